@@ -1,0 +1,37 @@
+.PHONY: run test lint bench lock clean
+PYTHON ?= python3
+BIN = .venv/bin
+
+run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
+	$(BIN)/cleansplit run
+
+test: .venv/test lint ## lint, type-check and test
+	$(BIN)/pytest
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/test     ## overlap against brute force, the exact join and datasketch
+	$(BIN)/python -m tests.benchmarks.overlap
+
+lock:                 ## resolve the locks anew; needs uv
+	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --output-file requirements.lock
+	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --extra dev --constraint requirements.lock --universal \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv
+
+.venv/run: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cleansplit needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/test: requirements-dev.lock .venv/run
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@

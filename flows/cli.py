@@ -1,0 +1,76 @@
+"""The `cleansplit` command. The last line on standard output is the run directory; all else goes to standard error."""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+# The console shows progress and one summary; Prefect keeps its own logs for its UI. Read when Prefect is imported.
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+from cyclopts import App, CycloptsError, Parameter
+from prefect.exceptions import ParameterTypeError
+from rich.console import Console
+
+from flows import progress
+from flows.pipeline import cleansplit
+from tasks.errors import CleanSplitError, UsageError
+from tasks.records import Report
+from tasks.reporting.summary import print_summary
+
+INTERRUPTED = 130
+
+app = App(
+    name="cleansplit",
+    help="Build train, validation and test sets, measure their overlap, and write them without it.",
+    version_flags=["--version"],
+    default_parameter=Parameter(consume_multiple=True, negative=()),
+    result_action="return_value",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with the code that fits what happened."""
+    errors = Console(stderr=True)
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _stop(str(error), UsageError.exit_code, errors)
+    except CleanSplitError as error:
+        _stop(str(error), error.exit_code, errors)
+    except KeyboardInterrupt:
+        _stop("interrupted; the same command continues where it stopped.", INTERRUPTED, errors)
+    except Exception:
+        log = Path("cleansplit-error.log").resolve()
+        log.write_text(traceback.format_exc())
+        _stop(f"a defect of cleansplit stopped the run; please report what is in {log}.", 1, errors)
+
+
+@app.command(name="run")
+@functools.wraps(cleansplit.fn)
+def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the flow
+    report = _call(cleansplit, *args, **kwargs)
+    console = Console(stderr=True)
+    print_summary(report, console)
+    print(report.run)
+
+
+def _call(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> Report:
+    try:
+        with progress.visible():
+            return flow(*args, **kwargs)
+    except ParameterTypeError as error:
+        reasons = [line.strip(" -") for line in str(error).splitlines() if line.strip().startswith("- ")]
+        raise UsageError("; ".join(reasons)) from error
+
+
+def _stop(sentence: str, code: int, errors: Console) -> None:
+    errors.print(f"cleansplit: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

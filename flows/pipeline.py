@@ -1,0 +1,94 @@
+"""The whole story: prepare -> sanitize -> evaluate -> report."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, cast
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from flows.evaluate import evaluate
+from flows.failure import in_one_sentence
+from flows.prepare import prepare
+from flows.progress import collect, timed
+from flows.runners import threads
+from flows.sanitize import sanitize
+from tasks.records import Findings, ModelName, Protect, Report, RunSpec, Share, Size
+from tasks.reporting.tasks import publish_report
+
+
+def _run_name() -> str:
+    parameters = flow_run.parameters
+    return f"{Path(parameters['large'] or parameters['dataset']).name} {date.today()}"
+
+
+@flow(name="cleansplit", flow_run_name=_run_name)
+@in_one_sentence
+def cleansplit(
+    large: str | None = None,
+    small: str | None = None,
+    dataset: str = "fonts",
+    workspace: Path = Path("workspace"),
+    train: PositiveInt | None = None,
+    validation: NonNegativeInt | None = None,
+    test: PositiveInt | None = None,
+    seed: NonNegativeInt = 0,
+    threshold: Share = 0.95,
+    floor: Share = 0.90,
+    recall: Annotated[float, Field(gt=0, lt=1)] = 0.99,
+    exhaustive: bool = False,
+    protect: Protect = "train",
+    workers: PositiveInt | None = None,
+    models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn"),
+    sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all"),
+    classes: Annotated[int, Field(ge=2)] = 10,
+    side: Annotated[int, Field(ge=2, le=256)] = 28,
+    min_per_class: PositiveInt | None = None,
+) -> Report:
+    """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy.
+
+    Args:
+        large: Source of train and validation: an archive (.tar.gz or .tar), a folder with one subfolder
+            per class, an http(s) URL, notmnist, fonts, or fonts:FOLDER.
+        small: Source of test, of the same kinds. Give both sources or neither.
+        dataset: Both sources by one name, where they are not given: fonts, fonts:FOLDER, or notmnist.
+        workspace: Folder for intermediate results and runs.
+        train: Rows of train; a multiple of the number of classes. By default what the data give, to 20,000 a class.
+        validation: Rows of validation; may be 0.
+        test: Rows of test.
+        seed: Seed of every random choice.
+        threshold: Similarity from which a row is removed, in whole percent: two-sided Jaccard of the ink.
+        floor: Similarity from which pairs are searched and reported.
+        recall: Least probability with which MinHash finds a pair at the floor.
+        exhaustive: Compare all pairs instead, for a recall of 1.
+        protect: Which of train and test keeps its rows.
+        workers: Tasks side by side; by default one per core.
+        models: Models to train: softmax, sgd, 1nn, mlp.
+        sizes: Training sizes in rows, or all.
+        classes: Number of class folders that both sources must have.
+        side: Width and height of an image in pixels.
+        min_per_class: Members that each class must have; 1, and 45,000 and 1,800 for notmnist.
+    """
+    spec = RunSpec.of(**locals())
+    runner = threads(spec.workers)
+    with timed() as seconds:
+        prepared = prepare.with_options(task_runner=runner)(spec)
+        cleaned = sanitize.with_options(task_runner=runner)(spec, prepared)
+        evaluations = evaluate.with_options(task_runner=runner)(spec, prepared.splits, cleaned.sanitized)
+        findings = Findings(
+            spec=spec,
+            archives=prepared.archives,
+            shards=prepared.shards,
+            splits=prepared.splits,
+            overlaps=cleaned.overlaps,
+            within=cleaned.within,
+            sanitized=cleaned.sanitized,
+            evaluations=evaluations,
+        )
+        (report,) = collect("publish report", [publish_report.submit(findings, seconds, spec.workspace)])
+    return cast(Report, report)
+
+
+if __name__ == "__main__":
+    cleansplit()

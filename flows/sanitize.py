@@ -1,0 +1,31 @@
+"""Raw splits -> overlap of every pair of splits -> sanitized splits."""
+
+from dataclasses import dataclass
+
+from prefect import flow
+
+from flows.prepare import Prepared
+from flows.progress import collect
+from tasks.overlap.tasks import count_within, find_overlap
+from tasks.records import PAIRS, SPLITS, Overlap, RunSpec, Sanitized, Within
+from tasks.sanitizing.tasks import sanitize_splits
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What the overlap is, and the splits without it."""
+
+    overlaps: tuple[Overlap, ...]
+    within: tuple[Within, ...]
+    sanitized: Sanitized
+
+
+@flow(name="sanitize", validate_parameters=False)
+def sanitize(spec: RunSpec, prepared: Prepared) -> Cleaned:
+    """Measure the overlap and write the splits without it."""
+    splits, prints = prepared.splits, prepared.fingerprints
+    joins = [find_overlap.submit(spec, splits[a], splits[b], prints, spec.workspace) for a, b in PAIRS]
+    counts = [count_within.submit(splits[name], prints, spec.workspace) for name in SPLITS]
+    overlaps, within = collect("find overlap", joins), collect("count distinct", counts)
+    (sanitized,) = collect("sanitize splits", [sanitize_splits.submit(spec, splits, overlaps, spec.workspace)])
+    return Cleaned(tuple(overlaps), tuple(within), sanitized)

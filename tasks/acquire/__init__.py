@@ -1,0 +1,1 @@
+"""Sources of images: find, fetch, unpack and index them."""

@@ -1,0 +1,93 @@
+"""Fetch archives over HTTP: verified, atomic, and not again when nothing changed."""
+
+import hashlib
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+
+from tasks.errors import DataError, SourceUnavailableError
+from tasks.records import Role
+
+NOTMNIST_MIRRORS = (
+    "https://commondatastorage.googleapis.com/books1000/",
+    "http://yaroslavvb.com/upload/notMNIST/",
+)
+NOTMNIST_SHA256: dict[Role, str] = {
+    "large": "1e8261b75484b520dc76027f5c22af50fe608e3bb16277caec086eb928f9b61c",
+    "small": "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec",
+}
+TIMEOUT_SECONDS = 30
+MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
+
+
+def download_notmnist(role: Role, folder: Path, mirrors: tuple[str, ...] = NOTMNIST_MIRRORS) -> Path:
+    """Download one of the two published archives from the first mirror that has it.
+
+    Raises
+    ------
+    SourceUnavailableError
+        When no mirror could be reached now.
+    DataError
+        When what the mirrors hold is not the published archive.
+    """
+    name = f"notMNIST_{role}.tar.gz"
+    problems: list[DataError] = []
+    for mirror in mirrors:
+        try:
+            return _retrieve(mirror + name, f"sha256:{NOTMNIST_SHA256[role]}", folder, name)
+        except DataError as error:
+            problems.append(error)
+    healing = [problem for problem in problems if isinstance(problem, SourceUnavailableError)]
+    raise (healing or problems)[0]
+
+
+def download(url: str, folder: Path) -> Path:
+    """Download an archive; a copy is used again while the server gives the same validators for it.
+
+    Raises
+    ------
+    SourceUnavailableError, DataError
+        See `download_notmnist`.
+    """
+    try:
+        answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_SECONDS)
+    except requests.RequestException as error:
+        raise SourceUnavailableError(f"{public_name(url)} could not be reached ({type(error).__name__}).") from error
+    validators = [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
+    known = answer.ok and any(validators[:2])
+    version = hashlib.sha256(repr((url, validators)).encode()).hexdigest()[:16]
+    name = f"{version}-{Path(urlsplit(url).path).name or 'archive'}"
+    if not known:
+        (folder / name).unlink(missing_ok=True)  # nothing says whether it is still current
+    return _retrieve(url, None, folder, name)
+
+
+def public_name(url: str) -> str:
+    """Return a URL without user info and query, which may hold secrets.
+
+    >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1")
+    'https://example.org:8080/a.tar.gz'
+    """
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+
+
+def _retrieve(url: str, known_hash: str | None, folder: Path, name: str) -> Path:
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, progressbar=sys.stderr.isatty())
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(pooch.retrieve(url, known_hash, fname=name, path=folder, downloader=downloader))
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        kind = SourceUnavailableError if status in MAY_HEAL else DataError
+        raise kind(f"{public_name(url)} answered with status {status}; check the address or try again later.") from None
+    except requests.RequestException as error:
+        raise SourceUnavailableError(
+            f"{public_name(url)} could not be fetched whole ({type(error).__name__})."
+        ) from None
+    except ValueError as error:
+        raise DataError(f"{public_name(url)} is not the published archive: its sha256 differs.") from error

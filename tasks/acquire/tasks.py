@@ -1,0 +1,90 @@
+"""Prefect tasks of the acquire stage: bring a source to this machine, then index it."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task, exponential_backoff
+
+from tasks import store
+from tasks.acquire import archive, download, fonts, members
+from tasks.acquire.folder import read_folder
+from tasks.errors import SourceUnavailableError, UsageError
+from tasks.records import Archive, LetterIndex, Role, Source, to_json
+from tasks.tasks import finished, stage_task
+
+VERSION = 1
+
+
+def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry what time may mend, and never bad data."""
+    return isinstance(state.result(raise_on_failure=False), SourceUnavailableError)
+
+
+@stage_task(
+    "fetch {role}",
+    retries=3,
+    retry_delay_seconds=exponential_backoff(backoff_factor=2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=_may_heal,
+)
+def fetch(role: Role, source: str, workspace: Path) -> Source:
+    """Render fonts, download an archive, or take it where it lies."""
+    if source == "fonts" or source.startswith("fonts:"):
+        name, path = source, _render(role, source.partition(":")[2], workspace)
+    elif source == "notmnist":
+        name, path = source, download.download_notmnist(role, workspace / "downloads")
+    elif source.startswith(("http://", "https://")):
+        name, path = download.public_name(source), download.download(source, workspace / "downloads")
+    else:
+        name, path = Path(source).name, Path(source).expanduser()
+    if not path.exists():
+        raise UsageError(f"{role} {source} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
+    if path.is_dir():
+        return Source(role=role, name=name, path=path.resolve(), sha256=None, bytes=0)
+    return Source(role=role, name=name, path=path.resolve(), sha256=store.sha256_of(path), bytes=path.stat().st_size)
+
+
+def _render(role: Role, folder: str, workspace: Path) -> Path:
+    files = fonts.find_fonts(Path(folder).expanduser() if folder else None)
+    name = f"notMNIST_{role}.tar"
+
+    def build(target: Path) -> dict[str, Any]:
+        fonts.write_archive(files, role, target / name)
+        return {}
+
+    inputs = {"version": VERSION, "fonts": fonts.fonts_digest(files), "role": role}
+    return store.stage(workspace, "fonts", inputs, build).folder / name
+
+
+@stage_task("index {source.role}")
+def index(source: Source, workspace: Path) -> Archive:
+    """Unpack an archive's gzip and write down where each member lies; nothing is extracted."""
+    entries = list(read_folder(source.path)) if source.sha256 is None else None
+    packed = entries is None and archive.is_gzip(source.path)
+
+    def build(target: Path) -> dict[str, Any]:
+        if packed:
+            archive.decompress(source.path, target / "archive.tar")
+        found = archive.read_entries(target / "archive.tar" if packed else source.path) if entries is None else entries
+        letters, outside, root = members.write_index(found, source.name, target / "index.parquet")
+        return {"letters": [to_json(letter) for letter in letters], "outside": outside, "root": root}
+
+    sha256 = source.sha256 if entries is None else store.digest_of([(e.name, e.kind, e.digest.hex()) for e in entries])
+    stage = store.stage(workspace, "index", {"version": VERSION, "sha256": sha256}, build)
+    record = Archive(
+        role=source.role,
+        name=source.name,
+        path=stage.folder / "archive.tar"
+        if packed
+        else source.path
+        if entries is None
+        else source.path / stage.result["root"],
+        index=stage.folder / "index.parquet",
+        sha256=str(sha256),
+        bytes=source.bytes if entries is None else sum(entry.size for entry in entries),
+        letters=tuple(LetterIndex(**letter) for letter in stage.result["letters"]),
+        outside=stage.result["outside"],
+    )
+    count = sum(letter.members for letter in record.letters) + sum(record.outside.values())
+    return finished(record, stage, f"{source.role} {source.name}: {count:,} members in {len(record.letters)} classes")

@@ -1,0 +1,38 @@
+"""What can go wrong in a way that the user can mend, and the exit code that each kind has.
+
+Every message is one sentence that names the thing and says what to do.
+"""
+
+
+class CleanSplitError(Exception):
+    """An expected failure: shown as one sentence, without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(CleanSplitError):
+    """Parameters that are unknown, impossible, or that the data can't satisfy."""
+
+    exit_code = 2
+
+
+class DataError(CleanSplitError):
+    """A source that can't be used as it is."""
+
+    exit_code = 3
+
+
+class SourceUnavailableError(DataError):
+    """A source that could not be reached now; the only failure worth a retry."""
+
+
+class GateError(CleanSplitError):
+    """A limit that the user set was passed; the report has been written."""
+
+    exit_code = 4
+
+
+class StorageError(CleanSplitError):
+    """The workspace is full, read-only, or not ours to write to."""
+
+    exit_code = 6

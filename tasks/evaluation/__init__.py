@@ -1,0 +1,1 @@
+"""Models, scores and intervals: what the overlap did to accuracy."""

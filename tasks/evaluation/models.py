@@ -1,0 +1,75 @@
+"""The models of the comparison, by name: one function each.
+
+Each takes training pixels, float32 (n, pixels) in [-0.5, 0.5], labels int64 (n,), and a seed, and
+returns a fitted scikit-learn classifier.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+
+from tasks.records import ModelName
+
+Pixels = NDArray[np.float32]
+Labels = NDArray[np.int64]
+BATCH, EPOCHS = 128, 20
+
+
+def softmax(seed: int) -> LogisticRegression:
+    """Multinomial logistic regression by L-BFGS, as in the course: C = 1, at most 1,000 iterations."""
+    return LogisticRegression(max_iter=1000, random_state=seed)
+
+
+def sgd(seed: int) -> MLPClassifier:
+    """Softmax by mini-batch SGD with momentum 0.9 and a step that decays as 0.1 / t^0.25; no hidden layer."""
+    return MLPClassifier(hidden_layer_sizes=(), learning_rate_init=0.1, power_t=0.25, **_SGD, random_state=seed)
+
+
+def nearest(_seed: int) -> KNeighborsClassifier:
+    """1-nearest-neighbour by Euclidean distance: the model that memorizes."""
+    return KNeighborsClassifier(1, algorithm="brute")
+
+
+def mlp(seed: int) -> MLPClassifier:
+    """One hidden layer of 256 rectified units, by the same SGD with a smaller step."""
+    return MLPClassifier(hidden_layer_sizes=(256,), learning_rate_init=0.05, power_t=0.25, **_SGD, random_state=seed)
+
+
+MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax, "sgd": sgd, "1nn": nearest, "mlp": mlp}
+
+
+def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> ClassifierMixin:
+    """Fit a model by name; from rows of one class alone, the model that always answers that class."""
+    classifier = MODELS[model](seed) if len(np.unique(labels)) > 1 else DummyClassifier()
+    if isinstance(classifier, MLPClassifier):
+        classifier.set_params(batch_size=min(BATCH, len(labels)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # iterations are a parameter here, not an accident
+        return classifier.fit(pixels, labels)
+
+
+def predict(classifier: ClassifierMixin, pixels: Pixels) -> tuple[Labels, NDArray[np.float32]]:
+    """Return predicted labels, int64 (n,), and the probability given to them, float32 (n,)."""
+    if not len(pixels):
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    if isinstance(classifier, KNeighborsClassifier):  # has no probabilities: every answer is certain
+        return classifier.predict(pixels), np.ones(len(pixels), np.float32)
+    probabilities = classifier.predict_proba(pixels)
+    return classifier.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float32)
+
+
+_SGD = {
+    "solver": "sgd",
+    "learning_rate": "invscaling",
+    "momentum": 0.9,
+    "max_iter": EPOCHS,
+    "n_iter_no_change": EPOCHS,  # never stop early: all arms of a comparison train equally long
+}

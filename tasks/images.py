@@ -1,0 +1,159 @@
+"""Images in memory and as Parquet: the one place that knows their columns.
+
+In memory a picture is 784 bytes of gray; in a file it is float32, (gray - 127.5) / 255, which
+dictionary encoding makes as small. Files are written and read a row group at a time.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.store import sha256_of
+
+CENTRE, SCALE = 127.5, 255.0
+ROW_GROUP = 8192
+MAX_ROWS_PER_FILE = 100_000
+PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+
+
+@dataclass(frozen=True)
+class Images:
+    """Rows of a shard or split: ids and letters (strings), labels int64 (n,), gray uint8 (n, side, side)."""
+
+    ids: pa.Array
+    letters: pa.Array
+    labels: NDArray[np.int64]
+    gray: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: slice) -> "Images":
+        return Images(self.ids[rows], self.letters[rows], self.labels[rows], self.gray[rows])
+
+    def take(self, rows: NDArray[Any]) -> "Images":
+        """Return the rows of a mask or of an array of row numbers."""
+        where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        at = pa.array(where)
+        return Images(self.ids.take(at), self.letters.take(at), self.labels[where], self.gray[where])
+
+
+def concatenate(parts: Sequence[Images]) -> Images:
+    """Return the rows of several images records, one behind the other."""
+    return Images(
+        pa.concat_arrays([part.ids for part in parts]),
+        pa.concat_arrays([part.letters for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.gray for part in parts]),
+    )
+
+
+def as_rows(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return images (n, side, side) as rows of pixels (n, side * side)."""
+    return gray.reshape(len(gray), gray.shape[1] * gray.shape[2])
+
+
+def normalize(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return ``(gray - 127.5) / 255`` as float32, in [-0.5, 0.5].
+
+    >>> normalize(np.array([0, 255], np.uint8)).tolist()
+    [-0.5, 0.5]
+    """
+    return _NORMALIZED[gray]
+
+
+def restore(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the gray values of normalized pixels; the inverse of `normalize`, without loss.
+
+    >>> gray = np.arange(256, dtype=np.uint8)
+    >>> bool((restore(normalize(gray)) == gray).all())
+    True
+    """
+    return np.rint(pixels * np.float32(SCALE) + np.float32(CENTRE)).astype(np.uint8)
+
+
+def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
+    """Return the schema of shards and splits: ``id``, ``letter``, ``label``, ``pixels`` [side, side].
+
+    With class names it carries the metadata by which `datasets` knows them.
+    """
+    pixels = pa.list_(pa.list_(pa.float32(), side), side)
+    columns = pa.schema({"id": pa.string(), "letter": pa.string(), "label": pa.int64(), "pixels": pixels})
+    if classes is None:
+        return columns
+    text, value = {"dtype": "string", "_type": "Value"}, {"dtype": "float32", "_type": "Value"}
+    features = {
+        "id": text,
+        "letter": text,
+        "label": {"names": list(classes), "_type": "ClassLabel"},
+        "pixels": {"feature": {"feature": value, "length": side, "_type": "List"}, "length": side, "_type": "List"},
+    }
+    return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def write_images(images: Images, target: Path, classes: Sequence[str] | None = None) -> None:
+    """Write images to one Parquet file; without rows, a file with the schema alone."""
+    columns = schema(images.gray.shape[1], classes)
+    with pq.ParquetWriter(target, columns, **PARQUET) as writer:
+        for start in range(0, len(images), ROW_GROUP):
+            part = images[start : start + ROW_GROUP]
+            arrays = [part.ids, part.letters, pa.array(part.labels), _to_pixels(part.gray)]
+            writer.write_table(pa.table(arrays, schema=columns))
+
+
+def write_split(images: Images, name: str, classes: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Write ``name-00000-of-0000N.parquet``, at most 100,000 rows a file; an empty split is one file without rows.
+
+    Returns
+    -------
+    dict
+        What `tasks.records.Split.of` takes: rows, file names and their sha256.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    count = max(1, -(-len(images) // MAX_ROWS_PER_FILE))
+    paths = [folder / f"{name}-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
+    for i, path in enumerate(paths):
+        write_images(images[i * MAX_ROWS_PER_FILE : (i + 1) * MAX_ROWS_PER_FILE], path, classes)
+    return {"rows": len(images), "files": [p.name for p in paths], "sha256": [sha256_of(p) for p in paths]}
+
+
+def read_images(files: Iterable[Path], rows: int | None = None) -> Images:
+    """Read images from Parquet files, all or the first `rows`, page checksums verified."""
+    parts: list[Images] = []
+    for path in files:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        side = file.schema_arrow.field("pixels").type.list_size
+        parts.append(Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side)))
+        for group in range(file.num_row_groups):
+            if rows is not None and sum(map(len, parts)) >= rows:
+                break
+            table = file.read_row_group(group)
+            ids, letters = (table[name].combine_chunks() for name in ("id", "letter"))
+            parts.append(Images(ids, letters, table["label"].to_numpy(), _to_gray(table["pixels"].combine_chunks())))
+    return concatenate(parts)[:rows]
+
+
+def _to_pixels(gray: NDArray[np.uint8]) -> pa.Array:
+    flat = pa.array(normalize(gray).ravel())
+    rows = pa.FixedSizeListArray.from_arrays(flat, gray.shape[2])
+    return pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
+
+
+def _to_gray(pixels: pa.FixedSizeListArray) -> NDArray[np.uint8]:
+    side = pixels.type.list_size
+    return restore(pixels.flatten().flatten().to_numpy()).reshape(-1, side, side)
+
+
+def _no_gray(side: int) -> NDArray[np.uint8]:
+    return np.empty((0, side, side), np.uint8)
+
+
+_NO_LABELS = np.empty(0, np.int64)
+_NORMALIZED = ((np.arange(256) - CENTRE) / SCALE).astype(np.float32)

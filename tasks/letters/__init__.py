@@ -1,0 +1,1 @@
+"""What an image is: strict decoding, normalization, letter shards and fingerprints."""

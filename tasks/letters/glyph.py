@@ -1,0 +1,96 @@
+"""What an image is: how it is decoded, and the bits that describe it to the overlap engine.
+
+This module alone knows that an image is a square of 8-bit gray and that its view is ink.
+"""
+
+import base64
+import binascii
+import io
+import math
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks.images import CENTRE, SCALE, as_rows
+from tasks.letters.png import UnreadableError, check_png
+
+INK_ABOVE = 127
+COUNTER = re.compile(r"_\d+$")
+
+
+def decode(data: bytes, side: int) -> NDArray[np.uint8]:
+    """Decode one member.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG file.
+    side : int
+        Width and height that it must have, in pixels.
+
+    Returns
+    -------
+    ndarray
+        Gray values, uint8, shape (side, side), row by row from the top.
+
+    Raises
+    ------
+    UnreadableError
+        With a reason, for anything but a whole 8-bit gray PNG of that size.
+    """
+    check_png(data, side)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            pixels = np.asarray(image)
+    except Exception as error:  # whatever a decoder throws, one image never stops a run
+        raise UnreadableError("decoder_error", f"{type(error).__name__}: {error}") from error
+    return pixels
+
+
+def mean_and_deviation(gray: NDArray[np.uint8]) -> tuple[float, float]:
+    """Return mean and standard deviation of the normalized pixels, from exact integer sums.
+
+    >>> mean_and_deviation(np.array([[0, 255]], np.uint8))
+    (0.0, 0.5)
+    """
+    counts = np.bincount(gray.ravel(), minlength=256).tolist()
+    n, total, squares = (sum(count * value**power for value, count in enumerate(counts)) for power in (0, 1, 2))
+    return (total / n - CENTRE) / SCALE, math.sqrt(n * squares - total**2) / n / SCALE
+
+
+def ink_bits(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the ink (gray > 127) of images as packed bits, row by row, first pixel in the highest bit.
+
+    Parameters
+    ----------
+    gray : ndarray
+        uint8, shape (n, side, side).
+
+    Returns
+    -------
+    ndarray
+        uint8, shape (n, ceil(side * side / 8)).
+    """
+    return np.packbits(as_rows(gray) > INK_ABOVE, axis=1)
+
+
+def one_colour(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say of each image (n, side, side) whether all its pixels are equal."""
+    flat = as_rows(gray)
+    return (flat == flat[:, :1]).all(axis=1)
+
+
+def font_of(member: str) -> str | None:
+    """Return the font that a member's name gives: URL-safe base64, perhaps with a counter behind.
+
+    >>> font_of("RnJlaWdodERpc3BCb29rSXRhbGljLnR0Zg==.png"), font_of("RGVqYVZ1LnR0Zg==_3.png"), font_of("0645.png")
+    ('FreightDispBookItalic.ttf', 'DejaVu.ttf', None)
+    """
+    stem = COUNTER.sub("", member.removesuffix(".png"))
+    try:
+        font = base64.b64decode(stem, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return font if font.isprintable() and "." in font else None

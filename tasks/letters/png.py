@@ -1,0 +1,91 @@
+"""A strict gate in front of the PNG decoder.
+
+Pillow accepts images whose data hold too few rows or whose checksums are wrong, and gives pixels
+that nobody drew. So a member is a chain of intact chunks from signature to IEND, with nothing
+behind, and its data inflate to exactly one image, or it is refused with a reason.
+"""
+
+import struct
+import zlib
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+
+
+class UnreadableError(Exception):
+    """An image that can't be used: `reason` from the closed list of `tasks.letters.shard.REASONS`, and detail."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
+def check_png(data: bytes, side: int) -> None:
+    """Refuse everything but a whole, plain, 8-bit gray PNG of `side` x `side` pixels.
+
+    Raises
+    ------
+    UnreadableError
+    """
+    if not data:
+        raise UnreadableError("empty")
+    if not data.startswith(SIGNATURE):
+        raise UnreadableError("not_png", f"starts with {data[:8]!r}")
+    compressed = _walk_chunks(data, side)
+    expected = side * (side + 1)  # each row has a filter byte in front
+    inflater = zlib.decompressobj()
+    try:
+        pixels = inflater.decompress(compressed, expected + 1)
+    except zlib.error as error:
+        raise UnreadableError("png_data", str(error)) from error
+    if len(pixels) != expected or not inflater.eof or inflater.unused_data:
+        raise UnreadableError("png_idat_length", f"expected {expected} bytes")
+
+
+def _walk_chunks(data: bytes, side: int) -> bytes:
+    """Check every chunk and return the compressed image data."""
+    kinds: list[bytes] = []
+    position, parts = len(SIGNATURE), []
+    while not kinds or kinds[-1] != b"IEND":
+        if position + 12 > len(data):
+            raise UnreadableError("png_truncated", f"ends at byte {len(data)}")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            raise UnreadableError("png_truncated", f"chunk {kind!r} reaches behind the end")
+        if zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+            raise UnreadableError("png_crc", f"chunk {kind!r}")
+        body = data[position + 8 : end - 4]
+        _check_chunk(kind, kinds, body, side)
+        if kind == b"IDAT":
+            parts.append(body)
+        kinds.append(kind)
+        position = end
+    if position != len(data):
+        raise UnreadableError("png_trailing", f"{len(data) - position} bytes behind the image")
+    return b"".join(parts)
+
+
+def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int) -> None:
+    if (kind == b"IHDR") != (not before):
+        raise UnreadableError("png_chunk", f"{kind!r} out of place")
+    if kind == b"IHDR":
+        _check_header(body, side)
+    elif kind == b"acTL":
+        raise UnreadableError("animated")
+    elif kind == b"tRNS":
+        raise UnreadableError("unsupported_mode", "transparency")
+    elif kind == b"IDAT" and b"IDAT" in before and before[-1] != b"IDAT":
+        raise UnreadableError("png_chunk", "IDAT chunks are not consecutive")
+    elif not kind[0] & 0x20 and kind not in CRITICAL:  # a capital marks what a decoder must understand
+        raise UnreadableError("png_chunk", f"unknown critical chunk {kind!r}")
+
+
+def _check_header(body: bytes, side: int) -> None:
+    if len(body) != 13:
+        raise UnreadableError("png_chunk", "IHDR of a wrong length")
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", body)
+    if (width, height) != (side, side):
+        raise UnreadableError("wrong_size", f"{width}x{height}")
+    if (depth, colour, compression, filtering, interlace) != (8, 0, 0, 0, 0):
+        raise UnreadableError("unsupported_mode", f"colour type {colour}, depth {depth}, interlace {interlace}")

@@ -1,0 +1,1 @@
+"""Exact and near-duplicate overlap between splits, every match verified."""

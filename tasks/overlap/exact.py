@@ -1,0 +1,68 @@
+"""Collapse equal rows, and join the groups of two splits that are equal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows with equal keys collapsed, and for each group the letters under which it occurs.
+
+    A *unit* is a group under one letter. Units are sorted by group; those of group g are
+    ``start[g]`` to ``start[g + 1]``.
+    """
+
+    of_row: Rows  # (rows,) group of each row
+    example: Rows  # (groups,) one row of each group
+    start: Rows  # (groups + 1,)
+    unit_letter: Rows  # (units,)
+    unit_rank: Rows  # (units,) the smallest rank among its rows
+    unit_rows: Rows  # (units,) how many rows it has
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+
+def group(keys: NDArray[np.uint8], letters: Rows, ranks: Rows) -> Groups:
+    """Collapse rows whose keys are equal.
+
+    Parameters
+    ----------
+    keys : ndarray
+        uint8, shape (n, width): what makes two rows equal, an MD5 or a packed pattern.
+    letters : ndarray
+        int64, shape (n,): class of each row.
+    ranks : ndarray
+        int64, shape (n,): place of each row in the order of ids.
+
+    >>> keys = np.array([[7], [9], [7]], np.uint8)
+    >>> groups = group(keys, np.array([0, 1, 0]), np.array([2, 1, 0]))
+    >>> len(groups), groups.of_row.tolist(), groups.unit_rank.tolist(), groups.unit_rows.tolist()
+    (2, [0, 1, 0], [0, 1], [2, 1])
+    """
+    _, example, of_row = np.unique(_as_void(keys), return_index=True, return_inverse=True)
+    order = np.lexsort((ranks, letters, of_row))
+    sorted_group, sorted_letter = of_row[order], letters[order]
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (sorted_group[1:] != sorted_group[:-1]) | (sorted_letter[1:] != sorted_letter[:-1])
+    first = np.flatnonzero(is_first)
+    start = np.searchsorted(sorted_group[first], np.arange(len(example) + 1))
+    rows = np.diff(np.append(first, len(order)))
+    return Groups(of_row, example, start, sorted_letter[first], ranks[order[first]], rows)
+
+
+def equal_groups(
+    first: Groups, second: Groups, keys_first: NDArray[np.uint8], keys_second: NDArray[np.uint8]
+) -> tuple[Rows, Rows]:
+    """Return the groups of both sides that have the same key, pair by pair."""
+    mine, theirs = _as_void(keys_first)[first.example], _as_void(keys_second)[second.example]
+    _, i, j = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
+    return i, j
+
+
+def _as_void(keys: NDArray[np.uint8]) -> NDArray[np.void]:
+    return np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()

@@ -1,0 +1,144 @@
+"""Find the twins of every row of two splits in each other: the engine in one call on plain arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.overlap.candidates import Pairs, Patterns, exact_pairs, lsh_pairs
+from tasks.overlap.exact import Groups, equal_groups, group
+from tasks.overlap.jaccard import similarity, whole_percent
+from tasks.overlap.minhash import Bands
+from tasks.overlap.twins import NONE, BestTwins, Found
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One split as the engine sees it.
+
+    Attributes
+    ----------
+    digests : ndarray
+        uint8, shape (n, 16): equal for rows that are the same image.
+    bits : ndarray
+        uint8, shape (n, ceil(length / 8)): packed view of each row.
+    letters : ndarray
+        int64, shape (n,): class of each row.
+    ranks : ndarray
+        int64, shape (n,): place of each row in the order of ids; a permutation of 0 to n - 1.
+    """
+
+    digests: NDArray[np.uint8]
+    bits: NDArray[np.uint8]
+    letters: Rows
+    ranks: Rows
+
+    def __len__(self) -> int:
+        return len(self.letters)
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Per row of one split, its twins in another; row numbers are -1 and percents 0 where there is none.
+
+    `row`, `exact`, `jaccard`, `percent` : the best twin, exact before near, then the more similar, then
+    the smaller id. `other_...` : the same among twins of another letter. `count` : twins at or above
+    the floor.
+    """
+
+    row: Rows
+    exact: NDArray[np.bool_]
+    jaccard: NDArray[np.float64]
+    percent: Rows
+    other_row: Rows
+    other_exact: NDArray[np.bool_]
+    other_jaccard: NDArray[np.float64]
+    other_percent: Rows
+    count: Rows
+
+
+def find_twins(first: Side, second: Side, length: int, percent: int, bands: Bands | None) -> tuple[Twins, Twins]:
+    """Find exact and near twins in both directions with one join.
+
+    Parameters
+    ----------
+    first, second : Side
+    length : int
+        Bits per view.
+    percent : int
+        Two-sided Jaccard similarity, in whole percent, from which rows are twins (the floor).
+    bands : Bands or None
+        How to cut MinHash signatures; None compares all pairs exactly.
+
+    Returns
+    -------
+    tuple of Twins
+        Twins of the rows of `first` in `second`, and the other way round.
+
+    >>> bits = np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1)
+    >>> zeros = np.zeros(3, np.int64)
+    >>> side = Side(np.eye(3, 16, dtype=np.uint8), bits, zeros, np.arange(3))
+    >>> of_first, of_second = find_twins(side, side, 16, 90, None)
+    >>> of_first.row.tolist(), of_first.exact.tolist()
+    ([0, 1, 2], [True, True, True])
+    """
+    sides = first, second
+    same = [group(side.digests, side.letters, side.ranks) for side in sides]
+    alike = [group(side.bits, side.letters, side.ranks) for side in sides]
+    exact = _reduce(sides, same, _exact_stream(sides, same))
+    near = _reduce(sides, alike, _near_stream(sides, alike, length, percent, bands))
+    return (
+        _merge(exact[0], near[0], np.argsort(second.ranks)),
+        _merge(exact[1], near[1], np.argsort(first.ranks)),
+    )
+
+
+Stream = Iterator[tuple[Rows, Rows, NDArray[np.float64], NDArray[np.bool_]]]
+
+
+def _exact_stream(sides: tuple[Side, Side], groups: list[Groups]) -> Stream:
+    i, j = equal_groups(groups[0], groups[1], sides[0].digests, sides[1].digests)
+    yield i, j, np.ones(len(i)), np.ones(len(i), np.bool_)
+
+
+def _near_stream(
+    sides: tuple[Side, Side], groups: list[Groups], length: int, percent: int, bands: Bands | None
+) -> Stream:
+    first, second = (Patterns.of(side.bits[g.example], length) for side, g in zip(sides, groups, strict=True))
+    pairs: Iterator[Pairs] = lsh_pairs(first, second, percent, bands) if bands else exact_pairs(first, second, percent)
+    for i, j, shared, fresh in pairs:
+        yield i, j, similarity(first.counts[i], second.counts[j], shared, length), fresh
+
+
+def _reduce(sides: tuple[Side, Side], groups: list[Groups], pairs: Stream) -> tuple[Found, Found]:
+    letters_by_rank = [side.letters[np.argsort(side.ranks)] for side in sides]
+    of_first = BestTwins(len(groups[0]), groups[1], letters_by_rank[1])
+    of_second = BestTwins(len(groups[1]), groups[0], letters_by_rank[0])
+    for i, j, similarities, fresh in pairs:
+        of_first.add(i, j, similarities, fresh)
+        of_second.add(j, i, similarities, fresh)
+    return (
+        of_first.of_rows(groups[0].of_row, sides[0].letters),
+        of_second.of_rows(groups[1].of_row, sides[1].letters),
+    )
+
+
+def _merge(exact: Found, near: Found, row_of_rank: Rows) -> Twins:
+    best = _prefer(exact.rank, exact.similarity, near.rank, near.similarity, row_of_rank)
+    other = _prefer(exact.other_rank, exact.other_similarity, near.other_rank, near.other_similarity, row_of_rank)
+    return Twins(*best, *other, near.count)
+
+
+def _prefer(
+    exact_rank: Rows, exact: NDArray[np.float64], near_rank: Rows, near: NDArray[np.float64], row_of_rank: Rows
+) -> tuple[Rows, NDArray[np.bool_], NDArray[np.float64], Rows]:
+    is_exact = exact_rank != NONE
+    rank = np.where(is_exact, exact_rank, near_rank)
+    found = rank != NONE
+    row = np.full(len(rank), -1)
+    row[found] = row_of_rank[rank[found]]
+    jaccard = np.where(found, np.where(is_exact, exact, near), 0.0)
+    return row, is_exact, jaccard, whole_percent(jaccard)

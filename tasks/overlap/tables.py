@@ -1,0 +1,132 @@
+"""Read splits with their fingerprints; write, read and count tables of twins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.overlap.find import Side, Twins
+from tasks.records import Direction, SplitName
+
+TWINS = pa.schema(
+    {
+        "id": pa.string(),
+        "letter": pa.string(),
+        "twin_id": pa.string(),
+        "twin_letter": pa.string(),
+        "exact": pa.bool_(),
+        "jaccard": pa.float64(),
+        "percent": pa.int64(),
+        "other_id": pa.string(),
+        "other_letter": pa.string(),
+        "other_exact": pa.bool_(),
+        "other_jaccard": pa.float64(),
+        "other_percent": pa.int64(),
+        "twins": pa.int64(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a split in order, as strings, and as the engine sees them."""
+
+    ids: pa.Array
+    letters: pa.Array
+    fonts: pa.Array
+    one_colour: NDArray[np.bool_]
+    side: Side
+    view_bits: int
+
+
+def read_rows(split: Sequence[Path], fingerprints: Sequence[Path]) -> Rows:
+    """Read a split's rows and find their fingerprints.
+
+    Parameters
+    ----------
+    split : sequence of Path
+        Parquet files of the split.
+    fingerprints : sequence of Path
+        Of all shards that its rows come from.
+    """
+    columns = pa.concat_tables([_read(path, ["id", "letter", "label"]) for path in split])
+    prints = pa.concat_tables([_read(path) for path in fingerprints])
+    ids = columns["id"].combine_chunks()
+    found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
+    ranks = np.empty(len(ids), np.int64)
+    ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
+    side = Side(_bytes(found["md5"]), _bytes(found["bits"]), columns["label"].to_numpy(), ranks)
+    view_bits = int(_read(fingerprints[0], ["id"]).schema.metadata[b"view_bits"])
+    letters, fonts = columns["letter"].combine_chunks(), found["font"].combine_chunks()
+    return Rows(ids, letters, fonts, found["one_colour"].to_numpy(), side, view_bits)
+
+
+def write_twins(rows: Rows, others: Rows, twins: Twins, target: Path) -> None:
+    """Write one row per image of a split: its best twin in the other, and its best twin under another letter."""
+    columns = [rows.ids, rows.letters]
+    for row, exact, jaccard, percent in (
+        (twins.row, twins.exact, twins.jaccard, twins.percent),
+        (twins.other_row, twins.other_exact, twins.other_jaccard, twins.other_percent),
+    ):
+        at, similarity = pa.array(row, mask=row < 0), pa.array(jaccard, mask=row < 0)
+        columns += [others.ids.take(at), others.letters.take(at), pa.array(exact), similarity, pa.array(percent)]
+    pq.write_table(
+        pa.table([*columns, pa.array(twins.count)], schema=TWINS), target, compression="zstd", write_page_checksum=True
+    )
+
+
+def count_direction(
+    table: Path, rows_of: SplitName, found_in: SplitName, threshold: int, floor: int, fixed: dict[str, int]
+) -> Direction:
+    """Count a table of twins at a threshold and at every whole percent from the floor to 100.
+
+    Parameters
+    ----------
+    fixed : dict
+        Counts that no threshold changes: distinct_exact, same_font, unknown_font.
+    """
+    columns = ("exact", "percent", "other_exact", "other_percent")
+    twins = _read(table, list(columns))
+    exact, percent, other_exact, other_percent = (twins[name].to_numpy() for name in columns)
+    near, other_near = percent >= threshold, other_percent >= threshold
+    return Direction(
+        rows_of=rows_of,
+        found_in=found_in,
+        rows=len(twins),
+        exact=int(exact.sum()),
+        near=int((near & ~exact).sum()),
+        either=int((near | exact).sum()),
+        cross_letter=int((other_near | other_exact).sum()),
+        conflicts_exact=int(other_exact.sum()),
+        conflicts_near=int((other_near & ~other_exact).sum()),
+        by_percent={p: int(((percent >= p) | exact).sum()) for p in range(floor, 101)},
+        **fixed,
+    )
+
+
+def shared_fonts(rows: Rows, others: Rows) -> dict[str, int]:
+    """Count the rows whose font also occurs in the other split under any letter, and those of unknown font."""
+    shared = pc.is_in(rows.fonts, value_set=others.fonts.drop_null())
+    return {"same_font": int(pc.sum(shared).as_py() or 0), "unknown_font": rows.fonts.null_count}
+
+
+def distinct(side: Side) -> NDArray[np.void]:
+    """Return the distinct images of a split as their digests."""
+    return np.unique(np.ascontiguousarray(side.digests).view(f"V{side.digests.shape[1]}").ravel())
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    return pq.read_table(path, columns=columns, page_checksum_verification=True)
+
+
+def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
+    """Return fixed-size binary values as uint8 (n, width)."""
+    array = column.combine_chunks()
+    width = array.type.byte_width
+    start = array.offset * width
+    return np.frombuffer(array.buffers()[1], np.uint8)[start : start + len(array) * width].reshape(-1, width)

@@ -1,0 +1,361 @@
+"""Frozen records that pass between stages, and the parameters of a run.
+
+Records hold paths, digests and counts, never arrays. Paths are found by `tasks.store` and are
+not part of what a stage stores, so a workspace can be moved.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from tasks.errors import UsageError
+
+Role = Literal["large", "small"]
+SplitName = Literal["train", "validation", "test"]
+Protect = Literal["train", "test"]
+ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
+Size = PositiveInt | Literal["all"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
+NUM_PERM = 128  # permutations of a signature; fixed, so that recall is stated for one thing
+PUBLISHED_MINIMUM = {"large": 45_000, "small": 1_800}  # the course's own check of the notMNIST archives
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """The parameters of a run; `flows.pipeline.cleansplit` describes each.
+
+    Raises
+    ------
+    UsageError
+        By `RunSpec.of`, for values and combinations that can't be.
+    """
+
+    large: str | None = None
+    small: str | None = None
+    dataset: str = "fonts"
+    workspace: Path = Path("workspace")
+    train: PositiveInt | None = None
+    validation: NonNegativeInt | None = None
+    test: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+    threshold: Share = 0.95
+    floor: Share = 0.90
+    recall: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    exhaustive: bool = False
+    protect: Protect = "train"
+    workers: PositiveInt | None = None
+    models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
+    sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")
+    classes: Annotated[int, Field(ge=2)] = 10
+    side: Annotated[int, Field(ge=2, le=256)] = 28
+    min_per_class: PositiveInt | None = None
+
+    @classmethod
+    def of(cls, **parameters: Any) -> "RunSpec":
+        """Build a spec from flow parameters, or raise a `UsageError` that names the first bad one."""
+        try:
+            spec = cls(**parameters)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"{first['loc'][0]}: {first['msg']}") from error
+        spec._check()
+        return spec
+
+    def _check(self) -> None:
+        if (self.large is None) != (self.small is None):
+            given, missing = ("large", "small") if self.small is None else ("small", "large")
+            raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
+        for name in ("threshold", "floor"):
+            value = 100 * getattr(self, name)
+            if abs(value - round(value)) > 1e-9:
+                raise UsageError(f"{name} {getattr(self, name)} is not a whole percent; use for instance 0.95.")
+            if value < 1:
+                raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+        for name in ("models", "sizes"):
+            values = getattr(self, name)
+            if not values or len(set(values)) != len(values):
+                raise UsageError(f"{name} must name at least one entry and none twice.")
+        for name in ("train", "validation", "test"):
+            rows = getattr(self, name)
+            if rows is not None and rows % self.classes:
+                near = rows - rows % self.classes
+                choices = [str(n) for n in (near, near + self.classes) if n or name == "validation"]
+                raise UsageError(
+                    f"{name} {rows} does not divide by the {self.classes} classes; use {' or '.join(choices)}."
+                )
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        return {"large": self.large or self.dataset, "small": self.small or self.dataset}
+
+    @property
+    def threshold_percent(self) -> int:
+        """Similarity, in whole percent, from which a row is removed."""
+        return round(100 * self.threshold)
+
+    @property
+    def floor_percent(self) -> int:
+        """Similarity, in whole percent, from which pairs are searched; never above the threshold."""
+        return min(round(100 * self.floor), self.threshold_percent)
+
+    def minimum(self, role: Role) -> int:
+        """Members that each class of a source must have."""
+        if self.min_per_class is not None:
+            return self.min_per_class
+        return PUBLISHED_MINIMUM[role] if self.sources[role] == "notmnist" else 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source on this machine's disk: an archive file or a folder of class folders."""
+
+    role: Role
+    name: str
+    path: Path
+    sha256: str | None  # of an archive file; a folder gets its digest from its index
+    bytes: int
+
+
+@dataclass(frozen=True)
+class LetterIndex:
+    """Members of one class folder, and a digest of their names and contents in name order."""
+
+    letter: str
+    members: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An indexed source: `path` holds the members' bytes, `index` says where each one lies."""
+
+    role: Role
+    name: str
+    path: Path
+    index: Path
+    sha256: str
+    bytes: int
+    letters: tuple[LetterIndex, ...]
+    outside: dict[str, int]  # members that lie in no class folder: quarantined, ignored
+
+
+@dataclass(frozen=True)
+class LetterShard:
+    """Accepted images of one letter of one source, and what became of its other members."""
+
+    role: Role
+    letter: str
+    label: int
+    path: Path
+    quarantine: Path
+    members: int
+    rows: int
+    quarantined: int
+    ignored: int
+    mean: float | None
+    std: float | None
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not."""
+
+    role: Role
+    letter: str
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Published Parquet files of one split, in row order."""
+
+    name: SplitName
+    files: tuple[Path, ...]
+    rows: int
+    sha256: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: SplitName, folder: Path, facts: dict[str, Any]) -> "Split":
+        """Return the record of a split written by `tasks.images.write_split`."""
+        files = tuple(folder / file for file in facts["files"])
+        return cls(name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three splits of a run and their class names; `notes` says which sizes were chosen for the user."""
+
+    folder: Path
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, name: SplitName) -> Split:
+        split: Split = getattr(self, name)
+        return split
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Rows of one split that have a twin in another; near, cross_letter and conflicts at the threshold."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    rows: int
+    exact: int
+    near: int
+    either: int
+    distinct_exact: int
+    cross_letter: int
+    conflicts_exact: int
+    conflicts_near: int
+    same_font: int
+    unknown_font: int
+    by_percent: dict[int, int]  # rows with an exact or near twin, for every whole percent from floor to 100
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Recall measured by brute force on a sample of rows, at the floor."""
+
+    sample_rows: int
+    true_rows: int
+    found_rows: int
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Twins between two splits: one table per direction (one row per image), and their counts."""
+
+    first: SplitName
+    second: SplitName
+    folder: Path
+    sha256: str
+    directions: tuple[Direction, ...]
+    bands: tuple[int, int] | None  # bands and rows per band; None for the exact join
+    recall_at_floor: float
+    recall: Recall | None
+
+    def table(self, rows_of: SplitName) -> Path:
+        """Twins of the rows of one of the two splits in the other."""
+        return self.folder / f"{rows_of}.parquet"
+
+
+@dataclass(frozen=True)
+class Within:
+    """Redundancy inside one split."""
+
+    split: SplitName
+    rows: int
+    distinct: int
+    one_colour: int
+
+
+@dataclass(frozen=True)
+class Sanitized:
+    """The splits that lost rows, and the lists of what was removed and of label conflicts."""
+
+    folder: Path
+    splits: tuple[Split, ...]
+    exact_left: dict[SplitName, int]  # rows left when exact twins alone go
+    near_left: dict[SplitName, int]
+    groups: dict[str, int]
+    sha256: str
+
+    @property
+    def removed(self) -> Path:
+        """One row per removed image, with its best twin."""
+        return self.folder / "removed.parquet"
+
+    @property
+    def conflicts(self) -> Path:
+        """One row per image that has a twin under another letter."""
+        return self.folder / "label_conflicts.parquet"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy of one model on one set of rows, with a 95 % Wilson interval; null when there are no rows."""
+
+    model: ModelName
+    train_rows: int
+    seed: int
+    control: Literal["none", "without_twins", "without_random"]
+    evaluated_on: str
+    n: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A difference between two accuracies in percentage points, with a 95 % bootstrap interval."""
+
+    model: ModelName
+    train_rows: int
+    comparison: str
+    points: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one trained model scored, and where its predictions lie."""
+
+    predictions: Path
+    scores: tuple[Score, ...]
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the stages of a run returned."""
+
+    spec: RunSpec
+    archives: tuple[Archive, ...]
+    shards: tuple[LetterShard, ...]
+    splits: Splits
+    overlaps: tuple[Overlap, ...]
+    within: tuple[Within, ...]
+    sanitized: Sanitized
+    evaluations: tuple[Evaluation, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a run found; its fields are the keys of report.json, whose schema describes them."""
+
+    run: Path
+    spec: dict[str, Any]
+    inputs: list[dict[str, Any]]
+    classes: list[str]
+    rows: dict[str, int]
+    conservation: list[dict[str, Any]]
+    overlap: list[dict[str, Any]]
+    overlap_by_threshold: list[dict[str, Any]]
+    within: list[dict[str, Any]]
+    label_conflicts: list[dict[str, Any]]
+    font_leakage: list[dict[str, Any]]
+    groups: dict[str, Any]
+    near_duplicates: dict[str, Any]
+    sanitized: dict[str, dict[str, int]]
+    scores: list[dict[str, Any]]
+    effects: list[dict[str, Any]]
+    gates: list[dict[str, Any]]
+
+
+def to_json(record: Any) -> Any:
+    """Return a record as JSON-serializable values."""
+    return TypeAdapter(type(record)).dump_python(record, mode="json")

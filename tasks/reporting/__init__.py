@@ -1,0 +1,1 @@
+"""One Report record, and what people see of it."""

@@ -1,0 +1,95 @@
+"""Build the Report of a run from the records of its stages."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tasks.records import NUM_PERM, SPLITS, Findings, Report, to_json
+
+NOT_IN_REPORT = ("workspace", "workers")  # they change no result
+
+
+def assemble(found: Findings) -> dict[str, Any]:
+    """Return the content of report.json: a function of inputs, parameters and seed alone."""
+    directions = [direction for overlap in found.overlaps for direction in overlap.directions]
+    return {
+        "spec": _spec(found),
+        "inputs": [{"role": a.role, "name": a.name, "sha256": a.sha256, "bytes": a.bytes} for a in found.archives],
+        "classes": list(found.splits.classes),
+        "rows": {name: found.splits[name].rows for name in SPLITS},
+        "conservation": _conservation(found),
+        "overlap": [
+            {name: getattr(direction, name) for name in
+             ("rows_of", "found_in", "rows", "exact", "near", "either", "distinct_exact", "cross_letter")}
+            for direction in directions
+        ],
+        "overlap_by_threshold": [
+            {"rows_of": d.rows_of, "found_in": d.found_in, "jaccard": percent / 100, "rows": rows}
+            for d in directions
+            for percent, rows in sorted(d.by_percent.items())
+        ],
+        "within": [asdict(within) for within in found.within],
+        "label_conflicts": [
+            {"rows_of": d.rows_of, "found_in": d.found_in, "exact": d.conflicts_exact, "near": d.conflicts_near}
+            for d in directions
+        ],
+        "font_leakage": [
+            {"rows_of": d.rows_of, "found_in": d.found_in, "rows": d.same_font, "unknown": d.unknown_font}
+            for d in directions
+        ],
+        "groups": found.sanitized.groups,
+        "near_duplicates": _near_duplicates(found),
+        "sanitized": {"exact": _left(found, "exact_left"), "near": _left(found, "near_left")},
+        "scores": [asdict(score) for evaluation in found.evaluations for score in evaluation.scores],
+        "effects": [asdict(effect) for evaluation in found.evaluations for effect in evaluation.effects],
+        "gates": [],
+    }  # fmt: skip
+
+
+def run_name(found: Findings) -> str:
+    """Return the readable part of a run's id, from its large source."""
+    name = found.archives[0].name.rsplit("/", 1)[-1].split(".")[0].split(":")[0]
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:40] or "run"
+
+
+def to_report(run: Path, content: dict[str, Any]) -> Report:
+    """Return the record of a report.json that lies in the folder `run`."""
+    return Report(run=run, **content)
+
+
+def _spec(found: Findings) -> dict[str, Any]:
+    spec = {name: value for name, value in to_json(found.spec).items() if name not in NOT_IN_REPORT}
+    names = {archive.role: archive.name for archive in found.archives}
+    return spec | {role: names[role] if spec[role] else None for role in ("large", "small")}
+
+
+def _conservation(found: Findings) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for archive in found.archives:
+        for shard in (shard for shard in found.shards if shard.role == archive.role):
+            names = ("role", "letter", "members", "quarantined", "ignored", "mean", "std")
+            rows.append({name: getattr(shard, name) for name in names} | {"accepted": shard.rows})
+        if members := sum(archive.outside.values()):
+            outside = {"role": archive.role, "letter": None, "members": members, "accepted": 0}
+            rows.append(outside | archive.outside | {"mean": None, "std": None})
+    return rows
+
+
+def _near_duplicates(found: Findings) -> dict[str, Any]:
+    joins = found.overlaps
+    bands, rows_per_band = joins[0].bands or (None, None)
+    recall = next((overlap.recall for overlap in joins if overlap.recall), None)
+    return {
+        "threshold": found.spec.threshold_percent / 100,
+        "floor": found.spec.floor_percent / 100,
+        "num_perm": NUM_PERM if bands else None,
+        "bands": bands,
+        "rows_per_band": rows_per_band,
+        "recall_at_floor": joins[0].recall_at_floor,
+        "recall_measured": recall and asdict(recall),
+    }
+
+
+def _left(found: Findings, which: str) -> dict[str, int]:
+    left = getattr(found.sanitized, which)
+    return {name: left.get(name, found.splits[name].rows) for name in SPLITS if name in left or name != "train"}

@@ -1,0 +1,51 @@
+"""Write what a user takes away from a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.records import SPLITS, Findings, Report
+from tasks.reporting.summary import to_markdown
+from tasks.store import link
+
+
+def write_run(found: Findings, report: Report, content: dict[str, Any], target: Path) -> None:
+    """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
+    (target / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    for name in SPLITS:
+        for file in found.splits[name].files:
+            link(file, target / "raw" / file.name)
+    for split in found.sanitized.splits:
+        for file in split.files:
+            link(file, target / "sanitized" / file.name)
+    link(found.sanitized.removed, target / "removed.parquet")
+    link(found.sanitized.conflicts, target / "label_conflicts.parquet")
+    refused = [pq.read_table(shard.quarantine, page_checksum_verification=True) for shard in found.shards]
+    refused += [_outside(archive.index, archive.role, refused[0].schema) for archive in found.archives]
+    table = pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "letter", "member")])
+    pq.write_table(table, target / "quarantine.parquet", compression="zstd", write_page_checksum=True)
+    (target / "README.md").write_text(_readme(found, report))
+
+
+def _outside(index: Path, role: str, schema: pa.Schema) -> pa.Table:
+    """Return the refused members that lie in no class folder."""
+    rows = pq.read_table(index, filters=~pa.compute.field("letter").is_valid(), page_checksum_verification=True)
+    known = {"role": pa.array([role] * len(rows), pa.string()), "detail": pa.array([""] * len(rows), pa.string())}
+    columns = {**known, "bytes": rows["size"]}
+    return pa.table(
+        [columns.get(name, rows[name] if name in rows.column_names else None) for name in schema.names], schema
+    )
+
+
+def _readme(found: Findings, report: Report) -> str:
+    """Return a data set card: its header tells `datasets.load_dataset(folder, "raw")` where the splits are."""
+    sanitized = [split.name for split in found.sanitized.splits]
+    lines = ["---", "configs:"]
+    for config, names in (("raw", list(SPLITS)), ("sanitized", sanitized)):
+        lines += [f"- config_name: {config}", "  data_files:"]
+        for name in names:
+            lines += [f"  - split: {name}", f"    path: {config}/{name}-*.parquet"]
+    return "\n".join([*lines, "---", "", f"# {', '.join(report.classes)}", "", to_markdown(report)])

@@ -1,0 +1,140 @@
+"""What a run found, in words and tables: for the terminal, for Prefect, and for the run's own README."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from tasks.records import SPLITS, Report
+
+SUBSETS = {
+    "raw": "raw",
+    "exact": "without exact twins",
+    "near": "sanitized",
+    "removed": "removed rows",
+    "random": "as many random rows removed",
+}
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share as text; nothing is a share of nothing.
+
+    >>> percent(1, 8), percent(0, 0)
+    ('12.5 %', '-')
+    """
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def headline(report: Report) -> str:
+    """Return the answer in one or two sentences."""
+    leak = next(d for d in report.overlap if d["rows_of"] == "test" and d["found_in"] == "train")
+    left, threshold = report.sanitized["near"]["test"], report.near_duplicates["threshold"]
+    return (
+        f"{percent(leak['exact'], leak['rows'])} of the {leak['rows']:,} test rows have an identical image in train, "
+        f"and {percent(leak['near'], leak['rows'])} more a near-duplicate (similarity {threshold:.2f} or higher). "
+        f"Without what test shares with train and validation, {left:,} rows are left."
+    )
+
+
+def overlap_rows(report: Report) -> list[dict[str, Any]]:
+    """Return the overlap of all ordered pairs of splits, one row each."""
+    return [
+        {
+            "rows of": d["rows_of"],
+            "found in": d["found_in"],
+            "rows": d["rows"],
+            "exact": d["exact"],
+            "near": d["near"],
+            "either": d["either"],
+            "share": percent(d["either"], d["rows"]),
+            "other letter": d["cross_letter"],
+        }
+        for d in report.overlap
+    ]
+
+
+def accuracy_rows(report: Report, subsets: Sequence[str] = tuple(SUBSETS)) -> list[dict[str, Any]]:
+    """Return accuracy on test rows with 95 % intervals, one row per model and training size."""
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for score in report.scores:
+        split, _, subset = score["evaluated_on"].partition("_")
+        if split == "test" and score["control"] == "none" and subset in subsets:
+            key = score["model"], score["train_rows"]
+            row = rows.setdefault(key, {"model": score["model"], "train rows": score["train_rows"]})
+            row[SUBSETS[subset]] = _interval(score)
+    return list(rows.values())
+
+
+def split_rows(report: Report) -> list[dict[str, Any]]:
+    """Return the rows of each split before and after sanitizing."""
+    within = {entry["split"]: entry for entry in report.within}
+    return [
+        {
+            "split": name,
+            "raw rows": report.rows[name],
+            "distinct images": within[name]["distinct"],
+            "without exact twins": report.sanitized["exact"].get(name, report.rows[name]),
+            "sanitized": report.sanitized["near"].get(name, report.rows[name]),
+        }
+        for name in SPLITS
+    ]
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """Print rows, overlap and accuracy to a terminal."""
+    tables = (
+        ("Rows", split_rows(report)),
+        ("Overlap", overlap_rows(report)),
+        ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(report, ("raw", "near", "removed"))),
+    )
+    for title, rows in tables:
+        if rows:
+            console.print(_table(title, rows))
+    console.print(_refused(report), highlight=False, soft_wrap=True)
+    console.print(headline(report), highlight=False, markup=False, soft_wrap=True)
+
+
+def to_markdown(report: Report) -> str:
+    """Return the summary as Markdown."""
+    parts = [f"## {headline(report)}"]
+    for title, rows in (
+        ("Rows", split_rows(report)),
+        ("Overlap", overlap_rows(report)),
+        ("Accuracy", accuracy_rows(report)),
+    ):
+        if rows:
+            lines = [" | ".join(map(str, rows[0])), " | ".join("---" for _ in rows[0])]
+            lines += [" | ".join(_cell(value) for value in row.values()) for row in rows]
+            parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
+    return "\n\n".join([*parts, _refused(report)]) + "\n"
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
+    )
+    for name, value in rows[0].items():
+        text = isinstance(value, str) and not value[:1].isdigit() and value != "-"
+        table.add_column(name, justify="left" if text else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    return table
+
+
+def _refused(report: Report) -> str:
+    members = sum(row["members"] for row in report.conservation)
+    quarantined, ignored = (sum(row[name] for row in report.conservation) for name in ("quarantined", "ignored"))
+    refused = f"{quarantined:,} are quarantined and {ignored:,} ignored"
+    return f"Of {members:,} members {refused}; quarantine.parquet names each."
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _interval(score: dict[str, Any]) -> str:
+    if score["accuracy"] is None:
+        return "-"
+    return f"{100 * score['accuracy']:.1f} [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"

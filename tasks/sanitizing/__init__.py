@@ -1,0 +1,1 @@
+"""Which rows go, and the splits without them."""

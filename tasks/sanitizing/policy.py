@@ -1,0 +1,113 @@
+"""Decide which rows go, and why.
+
+Protecting train: validation loses what it shares with train, test what it shares with train or
+raw validation. Protecting test: validation loses what it shares with test, train what it shares
+with test or raw validation. Either way the three are pairwise disjoint.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.records import SPLITS, Overlap, Protect, SplitName
+
+LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {
+    "train": {"validation": ("train",), "test": ("train", "validation")},
+    "test": {"validation": ("test",), "train": ("test", "validation")},
+}
+REMOVED = pa.schema(
+    {
+        "id": pa.string(),
+        "split": pa.string(),
+        "letter": pa.string(),
+        "reason": pa.string(),
+        "jaccard": pa.float64(),
+        "twin_id": pa.string(),
+        "twin_split": pa.string(),
+        "twin_letter": pa.string(),
+    }
+)
+
+
+def read_twins(overlap: Overlap, rows_of: SplitName, threshold: int) -> pa.Table:
+    """Return a table of twins with ``near`` and ``other_near`` (at the threshold) and ``found_in`` added."""
+    table = pq.read_table(overlap.table(rows_of), page_checksum_verification=True)
+    other = overlap.second if rows_of == overlap.first else overlap.first
+    table = table.append_column("near", pc.greater_equal(table["percent"], threshold))
+    table = table.append_column("other_near", pc.greater_equal(table["other_percent"], threshold))
+    return table.append_column("found_in", pa.array([other] * len(table), pa.string()))
+
+
+def removed_rows(tables: Sequence[pa.Table], split: SplitName) -> pa.Table:
+    """Return the rows that a split loses, in its own row order, each with its best twin.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        Twins of the split's rows in each split that it loses rows to, of equal length and order.
+
+    Returns
+    -------
+    Table
+        Schema `REMOVED`. The best twin is exact before near, then the more similar, then the one in
+        train before validation, then the smaller id.
+    """
+    goes, score = [], []
+    for table in sorted(tables, key=lambda t: SPLITS.index(t["found_in"][0].as_py()) if len(t) else 0):
+        exact, near = table["exact"].to_numpy(), table["near"].to_numpy()
+        goes.append(table)
+        score.append(np.where(exact | near, exact * 1.0 + table["jaccard"].fill_null(0.0).to_numpy(), -1.0))
+    best = np.argmax(score, axis=0)  # the first of equals
+    rows = np.flatnonzero(np.max(score, axis=0) >= 0)
+    picked = [
+        table.take(pa.array(rows[best[rows] == number])).append_column("row", pa.array(rows[best[rows] == number]))
+        for number, table in enumerate(goes)
+    ]
+    table = pa.concat_tables(picked).sort_by("row")
+    reason = pc.if_else(table["exact"], "exact", "near")
+    names = {"split": pa.array([split] * len(table), pa.string()), "reason": reason, "twin_split": table["found_in"]}
+    return pa.table(
+        [names.get(f.name, table[f.name] if f.name in table.column_names else None) for f in REMOVED], REMOVED
+    )
+
+
+def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:
+    """Return the rows of a split that have a twin under another letter, each with the most similar of them."""
+    found = twins.filter(pc.or_(twins["other_exact"], twins["other_near"]))
+    columns = [
+        found["id"],
+        pa.array([split] * len(found), pa.string()),
+        found["letter"],
+        pc.if_else(found["other_exact"], "exact", "near"),
+        found["other_jaccard"],
+        found["other_id"],
+        found["found_in"],
+        found["other_letter"],
+    ]
+    return pa.table(columns, schema=REMOVED)
+
+
+def star_groups(removed: pa.Table) -> dict[str, int]:
+    """Count groups: a kept or protected row and the removed rows whose best twin it is, so no chains."""
+    sizes = np.unique(removed["twin_id"].to_numpy(zero_copy_only=False), return_counts=True)[1]
+    return {
+        "count": len(sizes),
+        "rows": len(removed) + len(sizes),
+        "largest": int(sizes.max(initial=0)) + bool(len(sizes)),
+    }
+
+
+def keep_mask(ids: pa.Array, removed: pa.Table, reasons: Sequence[str]) -> NDArray[np.bool_]:
+    """Say of each row whether it stays when rows removed for these reasons go."""
+    gone = removed.filter(pc.is_in(removed["reason"], value_set=pa.array(reasons)))
+    return ~pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
+
+
+def write_table(table: pa.Table, target: Path) -> None:
+    """Write a list of rows as Parquet."""
+    pq.write_table(table.combine_chunks(), target, compression="zstd", write_page_checksum=True)

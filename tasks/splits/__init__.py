@@ -1,0 +1,1 @@
+"""Balanced, seeded train, validation and test sets."""

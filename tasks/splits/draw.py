@@ -1,0 +1,96 @@
+"""Draw balanced, disjoint, shuffled splits from the letter shards of two sources."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import UsageError
+from tasks.records import SPLITS, LetterShard, RunSpec, SplitName
+
+DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
+VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Rows per class of each split, and a line for the user when the sizes were chosen for them."""
+
+    train: int
+    validation: int
+    test: int
+    notes: tuple[str, ...]
+
+
+def sizes_per_class(spec: RunSpec, shards: Sequence[LetterShard]) -> Sizes:
+    """Settle the sizes of the splits.
+
+    Raises
+    ------
+    UsageError
+        When the data can't give what was asked for. Names the largest possible size.
+    """
+    classes = len({shard.letter for shard in shards})
+    large, small = (min((s for s in shards if s.role == role), key=lambda s: s.rows) for role in ("large", "small"))
+    asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
+    test = asked["test"] if asked["test"] is not None else min(DEFAULT_PER_CLASS["test"], small.rows)
+    validation = asked["validation"]
+    if validation is None:
+        room = large.rows - (asked["train"] or 0)
+        validation = max(0, min(DEFAULT_PER_CLASS["validation"], large.rows // VALIDATION_SHARE, room))
+    train = asked["train"]
+    if train is None:
+        train = min(DEFAULT_PER_CLASS["train"], large.rows - validation)
+    if test > small.rows or test < 1:
+        raise UsageError(_too_many("test", test, small, small.rows, classes))
+    if train + validation > large.rows or train < 1:
+        what = "train" if asked["validation"] is None else "train and validation together"
+        raise UsageError(_too_many(what, train + validation, large, large.rows, classes))
+    notes = [
+        f"{name} {count * classes:,} rows, chosen from the data; --{name} sets it"
+        for name, count in (("train", train), ("validation", validation), ("test", test))
+        if asked[name] is None  # type: ignore[index]
+    ]
+    return Sizes(train, validation, test, tuple(notes))
+
+
+def draw(shards: Sequence[LetterShard], sizes: Sizes, seed: int) -> dict[SplitName, NDArray[np.int64]]:
+    """Draw the rows of each split.
+
+    Parameters
+    ----------
+    shards : sequence of LetterShard
+        Of both sources.
+    sizes : Sizes
+    seed : int
+        Every draw has a generator of its own, so no result depends on the order of work.
+
+    Returns
+    -------
+    dict
+        Split name to an array of shape (rows, 2): number of the shard in `shards`, row of the shard.
+    """
+    parts: dict[SplitName, list[NDArray[np.int64]]] = {name: [] for name in SPLITS}
+    for number, shard in enumerate(shards):
+        order = np.random.default_rng([seed, shard.role == "small", shard.label]).permutation(shard.rows)
+        if shard.role == "large":
+            cuts: dict[SplitName, NDArray[np.int64]] = {
+                "validation": order[: sizes.validation],
+                "train": order[sizes.validation : sizes.validation + sizes.train],
+            }
+        else:
+            cuts = {"test": order[: sizes.test]}
+        for name, rows in cuts.items():
+            parts[name].append(np.column_stack([np.full(len(rows), number), rows]))
+    return {
+        name: np.random.default_rng([seed, 2, place]).permutation(np.concatenate(parts[name]))
+        for place, name in enumerate(SPLITS)
+    }
+
+
+def _too_many(what: str, asked: int, smallest: LetterShard, possible: int, classes: int) -> str:
+    return (
+        f"{what} can have at most {possible * classes:,} rows, not {asked * classes:,}: "
+        f"class {smallest.letter} of {smallest.role} has {possible:,} images."
+    )
