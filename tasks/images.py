@@ -6,6 +6,7 @@ dictionary encoding makes as small. Files are written and read a row group at a 
 
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tasks.store import sha256_of
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192
 MAX_ROWS_PER_FILE = 100_000
+WRITERS = 2  # encoding Parquet runs outside the interpreter
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
@@ -119,8 +121,9 @@ def write_split(images: Images, name: str, classes: Sequence[str], folder: Path)
     folder.mkdir(parents=True, exist_ok=True)
     count = max(1, -(-len(images) // MAX_ROWS_PER_FILE))
     paths = [folder / f"{name}-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
-    for i, path in enumerate(paths):
-        write_images(images[i * MAX_ROWS_PER_FILE : (i + 1) * MAX_ROWS_PER_FILE], path, classes)
+    parts = [images[i * MAX_ROWS_PER_FILE : (i + 1) * MAX_ROWS_PER_FILE] for i in range(count)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda part, path: write_images(part, path, classes), parts, paths))
     return {"rows": len(images), "files": [p.name for p in paths], "sha256": [sha256_of(p) for p in paths]}
 
 

@@ -86,7 +86,7 @@ def read_entries(path: Path) -> Iterator[Entry]:
         size = os.fstat(file.fileno()).st_size
         _check_extended_headers(path, file, 0)
         try:
-            with tarfile.open(fileobj=file, mode="r:", encoding="utf-8") as tar:
+            with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", tarinfo=_Header) as tar:
                 position, count = 0, 0
                 while (member := tar.next()) is not None:
                     tar.members.clear()  # type: ignore[attr-defined]  # tarfile keeps them all: 500 MB for notMNIST
@@ -100,6 +100,23 @@ def read_entries(path: Path) -> Iterator[Entry]:
         except tarfile.TarError as error:
             raise DataError(f"{path} is no readable tar archive ({error}); fetch it again.") from error
         _check_end(path, file, position, size)
+
+
+class _Header(tarfile.TarInfo):
+    """A header of which only the fields that matter here are parsed, when it is a plain file's: three times faster."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "tarfile.TarInfo":  # type: ignore[override]
+        if len(buf) != BLOCK or buf[156:157] not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            return super().frombuf(buf, encoding, errors)
+        checksum = 256 + sum(buf) - sum(buf[148:156])
+        header = cls(tarfile.nts(buf[:100], encoding, errors))  # type: ignore[attr-defined]
+        if checksum != tarfile.nti(buf[148:156]) or header.name.endswith("/"):  # type: ignore[attr-defined]
+            return super().frombuf(buf, encoding, errors)
+        header.size, header.type = tarfile.nti(buf[124:136]), buf[156:157]  # type: ignore[attr-defined]
+        if buf[345]:
+            header.name = tarfile.nts(buf[345:500], encoding, errors) + "/" + header.name  # type: ignore[attr-defined]
+        return header
 
 
 def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:

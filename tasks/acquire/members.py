@@ -8,7 +8,11 @@ what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason
 import hashlib
 import posixpath
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +33,7 @@ SCHEMA = pa.schema(
     }
 )
 SUFFIX = ".png"
+NOT_A_FILE = {"link": "link_member", "special": "special_member", "unreadable": "unreadable"}
 METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough that one letter's rows are found without reading the others
@@ -51,21 +56,21 @@ def write_index(entries: Iterable[Entry], source: str, target: Path) -> tuple[li
     DataError
         When a name leaves the archive.
     """
-    members = [(_clean_name(entry.name, source), entry) for entry in entries]
-    root = _common_root(name for name, entry in members if _names_an_image(name, entry))
-    rows = sorted((_row(name, entry, root) for name, entry in members), key=lambda r: (r[0] or "", r[1], r[2]))
+    clean = lru_cache(lambda folder: _clean_name(folder, source))  # a source has many members and few folders
+    members = []
+    for entry in entries:
+        folder, _, name = entry.name.rpartition("/")
+        members.append((clean(folder), _clean_name(name, source), entry))
+    root = _common_root({folder for folder, name, entry in members if _names_an_image(name, entry)})
+    place = lru_cache(lambda folder: _place(folder, root))
+    rows = sorted(_row(*place(folder), folder, name, entry) for folder, name, entry in members)
     _settle_duplicates(rows)
-    table = pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)] or [[]] * 7, SCHEMA.names)
-    pq.write_table(table.cast(SCHEMA), target, row_group_size=ROW_GROUP, write_page_checksum=True)
-    letters: dict[str, tuple[int, hashlib._Hash]] = {}
-    for letter, member, _, size, digest, outcome, reason in rows:
-        if letter is not None:
-            count, sha = letters.get(letter) or (0, hashlib.sha256())
-            sha.update(f"{member}\0{size}\0{outcome}\0{reason}\0".encode() + (digest or b""))
-            letters[letter] = (count + 1, sha)
-    found = [LetterIndex(letter, count, sha.hexdigest()) for letter, (count, sha) in sorted(letters.items())]
-    outcomes = [row[5] for row in rows if row[0] is None]
-    return found, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
+    columns = [[row.letter or None for row in rows], *([row[i] for row in rows] for i in range(1, len(SCHEMA)))]
+    table = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    pq.write_table(table, target, row_group_size=ROW_GROUP, write_page_checksum=True)
+    letters = [_summarize(letter, list(same)) for letter, same in groupby(rows, attrgetter("letter")) if letter]
+    outcomes = [row.outcome for row in rows if not row.letter]
+    return letters, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
 
 
 def check_classes(archives: Sequence[Archive], expected: int, minimum: dict[str, int]) -> tuple[str, ...]:
@@ -99,70 +104,92 @@ def check_classes(archives: Sequence[Archive], expected: int, minimum: dict[str,
     return first
 
 
+class Row(NamedTuple):
+    """One row of the index; sorts by letter, member and place. The letter is empty outside the class folders."""
+
+    letter: str
+    member: str
+    offset: int
+    size: int
+    digest: bytes | None
+    outcome: str | None
+    reason: str | None
+
+
 def _clean_name(name: str, source: str) -> str:
-    """Return a member name as valid text without a leading ``./``."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    parts = text.split("/")
-    if text.startswith(("/", "\\")) or text[1:2] == ":" or ".." in parts or ".." in text.split("\\"):
+    """Return a name as valid text without a leading ``./``."""
+    text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if text.startswith(("/", "\\")) or text[1:2] == ":" or ".." in text.replace("\\", "/").split("/"):
         raise DataError(
             f"{source} has the member {text!r}, which points out of the archive; check where it comes from."
         )
-    return "/".join(part for part in parts if part not in ("", "."))
+    return "/".join(part for part in text.split("/") if part not in ("", "."))
 
 
 def _names_an_image(name: str, entry: Entry) -> bool:
     return entry.kind == "file" and name.lower().endswith(SUFFIX) and not _is_metadata(name)
 
 
-def _is_metadata(name: str) -> bool:
-    return any(p.startswith(".") or p.endswith("~") or p in METADATA_NAMES for p in name.split("/"))
+def _is_metadata(part: str) -> bool:
+    return part.startswith(".") or part.endswith("~") or part in METADATA_NAMES
 
 
-def _common_root(images: Iterable[str]) -> str:
-    """Return the folder that holds the class folders."""
-    folders = {posixpath.dirname(name) for name in images}
-    if not folders:
-        return ""
-    return posixpath.commonpath(folders) if len(folders) > 1 else posixpath.dirname(folders.pop())
+def _common_root(folders: set[str]) -> str:
+    """Return the folder that holds the class folders, given all folders that hold images."""
+    folders = {folder for folder in folders if not any(map(_is_metadata, folder.split("/")))}
+    if len(folders) < 2:
+        return posixpath.dirname("".join(folders))
+    return posixpath.commonpath(folders)
 
 
-def _row(name: str, entry: Entry, root: str) -> list:  # type: ignore[type-arg]
-    below = name[len(root) + 1 :] if root and name.startswith(root + "/") else name if not root else ""
-    letter, separator, member = below.partition("/")
-    inside = bool(separator)
-    outcome, reason = _judge(name, entry, inside)
-    place = (letter, member) if inside and not _is_metadata(letter) else (None, name)
-    return [*place, entry.offset, entry.size, entry.digest or None, outcome, reason]
+def _place(folder: str, root: str) -> tuple[str, str, bool]:
+    """Return the class of a folder, what of its path lies below the class folder, and whether it is metadata."""
+    metadata = any(map(_is_metadata, folder.split("/")))
+    below = posixpath.relpath(folder, root) if root else folder
+    if metadata or below in ("", ".") or below.startswith(".."):
+        return "", "", metadata
+    letter, _, rest = below.partition("/")
+    return letter, rest + "/" if rest else "", False
 
 
-def _judge(name: str, entry: Entry, inside: bool) -> tuple[str | None, str | None]:
-    """Say what is already known of a member before its bytes are read."""
-    if _is_metadata(name):
-        return "ignored", "os_metadata"
-    if entry.kind != "file":
-        return "quarantined", {"link": "link_member", "special": "special_member", "unreadable": "unreadable"}[
-            entry.kind
-        ]
-    if not name.lower().endswith(SUFFIX):
-        return "ignored", "not_png_name"
-    if not inside:
-        return "quarantined", "no_class"
-    if len(name) > MAX_NAME or any(len(part) > MAX_NAME_PART for part in name.split("/")):
-        return "quarantined", "name_too_long"
-    if entry.size > MAX_MEMBER_BYTES:
-        return "quarantined", "oversize_member"
-    return None, None
+def _row(letter: str, prefix: str, metadata: bool, folder: str, name: str, entry: Entry) -> Row:
+    member = prefix + name if letter else posixpath.join(folder, name)
+    digest = entry.digest or None
+    if metadata or _is_metadata(name):
+        outcome, reason = "ignored", "os_metadata"
+    elif entry.kind != "file":
+        outcome, reason = "quarantined", NOT_A_FILE[entry.kind]
+    elif not name.lower().endswith(SUFFIX):
+        outcome, reason = "ignored", "not_png_name"
+    elif not letter:
+        outcome, reason = "quarantined", "no_class"
+    elif len(name) > MAX_NAME_PART or len(folder) + len(name) >= MAX_NAME:
+        outcome, reason = "quarantined", "name_too_long"
+    elif entry.size > MAX_MEMBER_BYTES:
+        outcome, reason = "quarantined", "oversize_member"
+    else:
+        return Row(letter, member, entry.offset, entry.size, digest, None, None)
+    return Row(letter, member, entry.offset, entry.size, digest, outcome, reason)
 
 
-def _settle_duplicates(rows: list) -> None:  # type: ignore[type-arg]
+def _settle_duplicates(rows: list[Row]) -> None:
     """Of members with one name keep the first when all are equal, and none when they differ."""
     start = 0
     for end in range(1, len(rows) + 1):
-        if end < len(rows) and rows[end][:2] == rows[start][:2]:
+        if end < len(rows) and rows[end].member == rows[start].member and rows[end].letter == rows[start].letter:
             continue
-        same = [row for row in rows[start:end] if row[5] is None]
+        same = [number for number in range(start, end) if rows[number].outcome is None]
         if len(same) > 1:
-            equal = len({row[4] for row in same}) == 1
-            for row in same[1:] if equal else same:
-                row[5:] = ("ignored", "duplicate_identical") if equal else ("quarantined", "duplicate_member")
+            equal = len({rows[number].digest for number in same}) == 1
+            settled = ("ignored", "duplicate_identical") if equal else ("quarantined", "duplicate_member")
+            for number in same[1:] if equal else same:
+                rows[number] = rows[number]._replace(outcome=settled[0], reason=settled[1])
         start = end
+
+
+def _summarize(letter: str, rows: list[Row]) -> LetterIndex:
+    """Return a class with the digest of its members, which does not depend on where they lie."""
+    sha = hashlib.sha256()
+    for row in rows:
+        sha.update(f"{row.member}\0{row.size}\0{row.outcome}\0{row.reason}\0".encode() + (row.digest or b""))
+    return LetterIndex(letter, len(rows), sha.hexdigest())

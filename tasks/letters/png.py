@@ -20,8 +20,8 @@ class UnreadableError(Exception):
         self.reason, self.detail = reason, detail
 
 
-def check_png(data: bytes, side: int) -> None:
-    """Refuse everything but a whole, plain, 8-bit gray PNG of `side` x `side` pixels.
+def check_png(data: bytes, side: int) -> bytes:
+    """Return the compressed pixels of a whole, plain, 8-bit gray PNG of `side` x `side`, and refuse all else.
 
     Raises
     ------
@@ -40,6 +40,7 @@ def check_png(data: bytes, side: int) -> None:
         raise UnreadableError("png_data", str(error)) from error
     if len(pixels) != expected or not inflater.eof or inflater.unused_data:
         raise UnreadableError("png_idat_length", f"expected {expected} bytes")
+    return compressed
 
 
 def _walk_chunks(data: bytes, side: int) -> bytes:

@@ -88,13 +88,14 @@ def write_shard(source: Path, index: pa.Table, role: Role, letter: str, label: i
             failures[row] = error
     accepted = np.setdiff1d(np.arange(len(to_decode)), np.fromiter(failures, np.int64, len(failures)))
     gray = gray[accepted]
-    ids = pa.array([f"{role}/{letter}/{to_decode['member'][int(row)]}" for row in accepted], pa.string())
+    names = to_decode["member"].to_pylist()
+    ids = pa.array([f"{role}/{letter}/{names[row]}" for row in accepted], pa.string())
     letters, labels = pa.array([letter] * len(ids), pa.string()), np.full(len(ids), label)
     write_images(Images(ids, letters, labels, gray), target / "shard.parquet")
     refused = settled_members(index, role)
-    names, sizes = to_decode["member"], to_decode["size"]
     for row, failure in failures.items():
-        entry = (role, letter, names[row].as_py(), "quarantined", failure.reason, failure.detail, sizes[row].as_py())
+        size = to_decode["size"][row].as_py()
+        entry = (role, letter, names[row], "quarantined", failure.reason, failure.detail, size)
         refused.append(entry)
     write_quarantine(refused, target / "quarantine.parquet")
     quarantined = sum(row[3] == "quarantined" for row in refused)

@@ -150,9 +150,12 @@ def _neighbours(
     if len(i) < len(j):
         yield from ((mine, theirs) for theirs, mine in _neighbours(keys_j, keys_i, j, i, band))
         return
-    both = [np.concatenate([keys_i[b][i], keys_j[b][j]]) for b in following]
+    # Last, patterns that agree in all of these are spread evenly, so that both sides interleave.
+    even = np.concatenate([np.arange(len(side), dtype=np.uint64) * MIX for side in (i, j)])
     place = np.empty(len(i) + len(j), np.int64)
-    place[np.lexsort(both)] = np.arange(len(place))
+    place[np.lexsort([even, *(np.concatenate([keys_i[b][i], keys_j[b][j]]) for b in following)])] = np.arange(
+        len(place)
+    )
     of_i, of_j = np.argsort(place[: len(i)]), np.argsort(place[len(i) :])
     i, j, width = i[of_i], j[of_j], min(NEIGHBOURS, len(j))
     nearest = np.searchsorted(np.sort(place[len(i) :]), np.sort(place[: len(i)])) - width // 2

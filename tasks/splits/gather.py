@@ -1,6 +1,7 @@
 """Bring the drawn rows together from their shards."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 
 from tasks.images import Images, concatenate, read_images
 from tasks.records import SplitName
+
+READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one shard
 
 
 def gather(shards: Sequence[Path], rows: dict[SplitName, NDArray[np.int64]]) -> dict[SplitName, Images]:
@@ -19,14 +22,16 @@ def gather(shards: Sequence[Path], rows: dict[SplitName, NDArray[np.int64]]) -> 
     rows : dict
         Split name to shape (n, 2): number of the shard in `shards`, row of the shard.
     """
-    parts: dict[SplitName, list[Images]] = {name: [] for name in rows}
-    for number, path in enumerate(shards):
-        images = read_images([path])
-        for name, drawn in rows.items():
-            parts[name].append(images.take(drawn[drawn[:, 0] == number, 1]))
+
+    def read(number: int) -> dict[SplitName, Images]:
+        images = read_images([shards[number]])
+        return {name: images.take(drawn[drawn[:, 0] == number, 1]) for name, drawn in rows.items()}
+
+    with ThreadPoolExecutor(READERS) as pool:
+        parts = list(pool.map(read, range(len(shards))))
     splits = {}
     for name, drawn in rows.items():
         back = np.empty(len(drawn), np.int64)
         back[np.argsort(drawn[:, 0], kind="stable")] = np.arange(len(drawn))
-        splits[name] = concatenate(parts.pop(name)).take(back)
+        splits[name] = concatenate([part.pop(name) for part in parts]).take(back)
     return splits

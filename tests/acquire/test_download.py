@@ -1,0 +1,116 @@
+"""Downloads against a real HTTP server on this machine."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tasks.acquire import download
+from tasks.errors import DataError, SourceUnavailableError
+
+CONTENT = b"archive " * 5000
+
+
+@dataclass
+class Site:
+    """What the server answers: a status or content per path, and every request it saw."""
+
+    url: str
+    status: int = 200
+    content: bytes = CONTENT
+    etag: str | None = '"1"'
+    send: int | None = None
+    seen: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.answer(b"")
+
+        def do_GET(self) -> None:
+            self.answer(here.content[: here.send])
+
+        def answer(self, body: bytes) -> None:
+            here.seen.append(f"{self.command} {self.path}")
+            self.send_response(here.status)
+            self.send_header("Content-Length", str(len(here.content)))
+            if here.etag:
+                self.send_header("ETag", here.etag)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    here = Site(f"http://127.0.0.1:{server.server_address[1]}/")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield here
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_archive_is_fetched_once_while_nothing_changed(site: Site, tmp_path: Path) -> None:
+    first = download.download(site.url + "a.tar.gz?token=s", tmp_path)
+    assert first.read_bytes() == CONTENT
+    assert download.download(site.url + "a.tar.gz?token=s", tmp_path) == first
+    assert [line.split()[0] for line in site.seen] == ["HEAD", "GET", "HEAD"]
+    assert "token" not in str(first)
+
+
+def test_changed_content_is_fetched_again(site: Site, tmp_path: Path) -> None:
+    download.download(site.url + "a.tar.gz", tmp_path)
+    site.content, site.etag = b"new", '"2"'
+    assert download.download(site.url + "a.tar.gz", tmp_path).read_bytes() == b"new"
+
+
+def test_without_validators_a_copy_is_never_trusted(site: Site, tmp_path: Path) -> None:
+    site.etag = None
+    download.download(site.url + "a.tar.gz", tmp_path)
+    site.content = CONTENT[::-1]
+    assert download.download(site.url + "a.tar.gz", tmp_path).read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize(("status", "heals"), [(500, True), (503, True), (429, True), (404, False), (403, False)])
+def test_only_what_may_heal_is_worth_a_retry(site: Site, tmp_path: Path, status: int, heals: bool) -> None:
+    site.status = status
+    with pytest.raises(DataError, match=f"status {status}") as caught:
+        download.download(site.url + "a.tar.gz?token=secret", tmp_path)
+    assert isinstance(caught.value, SourceUnavailableError) == heals
+    assert "secret" not in str(caught.value)
+    assert not list(tmp_path.glob("*a.tar.gz"))
+
+
+def test_a_transfer_that_breaks_off_leaves_no_file(site: Site, tmp_path: Path) -> None:
+    site.send = 100
+    with pytest.raises(SourceUnavailableError, match="could not be fetched whole"):
+        download.download(site.url + "a.tar.gz", tmp_path)
+    assert not list(tmp_path.glob("*a.tar.gz"))
+
+
+def test_a_server_that_is_not_there_may_come_back(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailableError, match="could not be reached"):
+        download.download("http://127.0.0.1:9/a.tar.gz", tmp_path)
+
+
+def test_the_published_archives_are_verified_and_the_second_mirror_helps(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(download.NOTMNIST_SHA256, "small", hashlib.sha256(CONTENT).hexdigest())
+    path = download.download_notmnist("small", tmp_path, ("http://127.0.0.1:9/", site.url))
+    assert path.read_bytes() == CONTENT
+    download.download_notmnist("small", tmp_path, ("http://127.0.0.1:9/", site.url))
+    assert site.seen == ["GET /notMNIST_small.tar.gz"], "a file that verifies is not fetched again"
+
+
+def test_something_else_than_the_published_archive_is_refused(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="sha256 differs") as caught:
+        download.download_notmnist("small", tmp_path, (site.url,))
+    assert not isinstance(caught.value, SourceUnavailableError)
+    assert not list(tmp_path.glob("notMNIST*"))

@@ -1,0 +1,79 @@
+"""Build images, archives and folders for tests: known content, no fixtures on disk."""
+
+import base64
+import io
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+Gray = NDArray[np.uint8]
+
+
+def png(gray: Gray) -> bytes:
+    """Return an image as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(gray).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Return one PNG chunk with its right checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def raw_png(rows: bytes, side: int = 28, header: bytes | None = None) -> bytes:
+    """Return a PNG that holds exactly these filtered rows, whatever they are."""
+    header = header or struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+def font_member(font: str) -> str:
+    """Return a member name as notMNIST makes them from a font's file name."""
+    return base64.urlsafe_b64encode(font.encode()).decode() + ".png"
+
+
+def glyphs(count: int, seed: int, side: int = 28) -> Gray:
+    """Return random, pairwise distinct blobs, uint8 (count, side, side)."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, side, side), dtype=np.uint8)
+    y, x = np.mgrid[:side, :side]
+    for image in images:
+        cy, cx, ry, rx = rng.uniform([side / 4, side / 4, 4, 4], [3 * side / 4, 3 * side / 4, side / 3, side / 3])
+        image[((y - cy) / ry) ** 2 + ((x - cx) / rx) ** 2 > 1] //= 8
+    return images
+
+
+def members_of(letters: Mapping[str, Iterable[Gray]], prefix: str) -> dict[str, bytes]:
+    """Return archive members, named by fonts, for images by letter."""
+    return {
+        f"root/{letter}/{font_member(f'{prefix}-{i}.ttf')}": png(image)
+        for letter, images in letters.items()
+        for i, image in enumerate(images)
+    }
+
+
+def write_tar(path: Path, members: Mapping[str, bytes]) -> Path:
+    """Write an archive; gzip when its name says so."""
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def write_folder(path: Path, members: Mapping[str, bytes]) -> Path:
+    """Write the same members as files."""
+    for name, data in members.items():
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return path

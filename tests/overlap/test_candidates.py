@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks.overlap import candidates
+from tasks.overlap.candidates import Patterns, exact_pairs, lsh_pairs
+from tasks.overlap.minhash import choose_bands
+
+BANDS = choose_bands(128, 90, 0.99)
+
+
+def near_equal(count: int, seed: int, length: int = 784, flips: int = 4) -> Patterns:
+    """Return distinct variants of one pattern with a few flipped bits each."""
+    rng = np.random.default_rng(seed)
+    base = np.random.default_rng(0).random(length) < 0.3
+    bits = np.tile(base, (count, 1))
+    bits[np.repeat(np.arange(count), flips), rng.integers(0, length, count * flips)] ^= True
+    return Patterns.of(np.packbits(bits, axis=1), length)
+
+
+def pairs_of(stream: object) -> tuple[set[tuple[int, int]], int]:
+    """Return the distinct pairs of a stream, and how many of them came as fresh."""
+    found: set[tuple[int, int]] = set()
+    fresh = 0
+    for pairs in stream:  # type: ignore[attr-defined]
+        found |= set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
+        fresh += int(pairs.fresh.sum())
+    return found, fresh
+
+
+def test_every_pair_is_fresh_exactly_once_however_often_it_comes() -> None:
+    first, second = near_equal(300, 1), near_equal(200, 2)
+    found, fresh = pairs_of(lsh_pairs(first, second, 90, BANDS))
+    assert fresh == len(found)
+    truth, _ = pairs_of(exact_pairs(first, second, 90))
+    assert found <= truth
+    assert len(found) >= 0.99 * len(truth)
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = near_equal(300, 1), near_equal(200, 2)
+    whole = pairs_of(lsh_pairs(first, second, 90, BANDS))
+    monkeypatch.setattr(candidates, "CHUNK", 100)
+    monkeypatch.setattr(candidates, "BLOCK", 7)
+    assert pairs_of(lsh_pairs(first, second, 90, BANDS)) == whole
+    assert pairs_of(exact_pairs(first, second, 90))[1] == len(pairs_of(exact_pairs(first, second, 90))[0])
+
+
+def test_a_bucket_too_large_to_compare_in_full_still_finds_a_twin_of_every_pattern(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = near_equal(3000, 1), near_equal(700, 2)
+    monkeypatch.setattr(candidates, "HEAVY", 10_000)
+    compared = counted(monkeypatch)
+    found, _ = pairs_of(lsh_pairs(first, second, 90, BANDS))
+    rows: NDArray[np.int64] = np.array(sorted(found))
+    assert len(np.unique(rows[:, 0])) == 3000
+    assert len(np.unique(rows[:, 1])) == 700
+    most = 2 * BANDS.bands * (3000 * candidates.NEIGHBOURS + 700 * candidates.NEIGHBOURS)
+    assert sum(compared) < most, "the work grows with the patterns, not with their square"
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let `candidates` count the pairs that it compares."""
+    compared: list[int] = []
+    verify = candidates._verify
+
+    def counting(*arguments: object) -> object:
+        compared.append(len(arguments[2]))  # type: ignore[arg-type]
+        return verify(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(candidates, "_verify", counting)
+    return compared

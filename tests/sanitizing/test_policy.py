@@ -1,0 +1,101 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.overlap.tables import TWINS
+from tasks.records import Overlap, SplitName
+from tasks.sanitizing import policy
+
+
+def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[str, Any]]) -> Overlap:
+    """Write the twins of the rows of `second` in `first`; what a row does not give is null or 0."""
+    empty = dict.fromkeys(TWINS.names) | {"exact": False, "other_exact": False, "percent": 0, "other_percent": 0}
+    folder = tmp_path / f"{first}-{second}"
+    folder.mkdir()
+    pq.write_table(pa.Table.from_pylist([empty | row for row in rows], TWINS), folder / f"{second}.parquet")
+    facts: dict[str, Any] = {"sha256": "", "directions": (), "bands": None, "recall_at_floor": 1.0, "recall": None}
+    return Overlap(first=first, second=second, folder=folder, **facts)
+
+
+def row(name: str, twin: str | None = None, percent: int = 0, exact: bool = False, **more: Any) -> dict[str, Any]:
+    found = {"twin_id": twin, "twin_letter": "A", "percent": percent, "jaccard": percent / 100} if twin else {}
+    return {"id": name, "letter": "A", "exact": exact, "twins": int(bool(twin))} | found | more
+
+
+@pytest.fixture
+def test_rows(tmp_path: Path) -> list[pa.Table]:
+    """Return twins of five test rows in train and in validation."""
+    in_train = twins(
+        tmp_path,
+        "train",
+        "test",
+        [row("t0"), row("t1", "a", 94), row("t2", "b", 95), row("t3", "c", 99), row("t4", "d", 100, exact=True)],
+    )
+    in_validation = twins(
+        tmp_path,
+        "validation",
+        "test",
+        [
+            row("t0"),
+            row("t1", "v", 96),
+            row("t2", "w", 95),
+            row("t3", "x", 100, exact=True),
+            row("t4", "y", 100, exact=True),
+        ],
+    )
+    return [policy.read_twins(overlap, "test", 95) for overlap in (in_train, in_validation)]
+
+
+def test_the_best_twin_is_exact_then_similar_then_in_train(test_rows: list[pa.Table]) -> None:
+    removed = policy.removed_rows(test_rows, "test").to_pylist()
+    named = [(r["id"], r["reason"], r["twin_id"], r["twin_split"]) for r in removed]
+    assert named == [
+        ("t1", "near", "v", "validation"),
+        ("t2", "near", "b", "train"),
+        ("t3", "exact", "x", "validation"),
+        ("t4", "exact", "d", "train"),
+    ]
+
+
+def test_the_order_in_which_overlaps_come_does_not_matter(test_rows: list[pa.Table]) -> None:
+    assert policy.removed_rows(test_rows, "test") == policy.removed_rows(test_rows[::-1], "test")
+
+
+def test_rows_stay_by_reason(test_rows: list[pa.Table]) -> None:
+    removed = policy.removed_rows(test_rows, "test")
+    ids = pa.array([f"t{i}" for i in range(5)])
+    assert policy.keep_mask(ids, removed, ["exact"]).tolist() == [True, True, True, False, False]
+    assert policy.keep_mask(ids, removed, ["exact", "near"]).tolist() == [True, False, False, False, False]
+
+
+def test_groups_are_stars_around_the_twin_that_stays() -> None:
+    removed = pa.table({"twin_id": ["a", "b", "a", "a"]})
+    assert policy.star_groups(removed) == {"count": 2, "rows": 6, "largest": 4}
+    assert policy.star_groups(removed.slice(0, 0)) == {"count": 0, "rows": 0, "largest": 0}
+
+
+def test_conflicts_are_rows_with_a_twin_under_another_letter_at_the_threshold(tmp_path: Path) -> None:
+    other: dict[str, Any] = {"other_letter": "B", "other_id": "o"}
+    overlap = twins(
+        tmp_path,
+        "train",
+        "test",
+        [
+            row("t0", "a", 100, **other, other_percent=94, other_jaccard=0.94),
+            row("t1", "a", 100, **other, other_percent=95, other_jaccard=0.95),
+            row("t2", "a", 100, **other, other_percent=100, other_jaccard=1.0, other_exact=True),
+        ],
+    )
+    found = policy.conflicts(policy.read_twins(overlap, "test", 95), "test").to_pylist()
+    assert [(r["id"], r["reason"], r["twin_letter"], r["jaccard"]) for r in found] == [
+        ("t1", "near", "B", 0.95),
+        ("t2", "exact", "B", 1.0),
+    ]
+
+
+def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
+    overlap = twins(tmp_path, "train", "test", [])
+    assert len(policy.removed_rows([policy.read_twins(overlap, "test", 95)], "test")) == 0
