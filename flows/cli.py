@@ -3,16 +3,16 @@
 import functools
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 # The console shows progress and one summary; Prefect keeps its own logs for its UI. Read when Prefect is imported.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 from cyclopts import App, CycloptsError, Parameter
-from prefect.exceptions import ParameterTypeError
+from pydantic import ValidationError
 from rich.console import Console
 
 from flows import progress
@@ -38,15 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _stop(str(error), UsageError.exit_code, errors)
+        _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:
         _stop(str(error), error.exit_code, errors)
     except KeyboardInterrupt:
         _stop("interrupted; the same command continues where it stopped.", INTERRUPTED, errors)
     except Exception:
-        log = Path("cleansplit-error.log").resolve()
-        log.write_text(traceback.format_exc())
-        _stop(f"a defect of cleansplit stopped the run; please report what is in {log}.", 1, errors)
+        with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
+            file.write(traceback.format_exc())
+        _stop(f"a defect of cleansplit stopped the run; please report what is in {file.name}.", 1, errors)
 
 
 @app.command(name="run")
@@ -59,12 +59,15 @@ def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the f
 
 
 def _call(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> Report:
-    try:
-        with progress.visible():
-            return flow(*args, **kwargs)
-    except ParameterTypeError as error:
-        reasons = [line.strip(" -") for line in str(error).splitlines() if line.strip().startswith("- ")]
-        raise UsageError("; ".join(reasons)) from error
+    with progress.visible():
+        return flow(*args, **kwargs)
+
+
+def _usage(error: CycloptsError) -> str:
+    """Return a usage error as the flow itself would word it."""
+    if isinstance(error.__cause__, ValidationError) and error.argument:
+        return f"{error.argument.name.lstrip('-')}: {error.__cause__.errors()[0]['msg']}"
+    return str(error)
 
 
 def _stop(sentence: str, code: int, errors: Console) -> None:

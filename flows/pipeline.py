@@ -2,11 +2,11 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, cast
+from typing import cast
 
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from flows.evaluate import evaluate
 from flows.failure import in_one_sentence
@@ -14,7 +14,7 @@ from flows.prepare import prepare
 from flows.progress import collect, timed
 from flows.runners import threads
 from flows.sanitize import sanitize
-from tasks.records import Findings, ModelName, Protect, Report, RunSpec, Share, Size
+from tasks.records import ClassCount, Findings, ModelName, Probability, Protect, Report, RunSpec, Share, Side, Size
 from tasks.reporting.tasks import publish_report
 
 
@@ -23,7 +23,7 @@ def _run_name() -> str:
     return f"{Path(parameters['large'] or parameters['dataset']).name} {date.today()}"
 
 
-@flow(name="cleansplit", flow_run_name=_run_name)
+@flow(name="cleansplit", flow_run_name=_run_name, validate_parameters=False)  # RunSpec says what is wrong
 @in_one_sentence
 def cleansplit(
     large: str | None = None,
@@ -36,14 +36,14 @@ def cleansplit(
     seed: NonNegativeInt = 0,
     threshold: Share = 0.95,
     floor: Share = 0.90,
-    recall: Annotated[float, Field(gt=0, lt=1)] = 0.99,
+    recall: Probability = 0.99,
     exhaustive: bool = False,
     protect: Protect = "train",
     workers: PositiveInt | None = None,
     models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn"),
     sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all"),
-    classes: Annotated[int, Field(ge=2)] = 10,
-    side: Annotated[int, Field(ge=2, le=256)] = 28,
+    classes: ClassCount = 10,
+    side: Side = 28,
     min_per_class: PositiveInt | None = None,
 ) -> Report:
     """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy.

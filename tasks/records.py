@@ -18,6 +18,9 @@ Protect = Literal["train", "test"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
 Size = PositiveInt | Literal["all"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+ClassCount = Annotated[int, Field(ge=2)]
+Side = Annotated[int, Field(ge=2, le=256)]
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
@@ -45,14 +48,14 @@ class RunSpec:
     seed: NonNegativeInt = 0
     threshold: Share = 0.95
     floor: Share = 0.90
-    recall: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    recall: Probability = 0.99
     exhaustive: bool = False
     protect: Protect = "train"
     workers: PositiveInt | None = None
     models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
     sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")
-    classes: Annotated[int, Field(ge=2)] = 10
-    side: Annotated[int, Field(ge=2, le=256)] = 28
+    classes: ClassCount = 10
+    side: Side = 28
     min_per_class: PositiveInt | None = None
 
     @classmethod

@@ -33,6 +33,8 @@ STORAGE_ERRNOS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission is denied",
     errno.EPERM: "permission is denied",
+    errno.ENOTDIR: "a file is where a folder should be",
+    errno.EEXIST: "a file is where a folder should be",
     errno.EIO: "the device reports an input/output error",
 }
 
@@ -177,5 +179,5 @@ def _storage_errors(path: Path) -> Iterator[None]:
             raise
         where = error.filename or path
         raise StorageError(
-            f"cannot write {where}: {STORAGE_ERRNOS[error.errno]}; make room or choose another --workspace."
+            f"cannot write {where}: {STORAGE_ERRNOS[error.errno]}; mend that or choose another --workspace."
         ) from error

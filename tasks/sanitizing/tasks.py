@@ -15,7 +15,7 @@ from tasks.tasks import finished, stage_task
 VERSION = 1
 
 
-@stage_task("sanitize, protecting {spec.protect}")
+@stage_task("sanitize splits, protecting {spec.protect}")
 def sanitize_splits(spec: RunSpec, splits: Splits, overlaps: Sequence[Overlap], workspace: Path) -> Sanitized:
     """Write the splits without the rows that overlap, and the list of what was removed and why."""
     loses_to = policy.LOSES_TO[spec.protect]

@@ -1,0 +1,104 @@
+"""A run on real glyphs agrees with the brute-force truth beside them, number by number."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.pipeline import cleansplit
+from tasks.records import Report
+
+
+@pytest.fixture(scope="module")
+def expected(shared: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((shared / "data" / "openfonts_expected.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("openfonts")
+
+
+def run_on(shared: Path, workspace: Path, **more: Any) -> Report:
+    sources: dict[str, Any] = {role: str(shared / "data" / f"openfonts_{role}.tar.gz") for role in ("large", "small")}
+    sizes: dict[str, Any] = {"train": 36_000, "validation": 0, "test": 6_000}
+    return cleansplit(**sources, **sizes, workspace=workspace, models=("softmax",), sizes=(50,), **more)
+
+
+@pytest.fixture(scope="module")
+def found(prefect_server: None, shared: Path, workspace: Path) -> Report:
+    return run_on(shared, workspace)
+
+
+@pytest.fixture(scope="module")
+def exhaustive(found: Report, shared: Path, workspace: Path) -> Report:
+    return run_on(shared, workspace, exhaustive=True)
+
+
+def rows_at(report: Report, rows_of: str, found_in: str, percent: int) -> int:
+    return next(
+        int(entry["rows"])
+        for entry in report.overlap_by_threshold
+        if (entry["rows_of"], entry["found_in"]) == (rows_of, found_in) and round(100 * entry["jaccard"]) == percent
+    )
+
+
+def overlap(report: Report, rows_of: str, found_in: str) -> dict[str, Any]:
+    return next(d for d in report.overlap if (d["rows_of"], d["found_in"]) == (rows_of, found_in))
+
+
+def test_members_means_and_deviations(found: Report, expected: dict[str, Any]) -> None:
+    for row in found.conservation:
+        truth = expected["letters"][f"openfonts_{row['role']}"][row["letter"]]
+        counts = {name: row[name] for name in ("members", "accepted", "quarantined")}
+        assert counts == {name: truth[name] for name in counts}
+        assert row["mean"] == pytest.approx(truth["mean"], abs=1e-6)
+        assert row["std"] == pytest.approx(truth["std"], abs=1e-6)
+
+
+def test_quarantined_members_and_reasons(found: Report, expected: dict[str, Any]) -> None:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(found.run / "quarantine.parquet").to_pylist()
+    assert {f"notMNIST_{r['role']}/{r['letter']}/{r['member']}": r["reason"] for r in rows} == expected["reasons"]
+
+
+def test_exact_overlap_in_both_directions(found: Report, expected: dict[str, Any]) -> None:
+    test, train = overlap(found, "test", "train"), overlap(found, "train", "test")
+    assert test["exact"] == expected["exact"]["test_in_train"] == 2_052
+    assert train["exact"] == expected["exact"]["train_in_test"] == 3_940
+    assert test["distinct_exact"] == train["distinct_exact"] == expected["distinct_images"]["shared"] == 1_751
+
+
+def test_redundancy_within_splits(found: Report, expected: dict[str, Any]) -> None:
+    within = {entry["split"]: entry for entry in found.within}
+    for name in ("train", "test"):
+        assert within[name]["distinct"] == expected["distinct_images"][name]
+        assert within[name]["one_colour"] == expected["one_colour_images"][name]
+
+
+def test_near_overlap_by_minhash(found: Report, expected: dict[str, Any]) -> None:
+    for percent, tolerance in ((90, 2), (95, 0), (99, 0)):
+        truth = expected["near"][f"{percent / 100:.2f}".rstrip("0")]["test_rows"]
+        assert truth - tolerance <= rows_at(found, "test", "train", percent) <= truth
+    measured = found.near_duplicates["recall_measured"]
+    assert measured["sample_rows"] == 500
+    assert measured["found_rows"] >= measured["true_rows"] - 2
+    assert found.near_duplicates["recall_at_floor"] == pytest.approx(0.9942, abs=1e-4)
+
+
+def test_near_overlap_by_comparing_all_pairs(exhaustive: Report, expected: dict[str, Any]) -> None:
+    for percent in (90, 95, 99):
+        truth = expected["near"][f"{percent / 100:.2f}".rstrip("0")]
+        assert rows_at(exhaustive, "test", "train", percent) == truth["test_rows"]
+        assert rows_at(exhaustive, "train", "test", percent) == truth["train_rows"]
+    at_threshold = expected["near"]["0.95"]["test_rows_with_a_twin_under_another_letter"]
+    assert overlap(exhaustive, "test", "train")["cross_letter"] == at_threshold
+    assert exhaustive.near_duplicates["recall_at_floor"] == 1.0
+
+
+def test_no_font_of_a_test_glyph_is_in_train(found: Report) -> None:
+    leak = next(entry for entry in found.font_leakage if (entry["rows_of"], entry["found_in"]) == ("test", "train"))
+    assert leak == {"rows_of": "test", "found_in": "train", "rows": 0, "unknown": 0}

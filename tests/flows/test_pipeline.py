@@ -1,0 +1,198 @@
+import dataclasses
+import inspect
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from flows.pipeline import cleansplit
+from flows.progress import timed
+from tasks.errors import DataError, UsageError
+from tasks.records import Report, RunSpec
+from tests.flows.conftest import TINY
+
+
+def task_states(workspace: Path, sources: dict[str, Any], **changed: Any) -> dict[str, list[str]]:
+    """Run the flow again and return the names of the final states of its tasks, by the start of their names."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    with get_client(sync_client=True) as client:
+        before = {run.id for run in client.read_flow_runs(limit=200)}
+        cleansplit(**sources, workspace=workspace, **TINY | changed)
+        fresh = [run.id for run in client.read_flow_runs(limit=200) if run.id not in before]
+        tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=fresh)), limit=200)
+    states: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.state and task.state.state_details.child_flow_run_id:
+            continue  # stands for a subflow
+        states.setdefault(task.name.split()[0], []).append(str(task.state and task.state.name))
+    return states
+
+
+def test_a_run_is_published_whole(run: Report) -> None:
+    assert sorted(path.name for path in run.run.iterdir()) == [
+        "README.md",
+        "label_conflicts.parquet",
+        "quarantine.parquet",
+        "raw",
+        "removed.parquet",
+        "report.json",
+        "run.json",
+        "sanitized",
+    ]
+    assert (run.run.parents[1] / "latest").resolve() == run.run.resolve()
+
+
+def test_the_report_is_valid_against_its_schema_and_equals_the_record(run: Report) -> None:
+    schema = json.loads((files("tasks.reporting") / "report.schema.json").read_text())
+    content = json.loads((run.run / "report.json").read_text())
+    jsonschema.validate(content, schema)
+    assert {f.name for f in dataclasses.fields(Report)} - {"run"} == set(schema["required"])
+    assert all(getattr(run, name) == value for name, value in content.items())
+
+
+def test_members_are_conserved(run: Report) -> None:
+    assert all(row["members"] == row["accepted"] + row["quarantined"] + row["ignored"] for row in run.conservation)
+    named = pq.read_table(run.run / "quarantine.parquet").to_pylist()
+    assert {(row["role"], row["letter"], row["member"], row["outcome"], row["reason"]) for row in named} == {
+        ("large", "A", "broken.png", "quarantined", "empty"),
+        ("large", "J", "text.png", "quarantined", "not_png"),
+        ("large", "B", ".DS_Store", "ignored", "os_metadata"),
+        ("large", None, "root/stray.png", "quarantined", "no_class"),
+        ("small", "F", "empty.png", "quarantined", "empty"),
+    }
+    outside = [row for row in run.conservation if row["letter"] is None]
+    assert [(row["role"], row["members"], row["quarantined"]) for row in outside] == [("large", 1, 1)]
+
+
+def test_planted_twins_are_found_and_removed(run: Report) -> None:
+    found = {(d["rows_of"], d["found_in"]): d for d in run.overlap}
+    assert len(found) == 6
+    in_train, in_validation = found["test", "train"], found["test", "validation"]
+    assert in_train["rows"] == 120
+    assert in_train["exact"] + in_validation["exact"] == 20, "each planted image lies in train or in validation"
+    assert in_train["near"] + in_validation["near"] == 20
+    removed = pq.read_table(run.run / "removed.parquet").to_pylist()
+    assert sum(row["split"] == "test" for row in removed) == 40
+    assert run.sanitized["near"]["test"] == 80
+    assert run.sanitized["exact"]["test"] == 100
+    for row in removed:
+        assert row["twin_id"].split("/")[0] == "large"
+        assert row["reason"] == ("exact" if row["jaccard"] == 1 else "near")
+
+
+def test_sanitized_files_are_the_raw_rows_that_stay_in_their_order(run: Report) -> None:
+    raw = pq.read_table(run.run / "raw" / "test-00000-of-00001.parquet")
+    sanitized = pq.read_table(run.run / "sanitized" / "test-00000-of-00001.parquet")
+    gone = {r["id"] for r in pq.read_table(run.run / "removed.parquet").to_pylist() if r["split"] == "test"}
+    kept = np.array([name not in gone for name in raw["id"].to_pylist()])
+    assert sanitized.equals(raw.filter(kept))
+
+
+def test_scores_cover_every_model_size_and_subset(run: Report) -> None:
+    keys = {(s["model"], s["train_rows"], s["evaluated_on"]) for s in run.scores}
+    assert len(keys) == len(run.scores) == 2 * 2 * 10
+    for score in run.scores:
+        if score["n"]:
+            assert score["low"] <= score["accuracy"] <= score["high"]
+
+
+def test_a_second_run_reuses_every_stage_and_rewrites_nothing(run: Report, sources: dict[str, Any]) -> None:
+    workspace = run.run.parents[1]
+    before = {path: path.stat().st_mtime_ns for path in workspace.rglob("*") if path.is_file()}
+    states = task_states(workspace, sources)
+    assert len(states["load"]) == len(states["fingerprint"]) == 20
+    assert {name for names in states.values() for name in names} <= {"Reused", "Completed"}
+    assert {name for name, ended in states.items() if "Completed" in ended} == {"fetch"}
+    assert {path: path.stat().st_mtime_ns for path in workspace.rglob("*") if path.is_file()} == before
+
+
+def test_another_seed_reuses_the_letter_shards(run: Report, sources: dict[str, Any]) -> None:
+    states = task_states(run.run.parents[1], sources, seed=1)
+    assert set(states["load"]) == set(states["fingerprint"]) == set(states["index"]) == {"Reused"}
+    assert states["draw"] == ["Completed"]
+
+
+def test_another_threshold_reuses_the_join_and_the_models(run: Report, sources: dict[str, Any]) -> None:
+    states = task_states(run.run.parents[1], sources, threshold=0.97)
+    assert set(states["find"]) == set(states["train"]) == {"Reused"}
+    assert states["sanitize"][0] != "Reused"
+
+
+def test_a_process_pool_gives_the_same_run(
+    run: Report, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.runners.PROCESSES_FROM", 1)
+    other = cleansplit(**sources, workspace=tmp_path, **TINY)
+    assert other.run.name == run.run.name
+    for path in sorted(p.relative_to(run.run) for p in run.run.rglob("*") if p.is_file() and p.name != "run.json"):
+        assert (other.run / path).read_bytes() == (run.run / path).read_bytes(), path
+
+
+def test_parameters_are_the_same_in_the_flow_and_in_the_spec() -> None:
+    flow = inspect.signature(cleansplit.fn).parameters
+    spec = {f.name: f for f in dataclasses.fields(RunSpec)}
+    assert list(flow) == list(spec)
+    for name, parameter in flow.items():
+        assert parameter.default == spec[name].default
+        assert parameter.annotation == spec[name].type
+
+
+def test_every_parameter_is_described_in_the_run_form() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    schema = parameter_schema(cleansplit.fn)
+    assert all(schema.properties[name].get("description") for name in schema.properties)
+    assert schema.properties["threshold"]["maximum"] == 1
+    assert schema.properties["protect"]["enum"] == ["train", "test"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"small": None}, "large is given without small"),
+        ({"threshold": 0.955}, r"threshold 0\.955 is not a whole percent"),
+        ({"threshold": 0.0, "floor": 0.0}, r"threshold must be at least 0\.01"),
+        ({"train": 101}, r"train 101 does not divide by the 10 classes; use 100 or 110\."),
+        ({"test": 5000}, "test can have at most 120 rows, not 5,000"),
+        ({"models": ()}, "models must name at least one entry"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, wrong: dict[str, Any], sentence: str
+) -> None:
+    state = cleansplit(**sources | {"workspace": tmp_path} | TINY | wrong, return_state=True)
+    assert state.is_failed()
+    with pytest.raises(UsageError, match=sentence) as caught:
+        state.result()
+    assert state.message == str(caught.value)
+
+
+def test_a_wrong_number_of_classes_lists_them(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"large\.tar\.gz has 10 class folders \(A, B, C, D, E, F, G, H, I, J\) where 9"
+    ):
+        cleansplit(**sources, workspace=tmp_path, classes=9)
+
+
+def test_a_floor_above_the_threshold_is_lowered_with_it() -> None:
+    assert RunSpec.of(threshold=0.85).floor_percent == 85
+
+
+def test_notmnist_has_its_own_minimum_of_members() -> None:
+    assert [RunSpec.of(dataset="notmnist").minimum(role) for role in ("large", "small")] == [45_000, 1_800]
+    assert RunSpec.of().minimum("large") == 1
+
+
+def test_stages_are_timed_in_the_run_record(run: Report) -> None:
+    seconds = json.loads((run.run / "run.json").read_text())["result"]["seconds"]
+    assert {"load letters", "find overlap", "train and score"} <= set(seconds)
+    with timed() as nothing:
+        pass
+    assert nothing == {}
