@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from flows import progress
+from flows.audit import audit
 from flows.pipeline import cleansplit
-from tasks.errors import CleanSplitError, UsageError
+from tasks.errors import CleanSplitError, GateError, UsageError
 from tasks.records import Report
 from tasks.reporting.summary import print_summary
 
@@ -52,15 +53,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @app.command(name="run")
 @functools.wraps(cleansplit.fn)
 def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the flow
-    report = _call(cleansplit, *args, **kwargs)
-    console = Console(stderr=True)
-    print_summary(report, console)
+    _show(cleansplit, *args, **kwargs)
+
+
+@app.command(name="audit")
+@functools.wraps(audit.fn)
+def check(*args: Any, **kwargs: Any) -> None:
+    _show(audit, *args, **kwargs)
+
+
+def _show(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> None:
+    """Run a flow with progress, and show its report even when a gate fails it."""
+    try:
+        with progress.visible():
+            _print(flow(*args, **kwargs))
+    except GateError as error:
+        _print(error.report)
+        raise
+
+
+def _print(report: Report) -> None:
+    print_summary(report, Console(stderr=True))
     print(report.run)
-
-
-def _call(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> Report:
-    with progress.visible():
-        return flow(*args, **kwargs)
 
 
 def _usage(error: CycloptsError) -> str:

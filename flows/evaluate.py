@@ -5,7 +5,8 @@ from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
 from tasks.evaluation.tasks import train_and_score, training_sizes
-from tasks.records import Evaluation, RunSpec, Sanitized, Splits
+from tasks.records import Evaluation, Sanitized, Splits
+from tasks.spec import RunSpec
 
 
 @flow(name="evaluate", validate_parameters=False)

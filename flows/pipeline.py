@@ -2,7 +2,6 @@
 
 from datetime import date
 from pathlib import Path
-from typing import cast
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -11,11 +10,12 @@ from pydantic import NonNegativeInt, PositiveInt
 from flows.evaluate import evaluate
 from flows.failure import in_one_sentence
 from flows.prepare import prepare
-from flows.progress import collect, timed
+from flows.progress import timed
+from flows.publish import publish
 from flows.runners import threads
 from flows.sanitize import sanitize
-from tasks.records import ClassCount, Findings, ModelName, Probability, Protect, Report, RunSpec, Share, Side, Size
-from tasks.reporting.tasks import publish_report
+from tasks.records import Report
+from tasks.spec import ClassCount, ModelName, Probability, Protect, RunSpec, Share, Side, Size
 
 
 def _run_name() -> str:
@@ -45,6 +45,9 @@ def cleansplit(
     classes: ClassCount = 10,
     side: Side = 28,
     min_per_class: PositiveInt | None = None,
+    max_overlap: Share | None = None,
+    max_quarantine: Share = 0.01,
+    min_rows: PositiveInt | None = None,
 ) -> Report:
     """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy.
 
@@ -69,25 +72,17 @@ def cleansplit(
         classes: Number of class folders that both sources must have.
         side: Width and height of an image in pixels.
         min_per_class: Members that each class must have; 1, and 45,000 and 1,800 for notmnist.
+        max_overlap: Gate: share of test rows that may have a twin in train. The run fails above it, its report written.
+        max_quarantine: Gate: share of a class that may be unreadable.
+        min_rows: Gate: test rows that sanitizing must leave.
     """
     spec = RunSpec.of(**locals())
     runner = threads(spec.workers)
     with timed() as seconds:
-        prepared = prepare.with_options(task_runner=runner)(spec)
-        cleaned = sanitize.with_options(task_runner=runner)(spec, prepared)
-        evaluations = evaluate.with_options(task_runner=runner)(spec, prepared.splits, cleaned.sanitized)
-        findings = Findings(
-            spec=spec,
-            archives=prepared.archives,
-            shards=prepared.shards,
-            splits=prepared.splits,
-            overlaps=cleaned.overlaps,
-            within=cleaned.within,
-            sanitized=cleaned.sanitized,
-            evaluations=evaluations,
-        )
-        (report,) = collect("publish report", [publish_report.submit(findings, seconds, spec.workspace)])
-    return cast(Report, report)
+        loaded, splits = prepare.with_options(task_runner=runner)(spec)
+        cleaned = sanitize.with_options(task_runner=runner)(spec, splits, loaded.fingerprints)
+        evaluations = evaluate.with_options(task_runner=runner)(spec, splits, cleaned.sanitized)
+        return publish(spec, loaded, splits, cleaned, evaluations, seconds)
 
 
 if __name__ == "__main__":

@@ -9,42 +9,47 @@ from flows.runners import for_decoding
 from tasks.acquire.members import check_classes
 from tasks.acquire.tasks import fetch, index
 from tasks.letters.tasks import count_pending, fingerprint, load_letter
-from tasks.records import Archive, Fingerprints, LetterShard, RunSpec, Splits
+from tasks.records import Archive, Fingerprints, LetterShard, Splits
+from tasks.spec import RunSpec, Spec
 from tasks.splits.tasks import draw_splits
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What the later flows need."""
+class Loaded:
+    """Sources letter by letter."""
 
     archives: tuple[Archive, ...]
     shards: tuple[LetterShard, ...]
     fingerprints: tuple[Fingerprints, ...]
-    splits: Splits
 
 
 @flow(name="prepare", validate_parameters=False)
-def prepare(spec: RunSpec) -> Prepared:
+def prepare(spec: RunSpec) -> tuple[Loaded, Splits]:
     """Bring both sources here, load them letter by letter, and draw the splits."""
-    sources = collect(
-        "fetch sources", [fetch.submit(role, name, spec.workspace) for role, name in spec.sources.items()]
-    )
+    loaded = load_sources(spec)
+    (splits,) = collect("draw splits", [draw_splits.submit(spec, loaded.shards, spec.workspace)])
+    for note in splits.notes:
+        say(note)
+    return loaded, splits
+
+
+def load_sources(spec: Spec) -> Loaded:
+    """Bring the sources of a run or an audit here and load them letter by letter, inside the flow that calls it."""
+    roles = spec.sources
+    sources = collect("fetch sources", [fetch.submit(role, name, spec.workspace) for role, name in roles.items()])
     archives = collect("index members", [index.submit(source, spec.workspace) for source in sources])
-    classes = check_classes(archives, spec.classes, {role: spec.minimum(role) for role in spec.sources})
+    classes = check_classes(archives, spec.classes, {role: spec.minimum(role) for role in roles})
     pending = count_pending(archives, spec.side, spec.workspace)
     load = load_letters.with_options(task_runner=for_decoding(pending, spec.workers))
     shards, fingerprints = load(spec, archives, classes)
-    (splits,) = collect("draw splits", [draw_splits.submit(spec, shards, spec.workspace)])
-    for note in splits.notes:
-        say(note)
-    return Prepared(tuple(archives), tuple(shards), tuple(fingerprints), splits)
+    return Loaded(tuple(archives), tuple(shards), tuple(fingerprints))
 
 
 @flow(name="load letters", validate_parameters=False)
 def load_letters(
-    spec: RunSpec, archives: list[Archive], classes: tuple[str, ...]
+    spec: Spec, archives: list[Archive], classes: tuple[str, ...]
 ) -> tuple[list[LetterShard], list[Fingerprints]]:
-    """Decode and fingerprint every letter of both sources in parallel."""
+    """Decode and fingerprint every letter of every source in parallel."""
     loading = [
         load_letter.submit(archive, letter, label, spec.side, spec.workspace)
         for archive in archives

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.prepare import Prepared
 from flows.progress import collect
 from tasks.overlap.tasks import count_within, find_overlap
-from tasks.records import PAIRS, SPLITS, Overlap, RunSpec, Sanitized, Within
+from tasks.records import PAIRS, SPLITS, Fingerprints, Overlap, Sanitized, Splits, Within
 from tasks.sanitizing.tasks import sanitize_splits
+from tasks.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,8 @@ class Cleaned:
 
 
 @flow(name="sanitize", validate_parameters=False)
-def sanitize(spec: RunSpec, prepared: Prepared) -> Cleaned:
+def sanitize(spec: Spec, splits: Splits, prints: tuple[Fingerprints, ...]) -> Cleaned:
     """Measure the overlap and write the splits without it."""
-    splits, prints = prepared.splits, prepared.fingerprints
     joins = [find_overlap.submit(spec, splits[a], splits[b], prints, spec.workspace) for a, b in PAIRS]
     counts = [count_within.submit(splits[name], prints, spec.workspace) for name in SPLITS]
     overlaps, within = collect("find overlap", joins), collect("count distinct", counts)

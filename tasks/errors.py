@@ -3,6 +3,8 @@
 Every message is one sentence that names the thing and says what to do.
 """
 
+from typing import Any
+
 
 class CleanSplitError(Exception):
     """An expected failure: shown as one sentence, without a traceback."""
@@ -27,9 +29,13 @@ class SourceUnavailableError(DataError):
 
 
 class GateError(CleanSplitError):
-    """A limit that the user set was passed; the report has been written."""
+    """A limit that the user set was passed; the report has been written, and comes with the error."""
 
     exit_code = 4
+
+    def __init__(self, sentence: str, report: Any = None) -> None:
+        super().__init__(sentence)
+        self.report = report
 
 
 class StorageError(CleanSplitError):

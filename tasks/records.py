@@ -1,117 +1,20 @@
-"""Frozen records that pass between stages, and the parameters of a run.
+"""Frozen records that pass between stages.
 
 Records hold paths, digests and counts, never arrays. Paths are found by `tasks.store` and are
 not part of what a stage stores, so a workspace can be moved.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tasks.errors import UsageError
-
-Role = Literal["large", "small"]
-SplitName = Literal["train", "validation", "test"]
-Protect = Literal["train", "test"]
-ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
-Size = PositiveInt | Literal["all"]
-Share = Annotated[float, Field(ge=0, le=1)]
-Probability = Annotated[float, Field(gt=0, lt=1)]
-ClassCount = Annotated[int, Field(ge=2)]
-Side = Annotated[int, Field(ge=2, le=256)]
+from tasks.spec import ModelName, Role, Spec, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
 NUM_PERM = 128  # permutations of a signature; fixed, so that recall is stated for one thing
-PUBLISHED_MINIMUM = {"large": 45_000, "small": 1_800}  # the course's own check of the notMNIST archives
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """The parameters of a run; `flows.pipeline.cleansplit` describes each.
-
-    Raises
-    ------
-    UsageError
-        By `RunSpec.of`, for values and combinations that can't be.
-    """
-
-    large: str | None = None
-    small: str | None = None
-    dataset: str = "fonts"
-    workspace: Path = Path("workspace")
-    train: PositiveInt | None = None
-    validation: NonNegativeInt | None = None
-    test: PositiveInt | None = None
-    seed: NonNegativeInt = 0
-    threshold: Share = 0.95
-    floor: Share = 0.90
-    recall: Probability = 0.99
-    exhaustive: bool = False
-    protect: Protect = "train"
-    workers: PositiveInt | None = None
-    models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
-    sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")
-    classes: ClassCount = 10
-    side: Side = 28
-    min_per_class: PositiveInt | None = None
-
-    @classmethod
-    def of(cls, **parameters: Any) -> "RunSpec":
-        """Build a spec from flow parameters, or raise a `UsageError` that names the first bad one."""
-        try:
-            spec = cls(**parameters)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"{first['loc'][0]}: {first['msg']}") from error
-        spec._check()
-        return spec
-
-    def _check(self) -> None:
-        if (self.large is None) != (self.small is None):
-            given, missing = ("large", "small") if self.small is None else ("small", "large")
-            raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
-        for name in ("threshold", "floor"):
-            value = 100 * getattr(self, name)
-            if abs(value - round(value)) > 1e-9:
-                raise UsageError(f"{name} {getattr(self, name)} is not a whole percent; use for instance 0.95.")
-            if value < 1:
-                raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
-        for name in ("models", "sizes"):
-            values = getattr(self, name)
-            if not values or len(set(values)) != len(values):
-                raise UsageError(f"{name} must name at least one entry and none twice.")
-        for name in ("train", "validation", "test"):
-            rows = getattr(self, name)
-            if rows is not None and rows % self.classes:
-                near = rows - rows % self.classes
-                choices = [str(n) for n in (near, near + self.classes) if n or name == "validation"]
-                raise UsageError(
-                    f"{name} {rows} does not divide by the {self.classes} classes; use {' or '.join(choices)}."
-                )
-
-    @property
-    def sources(self) -> dict[Role, str]:
-        """What to read for each role."""
-        return {"large": self.large or self.dataset, "small": self.small or self.dataset}
-
-    @property
-    def threshold_percent(self) -> int:
-        """Similarity, in whole percent, from which a row is removed."""
-        return round(100 * self.threshold)
-
-    @property
-    def floor_percent(self) -> int:
-        """Similarity, in whole percent, from which pairs are searched; never above the threshold."""
-        return min(round(100 * self.floor), self.threshold_percent)
-
-    def minimum(self, role: Role) -> int:
-        """Members that each class of a source must have."""
-        if self.min_per_class is not None:
-            return self.min_per_class
-        return PUBLISHED_MINIMUM[role] if self.sources[role] == "notmnist" else 1
 
 
 @dataclass(frozen=True)
@@ -326,7 +229,7 @@ class Evaluation:
 class Findings:
     """Everything that the stages of a run returned."""
 
-    spec: RunSpec
+    spec: Spec
     archives: tuple[Archive, ...]
     shards: tuple[LetterShard, ...]
     splits: Splits

@@ -9,7 +9,7 @@ import pooch
 import requests
 
 from tasks.errors import DataError, SourceUnavailableError
-from tasks.records import Role
+from tasks.spec import Role
 
 NOTMNIST_MIRRORS = (
     "https://commondatastorage.googleapis.com/books1000/",

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tasks.errors import DataError
-from tasks.records import Role
+from tasks.spec import Role
 
 LETTERS = "ABCDEFGHIJ"
 GLYPHS: dict[Role, int] = {"large": 1000, "small": 200}

@@ -7,7 +7,7 @@ what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason
 
 import hashlib
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from tasks.acquire.archive import DIGEST_BYTES, MAX_MEMBER_BYTES, Entry
 from tasks.errors import DataError
 from tasks.records import Archive, LetterIndex
+from tasks.spec import Role
 
 SCHEMA = pa.schema(
     {
@@ -73,8 +74,8 @@ def write_index(entries: Iterable[Entry], source: str, target: Path) -> tuple[li
     return letters, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
 
 
-def check_classes(archives: Sequence[Archive], expected: int, minimum: dict[str, int]) -> tuple[str, ...]:
-    """Return the class names that both sources share, in order.
+def check_classes(archives: Sequence[Archive], expected: int, minimum: Mapping[Role, int]) -> tuple[str, ...]:
+    """Return the class names that all sources share, in order.
 
     Raises
     ------
@@ -82,8 +83,9 @@ def check_classes(archives: Sequence[Archive], expected: int, minimum: dict[str,
         When a source has another number of classes than expected, too few members in one, or
         when the sources name their classes differently.
     """
+    first = tuple(index.letter for index in archives[0].letters)
     for archive in archives:
-        names = [index.letter for index in archive.letters]
+        names = tuple(index.letter for index in archive.letters)
         if len(names) != expected:
             raise DataError(
                 f"{archive.name} has {len(names)} class folders ({', '.join(names) or 'none'}) where {expected} are "
@@ -95,12 +97,11 @@ def check_classes(archives: Sequence[Archive], expected: int, minimum: dict[str,
                     f"class {index.letter} of {archive.name} has {index.members} members, fewer than the "
                     f"{minimum[archive.role]} of --min-per-class; check that the source is complete."
                 )
-    first, second = (tuple(index.letter for index in archive.letters) for archive in archives)
-    if first != second:
-        raise DataError(
-            f"{archives[0].name} has the classes {', '.join(first)} and {archives[1].name} has {', '.join(second)}; "
-            "both sources must have the same."
-        )
+        if names != first:
+            raise DataError(
+                f"{archives[0].name} has the classes {', '.join(first)} and {archive.name} has {', '.join(names)}; "
+                "all sources must have the same."
+            )
     return first
 
 

@@ -10,7 +10,8 @@ from tasks import store
 from tasks.acquire import archive, download, fonts, members
 from tasks.acquire.folder import read_folder
 from tasks.errors import SourceUnavailableError, UsageError
-from tasks.records import Archive, LetterIndex, Role, Source, to_json
+from tasks.records import Archive, LetterIndex, Source, to_json
+from tasks.spec import Role
 from tasks.tasks import finished, stage_task
 
 VERSION = 1

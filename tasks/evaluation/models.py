@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
-from tasks.records import ModelName
+from tasks.spec import ModelName
 
 Pixels = NDArray[np.float32]
 Labels = NDArray[np.int64]

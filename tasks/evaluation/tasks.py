@@ -12,7 +12,8 @@ from tasks import store
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images
-from tasks.records import Evaluation, ModelName, RunSpec, Sanitized, Score, SplitName, Splits
+from tasks.records import Evaluation, Sanitized, Score, Splits
+from tasks.spec import ModelName, RunSpec, SplitName
 from tasks.tasks import finished, stage_task
 
 VERSION = 1

@@ -15,7 +15,7 @@ from tasks.errors import DataError
 from tasks.images import PARQUET, Images, read_images, write_images
 from tasks.letters import glyph
 from tasks.letters.png import UnreadableError
-from tasks.records import Role
+from tasks.spec import Role
 
 QUARANTINE = pa.schema(
     {

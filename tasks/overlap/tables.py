@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.overlap.find import Side, Twins
-from tasks.records import Direction, SplitName
+from tasks.records import Direction
+from tasks.spec import SplitName
 
 TWINS = pa.schema(
     {
@@ -66,8 +67,8 @@ def read_rows(split: Sequence[Path], fingerprints: Sequence[Path]) -> Rows:
     return Rows(ids, letters, fonts, found["one_colour"].to_numpy(), side, view_bits)
 
 
-def write_twins(rows: Rows, others: Rows, twins: Twins, target: Path) -> None:
-    """Write one row per image of a split: its best twin in the other, and its best twin under another letter."""
+def twins_table(rows: Rows, others: Rows, twins: Twins) -> pa.Table:
+    """Return one row per image of a split: its best twin in the other, and its best twin under another letter."""
     columns = [rows.ids, rows.letters]
     for row, exact, jaccard, percent in (
         (twins.row, twins.exact, twins.jaccard, twins.percent),
@@ -75,9 +76,12 @@ def write_twins(rows: Rows, others: Rows, twins: Twins, target: Path) -> None:
     ):
         at, similarity = pa.array(row, mask=row < 0), pa.array(jaccard, mask=row < 0)
         columns += [others.ids.take(at), others.letters.take(at), pa.array(exact), similarity, pa.array(percent)]
-    pq.write_table(
-        pa.table([*columns, pa.array(twins.count)], schema=TWINS), target, compression="zstd", write_page_checksum=True
-    )
+    return pa.table([*columns, pa.array(twins.count)], schema=TWINS)
+
+
+def write_twins(table: pa.Table, target: Path) -> None:
+    """Write a table of twins."""
+    pq.write_table(table, target, compression="zstd", write_page_checksum=True)
 
 
 def count_direction(

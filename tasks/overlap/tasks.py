@@ -10,8 +10,9 @@ from tasks import store
 from tasks.overlap.find import find_twins
 from tasks.overlap.minhash import choose_bands
 from tasks.overlap.recall import measure_recall
-from tasks.overlap.tables import count_direction, distinct, read_rows, shared_fonts, write_twins
-from tasks.records import NUM_PERM, Fingerprints, Overlap, Recall, RunSpec, Split, Within
+from tasks.overlap.tables import count_direction, distinct, read_rows, shared_fonts, twins_table, write_twins
+from tasks.records import NUM_PERM, Fingerprints, Overlap, Recall, Split, Within
+from tasks.spec import Spec
 from tasks.tasks import finished, stage_task
 
 VERSION = 1
@@ -19,7 +20,7 @@ VERSION = 1
 
 @stage_task("find overlap of {first.name} and {second.name}")
 def find_overlap(
-    spec: RunSpec, first: Split, second: Split, fingerprints: Sequence[Fingerprints], workspace: Path
+    spec: Spec, first: Split, second: Split, fingerprints: Sequence[Fingerprints], workspace: Path
 ) -> Overlap:
     """Find exact and near twins between two splits, in both directions."""
     floor = spec.floor_percent
@@ -29,8 +30,8 @@ def find_overlap(
     def build(target: Path) -> dict[str, Any]:
         one, two = (read_rows(split.files, [p.path for p in prints[split.name]]) for split in (first, second))
         of_one, of_two = find_twins(one.side, two.side, one.view_bits, floor, bands)
-        write_twins(one, two, of_one, target / f"{first.name}.parquet")
-        write_twins(two, one, of_two, target / f"{second.name}.parquet")
+        write_twins(twins_table(one, two, of_one), target / f"{first.name}.parquet")
+        write_twins(twins_table(two, one, of_two), target / f"{second.name}.parquet")
         shared = len(np.intersect1d(distinct(one.side), distinct(two.side)))
         facts: dict[str, Any] = {
             first.name: shared_fonts(one, two) | {"distinct_exact": shared},
@@ -90,5 +91,6 @@ def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: 
 
 def prints_of(split: Split, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
     """Return the fingerprints of the shards that a split's rows come from."""
-    role = "small" if split.name == "test" else "large"
-    return [p for p in fingerprints if p.role == role]
+    drawn_from = "small" if split.name == "test" else "large"
+    found = [p for p in fingerprints if p.role in (drawn_from, split.name)]
+    return found or list(fingerprints)  # a split that was left out has no rows to look up

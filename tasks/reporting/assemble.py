@@ -4,15 +4,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks.records import NUM_PERM, SPLITS, Findings, Report, to_json
-
-NOT_IN_REPORT = ("workspace", "workers")  # they change no result
+from tasks.records import NUM_PERM, SPLITS, Findings, Report
+from tasks.reporting.gates import measure_gates
 
 
 def assemble(found: Findings) -> dict[str, Any]:
     """Return the content of report.json: a function of inputs, parameters and seed alone."""
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
-    return {
+    content: dict[str, Any] = {
         "spec": _spec(found),
         "inputs": [{"role": a.role, "name": a.name, "sha256": a.sha256, "bytes": a.bytes} for a in found.archives],
         "classes": list(found.splits.classes),
@@ -42,8 +41,8 @@ def assemble(found: Findings) -> dict[str, Any]:
         "sanitized": {"exact": _left(found, "exact_left"), "near": _left(found, "near_left")},
         "scores": [asdict(score) for evaluation in found.evaluations for score in evaluation.scores],
         "effects": [asdict(effect) for evaluation in found.evaluations for effect in evaluation.effects],
-        "gates": [],
     }  # fmt: skip
+    return content | {"gates": measure_gates(found.spec, content)}
 
 
 def run_name(found: Findings) -> str:
@@ -58,9 +57,9 @@ def to_report(run: Path, content: dict[str, Any]) -> Report:
 
 
 def _spec(found: Findings) -> dict[str, Any]:
-    spec = {name: value for name, value in to_json(found.spec).items() if name not in NOT_IN_REPORT}
-    names = {archive.role: archive.name for archive in found.archives}
-    return spec | {role: names[role] if spec[role] else None for role in ("large", "small")}
+    """Return the parameters, with the public names of the sources where sources were given."""
+    shown, names = found.spec.shown(), {archive.role: archive.name for archive in found.archives}
+    return shown | {role: name for role, name in names.items() if shown[role] is not None}
 
 
 def _conservation(found: Findings) -> list[dict[str, Any]]:

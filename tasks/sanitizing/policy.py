@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.records import SPLITS, Overlap, Protect, SplitName
+from tasks.records import SPLITS, Overlap
+from tasks.spec import Protect, SplitName
 
 LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {
     "train": {"validation": ("train",), "test": ("train", "validation")},
@@ -35,9 +36,13 @@ REMOVED = pa.schema(
 
 
 def read_twins(overlap: Overlap, rows_of: SplitName, threshold: int) -> pa.Table:
-    """Return a table of twins with ``near`` and ``other_near`` (at the threshold) and ``found_in`` added."""
+    """Return the twins of the rows of one of an overlap's splits; see `at_threshold`."""
     table = pq.read_table(overlap.table(rows_of), page_checksum_verification=True)
-    other = overlap.second if rows_of == overlap.first else overlap.first
+    return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, threshold)
+
+
+def at_threshold(table: pa.Table, other: SplitName, threshold: int) -> pa.Table:
+    """Return a table of twins with ``near`` and ``other_near`` (at the threshold) and ``found_in`` added."""
     table = table.append_column("near", pc.greater_equal(table["percent"], threshold))
     table = table.append_column("other_near", pc.greater_equal(table["other_percent"], threshold))
     return table.append_column("found_in", pa.array([other] * len(table), pa.string()))

@@ -8,15 +8,16 @@ import pyarrow as pa
 
 from tasks import store
 from tasks.images import read_images, write_split
-from tasks.records import Overlap, RunSpec, Sanitized, Split, SplitName, Splits
+from tasks.records import Overlap, Sanitized, Split, Splits
 from tasks.sanitizing import policy
+from tasks.spec import Spec, SplitName
 from tasks.tasks import finished, stage_task
 
 VERSION = 1
 
 
 @stage_task("sanitize splits, protecting {spec.protect}")
-def sanitize_splits(spec: RunSpec, splits: Splits, overlaps: Sequence[Overlap], workspace: Path) -> Sanitized:
+def sanitize_splits(spec: Spec, splits: Splits, overlaps: Sequence[Overlap], workspace: Path) -> Sanitized:
     """Write the splits without the rows that overlap, and the list of what was removed and why."""
     loses_to = policy.LOSES_TO[spec.protect]
 

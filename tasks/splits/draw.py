@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UsageError
-from tasks.records import SPLITS, LetterShard, RunSpec, SplitName
+from tasks.records import SPLITS, LetterShard
+from tasks.spec import RunSpec, SplitName
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
@@ -87,6 +88,16 @@ def draw(shards: Sequence[LetterShard], sizes: Sizes, seed: int) -> dict[SplitNa
         name: np.random.default_rng([seed, 2, place]).permutation(np.concatenate(parts[name]))
         for place, name in enumerate(SPLITS)
     }
+
+
+def take_all(shards: Sequence[LetterShard]) -> dict[SplitName, NDArray[np.int64]]:
+    """Return every row of every shard under the split that its role names; see `draw`."""
+    rows: dict[SplitName, NDArray[np.int64]] = {}
+    for name in SPLITS:
+        numbers = [number for number, shard in enumerate(shards) if shard.role == name]
+        parts = [np.column_stack([np.full(shards[n].rows, n), np.arange(shards[n].rows)]) for n in numbers]
+        rows[name] = np.concatenate([np.empty((0, 2), np.int64), *parts])
+    return rows
 
 
 def _too_many(what: str, asked: int, smallest: LetterShard, possible: int, classes: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.images import Images, concatenate, read_images
-from tasks.records import SplitName
+from tasks.spec import SplitName
 
 READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one shard
 

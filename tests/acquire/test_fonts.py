@@ -8,7 +8,7 @@ from tasks.acquire import fonts
 from tasks.acquire.archive import read_entries
 from tasks.errors import DataError
 from tasks.letters.glyph import font_of
-from tasks.records import Role
+from tasks.spec import Role
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from tasks.acquire.archive import Entry, content_digest, read_entries
 from tasks.acquire.folder import read_folder
 from tasks.acquire.members import check_classes, write_index
 from tasks.errors import DataError
-from tasks.records import Archive, LetterIndex, Role
+from tasks.records import Archive, LetterIndex
+from tasks.spec import Role
 from tests.build import write_folder, write_tar
 
 

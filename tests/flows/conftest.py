@@ -9,7 +9,7 @@ from tasks.records import Report
 from tests.build import Gray, glyphs, members_of, png, write_tar
 
 LETTERS = "ABCDEFGHIJ"
-TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": (50, "all"), "workers": 2}
+TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": (50, "all"), "workers": 2, "max_quarantine": 0.1}
 
 
 def noise(image: Gray, pixels: int, seed: int) -> Gray:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.build import write_tar
 
-TINY = ("--models", "softmax", "--sizes", "50")
+TINY = ("--models", "softmax", "--sizes", "50", "--max-quarantine", "0.1")
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

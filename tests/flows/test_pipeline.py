@@ -9,11 +9,14 @@ import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from prefect.utilities.callables import parameter_schema
 
+from flows.audit import audit
 from flows.pipeline import cleansplit
 from flows.progress import timed
 from tasks.errors import DataError, UsageError
-from tasks.records import Report, RunSpec
+from tasks.records import Report
+from tasks.spec import AuditSpec, RunSpec
 from tests.flows.conftest import TINY
 
 
@@ -135,19 +138,20 @@ def test_a_process_pool_gives_the_same_run(
         assert (other.run / path).read_bytes() == (run.run / path).read_bytes(), path
 
 
-def test_parameters_are_the_same_in_the_flow_and_in_the_spec() -> None:
-    flow = inspect.signature(cleansplit.fn).parameters
-    spec = {f.name: f for f in dataclasses.fields(RunSpec)}
-    assert list(flow) == list(spec)
-    for name, parameter in flow.items():
-        assert parameter.default == spec[name].default
-        assert parameter.annotation == spec[name].type
+@pytest.mark.parametrize(("flow", "spec"), [(cleansplit, RunSpec), (audit, AuditSpec)])
+def test_parameters_are_the_same_in_the_flow_and_in_the_spec(flow: Any, spec: type) -> None:
+    parameters = inspect.signature(flow.fn).parameters
+    settings = {field.name: field for field in dataclasses.fields(spec)}
+    assert set(parameters) == set(settings)
+    for name, parameter in parameters.items():
+        assert parameter.annotation == settings[name].type
+        if parameter.default is not inspect.Parameter.empty:
+            assert parameter.default == settings[name].default
 
 
-def test_every_parameter_is_described_in_the_run_form() -> None:
-    from prefect.utilities.callables import parameter_schema
-
-    schema = parameter_schema(cleansplit.fn)
+@pytest.mark.parametrize("flow", [cleansplit, audit])
+def test_every_parameter_is_described_in_the_run_form(flow: Any) -> None:
+    schema = parameter_schema(flow.fn)
     assert all(schema.properties[name].get("description") for name in schema.properties)
     assert schema.properties["threshold"]["maximum"] == 1
     assert schema.properties["protect"]["enum"] == ["train", "test"]

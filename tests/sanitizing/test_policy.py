@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.overlap.tables import TWINS
-from tasks.records import Overlap, SplitName
+from tasks.records import Overlap
 from tasks.sanitizing import policy
+from tasks.spec import SplitName
 
 
 def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[str, Any]]) -> Overlap:

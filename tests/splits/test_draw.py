@@ -6,7 +6,8 @@ import pytest
 
 from tasks.errors import UsageError
 from tasks.images import Images, read_images, write_images
-from tasks.records import LetterShard, Role, RunSpec
+from tasks.records import LetterShard
+from tasks.spec import Role, RunSpec
 from tasks.splits.draw import draw, sizes_per_class
 from tasks.splits.gather import gather
 from tests.build import glyphs

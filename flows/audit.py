@@ -1,0 +1,72 @@
+"""Splits that exist -> their overlap -> sanitized splits: nothing is drawn, nothing is trained."""
+
+from datetime import date
+from pathlib import Path
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import PositiveInt
+
+from flows.failure import in_one_sentence
+from flows.prepare import load_sources
+from flows.progress import collect, timed
+from flows.publish import publish
+from flows.runners import threads
+from flows.sanitize import sanitize
+from tasks.records import Report
+from tasks.spec import AuditSpec, ClassCount, Probability, Protect, Share, Side
+from tasks.splits.tasks import take_splits
+
+
+def _run_name() -> str:
+    return f"audit {Path(flow_run.parameters['test']).name} {date.today()}"
+
+
+@flow(name="audit", flow_run_name=_run_name, validate_parameters=False)  # AuditSpec says what is wrong
+@in_one_sentence
+def audit(
+    train: str,
+    test: str,
+    validation: str | None = None,
+    workspace: Path = Path("workspace"),
+    threshold: Share = 0.95,
+    floor: Share = 0.90,
+    recall: Probability = 0.99,
+    exhaustive: bool = False,
+    protect: Protect = "train",
+    workers: PositiveInt | None = None,
+    classes: ClassCount = 10,
+    side: Side = 28,
+    min_per_class: PositiveInt | None = None,
+    max_overlap: Share | None = None,
+    max_quarantine: Share = 0.01,
+    min_rows: PositiveInt | None = None,
+) -> Report:
+    """Measure the overlap between splits that exist, and write them without it.
+
+    Args:
+        train: Source of the train split: an archive (.tar.gz or .tar), a folder with one subfolder per class,
+            or an http(s) URL.
+        test: Source of the test split, of the same kinds.
+        validation: Source of the validation split; may be left out.
+        workspace: Folder for intermediate results and runs.
+        threshold: Similarity from which a row is removed, in whole percent: two-sided Jaccard of the ink.
+        floor: Similarity from which pairs are searched and reported.
+        recall: Least probability with which MinHash finds a pair at the floor.
+        exhaustive: Compare all pairs instead, for a recall of 1.
+        protect: Which of train and test keeps its rows.
+        workers: Tasks side by side; by default one per core.
+        classes: Number of class folders that every source must have.
+        side: Width and height of an image in pixels.
+        min_per_class: Members that each class must have; 1 by default.
+        max_overlap: Gate: share of test rows that may have a twin in train. The run fails above it, its report written.
+        max_quarantine: Gate: share of a class that may be unreadable.
+        min_rows: Gate: test rows that sanitizing must leave.
+    """
+    spec = AuditSpec.of(**locals())
+    with timed() as seconds:
+        loaded = load_sources(spec)
+        (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.workspace)])
+        clean = sanitize.with_options(task_runner=threads(spec.workers))
+        cleaned = clean(spec, splits, loaded.fingerprints)
+        return publish(spec, loaded, splits, cleaned, (), seconds)

@@ -1,0 +1,151 @@
+"""The parameters of a run and of an audit: their types, defaults and what can't be.
+
+The flows have the same parameters under the same names and describe them; these records check them.
+"""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic.dataclasses import dataclass
+
+from tasks.errors import UsageError
+
+Role = Literal["large", "small", "train", "validation", "test"]  # an audit's sources are the splits themselves
+SplitName = Literal["train", "validation", "test"]
+Protect = Literal["train", "test"]
+ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
+Size = PositiveInt | Literal["all"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+ClassCount = Annotated[int, Field(ge=2)]
+Side = Annotated[int, Field(ge=2, le=256)]
+
+PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
+NOT_IN_REPORT = ("workspace", "workers")  # they change no result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a run and an audit have in common."""
+
+    workspace: Path = Path("workspace")
+    threshold: Share = 0.95
+    floor: Share = 0.90
+    recall: Probability = 0.99
+    exhaustive: bool = False
+    protect: Protect = "train"
+    workers: PositiveInt | None = None
+    classes: ClassCount = 10
+    side: Side = 28
+    min_per_class: PositiveInt | None = None
+    max_overlap: Share | None = None
+    max_quarantine: Share = 0.01
+    min_rows: PositiveInt | None = None
+
+    @classmethod
+    def of(cls, **parameters: Any) -> Self:
+        """Build a spec from flow parameters.
+
+        Raises
+        ------
+        UsageError
+            Names the first value or combination that can't be.
+        """
+        try:
+            spec = cls(**parameters)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"{first['loc'][0]}: {first['msg']}") from error
+        spec.check()
+        return spec
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        raise NotImplementedError
+
+    @property
+    def threshold_percent(self) -> int:
+        """Similarity, in whole percent, from which a row is removed."""
+        return round(100 * self.threshold)
+
+    @property
+    def floor_percent(self) -> int:
+        """Similarity, in whole percent, from which pairs are searched; never above the threshold."""
+        return min(round(100 * self.floor), self.threshold_percent)
+
+    def minimum(self, role: Role) -> int:
+        """Members that each class of a source must have."""
+        if self.min_per_class is not None:
+            return self.min_per_class
+        return PUBLISHED_MINIMUM[role] if self.sources[role] == "notmnist" else 1
+
+    def check(self) -> None:
+        """Refuse what no single parameter's type can."""
+        for name in ("threshold", "floor"):
+            value = 100 * getattr(self, name)
+            if abs(value - round(value)) > 1e-9:
+                raise UsageError(f"{name} {getattr(self, name)} is not a whole percent; use for instance 0.95.")
+            if value < 1:
+                raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+
+    def shown(self) -> dict[str, Any]:
+        """Return the parameters that can change a result, as JSON values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_IN_REPORT}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(Spec):
+    """The parameters of a run; `flows.pipeline.cleansplit` describes each."""
+
+    large: str | None = None
+    small: str | None = None
+    dataset: str = "fonts"
+    train: PositiveInt | None = None
+    validation: NonNegativeInt | None = None
+    test: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+    models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
+    sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        return {"large": self.large or self.dataset, "small": self.small or self.dataset}
+
+    def check(self) -> None:
+        """Refuse what no single parameter's type can."""
+        super().check()
+        if (self.large is None) != (self.small is None):
+            given, missing = ("large", "small") if self.small is None else ("small", "large")
+            raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
+        for name in ("models", "sizes"):
+            values = getattr(self, name)
+            if not values or len(set(values)) != len(values):
+                raise UsageError(f"{name} must name at least one entry and none twice.")
+        for name in ("train", "validation", "test"):
+            rows = getattr(self, name)
+            if rows is not None and rows % self.classes:
+                near = rows - rows % self.classes
+                choices = [str(n) for n in (near, near + self.classes) if n or name == "validation"]
+                raise UsageError(
+                    f"{name} {rows} does not divide by the {self.classes} classes; use {' or '.join(choices)}."
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSpec(Spec):
+    """The parameters of an audit of splits that exist; `flows.audit.audit` describes each."""
+
+    train: str
+    test: str
+    validation: str | None = None
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        optional: dict[Role, str] = {"validation": self.validation} if self.validation else {}
+        return {"train": self.train, **optional, "test": self.test}

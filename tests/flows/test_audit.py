@@ -1,0 +1,202 @@
+"""An audit of planted splits: every count is known beforehand."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from flows.audit import audit
+from tasks.errors import GateError, UsageError
+from tasks.records import Report
+from tests.build import Gray, font_member, glyphs, png, write_folder
+from tests.flows.conftest import noise
+
+OWN = glyphs(60, seed=77)
+
+
+def members(images: dict[str, list[tuple[str, Gray]]]) -> dict[str, bytes]:
+    """Return members by letter, each a pair of font and image."""
+    return {f"{letter}/{font_member(font)}": png(image) for letter, pairs in images.items() for font, image in pairs}
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Build train, validation and test with two classes.
+
+    Test row by row: t0 and t1 equal a train image (one group of three with train's a0), t2 is near
+    a1, t3 equals a train image of the other letter, t4 is near one of the other letter, t5 equals a
+    validation image, a2 has the font of a train image, one has a name that gives no font, the others are
+    new. Validation: v0 is the image that test has too, v1 equals train's a0, v2 and v3 are new.
+    """
+    folder = tmp_path_factory.mktemp("planted")
+    a0, a1, b0, b1, shared = OWN[:5]
+    fresh = iter(OWN[5:])
+    train = {
+        "A": [("a0.ttf", a0), ("a1.ttf", a1), ("a2.ttf", next(fresh))],
+        "B": [("b0.ttf", b0), ("b1.ttf", b1), ("b2.ttf", next(fresh))],
+    }
+    validation = {
+        "A": [("v0.ttf", shared), ("v1.ttf", a0)],
+        "B": [("v2.ttf", next(fresh)), ("v3.ttf", next(fresh))],
+    }
+    test = {
+        "A": [
+            ("t0.ttf", a0),
+            ("t1.ttf", a0),
+            ("t2.ttf", noise(a1, 1, seed=0)),
+            ("t3.ttf", b0),
+            ("t4.ttf", noise(b1, 1, seed=1)),
+            ("t5.ttf", shared),
+            ("t7.ttf", next(fresh)),
+        ],
+        "B": [("a2.ttf", next(fresh)), ("t8.ttf", next(fresh)), ("t9.ttf", next(fresh))],
+    }
+    splits = {"train": train, "validation": validation, "test": test}
+    sources = {name: write_folder(folder / name, members(images)) for name, images in splits.items()}
+    (sources["test"] / "B" / "plain.png").write_bytes(png(next(fresh)))
+    return {name: str(path) for name, path in sources.items()}
+
+
+def id_of(split: str, letter: str, font: str) -> str:
+    return f"{split}/{letter}/{font_member(font)}"
+
+
+@pytest.fixture(scope="module")
+def report(prefect_server: None, planted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return audit(**planted, classes=2, exhaustive=True, workspace=tmp_path_factory.mktemp("w"))
+
+
+def of(entries: list[dict[str, Any]], rows_of: str, found_in: str) -> dict[str, Any]:
+    return next(entry for entry in entries if (entry["rows_of"], entry["found_in"]) == (rows_of, found_in))
+
+
+def test_all_rows_of_all_splits_are_there(report: Report) -> None:
+    assert report.rows == {"train": 6, "validation": 4, "test": 11}
+    assert report.scores == []
+    assert {row["role"] for row in report.conservation} == {"train", "validation", "test"}
+
+
+def test_overlap_in_all_directions(report: Report) -> None:
+    expected = {
+        ("test", "train"): (3, 2, 2),  # t0, t1, t3 exact; t2, t4 near; t3, t4 under another letter
+        ("train", "test"): (2, 2, 2),
+        ("test", "validation"): (3, 0, 0),  # t5, and t0 and t1 through v1
+        ("validation", "test"): (2, 0, 0),
+        ("validation", "train"): (1, 0, 0),
+        ("train", "validation"): (1, 0, 0),
+    }
+    for pair, counts in expected.items():
+        found = of(report.overlap, *pair)
+        assert (found["exact"], found["near"], found["cross_letter"]) == counts, pair
+        assert found["either"] == found["exact"] + found["near"]
+    assert of(report.overlap, "test", "train")["distinct_exact"] == 2
+
+
+def test_removed_rows_and_their_best_twins(report: Report) -> None:
+    removed = {row["id"]: row for row in pq.read_table(report.run / "removed.parquet").to_pylist()}
+    assert {(name, row["reason"], row["twin_id"]) for name, row in removed.items()} == {
+        (id_of("validation", "A", "v1.ttf"), "exact", id_of("train", "A", "a0.ttf")),
+        (id_of("test", "A", "t0.ttf"), "exact", id_of("train", "A", "a0.ttf")),
+        (id_of("test", "A", "t1.ttf"), "exact", id_of("train", "A", "a0.ttf")),
+        (id_of("test", "A", "t2.ttf"), "near", id_of("train", "A", "a1.ttf")),
+        (id_of("test", "A", "t3.ttf"), "exact", id_of("train", "B", "b0.ttf")),
+        (id_of("test", "A", "t4.ttf"), "near", id_of("train", "B", "b1.ttf")),
+        (id_of("test", "A", "t5.ttf"), "exact", id_of("validation", "A", "v0.ttf")),
+    }
+    assert report.sanitized == {"exact": {"validation": 3, "test": 7}, "near": {"validation": 3, "test": 5}}
+
+
+def test_groups_are_stars(report: Report) -> None:
+    # a0 with v1, t0, t1; a1 with t2; b0 with t3; b1 with t4; v0 with t5
+    assert report.groups == {"count": 5, "rows": 12, "largest": 4}
+
+
+def test_label_conflicts_are_counted_and_listed(report: Report) -> None:
+    assert of(report.label_conflicts, "test", "train") == {
+        "rows_of": "test", "found_in": "train", "exact": 1, "near": 1,
+    }  # fmt: skip
+    listed = pq.read_table(report.run / "label_conflicts.parquet").to_pylist()
+    named = {(row["id"], row["twin_id"], row["reason"]) for row in listed}
+    for row, twin, reason in (("t3.ttf", "b0.ttf", "exact"), ("t4.ttf", "b1.ttf", "near")):
+        here, there = id_of("test", "A", row), id_of("train", "B", twin)
+        assert {(here, there, reason), (there, here, reason)} <= named
+    assert len(listed) == 4
+
+
+def test_fonts_that_leak_are_counted_and_unknown_names_too(report: Report) -> None:
+    assert of(report.font_leakage, "test", "train") == {
+        "rows_of": "test", "found_in": "train", "rows": 1, "unknown": 1,
+    }  # fmt: skip
+    assert of(report.font_leakage, "train", "test")["rows"] == 1
+
+
+def test_protecting_test_turns_it_round(planted: dict[str, Any], report: Report) -> None:
+    turned = audit(**planted, classes=2, protect="test", exhaustive=True, workspace=report.run.parents[1])
+    removed = {row["id"] for row in pq.read_table(turned.run / "removed.parquet").to_pylist()}
+    assert removed == {
+        id_of("validation", "A", "v0.ttf"),
+        id_of("validation", "A", "v1.ttf"),
+        *(id_of("train", letter, f"{letter.lower()}{n}.ttf") for letter in "AB" for n in range(2)),
+    }
+    assert turned.sanitized["near"] == {"train": 2, "validation": 2, "test": 11}
+    assert sorted(path.name.split("-")[0] for path in (turned.run / "sanitized").iterdir()) == ["train", "validation"]
+
+
+def test_a_gate_that_does_not_hold_fails_the_run_after_its_report(planted: dict[str, Any], report: Report) -> None:
+    workspace = report.run.parents[1]
+    state = audit(**planted, classes=2, exhaustive=True, max_overlap=0.01, workspace=workspace, return_state=True)
+    assert state.is_failed()
+    assert state.message == "5 of 11 test rows (45.45 %) have a twin in train, more than the 1 % of --max-overlap."
+    with pytest.raises(GateError) as caught:
+        state.result()
+    failed = caught.value.report
+    assert (failed.run / "report.json").is_file()
+    assert [(gate["name"], gate["passed"]) for gate in failed.gates] == [
+        ("max_quarantine", True),
+        ("max_overlap", False),
+    ]
+
+
+def test_gates_that_hold_are_in_the_report(planted: dict[str, Any], report: Report) -> None:
+    passed = audit(**planted, classes=2, exhaustive=True, max_overlap=0.5, min_rows=5, workspace=report.run.parents[1])
+    assert passed.gates == [
+        {"name": "max_quarantine", "limit": 0.01, "value": 0.0, "passed": True},
+        {"name": "max_overlap", "limit": 0.5, "value": 5 / 11, "passed": True},
+        {"name": "min_rows", "limit": 5, "value": 5, "passed": True},
+    ]
+
+
+def test_min_rows_is_a_gate_too(planted: dict[str, Any], report: Report) -> None:
+    with pytest.raises(GateError, match="5 test rows are left, fewer than the 6 of --min-rows"):
+        audit(**planted, classes=2, exhaustive=True, min_rows=6, workspace=report.run.parents[1])
+
+
+def test_validation_may_be_left_out(planted: dict[str, Any], report: Report) -> None:
+    two = audit(train=planted["train"], test=planted["test"], classes=2, workspace=report.run.parents[1])
+    assert two.rows == {"train": 6, "validation": 0, "test": 11}
+    assert of(two.overlap, "test", "train")["either"] == 5
+    assert two.near_duplicates["recall_measured"] == {"sample_rows": 11, "true_rows": 5, "found_rows": 5}
+
+
+def test_sanitized_splits_are_clean_when_audited_again(planted: dict[str, Any], report: Report, tmp_path: Path) -> None:
+    kept = {name: set(pq.read_table(report.run / "sanitized" / f"{name}-00000-of-00001.parquet")["id"].to_pylist())
+            for name in ("validation", "test")}  # fmt: skip
+    for split, ids in kept.items():
+        for name in ids:
+            source = Path(planted[split]) / name.split("/", 1)[1]
+            target = tmp_path / split / name.split("/", 1)[1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    again = audit(
+        train=planted["train"], validation=str(tmp_path / "validation"), test=str(tmp_path / "test"),
+        classes=2, exhaustive=True, workspace=report.run.parents[1],
+    )  # fmt: skip
+    assert again.groups == {"count": 0, "rows": 0, "largest": 0}
+    assert all(np.array([d["either"] for d in again.overlap]) == 0)
+
+
+def test_what_cannot_be_is_a_usage_error(prefect_server: None, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="max_overlap: Input should be less than or equal to 1"):
+        audit(train="a", test="b", max_overlap=2.0, workspace=tmp_path)
