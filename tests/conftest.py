@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import pytest
+from hypothesis import settings
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.build import SHARED
@@ -25,3 +26,7 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"needs the shared data folder {SHARED}, which is not there")
     return SHARED
+
+
+settings.register_profile("reproducible", derandomize=True, print_blob=True)
+settings.load_profile("reproducible")

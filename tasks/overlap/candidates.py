@@ -16,7 +16,7 @@ from tasks.overlap.jaccard import Counts, Words, count_bits, least_shared, share
 from tasks.overlap.minhash import Bands, signatures
 
 CHUNK = 1 << 19  # candidate pairs at a time: about 100 MB while they are verified
-HEAVY = 1 << 21  # pairs in one bucket from which only neighbours are compared, see `_neighbours`
+HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
 BLOCK = 2048  # patterns per side of a block of the exact join
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
@@ -124,7 +124,7 @@ def _meetings(keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], band: int)
     meet = np.flatnonzero(end > begin)
     order_i, begin, size = order_i[meet], begin[meet], (end - begin)[meet]
     _, bucket, rows = np.unique(begin, return_inverse=True, return_counts=True)
-    heavy = rows[bucket] * size > HEAVY
+    heavy = _is_heavy(rows[bucket], size)
     for one in np.unique(bucket[heavy]):
         inside = np.flatnonzero(bucket == one)
         j = order_j[begin[inside[0]] : begin[inside[0]] + size[inside[0]]]
@@ -135,6 +135,11 @@ def _meetings(keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], band: int)
         count = size[part]
         offsets = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         yield np.repeat(order_i[part], count), order_j[np.repeat(begin[part], count) + offsets]
+
+
+def _is_heavy(here: Rows, there: Rows) -> NDArray[np.bool_]:
+    """Say of buckets, by their rows on both sides, whether comparing them in full would square the work."""
+    return here * there > HEAVY * (here + there)
 
 
 def _neighbours(

@@ -14,8 +14,9 @@ from datasketch import MinHash
 from numpy.typing import NDArray
 
 SEED = 1
-VISITS = 48  # positions visited for all patterns at once; what is left after them is looked up one by one
+VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
+TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 
 
@@ -93,7 +94,9 @@ def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32]) -> None:
     n, length = flat.shape
     # Position-major and packed along the patterns: row p holds bit p of 64 patterns per word.
     columns = np.zeros((length, -(-n // 64) * 8), np.uint8)
-    columns[:, : -(-n // 8)] = np.packbits(np.ascontiguousarray(flat.T), axis=1)
+    for start in range(0, n, TURN):
+        turned = np.packbits(np.ascontiguousarray(flat[start : start + TURN].T), axis=1)
+        columns[:, start // 8 : start // 8 + turned.shape[1]] = turned
     words = columns.view(np.uint64)
     table = hash_table(length, len(result))
     order = np.argsort(table, axis=1, kind="stable")

@@ -50,7 +50,7 @@ def test_a_bucket_too_large_to_compare_in_full_still_finds_a_twin_of_every_patte
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = near_equal(3000, 1), near_equal(700, 2)
-    monkeypatch.setattr(candidates, "HEAVY", 10_000)
+    monkeypatch.setattr(candidates, "HEAVY", 8)
     compared = counted(monkeypatch)
     found, _ = pairs_of(lsh_pairs(first, second, 90, BANDS))
     rows: NDArray[np.int64] = np.array(sorted(found))
