@@ -78,7 +78,9 @@ def restore(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
     >>> bool((restore(normalize(gray)) == gray).all())
     True
     """
-    return np.rint(pixels * np.float32(SCALE) + np.float32(CENTRE)).astype(np.uint8)
+    gray = pixels * np.float32(SCALE)
+    gray += np.float32(CENTRE + 0.5)  # the conversion below cuts the fraction off
+    return gray.astype(np.uint8)
 
 
 def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:

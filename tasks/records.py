@@ -14,6 +14,30 @@ from tasks.spec import ModelName, Role, Spec, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
+REASONS = {  # why a member was quarantined or ignored: a closed list
+    "animated": "an animated PNG",
+    "duplicate_identical": "a second copy of a member with the same name and bytes",
+    "duplicate_member": "one of several members with the same name and different bytes",
+    "empty": "no bytes",
+    "link_member": "a symbolic or hard link; links are never followed",
+    "name_not_printable": "a file name that is not printable UTF-8",
+    "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
+    "no_class": "an image outside the class folders",
+    "not_png": "the bytes are no PNG",
+    "not_png_name": "the name does not end in .png",
+    "os_metadata": "a file that an operating system left there",
+    "oversize_member": "more than 64 KiB",
+    "png_chunk": "PNG chunks missing, doubled or out of place",
+    "png_crc": "a PNG checksum is wrong",
+    "png_data": "the compressed pixels are damaged",
+    "png_idat_length": "more or fewer pixels than the header says",
+    "png_trailing": "bytes behind the end of the PNG",
+    "png_truncated": "the PNG ends too early",
+    "special_member": "a device, pipe, sparse file or other special member",
+    "unreadable": "a file that could not be read",
+    "unsupported_mode": "not 8-bit gray without transparency and interlace",
+    "wrong_size": "not of the expected side",
+}
 NUM_PERM = 128  # permutations of a signature; fixed, so that recall is stated for one thing
 
 

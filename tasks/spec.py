@@ -26,6 +26,11 @@ PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the co
 NOT_IN_REPORT = ("workspace", "workers")  # they change no result
 
 
+def sentence(name: str, refused: ValidationError) -> str:
+    """Return what is wrong with the value of a parameter."""
+    return f"{name}: {refused.errors()[0]['msg']}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     """What a run and an audit have in common."""
@@ -56,8 +61,7 @@ class Spec:
         try:
             spec = cls(**parameters)
         except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"{first['loc'][0]}: {first['msg']}") from error
+            raise UsageError(sentence(str(error.errors()[0]["loc"][0]), error)) from error
         spec.check()
         return spec
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.letters.png import chunk
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Gray = NDArray[np.uint8]
 
@@ -21,11 +23,6 @@ def png(gray: Gray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(gray).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """Return one PNG chunk with its right checksum."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def raw_png(rows: bytes, side: int = 28, header: bytes | None = None) -> bytes:

@@ -11,7 +11,7 @@ def read_folder(root: Path) -> Iterator[Entry]:
     """Yield every file below `root` with its path relative to it, in name order.
 
     Symbolic links are entries of their own and never followed; files that can't be read are
-    entries of kind ``unreadable``, and so are names that are not UTF-8.
+    entries of kind ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
     for folder, subfolders, names in os.walk(root, onerror=_raise):
         subfolders.sort()
@@ -26,8 +26,8 @@ def _entry(name: str, path: str) -> Entry:
         return Entry(name, "link", 0, 0, b"")
     if not os.path.isfile(path):
         return Entry(name, "special", 0, 0, b"")
-    if not name.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in name):
-        return Entry(name, "unreadable", 0, 0, b"")
+    if not name.isprintable():  # not UTF-8, or with control characters: could not be found again by its shown name
+        return Entry(name, "bad_name", 0, 0, b"")
     try:
         size = os.path.getsize(path)
         if size > MAX_MEMBER_BYTES:

@@ -7,6 +7,7 @@ what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason
 
 import hashlib
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.acquire.archive import DIGEST_BYTES, MAX_MEMBER_BYTES, Entry
+from tasks.conservation import conserve
 from tasks.errors import DataError
 from tasks.records import Archive, LetterIndex
 from tasks.spec import Role
@@ -34,7 +36,12 @@ SCHEMA = pa.schema(
     }
 )
 SUFFIX = ".png"
-NOT_A_FILE = {"link": "link_member", "special": "special_member", "unreadable": "unreadable"}
+NOT_A_FILE = {
+    "link": "link_member",
+    "special": "special_member",
+    "unreadable": "unreadable",
+    "bad_name": "name_not_printable",
+}
 METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough that one letter's rows are found without reading the others
@@ -69,6 +76,7 @@ def write_index(entries: Iterable[Entry], source: str, target: Path) -> tuple[li
     columns = [[row.letter or None for row in rows], *([row[i] for row in rows] for i in range(1, len(SCHEMA)))]
     table = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
     pq.write_table(table, target, row_group_size=ROW_GROUP, write_page_checksum=True)
+    conserve(f"index {source}", len(members), len(table))
     letters = [_summarize(letter, list(same)) for letter, same in groupby(rows, attrgetter("letter")) if letter]
     outcomes = [row.outcome for row in rows if not row.letter]
     return letters, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
@@ -81,9 +89,15 @@ def check_classes(archives: Sequence[Archive], expected: int, minimum: Mapping[R
     ------
     DataError
         When a source has another number of classes than expected, too few members in one, or
-        when the sources name their classes differently.
+        names that a file system may confuse, or when the sources name their classes differently.
     """
     first = tuple(index.letter for index in archives[0].letters)
+    alike = {unicodedata.normalize("NFC", name).casefold() for name in first}
+    if len(alike) < len(first):
+        raise DataError(
+            f"{archives[0].name} has classes whose names differ only in case or in how a letter is encoded "
+            f"({', '.join(first)}); rename them."
+        )
     for archive in archives:
         names = tuple(index.letter for index in archive.letters)
         if len(names) != expected:
@@ -119,11 +133,13 @@ class Row(NamedTuple):
 
 def _clean_name(name: str, source: str) -> str:
     """Return a name as valid text without a leading ``./``."""
-    text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if text.startswith(("/", "\\")) or text[1:2] == ":" or ".." in text.replace("\\", "/").split("/"):
+    if name.startswith(("/", "\\")) or name[1:2] == ":" or ".." in name.replace("\\", "/").split("/"):
         raise DataError(
-            f"{source} has the member {text!r}, which points out of the archive; check where it comes from."
+            f"{source} has the member {name!r}, which points out of the archive; check where it comes from."
         )
+    text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if not text.isprintable():  # control and direction marks would act wherever the name is shown
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return "/".join(part for part in text.split("/") if part not in ("", "."))
 
 
@@ -146,7 +162,7 @@ def _common_root(folders: set[str]) -> str:
 def _place(folder: str, root: str) -> tuple[str, str, bool]:
     """Return the class of a folder, what of its path lies below the class folder, and whether it is metadata."""
     metadata = any(map(_is_metadata, folder.split("/")))
-    below = posixpath.relpath(folder, root) if root else folder
+    below = posixpath.relpath(folder or ".", root) if root else folder
     if metadata or below in ("", ".") or below.startswith(".."):
         return "", "", metadata
     letter, _, rest = below.partition("/")

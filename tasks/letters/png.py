@@ -7,21 +7,28 @@ behind, and its data inflate to exactly one image, or it is refused with a reaso
 
 import struct
 import zlib
+from functools import lru_cache
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LAST_FILTER = 4  # Paeth
 CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 
 class UnreadableError(Exception):
-    """An image that can't be used: `reason` from the closed list of `tasks.letters.shard.REASONS`, and detail."""
+    """An image that can't be used: a `reason` of `tasks.records.REASONS`, and detail."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
 
 
-def check_png(data: bytes, side: int) -> bytes:
-    """Return the compressed pixels of a whole, plain, 8-bit gray PNG of `side` x `side`, and refuse all else.
+def filtered_rows(data: bytes, side: int) -> bytes:
+    """Return the inflated pixels of a whole, plain, 8-bit gray PNG of `side` x `side`, and refuse all else.
+
+    Returns
+    -------
+    bytes
+        ``side`` rows, each a filter byte and ``side`` filtered gray values.
 
     Raises
     ------
@@ -31,16 +38,39 @@ def check_png(data: bytes, side: int) -> bytes:
         raise UnreadableError("empty")
     if not data.startswith(SIGNATURE):
         raise UnreadableError("not_png", f"starts with {data[:8]!r}")
-    compressed = _walk_chunks(data, side)
-    expected = side * (side + 1)  # each row has a filter byte in front
+    compressed = _only_image_data(data, side) or _walk_chunks(data, side)
+    expected = side * (side + 1)
     inflater = zlib.decompressobj()
     try:
-        pixels = inflater.decompress(compressed, expected + 1)
+        rows = inflater.decompress(compressed, expected + 1)
     except zlib.error as error:
         raise UnreadableError("png_data", str(error)) from error
-    if len(pixels) != expected or not inflater.eof or inflater.unused_data:
+    if len(rows) != expected or not inflater.eof or inflater.unused_data:
         raise UnreadableError("png_idat_length", f"expected {expected} bytes")
-    return compressed
+    if max(rows[:: side + 1]) > LAST_FILTER:
+        raise UnreadableError("png_data", "unknown row filter")
+    return rows
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Return one PNG chunk with its checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+@lru_cache
+def _usual_start(side: int) -> bytes:
+    return SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+
+
+def _only_image_data(data: bytes, side: int) -> bytes | None:
+    """Return the compressed pixels of the usual PNG, IHDR, one IDAT and IEND, all intact; None for any other."""
+    start = len(_usual_start(side))
+    body = data[start + 8 : -len(END) - 4]
+    usual = _usual_start(side) + struct.pack(">I", len(body)) + b"IDAT"
+    if not data.startswith(usual) or not data.endswith(END):
+        return None
+    checksum = data[len(data) - len(END) - 4 : len(data) - len(END)]
+    return body if zlib.crc32(body, CRC_OF_IDAT) == int.from_bytes(checksum) else None
 
 
 def _walk_chunks(data: bytes, side: int) -> bytes:
@@ -90,3 +120,7 @@ def _check_header(body: bytes, side: int) -> None:
         raise UnreadableError("wrong_size", f"{width}x{height}")
     if (depth, colour, compression, filtering, interlace) != (8, 0, 0, 0, 0):
         raise UnreadableError("unsupported_mode", f"colour type {colour}, depth {depth}, interlace {interlace}")
+
+
+END = chunk(b"IEND", b"")
+CRC_OF_IDAT = zlib.crc32(b"IDAT")

@@ -1,7 +1,7 @@
 """Decode the members of one class into a Parquet shard; what can't be decoded is listed beside it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b, md5
 from pathlib import Path
@@ -10,13 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from tasks.conservation import conserve
 from tasks.errors import DataError
 from tasks.images import PARQUET, Images, read_images, write_images
 from tasks.letters import glyph
-from tasks.letters.png import UnreadableError
+from tasks.letters.png import UnreadableError, filtered_rows
 from tasks.spec import Role
 
+BATCH = 4096  # images that are decoded at once
 QUARANTINE = pa.schema(
     {
         "role": pa.string(),
@@ -79,15 +82,7 @@ def write_shard(source: Path, index: pa.Table, role: Role, letter: str, label: i
         The class's rows of the index, sorted by member.
     """
     to_decode = index.filter(pc.is_null(index["outcome"]))
-    gray = np.empty((len(to_decode), side, side), np.uint8)
-    failures: dict[int, UnreadableError] = {}
-    for row, data in read_members(source, to_decode):
-        try:
-            gray[row] = glyph.decode(data, side)
-        except UnreadableError as error:
-            failures[row] = error
-    accepted = np.setdiff1d(np.arange(len(to_decode)), np.fromiter(failures, np.int64, len(failures)))
-    gray = gray[accepted]
+    accepted, gray, failures = decode_members(read_members(source, to_decode), len(to_decode), side)
     names = to_decode["member"].to_pylist()
     ids = pa.array([f"{role}/{letter}/{names[row]}" for row in accepted], pa.string())
     letters, labels = pa.array([letter] * len(ids), pa.string()), np.full(len(ids), label)
@@ -98,9 +93,46 @@ def write_shard(source: Path, index: pa.Table, role: Role, letter: str, label: i
         entry = (role, letter, names[row], "quarantined", failure.reason, failure.detail, size)
         refused.append(entry)
     write_quarantine(refused, target / "quarantine.parquet")
+    conserve(f"load {role} {letter}", len(index), len(gray), len(refused))
     quarantined = sum(row[3] == "quarantined" for row in refused)
     mean, std = glyph.mean_and_deviation(gray) if len(gray) else (None, None)
     return Loaded(len(index), len(gray), quarantined, len(refused) - quarantined, mean, std)
+
+
+def decode_members(
+    members: Iterable[tuple[int, bytes]], count: int, side: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], dict[int, UnreadableError]]:
+    """Decode members by row of the index.
+
+    Returns
+    -------
+    accepted : ndarray
+        Rows that were decoded, ascending, int64 (n,).
+    gray : ndarray
+        Their images, uint8 (n, side, side).
+    failures : dict
+        Why each of the other rows was not.
+    """
+    gray, decoded = np.empty((count, side, side), np.uint8), np.zeros(count, np.bool_)
+    failures: dict[int, UnreadableError] = {}
+    batch: dict[int, bytes] = {}
+    for row, data in members:
+        try:
+            batch[row] = filtered_rows(data, side)
+        except UnreadableError as error:
+            failures[row] = error
+        if len(batch) == BATCH:
+            _decode_batch(batch, gray, decoded)
+    _decode_batch(batch, gray, decoded)
+    accepted = np.flatnonzero(decoded)
+    return accepted, gray[accepted], failures
+
+
+def _decode_batch(batch: dict[int, bytes], gray: NDArray[np.uint8], decoded: NDArray[np.bool_]) -> None:
+    if batch:
+        rows = list(batch)
+        gray[rows], decoded[rows] = glyph.decode(list(batch.values()), gray.shape[1]), True
+        batch.clear()
 
 
 def settled_members(index: pa.Table, role: Role) -> list[tuple[object, ...]]:
@@ -132,5 +164,6 @@ def write_fingerprints(shard: Path, target: Path) -> None:
         "font": pa.array([glyph.font_of(member) for member in members], pa.string()),
         "one_colour": pa.array(glyph.one_colour(images.gray)),
     }
+    conserve(f"fingerprint {shard.parent.name}", len(images), *{len(column) for column in columns.values()})
     view = {"view_bits": str(images.gray.shape[1] * images.gray.shape[2])}
     pq.write_table(pa.table(columns).replace_schema_metadata(view), target, **PARQUET)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks import store
+from tasks.conservation import conserve
 from tasks.overlap.find import find_twins
 from tasks.overlap.minhash import choose_bands
 from tasks.overlap.recall import measure_recall
@@ -30,8 +31,9 @@ def find_overlap(
     def build(target: Path) -> dict[str, Any]:
         one, two = (read_rows(split.files, [p.path for p in prints[split.name]]) for split in (first, second))
         of_one, of_two = find_twins(one.side, two.side, one.view_bits, floor, bands)
-        write_twins(twins_table(one, two, of_one), target / f"{first.name}.parquet")
-        write_twins(twins_table(two, one, of_two), target / f"{second.name}.parquet")
+        for split, table in ((first, twins_table(one, two, of_one)), (second, twins_table(two, one, of_two))):
+            conserve(f"twins of {split.name}", split.rows, len(table))
+            write_twins(table, target / f"{split.name}.parquet")
         shared = len(np.intersect1d(distinct(one.side), distinct(two.side)))
         facts: dict[str, Any] = {
             first.name: shared_fonts(one, two) | {"distinct_exact": shared},

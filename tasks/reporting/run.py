@@ -1,12 +1,14 @@
 """Write what a user takes away from a run."""
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.conservation import conserve
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting.summary import to_markdown
 from tasks.store import link
@@ -26,6 +28,9 @@ def write_run(found: Findings, report: Report, content: dict[str, Any], target: 
     refused = [pq.read_table(shard.quarantine, page_checksum_verification=True) for shard in found.shards]
     refused += [_outside(archive.index, archive.role, refused[0].schema) for archive in found.archives]
     table = pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "letter", "member")])
+    for row in report.conservation:
+        conserve(f"{row['role']} {row['letter']}", row["members"], row["accepted"], row["quarantined"], row["ignored"])
+    conserve("quarantine", sum(row["quarantined"] + row["ignored"] for row in report.conservation), len(table))
     pq.write_table(table, target / "quarantine.parquet", compression="zstd", write_page_checksum=True)
     (target / "README.md").write_text(_readme(found, report))
 
@@ -48,4 +53,4 @@ def _readme(found: Findings, report: Report) -> str:
         lines += [f"- config_name: {config}", "  data_files:"]
         for name in names:
             lines += [f"  - split: {name}", f"    path: {config}/{name}-*.parquet"]
-    return "\n".join([*lines, "---", "", f"# {', '.join(report.classes)}", "", to_markdown(report)])
+    return "\n".join([*lines, "---", "", f"# {escape(', '.join(report.classes))}", "", to_markdown(report)])

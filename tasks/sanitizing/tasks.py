@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks import store
+from tasks.conservation import conserve
 from tasks.images import read_images, write_split
 from tasks.records import Overlap, Sanitized, Split, Splits
 from tasks.sanitizing import policy
@@ -31,6 +32,7 @@ def sanitize_splits(spec: Spec, splits: Splits, overlaps: Sequence[Overlap], wor
             gone = policy.removed_rows([twins_of(name, overlap) for overlap in between(overlaps, name, others)], name)
             images = read_images(splits[name].files)
             kept = policy.keep_mask(images.ids, gone, ["exact", "near"])
+            conserve(f"sanitize {name}", len(images), int(kept.sum()), len(gone))
             facts["exact_left"][name] = int(policy.keep_mask(images.ids, gone, ["exact"]).sum())
             facts["near_left"][name] = int(kept.sum())
             facts["splits"][name] = write_split(images.take(kept), name, splits.classes, target / "sanitized")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import store
+from tasks.conservation import conserve
 from tasks.images import write_split
 from tasks.records import SPLITS, LetterShard, Split, Splits
 from tasks.spec import RunSpec, SplitName
@@ -44,7 +45,10 @@ def _write(
     workspace: Path,
 ) -> Splits:
     def build(target: Path) -> dict[str, Any]:
-        images = gather([shard.path for shard in shards], rows())
+        drawn = rows()
+        images = gather([shard.path for shard in shards], drawn)
+        for name in SPLITS:
+            conserve(f"draw {name}", len(drawn[name]), len(set(images[name].ids.to_pylist())))
         return {name: write_split(images[name], name, classes, target / "raw") for name in SPLITS}
 
     inputs = {"version": VERSION, "shards": [[shard.role, shard.sha256] for shard in shards]} | how

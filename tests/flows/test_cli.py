@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tasks.errors import UsageError
 from tests.build import write_tar
 
 TINY = ("--models", "softmax", "--sizes", "50", "--max-quarantine", "0.1")
@@ -72,10 +73,6 @@ def test_it_needs_no_server(sources: dict[str, Any], tmp_path: Path) -> None:
     [
         (("run", "--tresh", "1"), "Unknown option"),
         (("rum",), "Unknown command"),
-        (("run", "--seed", "x"), "Invalid value"),
-        (("run", "--threshold", "1.5"), "threshold: Input should be less than or equal to 1"),
-        (("run", "--workers", "0"), "workers: Input should be greater than 0"),
-        (("run", "--large", "x.tar"), "large is given without small: a run needs both sources, or neither of them."),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
     ],
 )
@@ -84,6 +81,59 @@ def test_usage_errors_exit_with_2(
 ) -> None:
     workspace = ("--workspace", str(tmp_path)) if arguments[0] == "run" else ()
     assert sentence in refused(command(*arguments, *workspace, **server), 2)
+
+
+IMPOSSIBLE: tuple[dict[str, Any], ...] = (
+    {"threshold": 1.5},
+    {"threshold": -0.1},
+    {"threshold": "nan"},
+    {"threshold": 0.0},
+    {"threshold": 0.955},
+    {"floor": 2},
+    {"recall": 1},
+    {"recall": 0},
+    {"seed": -1},
+    {"seed": "x"},
+    {"seed": "1.5"},
+    {"workers": 0},
+    {"train": 0},
+    {"train": -10},
+    {"train": 101},
+    {"validation": -1},
+    {"test": "2.5"},
+    {"classes": 1},
+    {"side": 1},
+    {"side": 100_000},
+    {"min_per_class": 0},
+    {"max_overlap": 1.1},
+    {"max_quarantine": -1},
+    {"min_rows": 0},
+    {"models": ["svm"]},
+    {"models": ["softmax", "softmax"]},
+    {"sizes": [0]},
+    {"sizes": ["most"]},
+    {"protect": "validation"},
+    {"large": "x.tar"},
+)
+
+
+@pytest.mark.parametrize("wrong", IMPOSSIBLE, ids=str)
+def test_the_command_and_python_refuse_the_impossible_in_the_same_words(
+    wrong: dict[str, Any], capsys: pytest.CaptureFixture[str], prefect_server: None, tmp_path: Path
+) -> None:
+    from flows.commands import execute
+    from flows.pipeline import cleansplit
+
+    with pytest.raises(UsageError) as refusal:
+        cleansplit(workspace=tmp_path / "w", **wrong)
+    ((name, value),) = wrong.items()
+    values = value if isinstance(value, list) else [value]
+    with pytest.raises(SystemExit) as ended:
+        execute(["run", "--workspace", str(tmp_path / "w"), f"--{name.replace('_', '-')}", *map(str, values)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"cleansplit: {refusal.value}"
+    assert str(refusal.value).startswith(name)
+    assert not (tmp_path / "w").exists(), "refused before any work"
 
 
 def test_bad_data_exits_with_3(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import io
 import json
 import struct
 import zlib
@@ -5,18 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
-from tasks.letters.glyph import decode
-from tasks.letters.png import SIGNATURE, UnreadableError, check_png
-from tests.build import chunk, glyphs, png, raw_png
+from tasks.letters import glyph
+from tasks.letters.png import SIGNATURE, UnreadableError, chunk, filtered_rows
+from tests.build import glyphs, png, raw_png
+from tests.real import read_members
 
 GOOD = png(glyphs(1, seed=0)[0])
 ROWS = bytes(28 * 29)
 
 
+def decode(data: bytes, side: int) -> NDArray[np.uint8]:
+    return glyph.decode([filtered_rows(data, side)], side)[0]
+
+
 def reason(data: bytes, side: int = 28) -> str:
     with pytest.raises(UnreadableError) as caught:
-        check_png(data, side)
+        filtered_rows(data, side)
     return caught.value.reason
 
 
@@ -75,6 +83,26 @@ def test_every_single_bit_flip_is_refused_or_harmless() -> None:
             pass
         data[position // 8] ^= 1 << position % 8
     assert accepted == 0
+
+
+def test_images_decoded_together_are_those_decoded_alone_by_pillow(shared: Path) -> None:
+    for name in ("notmnist_real_5k", "openfonts_small"):
+        members = [data for _, data in read_members(shared / "data" / f"{name}.tar.gz")]
+        together = glyph.decode([filtered_rows(data, 28) for data in members], 28)
+        for image, data in zip(together, members, strict=True):
+            assert np.array_equal(image, np.asarray(Image.open(io.BytesIO(data), formats=["PNG"])))
+
+
+@pytest.mark.parametrize("kind", range(6))
+def test_every_row_filter_is_undone_and_others_are_refused(kind: int) -> None:
+    rows = b"".join(bytes([kind]) + bytes(range(y, y + 28)) for y in range(28))
+    if kind > 4:
+        assert reason(raw_png(rows)) == "png_data"
+        return
+    alone = np.asarray(Image.open(io.BytesIO(raw_png(rows))))
+    mixed = glyph.decode([rows, filtered_rows(GOOD, 28), rows], 28)
+    assert np.array_equal(mixed[0], alone)
+    assert np.array_equal(mixed[2], alone)
 
 
 def test_scattered_image_data_is_refused() -> None:

@@ -1,0 +1,13 @@
+"""Every stage that handles rows accounts for all of them before it publishes."""
+
+
+def conserve(stage: str, came_in: int, *went_out: int) -> None:
+    """Stop a stage that lost or invented rows: a defect of ours, never published.
+
+    >>> conserve("sanitize test", 10, 7, 3)
+    >>> conserve("sanitize test", 10, 7, 2)
+    Traceback (most recent call last):
+    RuntimeError: sanitize test: 10 rows came in and 9 are accounted for
+    """
+    if came_in != sum(went_out):
+        raise RuntimeError(f"{stage}: {came_in:,} rows came in and {sum(went_out):,} are accounted for")
