@@ -112,7 +112,8 @@ def read_entries(path: Path) -> Iterator[Entry]:
                 else:
                     raise DataError(f"{path} has more than {MAX_MEMBERS:,} members; check where it comes from.")
         except tarfile.TarError as error:
-            raise DataError(f"{path} is no readable tar archive ({error}); fetch it again.") from error
+            start = window.read(0, 16)
+            raise DataError(f"{path} is no readable tar archive ({error}); it starts with {start!r}.") from error
         _check_end(path, file, position, size)
 
 
@@ -151,7 +152,7 @@ def _plain_file(block: bytes) -> tuple[str, int] | None:
 def _other(member: tarfile.TarInfo, window: _Window) -> Entry:
     if member.islnk() or member.issym():
         return Entry(member.name, "link", 0, 0, b"")
-    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
         return Entry(member.name, "special", 0, 0, b"")
     return _file(member.name, member.offset_data, member.size, window)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import UsageError
+from tasks.errors import DataError, UsageError
 from tasks.records import SPLITS, LetterShard
 from tasks.spec import RunSpec, SplitName
 
@@ -29,11 +29,19 @@ def sizes_per_class(spec: RunSpec, shards: Sequence[LetterShard]) -> Sizes:
 
     Raises
     ------
+    DataError
+        When a class has no readable image.
     UsageError
         When the data can't give what was asked for. Names the largest possible size.
     """
     classes = len({shard.letter for shard in shards})
     large, small = (min((s for s in shards if s.role == role), key=lambda s: s.rows) for role in ("large", "small"))
+    for smallest in (large, small):
+        if not smallest.rows:
+            raise DataError(
+                f"class {smallest.letter} of {smallest.role} has no readable image; quarantine.parquet beside "
+                f"{smallest.path} says why."
+            )
     asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
     test = asked["test"] if asked["test"] is not None else min(DEFAULT_PER_CLASS["test"], small.rows)
     validation = asked["validation"]

@@ -49,3 +49,11 @@ def run(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest.
     from flows.pipeline import cleansplit
 
     return cleansplit(**sources, workspace=tmp_path_factory.mktemp("workspace"), **TINY)
+
+
+@pytest.fixture(scope="session")
+def server(prefect_server: None) -> dict[str, str]:
+    """Return the environment that leads other processes to the tests' server."""
+    from prefect.settings import PREFECT_API_URL
+
+    return {"PREFECT_API_URL": str(PREFECT_API_URL.value())}

@@ -26,13 +26,6 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.fixture(scope="session")
-def server(prefect_server: None) -> dict[str, str]:
-    from prefect.settings import PREFECT_API_URL
-
-    return {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
-
-
 def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
     """Return the sentence of an expected failure."""
     assert done.returncode == code, done.stderr

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.errors import UsageError
+from tasks.errors import DataError, UsageError
 from tasks.images import Images, read_images, write_images
 from tasks.records import LetterShard
 from tasks.spec import Role, RunSpec
@@ -61,6 +61,11 @@ def test_chosen_sizes_are_said() -> None:
 def test_sizes_that_the_data_cannot_give_name_the_largest_possible(asked: dict[str, int], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         sizes(3_600, 600, **asked)
+
+
+def test_a_class_without_a_readable_image_is_bad_data() -> None:
+    with pytest.raises(DataError, match="class A of small has no readable image"):
+        sizes(10, 0)
 
 
 def test_splits_are_balanced_disjoint_and_shuffled() -> None:
