@@ -7,6 +7,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from tasks.letters.png import chunk
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Gray = NDArray[np.uint8]
+
+LETTERS = "ABCDEFGHIJ"
+TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": (50, "all"), "workers": 2, "max_quarantine": 0.1}
 
 
 def png(gray: Gray) -> bytes:
@@ -74,3 +78,11 @@ def write_folder(path: Path, members: Mapping[str, bytes]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     return path
+
+
+def noise(image: Gray, pixels: int, seed: int) -> Gray:
+    """Return the image with a few ink pixels taken away: a near-duplicate."""
+    changed = image.copy()
+    inked = np.flatnonzero(changed > 127)
+    changed.flat[np.random.default_rng(seed).permutation(inked)[:pixels]] = 0
+    return changed

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import settings
 from prefect.testing.utilities import prefect_test_harness
 
-from tests.build import SHARED
+from tasks.records import Report
+from tests.build import LETTERS, SHARED, TINY, glyphs, members_of, noise, png, write_tar
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,45 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"needs the shared data folder {SHARED}, which is not there")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Build two archives: 42 and 12 images a letter; of the 12, two have an exact and two a near twin in large."""
+    folder = tmp_path_factory.mktemp("sources")
+    large, small = {}, {}
+    for number, letter in enumerate(LETTERS):
+        own = glyphs(50, seed=number)
+        large[letter] = list(own[:42])
+        near = [noise(image, 1, seed=number) for image in own[2:4]]
+        small[letter] = [*own[:2], *near, *own[42:]]
+    bad = {
+        "root/A/broken.png": b"",
+        "root/J/text.png": b"<html>",
+        "root/B/.DS_Store": b"x",
+        "root/stray.png": png(own[0]),
+    }
+    paths = {
+        "large": write_tar(folder / "large.tar.gz", members_of(large, "large") | bad),
+        "small": write_tar(folder / "small.tar.gz", members_of(small, "small") | {"root/F/empty.png": b""}),
+    }
+    return {role: str(path) for role, path in paths.items()}
+
+
+@pytest.fixture(scope="session")
+def run(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Run the pipeline once."""
+    from flows.pipeline import cleansplit
+
+    return cleansplit(**sources, workspace=tmp_path_factory.mktemp("workspace"), **TINY)
+
+
+@pytest.fixture(scope="session")
+def server(prefect_server: None) -> dict[str, str]:
+    """Return the environment that leads other processes to the tests' server."""
+    from prefect.settings import PREFECT_API_URL
+
+    return {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
 
 
 settings.register_profile("reproducible", derandomize=True, print_blob=True)

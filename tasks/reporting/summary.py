@@ -29,7 +29,7 @@ def percent(part: int, whole: int) -> str:
 
 def headline(report: Report) -> str:
     """Return the answer in one or two sentences."""
-    leak = next(d for d in report.overlap if d["rows_of"] == "test" and d["found_in"] == "train")
+    leak = _in_train(report.overlap)
     left, threshold = report.sanitized["near"]["test"], report.near_duplicates["threshold"]
     return (
         f"{percent(leak['exact'], leak['rows'])} of the {leak['rows']:,} test rows have an identical image in train, "
@@ -49,7 +49,7 @@ def overlap_rows(report: Report) -> list[dict[str, Any]]:
             "near": d["near"],
             "either": d["either"],
             "share": percent(d["either"], d["rows"]),
-            "other letter": d["cross_letter"],
+            "conflicts": d["cross_letter"],
         }
         for d in report.overlap
     ]
@@ -92,7 +92,8 @@ def print_summary(report: Report, console: Console) -> None:
     for title, rows in tables:
         if rows:
             console.print(_table(title, rows))
-    console.print(_refused(report), highlight=False, soft_wrap=True)
+    for sentence in facts(report):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     console.print(headline(report), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -108,13 +109,11 @@ def to_markdown(report: Report) -> str:
             lines = [" | ".join(map(str, rows[0])), " | ".join("---" for _ in rows[0])]
             lines += [" | ".join(_cell(value) for value in row.values()) for row in rows]
             parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
-    return "\n\n".join([*parts, _refused(report)]) + "\n"
+    return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in facts(report))]) + "\n"
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
         text = isinstance(value, str) and not value[:1].isdigit() and value != "-"
         table.add_column(name, justify="left" if text else "right", no_wrap=True)
@@ -123,11 +122,58 @@ def _table(title: str, rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _refused(report: Report) -> str:
+def facts(report: Report) -> list[str]:
+    """Return what else was found, one sentence each."""
     members = sum(row["members"] for row in report.conservation)
     quarantined, ignored = (sum(row[name] for row in report.conservation) for name in ("quarantined", "ignored"))
     refused = f"{quarantined:,} are quarantined and {ignored:,} ignored"
-    return f"Of {members:,} members {refused}; quarantine.parquet names each."
+    found = [f"Of {members:,} members {refused}; quarantine.parquet names each.", _recall(report)]
+    if one_colour := {w["split"]: w["one_colour"] for w in report.within if w["one_colour"]}:
+        found.append(f"Images of one colour: {_by_split(one_colour)}.")
+    conflicts, fonts = (_in_train(entries) for entries in (report.label_conflicts, report.font_leakage))
+    count = conflicts["exact"] + conflicts["near"]
+    found.append(f"{count:,} test rows have a twin in train under another letter; label_conflicts.parquet names them.")
+    known = report.rows["test"] - fonts["unknown"]
+    if known:
+        share = percent(fonts["rows"], known)
+        found.append(
+            f"Of {known:,} test rows whose name gives a font, {fonts['rows']:,} ({share}) share it with train."
+        )
+    groups = report.groups
+    if groups["count"]:
+        found.append(
+            f"Removed rows and their twins form {groups['count']:,} groups of {groups['rows']:,} rows; "
+            f"the largest has {groups['largest']:,}."
+        )
+    if report.scores:
+        found.append(
+            "Removed rows are also the easier ones, so a gap between raw and sanitized does not prove that a model "
+            "remembered twins; report.json has the control that lost as many random rows."
+        )
+    return found
+
+
+def _recall(report: Report) -> str:
+    """Say what the search may have missed."""
+    near = report.near_duplicates
+    if near["bands"] is None:
+        return "All pairs were compared: nothing at or above the floor is missed."
+    stated = f"A pair at the floor of {near['floor']:.2f} is found with probability {near['recall_at_floor']:.4f}"
+    measured = near["recall_measured"]
+    if not measured:
+        return f"{stated}."
+    return (
+        f"{stated}; of {measured['true_rows']:,} rows with a twin among {measured['sample_rows']:,} sampled test rows, "
+        f"{measured['found_rows']:,} were found."
+    )
+
+
+def _in_train(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(entry for entry in entries if (entry["rows_of"], entry["found_in"]) == ("test", "train"))
+
+
+def _by_split(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} in {split}" for split, count in counts.items())
 
 
 def _cell(value: Any) -> str:
@@ -137,4 +183,4 @@ def _cell(value: Any) -> str:
 def _interval(score: dict[str, Any]) -> str:
     if score["accuracy"] is None:
         return "-"
-    return f"{100 * score['accuracy']:.1f} [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"
+    return f"{100 * score['accuracy']:.1f} ({100 * score['low']:.1f}-{100 * score['high']:.1f})"

@@ -10,8 +10,7 @@ import pytest
 from flows.audit import audit
 from tasks.errors import GateError, UsageError
 from tasks.records import Report
-from tests.build import Gray, font_member, glyphs, png, write_folder
-from tests.flows.conftest import noise
+from tests.build import Gray, font_member, glyphs, noise, png, write_folder
 
 OWN = glyphs(60, seed=77)
 

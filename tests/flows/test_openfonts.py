@@ -32,11 +32,6 @@ def found(prefect_server: None, shared: Path, workspace: Path) -> Report:
     return run_on(shared, workspace)
 
 
-@pytest.fixture(scope="module")
-def exhaustive(found: Report, shared: Path, workspace: Path) -> Report:
-    return run_on(shared, workspace, exhaustive=True)
-
-
 def rows_at(report: Report, rows_of: str, found_in: str, percent: int) -> int:
     return next(
         int(entry["rows"])
@@ -89,14 +84,18 @@ def test_near_overlap_by_minhash(found: Report, expected: dict[str, Any]) -> Non
     assert found.near_duplicates["recall_at_floor"] == pytest.approx(0.9942, abs=1e-4)
 
 
-def test_near_overlap_by_comparing_all_pairs(exhaustive: Report, expected: dict[str, Any]) -> None:
-    for percent in (90, 95, 99):
-        truth = expected["near"][f"{percent / 100:.2f}".rstrip("0")]
-        assert rows_at(exhaustive, "test", "train", percent) == truth["test_rows"]
-        assert rows_at(exhaustive, "train", "test", percent) == truth["train_rows"]
-    at_threshold = expected["near"]["0.95"]["test_rows_with_a_twin_under_another_letter"]
-    assert overlap(exhaustive, "test", "train")["cross_letter"] == at_threshold
-    assert exhaustive.near_duplicates["recall_at_floor"] == 1.0
+@pytest.mark.parametrize("percent", [85, 90, 95, 99])
+def test_near_overlap_by_comparing_all_pairs(
+    found: Report, shared: Path, workspace: Path, expected: dict[str, Any], percent: int
+) -> None:
+    truth = expected["near"][f"{percent / 100:.2f}".rstrip("0")]
+    report = run_on(shared, workspace, exhaustive=True, floor=0.85, threshold=percent / 100)
+    assert rows_at(report, "test", "train", percent) == truth["test_rows"]
+    assert rows_at(report, "train", "test", percent) == truth["train_rows"]
+    at_threshold = overlap(report, "test", "train")
+    assert at_threshold["either"] == truth["test_rows"]
+    assert at_threshold["cross_letter"] == truth["test_rows_with_a_twin_under_another_letter"]
+    assert report.near_duplicates["recall_at_floor"] == 1.0
 
 
 def test_no_font_of_a_test_glyph_is_in_train(found: Report) -> None:

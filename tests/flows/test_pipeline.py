@@ -14,10 +14,10 @@ from prefect.utilities.callables import parameter_schema
 from flows.audit import audit
 from flows.pipeline import cleansplit
 from flows.progress import timed
-from tasks.errors import DataError, UsageError
+from tasks.errors import DataError, GateError, UsageError
 from tasks.records import Report
 from tasks.spec import AuditSpec, RunSpec
-from tests.flows.conftest import TINY
+from tests.build import TINY
 
 
 def task_states(workspace: Path, sources: dict[str, Any], **changed: Any) -> dict[str, list[str]]:
@@ -183,6 +183,15 @@ def test_a_wrong_number_of_classes_lists_them(prefect_server: None, sources: dic
         DataError, match=r"large\.tar\.gz has 10 class folders \(A, B, C, D, E, F, G, H, I, J\) where 9"
     ):
         cleansplit(**sources, workspace=tmp_path, classes=9)
+
+
+def test_too_many_unreadable_members_of_a_class_fail_the_run_after_its_report(
+    run: Report, sources: dict[str, Any]
+) -> None:
+    with pytest.raises(GateError) as caught:
+        cleansplit(**sources, workspace=run.run.parents[1], **TINY | {"max_quarantine": 0.01})
+    assert "of small F (7.69 %) are quarantined, more than the 1 % of --max-quarantine" in str(caught.value)
+    assert (caught.value.report.run / "report.json").is_file()
 
 
 def test_a_floor_above_the_threshold_is_lowered_with_it() -> None:
