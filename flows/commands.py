@@ -13,13 +13,12 @@ from rich.console import Console
 
 from flows import progress
 from flows.audit import audit
+from flows.interrupt import stop_at_once
 from flows.pipeline import cleansplit
 from tasks.errors import CleanSplitError, GateError, UsageError
 from tasks.records import Report
 from tasks.reporting.summary import print_summary
 from tasks.spec import sentence
-
-INTERRUPTED = 130
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
@@ -69,14 +68,13 @@ def _print(report: Report) -> None:
 def execute(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with the code that fits what happened."""
     errors = Console(stderr=True)
+    stop_at_once()
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:
         _stop(str(error), error.exit_code, errors)
-    except KeyboardInterrupt:
-        _stop("interrupted; the same command continues where it stopped.", INTERRUPTED, errors)
     except Exception:
         with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
             file.write(traceback.format_exc())

@@ -39,6 +39,9 @@ STORAGE_ERRNOS = {
 }
 
 
+_unfinished: set[Path] = set()
+
+
 @dataclass(frozen=True)
 class Stage:
     """A published folder: where it is, what its builder returned, and whether it was there before."""
@@ -102,6 +105,7 @@ def publish(
                 if leftover.exists():
                     shutil.rmtree(leftover)
             building.mkdir()
+            _unfinished.add(building)
             try:
                 result = build(building)
                 files = {str(p.relative_to(building)): p for p in sorted(building.rglob("*")) if p.is_file()}
@@ -116,7 +120,15 @@ def publish(
             except BaseException:
                 shutil.rmtree(building, ignore_errors=True)
                 raise
+            finally:
+                _unfinished.discard(building)
             return Stage(folder, result, reused=False)
+
+
+def drop_unfinished() -> None:
+    """Remove what this process is building, just before it is ended."""
+    for folder in list(_unfinished):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def link(source: Path, target: Path) -> None:
