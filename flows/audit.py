@@ -69,4 +69,4 @@ def audit(
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.workspace)])
         clean = sanitize.with_options(task_runner=threads(spec.workers))
         cleaned = clean(spec, splits, loaded.fingerprints)
-        return publish(spec, loaded, splits, cleaned, (), seconds)
+        return publish(spec, loaded, splits, cleaned, ((), ()), seconds)

@@ -1,24 +1,34 @@
-"""The final flow: train, and score raw against sanitized."""
+"""The final flow: train with and without the twins of test rows, and score raw against sanitized."""
 
 from prefect import flow
 from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
-from tasks.evaluation.tasks import train_and_score, training_sizes
-from tasks.records import Evaluation, Sanitized, Splits
+from tasks.evaluation.controls import trainings
+from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
+from tasks.records import CONTROLS, Effect, Evaluation, Overlap, Sanitized, Splits, Training
 from tasks.spec import RunSpec
 
 
 @flow(name="evaluate", validate_parameters=False)
-def evaluate(spec: RunSpec, splits: Splits, sanitized: Sanitized) -> tuple[Evaluation, ...]:
-    """Train every model at every size and score it on raw, sanitized and control rows."""
-    rows_of_train = splits.train.rows
-    if missing := [str(size) for size in spec.sizes if size != "all" and size > rows_of_train]:
-        say(f"no training on {', '.join(missing)} rows: train has {rows_of_train:,}")
+def evaluate(
+    spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized
+) -> tuple[tuple[Evaluation, ...], tuple[Effect, ...]]:
+    """Train every model at every size on every arm, score it, and compare the arms."""
+    usable = count_usable(spec, overlap)
+    if missing := [str(size) for size in spec.sizes if size != "all" and size > usable]:
+        say(f"no training on {', '.join(missing)} rows: train has {usable:,} without a twin in test")
+    plans = [
+        Training(model=model, rows=rows, seed=spec.seed + number, control=control)
+        for model in spec.models
+        for rows, number in trainings(spec.sizes, usable)
+        for control in CONTROLS
+    ]
     with threadpool_limits(limits=1):  # models train side by side, and score the same whatever the machine
-        trained = [
-            train_and_score.submit(spec, splits, sanitized, model, rows, spec.workspace)
-            for model in spec.models
-            for rows in training_sizes(spec, rows_of_train)
-        ]
-        return tuple(collect("train and score", trained))
+        futures = [train_and_score.submit(spec, splits, overlap, sanitized, plan, spec.workspace) for plan in plans]
+        evaluations = collect("train and score", futures)
+    if not evaluations:
+        return (), ()
+    comparison = measure_effects.submit(spec, sanitized, evaluations, spec.workspace)
+    (effects,) = collect("compare", [comparison])
+    return tuple(evaluations), tuple(effects)

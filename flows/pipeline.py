@@ -81,8 +81,8 @@ def cleansplit(
     with timed() as seconds:
         loaded, splits = prepare.with_options(task_runner=runner)(spec)
         cleaned = sanitize.with_options(task_runner=runner)(spec, splits, loaded.fingerprints)
-        evaluations = evaluate.with_options(task_runner=runner)(spec, splits, cleaned.sanitized)
-        return publish(spec, loaded, splits, cleaned, evaluations, seconds)
+        trained = evaluate.with_options(task_runner=runner)(spec, splits, cleaned.train_and_test, cleaned.sanitized)
+        return publish(spec, loaded, splits, cleaned, trained, seconds)
 
 
 if __name__ == "__main__":

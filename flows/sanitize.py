@@ -19,6 +19,11 @@ class Cleaned:
     within: tuple[Within, ...]
     sanitized: Sanitized
 
+    @property
+    def train_and_test(self) -> Overlap:
+        """The overlap that the controls of the evaluation take out of train."""
+        return next(overlap for overlap in self.overlaps if (overlap.first, overlap.second) == ("train", "test"))
+
 
 @flow(name="sanitize", validate_parameters=False)
 def sanitize(spec: Spec, splits: Splits, prints: tuple[Fingerprints, ...]) -> Cleaned:

@@ -5,14 +5,15 @@ not part of what a stage stores, so a workspace can be moved.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tasks.spec import ModelName, Role, Spec, SplitName
+from tasks.spec import Control, ModelName, Role, Spec, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
@@ -220,7 +221,7 @@ class Score:
     model: ModelName
     train_rows: int
     seed: int
-    control: Literal["none", "without_twins", "without_random"]
+    control: Control
     evaluated_on: str
     n: int
     accuracy: float | None
@@ -241,12 +242,22 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Training:
+    """What one model is trained on: how many rows of which arm, and with which seed."""
+
+    model: ModelName
+    rows: int
+    seed: int
+    control: Control
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What one trained model scored, and where its predictions lie."""
 
+    training: Training
     predictions: Path
     scores: tuple[Score, ...]
-    effects: tuple[Effect, ...]
 
 
 @dataclass(frozen=True)
@@ -261,6 +272,7 @@ class Findings:
     within: tuple[Within, ...]
     sanitized: Sanitized
     evaluations: tuple[Evaluation, ...]
+    effects: tuple[Effect, ...]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ Role = Literal["large", "small", "train", "validation", "test"]  # an audit's so
 SplitName = Literal["train", "validation", "test"]
 Protect = Literal["train", "test"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
+Control = Literal["none", "without_twins", "without_random"]  # rows left out of training
 Size = PositiveInt | Literal["all"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]

@@ -1,5 +1,7 @@
-"""Prefect task of the evaluation stage: one trained model each."""
+"""Prefect tasks of the evaluation stage: one trained model each, and the comparison of all."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -7,28 +9,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sklearn
+from numpy.typing import NDArray
 
 from tasks import store
+from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images
-from tasks.records import Evaluation, Sanitized, Score, Splits
-from tasks.spec import ModelName, RunSpec, SplitName
+from tasks.records import Effect, Evaluation, Overlap, Sanitized, Score, Splits, Training
+from tasks.spec import RunSpec, SplitName
 from tasks.tasks import finished, stage_task
 
-VERSION = 1
+VERSION = 2
 SCORED: tuple[SplitName, ...] = ("validation", "test")
+OF_CONTROLS = ("raw", "removed")  # the subsets on which arms without some rows are scored
 
 
-@stage_task("train {model} on {rows} rows")
+@stage_task("train {training.model} on {training.rows} rows, seed {training.seed}, {training.control} control")
 def train_and_score(
-    spec: RunSpec, splits: Splits, sanitized: Sanitized, model: ModelName, rows: int, workspace: Path
+    spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized, training: Training, workspace: Path
 ) -> Evaluation:
-    """Train one model on the first rows of train and score it on raw and sanitized rows."""
+    """Train one model on rows of one arm and score it on raw, sanitized and control rows."""
 
     def build(target: Path) -> dict[str, Any]:
-        train = read_images(splits.train.files, rows)
-        classifier = fit(model, pixels_of(train), train.labels, spec.seed)
+        classifier = fit(training.model, *training_rows(spec, splits, overlap, training), training.seed)
         for name in SCORED:
             images = read_images(splits[name].files)
             predicted, confidence = predict(classifier, pixels_of(images))
@@ -39,33 +43,106 @@ def train_and_score(
     inputs = {
         "version": VERSION,
         "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "model": model,
-        "rows": rows,
-        "seed": spec.seed,
+        "training": vars(training),
+        "left out": None if training.control == "none" else [overlap.sha256, spec.threshold_percent, spec.seed],
         "libraries": [sklearn.__version__, np.__version__],
     }
     stage = store.stage(workspace, "models", inputs, build)
-    removed = pq.read_table(sanitized.removed, page_checksum_verification=True)
+    removed = read(sanitized.removed)
+    scores = [score for name in SCORED for score in score_split(spec, training, name, stage.folder, removed)]
+    record = Evaluation(training=training, predictions=stage.folder, scores=tuple(scores))
+    raw = next(score for score in scores if score.evaluated_on == "test_raw")
+    what = f"{training.model} on {training.rows:,} rows, seed {training.seed}, {training.control}"
+    return finished(record, stage, f"{what}: accuracy {raw.accuracy:.4f} on raw test")
+
+
+@stage_task("compare models with and without the twins of test rows")
+def measure_effects(
+    spec: RunSpec, sanitized: Sanitized, evaluations: Sequence[Evaluation], workspace: Path
+) -> list[Effect]:
+    """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
+
+    def build(_target: Path) -> dict[str, Any]:
+        removed, first = read(sanitized.removed), read(evaluations[0].predictions / "test.parquet")
+        ids = first["id"].combine_chunks()
+        kept = dict(subsets(ids, first["label"].to_numpy(), removed, spec.seed))["near"]
+        bootstrap = Bootstrap(clusters(ids, removed), spec.seed)
+        effects = []
+        for (model, rows), group in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
+            arms = right_answers(list(group))
+            found = {
+                "raw_minus_sanitized": bootstrap.difference_of_rows(arms["none"].mean(axis=0), kept),
+                "all_minus_without_twins": bootstrap.difference_of_arms(arms["none"], arms["without_twins"]),
+                "without_random_minus_without_twins": bootstrap.difference_of_arms(
+                    arms["without_random"], arms["without_twins"]
+                ),
+            }
+            effects += [[model, rows, name, *(interval or (None, None, None))] for name, interval in found.items()]
+        return {"effects": effects}
+
+    inputs = {
+        "version": VERSION,
+        "models": [evaluation.predictions.name for evaluation in evaluations],
+        "removed": sanitized.sha256,
+        "seed": spec.seed,
+    }
+    stage = store.stage(workspace, "effects", inputs, build)
+    record = [Effect(*effect) for effect in stage.result["effects"]]
+    return finished(record, stage, f"{len(record)} comparisons of {len(evaluations)} trained models")
+
+
+def training_rows(
+    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return pixels and labels of the rows that a training uses: a block of its arm, so that seeds share no row."""
+    start = (training.seed - spec.seed) * training.rows
+    block = slice(start, start + training.rows)
+    if training.control == "none":
+        train = read_images(splits.train.files, block.stop)[block]
+    else:
+        train = read_images(splits.train.files)
+        twins = has_twin(overlap.table("train"), spec.threshold_percent)
+        train = train.take(arm(training.control, train.labels, twins, spec.seed)[block])
+    return pixels_of(train), train.labels
+
+
+def score_split(
+    spec: RunSpec, training: Training, name: SplitName, predictions: Path, removed: pa.Table
+) -> list[Score]:
+    """Return the accuracies of one trained model on the subsets of one split."""
+    table = read(predictions / f"{name}.parquet")
+    labels = table["label"].to_numpy()
+    correct = labels == table["predicted"].to_numpy()
     scores = []
-    for name in SCORED:
-        table = pq.read_table(stage.folder / f"{name}.parquet", page_checksum_verification=True)
-        labels = table["label"].to_numpy()
-        correct = labels == table["predicted"].to_numpy()
-        for subset, mask in subsets(table["id"].combine_chunks(), labels, removed, spec.seed):
+    for subset, mask in subsets(table["id"].combine_chunks(), labels, removed, spec.seed):
+        if training.control == "none" or subset in OF_CONTROLS:
             n = int(mask.sum())
             interval = wilson(int(correct[mask].sum()), n)
-            scores.append(Score(model, rows, spec.seed, "none", f"{name}_{subset}", n, *interval))
-    record = Evaluation(predictions=stage.folder, scores=tuple(scores), effects=())
-    raw = next(score for score in scores if score.evaluated_on == "test_raw")
-    return finished(record, stage, f"{model} on {rows:,} rows: accuracy {raw.accuracy:.4f} on raw test")
+            where = f"{name}_{subset}"
+            scores.append(Score(training.model, training.rows, training.seed, training.control, where, n, *interval))
+    return scores
 
 
-def training_sizes(spec: RunSpec, train_rows: int) -> list[int]:
-    """Return the training sizes that a train split can give, ascending, ``all`` as its number of rows."""
-    sizes = {train_rows if size == "all" else size for size in spec.sizes}
-    return sorted(size for size in sizes if size <= train_rows)
+def right_answers(evaluations: Sequence[Evaluation]) -> dict[str, NDArray[np.float64]]:
+    """Return, per arm, which test rows each seed got right, as 0 and 1, shape (seeds, rows)."""
+    arms: dict[str, list[NDArray[np.float64]]] = {}
+    for evaluation in evaluations:
+        table = read(evaluation.predictions / "test.parquet")
+        right = table["label"].to_numpy() == table["predicted"].to_numpy()
+        arms.setdefault(evaluation.training.control, []).append(right.astype(np.float64))
+    return {control: np.stack(rights) for control, rights in arms.items()}
+
+
+def count_usable(spec: RunSpec, overlap: Overlap) -> int:
+    """Return the rows that every arm can give: those of train without a twin in test."""
+    return int((~has_twin(overlap.table("train"), spec.threshold_percent)).sum())
 
 
 def pixels_of(images: Images) -> Any:
     """Return images as rows of normalized pixels, float32 (n, side * side)."""
     return normalize(as_rows(images.gray))
+
+
+def read(path: Path) -> pa.Table:
+    """Read a whole Parquet table, page checksums verified."""
+    return pq.read_table(path, page_checksum_verification=True)

@@ -40,7 +40,7 @@ def assemble(found: Findings) -> dict[str, Any]:
         "near_duplicates": _near_duplicates(found),
         "sanitized": {"exact": _left(found, "exact_left"), "near": _left(found, "near_left")},
         "scores": [asdict(score) for evaluation in found.evaluations for score in evaluation.scores],
-        "effects": [asdict(effect) for evaluation in found.evaluations for effect in evaluation.effects],
+        "effects": [asdict(effect) for effect in found.effects],
     }  # fmt: skip
     return content | {"gates": measure_gates(found.spec, content)}
 

@@ -99,11 +99,33 @@ def test_sanitized_files_are_the_raw_rows_that_stay_in_their_order(run: Report) 
 
 
 def test_scores_cover_every_model_size_and_subset(run: Report) -> None:
-    keys = {(s["model"], s["train_rows"], s["evaluated_on"]) for s in run.scores}
-    assert len(keys) == len(run.scores) == 2 * 2 * 10
+    keys = {(s["model"], s["train_rows"], s["seed"], s["control"], s["evaluated_on"]) for s in run.scores}
+    usable = max(s["train_rows"] for s in run.scores)
+    twins = next(d for d in run.overlap if (d["rows_of"], d["found_in"]) == ("train", "test"))["either"]
+    assert usable == run.rows["train"] - twins, "all arms have the rows of the smallest"
+    trainings = 2 * (3 + 1)  # models x (seeds of 50 rows, and all)
+    assert len(keys) == len(run.scores) == trainings * (10 + 4 + 4)
+    assert {s["control"] for s in run.scores} == {"none", "without_twins", "without_random"}
     for score in run.scores:
         if score["n"]:
             assert score["low"] <= score["accuracy"] <= score["high"]
+
+
+def test_effects_compare_the_arms_of_every_model_and_size(run: Report) -> None:
+    assert len(run.effects) == 2 * 2 * 3
+    for effect in run.effects:
+        assert effect["low"] <= effect["points"] <= effect["high"]
+    arms = {
+        s["control"]: s["accuracy"]
+        for s in run.scores
+        if (s["model"], s["evaluated_on"]) == ("1nn", "test_raw") and s["train_rows"] > 50
+    }
+    causal = next(
+        e for e in run.effects
+        if (e["model"], e["comparison"]) == ("1nn", "without_random_minus_without_twins") and e["train_rows"] > 50
+    )  # fmt: skip
+    assert causal["points"] == pytest.approx(100 * (arms["without_random"] - arms["without_twins"]))
+    assert causal["low"] > 0, "30 % of the test rows have a twin, and 1-nearest-neighbour remembers it"
 
 
 def test_a_second_run_reuses_every_stage_and_rewrites_nothing(run: Report, sources: dict[str, Any]) -> None:
@@ -124,7 +146,8 @@ def test_another_seed_reuses_the_letter_shards(run: Report, sources: dict[str, A
 
 def test_another_threshold_reuses_the_join_and_the_models(run: Report, sources: dict[str, Any]) -> None:
     states = task_states(run.run.parents[1], sources, threshold=0.97)
-    assert set(states["find"]) == set(states["train"]) == {"Reused"}
+    assert set(states["find"]) == {"Reused"}
+    assert states["train"].count("Reused") >= 6, "what loses no row and keeps its size is not trained again"
     assert states["sanitize"][0] != "Reused"
 
 

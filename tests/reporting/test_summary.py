@@ -33,4 +33,4 @@ def test_markdown_has_the_same_numbers(run: Report) -> None:
     text = to_markdown(run)
     assert headline(run) in text
     assert all(f"- {sentence}" in text for sentence in facts(run))
-    assert text.count("\n| ") == 3 * 2 + 3 + 6 + 4
+    assert text.count("\n| ") == 4 * 2 + 3 + 6 + 4 + 4
