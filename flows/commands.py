@@ -5,6 +5,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
@@ -32,6 +33,7 @@ def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
 app = App(
     name="cleansplit",
     help="Build train, validation and test sets, measure their overlap, and write them without it.",
+    version=version("cleansplit"),
     version_flags=["--version"],
     default_parameter=Parameter(converter=_as_typed, consume_multiple=True, negative=()),
     result_action="return_value",

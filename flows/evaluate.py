@@ -4,7 +4,7 @@ from prefect import flow
 from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
-from tasks.evaluation.controls import trainings
+from tasks.evaluation.controls import threads_of, trainings
 from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
 from tasks.records import CONTROLS, Effect, Evaluation, Overlap, Sanitized, Splits, Training
 from tasks.spec import RunSpec
@@ -24,11 +24,17 @@ def evaluate(
         for rows, number in trainings(spec.sizes, usable)
         for control in CONTROLS
     ]
-    with threadpool_limits(limits=1):  # models train side by side, and score the same whatever the machine
-        futures = [train_and_score.submit(spec, splits, overlap, sanitized, plan, spec.workspace) for plan in plans]
-        evaluations = collect("train and score", futures)
-    if not evaluations:
+    if not plans:
         return (), ()
+    together = [plan for plan in plans if threads_of(plan.rows) == 1]
+    batches = [together, *([plan] for plan in plans if plan not in together)]
+    trained: dict[Training, Evaluation] = {}
+    for batch in filter(None, batches):
+        with threadpool_limits(limits=threads_of(batch[0].rows)):
+            futures = [train_and_score.submit(spec, splits, overlap, sanitized, plan, spec.workspace) for plan in batch]
+            done = collect("train and score", futures)
+        trained |= dict(zip(batch, done, strict=True))
+    evaluations = [trained[plan] for plan in plans]
     comparison = measure_effects.submit(spec, sanitized, evaluations, spec.workspace)
     (effects,) = collect("compare", [comparison])
     return tuple(evaluations), tuple(effects)

@@ -24,6 +24,7 @@ Shares = NDArray[np.float64]
 Interval = tuple[float, float, float]  # estimate, low, high
 SEEDS = 3  # trainings per size; one where train is too small for more
 SEEDED_UP_TO = 5000
+ALONE_FROM = 50_000  # rows from which trainings run one after another, each on two threads, to stay within memory
 DRAWS = 1000  # of the bootstrap
 
 
@@ -59,6 +60,11 @@ def trainings(sizes: tuple[int | str, ...], rows: int) -> list[tuple[int, int]]:
         for number in range(SEEDS if count <= SEEDED_UP_TO and count < rows else 1)
         if 0 < (number + 1) * count <= rows
     ]
+
+
+def threads_of(rows: int) -> int:
+    """Return the number of threads that a training computes with: fixed, so that its bits are."""
+    return 2 if rows >= ALONE_FROM else 1
 
 
 def clusters(ids: pa.Array, removed: pa.Table) -> Rows:

@@ -12,7 +12,7 @@ import sklearn
 from numpy.typing import NDArray
 
 from tasks import store
-from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin
+from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin, threads_of
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images
@@ -44,6 +44,7 @@ def train_and_score(
         "version": VERSION,
         "splits": [splits[name].sha256 for name in ("train", *SCORED)],
         "training": vars(training),
+        "threads": threads_of(training.rows),
         "left out": None if training.control == "none" else [overlap.sha256, spec.threshold_percent, spec.seed],
         "libraries": [sklearn.__version__, np.__version__],
     }

@@ -150,6 +150,10 @@ def test_a_workspace_that_cannot_be_written_exits_with_6(
     assert "cannot write" in refused(command(*arguments, **server), 6)
 
 
+def test_the_version_is_that_of_the_project() -> None:
+    assert command("--version").stdout.strip() == "0.1.0"
+
+
 def test_help_describes_every_parameter() -> None:
     done = command("run", "--help")
     assert done.returncode == 0
