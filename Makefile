@@ -1,4 +1,4 @@
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench hostile lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 
@@ -15,6 +15,10 @@ lint: .venv/test
 
 bench: .venv/test     ## overlap against brute force, the exact join and datasketch
 	$(BIN)/python -m tests.benchmarks.overlap
+
+hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the corpora, under limits
+	$(BIN)/python -m tests.faults.archives --count 2000
+	$(BIN)/python -m tests.faults.corpora
 
 lock:                 ## resolve the locks anew; needs uv
 	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes \

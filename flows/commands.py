@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
+from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -54,6 +55,8 @@ def check(*args: Any, **kwargs: Any) -> None:
 
 def _show(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> None:
     """Run a flow with progress, and show its report even when a gate fails it."""
+    if PREFECT_API_URL.value() is None:
+        print("starting Prefect's temporary server", file=sys.stderr)
     try:
         with progress.visible():
             _print(flow(*args, **kwargs))

@@ -65,6 +65,10 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands) -> 
     percent : int
         Similarity in whole percent from which a pair counts.
     bands : Bands
+
+    >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
+    >>> [(i, j) for pairs in lsh_pairs(ones, ones, 90, Bands(2, 4)) for i, j in zip(*map(list, pairs[:2])) if i != j]
+    []
     """
     need = least_shared(percent, first.length)
     keys_before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
@@ -80,7 +84,12 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands) -> 
 
 
 def exact_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Pairs]:
-    """Yield every near-duplicate pair once, from all pairs whose bit counts allow it."""
+    """Yield every near-duplicate pair once, from all pairs whose bit counts allow it.
+
+    >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
+    >>> [pairs.first.tolist() for pairs in exact_pairs(ones, ones, 90)]
+    [[0, 1, 2]]
+    """
     need = least_shared(percent, first.length).astype(np.float32)
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
     counts = first.counts[orders[0]], second.counts[orders[1]]

@@ -2,14 +2,20 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 
 from tasks.acquire import download
+from tasks.acquire.tasks import fetch
 from tasks.errors import DataError, SourceUnavailableError
 
 CONTENT = b"archive " * 5000
@@ -114,3 +120,45 @@ def test_something_else_than_the_published_archive_is_refused(site: Site, tmp_pa
         download.download_notmnist("small", tmp_path, (site.url,))
     assert not isinstance(caught.value, SourceUnavailableError)
     assert not list(tmp_path.glob("notMNIST*"))
+
+
+def test_a_source_that_fails_twice_is_tried_again_by_prefect(
+    site: Site, tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_before = len(site.seen)
+    site.status = 503
+
+    @flow
+    def only_fetch() -> State[Any]:
+        future = fetch.submit("small", site.url + "a.tar.gz", tmp_path)
+        while len(site.seen) < seen_before + 2:
+            time.sleep(0.05)
+        site.status = 200
+        future.wait()
+        return future.state
+
+    state = only_fetch(return_state=True)
+    assert state.is_completed()
+    with get_client(sync_client=True) as client:
+        for _ in range(50):
+            run = max(client.read_task_runs(limit=200), key=lambda task: str(task.created))
+            names = [entry.name for entry in client.read_task_run_states(run.id)]
+            if names[-1] == "Completed":
+                break
+            time.sleep(0.2)
+    assert names.count("AwaitingRetry") == names.count("Retrying") >= 1
+    assert names[-1] == "Completed"
+
+
+def test_bad_data_is_not_tried_again(site: Site, tmp_path: Path, prefect_server: None) -> None:
+    site.status = 404
+
+    @flow
+    def only_fetch() -> State[Any]:
+        future = fetch.submit("small", site.url + "a.tar.gz", tmp_path)
+        future.wait()
+        return future.state
+
+    with pytest.raises(DataError, match="status 404"):
+        only_fetch()
+    assert len([line for line in site.seen if line.startswith("GET")]) == 1
