@@ -16,7 +16,7 @@ from tasks.reporting.run import write_run
 from tasks.reporting.summary import accuracy_rows, overlap_rows, to_markdown
 from tasks.tasks import finished, stage_task
 
-VERSION = 1
+VERSION = 2
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 
