@@ -145,6 +145,12 @@ def read_images(files: Iterable[Path], rows: int | None = None) -> Images:
     return concatenate(parts)[:rows]
 
 
+def read_labels(files: Iterable[Path]) -> NDArray[np.int64]:
+    """Read the labels alone, int64 (n,)."""
+    tables = [pq.read_table(path, columns=["label"], page_checksum_verification=True) for path in files]
+    return pa.concat_tables(tables)["label"].to_numpy()
+
+
 def _to_pixels(gray: NDArray[np.uint8]) -> pa.Array:
     flat = pa.array(normalize(gray).ravel())
     rows = pa.FixedSizeListArray.from_arrays(flat, gray.shape[2])

@@ -15,7 +15,7 @@ from tasks import store
 from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin, threads_of
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
-from tasks.images import Images, as_rows, normalize, read_images
+from tasks.images import Images, as_rows, normalize, read_images, read_labels
 from tasks.records import Effect, Evaluation, Overlap, Sanitized, Score, Splits, Training
 from tasks.spec import RunSpec, SplitName
 from tasks.tasks import finished, stage_task
@@ -97,13 +97,10 @@ def training_rows(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return pixels and labels of the rows that a training uses: a block of its arm, so that seeds share no row."""
     start = (training.seed - spec.seed) * training.rows
-    block = slice(start, start + training.rows)
-    if training.control == "none":
-        train = read_images(splits.train.files, block.stop)[block]
-    else:
-        train = read_images(splits.train.files)
-        twins = has_twin(overlap.table("train"), spec.threshold_percent)
-        train = train.take(arm(training.control, train.labels, twins, spec.seed)[block])
+    twins = has_twin(overlap.table("train"), spec.threshold_percent)
+    allowed = arm(training.control, read_labels(splits.train.files), twins, spec.seed)
+    rows = allowed[start : start + training.rows]
+    train = read_images(splits.train.files, int(rows.max()) + 1).take(rows)  # train is shuffled: a few more than needed
     return pixels_of(train), train.labels
 
 
