@@ -13,28 +13,32 @@ from flows.progress import collect, timed
 from flows.publish import publish
 from flows.runners import threads
 from flows.sanitize import sanitize
-from tasks.records import Report
-from tasks.spec import AuditSpec, ClassCount, Probability, Protect, Share, Side
+from tasks.records import Report, Trained
+from tasks.sources import SourceName, short_name
+from tasks.spec import DEFAULT_WORKSPACE, AuditSpec, ClassCount, Probability, Protect, Runner, Share, Side
 from tasks.splits.tasks import take_splits
+from tasks.workspace import in_use
 
 
 def _run_name() -> str:
-    return f"audit {Path(flow_run.parameters['test']).name} {date.today()}"
+    return f"audit {short_name(flow_run.parameters['test'])} {date.today()}"
 
 
 @flow(name="audit", flow_run_name=_run_name, validate_parameters=False)  # AuditSpec says what is wrong
 @in_one_sentence
 def audit(
-    train: str,
-    test: str,
-    validation: str | None = None,
-    workspace: Path = Path("workspace"),
+    train: SourceName,
+    test: SourceName,
+    validation: SourceName | None = None,
+    workspace: Path = DEFAULT_WORKSPACE,
     threshold: Share = 0.95,
     floor: Share = 0.90,
     recall: Probability = 0.99,
     exhaustive: bool = False,
     protect: Protect = "train",
     workers: PositiveInt | None = None,
+    runner: Runner = "auto",
+    fresh: bool = False,
     classes: ClassCount = 10,
     side: Side = 28,
     min_per_class: PositiveInt | None = None,
@@ -49,13 +53,15 @@ def audit(
             or an http(s) URL.
         test: Source of the test split, of the same kinds.
         validation: Source of the validation split; may be left out.
-        workspace: Folder for intermediate results and runs.
+        workspace: Folder for intermediate results and runs; CLEANSPLIT_WORKSPACE changes the default.
         threshold: Similarity from which a row is removed, in whole percent: two-sided Jaccard of the ink.
         floor: Similarity from which pairs are searched and reported.
         recall: Least probability with which MinHash finds a pair at the floor.
         exhaustive: Compare all pairs instead, for a recall of 1.
         protect: Which of train and test keeps its rows.
         workers: Tasks side by side; by default one per core.
+        runner: Decode in threads or in processes; auto takes processes where there is enough to do.
+        fresh: Do everything anew instead of reusing what earlier runs stored.
         classes: Number of class folders that every source must have.
         side: Width and height of an image in pixels.
         min_per_class: Members that each class must have; 1 by default.
@@ -64,9 +70,9 @@ def audit(
         min_rows: Gate: test rows that sanitizing must leave.
     """
     spec = AuditSpec.of(**locals())
-    with timed() as seconds:
+    with timed() as seconds, in_use(spec.workspace, spec.fresh):
         loaded = load_sources(spec)
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.workspace)])
         clean = sanitize.with_options(task_runner=threads(spec.workers))
         cleaned = clean(spec, splits, loaded.fingerprints)
-        return publish(spec, loaded, splits, cleaned, ((), ()), seconds)
+        return publish(spec, loaded, splits, cleaned, Trained(), seconds)

@@ -1,19 +1,19 @@
 """The final flow: train with and without the twins of test rows, and score raw against sanitized."""
 
+from typing import cast
+
 from prefect import flow
 from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
 from tasks.evaluation.controls import threads_of, trainings
 from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
-from tasks.records import CONTROLS, Effect, Evaluation, Overlap, Sanitized, Splits, Training
+from tasks.records import CONTROLS, Evaluation, Overlap, Sanitized, Splits, Trained, Training
 from tasks.spec import RunSpec
 
 
 @flow(name="evaluate", validate_parameters=False)
-def evaluate(
-    spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized
-) -> tuple[tuple[Evaluation, ...], tuple[Effect, ...]]:
+def evaluate(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized) -> Trained:
     """Train every model at every size on every arm, score it, and compare the arms."""
     usable = count_usable(spec, overlap)
     if missing := [str(size) for size in spec.sizes if size != "all" and size > usable]:
@@ -25,7 +25,7 @@ def evaluate(
         for control in CONTROLS
     ]
     if not plans:
-        return (), ()
+        return Trained()
     together = [plan for plan in plans if threads_of(plan.rows) == 1]
     batches = [together, *([plan] for plan in plans if plan not in together)]
     trained: dict[Training, Evaluation] = {}
@@ -36,5 +36,5 @@ def evaluate(
         trained |= dict(zip(batch, done, strict=True))
     evaluations = [trained[plan] for plan in plans]
     comparison = measure_effects.submit(spec, sanitized, evaluations, spec.workspace)
-    (effects,) = collect("compare", [comparison])
-    return tuple(evaluations), tuple(effects)
+    (compared,) = collect("compare", [comparison])
+    return cast(Trained, compared)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 from prefect.states import Failed
 
+from flows.interrupt import told_when_stopped
 from tasks.errors import CleanSplitError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -17,7 +18,8 @@ def in_one_sentence(function: Function) -> Function:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            with told_when_stopped():
+                return function(*args, **kwargs)
         except CleanSplitError as error:
             return Failed(message=str(error), data=error)
 

@@ -1,6 +1,7 @@
-"""Stop at once on Ctrl-C: what is published stays, what is half built goes, and the next run continues from there.
+"""Stop at once on Ctrl-C and SIGTERM: what is published stays, what is half built goes, the next run continues.
 
-Prefect's own way is to wait for every task that was submitted, which can take minutes.
+Prefect's own way is to wait for every task that was submitted, which can take minutes. It also puts its own handler
+for SIGTERM in place of ours; so we listen behind all handlers, where Python itself writes down which signal came.
 """
 
 import contextlib
@@ -10,47 +11,85 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
-from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from prefect.states import Cancelled
 
-from tasks import store
+from flows.closing import close_unfinished
+from tasks import store, workspace
 
 SECONDS_TO_TELL_PREFECT = 3
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+_flow: contextvars.Context | None = None  # of the outermost flow that this process runs
+_stopping = threading.Event()
 
 
 def stop_at_once() -> None:
-    """From now on let Ctrl-C end this process and its children within seconds."""
-    signal.signal(signal.SIGINT, _stop)
+    """From now on let Ctrl-C and SIGTERM end this process and its children within seconds."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    for number in WORDS:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
+@contextlib.contextmanager
+def told_when_stopped() -> Iterator[None]:
+    """Let the flow that runs in this block, and all below it, show as cancelled when the process is stopped."""
+    global _flow
+    before, _flow = _flow, _flow or contextvars.copy_context()
     try:
-        print("\ncleansplit: interrupted; the same command continues where it stopped.", file=sys.stderr, flush=True)
-        teller = threading.Thread(target=contextvars.copy_context().run, args=(_tell_prefect,), daemon=True)
-        teller.start()
-        teller.join(SECONDS_TO_TELL_PREFECT)
+        yield
+    finally:
+        _flow = before
+
+
+def stay_until_stopped() -> None:
+    """Leave the end of the process to the one who stops it, if somebody does."""
+    if _stopping.is_set():
+        time.sleep(2 * SECONDS_TO_TELL_PREFECT)
+
+
+def _watch(reading: int) -> None:
+    while True:
+        for number in os.read(reading, 16):
+            if number in WORDS:
+                _stop(signal.Signals(number))
+
+
+def _stop(number: signal.Signals) -> None:
+    _stopping.set()
+    try:
+        word = WORDS[number]
+        print(f"\ncleansplit: {word}; the same command continues where it stopped.", file=sys.stderr, flush=True)
+        if _flow is not None:
+            message = f"The run was {word}."
+            teller = threading.Thread(target=_flow.copy().run, args=(_tell_prefect, message), daemon=True)
+            teller.start()
+            teller.join(SECONDS_TO_TELL_PREFECT)
         _end_children()
         store.drop_unfinished()
+        workspace.sweep_held()
     finally:
         os._exit(128 + number)
 
 
-def _tell_prefect() -> None:
-    """Let the runs that were going on show as cancelled."""
-    with contextlib.suppress(Exception), get_client(sync_client=True) as client:  # the server may be gone already
-        for run in (flow_run.id, flow_run.root_flow_run_id):
-            client.set_flow_run_state(run, Cancelled(message="Interrupted."), force=True)
+def _tell_prefect(message: str) -> None:
+    with contextlib.suppress(Exception):  # the server may be gone already
+        close_unfinished(flow_run.id, Cancelled(message=message))
 
 
 def _end_children() -> None:
     """Kill pool processes and Prefect's temporary server; they would wait for work or live on."""
     children = {child.pid for child in multiprocessing.active_children() if child.pid}
     for path in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere the pool's processes are all we know
-        children |= {int(pid) for pid in path.read_text().split()}
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended
+            children |= {int(pid) for pid in path.read_text().split()}
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

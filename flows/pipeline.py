@@ -15,21 +15,34 @@ from flows.publish import publish
 from flows.runners import threads
 from flows.sanitize import sanitize
 from tasks.records import Report
-from tasks.spec import ClassCount, ModelName, Probability, Protect, RunSpec, Share, Side, Size
+from tasks.sources import SourceName, short_name
+from tasks.spec import (
+    DEFAULT_WORKSPACE,
+    ClassCount,
+    ModelName,
+    Probability,
+    Protect,
+    Runner,
+    RunSpec,
+    Share,
+    Side,
+    Size,
+)
+from tasks.workspace import in_use
 
 
 def _run_name() -> str:
-    parameters = flow_run.parameters
-    return f"{Path(parameters['large'] or parameters['dataset']).name} {date.today()}"
+    given = flow_run.parameters
+    return f"{short_name(given['large'] or given['dataset'])} {date.today()}"
 
 
 @flow(name="cleansplit", flow_run_name=_run_name, validate_parameters=False)  # RunSpec says what is wrong
 @in_one_sentence
 def cleansplit(
-    large: str | None = None,
-    small: str | None = None,
+    large: SourceName | None = None,
+    small: SourceName | None = None,
     dataset: str = "fonts",
-    workspace: Path = Path("workspace"),
+    workspace: Path = DEFAULT_WORKSPACE,
     train: PositiveInt | None = None,
     validation: NonNegativeInt | None = None,
     test: PositiveInt | None = None,
@@ -40,6 +53,8 @@ def cleansplit(
     exhaustive: bool = False,
     protect: Protect = "train",
     workers: PositiveInt | None = None,
+    runner: Runner = "auto",
+    fresh: bool = False,
     models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn"),
     sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all"),
     classes: ClassCount = 10,
@@ -56,7 +71,7 @@ def cleansplit(
             per class, an http(s) URL, notmnist, fonts, or fonts:FOLDER.
         small: Source of test, of the same kinds. Give both sources or neither.
         dataset: Both sources by one name, where they are not given: fonts, fonts:FOLDER, or notmnist.
-        workspace: Folder for intermediate results and runs.
+        workspace: Folder for intermediate results and runs; CLEANSPLIT_WORKSPACE changes the default.
         train: Rows of train; a multiple of the number of classes. By default what the data give, to 20,000 a class.
         validation: Rows of validation; may be 0.
         test: Rows of test.
@@ -67,6 +82,8 @@ def cleansplit(
         exhaustive: Compare all pairs instead, for a recall of 1.
         protect: Which of train and test keeps its rows.
         workers: Tasks side by side; by default one per core.
+        runner: Decode in threads or in processes; auto takes processes where there is enough to do.
+        fresh: Do everything anew instead of reusing what earlier runs stored.
         models: Models to train: softmax, sgd, 1nn, mlp.
         sizes: Training sizes in rows, or all.
         classes: Number of class folders that both sources must have.
@@ -77,11 +94,13 @@ def cleansplit(
         min_rows: Gate: test rows that sanitizing must leave.
     """
     spec = RunSpec.of(**locals())
-    runner = threads(spec.workers)
-    with timed() as seconds:
-        loaded, splits = prepare.with_options(task_runner=runner)(spec)
-        cleaned = sanitize.with_options(task_runner=runner)(spec, splits, loaded.fingerprints)
-        trained = evaluate.with_options(task_runner=runner)(spec, splits, cleaned.train_and_test, cleaned.sanitized)
+    side_by_side = threads(spec.workers)
+    with timed() as seconds, in_use(spec.workspace, spec.fresh):
+        loaded, splits = prepare.with_options(task_runner=side_by_side)(spec)
+        cleaned = sanitize.with_options(task_runner=side_by_side)(spec, splits, loaded.fingerprints)
+        trained = evaluate.with_options(task_runner=side_by_side)(
+            spec, splits, cleaned.train_and_test, cleaned.sanitized
+        )
         return publish(spec, loaded, splits, cleaned, trained, seconds)
 
 

@@ -5,7 +5,7 @@ from typing import cast
 from flows.prepare import Loaded
 from flows.progress import collect
 from flows.sanitize import Cleaned
-from tasks.records import Effect, Evaluation, Findings, Report, Splits
+from tasks.records import Findings, Report, Splits, Trained
 from tasks.reporting.gates import enforce_gates
 from tasks.reporting.tasks import publish_report
 from tasks.spec import Spec
@@ -16,7 +16,7 @@ def publish(
     loaded: Loaded,
     splits: Splits,
     cleaned: Cleaned,
-    trained: tuple[tuple[Evaluation, ...], tuple[Effect, ...]],
+    trained: Trained,
     seconds: dict[str, float],
 ) -> Report:
     """Publish a run inside the flow that calls it; then let a gate that did not hold fail it."""
@@ -24,12 +24,12 @@ def publish(
         spec=spec,
         archives=loaded.archives,
         shards=loaded.shards,
+        fingerprints=loaded.fingerprints,
         splits=splits,
         overlaps=cleaned.overlaps,
         within=cleaned.within,
         sanitized=cleaned.sanitized,
-        evaluations=trained[0],
-        effects=trained[1],
+        trained=trained,
     )
     (report,) = collect("publish report", [publish_report.submit(findings, seconds, spec.workspace)])
     enforce_gates(report)

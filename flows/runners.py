@@ -1,24 +1,40 @@
 """Choose how tasks run side by side."""
 
 import os
+import threading
+import time
 from typing import Any, cast
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-Runner = TaskRunner[PrefectFuture[Any]]
+from tasks.spec import Spec
+
+AnyRunner = TaskRunner[PrefectFuture[Any]]
 
 PROCESSES_FROM = 60_000  # images to decode from which a process pool repays its start
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def threads(workers: int | None) -> Runner:
+def threads(workers: int | None) -> AnyRunner:
     """Return a runner for work that waits or that numpy does."""
-    return cast(Runner, ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1))
+    return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1))
 
 
-def for_decoding(images: int, workers: int | None) -> Runner:
-    """Return a runner for decoding: processes when there is enough to do, threads otherwise."""
-    count = workers or os.cpu_count() or 1
-    if images < PROCESSES_FROM or count == 1:
-        return threads(workers)
-    return cast(Runner, ProcessPoolTaskRunner(max_workers=count))
+def for_decoding(images: int, spec: Spec) -> AnyRunner:
+    """Return the runner that was asked for; by default processes when there is enough to do, threads otherwise."""
+    count = spec.workers or os.cpu_count() or 1
+    if spec.runner == "threads" or (spec.runner == "auto" and (images < PROCESSES_FROM or count == 1)):
+        return threads(spec.workers)
+    return cast(AnyRunner, ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent))
+
+
+def end_with_parent() -> None:
+    """Let this process of a pool end when the process that started it is gone; by itself it would wait for ever."""
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()

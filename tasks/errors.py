@@ -28,6 +28,10 @@ class SourceUnavailableError(DataError):
     """A source that could not be reached now; the only failure worth a retry."""
 
 
+class ProcessLostError(CleanSplitError):
+    """A process of the pool was ended from outside; what it did is done again."""
+
+
 class GateError(CleanSplitError):
     """A limit that the user set was passed; the report has been written, and comes with the error."""
 

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tasks import tables
 from tasks.store import sha256_of
 
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192
 MAX_ROWS_PER_FILE = 100_000
 WRITERS = 2  # encoding Parquet runs outside the interpreter
-PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
 def write_images(images: Images, target: Path, classes: Sequence[str] | None = None) -> None:
     """Write images to one Parquet file; without rows, a file with the schema alone."""
     columns = schema(images.gray.shape[1], classes)
-    with pq.ParquetWriter(target, columns, **PARQUET) as writer:
+    with pq.ParquetWriter(target, columns, **tables.PARQUET) as writer:
         for start in range(0, len(images), ROW_GROUP):
             part = images[start : start + ROW_GROUP]
             arrays = [part.ids, part.letters, pa.array(part.labels), _to_pixels(part.gray)]
@@ -133,22 +133,24 @@ def read_images(files: Iterable[Path], rows: int | None = None) -> Images:
     """Read images from Parquet files, all or the first `rows`, page checksums verified."""
     parts: list[Images] = []
     for path in files:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-        side = file.schema_arrow.field("pixels").type.list_size
-        parts.append(Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side)))
-        for group in range(file.num_row_groups):
-            if rows is not None and sum(map(len, parts)) >= rows:
-                break
-            table = file.read_row_group(group)
-            ids, letters = (table[name].combine_chunks() for name in ("id", "letter"))
-            parts.append(Images(ids, letters, table["label"].to_numpy(), _to_gray(table["pixels"].combine_chunks())))
+        with tables.opened(path) as file:
+            side = file.schema_arrow.field("pixels").type.list_size
+            parts.append(Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side)))
+            for group in range(file.num_row_groups):
+                if rows is not None and sum(map(len, parts)) >= rows:
+                    break
+                parts.append(_of_table(file.read_row_group(group)))
     return concatenate(parts)[:rows]
 
 
 def read_labels(files: Iterable[Path]) -> NDArray[np.int64]:
     """Read the labels alone, int64 (n,)."""
-    tables = [pq.read_table(path, columns=["label"], page_checksum_verification=True) for path in files]
-    return pa.concat_tables(tables)["label"].to_numpy()
+    return pa.concat_tables([tables.read(path, ["label"]) for path in files])["label"].to_numpy()
+
+
+def _of_table(table: pa.Table) -> Images:
+    ids, letters = (table[name].combine_chunks() for name in ("id", "letter"))
+    return Images(ids, letters, table["label"].to_numpy(), _to_gray(table["pixels"].combine_chunks()))
 
 
 def _to_pixels(gray: NDArray[np.uint8]) -> pa.Array:

@@ -60,6 +60,7 @@ class LetterIndex:
     letter: str
     members: int
     digest: str
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ class Within:
     rows: int
     distinct: int
     one_colour: int
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -261,18 +263,36 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """All trained models, and how their arms compare; `folder` is None when nothing was trained."""
+
+    evaluations: tuple[Evaluation, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything that the stages of a run returned."""
 
     spec: Spec
     archives: tuple[Archive, ...]
     shards: tuple[LetterShard, ...]
+    fingerprints: tuple[Fingerprints, ...]
     splits: Splits
     overlaps: tuple[Overlap, ...]
     within: tuple[Within, ...]
     sanitized: Sanitized
-    evaluations: tuple[Evaluation, ...]
-    effects: tuple[Effect, ...]
+    trained: Trained = Trained()
+
+    @property
+    def folders(self) -> list[Path]:
+        """Every place in which something lies that the run was made of."""
+        places = [self.splits.folder, self.sanitized.folder, *filter(None, [self.trained.folder])]
+        places += [path for archive in self.archives for path in (archive.path, archive.index)]
+        places += [shard.path for shard in self.shards] + [prints.path for prints in self.fingerprints]
+        places += [overlap.folder for overlap in self.overlaps] + [within.folder for within in self.within]
+        return places + [evaluation.predictions for evaluation in self.trained.evaluations]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 The flows have the same parameters under the same names and describe them; these records check them.
 """
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,10 +12,12 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 from pydantic.dataclasses import dataclass
 
 from tasks.errors import UsageError
+from tasks.sources import SourceName
 
 Role = Literal["large", "small", "train", "validation", "test"]  # an audit's sources are the splits themselves
 SplitName = Literal["train", "validation", "test"]
 Protect = Literal["train", "test"]
+Runner = Literal["auto", "threads", "processes"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
 Control = Literal["none", "without_twins", "without_random"]  # rows left out of training
 Size = PositiveInt | Literal["all"]
@@ -24,7 +27,8 @@ ClassCount = Annotated[int, Field(ge=2)]
 Side = Annotated[int, Field(ge=2, le=256)]
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
-NOT_IN_REPORT = ("workspace", "workers")  # they change no result
+DEFAULT_WORKSPACE = Path(os.environ.get("CLEANSPLIT_WORKSPACE", "workspace"))
+NOT_IN_REPORT = ("workspace", "workers", "runner", "fresh")  # they change no result
 
 
 def sentence(name: str, refused: ValidationError) -> str:
@@ -36,13 +40,15 @@ def sentence(name: str, refused: ValidationError) -> str:
 class Spec:
     """What a run and an audit have in common."""
 
-    workspace: Path = Path("workspace")
+    workspace: Path = DEFAULT_WORKSPACE
     threshold: Share = 0.95
     floor: Share = 0.90
     recall: Probability = 0.99
     exhaustive: bool = False
     protect: Protect = "train"
     workers: PositiveInt | None = None
+    runner: Runner = "auto"
+    fresh: bool = False
     classes: ClassCount = 10
     side: Side = 28
     min_per_class: PositiveInt | None = None
@@ -106,8 +112,8 @@ class Spec:
 class RunSpec(Spec):
     """The parameters of a run; `flows.pipeline.cleansplit` describes each."""
 
-    large: str | None = None
-    small: str | None = None
+    large: SourceName | None = None
+    small: SourceName | None = None
     dataset: str = "fonts"
     train: PositiveInt | None = None
     validation: NonNegativeInt | None = None
@@ -145,9 +151,9 @@ class RunSpec(Spec):
 class AuditSpec(Spec):
     """The parameters of an audit of splits that exist; `flows.audit.audit` describes each."""
 
-    train: str
-    test: str
-    validation: str | None = None
+    train: SourceName
+    test: SourceName
+    validation: SourceName | None = None
 
     @property
     def sources(self) -> dict[Role, str]:

@@ -3,6 +3,7 @@
     stages/<stage>/<key>/   immutable: files and a manifest with their sha256
     runs/<run id>/          what a user takes away; files are hard links to stages
     latest                  symbolic link to the newest run
+    downloads/              archives that were fetched
 
 Nobody else decides where a file lies. A stage is built in a folder beside its place, synced to
 disk and renamed, so a reader sees all of it or nothing. Its key is a digest of its inputs, so
@@ -93,7 +94,7 @@ def publish(
     folder: Path, about: dict[str, Any], build: Callable[[Path], dict[str, Any]], manifest: str = MANIFEST
 ) -> Stage:
     """Find an intact `folder`, or build it beside its place and rename it; see `stage`."""
-    with _storage_errors(folder):
+    with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock"):
             result = _intact(folder, manifest)
@@ -101,9 +102,8 @@ def publish(
                 return Stage(folder, result, reused=True)
             # Under the lock nobody else builds this folder: what lies there was left by a dead run.
             building = folder.parent / f".{folder.name}.building"
-            for leftover in (building, folder):
-                if leftover.exists():
-                    shutil.rmtree(leftover)
+            if building.exists():
+                shutil.rmtree(building)
             building.mkdir()
             _unfinished.add(building)
             try:
@@ -115,6 +115,8 @@ def publish(
                 }
                 (building / manifest).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
                 _sync(building)
+                if folder.exists():  # and is damaged
+                    shutil.rmtree(folder)
                 building.rename(folder)
                 _sync_path(folder.parent)
             except BaseException:
@@ -147,21 +149,33 @@ def point_latest(workspace: Path, run: Path) -> None:
     latest, target = workspace / "latest", Path("runs") / run.name
     if latest.is_symlink() and latest.readlink() == target:
         return
-    with _storage_errors(latest):
+    with storage_errors(latest):
         fresh = workspace / f".latest.{os.getpid()}"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(target)
         fresh.replace(latest)
 
 
+def damaged_files(folder: Path, listed: dict[str, dict[str, Any]]) -> list[str]:
+    """Return one sentence for each listed file that is missing, or has another size or sha256 than it should."""
+    wrong = []
+    for name, fact in listed.items():
+        path = folder / name
+        if not path.is_file():
+            wrong.append(f"{name} is missing.")
+        elif path.stat().st_size != fact["bytes"]:
+            wrong.append(f"{name} has {path.stat().st_size:,} bytes instead of {fact['bytes']:,}.")
+        elif sha256_of(path) != fact["sha256"]:
+            wrong.append(f"{name} has another content than it was written with.")
+    return wrong
+
+
 def _intact(folder: Path, manifest: str) -> dict[str, Any] | None:
     """Return the recorded result when every file of `folder` is as its manifest says, else None."""
     try:
         record = json.loads((folder / manifest).read_text())
-        for name, fact in record["files"].items():
-            path = folder / name
-            if path.stat().st_size != fact["bytes"] or sha256_of(path) != fact["sha256"]:
-                return None
+        if damaged_files(folder, record["files"]):
+            return None
         result: dict[str, Any] = record["result"]
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -182,8 +196,8 @@ def _sync_path(path: Path) -> None:
 
 
 @contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's word for a storage problem into a sentence."""
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's word for a storage problem into a `StorageError`, which is a sentence."""
     try:
         yield
     except OSError as error:
@@ -191,5 +205,5 @@ def _storage_errors(path: Path) -> Iterator[None]:
             raise
         where = error.filename or path
         raise StorageError(
-            f"cannot write {where}: {STORAGE_ERRNOS[error.errno]}; mend that or choose another --workspace."
+            f"cannot use {where}: {STORAGE_ERRNOS[error.errno]}; mend that or choose another --workspace."
         ) from error

@@ -72,7 +72,7 @@ def test_storage_trouble_is_one_sentence(tmp_path: Path, number: int) -> None:
     def fail(target: Path) -> dict[str, Any]:
         raise OSError(number, os.strerror(number), str(target))
 
-    with pytest.raises(StorageError, match=r"cannot write .*; mend that or choose another --workspace"):
+    with pytest.raises(StorageError, match=r"cannot use .*; mend that or choose another --workspace"):
         store.stage(tmp_path, "letters", {}, fail)
 
 

@@ -49,6 +49,13 @@ def is_gzip(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
+def unpacked_size(path: Path) -> int:
+    """Return what gzip's trailer says of the length of its content: that length modulo 4 GiB (RFC 1952)."""
+    with path.open("rb") as file:
+        file.seek(-min(4, path.stat().st_size), os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")
+
+
 def decompress(source: Path, target: Path) -> None:
     """Write the tar inside a ``.tar.gz``, reading gzip to its very end, which is what checks its CRC.
 

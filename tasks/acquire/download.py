@@ -1,14 +1,18 @@
 """Fetch archives over HTTP: verified, atomic, and not again when nothing changed."""
 
 import hashlib
+import os
 import sys
+import tarfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pooch
 import requests
 
+from tasks.acquire.archive import is_gzip
 from tasks.errors import DataError, SourceUnavailableError
+from tasks.sources import public_name
 from tasks.spec import Role
 
 NOTMNIST_MIRRORS = (
@@ -59,21 +63,20 @@ def download(url: str, folder: Path) -> Path:
     validators = [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
     known = answer.ok and any(validators[:2])
     version = hashlib.sha256(repr((url, validators)).encode()).hexdigest()[:16]
-    name = f"{version}-{Path(urlsplit(url).path).name or 'archive'}"
-    if not known:
-        (folder / name).unlink(missing_ok=True)  # nothing says whether it is still current
-    return _retrieve(url, None, folder, name)
-
-
-def public_name(url: str) -> str:
-    """Return a URL without user info and query, which may hold secrets.
-
-    >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1")
-    'https://example.org:8080/a.tar.gz'
-    """
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    target = folder / f"{version}-{Path(urlsplit(url).path).name or 'archive'}"
+    if known and target.exists():  # without validators nothing says whether it is still current
+        return target
+    part = folder / f".{target.name}.{os.getpid()}"
+    try:
+        _retrieve(url, None, folder, part.name)
+        if not (is_gzip(part) or tarfile.is_tarfile(part)):
+            with part.open("rb") as file:
+                start = file.read(16)
+            raise DataError(f"{public_name(url)} is no tar archive: it starts with {start!r}; check the address.")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
 
 
 def _retrieve(url: str, known_hash: str | None, folder: Path, name: str) -> Path:

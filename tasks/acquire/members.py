@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tasks import tables
 from tasks.acquire.archive import DIGEST_BYTES, MAX_MEMBER_BYTES, Entry
 from tasks.conservation import conserve
 from tasks.errors import DataError
@@ -75,7 +75,7 @@ def write_index(entries: Iterable[Entry], source: str, target: Path) -> tuple[li
     _settle_duplicates(rows)
     columns = [[row.letter or None for row in rows], *([row[i] for row in rows] for i in range(1, len(SCHEMA)))]
     table = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
-    pq.write_table(table, target, row_group_size=ROW_GROUP, write_page_checksum=True)
+    tables.write(table, target, row_group_size=ROW_GROUP)
     conserve(f"index {source}", len(members), len(table))
     letters = [_summarize(letter, list(same)) for letter, same in groupby(rows, attrgetter("letter")) if letter]
     outcomes = [row.outcome for row in rows if not row.letter]
@@ -209,4 +209,4 @@ def _summarize(letter: str, rows: list[Row]) -> LetterIndex:
     sha = hashlib.sha256()
     for row in rows:
         sha.update(f"{row.member}\0{row.size}\0{row.outcome}\0{row.reason}\0".encode() + (row.digest or b""))
-    return LetterIndex(letter, len(rows), sha.hexdigest())
+    return LetterIndex(letter, len(rows), sha.hexdigest(), sum(row.size for row in rows))

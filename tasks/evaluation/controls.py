@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from tasks import tables
 from tasks.evaluation.scores import Mask, as_many_per_class
 from tasks.spec import Control
 
@@ -30,7 +30,7 @@ DRAWS = 1000  # of the bootstrap
 
 def has_twin(twins: Path, threshold: int) -> Mask:
     """Say of each row of a split whether it has an exact twin, or a near one at the threshold, in the other."""
-    table = pq.read_table(twins, columns=["exact", "percent"], page_checksum_verification=True)
+    table = tables.read(twins, ["exact", "percent"])
     mask: Mask = pc.or_(table["exact"], pc.greater_equal(table["percent"], threshold)).to_numpy()
     return mask
 

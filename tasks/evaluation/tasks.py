@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sklearn
 from numpy.typing import NDArray
 
-from tasks import store
+from tasks import store, tables
 from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin, threads_of
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images, read_labels
-from tasks.records import Effect, Evaluation, Overlap, Sanitized, Score, Splits, Training
+from tasks.records import Effect, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training
 from tasks.spec import RunSpec, SplitName
 from tasks.tasks import finished, stage_task
 
@@ -37,7 +36,7 @@ def train_and_score(
             images = read_images(splits[name].files)
             predicted, confidence = predict(classifier, pixels_of(images))
             columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
-            pq.write_table(pa.table(columns), target / f"{name}.parquet", compression="zstd", write_page_checksum=True)
+            tables.write(pa.table(columns), target / f"{name}.parquet")
         return {}
 
     inputs = {
@@ -49,7 +48,7 @@ def train_and_score(
         "libraries": [sklearn.__version__, np.__version__],
     }
     stage = store.stage(workspace, "models", inputs, build)
-    removed = read(sanitized.removed)
+    removed = tables.read(sanitized.removed)
     scores = [score for name in SCORED for score in score_split(spec, training, name, stage.folder, removed)]
     record = Evaluation(training=training, predictions=stage.folder, scores=tuple(scores))
     raw = next(score for score in scores if score.evaluated_on == "test_raw")
@@ -58,13 +57,11 @@ def train_and_score(
 
 
 @stage_task("compare models with and without the twins of test rows")
-def measure_effects(
-    spec: RunSpec, sanitized: Sanitized, evaluations: Sequence[Evaluation], workspace: Path
-) -> list[Effect]:
+def measure_effects(spec: RunSpec, sanitized: Sanitized, evaluations: Sequence[Evaluation], workspace: Path) -> Trained:
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
 
     def build(_target: Path) -> dict[str, Any]:
-        removed, first = read(sanitized.removed), read(evaluations[0].predictions / "test.parquet")
+        removed, first = tables.read(sanitized.removed), tables.read(evaluations[0].predictions / "test.parquet")
         ids = first["id"].combine_chunks()
         kept = dict(subsets(ids, first["label"].to_numpy(), removed, spec.seed))["near"]
         bootstrap = Bootstrap(clusters(ids, removed), spec.seed)
@@ -88,8 +85,9 @@ def measure_effects(
         "seed": spec.seed,
     }
     stage = store.stage(workspace, "effects", inputs, build)
-    record = [Effect(*effect) for effect in stage.result["effects"]]
-    return finished(record, stage, f"{len(record)} comparisons of {len(evaluations)} trained models")
+    effects = tuple(Effect(*effect) for effect in stage.result["effects"])
+    record = Trained(tuple(evaluations), effects, stage.folder)
+    return finished(record, stage, f"{len(effects)} comparisons of {len(evaluations)} trained models")
 
 
 def training_rows(
@@ -108,7 +106,7 @@ def score_split(
     spec: RunSpec, training: Training, name: SplitName, predictions: Path, removed: pa.Table
 ) -> list[Score]:
     """Return the accuracies of one trained model on the subsets of one split."""
-    table = read(predictions / f"{name}.parquet")
+    table = tables.read(predictions / f"{name}.parquet")
     labels = table["label"].to_numpy()
     correct = labels == table["predicted"].to_numpy()
     scores = []
@@ -125,7 +123,7 @@ def right_answers(evaluations: Sequence[Evaluation]) -> dict[str, NDArray[np.flo
     """Return, per arm, which test rows each seed got right, as 0 and 1, shape (seeds, rows)."""
     arms: dict[str, list[NDArray[np.float64]]] = {}
     for evaluation in evaluations:
-        table = read(evaluation.predictions / "test.parquet")
+        table = tables.read(evaluation.predictions / "test.parquet")
         right = table["label"].to_numpy() == table["predicted"].to_numpy()
         arms.setdefault(evaluation.training.control, []).append(right.astype(np.float64))
     return {control: np.stack(rights) for control, rights in arms.items()}
@@ -139,8 +137,3 @@ def count_usable(spec: RunSpec, overlap: Overlap) -> int:
 def pixels_of(images: Images) -> Any:
     """Return images as rows of normalized pixels, float32 (n, side * side)."""
     return normalize(as_rows(images.gray))
-
-
-def read(path: Path) -> pa.Table:
-    """Read a whole Parquet table, page checksums verified."""
-    return pq.read_table(path, page_checksum_verification=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tasks import tables
 from tasks.conservation import conserve
 from tasks.errors import DataError
-from tasks.images import PARQUET, Images, read_images, write_images
+from tasks.images import Images, read_images, write_images
 from tasks.letters import glyph
 from tasks.letters.png import UnreadableError, filtered_rows
 from tasks.spec import Role
@@ -145,7 +145,7 @@ def write_quarantine(rows: list[tuple[object, ...]], target: Path) -> None:
     """Write refused members, sorted by letter and name."""
     rows = sorted(rows, key=lambda row: (row[0], row[1] or "", row[2], row[4]))
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in QUARANTINE]
-    pq.write_table(pa.table(columns, schema=QUARANTINE), target, **PARQUET)
+    tables.write(pa.table(columns, schema=QUARANTINE), target)
 
 
 def write_fingerprints(shard: Path, target: Path) -> None:
@@ -166,4 +166,4 @@ def write_fingerprints(shard: Path, target: Path) -> None:
     }
     conserve(f"fingerprint {shard.parent.name}", len(images), *{len(column) for column in columns.values()})
     view = {"view_bits": str(images.gray.shape[1] * images.gray.shape[2])}
-    pq.write_table(pa.table(columns).replace_schema_metadata(view), target, **PARQUET)
+    tables.write(pa.table(columns).replace_schema_metadata(view), target)

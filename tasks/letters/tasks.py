@@ -5,9 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from tasks import store
+from tasks import store, tables
 from tasks.letters import shard
 from tasks.records import Archive, Fingerprints, LetterShard
 from tasks.tasks import finished, stage_task
@@ -23,14 +21,15 @@ def letter_inputs(archive: Archive, letter: str, label: int, side: int) -> dict[
     }  # fmt: skip
 
 
-def count_pending(archives: Sequence[Archive], side: int, workspace: Path) -> int:
-    """Return how many members lie in letters that have no shard yet."""
-    return sum(
-        index.members
+def count_pending(archives: Sequence[Archive], side: int, workspace: Path) -> tuple[int, int]:
+    """Return how many members lie in letters that have no shard yet, and how many bytes they have."""
+    pending = [
+        index
         for archive in archives
         for label, index in enumerate(archive.letters)
         if not store.stage_folder(workspace, "letters", letter_inputs(archive, index.letter, label, side)).exists()
-    )
+    ]
+    return sum(index.members for index in pending), sum(index.bytes for index in pending)
 
 
 @stage_task("load {archive.role} {letter}")
@@ -38,7 +37,7 @@ def load_letter(archive: Archive, letter: str, label: int, side: int, workspace:
     """Decode and normalize the images of one letter of one source."""
 
     def build(target: Path) -> dict[str, Any]:
-        index = pq.read_table(archive.index, filters=[("letter", "==", letter)], page_checksum_verification=True)
+        index = tables.read(archive.index, filters=[("letter", "==", letter)])
         loaded = shard.write_shard(archive.path, index, archive.role, letter, label, side, target)
         return asdict(loaded) | {"sha256": store.sha256_of(target / "shard.parquet")}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tasks import tables
 from tasks.overlap.find import Side, Twins
 from tasks.records import Direction
 from tasks.spec import SplitName
@@ -55,14 +55,14 @@ def read_rows(split: Sequence[Path], fingerprints: Sequence[Path]) -> Rows:
     fingerprints : sequence of Path
         Of all shards that its rows come from.
     """
-    columns = pa.concat_tables([_read(path, ["id", "letter", "label"]) for path in split])
-    prints = pa.concat_tables([_read(path) for path in fingerprints])
+    columns = pa.concat_tables([tables.read(path, ["id", "letter", "label"]) for path in split])
+    prints = pa.concat_tables([tables.read(path) for path in fingerprints])
     ids = columns["id"].combine_chunks()
     found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
     ranks = np.empty(len(ids), np.int64)
     ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
     side = Side(_bytes(found["md5"]), _bytes(found["bits"]), columns["label"].to_numpy(), ranks)
-    view_bits = int(_read(fingerprints[0], ["id"]).schema.metadata[b"view_bits"])
+    view_bits = int(tables.read(fingerprints[0], ["id"]).schema.metadata[b"view_bits"])
     letters, fonts = columns["letter"].combine_chunks(), found["font"].combine_chunks()
     return Rows(ids, letters, fonts, found["one_colour"].to_numpy(), side, view_bits)
 
@@ -79,11 +79,6 @@ def twins_table(rows: Rows, others: Rows, twins: Twins) -> pa.Table:
     return pa.table([*columns, pa.array(twins.count)], schema=TWINS)
 
 
-def write_twins(table: pa.Table, target: Path) -> None:
-    """Write a table of twins."""
-    pq.write_table(table, target, compression="zstd", write_page_checksum=True)
-
-
 def count_direction(
     table: Path, rows_of: SplitName, found_in: SplitName, threshold: int, floor: int, fixed: dict[str, int]
 ) -> Direction:
@@ -95,7 +90,7 @@ def count_direction(
         Counts that no threshold changes: distinct_exact, same_font, unknown_font.
     """
     columns = ("exact", "percent", "other_exact", "other_percent")
-    twins = _read(table, list(columns))
+    twins = tables.read(table, list(columns))
     exact, percent, other_exact, other_percent = (twins[name].to_numpy() for name in columns)
     near, other_near = percent >= threshold, other_percent >= threshold
     return Direction(
@@ -122,10 +117,6 @@ def shared_fonts(rows: Rows, others: Rows) -> dict[str, int]:
 def distinct(side: Side) -> NDArray[np.void]:
     """Return the distinct images of a split as their digests."""
     return np.unique(np.ascontiguousarray(side.digests).view(f"V{side.digests.shape[1]}").ravel())
-
-
-def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
-    return pq.read_table(path, columns=columns, page_checksum_verification=True)
 
 
 def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks import store
+from tasks import store, tables
 from tasks.conservation import conserve
 from tasks.overlap.find import find_twins
 from tasks.overlap.minhash import choose_bands
 from tasks.overlap.recall import measure_recall
-from tasks.overlap.tables import count_direction, distinct, read_rows, shared_fonts, twins_table, write_twins
+from tasks.overlap.tables import count_direction, distinct, read_rows, shared_fonts, twins_table
 from tasks.records import NUM_PERM, Fingerprints, Overlap, Recall, Split, Within
 from tasks.spec import Spec
 from tasks.tasks import finished, stage_task
@@ -33,7 +33,7 @@ def find_overlap(
         of_one, of_two = find_twins(one.side, two.side, one.view_bits, floor, bands)
         for split, table in ((first, twins_table(one, two, of_one)), (second, twins_table(two, one, of_two))):
             conserve(f"twins of {split.name}", split.rows, len(table))
-            write_twins(table, target / f"{split.name}.parquet")
+            tables.write(table, target / f"{split.name}.parquet")
         shared = len(np.intersect1d(distinct(one.side), distinct(two.side)))
         facts: dict[str, Any] = {
             first.name: shared_fonts(one, two) | {"distinct_exact": shared},
@@ -87,7 +87,7 @@ def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: 
 
     inputs = {"version": VERSION, "split": split.sha256, "fingerprints": [p.sha256 for p in prints]}
     stage = store.stage(workspace, "within", inputs, build)
-    record = Within(split=split.name, rows=split.rows, **stage.result)
+    record = Within(split=split.name, rows=split.rows, folder=stage.folder, **stage.result)
     return finished(record, stage, f"{split.name}: {record.distinct:,} distinct images in {record.rows:,} rows")
 
 

@@ -27,7 +27,10 @@ def assemble(found: Findings) -> dict[str, Any]:
             for d in directions
             for percent, rows in sorted(d.by_percent.items())
         ],
-        "within": [asdict(within) for within in found.within],
+        "within": [
+            {name: getattr(within, name) for name in ("split", "rows", "distinct", "one_colour")}
+            for within in found.within
+        ],
         "label_conflicts": [
             {"rows_of": d.rows_of, "found_in": d.found_in, "exact": d.conflicts_exact, "near": d.conflicts_near}
             for d in directions
@@ -39,8 +42,8 @@ def assemble(found: Findings) -> dict[str, Any]:
         "groups": found.sanitized.groups,
         "near_duplicates": _near_duplicates(found),
         "sanitized": {"exact": _left(found, "exact_left"), "near": _left(found, "near_left")},
-        "scores": [asdict(score) for evaluation in found.evaluations for score in evaluation.scores],
-        "effects": [asdict(effect) for effect in found.effects],
+        "scores": [asdict(score) for evaluation in found.trained.evaluations for score in evaluation.scores],
+        "effects": [asdict(effect) for effect in found.trained.effects],
     }  # fmt: skip
     return content | {"gates": measure_gates(found.spec, content)}
 

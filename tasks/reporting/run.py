@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tasks import tables
 from tasks.conservation import conserve
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting.summary import to_markdown
@@ -25,19 +25,19 @@ def write_run(found: Findings, report: Report, content: dict[str, Any], target: 
             link(file, target / "sanitized" / file.name)
     link(found.sanitized.removed, target / "removed.parquet")
     link(found.sanitized.conflicts, target / "label_conflicts.parquet")
-    refused = [pq.read_table(shard.quarantine, page_checksum_verification=True) for shard in found.shards]
+    refused = [tables.read(shard.quarantine) for shard in found.shards]
     refused += [_outside(archive.index, archive.role, refused[0].schema) for archive in found.archives]
     table = pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "letter", "member")])
     for row in report.conservation:
         conserve(f"{row['role']} {row['letter']}", row["members"], row["accepted"], row["quarantined"], row["ignored"])
     conserve("quarantine", sum(row["quarantined"] + row["ignored"] for row in report.conservation), len(table))
-    pq.write_table(table, target / "quarantine.parquet", compression="zstd", write_page_checksum=True)
+    tables.write(table, target / "quarantine.parquet")
     (target / "README.md").write_text(_readme(found, report))
 
 
 def _outside(index: Path, role: str, schema: pa.Schema) -> pa.Table:
     """Return the refused members that lie in no class folder."""
-    rows = pq.read_table(index, filters=~pa.compute.field("letter").is_valid(), page_checksum_verification=True)
+    rows = tables.read(index, filters=~pa.compute.field("letter").is_valid())
     known = {"role": pa.array([role] * len(rows), pa.string()), "detail": pa.array([""] * len(rows), pa.string())}
     columns = {**known, "bytes": rows["size"]}
     return pa.table(

@@ -15,8 +15,9 @@ from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.run import write_run
 from tasks.reporting.summary import accuracy_rows, overlap_rows, to_markdown
 from tasks.tasks import finished, stage_task
+from tasks.workspace import RUN_MANIFEST, stages_of
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 
@@ -37,9 +38,10 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Path) 
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
             "workers": found.spec.workers,
+            "stages": stages_of(workspace, found.folders),
         }
 
-    stage = store.publish(folder, about, build, manifest="run.json")
+    stage = store.publish(folder, about, build, manifest=RUN_MANIFEST)
     store.point_latest(workspace, folder)
     create_markdown_artifact(to_markdown(report), key="summary", description=f"Run {folder.name}")
     create_table_artifact(overlap_rows(report), key="overlap", description="Rows with a twin in another split")

@@ -6,14 +6,13 @@ with test or raw validation. Either way the three are pairwise disjoint.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tasks import tables
 from tasks.records import SPLITS, Overlap
 from tasks.spec import Protect, SplitName
 
@@ -37,7 +36,7 @@ REMOVED = pa.schema(
 
 def read_twins(overlap: Overlap, rows_of: SplitName, threshold: int) -> pa.Table:
     """Return the twins of the rows of one of an overlap's splits; see `at_threshold`."""
-    table = pq.read_table(overlap.table(rows_of), page_checksum_verification=True)
+    table = tables.read(overlap.table(rows_of))
     return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, threshold)
 
 
@@ -111,8 +110,3 @@ def keep_mask(ids: pa.Array, removed: pa.Table, reasons: Sequence[str]) -> NDArr
     """Say of each row whether it stays when rows removed for these reasons go."""
     gone = removed.filter(pc.is_in(removed["reason"], value_set=pa.array(reasons)))
     return ~pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
-
-
-def write_table(table: pa.Table, target: Path) -> None:
-    """Write a list of rows as Parquet."""
-    pq.write_table(table.combine_chunks(), target, compression="zstd", write_page_checksum=True)

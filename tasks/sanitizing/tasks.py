@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks import store
+from tasks import store, tables
 from tasks.conservation import conserve
 from tasks.images import read_images, write_split
 from tasks.records import Overlap, Sanitized, Split, Splits
@@ -43,8 +43,8 @@ def sanitize_splits(spec: Spec, splits: Splits, overlaps: Sequence[Overlap], wor
             for name in (overlap.first, overlap.second)
         ]
         facts["groups"] = policy.star_groups(pa.concat_tables(removed))
-        policy.write_table(pa.concat_tables(removed), target / "removed.parquet")
-        policy.write_table(pa.concat_tables(conflicts), target / "label_conflicts.parquet")
+        tables.write(pa.concat_tables(removed), target / "removed.parquet")
+        tables.write(pa.concat_tables(conflicts), target / "label_conflicts.parquet")
         return facts | {"sha256": store.sha256_of(target / "removed.parquet")}
 
     inputs = {

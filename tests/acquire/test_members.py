@@ -109,7 +109,7 @@ def test_links_in_a_folder_are_never_followed(tmp_path: Path) -> None:
 def archive(role: Role, *letters: tuple[str, int]) -> Archive:
     return Archive(
         role=role, name=f"{role}.tar", path=Path(), index=Path(), sha256="", bytes=0,
-        letters=tuple(LetterIndex(letter, count, "") for letter, count in letters), outside={},
+        letters=tuple(LetterIndex(letter, count, "", 0) for letter, count in letters), outside={},
     )  # fmt: skip
 
 

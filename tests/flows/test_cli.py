@@ -147,7 +147,7 @@ def test_a_workspace_that_cannot_be_written_exits_with_6(
 ) -> None:
     (tmp_path / "w").write_text("a file in the way")
     arguments = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"))
-    assert "cannot write" in refused(command(*arguments, **server), 6)
+    assert "cannot use" in refused(command(*arguments, **server), 6)
 
 
 def test_the_version_is_that_of_the_project() -> None:

@@ -1,0 +1,110 @@
+"""Read a published run again, whole, and say everything that is wrong with it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks import tables
+from tasks.errors import CleanSplitError
+from tasks.images import Images, concatenate, read_images
+from tasks.records import SPLITS, Report
+from tasks.reporting.assemble import to_report
+from tasks.store import damaged_files
+from tasks.workspace import RUN_MANIFEST
+
+
+def verify_run(run: Path) -> list[str]:
+    """Check a run against its manifest, its report against its tables, and its tables against each other.
+
+    Returns
+    -------
+    list of str
+        One sentence for each thing that is wrong; empty for a run that is whole.
+    """
+    try:
+        listed = json.loads((run / RUN_MANIFEST).read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"{RUN_MANIFEST} is missing or can't be read, so nothing says what the run should be."]
+    wrong = damaged_files(run, listed)
+    there = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} - {RUN_MANIFEST}
+    wrong += [f"{name} is not part of the run." for name in sorted(there - set(listed))]
+    try:
+        report = to_report(run, json.loads((run / "report.json").read_text()))
+        return wrong + list(_disagreements(run, report))
+    except (OSError, ValueError, KeyError, TypeError, CleanSplitError) as error:
+        return [*wrong, f"reading stopped: {error}"]
+
+
+def _disagreements(run: Path, report: Report) -> Iterator[str]:
+    yield from _members(run, report)
+    raw = {name: _images(run / "raw", name) for name in SPLITS}
+    for name, images in raw.items():
+        yield from _rows(f"raw {name}", images, report.rows[name], report.classes)
+    ids = pa.concat_arrays([images.ids for images in raw.values()])
+    if len(ids) != len(ids.unique()):
+        yield "raw: an id occurs more than once."
+    removed = tables.read(run / "removed.parquet")
+    yield from _twins(raw, removed)
+    for name in (name for name in SPLITS if name in report.sanitized["near"]):
+        gone = removed.filter(pc.equal(removed["split"], name))["id"].combine_chunks()
+        stays = pc.invert(pc.is_in(raw[name].ids, value_set=gone))
+        left = _images(run / "sanitized", name)
+        yield from _rows(f"sanitized {name}", left, report.sanitized["near"][name], report.classes)
+        expected = raw[name].take(stays.to_numpy(zero_copy_only=False))
+        if not left.ids.equals(expected.ids) or not np.array_equal(left.gray, expected.gray):
+            yield f"sanitized {name} is not raw {name} without its removed rows."
+
+
+def _members(run: Path, report: Report) -> Iterator[str]:
+    """Yield where members are not conserved, or quarantine.parquet does not name those that were refused."""
+    refused = tables.read(run / "quarantine.parquet")
+    named = Counter(zip(*(refused[column].to_pylist() for column in ("role", "letter", "outcome")), strict=True))
+    for row in report.conservation:
+        where = f"{row['role']} {row['letter'] or 'outside the classes'}"
+        if row["members"] != row["accepted"] + row["quarantined"] + row["ignored"]:
+            yield f"{where}: {row['members']:,} members are not accounted for."
+        for outcome in ("quarantined", "ignored"):
+            count = named[row["role"], row["letter"], outcome]
+            if count != row[outcome]:
+                yield f"{where}: {row[outcome]:,} are {outcome}, and quarantine.parquet names {count:,}."
+
+
+def _rows(what: str, images: Images, count: int, classes: list[str]) -> Iterator[str]:
+    if len(images) != count:
+        yield f"{what} has {len(images):,} rows, and the report says {count:,}."
+    names = np.array(classes, dtype=object)
+    known = (images.labels >= 0) & (images.labels < len(names))
+    letters = images.letters.to_numpy(zero_copy_only=False)
+    if not known.all() or not (names[images.labels] == letters).all():
+        yield f"{what} has labels that are not those of its letters."
+
+
+def _twins(raw: dict[Any, Images], removed: pa.Table) -> Iterator[str]:
+    """Yield where a removed row or its twin does not exist, or an exact twin has other pixels."""
+    of, found_in = (removed[name].to_numpy(zero_copy_only=False) for name in ("split", "twin_split"))
+    exact = pc.equal(removed["reason"], "exact").to_numpy(zero_copy_only=False)
+    for split in SPLITS:
+        for other in SPLITS:
+            pairs = removed.filter(pa.array((of == split) & (found_in == other)))
+            places = [
+                pc.index_in(pairs[column].combine_chunks(), value_set=raw[name].ids)
+                for column, name in (("id", split), ("twin_id", other))
+            ]
+            if any(place.null_count for place in places):
+                yield f"removed.parquet names rows that {split} or {other} does not have."
+                continue
+            here, there = (place.to_numpy() for place in places)
+            same = (raw[split].gray[here] == raw[other].gray[there]).all(axis=(1, 2))
+            if not same[exact[(of == split) & (found_in == other)]].all():
+                yield f"removed.parquet calls rows of {split} exact twins of rows in {other} that have other pixels."
+
+
+def _images(folder: Path, name: str) -> Images:
+    files = sorted(folder.glob(f"{name}-*.parquet"))
+    return concatenate([read_images([file]) for file in files])
