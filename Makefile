@@ -1,4 +1,4 @@
-.PHONY: run test lint bench hostile lock clean
+.PHONY: run test lint bench hostile faults lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 
@@ -19,6 +19,9 @@ bench: .venv/test     ## overlap against brute force, the exact join and dataske
 hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the corpora, under limits
 	$(BIN)/python -m tests.faults.archives --count 2000
 	$(BIN)/python -m tests.faults.corpora
+
+faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
+	$(BIN)/python -m tests.faults
 
 lock:                 ## resolve the locks anew; needs uv
 	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes \

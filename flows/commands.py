@@ -105,18 +105,13 @@ def _show(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> None:
     """Run a flow with progress, and show its report even when a gate fails it."""
     if PREFECT_API_URL.value() is None:
         print("starting Prefect's temporary server", file=sys.stderr)
-    args, kwargs = tuple(map(_hidden, args)), {name: _hidden(value) for name, value in kwargs.items()}
+    args, kwargs = tuple(map(discreet, args)), {name: discreet(value) for name, value in kwargs.items()}
     try:
         with progress.visible():
             _print(flow(*args, **kwargs))
     except GateError as error:
         _print(error.report)
         raise
-
-
-def _hidden(value: Any) -> Any:
-    """Keep what a URL may hold of secrets out of the parameters that Prefect stores."""
-    return discreet(value) if isinstance(value, str) else value
 
 
 def _print(report: Report) -> None:

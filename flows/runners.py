@@ -26,15 +26,16 @@ def for_decoding(images: int, spec: Spec) -> AnyRunner:
     count = spec.workers or os.cpu_count() or 1
     if spec.runner == "threads" or (spec.runner == "auto" and (images < PROCESSES_FROM or count == 1)):
         return threads(spec.workers)
-    return cast(AnyRunner, ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent))
+    pool = ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent, initargs=(os.getpid(),))
+    return cast(AnyRunner, pool)
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """Let this process of a pool end when the process that started it is gone; by itself it would wait for ever."""
 
-    def watch(parent: int) -> None:
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         os._exit(1)
 
-    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()

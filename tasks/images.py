@@ -120,7 +120,7 @@ def write_split(images: Images, name: str, classes: Sequence[str], folder: Path)
     dict
         What `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     count = max(1, -(-len(images) // MAX_ROWS_PER_FILE))
     paths = [folder / f"{name}-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
     parts = [images[i * MAX_ROWS_PER_FILE : (i + 1) * MAX_ROWS_PER_FILE] for i in range(count)]

@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, PlainSerializer, SecretStr
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+
+
+class PublicUrl(str):
+    """A URL without user info and query: what all who print or store it see. `whole` is what was given."""
+
+    __slots__ = ("whole",)
+    whole: str
 
 
 def public_name(source: str) -> str:
@@ -20,19 +27,35 @@ def public_name(source: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
 
 
-def short_name(source: str | SecretStr) -> str:
+def short_name(source: str) -> str:
     """Return the last part of what may be shown of a source."""
-    return Path(public_name(_revealed(source))).name
+    return Path(public_name(source)).name
 
 
-def discreet(source: str) -> str | SecretStr:
-    """Return a source so that whoever stores or prints it does not learn its secrets."""
-    return source if public_name(source) == source else SecretStr(source)
+def discreet(source: Any) -> Any:
+    """Return a URL so that whoever prints or stores it does not learn its secrets; all else as it is.
+
+    >>> url = discreet("https://example.org/a.tar?token=1")
+    >>> str(url), reveal(url)
+    ('https://example.org/a.tar', 'https://example.org/a.tar?token=1')
+    """
+    if not isinstance(source, str) or public_name(source) == source:
+        return source
+    url = PublicUrl(public_name(source))
+    url.whole = source
+    return url
 
 
-def _revealed(source: Any) -> Any:
-    return source.get_secret_value() if isinstance(source, SecretStr) else source
+def reveal(source: str) -> str:
+    """Return a source as it was given."""
+    return source.whole if isinstance(source, PublicUrl) else source
 
 
-# Prefect stores the parameters of every flow run as JSON, those of subflows included.
-SourceName = Annotated[str, BeforeValidator(_revealed), PlainSerializer(public_name, when_used="json")]
+def _valid(source: Any, as_text: ValidatorFunctionWrapHandler) -> str:
+    as_text(source)  # refuses what is no text; gives plain text back, without what is hidden
+    return discreet(source)
+
+
+# Prefect stores the parameters of every flow run, those of subflows included, in clear. What is typed into a run form
+# or given to a deployment is stored before any code of ours sees it.
+SourceName = Annotated[str, WrapValidator(_valid)]

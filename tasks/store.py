@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ STORAGE_ERRNOS = {
 
 
 _unfinished: set[Path] = set()
+_starting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -97,22 +99,25 @@ def publish(
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock"):
-            result = _intact(folder, manifest)
+            result = _intact(folder, about, manifest)
             if result is not None:
                 return Stage(folder, result, reused=True)
             # Under the lock nobody else builds this folder: what lies there was left by a dead run.
             building = folder.parent / f".{folder.name}.building"
             if building.exists():
                 shutil.rmtree(building)
-            building.mkdir()
-            _unfinished.add(building)
+            with _starting:
+                building.mkdir()
+                _unfinished.add(building)
             try:
-                result = build(building)
+                # As it will be read back, the order of keys included: what is reused must equal what is built.
+                result = json.loads(json.dumps(build(building), sort_keys=True))
                 files = {str(p.relative_to(building)): p for p in sorted(building.rglob("*")) if p.is_file()}
                 record = about | {
                     "result": result,
                     "files": {n: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for n, p in files.items()},
                 }
+                record["sha256"] = digest_of(record)
                 (building / manifest).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
                 _sync(building)
                 if folder.exists():  # and is damaged
@@ -128,14 +133,15 @@ def publish(
 
 
 def drop_unfinished() -> None:
-    """Remove what this process is building, just before it is ended."""
+    """Remove what this process is building, just before it is ended, and let it start no more."""
+    _starting.acquire()
     for folder in list(_unfinished):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def link(source: Path, target: Path) -> None:
     """Make `target` the same file as `source`, or a copy of it where hard links don't work."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(exist_ok=True)
     try:
         os.link(source, target)
     except OSError as error:
@@ -170,15 +176,23 @@ def damaged_files(folder: Path, listed: dict[str, dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def _intact(folder: Path, manifest: str) -> dict[str, Any] | None:
-    """Return the recorded result when every file of `folder` is as its manifest says, else None."""
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """Return a manifest; None when it is missing or is not as it was written."""
     try:
-        record = json.loads((folder / manifest).read_text())
-        if damaged_files(folder, record["files"]):
-            return None
-        result: dict[str, Any] = record["result"]
+        record: dict[str, Any] = json.loads(path.read_text())
+        return record if record.pop("sha256") == digest_of(record) else None
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _intact(folder: Path, about: dict[str, Any], manifest: str) -> dict[str, Any] | None:
+    """Return the recorded result when `folder` holds what it should, every file as its manifest says, else None."""
+    record = read_manifest(folder / manifest)
+    if record is None or digest_of({name: record.get(name) for name in about}) != digest_of(about):
+        return None
+    if damaged_files(folder, record["files"]):
+        return None
+    result: dict[str, Any] = record["result"]
     return result
 
 

@@ -6,7 +6,6 @@ dies. Whoever gets the lock for itself alone knows that whatever is unfinished w
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import uuid
@@ -19,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tasks.errors import StorageError, UsageError
-from tasks.store import storage_errors
+from tasks.store import read_manifest, storage_errors
 
 RUN_MANIFEST = "run.json"
 BUILDING = ("stages/*/.*.building", "runs/.*.building")
@@ -165,11 +164,8 @@ def clean(workspace: Path, keep: int) -> Cleaned:
 
 def _facts(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of a complete run."""
-    try:
-        facts: dict[str, Any] = json.loads((folder / RUN_MANIFEST).read_text())
-        return facts if {"finished", "stages"} <= set(facts["result"]) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    facts = read_manifest(folder / RUN_MANIFEST)
+    return facts if facts and "stages" in facts["result"] else None
 
 
 def _bytes_only_in(folders: Sequence[Path]) -> int:

@@ -24,6 +24,14 @@ def test_equal_inputs_are_found_again_and_not_built_again(tmp_path: Path) -> Non
     assert (second.folder / "data").stat().st_mtime_ns == written
 
 
+def test_what_is_found_again_equals_what_was_built_to_the_order_of_its_keys(tmp_path: Path) -> None:
+    def unordered(_target: Path) -> dict[str, Any]:
+        return {"rows": 1, "largest": 2, "count": (3,)}
+
+    first, second = (store.stage(tmp_path, "letters", {}, unordered) for _ in range(2))
+    assert list(first.result.items()) == list(second.result.items())
+
+
 def test_other_inputs_get_a_stage_of_their_own(tmp_path: Path) -> None:
     one, two = (store.stage(tmp_path, "letters", {"a": a}, build) for a in (1, 2))
     assert one.folder != two.folder

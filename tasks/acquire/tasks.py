@@ -11,7 +11,7 @@ from tasks.acquire import archive, download, fonts, members
 from tasks.acquire.folder import read_folder
 from tasks.errors import DataError, SourceUnavailableError, UsageError
 from tasks.records import Archive, LetterIndex, Source, to_json
-from tasks.sources import public_name
+from tasks.sources import public_name, reveal
 from tasks.spec import Role
 from tasks.tasks import finished, stage_task
 from tasks.workspace import require_space
@@ -51,7 +51,7 @@ def _find(role: Role, source: str, workspace: Path) -> tuple[str, Path]:
     if source == "notmnist":
         return source, download.download_notmnist(role, workspace / DOWNLOADS)
     if source.startswith(("http://", "https://")):
-        return public_name(source), download.download(source, workspace / DOWNLOADS)
+        return public_name(source), download.download(reveal(source), workspace / DOWNLOADS)
     return Path(source).name, Path(source).expanduser()
 
 

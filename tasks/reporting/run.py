@@ -1,7 +1,10 @@
 """Write what a user takes away from a run."""
 
 import json
+import platform
+from datetime import UTC, datetime
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,45 @@ import pyarrow as pa
 from tasks import tables
 from tasks.conservation import conserve
 from tasks.records import SPLITS, Findings, Report
+from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.summary import to_markdown
-from tasks.store import link
+from tasks.store import Stage, digest_of, link, point_latest, publish
+from tasks.workspace import RUN_MANIFEST, stages_of
+
+VERSION = 3
+LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
+
+
+def publish_run(found: Findings, seconds: dict[str, float], workspace: Path) -> tuple[Report, Stage]:
+    """Write the run directory, or find it as it was written before, and point ``latest`` to it.
+
+    Parameters
+    ----------
+    found : Findings
+    seconds : dict
+        Seconds per stage, for run.json alone.
+    workspace : Path
+    """
+    content: dict[str, Any] = json.loads(json.dumps(assemble(found)))
+    about = {"version": VERSION, "report": digest_of(content)}
+    folder = workspace / "runs" / f"{run_name(found)}-{digest_of(about)[:10]}"
+    report = to_report(folder, content)
+
+    def build(target: Path) -> dict[str, Any]:
+        write_run(found, report, content, target)
+        return {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": seconds,
+            "host": platform.node(),
+            "python": platform.python_version(),
+            "libraries": {name: version(name) for name in LIBRARIES},
+            "workers": found.spec.workers,
+            "stages": stages_of(workspace, found.folders),
+        }
+
+    stage = publish(folder, about, build, manifest=RUN_MANIFEST)
+    point_latest(workspace, folder)
+    return report, stage
 
 
 def write_run(found: Findings, report: Report, content: dict[str, Any], target: Path) -> None:

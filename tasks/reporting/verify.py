@@ -15,7 +15,7 @@ from tasks.errors import CleanSplitError
 from tasks.images import Images, concatenate, read_images
 from tasks.records import SPLITS, Report
 from tasks.reporting.assemble import to_report
-from tasks.store import damaged_files
+from tasks.store import damaged_files, read_manifest
 from tasks.workspace import RUN_MANIFEST
 
 
@@ -27,10 +27,10 @@ def verify_run(run: Path) -> list[str]:
     list of str
         One sentence for each thing that is wrong; empty for a run that is whole.
     """
-    try:
-        listed = json.loads((run / RUN_MANIFEST).read_text())["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return [f"{RUN_MANIFEST} is missing or can't be read, so nothing says what the run should be."]
+    manifest = read_manifest(run / RUN_MANIFEST)
+    if manifest is None:
+        return [f"{RUN_MANIFEST} is missing or was changed, so nothing says what the run should be."]
+    listed = manifest["files"]
     wrong = damaged_files(run, listed)
     there = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} - {RUN_MANIFEST}
     wrong += [f"{name} is not part of the run." for name in sorted(there - set(listed))]

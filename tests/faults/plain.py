@@ -1,0 +1,184 @@
+"""A small run without Prefect, in a child process that can be broken in every way.
+
+The same tasks in the same order as in the flows, called as plain functions. A child is a fork of this process, so
+that a thousand runs cost minutes and not hours. Run as a module it does one run and ends with the command's exit code.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prefect.logging import disable_run_logger
+
+from flows.sanitize import Cleaned
+from tasks.acquire.members import check_classes
+from tasks.acquire.tasks import fetch, index
+from tasks.errors import CleanSplitError
+from tasks.evaluation.controls import trainings
+from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
+from tasks.letters.tasks import fingerprint, load_letter
+from tasks.overlap.tasks import count_within, find_overlap
+from tasks.records import CONTROLS, PAIRS, SPLITS, Findings, Training
+from tasks.reporting.run import publish_run
+from tasks.sanitizing.tasks import sanitize_splits
+from tasks.spec import RunSpec
+from tasks.splits.tasks import draw_splits
+from tasks.workspace import in_use
+from tests.build import Gray, glyphs, members_of, noise, png, write_tar
+
+CRASHED = 137
+
+
+def write_sources(folder: Path) -> dict[str, str]:
+    """Write two archives of two letters: 24 and 8 images each, with exact and near twins and two bad members."""
+    large: dict[str, list[Gray]] = {}
+    small: dict[str, list[Gray]] = {}
+    for number, letter in enumerate("AB"):
+        own = list(glyphs(30, seed=number))
+        large[letter], small[letter] = own[:24], [*own[:2], noise(own[2], 1, seed=0), *own[24:29]]
+    bad = {"root/A/broken.png": b"", "root/B/.DS_Store": b"x", "root/stray.png": png(large["A"][0])}
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {
+        "large": write_tar(folder / "large.tar.gz", members_of(large, "large") | bad),
+        "small": write_tar(folder / "small.tar.gz", members_of(small, "small")),
+    }
+    return {role: str(path) for role, path in paths.items()}
+
+
+def small_spec(sources: dict[str, str], workspace: Path) -> RunSpec:
+    """Return the parameters of the small run."""
+    return RunSpec.of(
+        **sources, workspace=workspace, classes=2, models=("1nn",), sizes=("all",), max_quarantine=0.5, workers=1
+    )
+
+
+def run(spec: RunSpec) -> None:
+    """Do a run as the flows do, one task after another."""
+    space = spec.workspace
+    with disable_run_logger(), in_use(space):
+        fetched = [fetch.fn(role, name, space) for role, name in spec.sources.items()]
+        archives = [index.fn(source, space).data for source in fetched]
+        classes = check_classes(archives, spec.classes, dict.fromkeys(spec.sources, 1))
+        shards = [
+            load_letter.fn(archive, letter, label, spec.side, space).data
+            for archive in archives
+            for label, letter in enumerate(classes)
+        ]
+        prints = tuple(fingerprint.fn(shard, space).data for shard in shards)
+        splits = draw_splits.fn(spec, shards, space).data
+        overlaps = tuple(find_overlap.fn(spec, splits[a], splits[b], prints, space).data for a, b in PAIRS)
+        within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
+        sanitized = sanitize_splits.fn(spec, splits, overlaps, space).data
+        twins = Cleaned(overlaps, within, sanitized).train_and_test
+        plans = [
+            Training(model=model, rows=rows, seed=spec.seed + number, control=control)
+            for model in spec.models
+            for rows, number in trainings(spec.sizes, count_usable(spec, twins))
+            for control in CONTROLS
+        ]
+        evaluations = [train_and_score.fn(spec, splits, twins, sanitized, plan, space).data for plan in plans]
+        trained = measure_effects.fn(spec, sanitized, evaluations, space).data
+        found = Findings(
+            spec, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, trained
+        )  # fmt: skip
+        publish_run(found, {}, space)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended: its exit code (negative: the signal), and what it said last."""
+
+    code: int
+    said: str
+    seconds: float = 0.0
+
+
+def attempt(work: Callable[[], None]) -> tuple[int, str]:
+    """Do some work and return the exit code and the sentence that the command would give."""
+    try:
+        work()
+    except CleanSplitError as error:
+        return error.exit_code, str(error)
+    except Exception:
+        return 1, traceback.format_exc()
+    return 0, ""
+
+
+def start(work: Callable[[], None], scratch: Path) -> int:
+    """Start some work in a child that writes its last words to a file in `scratch`; returns its process id."""
+    child = os.fork()
+    if child:
+        return child
+    os.setpgid(0, 0)
+    code, said = attempt(work)
+    (scratch / f"said-{os.getpid()}").write_text(said)
+    os._exit(code)
+
+
+def finish(child: int, scratch: Path, seconds: float = 60) -> Ended:
+    """Wait for a child; one that hangs is killed, and its code is that of the signal."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.002)
+    else:
+        os.killpg(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    said = scratch / f"said-{child}"
+    text = said.read_text() if said.exists() else ""
+    said.unlink(missing_ok=True)
+    return Ended(os.waitstatus_to_exitcode(status), text, time.monotonic() - begin)
+
+
+def in_child(work: Callable[[], None], scratch: Path, seconds: float = 60) -> Ended:
+    """Do some work in a child and wait for it."""
+    return finish(start(work, scratch), scratch, seconds)
+
+
+def digest_of_run(run: Path) -> str:
+    """Return a digest of all that a run holds but run.json, and but what names its sources in the report."""
+    sha = hashlib.sha256()
+    for path in sorted(path for path in run.rglob("*") if path.is_file() and path.name != "run.json"):
+        data = path.read_bytes()
+        if path.name == "report.json":
+            content: dict[str, Any] = json.loads(data)
+            content["inputs"] = content["spec"]["large"] = content["spec"]["small"] = None
+            data = json.dumps(content).encode()
+        sha.update(f"{path.relative_to(run)}\0{len(data)}\0".encode() + data)
+    return sha.hexdigest()
+
+
+def digest(workspace: Path) -> str:
+    """Return the digest of the newest run; empty when there is none."""
+    latest = workspace / "latest"
+    return digest_of_run(latest.resolve()) if latest.exists() else ""
+
+
+def fresh(workspace: Path) -> Path:
+    """Return a workspace that does not exist yet."""
+    shutil.rmtree(workspace, ignore_errors=True)
+    return workspace
+
+
+def main() -> None:
+    """Do the small run in the workspace that is given, from the sources beside it."""
+    workspace = Path(sys.argv[1])
+    sources = {role: str(workspace.parent / f"{role}.tar.gz") for role in ("large", "small")}
+    code, said = attempt(lambda: run(replace(small_spec(sources, workspace))))
+    print(said, file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

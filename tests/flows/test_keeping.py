@@ -1,0 +1,86 @@
+"""What people do with runs that they have: verify, clean, do anew; and secrets that must not stay anywhere."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from tasks.records import Report
+from tests.faults.web import SECRET, serving
+from tests.flows.test_cli import TINY, command, refused
+
+
+@pytest.fixture
+def space(run: Report, tmp_path: Path) -> Path:
+    """Return a copy of a workspace with one run."""
+    return Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+
+
+def test_verify_says_that_a_run_is_whole(space: Path) -> None:
+    done = command("verify", "--workspace", str(space))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "is whole: every file, row and count" in done.stderr
+
+
+def test_verify_lists_what_is_wrong_and_exits_with_3(space: Path) -> None:
+    run = (space / "latest").resolve()
+    (run / "removed.parquet").write_bytes(b"")
+    os.truncate(next(run.glob("raw/test-*")), 100)
+    done = command("verify", run.name, "--workspace", str(space))
+    assert done.returncode == 3
+    lines = done.stdout.splitlines()
+    assert "removed.parquet has 0 bytes instead of" in lines[0] + lines[1]
+    assert any(line.startswith("reading stopped: ") and "test-00000" in line for line in lines)
+    assert done.stderr.splitlines()[-1].startswith("cleansplit: 3 things are wrong with ")
+
+
+def test_verify_names_a_run_that_is_not_there(tmp_path: Path) -> None:
+    done = command("verify", "nothing", "--workspace", str(tmp_path))
+    assert f"nothing is no run; name its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
+
+
+def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+    arguments = ("run", "--large", sources["large"], "--small", sources["small"], *TINY)
+    environment = server | {"CLEANSPLIT_WORKSPACE": str(tmp_path / "w")}
+    old, new = (command(*arguments, "--seed", seed, **environment).stdout.strip() for seed in "01")
+    done = command("clean", "--keep", "1", **environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [Path(old).name]
+    assert "removed 1 runs and " in done.stderr
+    assert not Path(old).exists()
+    again = command(*arguments, "--seed", "1", **environment)
+    assert again.stdout.strip() == new
+    assert "draw splits            1 tasks, 1 reused" in again.stderr, "what the newest run uses was kept"
+    assert "20 tasks, 20 reused" in again.stderr
+    anew = command(*arguments, "--seed", "1", "--fresh", **environment)
+    assert anew.returncode == 0, anew.stderr
+    assert "load letters          20 tasks, " in anew.stderr
+    assert "20 tasks, 20 reused" not in anew.stderr
+    assert anew.stdout.strip() == new
+
+
+def test_a_clean_that_would_keep_nothing_is_refused(tmp_path: Path) -> None:
+    assert "keep: Input should be greater than 0" in refused(command("clean", "--keep", "0"), 2)
+    assert "holds no runs" in refused(command("clean", "--keep", "1", "--workspace", str(tmp_path)), 2)
+
+
+def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+    with serving(Path(sources["large"]).read_bytes()) as (url, _):
+        arguments = ("run", "--large", url, "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
+        done = command(*arguments, **server)
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    report = json.loads((tmp_path / "latest" / "report.json").read_text())
+    assert report["inputs"][0]["name"].endswith("/large.tar.gz")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(limit=200)
+        mine = [run for run in runs if "/large.tar.gz" in json.dumps(run.model_dump(mode="json"))]
+        assert {run.name.split()[0] for run in mine} >= {"large.tar.gz"}
+        assert not [run for run in runs if SECRET in json.dumps(run.model_dump(mode="json"))]
+        assert not [task for task in client.read_task_runs(limit=200) if SECRET in task.model_dump_json()]
+        assert not [line for line in client.read_logs(limit=200) if SECRET in line.message]
