@@ -35,6 +35,6 @@ def evaluate(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitiz
             done = collect("train and score", futures)
         trained |= dict(zip(batch, done, strict=True))
     evaluations = [trained[plan] for plan in plans]
-    comparison = measure_effects.submit(spec, sanitized, evaluations, spec.workspace)
+    comparison = measure_effects.submit(spec, splits, sanitized, evaluations, spec.workspace)
     (compared,) = collect("compare", [comparison])
     return cast(Trained, compared)

@@ -86,6 +86,7 @@ class LetterShard:
     label: int
     path: Path
     quarantine: Path
+    samples: Path
     members: int
     rows: int
     quarantined: int
@@ -263,11 +264,37 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """What a model answered on raw test rows: one row of counts per true class, one column per answer."""
+
+    model: ModelName
+    train_rows: int
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test row that a model got wrong with much confidence: often its label is wrong."""
+
+    model: ModelName
+    train_rows: int
+    id: str
+    letter: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Trained:
-    """All trained models, and how their arms compare; `folder` is None when nothing was trained."""
+    """All trained models, how their arms compare, and what those on the most rows answered.
+
+    `folder` is None when nothing was trained.
+    """
 
     evaluations: tuple[Evaluation, ...] = ()
     effects: tuple[Effect, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     folder: Path | None = None
 
 
@@ -304,6 +331,7 @@ class Report:
     inputs: list[dict[str, Any]]
     classes: list[str]
     rows: dict[str, int]
+    balance: list[dict[str, Any]]
     conservation: list[dict[str, Any]]
     overlap: list[dict[str, Any]]
     overlap_by_threshold: list[dict[str, Any]]
@@ -315,6 +343,8 @@ class Report:
     sanitized: dict[str, dict[str, int]]
     scores: list[dict[str, Any]]
     effects: list[dict[str, Any]]
+    confusion: list[dict[str, Any]]
+    mistakes: list[dict[str, Any]]
     gates: list[dict[str, Any]]
 
 

@@ -11,15 +11,29 @@ import sklearn
 from numpy.typing import NDArray
 
 from tasks import store, tables
+from tasks.evaluation.answers import confusion, mistakes, on_most_rows
 from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin, threads_of
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images, read_labels
-from tasks.records import Effect, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training
+from tasks.records import (
+    Confusion,
+    Effect,
+    Evaluation,
+    Mistake,
+    Overlap,
+    Sanitized,
+    Score,
+    Splits,
+    Trained,
+    Training,
+    to_json,
+)
 from tasks.spec import RunSpec, SplitName
 from tasks.tasks import finished, stage_task
 
 VERSION = 2
+COMPARISON_VERSION = 3
 SCORED: tuple[SplitName, ...] = ("validation", "test")
 OF_CONTROLS = ("raw", "removed")  # the subsets on which arms without some rows are scored
 
@@ -57,8 +71,11 @@ def train_and_score(
 
 
 @stage_task("compare models with and without the twins of test rows")
-def measure_effects(spec: RunSpec, sanitized: Sanitized, evaluations: Sequence[Evaluation], workspace: Path) -> Trained:
+def measure_effects(
+    spec: RunSpec, splits: Splits, sanitized: Sanitized, evaluations: Sequence[Evaluation], workspace: Path
+) -> Trained:
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
+    largest = on_most_rows(evaluations)
 
     def build(_target: Path) -> dict[str, Any]:
         removed, first = tables.read(sanitized.removed), tables.read(evaluations[0].predictions / "test.parquet")
@@ -76,17 +93,25 @@ def measure_effects(spec: RunSpec, sanitized: Sanitized, evaluations: Sequence[E
                 ),
             }
             effects += [[model, rows, name, *(interval or (None, None, None))] for name, interval in found.items()]
-        return {"effects": effects}
+        answers = [tables.read(evaluation.predictions / "test.parquet") for evaluation in largest]
+        pairs = list(zip(largest, answers, strict=True))
+        return {
+            "effects": effects,
+            "confusions": [to_json(confusion(one, table, len(splits.classes))) for one, table in pairs],
+            "mistakes": [to_json(row) for one, table in pairs for row in mistakes(one, table, splits.classes)],
+        }
 
     inputs = {
-        "version": VERSION,
+        "version": COMPARISON_VERSION,
         "models": [evaluation.predictions.name for evaluation in evaluations],
         "removed": sanitized.sha256,
         "seed": spec.seed,
     }
     stage = store.stage(workspace, "effects", inputs, build)
     effects = tuple(Effect(*effect) for effect in stage.result["effects"])
-    record = Trained(tuple(evaluations), effects, stage.folder)
+    confusions = tuple(Confusion(**facts) for facts in stage.result["confusions"])
+    confident = tuple(Mistake(**facts) for facts in stage.result["mistakes"])
+    record = Trained(tuple(evaluations), effects, confusions, confident, stage.folder)
     return finished(record, stage, f"{len(effects)} comparisons of {len(evaluations)} trained models")
 
 

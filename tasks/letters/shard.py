@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from tasks import tables
 from tasks.conservation import conserve
 from tasks.errors import DataError
-from tasks.images import Images, read_images, write_images
+from tasks.images import Images, as_rows, read_images, write_images
 from tasks.letters import glyph
 from tasks.letters.png import UnreadableError, filtered_rows
 from tasks.spec import Role
 
 BATCH = 4096  # images that are decoded at once
+SAMPLES = 20  # images of a class that figures show
 QUARANTINE = pa.schema(
     {
         "role": pa.string(),
@@ -86,7 +87,9 @@ def write_shard(source: Path, index: pa.Table, role: Role, letter: str, label: i
     names = to_decode["member"].to_pylist()
     ids = pa.array([f"{role}/{letter}/{names[row]}" for row in accepted], pa.string())
     letters, labels = pa.array([letter] * len(ids), pa.string()), np.full(len(ids), label)
-    write_images(Images(ids, letters, labels, gray), target / "shard.parquet")
+    images = Images(ids, letters, labels, gray)
+    write_images(images, target / "shard.parquet")
+    write_samples(source, to_decode, accepted, images, target / "samples.parquet")
     refused = settled_members(index, role)
     for row, failure in failures.items():
         size = to_decode["size"][row].as_py()
@@ -133,6 +136,31 @@ def _decode_batch(batch: dict[int, bytes], gray: NDArray[np.uint8], decoded: NDA
         rows = list(batch)
         gray[rows], decoded[rows] = glyph.decode(list(batch.values()), gray.shape[1]), True
         batch.clear()
+
+
+def write_samples(source: Path, index: pa.Table, accepted: NDArray[np.int64], images: Images, target: Path) -> None:
+    """Write a few images, evenly spaced by name: their ``file`` as it lies in the source, and what became of it.
+
+    Parameters
+    ----------
+    index : Table
+        The members that were to be decoded.
+    accepted : ndarray
+        Rows of the index that were, int64 (n,).
+    images : Images
+        What they were decoded to, in the same order.
+    """
+    rows = np.unique(np.linspace(0, len(accepted) - 1, min(SAMPLES, len(accepted)), dtype=np.int64))
+    chosen = index.take(pa.array(accepted[rows]))
+    files = dict(read_members(source, chosen))
+    gray = as_rows(images.gray[rows])
+    columns = {
+        "id": images.ids.take(pa.array(rows)),
+        "letter": images.letters.take(pa.array(rows)),
+        "file": pa.array([files[row] for row in range(len(rows))], pa.binary()),
+        "gray": pa.array([row.tobytes() for row in gray], pa.binary()),
+    }
+    tables.write(pa.table(columns), target)
 
 
 def settled_members(index: pa.Table, role: Role) -> list[tuple[object, ...]]:

@@ -10,7 +10,7 @@ from tasks.letters import shard
 from tasks.records import Archive, Fingerprints, LetterShard
 from tasks.tasks import finished, stage_task
 
-VERSION = 1
+VERSION = 2
 
 
 def letter_inputs(archive: Archive, letter: str, label: int, side: int) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def load_letter(archive: Archive, letter: str, label: int, side: int, workspace:
         label=label,
         path=stage.folder / "shard.parquet",
         quarantine=stage.folder / "quarantine.parquet",
+        samples=stage.folder / "samples.parquet",
         **stage.result,
     )
     counts = f"{record.rows:,} images, {record.quarantined} quarantined, {record.ignored} ignored"

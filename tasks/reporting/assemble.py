@@ -4,6 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tasks.images import read_labels
 from tasks.records import NUM_PERM, SPLITS, Findings, Report
 from tasks.reporting.gates import measure_gates
 
@@ -16,6 +19,7 @@ def assemble(found: Findings) -> dict[str, Any]:
         "inputs": [{"role": a.role, "name": a.name, "sha256": a.sha256, "bytes": a.bytes} for a in found.archives],
         "classes": list(found.splits.classes),
         "rows": {name: found.splits[name].rows for name in SPLITS},
+        "balance": _balance(found),
         "conservation": _conservation(found),
         "overlap": [
             {name: getattr(direction, name) for name in
@@ -44,6 +48,8 @@ def assemble(found: Findings) -> dict[str, Any]:
         "sanitized": {"exact": _left(found, "exact_left"), "near": _left(found, "near_left")},
         "scores": [asdict(score) for evaluation in found.trained.evaluations for score in evaluation.scores],
         "effects": [asdict(effect) for effect in found.trained.effects],
+        "confusion": [asdict(confusion) for confusion in found.trained.confusions],
+        "mistakes": [asdict(mistake) for mistake in found.trained.mistakes],
     }  # fmt: skip
     return content | {"gates": measure_gates(found.spec, content)}
 
@@ -63,6 +69,21 @@ def _spec(found: Findings) -> dict[str, Any]:
     """Return the parameters, with the public names of the sources where sources were given."""
     shown, names = found.spec.shown(), {archive.role: archive.name for archive in found.archives}
     return shown | {role: name for role, name in names.items() if shown[role] is not None}
+
+
+def _balance(found: Findings) -> list[dict[str, Any]]:
+    """Count the rows of every class of every split, raw and sanitized; null where a split kept all its rows."""
+    kept = {split.name: split for split in found.sanitized.splits}
+    classes = found.splits.classes
+    counted = []
+    for name in (name for name in SPLITS if found.splits[name].rows):
+        raw = np.bincount(read_labels(found.splits[name].files), minlength=len(classes)).tolist()
+        left = np.bincount(read_labels(kept[name].files), minlength=len(classes)).tolist() if name in kept else None
+        counted += [
+            {"split": name, "letter": letter, "raw": raw[label], "sanitized": left and left[label]}
+            for label, letter in enumerate(classes)
+        ]
+    return counted
 
 
 def _conservation(found: Findings) -> list[dict[str, Any]]:

@@ -14,11 +14,12 @@ from tasks import tables
 from tasks.conservation import conserve
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting.assemble import assemble, run_name, to_report
+from tasks.reporting.figures import write_figures
 from tasks.reporting.summary import to_markdown
 from tasks.store import Stage, digest_of, link, point_latest, publish
 from tasks.workspace import RUN_MANIFEST, stages_of
 
-VERSION = 3
+VERSION = 5
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 
@@ -72,7 +73,8 @@ def write_run(found: Findings, report: Report, content: dict[str, Any], target: 
         conserve(f"{row['role']} {row['letter']}", row["members"], row["accepted"], row["quarantined"], row["ignored"])
     conserve("quarantine", sum(row["quarantined"] + row["ignored"] for row in report.conservation), len(table))
     tables.write(table, target / "quarantine.parquet")
-    (target / "README.md").write_text(_readme(found, report))
+    drawn = write_figures(found, report, target / "figures")
+    (target / "README.md").write_text(_readme(found, report, drawn))
 
 
 def _outside(index: Path, role: str, schema: pa.Schema) -> pa.Table:
@@ -85,7 +87,7 @@ def _outside(index: Path, role: str, schema: pa.Schema) -> pa.Table:
     )
 
 
-def _readme(found: Findings, report: Report) -> str:
+def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:
     """Return a data set card: its header tells `datasets.load_dataset(folder, "raw")` where the splits are."""
     sanitized = [split.name for split in found.sanitized.splits]
     lines = ["---", "configs:"]
@@ -93,4 +95,5 @@ def _readme(found: Findings, report: Report) -> str:
         lines += [f"- config_name: {config}", "  data_files:"]
         for name in names:
             lines += [f"  - split: {name}", f"    path: {config}/{name}-*.parquet"]
-    return "\n".join([*lines, "---", "", f"# {escape(', '.join(report.classes))}", "", to_markdown(report)])
+    lines += ["---", "", f"# {escape(', '.join(report.classes))}", "", to_markdown(report), "## Pictures", ""]
+    return "\n".join([*lines, *(f"{title}:\n\n![{title}](figures/{name})\n" for name, title in drawn)])

@@ -86,7 +86,7 @@ def run(spec: RunSpec) -> None:
             for control in CONTROLS
         ]
         evaluations = [train_and_score.fn(spec, splits, twins, sanitized, plan, space).data for plan in plans]
-        trained = measure_effects.fn(spec, sanitized, evaluations, space).data
+        trained = measure_effects.fn(spec, splits, sanitized, evaluations, space).data
         found = Findings(
             spec, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, trained
         )  # fmt: skip

@@ -15,7 +15,7 @@ from tests.build import glyphs
 
 def shard(role: Role, label: int, rows: int, path: Path = Path()) -> LetterShard:
     return LetterShard(
-        role=role, letter="ABCDEFGHIJ"[label], label=label, path=path, quarantine=path, members=rows, rows=rows,
+        role=role, letter="ABCDEFGHIJ"[label], label=label, path=path, quarantine=path, samples=path, members=rows, rows=rows,
         quarantined=0, ignored=0, mean=None, std=None, sha256="",
     )  # fmt: skip
 

@@ -1,0 +1,46 @@
+"""What the models that were trained on the most rows answered: confusions, and mistakes made with confidence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.records import Confusion, Evaluation, Mistake
+
+MISTAKES = 20  # shown per model
+CERTAIN = "1nn"  # has no probabilities: all its answers are equally confident
+
+
+def on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return, per model and in their order, the training on the most rows of unchanged train."""
+    largest: dict[str, Evaluation] = {}
+    for evaluation in evaluations:
+        training = evaluation.training
+        best = largest.get(training.model)
+        if training.control == "none" and (best is None or training.rows > best.training.rows):
+            largest[training.model] = evaluation
+    return list(largest.values())
+
+
+def confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confusion:
+    """Count the answers to test rows, per true class and answered class."""
+    labels, predicted = (answers[name].to_numpy() for name in ("label", "predicted"))
+    counts = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    rows = tuple(tuple(row) for row in counts.tolist())
+    return Confusion(evaluation.training.model, evaluation.training.rows, rows)
+
+
+def mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -> list[Mistake]:
+    """Return the wrong answers of which a model was surest, the surest first, ties by id."""
+    if evaluation.training.model == CERTAIN:
+        return []
+    labels, predicted, sure = (answers[name].to_numpy() for name in ("label", "predicted", "confidence"))
+    ids = np.array(answers["id"].to_pylist(), dtype=object)
+    wrong: NDArray[np.int64] = np.flatnonzero(labels != predicted)
+    worst = wrong[np.lexsort((ids[wrong], -sure[wrong]))][:MISTAKES]
+    about = evaluation.training.model, evaluation.training.rows
+    return [
+        Mistake(*about, ids[row], names[labels[row]], names[predicted[row]], round(float(sure[row]), 6))
+        for row in worst
+    ]
