@@ -1,4 +1,4 @@
-.PHONY: run test lint bench hostile faults lock clean
+.PHONY: run test lint bench effect hostile faults lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 
@@ -15,6 +15,10 @@ lint: .venv/test
 
 bench: .venv/test     ## overlap against brute force, the exact join and datasketch
 	$(BIN)/python -m tests.benchmarks.overlap
+
+effect: .venv/test    ## planted twins, and how often the intervals hold the truth
+	$(BIN)/python -m tests.benchmarks.effect
+	$(BIN)/python -m tests.benchmarks.coverage
 
 hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the corpora, under limits
 	$(BIN)/python -m tests.faults.archives --count 2000

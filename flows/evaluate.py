@@ -6,7 +6,7 @@ from prefect import flow
 from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
-from tasks.evaluation.controls import threads_of, trainings
+from tasks.evaluation.controls import notes_on, threads_of, trainings
 from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
 from tasks.records import CONTROLS, Evaluation, Overlap, Sanitized, Splits, Trained, Training
 from tasks.spec import RunSpec
@@ -16,13 +16,14 @@ from tasks.spec import RunSpec
 def evaluate(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized) -> Trained:
     """Train every model at every size on every arm, score it, and compare the arms."""
     usable = count_usable(spec, overlap)
-    if missing := [str(size) for size in spec.sizes if size != "all" and size > usable]:
-        say(f"no training on {', '.join(missing)} rows: train has {usable:,} without a twin in test")
+    for note in notes_on(spec.sizes, usable, splits.train.rows):
+        say(note)
     plans = [
         Training(model=model, rows=rows, seed=spec.seed + number, control=control)
         for model in spec.models
-        for rows, number in trainings(spec.sizes, usable)
+        for rows, number in trainings(spec.sizes, usable, splits.train.rows)
         for control in CONTROLS
+        if rows <= usable or control == "none"
     ]
     if not plans:
         return Trained()

@@ -22,6 +22,7 @@ from tasks.spec import (
     ModelName,
     Probability,
     Protect,
+    Recipe,
     Runner,
     RunSpec,
     Share,
@@ -46,6 +47,7 @@ def cleansplit(
     train: PositiveInt | None = None,
     validation: NonNegativeInt | None = None,
     test: PositiveInt | None = None,
+    recipe: Recipe = "cleansplit",
     seed: NonNegativeInt = 0,
     threshold: Share = 0.95,
     floor: Share = 0.90,
@@ -75,6 +77,7 @@ def cleansplit(
         train: Rows of train; a multiple of the number of classes. By default what the data give, to 20,000 a class.
         validation: Rows of validation; may be 0.
         test: Rows of test.
+        recipe: How splits are drawn: cleansplit, or course: as the notMNIST course's notebook does, with its seed.
         seed: Seed of every random choice.
         threshold: Similarity from which a row is removed, in whole percent: two-sided Jaccard of the ink.
         floor: Similarity from which pairs are searched and reported.

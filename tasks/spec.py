@@ -16,6 +16,7 @@ from tasks.sources import SourceName
 
 Role = Literal["large", "small", "train", "validation", "test"]  # an audit's sources are the splits themselves
 SplitName = Literal["train", "validation", "test"]
+Recipe = Literal["cleansplit", "course"]  # how splits are drawn
 Protect = Literal["train", "test"]
 Runner = Literal["auto", "threads", "processes"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
@@ -118,6 +119,7 @@ class RunSpec(Spec):
     train: PositiveInt | None = None
     validation: NonNegativeInt | None = None
     test: PositiveInt | None = None
+    recipe: Recipe = "cleansplit"
     seed: NonNegativeInt = 0
     models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
     sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")

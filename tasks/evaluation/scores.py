@@ -1,26 +1,53 @@
 """Accuracy on raw, sanitized, removed and control rows, with intervals."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import norm
 
 Mask = NDArray[np.bool_]
 
 
-def wilson(correct: int, n: int) -> tuple[float | None, float | None, float | None]:
+def wilson(correct: Mask, groups: NDArray[np.int64]) -> tuple[float | None, float | None, float | None]:
     """Return accuracy and its 95 % Wilson score interval; nulls without rows.
 
-    >>> wilson(8, 10)
+    Rows of one duplicate group are right or wrong together, so they count as fewer: n is divided by the design
+    effect, the variance of the accuracy over groups by that of as many independent rows. Wilson (1927); for the
+    effective number of rows see Korn and Graubard, Survey Methodology 24 (1998).
+
+    Parameters
+    ----------
+    correct : ndarray
+        bool (n,): right answers.
+    groups : ndarray
+        int64 (n,): group of each row.
+
+    >>> wilson(np.arange(10) < 8, np.arange(10))
     (0.8, 0.490162..., 0.943317...)
     """
-    if not n:
+    if not len(correct):
         return None, None, None
-    interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    return correct / n, float(interval.low), float(interval.high)
+    share = float(correct.mean())
+    n = len(correct) / _design_effect(correct, share, groups)
+    z = float(norm.ppf(0.975))
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return share, max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _design_effect(correct: Mask, share: float, groups: NDArray[np.int64]) -> float:
+    group = np.unique(groups, return_inverse=True)[1]
+    rows = np.bincount(group).astype(np.float64)
+    if len(rows) < 2 or share in (0, 1):
+        return float((rows**2).sum() / rows.sum())
+    right = np.bincount(group, correct)
+    spread = ((right - share * rows) ** 2).sum() * len(rows) / (len(rows) - 1)
+    alone = share * (1 - share) * len(correct) ** 2 / (len(correct) - 1)
+    return max(1.0, float(spread / alone))
 
 
 def subsets(ids: pa.Array, labels: NDArray[np.int64], removed: pa.Table, seed: int) -> Iterator[tuple[str, Mask]]:

@@ -17,6 +17,7 @@ from tasks.evaluation.models import fit, predict
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images, read_labels
 from tasks.records import (
+    CONTROLS,
     Confusion,
     Effect,
     Evaluation,
@@ -87,11 +88,15 @@ def measure_effects(
             arms = right_answers(list(group))
             found = {
                 "raw_minus_sanitized": bootstrap.difference_of_rows(arms["none"].mean(axis=0), kept),
-                "all_minus_without_twins": bootstrap.difference_of_arms(arms["none"], arms["without_twins"]),
-                "without_random_minus_without_twins": bootstrap.difference_of_arms(
-                    arms["without_random"], arms["without_twins"]
-                ),
             }
+            if len(arms) == len(CONTROLS):  # a size that only unchanged train can give has nothing to compare
+                twinless = arms["without_twins"]
+                found |= {
+                    "all_minus_without_twins": bootstrap.difference_of_arms(arms["none"], twinless),
+                    "without_random_minus_without_twins": bootstrap.difference_of_arms(
+                        arms["without_random"], twinless
+                    ),
+                }
             effects += [[model, rows, name, *(interval or (None, None, None))] for name, interval in found.items()]
         answers = [tables.read(evaluation.predictions / "test.parquet") for evaluation in largest]
         pairs = list(zip(largest, answers, strict=True))
@@ -134,13 +139,13 @@ def score_split(
     table = tables.read(predictions / f"{name}.parquet")
     labels = table["label"].to_numpy()
     correct = labels == table["predicted"].to_numpy()
-    scores = []
-    for subset, mask in subsets(table["id"].combine_chunks(), labels, removed, spec.seed):
+    ids, scores = table["id"].combine_chunks(), []
+    groups = clusters(ids, removed)
+    for subset, mask in subsets(ids, labels, removed, spec.seed):
         if training.control == "none" or subset in OF_CONTROLS:
-            n = int(mask.sum())
-            interval = wilson(int(correct[mask].sum()), n)
-            where = f"{name}_{subset}"
-            scores.append(Score(training.model, training.rows, training.seed, training.control, where, n, *interval))
+            interval = wilson(correct[mask], groups[mask])
+            about = training.model, training.rows, training.seed, training.control, f"{name}_{subset}"
+            scores.append(Score(*about, int(mask.sum()), *interval))
     return scores
 
 

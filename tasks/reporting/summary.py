@@ -1,5 +1,6 @@
 """What a run found, in words and tables: for the terminal, for Prefect, and for the run's own README."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,9 +96,19 @@ def verdicts(report: Report) -> list[str]:
         if effect["comparison"] == CAUSAL and effect["points"] is not None:
             largest[effect["model"]] = effect
     said = [_verdict(effect, report.rows["test"]) for effect in largest.values()]
+    trained = Counter((s["model"], s["train_rows"]) for s in report.scores if _is_raw(s))
+    if any(trained[model, effect["train_rows"]] == 1 for model, effect in largest.items()):
+        said.append(
+            "Where an arm was trained once, its interval holds what depends on the test rows alone: two other "
+            "trainings may differ by more, so an effect near the edge of its interval is no proof."
+        )
     if said:
         said.append("The gap between raw and sanitized rows alone proves nothing: the removed rows are easier, too.")
     return said
+
+
+def _is_raw(score: dict[str, Any]) -> bool:
+    return bool(score["control"] == "none" and score["evaluated_on"] == "test_raw")
 
 
 def _verdict(effect: dict[str, Any], test_rows: int) -> str:

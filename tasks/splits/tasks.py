@@ -12,6 +12,7 @@ from tasks.conservation import conserve
 from tasks.images import write_split
 from tasks.records import SPLITS, LetterShard, Split, Splits
 from tasks.spec import RunSpec, SplitName
+from tasks.splits.course import draw_as_course
 from tasks.splits.draw import draw, sizes_per_class, take_all
 from tasks.splits.gather import gather
 from tasks.tasks import finished, stage_task
@@ -25,7 +26,11 @@ def draw_splits(spec: RunSpec, shards: Sequence[LetterShard], workspace: Path) -
     sizes = sizes_per_class(spec, shards)
     classes = tuple(shard.letter for shard in shards if shard.role == "large")
 
-    drawn = {"sizes": [sizes.train, sizes.validation, sizes.test], "seed": spec.seed}
+    drawn: dict[str, Any] = {"sizes": [sizes.train, sizes.validation, sizes.test]}
+    if spec.recipe == "course":
+        drawn["recipe"] = spec.recipe
+        return _write(shards, lambda: draw_as_course(shards, sizes), drawn, classes, sizes.notes, workspace)
+    drawn["seed"] = spec.seed
     return _write(shards, lambda: draw(shards, sizes, spec.seed), drawn, classes, sizes.notes, workspace)
 
 

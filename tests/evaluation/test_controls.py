@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.evaluation.controls import Bootstrap, arm, clusters, trainings
+from tasks.evaluation.controls import Bootstrap, arm, clusters, notes_on, trainings
 
 LABELS = np.repeat(np.arange(3), 40)
 TWINS = np.random.default_rng(0).random(120) < 0.2
@@ -21,10 +21,19 @@ def test_arms_leave_out_the_twins_or_as_many_random_rows_of_each_class() -> None
 
 
 def test_seeds_take_blocks_that_share_no_row_where_train_is_large_enough() -> None:
-    assert trainings((50, "all"), 1000) == [(50, 0), (50, 1), (50, 2), (1000, 0)]
-    assert trainings((50, 5000), 120) == [(50, 0), (50, 1)]
-    assert trainings((20_000,), 100_000) == [(20_000, 0)]
-    assert trainings(("all",), 0) == []
+    assert trainings((50, "all"), 1000, 1000) == [(50, 0), (50, 1), (50, 2), (1000, 0)]
+    assert trainings((50, 5000), 120, 120) == [(50, 0), (50, 1)]
+    assert trainings((20_000,), 100_000, 110_000) == [(20_000, 0)]
+    assert trainings(("all",), 0, 0) == []
+
+
+def test_unchanged_train_alone_gives_more_than_every_arm_can() -> None:
+    assert trainings((100, 150, 200), 120, 160) == [(100, 0), (150, 0)]
+    assert notes_on((100, 150, 200), 120, 160) == [
+        "no training on 200 rows: train has 160",
+        "training on 150 rows without controls: train has 120 without a twin in test",
+    ]
+    assert notes_on((50, "all"), 120, 160) == []
 
 
 def test_rows_with_one_best_twin_are_one_group() -> None:
@@ -63,5 +72,5 @@ def test_without_rows_there_is_no_difference() -> None:
     bootstrap = Bootstrap(np.empty(0, np.int64), seed=0)
     assert bootstrap.difference_of_arms(np.empty((1, 0)), np.empty((1, 0))) is None
     assert bootstrap.difference_of_rows(np.empty(0), np.empty(0, bool)) is None
-    kept = np.zeros(4, bool)
-    assert Bootstrap(np.arange(4), seed=0).difference_of_rows(np.ones(4), kept) is None
+    for kept in (np.zeros(4, bool), np.ones(4, bool)):  # nothing left, nothing removed
+        assert Bootstrap(np.arange(4), seed=0).difference_of_rows(np.ones(4), kept) is None

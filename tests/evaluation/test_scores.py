@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import binomtest
 
 from tasks.evaluation.scores import as_many_per_class, subsets, wilson
 
@@ -10,17 +11,21 @@ REMOVED = pa.table({"id": [f"test/{i:03d}" for i in (0, 1, 30, 99)], "reason": [
 
 
 def test_an_interval_is_wilsons() -> None:
-    accuracy, low, high = wilson(81, 100)
-    z, p, n = 1.959963984540054, 0.81, 100
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    accuracy, low, high = wilson(np.arange(100) < 81, np.arange(100))
+    expected = binomtest(81, 100).proportion_ci(0.95, method="wilson")
     assert accuracy == 0.81
-    assert low == pytest.approx(centre - half)
-    assert high == pytest.approx(centre + half)
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("right", [0, 13, 20])
+def test_rows_that_are_always_right_or_wrong_together_count_once(right: int) -> None:
+    alone, doubled = np.arange(20) < right, np.repeat(np.arange(20) < right, 2)
+    one, two = wilson(alone, np.arange(20)), wilson(doubled, np.repeat(np.arange(20), 2))
+    assert two == pytest.approx(one, abs=0.01)
 
 
 def test_no_rows_have_no_accuracy() -> None:
-    assert wilson(0, 0) == (None, None, None)
+    assert wilson(np.empty(0, bool), np.empty(0, np.int64)) == (None, None, None)
 
 
 def test_subsets_are_what_sanitizing_leaves_and_takes() -> None:

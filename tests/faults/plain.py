@@ -82,7 +82,7 @@ def run(spec: RunSpec) -> None:
         plans = [
             Training(model=model, rows=rows, seed=spec.seed + number, control=control)
             for model in spec.models
-            for rows, number in trainings(spec.sizes, count_usable(spec, twins))
+            for rows, number in trainings(spec.sizes, count_usable(spec, twins), splits.train.rows)
             for control in CONTROLS
         ]
         evaluations = [train_and_score.fn(spec, splits, twins, sanitized, plan, space).data for plan in plans]
