@@ -1,4 +1,4 @@
-"""The models of the comparison, by name: one function each.
+"""The models of the comparison that are fitted, by name: one function each; `1nn` is in `neighbours`.
 
 Each takes training pixels, float32 (n, pixels) in [-0.5, 0.5], labels int64 (n,), and a seed, and
 returns a fitted scikit-learn classifier.
@@ -13,7 +13,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 from tasks.spec import ModelName
@@ -33,17 +32,12 @@ def sgd(seed: int) -> MLPClassifier:
     return MLPClassifier(hidden_layer_sizes=(), learning_rate_init=0.1, power_t=0.25, **_SGD, random_state=seed)
 
 
-def nearest(_seed: int) -> KNeighborsClassifier:
-    """1-nearest-neighbour by Euclidean distance: the model that memorizes."""
-    return KNeighborsClassifier(1, algorithm="brute")
-
-
 def mlp(seed: int) -> MLPClassifier:
     """One hidden layer of 256 rectified units, by the same SGD with a smaller step."""
     return MLPClassifier(hidden_layer_sizes=(256,), learning_rate_init=0.05, power_t=0.25, **_SGD, random_state=seed)
 
 
-MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax, "sgd": sgd, "1nn": nearest, "mlp": mlp}
+MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax, "sgd": sgd, "mlp": mlp}
 
 
 def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> ClassifierMixin:
@@ -60,8 +54,6 @@ def predict(classifier: ClassifierMixin, pixels: Pixels) -> tuple[Labels, NDArra
     """Return predicted labels, int64 (n,), and the probability given to them, float32 (n,)."""
     if not len(pixels):
         return np.empty(0, np.int64), np.empty(0, np.float32)
-    if isinstance(classifier, KNeighborsClassifier):  # has no probabilities: every answer is certain
-        return classifier.predict(pixels), np.ones(len(pixels), np.float32)
     probabilities = classifier.predict_proba(pixels)
     return classifier.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float32)
 

@@ -1,6 +1,8 @@
 """Prefect tasks of the evaluation stage: one trained model each, and the comparison of all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import sklearn
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 
 from tasks import store, tables
 from tasks.evaluation.answers import confusion, mistakes, on_most_rows
 from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin, threads_of
 from tasks.evaluation.models import fit, predict
+from tasks.evaluation.neighbours import nearest
 from tasks.evaluation.scores import subsets, wilson
 from tasks.images import Images, as_rows, normalize, read_images, read_labels
 from tasks.records import (
@@ -30,11 +34,13 @@ from tasks.records import (
     Training,
     to_json,
 )
-from tasks.spec import RunSpec, SplitName
+from tasks.spec import Control, RunSpec, SplitName
 from tasks.tasks import finished, stage_task
 
-VERSION = 2
+VERSION = 3
 COMPARISON_VERSION = 3
+NEAREST = "1nn"
+Answers = tuple[NDArray[np.int64], NDArray[np.float32]]  # labels, and how sure
 SCORED: tuple[SplitName, ...] = ("validation", "test")
 OF_CONTROLS = ("raw", "removed")  # the subsets on which arms without some rows are scored
 
@@ -46,10 +52,15 @@ def train_and_score(
     """Train one model on rows of one arm and score it on raw, sanitized and control rows."""
 
     def build(target: Path) -> dict[str, Any]:
-        classifier = fit(training.model, *training_rows(spec, splits, overlap, training), training.seed)
+        if training.model == NEAREST:
+            folder = find_neighbours(spec, splits, overlap, training, workspace)
+            answer = partial(labels_of_neighbours, folder, training.control)
+        else:
+            train = training_rows(spec, splits, overlap, training)
+            answer = partial(answers_of, fit(training.model, pixels_of(train), train.labels, training.seed))
         for name in SCORED:
             images = read_images(splits[name].files)
-            predicted, confidence = predict(classifier, pixels_of(images))
+            predicted, confidence = answer(name, images)
             columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
             tables.write(pa.table(columns), target / f"{name}.parquet")
         return {}
@@ -120,16 +131,56 @@ def measure_effects(
     return finished(record, stage, f"{len(effects)} comparisons of {len(evaluations)} trained models")
 
 
-def training_rows(
-    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return pixels and labels of the rows that a training uses: a block of its arm, so that seeds share no row."""
+def rows_of(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training) -> NDArray[np.int64]:
+    """Return the rows of train that a training uses: a block of its arm, so that seeds share no row."""
     start = (training.seed - spec.seed) * training.rows
     twins = has_twin(overlap.table("train"), spec.threshold_percent)
-    allowed = arm(training.control, read_labels(splits.train.files), twins, spec.seed)
-    rows = allowed[start : start + training.rows]
-    train = read_images(splits.train.files, int(rows.max()) + 1).take(rows)  # train is shuffled: a few more than needed
-    return pixels_of(train), train.labels
+    return arm(training.control, read_labels(splits.train.files), twins, spec.seed)[start : start + training.rows]
+
+
+def training_rows(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training) -> Images:
+    """Return the images that a training uses."""
+    rows = rows_of(spec, splits, overlap, training)
+    return read_images(splits.train.files, int(rows.max()) + 1).take(rows)  # train is shuffled: a few more than needed
+
+
+def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Path) -> Path:
+    """Find the nearest training rows of all scored rows, for every arm of one size at once: the arms' tasks share them.
+
+    Returns
+    -------
+    Path
+        Folder with a table per split, its columns the labels of the nearest row per arm.
+    """
+    controls = [control for control in CONTROLS if control == "none" or training.rows <= count_usable(spec, overlap)]
+
+    def build(target: Path) -> dict[str, Any]:
+        arms = [rows_of(spec, splits, overlap, replace(training, control=control)) for control in controls]
+        train = read_images(splits.train.files, max(int(rows.max()) for rows in arms) + 1)
+        for name in SCORED:
+            found = nearest(as_rows(train.gray), arms, as_rows(read_images(splits[name].files).gray))
+            labels = {control: train.labels[rows] for control, rows in zip(controls, found, strict=True)}
+            tables.write(pa.table(labels), target / f"{name}.parquet")
+        return {}
+
+    inputs = {
+        "version": VERSION,
+        "splits": [splits[name].sha256 for name in ("train", *SCORED)],
+        "overlap": [overlap.sha256, spec.threshold_percent, spec.seed],
+        "training": [training.rows, training.seed, controls],
+    }
+    return store.stage(workspace, "neighbours", inputs, build).folder
+
+
+def labels_of_neighbours(folder: Path, control: Control, name: SplitName, images: Images) -> Answers:
+    """Return the labels of the nearest training rows, each answered without a doubt."""
+    labels = tables.read(folder / f"{name}.parquet", [control])[control].to_numpy()
+    return labels, np.ones(len(images), np.float32)
+
+
+def answers_of(classifier: ClassifierMixin, _name: SplitName, images: Images) -> Answers:
+    """Return what a fitted model answers."""
+    return predict(classifier, pixels_of(images))
 
 
 def score_split(

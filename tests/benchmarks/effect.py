@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from tasks.acquire.fonts import LETTERS
@@ -44,7 +45,7 @@ Arms = dict[Control, Right]
 Fit = Callable[[Pixels, Labels, int], ClassifierMixin]
 REGULARIZED = "softmax, C = 0.01"
 MODELS: dict[str, Fit] = {
-    "1nn": partial(fit, "1nn"),
+    "1nn": lambda pixels, labels, _seed: KNeighborsClassifier(1, algorithm="brute").fit(pixels, labels),
     REGULARIZED: lambda pixels, labels, _seed: LogisticRegression(C=0.01, max_iter=1000).fit(pixels, labels),
     "softmax": partial(fit, "softmax"),
     "sgd": partial(fit, "sgd"),
