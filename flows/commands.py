@@ -1,31 +1,32 @@
 """The commands of `cleansplit`: their parameters are those of the flows, and so is their help."""
 
+import contextlib
 import functools
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from prefect.settings import PREFECT_API_URL
-from pydantic import PositiveInt, TypeAdapter, ValidationError
+from pydantic import PositiveInt, ValidationError
 from rich.console import Console
 
 from flows import progress
 from flows.audit import audit
 from flows.interrupt import stay_until_stopped, stop_at_once
+from flows.keeping import clean, export, verify
 from flows.pipeline import cleansplit
-from tasks.errors import CleanSplitError, DataError, GateError, UsageError
+from tasks.errors import CleanSplitError, GateError, UsageError
 from tasks.records import Report
-from tasks.reporting.summary import print_summary
-from tasks.reporting.verify import verify_run
+from tasks.reporting.notmnist import figures
+from tasks.reporting.published import check
+from tasks.reporting.terminal import print_checked, print_summary
 from tasks.sources import discreet
-from tasks.spec import DEFAULT_WORKSPACE, sentence
-from tasks.workspace import clean as remove_old
-from tasks.workspace import find_run
+from tasks.spec import DEFAULT_WORKSPACE, Runner, sentence
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
@@ -35,6 +36,8 @@ def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
     values = tuple(token.value for token in tokens)
     return values if get_origin(hint) is tuple else values[0]
 
+
+COURSE: dict[str, Any] = {"recipe": "course", "models": ("softmax",), "sizes": (50, 100, 1000, 5000, 200_000)}
 
 app = App(
     name="cleansplit",
@@ -46,6 +49,10 @@ app = App(
 )
 
 
+for command in (verify, export, clean):
+    app.command(command)
+
+
 @app.command(name="run")
 @functools.wraps(cleansplit.fn)
 def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the flow
@@ -54,64 +61,64 @@ def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the f
 
 @app.command(name="audit")
 @functools.wraps(audit.fn)
-def check(*args: Any, **kwargs: Any) -> None:
+def check_splits(*args: Any, **kwargs: Any) -> None:
     _show(audit, *args, **kwargs)
 
 
 @app.command
-def verify(run: str = "latest", *, workspace: Path = DEFAULT_WORKSPACE) -> None:
-    """Read a run again, whole: every file, every row, every count. What is wrong is listed on standard output.
+def reproduce(
+    *,
+    large: str | None = None,
+    small: str | None = None,
+    workspace: Path = DEFAULT_WORKSPACE,
+    workers: PositiveInt | None = None,
+    runner: Runner = "auto",
+) -> None:
+    """Do the notMNIST course's exercise on its archives, and set what was published about them beside what is measured.
 
     Parameters
     ----------
-    run
-        The run's folder, its id, or latest.
+    large
+        The archive notMNIST_large, or a URL of it; both archives are downloaded where they are not given.
+    small
+        The archive notMNIST_small.
     workspace
-        Folder that holds the runs.
+        Folder for intermediate results and runs.
+    workers
+        Tasks side by side; by default one per core.
+    runner
+        Decode in threads or in processes; auto takes processes where there is enough to do.
     """
-    folder = find_run(run, Path(workspace))
-    wrong = verify_run(folder)
-    for thing in wrong:
-        print(thing)
-    if wrong:
-        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-        raise DataError(f"{things} wrong with {folder}; the command that made it, started again, rebuilds it.")
-    print(f"{folder.name} is whole: every file, row and count is as it was published.", file=sys.stderr)
-
-
-@app.command
-def clean(*, keep: PositiveInt, workspace: Path = DEFAULT_WORKSPACE) -> None:
-    """Remove all but the newest runs, and the intermediate results that none of those uses.
-
-    Parameters
-    ----------
-    keep
-        Number of runs to keep; the newest is always among them.
-    workspace
-        Folder that holds the runs.
-    """
-    done = remove_old(Path(workspace), TypeAdapter(PositiveInt).validate_python(keep))
-    for name in done.runs:
-        print(name)
-    for name in done.unknown:
-        print(f"{name} is no complete run, and was left alone", file=sys.stderr)
-    print(
-        f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB",
-        file=sys.stderr,
-    )
+    sources = {"large": large, "small": small} if large or small else {"dataset": "notmnist"}
+    with _progress():
+        report = cleansplit(**_hidden(sources), workspace=workspace, workers=workers, runner=runner, **COURSE)
+    print_checked(checked := check(report, figures()), Console(stderr=True))
+    print(report.run)
+    if different := [figure.name for figure in checked if figure.verdict == "different"]:
+        raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
 
 
 def _show(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> None:
     """Run a flow with progress, and show its report even when a gate fails it."""
-    if PREFECT_API_URL.value() is None:
-        print("starting Prefect's temporary server", file=sys.stderr)
-    args, kwargs = tuple(map(discreet, args)), {name: discreet(value) for name, value in kwargs.items()}
     try:
-        with progress.visible():
-            _print(flow(*args, **kwargs))
+        with _progress():
+            _print(flow(*map(discreet, args), **_hidden(kwargs)))
     except GateError as error:
         _print(error.report)
         raise
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[None]:
+    if PREFECT_API_URL.value() is None:
+        print("starting Prefect's temporary server", file=sys.stderr)
+    with progress.visible():
+        yield
+
+
+def _hidden(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Keep what URLs may hold of secrets out of the parameters that Prefect stores."""
+    return {name: discreet(value) for name, value in parameters.items()}
 
 
 def _print(report: Report) -> None:

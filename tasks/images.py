@@ -5,7 +5,7 @@ dictionary encoding makes as small. Files are written and read a row group at a 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,15 +132,21 @@ def write_split(images: Images, name: str, classes: Sequence[str], folder: Path)
 def read_images(files: Iterable[Path], rows: int | None = None) -> Images:
     """Read images from Parquet files, all or the first `rows`, page checksums verified."""
     parts: list[Images] = []
+    for part in iterate_images(files):
+        parts.append(part)
+        if rows is not None and sum(map(len, parts)) >= rows:
+            break
+    return concatenate(parts)[:rows]
+
+
+def iterate_images(files: Iterable[Path]) -> Iterator[Images]:
+    """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
     for path in files:
         with tables.opened(path) as file:
             side = file.schema_arrow.field("pixels").type.list_size
-            parts.append(Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side)))
+            yield Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side))
             for group in range(file.num_row_groups):
-                if rows is not None and sum(map(len, parts)) >= rows:
-                    break
-                parts.append(_of_table(file.read_row_group(group)))
-    return concatenate(parts)[:rows]
+                yield _of_table(file.read_row_group(group))
 
 
 def read_labels(files: Iterable[Path]) -> NDArray[np.int64]:

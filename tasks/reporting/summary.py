@@ -1,12 +1,8 @@
-"""What a run found, in words and tables: for the terminal, for Prefect, and for the run's own README."""
+"""What a run found, in words and rows: for the terminal, for Prefect, and for the run's own README."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from tasks.records import SPLITS, Report
 
@@ -23,7 +19,6 @@ COMPARISONS = {
     "all_minus_without_twins": "all - without twins",
     CAUSAL: "random - twins left out",
 }
-IN_TERMINAL = ("raw_minus_sanitized", CAUSAL)
 ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
 
 
@@ -140,22 +135,6 @@ def split_rows(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def print_summary(report: Report, console: Console) -> None:
-    """Print rows, overlap and accuracy to a terminal."""
-    tables = (
-        ("Rows", split_rows(report)),
-        ("Overlap", overlap_rows(report)),
-        ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(report, ("raw", "near", "removed"))),
-        ("Differences of accuracy on test rows in points, with 95 % intervals", effect_rows(report, IN_TERMINAL)),
-    )
-    for title, rows in tables:
-        if rows:
-            console.print(_table(title, rows))
-    for sentence in facts(report):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    console.print(headline(report), highlight=False, markup=False, soft_wrap=True)
-
-
 def to_markdown(report: Report) -> str:
     """Return the summary as Markdown."""
     parts = [f"## {headline(report)}"]
@@ -167,19 +146,9 @@ def to_markdown(report: Report) -> str:
     ):
         if rows:
             lines = [" | ".join(map(str, rows[0])), " | ".join("---" for _ in rows[0])]
-            lines += [" | ".join(_cell(value) for value in row.values()) for row in rows]
+            lines += [" | ".join(cell(value) for value in row.values()) for row in rows]
             parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
     return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in facts(report))]) + "\n"
-
-
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name, value in rows[0].items():
-        text = isinstance(value, str) and not value[:1].isdigit() and value != "-"
-        table.add_column(name, justify="left" if text else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
 
 
 def facts(report: Report) -> list[str]:
@@ -232,7 +201,8 @@ def _by_split(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} in {split}" for split, count in counts.items())
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value as a table shows it."""
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

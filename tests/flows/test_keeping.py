@@ -10,6 +10,8 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from tasks.records import Report
+from tasks.reporting.notmnist import figures
+from tasks.reporting.published import check
 from tests.faults.web import SECRET, serving
 from tests.flows.test_cli import TINY, command, refused
 
@@ -84,3 +86,28 @@ def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict
         assert not [run for run in runs if SECRET in json.dumps(run.model_dump(mode="json"))]
         assert not [task for task in client.read_task_runs(limit=200) if SECRET in task.model_dump_json()]
         assert not [line for line in client.read_logs(limit=200) if SECRET in line.message]
+
+
+def test_reproduce_names_the_figures_that_differ_and_exits_with_4(
+    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    archives = ("--large", sources["large"], "--small", sources["small"])
+    done = command("reproduce", *archives, "--workspace", str(tmp_path), COLUMNS="160", **server)
+    assert done.returncode == 4, done.stderr
+    run = Path(done.stdout.splitlines()[-1])
+    assert json.loads((run / "report.json").read_text())["spec"]["recipe"] == "course"
+    table = [line.split() for line in done.stderr.splitlines()]
+    assert ["members", "of", "large", "529,119", "423", "different"] in table
+    assert ["bytes", "of", "notMNIST.pickle", "690,800,441", "-", "not", "checked"] in table
+    assert done.stderr.splitlines()[-1].startswith("cleansplit: ")
+    assert "published figures differ: bytes of the large archive, " in done.stderr.splitlines()[-1]
+
+
+def test_every_published_figure_has_a_way_to_be_measured(run: Report) -> None:
+    checked = check(run, figures())
+    assert len(checked) == len({figure.name for figure in checked}) == 95
+    unchecked = {figure.name for figure in checked if figure.verdict == "not checked"}
+    assert unchecked == {
+        "bytes of notMNIST.pickle", "bytes of the sanitized pickle",
+        *(f"accuracy of softmax on {rows:,} rows (within 0.002)" for rows in (100, 1000, 5000, 200_000)),
+    }  # fmt: skip

@@ -8,6 +8,8 @@ import pytest
 
 from flows.pipeline import cleansplit
 from tasks.records import Report
+from tasks.reporting import published
+from tasks.reporting.published import Published, check
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,38 @@ def test_near_overlap_by_comparing_all_pairs(
 def test_no_font_of_a_test_glyph_is_in_train(found: Report) -> None:
     leak = next(entry for entry in found.font_leakage if (entry["rows_of"], entry["found_in"]) == ("test", "train"))
     assert leak == {"rows_of": "test", "found_in": "train", "rows": 0, "unknown": 0}
+
+
+def test_published_figures_are_set_beside_measured_ones(found: Report, expected: dict[str, Any]) -> None:
+    letters = expected["letters"]["openfonts_large"]
+    accepted = sum(facts["accepted"] for facts in letters.values())
+    table = [
+        Published("test in train", rows_at(found, "test", "train", 100), published.nothing),
+        Published("readable", accepted, published.members("large", "accepted")),
+        Published("readable B", letters["B"]["accepted"], published.members("large", "accepted", "B")),
+        Published("mean A", float(letters["A"]["mean"]), published.moment("large", "mean", "A"), 1e-6),
+        Published("std A", float(letters["A"]["std"]) + 2e-6, published.moment("large", "std", "A"), 1e-6),
+        Published("twins", expected["exact"]["test_in_train"], published.twins("test", "train")),
+        Published("left", 6000 - expected["exact"]["test_in_train"], published.left("test")),
+        Published("left without train", 6000 - expected["exact"]["test_in_train"], published.without("test", "train")),
+        Published("distinct", expected["distinct_images"]["train"], published.distinct("train")),
+        Published("distinct in test", 1, published.distinct("test")),
+        Published("accuracy at a size that was not trained", 0.9, published.accuracy("softmax", 100)),
+        Published("sha256", found.inputs[0]["sha256"], published.source("large", "sha256")),
+    ]
+    verdicts = {figure.name: figure.verdict for figure in check(found, table)}
+    assert {name for name, verdict in verdicts.items() if verdict == "different"} == {"std A", "distinct in test"}
+    assert {name for name, verdict in verdicts.items() if verdict == "not checked"} == {
+        "test in train",
+        "accuracy at a size that was not trained",
+    }
+
+
+def test_mean_and_deviation_of_all_letters_are_those_of_all_pixels(found: Report) -> None:
+    from tasks.images import normalize, read_images
+
+    images = read_images(sorted((found.run / "raw").glob("train-*")))
+    if len(images) == sum(row["accepted"] for row in found.conservation if row["role"] == "large"):
+        pixels = normalize(images.gray).astype("float64")
+        assert published.moment("large", "mean")(found) == pytest.approx(pixels.mean(), abs=1e-9)
+        assert published.moment("large", "std")(found) == pytest.approx(pixels.std(), abs=1e-9)

@@ -3,7 +3,8 @@ import io
 from rich.console import Console
 
 from tasks.records import Report
-from tasks.reporting.summary import facts, headline, print_summary, to_markdown
+from tasks.reporting.summary import facts, headline, to_markdown
+from tasks.reporting.terminal import print_summary
 
 
 def test_the_answer_stands_in_the_headline(run: Report) -> None:

@@ -1,0 +1,83 @@
+"""The commands of `cleansplit` for runs that are there: no flow, no server."""
+
+import sys
+from pathlib import Path
+
+from pydantic import PositiveInt, TypeAdapter
+
+from tasks.errors import DataError
+from tasks.reporting.verify import verify_run
+from tasks.spec import DEFAULT_WORKSPACE
+from tasks.splits.export import Format, export_run
+from tasks.workspace import clean as remove_old
+from tasks.workspace import find_run
+
+
+def verify(run: str = "latest", *, workspace: Path = DEFAULT_WORKSPACE) -> None:
+    """Read a run again, whole: every file, every row, every count. What is wrong is listed on standard output.
+
+    Parameters
+    ----------
+    run
+        The run's folder, its id, or latest.
+    workspace
+        Folder that holds the runs.
+    """
+    folder = find_run(run, Path(workspace))
+    wrong = verify_run(folder)
+    for thing in wrong:
+        print(thing)
+    if wrong:
+        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+        raise DataError(f"{things} wrong with {folder}; the command that made it, started again, rebuilds it.")
+    print(f"{folder.name} is whole: every file, row and count is as it was published.", file=sys.stderr)
+
+
+def export(
+    run: str = "latest",
+    *,
+    format: Format,  # noqa: A002  # the word of the command
+    out: Path | None = None,
+    workspace: Path = DEFAULT_WORKSPACE,
+) -> None:
+    """Write the splits of a run in another form: course (pickles as the notMNIST course's), npz, or folder (PNGs).
+
+    Parameters
+    ----------
+    run
+        The run's folder, its id, or latest.
+    format
+        course, npz or folder.
+    out
+        Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
+    workspace
+        Folder that holds the runs.
+    """
+    folder = find_run(run, Path(workspace))
+    form = TypeAdapter(Format).validate_python(format)
+    target = Path(out) if out else Path(f"{folder.name}-{form}")
+    for path in export_run(folder, form, target):
+        size = sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+        print(f"{path.name} {size / 1e6:,.1f} MB", file=sys.stderr)
+    print(target)
+
+
+def clean(*, keep: PositiveInt, workspace: Path = DEFAULT_WORKSPACE) -> None:
+    """Remove all but the newest runs, and the intermediate results that none of those uses.
+
+    Parameters
+    ----------
+    keep
+        Number of runs to keep; the newest is always among them.
+    workspace
+        Folder that holds the runs.
+    """
+    done = remove_old(Path(workspace), TypeAdapter(PositiveInt).validate_python(keep))
+    for name in done.runs:
+        print(name)
+    for name in done.unknown:
+        print(f"{name} is no complete run, and was left alone", file=sys.stderr)
+    print(
+        f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB",
+        file=sys.stderr,
+    )

@@ -1,0 +1,173 @@
+"""Write the splits of a published run in the forms that others read.
+
+    course   notMNIST.pickle and notMNIST_sanitized.pickle, one dict of arrays each, as the notMNIST course's notebook
+             writes them; Python 2's pickle reads them, too
+    npz      the same arrays as .npz
+    folder   raw/ and sanitized/, each with one folder per split and class of PNGs (torchvision's ImageFolder)
+
+Files are written a row group at a time, beside their place, and renamed.
+"""
+
+import io
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks.errors import DataError, UsageError
+from tasks.images import Images, iterate_images, normalize
+from tasks.records import SPLITS
+from tasks.spec import SplitName
+from tasks.splits.pickling import write_pickle
+from tasks.store import storage_errors
+from tasks.workspace import require_space
+
+Format = Literal["course", "npz", "folder"]
+SETS = ("raw", "sanitized")
+FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}
+SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # the course's names
+PER_PNG = 4096  # bytes that a small file takes on most file systems
+
+
+@dataclass(frozen=True)
+class Column:
+    """An array too large for memory: its shape, its type, and its bytes, a piece at a time."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    pieces: Callable[[], Iterator[NDArray[Any]]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+
+def export_run(run: Path, form: Format, out: Path) -> list[Path]:
+    """Write the splits of a run into a folder that does not exist yet.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a published run.
+    form : {"course", "npz", "folder"}
+    out : Path
+
+    Returns
+    -------
+    list of Path
+        What was written: files, or the folders of the sets.
+
+    Raises
+    ------
+    UsageError
+        When `out` is there already.
+    DataError
+        When a file of the run is missing or damaged.
+    """
+    if out.exists():
+        raise UsageError(f"{out} is there already; choose another --out.")
+    part = out.with_name(f".{out.name}.part")
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        try:
+            for name in SETS:
+                files = {split: files_of(run, name, split) for split in SPLITS}
+                require_space(out.parent, _bytes_of(files, form), f"export as {form}")
+                WRITERS[form](files, part, name)
+            part.rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return sorted(out.iterdir())
+
+
+def files_of(run: Path, name: str, split: SplitName) -> list[Path]:
+    """Return the Parquet files of a split; a sanitized set takes over the splits that lost no rows.
+
+    Raises
+    ------
+    DataError
+        When there are none.
+    """
+    for folder in dict.fromkeys((name, "raw")):
+        if files := sorted((run / folder).glob(f"{split}-*.parquet")):
+            return files
+    raise DataError(f"{run} has no {name}/{split}-*.parquet; is it the folder of a run?")
+
+
+def columns_of(files: dict[SplitName, list[Path]]) -> dict[str, Column]:
+    """Return the course's six arrays: datasets float32 (n, side, side) in [-0.5, 0.5], labels int32 (n,)."""
+    columns = {}
+    for split, paths in files.items():
+        rows = sum(len(part) for part in iterate_images(paths))
+        side = next(iterate_images(paths)).gray.shape[1]
+        columns[f"{SHORT[split]}_dataset"] = _column((rows, side, side), np.float32, paths, _pixels)
+        columns[f"{SHORT[split]}_labels"] = _column((rows,), np.int32, paths, _labels)
+    return columns
+
+
+def write_course(files: dict[SplitName, list[Path]], folder: Path, name: str) -> None:
+    """Write one set as a pickled dict of the course's six arrays."""
+    with (folder / f"{FILES[name]}.pickle").open("wb") as out:
+        write_pickle(columns_of(files), out)
+
+
+def write_npz(files: dict[SplitName, list[Path]], folder: Path, name: str) -> None:
+    """Write one set as .npz, which `numpy.load` reads without pickle."""
+    with zipfile.ZipFile(folder / f"{FILES[name]}.npz", "w") as archive:
+        for key, column in columns_of(files).items():
+            entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed: the same rows give the same bytes
+            with archive.open(entry, "w", force_zip64=True) as out:
+                header = {"descr": column.dtype.str, "fortran_order": False, "shape": column.shape}
+                np.lib.format.write_array_header_1_0(out, header)
+                for piece in column.pieces():
+                    out.write(piece.tobytes())
+
+
+def write_folder(files: dict[SplitName, list[Path]], folder: Path, name: str) -> None:
+    """Write one set as PNGs by split and class, under the names that the members had."""
+    for split, paths in files.items():
+        for part in iterate_images(paths):
+            for image, gray in zip(part.ids.to_pylist(), part.gray, strict=True):
+                _, letter, member = image.split("/", 2)
+                target = folder / name / split / PurePosixPath(letter, member)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                buffer = io.BytesIO()
+                Image.fromarray(gray).save(buffer, "PNG")
+                with target.open("xb") as out:  # names that differ in case alone are one on some file systems
+                    out.write(buffer.getbuffer())
+
+
+WRITERS: dict[Format, Callable[[dict[SplitName, list[Path]], Path, str], None]] = {
+    "course": write_course,
+    "npz": write_npz,
+    "folder": write_folder,
+}
+
+
+def _column(shape: tuple[int, ...], dtype: type, paths: list[Path], of: Callable[[Images], NDArray[Any]]) -> Column:
+    return Column(shape, np.dtype(dtype), lambda: map(of, iterate_images(paths)))
+
+
+def _pixels(images: Images) -> NDArray[np.float32]:
+    return normalize(images.gray)
+
+
+def _labels(images: Images) -> NDArray[np.int32]:
+    return images.labels.astype(np.int32)
+
+
+def _bytes_of(files: dict[SplitName, list[Path]], form: Format) -> int:
+    """Return about how many bytes a set takes in a form."""
+    columns = columns_of(files).values()
+    if form == "folder":
+        return sum(PER_PNG * column.shape[0] for column in columns) // 2
+    return sum(column.nbytes for column in columns)
