@@ -18,7 +18,7 @@ from rich.console import Console
 from flows import progress
 from flows.audit import audit
 from flows.interrupt import stay_until_stopped, stop_at_once
-from flows.keeping import clean, export, verify
+from flows.keeping import clean, compare, export, report, verify
 from flows.pipeline import cleansplit
 from tasks.errors import CleanSplitError, GateError, UsageError
 from tasks.records import Report
@@ -49,7 +49,7 @@ app = App(
 )
 
 
-for command in (verify, export, clean):
+for command in (report, compare, verify, export, clean):
     app.command(command)
 
 
@@ -91,9 +91,9 @@ def reproduce(
     """
     sources = {"large": large, "small": small} if large or small else {"dataset": "notmnist"}
     with _progress():
-        report = cleansplit(**_hidden(sources), workspace=workspace, workers=workers, runner=runner, **COURSE)
-    print_checked(checked := check(report, figures()), Console(stderr=True))
-    print(report.run)
+        found = cleansplit(**_hidden(sources), workspace=workspace, workers=workers, runner=runner, **COURSE)
+    print_checked(checked := check(found, figures()), Console(stderr=True))
+    print(found.run)
     if different := [figure.name for figure in checked if figure.verdict == "different"]:
         raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
 

@@ -4,11 +4,17 @@ import sys
 from pathlib import Path
 
 from pydantic import PositiveInt, TypeAdapter
+from rich.console import Console
 
 from tasks.errors import DataError
+from tasks.reporting.changes import changes
+from tasks.reporting.page import build_page
+from tasks.reporting.run import read_report
+from tasks.reporting.terminal import print_changes
 from tasks.reporting.verify import verify_run
 from tasks.spec import DEFAULT_WORKSPACE
 from tasks.splits.export import Format, export_run
+from tasks.store import storage_errors
 from tasks.workspace import clean as remove_old
 from tasks.workspace import find_run
 
@@ -31,6 +37,42 @@ def verify(run: str = "latest", *, workspace: Path = DEFAULT_WORKSPACE) -> None:
         things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
         raise DataError(f"{things} wrong with {folder}; the command that made it, started again, rebuilds it.")
     print(f"{folder.name} is whole: every file, row and count is as it was published.", file=sys.stderr)
+
+
+def report(run: str = "latest", *, out: Path | None = None, workspace: Path = DEFAULT_WORKSPACE) -> None:
+    """Build the page of a run again, from what lies in its folder.
+
+    Parameters
+    ----------
+    run
+        The run's folder, its id, or latest.
+    out
+        File to write; by default RUN.html in the current folder. The page in the run's folder stays as it is.
+    workspace
+        Folder that holds the runs.
+    """
+    folder = find_run(run, Path(workspace))
+    target = Path(out) if out else Path(f"{folder.name}.html")
+    page = build_page(folder, read_report(folder))
+    with storage_errors(target):
+        target.write_text(page)
+    print(target)
+
+
+def compare(one: str, other: str, *, workspace: Path = DEFAULT_WORKSPACE) -> None:
+    """Show what changed between two runs: settings, rows, overlap, accuracy.
+
+    Parameters
+    ----------
+    one
+        The earlier run: its folder, its id, or latest.
+    other
+        The later run.
+    workspace
+        Folder that holds the runs.
+    """
+    first, second = (read_report(find_run(run, Path(workspace))) for run in (one, other))
+    print_changes(changes(first, second), Console())
 
 
 def export(

@@ -56,8 +56,9 @@ def train_and_score(
             folder = find_neighbours(spec, splits, overlap, training, workspace)
             answer = partial(labels_of_neighbours, folder, training.control)
         else:
-            train = training_rows(spec, splits, overlap, training)
-            answer = partial(answers_of, fit(training.model, pixels_of(train), train.labels, training.seed))
+            # The pixels alone stay in memory while a model is fitted.
+            classifier = fit(training.model, *training_rows(spec, splits, overlap, training), training.seed)
+            answer = partial(answers_of, classifier)
         for name in SCORED:
             images = read_images(splits[name].files)
             predicted, confidence = answer(name, images)
@@ -138,10 +139,13 @@ def rows_of(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training)
     return arm(training.control, read_labels(splits.train.files), twins, spec.seed)[start : start + training.rows]
 
 
-def training_rows(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training) -> Images:
-    """Return the images that a training uses."""
+def training_rows(
+    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return pixels and labels of the rows that a training uses."""
     rows = rows_of(spec, splits, overlap, training)
-    return read_images(splits.train.files, int(rows.max()) + 1).take(rows)  # train is shuffled: a few more than needed
+    train = read_images(splits.train.files, int(rows.max()) + 1).take(rows)  # train is shuffled: a few more than needed
+    return pixels_of(train), train.labels
 
 
 def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Path) -> Path:

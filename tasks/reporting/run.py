@@ -12,14 +12,17 @@ import pyarrow as pa
 
 from tasks import tables
 from tasks.conservation import conserve
+from tasks.errors import DataError
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.figures import write_figures
+from tasks.reporting.page import build_page
 from tasks.reporting.summary import to_markdown
 from tasks.store import Stage, digest_of, link, point_latest, publish
 from tasks.workspace import RUN_MANIFEST, stages_of
 
-VERSION = 5
+VERSION = 6
+PAGE = "report.html"
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 
@@ -55,6 +58,20 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Path) -> 
     return report, stage
 
 
+def read_report(run: Path) -> Report:
+    """Return the report of a published run.
+
+    Raises
+    ------
+    DataError
+        When its report.json is missing, or is not what this version writes.
+    """
+    try:
+        return to_report(run, json.loads((run / "report.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{run / 'report.json'} is missing or not of this version; do the run again.") from error
+
+
 def write_run(found: Findings, report: Report, content: dict[str, Any], target: Path) -> None:
     """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
     (target / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -75,6 +92,7 @@ def write_run(found: Findings, report: Report, content: dict[str, Any], target: 
     tables.write(table, target / "quarantine.parquet")
     drawn = write_figures(found, report, target / "figures")
     (target / "README.md").write_text(_readme(found, report, drawn))
+    (target / PAGE).write_text(build_page(target, report))
 
 
 def _outside(index: Path, role: str, schema: pa.Schema) -> pa.Table:

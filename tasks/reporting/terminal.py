@@ -10,8 +10,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.records import Report
+from tasks.reporting.changes import Change
 from tasks.reporting.published import Checked
-from tasks.reporting.summary import CAUSAL, accuracy_rows, cell, effect_rows, facts, headline, overlap_rows, split_rows
+from tasks.reporting.summary import (
+    CAUSAL,
+    accuracy_rows,
+    effect_in_short,
+    effect_rows,
+    facts,
+    headline,
+    overlap_rows,
+    split_rows,
+)
 
 COMPARISONS = ("raw_minus_sanitized", CAUSAL)
 
@@ -29,7 +39,9 @@ def print_summary(report: Report, console: Console) -> None:
             console.print(_table(title, rows))
     for sentence in facts(report):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    console.print(headline(report), highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"{headline(report)} {effect_in_short(report)}".strip(), highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def print_checked(checked: Sequence[Checked], console: Console) -> None:
@@ -47,19 +59,32 @@ def print_checked(checked: Sequence[Checked], console: Console) -> None:
     console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), highlight=False)
 
 
+def print_changes(found: Sequence[Change], console: Console) -> None:
+    """Print what changed between two runs, or that nothing did."""
+    if not found:
+        console.print("Nothing changed: the two runs found the same.")
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("", "what", "before", "after"):
+        table.add_column(name, overflow="fold", justify="right" if name in ("before", "after") else "left")
+    for change in found:
+        table.add_row(*map(escape, (change.group, change.name, change.one, change.other)))
+    console.print(table)
+
+
 def _figure(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, tuple):
         return f"{len(value)}: {', '.join(value)}"
-    return f"{value:.8g}" if isinstance(value, float) else cell(value)
+    return f"{value:.8g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+def _table(title: str, rows: list[dict[str, str]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
         text = isinstance(value, str) and not value[:1].isdigit() and value != "-"
         table.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(cell(value) for value in row.values()))
+        table.add_row(*row.values())
     return table

@@ -111,3 +111,25 @@ def test_every_published_figure_has_a_way_to_be_measured(run: Report) -> None:
         "bytes of notMNIST.pickle", "bytes of the sanitized pickle",
         *(f"accuracy of softmax on {rows:,} rows (within 0.002)" for rows in (100, 1000, 5000, 200_000)),
     }  # fmt: skip
+
+
+def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path) -> None:
+    done = command("report", str(run.run), "--out", str(tmp_path / "page.html"))
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'page.html'}\n"), done.stderr
+    assert (tmp_path / "page.html").read_bytes() == (run.run / "report.html").read_bytes()
+
+
+def test_compare_shows_settings_rows_and_accuracy_that_changed(
+    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    given = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
+    first, second = (Path(command(*given, *more, **server).stdout.strip()) for more in ((), ("--threshold", "1.0")))
+    done = command("compare", first.name, second.name, "--workspace", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["settings", "threshold", "0.95", "1.0"] in rows
+    assert ["rows", "test,", "sanitized", "80", "100"] in rows
+    assert ["overlap", "test", "in", "train,", "near", "20", "0"] in rows
+    assert not [row for row in rows if row[:2] == ["settings", "large"]]
+    same = command("compare", first.name, first.name, "--workspace", str(tmp_path))
+    assert same.stdout == "Nothing changed: the two runs found the same.\n"

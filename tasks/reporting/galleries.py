@@ -1,0 +1,135 @@
+"""Twins side by side: what a page shows of the images of a run."""
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks import tables
+from tasks.images import iterate_images
+from tasks.records import SPLITS
+
+DOUBTFUL, EXACT, CONFLICTS = 36, 12, 24  # pairs that are shown
+GROUPS, PER_GROUP = 6, 12
+Gray = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image of a run, and where it stands."""
+
+    id: str
+    letter: str
+    split: str
+    picture: str  # a data URI
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row and its twin. `difference` is orange where only the row has ink, blue where only its twin has."""
+
+    row: Shown
+    twin: Shown
+    difference: str
+    reason: str
+    jaccard: float
+    key: str
+
+
+@dataclass(frozen=True)
+class Galleries:
+    """Pairs in the order in which they should be looked at, and the largest groups."""
+
+    doubtful: list[Pair]
+    exact: list[Pair]
+    conflicts: list[Pair]
+    groups: list[list[Shown]]
+
+
+def build_galleries(run: Path) -> Galleries:
+    """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
+    removed, conflicts = (tables.read(run / f"{name}.parquet") for name in ("removed", "label_conflicts"))
+    rows = removed.append_column("number", pa.array(range(len(removed)), pa.int64()))
+    other = conflicts.append_column("number", pa.array(range(len(conflicts)), pa.int64()))
+    near = rows.filter(pc.equal(rows["reason"], "near")).sort_by([("jaccard", "ascending"), ("id", "ascending")])
+    exact = rows.filter(pc.equal(rows["reason"], "exact")).sort_by("id")
+    other = other.sort_by([("jaccard", "descending"), ("id", "ascending")])
+    chosen = [near.slice(0, DOUBTFUL), exact.slice(0, EXACT), other.slice(0, CONFLICTS)]
+    groups = _largest_groups(removed)
+    wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
+    gray = _gray_of(run, [*wanted, *(name for group in groups for name, _, _ in group)])
+    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet")
+    pairs = [[_pair(row, gray, name) for row in table.to_pylist()] for table, name in zip(chosen, names, strict=True)]
+    shown = [[Shown(*member, data_uri(_picture(gray[member[0]]))) for member in group] for group in groups]
+    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], groups=shown)
+
+
+def data_uri(picture: Image.Image) -> str:
+    """Return a picture as a PNG inside a URI."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return png_uri(buffer.getvalue())
+
+
+def png_uri(data: bytes) -> str:
+    """Return the bytes of a PNG as a URI."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def _pair(row: dict[str, object], gray: dict[str, Gray], table: str) -> Pair:
+    one, two = gray[str(row["id"])], gray[str(row["twin_id"])]
+    jaccard = row["jaccard"]
+    assert isinstance(jaccard, float)  # noqa: S101  # tells mypy what the schema says
+    return Pair(
+        row=Shown(str(row["id"]), str(row["letter"]), str(row["split"]), data_uri(_picture(one))),
+        twin=Shown(str(row["twin_id"]), str(row["twin_letter"]), str(row["twin_split"]), data_uri(_picture(two))),
+        difference=data_uri(_difference(one, two)),
+        reason=str(row["reason"]),
+        jaccard=jaccard,
+        key=f"{table}.{row['number']}.jaccard",
+    )
+
+
+def _picture(gray: Gray) -> Image.Image:
+    return Image.fromarray(gray)
+
+
+def _difference(one: Gray, two: Gray) -> Image.Image:
+    """Return what two images share in gray, on white, and what only one of them has in its colour."""
+    canvas = np.stack([255 - np.minimum(one, two) // 2] * 3, axis=-1)
+    canvas[(one > 127) & (two <= 127)] = (213, 94, 0)
+    canvas[(two > 127) & (one <= 127)] = (0, 114, 178)
+    return Image.fromarray(canvas)
+
+
+def _largest_groups(removed: pa.Table) -> list[list[tuple[str, str, str]]]:
+    """Return id, letter and split of the members of the largest stars, the kept row first."""
+    counts = removed.group_by("twin_id").aggregate([("id", "count")])
+    largest = counts.sort_by([("id_count", "descending"), ("twin_id", "ascending")]).slice(0, GROUPS)
+    groups = []
+    for twin in largest["twin_id"].to_pylist():
+        rows = removed.filter(pc.equal(removed["twin_id"], twin)).sort_by("id").slice(0, PER_GROUP - 1).to_pylist()
+        star = (twin, rows[0]["twin_letter"], rows[0]["twin_split"])
+        groups.append([star, *((row["id"], row["letter"], row["split"]) for row in rows)])
+    return groups
+
+
+def _gray_of(run: Path, ids: Sequence[str]) -> dict[str, Gray]:
+    """Return the images of some ids, wherever they are in the raw splits."""
+    wanted = pa.array(sorted(set(ids)), pa.string())
+    found: dict[str, Gray] = {}
+    for part in iterate_images(_files(run)):
+        rows = np.flatnonzero(pc.is_in(part.ids, value_set=wanted).to_numpy(zero_copy_only=False))
+        found |= {part.ids[row].as_py(): part.gray[row] for row in rows.tolist()}
+    return found
+
+
+def _files(run: Path) -> Iterable[Path]:
+    return [path for split in SPLITS for path in sorted((run / "raw").glob(f"{split}-*.parquet"))]

@@ -1,0 +1,23 @@
+"""A real browser; tests that need one are skipped, and counted, where there is none."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the Chromium of the system."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("needs a Chromium, which is not installed")
+    with sync_playwright() as playwright:
+        options: dict[str, Any] = {"executable_path": path, "args": list(QUIET)}
+        started = playwright.chromium.launch(**options)
+        yield started
+        started.close()
