@@ -1,4 +1,4 @@
-.PHONY: run test lint bench effect hostile faults lock clean
+.PHONY: run test lint picture bench effect hostile faults lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 
@@ -15,6 +15,10 @@ lint: .venv/test
 
 bench: .venv/test     ## overlap against brute force, the exact join and datasketch
 	$(BIN)/python -m tests.benchmarks.overlap
+
+picture: .venv/test   ## the README's picture, from a run on two archives of open fonts: make picture LARGE=... SMALL=...
+	$(BIN)/cleansplit run --large $(LARGE) --small $(SMALL) --validation 0
+	$(BIN)/python -m tests.browser.picture workspace/latest docs/report.png
 
 effect: .venv/test    ## planted twins, and how often the intervals hold the truth
 	$(BIN)/python -m tests.benchmarks.effect

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tasks.errors import DataError
 from tasks.reporting.changes import changes
+from tasks.reporting.history import read_history
 from tasks.reporting.page import build_page
 from tasks.reporting.run import read_report
 from tasks.reporting.terminal import print_changes
@@ -40,7 +41,7 @@ def verify(run: str = "latest", *, workspace: Path = DEFAULT_WORKSPACE) -> None:
 
 
 def report(run: str = "latest", *, out: Path | None = None, workspace: Path = DEFAULT_WORKSPACE) -> None:
-    """Build the page of a run again, from what lies in its folder.
+    """Build the page of a run again, from what lies in its folder, with the history of its workspace's runs.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def report(run: str = "latest", *, out: Path | None = None, workspace: Path = DE
     """
     folder = find_run(run, Path(workspace))
     target = Path(out) if out else Path(f"{folder.name}.html")
-    page = build_page(folder, read_report(folder))
+    runs = read_history(folder.parents[1]).to_pylist()
+    page = build_page(folder, read_report(folder), runs if len(runs) > 1 else ())
     with storage_errors(target):
         target.write_text(page)
     print(target)

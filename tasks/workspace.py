@@ -22,7 +22,7 @@ from tasks.store import read_manifest, storage_errors
 
 RUN_MANIFEST = "run.json"
 BUILDING = ("stages/*/.*.building", "runs/.*.building")
-LEFTOVERS = (*BUILDING, "downloads/tmp*", "downloads/.*", ".latest.*", ".probe.*", ".gone.*")
+LEFTOVERS = (*BUILDING, "downloads/tmp*", "downloads/.*", ".latest.*", ".history.[0-9]*", ".probe.*", ".gone.*")
 _held: list[Path] = []
 SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is met and named as soon as by an estimate
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ ALTERNATIVES = {  # what a chart says to whoever can't see it; its numbers stand
 }
 
 
-def build_page(run: Path, report: Report) -> str:
+def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()) -> str:
     """Return the page of a run.
 
     Parameters
@@ -35,6 +36,8 @@ def build_page(run: Path, report: Report) -> str:
     run : Path
         Folder with the run's files and figures.
     report : Report
+    history : sequence of dict
+        Rows of the workspace's history. The page that a run keeps has none: it depends on the run alone.
 
     Raises
     ------
@@ -73,6 +76,8 @@ def build_page(run: Path, report: Report) -> str:
         not_shown=max(0, len(refused) - QUARANTINE_SHOWN),
         reasons=REASONS,
         number=partial(_number, report),
+        history=history,
+        text_of=text_of,
     )
     return page + "\n"
 

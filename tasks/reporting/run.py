@@ -16,6 +16,7 @@ from tasks.errors import DataError
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.figures import write_figures
+from tasks.reporting.history import remember
 from tasks.reporting.page import build_page
 from tasks.reporting.summary import to_markdown
 from tasks.store import Stage, digest_of, link, point_latest, publish
@@ -55,6 +56,7 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Path) -> 
 
     stage = publish(folder, about, build, manifest=RUN_MANIFEST)
     point_latest(workspace, folder)
+    remember(workspace, report)
     return report, stage
 
 

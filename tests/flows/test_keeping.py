@@ -114,7 +114,9 @@ def test_every_published_figure_has_a_way_to_be_measured(run: Report) -> None:
 
 
 def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path) -> None:
-    done = command("report", str(run.run), "--out", str(tmp_path / "page.html"))
+    space = shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True)
+    (space / "history.parquet").unlink()
+    done = command("report", "--workspace", str(space), "--out", str(tmp_path / "page.html"))
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'page.html'}\n"), done.stderr
     assert (tmp_path / "page.html").read_bytes() == (run.run / "report.html").read_bytes()
 
@@ -131,5 +133,10 @@ def test_compare_shows_settings_rows_and_accuracy_that_changed(
     assert ["rows", "test,", "sanitized", "80", "100"] in rows
     assert ["overlap", "test", "in", "train,", "near", "20", "0"] in rows
     assert not [row for row in rows if row[:2] == ["settings", "large"]]
+    page = command("report", "--workspace", str(tmp_path), "--out", str(tmp_path / "page.html"))
+    assert page.returncode == 0, page.stderr
+    text = (tmp_path / "page.html").read_text()
+    assert "Earlier and later runs" in text
+    assert all(f"<bdi>{path.name}</bdi>" in text for path in (first, second))
     same = command("compare", first.name, first.name, "--workspace", str(tmp_path))
     assert same.stdout == "Nothing changed: the two runs found the same.\n"

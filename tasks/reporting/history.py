@@ -1,0 +1,81 @@
+"""One row per run of a workspace, for those who watch how a data set changes."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from filelock import FileLock
+
+from tasks import tables
+from tasks.records import Report
+from tasks.reporting.numbers import measure, place
+from tasks.reporting.summary import LEAK
+from tasks.store import storage_errors
+from tasks.workspace import RUN_MANIFEST
+
+NAME = "history.parquet"
+SCHEMA = pa.schema(
+    {
+        "run": pa.string(),
+        "finished": pa.string(),
+        "train": pa.int64(),
+        "validation": pa.int64(),
+        "test": pa.int64(),
+        "exact": pa.int64(),  # test rows with an exact twin in train
+        "near": pa.int64(),
+        "left": pa.int64(),  # test rows after sanitizing
+        "quarantined": pa.int64(),
+        "model": pa.string(),
+        "train_rows": pa.int64(),
+        "accuracy_raw": pa.float64(),
+        "accuracy_sanitized": pa.float64(),
+        "seconds": pa.float64(),
+    }
+)
+
+
+def remember(workspace: Path, report: Report) -> None:
+    """Add a run to the history of its workspace, once; two runs that end together both get in."""
+    with storage_errors(workspace), FileLock(workspace / ".history.lock"):
+        known = read_history(workspace)
+        if report.run.name in known["run"].to_pylist():
+            return
+        table = pa.concat_tables([known, pa.Table.from_pylist([_row(report)], schema=SCHEMA)])
+        part = workspace / f".history.{os.getpid()}"
+        tables.write(table, part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(workspace / NAME)
+
+
+def read_history(workspace: Path) -> pa.Table:
+    """Return the history of a workspace, the oldest run first; without rows where there is none."""
+    path = workspace / NAME
+    return tables.read(path) if path.exists() else SCHEMA.empty_table()
+
+
+def _row(report: Report) -> dict[str, Any]:
+    made = json.loads((report.run / RUN_MANIFEST).read_text())["result"]
+    leak = place(report, "overlap", **LEAK)
+    raw = [s for s in report.scores if (s["control"], s["evaluated_on"]) == ("none", "test_raw")]
+    largest = max(raw, key=lambda s: int(s["train_rows"]), default=None)
+    return {
+        "run": report.run.name,
+        "finished": made["finished"],
+        **report.rows,
+        **{kind: measure(report, f"{leak}.{kind}") for kind in ("exact", "near")},
+        "left": report.sanitized["near"]["test"],
+        "quarantined": measure(report, "conservation.*.quarantined"),
+        "model": largest and largest["model"],
+        "train_rows": largest and largest["train_rows"],
+        "accuracy_raw": largest and largest["accuracy"],
+        "accuracy_sanitized": largest and _sanitized(report, largest),
+        "seconds": sum(made["seconds"].values()),
+    }
+
+
+def _sanitized(report: Report, raw: dict[str, Any]) -> float | None:
+    same = {name: raw[name] for name in ("model", "train_rows", "seed", "control")}
+    return report.scores[int(place(report, "scores", **same, evaluated_on="test_near").split(".")[1])]["accuracy"]

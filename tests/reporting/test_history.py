@@ -1,0 +1,46 @@
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+from tasks.records import Report
+from tasks.reporting.history import NAME, read_history, remember
+
+
+def test_a_run_is_remembered_once_with_its_numbers(run: Report) -> None:
+    rows = read_history(run.run.parents[1]).to_pylist()
+    mine = [row for row in rows if row["run"] == run.run.name]
+    assert len(mine) == 1
+    assert (mine[0]["train"], mine[0]["validation"], mine[0]["test"]) == (400, 20, 120)
+    leak = next(pair for pair in run.overlap if (pair["rows_of"], pair["found_in"]) == ("test", "train"))
+    assert (mine[0]["exact"], mine[0]["near"]) == (leak["exact"], leak["near"])
+    assert (mine[0]["left"], mine[0]["quarantined"]) == (80, 4)
+    assert mine[0]["model"] == "softmax"
+    assert 0 < mine[0]["accuracy_raw"] < 1
+    assert mine[0]["seconds"] > 0
+
+
+def remember_many(workspace: Path, report: Report, names: list[str]) -> None:
+    for name in names:
+        folder = workspace / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_bytes((report.run / "run.json").read_bytes())
+        remember(workspace, replace(report, run=folder))
+
+
+def test_runs_that_end_together_are_all_remembered(run: Report, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    names = [[f"{letter}{number}" for number in range(8)] for letter in "ab"]
+    children = [context.Process(target=remember_many, args=(tmp_path, run, part)) for part in names]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+    assert sorted(read_history(tmp_path)["run"].to_pylist()) == sorted([*names[0], *names[1]])
+    before = (tmp_path / NAME).stat().st_mtime_ns
+    remember(tmp_path, replace(run, run=tmp_path / "runs" / "a0"))
+    assert (tmp_path / NAME).stat().st_mtime_ns == before
+
+
+def test_a_workspace_without_runs_has_an_empty_history(tmp_path: Path) -> None:
+    assert read_history(tmp_path).num_rows == 0
