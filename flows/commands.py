@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
+from httpx import TransportError
 from prefect.settings import PREFECT_API_URL
 from pydantic import PositiveInt, ValidationError
 from rich.console import Console
@@ -136,12 +137,20 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:
         _stop(str(error), error.exit_code, errors)
-    except Exception:
+    except Exception as error:
+        if server := _server_that_is_gone(error):
+            _stop(f"Prefect's server at {server} does not answer; start it and run the same command again.", 1, errors)
         with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
             file.write(traceback.format_exc())
         _stop(f"a defect of cleansplit stopped the run; please report what is in {file.name}.", 1, errors)
     finally:
         stay_until_stopped()
+
+
+def _server_that_is_gone(error: Exception) -> str | None:
+    """Return the address of Prefect's server when it was the server that failed."""
+    unreachable = isinstance(error, TransportError) or "Failed to reach API" in str(error)
+    return PREFECT_API_URL.value() if unreachable else None
 
 
 def _usage(error: CycloptsError) -> str:

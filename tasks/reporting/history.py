@@ -1,5 +1,6 @@
 """One row per run of a workspace, for those who watch how a data set changes."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -9,10 +10,12 @@ import pyarrow as pa
 from filelock import FileLock
 
 from tasks import tables
+from tasks.errors import DataError
 from tasks.records import Report
+from tasks.reporting.assemble import to_report
 from tasks.reporting.numbers import measure, place
 from tasks.reporting.summary import LEAK
-from tasks.store import storage_errors
+from tasks.store import read_manifest, storage_errors
 from tasks.workspace import RUN_MANIFEST
 
 NAME = "history.parquet"
@@ -39,12 +42,13 @@ SCHEMA = pa.schema(
 def remember(workspace: Path, report: Report) -> None:
     """Add a run to the history of its workspace, once; two runs that end together both get in."""
     with storage_errors(workspace), FileLock(workspace / ".history.lock"):
-        known = read_history(workspace)
-        if report.run.name in known["run"].to_pylist():
+        known, damaged = _known(workspace)
+        if report.run.name not in known["run"].to_pylist():
+            known = pa.concat_tables([known, pa.Table.from_pylist([_row(report)], schema=SCHEMA)])
+        elif not damaged:
             return
-        table = pa.concat_tables([known, pa.Table.from_pylist([_row(report)], schema=SCHEMA)])
         part = workspace / f".history.{os.getpid()}"
-        tables.write(table, part)
+        tables.write(known, part)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(workspace / NAME)
@@ -54,6 +58,20 @@ def read_history(workspace: Path) -> pa.Table:
     """Return the history of a workspace, the oldest run first; without rows where there is none."""
     path = workspace / NAME
     return tables.read(path) if path.exists() else SCHEMA.empty_table()
+
+
+def _known(workspace: Path) -> tuple[pa.Table, bool]:
+    """Return the history and whether it was damaged: then it is what the runs that are there still tell."""
+    try:
+        return read_history(workspace), False
+    except DataError:
+        manifests = sorted((workspace / "runs").glob(f"[!.]*/{RUN_MANIFEST}"))
+        rows = []
+        for run in (path.parent for path in manifests if read_manifest(path)):
+            with contextlib.suppress(OSError, ValueError, TypeError):  # damaged, or of another version
+                rows.append(_row(to_report(run, json.loads((run / "report.json").read_text()))))
+        rows.sort(key=lambda row: str(row["finished"]))
+        return pa.Table.from_pylist(rows, schema=SCHEMA), True
 
 
 def _row(report: Report) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
-from tests.faults import crash, rot, same_bytes, signals, storage, together, web
+from tests.build import SHARED
+from tests.faults import crash, outside, rot, same_bytes, signals, storage, together, web
 from tests.faults.oracle import Golden, Tally, total
 
 
@@ -30,6 +31,10 @@ def plain_families(golden: Golden, scratch: Path, stride: int) -> Iterator[tuple
         yield "disk", partial(storage.full_disk, golden, scratch, few)
         yield "read-only", partial(storage.read_only, golden, scratch, 5 * stride)
         yield "permission", partial(storage.no_permission, golden, scratch)
+    yield "archives", partial(outside.damaged_archives, 2000 // stride)
+    yield "pickles", partial(outside.planted_pickles, golden, scratch)
+    if SHARED.is_dir():
+        yield "hostile", outside.hostile_files
     if shutil.which("strace"):
         yield "device", partial(storage.failing_device, golden, scratch)
 
@@ -42,6 +47,7 @@ def server_families(
     yield "signal", partial(signals.stopped, environment, scratch)
     yield "orphan", partial(signals.orphaned, environment, scratch)
     yield "robbed", partial(signals.robbed, environment, scratch)
+    yield "server", partial(outside.server_gone, environment, scratch)
 
 
 def carry_out(families: Iterator[tuple[str, Callable[[], Tally]]], only: str | None) -> Iterator[Tally]:
@@ -66,7 +72,12 @@ def main() -> None:
         with prefect_test_harness(server_startup_timeout=90):
             environment = {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
             done += carry_out(server_families(golden, scratch, environment), arguments.only)
-    for needs, there in (("mount (root)", storage.may_mount()), ("strace", shutil.which("strace"))):
+    needed = {
+        "mount (root)": storage.may_mount(),
+        "strace": shutil.which("strace"),
+        "the shared corpora": SHARED.is_dir(),
+    }
+    for needs, there in needed.items():
         if not there:
             print(f"left out for want of {needs}: the families that need it")
     print(total(done))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import crash, rot, same_bytes, signals, storage, together, web
+from tests.faults import crash, outside, rot, same_bytes, signals, storage, together, web
 from tests.faults.oracle import Golden, Tally, total
 
 
@@ -31,6 +31,8 @@ FAMILIES: dict[str, Callable[[Golden, Path], Tally]] = {
     "size": lambda golden, scratch: storage.small_files(golden, scratch, [500, 5000]),
     "together": lambda golden, scratch: together.two_at_once(golden, scratch, 2),
     "holder": lambda golden, scratch: together.holder_killed(golden, scratch, 2),
+    "archives": lambda _golden, _scratch: outside.damaged_archives(40),
+    "pickles": lambda golden, scratch: outside.planted_pickles(golden, scratch),
     "web": lambda golden, scratch: web.misbehaving(golden, scratch, QUICK_FAULTS),
 }
 
@@ -65,6 +67,10 @@ def test_signals_and_killed_pools(server: dict[str, str], tmp_path: Path) -> Non
     assert_survived(signals.stopped(server, tmp_path, [(signal.SIGTERM, "processes", 3.0, 2)]))
     assert_survived(signals.orphaned(server, tmp_path, 1))
     assert_survived(signals.robbed(server, tmp_path, 1))
+
+
+def test_a_server_that_goes_away_is_named(server: dict[str, str], tmp_path: Path) -> None:
+    assert_survived(outside.server_gone(server, tmp_path))
 
 
 def test_the_plan_counts_what_went_wrong(golden: Golden, tmp_path: Path) -> None:

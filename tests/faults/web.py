@@ -16,7 +16,7 @@ from tests.faults import plain
 from tests.faults.oracle import Golden, Tally, judge
 
 SECRET = "hunter2"  # noqa: S105
-PATIENCE = 0.5  # seconds that a download waits for a stalled server, in these tests
+PATIENCE = 2.0  # seconds that a download waits for a stalled server, in these tests
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -76,7 +76,7 @@ def stall(answer: Handler, content: bytes) -> None:
     answer.head(200, len(content))
     answer.wfile.write(content[: len(content) // 2])
     answer.wfile.flush()
-    time.sleep(4 * PATIENCE)
+    time.sleep(2 * PATIENCE)
 
 
 def too_short(answer: Handler, content: bytes) -> None:

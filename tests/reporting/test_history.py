@@ -1,4 +1,5 @@
 import multiprocessing
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def test_runs_that_end_together_are_all_remembered(run: Report, tmp_path: Path) 
     before = (tmp_path / NAME).stat().st_mtime_ns
     remember(tmp_path, replace(run, run=tmp_path / "runs" / "a0"))
     assert (tmp_path / NAME).stat().st_mtime_ns == before
+
+
+def test_a_damaged_history_is_made_again_from_the_runs(run: Report, tmp_path: Path) -> None:
+    space = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+    before = [row for row in read_history(space).to_pylist() if (space / "runs" / row["run"]).exists()]
+    (space / NAME).write_bytes(b"damaged")
+    remember(space, replace(run, run=space / "runs" / run.run.name))
+    assert read_history(space).to_pylist() == before
 
 
 def test_a_workspace_without_runs_has_an_empty_history(tmp_path: Path) -> None:
