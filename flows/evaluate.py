@@ -7,7 +7,8 @@ from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
 from tasks.evaluation.controls import notes_on, threads_of, trainings
-from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
+from tasks.evaluation.tasks import measure_effects, train_and_score
+from tasks.evaluation.training import count_usable
 from tasks.records import CONTROLS, Evaluation, Overlap, Sanitized, Splits, Trained, Training
 from tasks.spec import RunSpec
 

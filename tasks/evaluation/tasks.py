@@ -1,27 +1,30 @@
 """Prefect tasks of the evaluation stage: one trained model each, and the comparison of all."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import sklearn
-from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 
 from tasks import store, tables
 from tasks.evaluation.answers import confusion, mistakes, on_most_rows
-from tasks.evaluation.controls import Bootstrap, arm, clusters, has_twin, threads_of
-from tasks.evaluation.models import fit, predict
-from tasks.evaluation.neighbours import nearest
+from tasks.evaluation.comparison import compare_arms
+from tasks.evaluation.controls import Bootstrap, clusters, threads_of
+from tasks.evaluation.models import fit
 from tasks.evaluation.scores import subsets, wilson
-from tasks.images import Images, as_rows, normalize, read_images, read_labels
+from tasks.evaluation.training import (
+    NEAREST,
+    SCORED,
+    answers_of,
+    find_neighbours,
+    labels_of_neighbours,
+    training_rows,
+)
+from tasks.images import read_images
 from tasks.records import (
-    CONTROLS,
     Confusion,
     Effect,
     Evaluation,
@@ -34,14 +37,11 @@ from tasks.records import (
     Training,
     to_json,
 )
-from tasks.spec import Control, RunSpec, SplitName
+from tasks.spec import RunSpec, SplitName
 from tasks.tasks import finished, stage_task
 
 VERSION = 3
 COMPARISON_VERSION = 3
-NEAREST = "1nn"
-Answers = tuple[NDArray[np.int64], NDArray[np.float32]]  # labels, and how sure
-SCORED: tuple[SplitName, ...] = ("validation", "test")
 OF_CONTROLS = ("raw", "removed")  # the subsets on which arms without some rows are scored
 
 
@@ -95,25 +95,10 @@ def measure_effects(
         ids = first["id"].combine_chunks()
         kept = dict(subsets(ids, first["label"].to_numpy(), removed, spec.seed))["near"]
         bootstrap = Bootstrap(clusters(ids, removed), spec.seed)
-        effects = []
-        for (model, rows), group in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
-            arms = right_answers(list(group))
-            found = {
-                "raw_minus_sanitized": bootstrap.difference_of_rows(arms["none"].mean(axis=0), kept),
-            }
-            if len(arms) == len(CONTROLS):  # a size that only unchanged train can give has nothing to compare
-                twinless = arms["without_twins"]
-                found |= {
-                    "all_minus_without_twins": bootstrap.difference_of_arms(arms["none"], twinless),
-                    "without_random_minus_without_twins": bootstrap.difference_of_arms(
-                        arms["without_random"], twinless
-                    ),
-                }
-            effects += [[model, rows, name, *(interval or (None, None, None))] for name, interval in found.items()]
         answers = [tables.read(evaluation.predictions / "test.parquet") for evaluation in largest]
         pairs = list(zip(largest, answers, strict=True))
         return {
-            "effects": effects,
+            "effects": compare_arms(evaluations, kept, bootstrap),
             "confusions": [to_json(confusion(one, table, len(splits.classes))) for one, table in pairs],
             "mistakes": [to_json(row) for one, table in pairs for row in mistakes(one, table, splits.classes)],
         }
@@ -132,61 +117,6 @@ def measure_effects(
     return finished(record, stage, f"{len(effects)} comparisons of {len(evaluations)} trained models")
 
 
-def rows_of(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training) -> NDArray[np.int64]:
-    """Return the rows of train that a training uses: a block of its arm, so that seeds share no row."""
-    start = (training.seed - spec.seed) * training.rows
-    twins = has_twin(overlap.table("train"), spec.threshold_percent)
-    return arm(training.control, read_labels(splits.train.files), twins, spec.seed)[start : start + training.rows]
-
-
-def training_rows(
-    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return pixels and labels of the rows that a training uses."""
-    rows = rows_of(spec, splits, overlap, training)
-    train = read_images(splits.train.files, int(rows.max()) + 1).take(rows)  # train is shuffled: a few more than needed
-    return pixels_of(train), train.labels
-
-
-def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Path) -> Path:
-    """Find the nearest training rows of all scored rows, for every arm of one size at once: the arms' tasks share them.
-
-    Returns
-    -------
-    Path
-        Folder with a table per split, its columns the labels of the nearest row per arm.
-    """
-    controls = [control for control in CONTROLS if control == "none" or training.rows <= count_usable(spec, overlap)]
-
-    def build(target: Path) -> dict[str, Any]:
-        arms = [rows_of(spec, splits, overlap, replace(training, control=control)) for control in controls]
-        train = read_images(splits.train.files, max(int(rows.max()) for rows in arms) + 1)
-        for name in SCORED:
-            found = nearest(as_rows(train.gray), arms, as_rows(read_images(splits[name].files).gray))
-            labels = {control: train.labels[rows] for control, rows in zip(controls, found, strict=True)}
-            tables.write(pa.table(labels), target / f"{name}.parquet")
-        return {}
-
-    inputs = {
-        "version": VERSION,
-        "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "overlap": [overlap.sha256, spec.threshold_percent, spec.seed],
-        "training": [training.rows, training.seed, controls],
-    }
-    return store.stage(workspace, "neighbours", inputs, build).folder
-
-
-def labels_of_neighbours(folder: Path, control: Control, name: SplitName, images: Images) -> Answers:
-    """Return the labels of the nearest training rows, each answered without a doubt."""
-    labels = tables.read(folder / f"{name}.parquet", [control])[control].to_numpy()
-    return labels, np.ones(len(images), np.float32)
-
-
-def answers_of(classifier: ClassifierMixin, _name: SplitName, images: Images) -> Answers:
-    """Return what a fitted model answers."""
-    return predict(classifier, pixels_of(images))
-
-
 def score_split(
     spec: RunSpec, training: Training, name: SplitName, predictions: Path, removed: pa.Table
 ) -> list[Score]:
@@ -202,23 +132,3 @@ def score_split(
             about = training.model, training.rows, training.seed, training.control, f"{name}_{subset}"
             scores.append(Score(*about, int(mask.sum()), *interval))
     return scores
-
-
-def right_answers(evaluations: Sequence[Evaluation]) -> dict[str, NDArray[np.float64]]:
-    """Return, per arm, which test rows each seed got right, as 0 and 1, shape (seeds, rows)."""
-    arms: dict[str, list[NDArray[np.float64]]] = {}
-    for evaluation in evaluations:
-        table = tables.read(evaluation.predictions / "test.parquet")
-        right = table["label"].to_numpy() == table["predicted"].to_numpy()
-        arms.setdefault(evaluation.training.control, []).append(right.astype(np.float64))
-    return {control: np.stack(rights) for control, rights in arms.items()}
-
-
-def count_usable(spec: RunSpec, overlap: Overlap) -> int:
-    """Return the rows that every arm can give: those of train without a twin in test."""
-    return int((~has_twin(overlap.table("train"), spec.threshold_percent)).sum())
-
-
-def pixels_of(images: Images) -> Any:
-    """Return images as rows of normalized pixels, float32 (n, side * side)."""
-    return normalize(as_rows(images.gray))

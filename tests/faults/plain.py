@@ -24,7 +24,8 @@ from tasks.acquire.members import check_classes
 from tasks.acquire.tasks import fetch, index
 from tasks.errors import CleanSplitError
 from tasks.evaluation.controls import trainings
-from tasks.evaluation.tasks import count_usable, measure_effects, train_and_score
+from tasks.evaluation.tasks import measure_effects, train_and_score
+from tasks.evaluation.training import count_usable
 from tasks.letters.tasks import fingerprint, load_letter
 from tasks.overlap.tasks import count_within, find_overlap
 from tasks.records import CONTROLS, PAIRS, SPLITS, Findings, Training

@@ -1,6 +1,8 @@
 import dataclasses
 import inspect
 import json
+import shutil
+import tarfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from flows.progress import timed
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records import Report
 from tasks.spec import AuditSpec, RunSpec
-from tests.build import TINY
+from tests.build import TINY, glyphs, members_of, write_tar
 
 
 def task_states(workspace: Path, sources: dict[str, Any], **changed: Any) -> dict[str, list[str]]:
@@ -41,10 +43,12 @@ def task_states(workspace: Path, sources: dict[str, Any], **changed: Any) -> dic
 def test_a_run_is_published_whole(run: Report) -> None:
     assert sorted(path.name for path in run.run.iterdir()) == [
         "README.md",
+        "figures",
         "label_conflicts.parquet",
         "quarantine.parquet",
         "raw",
         "removed.parquet",
+        "report.html",
         "report.json",
         "run.json",
         "sanitized",
@@ -136,6 +140,19 @@ def test_a_second_run_reuses_every_stage_and_rewrites_nothing(run: Report, sourc
     assert {name for names in states.values() for name in names} <= {"Reused", "Completed"}
     assert {name for name, ended in states.items() if "Completed" in ended} == {"fetch"}
     assert {path: path.stat().st_mtime_ns for path in workspace.rglob("*") if path.is_file()} == before
+
+
+def test_three_new_images_in_one_letter_load_that_letter_alone(
+    run: Report, sources: dict[str, Any], tmp_path: Path
+) -> None:
+    workspace = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+    with tarfile.open(sources["large"]) as tar:
+        members = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
+    new = members_of({"C": glyphs(3, seed=999)}, "new")
+    grown = sources | {"large": str(write_tar(tmp_path / "large.tar.gz", members | new))}
+    states = task_states(workspace, grown)
+    for stage in ("load", "fingerprint"):
+        assert (states[stage].count("Reused"), states[stage].count("Completed")) == (19, 1)
 
 
 def test_another_seed_reuses_the_letter_shards(run: Report, sources: dict[str, Any]) -> None:
@@ -232,3 +249,13 @@ def test_stages_are_timed_in_the_run_record(run: Report) -> None:
     with timed() as nothing:
         pass
     assert nothing == {}
+
+
+def test_prefect_shows_tables_the_summary_and_a_link_to_the_page(run: Report) -> None:
+    from prefect.artifacts import Artifact
+
+    for key in ("summary", "overlap", "accuracy", "removed", "report"):
+        assert Artifact.get(key) is not None, key
+    link: Any = Artifact.get("report")
+    assert link is not None
+    assert "report.html" in str(link.data)
