@@ -35,7 +35,7 @@ def plain_families(golden: Golden, scratch: Path, stride: int) -> Iterator[tuple
     yield "pickles", partial(outside.planted_pickles, golden, scratch)
     if SHARED.is_dir():
         yield "hostile", outside.hostile_files
-    if shutil.which("strace"):
+    if storage.may_trace():
         yield "device", partial(storage.failing_device, golden, scratch)
 
 

@@ -32,6 +32,12 @@ def may_mount() -> bool:
         return False
 
 
+def may_trace() -> bool:
+    """Say whether this process may watch and change the system calls of another."""
+    found = shutil.which("strace")
+    return found is not None and subprocess.run([found, "-o", os.devnull, "true"], capture_output=True).returncode == 0
+
+
 def full_disk(golden: Golden, scratch: Path, count: int = 30) -> Tally:
     """Run on file systems of many sizes, all too small; then make room."""
     tally, needed = Tally("disk full"), sum(p.stat().st_size for p in golden.workspace.rglob("*") if p.is_file())

@@ -53,7 +53,7 @@ def test_another_user(golden: Golden, tmp_path: Path) -> None:
     assert_survived(storage.no_permission(golden, tmp_path))
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.skipif(not storage.may_trace(), reason="needs strace, and the right to use it")
 def test_a_failing_device(golden: Golden, tmp_path: Path) -> None:
     assert_survived(storage.failing_device(golden, tmp_path, {"fsync": [2], "write": [5]}))
 
