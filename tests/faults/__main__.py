@@ -1,7 +1,6 @@
 """Carry out the fault plan: ``python -m tests.faults [--stride N] [--only WORD]``; also ``make faults``."""
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -74,7 +73,7 @@ def main() -> None:
             done += carry_out(server_families(golden, scratch, environment), arguments.only)
     needed = {
         "mount (root)": storage.may_mount(),
-        "strace": shutil.which("strace"),
+        "strace": storage.may_trace(),
         "the shared corpora": SHARED.is_dir(),
     }
     for needs, there in needed.items():
