@@ -131,7 +131,7 @@ def test_compare_shows_settings_rows_and_accuracy_that_changed(
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["settings", "threshold", "0.95", "1.0"] in rows
     assert ["rows", "test,", "sanitized", "80", "100"] in rows
-    assert ["overlap", "test", "in", "train,", "near", "20", "0"] in rows
+    assert ["overlap", "test", "in", "train,", "near", "18", "0"] in rows
     assert not [row for row in rows if row[:2] == ["settings", "large"]]
     page = command("report", "--workspace", str(tmp_path), "--out", str(tmp_path / "page.html"))
     assert page.returncode == 0, page.stderr
