@@ -23,7 +23,7 @@ def test_ctrl_c_stops_at_once_and_the_next_run_continues(server: dict[str, str],
     said = process.stderr.read()
     assert process.wait(10) == 130
     assert time.monotonic() - start < 5
-    assert said.splitlines()[-1] == "cleansplit: interrupted; the same command continues where it stopped."
+    assert "cleansplit: interrupted; the same command continues where it stopped." in said.splitlines()
     assert not list(tmp_path.rglob("*.building"))
     with get_client(sync_client=True) as client:
         runs = [run for run in client.read_flow_runs(limit=200) if run.parameters.get("workspace") == str(tmp_path)]
