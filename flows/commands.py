@@ -13,7 +13,7 @@ from typing import Any, get_origin
 from cyclopts import App, CycloptsError, Parameter, Token
 from httpx import TransportError
 from prefect.settings import PREFECT_API_URL
-from pydantic import PositiveInt, ValidationError
+from pydantic import PositiveInt, ValidationError, validate_call
 from rich.console import Console
 
 from flows import progress
@@ -56,7 +56,7 @@ app = App(
 
 
 for command in (report, compare, verify, export, clean):
-    app.command(command)
+    app.command(validate_call(command))  # what was typed becomes what they take
 
 
 @app.command(name="run")

@@ -6,10 +6,10 @@ from prefect import flow
 from threadpoolctl import threadpool_limits
 
 from flows.progress import collect, say
-from tasks.evaluation.controls import notes_on, threads_of, trainings
+from tasks.evaluation.controls import notes_on, plan, threads_of
 from tasks.evaluation.tasks import measure_effects, train_and_score
 from tasks.evaluation.training import count_usable
-from tasks.records import CONTROLS, Evaluation, Overlap, Sanitized, Splits, Trained, Training
+from tasks.records import Evaluation, Overlap, Sanitized, Splits, Trained, Training
 from tasks.spec import RunSpec
 
 
@@ -19,24 +19,20 @@ def evaluate(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitiz
     usable = count_usable(spec, overlap)
     for note in notes_on(spec.sizes, usable, splits.train.rows):
         say(note)
-    plans = [
-        Training(model=model, rows=rows, seed=spec.seed + number, control=control)
-        for model in spec.models
-        for rows, number in trainings(spec.sizes, usable, splits.train.rows)
-        for control in CONTROLS
-        if rows <= usable or control == "none"
-    ]
+    plans = plan(spec, usable, splits.train.rows)
     if not plans:
         return Trained()
-    together = [plan for plan in plans if threads_of(plan.rows) == 1]
-    batches = [together, *([plan] for plan in plans if plan not in together)]
+    together = [training for training in plans if threads_of(training.rows) == 1]
+    batches = [together, *([training] for training in plans if training not in together)]
     trained: dict[Training, Evaluation] = {}
     for batch in filter(None, batches):
         with threadpool_limits(limits=threads_of(batch[0].rows)):
-            futures = [train_and_score.submit(spec, splits, overlap, sanitized, plan, spec.workspace) for plan in batch]
+            futures = [
+                train_and_score.submit(spec, splits, overlap, sanitized, training, spec.workspace) for training in batch
+            ]
             done = collect("train and score", futures)
         trained |= dict(zip(batch, done, strict=True))
-    evaluations = [trained[plan] for plan in plans]
+    evaluations = [trained[training] for training in plans]
     comparison = measure_effects.submit(spec, splits, sanitized, evaluations, spec.workspace)
     (compared,) = collect("compare", [comparison])
     return cast(Trained, compared)

@@ -3,19 +3,19 @@
 import sys
 from pathlib import Path
 
-from pydantic import PositiveInt, TypeAdapter
+from pydantic import PositiveInt
 from rich.console import Console
 
 from tasks.errors import DataError
+from tasks.reporting.assemble import read_report
 from tasks.reporting.changes import changes
 from tasks.reporting.history import read_history
 from tasks.reporting.page import build_page
-from tasks.reporting.run import read_report
 from tasks.reporting.terminal import print_changes
 from tasks.reporting.verify import verify_run
 from tasks.spec import DEFAULT_WORKSPACE
 from tasks.splits.export import Format, export_run
-from tasks.store import storage_errors
+from tasks.store import put
 from tasks.workspace import clean as remove_old
 from tasks.workspace import find_run
 
@@ -30,7 +30,7 @@ def verify(run: str = "latest", *, workspace: Path = DEFAULT_WORKSPACE) -> None:
     workspace
         Folder that holds the runs.
     """
-    folder = find_run(run, Path(workspace))
+    folder = find_run(run, workspace)
     wrong = verify_run(folder)
     for thing in wrong:
         print(thing)
@@ -52,12 +52,11 @@ def report(run: str = "latest", *, out: Path | None = None, workspace: Path = DE
     workspace
         Folder that holds the runs.
     """
-    folder = find_run(run, Path(workspace))
-    target = Path(out) if out else Path(f"{folder.name}.html")
+    folder = find_run(run, workspace)
+    target = out or Path(f"{folder.name}.html")
     runs = read_history(folder.parents[1]).to_pylist()
     page = build_page(folder, read_report(folder), runs if len(runs) > 1 else ())
-    with storage_errors(target):
-        target.write_text(page)
+    put(target, lambda part: part.write_text(page))
     print(target)
 
 
@@ -73,7 +72,7 @@ def compare(one: str, other: str, *, workspace: Path = DEFAULT_WORKSPACE) -> Non
     workspace
         Folder that holds the runs.
     """
-    first, second = (read_report(find_run(run, Path(workspace))) for run in (one, other))
+    first, second = (read_report(find_run(run, workspace)) for run in (one, other))
     print_changes(changes(first, second), Console())
 
 
@@ -97,10 +96,9 @@ def export(
     workspace
         Folder that holds the runs.
     """
-    folder = find_run(run, Path(workspace))
-    form = TypeAdapter(Format).validate_python(format)
-    target = Path(out) if out else Path(f"{folder.name}-{form}")
-    for path in export_run(folder, form, target):
+    folder = find_run(run, workspace)
+    target = out or Path(f"{folder.name}-{format}")
+    for path in export_run(folder, format, target):
         size = sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
         print(f"{path.name} {size / 1e6:,.1f} MB", file=sys.stderr)
     print(target)
@@ -116,7 +114,7 @@ def clean(*, keep: PositiveInt, workspace: Path = DEFAULT_WORKSPACE) -> None:
     workspace
         Folder that holds the runs.
     """
-    done = remove_old(Path(workspace), TypeAdapter(PositiveInt).validate_python(keep))
+    done = remove_old(workspace, keep)
     for name in done.runs:
         print(name)
     for name in done.unknown:

@@ -5,7 +5,7 @@
     latest                  symbolic link to the newest run
     downloads/              archives that were fetched
 
-Nobody else decides where a file lies. A stage is built in a folder beside its place, synced to
+Nobody else but `tasks.workspace` decides where a file lies. A stage is built in a folder beside its place, synced to
 disk and renamed, so a reader sees all of it or nothing. Its key is a digest of its inputs, so
 equal work is found again instead of done again, and found work is used only when every file
 still has the digest that its manifest gives.
@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -137,6 +138,18 @@ def drop_unfinished() -> None:
     _starting.acquire()
     for folder in list(_unfinished):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def put(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` write a file beside its place, sync it and rename it: a reader sees all of it or what was before."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    with storage_errors(target):
+        try:
+            write(part)
+            _sync_path(part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def link(source: Path, target: Path) -> None:

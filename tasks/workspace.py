@@ -22,7 +22,7 @@ from tasks.store import read_manifest, storage_errors
 
 RUN_MANIFEST = "run.json"
 BUILDING = ("stages/*/.*.building", "runs/.*.building")
-LEFTOVERS = (*BUILDING, "downloads/tmp*", "downloads/.*", ".latest.*", ".history.[0-9]*", ".probe.*", ".gone.*")
+LEFTOVERS = (*BUILDING, "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*")
 _held: list[Path] = []
 SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is met and named as soon as by an estimate
 
@@ -46,21 +46,20 @@ def in_use(workspace: Path, fresh: bool = False) -> Iterator[None]:
     UsageError
         When stages should be forgotten that another run is using.
     """
-    with storage_errors(workspace):
-        workspace.mkdir(parents=True, exist_ok=True)
-        _probe(workspace)
-        with _locked(workspace) as (descriptor, alone):
+    with contextlib.ExitStack() as held:
+        with storage_errors(workspace):
+            workspace.mkdir(parents=True, exist_ok=True)
+            _probe(workspace)
+            descriptor, alone = held.enter_context(_locked(workspace))
             if fresh and not alone:
                 raise UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
             if alone:
                 _forget(workspace, _leftovers(workspace) + ([workspace / "stages"] if fresh else []))
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             sweep(workspace)
-            _held.append(workspace)
-            try:
-                yield
-            finally:
-                _held.remove(workspace)
+        _held.append(workspace)
+        held.callback(_held.remove, workspace)
+        yield
 
 
 def sweep(workspace: Path, patience: float = 0) -> None:

@@ -1,9 +1,9 @@
 """Fetch archives over HTTP: verified, atomic, and not again when nothing changed."""
 
 import hashlib
-import os
 import sys
 import tarfile
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from tasks.acquire.archive import is_gzip
 from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources import public_name
 from tasks.spec import Role
+from tasks.store import put
 
 NOTMNIST_MIRRORS = (
     "https://commondatastorage.googleapis.com/books1000/",
@@ -66,17 +67,16 @@ def download(url: str, folder: Path) -> Path:
     target = folder / f"{version}-{Path(urlsplit(url).path).name or 'archive'}"
     if known and target.exists():  # without validators nothing says whether it is still current
         return target
-    part = folder / f".{target.name}.{os.getpid()}"
-    try:
-        _retrieve(url, None, folder, part.name)
-        if not (is_gzip(part) or tarfile.is_tarfile(part)):
-            with part.open("rb") as file:
-                start = file.read(16)
-            raise DataError(f"{public_name(url)} is no tar archive: it starts with {start!r}; check the address.")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    put(target, partial(_retrieve_archive, url))
     return target
+
+
+def _retrieve_archive(url: str, part: Path) -> None:
+    _retrieve(url, None, part.parent, part.name)
+    if not (is_gzip(part) or tarfile.is_tarfile(part)):
+        with part.open("rb") as file:
+            start = file.read(16)
+        raise DataError(f"{public_name(url)} is no tar archive: it starts with {start!r}; check the address.")
 
 
 def _retrieve(url: str, known_hash: str | None, folder: Path, name: str) -> Path:

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.evaluation.neighbours import NEAREST
 from tasks.records import Confusion, Evaluation, Mistake
 
 MISTAKES = 20  # shown per model
-CERTAIN = "1nn"  # has no probabilities: all its answers are equally confident
 
 
 def on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
@@ -33,7 +33,7 @@ def confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confus
 
 def mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -> list[Mistake]:
     """Return the wrong answers of which a model was surest, the surest first, ties by id."""
-    if evaluation.training.model == CERTAIN:
+    if evaluation.training.model == NEAREST:
         return []
     labels, predicted, sure = (answers[name].to_numpy() for name in ("label", "predicted", "confidence"))
     ids = np.array(answers["id"].to_pylist(), dtype=object)

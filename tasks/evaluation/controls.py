@@ -17,7 +17,8 @@ from scipy.stats import t as student
 
 from tasks import tables
 from tasks.evaluation.scores import Mask, as_many_per_class
-from tasks.spec import Control
+from tasks.records import CONTROLS, Training
+from tasks.spec import Control, RunSpec
 
 Rows = NDArray[np.int64]
 Shares = NDArray[np.float64]
@@ -68,6 +69,17 @@ def trainings(sizes: tuple[int | str, ...], rows: int, train: int) -> list[tuple
         for count in counts
         for number in range(SEEDS if count <= SEEDED_UP_TO and count < rows else 1)
         if 0 < (number + 1) * count <= (rows if number else train)
+    ]
+
+
+def plan(spec: RunSpec, rows: int, train: int) -> list[Training]:
+    """Return every training of a run, all arms and seeds of a model and size side by side; see `trainings`."""
+    return [
+        Training(model=model, rows=count, seed=spec.seed + number, control=control)
+        for model in spec.models
+        for count, number in trainings(spec.sizes, rows, train)
+        for control in CONTROLS
+        if count <= rows or control == "none"
     ]
 
 

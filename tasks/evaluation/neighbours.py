@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Gray = NDArray[np.uint8]
 Rows = NDArray[np.int64]
+NEAREST = "1nn"  # the model's name; it has no probabilities: all its answers are equally sure
 TRAIN_BLOCK, QUERY_BLOCK = 4096, 1024
 EXACT_PIXELS = 1024  # sums of that many products of centred gray values stay within 2^24, where float32 counts exactly
 

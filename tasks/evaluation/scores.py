@@ -1,13 +1,14 @@
 """Accuracy on raw, sanitized, removed and control rows, with intervals."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import norm
+
+from tasks.removed import is_removed
 
 Mask = NDArray[np.bool_]
 
@@ -57,7 +58,7 @@ def subsets(ids: pa.Array, labels: NDArray[np.int64], removed: pa.Table, seed: i
     exact and near twins; ``removed`` are the rows that near loses; ``random`` is a control from which as
     many random rows of each class are taken as near loses.
     """
-    gone = {reasons: _is_removed(ids, removed, reasons) for reasons in (("exact",), ("exact", "near"))}
+    gone = {reasons: is_removed(ids, removed, reasons) for reasons in (("exact",), ("exact", "near"))}
     near = gone["exact", "near"]
     yield "raw", np.ones(len(ids), np.bool_)
     yield "exact", ~gone["exact",]
@@ -78,10 +79,4 @@ def as_many_per_class(labels: NDArray[np.int64], taken: Mask, seed: int) -> Mask
         rows = np.flatnonzero(labels == label)
         count = int(taken[rows].sum())
         mask[np.random.default_rng([seed, int(label)]).permutation(rows)[:count]] = True
-    return mask
-
-
-def _is_removed(ids: pa.Array, removed: pa.Table, reasons: Sequence[str]) -> Mask:
-    gone = removed.filter(pc.is_in(removed["reason"], value_set=pa.array(reasons)))
-    mask: Mask = pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
     return mask

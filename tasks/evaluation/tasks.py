@@ -14,9 +14,9 @@ from tasks.evaluation.answers import confusion, mistakes, on_most_rows
 from tasks.evaluation.comparison import compare_arms
 from tasks.evaluation.controls import Bootstrap, clusters, threads_of
 from tasks.evaluation.models import fit
+from tasks.evaluation.neighbours import NEAREST
 from tasks.evaluation.scores import subsets, wilson
 from tasks.evaluation.training import (
-    NEAREST,
     SCORED,
     answers_of,
     find_neighbours,

@@ -19,7 +19,6 @@ from tasks.spec import Control, RunSpec, SplitName
 
 VERSION = 1  # of the stage of nearest neighbours
 SCORED: tuple[SplitName, ...] = ("validation", "test")
-NEAREST = "1nn"
 Answers = tuple[NDArray[np.int64], NDArray[np.float32]]  # labels, and how sure
 
 

@@ -1,11 +1,13 @@
 """Build the Report of a run from the records of its stages."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tasks.errors import DataError
 from tasks.images import read_labels
 from tasks.records import NUM_PERM, SPLITS, Findings, Report
 from tasks.reporting.gates import measure_gates
@@ -63,6 +65,20 @@ def run_name(found: Findings) -> str:
 def to_report(run: Path, content: dict[str, Any]) -> Report:
     """Return the record of a report.json that lies in the folder `run`."""
     return Report(run=run, **content)
+
+
+def read_report(run: Path) -> Report:
+    """Return the report of a published run.
+
+    Raises
+    ------
+    DataError
+        When its report.json is missing, or is not what this version writes.
+    """
+    try:
+        return to_report(run, json.loads((run / "report.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{run / 'report.json'} is missing or not of this version; do the run again.") from error
 
 
 def _spec(found: Findings) -> dict[str, Any]:

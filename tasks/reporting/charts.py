@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from tasks.records import Report
 from tasks.reporting.sheets import shortened
+from tasks.reporting.summary import COMPARISONS
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
 LINES = (  # (control, evaluated_on, label, colour, style)
@@ -23,11 +24,7 @@ LINES = (  # (control, evaluated_on, label, colour, style)
     ("without_twins", "test_raw", "raw, trained without twins", GREEN, "--"),
     ("without_random", "test_raw", "raw, trained without random rows", PURPLE, ":"),
 )
-COMPARISONS = (
-    ("raw_minus_sanitized", "raw - sanitized", GRAY, "s"),
-    ("all_minus_without_twins", "all - without twins", BLUE, "o"),
-    ("without_random_minus_without_twins", "random - twins left out", ORANGE, "D"),
-)
+STYLES = ((GRAY, "s"), (BLUE, "o"), (ORANGE, "D"))  # of the comparisons
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
@@ -65,15 +62,14 @@ def effects(report: Report) -> Figure:
         axes.set_yticks(TICKS, [f"{tick:+d}" if tick else "0" for tick in TICKS])
         axes.yaxis.set_minor_locator(NullLocator())
         axes.axhline(0, color="black", linewidth=0.8)
-        for number, (comparison, label, colour, marker) in enumerate(COMPARISONS):
+        for number, (comparison, (colour, marker)) in enumerate(zip(COMPARISONS, STYLES, strict=True)):
             found = [e for e in report.effects if (e["model"], e["comparison"]) == (model, comparison)]
             found = [effect for effect in found if effect["points"] is not None]
             sizes = [effect["train_rows"] * 1.12 ** (number - 1) for effect in found]  # beside each other
             points = [effect["points"] for effect in found]
             spans = [[e["points"] - e["low"] for e in found], [e["high"] - e["points"] for e in found]]
-            axes.errorbar(
-                sizes, points, spans, fmt=marker, color=colour, label=label, capsize=2, markersize=4, linewidth=1.2
-            )
+            about: dict[str, Any] = {"color": colour, "label": COMPARISONS[comparison]}
+            axes.errorbar(sizes, points, spans, fmt=marker, capsize=2, markersize=4, linewidth=1.2, **about)
     spread = [abs(e[name]) for e in report.effects for name in ("low", "high") if e[name] is not None]
     top = 1.2 * max([*spread, LINEAR_TO])
     next(iter(panels.values())).set_ylim(-top, top)

@@ -4,7 +4,6 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +41,7 @@ def write_figures(found: Findings, report: Report, folder: Path) -> list[tuple[s
         File name and title of each, in the order in which people should see them.
     """
     folder.mkdir()
-    drawn = dict(_samples(found)) | _rows(found)
+    drawn: dict[str, Image.Image | Figure] = {**_samples(found), **_rows(found)}
     drawn |= {"balance": charts.balance(report), "thresholds": charts.thresholds(report)}
     if found.trained.evaluations:
         drawn |= {
@@ -97,8 +96,8 @@ def _by_class(images: Sequence[Image.Image], letters: Sequence[str]) -> Image.Im
     return sheet(cells, words, COLUMNS)
 
 
-def _rows(found: Findings) -> dict[str, Any]:
-    sheets: dict[str, Any] = {}
+def _rows(found: Findings) -> dict[str, Image.Image]:
+    sheets = {}
     for name in SPLITS:
         images = read_images(found.splits[name].files, ROWS_SHOWN)
         if len(images):
@@ -118,11 +117,9 @@ def _predictions(found: Findings) -> Image.Image:
     )
     answers = tables.read(training.predictions / "test.parquet").slice(0, ROWS_SHOWN)
     predicted = [found.splits.classes[label] for label in answers["predicted"].to_pylist()]
-    letters = images.letters.to_pylist()
-    words = [one if one == other else f"{one} but {other}" for one, other in zip(letters, predicted, strict=True)]
-    return sheet(
-        pictures(images.gray), words, COLUMNS, [one != other for one, other in zip(letters, predicted, strict=True)]
-    )
+    answered = list(zip(images.letters.to_pylist(), predicted, strict=True))
+    words = [one if one == other else f"{one} but {other}" for one, other in answered]
+    return sheet(pictures(images.gray), words, COLUMNS, [one != other for one, other in answered])
 
 
 def _mistakes(found: Findings, report: Report) -> Image.Image:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -83,16 +84,14 @@ def png_uri(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def _pair(row: dict[str, object], gray: dict[str, Gray], table: str) -> Pair:
-    one, two = gray[str(row["id"])], gray[str(row["twin_id"])]
-    jaccard = row["jaccard"]
-    assert isinstance(jaccard, float)  # noqa: S101  # tells mypy what the schema says
+def _pair(row: dict[str, Any], gray: dict[str, Gray], table: str) -> Pair:
+    one, two = gray[row["id"]], gray[row["twin_id"]]
     return Pair(
-        row=Shown(str(row["id"]), str(row["letter"]), str(row["split"]), data_uri(_picture(one))),
-        twin=Shown(str(row["twin_id"]), str(row["twin_letter"]), str(row["twin_split"]), data_uri(_picture(two))),
+        row=Shown(row["id"], row["letter"], row["split"], data_uri(_picture(one))),
+        twin=Shown(row["twin_id"], row["twin_letter"], row["twin_split"], data_uri(_picture(two))),
         difference=data_uri(_difference(one, two)),
-        reason=str(row["reason"]),
-        jaccard=jaccard,
+        reason=row["reason"],
+        jaccard=row["jaccard"],
         key=f"{table}.{row['number']}.jaccard",
     )
 

@@ -1,21 +1,19 @@
 """One row per run of a workspace, for those who watch how a data set changes."""
 
 import contextlib
-import json
-import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from filelock import FileLock
 
-from tasks import tables
+from tasks import store, tables
 from tasks.errors import DataError
 from tasks.records import Report
-from tasks.reporting.assemble import to_report
+from tasks.reporting.assemble import read_report
 from tasks.reporting.numbers import measure, place
 from tasks.reporting.summary import LEAK
-from tasks.store import read_manifest, storage_errors
 from tasks.workspace import RUN_MANIFEST
 
 NAME = "history.parquet"
@@ -41,17 +39,13 @@ SCHEMA = pa.schema(
 
 def remember(workspace: Path, report: Report) -> None:
     """Add a run to the history of its workspace, once; two runs that end together both get in."""
-    with storage_errors(workspace), FileLock(workspace / ".history.lock"):
+    with store.storage_errors(workspace), FileLock(workspace / ".history.lock"):
         known, damaged = _known(workspace)
         if report.run.name not in known["run"].to_pylist():
             known = pa.concat_tables([known, pa.Table.from_pylist([_row(report)], schema=SCHEMA)])
         elif not damaged:
             return
-        part = workspace / f".history.{os.getpid()}"
-        tables.write(known, part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(workspace / NAME)
+        store.put(workspace / NAME, partial(tables.write, known))
 
 
 def read_history(workspace: Path) -> pa.Table:
@@ -67,15 +61,15 @@ def _known(workspace: Path) -> tuple[pa.Table, bool]:
     except DataError:
         manifests = sorted((workspace / "runs").glob(f"[!.]*/{RUN_MANIFEST}"))
         rows = []
-        for run in (path.parent for path in manifests if read_manifest(path)):
-            with contextlib.suppress(OSError, ValueError, TypeError):  # damaged, or of another version
-                rows.append(_row(to_report(run, json.loads((run / "report.json").read_text()))))
+        for run in (path.parent for path in manifests if store.read_manifest(path)):
+            with contextlib.suppress(DataError):  # damaged, or of another version
+                rows.append(_row(read_report(run)))
         rows.sort(key=lambda row: str(row["finished"]))
         return pa.Table.from_pylist(rows, schema=SCHEMA), True
 
 
 def _row(report: Report) -> dict[str, Any]:
-    made = json.loads((report.run / RUN_MANIFEST).read_text())["result"]
+    made = (store.read_manifest(report.run / RUN_MANIFEST) or {})["result"]
     leak = place(report, "overlap", **LEAK)
     raw = [s for s in report.scores if (s["control"], s["evaluated_on"]) == ("none", "test_raw")]
     largest = max(raw, key=lambda s: int(s["train_rows"]), default=None)

@@ -47,20 +47,19 @@ def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()
     environment = Environment(
         loader=PackageLoader("tasks.reporting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    show = keyed(report)
+    show: Show = partial(_number, report)
     style, script = (_asset(environment, name) for name in ("page.css", "page.js"))
     refused = tables.read(run / "quarantine.parquet").to_pylist()
-    page = environment.get_template(
-        "page.html.jinja"
-    ).render(
+    template = environment.get_template("page.html.jinja")
+    page = template.render(
         report=report,
-        show=show,
+        number=show,
         style=style,
         script=script,
         policy=_policy(style, script),
         headline=Markup(summary.headline(report, show)),  # noqa: S704  # sentences of ours around escaped numbers
         effect=Markup(summary.effect_in_short(report, show)),  # noqa: S704
-        facts=[Markup(fact) for fact in summary.facts(report, show)[: -len(summary.verdicts(report)) or None]],  # noqa: S704
+        facts=[Markup(fact) for fact in summary.findings(report, show)],  # noqa: S704
         verdicts=[Markup(said) for said in summary.verdicts(report, show)],  # noqa: S704
         tables={
             "splits": _cells(summary.split_rows(report, show)),
@@ -75,19 +74,14 @@ def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()
         quarantined=refused[:QUARANTINE_SHOWN],
         not_shown=max(0, len(refused) - QUARANTINE_SHOWN),
         reasons=REASONS,
-        number=partial(_number, report),
         history=history,
         text_of=text_of,
     )
     return page + "\n"
 
 
-def keyed(report: Report) -> Show:
-    """Return a function that shows numbers as HTML, each with its key and its exact value."""
-    return partial(_number, report)
-
-
 def _number(report: Report, key: str, form: str) -> Markup:
+    """Return a number as HTML, with its key and its exact value."""
     value = measure(report, key)
     exact = "" if value is None else repr(value)
     html = Markup('<data data-key="{}" data-form="{}" value="{}">{}</data>')

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from tasks import tables
 from tasks.conservation import conserve
-from tasks.errors import DataError
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.figures import write_figures
@@ -58,20 +57,6 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Path) -> 
     point_latest(workspace, folder)
     remember(workspace, report)
     return report, stage
-
-
-def read_report(run: Path) -> Report:
-    """Return the report of a published run.
-
-    Raises
-    ------
-    DataError
-        When its report.json is missing, or is not what this version writes.
-    """
-    try:
-        return to_report(run, json.loads((run / "report.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{run / 'report.json'} is missing or not of this version; do the run again.") from error
 
 
 def write_run(found: Findings, report: Report, content: dict[str, Any], target: Path) -> None:

@@ -57,7 +57,12 @@ def effect_in_short(report: Report, show: Show | None = None) -> str:
 
 
 def facts(report: Report, show: Show | None = None) -> list[str]:
-    """Return what else was found, one sentence each."""
+    """Return all else that was found, one sentence each."""
+    return findings(report, show) + verdicts(report, show)
+
+
+def findings(report: Report, show: Show | None = None) -> list[str]:
+    """Return what was found of the input and the overlap, one sentence each."""
     show = show or plain(report)
     conflicts, fonts = (place(report, name, **LEAK) for name in ("label_conflicts", "font_leakage"))
     refused = f"{show('conservation.*.quarantined', 'count')} are quarantined and "
@@ -84,7 +89,7 @@ def facts(report: Report, show: Show | None = None) -> list[str]:
             f"Removed rows and their twins form {show('groups.count', 'count')} groups of "
             f"{show('groups.rows', 'count')} rows; the largest has {show('groups.largest', 'count')}."
         )
-    return found + verdicts(report, show)
+    return found
 
 
 def verdicts(report: Report, show: Show | None = None) -> list[str]:

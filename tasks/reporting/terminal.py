@@ -23,7 +23,7 @@ from tasks.reporting.summary import (
     split_rows,
 )
 
-COMPARISONS = ("raw_minus_sanitized", CAUSAL)
+SHOWN = ("raw_minus_sanitized", CAUSAL)
 
 
 def print_summary(report: Report, console: Console) -> None:
@@ -32,7 +32,7 @@ def print_summary(report: Report, console: Console) -> None:
         ("Rows", split_rows(report)),
         ("Overlap", overlap_rows(report)),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(report, ("raw", "near", "removed"))),
-        ("Differences of accuracy on test rows in points, with 95 % intervals", effect_rows(report, COMPARISONS)),
+        ("Differences of accuracy on test rows in points, with 95 % intervals", effect_rows(report, SHOWN)),
     )
     for title, rows in tables:
         if rows:

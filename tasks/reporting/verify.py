@@ -1,6 +1,5 @@
 """Read a published run again, whole, and say everything that is wrong with it."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from tasks import tables
 from tasks.errors import CleanSplitError
 from tasks.images import Images, concatenate, read_images
 from tasks.records import SPLITS, Report
-from tasks.reporting.assemble import to_report
+from tasks.reporting.assemble import read_report
 from tasks.store import damaged_files, read_manifest
 from tasks.workspace import RUN_MANIFEST
 
@@ -35,8 +34,7 @@ def verify_run(run: Path) -> list[str]:
     there = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()} - {RUN_MANIFEST}
     wrong += [f"{name} is not part of the run." for name in sorted(there - set(listed))]
     try:
-        report = to_report(run, json.loads((run / "report.json").read_text()))
-        return wrong + list(_disagreements(run, report))
+        return wrong + list(_disagreements(run, read_report(run)))
     except (OSError, ValueError, KeyError, TypeError, CleanSplitError) as error:
         return [*wrong, f"reading stopped: {error}"]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tasks import tables
 from tasks.records import SPLITS, Overlap
+from tasks.removed import is_removed
 from tasks.spec import Protect, SplitName
 
 LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {
@@ -108,5 +109,4 @@ def star_groups(removed: pa.Table) -> dict[str, int]:
 
 def keep_mask(ids: pa.Array, removed: pa.Table, reasons: Sequence[str]) -> NDArray[np.bool_]:
     """Say of each row whether it stays when rows removed for these reasons go."""
-    gone = removed.filter(pc.is_in(removed["reason"], value_set=pa.array(reasons)))
-    return ~pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
+    return ~is_removed(ids, removed, reasons)

@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.errors import DataError, UsageError
-from tasks.images import Images, iterate_images, normalize
+from tasks.images import iterate_images, normalize, read_labels, shape_of
 from tasks.records import SPLITS
 from tasks.spec import SplitName
 from tasks.splits.pickling import write_pickle
@@ -107,10 +108,10 @@ def columns_of(files: dict[SplitName, list[Path]]) -> dict[str, Column]:
     """Return the course's six arrays: datasets float32 (n, side, side) in [-0.5, 0.5], labels int32 (n,)."""
     columns = {}
     for split, paths in files.items():
-        rows = sum(len(part) for part in iterate_images(paths))
-        side = next(iterate_images(paths)).gray.shape[1]
-        columns[f"{SHORT[split]}_dataset"] = _column((rows, side, side), np.float32, paths, _pixels)
-        columns[f"{SHORT[split]}_labels"] = _column((rows,), np.int32, paths, _labels)
+        rows, side = shape_of(paths)
+        pixels, labels = partial(_pixels, paths), partial(_labels, paths)
+        columns[f"{SHORT[split]}_dataset"] = Column((rows, side, side), np.dtype(np.float32), pixels)
+        columns[f"{SHORT[split]}_labels"] = Column((rows,), np.dtype(np.int32), labels)
     return columns
 
 
@@ -153,16 +154,12 @@ WRITERS: dict[Format, Callable[[dict[SplitName, list[Path]], Path, str], None]] 
 }
 
 
-def _column(shape: tuple[int, ...], dtype: type, paths: list[Path], of: Callable[[Images], NDArray[Any]]) -> Column:
-    return Column(shape, np.dtype(dtype), lambda: map(of, iterate_images(paths)))
+def _pixels(paths: list[Path]) -> Iterator[NDArray[Any]]:
+    return (normalize(images.gray) for images in iterate_images(paths))
 
 
-def _pixels(images: Images) -> NDArray[np.float32]:
-    return normalize(images.gray)
-
-
-def _labels(images: Images) -> NDArray[np.int32]:
-    return images.labels.astype(np.int32)
+def _labels(paths: list[Path]) -> Iterator[NDArray[Any]]:
+    yield read_labels(paths).astype(np.int32)
 
 
 def _bytes_of(files: dict[SplitName, list[Path]], form: Format) -> int:

@@ -4,11 +4,13 @@ Python itself announces each event to an audit hook, so nothing in the product k
 """
 
 import errno
+import itertools
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +24,22 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 Strike = Callable[[str], None]
 
 
-def at_event(number: int, workspace: Path, strike: Strike) -> None:
-    """Let `strike` happen just before the n-th event that changes something below `workspace`."""
-    left = number
+def on_event(workspace: Path, act: Strike) -> None:
+    """Let `act` happen just before every event that changes something below `workspace`."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal left
         if event not in EVENTS or not any(str(workspace) in str(value) for value in arguments[:2]):
             return
-        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & WRITING):
-            return
-        left -= 1
-        if left == 0:
-            strike(str(arguments[0]))
+        if event != "open" or (isinstance(arguments[2], int) and arguments[2] & WRITING):
+            act(str(arguments[0]))
 
     sys.addaudithook(hook)
+
+
+def at_event(number: int, workspace: Path, strike: Strike) -> None:
+    """Let `strike` happen just before the n-th event; see `on_event`."""
+    numbers = itertools.count(1)
+    on_event(workspace, lambda path: strike(path) if next(numbers) == number else None)
 
 
 def die(_path: str) -> None:
@@ -59,26 +62,12 @@ def count_events(golden: Golden, scratch: Path) -> int:
 
     def work() -> None:
         seen: list[str] = []
-        at_event(0, workspace, seen.append)  # never strikes; the hook below counts
-        counter = Counting(workspace)
-        sys.addaudithook(counter)
+        on_event(workspace, seen.append)
         golden.run(workspace)
-        events.write_text(str(counter.seen))
+        events.write_text(str(len(seen)))
 
     plain.in_child(work, scratch)
     return int(events.read_text())
-
-
-class Counting:
-    """Count what `at_event` counts."""
-
-    def __init__(self, workspace: Path) -> None:
-        self.workspace, self.seen = str(workspace), 0
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """See one event."""
-        if event in EVENTS and any(self.workspace in str(value) for value in arguments[:2]):
-            self.seen += event != "open" or bool(isinstance(arguments[2], int) and arguments[2] & WRITING)
 
 
 def strike_at(
@@ -115,7 +104,7 @@ def kill_loop(golden: Golden, scratch: Path, count: int = 100) -> Tally:
     tally, rng = Tally("killed at a random moment"), np.random.default_rng(0)
     for number in range(count):
         workspace = plain.fresh(scratch / "w")
-        child = plain.start(lambda workspace=workspace: golden.run(workspace), scratch)  # type: ignore[misc]
+        child = plain.start(partial(golden.run, workspace), scratch)
         time.sleep(rng.uniform(0, 1))
         os.killpg(child, signal.SIGKILL)
         ended = plain.finish(child, scratch)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tasks.images import read_images
@@ -93,7 +94,7 @@ def judge(golden: Golden, workspace: Path, ended: Ended, expected: Iterable[int]
     problems: Counter[str] = Counter()
     problems["unexplained"] += not explained(ended, expected)
     problems["torn"] += torn(workspace)
-    again = plain.in_child(lambda: golden.run(workspace), scratch)
+    again = plain.in_child(partial(golden.run, workspace), scratch)
     problems["unexplained"] += again.code != 0
     problems += compare(golden, workspace)
     problems["torn"] += torn(workspace) + len(leftovers(workspace))

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -65,7 +66,7 @@ def planted_pickles(golden: Golden, scratch: Path) -> Tally:
         subprocess.run(["cp", "-a", str(golden.workspace), str(workspace)], check=True)
         for path in workspace.rglob(kind):
             path.write_bytes(pickle.dumps(Marker(mark)))
-        ended = plain.in_child(lambda workspace=workspace: golden.run(workspace), scratch)  # type: ignore[misc]
+        ended = plain.in_child(partial(golden.run, workspace), scratch)
         problems = Counter(wrong=int(mark.exists())) + judge(golden, workspace, ended, [0], scratch)
         tally.count(kind, +problems)
     return tally

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from flows.sanitize import Cleaned
 from tasks.acquire.members import check_classes
 from tasks.acquire.tasks import fetch, index
 from tasks.errors import CleanSplitError
-from tasks.evaluation.controls import trainings
+from tasks.evaluation.controls import plan
 from tasks.evaluation.tasks import measure_effects, train_and_score
 from tasks.evaluation.training import count_usable
 from tasks.letters.tasks import fingerprint, load_letter
 from tasks.overlap.tasks import count_within, find_overlap
-from tasks.records import CONTROLS, PAIRS, SPLITS, Findings, Training
+from tasks.records import PAIRS, SPLITS, Findings
 from tasks.reporting.run import publish_run
 from tasks.sanitizing.tasks import sanitize_splits
 from tasks.spec import RunSpec
@@ -80,13 +80,8 @@ def run(spec: RunSpec) -> None:
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
         sanitized = sanitize_splits.fn(spec, splits, overlaps, space).data
         twins = Cleaned(overlaps, within, sanitized).train_and_test
-        plans = [
-            Training(model=model, rows=rows, seed=spec.seed + number, control=control)
-            for model in spec.models
-            for rows, number in trainings(spec.sizes, count_usable(spec, twins), splits.train.rows)
-            for control in CONTROLS
-        ]
-        evaluations = [train_and_score.fn(spec, splits, twins, sanitized, plan, space).data for plan in plans]
+        plans = plan(spec, count_usable(spec, twins), splits.train.rows)
+        evaluations = [train_and_score.fn(spec, splits, twins, sanitized, one, space).data for one in plans]
         trained = measure_effects.fn(spec, splits, sanitized, evaluations, space).data
         found = Findings(
             spec, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, trained
@@ -180,7 +175,7 @@ def main() -> None:
     """Do the small run in the workspace that is given, from the sources beside it."""
     workspace = Path(sys.argv[1])
     sources = {role: str(workspace.parent / f"{role}.tar.gz") for role in ("large", "small")}
-    code, said = attempt(lambda: run(replace(small_spec(sources, workspace))))
+    code, said = attempt(lambda: run(small_spec(sources, workspace)))
     print(said, file=sys.stderr)
     sys.exit(code)
 

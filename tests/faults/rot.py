@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def rotten(golden: Golden, scratch: Path, ways: Sequence[str] = WAYS, step: int 
         run = (workspace / "latest").resolve()
         hurt = _contents(run) != _contents((golden.workspace / "latest").resolve())
         problems = Counter(wrong=int(hurt and not verify_run(run)))
-        child = plain.in_child(lambda workspace=workspace: golden.run(workspace), scratch)  # type: ignore[misc]
+        child = plain.in_child(partial(golden.run, workspace), scratch)
         problems += judge(golden, workspace, child, [0], scratch)
         tally.count(f"{way} {name}", +problems)
     shutil.rmtree(scratch / "w", ignore_errors=True)

@@ -101,10 +101,7 @@ def orphaned(environment: Mapping[str, str], scratch: Path, count: int = 3) -> T
     """Kill a run that has a pool of processes: they must notice and end, and the next run must finish."""
     tally, golden = Tally("killed with its pool left behind"), _golden(environment, scratch)
     for number in range(count):
-        command = Command(plain.fresh(scratch / "w"), environment, "processes")
-        process = command.start()
-        wait_for_pool(command, process.pid)
-        time.sleep(number)
+        command, process, _ = with_pool(environment, scratch, seconds=number)
         process.kill()
         process.communicate(timeout=60)
         time.sleep(SECONDS_TO_NOTICE)
@@ -120,10 +117,7 @@ def robbed(environment: Mapping[str, str], scratch: Path, count: int = 3) -> Tal
     """Kill a process of the pool, as the system does when memory runs out: the run must say so and go on."""
     tally, golden = Tally("process of the pool killed"), _golden(environment, scratch)
     for number in range(count):
-        command = Command(plain.fresh(scratch / "w"), environment, "processes")
-        process = command.start()
-        pool = wait_for_pool(command, process.pid)
-        time.sleep(number)
+        command, process, pool = with_pool(environment, scratch, seconds=number)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pool[-1], signal.SIGKILL)
         said = process.communicate(timeout=300)[1]
@@ -134,12 +128,17 @@ def robbed(environment: Mapping[str, str], scratch: Path, count: int = 3) -> Tal
     return tally
 
 
-def wait_for_pool(command: Command, parent: int) -> list[int]:
-    """Wait until a command has processes that work for it, and return them."""
+def with_pool(
+    environment: Mapping[str, str], scratch: Path, seconds: float
+) -> "tuple[Command, subprocess.Popen[str], list[int]]":
+    """Start a command, wait until processes work for it and some seconds longer, and return them too."""
+    command = Command(plain.fresh(scratch / "w"), environment, "processes")
+    process = command.start()
     for _ in range(300):
-        pool = [pid for pid in command.processes() if pid != parent and b"spawn_main" in _command_line(pid)]
+        pool = [pid for pid in command.processes() if pid != process.pid and b"spawn_main" in _command_line(pid)]
         if len(pool) >= 2:
-            return pool
+            time.sleep(seconds)
+            return command, process, pool
         time.sleep(0.1)
     raise AssertionError("no pool was started")
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.faults import plain
@@ -45,7 +46,7 @@ def full_disk(golden: Golden, scratch: Path, count: int = 30) -> Tally:
         size = 32_768 + number * needed // count
         with _tmpfs(scratch / "disk", size) as disk:
             workspace = disk / "w"
-            ended = plain.in_child(lambda workspace=workspace: golden.run(workspace), scratch)  # type: ignore[misc]
+            ended = plain.in_child(partial(golden.run, workspace), scratch)
             problems = Counter(torn=torn(workspace), unexplained=int(not explained(ended, [*STORAGE, 0])))
             subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
             problems += judge(golden, workspace, ended, [*STORAGE, 0], scratch)

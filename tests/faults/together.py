@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def two_at_once(golden: Golden, scratch: Path, count: int = 20) -> Tally:
         workspace = plain.fresh(scratch / "w")
         children = []
         for _ in range(2):
-            children.append(plain.start(lambda workspace=workspace: golden.run(workspace), scratch))  # type: ignore[misc]
+            children.append(plain.start(partial(golden.run, workspace), scratch))
             time.sleep(rng.uniform(0, 0.2))
         ended = [plain.finish(child, scratch) for child in children]
         problems = Counter(unexplained=sum(end.code != 0 for end in ended), torn=torn(workspace))
@@ -33,9 +34,9 @@ def holder_killed(golden: Golden, scratch: Path, count: int = 20) -> Tally:
     tally, rng = Tally("one of two runs killed"), np.random.default_rng(1)
     for number in range(count):
         workspace = plain.fresh(scratch / "w")
-        first = plain.start(lambda workspace=workspace: golden.run(workspace), scratch)  # type: ignore[misc]
+        first = plain.start(partial(golden.run, workspace), scratch)
         time.sleep(rng.uniform(0, 0.3))
-        second = plain.start(lambda workspace=workspace: golden.run(workspace), scratch)  # type: ignore[misc]
+        second = plain.start(partial(golden.run, workspace), scratch)
         time.sleep(rng.uniform(0, 0.1))
         os.killpg(first, signal.SIGKILL)
         plain.finish(first, scratch)

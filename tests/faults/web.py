@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def misbehaving(golden: Golden, scratch: Path, names: tuple[str, ...] = tuple(FA
                 workspace = plain.fresh(scratch / "w")
                 mine = replace(golden, sources={**golden.sources, "large": url})
                 here.fault = staticmethod(FAULTS[name])
-                ended = plain.in_child(lambda workspace=workspace, mine=mine: mine.run(workspace), scratch)  # type: ignore[misc]
+                ended = plain.in_child(partial(mine.run, workspace), scratch)
                 problems = Counter(wrong=sum(not is_gzip(p) for p in workspace.glob("downloads/[!.]*")))
                 problems["unexplained"] += SECRET in ended.said
                 here.fault = staticmethod(serve_all)
