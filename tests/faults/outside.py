@@ -19,7 +19,7 @@ import requests
 from tests.faults import corpora, plain
 from tests.faults.limits import run_child
 from tests.faults.oracle import Golden, Tally, judge
-from tests.faults.signals import Command
+from tests.faults.signals import DEFAULT, Command
 
 KINDS = ("*.parquet", "manifest.json", "report.json", "run.json")
 
@@ -72,18 +72,18 @@ def planted_pickles(golden: Golden, scratch: Path) -> Tally:
     return tally
 
 
-def server_gone(environment: Mapping[str, str], scratch: Path) -> Tally:
+def server_gone(environment: Mapping[str, str], scratch: Path, sources: Mapping[str, str] = DEFAULT) -> Tally:
     """Kill Prefect's server in the middle of a run: it must say so, and the next run must finish."""
     tally = Tally("Prefect's server killed")
     address, server = start_server(scratch)
     alone = {**environment, "PREFECT_API_URL": address, "PREFECT_CLIENT_MAX_RETRIES": "1"}
-    command = Command(plain.fresh(scratch / "w"), alone, "threads")
+    command = Command(plain.fresh(scratch / "w"), alone, "threads", sources)
     process = command.start()
     os.killpg(server.pid, signal.SIGKILL)
     said = process.communicate(timeout=300)[1]
     sentence = f"cleansplit: Prefect's server at {address} does not answer; start it and run the same command again."
     problems = Counter(unexplained=int(process.returncode != 1 or sentence not in said))
-    again = Command(command.workspace, environment, "threads")
+    again = Command(command.workspace, environment, "threads", sources)
     problems["unexplained"] += again.finish() != 0
     tally.count("in mid-run", +problems)
     return tally

@@ -22,6 +22,7 @@ from tests.faults.oracle import Tally, leftovers, torn
 
 SECONDS_TO_STOP = 5
 SECONDS_TO_NOTICE = 3  # for a process of a pool whose parent is gone
+DEFAULT: Mapping[str, str] = {}  # sources: those of the default job
 STOPS = [
     (number, runner, delay, times)
     for number in (signal.SIGINT, signal.SIGTERM)
@@ -32,16 +33,19 @@ STOPS = [
 
 @dataclass
 class Command:
-    """A run of the command on the default data set, and how to find its processes again."""
+    """A run of the command, on the default data set or on the small sources, and how to find its processes again."""
 
     workspace: Path
     environment: Mapping[str, str]
     runner: str
+    sources: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def start(self) -> "subprocess.Popen[str]":
         """Start it, and wait until its sources are indexed."""
         command = [sys.executable, "-m", "flows.cli", "run", "--workspace", str(self.workspace), "--models", "softmax"]
+        command += [flag for role, path in self.sources.items() for flag in (f"--{role}", path)]
+        command += ["--classes", "2", "--max-quarantine", "0.5"] if self.sources else []
         process = subprocess.Popen(
             [*command, "--sizes", "50", "--runner", self.runner], env=self._marked(),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -71,12 +75,15 @@ class Command:
 
 
 def stopped(
-    environment: Mapping[str, str], scratch: Path, stops: Sequence[tuple[int, str, float, int]] = STOPS
+    environment: Mapping[str, str],
+    scratch: Path,
+    stops: Sequence[tuple[int, str, float, int]] = STOPS,
+    sources: Mapping[str, str] = DEFAULT,
 ) -> Tally:
     """Stop runs by Ctrl-C and SIGTERM, once and twice, on threads and on processes."""
-    tally, golden = Tally("stopped by a signal"), _golden(environment, scratch)
+    tally, golden = Tally("stopped by a signal"), _golden(environment, scratch, sources)
     for number, runner, delay, times in stops:
-        command = Command(plain.fresh(scratch / "w"), environment, runner)
+        command = Command(plain.fresh(scratch / "w"), environment, runner, sources)
         process = command.start()
         time.sleep(delay)
         start = time.monotonic()
@@ -97,11 +104,13 @@ def stopped(
     return tally
 
 
-def orphaned(environment: Mapping[str, str], scratch: Path, count: int = 3) -> Tally:
+def orphaned(
+    environment: Mapping[str, str], scratch: Path, count: int = 3, sources: Mapping[str, str] = DEFAULT
+) -> Tally:
     """Kill a run that has a pool of processes: they must notice and end, and the next run must finish."""
-    tally, golden = Tally("killed with its pool left behind"), _golden(environment, scratch)
+    tally, golden = Tally("killed with its pool left behind"), _golden(environment, scratch, sources)
     for number in range(count):
-        command, process, _ = with_pool(environment, scratch, seconds=number)
+        command, process, _ = with_pool(environment, scratch, number, sources)
         process.kill()
         process.communicate(timeout=60)
         time.sleep(SECONDS_TO_NOTICE)
@@ -113,11 +122,13 @@ def orphaned(environment: Mapping[str, str], scratch: Path, count: int = 3) -> T
     return tally
 
 
-def robbed(environment: Mapping[str, str], scratch: Path, count: int = 3) -> Tally:
+def robbed(
+    environment: Mapping[str, str], scratch: Path, count: int = 3, sources: Mapping[str, str] = DEFAULT
+) -> Tally:
     """Kill a process of the pool, as the system does when memory runs out: the run must say so and go on."""
-    tally, golden = Tally("process of the pool killed"), _golden(environment, scratch)
+    tally, golden = Tally("process of the pool killed"), _golden(environment, scratch, sources)
     for number in range(count):
-        command, process, pool = with_pool(environment, scratch, seconds=number)
+        command, process, pool = with_pool(environment, scratch, number, sources)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pool[-1], signal.SIGKILL)
         said = process.communicate(timeout=300)[1]
@@ -129,10 +140,10 @@ def robbed(environment: Mapping[str, str], scratch: Path, count: int = 3) -> Tal
 
 
 def with_pool(
-    environment: Mapping[str, str], scratch: Path, seconds: float
+    environment: Mapping[str, str], scratch: Path, seconds: float, sources: Mapping[str, str]
 ) -> "tuple[Command, subprocess.Popen[str], list[int]]":
     """Start a command, wait until processes work for it and some seconds longer, and return them too."""
-    command = Command(plain.fresh(scratch / "w"), environment, "processes")
+    command = Command(plain.fresh(scratch / "w"), environment, "processes", sources)
     process = command.start()
     for _ in range(300):
         pool = [pid for pid in command.processes() if pid != process.pid and b"spawn_main" in _command_line(pid)]
@@ -154,10 +165,10 @@ def unfinished(workspace: Path) -> list[str]:
         return [str(state) for state in states if state in UNFINISHED]
 
 
-def _golden(environment: Mapping[str, str], scratch: Path) -> str:
+def _golden(environment: Mapping[str, str], scratch: Path, sources: Mapping[str, str]) -> str:
     """Return the digest of an undisturbed run of the command."""
     workspace = scratch / "undisturbed"
-    if not workspace.exists() and Command(workspace, environment, "threads").finish():
+    if not workspace.exists() and Command(workspace, environment, "threads", sources).finish():
         raise RuntimeError("the undisturbed run failed")
     return plain.digest(workspace)
 

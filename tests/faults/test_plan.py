@@ -63,14 +63,14 @@ def test_the_same_bytes_in_other_surroundings(golden: Golden, server: dict[str, 
     assert_survived(same_bytes.surroundings(golden.sources, server, tmp_path, cases))
 
 
-def test_signals_and_killed_pools(server: dict[str, str], tmp_path: Path) -> None:
-    assert_survived(signals.stopped(server, tmp_path, [(signal.SIGTERM, "processes", 3.0, 2)]))
-    assert_survived(signals.orphaned(server, tmp_path, 1))
-    assert_survived(signals.robbed(server, tmp_path, 1))
+def test_signals_and_killed_pools(golden: Golden, server: dict[str, str], tmp_path: Path) -> None:
+    assert_survived(signals.stopped(server, tmp_path, [(signal.SIGTERM, "processes", 1.5, 2)], golden.sources))
+    assert_survived(signals.orphaned(server, tmp_path, 1, golden.sources))
+    assert_survived(signals.robbed(server, tmp_path, 1, golden.sources))
 
 
-def test_a_server_that_goes_away_is_named(server: dict[str, str], tmp_path: Path) -> None:
-    assert_survived(outside.server_gone(server, tmp_path))
+def test_a_server_that_goes_away_is_named(golden: Golden, server: dict[str, str], tmp_path: Path) -> None:
+    assert_survived(outside.server_gone(server, tmp_path, golden.sources))
 
 
 def test_the_plan_counts_what_went_wrong(golden: Golden, tmp_path: Path) -> None:
