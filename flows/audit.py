@@ -13,7 +13,7 @@ from flows.progress import collect, timed
 from flows.publish import publish
 from flows.runners import threads
 from flows.sanitize import sanitize
-from tasks.records import Report, Trained
+from tasks.records import Findings, Report
 from tasks.sources import SourceName, short_name
 from tasks.spec import DEFAULT_WORKSPACE, AuditSpec, ClassCount, Probability, Protect, Runner, Share, Side
 from tasks.splits.tasks import take_splits
@@ -75,4 +75,4 @@ def audit(
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.workspace)])
         clean = sanitize.with_options(task_runner=threads(spec.workers))
         cleaned = clean(spec, splits, loaded.fingerprints)
-        return publish(spec, loaded, splits, cleaned, Trained(), seconds)
+        return publish(Findings(spec, *loaded, splits, *cleaned), seconds)

@@ -21,6 +21,7 @@ from flows.audit import audit
 from flows.interrupt import stay_until_stopped, stop_at_once
 from flows.keeping import clean, compare, export, report, verify
 from flows.pipeline import cleansplit
+from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import CleanSplitError, GateError, UsageError
 from tasks.records import Report
 from tasks.reporting.notmnist import figures
@@ -69,6 +70,25 @@ def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the f
 @functools.wraps(audit.fn)
 def check_splits(*args: Any, **kwargs: Any) -> None:
     _show(audit, *args, **kwargs)
+
+
+@app.command(name="prepare")
+@functools.wraps(prepare.fn)
+def prepare_splits(*args: Any, **kwargs: Any) -> None:
+    with _progress():
+        print(prepare(*map(discreet, args), **_hidden(kwargs)))
+
+
+@app.command(name="sanitize")
+@functools.wraps(sanitize.fn)
+def sanitize_again(*args: Any, **kwargs: Any) -> None:
+    _show(sanitize, *args, **kwargs)
+
+
+@app.command(name="evaluate")
+@functools.wraps(evaluate.fn)
+def evaluate_again(*args: Any, **kwargs: Any) -> None:
+    _show(evaluate, *args, **kwargs)
 
 
 @app.command

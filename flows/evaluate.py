@@ -13,7 +13,7 @@ from tasks.records import Evaluation, Overlap, Sanitized, Splits, Trained, Train
 from tasks.spec import RunSpec
 
 
-@flow(name="evaluate", validate_parameters=False)
+@flow(name="compare accuracy", flow_run_name="compare accuracy", validate_parameters=False)
 def evaluate(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized) -> Trained:
     """Train every model at every size on every arm, score it, and compare the arms."""
     usable = count_usable(spec, overlap)

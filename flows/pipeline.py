@@ -14,7 +14,7 @@ from flows.progress import timed
 from flows.publish import publish
 from flows.runners import threads
 from flows.sanitize import sanitize
-from tasks.records import Report
+from tasks.records import Findings, Report
 from tasks.sources import SourceName, short_name
 from tasks.spec import (
     DEFAULT_WORKSPACE,
@@ -104,7 +104,7 @@ def cleansplit(
         trained = evaluate.with_options(task_runner=side_by_side)(
             spec, splits, cleaned.train_and_test, cleaned.sanitized
         )
-        return publish(spec, loaded, splits, cleaned, trained, seconds)
+        return publish(Findings(spec, *loaded, splits, *cleaned, trained), seconds)
 
 
 if __name__ == "__main__":

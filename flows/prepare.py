@@ -1,7 +1,7 @@
 """Sources -> archives -> letter shards and fingerprints -> raw splits."""
 
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from prefect import flow
@@ -25,8 +25,7 @@ from tasks.workspace import require_space
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the images' files; measured: 1.4 to 2.4
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """Sources letter by letter."""
 
     archives: tuple[Archive, ...]
@@ -34,7 +33,7 @@ class Loaded:
     fingerprints: tuple[Fingerprints, ...]
 
 
-@flow(name="prepare", validate_parameters=False)
+@flow(name="prepare splits", flow_run_name="prepare splits", validate_parameters=False)
 def prepare(spec: RunSpec) -> tuple[Loaded, Splits]:
     """Bring both sources here, load them letter by letter, and draw the splits."""
     loaded = load_sources(spec)
@@ -61,7 +60,7 @@ def load_sources(spec: Spec) -> Loaded:
     return Loaded(tuple(archives), tuple(shards), tuple(fingerprints))
 
 
-@flow(name="load letters", validate_parameters=False)
+@flow(name="load letters", flow_run_name="load letters", validate_parameters=False)
 @in_one_sentence
 def load_letters(
     spec: Spec, archives: list[Archive], classes: tuple[str, ...]

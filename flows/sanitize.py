@@ -1,6 +1,6 @@
 """Raw splits -> overlap of every pair of splits -> sanitized splits."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prefect import flow
 
@@ -11,8 +11,7 @@ from tasks.sanitizing.tasks import sanitize_splits
 from tasks.spec import Spec
 
 
-@dataclass(frozen=True)
-class Cleaned:
+class Cleaned(NamedTuple):
     """What the overlap is, and the splits without it."""
 
     overlaps: tuple[Overlap, ...]
@@ -25,7 +24,7 @@ class Cleaned:
         return next(overlap for overlap in self.overlaps if (overlap.first, overlap.second) == ("train", "test"))
 
 
-@flow(name="sanitize", validate_parameters=False)
+@flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
 def sanitize(spec: Spec, splits: Splits, prints: tuple[Fingerprints, ...]) -> Cleaned:
     """Measure the overlap and write the splits without it."""
     joins = [find_overlap.submit(spec, splits[a], splits[b], prints, spec.workspace) for a, b in PAIRS]

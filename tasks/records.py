@@ -5,12 +5,30 @@ not part of what a stage stores, so a workspace can be moved.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import AfterValidator, PlainSerializer, SerializationInfo, TypeAdapter, ValidationInfo
 from pydantic.dataclasses import dataclass
 
-from tasks.spec import Control, ModelName, Role, Spec, SplitName
+from tasks.spec import AuditSpec, Control, ModelName, Role, RunSpec, SplitName
+
+T = TypeVar("T")
+
+
+def _below(path: Path, info: SerializationInfo) -> str:
+    workspace = (info.context or {}).get("workspace")  # Prefect has contexts of its own
+    return str(
+        path.resolve().relative_to(workspace) if workspace and path.resolve().is_relative_to(workspace) else path
+    )
+
+
+def _joined(path: Path, info: ValidationInfo) -> Path:
+    workspace = (info.context or {}).get("workspace")
+    return workspace / path if workspace else path
+
+
+# Written relative to the workspace, where one is given as context, and found again in another place.
+Place = Annotated[Path, PlainSerializer(_below), AfterValidator(_joined)]
 
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")
@@ -48,7 +66,7 @@ class Source:
 
     role: Role
     name: str
-    path: Path
+    path: Place
     sha256: str | None  # of an archive file; a folder gets its digest from its index
     bytes: int
 
@@ -69,8 +87,8 @@ class Archive:
 
     role: Role
     name: str
-    path: Path
-    index: Path
+    path: Place
+    index: Place
     sha256: str
     bytes: int
     letters: tuple[LetterIndex, ...]
@@ -84,9 +102,9 @@ class LetterShard:
     role: Role
     letter: str
     label: int
-    path: Path
-    quarantine: Path
-    samples: Path
+    path: Place
+    quarantine: Place
+    samples: Place
     members: int
     rows: int
     quarantined: int
@@ -102,7 +120,7 @@ class Fingerprints:
 
     role: Role
     letter: str
-    path: Path
+    path: Place
     sha256: str
 
 
@@ -111,7 +129,7 @@ class Split:
     """Published Parquet files of one split, in row order."""
 
     name: SplitName
-    files: tuple[Path, ...]
+    files: tuple[Place, ...]
     rows: int
     sha256: tuple[str, ...]
 
@@ -126,7 +144,7 @@ class Split:
 class Splits:
     """The three splits of a run and their class names; `notes` says which sizes were chosen for the user."""
 
-    folder: Path
+    folder: Place
     classes: tuple[str, ...]
     train: Split
     validation: Split
@@ -172,7 +190,7 @@ class Overlap:
 
     first: SplitName
     second: SplitName
-    folder: Path
+    folder: Place
     sha256: str
     directions: tuple[Direction, ...]
     bands: tuple[int, int] | None  # bands and rows per band; None for the exact join
@@ -192,14 +210,14 @@ class Within:
     rows: int
     distinct: int
     one_colour: int
-    folder: Path
+    folder: Place
 
 
 @dataclass(frozen=True)
 class Sanitized:
     """The splits that lost rows, and the lists of what was removed and of label conflicts."""
 
-    folder: Path
+    folder: Place
     splits: tuple[Split, ...]
     exact_left: dict[SplitName, int]  # rows left when exact twins alone go
     near_left: dict[SplitName, int]
@@ -259,7 +277,7 @@ class Evaluation:
     """What one trained model scored, and where its predictions lie."""
 
     training: Training
-    predictions: Path
+    predictions: Place
     scores: tuple[Score, ...]
 
 
@@ -295,14 +313,14 @@ class Trained:
     effects: tuple[Effect, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
-    folder: Path | None = None
+    folder: Place | None = None
 
 
 @dataclass(frozen=True)
 class Findings:
     """Everything that the stages of a run returned."""
 
-    spec: Spec
+    spec: RunSpec | AuditSpec
     archives: tuple[Archive, ...]
     shards: tuple[LetterShard, ...]
     fingerprints: tuple[Fingerprints, ...]
@@ -348,6 +366,13 @@ class Report:
     gates: list[dict[str, Any]]
 
 
-def to_json(record: Any) -> Any:
-    """Return a record as JSON-serializable values."""
-    return TypeAdapter(type(record)).dump_python(record, mode="json")
+def to_json(record: Any, workspace: Path | None = None) -> Any:
+    """Return a record as JSON-serializable values, its paths relative to the workspace where that is given."""
+    return TypeAdapter(type(record)).dump_python(
+        record, mode="json", context={"workspace": workspace and workspace.resolve()}
+    )
+
+
+def of_json(kind: type[T], value: Any, workspace: Path) -> T:
+    """Return a record from what `to_json` gave."""
+    return TypeAdapter(kind).validate_python(value, context={"workspace": workspace})

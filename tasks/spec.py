@@ -73,6 +73,10 @@ class Spec:
         spec.check()
         return spec
 
+    def but(self, **changes: Any) -> Self:
+        """Return a spec with some other values; raises what `of` raises."""
+        return self.of(**{field.name: getattr(self, field.name) for field in fields(self)} | changes)
+
     @property
     def sources(self) -> dict[Role, str]:
         """What to read for each role."""

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
@@ -12,13 +13,14 @@ import pyarrow as pa
 
 from tasks import tables
 from tasks.conservation import conserve
-from tasks.records import SPLITS, Findings, Report
+from tasks.errors import DataError
+from tasks.records import SPLITS, Findings, Report, of_json, to_json
 from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.figures import write_figures
 from tasks.reporting.history import remember
 from tasks.reporting.page import build_page
 from tasks.reporting.summary import to_markdown
-from tasks.store import Stage, digest_of, link, point_latest, publish
+from tasks.store import Stage, digest_of, link, point_latest, publish, read_manifest
 from tasks.workspace import RUN_MANIFEST, stages_of
 
 VERSION = 6
@@ -51,12 +53,30 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Path) -> 
             "libraries": {name: version(name) for name in LIBRARIES},
             "workers": found.spec.workers,
             "stages": stages_of(workspace, found.folders),
+            "findings": to_json(found, workspace),
         }
 
     stage = publish(folder, about, build, manifest=RUN_MANIFEST)
     point_latest(workspace, folder)
     remember(workspace, report)
     return report, stage
+
+
+def read_findings(run: Path) -> Findings:
+    """Return the records that a published run was made of.
+
+    Raises
+    ------
+    DataError
+        When they are missing, or what they name is gone.
+    """
+    manifest, workspace = read_manifest(run / RUN_MANIFEST), run.parent.parent
+    if manifest is None or "findings" not in manifest["result"]:
+        raise DataError(f"{run / RUN_MANIFEST} is damaged or not of this version; do the run again.")
+    found = of_json(Findings, manifest["result"]["findings"], workspace)
+    if gone := [path for path in found.folders if not path.exists()]:
+        raise DataError(f"{run.name} was made from {gone[0]}, which is gone; do the run again.")
+    return replace(found, spec=replace(found.spec, workspace=workspace))
 
 
 def write_run(found: Findings, report: Report, content: dict[str, Any], target: Path) -> None:

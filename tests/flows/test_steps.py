@@ -1,0 +1,71 @@
+"""One step alone, on the splits of a run that is there."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.audit import audit
+from flows.pipeline import cleansplit
+from flows.steps import evaluate, prepare, sanitize
+from tasks.errors import DataError, UsageError
+from tasks.records import Report
+from tests.build import TINY
+
+
+@pytest.fixture
+def workspace(run: Report, tmp_path: Path) -> Path:
+    """Return a copy of the workspace of a run, in another place."""
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(run.run.parents[1], copy, symlinks=True)
+    return copy
+
+
+def test_sanitizing_again_gives_what_a_run_with_that_threshold_gives(
+    run: Report, workspace: Path, sources: dict[str, Any]
+) -> None:
+    again = sanitize(workspace=workspace, threshold=0.99, protect="test")
+    whole = cleansplit(**sources, workspace=workspace, threshold=0.99, protect="test", **TINY)
+    assert again.run.name != whole.run.name
+    assert again.scores == []
+    assert again.spec["models"] == []
+    for name in ("overlap", "sanitized", "conservation", "groups", "rows", "inputs"):
+        assert getattr(again, name) == getattr(whole, name), name
+    removed = [pq.read_table(report.run / "removed.parquet") for report in (again, whole)]
+    assert removed[0].equals(removed[1])
+
+
+def test_what_is_not_given_stays_as_in_the_run(run: Report, workspace: Path) -> None:
+    again = sanitize(run.run.name, workspace=workspace)
+    assert again.spec == run.spec | {"models": []}
+    assert again.sanitized == run.sanitized
+
+
+def test_evaluating_again_gives_what_a_run_with_those_models_gives(
+    run: Report, workspace: Path, sources: dict[str, Any]
+) -> None:
+    again = evaluate("latest", workspace=workspace, models=("sgd",), sizes=(100,))
+    whole = cleansplit(**sources, workspace=workspace, **TINY | {"models": ("sgd",), "sizes": (100,)})
+    assert again.run == whole.run
+    assert {score["model"] for score in again.scores} == {"sgd"}
+
+
+def test_prepared_splits_are_found_by_a_run(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
+    folder = prepare(**sources, workspace=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    report = cleansplit(**sources, workspace=tmp_path, **TINY)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert all((report.run / "raw" / path.name).samefile(path) for path in before)
+
+
+def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path, sources: dict[str, Any]) -> None:
+    checked = audit(train=sources["large"], test=sources["small"], workspace=workspace, max_quarantine=0.1)
+    with pytest.raises(UsageError, match=f"{checked.run.name} is an audit"):
+        evaluate(checked.run.name, workspace=workspace)
+    with pytest.raises(UsageError, match="nothing is no run"):
+        sanitize("nothing", workspace=workspace)
+    shutil.rmtree(workspace / "stages" / "splits")
+    with pytest.raises(DataError, match=r"was made from .*splits.*, which is gone; do the run again"):
+        sanitize(run.run.name, workspace=workspace)
