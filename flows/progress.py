@@ -5,12 +5,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.futures import PrefectFuture, as_completed
+from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
 
+from tasks.errors import LateError
+from tasks.tasks import LIMIT_SECONDS
+
+SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES = 3, 1
 _visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
 _seconds: ContextVar[dict[str, float] | None] = ContextVar("seconds per stage", default=None)
 
@@ -36,6 +43,29 @@ def timed() -> Iterator[dict[str, float]]:
         _seconds.reset(token)
 
 
+class _ProgressArtifact:
+    """What Prefect's UI shows of how far a stage is; nothing for a stage that ends soon."""
+
+    def __init__(self, stage: str, tasks: int) -> None:
+        self.stage, self.tasks, self.done = stage, tasks, 0
+        self.id: UUID | None = None
+        self.next = time.monotonic() + SECONDS_UNTIL_LONG
+
+    def update(self) -> None:
+        """Count a task that has ended."""
+        self.done += 1
+        last = self.done == self.tasks
+        if time.monotonic() < self.next and not (last and self.id):
+            return
+        percent, self.next = 100 * self.done / self.tasks, time.monotonic() + SECONDS_BETWEEN_UPDATES
+        if self.id:
+            update_progress_artifact(self.id, percent)
+        elif not last:
+            key = self.stage.replace(" ", "-")
+            created = create_progress_artifact(percent, key=key, description=f"{self.stage}, {self.tasks} tasks")
+            self.id = cast(UUID, created)
+
+
 def say(sentence: str) -> None:
     """Tell the user something that they did not ask for but should know."""
     if _visible.get():
@@ -49,11 +79,18 @@ def collect(stage: str, futures: Sequence[PrefectFuture[Any]]) -> list[Any]:
     Every future is waited for, so no failure is lost; the first one is raised.
     """
     start, show = time.monotonic(), _visible.get()
-    terminal = show and sys.stderr.isatty()
+    terminal, artifact = show and sys.stderr.isatty(), _ProgressArtifact(stage, len(futures))
     with tqdm(total=len(futures), desc=f"{stage:<20}", unit="task", disable=not terminal, leave=False) as bar:
         for _ in as_completed(list(futures)):
             bar.update()
-    results = [future.result() for future in futures]
+            artifact.update()
+    try:
+        results = [future.result() for future in futures]
+    except TaskRunTimeoutError as error:
+        raise LateError(
+            f"{stage}: a task took longer than {LIMIT_SECONDS:g} seconds, the limit that CLEANSPLIT_TASK_SECONDS sets; "
+            "the same command continues with what is finished."
+        ) from error
     seconds = time.monotonic() - start
     if (record := _seconds.get()) is not None:
         record[stage] = round(record.get(stage, 0) + seconds, 3)

@@ -32,6 +32,10 @@ class ProcessLostError(CleanSplitError):
     """A process of the pool was ended from outside; what it did is done again."""
 
 
+class LateError(CleanSplitError):
+    """A task that took longer than its limit."""
+
+
 class GateError(CleanSplitError):
     """A limit that the user set was passed; the report has been written, and comes with the error."""
 

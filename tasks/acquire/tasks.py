@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
@@ -39,8 +40,10 @@ def fetch(role: Role, source: str, workspace: Path) -> Source:
         if not path.exists():
             raise UsageError(f"{role} {source} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
         if path.is_dir():
+            get_run_logger().info(f"{role} {name}: a folder")
             return Source(role=role, name=name, path=path.resolve(), sha256=None, bytes=0)
         sha256, size = store.sha256_of(path), path.stat().st_size
+        get_run_logger().info(f"{role} {name}: {size:,} bytes, sha256 {sha256}")
         return Source(role=role, name=name, path=path.resolve(), sha256=sha256, bytes=size)
 
 
