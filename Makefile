@@ -1,12 +1,19 @@
-.PHONY: run test lint picture bench effect hostile faults lock clean
+.PHONY: run test serve deploy lint picture bench effect hostile faults lock clean
 PYTHON ?= python3
 BIN = .venv/bin
+PORT ?= 4200
 
 run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
 	$(BIN)/cleansplit run
 
 test: .venv/test lint ## lint, type-check and test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.serve $(PORT)
+
+deploy: .venv/run     ## work pool, deployments and automations on the server that PREFECT_API_URL names
+	$(BIN)/python -m flows.deploy
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -1,0 +1,145 @@
+"""The compose file: what it says, and its own commands outside containers, on a real Postgres where there is one."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+from tests.operations.conftest import ROOT, ended, free_port, start, until
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+HTTP = ("server:4200", "localhost:4200")
+SECRETS = {"POSTGRES_PASSWORD": "wordpass", "PREFECT_AUTH": "admin:wordpass"}
+
+
+def test_only_the_ui_is_reachable_and_nothing_starts_without_secrets() -> None:
+    assert set(SERVICES) == {"database", "server", "deploy", "worker"}
+    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["server"]
+    assert SERVICES["server"]["ports"] == ["127.0.0.1:4200:4200"]
+    text = (ROOT / "compose.yaml").read_text()
+    assert "${POSTGRES_PASSWORD:?" in text
+    assert "${PREFECT_AUTH:?" in text
+    for name in ("server", "deploy", "worker"):
+        assert SERVICES[name]["environment"]["DO_NOT_TRACK"] == "1"
+        assert all(other in SERVICES for other in SERVICES[name]["depends_on"])
+
+
+def test_the_image_is_built_from_files_that_are_there() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = [line.split()[1] for line in lines if line.startswith("COPY")]
+    assert copied == ["requirements.lock", "."]
+    assert (ROOT / "requirements.lock").is_file()
+
+
+@pytest.fixture
+def postgres() -> Iterator[int]:
+    """Run a Postgres with the database that the compose file names, and return its port."""
+    programs = {name: shutil.which(name) or found(name) for name in ("initdb", "pg_ctl", "psql")}
+    if not all(programs.values()):
+        pytest.skip("needs Postgres, which is not installed")
+    user: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}  # it refuses to run as root
+    place, port = Path(tempfile.mkdtemp()), free_port()  # pytest's own folders are closed to others
+    folder, secret = place / "database", place / "secret"
+    secret.write_text(SECRETS["POSTGRES_PASSWORD"])
+    if user:
+        shutil.chown(place, "postgres")
+        secret.chmod(0o644)
+
+    def run(name: str, *arguments: str) -> None:
+        subprocess.run([str(programs[name]), *arguments], cwd="/", check=True, stdout=subprocess.DEVNULL, **user)
+
+    run("initdb", "-D", str(folder), "--username=prefect", f"--pwfile={secret}", "--auth=scram-sha-256")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    run("pg_ctl", "-D", str(folder), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        os.environ["PGPASSWORD"] = SECRETS["POSTGRES_PASSWORD"]
+        create = f"postgresql://prefect@127.0.0.1:{port}/postgres"
+        run("psql", create, "-c", f"CREATE DATABASE {SERVICES['database']['environment']['POSTGRES_DB']}")
+        yield port
+    finally:
+        del os.environ["PGPASSWORD"]
+        run("pg_ctl", "-D", str(folder), "-m", "immediate", "stop")
+        shutil.rmtree(place)
+
+
+def found(name: str) -> str | None:
+    """Return a program of Debian's Postgres, which lies outside the path."""
+    return next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None)
+
+
+def test_its_commands_work_outside_containers(postgres: int, sources: dict[str, Any], tmp_path: Path) -> None:
+    port = free_port()
+    places = {"database:5432": f"127.0.0.1:{postgres}", **dict.fromkeys(HTTP, f"127.0.0.1:{port}")}
+    home = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+
+    def settings_of(name: str) -> dict[str, str]:
+        values = {key: _filled(value) for key, value in SERVICES[name]["environment"].items()}
+        for inside, outside in places.items():
+            values = {key: value.replace(inside, outside) for key, value in values.items()}
+        return os.environ | home | values
+
+    def command_of(name: str) -> list[str]:
+        words = [str(port) if word == "4200" else word for word in SERVICES[name]["command"]]
+        return [sys.executable, *words[1:]] if words[0] == "python" else [sys.executable, "-m", *words]
+
+    with contextlib.ExitStack() as running:
+        for name in ("server", "deploy", "worker"):
+            if name == "deploy":
+                done = subprocess.run(
+                    command_of(name), cwd=ROOT, env=settings_of(name), capture_output=True, text=True, check=False
+                )
+                assert done.returncode == 0, done.stdout + done.stderr
+                continue
+            log = running.enter_context((tmp_path / f"{name}.log").open("w"))
+            process = subprocess.Popen(
+                command_of(name), cwd=ROOT, env=settings_of(name), stdout=log, stderr=log, start_new_session=True
+            )
+            running.callback(_end, process)
+            if name == "server":
+                until(lambda: _answers(f"http://127.0.0.1:{port}/api/health"), 120)
+        url = f"http://127.0.0.1:{port}/api"
+        assert httpx.get(f"{url}/admin/settings").status_code == 401
+        foreign = httpx.get(f"{url}/health", headers={"Origin": "http://elsewhere.example"})
+        assert foreign.headers.get("access-control-allow-origin") != "*"
+        bare = httpx.post(f"{url}/flows/", json={"name": "x"}, auth=("admin", "wordpass"))
+        assert bare.status_code == 403
+        assert "CSRF" in bare.text
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: SECRETS["PREFECT_AUTH"]}):
+            run = start(
+                "cleansplit/on-demand", settings_of("worker"), workspace=tmp_path / "w", **sources,
+                models='["softmax"]', sizes="[50]", max_quarantine=0.1,
+            )  # fmt: skip
+            assert ended(run).is_completed(), ended(run).message
+    assert (tmp_path / "w" / "latest" / "report.json").is_file()
+
+
+def _filled(value: str) -> str:
+    """Fill in the variables of a value as compose does."""
+    return re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda match: SECRETS[match[1]], value)
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url).is_success
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
