@@ -9,8 +9,10 @@ from rich.console import Console
 from tasks.errors import DataError
 from tasks.reporting.assemble import read_report
 from tasks.reporting.changes import changes
+from tasks.reporting.galleries import THUMBNAILS
 from tasks.reporting.history import read_history
 from tasks.reporting.page import build_page
+from tasks.reporting.run import read_findings
 from tasks.reporting.terminal import print_changes
 from tasks.reporting.verify import verify_run
 from tasks.spec import DEFAULT_WORKSPACE
@@ -83,14 +85,18 @@ def export(
     out: Path | None = None,
     workspace: Path = DEFAULT_WORKSPACE,
 ) -> None:
-    """Write the splits of a run in another form: course (pickles as the notMNIST course's), npz, or folder (PNGs).
+    """Write the splits of a run in another form.
+
+    course has the notMNIST course's pickles, npz the same arrays. folder has a file per image: PNGs of glyphs, the
+    originals of pictures; links has hard links to these, and parquet the files inside Parquet, where datasets shows
+    them as images.
 
     Parameters
     ----------
     run
         The run's folder, its id, or latest.
     format
-        course, npz or folder.
+        course, npz, folder, links or parquet.
     out
         Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
     workspace
@@ -98,7 +104,9 @@ def export(
     """
     folder = find_run(run, workspace)
     target = out or Path(f"{folder.name}-{format}")
-    for path in export_run(folder, format, target):
+    pictures = (folder / THUMBNAILS).exists()
+    archives = read_findings(folder).archives if pictures else ()
+    for path in export_run(folder, format, target, read_report(folder).classes, archives):
         size = sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
         print(f"{path.name} {size / 1e6:,.1f} MB", file=sys.stderr)
     print(target)

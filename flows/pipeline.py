@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -28,6 +29,8 @@ from tasks.spec import (
     Share,
     Side,
     Size,
+    Variant,
+    View,
 )
 from tasks.workspace import in_use
 
@@ -49,9 +52,12 @@ def cleansplit(
     test: PositiveInt | None = None,
     recipe: Recipe = "cleansplit",
     seed: NonNegativeInt = 0,
-    threshold: Share = 0.95,
-    floor: Share = 0.90,
-    recall: Probability = 0.99,
+    view: View | Literal["auto"] = "auto",
+    also: tuple[Variant, ...] = (),
+    scaled: bool = False,
+    threshold: Share | None = None,
+    floor: Share | None = None,
+    recall: Probability | None = None,
     exhaustive: bool = False,
     protect: Protect = "train",
     workers: PositiveInt | None = None,
@@ -59,7 +65,7 @@ def cleansplit(
     fresh: bool = False,
     models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn"),
     sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all"),
-    classes: ClassCount = 10,
+    classes: ClassCount | None = None,
     side: Side = 28,
     min_per_class: PositiveInt | None = None,
     max_overlap: Share | None = None,
@@ -79,9 +85,12 @@ def cleansplit(
         test: Rows of test.
         recipe: How splits are drawn: cleansplit, or course: as the notMNIST course's notebook does, with its seed.
         seed: Seed of every random choice.
-        threshold: Similarity from which a row is removed, in whole percent: two-sided Jaccard of the ink.
-        floor: Similarity from which pairs are searched and reported.
-        recall: Least probability with which MinHash finds a pair at the floor.
+        view: What of an image is compared: ink for glyphs, photo for photographs; auto looks at a sample and says so.
+        also: Forms of test and validation images that are looked for as well, and counted apart: mirrored, shifted.
+        scaled: Decode large JPEGs at a reduced scale: faster; equal reduced pixels then make exact twins.
+        threshold: Similarity from which a row is removed, in whole percent: 0.95 for ink, 0.65 for photo.
+        floor: Similarity from which pairs are searched and reported: 0.90 for ink, 0.60 for photo.
+        recall: Least probability with which MinHash finds a pair at the floor: 0.99 for ink, 0.93 for photo.
         exhaustive: Compare all pairs instead, for a recall of 1.
         protect: Which of train and test keeps its rows.
         workers: Tasks side by side; by default one per core.
@@ -89,8 +98,8 @@ def cleansplit(
         fresh: Do everything anew instead of reusing what earlier runs stored.
         models: Models to train: softmax, sgd, 1nn, mlp.
         sizes: Training sizes in rows, or all.
-        classes: Number of class folders that both sources must have.
-        side: Width and height of an image in pixels.
+        classes: Number of class folders that both sources must have; by default what they have.
+        side: Width and height of a glyph in pixels; photographs have any.
         min_per_class: Members that each class must have; 1, and 45,000 and 1,800 for notmnist.
         max_overlap: Gate: share of test rows that may have a twin in train. The run fails above it, its report written.
         max_quarantine: Gate: share of a class that may be unreadable.
@@ -99,7 +108,7 @@ def cleansplit(
     spec = RunSpec.of(**locals())
     side_by_side = threads(spec.workers)
     with timed() as seconds, in_use(spec.workspace, spec.fresh):
-        loaded, splits = prepare.with_options(task_runner=side_by_side)(spec)
+        spec, loaded, splits = prepare.with_options(task_runner=side_by_side)(spec)
         cleaned = sanitize.with_options(task_runner=side_by_side)(spec, splits, loaded.fingerprints)
         trained = evaluate.with_options(task_runner=side_by_side)(
             spec, splits, cleaned.train_and_test, cleaned.sanitized

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from prefect import flow
 
 from flows.progress import collect
+from tasks.overlap.minhash import bands_for
 from tasks.overlap.tasks import count_within, find_overlap
 from tasks.records import PAIRS, SPLITS, Fingerprints, Overlap, Sanitized, Splits, Within
 from tasks.sanitizing.tasks import sanitize_splits
@@ -27,7 +28,8 @@ class Cleaned(NamedTuple):
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
 def sanitize(spec: Spec, splits: Splits, prints: tuple[Fingerprints, ...]) -> Cleaned:
     """Measure the overlap and write the splits without it."""
-    joins = [find_overlap.submit(spec, splits[a], splits[b], prints, spec.workspace) for a, b in PAIRS]
+    bands = bands_for(spec, splits)
+    joins = [find_overlap.submit(spec, splits[a], splits[b], prints, bands, spec.workspace) for a, b in PAIRS]
     counts = [count_within.submit(splits[name], prints, spec.workspace) for name in SPLITS]
     overlaps, within = collect("find overlap", joins), collect("count distinct", counts)
     (sanitized,) = collect("sanitize splits", [sanitize_splits.submit(spec, splits, overlaps, spec.workspace)])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -31,6 +32,8 @@ from tasks.spec import (
     Share,
     Side,
     Size,
+    Variant,
+    View,
 )
 from tasks.workspace import find_run, in_use
 
@@ -63,7 +66,10 @@ def prepare(
     workers: PositiveInt | None = None,
     runner: Runner = "auto",
     fresh: bool = False,
-    classes: ClassCount = 10,
+    view: View | Literal["auto"] = "auto",
+    also: tuple[Variant, ...] = (),
+    scaled: bool = False,
+    classes: ClassCount | None = None,
     side: Side = 28,
     min_per_class: PositiveInt | None = None,
 ) -> Path:
@@ -83,13 +89,16 @@ def prepare(
         workers: Tasks side by side; by default one per core.
         runner: Decode in threads or in processes; auto takes processes where there is enough to do.
         fresh: Do everything anew instead of reusing what earlier runs stored.
-        classes: Number of class folders that both sources must have.
-        side: Width and height of an image in pixels.
+        view: What of an image is compared: ink for glyphs, photo for photographs; auto looks at a sample and says so.
+        also: Forms of test and validation images that are looked for as well, and counted apart: mirrored, shifted.
+        scaled: Decode large JPEGs at a reduced scale: faster; equal reduced pixels then make exact twins.
+        classes: Number of class folders that both sources must have; by default what they have.
+        side: Width and height of a glyph in pixels; photographs have any.
         min_per_class: Members that each class must have; 1, and 45,000 and 1,800 for notmnist.
     """
     spec = RunSpec.of(**locals())
     with in_use(spec.workspace, spec.fresh):
-        _, splits = preparing.prepare.with_options(task_runner=threads(spec.workers))(spec)
+        *_, splits = preparing.prepare.with_options(task_runner=threads(spec.workers))(spec)
         return splits.folder
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -161,6 +162,12 @@ def shape_of(files: Sequence[Path]) -> tuple[int, int]:
 def read_labels(files: Iterable[Path]) -> NDArray[np.int64]:
     """Read the labels alone, int64 (n,)."""
     return pa.concat_tables([tables.read(path, ["label"]) for path in files])["label"].to_numpy()
+
+
+def thumbnails(files: Sequence[Path], ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the thumbnails of some pictures, JPEG files, by id."""
+    found = (tables.read(path, ["id", "thumbnail"], filters=pc.field("id").isin(list(ids))) for path in files)
+    return {row["id"]: row["thumbnail"] for table in found for row in table.to_pylist()}
 
 
 def _of_table(table: pa.Table) -> Images:

@@ -4,13 +4,14 @@ Records hold paths, digests and counts, never arrays. Paths are found by `tasks.
 not part of what a stage stores, so a workspace can be moved.
 """
 
+from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, PlainSerializer, SerializationInfo, TypeAdapter, ValidationInfo
 from pydantic.dataclasses import dataclass
 
-from tasks.spec import AuditSpec, Control, ModelName, Role, RunSpec, SplitName
+from tasks.spec import AuditSpec, Control, ModelName, Role, RunSpec, SplitName, Variant, View
 
 T = TypeVar("T")
 
@@ -33,18 +34,25 @@ Place = Annotated[Path, PlainSerializer(_below), AfterValidator(_joined)]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
+VARIANTS: tuple[Variant, ...] = ("mirrored", "shifted")
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
+    "bad_jpeg": "JPEG markers missing or out of place",
+    "cut_jpeg": "the JPEG ends too early; decoders fill the rest with gray",
     "duplicate_identical": "a second copy of a member with the same name and bytes",
     "duplicate_member": "one of several members with the same name and different bytes",
     "empty": "no bytes",
     "link_member": "a symbolic or hard link; links are never followed",
+    "mislabelled": "the name ends as that of another format than the bytes are",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
     "no_class": "an image outside the class folders",
+    "not_image": "the bytes are none of PNG, JPEG, WebP, BMP, GIF and TIFF",
+    "not_image_name": "the name does not end as that of an image",
     "not_png": "the bytes are no PNG",
     "not_png_name": "the name does not end in .png",
     "os_metadata": "a file that an operating system left there",
+    "oversize_file": "more than 64 MiB",
     "oversize_member": "more than 64 KiB",
     "png_chunk": "PNG chunks missing, doubled or out of place",
     "png_crc": "a PNG checksum is wrong",
@@ -52,12 +60,16 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "png_idat_length": "more or fewer pixels than the header says",
     "png_trailing": "bytes behind the end of the PNG",
     "png_truncated": "the PNG ends too early",
+    "several_images": "more than one picture in one file",
     "special_member": "a device, pipe, sparse file or other special member",
+    "too_many_pixels": "more than 80 million pixels",
+    "undecodable": "the decoder refuses the file",
     "unreadable": "a file that could not be read",
-    "unsupported_mode": "not 8-bit gray without transparency and interlace",
+    "unsupported_mode": "not 8-bit gray without transparency and interlace; of pictures, no mode with a rule",
     "wrong_size": "not of the expected side",
 }
-NUM_PERM = 128  # permutations of a signature; fixed, so that recall is stated for one thing
+NUM_PERM = 128  # permutations of a signature of the ink; fixed, so that recall is stated for one thing
+PHOTO_PERM = 672  # of a signature of the photo view, whose floor is lower
 
 
 @dataclass(frozen=True)
@@ -96,8 +108,22 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How members are read: glyphs are gray PNGs of one side, pictures are anything else; see `tasks.letters.look`."""
+
+    kind: Literal["glyphs", "pictures"]
+    view: View
+    side: int  # of the gray copies that models see
+    also: tuple[Variant, ...]
+    scaled: bool
+
+
+@dataclass(frozen=True)
 class LetterShard:
-    """Accepted images of one letter of one source, and what became of its other members."""
+    """Accepted images of one letter of one source, and what became of its other members.
+
+    `pictures` has what a gray copy does not tell; glyphs have none.
+    """
 
     role: Role
     letter: str
@@ -105,6 +131,7 @@ class LetterShard:
     path: Place
     quarantine: Place
     samples: Place
+    pictures: Place | None
     members: int
     rows: int
     quarantined: int
@@ -185,6 +212,16 @@ class Recall:
 
 
 @dataclass(frozen=True)
+class VariantCount:
+    """Rows of one split of which only a variant has a twin in another, at the threshold."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    variant: Variant
+    rows: int
+
+
+@dataclass(frozen=True)
 class Overlap:
     """Twins between two splits: one table per direction (one row per image), and their counts."""
 
@@ -196,6 +233,7 @@ class Overlap:
     bands: tuple[int, int] | None  # bands and rows per band; None for the exact join
     recall_at_floor: float
     recall: Recall | None
+    variants: tuple[VariantCount, ...] = ()
 
     def table(self, rows_of: SplitName) -> Path:
         """Twins of the rows of one of the two splits in the other."""
@@ -364,6 +402,7 @@ class Report:
     confusion: list[dict[str, Any]]
     mistakes: list[dict[str, Any]]
     gates: list[dict[str, Any]]
+    variants: list[dict[str, Any]] = field(default_factory=list)
 
 
 def to_json(record: Any, workspace: Path | None = None) -> Any:

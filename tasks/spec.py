@@ -19,15 +19,22 @@ SplitName = Literal["train", "validation", "test"]
 Recipe = Literal["cleansplit", "course"]  # how splits are drawn
 Protect = Literal["train", "test"]
 Runner = Literal["auto", "threads", "processes"]
+View = Literal["ink", "photo"]  # which bits describe an image to the overlap engine
+Variant = Literal["mirrored", "shifted"]  # forms of an image that are looked for as well
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
 Control = Literal["none", "without_twins", "without_random"]  # rows left out of training
 Size = PositiveInt | Literal["all"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 ClassCount = Annotated[int, Field(ge=2)]
+VIEW_DEFAULTS: dict[View, dict[str, float]] = {
+    "ink": {"threshold": 0.95, "floor": 0.90, "recall": 0.99},
+    "photo": {"threshold": 0.65, "floor": 0.60, "recall": 0.93},  # at the threshold that recall is 0.992
+}
 Side = Annotated[int, Field(ge=2, le=256)]
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
+LETTERS = 10  # classes of notMNIST, A to J
 DEFAULT_WORKSPACE = Path(os.environ.get("CLEANSPLIT_WORKSPACE", "workspace"))
 NOT_IN_REPORT = ("workspace", "workers", "runner", "fresh")  # they change no result
 
@@ -42,15 +49,18 @@ class Spec:
     """What a run and an audit have in common."""
 
     workspace: Path = DEFAULT_WORKSPACE
-    threshold: Share = 0.95
-    floor: Share = 0.90
-    recall: Probability = 0.99
+    view: View | Literal["auto"] = "auto"
+    also: tuple[Variant, ...] = ()
+    scaled: bool = False
+    threshold: Share | None = None
+    floor: Share | None = None
+    recall: Probability | None = None
     exhaustive: bool = False
     protect: Protect = "train"
     workers: PositiveInt | None = None
     runner: Runner = "auto"
     fresh: bool = False
-    classes: ClassCount = 10
+    classes: ClassCount | None = None
     side: Side = 28
     min_per_class: PositiveInt | None = None
     max_overlap: Share | None = None
@@ -82,15 +92,22 @@ class Spec:
         """What to read for each role."""
         raise NotImplementedError
 
+    def settled(self, view: View, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell, and the view's defaults for what was not given."""
+        if self.also and view == "ink":
+            raise UsageError(f"also {', '.join(self.also)} is for the photo view; these images are seen as ink.")
+        given = {name: value for name in VIEW_DEFAULTS[view] if (value := getattr(self, name)) is not None}
+        return self.but(view=view, side=side, classes=classes, **VIEW_DEFAULTS[view] | given)
+
     @property
     def threshold_percent(self) -> int:
         """Similarity, in whole percent, from which a row is removed."""
-        return round(100 * self.threshold)
+        return round(100 * (self.threshold or 0))
 
     @property
     def floor_percent(self) -> int:
         """Similarity, in whole percent, from which pairs are searched; never above the threshold."""
-        return min(round(100 * self.floor), self.threshold_percent)
+        return min(round(100 * (self.floor or 0)), self.threshold_percent)
 
     def minimum(self, role: Role) -> int:
         """Members that each class of a source must have."""
@@ -101,6 +118,8 @@ class Spec:
     def check(self) -> None:
         """Refuse what no single parameter's type can."""
         for name in ("threshold", "floor"):
+            if getattr(self, name) is None:
+                continue
             value = 100 * getattr(self, name)
             if abs(value - round(value)) > 1e-9:
                 raise UsageError(f"{name} {getattr(self, name)} is not a whole percent; use for instance 0.95.")
@@ -109,7 +128,9 @@ class Spec:
 
     def shown(self) -> dict[str, Any]:
         """Return the parameters that can change a result, as JSON values."""
+        usual = {"view": "ink", "also": (), "scaled": False}  # of glyphs, whose reports have no word of it
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in NOT_IN_REPORT}
+        values = {name: value for name, value in values.items() if name not in usual or value != usual[name]}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -143,14 +164,14 @@ class RunSpec(Spec):
             values = getattr(self, name)
             if not values or len(set(values)) != len(values):
                 raise UsageError(f"{name} must name at least one entry and none twice.")
+        known = all(name.partition(":")[0] in ("notmnist", "fonts") for name in self.sources.values())
+        classes = self.classes or (LETTERS if known else None)
         for name in ("train", "validation", "test"):
             rows = getattr(self, name)
-            if rows is not None and rows % self.classes:
-                near = rows - rows % self.classes
-                choices = [str(n) for n in (near, near + self.classes) if n or name == "validation"]
-                raise UsageError(
-                    f"{name} {rows} does not divide by the {self.classes} classes; use {' or '.join(choices)}."
-                )
+            if rows is not None and classes and rows % classes:
+                near = rows - rows % classes
+                choices = [str(n) for n in (near, near + classes) if n or name == "validation"]
+                raise UsageError(f"{name} {rows} does not divide by the {classes} classes; use {' or '.join(choices)}.")
 
 
 @dataclass(frozen=True, kw_only=True)

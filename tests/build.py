@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.letters.png import chunk
+from tasks.records import Reading
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 Gray = NDArray[np.uint8]
 
 LETTERS = "ABCDEFGHIJ"
+GLYPHS = Reading("glyphs", "ink", 28, (), scaled=False)
 TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": (50, "all"), "workers": 2, "max_quarantine": 0.1}
 
 
@@ -86,3 +88,23 @@ def noise(image: Gray, pixels: int, seed: int) -> Gray:
     inked = np.flatnonzero(changed > 127)
     changed.flat[np.random.default_rng(seed).permutation(inked)[:pixels]] = 0
     return changed
+
+
+def scene(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Return a picture in colour with soft and hard edges, different for every seed."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    picture = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)).astype(np.int64)
+    y, x = np.mgrid[:height, :width]
+    for _ in range(5):
+        cy, cx, r = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(0.1, 0.3) * min(width, height)
+        picture[(y - cy) ** 2 + (x - cx) ** 2 < r * r] = rng.integers(0, 256, 3)
+    picture += rng.integers(-6, 7, picture.shape)
+    return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+
+
+def saved(image: Image.Image, form: str, **options: object) -> bytes:
+    """Return a picture as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()

@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
         "reason": pa.string(),
     }
 )
-SUFFIX = ".png"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 NOT_A_FILE = {
     "link": "link_member",
     "special": "special_member",
@@ -82,13 +82,13 @@ def write_index(entries: Iterable[Entry], source: str, target: Path) -> tuple[li
     return letters, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
 
 
-def check_classes(archives: Sequence[Archive], expected: int, minimum: Mapping[Role, int]) -> tuple[str, ...]:
+def check_classes(archives: Sequence[Archive], expected: int | None, minimum: Mapping[Role, int]) -> tuple[str, ...]:
     """Return the class names that all sources share, in order.
 
     Raises
     ------
     DataError
-        When a source has another number of classes than expected, too few members in one, or
+        When a source has another number of classes than expected or less than two, too few members in one, or
         names that a file system may confuse, or when the sources name their classes differently.
     """
     first = tuple(index.letter for index in archives[0].letters)
@@ -100,7 +100,11 @@ def check_classes(archives: Sequence[Archive], expected: int, minimum: Mapping[R
         )
     for archive in archives:
         names = tuple(index.letter for index in archive.letters)
-        if len(names) != expected:
+        if expected is None and len(names) < 2:
+            raise DataError(
+                f"{archive.name} has {len(names)} class folders ({', '.join(names) or 'none'}); it takes at least two."
+            )
+        if expected is not None and len(names) != expected:
             raise DataError(
                 f"{archive.name} has {len(names)} class folders ({', '.join(names) or 'none'}) where {expected} are "
                 "expected; name another source or another number with --classes."
@@ -144,7 +148,7 @@ def _clean_name(name: str, source: str) -> str:
 
 
 def _names_an_image(name: str, entry: Entry) -> bool:
-    return entry.kind == "file" and name.lower().endswith(SUFFIX) and not _is_metadata(name)
+    return entry.kind == "file" and name.lower().endswith(SUFFIXES) and not _is_metadata(name)
 
 
 def _is_metadata(part: str) -> bool:
@@ -176,14 +180,14 @@ def _row(letter: str, prefix: str, metadata: bool, folder: str, name: str, entry
         outcome, reason = "ignored", "os_metadata"
     elif entry.kind != "file":
         outcome, reason = "quarantined", NOT_A_FILE[entry.kind]
-    elif not name.lower().endswith(SUFFIX):
-        outcome, reason = "ignored", "not_png_name"
+    elif not name.lower().endswith(SUFFIXES):
+        outcome, reason = "ignored", "not_image_name"
     elif not letter:
         outcome, reason = "quarantined", "no_class"
     elif len(name) > MAX_NAME_PART or len(folder) + len(name) >= MAX_NAME:
         outcome, reason = "quarantined", "name_too_long"
     elif entry.size > MAX_MEMBER_BYTES:
-        outcome, reason = "quarantined", "oversize_member"
+        outcome, reason = "quarantined", "oversize_file"
     else:
         return Row(letter, member, entry.offset, entry.size, digest, None, None)
     return Row(letter, member, entry.offset, entry.size, digest, outcome, reason)

@@ -17,7 +17,7 @@ from tasks.spec import Role
 from tasks.tasks import finished, stage_task
 from tasks.workspace import require_space
 
-VERSION = 2
+VERSION = 3
 DOWNLOADS = "downloads"
 
 

@@ -38,7 +38,7 @@ def filtered_rows(data: bytes, side: int) -> bytes:
         raise UnreadableError("empty")
     if not data.startswith(SIGNATURE):
         raise UnreadableError("not_png", f"starts with {data[:8]!r}")
-    compressed = _only_image_data(data, side) or _walk_chunks(data, side)
+    compressed = _only_image_data(data, side) or walk_chunks(data, side)[1]
     expected = side * (side + 1)
     inflater = zlib.decompressobj()
     try:
@@ -73,10 +73,21 @@ def _only_image_data(data: bytes, side: int) -> bytes | None:
     return body if zlib.crc32(body, CRC_OF_IDAT) == int.from_bytes(checksum) else None
 
 
-def _walk_chunks(data: bytes, side: int) -> bytes:
-    """Check every chunk and return the compressed image data."""
+def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
+    """Check every chunk; return the header's 13 bytes and the compressed image data.
+
+    Parameters
+    ----------
+    data : bytes
+    side : int, optional
+        Refuse all but 8-bit gray glyphs of this side. Without it a PNG may have any size and mode.
+
+    Raises
+    ------
+    UnreadableError
+    """
     kinds: list[bytes] = []
-    position, parts = len(SIGNATURE), []
+    position, parts, header = len(SIGNATURE), [], b""
     while not kinds or kinds[-1] != b"IEND":
         if position + 12 > len(data):
             raise UnreadableError("png_truncated", f"ends at byte {len(data)}")
@@ -88,23 +99,25 @@ def _walk_chunks(data: bytes, side: int) -> bytes:
             raise UnreadableError("png_crc", f"chunk {kind!r}")
         body = data[position + 8 : end - 4]
         _check_chunk(kind, kinds, body, side)
+        if kind == b"IHDR":
+            header = body
         if kind == b"IDAT":
             parts.append(body)
         kinds.append(kind)
         position = end
     if position != len(data):
         raise UnreadableError("png_trailing", f"{len(data) - position} bytes behind the image")
-    return b"".join(parts)
+    return header, b"".join(parts)
 
 
-def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int) -> None:
+def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int | None) -> None:
     if (kind == b"IHDR") != (not before):
         raise UnreadableError("png_chunk", f"{kind!r} out of place")
     if kind == b"IHDR":
         _check_header(body, side)
     elif kind == b"acTL":
         raise UnreadableError("animated")
-    elif kind == b"tRNS":
+    elif kind == b"tRNS" and side is not None:
         raise UnreadableError("unsupported_mode", "transparency")
     elif kind == b"IDAT" and b"IDAT" in before and before[-1] != b"IDAT":
         raise UnreadableError("png_chunk", "IDAT chunks are not consecutive")
@@ -112,9 +125,11 @@ def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int) -> No
         raise UnreadableError("png_chunk", f"unknown critical chunk {kind!r}")
 
 
-def _check_header(body: bytes, side: int) -> None:
+def _check_header(body: bytes, side: int | None) -> None:
     if len(body) != 13:
         raise UnreadableError("png_chunk", "IHDR of a wrong length")
+    if side is None:
+        return
     width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", body)
     if (width, height) != (side, side):
         raise UnreadableError("wrong_size", f"{width}x{height}")

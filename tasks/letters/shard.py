@@ -1,9 +1,8 @@
 """Decode the members of one class into a Parquet shard; what can't be decoded is listed beside it."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b, md5
+from hashlib import md5
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,16 @@ from numpy.typing import NDArray
 
 from tasks import tables
 from tasks.conservation import conserve
-from tasks.errors import DataError
-from tasks.images import Images, as_rows, read_images, write_images
-from tasks.letters import glyph
+from tasks.images import Images, as_rows, read_images, thumbnails, write_images
+from tasks.letters import glyph, photo
+from tasks.letters.pictures import read_pictures
 from tasks.letters.png import UnreadableError, filtered_rows
+from tasks.members import read_members
+from tasks.records import Reading
 from tasks.spec import Role
 
 BATCH = 4096  # images that are decoded at once
+MAX_GLYPH_BYTES = 64 << 10
 SAMPLES = 20  # images of a class that figures show
 QUARANTINE = pa.schema(
     {
@@ -46,34 +48,12 @@ class Loaded:
     std: float | None
 
 
-def read_members(source: Path, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-    """Yield (row of the index, bytes), in the order in which the bytes lie in the source.
-
-    Raises
-    ------
-    DataError
-        When a member is no longer what the index says.
-    """
-    names, offsets, sizes, digests = (index[c].to_pylist() for c in ("member", "offset", "size", "digest"))
-    letters = index["letter"].to_pylist()
-    is_folder = source.is_dir()
-    descriptor = -1 if is_folder else os.open(source, os.O_RDONLY)
-    try:
-        for row in sorted(range(len(names)), key=offsets.__getitem__):
-            if is_folder:
-                data = (source / letters[row] / names[row]).read_bytes()
-            else:
-                data = os.pread(descriptor, sizes[row], offsets[row])
-            if blake2b(data, digest_size=len(digests[row])).digest() != digests[row]:
-                raise DataError(f"{letters[row]}/{names[row]} of {source} changed while it was read; start again.")
-            yield row, data
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-def write_shard(source: Path, index: pa.Table, role: Role, letter: str, label: int, side: int, target: Path) -> Loaded:
+def write_shard(
+    source: Path, index: pa.Table, role: Role, letter: str, label: int, reading: Reading, target: Path
+) -> Loaded:
     """Write ``shard.parquet`` (sorted by id) and ``quarantine.parquet`` of one class into `target`.
+
+    Pictures get a ``pictures.parquet``, too; see `tasks.letters.pictures`.
 
     Parameters
     ----------
@@ -82,14 +62,20 @@ def write_shard(source: Path, index: pa.Table, role: Role, letter: str, label: i
     index : Table
         The class's rows of the index, sorted by member.
     """
+    if reading.kind == "glyphs":
+        index = as_glyphs(index)
     to_decode = index.filter(pc.is_null(index["outcome"]))
-    accepted, gray, failures = decode_members(read_members(source, to_decode), len(to_decode), side)
     names = to_decode["member"].to_pylist()
-    ids = pa.array([f"{role}/{letter}/{names[row]}" for row in accepted], pa.string())
+    members, every = read_members(source, to_decode), [f"{role}/{letter}/{name}" for name in names]
+    if reading.kind == "glyphs":
+        accepted, gray, failures = decode_members(members, len(to_decode), reading.side)
+    else:
+        accepted, gray, failures = read_pictures(members, every, reading, target / "pictures.parquet")
+    ids = pa.array([every[row] for row in accepted], pa.string())
     letters, labels = pa.array([letter] * len(ids), pa.string()), np.full(len(ids), label)
     images = Images(ids, letters, labels, gray)
     write_images(images, target / "shard.parquet")
-    write_samples(source, to_decode, accepted, images, target / "samples.parquet")
+    write_samples(source, to_decode, accepted, images, reading, target)
     refused = settled_members(index, role)
     for row, failure in failures.items():
         size = to_decode["size"][row].as_py()
@@ -138,8 +124,29 @@ def _decode_batch(batch: dict[int, bytes], gray: NDArray[np.uint8], decoded: NDA
         batch.clear()
 
 
-def write_samples(source: Path, index: pa.Table, accepted: NDArray[np.int64], images: Images, target: Path) -> None:
+def as_glyphs(index: pa.Table) -> pa.Table:
+    """Return the rows of an index with the outcomes that only glyphs have: they are small, and PNGs."""
+    pending, big = pc.is_null(index["outcome"]), pc.greater(index["size"], MAX_GLYPH_BYTES)
+    no_png = pc.and_(pending, pc.invert(pc.match_substring_regex(index["member"], r"(?i)\.png$")))
+    for where, outcome, reason in (
+        (no_png, "ignored", "not_png_name"),
+        (pc.and_(pc.and_(pending, pc.invert(no_png)), big), "quarantined", "oversize_member"),
+        (pc.fill_null(pc.equal(index["reason"], "oversize_file"), False), "quarantined", "oversize_member"),
+        (pc.fill_null(pc.equal(index["reason"], "not_image_name"), False), "ignored", "not_png_name"),
+    ):
+        if pc.any(where).as_py():
+            for name, value in (("outcome", outcome), ("reason", reason)):
+                column = pc.if_else(where, value, index[name])
+                index = index.set_column(index.column_names.index(name), name, column)
+    return index
+
+
+def write_samples(
+    source: Path, index: pa.Table, accepted: NDArray[np.int64], images: Images, reading: Reading, folder: Path
+) -> None:
     """Write a few images, evenly spaced by name: their ``file`` as it lies in the source, and what became of it.
+
+    Of a picture the file is a thumbnail.
 
     Parameters
     ----------
@@ -151,16 +158,21 @@ def write_samples(source: Path, index: pa.Table, accepted: NDArray[np.int64], im
         What they were decoded to, in the same order.
     """
     rows = np.unique(np.linspace(0, len(accepted) - 1, min(SAMPLES, len(accepted)), dtype=np.int64))
-    chosen = index.take(pa.array(accepted[rows]))
-    files = dict(read_members(source, chosen))
+    ids = images.ids.take(pa.array(rows))
+    if reading.kind == "glyphs":
+        read = dict(read_members(source, index.take(pa.array(accepted[rows]))))
+        files = [read[row] for row in range(len(rows))]
+    else:
+        seen = thumbnails([folder / "pictures.parquet"], ids.to_pylist())
+        files = [seen[name] for name in ids.to_pylist()]
     gray = as_rows(images.gray[rows])
     columns = {
-        "id": images.ids.take(pa.array(rows)),
+        "id": ids,
         "letter": images.letters.take(pa.array(rows)),
-        "file": pa.array([files[row] for row in range(len(rows))], pa.binary()),
+        "file": pa.array(files, pa.binary()),
         "gray": pa.array([row.tobytes() for row in gray], pa.binary()),
     }
-    tables.write(pa.table(columns), target)
+    tables.write(pa.table(columns), folder / "samples.parquet")
 
 
 def settled_members(index: pa.Table, role: Role) -> list[tuple[object, ...]]:
@@ -176,22 +188,55 @@ def write_quarantine(rows: list[tuple[object, ...]], target: Path) -> None:
     tables.write(pa.table(columns, schema=QUARANTINE), target)
 
 
-def write_fingerprints(shard: Path, target: Path) -> None:
-    """Write id, ``md5`` of the gray bytes, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
+def write_fingerprints(shard: Path, pictures: Path | None, reading: Reading, target: Path) -> None:
+    """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
 
-    The number of bits stands in the schema's metadata as ``view_bits``.
+    The number of bits stands in the schema's metadata as ``view_bits``. Pictures whose photo view says too little have
+    no bits set; variants that are looked for, too, stand in columns of their names, one behind the other.
     """
     images = read_images([shard])
-    bits = np.ascontiguousarray(glyph.ink_bits(images.gray))
-    buffers = [None, pa.py_buffer(bits)]
+    if pictures is not None:
+        tables.write(_prints_of_pictures(images, pictures, reading), target)
+        return
     members = [name.as_py().split("/", 2)[2] for name in images.ids]
     columns = {
         "id": images.ids,
         "md5": pa.array([md5(image, usedforsecurity=False).digest() for image in images.gray], pa.binary(16)),
-        "bits": pa.FixedSizeBinaryArray.from_buffers(pa.binary(bits.shape[1]), len(bits), buffers),
+        "bits": _packed(glyph.ink_bits(images.gray)),
         "font": pa.array([glyph.font_of(member) for member in members], pa.string()),
         "one_colour": pa.array(glyph.one_colour(images.gray)),
     }
     conserve(f"fingerprint {shard.parent.name}", len(images), *{len(column) for column in columns.values()})
     view = {"view_bits": str(images.gray.shape[1] * images.gray.shape[2])}
     tables.write(pa.table(columns).replace_schema_metadata(view), target)
+
+
+def _prints_of_pictures(images: Images, pictures: Path, reading: Reading) -> pa.Table:
+    facts = tables.read(pictures, ["id", "md5", "constant"])
+    facts = facts.take(pc.index_in(images.ids, value_set=facts["id"].combine_chunks()))
+    bits = _view(images.gray, reading)
+    if reading.view == "photo":
+        bits[photo.says_too_little(bits)] = 0
+    columns = {
+        "id": images.ids,
+        "md5": facts["md5"].combine_chunks(),
+        "bits": _packed(bits),
+        "font": pa.nulls(len(images), pa.string()),
+        "one_colour": facts["constant"].combine_chunks(),
+    }
+    if "mirrored" in reading.also:
+        columns["mirrored"] = _packed(_view(photo.mirrored(images.gray), reading))
+    if "shifted" in reading.also:
+        columns["shifted"] = _packed(np.concatenate([_view(g, reading) for g in photo.shifted(images.gray)], axis=1))
+    conserve(f"fingerprint {pictures.parent.name}", len(images), *{len(column) for column in columns.values()})
+    length = photo.BITS if reading.view == "photo" else reading.side**2
+    return pa.table(columns).replace_schema_metadata({"view_bits": str(length), "view": reading.view})
+
+
+def _view(gray: NDArray[np.uint8], reading: Reading) -> NDArray[np.uint8]:
+    return photo.photo_bits(gray) if reading.view == "photo" else glyph.ink_bits(np.ascontiguousarray(gray))
+
+
+def _packed(bits: NDArray[np.uint8]) -> pa.Array:
+    bits = np.ascontiguousarray(bits)
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(bits.shape[1]), len(bits), [None, pa.py_buffer(bits)])

@@ -60,14 +60,21 @@ class Twins:
     count: Rows
 
 
-def find_twins(first: Side, second: Side, length: int, percent: int, bands: Bands | None) -> tuple[Twins, Twins]:
+@dataclass(frozen=True)
+class View:
+    """What the bits of a row are: how many, and whether two rows without any are alike or can't be compared."""
+
+    length: int
+    blank_is_alike: bool = True
+
+
+def find_twins(first: Side, second: Side, view: View, percent: int, bands: Bands | None) -> tuple[Twins, Twins]:
     """Find exact and near twins in both directions with one join.
 
     Parameters
     ----------
     first, second : Side
-    length : int
-        Bits per view.
+    view : View
     percent : int
         Two-sided Jaccard similarity, in whole percent, from which rows are twins (the floor).
     bands : Bands or None
@@ -81,7 +88,7 @@ def find_twins(first: Side, second: Side, length: int, percent: int, bands: Band
     >>> bits = np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1)
     >>> zeros = np.zeros(3, np.int64)
     >>> side = Side(np.eye(3, 16, dtype=np.uint8), bits, zeros, np.arange(3))
-    >>> of_first, of_second = find_twins(side, side, 16, 90, None)
+    >>> of_first, of_second = find_twins(side, side, View(16), 90, None)
     >>> of_first.row.tolist(), of_first.exact.tolist()
     ([0, 1, 2], [True, True, True])
     """
@@ -89,7 +96,7 @@ def find_twins(first: Side, second: Side, length: int, percent: int, bands: Band
     same = [group(side.digests, side.letters, side.ranks) for side in sides]
     alike = [group(side.bits, side.letters, side.ranks) for side in sides]
     exact = _reduce(sides, same, _exact_stream(sides, same))
-    near = _reduce(sides, alike, _near_stream(sides, alike, length, percent, bands))
+    near = _reduce(sides, alike, _near_stream(sides, alike, view, percent, bands))
     return (
         _merge(exact[0], near[0], np.argsort(second.ranks)),
         _merge(exact[1], near[1], np.argsort(first.ranks)),
@@ -105,12 +112,15 @@ def _exact_stream(sides: tuple[Side, Side], groups: list[Groups]) -> Stream:
 
 
 def _near_stream(
-    sides: tuple[Side, Side], groups: list[Groups], length: int, percent: int, bands: Bands | None
+    sides: tuple[Side, Side], groups: list[Groups], view: View, percent: int, bands: Bands | None
 ) -> Stream:
-    first, second = (Patterns.of(side.bits[g.example], length) for side, g in zip(sides, groups, strict=True))
+    first, second = (Patterns.of(side.bits[g.example], view.length) for side, g in zip(sides, groups, strict=True))
     pairs: Iterator[Pairs] = lsh_pairs(first, second, percent, bands) if bands else exact_pairs(first, second, percent)
     for i, j, shared, fresh in pairs:
-        yield i, j, similarity(first.counts[i], second.counts[j], shared, length), fresh
+        # A row without bits is alike to its like alone.
+        kept = slice(None) if view.blank_is_alike else first.counts[i] > 0
+        i, j, shared, fresh = i[kept], j[kept], shared[kept], fresh[kept]
+        yield i, j, similarity(first.counts[i], second.counts[j], shared, view.length), fresh
 
 
 def _reduce(sides: tuple[Side, Side], groups: list[Groups], pairs: Stream) -> tuple[Found, Found]:

@@ -13,10 +13,14 @@ import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
+from tasks.records import NUM_PERM, PAIRS, PHOTO_PERM, Splits
+from tasks.spec import Spec
+
 SEED = 1
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
 TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
+EXACT_PAIRS = 10**10  # about two minutes on one core
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 
 
@@ -48,6 +52,18 @@ def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
         if bands.recall_at(floor_percent / 100) >= recall:
             return bands
     return Bands(num_perm, 1)
+
+
+def bands_for(spec: Spec, splits: Splits) -> Bands | None:
+    """Return how the signatures of a run are cut; None when all pairs are to be compared.
+
+    At the photo view's floor MinHash has to let many false candidates pass, so up to `EXACT_PAIRS` all are compared,
+    and beyond that signatures are longer; both measured, see docs/overlap.md.
+    """
+    largest = max(splits[a].rows * splits[b].rows for a, b in PAIRS)
+    if spec.exhaustive or (spec.view == "photo" and largest <= EXACT_PAIRS):
+        return None
+    return choose_bands(PHOTO_PERM if spec.view == "photo" else NUM_PERM, spec.floor_percent, spec.recall or 0.5)
 
 
 @lru_cache

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from tasks.overlap.find import Side, Twins, find_twins
+from tasks.overlap.find import Side, Twins, View, find_twins
 from tasks.records import Recall
 
 SAMPLE_ROWS = 500
 
 
-def measure_recall(of: Side, found_in: Side, found: Twins, length: int, percent: int, seed: int = 0) -> Recall:
+def measure_recall(of: Side, found_in: Side, found: Twins, view: View, percent: int, seed: int = 0) -> Recall:
     """Compare what a join found for sampled rows with what the exact join finds for them."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(of))[:SAMPLE_ROWS])
     sample = Side(of.digests[rows], of.bits[rows], of.letters[rows], np.argsort(np.argsort(of.ranks[rows])))
-    truth, _ = find_twins(sample, found_in, length, percent, bands=None)
+    truth, _ = find_twins(sample, found_in, view, percent, bands=None)
     true_rows = truth.row >= 0
     return Recall(
         sample_rows=len(rows),

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks import tables
-from tasks.overlap.find import Side, Twins
-from tasks.records import Direction
-from tasks.spec import SplitName
+from tasks.overlap.find import Side, Twins, View
+from tasks.records import VARIANTS, Direction
+from tasks.spec import SplitName, Variant
 
 TWINS = pa.schema(
     {
@@ -42,7 +42,8 @@ class Rows:
     fonts: pa.Array
     one_colour: NDArray[np.bool_]
     side: Side
-    view_bits: int
+    view: View
+    variants: dict[Variant, pa.ChunkedArray]  # packed bits, one form of the row behind the other
 
 
 def read_rows(split: Sequence[Path], fingerprints: Sequence[Path]) -> Rows:
@@ -61,10 +62,12 @@ def read_rows(split: Sequence[Path], fingerprints: Sequence[Path]) -> Rows:
     found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
     ranks = np.empty(len(ids), np.int64)
     ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
-    side = Side(_bytes(found["md5"]), _bytes(found["bits"]), columns["label"].to_numpy(), ranks)
-    view_bits = int(tables.read(fingerprints[0], ["id"]).schema.metadata[b"view_bits"])
+    side = Side(bytes_of(found["md5"]), bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)
+    about = tables.read(fingerprints[0], ["id"]).schema.metadata
+    view = View(int(about[b"view_bits"]), blank_is_alike=about.get(b"view") != b"photo")
+    variants = {name: found[name] for name in VARIANTS if name in found.column_names}
     letters, fonts = columns["letter"].combine_chunks(), found["font"].combine_chunks()
-    return Rows(ids, letters, fonts, found["one_colour"].to_numpy(), side, view_bits)
+    return Rows(ids, letters, fonts, found["one_colour"].to_numpy(), side, view, variants)
 
 
 def twins_table(rows: Rows, others: Rows, twins: Twins) -> pa.Table:
@@ -119,7 +122,7 @@ def distinct(side: Side) -> NDArray[np.void]:
     return np.unique(np.ascontiguousarray(side.digests).view(f"V{side.digests.shape[1]}").ravel())
 
 
-def _bytes(column: pa.ChunkedArray) -> NDArray[np.uint8]:
+def bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
     """Return fixed-size binary values as uint8 (n, width)."""
     array = column.combine_chunks()
     width = array.type.byte_width

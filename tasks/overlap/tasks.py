@@ -9,10 +9,11 @@ import numpy as np
 from tasks import store, tables
 from tasks.conservation import conserve
 from tasks.overlap.find import find_twins
-from tasks.overlap.minhash import choose_bands
+from tasks.overlap.minhash import Bands
 from tasks.overlap.recall import measure_recall
 from tasks.overlap.tables import count_direction, distinct, read_rows, shared_fonts, twins_table
-from tasks.records import NUM_PERM, Fingerprints, Overlap, Recall, Split, Within
+from tasks.overlap.variants import count_variants, find_variants, variants_table
+from tasks.records import Fingerprints, Overlap, Recall, Split, Within
 from tasks.spec import Spec
 from tasks.tasks import finished, stage_task
 
@@ -21,16 +22,20 @@ VERSION = 1
 
 @stage_task("find overlap of {first.name} and {second.name}")
 def find_overlap(
-    spec: Spec, first: Split, second: Split, fingerprints: Sequence[Fingerprints], workspace: Path
+    spec: Spec,
+    first: Split,
+    second: Split,
+    fingerprints: Sequence[Fingerprints],
+    bands: Bands | None,
+    workspace: Path,
 ) -> Overlap:
-    """Find exact and near twins between two splits, in both directions."""
+    """Find exact and near twins between two splits, in both directions, and variants of the second in the first."""
     floor = spec.floor_percent
-    bands = None if spec.exhaustive else choose_bands(NUM_PERM, floor, spec.recall)
     prints = {split.name: prints_of(split, fingerprints) for split in (first, second)}
 
     def build(target: Path) -> dict[str, Any]:
         one, two = (read_rows(split.files, [p.path for p in prints[split.name]]) for split in (first, second))
-        of_one, of_two = find_twins(one.side, two.side, one.view_bits, floor, bands)
+        of_one, of_two = find_twins(one.side, two.side, one.view, floor, bands)
         for split, table in ((first, twins_table(one, two, of_one)), (second, twins_table(two, one, of_two))):
             conserve(f"twins of {split.name}", split.rows, len(table))
             tables.write(table, target / f"{split.name}.parquet")
@@ -40,7 +45,10 @@ def find_overlap(
             second.name: shared_fonts(two, one) | {"distinct_exact": shared},
         }
         if bands and second.name == "test" and first.name == "train":
-            facts["recall"] = vars(measure_recall(two.side, one.side, of_two, one.view_bits, floor))
+            facts["recall"] = vars(measure_recall(two.side, one.side, of_two, one.view, floor))
+        if spec.also:
+            found = find_variants(two, one, spec.also, floor, bands)
+            tables.write(variants_table(two, one, of_two, found), target / "variants.parquet")
         return facts
 
     inputs = {
@@ -50,6 +58,8 @@ def find_overlap(
         "floor": floor,
         "bands": bands and [bands.bands, bands.rows],
     }
+    if spec.also:
+        inputs["also"] = spec.also
     stage = store.stage(workspace, "overlap", inputs, build)
     directions = tuple(
         count_direction(
@@ -71,6 +81,7 @@ def find_overlap(
         bands=(bands.bands, bands.rows) if bands else None,
         recall_at_floor=bands.recall_at(floor / 100) if bands else 1.0,
         recall=Recall(**stage.result["recall"]) if "recall" in stage.result else None,
+        variants=count_variants(stage.folder, second.name, first.name, spec) if spec.also else (),
     )
     counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in directions)
     return finished(record, stage, "; ".join(counts))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.errors import DataError
 from tasks.images import read_labels
-from tasks.records import NUM_PERM, SPLITS, Findings, Report
+from tasks.records import NUM_PERM, PHOTO_PERM, SPLITS, Findings, Report
 from tasks.reporting.gates import measure_gates
 
 
@@ -53,6 +53,8 @@ def assemble(found: Findings) -> dict[str, Any]:
         "confusion": [asdict(confusion) for confusion in found.trained.confusions],
         "mistakes": [asdict(mistake) for mistake in found.trained.mistakes],
     }  # fmt: skip
+    if found.spec.also:
+        content["variants"] = [asdict(count) for overlap in found.overlaps for count in overlap.variants]
     return content | {"gates": measure_gates(found.spec, content)}
 
 
@@ -121,7 +123,7 @@ def _near_duplicates(found: Findings) -> dict[str, Any]:
     return {
         "threshold": found.spec.threshold_percent / 100,
         "floor": found.spec.floor_percent / 100,
-        "num_perm": NUM_PERM if bands else None,
+        "num_perm": (PHOTO_PERM if found.spec.view == "photo" else NUM_PERM) if bands else None,
         "bands": bands,
         "rows_per_band": rows_per_band,
         "recall_at_floor": joins[0].recall_at_floor,

@@ -1,6 +1,7 @@
 """The pictures that every run keeps in ``figures/``."""
 
 import io
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tasks import tables
-from tasks.images import read_images
+from tasks.images import Images, read_images, thumbnails
 from tasks.records import SPLITS, Findings, Report
 from tasks.reporting import charts
 from tasks.reporting.sheets import pictures, sheet
 
 PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
+ON_SHEET = 64  # pixels of the longer side of a picture
 TITLES = {
     "files": "20 files of each class, as they lie in {}",
     "normalized": "The same images of {}, normalized",
@@ -53,7 +55,10 @@ def write_figures(found: Findings, report: Report, folder: Path) -> list[tuple[s
         }
         if report.mistakes:
             drawn["mistakes"] = _mistakes(found, report)
+    in_colour = any(shard.pictures for shard in found.shards)
     for name, picture in drawn.items():
+        if in_colour and isinstance(picture, Image.Image):
+            picture = picture.quantize(256)  # a third of the bytes, and on sheets this small nobody sees it
         _save(picture, folder / f"{name}.png")
     return [(f"{name}.png", title_of(name)) for name in drawn]
 
@@ -74,14 +79,17 @@ def _samples(found: Findings) -> dict[str, Image.Image]:
     for role in dict.fromkeys(shard.role for shard in found.shards):
         shards = [shard for shard in found.shards if shard.role == role]
         samples = pa.concat_tables([tables.read(shard.samples) for shard in shards])
-        files = [Image.open(io.BytesIO(data), formats=["PNG"]) for data in samples["file"].to_pylist()]
-        gray = [
-            Image.frombytes("L", file.size, data) for file, data in zip(files, samples["gray"].to_pylist(), strict=True)
-        ]
+        files = [_small(data) for data in samples["file"].to_pylist()]
+        gray = [_square(data) for data in samples["gray"].to_pylist()]
         letters = samples["letter"].to_pylist()
         for name, images in (("files", files), ("normalized", gray)):
             sheets[f"{name}-{role}"] = _by_class(images, letters)
     return sheets
+
+
+def _square(data: bytes) -> Image.Image:
+    side = math.isqrt(len(data))
+    return Image.frombytes("L", (side, side), data)
 
 
 def _by_class(images: Sequence[Image.Image], letters: Sequence[str]) -> Image.Image:
@@ -101,7 +109,7 @@ def _rows(found: Findings) -> dict[str, Image.Image]:
     for name in SPLITS:
         images = read_images(found.splits[name].files, ROWS_SHOWN)
         if len(images):
-            sheets[f"rows-{name}"] = sheet(pictures(images.gray), images.letters.to_pylist(), COLUMNS)
+            sheets[f"rows-{name}"] = sheet(_shown(found, images), images.letters.to_pylist(), COLUMNS)
     return sheets
 
 
@@ -119,16 +127,31 @@ def _predictions(found: Findings) -> Image.Image:
     predicted = [found.splits.classes[label] for label in answers["predicted"].to_pylist()]
     answered = list(zip(images.letters.to_pylist(), predicted, strict=True))
     words = [one if one == other else f"{one} but {other}" for one, other in answered]
-    return sheet(pictures(images.gray), words, COLUMNS, [one != other for one, other in answered])
+    return sheet(_shown(found, images), words, COLUMNS, [one != other for one, other in answered])
 
 
 def _mistakes(found: Findings, report: Report) -> Image.Image:
     images = read_images(found.splits.test.files)
     place = {name: row for row, name in enumerate(images.ids.to_pylist())}
     shown = [mistake for mistake in report.mistakes if mistake["model"] == report.mistakes[0]["model"]]
-    gray = images.gray[np.array([place[mistake["id"]] for mistake in shown])]
+    chosen = images.take(np.array([place[mistake["id"]] for mistake in shown]))
     words = [f"{m['letter']} but {m['predicted']} {m['confidence']:.2f}" for m in shown]
-    return sheet(pictures(gray), words, 10)
+    return sheet(_shown(found, chosen), words, 10)
+
+
+def _shown(found: Findings, images: Images) -> list[Image.Image]:
+    """Return images as people should see them: glyphs as they are, pictures as thumbnails."""
+    if not (files := [shard.pictures for shard in found.shards if shard.pictures]):
+        return pictures(images.gray)
+    seen = thumbnails(files, ids := images.ids.to_pylist())
+    return [_small(seen[name]) for name in ids]
+
+
+def _small(data: bytes) -> Image.Image:
+    """Return a picture's file at the size that it has on a sheet."""
+    image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+    image.thumbnail((ON_SHEET, ON_SHEET))
+    return image
 
 
 def _save(picture: Image.Image | Figure, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tasks.records import SPLITS
 
 DOUBTFUL, EXACT, CONFLICTS = 36, 12, 24  # pairs that are shown
 GROUPS, PER_GROUP = 6, 12
+THUMBNAILS = "thumbnails.parquet"  # of a run of pictures
 Gray = NDArray[np.uint8]
 
 
@@ -56,6 +57,29 @@ class Galleries:
 
 def build_galleries(run: Path) -> Galleries:
     """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
+    chosen, groups, wanted = _choose(run)
+    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet")
+    if (run / THUMBNAILS).exists():
+        seen: Pictures = _thumbnails_of(run)
+        difference = _difference_of_pictures
+    else:
+        seen = {name: _as_picture(gray) for name, gray in _gray_of(run, wanted).items()}
+        difference = _difference
+    pairs = [
+        [_pair(row, seen, difference, name) for row in table.to_pylist()]
+        for table, name in zip(chosen, names, strict=True)
+    ]
+    shown = [[Shown(*member, seen[member[0]].uri) for member in group] for group in groups]
+    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], groups=shown)
+
+
+def shown_ids(run: Path) -> list[str]:
+    """Return the ids of all images that the galleries of a run show."""
+    return sorted(set(_choose(run)[2]))
+
+
+def _choose(run: Path) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
+    """Return the pairs of each gallery, the largest groups, and the ids of all of them."""
     removed, conflicts = (tables.read(run / f"{name}.parquet") for name in ("removed", "label_conflicts"))
     rows = removed.append_column("number", pa.array(range(len(removed)), pa.int64()))
     other = conflicts.append_column("number", pa.array(range(len(conflicts)), pa.int64()))
@@ -65,11 +89,7 @@ def build_galleries(run: Path) -> Galleries:
     chosen = [near.slice(0, DOUBTFUL), exact.slice(0, EXACT), other.slice(0, CONFLICTS)]
     groups = _largest_groups(removed)
     wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
-    gray = _gray_of(run, [*wanted, *(name for group in groups for name, _, _ in group)])
-    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet")
-    pairs = [[_pair(row, gray, name) for row in table.to_pylist()] for table, name in zip(chosen, names, strict=True)]
-    shown = [[Shown(*member, data_uri(_picture(gray[member[0]]))) for member in group] for group in groups]
-    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], groups=shown)
+    return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)]
 
 
 def data_uri(picture: Image.Image) -> str:
@@ -84,20 +104,48 @@ def png_uri(data: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def _pair(row: dict[str, Any], gray: dict[str, Gray], table: str) -> Pair:
-    one, two = gray[row["id"]], gray[row["twin_id"]]
+def _pair(row: dict[str, Any], seen: "Pictures", difference: Callable[[Gray, Gray], Image.Image], table: str) -> Pair:
+    one, two = seen[row["id"]], seen[row["twin_id"]]
     return Pair(
-        row=Shown(row["id"], row["letter"], row["split"], data_uri(_picture(one))),
-        twin=Shown(row["twin_id"], row["twin_letter"], row["twin_split"], data_uri(_picture(two))),
-        difference=data_uri(_difference(one, two)),
+        row=Shown(row["id"], row["letter"], row["split"], one.uri),
+        twin=Shown(row["twin_id"], row["twin_letter"], row["twin_split"], two.uri),
+        difference=data_uri(difference(one.pixels, two.pixels)),
         reason=row["reason"],
         jaccard=row["jaccard"],
         key=f"{table}.{row['number']}.jaccard",
     )
 
 
-def _picture(gray: Gray) -> Image.Image:
-    return Image.fromarray(gray)
+@dataclass(frozen=True)
+class Seen:
+    """An image as the page shows it, and its pixels, uint8 (height, width) or (height, width, 3)."""
+
+    uri: str
+    pixels: Gray
+
+
+Pictures = dict[str, Seen]
+
+
+def _as_picture(gray: Gray) -> Seen:
+    return Seen(data_uri(Image.fromarray(gray)), gray)
+
+
+def _thumbnails_of(run: Path) -> Pictures:
+    table = tables.read(run / THUMBNAILS)
+    seen = {}
+    for name, data in zip(table["id"].to_pylist(), table["thumbnail"].to_pylist(), strict=True):
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            uri = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+            seen[name] = Seen(uri, np.asarray(image.convert("RGB")))
+    return seen
+
+
+def _difference_of_pictures(one: Gray, two: Gray) -> Image.Image:
+    """Return how far two pictures are apart, in gray on white, the second stretched to the first's size."""
+    other = Image.fromarray(two).resize(one.shape[1::-1], Image.Resampling.BILINEAR)
+    apart = np.abs(one.astype(np.int16) - np.asarray(other)).max(axis=2)
+    return Image.fromarray((255 - apart).astype(np.uint8))
 
 
 def _difference(one: Gray, two: Gray) -> Image.Image:

@@ -18,6 +18,11 @@ from tasks.reporting.galleries import build_galleries, png_uri
 from tasks.reporting.numbers import Show, measure, text_of
 
 QUARANTINE_SHOWN = 300
+LARGER = Markup(
+    ".pairs img, .group img { width: 6rem; height: 6rem; object-fit: contain }\n"
+    ".pairs { grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)) }\n"
+    "@media (max-width: 30rem) { .pairs { grid-template-columns: 1fr } .pairs img { width: 5rem; height: 5rem } }\n"
+)  # photographs need more room than glyphs
 ALTERNATIVES = {  # what a chart says to whoever can't see it; its numbers stand in the tables beside it
     "thresholds": "Share of rows with a twin in another split, falling as the similarity asked for rises.",
     "balance": "Rows of each class in each split, before and after sanitizing.",
@@ -49,6 +54,8 @@ def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()
     )
     show: Show = partial(_number, report)
     style, script = (_asset(environment, name) for name in ("page.css", "page.js"))
+    if report.spec.get("view") == "photo":
+        style += LARGER
     refused = tables.read(run / "quarantine.parquet").to_pylist()
     template = environment.get_template("page.html.jinja")
     page = template.render(

@@ -71,12 +71,23 @@ def findings(report: Report, show: Show | None = None) -> list[str]:
         "ignored; quarantine.parquet names each.",
         _recall(report, show),
     ]
+    if report.spec.get("view") == "photo":
+        found.append(
+            "Images are compared by the photo view, the gradients of a gray copy of "
+            f"{show('spec.side', 'count')} pixels a side; that copy is all that the models see."
+        )
+    for number, count in enumerate(report.variants):
+        found.append(
+            f"{show(f'variants.{number}.rows', 'count')} more {count['rows_of']} rows have a twin in "
+            f"{count['found_in']} when they are {count['variant']}; they stay, and variants.parquet names them."
+        )
     if one_colour := [n for n, entry in enumerate(report.within) if entry["one_colour"]]:
         counts = (f"{show(f'within.{n}.one_colour', 'count')} in {report.within[n]['split']}" for n in one_colour)
         found.append(f"Images of one colour: {', '.join(counts)}.")
     other_letter = show(f"{conflicts}.exact + {conflicts}.near", "count")
+    of_class = "letter" if report.spec.get("view", "ink") == "ink" else "class"
     found.append(
-        f"{other_letter} test rows have a twin in train under another letter; label_conflicts.parquet names them."
+        f"{other_letter} test rows have a twin in train under another {of_class}; label_conflicts.parquet names them."
     )
     known = f"rows.test - {fonts}.unknown"
     if measure(report, known):

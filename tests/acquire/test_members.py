@@ -37,7 +37,7 @@ def test_the_class_is_the_folder_below_the_common_root(root: str, tmp_path: Path
         ("r/A/.DS_Store", "file", "os_metadata"),
         ("r/__MACOSX/A/a.png", "file", "os_metadata"),
         ("r/A/Thumbs.db", "file", "os_metadata"),
-        ("r/A/readme.txt", "file", "not_png_name"),
+        ("r/A/readme.txt", "file", "not_image_name"),
         ("r/stray.png", "file", "no_class"),
         ("r/A/l.png", "link", "link_member"),
         ("r/A/d.png", "special", "special_member"),
@@ -52,8 +52,8 @@ def test_what_is_no_image_has_an_outcome_and_a_reason(name: str, kind: str, reas
 
 
 def test_an_oversized_member_is_refused_unread(tmp_path: Path) -> None:
-    big = Entry("r/A/big.png", "file", 0, 70_000, b"")
-    assert outcomes([entry("r/A/1.png"), entry("r/B/1.png"), big], tmp_path)["A", "big.png"] == "oversize_member"
+    big = Entry("r/A/big.png", "file", 0, (64 << 20) + 1, b"")
+    assert outcomes([entry("r/A/1.png"), entry("r/B/1.png"), big], tmp_path)["A", "big.png"] == "oversize_file"
 
 
 def test_of_equal_members_with_one_name_the_first_stays(tmp_path: Path) -> None:

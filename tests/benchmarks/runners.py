@@ -22,7 +22,7 @@ from flows.runners import for_decoding
 from tasks.acquire.tasks import fetch, index
 from tasks.records import Archive
 from tasks.spec import Runner, RunSpec
-from tests.build import LETTERS, font_member, glyphs, png, write_tar
+from tests.build import GLYPHS, LETTERS, font_member, glyphs, png, write_tar
 
 SIZES = (6_000, 15_000, 30_000, 60_000, 120_000)
 VARIED = 200  # different glyphs per letter; more would only cost time to make
@@ -36,7 +36,7 @@ def load(archive: Path, workspace: Path, runner: Runner) -> float:
         index.submit(fetch.submit(role, str(archive), workspace), workspace).result() for role in ("large", "small")
     ]
     start = time.perf_counter()
-    load_letters.with_options(task_runner=for_decoding(0, spec))(spec, indexed, tuple(LETTERS))
+    load_letters.with_options(task_runner=for_decoding(0, spec))(GLYPHS, indexed, tuple(LETTERS), workspace)
     return time.perf_counter() - start
 
 

@@ -8,12 +8,13 @@ import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.errors import DataError
 from tasks.letters import glyph
 from tasks.letters.png import UnreadableError, filtered_rows
-from tests.build import SHARED
+from tests.build import GLYPHS, SHARED
 from tests.faults.limits import Ended, limit_memory, run_child, watch
 from tests.faults.loading import load
 
@@ -34,7 +35,7 @@ def outcome(path: Path, side: int) -> str:
         return "accepted"
     with tempfile.TemporaryDirectory() as folder:
         try:
-            account = load(path, Path(folder), side)
+            account = load(path, Path(folder), replace(GLYPHS, side=side))
         except DataError as error:
             return f"refused {str(error).removeprefix(str(path)).replace(folder, '')}"
     reasons = Counter(account.refused.values())

@@ -10,6 +10,8 @@ from tasks.acquire.folder import read_folder
 from tasks.acquire.members import write_index
 from tasks.images import read_images
 from tasks.letters.shard import settled_members, write_shard
+from tasks.records import Reading
+from tests.build import GLYPHS
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Account:
     refused: dict[str, str]
 
 
-def load(source: Path, scratch: Path, side: int = 28) -> Account:
+def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     """Index and decode a source; raises `DataError` when it is refused as a whole."""
     scratch.mkdir(parents=True, exist_ok=True)
     root = source
@@ -39,7 +41,7 @@ def load(source: Path, scratch: Path, side: int = 28) -> Account:
     refused = {f"{row[1]}/{row[2]}": str(row[4]) for row in settled_members(table, "large") if row[1] is None}
     for number, letter in enumerate(index.letter for index in letters):
         rows = table.filter([name == letter for name in table["letter"].to_pylist()])
-        write_shard(root, rows, "large", letter, number, side, scratch)
+        write_shard(root, rows, "large", letter, number, reading, scratch)
         images = read_images([scratch / "shard.parquet"])
         accepted |= {name.as_py(): gray.tobytes() for name, gray in zip(images.ids, images.gray, strict=True)}
         for row in pq.read_table(scratch / "quarantine.parquet").to_pylist():

@@ -26,9 +26,11 @@ from tasks.errors import CleanSplitError
 from tasks.evaluation.controls import plan
 from tasks.evaluation.tasks import measure_effects, train_and_score
 from tasks.evaluation.training import count_usable
+from tasks.letters.look import look_at
 from tasks.letters.tasks import fingerprint, load_letter
+from tasks.overlap.minhash import bands_for
 from tasks.overlap.tasks import count_within, find_overlap
-from tasks.records import PAIRS, SPLITS, Findings
+from tasks.records import PAIRS, SPLITS, Findings, Reading
 from tasks.reporting.run import publish_run
 from tasks.sanitizing.tasks import sanitize_splits
 from tasks.spec import RunSpec
@@ -69,14 +71,18 @@ def run(spec: RunSpec) -> None:
         fetched = [fetch.fn(role, name, space) for role, name in spec.sources.items()]
         archives = [index.fn(source, space).data for source in fetched]
         classes = check_classes(archives, spec.classes, dict.fromkeys(spec.sources, 1))
+        seen = look_at(archives, spec.view, spec.side)
+        spec = spec.settled(seen.view, seen.side, len(classes))
+        reading = Reading(seen.kind, seen.view, seen.side, (), scaled=False)
         shards = [
-            load_letter.fn(archive, letter, label, spec.side, space).data
+            load_letter.fn(archive, letter, label, reading, space).data
             for archive in archives
             for label, letter in enumerate(classes)
         ]
-        prints = tuple(fingerprint.fn(shard, space).data for shard in shards)
+        prints = tuple(fingerprint.fn(shard, reading, space).data for shard in shards)
         splits = draw_splits.fn(spec, shards, space).data
-        overlaps = tuple(find_overlap.fn(spec, splits[a], splits[b], prints, space).data for a, b in PAIRS)
+        bands = bands_for(spec, splits)
+        overlaps = tuple(find_overlap.fn(spec, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS)
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
         sanitized = sanitize_splits.fn(spec, splits, overlaps, space).data
         twins = Cleaned(overlaps, within, sanitized).train_and_test

@@ -116,7 +116,7 @@ def test_every_published_figure_has_a_way_to_be_measured(run: Report) -> None:
 def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path) -> None:
     space = shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True)
     (space / "history.parquet").unlink()
-    done = command("report", "--workspace", str(space), "--out", str(tmp_path / "page.html"))
+    done = command("report", run.run.name, "--workspace", str(space), "--out", str(tmp_path / "page.html"))
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'page.html'}\n"), done.stderr
     assert (tmp_path / "page.html").read_bytes() == (run.run / "report.html").read_bytes()
 

@@ -60,7 +60,8 @@ def test_the_report_is_valid_against_its_schema_and_equals_the_record(run: Repor
     schema = json.loads((files("tasks.reporting") / "report.schema.json").read_text())
     content = json.loads((run.run / "report.json").read_text())
     jsonschema.validate(content, schema)
-    assert {f.name for f in dataclasses.fields(Report)} - {"run"} == set(schema["required"])
+    assert {f.name for f in dataclasses.fields(Report)} - {"run"} == set(schema["properties"])
+    assert set(schema["properties"]) - set(schema["required"]) == {"variants"}
     assert all(getattr(run, name) == value for name, value in content.items())
 
 
@@ -193,7 +194,7 @@ def test_parameters_are_the_same_in_the_flow_and_in_the_spec(flow: Any, spec: ty
 def test_every_parameter_is_described_in_the_run_form(flow: Any) -> None:
     schema = parameter_schema(flow.fn)
     assert all(schema.properties[name].get("description") for name in schema.properties)
-    assert schema.properties["threshold"]["maximum"] == 1
+    assert schema.properties["max_quarantine"]["maximum"] == 1
     assert schema.properties["protect"]["enum"] == ["train", "test"]
 
 
@@ -235,7 +236,7 @@ def test_too_many_unreadable_members_of_a_class_fail_the_run_after_its_report(
 
 
 def test_a_floor_above_the_threshold_is_lowered_with_it() -> None:
-    assert RunSpec.of(threshold=0.85).floor_percent == 85
+    assert RunSpec.of(threshold=0.85).settled("ink", 28, 10).floor_percent == 85
 
 
 def test_notmnist_has_its_own_minimum_of_members() -> None:

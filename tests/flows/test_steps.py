@@ -26,7 +26,7 @@ def workspace(run: Report, tmp_path: Path) -> Path:
 def test_sanitizing_again_gives_what_a_run_with_that_threshold_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
-    again = sanitize(workspace=workspace, threshold=0.99, protect="test")
+    again = sanitize(run.run.name, workspace=workspace, threshold=0.99, protect="test")
     whole = cleansplit(**sources, workspace=workspace, threshold=0.99, protect="test", **TINY)
     assert again.run.name != whole.run.name
     assert again.scores == []
@@ -46,7 +46,7 @@ def test_what_is_not_given_stays_as_in_the_run(run: Report, workspace: Path) -> 
 def test_evaluating_again_gives_what_a_run_with_those_models_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
-    again = evaluate("latest", workspace=workspace, models=("sgd",), sizes=(100,))
+    again = evaluate(run.run.name, workspace=workspace, models=("sgd",), sizes=(100,))
     whole = cleansplit(**sources, workspace=workspace, **TINY | {"models": ("sgd",), "sizes": (100,)})
     assert again.run == whole.run
     assert {score["model"] for score in again.scores} == {"sgd"}

@@ -12,7 +12,7 @@ from tasks.acquire.members import write_index
 from tasks.errors import DataError
 from tasks.images import read_images
 from tasks.letters.shard import Loaded, write_fingerprints, write_shard
-from tests.build import font_member, glyphs, png, raw_png, write_folder, write_tar
+from tests.build import GLYPHS, font_member, glyphs, png, raw_png, write_folder, write_tar
 
 IMAGES = glyphs(5, seed=3)
 MEMBERS = {f"root/A/{font_member(f'f{i}.ttf')}": png(image) for i, image in enumerate(IMAGES)} | {
@@ -29,7 +29,7 @@ def load(source: Path, tmp_path: Path, entries: object) -> tuple[Loaded, Path]:
     target.mkdir()
     write_index(entries, "s", tmp_path / "index.parquet")  # type: ignore[arg-type]
     index = pq.read_table(tmp_path / "index.parquet", filters=[("letter", "==", "A")])
-    return write_shard(source, index, "large", "A", 0, 28, target), target
+    return write_shard(source, index, "large", "A", 0, GLYPHS, target), target
 
 
 def test_every_member_is_accepted_quarantined_or_ignored(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_class_without_a_readable_image_gives_an_empty_shard(tmp_path: Path) -
     path = write_tar(tmp_path / "a.tar", {"root/A/1.png": b"", "root/B/1.png": b""})
     loaded, target = load(path, tmp_path, read_entries(path))
     assert (loaded.rows, loaded.quarantined, loaded.mean, loaded.std) == (0, 1, None, None)
-    write_fingerprints(target / "shard.parquet", tmp_path / "f.parquet")
+    write_fingerprints(target / "shard.parquet", None, GLYPHS, tmp_path / "f.parquet")
     assert len(pq.read_table(tmp_path / "f.parquet")) == 0
 
 
@@ -102,7 +102,7 @@ def test_fingerprints_hold_digest_ink_font_and_colour(tmp_path: Path) -> None:
     members = {f"r/A/{name}": png(image) for name, image in zip(names, images, strict=True)} | {"r/B/x.png": b""}
     path = write_tar(tmp_path / "a.tar", members)
     _, target = load(path, tmp_path, read_entries(path))
-    write_fingerprints(target / "shard.parquet", tmp_path / "f.parquet")
+    write_fingerprints(target / "shard.parquet", None, GLYPHS, tmp_path / "f.parquet")
     rows = {row["id"].split("/", 2)[2]: row for row in pq.read_table(tmp_path / "f.parquet").to_pylist()}
     assert [rows[name]["font"] for name in names] == ["B.ttf", None, "A.ttf"]
     assert [rows[name]["one_colour"] for name in names] == [False, False, True]

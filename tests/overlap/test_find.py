@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.overlap.find import Side, Twins, find_twins
+from tasks.overlap.find import Side, Twins, View, find_twins
 from tasks.overlap.jaccard import whole_percent
 from tasks.overlap.minhash import Bands, choose_bands
 from tests.overlap.sets import LENGTH, Gray, image_sets, ink, side_of
@@ -57,7 +57,7 @@ def test_twins_are_those_of_the_definition_in_both_directions(bands: Bands | Non
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     one = side_of(first, first_letters, rng.permutation(len(first)))
     two = side_of(second, second_letters, rng.permutation(len(second)))
-    of_one, of_two = find_twins(one, two, LENGTH, floor, bands)
+    of_one, of_two = find_twins(one, two, View(LENGTH), floor, bands)
     similarity, equal = truth(first, second)
     check(of_one, similarity, equal, one, two, floor)
     check(of_two, similarity.T, equal.T, two, one, floor)
@@ -65,7 +65,7 @@ def test_twins_are_those_of_the_definition_in_both_directions(bands: Bands | Non
 
 def test_thousands_of_equal_images_are_one_pattern() -> None:
     gray = np.full((5000, 12, 12), 9, np.uint8)
-    of_one, of_two = find_twins(side_of(gray), side_of(gray[:3000]), LENGTH, 90, choose_bands(128, 90, 0.99))
+    of_one, of_two = find_twins(side_of(gray), side_of(gray[:3000]), View(LENGTH), 90, choose_bands(128, 90, 0.99))
     assert of_one.exact.all()
     assert (of_one.count == 3000).all()
     assert (of_two.count == 5000).all()
@@ -79,6 +79,6 @@ def test_bits_of_any_length_will_do() -> None:
         packed = np.packbits(bits, axis=1)
         side = Side(np.packbits(rng.random((30, 128)) < 0.5, axis=1), packed, np.zeros(30, np.int64), np.arange(30))
         for bands in (None, CERTAIN):
-            found, _ = find_twins(side, side, length, 100, bands)
+            found, _ = find_twins(side, side, View(length), 100, bands)
             assert found.row.tolist() == list(range(30)) or length < 9
             assert (found.percent == 100).all()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.overlap.find import find_twins
+from tasks.overlap.find import View, find_twins
 from tasks.overlap.minhash import choose_bands
 from tasks.overlap.tables import Rows, twins_table
 from tasks.records import SPLITS
@@ -25,7 +25,7 @@ def rows_of(name: SplitName, split: Split) -> Rows:
     gray, letters = split
     ids = pa.array([f"{name}/{i:03d}" for i in range(len(gray))], pa.string())
     texts = pa.array([f"{letter}" for letter in letters], pa.string())
-    return Rows(ids, texts, texts, np.zeros(len(gray), np.bool_), side_of(gray, letters), LENGTH)
+    return Rows(ids, texts, texts, np.zeros(len(gray), np.bool_), side_of(gray, letters), View(LENGTH), {})
 
 
 def sanitize(splits: dict[SplitName, Split], protect: Protect, exhaustive: bool) -> dict[SplitName, Split]:
@@ -34,7 +34,7 @@ def sanitize(splits: dict[SplitName, Split], protect: Protect, exhaustive: bool)
     twins = {}
     for first, second in combinations(SPLITS, 2):
         bands = None if exhaustive else BANDS
-        of_first, of_second = find_twins(rows[first].side, rows[second].side, LENGTH, 90, bands)
+        of_first, of_second = find_twins(rows[first].side, rows[second].side, View(LENGTH), 90, bands)
         twins[first, second] = at_threshold(twins_table(rows[first], rows[second], of_first), second, 95)
         twins[second, first] = at_threshold(twins_table(rows[second], rows[first], of_second), first, 95)
     left = dict(splits)

@@ -15,8 +15,8 @@ from tests.build import glyphs
 
 def shard(role: Role, label: int, rows: int, path: Path = Path()) -> LetterShard:
     return LetterShard(
-        role=role, letter="ABCDEFGHIJ"[label], label=label, path=path, quarantine=path, samples=path, members=rows,
-        rows=rows, quarantined=0, ignored=0, mean=None, std=None, sha256="",
+        role=role, letter="ABCDEFGHIJ"[label], label=label, path=path, quarantine=path, samples=path, pictures=None,
+        members=rows, rows=rows, quarantined=0, ignored=0, mean=None, std=None, sha256="",
     )  # fmt: skip
 
 

@@ -41,8 +41,8 @@ def test_pickles_and_npz_hold_the_course_arrays(run: Report, tmp_path: Path, nam
     assert {key: (array.shape[1:], array.dtype.str) for key, array in wanted.items()} == {
         key: ((28, 28), "<f4") if key.endswith("dataset") else ((), "<i4") for key in wanted
     }
-    export_run(run.run, "course", tmp_path / "course")
-    export_run(run.run, "npz", tmp_path / "npz")
+    export_run(run.run, "course", tmp_path / "course", run.classes)
+    export_run(run.run, "npz", tmp_path / "npz", run.classes)
     with (tmp_path / "course" / f"{file}.pickle").open("rb") as stream:
         assert same(pickle.load(stream), wanted)  # noqa: S301  # written a moment ago
     with np.load(tmp_path / "npz" / f"{file}.npz", allow_pickle=False) as arrays:
@@ -50,7 +50,7 @@ def test_pickles_and_npz_hold_the_course_arrays(run: Report, tmp_path: Path, nam
 
 
 def test_the_pickle_is_what_python_2_reads_and_nothing_but_arrays_and_texts(run: Report, tmp_path: Path) -> None:
-    export_run(run.run, "course", tmp_path / "out")
+    export_run(run.run, "course", tmp_path / "out", run.classes)
     for path in (tmp_path / "out").iterdir():
         operations = [(code, argument) for code, argument, _ in pickletools.genops(path.read_bytes())]
         assert max(code.proto for code, _ in operations) == 2
@@ -60,7 +60,7 @@ def test_the_pickle_is_what_python_2_reads_and_nothing_but_arrays_and_texts(run:
 
 def test_an_exported_folder_gives_the_same_audit(run: Report, prefect_server: None, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export_run(run.run, "folder", out)
+    export_run(run.run, "folder", out, run.classes)
     train, validation, test = (str(out / "raw" / split) for split in ("train", "validation", "test"))
     found = audit(train=train, validation=validation, test=test, workspace=tmp_path / "w")
     assert found.overlap == run.overlap
@@ -73,7 +73,10 @@ def test_an_exported_folder_gives_the_same_audit(run: Report, prefect_server: No
 
 def test_the_same_rows_give_the_same_bytes(run: Report, tmp_path: Path) -> None:
     for form in ("course", "npz"):
-        one, two = ({p.name: p.read_bytes() for p in export_run(run.run, form, tmp_path / f"{form}-{n}")} for n in "ab")
+        one, two = (
+            {p.name: p.read_bytes() for p in export_run(run.run, form, tmp_path / f"{form}-{n}", run.classes)}
+            for n in "ab"
+        )
         assert one == two
 
 
@@ -94,9 +97,9 @@ def test_a_pickle_is_written_in_bounded_memory(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_overwritten_and_what_is_no_run_is_named(run: Report, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
-        export_run(run.run, "npz", tmp_path)
+        export_run(run.run, "npz", tmp_path, run.classes)
     with pytest.raises(DataError, match=r"has no raw/train-\*.parquet"):
-        export_run(tmp_path, "npz", tmp_path / "out")
+        export_run(tmp_path, "npz", tmp_path / "out", run.classes)
     assert not list(tmp_path.iterdir())
 
 
@@ -107,4 +110,4 @@ def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Pa
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["notMNIST.npz", "notMNIST_sanitized.npz"]
     refused = command("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
     assert refused.returncode == 2
-    assert "format: Input should be 'course', 'npz' or 'folder'" in refused.stderr
+    assert "format: Input should be 'course', 'npz', 'folder', 'links' or 'parquet'" in refused.stderr

@@ -1,0 +1,144 @@
+"""Decode one picture of any of six formats to 8-bit gray or RGB, by one rule per mode.
+
+    1, L                        gray
+    16-bit gray                 gray, rounded to 8 bits
+    P                           RGB
+    RGB, YCbCr, CMYK            RGB
+    any of these with alpha     laid over white
+    all else                    refused
+
+The first frame of a GIF stands for it, other files with several pictures are refused. The orientation that a camera
+wrote is applied. 16-bit colour PNGs lose their lower bytes in Pillow's decoder.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from hashlib import md5
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from tasks.letters.formats import MAX_PIXELS, checked_format, end_of_jpeg
+from tasks.letters.png import UnreadableError
+
+SCALED_SIDE = 128  # least side of a JPEG that is decoded at a reduced scale
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
+WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+FILL = 128  # what libjpeg writes where a file has no more data
+PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, mode L or RGB, and the size of the picture in the file, upright."""
+
+    image: Image.Image
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> bytes:
+        """MD5 of mode, size and pixels: equal for the same picture, whatever its file."""
+        md = md5(f"{self.image.mode} {self.width} {self.height} ".encode(), usedforsecurity=False)
+        md.update(self.image.tobytes())
+        return md.digest()
+
+    def gray_copy(self, side: int) -> NDArray[np.uint8]:
+        """Return the picture in gray, stretched to a square, uint8 (side, side)."""
+        return np.asarray(self.image.convert("L").resize((side, side), Image.Resampling.BILINEAR))
+
+    def thumbnail(self) -> bytes:
+        """Return the picture as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
+        small, buffer = self.image.copy(), io.BytesIO()
+        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+        small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0)
+        return buffer.getvalue()
+
+    def is_constant(self) -> bool:
+        """Say whether all pixels are equal."""
+        extrema = self.image.getextrema()
+        pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
+        return all(low == high for low, high in pairs)
+
+
+def decode(data: bytes, name: str, scaled: bool) -> Picture:
+    """Decode a file.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        The member's name.
+    scaled : bool
+        Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `SCALED_SIDE` pixels.
+
+    Raises
+    ------
+    UnreadableError
+    """
+    form = checked_format(data, name)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(data, form, scaled)
+    except (UnreadableError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadableError("too_many_pixels", str(error)) from error
+    except Exception as error:  # Pillow's decoders raise whatever comes
+        raise UnreadableError("undecodable", f"{type(error).__name__}: {error}") from error
+
+
+def _decode(data: bytes, form: str, scaled: bool) -> Picture:
+    with Image.open(io.BytesIO(data), formats=[form]) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
+        if form == "TIFF" and getattr(image, "n_frames", 1) > 1:
+            raise UnreadableError("several_images", "more than one page")
+        width, height = image.size
+        if scaled and form == "JPEG":
+            image.draft(None, (SCALED_SIDE, SCALED_SIDE))
+        image.load()
+        if form == "JPEG" and _may_be_filled(image) and _still_waits(data, image):
+            raise UnreadableError("cut_jpeg", "filled with gray")
+        upright = ImageOps.exif_transpose(image)
+        if upright.size == image.size[::-1] and upright.size != image.size:
+            width, height = height, width
+        return Picture(_converted(upright), width, height)
+
+
+def _converted(image: Image.Image) -> Image.Image:
+    """Return a picture as L or RGB."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if image.mode in WITH_ALPHA or ("transparency" in image.info and image.mode in ("1", "L", "P", "RGB")):
+        gray = image.mode in ("1", "L", "LA", "La")
+        layer = image.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        return flat.convert("L" if gray else "RGB")
+    if image.mode in ("L", "RGB"):
+        return image.copy() if image.readonly else image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("P", "CMYK", "YCbCr"):
+        return image.convert("RGB")
+    raise UnreadableError("unsupported_mode", image.mode)
+
+
+def _may_be_filled(image: Image.Image) -> bool:
+    """Say whether the end of a JPEG looks as it does when data were missing."""
+    last = image.getpixel((image.width - 1, image.height - 1))
+    gray = all(value == FILL for value in (last if isinstance(last, tuple) else (last,)))
+    return gray or "progression" in image.info
+
+
+def _still_waits(data: bytes, image: Image.Image) -> bool:
+    """Say whether a JPEG's pixels change when data follow: a decoder that has all it needs passes them over."""
+    end = end_of_jpeg(data)
+    with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
+        if image.size != longer.size:
+            longer.draft(None, image.size)
+        return longer.tobytes() != image.tobytes()

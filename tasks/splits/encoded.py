@@ -1,0 +1,75 @@
+"""Write splits as Parquet with the images' own files inside, which `datasets` shows as images."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks import tables
+from tasks.images import iterate_images
+from tasks.splits.originals import BATCH_BYTES, BATCH_ROWS, Originals
+
+MAX_BYTES_PER_FILE = 500_000_000  # what the Hugging Face Hub advises
+IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+
+
+def write_encoded(
+    parts: Sequence[Path], split: str, classes: Sequence[str], originals: Originals, folder: Path
+) -> None:
+    """Write ``split-00000-of-0000N.parquet``: ``id``, ``image`` (bytes and path), ``label``.
+
+    A split without rows has no file: `datasets` refuses to load one.
+
+    Parameters
+    ----------
+    parts : sequence of Path
+        The split's own Parquet files.
+    split : str
+    classes : sequence of str
+        Names of the labels.
+    originals : Originals
+    folder : Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = [size for images in iterate_images(parts) for size in originals.sizes(images.ids)]
+    files, rows = _cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals)
+    for number, (start, end) in enumerate(files):
+        target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
+        with pq.ParquetWriter(target, schema(classes), **tables.PARQUET | {"compression": "none"}) as writer:
+            for first, last in _cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
+                writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=schema(classes)))
+
+
+def schema(classes: Sequence[str]) -> pa.Schema:
+    """Return the schema, with the metadata by which `datasets` knows images and classes."""
+    features = {
+        "id": {"dtype": "string", "_type": "Value"},
+        "image": {"_type": "Image"},
+        "label": {"names": list(classes), "_type": "ClassLabel"},
+    }
+    columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64()})
+    return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _rows(parts: Sequence[Path], originals: Originals) -> Iterator[dict[str, object]]:
+    for images in iterate_images(parts):
+        for (name, data, _), label in zip(originals.read(images), images.labels.tolist(), strict=True):
+            yield {"id": name, "image": {"bytes": data, "path": name.split("/", 1)[1]}, "label": label}
+
+
+def _cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:
+    """Return where to cut, so that each piece has at most so many bytes, if one row has, and rows.
+
+    >>> _cut([5, 5, 5, 30, 1], 10, 3)
+    [(0, 2), (2, 3), (3, 4), (4, 5)]
+    """
+    cuts, total = [0], 0
+    for row, size in enumerate(sizes):
+        if row > cuts[-1] and (total + size > most or row - cuts[-1] == rows):
+            cuts.append(row)
+            total = 0
+        total += size
+    return list(pairwise([*cuts, len(sizes)])) if sizes else []
