@@ -166,7 +166,8 @@ def read_labels(files: Iterable[Path]) -> NDArray[np.int64]:
 
 def thumbnails(files: Sequence[Path], ids: Sequence[str]) -> dict[str, bytes]:
     """Return the thumbnails of some pictures, JPEG files, by id."""
-    found = (tables.read(path, ["id", "thumbnail"], filters=pc.field("id").isin(list(ids))) for path in files)
+    wanted = pc.field("id").isin(pa.array(ids, pa.string()))
+    found = (tables.read(path, ["id", "thumbnail"], filters=wanted) for path in files)
     return {row["id"]: row["thumbnail"] for table in found for row in table.to_pylist()}
 
 

@@ -51,8 +51,9 @@ class Picture:
 
     def thumbnail(self) -> bytes:
         """Return the picture as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
-        small, buffer = self.image.copy(), io.BytesIO()
-        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+        factor, buffer = min(1.0, THUMBNAIL_SIDE / max(self.image.size)), io.BytesIO()
+        size = max(1, round(factor * self.image.width)), max(1, round(factor * self.image.height))
+        small = self.image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
         small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0)
         return buffer.getvalue()
 

@@ -57,7 +57,8 @@ def read_pictures(
                 failures[row] = error
                 continue
             gray[row], decoded[row] = picture.gray_copy(reading.side), True
-            batch.append(_facts(ids[row], picture))
+            constant = gray[row].min() == gray[row].max() and picture.is_constant()
+            batch.append(_facts(ids[row], picture, constant=constant))
             if len(batch) == BATCH:
                 _write(batch, writer)
         _write(batch, writer)
@@ -65,9 +66,9 @@ def read_pictures(
     return accepted, gray[accepted], failures
 
 
-def _facts(name: str, picture: Picture) -> tuple[object, ...]:
+def _facts(name: str, picture: Picture, *, constant: bool) -> tuple[object, ...]:
     size = picture.image.mode, picture.width, picture.height
-    return name, picture.digest, picture.is_constant(), *size, picture.thumbnail()
+    return name, picture.digest, constant, *size, picture.thumbnail()
 
 
 def _write(batch: list[tuple[object, ...]], writer: pq.ParquetWriter) -> None:

@@ -18,6 +18,7 @@ from tasks.overlap.minhash import Bands, signatures
 CHUNK = 1 << 19  # candidate pairs at a time: about 100 MB while they are verified
 HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
+AT_ONCE = 250_000  # patterns of the first set whose keys are in memory: of 96 bands, 400 MB
 BLOCK = 2048  # patterns per side of a block of the exact join
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
 
@@ -42,6 +43,12 @@ class Patterns:
     words: Words
     counts: Counts
     length: int
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, rows: slice) -> "Patterns":
+        return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.length)
 
     @classmethod
     def of(cls, bits: Bits, length: int) -> "Patterns":
@@ -70,6 +77,12 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands) -> 
     >>> [(i, j) for pairs in lsh_pairs(ones, ones, 90, Bands(2, 4)) for i, j in zip(*map(list, pairs[:2])) if i != j]
     []
     """
+    for start in range(0, len(first), AT_ONCE):
+        for pairs in _join(first[start : start + AT_ONCE], second, percent, bands):
+            yield pairs._replace(first=pairs.first + start)
+
+
+def _join(first: Patterns, second: Patterns, percent: int, bands: Bands) -> Iterator[Pairs]:
     need = least_shared(percent, first.length)
     keys_before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
     for side in ("set", "unset"):

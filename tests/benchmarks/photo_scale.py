@@ -1,0 +1,108 @@
+"""Memory and time of large sets of pictures: ``python -m tests.benchmarks.photo_scale small|large [--count N]``.
+
+small   1,000,000 JPEGs of 32 x 32: a few thousand scenes, repeated with jitter
+large   10,000 JPEGs of 12 megapixels: a few scenes, repeated with another comment in the file
+
+A tenth of each is test. The pictures are audited, from the archive to the published report, with threads in this
+process, whose peak is printed; making them is not part of it.
+"""
+
+import argparse
+import io
+import os
+import resource
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing import Pool
+from pathlib import Path
+
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+import numpy as np
+from PIL import Image
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.audit import audit
+from flows.progress import visible
+from tests.build import saved, scene
+
+CLASSES = 10
+SCENES, LARGE_SCENES = 4000, 24
+LARGE_SIZE = (4000, 3000)
+
+
+def jittered(number: int) -> bytes:
+    """Return a small scene, moved and brightened a little, as every number has it."""
+    rng = np.random.default_rng(number)
+    pixels = np.asarray(scene(36, 36, seed=number % SCENES)).astype(np.int64)
+    y, x = rng.integers(0, 5, 2)
+    moved = pixels[y : y + 32, x : x + 32] + rng.integers(-20, 21) + rng.integers(-4, 5, (32, 32, 3))
+    return saved(Image.fromarray(np.clip(moved, 0, 255).astype(np.uint8)), "JPEG", quality=90)
+
+
+def large_scene(number: int) -> bytes:
+    """Return a large scene with some grain, so that its file is as large as a camera's."""
+    image = np.asarray(scene(*LARGE_SIZE, seed=number))
+    return saved(Image.fromarray(image), "JPEG", quality=88)
+
+
+def commented(data: bytes, number: int) -> bytes:
+    """Return a JPEG with a comment of its own."""
+    text = f"{number:08d}".encode()
+    return data[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + data[2:]
+
+
+def small_files(count: int) -> Iterator[bytes]:
+    """Yield small pictures."""
+    with Pool() as pool:
+        yield from pool.imap(jittered, range(count), chunksize=500)
+
+
+def large_files(count: int) -> Iterator[bytes]:
+    """Yield large pictures."""
+    with Pool() as pool:
+        scenes = pool.map(large_scene, range(min(LARGE_SCENES, count)))
+    yield from (commented(scenes[number % len(scenes)], number) for number in range(count))
+
+
+def write(files: Iterator[bytes], count: int, place: Path) -> int:
+    """Write two plain tars, and return their bytes."""
+    with tarfile.open(place / "train.tar", "w") as train, tarfile.open(place / "test.tar", "w") as test:
+        for number, data in enumerate(files):
+            info = tarfile.TarInfo(f"set/class {number // 10 % CLASSES}/{number:07d}.jpg")
+            info.size = len(data)
+            (test if number % 10 == 0 else train).addfile(info, io.BytesIO(data))
+    return sum(path.stat().st_size for path in place.glob("*.tar"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what one audit took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=("small", "large"))
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--scaled", action="store_true")
+    given = parser.parse_args(arguments)
+    count = given.count or (1_000_000 if given.kind == "small" else 10_000)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        size = write((small_files if given.kind == "small" else large_files)(count), count, place)
+        print(f"{count:,} pictures, {size / 1e9:.1f} GB", flush=True)
+        with prefect_test_harness(server_startup_timeout=90):
+            start = time.perf_counter()
+            with visible():
+                report = audit(
+                    train=str(place / "train.tar"), test=str(place / "test.tar"), workspace=place / "w",
+                    view="photo", runner="threads", scaled=given.scaled,
+                )  # fmt: skip
+            seconds = time.perf_counter() - start
+        (leak,) = (o for o in report.overlap if (o["rows_of"], o["found_in"]) == ("test", "train"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rate, found = count / seconds, leak["either"]
+    print(f"{seconds:.0f} s, {rate:,.0f} pictures/s, peak {peak:,.0f} MB; {found:,} test rows have a twin")
+    print(f"bands {report.near_duplicates['bands']}, recall {report.near_duplicates['recall_measured']}")
+
+
+if __name__ == "__main__":
+    main()
