@@ -59,8 +59,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, Loaded]:
     archives = collect("index members", [index.submit(source, spec.workspace) for source in sources])
     classes = check_classes(archives, spec.classes, {role: spec.minimum(role) for role in roles})
     seen = look_at(archives, spec.view, spec.side)
-    if seen.kind == "pictures" or spec.view != "auto":
-        say(seen.sentence)
+    say(seen.sentence)
     spec = spec.settled(seen.view, seen.side, len(classes))
     reading = Reading(seen.kind, seen.view, seen.side, spec.also, spec.scaled)
     pending = count_pending(archives, reading, spec.workspace)

@@ -9,10 +9,11 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 from prefect.testing.utilities import prefect_test_harness
 
 from tasks.records import Report
-from tests.build import LETTERS, SHARED, TINY, glyphs, members_of, noise, png, write_tar
+from tests.build import LETTERS, SHARED, TINY, glyphs, members_of, noise, png, saved, scene, write_folder, write_tar
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +68,42 @@ def server(prefect_server: None) -> dict[str, str]:
     from prefect.settings import PREFECT_API_URL
 
     return {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Build pictures of many sizes, formats and names in two unicode classes below nested roots.
+
+    Of each class in test, 0 is train's 0 as another file, 1 is train's 1 at another size and quality, 2 is a mirrored
+    2; the others are new. Three members can't be read.
+    """
+    folder = tmp_path_factory.mktemp("pictures")
+    train: dict[str, bytes] = {}
+    test: dict[str, bytes] = {}
+    for number, name in enumerate(("猫 1", "10")):
+        own = [scene(90 + 7 * i, 60 + 5 * i, seed=100 * number + i) for i in range(12)]
+        train |= {f"data/train/{name}/deep/{i}.png": saved(image, "PNG") for i, image in enumerate(own[:8])}
+        near = own[1].resize((200, 150)).convert("RGB")
+        test |= {
+            f"data/test/{name}/0.bmp": saved(own[0], "BMP"),
+            f"data/test/{name}/1.JPG": saved(near, "JPEG", quality=60),
+            f"data/test/{name}/2.tiff": saved(own[2].transpose(Image.Transpose.FLIP_LEFT_RIGHT), "TIFF"),
+            f"data/test/{name}/3.webp": saved(own[9], "WEBP"),
+            f"data/test/{name}/4.gif": saved(own[10], "GIF"),
+            f"data/test/{name}/5.png": saved(own[11].convert("RGBA"), "PNG"),
+        }
+    test["data/test/10/cut.jpg"] = saved(scene(80, 60), "JPEG")[:-300]
+    test["data/test/10/mislabelled.jpg"] = saved(scene(80, 60), "PNG")
+    test["data/test/10/notes.txt"] = b"x"
+    return {name: str(write_folder(folder / name, members)) for name, members in (("train", train), ("test", test))}
+
+
+@pytest.fixture(scope="session")
+def audited(prefect_server: None, pictures: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Audit the pictures."""
+    from flows.audit import audit
+
+    return audit(**pictures, workspace=tmp_path_factory.mktemp("w"), also=("mirrored",), max_quarantine=0.5)
 
 
 settings.register_profile("reproducible", derandomize=True, print_blob=True)

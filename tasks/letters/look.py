@@ -56,13 +56,12 @@ def look_at(archives: Sequence[Archive], view: View | Literal["auto"], side: int
             shares.append(float(((gray < DARK) | (gray > LIGHT)).mean()))
     share = float(np.mean(shares)) if shares else 1.0
     chosen: View = ("ink" if share >= INK_FROM else "photo") if view == "auto" else view
-    kind: Literal["glyphs", "pictures"] = (
-        "glyphs" if chosen == "ink" and np.mean(glyphs or [True]) > 0.5 else "pictures"
-    )
+    are_glyphs = chosen == "ink" and np.mean(glyphs or [True]) > 0.5
     why = f"{100 * share:.0f} % of the pixels of {len(shares)} sampled images are nearly black or white"
-    asked = "chosen, since" if view == "auto" else "as asked for;"
-    sentence = f"view {chosen}, {asked} {why}; --view sets it"
-    return Seen(kind, chosen, photo.SIDE if chosen == "photo" else side, sentence)
+    sentence = f"view {chosen}, since {why}; --view sets another"
+    if view != "auto":
+        sentence = f"view {chosen} as asked for: {why}"
+    return Seen("glyphs" if are_glyphs else "pictures", chosen, photo.SIDE if chosen == "photo" else side, sentence)
 
 
 def _is_glyph(data: bytes, side: int) -> bool:

@@ -18,6 +18,7 @@ from tasks.reporting import charts
 from tasks.reporting.sheets import pictures, sheet
 
 PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
+SHEET_QUALITY = 85  # of a JPEG
 ON_SHEET = 64  # pixels of the longer side of a picture
 TITLES = {
     "files": "20 files of each class, as they lie in {}",
@@ -35,7 +36,7 @@ TITLES = {
 
 
 def write_figures(found: Findings, report: Report, folder: Path) -> list[tuple[str, str]]:
-    """Write all pictures of a run as PNG.
+    """Write all pictures of a run: charts and glyphs as PNG, sheets of photographs as JPEG.
 
     Returns
     -------
@@ -55,12 +56,11 @@ def write_figures(found: Findings, report: Report, folder: Path) -> list[tuple[s
         }
         if report.mistakes:
             drawn["mistakes"] = _mistakes(found, report)
-    in_colour = any(shard.pictures for shard in found.shards)
+    kind = "jpg" if any(shard.pictures for shard in found.shards) else "png"  # of what shows images
+    names = {name: f"{name}.{kind if isinstance(picture, Image.Image) else 'png'}" for name, picture in drawn.items()}
     for name, picture in drawn.items():
-        if in_colour and isinstance(picture, Image.Image):
-            picture = picture.quantize(256)  # a third of the bytes, and on sheets this small nobody sees it
-        _save(picture, folder / f"{name}.png")
-    return [(f"{name}.png", title_of(name)) for name in drawn]
+        _save(picture, folder / names[name])
+    return [(names[name], title_of(name)) for name in drawn]
 
 
 def title_of(name: str) -> str:
@@ -155,10 +155,10 @@ def _small(data: bytes) -> Image.Image:
 
 
 def _save(picture: Image.Image | Figure, path: Path) -> None:
-    """Write a PNG that depends on nothing but what it shows."""
+    """Write a file that depends on nothing but what it shows."""
     if isinstance(picture, Figure):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a class name in a script that the font lacks shows as boxes
             picture.savefig(path, metadata={"Software": None})
     else:
-        picture.save(path, optimize=True)
+        picture.save(path, optimize=True, quality=SHEET_QUALITY)  # PNG has no quality

@@ -96,12 +96,12 @@ def data_uri(picture: Image.Image) -> str:
     """Return a picture as a PNG inside a URI."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
-    return png_uri(buffer.getvalue())
+    return uri_of(buffer.getvalue())
 
 
-def png_uri(data: bytes) -> str:
-    """Return the bytes of a PNG as a URI."""
-    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+def uri_of(data: bytes, kind: str = "png") -> str:
+    """Return the bytes of a PNG or JPEG as a URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _pair(row: dict[str, Any], seen: "Pictures", difference: Callable[[Gray, Gray], Image.Image], table: str) -> Pair:
@@ -136,8 +136,7 @@ def _thumbnails_of(run: Path) -> Pictures:
     seen = {}
     for name, data in zip(table["id"].to_pylist(), table["thumbnail"].to_pylist(), strict=True):
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-            uri = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-            seen[name] = Seen(uri, np.asarray(image.convert("RGB")))
+            seen[name] = Seen(uri_of(data, "jpeg"), np.asarray(image.convert("RGB")))
     return seen
 
 

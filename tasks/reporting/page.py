@@ -14,7 +14,7 @@ from tasks import tables
 from tasks.records import REASONS, Report
 from tasks.reporting import summary
 from tasks.reporting.figures import title_of
-from tasks.reporting.galleries import build_galleries, png_uri
+from tasks.reporting.galleries import build_galleries, uri_of
 from tasks.reporting.numbers import Show, measure, text_of
 
 QUARANTINE_SHOWN = 300
@@ -75,7 +75,10 @@ def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()
             "effects": _cells(summary.effect_rows(report, show=show)),
         },
         galleries=build_galleries(run),
-        figures={path.stem: png_uri(path.read_bytes()) for path in sorted((run / "figures").glob("*.png"))},
+        figures={
+            path.stem: uri_of(path.read_bytes(), "png" if path.suffix == ".png" else "jpeg")
+            for path in sorted((run / "figures").iterdir())
+        },
         alternatives=ALTERNATIVES,
         title_of=title_of,
         quarantined=refused[:QUARANTINE_SHOWN],

@@ -149,3 +149,20 @@ def test_the_page_prints(run: Report, browser: Browser, tmp_path: Path) -> None:
     with opened(browser, run.run / "report.html") as (page, _):
         page.pdf(path=tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_page_of_photographs_shows_them(audited: Report, browser: Browser, width: int) -> None:
+    with opened(browser, audited.run / "report.html", width) as (page, troubles):
+        shown = page.locator(".pairs li").first.locator("img")
+        assert shown.count() == 3
+        assert shown.first.get_attribute("src", timeout=5000).startswith("data:image/jpeg")  # type: ignore[union-attr]
+        assert page.evaluate("document.querySelector('.pairs img').naturalWidth") > 60
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        details = " ".join(tables.read(audited.run / "quarantine.parquet")["detail"].to_pylist())
+        assert set(re.findall(r"\d+", page.evaluate(WITHOUT_KEYED))) <= set(re.findall(r"\d+", details))
+        assert not troubles
+    with opened(browser, audited.run / "report.html", bypass_csp=True) as (page, _):
+        assert Axe().run(page, options={"resultTypes": ["violations"]}).violations_count == 0

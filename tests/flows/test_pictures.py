@@ -1,4 +1,4 @@
-"""Runs on photographs: real ones whose truth is known, and planted ones of every kind."""
+"""Runs on photographs: real ones whose truth is known, and pictures ones of every kind."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,6 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from flows.audit import audit
 from flows.pipeline import cleansplit
@@ -19,7 +18,6 @@ from tasks.records import PHOTO_PERM, Report
 from tasks.reporting.run import read_findings
 from tasks.reporting.verify import verify_run
 from tasks.splits.export import export_run
-from tests.build import saved, scene, write_folder
 
 QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "workers": 2}
 
@@ -91,40 +89,6 @@ def test_a_run_of_pictures_is_whole_and_names_their_files(cifar: Report) -> None
     assert len((cifar.run / "paths" / "sanitized" / "train.txt").read_text().splitlines()) == 3000
 
 
-@pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Build pictures of many sizes, formats and names in two unicode classes below nested roots.
-
-    Of each class in test, 0 is train's 0 as another file, 1 is train's 1 at another size and quality, 2 is a mirrored
-    2; the others are new. Three members can't be read.
-    """
-    folder = tmp_path_factory.mktemp("pictures")
-    train: dict[str, bytes] = {}
-    test: dict[str, bytes] = {}
-    for number, name in enumerate(("猫 1", "10")):
-        own = [scene(90 + 7 * i, 60 + 5 * i, seed=100 * number + i) for i in range(12)]
-        train |= {f"data/train/{name}/deep/{i}.png": saved(image, "PNG") for i, image in enumerate(own[:8])}
-        near = own[1].resize((200, 150)).convert("RGB")
-        test |= {
-            f"data/test/{name}/0.bmp": saved(own[0], "BMP"),
-            f"data/test/{name}/1.JPG": saved(near, "JPEG", quality=60),
-            f"data/test/{name}/2.tiff": saved(own[2].transpose(Image.Transpose.FLIP_LEFT_RIGHT), "TIFF"),
-            f"data/test/{name}/3.webp": saved(own[9], "WEBP"),
-            f"data/test/{name}/4.gif": saved(own[10], "GIF"),
-            f"data/test/{name}/5.png": saved(own[11].convert("RGBA"), "PNG"),
-        }
-    test["data/test/10/cut.jpg"] = saved(scene(80, 60), "JPEG")[:-300]
-    test["data/test/10/mislabelled.jpg"] = saved(scene(80, 60), "PNG")
-    test["data/test/10/notes.txt"] = b"x"
-    return {name: str(write_folder(folder / name, members)) for name, members in (("train", train), ("test", test))}
-
-
-@pytest.fixture(scope="module")
-def audited(prefect_server: None, planted: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Audit them."""
-    return audit(**planted, workspace=tmp_path_factory.mktemp("w"), also=("mirrored",), max_quarantine=0.5)
-
-
 def test_pictures_of_any_size_format_and_class_are_compared(audited: Report) -> None:
     assert audited.classes == ["10", "猫 1"]
     (test,) = [o for o in audited.overlap if (o["rows_of"], o["found_in"]) == ("test", "train")]
@@ -145,12 +109,12 @@ def test_every_member_has_an_outcome(audited: Report) -> None:
 
 
 def test_originals_are_copied_linked_or_wrapped_byte_by_byte(
-    audited: Report, planted: dict[str, Any], tmp_path: Path
+    audited: Report, pictures: dict[str, Any], tmp_path: Path
 ) -> None:
     archives = read_findings(audited.run).archives
     for form in ("folder", "links", "parquet"):
         export_run(audited.run, form, tmp_path / form, audited.classes, archives)
-    source = Path(planted["test"]) / "data" / "test"
+    source = Path(pictures["test"]) / "data" / "test"
     for form in ("folder", "links"):
         left = sorted((tmp_path / form / "sanitized" / "test").rglob("*.*"))
         assert len(left) == 8
@@ -165,9 +129,9 @@ def test_originals_are_copied_linked_or_wrapped_byte_by_byte(
     assert loaded["test"].features["label"].names == audited.classes
 
 
-def test_an_original_that_changed_is_named(audited: Report, planted: dict[str, Any], tmp_path: Path) -> None:
+def test_an_original_that_changed_is_named(audited: Report, pictures: dict[str, Any], tmp_path: Path) -> None:
     archives = read_findings(audited.run).archives
-    path = Path(planted["test"]) / "data" / "test" / "10" / "5.png"
+    path = Path(pictures["test"]) / "data" / "test" / "10" / "5.png"
     before = path.read_bytes()
     path.write_bytes(before[:-1] + b"x")
     try:
@@ -178,8 +142,8 @@ def test_an_original_that_changed_is_named(audited: Report, planted: dict[str, A
     assert not (tmp_path / "out").exists()
 
 
-def test_the_same_bytes_with_threads_and_processes(audited: Report, planted: dict[str, Any], tmp_path: Path) -> None:
-    other = audit(**planted, workspace=tmp_path, also=("mirrored",), max_quarantine=0.5, runner="processes", workers=2)
+def test_the_same_bytes_with_threads_and_processes(audited: Report, pictures: dict[str, Any], tmp_path: Path) -> None:
+    other = audit(**pictures, workspace=tmp_path, also=("mirrored",), max_quarantine=0.5, runner="processes", workers=2)
     files = [path.relative_to(other.run) for path in other.run.rglob("*") if path.is_file() and path.name != "run.json"]
     assert len(files) > 10
     for file in files:
