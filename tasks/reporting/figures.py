@@ -18,6 +18,7 @@ from tasks.reporting import charts
 from tasks.reporting.sheets import pictures, sheet
 
 PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
+CLASSES_SHOWN = 40
 SHEET_QUALITY = 85  # of a JPEG
 ON_SHEET = 64  # pixels of the longer side of a picture
 TITLES = {
@@ -93,10 +94,10 @@ def _square(data: bytes) -> Image.Image:
 
 
 def _by_class(images: Sequence[Image.Image], letters: Sequence[str]) -> Image.Image:
-    """Return a sheet with a row per class, the class's name below its first image."""
+    """Return a sheet with a row per class, of many classes the first, the class's name below its first image."""
     cells: list[Image.Image] = []
     words: list[str] = []
-    for letter in dict.fromkeys(letters):
+    for letter in list(dict.fromkeys(letters))[:CLASSES_SHOWN]:
         own = [image for image, name in zip(images, letters, strict=True) if name == letter]
         blank = [Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))
         cells += [*own, *blank]
