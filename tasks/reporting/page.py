@@ -14,7 +14,7 @@ from tasks import tables
 from tasks.records import REASONS, Report
 from tasks.reporting import summary
 from tasks.reporting.figures import title_of
-from tasks.reporting.galleries import build_galleries, uri_of
+from tasks.reporting.galleries import THUMBNAILS, build_galleries, uri_of
 from tasks.reporting.numbers import Show, measure, text_of
 
 QUARANTINE_SHOWN = 300
@@ -54,7 +54,8 @@ def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()
     )
     show: Show = partial(_number, report)
     style, script = (_asset(environment, name) for name in ("page.css", "page.js"))
-    if report.spec.get("view") == "photo":
+    pictures = (run / THUMBNAILS).exists()
+    if pictures:
         style += LARGER
     refused = tables.read(run / "quarantine.parquet").to_pylist()
     template = environment.get_template("page.html.jinja")
@@ -75,6 +76,7 @@ def build_page(run: Path, report: Report, history: Sequence[dict[str, Any]] = ()
             "effects": _cells(summary.effect_rows(report, show=show)),
         },
         galleries=build_galleries(run),
+        pictures=pictures,
         figures={
             path.stem: uri_of(path.read_bytes(), "png" if path.suffix == ".png" else "jpeg")
             for path in sorted((run / "figures").iterdir())
