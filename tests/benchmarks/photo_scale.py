@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from multiprocessing import Pool
+from multiprocessing import Pool, Process
 from pathlib import Path
 
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -67,14 +67,14 @@ def large_files(count: int) -> Iterator[bytes]:
     yield from (commented(scenes[number % len(scenes)], number) for number in range(count))
 
 
-def write(files: Iterator[bytes], count: int, place: Path) -> int:
-    """Write two plain tars, and return their bytes."""
+def write(kind: str, count: int, place: Path) -> None:
+    """Write two plain tars."""
+    files = (small_files if kind == "small" else large_files)(count)
     with tarfile.open(place / "train.tar", "w") as train, tarfile.open(place / "test.tar", "w") as test:
         for number, data in enumerate(files):
             info = tarfile.TarInfo(f"set/class {number // 10 % CLASSES}/{number:07d}.jpg")
             info.size = len(data)
             (test if number % 10 == 0 else train).addfile(info, io.BytesIO(data))
-    return sum(path.stat().st_size for path in place.glob("*.tar"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     count = given.count or (1_000_000 if given.kind == "small" else 10_000)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        size = write((small_files if given.kind == "small" else large_files)(count), count, place)
+        writer = Process(target=write, args=(given.kind, count, place))  # its memory is not ours
+        writer.start()
+        writer.join()
+        size = sum(path.stat().st_size for path in place.glob("*.tar"))
         print(f"{count:,} pictures, {size / 1e9:.1f} GB", flush=True)
         with prefect_test_harness(server_startup_timeout=90):
             start = time.perf_counter()
