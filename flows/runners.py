@@ -12,7 +12,7 @@ from tasks.spec import Spec
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
-PROCESSES_FROM = 60_000  # images to decode from which a process pool repays its start
+PROCESSES_FROM = 500_000  # glyphs to decode from which a process pool repays its start; see tests/benchmarks/runners.py
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -21,10 +21,17 @@ def threads(workers: int | None) -> AnyRunner:
     return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1))
 
 
-def for_decoding(images: int, spec: Spec) -> AnyRunner:
-    """Return the runner that was asked for; by default processes when there is enough to do, threads otherwise."""
+def for_decoding(work: int, spec: Spec) -> AnyRunner:
+    """Return the runner that was asked for; by default processes when there is enough to do, threads otherwise.
+
+    Parameters
+    ----------
+    work : int
+        What is to be decoded, in glyphs.
+    spec : Spec
+    """
     count = spec.workers or os.cpu_count() or 1
-    if spec.runner == "threads" or (spec.runner == "auto" and (images < PROCESSES_FROM or count == 1)):
+    if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
         return threads(spec.workers)
     pool = ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent, initargs=(os.getpid(),))
     return cast(AnyRunner, pool)

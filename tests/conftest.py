@@ -1,11 +1,8 @@
 """Fixtures: real archives built on the spot, the shared data where it is there, one Prefect server for all tests."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import pytest
 from hypothesis import settings

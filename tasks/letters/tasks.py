@@ -16,7 +16,7 @@ VERSION = 2
 PICTURES_VERSION = 1
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PICTURE = 12_000  # bytes: a thumbnail, and the gray copy in every split
-GLYPHS_PER_PICTURE = 6  # in what a process pool gains by a photograph; measured: pools repay themselves from 10,000 on
+GLYPHS_PER_PICTURE = 50  # in what a process pool gains: it repays its start from about 10,000 photographs on
 
 
 @dataclass(frozen=True)

@@ -1,43 +1,27 @@
 """From how many images on processes decode faster than threads: ``python -m tests.benchmarks.runners``.
 
-Each size is loaded and fingerprinted by the flow's own tasks into a fresh workspace; the start of the pool and what
-Prefect costs per task are part of it, as they are of a run. Both runners have one worker per core. The figures depend
-on the machine: read the size at which the ratio passes 1.
+Each size is loaded by the command, in front of a server, into a fresh workspace; the seconds are those of its stages
+"load letters" and "fingerprint images". The start of the pool and what Prefect costs per task are part of them. Both
+runners have one worker per core. The figures depend on the machine: read the size at which the ratio passes 1.
 """
 
 import argparse
 import os
+import re
+import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-from prefect import flow
+from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.prepare import load_letters
-from flows.runners import for_decoding
-from tasks.acquire.tasks import fetch, index
-from tasks.records import Archive
-from tasks.spec import Runner, RunSpec
-from tests.build import GLYPHS, LETTERS, font_member, glyphs, png, write_tar
+from tests.build import LETTERS, font_member, glyphs, png, write_tar
 
-SIZES = (6_000, 15_000, 30_000, 60_000, 120_000)
+SIZES = (15_000, 60_000, 120_000, 240_000, 480_000)
 VARIED = 200  # different glyphs per letter; more would only cost time to make
-
-
-@flow
-def load(archive: Path, workspace: Path, runner: Runner) -> float:
-    """Load and fingerprint an archive; return the seconds of that alone."""
-    spec = RunSpec.of(large=str(archive), small=str(archive), workspace=workspace, runner=runner)
-    indexed: list[Archive] = [
-        index.submit(fetch.submit(role, str(archive), workspace), workspace).result() for role in ("large", "small")
-    ]
-    start = time.perf_counter()
-    load_letters.with_options(task_runner=for_decoding(0, spec))(GLYPHS, indexed, tuple(LETTERS), workspace)
-    return time.perf_counter() - start
+STAGE = re.compile(r"^(?:load letters|fingerprint images) .* ([\d.]+) s$", re.MULTILINE)
 
 
 def write_archive(count: int, target: Path) -> Path:
@@ -50,6 +34,19 @@ def write_archive(count: int, target: Path) -> Path:
     return write_tar(target, members)
 
 
+def load(archive: Path, workspace: Path, runner: str) -> float:
+    """Load an archive as both sources, and return the seconds of loading."""
+    sources = ("--large", str(archive), "--small", str(archive), "--train", "10", "--validation", "0", "--test", "10")
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "prepare", *sources, "--workspace", str(workspace), "--runner", runner],
+        env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sum(map(float, STAGE.findall(done.stderr)))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line per size."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -59,11 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with prefect_test_harness(server_startup_timeout=90), tempfile.TemporaryDirectory() as place:
         for size in sizes:
             archive = write_archive(size // 2, Path(place) / f"{size}.tar")
-            seconds = {
-                runner: load(archive, Path(place) / f"{size}-{runner}", runner) for runner in ("threads", "processes")
-            }
-            ratio = seconds["threads"] / seconds["processes"]
-            print(f"{size:>8,}  {seconds['threads']:>7.1f}s  {seconds['processes']:>8.1f}s  {ratio:>19.2f}", flush=True)
+            seconds = [load(archive, Path(place) / f"{size}-{runner}", runner) for runner in ("threads", "processes")]
+            ratio = seconds[0] / seconds[1]
+            print(f"{size:>8,}  {seconds[0]:>7.1f}s  {seconds[1]:>8.1f}s  {ratio:>19.2f}", flush=True)
 
 
 if __name__ == "__main__":
