@@ -132,9 +132,7 @@ def sanitize(
     """
     given = {name: value for name, value in locals().items() if name not in ("run", "workspace") and value is not None}
     found = read_findings(find_run(run, Path(workspace)))
-    spec = found.spec.but(**given)
-    if isinstance(spec, RunSpec):
-        spec = replace(spec, models=())
+    spec = found.spec.but(**given, **{"models": ()} if isinstance(found.spec, RunSpec) else {})
     with timed() as seconds, in_use(spec.workspace):
         cleaned = cleaning.sanitize.with_options(task_runner=threads(spec.workers))(
             spec, found.splits, found.fingerprints

@@ -21,16 +21,30 @@ def read_members(source: Path, index: pa.Table) -> Iterator[tuple[int, bytes]]:
     names, offsets, sizes, digests = (index[c].to_pylist() for c in ("member", "offset", "size", "digest"))
     letters = index["letter"].to_pylist()
     is_folder = source.is_dir()
-    descriptor = -1 if is_folder else os.open(source, os.O_RDONLY)
+    descriptor = -1 if is_folder else _opened(source)
     try:
         for row in sorted(range(len(names)), key=offsets.__getitem__):
             if is_folder:
-                data = (source / letters[row] / names[row]).read_bytes()
+                data = _read(source / letters[row] / names[row])
             else:
                 data = os.pread(descriptor, sizes[row], offsets[row])
             if blake2b(data, digest_size=len(digests[row])).digest() != digests[row]:
-                raise DataError(f"{letters[row]}/{names[row]} of {source} changed while it was read; start again.")
+                raise DataError(f"{letters[row]}/{names[row]} of {source} is no longer what it was; do the run again.")
             yield row, data
     finally:
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path} is gone; bring it back, or do the run again.") from error
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path} is gone; bring it back, or do the run again.") from error

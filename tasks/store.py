@@ -198,6 +198,15 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def amend(path: Path, name: str, value: Any) -> None:
+    """Change one entry of the result in a manifest, where it is another."""
+    record = read_manifest(path)
+    if record is not None and record["result"].get(name) != value:
+        record["result"][name] = value
+        text = json.dumps(record | {"sha256": digest_of(record)}, indent=1, sort_keys=True) + "\n"
+        put(path, lambda part: part.write_text(text))
+
+
 def _intact(folder: Path, about: dict[str, Any], manifest: str) -> dict[str, Any] | None:
     """Return the recorded result when `folder` holds what it should, every file as its manifest says, else None."""
     record = read_manifest(folder / manifest)

@@ -137,7 +137,11 @@ class Row(NamedTuple):
 
 def _clean_name(name: str, source: str) -> str:
     """Return a name as valid text without a leading ``./``."""
-    if name.startswith(("/", "\\")) or name[1:2] == ":" or ".." in name.replace("\\", "/").split("/"):
+    if (
+        name.startswith(("/", "\\"))
+        or (name[:1].isalpha() and name[1:2] == ":")
+        or ".." in name.replace("\\", "/").split("/")
+    ):
         raise DataError(
             f"{source} has the member {name!r}, which points out of the archive; check where it comes from."
         )

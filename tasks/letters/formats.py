@@ -130,7 +130,7 @@ def _check_jpeg(data: bytes) -> None:
 def _check_webp(data: bytes) -> None:
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise UnreadableError("undecodable", "shorter than its header says")
-    if data[12:16] == b"VP8X" and data[20] & 2:
+    if data[12:16] == b"VP8X" and int.from_bytes(data[20:21]) & 2:
         raise UnreadableError("several_images", "animated")
 
 

@@ -1,6 +1,6 @@
 """Look at a sample of the sources: whether they are glyphs or pictures, and which view of them tells twins apart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,8 +72,8 @@ def _is_glyph(data: bytes, side: int) -> bool:
     return True
 
 
-def _sample(archive: Archive, count: int) -> list[tuple[str, bytes]]:
-    """Return names and bytes of members, evenly spaced over the index, read in a few pieces."""
+def _sample(archive: Archive, count: int) -> Iterator[tuple[str, bytes]]:
+    """Yield names and bytes of members, evenly spaced over the index, read in a few pieces."""
     with tables.opened(archive.index) as file:
         groups = np.unique(np.linspace(0, file.num_row_groups - 1, -(-count // PER_GROUP)).astype(int)).tolist()
         parts = []
@@ -83,7 +83,6 @@ def _sample(archive: Archive, count: int) -> list[tuple[str, bytes]]:
             wanted = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), count // len(groups))).astype(int))
             parts.append(rows.take(pa.array(wanted)))
     chosen = pa.concat_tables(parts) if parts else pa.table({})
-    if not len(chosen):
-        return []
-    names = chosen["member"].to_pylist()
-    return [(names[row], data) for row, data in read_members(archive.path, chosen)]
+    if len(chosen):
+        names = chosen["member"].to_pylist()
+        yield from ((names[row], data) for row, data in read_members(archive.path, chosen))

@@ -7,8 +7,8 @@
     any of these with alpha     laid over white
     all else                    refused
 
-The first frame of a GIF stands for it, other files with several pictures are refused. The orientation that a camera
-wrote is applied. 16-bit colour PNGs lose their lower bytes in Pillow's decoder.
+The first frame of a GIF and the first picture of a JPEG stand for it; other files with several are refused. The
+orientation that a camera wrote is applied. 16-bit colour PNGs lose their lower bytes in Pillow's decoder.
 """
 
 import io
@@ -26,7 +26,7 @@ from tasks.letters.png import UnreadableError
 SCALED_SIDE = 128  # least side of a JPEG that is decoded at a reduced scale
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
-FILL = 128  # what libjpeg writes where a file has no more data
+FILL = (127, 128)  # what libjpeg writes where a file has no more data; 127 where Pillow inverts CMYK
 PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
 
 
@@ -79,11 +79,10 @@ def decode(data: bytes, name: str, scaled: bool) -> Picture:
     ------
     UnreadableError
     """
-    form = checked_format(data, name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(data, form, scaled)
+            return _decode(data, checked_format(data, name), scaled)
     except (UnreadableError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
@@ -96,13 +95,13 @@ def _decode(data: bytes, form: str, scaled: bool) -> Picture:
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
-        if form == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        if form == "TIFF" and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
         width, height = image.size
         if scaled and form == "JPEG":
             image.draft(None, (SCALED_SIDE, SCALED_SIDE))
         image.load()
-        if form == "JPEG" and _may_be_filled(image) and _still_waits(data, image):
+        if form == "JPEG" and _may_be_filled(image) and _still_waits(data, image, scaled):
             raise UnreadableError("cut_jpeg", "filled with gray")
         upright = ImageOps.exif_transpose(image)
         if upright.size == image.size[::-1] and upright.size != image.size:
@@ -132,14 +131,14 @@ def _converted(image: Image.Image) -> Image.Image:
 def _may_be_filled(image: Image.Image) -> bool:
     """Say whether the end of a JPEG looks as it does when data were missing."""
     last = image.getpixel((image.width - 1, image.height - 1))
-    gray = all(value == FILL for value in (last if isinstance(last, tuple) else (last,)))
+    gray = all(value in FILL for value in (last if isinstance(last, tuple) else (last,)))
     return gray or "progression" in image.info
 
 
-def _still_waits(data: bytes, image: Image.Image) -> bool:
+def _still_waits(data: bytes, image: Image.Image, scaled: bool) -> bool:
     """Say whether a JPEG's pixels change when data follow: a decoder that has all it needs passes them over."""
     end = end_of_jpeg(data)
     with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
-        if image.size != longer.size:
-            longer.draft(None, image.size)
+        if scaled:
+            longer.draft(None, (SCALED_SIDE, SCALED_SIDE))
         return longer.tobytes() != image.tobytes()

@@ -214,13 +214,10 @@ def write_fingerprints(shard: Path, pictures: Path | None, reading: Reading, tar
 def _prints_of_pictures(images: Images, pictures: Path, reading: Reading) -> pa.Table:
     facts = tables.read(pictures, ["id", "md5", "constant"])
     facts = facts.take(pc.index_in(images.ids, value_set=facts["id"].combine_chunks()))
-    bits = _view(images.gray, reading)
-    if reading.view == "photo":
-        bits[photo.says_too_little(bits)] = 0
     columns = {
         "id": images.ids,
         "md5": facts["md5"].combine_chunks(),
-        "bits": _packed(bits),
+        "bits": _packed(_view(images.gray, reading)),
         "font": pa.nulls(len(images), pa.string()),
         "one_colour": facts["constant"].combine_chunks(),
     }
@@ -234,7 +231,11 @@ def _prints_of_pictures(images: Images, pictures: Path, reading: Reading) -> pa.
 
 
 def _view(gray: NDArray[np.uint8], reading: Reading) -> NDArray[np.uint8]:
-    return photo.photo_bits(gray) if reading.view == "photo" else glyph.ink_bits(np.ascontiguousarray(gray))
+    if reading.view == "ink":
+        return glyph.ink_bits(np.ascontiguousarray(gray))
+    bits = photo.photo_bits(gray)
+    bits[photo.says_too_little(bits)] = 0
+    return bits
 
 
 def _packed(bits: NDArray[np.uint8]) -> pa.Array:

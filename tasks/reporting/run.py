@@ -23,7 +23,7 @@ from tasks.reporting.galleries import THUMBNAILS, shown_ids
 from tasks.reporting.history import remember
 from tasks.reporting.page import build_page
 from tasks.reporting.summary import to_markdown
-from tasks.store import Stage, digest_of, link, point_latest, publish, read_manifest
+from tasks.store import Stage, amend, digest_of, link, point_latest, publish, read_manifest
 from tasks.workspace import RUN_MANIFEST, stages_of
 
 VERSION = 6
@@ -60,6 +60,8 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Path) -> 
         }
 
     stage = publish(folder, about, build, manifest=RUN_MANIFEST)
+    if stage.reused:
+        amend(folder / RUN_MANIFEST, "findings", to_json(found, workspace))  # its sources may lie elsewhere now
     point_latest(workspace, folder)
     remember(workspace, report)
     return report, stage
@@ -77,7 +79,8 @@ def read_findings(run: Path) -> Findings:
     if manifest is None or "findings" not in manifest["result"]:
         raise DataError(f"{run / RUN_MANIFEST} is damaged or not of this version; do the run again.")
     found = of_json(Findings, manifest["result"]["findings"], workspace)
-    if gone := [path for path in found.folders if not path.exists()]:
+    sources = {archive.path for archive in found.archives}  # read again by those alone who export originals
+    if gone := [path for path in found.folders if path not in sources and not path.exists()]:
         raise DataError(f"{run.name} was made from {gone[0]}, which is gone; do the run again.")
     return replace(found, spec=replace(found.spec, workspace=workspace))
 

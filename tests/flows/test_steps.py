@@ -12,6 +12,8 @@ from flows.pipeline import cleansplit
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
+from tasks.reporting.run import read_findings
+from tasks.splits.export import export_run
 from tests.build import TINY
 
 
@@ -69,3 +71,37 @@ def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path, source
     shutil.rmtree(workspace / "stages" / "splits")
     with pytest.raises(DataError, match=r"was made from .*splits.*, which is gone; do the run again"):
         sanitize(run.run.name, workspace=workspace)
+
+
+def test_what_sanitize_published_can_be_sanitized_again(run: Report, workspace: Path) -> None:
+    once = sanitize(run.run.name, workspace=workspace, threshold=0.99)
+    twice = sanitize(once.run.name, workspace=workspace, threshold=0.9)
+    assert twice.spec["threshold"] == 0.9
+    assert evaluate(twice.run.name, workspace=workspace, models=("1nn",), sizes=("all",)).scores
+
+
+def test_audits_of_folders_named_by_numbers_stay_audits(
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("2019", sources["large"]), ("2020", sources["small"])):
+        shutil.copyfile(source, tmp_path / name)
+    audited = audit(train="2019", test="2020", workspace=tmp_path / "w", max_quarantine=0.1)
+    with pytest.raises(UsageError, match="is an audit"):
+        evaluate(audited.run.name, workspace=tmp_path / "w")
+
+
+def test_sources_may_move_between_runs(prefect_server: None, pictures: dict[str, Any], tmp_path: Path) -> None:
+    for place in ("here", "there"):
+        copies: dict[str, Any] = {
+            name: str(shutil.copytree(source, tmp_path / place / name)) for name, source in pictures.items()
+        }
+        found = audit(**copies, workspace=tmp_path / "w", max_quarantine=0.5)
+        if place == "here":
+            shutil.rmtree(tmp_path / "here")
+    archives = read_findings(found.run).archives
+    assert len(list((tmp_path / "w" / "runs").glob("[!.]*"))) == 1
+    export_run(found.run, "folder", tmp_path / "out", found.classes, archives)
+    next((tmp_path / "there" / "test").rglob("*.bmp")).unlink()
+    with pytest.raises(DataError, match=r"\.bmp is gone; bring it back"):
+        export_run(found.run, "folder", tmp_path / "again", found.classes, archives)

@@ -130,7 +130,7 @@ def test_a_cut_file_is_never_accepted_with_other_pixels(form: str, options: dict
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20}, {"restart_marker_blocks": 2}], ids=str)
 @pytest.mark.parametrize("scaled", [False, True])
 def test_a_cut_jpeg_that_somebody_closed_again_is_found(options: dict[str, object], scaled: bool) -> None:
-    image = scene(256, 192) if scaled else scene(64, 48)
+    image = scene(517, 389) if scaled else scene(64, 48)
     whole = saved(image, "JPEG", **options)
     start = whole.rindex(b"\xff\xda") if options.get("progressive") else whole.index(b"\xff\xda")
     decode(whole, "a.jpg", scaled=scaled)
@@ -197,3 +197,23 @@ def test_eight_shifts_move_by_one_pixel(change: Callable[[photo.Gray], photo.Gra
     assert len(moved) == 8
     assert np.array_equal(moved[0][:, 1:, 1:], gray[:, :-1, :-1])
     assert np.array_equal(moved[-1][:, :-1, :-1], gray[:, 1:, 1:])
+
+
+@pytest.mark.parametrize("size", [(500, 375), (517, 389), (1025, 1025), (256, 192)], ids=str)
+def test_whole_jpegs_of_any_size_are_read_at_a_reduced_scale(size: tuple[int, int]) -> None:
+    for options in ({}, {"progressive": True}):
+        picture = decode(saved(scene(*size), "JPEG", **options), "a.jpg", scaled=True)
+        assert (picture.width, picture.height) == size
+        assert min(picture.image.size) >= 128
+
+
+def test_a_cut_cmyk_jpeg_that_somebody_closed_again_is_found() -> None:
+    whole = saved(scene(256, 192).convert("CMYK"), "JPEG")
+    decode(whole, "a.jpg", scaled=False)
+    assert reason(whole[: int(0.6 * len(whole))].rstrip(b"\xff") + b"\xff\xd9", "a.jpg") == "cut_jpeg"
+
+
+def test_the_shortest_files_of_each_format_are_refused() -> None:
+    for start in (b"RIFF\x08\0\0\0WEBPVP8X", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF89a", b"II*\0"):
+        form = next(name for name in ENDINGS if reason(start, f"a{ENDINGS[name]}") != "mislabelled")
+        assert form

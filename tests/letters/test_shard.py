@@ -84,7 +84,7 @@ def test_a_member_that_changed_since_it_was_indexed_is_never_used(tmp_path: Path
     data = bytearray(path.read_bytes())
     data[entries[2].offset + 60] ^= 1
     path.write_bytes(data)
-    with pytest.raises(DataError, match="changed while it was read"):
+    with pytest.raises(DataError, match="is no longer what it was"):
         load(path, tmp_path, entries)
 
 

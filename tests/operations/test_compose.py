@@ -22,7 +22,7 @@ from tests.operations.conftest import ROOT, ended, free_port, start, until
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 HTTP = ("server:4200", "localhost:4200")
-SECRETS = {"POSTGRES_PASSWORD": "wordpass", "PREFECT_AUTH": "admin:wordpass"}
+SECRETS = {"POSTGRES_PASSWORD": "word/pass@#:1", "PREFECT_AUTH": "admin:wordpass"}
 
 
 def test_only_the_ui_is_reachable_and_nothing_starts_without_secrets() -> None:
@@ -82,14 +82,15 @@ def found(name: str) -> str | None:
 
 def test_its_commands_work_outside_containers(postgres: int, sources: dict[str, Any], tmp_path: Path) -> None:
     port = free_port()
-    places = {"database:5432": f"127.0.0.1:{postgres}", **dict.fromkeys(HTTP, f"127.0.0.1:{port}")}
+    places = dict.fromkeys(HTTP, f"127.0.0.1:{port}")
+    database = {"PREFECT_SERVER_DATABASE_HOST": "127.0.0.1", "PREFECT_SERVER_DATABASE_PORT": str(postgres)}
     home = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_WORKER_QUERY_SECONDS": "1"}
 
     def settings_of(name: str) -> dict[str, str]:
         values = {key: _filled(value) for key, value in SERVICES[name]["environment"].items()}
         for inside, outside in places.items():
             values = {key: value.replace(inside, outside) for key, value in values.items()}
-        return os.environ | home | values
+        return os.environ | home | values | (database if name == "server" else {})
 
     def command_of(name: str) -> list[str]:
         words = [str(port) if word == "4200" else word for word in SERVICES[name]["command"]]
