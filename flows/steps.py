@@ -132,7 +132,11 @@ def sanitize(
     """
     given = {name: value for name, value in locals().items() if name not in ("run", "workspace") and value is not None}
     found = read_findings(find_run(run, Path(workspace)))
-    spec = found.spec.but(**given, **{"models": ()} if isinstance(found.spec, RunSpec) else {})
+    spec = found.spec
+    if isinstance(spec, RunSpec):  # whose check wants models; those of a run that trained nothing are none
+        spec = replace(spec.but(**given, models=spec.models or ("1nn",)), models=())
+    else:
+        spec = spec.but(**given)
     with timed() as seconds, in_use(spec.workspace):
         cleaned = cleaning.sanitize.with_options(task_runner=threads(spec.workers))(
             spec, found.splits, found.fingerprints

@@ -162,7 +162,7 @@ class RunSpec(Spec):
             raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
         for name in ("models", "sizes"):
             values = getattr(self, name)
-            if len(set(values)) != len(values) or (not values and name == "sizes"):
+            if not values or len(set(values)) != len(values):
                 raise UsageError(f"{name} must name at least one entry and none twice.")
         known = all(name.partition(":")[0] in ("notmnist", "fonts") for name in self.sources.values())
         classes = self.classes or (LETTERS if known else None)
