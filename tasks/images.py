@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks import tables
+from tasks.errors import DataError
 from tasks.store import sha256_of
 
 CENTRE, SCALE = 127.5, 255.0
@@ -144,7 +145,7 @@ def iterate_images(files: Iterable[Path]) -> Iterator[Images]:
     """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
     for path in files:
         with tables.opened(path) as file:
-            side = file.schema_arrow.field("pixels").type.list_size
+            side = _side_of(file, path)
             yield Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side))
             for group in range(file.num_row_groups):
                 yield _of_table(file.read_row_group(group))
@@ -155,7 +156,7 @@ def shape_of(files: Sequence[Path]) -> tuple[int, int]:
     rows, side = 0, 0
     for path in files:
         with tables.opened(path) as file:
-            rows, side = rows + file.metadata.num_rows, file.schema_arrow.field("pixels").type.list_size
+            rows, side = rows + file.metadata.num_rows, _side_of(file, path)
     return rows, side
 
 
@@ -169,6 +170,16 @@ def thumbnails(files: Sequence[Path], ids: Sequence[str]) -> dict[str, bytes]:
     wanted = pc.field("id").isin(pa.array(ids, pa.string()))
     found = (tables.read(path, ["id", "thumbnail"], filters=wanted) for path in files)
     return {row["id"]: row["thumbnail"] for table in found for row in table.to_pylist()}
+
+
+def _side_of(file: pq.ParquetFile, path: Path) -> int:
+    """Return the side of the images in a file; one flipped bit can give its columns another type."""
+    place = file.schema_arrow.get_field_index("pixels")
+    kind = file.schema_arrow.field(place).type if place >= 0 else None
+    if kind is None or not pa.types.is_fixed_size_list(kind):
+        raise DataError(f"{path} is damaged; the same command, started again, rebuilds it.")
+    side: int = kind.list_size
+    return side
 
 
 def _of_table(table: pa.Table) -> Images:
