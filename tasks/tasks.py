@@ -1,5 +1,6 @@
 """What every Prefect task of cleansplit shares: how it is declared and how it ends."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -7,16 +8,33 @@ from typing import Any, TypeVar
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
+from prefect.tasks import Task, exponential_backoff
 
+from tasks.errors import StorageError
 from tasks.store import Stage
 
 # A task that takes longer has failed. It stops at its next step in Python: a call into a library is not broken off,
 # which Prefect would say again in the log of every task.
 LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
 logging.getLogger("prefect.task_runs").addFilter(lambda entry: not str(entry.msg).startswith("Timeout of"))
+HEALING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN}  # what a device or a network share gets over
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, StorageError) and getattr(error.__cause__, "errno", None) in HEALING
+
+
+RETRIES: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": _may_heal,
+}
 
 
 def stage_task(name: str, **options: Any) -> Callable[[Function], Any]:
@@ -25,8 +43,9 @@ def stage_task(name: str, **options: Any) -> Callable[[Function], Any]:
     Prefect's result cache stays off: what was done before is found by `tasks.store`, by the
     digests of its inputs and the digests of its files.
     """
+    more: dict[str, Any] = RETRIES | options
     limit = LIMIT_SECONDS
-    return task(task_run_name=name, timeout_seconds=limit, cache_policy=NO_CACHE, persist_result=False, **options)
+    return task(task_run_name=name, timeout_seconds=limit, cache_policy=NO_CACHE, persist_result=False, **more)
 
 
 def finished(record: T, stage: Stage, message: str) -> Any:
