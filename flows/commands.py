@@ -60,16 +60,18 @@ for command in (report, compare, verify, export, clean):
     app.command(validate_call(command))  # what was typed becomes what they take
 
 
-@app.command(name="run")
-@functools.wraps(cleansplit.fn)
-def run(*args: Any, **kwargs: Any) -> None:  # the parameters are those of the flow
-    _show(cleansplit, *args, **kwargs)
+def _as_command(flow: Any) -> Callable[..., None]:
+    """Return a command with the parameters of a flow, which shows its report."""
+
+    @functools.wraps(flow.fn)
+    def command(*args: Any, **kwargs: Any) -> None:
+        _show(flow, *args, **kwargs)
+
+    return command
 
 
-@app.command(name="audit")
-@functools.wraps(audit.fn)
-def check_splits(*args: Any, **kwargs: Any) -> None:
-    _show(audit, *args, **kwargs)
+for name, flow in {"run": cleansplit, "audit": audit, "sanitize": sanitize, "evaluate": evaluate}.items():
+    app.command(_as_command(flow), name=name)
 
 
 @app.command(name="prepare")
@@ -77,18 +79,6 @@ def check_splits(*args: Any, **kwargs: Any) -> None:
 def prepare_splits(*args: Any, **kwargs: Any) -> None:
     with _progress():
         print(prepare(*map(discreet, args), **_hidden(kwargs)))
-
-
-@app.command(name="sanitize")
-@functools.wraps(sanitize.fn)
-def sanitize_again(*args: Any, **kwargs: Any) -> None:
-    _show(sanitize, *args, **kwargs)
-
-
-@app.command(name="evaluate")
-@functools.wraps(evaluate.fn)
-def evaluate_again(*args: Any, **kwargs: Any) -> None:
-    _show(evaluate, *args, **kwargs)
 
 
 @app.command

@@ -165,6 +165,11 @@ def read_labels(files: Iterable[Path]) -> NDArray[np.int64]:
     return pa.concat_tables([tables.read(path, ["label"]) for path in files])["label"].to_numpy()
 
 
+def read_ids(files: Iterable[Path]) -> pa.Array:
+    """Read the ids alone, in row order."""
+    return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
+
+
 def thumbnails(files: Sequence[Path], ids: Sequence[str]) -> dict[str, bytes]:
     """Return the thumbnails of some pictures, JPEG files, by id."""
     wanted = pc.field("id").isin(pa.array(ids, pa.string()))

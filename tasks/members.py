@@ -9,6 +9,11 @@ import pyarrow as pa
 
 from tasks.errors import DataError
 
+SUFFIXES = {  # of images, with the names that Pillow has for their formats
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF",
+    ".tif": "TIFF", ".tiff": "TIFF",
+}  # fmt: skip
+
 
 def read_members(source: Path, index: pa.Table) -> Iterator[tuple[int, bytes]]:
     """Yield (row of the index, bytes), in the order in which the bytes lie in the source.

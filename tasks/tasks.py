@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from prefect.tasks import Task, exponential_backoff
 
-from tasks.errors import StorageError
+from tasks.errors import SourceUnavailableError, StorageError
 from tasks.store import Stage
 
 # A task that takes longer has failed. It stops at its next step in Python: a call into a library is not broken off,
@@ -25,8 +25,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry what time may mend, and never bad data."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, StorageError) and getattr(error.__cause__, "errno", None) in HEALING
+    storage = isinstance(error, StorageError) and getattr(error.__cause__, "errno", None) in HEALING
+    return storage or isinstance(error, SourceUnavailableError)
 
 
 RETRIES: dict[str, Any] = {

@@ -21,6 +21,7 @@ from tasks import tables
 from tasks.acquire.archive import DIGEST_BYTES, MAX_MEMBER_BYTES, Entry
 from tasks.conservation import conserve
 from tasks.errors import DataError
+from tasks.members import SUFFIXES
 from tasks.records import Archive, LetterIndex
 from tasks.spec import Role
 
@@ -35,7 +36,7 @@ SCHEMA = pa.schema(
         "reason": pa.string(),
     }
 )
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGES = tuple(SUFFIXES)
 NOT_A_FILE = {
     "link": "link_member",
     "special": "special_member",
@@ -152,7 +153,7 @@ def _clean_name(name: str, source: str) -> str:
 
 
 def _names_an_image(name: str, entry: Entry) -> bool:
-    return entry.kind == "file" and name.lower().endswith(SUFFIXES) and not _is_metadata(name)
+    return entry.kind == "file" and name.lower().endswith(IMAGES) and not _is_metadata(name)
 
 
 def _is_metadata(part: str) -> bool:
@@ -184,7 +185,7 @@ def _row(letter: str, prefix: str, metadata: bool, folder: str, name: str, entry
         outcome, reason = "ignored", "os_metadata"
     elif entry.kind != "file":
         outcome, reason = "quarantined", NOT_A_FILE[entry.kind]
-    elif not name.lower().endswith(SUFFIXES):
+    elif not name.lower().endswith(IMAGES):
         outcome, reason = "ignored", "not_image_name"
     elif not letter:
         outcome, reason = "quarantined", "no_class"

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task, exponential_backoff
+from prefect.tasks import exponential_backoff
 
 from tasks import store
 from tasks.acquire import archive, download, fonts, members
 from tasks.acquire.folder import read_folder
-from tasks.errors import DataError, SourceUnavailableError, UsageError
+from tasks.errors import DataError, UsageError
 from tasks.records import Archive, LetterIndex, Source, to_json
 from tasks.sources import public_name, reveal
 from tasks.spec import Role
@@ -21,18 +20,7 @@ VERSION = 3
 DOWNLOADS = "downloads"
 
 
-def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Retry what time may mend, and never bad data."""
-    return isinstance(state.result(raise_on_failure=False), SourceUnavailableError)
-
-
-@stage_task(
-    "fetch {role}",
-    retries=3,
-    retry_delay_seconds=exponential_backoff(backoff_factor=2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_may_heal,
-)
+@stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
 def fetch(role: Role, source: str, workspace: Path) -> Source:
     """Render fonts, download an archive, or take it where it lies."""
     with store.storage_errors(workspace):

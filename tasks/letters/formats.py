@@ -12,11 +12,8 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from tasks.letters.png import SIGNATURE, UnreadableError, walk_chunks
+from tasks.members import SUFFIXES
 
-SUFFIXES = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF",
-    ".tif": "TIFF", ".tiff": "TIFF",
-}  # fmt: skip
 STARTS: dict[str, bytes | tuple[bytes, ...]] = {
     "PNG": SIGNATURE, "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8", "TIFF": (b"II*\0", b"MM\0*"),
 }  # fmt: skip

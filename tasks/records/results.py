@@ -119,6 +119,11 @@ class Findings:
     trained: Trained = Trained()
 
     @property
+    def pictures(self) -> list[Path]:
+        """Tables of what gray copies do not tell; none of glyphs."""
+        return [shard.pictures for shard in self.shards if shard.pictures]
+
+    @property
     def folders(self) -> list[Path]:
         """Every place in which something lies that the run was made of."""
         places = [self.splits.folder, self.sanitized.folder, *filter(None, [self.trained.folder])]

@@ -57,7 +57,7 @@ def write_figures(found: Findings, report: Report, folder: Path) -> list[tuple[s
         }
         if report.mistakes:
             drawn["mistakes"] = _mistakes(found, report)
-    kind = "jpg" if any(shard.pictures for shard in found.shards) else "png"  # of what shows images
+    kind = "jpg" if found.pictures else "png"  # of what shows images
     names = {name: f"{name}.{kind if isinstance(picture, Image.Image) else 'png'}" for name, picture in drawn.items()}
     for name, picture in drawn.items():
         _save(picture, folder / names[name])
@@ -142,9 +142,9 @@ def _mistakes(found: Findings, report: Report) -> Image.Image:
 
 def _shown(found: Findings, images: Images) -> list[Image.Image]:
     """Return images as people should see them: glyphs as they are, pictures as thumbnails."""
-    if not (files := [shard.pictures for shard in found.shards if shard.pictures]):
+    if not found.pictures:
         return pictures(images.gray)
-    seen = thumbnails(files, ids := images.ids.to_pylist())
+    seen = thumbnails(found.pictures, ids := images.ids.to_pylist())
     return [_small(seen[name]) for name in ids]
 
 

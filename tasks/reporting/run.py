@@ -2,7 +2,6 @@
 
 import json
 import platform
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
@@ -15,7 +14,7 @@ import pyarrow as pa
 from tasks import tables
 from tasks.conservation import conserve
 from tasks.errors import DataError
-from tasks.images import thumbnails
+from tasks.images import read_ids, thumbnails
 from tasks.records import SPLITS, Findings, Report, of_json, to_json
 from tasks.reporting.assemble import assemble, run_name, to_report
 from tasks.reporting.figures import write_figures
@@ -106,8 +105,8 @@ def write_run(found: Findings, report: Report, content: dict[str, Any], target: 
     drawn = write_figures(found, report, target / "figures")
     if found.spec.also:
         tables.write(_variants(found), target / "variants.parquet")
-    if pictures := [shard.pictures for shard in found.shards if shard.pictures]:
-        _write_pictures(pictures, target)
+    if found.pictures:
+        _write_pictures(found, target)
     (target / "README.md").write_text(_readme(found, report, drawn))
     (target / PAGE).write_text(build_page(target, report))
 
@@ -123,22 +122,20 @@ def _variants(found: Findings) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _write_pictures(pictures: Sequence[Path], target: Path) -> None:
+def _write_pictures(found: Findings, target: Path) -> None:
     """Write what a run of pictures has on top: the thumbnails that its page shows, and where each row's file lies.
 
     A path is that of the member inside its source, below the folder of classes.
     """
-    shown = thumbnails(pictures, shown_ids(target))
+    shown = thumbnails(found.pictures, shown_ids(target))
     columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
     tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
-    for name, folder in ((name, folder) for name in SPLITS for folder in ("raw", "sanitized")):
-        files = sorted((target / folder).glob(f"{name}-*.parquet")) or sorted(
-            (target / "raw").glob(f"{name}-*.parquet")
-        )
-        (target / "paths" / folder).mkdir(parents=True, exist_ok=True)
-        with (target / "paths" / folder / f"{name}.txt").open("w") as out:
-            for ids in (tables.read(file, ["id"])["id"].to_pylist() for file in files):
-                out.writelines(f"{row.split('/', 1)[1]}\n" for row in ids)
+    kept = {split.name: split for split in found.sanitized.splits}  # all else lost no row
+    for name in SPLITS:
+        for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
+            (target / "paths" / folder).mkdir(parents=True, exist_ok=True)
+            with (target / "paths" / folder / f"{name}.txt").open("w") as out:
+                out.writelines(f"{row.split('/', 1)[1]}\n" for row in read_ids(split.files).to_pylist())
 
 
 def _outside(index: Path, role: str, schema: pa.Schema) -> pa.Table:

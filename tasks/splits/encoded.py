@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks import tables
-from tasks.images import iterate_images
+from tasks.images import iterate_images, read_ids
 from tasks.splits.originals import BATCH_BYTES, BATCH_ROWS, Originals
 
 MAX_BYTES_PER_FILE = 500_000_000  # what the Hugging Face Hub advises
@@ -34,7 +34,7 @@ def write_encoded(
     folder : Path
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = [size for images in iterate_images(parts) for size in originals.sizes(images.ids)]
+    sizes = originals.sizes(read_ids(parts))
     files, rows = _cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals)
     for number, (start, end) in enumerate(files):
         target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"

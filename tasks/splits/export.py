@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError, UsageError
-from tasks.images import iterate_images, normalize, read_labels, shape_of
+from tasks.images import iterate_images, normalize, read_ids, read_labels, shape_of
 from tasks.records import SPLITS, Archive
 from tasks.spec import SplitName
 from tasks.splits.encoded import write_encoded
@@ -186,5 +186,5 @@ def _bytes_of(files: Files, form: Format, originals: Originals) -> int:
     if form in ARRAYS:
         return sum(column.nbytes for column in columns_of(files).values())
     least = 0 if form == "parquet" else PER_FILE
-    parts = (images for paths in files.values() for images in iterate_images(paths))
-    return sum(max(size if form != "links" else 0, least) for images in parts for size in originals.sizes(images.ids))
+    sizes = (size for paths in files.values() for size in originals.sizes(read_ids(paths)))
+    return sum(max(size if form != "links" else 0, least) for size in sizes)

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from tasks.letters import photo
-from tasks.letters.formats import MAX_PIXELS, SUFFIXES
+from tasks.letters.formats import MAX_PIXELS
 from tasks.letters.picture import decode
 from tasks.letters.png import UnreadableError, chunk
+from tasks.members import SUFFIXES
 from tests.build import saved, scene
 
 ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
