@@ -1,4 +1,4 @@
-.PHONY: run test serve deploy lint picture bench effect hostile faults lock clean
+.PHONY: run check test serve deploy lint picture bench effect hostile faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 PORT ?= 4200
@@ -6,14 +6,17 @@ PORT ?= 4200
 run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
 	$(BIN)/cleansplit run
 
+check: .venv/test lint ## within a minute: lint, types, and every test that needs no server, subprocess or browser
+	$(BIN)/pytest --numprocesses 2 -m "not whole"
+
 test: .venv/test lint ## lint, type-check and test
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
-	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.serve $(PORT)
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve $(PORT)
 
 deploy: .venv/run     ## work pool, deployments and automations on the server that PREFECT_API_URL names
-	$(BIN)/python -m flows.deploy
+	$(BIN)/python -m flows.installation.deploy
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -37,6 +40,9 @@ hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the co
 
 faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults
+
+schema: .venv/run     ## docs/report.schema.json, from the types of the report
+	$(BIN)/python -c 'import json; from tasks.records.report import schema; print(json.dumps(schema(), indent=1))' > docs/report.schema.json
 
 lock:                 ## resolve the locks anew; needs uv
 	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes \

@@ -4,15 +4,17 @@ from typing import NamedTuple
 
 from prefect import flow
 
-from flows.progress import collect
-from tasks.overlap.minhash import bands_for
+from flows.engine.progress import collect
+from flows.prepare import LoadedSources
+from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_overlap
-from tasks.records import PAIRS, SPLITS, Fingerprints, Overlap, Sanitized, Splits, Within
-from tasks.sanitizing.tasks import sanitize_splits
-from tasks.spec import Spec
+from tasks.records import Overlap, Sanitized, Splits, Within
+from tasks.records.spec import OverlapSpec
+from tasks.sanitizing.tasks import remove_overlap
+from tasks.vocabulary import PAIRS, SPLITS
 
 
-class Cleaned(NamedTuple):
+class MeasuredOverlap(NamedTuple):
     """What the overlap is, and the splits without it."""
 
     overlaps: tuple[Overlap, ...]
@@ -26,11 +28,11 @@ class Cleaned(NamedTuple):
 
 
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
-def sanitize(spec: Spec, splits: Splits, prints: tuple[Fingerprints, ...]) -> Cleaned:
+def measure_and_sanitize(spec: OverlapSpec, splits: Splits, loaded: LoadedSources) -> MeasuredOverlap:
     """Measure the overlap and write the splits without it."""
-    bands = bands_for(spec, splits)
-    joins = [find_overlap.submit(spec, splits[a], splits[b], prints, bands, spec.workspace) for a, b in PAIRS]
-    counts = [count_within.submit(splits[name], prints, spec.workspace) for name in SPLITS]
+    prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view, splits)
+    joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
+    counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
     overlaps, within = collect("find overlap", joins), collect("count distinct", counts)
-    (sanitized,) = collect("sanitize splits", [sanitize_splits.submit(spec, splits, overlaps, spec.workspace)])
-    return Cleaned(tuple(overlaps), tuple(within), sanitized)
+    (sanitized,) = collect("sanitize splits", [remove_overlap.submit(spec, splits, overlaps, spec.place)])
+    return MeasuredOverlap(tuple(overlaps), tuple(within), sanitized)

@@ -1,6 +1,6 @@
 """The stages of cleansplit, one package each, in the order in which data passes through them.
 
-acquire -> letters -> splits -> overlap -> sanitizing -> evaluation -> reporting.
+sources -> classes -> splits -> overlap -> sanitizing -> evaluation -> reporting.
 Stages never import each other: they meet through the records of `tasks.records` and the
-files of `tasks.store`. Only the modules called `tasks.py` know Prefect.
+files of `tasks.storage.stages`. Only the modules called `tasks.py`, and `stage_task.py`, import Prefect.
 """

@@ -1,4 +1,4 @@
-"""What can go wrong in a way that the user can mend, and the exit code that each kind has.
+"""Errors that the user can fix, and the exit code of each kind.
 
 Every message is one sentence that names the thing and says what to do.
 """
@@ -7,9 +7,13 @@ from typing import Any
 
 
 class CleanSplitError(Exception):
-    """An expected failure: shown as one sentence, without a traceback."""
+    """An expected failure: shown as one sentence, without a traceback.
+
+    `heals` says whether the same call may succeed a little later; only then is a task retried.
+    """
 
     exit_code = 1
+    heals = False
 
 
 class UsageError(CleanSplitError):
@@ -19,13 +23,15 @@ class UsageError(CleanSplitError):
 
 
 class DataError(CleanSplitError):
-    """A source that can't be used as it is."""
+    """A source, or a file of a workspace, that can't be used as it is."""
 
     exit_code = 3
 
 
 class SourceUnavailableError(DataError):
-    """A source that could not be reached now; the only failure worth a retry."""
+    """A source that could not be reached now."""
+
+    heals = True
 
 
 class ProcessLostError(CleanSplitError):
@@ -47,6 +53,10 @@ class GateError(CleanSplitError):
 
 
 class StorageError(CleanSplitError):
-    """The workspace is full, read-only, or not ours to write to."""
+    """The workspace is full, read-only, out of reach, or not ours to write to."""
 
     exit_code = 6
+
+    def __init__(self, sentence: str, heals: bool = False) -> None:
+        super().__init__(sentence)
+        self.heals = heals

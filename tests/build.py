@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.letters.png import chunk
+from tasks.classes.png import chunk
 from tasks.records import Reading
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 Gray = NDArray[np.uint8]
 
 LETTERS = "ABCDEFGHIJ"

@@ -7,15 +7,39 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from PIL import Image
-from prefect.testing.utilities import prefect_test_harness
 
 from tasks.records import Report
-from tests.build import LETTERS, SHARED, TINY, glyphs, members_of, noise, png, saved, scene, write_folder, write_tar
+from tests.build import (
+    LETTERS,
+    ROOT,
+    SHARED,
+    TINY,
+    glyphs,
+    members_of,
+    noise,
+    png,
+    saved,
+    scene,
+    write_folder,
+    write_tar,
+)
+
+WHOLE = ("tests/browser", "tests/faults", "tests/flows", "tests/operations", "docs")  # folders of what takes long
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, subprocesses or a browser: by its folder, or by asking for a run."""
+    for item in items:
+        folder = item.path.relative_to(ROOT).as_posix()
+        if folder.startswith(WHOLE) or "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("whole")
 
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """Run flows against one server of their own."""
+    from prefect.testing.utilities import prefect_test_harness
+
     with prefect_test_harness(server_startup_timeout=90):
         yield
 
@@ -68,13 +92,13 @@ def server(prefect_server: None) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Build pictures of many sizes, formats and names in two unicode classes below nested roots.
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Build photographs of many sizes, formats and names in two unicode classes below nested roots.
 
     Of each class in test, 0 is train's 0 as another file, 1 is train's 1 at another size and quality, 2 is a mirrored
     2; the others are new. Three members can't be read.
     """
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("photographs")
     train: dict[str, bytes] = {}
     test: dict[str, bytes] = {}
     for number, name in enumerate(("猫 1", "10")):
@@ -96,11 +120,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def audited(prefect_server: None, pictures: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Audit the pictures."""
+def audited(prefect_server: None, photographs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Audit the photographs."""
     from flows.audit import audit
 
-    return audit(**pictures, workspace=tmp_path_factory.mktemp("w"), also=("mirrored",), max_quarantine=0.5)
+    return audit(**photographs, workspace=tmp_path_factory.mktemp("w"), also=("mirrored",), max_quarantine=0.5)
 
 
 settings.register_profile("reproducible", derandomize=True, print_blob=True)

@@ -3,7 +3,23 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
+STAGES = {"sources", "classes", "splits", "overlap", "sanitizing", "evaluation", "reporting"}
+SHARED = {"errors", "vocabulary", "storage", "views", "records", "stage_task"}
+PLAIN = SHARED - {"stage_task"}  # without Prefect
+MAY_IMPORT = {
+    "errors": set(),
+    "vocabulary": {"errors"},
+    "storage": {"errors", "vocabulary"},
+    "views": {"vocabulary"},
+    "records": {"errors", "vocabulary", "storage", "views"},
+    "stage_task": {"errors", "storage"},
+    **dict.fromkeys(STAGES, SHARED),
+    "reporting": SHARED | {"presenting"},  # a run keeps its page
+    **dict.fromkeys(("presenting", "exporting", "reproducing"), PLAIN),
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -17,15 +33,33 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def test_stages_never_import_each_other_nor_flows() -> None:
-    stages = {path.parent.name for path in (ROOT / "tasks").glob("*/tasks.py")}
-    assert len(stages) == 7
+def room(path: Path) -> str:
+    """Return the package or module of tasks/ that a file belongs to."""
+    return path.relative_to(ROOT / "tasks").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_room_imports_only_what_it_may(path: Path) -> None:
+    if path.parent == ROOT / "tasks" and path.name == "__init__.py":
+        return
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("tasks.")}
+    assert used <= MAY_IMPORT[room(path)] | {room(path)}
+    assert "flows" not in {name.split(".")[0] for name in imports(path)}
+
+
+def test_only_tasks_and_flows_know_prefect() -> None:
     for path in (ROOT / "tasks").rglob("*.py"):
-        used = {name.split(".")[1] for name in imports(path) if name.startswith("tasks.")} & stages
-        assert used <= ({path.parent.name} if path.parent.name in stages else set()), path
-        assert not any(name.split(".")[0] == "flows" for name in imports(path)), path
+        if path.name not in ("tasks.py", "stage_task.py"):
+            assert "prefect" not in {name.split(".")[0] for name in imports(path)}, path
 
 
 def test_flows_are_orchestration_only() -> None:
-    for path in (ROOT / "flows").glob("*.py"):
+    for path in (ROOT / "flows").rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & {"numpy", "pyarrow", "PIL", "sklearn"}, path
+
+
+def test_one_module_touches_the_file_system() -> None:
+    """Beside `disk`, `place` asks for the current folder, and `workspace` for an environment variable."""
+    touching = {"os", "shutil", "fcntl", "filelock", "tempfile", "pathlib.Path"}
+    found = {path.stem for path in (ROOT / "tasks" / "storage").glob("*.py") if imports(path) & touching}
+    assert found == {"disk", "place", "workspace"}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from tasks.evaluation.neighbours import NEAREST
 from tasks.records import Confusion, Evaluation, Mistake
+from tasks.vocabulary.arrays import RowNumbers
 
 MISTAKES = 20  # shown per model
 
@@ -32,12 +32,12 @@ def confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confus
 
 
 def mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -> list[Mistake]:
-    """Return the wrong answers of which a model was surest, the surest first, ties by id."""
+    """Return a model's most confident mistakes, the most confident first, ties by id."""
     if evaluation.training.model == NEAREST:
         return []
     labels, predicted, sure = (answers[name].to_numpy() for name in ("label", "predicted", "confidence"))
     ids = np.array(answers["id"].to_pylist(), dtype=object)
-    wrong: NDArray[np.int64] = np.flatnonzero(labels != predicted)
+    wrong: RowNumbers = np.flatnonzero(labels != predicted)
     worst = wrong[np.lexsort((ids[wrong], -sure[wrong]))][:MISTAKES]
     about = evaluation.training.model, evaluation.training.rows
     return [

@@ -15,10 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from tasks.spec import ModelName
+from tasks.vocabulary import ModelName
+from tasks.vocabulary.arrays import Labels, Pixels
 
-Pixels = NDArray[np.float32]
-Labels = NDArray[np.int64]
 BATCH, EPOCHS = 128, 20
 
 
@@ -46,7 +45,7 @@ def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> Classifi
     if isinstance(classifier, MLPClassifier):
         classifier.set_params(batch_size=min(BATCH, len(labels)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # iterations are a parameter here, not an accident
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the limit on iterations is intended
         return classifier.fit(pixels, labels)
 
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Gray = NDArray[np.uint8]
-Rows = NDArray[np.int64]
+from tasks.vocabulary.arrays import Gray, RowNumbers
+
 NEAREST = "1nn"  # the model's name; it has no probabilities: all its answers are equally sure
 TRAIN_BLOCK, QUERY_BLOCK = 4096, 1024
 EXACT_PIXELS = 1024  # sums of that many products of centred gray values stay within 2^24, where float32 counts exactly
 
 
-def nearest(train: Gray, arms: Sequence[Rows], queries: Gray) -> list[Rows]:
+def nearest(train: Gray, arms: Sequence[RowNumbers], queries: Gray) -> list[RowNumbers]:
     """Find, for each arm, the nearest training row of every query by Euclidean distance, exactly.
 
     Rows are sorted by which arms they belong to, so each distance is computed once whatever the number of arms.
@@ -56,7 +56,7 @@ def nearest(train: Gray, arms: Sequence[Rows], queries: Gray) -> list[Rows]:
     return list(place)
 
 
-def _nearest_in_block(block: NDArray[Any], queries: Gray) -> tuple[Rows, Rows]:
+def _nearest_in_block(block: NDArray[Any], queries: Gray) -> tuple[RowNumbers, RowNumbers]:
     """Return squared distance and place of the nearest row of a block for every query."""
     lengths = np.einsum("ij,ij->i", block, block, dtype=np.float64).astype(np.int64)
     near, found = np.empty(len(queries), np.int64), np.empty(len(queries), np.int64)
@@ -74,5 +74,5 @@ def _nearest_in_block(block: NDArray[Any], queries: Gray) -> tuple[Rows, Rows]:
 
 
 def _centred(gray: Gray, exact: type) -> NDArray[Any]:
-    """Return gray values less 128: of all shifts, which change no distance, the one with the smallest products."""
+    """Return gray values minus 128: shifts don't change distances, and this one gives the smallest products."""
     return gray.astype(exact) - exact(128)

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.stats import norm
 
-from tasks.removed import is_removed
+from tasks.records.removed import is_removed
+from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
 
-Mask = NDArray[np.bool_]
 
-
-def wilson(correct: Mask, groups: NDArray[np.int64]) -> tuple[float | None, float | None, float | None]:
+def wilson(correct: Mask, groups: RowNumbers) -> tuple[float | None, float | None, float | None]:
     """Return accuracy and its 95 % Wilson score interval; nulls without rows.
 
     Rows of one duplicate group are right or wrong together, so they count as fewer: n is divided by the design
@@ -40,7 +38,7 @@ def wilson(correct: Mask, groups: NDArray[np.int64]) -> tuple[float | None, floa
     return share, max(0.0, centre - half), min(1.0, centre + half)
 
 
-def _design_effect(correct: Mask, share: float, groups: NDArray[np.int64]) -> float:
+def _design_effect(correct: Mask, share: float, groups: RowNumbers) -> float:
     group = np.unique(groups, return_inverse=True)[1]
     rows = np.bincount(group).astype(np.float64)
     if len(rows) < 2 or share in (0, 1):
@@ -51,12 +49,12 @@ def _design_effect(correct: Mask, share: float, groups: NDArray[np.int64]) -> fl
     return max(1.0, float(spread / alone))
 
 
-def subsets(ids: pa.Array, labels: NDArray[np.int64], removed: pa.Table, seed: int) -> Iterator[tuple[str, Mask]]:
+def subsets(ids: pa.Array, labels: Labels, removed: pa.Table, seed: int) -> Iterator[tuple[str, Mask]]:
     """Yield the rows of a split on which a model is scored.
 
     ``raw`` is all rows; ``exact`` and ``near`` are what sanitizing leaves without exact, and without
-    exact and near twins; ``removed`` are the rows that near loses; ``random`` is a control from which as
-    many random rows of each class are taken as near loses.
+    exact and near twins; ``removed`` are the rows that near loses; ``random`` is a control that loses as
+    many random rows of each class as ``near`` does.
     """
     gone = {reasons: is_removed(ids, removed, reasons) for reasons in (("exact",), ("exact", "near"))}
     near = gone["exact", "near"]
@@ -67,7 +65,7 @@ def subsets(ids: pa.Array, labels: NDArray[np.int64], removed: pa.Table, seed: i
     yield "random", ~as_many_per_class(labels, near, seed)
 
 
-def as_many_per_class(labels: NDArray[np.int64], taken: Mask, seed: int) -> Mask:
+def as_many_per_class(labels: Labels, taken: Mask, seed: int) -> Mask:
     """Return a random mask that takes as many rows of each class as `taken` does.
 
     >>> mask = as_many_per_class(np.array([0, 0, 1, 1]), np.array([True, False, False, False]), seed=0)

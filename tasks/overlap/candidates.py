@@ -1,7 +1,7 @@
 """Find all near-duplicate pairs between two sets of bit patterns.
 
 `lsh_pairs` joins by MinHash bands and verifies every candidate, so its precision is 1 and its
-recall is what `tasks.overlap.minhash.Bands` states. `exact_pairs` compares all pairs that the
+recall is what `tasks.overlap.bands.Bands` states. `exact_pairs` compares all pairs that the
 bit counts allow, so its recall is 1 too. Both yield verified pairs in chunks, in bounded memory.
 """
 
@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.overlap.bands import Bands
 from tasks.overlap.jaccard import Counts, Words, count_bits, least_shared, shared_bits, to_words
-from tasks.overlap.minhash import Bands, signatures
+from tasks.overlap.minhash import signatures
+from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
 CHUNK = 1 << 19  # candidate pairs at a time: about 100 MB while they are verified
 HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
@@ -22,17 +24,14 @@ AT_ONCE = 250_000  # patterns of the first set whose keys are in memory: of 96 b
 BLOCK = 2048  # patterns per side of a block of the exact join
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
 
-Bits = NDArray[np.uint8]
-Rows = NDArray[np.int64]
-
 
 class Pairs(NamedTuple):
     """Verified pairs: rows of both sets, set bits that they share, and whether a pair is new in the stream."""
 
-    first: Rows
-    second: Rows
+    first: RowNumbers
+    second: RowNumbers
     shared: Counts
-    fresh: NDArray[np.bool_]
+    fresh: Mask
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,12 @@ class Patterns:
 
 
 def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands) -> Iterator[Pairs]:
-    """Yield near-duplicate pairs found by MinHash; a pair may come again with ``fresh`` false.
+    """Yield near-duplicate pairs found by MinHash; a pair may be repeated with ``fresh`` false.
 
     Each pattern is signed on its sparser side: its set bits where ``(1 + t) * set <= length``, its
     unset bits where ``(1 + t) * unset <= length``, and both where it is near one half. Every near
-    pair meets on at least one side: were A signed by its set bits only and B by its unset bits
-    only, then ``|A| < length * t / (1 + t)`` and ``|B| > length / (1 + t)``, so ``J <= |A| / |B| < t``.
+    pair is signed on a common side: if A were signed only by its set bits and B only by its unset
+    bits, then ``|A| < length * t / (1 + t)`` and ``|B| > length / (1 + t)``, so ``J <= |A| / |B| < t``.
 
     Parameters
     ----------
@@ -120,12 +119,12 @@ def exact_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Pai
             yield Pairs(orders[0][block][i], orders[1][opposite][j], found, np.ones(len(i), np.bool_))
 
 
-def _signed_on(side: str, patterns: Patterns, percent: int) -> Rows:
+def _signed_on(side: str, patterns: Patterns, percent: int) -> RowNumbers:
     counts = patterns.counts if side == "set" else patterns.length - patterns.counts
     return np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
 
 
-def _band_keys(side: str, patterns: Patterns, rows: Rows, bands: Bands) -> NDArray[np.uint64]:
+def _band_keys(side: str, patterns: Patterns, rows: RowNumbers, bands: Bands) -> NDArray[np.uint64]:
     """Return one 64-bit key per band and row, uint64 (bands, n); equal rows of a band give equal keys."""
     keys = np.zeros((bands.bands, len(rows)), np.uint64)
     for start in range(0, len(rows), BLOCK * 16):
@@ -138,7 +137,9 @@ def _band_keys(side: str, patterns: Patterns, rows: Rows, bands: Bands) -> NDArr
     return keys
 
 
-def _meetings(keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], band: int) -> Iterator[tuple[Rows, Rows]]:
+def _meetings(
+    keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], band: int
+) -> Iterator[tuple[RowNumbers, RowNumbers]]:
     """Yield all (i, j) whose keys of one band agree, at most about `CHUNK` at a time."""
     order_i, order_j = np.argsort(keys_i[band], kind="stable"), np.argsort(keys_j[band], kind="stable")
     sorted_i, sorted_j = keys_i[band][order_i], keys_j[band][order_j]
@@ -159,19 +160,19 @@ def _meetings(keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], band: int)
         yield np.repeat(order_i[part], count), order_j[np.repeat(begin[part], count) + offsets]
 
 
-def _is_heavy(here: Rows, there: Rows) -> NDArray[np.bool_]:
-    """Say of buckets, by their rows on both sides, whether comparing them in full would square the work."""
+def _is_heavy(here: RowNumbers, there: RowNumbers) -> Mask:
+    """Return, for buckets given by their rows on both sides, whether comparing them in full would be quadratic."""
     return here * there > HEAVY * (here + there)
 
 
 def _neighbours(
-    keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], i: Rows, j: Rows, band: int
-) -> Iterator[tuple[Rows, Rows]]:
+    keys_i: NDArray[np.uint64], keys_j: NDArray[np.uint64], i: RowNumbers, j: RowNumbers, band: int
+) -> Iterator[tuple[RowNumbers, RowNumbers]]:
     """Yield, for a bucket too large to compare in full, pairs that are close in the order of the bands that follow.
 
     Patterns that agree in further bands become neighbours, and each of the larger side meets
-    `NEIGHBOURS` of the other, so the work grows with the patterns and not with their square. What is
-    found is verified as ever; of a pair it now takes two bands instead of one to be sure to meet.
+    `NEIGHBOURS` of the other, so the work grows with the patterns and not with their square. Matches
+    are verified as always, but a pair must agree in two bands instead of one to be compared for certain.
     """
     following = [(band + step) % len(keys_i) for step in (3, 2, 1)]
     if len(i) < len(j):
@@ -192,7 +193,7 @@ def _neighbours(
         yield np.repeat(i[part], width), j[(start[part][:, None] + np.arange(width)).ravel()]
 
 
-def _verify(first: Patterns, second: Patterns, i: Rows, j: Rows, need: NDArray[np.int64]) -> Pairs:
+def _verify(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: NDArray[np.int64]) -> Pairs:
     """Keep the candidates that are near-duplicates; bit counts alone refuse most of the others."""
     a, b = first.counts[i], second.counts[j]
     least = need[a + b]
@@ -203,8 +204,8 @@ def _verify(first: Patterns, second: Patterns, i: Rows, j: Rows, need: NDArray[n
     return Pairs(i[near], j[near], shared[near], np.ones(len(near), np.bool_))
 
 
-def _is_new(pairs: Pairs, before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]]) -> NDArray[np.bool_]:
-    """Say of each pair whether it met in no band before: its first meeting counts it, without a list of all pairs."""
+def _is_new(pairs: Pairs, before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]]) -> Mask:
+    """Return, for each pair, whether it agreed in no earlier band: so pairs are counted once without listing them."""
     new = np.ones(len(pairs.first), np.bool_)
     for keys_i, keys_j in before:
         here, there = keys_i[pairs.first], keys_j[pairs.second]
@@ -212,14 +213,14 @@ def _is_new(pairs: Pairs, before: list[tuple[NDArray[np.uint64], NDArray[np.uint
     return new
 
 
-def _spread(keys: NDArray[np.uint64], rows: Rows, patterns: Patterns) -> NDArray[np.uint64]:
+def _spread(keys: NDArray[np.uint64], rows: RowNumbers, patterns: Patterns) -> NDArray[np.uint64]:
     """Return the keys of one band by pattern; 0 where a pattern was not signed on that side."""
     spread = np.zeros(len(patterns.counts), np.uint64)
     spread[rows] = keys
     return spread
 
 
-def _unpack(patterns: Patterns, rows: Rows) -> NDArray[np.float32]:
+def _unpack(patterns: Patterns, rows: RowNumbers) -> NDArray[np.float32]:
     return np.unpackbits(patterns.bits[rows], axis=1, count=patterns.length).astype(np.float32)
 
 

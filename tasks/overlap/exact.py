@@ -5,36 +5,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from tasks.vocabulary.arrays import RowNumbers
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows with equal keys collapsed, and for each group the letters under which it occurs.
+    """Rows with equal keys collapsed, and for each group the labels under which it occurs.
 
-    A *unit* is a group under one letter. Units are sorted by group; those of group g are
+    A *unit* is a group under one label. Units are sorted by group; those of group g are
     ``start[g]`` to ``start[g + 1]``.
     """
 
-    of_row: Rows  # (rows,) group of each row
-    example: Rows  # (groups,) one row of each group
-    start: Rows  # (groups + 1,)
-    unit_letter: Rows  # (units,)
-    unit_rank: Rows  # (units,) the smallest rank among its rows
-    unit_rows: Rows  # (units,) how many rows it has
+    of_row: RowNumbers  # (rows,) group of each row
+    example: RowNumbers  # (groups,) one row of each group
+    start: RowNumbers  # (groups + 1,)
+    unit_label: RowNumbers  # (units,)
+    unit_rank: RowNumbers  # (units,) the smallest rank among its rows
+    unit_rows: RowNumbers  # (units,) how many rows it has
 
     def __len__(self) -> int:
         return len(self.example)
 
 
-def group(keys: NDArray[np.uint8], letters: Rows, ranks: Rows) -> Groups:
+def group(keys: NDArray[np.uint8], labels: RowNumbers, ranks: RowNumbers) -> Groups:
     """Collapse rows whose keys are equal.
 
     Parameters
     ----------
     keys : ndarray
         uint8, shape (n, width): what makes two rows equal, an MD5 or a packed pattern.
-    letters : ndarray
+    labels : ndarray
         int64, shape (n,): class of each row.
     ranks : ndarray
         int64, shape (n,): place of each row in the order of ids.
@@ -45,19 +45,19 @@ def group(keys: NDArray[np.uint8], letters: Rows, ranks: Rows) -> Groups:
     (2, [0, 1, 0], [0, 1], [2, 1])
     """
     _, example, of_row = np.unique(_as_void(keys), return_index=True, return_inverse=True)
-    order = np.lexsort((ranks, letters, of_row))
-    sorted_group, sorted_letter = of_row[order], letters[order]
+    order = np.lexsort((ranks, labels, of_row))
+    sorted_group, sorted_label = of_row[order], labels[order]
     is_first = np.ones(len(order), np.bool_)
-    is_first[1:] = (sorted_group[1:] != sorted_group[:-1]) | (sorted_letter[1:] != sorted_letter[:-1])
+    is_first[1:] = (sorted_group[1:] != sorted_group[:-1]) | (sorted_label[1:] != sorted_label[:-1])
     first = np.flatnonzero(is_first)
     start = np.searchsorted(sorted_group[first], np.arange(len(example) + 1))
     rows = np.diff(np.append(first, len(order)))
-    return Groups(of_row, example, start, sorted_letter[first], ranks[order[first]], rows)
+    return Groups(of_row, example, start, sorted_label[first], ranks[order[first]], rows)
 
 
 def equal_groups(
     first: Groups, second: Groups, keys_first: NDArray[np.uint8], keys_second: NDArray[np.uint8]
-) -> tuple[Rows, Rows]:
+) -> tuple[RowNumbers, RowNumbers]:
     """Return the groups of both sides that have the same key, pair by pair."""
     mine, theirs = _as_void(keys_first)[first.example], _as_void(keys_second)[second.example]
     _, i, j = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tasks.overlap.bands import Bands
 from tasks.overlap.candidates import Pairs, Patterns, exact_pairs, lsh_pairs
 from tasks.overlap.exact import Groups, equal_groups, group
 from tasks.overlap.jaccard import similarity, whole_percent
-from tasks.overlap.minhash import Bands
 from tasks.overlap.twins import NONE, BestTwins, Found
-
-Rows = NDArray[np.int64]
+from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
 
 @dataclass(frozen=True)
@@ -25,19 +23,19 @@ class Side:
         uint8, shape (n, 16): equal for rows that are the same image.
     bits : ndarray
         uint8, shape (n, ceil(length / 8)): packed view of each row.
-    letters : ndarray
+    labels : ndarray
         int64, shape (n,): class of each row.
     ranks : ndarray
         int64, shape (n,): place of each row in the order of ids; a permutation of 0 to n - 1.
     """
 
-    digests: NDArray[np.uint8]
-    bits: NDArray[np.uint8]
-    letters: Rows
-    ranks: Rows
+    digests: Bits
+    bits: Bits
+    labels: RowNumbers
+    ranks: RowNumbers
 
     def __len__(self) -> int:
-        return len(self.letters)
+        return len(self.labels)
 
 
 @dataclass(frozen=True)
@@ -45,40 +43,50 @@ class Twins:
     """Per row of one split, its twins in another; row numbers are -1 and percents 0 where there is none.
 
     `row`, `exact`, `jaccard`, `percent` : the best twin, exact before near, then the more similar, then
-    the smaller id. `other_...` : the same among twins of another letter. `count` : twins at or above
+    the smaller id. `other_...` : the same among twins of another class. `count` : twins at or above
     the floor.
     """
 
-    row: Rows
-    exact: NDArray[np.bool_]
-    jaccard: NDArray[np.float64]
-    percent: Rows
-    other_row: Rows
-    other_exact: NDArray[np.bool_]
-    other_jaccard: NDArray[np.float64]
-    other_percent: Rows
-    count: Rows
+    row: RowNumbers
+    exact: Mask
+    jaccard: Floats
+    percent: RowNumbers
+    other_row: RowNumbers
+    other_exact: Mask
+    other_jaccard: Floats
+    other_percent: RowNumbers
+    count: RowNumbers
 
 
 @dataclass(frozen=True)
-class View:
-    """What the bits of a row are: how many, and whether two rows without any are alike or can't be compared."""
+class Search:
+    """Which rows are near twins, and how they are found.
+
+    Attributes
+    ----------
+    length : int
+        Bits of a row.
+    percent : int
+        Two-sided Jaccard similarity, in whole percent, from which rows are twins (the floor).
+    bands : Bands or None
+        How to cut MinHash signatures; None compares all pairs.
+    blank_matches : bool
+        Whether two rows without any bit set are alike; where not, they can only be exact twins.
+    """
 
     length: int
-    blank_is_alike: bool = True
+    percent: int
+    bands: Bands | None
+    blank_matches: bool = True
 
 
-def find_twins(first: Side, second: Side, view: View, percent: int, bands: Bands | None) -> tuple[Twins, Twins]:
+def find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]:
     """Find exact and near twins in both directions with one join.
 
     Parameters
     ----------
     first, second : Side
-    view : View
-    percent : int
-        Two-sided Jaccard similarity, in whole percent, from which rows are twins (the floor).
-    bands : Bands or None
-        How to cut MinHash signatures; None compares all pairs exactly.
+    search : Search
 
     Returns
     -------
@@ -88,22 +96,22 @@ def find_twins(first: Side, second: Side, view: View, percent: int, bands: Bands
     >>> bits = np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1)
     >>> zeros = np.zeros(3, np.int64)
     >>> side = Side(np.eye(3, 16, dtype=np.uint8), bits, zeros, np.arange(3))
-    >>> of_first, of_second = find_twins(side, side, View(16), 90, None)
+    >>> of_first, of_second = find_twins(side, side, Search(16, 90, None))
     >>> of_first.row.tolist(), of_first.exact.tolist()
     ([0, 1, 2], [True, True, True])
     """
     sides = first, second
-    same = [group(side.digests, side.letters, side.ranks) for side in sides]
-    alike = [group(side.bits, side.letters, side.ranks) for side in sides]
+    same = [group(side.digests, side.labels, side.ranks) for side in sides]
+    alike = [group(side.bits, side.labels, side.ranks) for side in sides]
     exact = _reduce(sides, same, _exact_stream(sides, same))
-    near = _reduce(sides, alike, _near_stream(sides, alike, view, percent, bands))
+    near = _reduce(sides, alike, _near_stream(sides, alike, search))
     return (
         _merge(exact[0], near[0], np.argsort(second.ranks)),
         _merge(exact[1], near[1], np.argsort(first.ranks)),
     )
 
 
-Stream = Iterator[tuple[Rows, Rows, NDArray[np.float64], NDArray[np.bool_]]]
+Stream = Iterator[tuple[RowNumbers, RowNumbers, Floats, Mask]]
 
 
 def _exact_stream(sides: tuple[Side, Side], groups: list[Groups]) -> Stream:
@@ -111,40 +119,39 @@ def _exact_stream(sides: tuple[Side, Side], groups: list[Groups]) -> Stream:
     yield i, j, np.ones(len(i)), np.ones(len(i), np.bool_)
 
 
-def _near_stream(
-    sides: tuple[Side, Side], groups: list[Groups], view: View, percent: int, bands: Bands | None
-) -> Stream:
-    first, second = (Patterns.of(side.bits[g.example], view.length) for side, g in zip(sides, groups, strict=True))
+def _near_stream(sides: tuple[Side, Side], groups: list[Groups], search: Search) -> Stream:
+    first, second = (Patterns.of(side.bits[g.example], search.length) for side, g in zip(sides, groups, strict=True))
+    percent, bands = search.percent, search.bands
     pairs: Iterator[Pairs] = lsh_pairs(first, second, percent, bands) if bands else exact_pairs(first, second, percent)
     for i, j, shared, fresh in pairs:
-        # A row without bits is alike to its like alone.
-        kept = slice(None) if view.blank_is_alike else first.counts[i] > 0
+        # Only another row without bits is similar to a row without bits.
+        kept = slice(None) if search.blank_matches else first.counts[i] > 0
         i, j, shared, fresh = i[kept], j[kept], shared[kept], fresh[kept]
-        yield i, j, similarity(first.counts[i], second.counts[j], shared, view.length), fresh
+        yield i, j, similarity(first.counts[i], second.counts[j], shared, search.length), fresh
 
 
 def _reduce(sides: tuple[Side, Side], groups: list[Groups], pairs: Stream) -> tuple[Found, Found]:
-    letters_by_rank = [side.letters[np.argsort(side.ranks)] for side in sides]
-    of_first = BestTwins(len(groups[0]), groups[1], letters_by_rank[1])
-    of_second = BestTwins(len(groups[1]), groups[0], letters_by_rank[0])
+    labels_by_rank = [side.labels[np.argsort(side.ranks)] for side in sides]
+    of_first = BestTwins(len(groups[0]), groups[1], labels_by_rank[1])
+    of_second = BestTwins(len(groups[1]), groups[0], labels_by_rank[0])
     for i, j, similarities, fresh in pairs:
         of_first.add(i, j, similarities, fresh)
         of_second.add(j, i, similarities, fresh)
     return (
-        of_first.of_rows(groups[0].of_row, sides[0].letters),
-        of_second.of_rows(groups[1].of_row, sides[1].letters),
+        of_first.of_rows(groups[0].of_row, sides[0].labels),
+        of_second.of_rows(groups[1].of_row, sides[1].labels),
     )
 
 
-def _merge(exact: Found, near: Found, row_of_rank: Rows) -> Twins:
+def _merge(exact: Found, near: Found, row_of_rank: RowNumbers) -> Twins:
     best = _prefer(exact.rank, exact.similarity, near.rank, near.similarity, row_of_rank)
     other = _prefer(exact.other_rank, exact.other_similarity, near.other_rank, near.other_similarity, row_of_rank)
     return Twins(*best, *other, near.count)
 
 
 def _prefer(
-    exact_rank: Rows, exact: NDArray[np.float64], near_rank: Rows, near: NDArray[np.float64], row_of_rank: Rows
-) -> tuple[Rows, NDArray[np.bool_], NDArray[np.float64], Rows]:
+    exact_rank: RowNumbers, exact: Floats, near_rank: RowNumbers, near: Floats, row_of_rank: RowNumbers
+) -> tuple[RowNumbers, Mask, Floats, RowNumbers]:
     is_exact = exact_rank != NONE
     rank = np.where(is_exact, exact_rank, near_rank)
     found = rank != NONE

@@ -6,64 +6,19 @@ Half the bits of a typical pattern are set or unset, so a few visits settle almo
 and 64 patterns are visited at once with bitwise operations.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from datasketch import MinHash
 from numpy.typing import NDArray
 
-from tasks.records import NUM_PERM, PAIRS, PHOTO_PERM, Splits
-from tasks.spec import Spec
+from tasks.vocabulary.arrays import Bits
 
 SEED = 1
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
 TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
-EXACT_PAIRS = 10**10  # about two minutes on one core
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
-
-
-@dataclass(frozen=True)
-class Bands:
-    """How signatures are cut for the join: a pair is a candidate when all rows of one band agree."""
-
-    bands: int
-    rows: int
-
-    def recall_at(self, similarity: float) -> float:
-        """Return the probability that a pair of this Jaccard similarity becomes a candidate: 1 - (1 - s^r)^b."""
-        return float(1 - (1 - similarity**self.rows) ** self.bands)
-
-
-def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
-    """Return the most selective bands that still reach a recall at the floor.
-
-    The largest rows-per-band r with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see
-    Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
-
-    >>> choose_bands(128, 90, 0.99)
-    Bands(bands=12, rows=10)
-    >>> round(choose_bands(128, 90, 0.99).recall_at(0.9), 4)
-    0.9942
-    """
-    for rows in range(num_perm, 1, -1):
-        bands = Bands(num_perm // rows, rows)
-        if bands.recall_at(floor_percent / 100) >= recall:
-            return bands
-    return Bands(num_perm, 1)
-
-
-def bands_for(spec: Spec, splits: Splits) -> Bands | None:
-    """Return how the signatures of a run are cut; None when all pairs are to be compared.
-
-    At the photo view's floor MinHash has to let many false candidates pass, so up to `EXACT_PAIRS` all are compared,
-    and beyond that signatures are longer; both measured, see docs/overlap.md.
-    """
-    largest = max(splits[a].rows * splits[b].rows for a, b in PAIRS)
-    if spec.exhaustive or (spec.view == "photo" and largest <= EXACT_PAIRS):
-        return None
-    return choose_bands(PHOTO_PERM if spec.view == "photo" else NUM_PERM, spec.floor_percent, spec.recall or 0.5)
 
 
 @lru_cache
@@ -74,7 +29,7 @@ def hash_table(length: int, num_perm: int) -> NDArray[np.uint32]:
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
 
 
-def signatures(bits: NDArray[np.uint8], length: int, num_perm: int) -> NDArray[np.uint32]:
+def signatures(bits: Bits, length: int, num_perm: int) -> NDArray[np.uint32]:
     """Return the MinHash signatures of packed bit patterns.
 
     Parameters

@@ -2,29 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks import tables
-from tasks.overlap.find import Side, Twins, View
-from tasks.records import VARIANTS, Direction
-from tasks.spec import SplitName, Variant
+from tasks.overlap.find import Side, Twins
+from tasks.records import Direction
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import VARIANTS, SplitName, Variant
+from tasks.vocabulary.arrays import Bits, Mask
 
 TWINS = pa.schema(
     {
         "id": pa.string(),
-        "letter": pa.string(),
+        "class_name": pa.string(),
         "twin_id": pa.string(),
-        "twin_letter": pa.string(),
+        "twin_class_name": pa.string(),
         "exact": pa.bool_(),
         "jaccard": pa.float64(),
         "percent": pa.int64(),
         "other_id": pa.string(),
-        "other_letter": pa.string(),
+        "other_class_name": pa.string(),
         "other_exact": pa.bool_(),
         "other_jaccard": pa.float64(),
         "other_percent": pa.int64(),
@@ -34,61 +35,64 @@ TWINS = pa.schema(
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows of a split in order, as strings, and as the engine sees them."""
+class SplitFingerprints:
+    """Rows of a split in order, as strings, and as the engine sees them; `length` is that of their bits."""
 
     ids: pa.Array
-    letters: pa.Array
+    class_names: pa.Array
     fonts: pa.Array
-    one_colour: NDArray[np.bool_]
+    one_colour: Mask
     side: Side
-    view: View
+    length: int
     variants: dict[Variant, pa.ChunkedArray]  # packed bits, one form of the row behind the other
 
 
-def read_rows(split: Sequence[Path], fingerprints: Sequence[Path]) -> Rows:
+def read_split(split: Sequence[Place], fingerprints: Sequence[Place]) -> SplitFingerprints:
     """Read a split's rows and find their fingerprints.
 
     Parameters
     ----------
-    split : sequence of Path
+    split : sequence of Place
         Parquet files of the split.
-    fingerprints : sequence of Path
+    fingerprints : sequence of Place
         Of all shards that its rows come from.
     """
-    columns = pa.concat_tables([tables.read(path, ["id", "letter", "label"]) for path in split])
+    columns = pa.concat_tables([tables.read(path, ["id", "class_name", "label"]) for path in split])
     prints = pa.concat_tables([tables.read(path) for path in fingerprints])
     ids = columns["id"].combine_chunks()
     found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
     ranks = np.empty(len(ids), np.int64)
     ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
     side = Side(bytes_of(found["md5"]), bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)
-    about = tables.read(fingerprints[0], ["id"]).schema.metadata
-    view = View(int(about[b"view_bits"]), blank_is_alike=about.get(b"view") != b"photo")
+    length = int(tables.read(fingerprints[0], ["id"]).schema.metadata[b"view_bits"])
     variants = {name: found[name] for name in VARIANTS if name in found.column_names}
-    letters, fonts = columns["letter"].combine_chunks(), found["font"].combine_chunks()
-    return Rows(ids, letters, fonts, found["one_colour"].to_numpy(), side, view, variants)
+    class_names, fonts = columns["class_name"].combine_chunks(), found["font"].combine_chunks()
+    return SplitFingerprints(ids, class_names, fonts, found["one_colour"].to_numpy(), side, length, variants)
 
 
-def twins_table(rows: Rows, others: Rows, twins: Twins) -> pa.Table:
-    """Return one row per image of a split: its best twin in the other, and its best twin under another letter."""
-    columns = [rows.ids, rows.letters]
+def twins_table(rows: SplitFingerprints, others: SplitFingerprints, twins: Twins) -> pa.Table:
+    """Return one row per image of a split: its best twin in the other, and its best twin of another class."""
+    columns = [rows.ids, rows.class_names]
     for row, exact, jaccard, percent in (
         (twins.row, twins.exact, twins.jaccard, twins.percent),
         (twins.other_row, twins.other_exact, twins.other_jaccard, twins.other_percent),
     ):
         at, similarity = pa.array(row, mask=row < 0), pa.array(jaccard, mask=row < 0)
-        columns += [others.ids.take(at), others.letters.take(at), pa.array(exact), similarity, pa.array(percent)]
+        columns += [others.ids.take(at), others.class_names.take(at), pa.array(exact), similarity, pa.array(percent)]
     return pa.table([*columns, pa.array(twins.count)], schema=TWINS)
 
 
 def count_direction(
-    table: Path, rows_of: SplitName, found_in: SplitName, threshold: int, floor: int, fixed: dict[str, int]
+    table: Place, rows_of: SplitName, found_in: SplitName, threshold: int, floor: int, fixed: dict[str, int]
 ) -> Direction:
     """Count a table of twins at a threshold and at every whole percent from the floor to 100.
 
     Parameters
     ----------
+    table : Place
+    rows_of, found_in : str
+    threshold, floor : int
+        In whole percent.
     fixed : dict
         Counts that no threshold changes: distinct_exact, same_font, unknown_font.
     """
@@ -103,7 +107,7 @@ def count_direction(
         exact=int(exact.sum()),
         near=int((near & ~exact).sum()),
         either=int((near | exact).sum()),
-        cross_letter=int((other_near | other_exact).sum()),
+        cross_class=int((other_near | other_exact).sum()),
         conflicts_exact=int(other_exact.sum()),
         conflicts_near=int((other_near & ~other_exact).sum()),
         by_percent={p: int(((percent >= p) | exact).sum()) for p in range(floor, 101)},
@@ -111,8 +115,8 @@ def count_direction(
     )
 
 
-def shared_fonts(rows: Rows, others: Rows) -> dict[str, int]:
-    """Count the rows whose font also occurs in the other split under any letter, and those of unknown font."""
+def shared_fonts(rows: SplitFingerprints, others: SplitFingerprints) -> dict[str, int]:
+    """Count the rows whose font also occurs in the other split in any class, and those of unknown font."""
     shared = pc.is_in(rows.fonts, value_set=others.fonts.drop_null())
     return {"same_font": int(pc.sum(shared).as_py() or 0), "unknown_font": rows.fonts.null_count}
 
@@ -122,7 +126,7 @@ def distinct(side: Side) -> NDArray[np.void]:
     return np.unique(np.ascontiguousarray(side.digests).view(f"V{side.digests.shape[1]}").ravel())
 
 
-def bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
+def bytes_of(column: pa.ChunkedArray) -> Bits:
     """Return fixed-size binary values as uint8 (n, width)."""
     array = column.combine_chunks()
     width = array.type.byte_width

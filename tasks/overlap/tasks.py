@@ -1,109 +1,106 @@
 """Prefect tasks of the overlap stage: one join per pair of splits, one count per split."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tasks.overlap.bands import Bands
+from tasks.overlap.join import write_twins
+from tasks.overlap.tables import count_direction, distinct, read_split
+from tasks.overlap.variants import count_variants
+from tasks.records import Direction, Fingerprints, MeasuredRecall, Overlap, Split, Within
+from tasks.records.spec import OverlapSpec
+from tasks.stage_task import finished, stage_task
+from tasks.storage import stages
+from tasks.storage.place import Place
+from tasks.storage.stages import Stage
+from tasks.views import VIEWS
+from tasks.vocabulary import ViewName
 
-from tasks import store, tables
-from tasks.conservation import conserve
-from tasks.overlap.find import find_twins
-from tasks.overlap.minhash import Bands
-from tasks.overlap.recall import measure_recall
-from tasks.overlap.tables import count_direction, distinct, read_rows, shared_fonts, twins_table
-from tasks.overlap.variants import count_variants, find_variants, variants_table
-from tasks.records import Fingerprints, Overlap, Recall, Split, Within
-from tasks.spec import Spec
-from tasks.tasks import finished, stage_task
-
-VERSION = 1
+VERSION = 2
 
 
 @stage_task("find overlap of {first.name} and {second.name}")
 def find_overlap(
-    spec: Spec,
+    spec: OverlapSpec,
+    view: ViewName,
     first: Split,
     second: Split,
     fingerprints: Sequence[Fingerprints],
     bands: Bands | None,
-    workspace: Path,
+    workspace: Place,
 ) -> Overlap:
     """Find exact and near twins between two splits, in both directions, and variants of the second in the first."""
-    floor = spec.floor_percent
-    prints = {split.name: prints_of(split, fingerprints) for split in (first, second)}
+    pair, floor = (first, second), spec.floor_percent
+    prints = prints_of(first, fingerprints), prints_of(second, fingerprints)
 
-    def build(target: Path) -> dict[str, Any]:
-        one, two = (read_rows(split.files, [p.path for p in prints[split.name]]) for split in (first, second))
-        of_one, of_two = find_twins(one.side, two.side, one.view, floor, bands)
-        for split, table in ((first, twins_table(one, two, of_one)), (second, twins_table(two, one, of_two))):
-            conserve(f"twins of {split.name}", split.rows, len(table))
-            tables.write(table, target / f"{split.name}.parquet")
-        shared = len(np.intersect1d(distinct(one.side), distinct(two.side)))
-        facts: dict[str, Any] = {
-            first.name: shared_fonts(one, two) | {"distinct_exact": shared},
-            second.name: shared_fonts(two, one) | {"distinct_exact": shared},
-        }
-        if bands and second.name == "test" and first.name == "train":
-            facts["recall"] = vars(measure_recall(two.side, one.side, of_two, one.view, floor))
-        if spec.also:
-            found = find_variants(two, one, spec.also, floor, bands)
-            tables.write(variants_table(two, one, of_two, found), target / "variants.parquet")
-        return facts
+    def build(target: Place) -> dict[str, Any]:
+        return write_twins(pair, prints, VIEWS[view], floor, bands, spec.also, workspace, target)
 
-    inputs = {
-        "version": VERSION,
-        "splits": [[split.name, split.sha256] for split in (first, second)],
-        "fingerprints": [p.sha256 for name in prints for p in prints[name]],
-        "floor": floor,
-        "bands": bands and [bands.bands, bands.rows],
-    }
-    if spec.also:
-        inputs["also"] = spec.also
-    stage = store.stage(workspace, "overlap", inputs, build)
-    directions = tuple(
-        count_direction(
-            stage.folder / f"{rows_of.name}.parquet",
-            rows_of.name,
-            found_in.name,
-            spec.threshold_percent,
-            floor,
-            stage.result[rows_of.name],
-        )
-        for rows_of, found_in in ((first, second), (second, first))
-    )
-    record = Overlap(
-        first=first.name,
-        second=second.name,
-        folder=stage.folder,
-        sha256=store.digest_of(inputs),
-        directions=directions,
-        bands=(bands.bands, bands.rows) if bands else None,
-        recall_at_floor=bands.recall_at(floor / 100) if bands else 1.0,
-        recall=Recall(**stage.result["recall"]) if "recall" in stage.result else None,
-        variants=count_variants(stage.folder, second.name, first.name, spec) if spec.also else (),
-    )
-    counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in directions)
-    return finished(record, stage, "; ".join(counts))
+    inputs = _inputs(spec, pair, prints, bands)
+    stage = stages.stage(workspace, "overlap", inputs, build)
+    overlap = _record(spec, pair, bands, inputs, stage)
+    counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in overlap.directions)
+    return finished(overlap, stage, "; ".join(counts))
 
 
 @stage_task("count distinct images of {split.name}")
-def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: Path) -> Within:
+def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> Within:
     """Count the redundancy inside one split."""
     prints = prints_of(split, fingerprints)
 
-    def build(_target: Path) -> dict[str, Any]:
-        rows = read_rows(split.files, [p.path for p in prints])
+    def build(_target: Place) -> dict[str, Any]:
+        rows = read_split(split.places(workspace), [workspace / each.table for each in prints])
         return {"distinct": len(distinct(rows.side)), "one_colour": int(rows.one_colour.sum())}
 
-    inputs = {"version": VERSION, "split": split.sha256, "fingerprints": [p.sha256 for p in prints]}
-    stage = store.stage(workspace, "within", inputs, build)
-    record = Within(split=split.name, rows=split.rows, folder=stage.folder, **stage.result)
-    return finished(record, stage, f"{split.name}: {record.distinct:,} distinct images in {record.rows:,} rows")
+    inputs = {"version": VERSION, "split": split.sha256, "fingerprints": [each.sha256 for each in prints]}
+    stage = stages.stage(workspace, "within", inputs, build)
+    within = Within(split=split.name, rows=split.rows, folder=stage.folder.name, **stage.result)
+    return finished(within, stage, f"{split.name}: {within.distinct:,} distinct images in {within.rows:,} rows")
 
 
 def prints_of(split: Split, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
     """Return the fingerprints of the shards that a split's rows come from."""
     drawn_from = "small" if split.name == "test" else "large"
-    found = [p for p in fingerprints if p.role in (drawn_from, split.name)]
-    return found or list(fingerprints)  # a split that was left out has no rows to look up
+    found = [each for each in fingerprints if each.role in (drawn_from, split.name)]
+    return found or list(fingerprints)  # an audit without validation has no rows of it to look up
+
+
+def _inputs(
+    spec: OverlapSpec,
+    pair: tuple[Split, Split],
+    prints: tuple[Sequence[Fingerprints], Sequence[Fingerprints]],
+    bands: Bands | None,
+) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "splits": [[split.name, split.sha256] for split in pair],
+        "fingerprints": [each.sha256 for of in prints for each in of],
+        "floor": spec.floor_percent,
+        "bands": bands and [bands.bands, bands.rows],
+        "also": spec.also,
+    }
+
+
+def _record(
+    spec: OverlapSpec, pair: tuple[Split, Split], bands: Bands | None, inputs: dict[str, Any], stage: Stage
+) -> Overlap:
+    first, second = pair
+    variants = stage.folder / "variants.parquet"
+    return Overlap(
+        first=first.name,
+        second=second.name,
+        folder=stage.folder.name,
+        sha256=stages.digest_of(inputs),
+        directions=(_count(spec, first, second, stage), _count(spec, second, first, stage)),
+        bands=(bands.bands, bands.rows) if bands else None,
+        recall_at_floor=bands.recall_at(spec.floor_percent / 100) if bands else 1.0,
+        recall=MeasuredRecall(**stage.result["recall"]) if "recall" in stage.result else None,
+        variants=count_variants(variants, second.name, first.name, spec.also, spec.threshold_percent)
+        if spec.also
+        else (),
+    )
+
+
+def _count(spec: OverlapSpec, rows_of: Split, found_in: Split, stage: Stage) -> Direction:
+    table, fixed = stage.folder / f"{rows_of.name}.parquet", stage.result[rows_of.name]
+    return count_direction(table, rows_of.name, found_in.name, spec.threshold_percent, spec.floor_percent, fixed)

@@ -1,20 +1,18 @@
 """Reduce verified pairs to one row per image: its best twin, and what else is asked of its twins.
 
 Pairs arrive in chunks and in any order, some of them twice, and are never kept: per group of equal
-rows the best twin, the best twin under another letter than that one, and a count remain. So
+rows the best twin, the best twin of another class than that one, and a count remain. So
 memory grows with the images, not with the pairs, and the result does not depend on the order.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.overlap.exact import Groups
+from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 NONE = np.iinfo(np.int64).max
-Rows = NDArray[np.int64]
-Similarities = NDArray[np.float64]
 
 
 class BestTwins:
@@ -23,32 +21,32 @@ class BestTwins:
     Best is the higher similarity, then the smaller rank (place in the order of ids).
     """
 
-    def __init__(self, groups: int, other: Groups, letter_of_rank: Rows) -> None:
-        self.other, self.letter_of_rank = other, np.append(letter_of_rank, -1)  # the last stands for no twin
+    def __init__(self, groups: int, other: Groups, label_of_rank: RowNumbers) -> None:
+        self.other, self.label_of_rank = other, np.append(label_of_rank, -1)  # the last stands for no twin
         self.similarity, self.rank = np.full(groups, -1.0), np.full(groups, NONE)
         self.second_similarity, self.second_rank = np.full(groups, -1.0), np.full(groups, NONE)
         self.count = np.zeros(groups, np.int64)
 
-    def add(self, mine: Rows, theirs: Rows, similarity: Similarities, fresh: NDArray[np.bool_]) -> None:
+    def add(self, mine: RowNumbers, theirs: RowNumbers, similarity: Floats, fresh: Mask) -> None:
         """Take in pairs of groups; only fresh ones are counted."""
         start, units = self.other.start[theirs], self.other.start[theirs + 1] - self.other.start[theirs]
         unit = np.repeat(start - np.cumsum(units) + units, units) + np.arange(units.sum())
         mine, similarity, fresh = np.repeat(mine, units), np.repeat(similarity, units), np.repeat(fresh, units)
-        rank, letter = self.other.unit_rank[unit], self.other.unit_letter[unit]
+        rank, label = self.other.unit_rank[unit], self.other.unit_label[unit]
         np.add.at(self.count, mine, self.other.unit_rows[unit] * fresh)
         before_similarity, before_rank = self.similarity.copy(), self.rank.copy()
         _improve(self.similarity, self.rank, mine, similarity, rank)
-        # Where the best letter changed, what was best before is the best under another letter.
-        changed = (before_rank != NONE) & (self._letter(before_rank) != self._letter(self.rank))
+        # Where the best label changed, what was best before is the best under another label.
+        changed = (before_rank != NONE) & (self._label(before_rank) != self._label(self.rank))
         self.second_similarity[changed], self.second_rank[changed] = before_similarity[changed], before_rank[changed]
-        other_letter = letter != self._letter(self.rank)[mine]
+        other_label = label != self._label(self.rank)[mine]
         _improve(
-            self.second_similarity, self.second_rank, mine[other_letter], similarity[other_letter], rank[other_letter]
+            self.second_similarity, self.second_rank, mine[other_label], similarity[other_label], rank[other_label]
         )
 
-    def of_rows(self, group: Rows, letters: Rows) -> "Found":
-        """Spread the result over the rows of this side, given the group and letter of each."""
-        differs = self._letter(self.rank)[group] != letters
+    def of_rows(self, group: RowNumbers, labels: RowNumbers) -> "Found":
+        """Spread the result over the rows of this side, given the group and label of each."""
+        differs = self._label(self.rank)[group] != labels
         return Found(
             self.similarity[group],
             self.rank[group],
@@ -57,22 +55,22 @@ class BestTwins:
             self.count[group],
         )
 
-    def _letter(self, rank: Rows) -> Rows:
-        return self.letter_of_rank[np.minimum(rank, len(self.letter_of_rank) - 1)]
+    def _label(self, rank: RowNumbers) -> RowNumbers:
+        return self.label_of_rank[np.minimum(rank, len(self.label_of_rank) - 1)]
 
 
 @dataclass(frozen=True)
 class Found:
-    """Per row: best twin and best twin under another letter, as similarity (-1: none) and rank; number of twins."""
+    """Per row: best twin and best twin of another class, as similarity (-1: none) and rank; number of twins."""
 
-    similarity: Similarities
-    rank: Rows
-    other_similarity: Similarities
-    other_rank: Rows
-    count: Rows
+    similarity: Floats
+    rank: RowNumbers
+    other_similarity: Floats
+    other_rank: RowNumbers
+    count: RowNumbers
 
 
-def _improve(best: Similarities, best_rank: Rows, at: Rows, similarity: Similarities, rank: Rows) -> None:
+def _improve(best: Floats, best_rank: RowNumbers, at: RowNumbers, similarity: Floats, rank: RowNumbers) -> None:
     before = best.copy()
     np.maximum.at(best, at, similarity)
     best_rank[best > before] = NONE

@@ -1,27 +1,26 @@
-"""Look for twins of mirrored and shifted forms of rows: counted apart, and never removed."""
+"""Search for twins of mirrored and shifted forms of rows: counted separately, and never removed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import tables
-from tasks.overlap.find import Twins, find_twins
-from tasks.overlap.minhash import Bands
-from tasks.overlap.tables import Rows, bytes_of
+from tasks.overlap.find import Search, Twins, find_twins
+from tasks.overlap.tables import SplitFingerprints, bytes_of
 from tasks.records import VariantCount
-from tasks.spec import Spec, SplitName, Variant
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName, Variant
 
 VARIANTS_TABLE = pa.schema(
     {
         "id": pa.string(),
-        "letter": pa.string(),
+        "class_name": pa.string(),
         "variant": pa.string(),
         "twin_id": pa.string(),
-        "twin_letter": pa.string(),
+        "twin_class_name": pa.string(),
         "jaccard": pa.float64(),
         "percent": pa.int64(),
         "plain_percent": pa.int64(),  # of the row as it is, 100 for an exact twin; 0 where it has no twin
@@ -30,7 +29,7 @@ VARIANTS_TABLE = pa.schema(
 
 
 def find_variants(
-    rows: Rows, others: Rows, also: Sequence[Variant], percent: int, bands: Bands | None
+    rows: SplitFingerprints, others: SplitFingerprints, also: Sequence[Variant], search: Search
 ) -> dict[Variant, list[Twins]]:
     """Return, for each variant, the twins of every form of it in the other split."""
     found: dict[Variant, list[Twins]] = {}
@@ -38,11 +37,13 @@ def find_variants(
         packed, width = bytes_of(rows.variants[variant]), rows.side.bits.shape[1]
         forms = [np.ascontiguousarray(packed[:, start : start + width]) for start in range(0, packed.shape[1], width)]
         sides = [replace(rows.side, bits=bits) for bits in forms]
-        found[variant] = [find_twins(others.side, side, rows.view, percent, bands)[1] for side in sides]
+        found[variant] = [find_twins(others.side, side, search)[1] for side in sides]
     return found
 
 
-def variants_table(rows: Rows, others: Rows, plain: Twins, found: dict[Variant, list[Twins]]) -> pa.Table:
+def variants_table(
+    rows: SplitFingerprints, others: SplitFingerprints, plain: Twins, found: dict[Variant, list[Twins]]
+) -> pa.Table:
     """Return one row per image and variant that has a near twin, with the most similar of its forms."""
     before = np.where(plain.exact, 100, plain.percent)
     parts = []
@@ -54,17 +55,19 @@ def variants_table(rows: Rows, others: Rows, plain: Twins, found: dict[Variant, 
         best = jaccard.argmax(axis=0)
         at = np.flatnonzero(jaccard.max(axis=0) >= 0)
         pick, twin = (best[at], at), pa.array(near[best[at], at])
-        columns = [rows.ids.take(pa.array(at)), rows.letters.take(pa.array(at)), pa.array([variant] * len(at))]
-        columns += [others.ids.take(twin), others.letters.take(twin), pa.array(jaccard[pick])]
+        columns = [rows.ids.take(pa.array(at)), rows.class_names.take(pa.array(at)), pa.array([variant] * len(at))]
+        columns += [others.ids.take(twin), others.class_names.take(twin), pa.array(jaccard[pick])]
         parts.append(pa.table([*columns, pa.array(percent[pick]), pa.array(before[at])], schema=VARIANTS_TABLE))
     return pa.concat_tables(parts)
 
 
-def count_variants(folder: Path, rows_of: SplitName, found_in: SplitName, spec: Spec) -> tuple[VariantCount, ...]:
+def count_variants(
+    table: Place, rows_of: SplitName, found_in: SplitName, also: Sequence[Variant], threshold: int
+) -> tuple[VariantCount, ...]:
     """Count the rows that have no twin at the threshold as they are, and have one in another form."""
-    table, threshold = tables.read(folder / "variants.parquet"), spec.threshold_percent
-    anew = pc.and_(pc.greater_equal(table["percent"], threshold), pc.less(table["plain_percent"], threshold))
+    found = tables.read(table)
+    anew = pc.and_(pc.greater_equal(found["percent"], threshold), pc.less(found["plain_percent"], threshold))
     return tuple(
-        VariantCount(rows_of, found_in, variant, len(table.filter(pc.and_(anew, pc.equal(table["variant"], variant)))))
-        for variant in spec.also
+        VariantCount(rows_of, found_in, variant, len(found.filter(pc.and_(anew, pc.equal(found["variant"], variant)))))
+        for variant in also
     )

@@ -1,60 +1,29 @@
 """Frozen records that pass between stages.
 
-Records hold paths, digests and counts, never arrays. Paths are found by `tasks.store` and are
-not part of what a stage stores, so a workspace can be moved.
+They hold logical names below the workspace, digests and counts, never arrays or places, so a workspace can be moved.
 """
 
-from tasks.records.inputs import REASONS, Archive, Fingerprints, LetterIndex, LetterShard, Reading, Source
-from tasks.records.places import of_json, to_json
-from tasks.records.results import (
-    CONTROLS,
-    Confusion,
-    Effect,
-    Evaluation,
-    Findings,
-    Mistake,
-    Report,
-    Score,
-    Trained,
-    Training,
-)
-from tasks.records.splits import (
-    NUM_PERM,
-    PAIRS,
-    PHOTO_PERM,
-    SPLITS,
-    VARIANTS,
-    Direction,
-    Overlap,
-    Recall,
-    Sanitized,
-    Split,
-    Splits,
-    VariantCount,
-    Within,
-)
+from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Fingerprints, Reading, Source
+from tasks.records.report import Report
+from tasks.records.results import Evaluation, Findings, Trained, Training
+from tasks.records.rows import Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
+from tasks.records.splits import Direction, Overlap, Sanitized, Split, Splits, Within
 
 __all__ = [
-    "CONTROLS",
-    "NUM_PERM",
-    "PAIRS",
-    "PHOTO_PERM",
     "REASONS",
-    "SPLITS",
-    "VARIANTS",
     "Archive",
+    "ClassIndex",
+    "ClassShard",
     "Confusion",
     "Direction",
     "Effect",
     "Evaluation",
     "Findings",
     "Fingerprints",
-    "LetterIndex",
-    "LetterShard",
+    "MeasuredRecall",
     "Mistake",
     "Overlap",
     "Reading",
-    "Recall",
     "Report",
     "Sanitized",
     "Score",
@@ -65,6 +34,4 @@ __all__ = [
     "Training",
     "VariantCount",
     "Within",
-    "of_json",
-    "to_json",
 ]

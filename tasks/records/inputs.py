@@ -1,11 +1,11 @@
-"""Records of what comes in: sources, their members, and letters of images."""
-
-from typing import Literal
+"""Records of what comes in: sources, their members, and classes of images."""
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.places import Place
-from tasks.spec import Role, Variant, View
+from tasks.vocabulary import Kind, Role, Variant, ViewName
+
+SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
+PHOTOGRAPHS, FINGERPRINTS = "photographs.parquet", "fingerprints.parquet"
 
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
@@ -15,13 +15,13 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "duplicate_member": "one of several members with the same name and different bytes",
     "empty": "no bytes",
     "link_member": "a symbolic or hard link; links are never followed",
-    "mislabelled": "the name ends as that of another format than the bytes are",
+    "mislabelled": "the file extension is that of another format than the content",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
     "no_class": "an image outside the class folders",
-    "not_image": "the bytes are none of PNG, JPEG, WebP, BMP, GIF and TIFF",
-    "not_image_name": "the name does not end as that of an image",
-    "not_png": "the bytes are no PNG",
+    "not_image": "the content is not PNG, JPEG, WebP, BMP, GIF or TIFF",
+    "not_image_name": "the file extension is not that of an image",
+    "not_png": "the content is not a PNG",
     "not_png_name": "the name does not end in .png",
     "os_metadata": "a file that an operating system left there",
     "oversize_file": "more than 64 MiB",
@@ -30,34 +30,37 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "png_crc": "a PNG checksum is wrong",
     "png_data": "the compressed pixels are damaged",
     "png_idat_length": "more or fewer pixels than the header says",
-    "png_trailing": "bytes behind the end of the PNG",
+    "png_trailing": "bytes after the end of the PNG",
     "png_truncated": "the PNG ends too early",
-    "several_images": "more than one picture in one file",
+    "several_images": "more than one image in one file",
     "special_member": "a device, pipe, sparse file or other special member",
     "too_many_pixels": "more than 80 million pixels",
     "undecodable": "the decoder refuses the file",
     "unreadable": "a file that could not be read",
-    "unsupported_mode": "not 8-bit gray without transparency and interlace; of pictures, no mode with a rule",
+    "unsupported_mode": "glyphs: not plain 8-bit gray, or transparent or interlaced; photographs: an unknown mode",
     "wrong_size": "not of the expected side",
 }
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source on this machine's disk: an archive file or a folder of class folders."""
+    """A source that is here: an archive file or a folder of class folders.
+
+    `location` is a name below the workspace, or where the user has it; see `tasks.storage.place.Place.locate`.
+    """
 
     role: Role
     name: str
-    path: Place
+    location: str
     sha256: str | None  # of an archive file; a folder gets its digest from its index
     bytes: int
 
 
 @dataclass(frozen=True)
-class LetterIndex:
+class ClassIndex:
     """Members of one class folder, and a digest of their names and contents in name order."""
 
-    letter: str
+    class_name: str
     members: int
     digest: str
     bytes: int
@@ -65,43 +68,37 @@ class LetterIndex:
 
 @dataclass(frozen=True)
 class Archive:
-    """An indexed source: `path` holds the members' bytes, `index` says where each one lies."""
+    """An indexed source: `location` holds the members' bytes, `index` says where each one lies."""
 
     role: Role
     name: str
-    path: Place
-    index: Place
+    location: str
+    index: str
     sha256: str
     bytes: int
-    letters: tuple[LetterIndex, ...]
+    classes: tuple[ClassIndex, ...]
     outside: dict[str, int]  # members that lie in no class folder: quarantined, ignored
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How members are read: glyphs are gray PNGs of one side, pictures are anything else; see `tasks.letters.look`."""
+    """How members are read and compared; see `tasks.classes.detection`."""
 
-    kind: Literal["glyphs", "pictures"]
-    view: View
+    kind: Kind
+    view: ViewName
     side: int  # of the gray copies that models see
     also: tuple[Variant, ...]
     scaled: bool
 
 
 @dataclass(frozen=True)
-class LetterShard:
-    """Accepted images of one letter of one source, and what became of its other members.
-
-    `pictures` has what a gray copy does not tell; glyphs have none.
-    """
+class ClassShard:
+    """Accepted images of one class of one source, and what became of its other members."""
 
     role: Role
-    letter: str
+    class_name: str
     label: int
-    path: Place
-    quarantine: Place
-    samples: Place
-    pictures: Place | None
+    folder: str
     members: int
     rows: int
     quarantined: int
@@ -110,12 +107,37 @@ class LetterShard:
     std: float | None
     sha256: str
 
+    @property
+    def images(self) -> str:
+        """Table of the images, sorted by id."""
+        return f"{self.folder}/{SHARD}"
+
+    @property
+    def quarantine(self) -> str:
+        """Table of the members that are no images of the shard."""
+        return f"{self.folder}/{QUARANTINE}"
+
+    @property
+    def samples(self) -> str:
+        """Table of a few images, as files and as they were decoded."""
+        return f"{self.folder}/{SAMPLES}"
+
+    @property
+    def photographs(self) -> str:
+        """Table of what gray copies do not tell of photographs; glyphs have none."""
+        return f"{self.folder}/{PHOTOGRAPHS}"
+
 
 @dataclass(frozen=True)
 class Fingerprints:
     """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not."""
 
     role: Role
-    letter: str
-    path: Place
+    class_name: str
+    folder: str
     sha256: str
+
+    @property
+    def table(self) -> str:
+        """Table with a row per image, in the order of the shard."""
+        return f"{self.folder}/{FINGERPRINTS}"

@@ -1,45 +1,16 @@
-"""Records of trained models, of all that a run found, and its report."""
+"""Records of trained models, and of all that a run found."""
 
-from dataclasses import field
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any
 
-from pydantic import Discriminator, Tag
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tasks.records.inputs import Archive, Fingerprints, LetterShard
-from tasks.records.places import Place
+from tasks.records.inputs import Archive, ClassShard, Fingerprints, Reading
+from tasks.records.report import AnySpec
+from tasks.records.rows import Confusion, Effect, Mistake, Score
 from tasks.records.splits import Overlap, Sanitized, Splits, Within
-from tasks.spec import AuditSpec, Control, ModelName, RunSpec
-
-CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")
-
-
-@dataclass(frozen=True)
-class Score:
-    """Accuracy of one model on one set of rows, with a 95 % Wilson interval; null when there are no rows."""
-
-    model: ModelName
-    train_rows: int
-    seed: int
-    control: Control
-    evaluated_on: str
-    n: int
-    accuracy: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A difference between two accuracies in percentage points, with a 95 % bootstrap interval."""
-
-    model: ModelName
-    train_rows: int
-    comparison: str
-    points: float | None
-    low: float | None
-    high: float | None
+from tasks.vocabulary import Control, ModelName, SplitName
 
 
 @dataclass(frozen=True)
@@ -57,29 +28,12 @@ class Evaluation:
     """What one trained model scored, and where its predictions lie."""
 
     training: Training
-    predictions: Place
+    folder: str
     scores: tuple[Score, ...]
 
-
-@dataclass(frozen=True)
-class Confusion:
-    """What a model answered on raw test rows: one row of counts per true class, one column per answer."""
-
-    model: ModelName
-    train_rows: int
-    counts: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A test row that a model got wrong with much confidence: often its label is wrong."""
-
-    model: ModelName
-    train_rows: int
-    id: str
-    letter: str
-    predicted: str
-    confidence: float
+    def predictions(self, split: SplitName) -> str:
+        """Table of the predictions for the rows of a split, in their order."""
+        return f"{self.folder}/{split}.parquet"
 
 
 @dataclass(frozen=True)
@@ -93,15 +47,7 @@ class Trained:
     effects: tuple[Effect, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
-    folder: Place | None = None
-
-
-def _kind(spec: Any) -> str:
-    return "run" if isinstance(spec, RunSpec) or (isinstance(spec, dict) and "dataset" in spec) else "audit"
-
-
-# By their fields alone, an audit of the folders 2019 and 2020 could be a run of so many rows.
-AnySpec = Annotated[Annotated[RunSpec, Tag("run")] | Annotated[AuditSpec, Tag("audit")], Discriminator(_kind)]
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,8 +55,9 @@ class Findings:
     """Everything that the stages of a run returned."""
 
     spec: AnySpec
+    reading: Reading
     archives: tuple[Archive, ...]
-    shards: tuple[LetterShard, ...]
+    shards: tuple[ClassShard, ...]
     fingerprints: tuple[Fingerprints, ...]
     splits: Splits
     overlaps: tuple[Overlap, ...]
@@ -119,42 +66,28 @@ class Findings:
     trained: Trained = Trained()
 
     @property
-    def pictures(self) -> list[Path]:
-        """Tables of what gray copies do not tell; none of glyphs."""
-        return [shard.pictures for shard in self.shards if shard.pictures]
+    def photographs(self) -> list[str]:
+        """Tables of what gray copies do not tell of photographs; none of glyphs."""
+        return [shard.photographs for shard in self.shards] if self.reading.kind == "photographs" else []
 
     @property
-    def folders(self) -> list[Path]:
-        """Every place in which something lies that the run was made of."""
-        places = [self.splits.folder, self.sanitized.folder, *filter(None, [self.trained.folder])]
-        places += [path for archive in self.archives for path in (archive.path, archive.index)]
-        places += [shard.path for shard in self.shards] + [prints.path for prints in self.fingerprints]
-        places += [overlap.folder for overlap in self.overlaps] + [within.folder for within in self.within]
-        return places + [evaluation.predictions for evaluation in self.trained.evaluations]
+    def names(self) -> list[str]:
+        """Name of everything in the workspace that the run was made of."""
+        names = [file for name in ("train", "validation", "test") for file in self.splits[name].files]
+        names += [self.sanitized.folder, *filter(None, [self.trained.folder])]
+        names += [archive.index for archive in self.archives]
+        names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
+        for records in (self.shards, self.fingerprints, self.overlaps, self.within, self.trained.evaluations):
+            names += [record.folder for record in records]
+        return names
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the records as JSON values, without the workspace, which may be moved."""
+        without = replace(self, spec=replace(self.spec, workspace=None))
+        content: dict[str, Any] = TypeAdapter(Findings).dump_python(without, mode="json")
+        return content
 
-@dataclass(frozen=True)
-class Report:
-    """Everything a run found; its fields are the keys of report.json, whose schema describes them."""
-
-    run: Path
-    spec: dict[str, Any]
-    inputs: list[dict[str, Any]]
-    classes: list[str]
-    rows: dict[str, int]
-    balance: list[dict[str, Any]]
-    conservation: list[dict[str, Any]]
-    overlap: list[dict[str, Any]]
-    overlap_by_threshold: list[dict[str, Any]]
-    within: list[dict[str, Any]]
-    label_conflicts: list[dict[str, Any]]
-    font_leakage: list[dict[str, Any]]
-    groups: dict[str, Any]
-    near_duplicates: dict[str, Any]
-    sanitized: dict[str, dict[str, int]]
-    scores: list[dict[str, Any]]
-    effects: list[dict[str, Any]]
-    confusion: list[dict[str, Any]]
-    mistakes: list[dict[str, Any]]
-    gates: list[dict[str, Any]]
-    variants: list[dict[str, Any]] = field(default_factory=list)
+    @staticmethod
+    def of_json(content: dict[str, Any]) -> "Findings":
+        """Return the records from what `to_json` gave; raises `ValidationError`."""
+        return TypeAdapter(Findings).validate_python(content)

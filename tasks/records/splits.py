@@ -1,18 +1,12 @@
 """Records of splits, of what they share, and of what is left of them."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.places import Place
-from tasks.spec import SplitName, Variant
-
-SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
-PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
-VARIANTS: tuple[Variant, ...] = ("mirrored", "shifted")
-NUM_PERM = 128  # permutations of a signature of the ink; fixed, so that recall is stated for one thing
-PHOTO_PERM = 672  # of a signature of the photo view, whose floor is lower
+from tasks.records.rows import MeasuredRecall, VariantCount
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName
 
 
 @dataclass(frozen=True)
@@ -20,22 +14,25 @@ class Split:
     """Published Parquet files of one split, in row order."""
 
     name: SplitName
-    files: tuple[Place, ...]
+    files: tuple[str, ...]
     rows: int
     sha256: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: SplitName, folder: Path, facts: dict[str, Any]) -> "Split":
-        """Return the record of a split written by `tasks.images.write_split`."""
-        files = tuple(folder / file for file in facts["files"])
+    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any]) -> "Split":
+        """Return the record of a split written by `tasks.storage.images.write_split`."""
+        files = tuple(f"{folder.name}/{file}" for file in facts["files"])
         return cls(name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]))
+
+    def places(self, workspace: Place) -> list[Place]:
+        """Return where its files lie."""
+        return [workspace / file for file in self.files]
 
 
 @dataclass(frozen=True)
 class Splits:
     """The three splits of a run and their class names; `notes` says which sizes were chosen for the user."""
 
-    folder: Place
     classes: tuple[str, ...]
     train: Split
     validation: Split
@@ -49,7 +46,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Direction:
-    """Rows of one split that have a twin in another; near, cross_letter and conflicts at the threshold."""
+    """Rows of one split that have a twin in another; near, cross_class and conflicts at the threshold."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -58,7 +55,7 @@ class Direction:
     near: int
     either: int
     distinct_exact: int
-    cross_letter: int
+    cross_class: int
     conflicts_exact: int
     conflicts_near: int
     same_font: int
@@ -67,41 +64,27 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Recall:
-    """Recall measured by brute force on a sample of rows, at the floor."""
-
-    sample_rows: int
-    true_rows: int
-    found_rows: int
-
-
-@dataclass(frozen=True)
-class VariantCount:
-    """Rows of one split of which only a variant has a twin in another, at the threshold."""
-
-    rows_of: SplitName
-    found_in: SplitName
-    variant: Variant
-    rows: int
-
-
-@dataclass(frozen=True)
 class Overlap:
     """Twins between two splits: one table per direction (one row per image), and their counts."""
 
     first: SplitName
     second: SplitName
-    folder: Place
+    folder: str
     sha256: str
     directions: tuple[Direction, ...]
-    bands: tuple[int, int] | None  # bands and rows per band; None for the exact join
+    bands: tuple[int, int] | None  # bands and rows per band; None where all pairs were compared
     recall_at_floor: float
-    recall: Recall | None
+    recall: MeasuredRecall | None
     variants: tuple[VariantCount, ...] = ()
 
-    def table(self, rows_of: SplitName) -> Path:
+    def table(self, rows_of: SplitName) -> str:
         """Twins of the rows of one of the two splits in the other."""
-        return self.folder / f"{rows_of}.parquet"
+        return f"{self.folder}/{rows_of}.parquet"
+
+    @property
+    def variants_table(self) -> str:
+        """Rows of the second split that have a near twin in another form; exists only if variants were searched for."""
+        return f"{self.folder}/variants.parquet"
 
 
 @dataclass(frozen=True)
@@ -112,26 +95,26 @@ class Within:
     rows: int
     distinct: int
     one_colour: int
-    folder: Place
+    folder: str
 
 
 @dataclass(frozen=True)
 class Sanitized:
     """The splits that lost rows, and the lists of what was removed and of label conflicts."""
 
-    folder: Place
+    folder: str
     splits: tuple[Split, ...]
-    exact_left: dict[SplitName, int]  # rows left when exact twins alone go
+    exact_left: dict[SplitName, int]  # rows left when only exact twins are removed
     near_left: dict[SplitName, int]
     groups: dict[str, int]
     sha256: str
 
     @property
-    def removed(self) -> Path:
+    def removed(self) -> str:
         """One row per removed image, with its best twin."""
-        return self.folder / "removed.parquet"
+        return f"{self.folder}/removed.parquet"
 
     @property
-    def conflicts(self) -> Path:
-        """One row per image that has a twin under another letter."""
-        return self.folder / "label_conflicts.parquet"
+    def conflicts(self) -> str:
+        """One row per image that has a twin under another class."""
+        return f"{self.folder}/label_conflicts.parquet"

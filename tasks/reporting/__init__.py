@@ -1,1 +1,1 @@
-"""One Report record, and what people see of it."""
+"""The reporting stage: assemble the report of a run, judge its gates, publish, remember and verify it."""

@@ -1,136 +1,133 @@
-"""Build the Report of a run from the records of its stages."""
+"""Build the report of a run from the records of its stages."""
 
-import json
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tasks.errors import DataError
-from tasks.images import read_labels
-from tasks.records import NUM_PERM, PHOTO_PERM, SPLITS, Findings, Report
+from tasks.records import Direction, Findings, Report, Split
+from tasks.records.rows import (
+    ClassMembers,
+    ClassRows,
+    Groups,
+    Input,
+    NearDuplicates,
+    PairConflicts,
+    PairFonts,
+    PairOverlap,
+    RowsLeft,
+    SplitRows,
+    ThresholdRows,
+    WithinSplit,
+)
 from tasks.reporting.gates import measure_gates
+from tasks.storage import disk
+from tasks.storage.images import read_labels
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS, SplitName
 
 
-def assemble(found: Findings) -> dict[str, Any]:
-    """Return the content of report.json: a function of inputs, parameters and seed alone."""
+def assemble(found: Findings, workspace: Place) -> Report:
+    """Return the report, which depends only on inputs, parameters and seed. Its folder is not named yet."""
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
-    content: dict[str, Any] = {
-        "spec": _spec(found),
-        "inputs": [{"role": a.role, "name": a.name, "sha256": a.sha256, "bytes": a.bytes} for a in found.archives],
-        "classes": list(found.splits.classes),
-        "rows": {name: found.splits[name].rows for name in SPLITS},
-        "balance": _balance(found),
-        "conservation": _conservation(found),
-        "overlap": [
-            {name: getattr(direction, name) for name in
-             ("rows_of", "found_in", "rows", "exact", "near", "either", "distinct_exact", "cross_letter")}
-            for direction in directions
-        ],
-        "overlap_by_threshold": [
-            {"rows_of": d.rows_of, "found_in": d.found_in, "jaccard": percent / 100, "rows": rows}
+    trained, left = found.trained, found.sanitized
+    report = Report(
+        run=disk.local(workspace),
+        spec=replace(found.spec, **_public_names(found)),
+        kind=found.reading.kind,
+        inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
+        classes=found.splits.classes,
+        rows=_split_rows(found, {}),
+        balance=_balance(found, workspace),
+        conservation=_conservation(found),
+        overlap=tuple(map(_overlap, directions)),
+        overlap_by_threshold=tuple(
+            ThresholdRows(d.rows_of, d.found_in, percent / 100, rows)
             for d in directions
             for percent, rows in sorted(d.by_percent.items())
-        ],
-        "within": [
-            {name: getattr(within, name) for name in ("split", "rows", "distinct", "one_colour")}
-            for within in found.within
-        ],
-        "label_conflicts": [
-            {"rows_of": d.rows_of, "found_in": d.found_in, "exact": d.conflicts_exact, "near": d.conflicts_near}
-            for d in directions
-        ],
-        "font_leakage": [
-            {"rows_of": d.rows_of, "found_in": d.found_in, "rows": d.same_font, "unknown": d.unknown_font}
-            for d in directions
-        ],
-        "groups": found.sanitized.groups,
-        "near_duplicates": _near_duplicates(found),
-        "sanitized": {"exact": _left(found, "exact_left"), "near": _left(found, "near_left")},
-        "scores": [asdict(score) for evaluation in found.trained.evaluations for score in evaluation.scores],
-        "effects": [asdict(effect) for effect in found.trained.effects],
-        "confusion": [asdict(confusion) for confusion in found.trained.confusions],
-        "mistakes": [asdict(mistake) for mistake in found.trained.mistakes],
-    }  # fmt: skip
-    if found.spec.also:
-        content["variants"] = [asdict(count) for overlap in found.overlaps for count in overlap.variants]
-    return content | {"gates": measure_gates(found.spec, content)}
+        ),
+        within=tuple(WithinSplit(w.split, w.rows, w.distinct, w.one_colour) for w in found.within),
+        label_conflicts=tuple(
+            PairConflicts(d.rows_of, d.found_in, d.conflicts_exact, d.conflicts_near) for d in directions
+        ),
+        font_leakage=tuple(PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
+        groups=Groups(**left.groups),
+        near_duplicates=_near_duplicates(found),
+        sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
+        scores=tuple(score for evaluation in trained.evaluations for score in evaluation.scores),
+        effects=trained.effects,
+        confusion=trained.confusions,
+        mistakes=trained.mistakes,
+        variants=tuple(count for overlap in found.overlaps for count in overlap.variants),
+    )
+    return replace(report, gates=measure_gates(report))
 
 
 def run_name(found: Findings) -> str:
-    """Return the readable part of a run's id, from its large source."""
+    """Return the readable part of a run's id, from its first source."""
     name = found.archives[0].name.rsplit("/", 1)[-1].split(".")[0].split(":")[0]
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:40] or "run"
 
 
-def to_report(run: Path, content: dict[str, Any]) -> Report:
-    """Return the record of a report.json that lies in the folder `run`."""
-    return Report(run=run, **content)
-
-
-def read_report(run: Path) -> Report:
-    """Return the report of a published run.
-
-    Raises
-    ------
-    DataError
-        When its report.json is missing, or is not what this version writes.
-    """
-    try:
-        return to_report(run, json.loads((run / "report.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{run / 'report.json'} is missing or not of this version; do the run again.") from error
-
-
-def _spec(found: Findings) -> dict[str, Any]:
-    """Return the parameters, with the public names of the sources where sources were given."""
-    shown, names = found.spec.shown(), {archive.role: archive.name for archive in found.archives}
-    return shown | {role: name for role, name in names.items() if shown[role] is not None}
-
-
-def _balance(found: Findings) -> list[dict[str, Any]]:
-    """Count the rows of every class of every split, raw and sanitized; null where a split kept all its rows."""
-    kept = {split.name: split for split in found.sanitized.splits}
-    classes = found.splits.classes
-    counted = []
-    for name in (name for name in SPLITS if found.splits[name].rows):
-        raw = np.bincount(read_labels(found.splits[name].files), minlength=len(classes)).tolist()
-        left = np.bincount(read_labels(kept[name].files), minlength=len(classes)).tolist() if name in kept else None
-        counted += [
-            {"split": name, "letter": letter, "raw": raw[label], "sanitized": left and left[label]}
-            for label, letter in enumerate(classes)
-        ]
-    return counted
-
-
-def _conservation(found: Findings) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for archive in found.archives:
-        for shard in (shard for shard in found.shards if shard.role == archive.role):
-            names = ("role", "letter", "members", "quarantined", "ignored", "mean", "std")
-            rows.append({name: getattr(shard, name) for name in names} | {"accepted": shard.rows})
-        if members := sum(archive.outside.values()):
-            outside = {"role": archive.role, "letter": None, "members": members, "accepted": 0}
-            rows.append(outside | archive.outside | {"mean": None, "std": None})
-    return rows
-
-
-def _near_duplicates(found: Findings) -> dict[str, Any]:
-    joins = found.overlaps
-    bands, rows_per_band = joins[0].bands or (None, None)
-    recall = next((overlap.recall for overlap in joins if overlap.recall), None)
+def _public_names(found: Findings) -> dict[str, Any]:
+    """Return the public names of the sources that were given."""
     return {
-        "threshold": found.spec.threshold_percent / 100,
-        "floor": found.spec.floor_percent / 100,
-        "num_perm": (PHOTO_PERM if found.spec.view == "photo" else NUM_PERM) if bands else None,
-        "bands": bands,
-        "rows_per_band": rows_per_band,
-        "recall_at_floor": joins[0].recall_at_floor,
-        "recall_measured": recall and asdict(recall),
+        archive.role: archive.name for archive in found.archives if getattr(found.spec, archive.role, None) is not None
     }
 
 
-def _left(found: Findings, which: str) -> dict[str, int]:
-    left = getattr(found.sanitized, which)
-    return {name: left.get(name, found.splits[name].rows) for name in SPLITS if name in left or name != "train"}
+def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:
+    """Return the rows of each split; `left` has those of splits that lost some."""
+    return SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
+
+
+def _overlap(d: Direction) -> PairOverlap:
+    return PairOverlap(d.rows_of, d.found_in, d.rows, d.exact, d.near, d.either, d.distinct_exact, d.cross_class)
+
+
+def _balance(found: Findings, workspace: Place) -> tuple[ClassRows, ...]:
+    """Count the rows of every class of every split that has rows, raw and sanitized."""
+    kept = {split.name: split for split in found.sanitized.splits}
+    classes = found.splits.classes
+    counted: list[ClassRows] = []
+    for name in (name for name in SPLITS if found.splits[name].rows):
+        raw = _rows_per_class(found.splits[name], len(classes), workspace)
+        left = _rows_per_class(kept[name], len(classes), workspace) if name in kept else [None] * len(classes)
+        counted += [ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True)]
+    return tuple(counted)
+
+
+def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
+    counts: list[int] = np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist()
+    return counts
+
+
+def _conservation(found: Findings) -> tuple[ClassMembers, ...]:
+    rows: list[ClassMembers] = []
+    for archive in found.archives:
+        rows += [
+            ClassMembers(s.role, s.class_name, s.members, s.rows, s.quarantined, s.ignored, s.mean, s.std)
+            for s in found.shards
+            if s.role == archive.role
+        ]
+        if members := sum(archive.outside.values()):
+            outside = archive.outside
+            rows.append(
+                ClassMembers(archive.role, None, members, 0, outside["quarantined"], outside["ignored"], None, None)
+            )
+    return tuple(rows)
+
+
+def _near_duplicates(found: Findings) -> NearDuplicates:
+    first = found.overlaps[0]
+    bands, rows_per_band = first.bands or (None, None)
+    return NearDuplicates(
+        threshold=found.spec.threshold_percent / 100,
+        floor=found.spec.floor_percent / 100,
+        num_perm=bands and rows_per_band and bands * rows_per_band,
+        bands=bands,
+        rows_per_band=rows_per_band,
+        recall_at_floor=first.recall_at_floor,
+        recall_measured=next((overlap.recall for overlap in found.overlaps if overlap.recall), None),
+    )

@@ -1,59 +1,52 @@
 """Limits that the user set: measured for every run, enforced after its report is written."""
 
-from typing import Any
-
 from tasks.errors import GateError
 from tasks.records import Report
-from tasks.spec import Spec
+from tasks.records.rows import ClassMembers, Gate
 
 
-def measure_gates(spec: Spec, content: dict[str, Any]) -> list[dict[str, Any]]:
+def measure_gates(report: Report) -> tuple[Gate, ...]:
     """Return every gate that is set, with its limit, the value found, and whether it held."""
-    gates = [_gate("max_quarantine", spec.max_quarantine, _largest_quarantine(content)[1], at_most=True)]
+    spec, worst = report.spec, _largest_quarantine(report)
+    gates = [_at_most("max_quarantine", spec.max_quarantine, worst.quarantined / worst.members)]
     if spec.max_overlap is not None:
-        leak = _leak(content)
-        share = leak["either"] / leak["rows"] if leak["rows"] else 0.0
-        gates.append(_gate("max_overlap", spec.max_overlap, share, at_most=True))
+        leak = report.pair("test", "train")
+        gates.append(_at_most("max_overlap", spec.max_overlap, leak.either / leak.rows if leak.rows else 0.0))
     if spec.min_rows is not None:
-        gates.append(_gate("min_rows", spec.min_rows, content["sanitized"]["near"]["test"], at_most=False))
-    return gates
+        left = report.sanitized.near.test
+        gates.append(Gate("min_rows", spec.min_rows, left, left >= spec.min_rows))
+    return tuple(gates)
 
 
 def enforce_gates(report: Report) -> None:
     """Raise a `GateError` whose sentence gives the numbers of every gate that did not hold."""
-    content = vars(report)
-    reasons = [_sentence(gate, content) for gate in report.gates if not gate["passed"]]
+    reasons = [_sentence(gate, report) for gate in report.gates if not gate.passed]
     if reasons:
         raise GateError("; ".join(reasons) + ".", report)
 
 
-def _gate(name: str, limit: float, value: float, at_most: bool) -> dict[str, Any]:
-    return {"name": name, "limit": limit, "value": value, "passed": value <= limit if at_most else value >= limit}
+def _at_most(name: str, limit: float, value: float) -> Gate:
+    return Gate(name, limit, value, value <= limit)
 
 
-def _sentence(gate: dict[str, Any], content: dict[str, Any]) -> str:
-    name, limit = gate["name"], gate["limit"]
-    if name == "max_overlap":
-        leak = _leak(content)
+def _sentence(gate: Gate, report: Report) -> str:
+    if gate.name == "max_overlap":
+        leak = report.pair("test", "train")
         return (
-            f"{leak['either']:,} of {leak['rows']:,} test rows ({100 * gate['value']:.2f} %) have a twin in train, "
-            f"more than the {100 * limit:g} % of --max-overlap"
+            f"{leak.either:,} of {leak.rows:,} test rows ({100 * gate.value:.2f} %) have a twin in train, "
+            f"more than the {100 * gate.limit:g} % allowed by --max-overlap"
         )
-    if name == "max_quarantine":
-        row, _ = _largest_quarantine(content)
+    if gate.name == "max_quarantine":
+        worst = _largest_quarantine(report)
         return (
-            f"{row['quarantined']:,} of {row['members']:,} members of {row['role']} {row['letter']} "
-            f"({100 * gate['value']:.2f} %) are quarantined, more than the {100 * limit:g} % of --max-quarantine"
+            f"{worst.quarantined:,} of {worst.members:,} members of {worst.role} {worst.class_name} "
+            f"({100 * gate.value:.2f} %) are quarantined, more than the {100 * gate.limit:g} % allowed by "
+            "--max-quarantine"
         )
-    return f"{gate['value']:,} test rows are left, fewer than the {limit:,} of --min-rows"
+    return f"{gate.value:,.0f} test rows are left, fewer than the {gate.limit:,.0f} required by --min-rows"
 
 
-def _leak(content: dict[str, Any]) -> dict[str, Any]:
-    return next(d for d in content["overlap"] if (d["rows_of"], d["found_in"]) == ("test", "train"))
-
-
-def _largest_quarantine(content: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    """Return the class of the largest quarantined share, and that share; members outside the classes have no gate."""
-    classes = [row for row in content["conservation"] if row["letter"] is not None]
-    worst = max(classes, key=lambda row: row["quarantined"] / row["members"])
-    return worst, worst["quarantined"] / worst["members"]
+def _largest_quarantine(report: Report) -> ClassMembers:
+    """Return the class of the largest quarantined share; members outside the classes have no gate."""
+    classes = [row for row in report.conservation if row.class_name is not None]
+    return max(classes, key=lambda row: row.quarantined / row.members)

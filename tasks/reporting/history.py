@@ -2,19 +2,18 @@
 
 import contextlib
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from filelock import FileLock
 
-from tasks import store, tables
 from tasks.errors import DataError
-from tasks.records import Report
-from tasks.reporting.assemble import read_report
-from tasks.reporting.numbers import measure, place
-from tasks.reporting.summary import LEAK
-from tasks.workspace import RUN_MANIFEST
+from tasks.records import Report, Score
+from tasks.reporting.read import read_report
+from tasks.storage import disk, stages, tables
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+from tasks.storage.workspace import RUN_MANIFEST
+from tasks.vocabulary import SPLITS
 
 NAME = "history.parquet"
 SCHEMA = pa.schema(
@@ -37,57 +36,59 @@ SCHEMA = pa.schema(
 )
 
 
-def remember(workspace: Path, report: Report) -> None:
+def remember(workspace: Place, report: Report) -> None:
     """Add a run to the history of its workspace, once; two runs that end together both get in."""
-    with store.storage_errors(workspace), FileLock(workspace / ".history.lock"):
+    with storage_errors(workspace), disk.locked(workspace / "history"):
         known, damaged = _known(workspace)
         if report.run.name not in known["run"].to_pylist():
-            known = pa.concat_tables([known, pa.Table.from_pylist([_row(report)], schema=SCHEMA)])
+            known = pa.concat_tables([known, pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)])
         elif not damaged:
             return
-        store.put(workspace / NAME, partial(tables.write, known))
+        disk.put(workspace / NAME, partial(tables.write, known))
 
 
-def read_history(workspace: Path) -> pa.Table:
+def read_history(workspace: Place) -> pa.Table:
     """Return the history of a workspace, the oldest run first; without rows where there is none."""
-    path = workspace / NAME
-    return tables.read(path) if path.exists() else SCHEMA.empty_table()
+    place = workspace / NAME
+    return tables.read(place) if disk.exists(place) else SCHEMA.empty_table()
 
 
-def _known(workspace: Path) -> tuple[pa.Table, bool]:
-    """Return the history and whether it was damaged: then it is what the runs that are there still tell."""
+def _known(workspace: Place) -> tuple[pa.Table, bool]:
+    """Return the history and whether it was damaged; if so, it is rebuilt from the existing runs."""
     try:
         return read_history(workspace), False
     except DataError:
-        manifests = sorted((workspace / "runs").glob(f"[!.]*/{RUN_MANIFEST}"))
+        manifests = disk.matching(workspace, f"runs/[!.]*/{RUN_MANIFEST}")
         rows = []
-        for run in (path.parent for path in manifests if store.read_manifest(path)):
+        for run in (place.parent for place in manifests if stages.read_manifest(place)):
             with contextlib.suppress(DataError):  # damaged, or of another version
-                rows.append(_row(read_report(run)))
+                rows.append(_row(workspace, read_report(run)))
         rows.sort(key=lambda row: str(row["finished"]))
         return pa.Table.from_pylist(rows, schema=SCHEMA), True
 
 
-def _row(report: Report) -> dict[str, Any]:
-    made = (store.read_manifest(report.run / RUN_MANIFEST) or {})["result"]
-    leak = place(report, "overlap", **LEAK)
-    raw = [s for s in report.scores if (s["control"], s["evaluated_on"]) == ("none", "test_raw")]
-    largest = max(raw, key=lambda s: int(s["train_rows"]), default=None)
+def _row(workspace: Place, report: Report) -> dict[str, Any]:
+    run = report.run.name
+    made = (stages.read_manifest(workspace / "runs" / run / RUN_MANIFEST) or {})["result"]
+    leak = report.pair("test", "train")
+    largest = max(report.raw_scores(), key=lambda score: score.train_rows, default=None)
     return {
-        "run": report.run.name,
+        "run": run,
         "finished": made["finished"],
-        **report.rows,
-        **{kind: measure(report, f"{leak}.{kind}") for kind in ("exact", "near")},
-        "left": report.sanitized["near"]["test"],
-        "quarantined": measure(report, "conservation.*.quarantined"),
-        "model": largest and largest["model"],
-        "train_rows": largest and largest["train_rows"],
-        "accuracy_raw": largest and largest["accuracy"],
+        **{name: report.rows[name] for name in SPLITS},
+        "exact": leak.exact,
+        "near": leak.near,
+        "left": report.sanitized.near.test,
+        "quarantined": sum(row.quarantined for row in report.conservation),
+        "model": largest and largest.model,
+        "train_rows": largest and largest.train_rows,
+        "accuracy_raw": largest and largest.accuracy,
         "accuracy_sanitized": largest and _sanitized(report, largest),
         "seconds": sum(made["seconds"].values()),
     }
 
 
-def _sanitized(report: Report, raw: dict[str, Any]) -> float | None:
-    same = {name: raw[name] for name in ("model", "train_rows", "seed", "control")}
-    return report.scores[int(place(report, "scores", **same, evaluated_on="test_near").split(".")[1])]["accuracy"]
+def _sanitized(report: Report, raw: Score) -> float | None:
+    """Return the accuracy on sanitized rows of the model that has a score on raw rows."""
+    about = raw.model, raw.train_rows, raw.seed
+    return next(s.accuracy for s in report.raw_scores("test_near") if (s.model, s.train_rows, s.seed) == about)

@@ -1,1 +1,1 @@
-"""Which rows go, and the splits without them."""
+"""The sanitizing stage: which rows go, and the splits without them."""

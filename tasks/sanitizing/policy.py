@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from tasks import tables
-from tasks.records import SPLITS, Overlap
-from tasks.removed import is_removed
-from tasks.spec import Protect, SplitName
+from tasks.records import Overlap
+from tasks.records.removed import is_removed
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS, Protect, Reason, SplitName
+from tasks.vocabulary.arrays import Mask
 
 LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {
     "train": {"validation": ("train",), "test": ("train", "validation")},
@@ -25,19 +26,19 @@ REMOVED = pa.schema(
     {
         "id": pa.string(),
         "split": pa.string(),
-        "letter": pa.string(),
+        "class_name": pa.string(),
         "reason": pa.string(),
         "jaccard": pa.float64(),
         "twin_id": pa.string(),
         "twin_split": pa.string(),
-        "twin_letter": pa.string(),
+        "twin_class_name": pa.string(),
     }
 )
 
 
-def read_twins(overlap: Overlap, rows_of: SplitName, threshold: int) -> pa.Table:
+def read_twins(overlap: Overlap, rows_of: SplitName, threshold: int, workspace: Place) -> pa.Table:
     """Return the twins of the rows of one of an overlap's splits; see `at_threshold`."""
-    table = tables.read(overlap.table(rows_of))
+    table = tables.read(workspace / overlap.table(rows_of))
     return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, threshold)
 
 
@@ -48,12 +49,12 @@ def at_threshold(table: pa.Table, other: SplitName, threshold: int) -> pa.Table:
     return table.append_column("found_in", pa.array([other] * len(table), pa.string()))
 
 
-def removed_rows(tables: Sequence[pa.Table], split: SplitName) -> pa.Table:
+def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
     """Return the rows that a split loses, in its own row order, each with its best twin.
 
     Parameters
     ----------
-    tables : sequence of Table
+    twins : sequence of Table
         Twins of the split's rows in each split that it loses rows to, of equal length and order.
 
     Returns
@@ -63,7 +64,7 @@ def removed_rows(tables: Sequence[pa.Table], split: SplitName) -> pa.Table:
         train before validation, then the smaller id.
     """
     goes, score = [], []
-    for table in sorted(tables, key=lambda t: SPLITS.index(t["found_in"][0].as_py()) if len(t) else 0):
+    for table in sorted(twins, key=lambda t: SPLITS.index(t["found_in"][0].as_py()) if len(t) else 0):
         exact, near = table["exact"].to_numpy(), table["near"].to_numpy()
         goes.append(table)
         score.append(np.where(exact | near, exact * 1.0 + table["jaccard"].fill_null(0.0).to_numpy(), -1.0))
@@ -82,17 +83,17 @@ def removed_rows(tables: Sequence[pa.Table], split: SplitName) -> pa.Table:
 
 
 def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:
-    """Return the rows of a split that have a twin under another letter, each with the most similar of them."""
+    """Return the rows of a split that have a twin of another class, each with the most similar of them."""
     found = twins.filter(pc.or_(twins["other_exact"], twins["other_near"]))
     columns = [
         found["id"],
         pa.array([split] * len(found), pa.string()),
-        found["letter"],
+        found["class_name"],
         pc.if_else(found["other_exact"], "exact", "near"),
         found["other_jaccard"],
         found["other_id"],
         found["found_in"],
-        found["other_letter"],
+        found["other_class_name"],
     ]
     return pa.table(columns, schema=REMOVED)
 
@@ -107,6 +108,6 @@ def star_groups(removed: pa.Table) -> dict[str, int]:
     }
 
 
-def keep_mask(ids: pa.Array, removed: pa.Table, reasons: Sequence[str]) -> NDArray[np.bool_]:
-    """Say of each row whether it stays when rows removed for these reasons go."""
+def keep_mask(ids: pa.Array, removed: pa.Table, reasons: Sequence[Reason]) -> Mask:
+    """Return, for each row, whether it is kept when rows are removed for these reasons."""
     return ~is_removed(ids, removed, reasons)

@@ -1,7 +1,7 @@
 """Draw the splits as the notebook of the notMNIST course does, so that its published figures come out again.
 
-One legacy generator serves all draws in the notebook's order: each letter of `large` is shuffled and cut into
-validation and train, then each letter of `small`; then train, test and validation are permuted. The notebook's own
+One legacy generator serves all draws in the notebook's order: each class of `large` is shuffled and cut into
+validation and train, then each class of `small`; then train, test and validation are permuted. The notebook's own
 order of files is that of a directory listing; the published figures agree with names sorted without regard to case.
 """
 
@@ -9,26 +9,27 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from tasks import tables
-from tasks.records import LetterShard
-from tasks.spec import SplitName
+from tasks.records import ClassShard
 from tasks.splits.draw import Sizes
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName
+from tasks.vocabulary.arrays import RowNumbers
 
 SEED = 133
 PERMUTED: tuple[SplitName, ...] = ("train", "test", "validation")
 
 
-def draw_as_course(shards: Sequence[LetterShard], sizes: Sizes) -> dict[SplitName, NDArray[np.int64]]:
+def draw_as_course(shards: Sequence[ClassShard], sizes: Sizes, workspace: Place) -> dict[SplitName, RowNumbers]:
     """Draw the rows of each split; see `tasks.splits.draw.draw`. The seed is the notebook's, 133."""
     random = np.random.RandomState(SEED)  # the legacy generator is the point
-    parts: dict[SplitName, list[NDArray[np.int64]]] = {name: [] for name in PERMUTED}
+    parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in PERMUTED}
     for role in ("large", "small"):
         for number, shard in enumerate(shards):
             if shard.role != role:
                 continue
-            order = order_without_case(shard)
+            order = order_without_case(shard, workspace)
             random.shuffle(order)
             rows = np.column_stack([np.full(len(order), number), order])
             if role == "large":
@@ -40,7 +41,7 @@ def draw_as_course(shards: Sequence[LetterShard], sizes: Sizes) -> dict[SplitNam
     return {name: joined[name][random.permutation(len(joined[name]))] for name in PERMUTED}
 
 
-def order_without_case(shard: LetterShard) -> NDArray[np.int64]:
+def order_without_case(shard: ClassShard, workspace: Place) -> RowNumbers:
     """Return the rows of a shard in the order of their names without case; int64 (n,)."""
-    ids = tables.read(shard.path, ["id"])["id"].combine_chunks()
+    ids = tables.read(workspace / shard.images, ["id"])["id"].combine_chunks()
     return np.array(pc.array_sort_indices(pc.utf8_lower(ids)).to_numpy(), np.int64)

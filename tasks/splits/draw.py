@@ -1,14 +1,15 @@
-"""Draw balanced, disjoint, shuffled splits from the letter shards of two sources."""
+"""Draw balanced, disjoint, shuffled splits from the class shards of two sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.errors import DataError, UsageError
-from tasks.records import SPLITS, LetterShard
-from tasks.spec import RunSpec, SplitName
+from tasks.records import ClassShard
+from tasks.records.spec import PrepareSpec
+from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary.arrays import RowNumbers
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
@@ -24,7 +25,7 @@ class Sizes:
     notes: tuple[str, ...]
 
 
-def sizes_per_class(spec: RunSpec, shards: Sequence[LetterShard]) -> Sizes:
+def sizes_per_class(spec: PrepareSpec, shards: Sequence[ClassShard]) -> Sizes:
     """Settle the sizes of the splits.
 
     Raises
@@ -34,13 +35,13 @@ def sizes_per_class(spec: RunSpec, shards: Sequence[LetterShard]) -> Sizes:
     UsageError
         When the data can't give what was asked for. Names the largest possible size.
     """
-    classes = len({shard.letter for shard in shards})
+    classes = len({shard.class_name for shard in shards})
     large, small = (min((s for s in shards if s.role == role), key=lambda s: s.rows) for role in ("large", "small"))
     for smallest in (large, small):
         if not smallest.rows:
             raise DataError(
-                f"class {smallest.letter} of {smallest.role} has no readable image; quarantine.parquet beside "
-                f"{smallest.path} says why."
+                f"class {smallest.class_name} of {smallest.role} has no readable image; {smallest.quarantine} in the "
+                "workspace says why."
             )
     asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
     test = asked["test"] if asked["test"] is not None else min(DEFAULT_PER_CLASS["test"], small.rows)
@@ -64,12 +65,12 @@ def sizes_per_class(spec: RunSpec, shards: Sequence[LetterShard]) -> Sizes:
     return Sizes(train, validation, test, tuple(notes))
 
 
-def draw(shards: Sequence[LetterShard], sizes: Sizes, seed: int) -> dict[SplitName, NDArray[np.int64]]:
+def draw(shards: Sequence[ClassShard], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:
     """Draw the rows of each split.
 
     Parameters
     ----------
-    shards : sequence of LetterShard
+    shards : sequence of ClassShard
         Of both sources.
     sizes : Sizes
     seed : int
@@ -80,11 +81,11 @@ def draw(shards: Sequence[LetterShard], sizes: Sizes, seed: int) -> dict[SplitNa
     dict
         Split name to an array of shape (rows, 2): number of the shard in `shards`, row of the shard.
     """
-    parts: dict[SplitName, list[NDArray[np.int64]]] = {name: [] for name in SPLITS}
+    parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for number, shard in enumerate(shards):
         order = np.random.default_rng([seed, shard.role == "small", shard.label]).permutation(shard.rows)
         if shard.role == "large":
-            cuts: dict[SplitName, NDArray[np.int64]] = {
+            cuts: dict[SplitName, RowNumbers] = {
                 "validation": order[: sizes.validation],
                 "train": order[sizes.validation : sizes.validation + sizes.train],
             }
@@ -98,9 +99,9 @@ def draw(shards: Sequence[LetterShard], sizes: Sizes, seed: int) -> dict[SplitNa
     }
 
 
-def take_all(shards: Sequence[LetterShard]) -> dict[SplitName, NDArray[np.int64]]:
+def take_all(shards: Sequence[ClassShard]) -> dict[SplitName, RowNumbers]:
     """Return every row of every shard under the split that its role names; see `draw`."""
-    rows: dict[SplitName, NDArray[np.int64]] = {}
+    rows: dict[SplitName, RowNumbers] = {}
     for name in SPLITS:
         numbers = [number for number, shard in enumerate(shards) if shard.role == name]
         parts = [np.column_stack([np.full(shards[n].rows, n), np.arange(shards[n].rows)]) for n in numbers]
@@ -108,8 +109,8 @@ def take_all(shards: Sequence[LetterShard]) -> dict[SplitName, NDArray[np.int64]
     return rows
 
 
-def _too_many(what: str, asked: int, smallest: LetterShard, possible: int, classes: int) -> str:
+def _too_many(what: str, asked: int, smallest: ClassShard, possible: int, classes: int) -> str:
     return (
         f"{what} can have at most {possible * classes:,} rows, not {asked * classes:,}: "
-        f"class {smallest.letter} of {smallest.role} has {possible:,} images."
+        f"class {smallest.class_name} of {smallest.role} has {possible:,} images."
     )

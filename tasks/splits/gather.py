@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.images import Images, concatenate, read_images
-from tasks.spec import SplitName
+from tasks.storage.images import Images, concatenate, read_images
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName
+from tasks.vocabulary.arrays import RowNumbers
 
 READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one shard
 
 
-def gather(shards: Sequence[Path], rows: dict[SplitName, NDArray[np.int64]]) -> dict[SplitName, Images]:
+def gather(shards: Sequence[Place], rows: dict[SplitName, RowNumbers]) -> dict[SplitName, Images]:
     """Read each shard once and return the rows of every split in the order asked for.
 
     Parameters
     ----------
-    shards : sequence of Path
+    shards : sequence of Place
     rows : dict
         Split name to shape (n, 2): number of the shard in `shards`, row of the shard.
     """

@@ -1,63 +1,67 @@
 """Prefect tasks of the splits stage."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tasks import store
-from tasks.conservation import conserve
-from tasks.images import write_split
-from tasks.records import SPLITS, LetterShard, Split, Splits
-from tasks.spec import RunSpec, SplitName
+from tasks.records import ClassShard, Split, Splits
+from tasks.records.conservation import conserve
+from tasks.records.spec import PrepareSpec
 from tasks.splits.course import draw_as_course
 from tasks.splits.draw import draw, sizes_per_class, take_all
 from tasks.splits.gather import gather
-from tasks.tasks import finished, stage_task
+from tasks.stage_task import finished, stage_task
+from tasks.storage import stages
+from tasks.storage.images import write_split
+from tasks.storage.place import Place
+from tasks.storage.stages import Stage
+from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary.arrays import RowNumbers
 
 VERSION = 1
+RAW = "raw"
+Drawn = dict[SplitName, RowNumbers]
 
 
 @stage_task("draw train, validation and test")
-def draw_splits(spec: RunSpec, shards: Sequence[LetterShard], workspace: Path) -> Splits:
+def draw_splits(spec: PrepareSpec, shards: Sequence[ClassShard], workspace: Place) -> Splits:
     """Draw balanced, disjoint, shuffled splits and write them as Parquet."""
     sizes = sizes_per_class(spec, shards)
-    classes = tuple(shard.letter for shard in shards if shard.role == "large")
-
-    drawn: dict[str, Any] = {"sizes": [sizes.train, sizes.validation, sizes.test]}
+    per_class = [sizes.train, sizes.validation, sizes.test]
     if spec.recipe == "course":
-        drawn["recipe"] = spec.recipe
-        return _write(shards, lambda: draw_as_course(shards, sizes), drawn, classes, sizes.notes, workspace)
-    drawn["seed"] = spec.seed
-    return _write(shards, lambda: draw(shards, sizes, spec.seed), drawn, classes, sizes.notes, workspace)
+        how: dict[str, Any] = {"sizes": per_class, "recipe": spec.recipe}
+        stage = _write(shards, lambda: draw_as_course(shards, sizes, workspace), how, workspace)
+    else:
+        how = {"sizes": per_class, "seed": spec.seed}
+        stage = _write(shards, lambda: draw(shards, sizes, spec.seed), how, workspace)
+    return _finished(shards, "large", sizes.notes, stage)
 
 
 @stage_task("take train, validation and test as they are")
-def take_splits(shards: Sequence[LetterShard], workspace: Path) -> Splits:
+def take_splits(shards: Sequence[ClassShard], workspace: Place) -> Splits:
     """Write splits that exist as Parquet, every row in the order of classes and ids."""
-    classes = tuple(shard.letter for shard in shards if shard.role == "train")
-    return _write(shards, lambda: take_all(shards), {}, classes, (), workspace)
+    return _finished(shards, "train", (), _write(shards, lambda: take_all(shards), {}, workspace))
 
 
-def _write(
-    shards: Sequence[LetterShard],
-    rows: Callable[[], dict[SplitName, NDArray[np.int64]]],
-    how: dict[str, Any],
-    classes: tuple[str, ...],
-    notes: tuple[str, ...],
-    workspace: Path,
-) -> Splits:
-    def build(target: Path) -> dict[str, Any]:
+def _write(shards: Sequence[ClassShard], rows: Callable[[], Drawn], how: dict[str, Any], workspace: Place) -> Stage:
+    """Find or write the splits; `how` is what determines the rows, besides the shards."""
+
+    def build(target: Place) -> dict[str, Any]:
         drawn = rows()
-        images = gather([shard.path for shard in shards], drawn)
+        images = gather([workspace / shard.images for shard in shards], drawn)
+        classes = _classes(shards, shards[0].role)
         for name in SPLITS:
             conserve(f"draw {name}", len(drawn[name]), len(set(images[name].ids.to_pylist())))
-        return {name: write_split(images[name], name, classes, target / "raw") for name in SPLITS}
+        return {name: write_split(images[name], name, classes, target / RAW) for name in SPLITS}
 
     inputs = {"version": VERSION, "shards": [[shard.role, shard.sha256] for shard in shards]} | how
-    stage = store.stage(workspace, "splits", inputs, build)
-    splits = {name: Split.of(name, stage.folder / "raw", stage.result[name]) for name in SPLITS}
-    record = Splits(folder=stage.folder / "raw", classes=classes, notes=notes, **splits)
+    return stages.stage(workspace, "splits", inputs, build)
+
+
+def _finished(shards: Sequence[ClassShard], role: str, notes: tuple[str, ...], stage: Stage) -> Any:
+    splits = {name: Split.of(name, stage.folder / RAW, stage.result[name]) for name in SPLITS}
+    record = Splits(classes=_classes(shards, role), notes=notes, **splits)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
+
+
+def _classes(shards: Sequence[ClassShard], role: str) -> tuple[str, ...]:
+    return tuple(shard.class_name for shard in shards if shard.role == role)

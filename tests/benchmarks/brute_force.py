@@ -13,7 +13,7 @@ BLOCK = 2000
 
 @dataclass(frozen=True)
 class Truth:
-    """At one threshold: near pairs, and per row of both sides whether it has a twin, and one under another letter."""
+    """At one threshold: near pairs, and per row of both sides whether it has a twin, and one of another class."""
 
     pairs: int
     first: NDArray[np.bool_]
@@ -26,8 +26,8 @@ def compare_all(
     first: NDArray[np.bool_],
     second: NDArray[np.bool_],
     percents: list[int],
-    first_letters: NDArray[np.int64],
-    second_letters: NDArray[np.int64],
+    first_classes: NDArray[np.int64],
+    second_classes: NDArray[np.int64],
 ) -> dict[int, Truth]:
     """Compare every row of one set of patterns, bool (n, length), with every row of another, at whole percents."""
     length = first.shape[1]
@@ -41,7 +41,7 @@ def compare_all(
         shared = (first[rows].astype(np.float32) @ there.T).astype(np.int64)
         a = first[rows].sum(axis=1, dtype=np.int64)[:, None]
         union, off_shared, off_union = a + b - shared, length - (a + b - shared), length - shared
-        other = first_letters[rows][:, None] != second_letters[None, :]
+        other = first_classes[rows][:, None] != second_classes[None, :]
         for percent, record in found.items():
             near = (100 * shared >= percent * union) & (100 * off_shared >= percent * off_union)
             pairs[percent] += int(near.sum())

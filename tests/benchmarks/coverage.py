@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.evaluation.controls import Bootstrap, Interval, Rows, Shares
+from tasks.evaluation.bootstrap import Bootstrap, Interval
 from tasks.evaluation.scores import wilson
+from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 LOW, HIGH = 93.0, 97.0
 GROUPS = 400
@@ -54,7 +54,7 @@ class Coverage:
         return f"{self.interval:<34}{self.rows:<8}{self.draws:>6}{self.percent:>11.1f}  {verdict}"
 
 
-def draw_groups(rng: np.random.Generator, grouped: bool, may_be_large: NDArray[np.bool_] | None = None) -> Rows:
+def draw_groups(rng: np.random.Generator, grouped: bool, may_be_large: Mask | None = None) -> RowNumbers:
     """Return the group of every row; groups that may not be large are single rows."""
     sizes = rng.choice(GROUP_SIZES, GROUPS, p=SIZE_SHARES) if grouped else np.ones(GROUPS, np.int64)
     if may_be_large is not None:
@@ -62,12 +62,12 @@ def draw_groups(rng: np.random.Generator, grouped: bool, may_be_large: NDArray[n
     return np.repeat(np.arange(GROUPS), sizes)
 
 
-def difficulties(rng: np.random.Generator, groups: Rows) -> Shares:
+def difficulties(rng: np.random.Generator, groups: RowNumbers) -> Floats:
     """Return the difficulty of every row, uniform in [0, 1): a model of accuracy p is right where it is below p."""
     return np.where(rng.random(len(groups)) < TOGETHER, rng.random(GROUPS)[groups], rng.random(len(groups)))
 
 
-def answers(rng: np.random.Generator, difficulty: Shares, accuracy: Shares) -> Shares:
+def answers(rng: np.random.Generator, difficulty: Floats, accuracy: Floats) -> Floats:
     """Return right answers, 0 or 1, shape (trainings, rows), of trainings of given accuracy."""
     shape = len(accuracy), len(difficulty)
     seen = np.where(rng.random(shape) < NOISE, rng.random(shape), difficulty)

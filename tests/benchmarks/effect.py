@@ -16,16 +16,19 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-from tasks.acquire.fonts import LETTERS
-from tasks.evaluation.controls import SEEDED_UP_TO, Bootstrap, Interval, Rows, arm, threads_of, trainings
-from tasks.evaluation.models import Labels, Pixels, fit, predict
-from tasks.spec import Control, Size
+from tasks.evaluation.bootstrap import Bootstrap, Interval
+from tasks.evaluation.controls import arm
+from tasks.evaluation.models import fit, predict
+from tasks.evaluation.plan import SEEDED_UP_TO, threads_of, trainings
+from tasks.records.parameters import Size
+from tasks.sources.fonts import LETTERS
+from tasks.vocabulary import Control
+from tasks.vocabulary.arrays import Floats, Labels, Pixels, RowNumbers
 from tests.benchmarks.planted import (
     SEED,
     Glyphs,
@@ -40,7 +43,7 @@ SIZES = (1_000, 5_000)  # at which softmax is trained beside --rows
 
 ARMS: tuple[Control, Control] = ("without_random", "without_twins")
 
-Right = NDArray[np.float64]  # 0 or 1, shape (trainings, test rows)
+Right = Floats  # 0 or 1, shape (trainings, test rows)
 Arms = dict[Control, Right]
 Fit = Callable[[Pixels, Labels, int], ClassifierMixin]
 REGULARIZED = "softmax, C = 0.01"
@@ -82,7 +85,7 @@ def right_answers(planted: Planted, train: Fit, size: Size, controls: Sequence[C
     return arms
 
 
-def effect(arms: Arms, groups: Rows) -> Interval:
+def effect(arms: Arms, groups: RowNumbers) -> Interval:
     """Return the accuracy without random rows minus that without twins, on all test rows."""
     interval = Bootstrap(groups, SEED).difference_of_arms(*(arms[control] for control in ARMS))
     assert interval is not None

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from tasks.letters import glyph
-from tasks.letters.png import filtered_rows
+from tasks.classes import glyphs
+from tasks.classes.png import filtered_rows
 from tests.build import SHARED
 from tests.real import read_members
 
@@ -38,7 +38,7 @@ def main() -> None:
     work: dict[str, Callable[[], object]] = {
         "the gate: chunks, checksums, inflated length": lambda: [filtered_rows(data, 28) for data in members],
         "decoding what passed, 4,096 at a time": lambda: [
-            glyph.decode(rows[at : at + 4096], 28) for at in range(0, len(rows), 4096)
+            glyphs.decode(rows[at : at + 4096], 28) for at in range(0, len(rows), 4096)
         ],
         "Pillow alone, image by image, without a gate": lambda: [
             np.asarray(Image.open(io.BytesIO(data), formats=["PNG"])) for data in members

@@ -21,15 +21,16 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.overlap import candidates
-from tasks.overlap.find import Twins, View, find_twins
-from tasks.overlap.minhash import choose_bands
-from tasks.records import NUM_PERM
+from tasks.overlap.bands import choose_bands
+from tasks.overlap.find import Search, Twins, find_twins
+from tasks.views import VIEWS
 from tests.benchmarks.brute_force import Truth, compare_all
 from tests.build import SHARED
 from tests.overlap.sets import Gray, ink, side_of
 from tests.real import read_gray
 
 PERCENTS = (85, 90, 95, 97, 99)
+NUM_PERM = VIEWS["ink"].permutations
 Result = tuple[int, NDArray[np.bool_], int]  # true pairs found, test rows found, candidates
 
 
@@ -60,7 +61,7 @@ def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
     """Find twins with the engine; pairs are counted row by row, so collapsed patterns count fully."""
     bands = None if exhaustive else choose_bands(NUM_PERM, percent, 0.99)
     with counting() as counter:
-        found: Twins = find_twins(side_of(train), side_of(test), View(train[0].size), percent, bands)[1]
+        found: Twins = find_twins(side_of(train), side_of(test), Search(train[0].size, percent, bands))[1]
     return int(found.count.sum()), found.row >= 0, counter.candidates
 
 

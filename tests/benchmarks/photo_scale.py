@@ -25,7 +25,7 @@ from PIL import Image
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.audit import audit
-from flows.progress import visible
+from flows.engine.progress import visible
 from tests.build import saved, scene
 
 CLASSES = 10
@@ -100,11 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     view="photo", runner="threads", scaled=given.scaled,
                 )  # fmt: skip
             seconds = time.perf_counter() - start
-        (leak,) = (o for o in report.overlap if (o["rows_of"], o["found_in"]) == ("test", "train"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rate, found = count / seconds, leak["either"]
+    rate, found = count / seconds, report.pair("test", "train").either
     print(f"{seconds:.0f} s, {rate:,.0f} pictures/s, peak {peak:,.0f} MB; {found:,} test rows have a twin")
-    print(f"bands {report.near_duplicates['bands']}, recall {report.near_duplicates['recall_measured']}")
+    print(f"bands {report.near_duplicates.bands}, recall {report.near_duplicates.recall_measured}")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from tasks.letters.photo import BITS, SIDE, photo_bits, says_too_little
-from tasks.letters.picture import decode
+from tasks.classes.decoder import decode
 from tasks.overlap.jaccard import count_bits, shared_bits, similarity, to_words
+from tasks.views.photo import BITS, SIDE, photo_bits, says_too_little
 from tests.build import SHARED, saved
 
 THRESHOLD = 0.65

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from tasks.acquire.fonts import LETTERS, Style, draw, find_fonts
-from tasks.evaluation.controls import Rows, clusters
-from tasks.evaluation.models import Labels, Pixels
-from tasks.evaluation.scores import Mask
-from tasks.images import as_rows, normalize
+from tasks.evaluation.controls import clusters
+from tasks.sources.fonts import LETTERS, Style, draw, find_fonts
+from tasks.storage.images import as_rows, normalize
+from tasks.vocabulary.arrays import Labels, Mask, Pixels, RowNumbers
 
 SHARE = 0.1  # of test rows that have a twin
 PER_TWIN = 2  # test rows to a twin in train: they are right or wrong together, as in real archives
@@ -24,7 +23,7 @@ class Glyphs:
     pixels: Pixels
     labels: Labels
 
-    def __getitem__(self, rows: Rows | slice) -> "Glyphs":
+    def __getitem__(self, rows: RowNumbers | slice) -> "Glyphs":
         return Glyphs(self.pixels[rows], self.labels[rows])
 
 
@@ -36,7 +35,7 @@ class Planted:
     test: Glyphs
     twins: Mask
     has_twin: Mask
-    groups: Rows
+    groups: RowNumbers
 
 
 def draw_glyphs(count: int, seed: int = SEED) -> Glyphs:
@@ -54,7 +53,7 @@ def draw_glyphs(count: int, seed: int = SEED) -> Glyphs:
     return Glyphs(normalize(as_rows(gray[rows])), (rows % len(LETTERS)).astype(np.int64))
 
 
-def plant(pool: Glyphs, twins: Rows, rows: int, test: int, seed: int) -> Planted:
+def plant(pool: Glyphs, twins: RowNumbers, rows: int, test: int, seed: int) -> Planted:
     """Put each of `twins` (numbers of glyphs) into train once and into test several times, other glyphs once."""
     others = np.setdiff1d(np.arange(len(pool.labels)), twins)
     free = test - PER_TWIN * len(twins)

@@ -1,7 +1,7 @@
 """From how many images on processes decode faster than threads: ``python -m tests.benchmarks.runners``.
 
 Each size is loaded by the command, in front of a server, into a fresh workspace; the seconds are those of its stages
-"load letters" and "fingerprint images". The start of the pool and what Prefect costs per task are part of them. Both
+"load classes" and "fingerprint images". The start of the pool and what Prefect costs per task are part of them. Both
 runners have one worker per core. The figures depend on the machine: read the size at which the ratio passes 1.
 """
 
@@ -21,7 +21,7 @@ from tests.build import LETTERS, font_member, glyphs, png, write_tar
 
 SIZES = (15_000, 60_000, 120_000, 240_000, 480_000)
 VARIED = 200  # different glyphs per letter; more would only cost time to make
-STAGE = re.compile(r"^(?:load letters|fingerprint images) .* ([\d.]+) s$", re.MULTILINE)
+STAGE = re.compile(r"^(?:load classes|fingerprint images) .* ([\d.]+) s$", re.MULTILINE)
 
 
 def write_archive(count: int, target: Path) -> Path:
@@ -37,8 +37,9 @@ def write_archive(count: int, target: Path) -> Path:
 def load(archive: Path, workspace: Path, runner: str) -> float:
     """Load an archive as both sources, and return the seconds of loading."""
     sources = ("--large", str(archive), "--small", str(archive), "--train", "10", "--validation", "0", "--test", "10")
+    given = ("--workspace", str(workspace), "--runner", runner)
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "prepare", *sources, "--workspace", str(workspace), "--runner", runner],
+        [sys.executable, "-m", "flows.command.cli", "prepare", *sources, *given],
         env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
         capture_output=True,
         text=True,

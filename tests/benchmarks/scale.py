@@ -21,8 +21,9 @@ import numpy as np
 from datasketch import MinHash, MinHashLSH
 from numpy.typing import NDArray
 
-from tasks.overlap.find import View, find_twins
-from tasks.overlap.minhash import choose_bands, signatures
+from tasks.overlap.bands import choose_bands
+from tasks.overlap.find import Search, find_twins
+from tasks.overlap.minhash import signatures
 from tests.overlap.sets import Gray, side_of
 from tests.real import read_gray
 
@@ -35,7 +36,7 @@ def measure(train: Gray, test: Gray) -> dict[str, Any]:
     """Time one join at the floor 0.90, and report the peak memory of this process without the images."""
     sides = side_of(train), side_of(test)
     start = time.perf_counter()
-    found = find_twins(*sides, View(train[0].size), 90, choose_bands(128, 90, 0.99))[1]
+    found = find_twins(*sides, Search(train[0].size, 90, choose_bands(128, 90, 0.99)))[1]
     seconds = time.perf_counter() - start
     rows = int((found.row >= 0).sum())
     return {"seconds": round(seconds, 2), "peak_mb": peak_memory() - (train.nbytes + test.nbytes >> 20), "rows": rows}

@@ -54,8 +54,7 @@ def ours(place: Path, *, scaled: bool) -> int:
     with tempfile.TemporaryDirectory() as space:
         given = {"train": str(place / "train"), "test": str(place / "test"), "workspace": Path(space)}
         report = audit(**given, view="photo", scaled=scaled)  # type: ignore[call-overload]
-        (leak,) = (o for o in report.overlap if (o["rows_of"], o["found_in"]) == ("test", "train"))
-        return int(leak["either"])
+        return report.pair("test", "train").either
 
 
 def cleanvision(place: Path) -> int:

@@ -1,5 +1,6 @@
 """The page of a real run in a real browser: wide and narrow, light and dark, with and without script."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
-from tasks import tables
+from tasks.presenting.numbers import Numbers, text_of
+from tasks.presenting.page import build_page
+from tasks.presenting.words import effect_in_short, headline
 from tasks.records import Report
-from tasks.reporting.numbers import measure, text_of
-from tasks.reporting.page import build_page
-from tasks.reporting.summary import effect_in_short, headline
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tests.browser.keys import measure
 
 WIDE, NARROW = 1280, 390
 NUMBERS = "[...document.querySelectorAll('data')].map(d => [d.dataset.key, d.dataset.form, d.value, d.textContent])"
@@ -82,14 +85,15 @@ def test_axe_finds_no_serious_fault(run: Report, browser: Browser, scheme: Any) 
 def test_every_number_is_that_of_the_report(run: Report, browser: Browser) -> None:
     with opened(browser, run.run / "report.html") as (page, _):
         shown = page.evaluate(NUMBERS)
+    content = json.loads((run.run / "report.json").read_text())
     assert len(shown) > 300
     for key, form, exact, text in shown:
         name, _, rest = key.partition(".parquet.")
         if rest:
             row, column = rest.split(".")
-            value = tables.read(run.run / f"{name}.parquet")[column][int(row)].as_py()
+            value = tables.read(Place.of(run.run / f"{name}.parquet"))[column][int(row)].as_py()
         else:
-            value = measure(run, key)
+            value = measure(content, key)
         assert exact == ("" if value is None else repr(value)), key
         assert text == text_of(value, form), key
     keys = {key for key, *_ in shown}
@@ -104,12 +108,13 @@ def test_no_number_stands_outside_a_keyed_element(run: Report, browser: Browser)
 
 
 def test_the_page_says_what_the_terminal_says(run: Report, browser: Browser) -> None:
+    answer = f"{headline(Numbers(run))} {effect_in_short(Numbers(run))}"
     with opened(browser, run.run / "report.html") as (page, _):
-        assert " ".join(page.locator(".headline").inner_text().split()) == f"{headline(run)} {effect_in_short(run)}"
+        assert " ".join(page.locator(".headline").inner_text().split()) == answer
         order = page.locator("h2").all_inner_texts()
     assert order[:5] == [
         "Is my test set clean?",
-        "How much is the overlap, and of what kind?",
+        "How large is the overlap, and of what kind?",
         "Did it matter?",
         "What was removed, and was that right?",
         "What was wrong with the input?",
@@ -131,12 +136,13 @@ def test_doubtful_twins_come_first_and_tables_can_be_sorted(run: Report, browser
 
 def test_hostile_names_change_nothing(run: Report, browser: Browser, tmp_path: Path) -> None:
     names = dict(zip(run.classes, [*HOSTILE, *run.classes[len(HOSTILE) :]], strict=True))
-    spec = run.spec | {"large": HOSTILE[0], "small": HOSTILE[1]}
-    inputs = [entry | {"name": name} for entry, name in zip(run.inputs, HOSTILE, strict=False)]
-    rows = [row | {"letter": names.get(row["letter"], row["letter"])} for row in run.conservation]
+    sources: dict[str, Any] = {"large": HOSTILE[0], "small": HOSTILE[1]}
+    spec = replace(run.spec, **sources)
+    inputs = tuple(replace(entry, name=name) for entry, name in zip(run.inputs, HOSTILE, strict=False))
+    rows = tuple(replace(row, class_name=row.class_name and names[row.class_name]) for row in run.conservation)
     hostile = replace(run, spec=spec, inputs=inputs, conservation=rows)
     path = tmp_path / "hostile.html"
-    path.write_text(build_page(run.run, hostile))
+    path.write_text(build_page(Place.of(run.run), hostile))
     with opened(browser, path, NARROW) as (page, troubles):
         assert page.locator("svg").count() == 0
         assert page.locator("script").count() == 1
@@ -161,7 +167,7 @@ def test_the_page_of_photographs_shows_them(audited: Report, browser: Browser, w
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
-        details = " ".join(tables.read(audited.run / "quarantine.parquet")["detail"].to_pylist())
+        details = " ".join(tables.read(Place.of(audited.run / "quarantine.parquet"))["detail"].to_pylist())
         assert set(re.findall(r"\d+", page.evaluate(WITHOUT_KEYED))) <= set(re.findall(r"\d+", details))
         assert not troubles
     with opened(browser, audited.run / "report.html", bypass_csp=True) as (page, _):

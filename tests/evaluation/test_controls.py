@@ -2,7 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.evaluation.controls import Bootstrap, arm, clusters, notes_on, trainings
+from tasks.evaluation.bootstrap import Bootstrap
+from tasks.evaluation.controls import arm, clusters
+from tasks.evaluation.plan import notes_on, trainings
 
 LABELS = np.repeat(np.arange(3), 40)
 TWINS = np.random.default_rng(0).random(120) < 0.2

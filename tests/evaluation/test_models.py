@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tasks.evaluation.models import MODELS, fit, predict
-from tasks.spec import ModelName
+from tasks.vocabulary import ModelName
 
 
 def blobs(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

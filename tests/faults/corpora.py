@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from tasks.classes import glyphs
+from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.errors import DataError
-from tasks.letters import glyph
-from tasks.letters.png import UnreadableError, filtered_rows
 from tests.build import GLYPHS, SHARED
 from tests.faults.limits import Ended, limit_memory, run_child, watch
 from tests.faults.loading import load
@@ -29,7 +29,7 @@ def outcome(path: Path, side: int) -> str:
     """Return what becomes of one file, in a word and a detail."""
     if path.suffix == ".png":
         try:
-            glyph.decode([filtered_rows(path.read_bytes(), side)], side)
+            glyphs.decode([filtered_rows(path.read_bytes(), side)], side)
         except UnreadableError as error:
             return f"quarantined {error.reason}"
         return "accepted"

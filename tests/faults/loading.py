@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tasks.acquire.archive import decompress, is_gzip, read_entries
-from tasks.acquire.folder import read_folder
-from tasks.acquire.members import write_index
-from tasks.images import read_images
-from tasks.letters.shard import settled_members, write_shard
+from tasks.classes.quarantine import settled_members
+from tasks.classes.shard import write_shard
 from tasks.records import Reading
+from tasks.sources.archive import decompress, is_gzip, read_entries
+from tasks.sources.folder import read_folder
+from tasks.sources.index import write_index
+from tasks.storage.images import read_images
+from tasks.storage.place import Place
 from tests.build import GLYPHS
 
 
@@ -25,25 +27,25 @@ class Account:
 def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     """Index and decode a source; raises `DataError` when it is refused as a whole."""
     scratch.mkdir(parents=True, exist_ok=True)
-    root = source
+    root, target = Place.of(source), Place.of(scratch)
     if source.is_dir():
-        entries = read_folder(source)
+        entries = read_folder(root)
     else:
-        if is_gzip(source):
-            decompress(source, scratch / "archive.tar")
-            root = scratch / "archive.tar"
+        if is_gzip(root):
+            decompress(root, target / "archive.tar")
+            root = target / "archive.tar"
         entries = read_entries(root)
-    letters, _, below = write_index(entries, source.name, scratch / "index.parquet")
+    classes, _, below = write_index(entries, source.name, target / "index.parquet")
     if source.is_dir():
-        root = source / below
+        root = Place.of(source / below)
     table = pq.read_table(scratch / "index.parquet")
     accepted: dict[str, bytes] = {}
     refused = {f"{row[1]}/{row[2]}": str(row[4]) for row in settled_members(table, "large") if row[1] is None}
-    for number, letter in enumerate(index.letter for index in letters):
-        rows = table.filter([name == letter for name in table["letter"].to_pylist()])
-        write_shard(root, rows, "large", letter, number, reading, scratch)
-        images = read_images([scratch / "shard.parquet"])
+    for number, class_name in enumerate(index.class_name for index in classes):
+        rows = table.filter([name == class_name for name in table["class_name"].to_pylist()])
+        write_shard(root, rows, "large", class_name, number, reading, target)
+        images = read_images([target / "shard.parquet"])
         accepted |= {name.as_py(): gray.tobytes() for name, gray in zip(images.ids, images.gray, strict=True)}
         for row in pq.read_table(scratch / "quarantine.parquet").to_pylist():
-            refused[f"{row['letter']}/{row['member']}"] = row["reason"]
+            refused[f"{row['class_name']}/{row['member']}"] = row["reason"]
     return Account(accepted, refused)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.images import read_images
 from tasks.reporting.verify import verify_run
-from tasks.store import MANIFEST, damaged_files, read_manifest
+from tasks.storage.images import read_images
+from tasks.storage.place import Place
+from tasks.storage.stages import MANIFEST, damaged_files, read_manifest
 from tests.faults import plain
 from tests.faults.plain import Ended
 
@@ -112,8 +113,8 @@ def explained(ended: Ended, expected: Iterable[int]) -> bool:
 def torn(workspace: Path) -> int:
     """Count what lies under a final name and is not whole."""
     runs = [path for path in (workspace / "runs").glob("[!.]*") if path.is_dir()]
-    count = sum(bool(verify_run(run)) for run in runs)
-    for stage in (workspace / "stages").glob("*/[!.]*"):
+    count = sum(bool(verify_run(Place.of(run))) for run in runs)
+    for stage in map(Place.of, (workspace / "stages").glob("*/[!.]*")):
         manifest = read_manifest(stage / MANIFEST)
         count += manifest is None or bool(damaged_files(stage, manifest["files"]))
     latest = workspace / "latest"
@@ -139,7 +140,7 @@ def rows_of(run: Path) -> dict[tuple[str, str], bytes]:
     """Return the pixels of every row of a run, by file and id."""
     rows = {}
     for path in run.glob("*/*.parquet"):
-        images = read_images([path])
+        images = read_images([Place.of(path)])
         for name, gray in zip(images.ids.to_pylist(), images.gray, strict=True):
             rows[f"{path.parent.name}/{path.name}", name] = gray.tobytes()
     return rows

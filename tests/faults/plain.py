@@ -19,23 +19,24 @@ from typing import Any
 
 from prefect.logging import disable_run_logger
 
-from flows.sanitize import Cleaned
-from tasks.acquire.members import check_classes
-from tasks.acquire.tasks import fetch, index
+from flows.sanitize import MeasuredOverlap
+from tasks.classes.detection import detect
+from tasks.classes.tasks import fingerprint, load_class
 from tasks.errors import CleanSplitError
-from tasks.evaluation.controls import plan
+from tasks.evaluation.plan import plan
 from tasks.evaluation.tasks import measure_effects, train_and_score
 from tasks.evaluation.training import count_usable
-from tasks.letters.look import look_at
-from tasks.letters.tasks import fingerprint, load_letter
-from tasks.overlap.minhash import bands_for
+from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_overlap
-from tasks.records import PAIRS, SPLITS, Findings, Reading
-from tasks.reporting.run import publish_run
-from tasks.sanitizing.tasks import sanitize_splits
-from tasks.spec import RunSpec
+from tasks.records import Findings
+from tasks.records.spec import RunSpec
+from tasks.reporting.publish import publish_run
+from tasks.sanitizing.tasks import remove_overlap
+from tasks.sources.class_folders import check_classes
+from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
-from tasks.workspace import in_use
+from tasks.storage.workspace import in_use
+from tasks.vocabulary import PAIRS, SPLITS
 from tests.build import Gray, glyphs, members_of, noise, png, write_tar
 
 CRASHED = 137
@@ -66,31 +67,30 @@ def small_spec(sources: dict[str, str], workspace: Path) -> RunSpec:
 
 def run(spec: RunSpec) -> None:
     """Do a run as the flows do, one task after another."""
-    space = spec.workspace
+    space = spec.place
     with disable_run_logger(), in_use(space):
         fetched = [fetch.fn(role, name, space) for role, name in spec.sources.items()]
         archives = [index.fn(source, space).data for source in fetched]
         classes = check_classes(archives, spec.classes, dict.fromkeys(spec.sources, 1))
-        seen = look_at(archives, spec.view, spec.side)
-        spec = spec.settled(seen.view, seen.side, len(classes))
-        reading = Reading(seen.kind, seen.view, seen.side, (), scaled=False)
+        reading = detect(archives, spec, space).reading
+        spec = spec.settled(reading.view, reading.side, len(classes))
         shards = [
-            load_letter.fn(archive, letter, label, reading, space).data
+            load_class.fn(archive, class_name, label, reading, space).data
             for archive in archives
-            for label, letter in enumerate(classes)
+            for label, class_name in enumerate(classes)
         ]
         prints = tuple(fingerprint.fn(shard, reading, space).data for shard in shards)
         splits = draw_splits.fn(spec, shards, space).data
-        bands = bands_for(spec, splits)
-        overlaps = tuple(find_overlap.fn(spec, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS)
+        view, bands = reading.view, bands_for(spec, reading.view, splits)
+        overlaps = tuple(find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS)
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
-        sanitized = sanitize_splits.fn(spec, splits, overlaps, space).data
-        twins = Cleaned(overlaps, within, sanitized).train_and_test
-        plans = plan(spec, count_usable(spec, twins), splits.train.rows)
+        sanitized = remove_overlap.fn(spec, splits, overlaps, space).data
+        twins = MeasuredOverlap(overlaps, within, sanitized).train_and_test
+        plans = plan(spec, count_usable(spec, twins, space), splits.train.rows)
         evaluations = [train_and_score.fn(spec, splits, twins, sanitized, one, space).data for one in plans]
         trained = measure_effects.fn(spec, splits, sanitized, evaluations, space).data
         found = Findings(
-            spec, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, trained
+            spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, trained
         )  # fmt: skip
         publish_run(found, {}, space)
 

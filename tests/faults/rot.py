@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.reporting.verify import verify_run
+from tasks.storage.place import Place
 from tests.faults import plain
 from tests.faults.oracle import Golden, Tally, judge
 
@@ -54,7 +55,7 @@ def rotten(golden: Golden, scratch: Path, ways: Sequence[str] = WAYS, step: int 
             continue  # zeros over zeros, or two equal files swapped
         run = (workspace / "latest").resolve()
         hurt = _contents(run) != _contents((golden.workspace / "latest").resolve())
-        problems = Counter(wrong=int(hurt and not verify_run(run)))
+        problems = Counter(wrong=int(hurt and not verify_run(Place.of(run))))
         child = plain.in_child(partial(golden.run, workspace), scratch)
         problems += judge(golden, workspace, child, [0], scratch)
         tally.count(f"{way} {name}", +problems)

@@ -50,18 +50,8 @@ def surroundings(
             role: str(shuffled(Path(path), int(case["order"]), scratch)) if "order" in case else path
             for role, path in sources.items()
         }
-        command = [
-            sys.executable,
-            "-m",
-            "flows.cli",
-            "run",
-            "--workspace",
-            str(workspace),
-            "--max-quarantine",
-            "0.5",
-            "--classes",
-            "2",
-        ]
+        command = [sys.executable, "-m", "flows.command.cli", "run", "--workspace", str(workspace)]
+        command += ["--max-quarantine", "0.5", "--classes", "2"]
         options = {"workers": case["workers"], "runner": case["runner"], **given, "sizes": "50"}
         flags = itertools.chain.from_iterable((f"--{name}", value) for name, value in options.items())
         variables = {name: value for name, value in case.items() if name.isupper()}

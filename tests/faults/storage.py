@@ -109,7 +109,7 @@ def no_permission(golden: Golden, scratch: Path) -> Tally:
         if what == "workspace":
             workspace.mkdir(mode=0o755)
         elif what == "stage folder":
-            (workspace / "stages" / "letters").mkdir(parents=True)
+            (workspace / "stages" / "classes").mkdir(parents=True)
             workspace.chmod(0o777)
             (workspace / "stages").chmod(0o777)
         elif what == "source":

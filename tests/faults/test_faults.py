@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tasks.acquire.folder import read_folder
 from tasks.records import REASONS
+from tasks.sources.folder import read_folder
+from tasks.storage.place import Place
 from tests.build import Gray, font_member, glyphs, members_of, png, write_folder, write_tar
 from tests.faults import corpora
 from tests.faults.limits import run_child
@@ -118,7 +119,7 @@ def become_nobody() -> None:
 
 
 def kinds_of(root: Path) -> list[str]:
-    return [entry.kind for entry in read_folder(root)]
+    return [entry.kind for entry in read_folder(Place.of(root))]
 
 
 def test_names_that_would_act_where_they_are_shown_are_escaped(tmp_path: Path) -> None:

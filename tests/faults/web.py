@@ -11,8 +11,9 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tasks.acquire import download
-from tasks.acquire.archive import is_gzip
+from tasks.sources import download
+from tasks.sources.archive import is_gzip
+from tasks.storage.place import Place
 from tests.faults import plain
 from tests.faults.oracle import Golden, Tally, judge
 
@@ -152,7 +153,7 @@ def misbehaving(golden: Golden, scratch: Path, names: tuple[str, ...] = tuple(FA
                 mine = replace(golden, sources={**golden.sources, "large": url})
                 here.fault = staticmethod(FAULTS[name])
                 ended = plain.in_child(partial(mine.run, workspace), scratch)
-                problems = Counter(wrong=sum(not is_gzip(p) for p in workspace.glob("downloads/[!.]*")))
+                problems = Counter(wrong=sum(not is_gzip(Place.of(p)) for p in workspace.glob("downloads/[!.]*")))
                 problems["unexplained"] += SECRET in ended.said
                 here.fault = staticmethod(serve_all)
                 problems += judge(mine, workspace, ended, [0] if name == "encoded once more" else [3], scratch)

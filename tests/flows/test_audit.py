@@ -3,21 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from flows.audit import audit
 from tasks.errors import GateError, UsageError
 from tasks.records import Report
+from tasks.records.rows import Gate, Groups, MeasuredRecall, PairConflicts, PairFonts, RowsLeft, SplitRows
+from tasks.vocabulary import SplitName
 from tests.build import Gray, font_member, glyphs, noise, png, write_folder
 
 OWN = glyphs(60, seed=77)
 
 
 def members(images: dict[str, list[tuple[str, Gray]]]) -> dict[str, bytes]:
-    """Return members by letter, each a pair of font and image."""
-    return {f"{letter}/{font_member(font)}": png(image) for letter, pairs in images.items() for font, image in pairs}
+    """Return members by class, each a pair of font and image."""
+    return {f"{name}/{font_member(font)}": png(image) for name, pairs in images.items() for font, image in pairs}
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +26,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Build train, validation and test with two classes.
 
     Test row by row: t0 and t1 equal a train image (one group of three with train's a0), t2 is near
-    a1, t3 equals a train image of the other letter, t4 is near one of the other letter, t5 equals a
+    a1, t3 equals a train image of the other class, t4 is near one of the other class, t5 equals a
     validation image, a2 has the font of a train image, one has a name that gives no font, the others are
     new. Validation: v0 is the image that test has too, v1 equals train's a0, v2 and v3 are new.
     """
@@ -58,8 +59,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {name: str(path) for name, path in sources.items()}
 
 
-def id_of(split: str, letter: str, font: str) -> str:
-    return f"{split}/{letter}/{font_member(font)}"
+def id_of(split: str, class_name: str, font: str) -> str:
+    return f"{split}/{class_name}/{font_member(font)}"
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +68,15 @@ def report(prefect_server: None, planted: dict[str, Any], tmp_path_factory: pyte
     return audit(**planted, classes=2, exhaustive=True, workspace=tmp_path_factory.mktemp("w"))
 
 
-def of(entries: list[dict[str, Any]], rows_of: str, found_in: str) -> dict[str, Any]:
-    return next(entry for entry in entries if (entry["rows_of"], entry["found_in"]) == (rows_of, found_in))
-
-
 def test_all_rows_of_all_splits_are_there(report: Report) -> None:
-    assert report.rows == {"train": 6, "validation": 4, "test": 11}
-    assert report.scores == []
-    assert {row["role"] for row in report.conservation} == {"train", "validation", "test"}
+    assert report.rows == SplitRows(train=6, validation=4, test=11)
+    assert report.scores == ()
+    assert {row.role for row in report.conservation} == {"train", "validation", "test"}
 
 
 def test_overlap_in_all_directions(report: Report) -> None:
-    expected = {
-        ("test", "train"): (3, 2, 2),  # t0, t1, t3 exact; t2, t4 near; t3, t4 under another letter
+    expected: dict[tuple[SplitName, SplitName], tuple[int, int, int]] = {
+        ("test", "train"): (3, 2, 2),  # t0, t1, t3 exact; t2, t4 near; t3, t4 of another class
         ("train", "test"): (2, 2, 2),
         ("test", "validation"): (3, 0, 0),  # t5, and t0 and t1 through v1
         ("validation", "test"): (2, 0, 0),
@@ -87,10 +84,10 @@ def test_overlap_in_all_directions(report: Report) -> None:
         ("train", "validation"): (1, 0, 0),
     }
     for pair, counts in expected.items():
-        found = of(report.overlap, *pair)
-        assert (found["exact"], found["near"], found["cross_letter"]) == counts, pair
-        assert found["either"] == found["exact"] + found["near"]
-    assert of(report.overlap, "test", "train")["distinct_exact"] == 2
+        found = report.pair(*pair)
+        assert (found.exact, found.near, found.cross_class) == counts, pair
+        assert found.either == found.exact + found.near
+    assert report.pair("test", "train").distinct_exact == 2
 
 
 def test_removed_rows_and_their_best_twins(report: Report) -> None:
@@ -104,18 +101,18 @@ def test_removed_rows_and_their_best_twins(report: Report) -> None:
         (id_of("test", "A", "t4.ttf"), "near", id_of("train", "B", "b1.ttf")),
         (id_of("test", "A", "t5.ttf"), "exact", id_of("validation", "A", "v0.ttf")),
     }
-    assert report.sanitized == {"exact": {"validation": 3, "test": 7}, "near": {"validation": 3, "test": 5}}
+    assert report.sanitized == RowsLeft(
+        exact=SplitRows(train=6, validation=3, test=7), near=SplitRows(train=6, validation=3, test=5)
+    )
 
 
 def test_groups_are_stars(report: Report) -> None:
     # a0 with v1, t0, t1; a1 with t2; b0 with t3; b1 with t4; v0 with t5
-    assert report.groups == {"count": 5, "rows": 12, "largest": 4}
+    assert report.groups == Groups(count=5, rows=12, largest=4)
 
 
 def test_label_conflicts_are_counted_and_listed(report: Report) -> None:
-    assert of(report.label_conflicts, "test", "train") == {
-        "rows_of": "test", "found_in": "train", "exact": 1, "near": 1,
-    }  # fmt: skip
+    assert report.conflicts("test", "train") == PairConflicts(rows_of="test", found_in="train", exact=1, near=1)
     listed = pq.read_table(report.run / "label_conflicts.parquet").to_pylist()
     named = {(row["id"], row["twin_id"], row["reason"]) for row in listed}
     for row, twin, reason in (("t3.ttf", "b0.ttf", "exact"), ("t4.ttf", "b1.ttf", "near")):
@@ -125,10 +122,8 @@ def test_label_conflicts_are_counted_and_listed(report: Report) -> None:
 
 
 def test_fonts_that_leak_are_counted_and_unknown_names_too(report: Report) -> None:
-    assert of(report.font_leakage, "test", "train") == {
-        "rows_of": "test", "found_in": "train", "rows": 1, "unknown": 1,
-    }  # fmt: skip
-    assert of(report.font_leakage, "train", "test")["rows"] == 1
+    assert report.fonts("test", "train") == PairFonts(rows_of="test", found_in="train", rows=1, unknown=1)
+    assert report.fonts("train", "test").rows == 1
 
 
 def test_protecting_test_turns_it_round(planted: dict[str, Any], report: Report) -> None:
@@ -137,9 +132,9 @@ def test_protecting_test_turns_it_round(planted: dict[str, Any], report: Report)
     assert removed == {
         id_of("validation", "A", "v0.ttf"),
         id_of("validation", "A", "v1.ttf"),
-        *(id_of("train", letter, f"{letter.lower()}{n}.ttf") for letter in "AB" for n in range(2)),
+        *(id_of("train", name, f"{name.lower()}{n}.ttf") for name in "AB" for n in range(2)),
     }
-    assert turned.sanitized["near"] == {"train": 2, "validation": 2, "test": 11}
+    assert turned.sanitized.near == SplitRows(train=2, validation=2, test=11)
     assert sorted(path.name.split("-")[0] for path in (turned.run / "sanitized").iterdir()) == ["train", "validation"]
 
 
@@ -147,12 +142,14 @@ def test_a_gate_that_does_not_hold_fails_the_run_after_its_report(planted: dict[
     workspace = report.run.parents[1]
     state = audit(**planted, classes=2, exhaustive=True, max_overlap=0.01, workspace=workspace, return_state=True)
     assert state.is_failed()
-    assert state.message == "5 of 11 test rows (45.45 %) have a twin in train, more than the 1 % of --max-overlap."
+    assert (
+        state.message == "5 of 11 test rows (45.45 %) have a twin in train, more than the 1 % allowed by --max-overlap."
+    )
     with pytest.raises(GateError) as caught:
         state.result()
     failed = caught.value.report
     assert (failed.run / "report.json").is_file()
-    assert [(gate["name"], gate["passed"]) for gate in failed.gates] == [
+    assert [(gate.name, gate.passed) for gate in failed.gates] == [
         ("max_quarantine", True),
         ("max_overlap", False),
     ]
@@ -160,23 +157,23 @@ def test_a_gate_that_does_not_hold_fails_the_run_after_its_report(planted: dict[
 
 def test_gates_that_hold_are_in_the_report(planted: dict[str, Any], report: Report) -> None:
     passed = audit(**planted, classes=2, exhaustive=True, max_overlap=0.5, min_rows=5, workspace=report.run.parents[1])
-    assert passed.gates == [
-        {"name": "max_quarantine", "limit": 0.01, "value": 0.0, "passed": True},
-        {"name": "max_overlap", "limit": 0.5, "value": 5 / 11, "passed": True},
-        {"name": "min_rows", "limit": 5, "value": 5, "passed": True},
-    ]
+    assert passed.gates == (
+        Gate(name="max_quarantine", limit=0.01, value=0.0, passed=True),
+        Gate(name="max_overlap", limit=0.5, value=5 / 11, passed=True),
+        Gate(name="min_rows", limit=5, value=5, passed=True),
+    )
 
 
 def test_min_rows_is_a_gate_too(planted: dict[str, Any], report: Report) -> None:
-    with pytest.raises(GateError, match="5 test rows are left, fewer than the 6 of --min-rows"):
+    with pytest.raises(GateError, match="5 test rows are left, fewer than the 6 required by --min-rows"):
         audit(**planted, classes=2, exhaustive=True, min_rows=6, workspace=report.run.parents[1])
 
 
 def test_validation_may_be_left_out(planted: dict[str, Any], report: Report) -> None:
     two = audit(train=planted["train"], test=planted["test"], classes=2, workspace=report.run.parents[1])
-    assert two.rows == {"train": 6, "validation": 0, "test": 11}
-    assert of(two.overlap, "test", "train")["either"] == 5
-    assert two.near_duplicates["recall_measured"] == {"sample_rows": 11, "true_rows": 5, "found_rows": 5}
+    assert two.rows == SplitRows(train=6, validation=0, test=11)
+    assert two.pair("test", "train").either == 5
+    assert two.near_duplicates.recall_measured == MeasuredRecall(sample_rows=11, true_rows=5, found_rows=5)
 
 
 def test_sanitized_splits_are_clean_when_audited_again(planted: dict[str, Any], report: Report, tmp_path: Path) -> None:
@@ -192,8 +189,8 @@ def test_sanitized_splits_are_clean_when_audited_again(planted: dict[str, Any], 
         train=planted["train"], validation=str(tmp_path / "validation"), test=str(tmp_path / "test"),
         classes=2, exhaustive=True, workspace=report.run.parents[1],
     )  # fmt: skip
-    assert again.groups == {"count": 0, "rows": 0, "largest": 0}
-    assert all(np.array([d["either"] for d in again.overlap]) == 0)
+    assert again.groups == Groups(count=0, rows=0, largest=0)
+    assert [pair.either for pair in again.overlap] == [0] * 6
 
 
 def test_what_cannot_be_is_a_usage_error(prefect_server: None, tmp_path: Path) -> None:

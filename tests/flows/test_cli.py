@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.errors import UsageError
-from tests.build import write_tar
+from tests.build import ROOT, write_tar
 
 TINY = ("--models", "softmax", "--sizes", "50", "--max-quarantine", "0.1")
 
@@ -17,7 +18,7 @@ TINY = ("--models", "softmax", "--sizes", "50", "--max-quarantine", "0.1")
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, against the tests' server when there is one."""
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "flows.command.cli", *arguments],
         capture_output=True,
         text=True,
         timeout=240,
@@ -46,8 +47,8 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     run = Path(first.stdout.removesuffix("\n"))
     assert (run / "report.json").is_file()
     assert (tmp_path / "latest").resolve() == run.resolve()
-    assert "load letters          20 tasks, " in first.stderr
-    assert "load letters          20 tasks, 20 reused" in second.stderr
+    assert "load classes          20 tasks, " in first.stderr
+    assert "load classes          20 tasks, 20 reused" in second.stderr
     assert "test 120 rows, chosen from the data; --test sets it" in first.stderr
     assert "test rows have an identical image in train" in first.stderr
     assert "INFO" not in first.stderr
@@ -114,7 +115,7 @@ IMPOSSIBLE: tuple[dict[str, Any], ...] = (
 def test_the_command_and_python_refuse_the_impossible_in_the_same_words(
     wrong: dict[str, Any], capsys: pytest.CaptureFixture[str], prefect_server: None, tmp_path: Path
 ) -> None:
-    from flows.commands import execute
+    from flows.command.commands import execute
     from flows.pipeline import cleansplit
 
     with pytest.raises(UsageError) as refusal:
@@ -133,7 +134,7 @@ def test_bad_data_exits_with_3(server: dict[str, str], sources: dict[str, Any], 
     page = tmp_path / "page.tar.gz"
     page.write_text("<html>404</html>")
     arguments = ("run", "--large", str(page), "--small", sources["small"], "--workspace", str(tmp_path / "w"))
-    assert "is no readable tar archive" in refused(command(*arguments, **server), 3)
+    assert "is not a readable tar archive" in refused(command(*arguments, **server), 3)
 
 
 def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(server: dict[str, str], tmp_path: Path) -> None:
@@ -155,13 +156,14 @@ def test_a_workspace_that_cannot_be_written_exits_with_6(
 
 
 def test_the_version_is_that_of_the_project() -> None:
-    assert command("--version").stdout.strip() == "0.1.0"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert command("--version").stdout.strip() == project["version"]
 
 
 def test_help_describes_every_parameter() -> None:
     done = command("run", "--help")
     assert done.returncode == 0
-    assert "Similarity from which a row is removed" in " ".join(done.stdout.replace("│", " ").split())
+    assert "Lowest similarity at which a row is removed" in " ".join(done.stdout.replace("│", " ").split())
 
 
 def test_a_task_that_takes_too_long_is_a_sentence(

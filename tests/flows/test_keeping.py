@@ -3,23 +3,49 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterStartTime,
+    LogFilter,
+    LogFilterTimestamp,
+    TaskRunFilter,
+    TaskRunFilterStartTime,
+)
+from prefect.client.schemas.sorting import FlowRunSort, LogSort, TaskRunSort
 
 from tasks.records import Report
-from tasks.reporting.notmnist import figures
-from tasks.reporting.published import check
+from tasks.reproducing.notmnist import figures
+from tasks.reproducing.published import check
+from tasks.storage.place import Place
+from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
 from tests.flows.test_cli import TINY, command, refused
+
+PAGE = 200  # what the server tells of at once
+T = TypeVar("T")
+
+
+def pages(read: Callable[[int], list[T]]) -> list[T]:
+    """Return all that the server has, page by page; `read` gets the number of those to leave out."""
+    found: list[T] = []
+    while fresh := read(len(found)):
+        found += fresh
+    return found
 
 
 @pytest.fixture
 def space(run: Report, tmp_path: Path) -> Path:
-    """Return a copy of a workspace with one run."""
-    return Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+    """Return a copy of a workspace whose latest run is `run`, whatever others published there."""
+    copy = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+    point_latest(Place.of(copy / "runs" / run.run.name))
+    return copy
 
 
 def test_verify_says_that_a_run_is_whole(space: Path) -> None:
@@ -42,7 +68,7 @@ def test_verify_lists_what_is_wrong_and_exits_with_3(space: Path) -> None:
 
 def test_verify_names_a_run_that_is_not_there(tmp_path: Path) -> None:
     done = command("verify", "nothing", "--workspace", str(tmp_path))
-    assert f"nothing is no run; name its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
+    assert f"there is no run nothing; give its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
 
 
 def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
@@ -60,7 +86,7 @@ def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: 
     assert "20 tasks, 20 reused" in again.stderr
     anew = command(*arguments, "--seed", "1", "--fresh", **environment)
     assert anew.returncode == 0, anew.stderr
-    assert "load letters          20 tasks, " in anew.stderr
+    assert "load classes          20 tasks, " in anew.stderr
     assert "20 tasks, 20 reused" not in anew.stderr
     assert anew.stdout.strip() == new
 
@@ -71,6 +97,7 @@ def test_a_clean_that_would_keep_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+    start = datetime.now(UTC)
     with serving(Path(sources["large"]).read_bytes()) as (url, _):
         arguments = ("run", "--large", url, "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
         done = command(*arguments, **server)
@@ -79,13 +106,30 @@ def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict
     report = json.loads((tmp_path / "latest" / "report.json").read_text())
     assert report["inputs"][0]["name"].endswith("/large.tar.gz")
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    of_runs = FlowRunFilter(start_time=FlowRunFilterStartTime.model_validate({"after_": start}))
+    of_tasks = TaskRunFilter(start_time=TaskRunFilterStartTime.model_validate({"after_": start}))
+    of_lines = LogFilter(timestamp=LogFilterTimestamp.model_validate({"after_": start}))
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(limit=200)
-        mine = [run for run in runs if "/large.tar.gz" in json.dumps(run.model_dump(mode="json"))]
-        assert {run.name.split()[0] for run in mine} >= {"large.tar.gz"}
-        assert not [run for run in runs if SECRET in json.dumps(run.model_dump(mode="json"))]
-        assert not [task for task in client.read_task_runs(limit=200) if SECRET in task.model_dump_json()]
-        assert not [line for line in client.read_logs(limit=200) if SECRET in line.message]
+        runs = pages(
+            lambda offset: client.read_flow_runs(
+                flow_run_filter=of_runs, sort=FlowRunSort.ID_DESC, limit=PAGE, offset=offset
+            )
+        )
+        tasks = pages(
+            lambda offset: client.read_task_runs(
+                task_run_filter=of_tasks, sort=TaskRunSort.ID_DESC, limit=PAGE, offset=offset
+            )
+        )
+        lines = pages(
+            lambda offset: client.read_logs(log_filter=of_lines, sort=LogSort.TIMESTAMP_ASC, limit=PAGE, offset=offset)
+        )
+    mine = [run for run in runs if "/large.tar.gz" in json.dumps(run.model_dump(mode="json"))]
+    assert {run.name.split()[0] for run in mine} >= {"large.tar.gz"}
+    assert not [run for run in runs if SECRET in json.dumps(run.model_dump(mode="json"))]
+    assert "fetch large" in {task.name for task in tasks}
+    assert not [task for task in tasks if SECRET in task.model_dump_json()]
+    assert lines
+    assert not [line for line in lines if SECRET in line.message]
 
 
 def test_reproduce_names_the_figures_that_differ_and_exits_with_4(
@@ -139,4 +183,4 @@ def test_compare_shows_settings_rows_and_accuracy_that_changed(
     assert "Earlier and later runs" in text
     assert all(f"<bdi>{path.name}</bdi>" in text for path in (first, second))
     same = command("compare", first.name, first.name, "--workspace", str(tmp_path))
-    assert same.stdout == "Nothing changed: the two runs found the same.\n"
+    assert same.stdout == "Nothing changed: both runs have the same results.\n"

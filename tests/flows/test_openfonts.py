@@ -8,8 +8,12 @@ import pytest
 
 from flows.pipeline import cleansplit
 from tasks.records import Report
-from tasks.reporting import published
-from tasks.reporting.published import Published, check
+from tasks.records.rows import PairFonts
+from tasks.reproducing import published
+from tasks.reproducing.published import Published, check
+from tasks.storage.images import normalize, read_images
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName
 
 
 @pytest.fixture(scope="module")
@@ -34,56 +38,49 @@ def found(prefect_server: None, shared: Path, workspace: Path) -> Report:
     return run_on(shared, workspace)
 
 
-def rows_at(report: Report, rows_of: str, found_in: str, percent: int) -> int:
-    return next(
-        int(entry["rows"])
-        for entry in report.overlap_by_threshold
-        if (entry["rows_of"], entry["found_in"]) == (rows_of, found_in) and round(100 * entry["jaccard"]) == percent
-    )
-
-
-def overlap(report: Report, rows_of: str, found_in: str) -> dict[str, Any]:
-    return next(d for d in report.overlap if (d["rows_of"], d["found_in"]) == (rows_of, found_in))
+def rows_at(report: Report, rows_of: SplitName, found_in: SplitName, percent: int) -> int:
+    return next(row.rows for row in report.curve(rows_of, found_in) if round(100 * row.jaccard) == percent)
 
 
 def test_members_means_and_deviations(found: Report, expected: dict[str, Any]) -> None:
     for row in found.conservation:
-        truth = expected["letters"][f"openfonts_{row['role']}"][row["letter"]]
-        counts = {name: row[name] for name in ("members", "accepted", "quarantined")}
+        truth = expected["letters"][f"openfonts_{row.role}"][row.class_name]
+        counts = {name: getattr(row, name) for name in ("members", "accepted", "quarantined")}
         assert counts == {name: truth[name] for name in counts}
-        assert row["mean"] == pytest.approx(truth["mean"], abs=1e-6)
-        assert row["std"] == pytest.approx(truth["std"], abs=1e-6)
+        assert row.mean == pytest.approx(truth["mean"], abs=1e-6)
+        assert row.std == pytest.approx(truth["std"], abs=1e-6)
 
 
 def test_quarantined_members_and_reasons(found: Report, expected: dict[str, Any]) -> None:
     import pyarrow.parquet as pq
 
     rows = pq.read_table(found.run / "quarantine.parquet").to_pylist()
-    assert {f"notMNIST_{r['role']}/{r['letter']}/{r['member']}": r["reason"] for r in rows} == expected["reasons"]
+    assert {f"notMNIST_{r['role']}/{r['class_name']}/{r['member']}": r["reason"] for r in rows} == expected["reasons"]
 
 
 def test_exact_overlap_in_both_directions(found: Report, expected: dict[str, Any]) -> None:
-    test, train = overlap(found, "test", "train"), overlap(found, "train", "test")
-    assert test["exact"] == expected["exact"]["test_in_train"] == 2_052
-    assert train["exact"] == expected["exact"]["train_in_test"] == 3_940
-    assert test["distinct_exact"] == train["distinct_exact"] == expected["distinct_images"]["shared"] == 1_751
+    test, train = found.pair("test", "train"), found.pair("train", "test")
+    assert test.exact == expected["exact"]["test_in_train"] == 2_052
+    assert train.exact == expected["exact"]["train_in_test"] == 3_940
+    assert test.distinct_exact == train.distinct_exact == expected["distinct_images"]["shared"] == 1_751
 
 
 def test_redundancy_within_splits(found: Report, expected: dict[str, Any]) -> None:
-    within = {entry["split"]: entry for entry in found.within}
-    for name in ("train", "test"):
-        assert within[name]["distinct"] == expected["distinct_images"][name]
-        assert within[name]["one_colour"] == expected["one_colour_images"][name]
+    splits: tuple[SplitName, ...] = ("train", "test")
+    for name in splits:
+        assert found.within_split(name).distinct == expected["distinct_images"][name]
+        assert found.within_split(name).one_colour == expected["one_colour_images"][name]
 
 
 def test_near_overlap_by_minhash(found: Report, expected: dict[str, Any]) -> None:
     for percent, tolerance in ((90, 2), (95, 0), (99, 0)):
         truth = expected["near"][f"{percent / 100:.2f}".rstrip("0")]["test_rows"]
         assert truth - tolerance <= rows_at(found, "test", "train", percent) <= truth
-    measured = found.near_duplicates["recall_measured"]
-    assert measured["sample_rows"] == 500
-    assert measured["found_rows"] >= measured["true_rows"] - 2
-    assert found.near_duplicates["recall_at_floor"] == pytest.approx(0.9942, abs=1e-4)
+    measured = found.near_duplicates.recall_measured
+    assert measured is not None
+    assert measured.sample_rows == 500
+    assert measured.found_rows >= measured.true_rows - 2
+    assert found.near_duplicates.recall_at_floor == pytest.approx(0.9942, abs=1e-4)
 
 
 @pytest.mark.parametrize("percent", [85, 90, 95, 99])
@@ -94,15 +91,14 @@ def test_near_overlap_by_comparing_all_pairs(
     report = run_on(shared, workspace, exhaustive=True, floor=0.85, threshold=percent / 100)
     assert rows_at(report, "test", "train", percent) == truth["test_rows"]
     assert rows_at(report, "train", "test", percent) == truth["train_rows"]
-    at_threshold = overlap(report, "test", "train")
-    assert at_threshold["either"] == truth["test_rows"]
-    assert at_threshold["cross_letter"] == truth["test_rows_with_a_twin_under_another_letter"]
-    assert report.near_duplicates["recall_at_floor"] == 1.0
+    at_threshold = report.pair("test", "train")
+    assert at_threshold.either == truth["test_rows"]
+    assert at_threshold.cross_class == truth["test_rows_with_a_twin_under_another_letter"]
+    assert report.near_duplicates.recall_at_floor == 1.0
 
 
 def test_no_font_of_a_test_glyph_is_in_train(found: Report) -> None:
-    leak = next(entry for entry in found.font_leakage if (entry["rows_of"], entry["found_in"]) == ("test", "train"))
-    assert leak == {"rows_of": "test", "found_in": "train", "rows": 0, "unknown": 0}
+    assert found.fonts("test", "train") == PairFonts(rows_of="test", found_in="train", rows=0, unknown=0)
 
 
 def test_published_figures_are_set_beside_measured_ones(found: Report, expected: dict[str, Any]) -> None:
@@ -120,7 +116,7 @@ def test_published_figures_are_set_beside_measured_ones(found: Report, expected:
         Published("distinct", expected["distinct_images"]["train"], published.distinct("train")),
         Published("distinct in test", 1, published.distinct("test")),
         Published("accuracy at a size that was not trained", 0.9, published.accuracy("softmax", 100)),
-        Published("sha256", found.inputs[0]["sha256"], published.source("large", "sha256")),
+        Published("sha256", found.inputs[0].sha256, published.source("large", "sha256")),
     ]
     verdicts = {figure.name: figure.verdict for figure in check(found, table)}
     assert {name for name, verdict in verdicts.items() if verdict == "different"} == {"std A", "distinct in test"}
@@ -130,11 +126,9 @@ def test_published_figures_are_set_beside_measured_ones(found: Report, expected:
     }
 
 
-def test_mean_and_deviation_of_all_letters_are_those_of_all_pixels(found: Report) -> None:
-    from tasks.images import normalize, read_images
-
-    images = read_images(sorted((found.run / "raw").glob("train-*")))
-    if len(images) == sum(row["accepted"] for row in found.conservation if row["role"] == "large"):
+def test_mean_and_deviation_of_all_classes_are_those_of_all_pixels(found: Report) -> None:
+    images = read_images(map(Place.of, sorted((found.run / "raw").glob("train-*"))))
+    if len(images) == sum(row.accepted for row in found.conservation if row.role == "large"):
         pixels = normalize(images.gray).astype("float64")
         assert published.moment("large", "mean")(found) == pytest.approx(pixels.mean(), abs=1e-9)
         assert published.moment("large", "std")(found) == pytest.approx(pixels.std(), abs=1e-9)

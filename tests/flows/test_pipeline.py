@@ -3,41 +3,82 @@ import inspect
 import json
 import shutil
 import tarfile
-from importlib.resources import files
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterParentFlowRunId,
+)
+from prefect.client.schemas.objects import TaskRun
 from prefect.utilities.callables import parameter_schema
+from pydantic import TypeAdapter
 
 from flows.audit import audit
+from flows.command.commands import app
+from flows.engine.progress import timed
 from flows.pipeline import cleansplit
-from flows.progress import timed
+from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, GateError, UsageError
-from tasks.records import Report
-from tasks.spec import AuditSpec, RunSpec
+from tasks.records import Report, parameters
+from tasks.records.report import schema
+from tasks.records.spec import AuditSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec
 from tests.build import TINY, glyphs, members_of, write_tar
+
+FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
+    "run": (cleansplit, RunSpec),
+    "audit": (audit, AuditSpec),
+    "prepare": (prepare, PrepareSpec),
+    "sanitize": (sanitize, SanitizeSpec),
+    "evaluate": (evaluate, EvaluateSpec),
+}
+SHARED: dict[str, Any] = {  # what commands that are no flows have in common with those that are
+    "run": parameters.Run,
+    "workspace": parameters.Workspace,
+    "workers": parameters.Workers,
+    "runner": parameters.DecodedBy,
+}
+
+
+def run_again(workspace: Path, sources: dict[str, Any], **changed: Any) -> UUID:
+    """Run the flow again and return the id that the server gave this run of it."""
+    ended = cleansplit(**sources, workspace=workspace, **TINY | changed, return_state=True)
+    ended.result()
+    number = ended.state_details.flow_run_id
+    assert number is not None
+    return number
 
 
 def task_states(workspace: Path, sources: dict[str, Any], **changed: Any) -> dict[str, list[str]]:
     """Run the flow again and return the names of the final states of its tasks, by the start of their names."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-
-    with get_client(sync_client=True) as client:
-        before = {run.id for run in client.read_flow_runs(limit=200)}
-        cleansplit(**sources, workspace=workspace, **TINY | changed)
-        fresh = [run.id for run in client.read_flow_runs(limit=200) if run.id not in before]
-        tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=fresh)), limit=200)
+    number = run_again(workspace, sources, **changed)
     states: dict[str, list[str]] = {}
-    for task in tasks:
-        if task.state and task.state.state_details.child_flow_run_id:
-            continue  # stands for a subflow
-        states.setdefault(task.name.split()[0], []).append(str(task.state and task.state.name))
+    with get_client(sync_client=True) as client:
+        for task in tasks_of(number, client):
+            if task.state and task.state.state_details.child_flow_run_id:
+                continue  # stands for a subflow
+            states.setdefault(task.name.split()[0], []).append(str(task.state and task.state.name))
     return states
+
+
+def tasks_of(run: UUID, client: SyncPrefectClient) -> Iterator[TaskRun]:
+    """Return the task runs of a flow run and of all below it; the server tells of 200 of a flow, and none has more."""
+    found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
+    assert len(found) < 200
+    yield from found
+    below = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run]))
+    for child in client.read_flow_runs(flow_run_filter=below):
+        yield from tasks_of(child.id, client)
 
 
 def test_a_run_is_published_whole(run: Report) -> None:
@@ -53,43 +94,51 @@ def test_a_run_is_published_whole(run: Report) -> None:
         "run.json",
         "sanitized",
     ]
-    assert (run.run.parents[1] / "latest").resolve() == run.run.resolve()
+
+
+def test_latest_is_the_run_that_was_published_last(run: Report, sources: dict[str, Any], tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+    for changed in ({"threshold": 0.98}, {}):
+        newest = cleansplit(**sources, workspace=workspace, **TINY | changed)
+        assert (workspace / "latest").resolve() == newest.run.resolve()
+    assert newest.run.name == run.run.name
 
 
 def test_the_report_is_valid_against_its_schema_and_equals_the_record(run: Report) -> None:
-    schema = json.loads((files("tasks.reporting") / "report.schema.json").read_text())
     content = json.loads((run.run / "report.json").read_text())
-    jsonschema.validate(content, schema)
-    assert {f.name for f in dataclasses.fields(Report)} - {"run"} == set(schema["properties"])
-    assert set(schema["properties"]) - set(schema["required"]) == {"variants"}
-    assert all(getattr(run, name) == value for name, value in content.items())
+    jsonschema.validate(content, schema())
+    assert {f.name for f in dataclasses.fields(Report)} - {"run"} == set(schema()["properties"])
+    assert set(schema()["properties"]) == set(schema()["required"]) == set(content)
+    assert run.to_json() == content
+    read = Report.of_json(run.run, content)
+    assert read.spec.settings() == run.spec.settings()
+    assert dataclasses.replace(read, spec=run.spec) == run
 
 
 def test_members_are_conserved(run: Report) -> None:
-    assert all(row["members"] == row["accepted"] + row["quarantined"] + row["ignored"] for row in run.conservation)
+    assert all(row.members == row.accepted + row.quarantined + row.ignored for row in run.conservation)
     named = pq.read_table(run.run / "quarantine.parquet").to_pylist()
-    assert {(row["role"], row["letter"], row["member"], row["outcome"], row["reason"]) for row in named} == {
+    assert {(row["role"], row["class_name"], row["member"], row["outcome"], row["reason"]) for row in named} == {
         ("large", "A", "broken.png", "quarantined", "empty"),
         ("large", "J", "text.png", "quarantined", "not_png"),
         ("large", "B", ".DS_Store", "ignored", "os_metadata"),
         ("large", None, "root/stray.png", "quarantined", "no_class"),
         ("small", "F", "empty.png", "quarantined", "empty"),
     }
-    outside = [row for row in run.conservation if row["letter"] is None]
-    assert [(row["role"], row["members"], row["quarantined"]) for row in outside] == [("large", 1, 1)]
+    outside = [row for row in run.conservation if row.class_name is None]
+    assert [(row.role, row.members, row.quarantined) for row in outside] == [("large", 1, 1)]
 
 
 def test_planted_twins_are_found_and_removed(run: Report) -> None:
-    found = {(d["rows_of"], d["found_in"]): d for d in run.overlap}
-    assert len(found) == 6
-    in_train, in_validation = found["test", "train"], found["test", "validation"]
-    assert in_train["rows"] == 120
-    assert in_train["exact"] + in_validation["exact"] == 20, "each planted image lies in train or in validation"
-    assert in_train["near"] + in_validation["near"] == 20
+    assert len({(pair.rows_of, pair.found_in) for pair in run.overlap}) == len(run.overlap) == 6
+    in_train, in_validation = run.pair("test", "train"), run.pair("test", "validation")
+    assert in_train.rows == 120
+    assert in_train.exact + in_validation.exact == 20, "each planted image lies in train or in validation"
+    assert in_train.near + in_validation.near == 20
     removed = pq.read_table(run.run / "removed.parquet").to_pylist()
     assert sum(row["split"] == "test" for row in removed) == 40
-    assert run.sanitized["near"]["test"] == 80
-    assert run.sanitized["exact"]["test"] == 100
+    assert run.sanitized.near.test == 80
+    assert run.sanitized.exact.test == 100
     for row in removed:
         assert row["twin_id"].split("/")[0] == "large"
         assert row["reason"] == ("exact" if row["jaccard"] == 1 else "near")
@@ -104,33 +153,39 @@ def test_sanitized_files_are_the_raw_rows_that_stay_in_their_order(run: Report) 
 
 
 def test_scores_cover_every_model_size_and_subset(run: Report) -> None:
-    keys = {(s["model"], s["train_rows"], s["seed"], s["control"], s["evaluated_on"]) for s in run.scores}
-    usable = max(s["train_rows"] for s in run.scores)
-    twins = next(d for d in run.overlap if (d["rows_of"], d["found_in"]) == ("train", "test"))["either"]
-    assert usable == run.rows["train"] - twins, "all arms have the rows of the smallest"
+    keys = {(s.model, s.train_rows, s.seed, s.control, s.evaluated_on) for s in run.scores}
+    usable = max(s.train_rows for s in run.scores)
+    assert usable == run.rows.train - run.pair("train", "test").either, "all arms have the rows of the smallest"
     trainings = 2 * (3 + 1)  # models x (seeds of 50 rows, and all)
     assert len(keys) == len(run.scores) == trainings * (10 + 4 + 4)
-    assert {s["control"] for s in run.scores} == {"none", "without_twins", "without_random"}
+    assert {s.control for s in run.scores} == {"none", "without_twins", "without_random"}
     for score in run.scores:
-        if score["n"]:
-            assert score["low"] <= score["accuracy"] <= score["high"]
+        if score.n:
+            assert score.accuracy is not None
+            assert score.low is not None
+            assert score.high is not None
+            assert score.low <= score.accuracy <= score.high
 
 
 def test_effects_compare_the_arms_of_every_model_and_size(run: Report) -> None:
     assert len(run.effects) == 2 * 2 * 3
     for effect in run.effects:
-        assert effect["low"] <= effect["points"] <= effect["high"]
+        assert effect.points is not None
+        assert effect.low is not None
+        assert effect.high is not None
+        assert effect.low <= effect.points <= effect.high
     arms = {
-        s["control"]: s["accuracy"]
+        s.control: s.accuracy
         for s in run.scores
-        if (s["model"], s["evaluated_on"]) == ("1nn", "test_raw") and s["train_rows"] > 50
+        if (s.model, s.evaluated_on) == ("1nn", "test_raw") and s.train_rows > 50 and s.accuracy is not None
     }
     causal = next(
         e for e in run.effects
-        if (e["model"], e["comparison"]) == ("1nn", "without_random_minus_without_twins") and e["train_rows"] > 50
+        if (e.model, e.comparison) == ("1nn", "without_random_minus_without_twins") and e.train_rows > 50
     )  # fmt: skip
-    assert causal["points"] == pytest.approx(100 * (arms["without_random"] - arms["without_twins"]))
-    assert causal["low"] > 0, "30 % of the test rows have a twin, and 1-nearest-neighbour remembers it"
+    assert causal.points == pytest.approx(100 * (arms["without_random"] - arms["without_twins"]))
+    assert causal.low is not None
+    assert causal.low > 0, "30 % of the test rows have a twin, and 1-nearest-neighbour remembers it"
 
 
 def test_a_second_run_reuses_every_stage_and_rewrites_nothing(run: Report, sources: dict[str, Any]) -> None:
@@ -143,7 +198,7 @@ def test_a_second_run_reuses_every_stage_and_rewrites_nothing(run: Report, sourc
     assert {path: path.stat().st_mtime_ns for path in workspace.rglob("*") if path.is_file()} == before
 
 
-def test_three_new_images_in_one_letter_load_that_letter_alone(
+def test_three_new_images_in_one_class_load_that_class_alone(
     run: Report, sources: dict[str, Any], tmp_path: Path
 ) -> None:
     workspace = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
@@ -156,7 +211,7 @@ def test_three_new_images_in_one_letter_load_that_letter_alone(
         assert (states[stage].count("Reused"), states[stage].count("Completed")) == (19, 1)
 
 
-def test_another_seed_reuses_the_letter_shards(run: Report, sources: dict[str, Any]) -> None:
+def test_another_seed_reuses_the_class_shards(run: Report, sources: dict[str, Any]) -> None:
     states = task_states(run.run.parents[1], sources, seed=1)
     assert set(states["load"]) == set(states["fingerprint"]) == set(states["index"]) == {"Reused"}
     assert states["draw"] == ["Completed"]
@@ -172,30 +227,58 @@ def test_another_threshold_reuses_the_join_and_the_models(run: Report, sources: 
 def test_a_process_pool_gives_the_same_run(
     run: Report, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.runners.PROCESSES_FROM", 1)
+    monkeypatch.setattr("flows.engine.runners.PROCESSES_FROM", 1)
     other = cleansplit(**sources, workspace=tmp_path, **TINY)
     assert other.run.name == run.run.name
     for path in sorted(p.relative_to(run.run) for p in run.run.rglob("*") if p.is_file() and p.name != "run.json"):
         assert (other.run / path).read_bytes() == (run.run / path).read_bytes(), path
 
 
-@pytest.mark.parametrize(("flow", "spec"), [(cleansplit, RunSpec), (audit, AuditSpec)])
-def test_parameters_are_the_same_in_the_flow_and_in_the_spec(flow: Any, spec: type) -> None:
-    parameters = inspect.signature(flow.fn).parameters
-    settings = {field.name: field for field in dataclasses.fields(spec)}
-    assert set(parameters) == set(settings)
-    for name, parameter in parameters.items():
-        assert parameter.annotation == settings[name].type
-        if parameter.default is not inspect.Parameter.empty:
-            assert parameter.default == settings[name].default
+@pytest.mark.parametrize("command", FLOWS)
+def test_parameters_are_the_same_in_spec_flow_run_form_and_command(command: str) -> None:
+    flow, spec = FLOWS[command]
+    fields = {field.name: field for field in dataclasses.fields(spec)}
+    in_flow = inspect.signature(flow.fn).parameters
+    in_form = parameter_schema(flow.fn)
+    in_command = arguments_of(command)
+    assert list(in_flow) == list(in_form.properties) == list(in_command)
+    assert set(in_flow) == set(fields)
+    for name, field in fields.items():
+        shown, typed = in_form.properties[name], in_command[name]
+        kind: Any = field.type
+        assert in_flow[name].annotation == typed.field_info.annotation == kind
+        form = TypeAdapter(kind).json_schema() | {"title": name, "position": list(in_flow).index(name)}
+        required = field.default is dataclasses.MISSING
+        if not required:
+            form["default"] = json.loads(json.dumps(field.default))
+        assert shown == form
+        assert (name in in_form.required, typed.required) == (required, required)
+        default = inspect.Parameter.empty if required else field.default
+        assert in_flow[name].default == typed.field_info.default == default
+        assert shown["description"] == typed.parameter.help, name
+        assert shown["description"]
+    if command in ("run", "audit"):
+        assert in_form.properties["max_quarantine"]["maximum"] == 1
+        assert in_form.properties["protect"]["enum"] == ["train", "test"]
 
 
-@pytest.mark.parametrize("flow", [cleansplit, audit])
-def test_every_parameter_is_described_in_the_run_form(flow: Any) -> None:
-    schema = parameter_schema(flow.fn)
-    assert all(schema.properties[name].get("description") for name in schema.properties)
-    assert schema.properties["max_quarantine"]["maximum"] == 1
-    assert schema.properties["protect"]["enum"] == ["train", "test"]
+@pytest.mark.parametrize("command", ["sanitize", "evaluate"])
+def test_the_run_may_be_given_without_the_name_of_the_parameter(command: str) -> None:
+    flow, _ = FLOWS[command]
+    assert inspect.signature(flow.fn).bind("one").arguments == {"run": "one"}
+    assert arguments_of(command)["run"].index == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "report", "compare", "export", "clean", "reproduce"])
+def test_other_commands_describe_what_they_share_with_the_flows_in_the_same_words(command: str) -> None:
+    described = {name: typed.parameter.help for name, typed in arguments_of(command).items() if name in SHARED}
+    assert "workspace" in described
+    assert described == {name: TypeAdapter(SHARED[name]).json_schema()["description"] for name in described}
+
+
+def arguments_of(command: str) -> dict[str, Any]:
+    """Return what the command takes, as its help shows it, by name."""
+    return {typed.field_info.name: typed for typed in app[command].assemble_argument_collection(parse_docstring=True)}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +287,7 @@ def test_every_parameter_is_described_in_the_run_form(flow: Any) -> None:
         ({"small": None}, "large is given without small"),
         ({"threshold": 0.955}, r"threshold 0\.955 is not a whole percent"),
         ({"threshold": 0.0, "floor": 0.0}, r"threshold must be at least 0\.01"),
-        ({"train": 101}, r"train 101 does not divide by the 10 classes; use 100 or 110\."),
+        ({"train": 101}, r"train 101 is not a multiple of the 10 classes; use 100 or 110\."),
         ({"test": 5000}, "test can have at most 120 rows, not 5,000"),
         ({"models": ()}, "models must name at least one entry"),
     ],
@@ -231,7 +314,7 @@ def test_too_many_unreadable_members_of_a_class_fail_the_run_after_its_report(
 ) -> None:
     with pytest.raises(GateError) as caught:
         cleansplit(**sources, workspace=run.run.parents[1], **TINY | {"max_quarantine": 0.01})
-    assert "of small F (7.69 %) are quarantined, more than the 1 % of --max-quarantine" in str(caught.value)
+    assert "of small F (7.69 %) are quarantined, more than the 1 % allowed by --max-quarantine" in str(caught.value)
     assert (caught.value.report.run / "report.json").is_file()
 
 
@@ -246,17 +329,16 @@ def test_notmnist_has_its_own_minimum_of_members() -> None:
 
 def test_stages_are_timed_in_the_run_record(run: Report) -> None:
     seconds = json.loads((run.run / "run.json").read_text())["result"]["seconds"]
-    assert {"load letters", "find overlap", "train and score"} <= set(seconds)
+    assert {"load classes", "find overlap", "train and score"} <= set(seconds)
     with timed() as nothing:
         pass
     assert nothing == {}
 
 
-def test_prefect_shows_tables_the_summary_and_a_link_to_the_page(run: Report) -> None:
-    from prefect.artifacts import Artifact
-
-    for key in ("summary", "overlap", "accuracy", "removed", "report"):
-        assert Artifact.get(key) is not None, key
-    link: Any = Artifact.get("report")
-    assert link is not None
-    assert "report.html" in str(link.data)
+def test_prefect_shows_tables_the_summary_and_a_link_to_the_page(run: Report, sources: dict[str, Any]) -> None:
+    number = run_again(run.run.parents[1], sources)
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[number]))
+    with get_client(sync_client=True) as client:
+        shown = {artifact.key: artifact for artifact in client.read_artifacts(artifact_filter=of_run)}
+    assert set(shown) >= {"summary", "overlap", "accuracy", "removed", "report"}
+    assert (run.run / "report.html").as_uri() in str(shown["report"].data)

@@ -11,9 +11,10 @@ from flows.audit import audit
 from flows.pipeline import cleansplit
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
+from tasks.exporting.export import export_run
 from tasks.records import Report
-from tasks.reporting.run import read_findings
-from tasks.splits.export import export_run
+from tasks.reporting.read import read_findings
+from tasks.storage.place import Place
 from tests.build import TINY
 
 
@@ -28,11 +29,11 @@ def workspace(run: Report, tmp_path: Path) -> Path:
 def test_sanitizing_again_gives_what_a_run_with_that_threshold_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
-    again = sanitize(run.run.name, workspace=workspace, threshold=0.99, protect="test")
+    again = sanitize(run=run.run.name, workspace=workspace, threshold=0.99, protect="test")
     whole = cleansplit(**sources, workspace=workspace, threshold=0.99, protect="test", **TINY)
     assert again.run.name != whole.run.name
-    assert again.scores == []
-    assert again.spec["models"] == []
+    assert again.scores == ()
+    assert again.spec.settings()["models"] == ()
     for name in ("overlap", "sanitized", "conservation", "groups", "rows", "inputs"):
         assert getattr(again, name) == getattr(whole, name), name
     removed = [pq.read_table(report.run / "removed.parquet") for report in (again, whole)]
@@ -40,18 +41,18 @@ def test_sanitizing_again_gives_what_a_run_with_that_threshold_gives(
 
 
 def test_what_is_not_given_stays_as_in_the_run(run: Report, workspace: Path) -> None:
-    again = sanitize(run.run.name, workspace=workspace)
-    assert again.spec == run.spec | {"models": []}
+    again = sanitize(run=run.run.name, workspace=workspace)
+    assert again.spec.settings() == run.spec.settings() | {"models": ()}
     assert again.sanitized == run.sanitized
 
 
 def test_evaluating_again_gives_what_a_run_with_those_models_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
-    again = evaluate(run.run.name, workspace=workspace, models=("sgd",), sizes=(100,))
+    again = evaluate(run=run.run.name, workspace=workspace, models=("sgd",), sizes=(100,))
     whole = cleansplit(**sources, workspace=workspace, **TINY | {"models": ("sgd",), "sizes": (100,)})
     assert again.run == whole.run
-    assert {score["model"] for score in again.scores} == {"sgd"}
+    assert {score.model for score in again.scores} == {"sgd"}
 
 
 def test_prepared_splits_are_found_by_a_run(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
@@ -65,19 +66,19 @@ def test_prepared_splits_are_found_by_a_run(prefect_server: None, sources: dict[
 def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path, sources: dict[str, Any]) -> None:
     checked = audit(train=sources["large"], test=sources["small"], workspace=workspace, max_quarantine=0.1)
     with pytest.raises(UsageError, match=f"{checked.run.name} is an audit"):
-        evaluate(checked.run.name, workspace=workspace)
-    with pytest.raises(UsageError, match="nothing is no run"):
-        sanitize("nothing", workspace=workspace)
+        evaluate(run=checked.run.name, workspace=workspace)
+    with pytest.raises(UsageError, match="there is no run nothing; give its folder"):
+        sanitize(run="nothing", workspace=workspace)
     shutil.rmtree(workspace / "stages" / "splits")
     with pytest.raises(DataError, match=r"was made from .*splits.*, which is gone; do the run again"):
-        sanitize(run.run.name, workspace=workspace)
+        sanitize(run=run.run.name, workspace=workspace)
 
 
 def test_what_sanitize_published_can_be_sanitized_again(run: Report, workspace: Path) -> None:
-    once = sanitize(run.run.name, workspace=workspace, threshold=0.99)
-    twice = sanitize(once.run.name, workspace=workspace, threshold=0.9)
-    assert twice.spec["threshold"] == 0.9
-    assert evaluate(twice.run.name, workspace=workspace, models=("1nn",), sizes=("all",)).scores
+    once = sanitize(run=run.run.name, workspace=workspace, threshold=0.99)
+    twice = sanitize(run=once.run.name, workspace=workspace, threshold=0.9)
+    assert twice.spec.threshold == 0.9
+    assert evaluate(run=twice.run.name, workspace=workspace, models=("1nn",), sizes=("all",)).scores
 
 
 def test_audits_of_folders_named_by_numbers_stay_audits(
@@ -88,20 +89,21 @@ def test_audits_of_folders_named_by_numbers_stay_audits(
         shutil.copyfile(source, tmp_path / name)
     audited = audit(train="2019", test="2020", workspace=tmp_path / "w", max_quarantine=0.1)
     with pytest.raises(UsageError, match="is an audit"):
-        evaluate(audited.run.name, workspace=tmp_path / "w")
+        evaluate(run=audited.run.name, workspace=tmp_path / "w")
 
 
-def test_sources_may_move_between_runs(prefect_server: None, pictures: dict[str, Any], tmp_path: Path) -> None:
+def test_sources_may_move_between_runs(prefect_server: None, photographs: dict[str, Any], tmp_path: Path) -> None:
     for place in ("here", "there"):
         copies: dict[str, Any] = {
-            name: str(shutil.copytree(source, tmp_path / place / name)) for name, source in pictures.items()
+            name: str(shutil.copytree(source, tmp_path / place / name)) for name, source in photographs.items()
         }
         found = audit(**copies, workspace=tmp_path / "w", max_quarantine=0.5)
         if place == "here":
             shutil.rmtree(tmp_path / "here")
-    archives = read_findings(found.run).archives
+    folder = Place.of(found.run)
+    archives = read_findings(folder).archives
     assert len(list((tmp_path / "w" / "runs").glob("[!.]*"))) == 1
-    export_run(found.run, "folder", tmp_path / "out", found.classes, archives)
+    export_run(folder, "folder", Place.of(tmp_path / "out"), found.classes, archives)
     next((tmp_path / "there" / "test").rglob("*.bmp")).unlink()
     with pytest.raises(DataError, match=r"\.bmp is gone; bring it back"):
-        export_run(found.run, "folder", tmp_path / "again", found.classes, archives)
+        export_run(folder, "folder", Place.of(tmp_path / "again"), found.classes, archives)

@@ -7,21 +7,22 @@ import pytest
 from prefect import flow
 
 from tasks.errors import StorageError
-from tasks.store import storage_errors
-from tasks.tasks import stage_task
+from tasks.stage_task import stage_task
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
 
 
-@pytest.mark.parametrize(("number", "tries"), [(errno.EIO, 2), (errno.ENOSPC, 1)], ids=["EIO", "ENOSPC"])
-def test_only_what_may_heal_is_tried_again(prefect_server: None, tmp_path: Path, number: int, tries: int) -> None:
+@pytest.mark.parametrize(("name", "tries"), [("EIO", 2), ("ESTALE", 2), ("ETIMEDOUT", 2), ("EAGAIN", 2), ("ENOSPC", 1)])
+def test_only_what_may_heal_is_tried_again(prefect_server: None, tmp_path: Path, name: str, tries: int) -> None:
     attempts = tmp_path / "attempts"
 
     @stage_task("write once the device is back")
     def write() -> str:
         with attempts.open("a") as file:
             file.write("x")
-        with storage_errors(tmp_path):
+        with storage_errors(Place.of(tmp_path)):
             if len(attempts.read_text()) < 2:
-                raise OSError(number, "no")
+                raise OSError(getattr(errno, name), "no")
         return "written"
 
     @flow

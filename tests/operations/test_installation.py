@@ -143,7 +143,9 @@ def test_a_failure_is_the_sentence_of_the_command(
     beyond = start("cleansplit/on-demand", installation, workspace=tmp_path, **sources, threshold=1.5)
     assert ended(beyond).message == "threshold: Input should be less than or equal to 1"
     unknown = start("evaluate/on-demand", installation, workspace=tmp_path)
-    assert ended(unknown).message == f"latest is no run; name its folder, its id below {tmp_path}/runs, or latest."
+    assert (
+        ended(unknown).message == f"there is no run latest; give its folder, its id below {tmp_path}/runs, or latest."
+    )
 
 
 def test_a_scheduled_run_executes_by_itself(

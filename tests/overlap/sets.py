@@ -13,14 +13,14 @@ LENGTH = SIDE * SIDE
 Gray = NDArray[np.uint8]
 
 
-def side_of(gray: Gray, letters: NDArray[np.int64] | None = None, ranks: NDArray[np.int64] | None = None) -> Side:
+def side_of(gray: Gray, labels: NDArray[np.int64] | None = None, ranks: NDArray[np.int64] | None = None) -> Side:
     """Return images, uint8 (n, side, side), as the engine sees them."""
     digests = [hashlib.md5(image.tobytes(), usedforsecurity=False).digest() for image in gray]
     n = len(gray)
     return Side(
         digests=np.frombuffer(b"".join(digests), np.uint8).reshape(n, 16),
         bits=np.packbits(gray.reshape(n, gray.shape[1] * gray.shape[2]) > 127, axis=1),
-        letters=np.zeros(n, np.int64) if letters is None else letters,
+        labels=np.zeros(n, np.int64) if labels is None else labels,
         ranks=np.arange(n) if ranks is None else ranks,
     )
 
@@ -82,7 +82,7 @@ KINDS = (blank, full, one_pixel, half, on_a_threshold, noisy, shaded, scatter)
 
 @st.composite
 def image_sets(draw: st.DrawFn, most: int = 40) -> tuple[Gray, NDArray[np.int64]]:
-    """Draw up to `most` images of mixed hostile kinds, some repeated, each under one of three letters."""
+    """Draw up to `most` images of mixed hostile kinds, some repeated, each of one of three classes."""
     kinds = draw(st.lists(st.sampled_from(KINDS), max_size=most))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     gray = np.array([kind(rng) for kind in kinds], np.uint8).reshape(len(kinds), SIDE, SIDE)

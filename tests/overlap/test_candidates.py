@@ -3,8 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.overlap import candidates
+from tasks.overlap.bands import choose_bands
 from tasks.overlap.candidates import Patterns, exact_pairs, lsh_pairs
-from tasks.overlap.minhash import choose_bands
 
 BANDS = choose_bands(128, 90, 0.99)
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.overlap.find import Side, Twins, View, find_twins
+from tasks.overlap.bands import Bands, choose_bands
+from tasks.overlap.find import Search, Side, Twins, find_twins
 from tasks.overlap.jaccard import whole_percent
-from tasks.overlap.minhash import Bands, choose_bands
 from tests.overlap.sets import LENGTH, Gray, image_sets, ink, side_of
 
 CERTAIN = Bands(128, 1)  # one row a band: at 0.5 a pair is missed once in 10^38
@@ -34,8 +34,8 @@ def check(
     for row in range(len(here)):
         near = percent[row] >= floor
         assert found.count[row] == near.sum()
-        for other, prefix in ((None, ""), (here.letters[row], "other_")):
-            allowed = near if other is None else near & (there.letters != other)
+        for other, prefix in ((None, ""), (here.labels[row], "other_")):
+            allowed = near if other is None else near & (there.labels != other)
             twin = int(getattr(found, f"{prefix}row")[row])
             if not allowed.any():
                 assert twin == -1
@@ -52,12 +52,12 @@ def check(
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_twins_are_those_of_the_definition_in_both_directions(bands: Bands | None, data: st.DataObject) -> None:
-    (first, first_letters), (second, second_letters) = data.draw(image_sets()), data.draw(image_sets())
+    (first, first_labels), (second, second_labels) = data.draw(image_sets()), data.draw(image_sets())
     floor = data.draw(st.sampled_from([50, 85, 90, 95, 99, 100]))
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-    one = side_of(first, first_letters, rng.permutation(len(first)))
-    two = side_of(second, second_letters, rng.permutation(len(second)))
-    of_one, of_two = find_twins(one, two, View(LENGTH), floor, bands)
+    one = side_of(first, first_labels, rng.permutation(len(first)))
+    two = side_of(second, second_labels, rng.permutation(len(second)))
+    of_one, of_two = find_twins(one, two, Search(LENGTH, floor, bands))
     similarity, equal = truth(first, second)
     check(of_one, similarity, equal, one, two, floor)
     check(of_two, similarity.T, equal.T, two, one, floor)
@@ -65,7 +65,8 @@ def test_twins_are_those_of_the_definition_in_both_directions(bands: Bands | Non
 
 def test_thousands_of_equal_images_are_one_pattern() -> None:
     gray = np.full((5000, 12, 12), 9, np.uint8)
-    of_one, of_two = find_twins(side_of(gray), side_of(gray[:3000]), View(LENGTH), 90, choose_bands(128, 90, 0.99))
+    search = Search(LENGTH, 90, choose_bands(128, 90, 0.99))
+    of_one, of_two = find_twins(side_of(gray), side_of(gray[:3000]), search)
     assert of_one.exact.all()
     assert (of_one.count == 3000).all()
     assert (of_two.count == 5000).all()
@@ -79,6 +80,6 @@ def test_bits_of_any_length_will_do() -> None:
         packed = np.packbits(bits, axis=1)
         side = Side(np.packbits(rng.random((30, 128)) < 0.5, axis=1), packed, np.zeros(30, np.int64), np.arange(30))
         for bands in (None, CERTAIN):
-            found, _ = find_twins(side, side, View(length), 100, bands)
+            found, _ = find_twins(side, side, Search(length, 100, bands))
             assert found.row.tolist() == list(range(30)) or length < 9
             assert (found.percent == 100).all()

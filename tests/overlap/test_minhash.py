@@ -5,7 +5,8 @@ import pytest
 from datasketch import MinHash
 from numpy.typing import NDArray
 
-from tasks.overlap.minhash import Bands, choose_bands, signatures
+from tasks.overlap.bands import Bands, choose_bands
+from tasks.overlap.minhash import signatures
 from tests.real import read_gray
 
 

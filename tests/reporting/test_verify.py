@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import tables
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
-from tasks.store import digest_of, sha256_of
+from tasks.storage import disk, tables
+from tasks.storage.place import Place
+from tasks.storage.stages import digest_of
 
 
 @pytest.fixture
@@ -25,31 +26,31 @@ def seal(run: Path) -> None:
     """Make the manifest agree with the files, as a defect or a clever hand would."""
     record = json.loads((run / "run.json").read_text())
     for name, fact in record["files"].items():
-        fact |= {"bytes": (run / name).stat().st_size, "sha256": sha256_of(run / name)}
+        fact |= {"bytes": (run / name).stat().st_size, "sha256": disk.sha256_of(Place.of(run / name))}
     del record["sha256"]
     (run / "run.json").write_text(json.dumps(record | {"sha256": digest_of(record)}))
 
 
 def test_a_whole_run_is_whole(copy: Path) -> None:
-    assert verify_run(copy) == []
+    assert verify_run(Place.of(copy)) == []
 
 
 def test_every_kind_of_damage_is_named(copy: Path) -> None:
     (copy / "report.json").write_text((copy / "report.json").read_text() + " ")
     (copy / "removed.parquet").unlink()
     (copy / "extra").write_text("x")
-    wrong = verify_run(copy)
+    wrong = verify_run(Place.of(copy))
     assert any(line.startswith("report.json has") and "bytes instead of" in line for line in wrong)
     assert "removed.parquet is missing." in wrong
     assert "extra is not part of the run." in wrong
     (copy / "run.json").write_text("{")
-    assert verify_run(copy) == ["run.json is missing or was changed, so nothing says what the run should be."]
+    assert verify_run(Place.of(copy)) == ["run.json is missing or was changed, so the run can't be checked."]
 
 
 def change(name: str, edit: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
     def apply(run: Path) -> None:
         path = next(run.glob(name))
-        tables.write(edit(pq.read_table(path)), path)
+        tables.write(edit(pq.read_table(path)), Place.of(path))
 
     return apply
 
@@ -76,11 +77,11 @@ def set_label(table: pa.Table) -> pa.Table:
             change("sanitized/test-*", lambda t: t.take(list(range(len(t)))[::-1])),
             "sanitized test is not raw test without",
         ),
-        (change("raw/train-*", set_label), "raw train has labels that are not those of its letters."),
+        (change("raw/train-*", set_label), "raw train has labels that are not those of its classes."),
         (change("raw/train-*", lambda t: pa.concat_tables([t.slice(1), t.slice(1, 1)])), "an id occurs more than once"),
         (change("removed.parquet", lambda t: t.slice(1)), "is not raw"),
         (change("quarantine.parquet", lambda t: t.slice(1)), "quarantine.parquet names"),
-        (in_report(lambda c: c["conservation"][0].update(members=99)), "members are not accounted for"),  # type: ignore[index]
+        (in_report(lambda c: c["conservation"][0].update(members=99)), "the outcomes of 99 members do not add up"),  # type: ignore[index]
     ],
     ids=["row lost", "order", "label", "row doubled", "removed", "quarantine", "members"],
 )
@@ -89,7 +90,7 @@ def test_what_the_tables_say_is_compared_even_when_every_digest_agrees(
 ) -> None:
     tamper(copy)
     seal(copy)
-    assert any(said in line for line in verify_run(copy)), verify_run(copy)
+    assert any(said in line for line in verify_run(Place.of(copy))), verify_run(Place.of(copy))
 
 
 def test_twins_that_are_not_equal_are_seen(copy: Path) -> None:
@@ -99,4 +100,4 @@ def test_twins_that_are_not_equal_are_seen(copy: Path) -> None:
 
     change("removed.parquet", swap)(copy)
     seal(copy)
-    assert any("that have other pixels" in line for line in verify_run(copy))
+    assert any("with different pixels" in line for line in verify_run(Place.of(copy)))

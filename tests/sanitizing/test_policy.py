@@ -8,7 +8,8 @@ import pytest
 from tasks.overlap.tables import TWINS
 from tasks.records import Overlap
 from tasks.sanitizing import policy
-from tasks.spec import SplitName
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName
 
 
 def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[str, Any]]) -> Overlap:
@@ -18,12 +19,12 @@ def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[s
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist([empty | row for row in rows], TWINS), folder / f"{second}.parquet")
     facts: dict[str, Any] = {"sha256": "", "directions": (), "bands": None, "recall_at_floor": 1.0, "recall": None}
-    return Overlap(first=first, second=second, folder=folder, **facts)
+    return Overlap(first=first, second=second, folder=folder.name, **facts)
 
 
 def row(name: str, twin: str | None = None, percent: int = 0, exact: bool = False, **more: Any) -> dict[str, Any]:
-    found = {"twin_id": twin, "twin_letter": "A", "percent": percent, "jaccard": percent / 100} if twin else {}
-    return {"id": name, "letter": "A", "exact": exact, "twins": int(bool(twin))} | found | more
+    found = {"twin_id": twin, "twin_class_name": "A", "percent": percent, "jaccard": percent / 100} if twin else {}
+    return {"id": name, "class_name": "A", "exact": exact, "twins": int(bool(twin))} | found | more
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_rows(tmp_path: Path) -> list[pa.Table]:
             row("t4", "y", 100, exact=True),
         ],
     )
-    return [policy.read_twins(overlap, "test", 95) for overlap in (in_train, in_validation)]
+    return [policy.read_twins(overlap, "test", 95, Place.of(tmp_path)) for overlap in (in_train, in_validation)]
 
 
 def test_the_best_twin_is_exact_then_similar_then_in_train(test_rows: list[pa.Table]) -> None:
@@ -78,8 +79,8 @@ def test_groups_are_stars_around_the_twin_that_stays() -> None:
     assert policy.star_groups(removed.slice(0, 0)) == {"count": 0, "rows": 0, "largest": 0}
 
 
-def test_conflicts_are_rows_with_a_twin_under_another_letter_at_the_threshold(tmp_path: Path) -> None:
-    other: dict[str, Any] = {"other_letter": "B", "other_id": "o"}
+def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_path: Path) -> None:
+    other: dict[str, Any] = {"other_class_name": "B", "other_id": "o"}
     overlap = twins(
         tmp_path,
         "train",
@@ -90,8 +91,8 @@ def test_conflicts_are_rows_with_a_twin_under_another_letter_at_the_threshold(tm
             row("t2", "a", 100, **other, other_percent=100, other_jaccard=1.0, other_exact=True),
         ],
     )
-    found = policy.conflicts(policy.read_twins(overlap, "test", 95), "test").to_pylist()
-    assert [(r["id"], r["reason"], r["twin_letter"], r["jaccard"]) for r in found] == [
+    found = policy.conflicts(policy.read_twins(overlap, "test", 95, Place.of(tmp_path)), "test").to_pylist()
+    assert [(r["id"], r["reason"], r["twin_class_name"], r["jaccard"]) for r in found] == [
         ("t1", "near", "B", 0.95),
         ("t2", "exact", "B", 1.0),
     ]
@@ -99,4 +100,4 @@ def test_conflicts_are_rows_with_a_twin_under_another_letter_at_the_threshold(tm
 
 def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
     overlap = twins(tmp_path, "train", "test", [])
-    assert len(policy.removed_rows([policy.read_twins(overlap, "test", 95)], "test")) == 0
+    assert len(policy.removed_rows([policy.read_twins(overlap, "test", 95, Place.of(tmp_path))], "test")) == 0

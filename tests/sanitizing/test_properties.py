@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.overlap.find import View, find_twins
-from tasks.overlap.minhash import choose_bands
-from tasks.overlap.tables import Rows, twins_table
-from tasks.records import SPLITS
+from tasks.overlap.bands import choose_bands
+from tasks.overlap.find import Search, find_twins
+from tasks.overlap.tables import SplitFingerprints, twins_table
 from tasks.sanitizing.policy import LOSES_TO, at_threshold, keep_mask, removed_rows
-from tasks.spec import Protect, SplitName
+from tasks.vocabulary import SPLITS, Protect, SplitName
 from tests.benchmarks.brute_force import compare_all
 from tests.overlap.sets import LENGTH, Gray, image_sets, ink, side_of
 
@@ -21,11 +20,12 @@ Split = tuple[Gray, NDArray[np.int64]]
 BANDS = choose_bands(128, 90, 0.99)
 
 
-def rows_of(name: SplitName, split: Split) -> Rows:
-    gray, letters = split
+def rows_of(name: SplitName, split: Split) -> SplitFingerprints:
+    gray, labels = split
     ids = pa.array([f"{name}/{i:03d}" for i in range(len(gray))], pa.string())
-    texts = pa.array([f"{letter}" for letter in letters], pa.string())
-    return Rows(ids, texts, texts, np.zeros(len(gray), np.bool_), side_of(gray, letters), View(LENGTH), {})
+    texts = pa.array([f"{label}" for label in labels], pa.string())
+    one_colour = np.zeros(len(gray), np.bool_)
+    return SplitFingerprints(ids, texts, texts, one_colour, side_of(gray, labels), LENGTH, {})
 
 
 def sanitize(splits: dict[SplitName, Split], protect: Protect, exhaustive: bool) -> dict[SplitName, Split]:
@@ -33,8 +33,8 @@ def sanitize(splits: dict[SplitName, Split], protect: Protect, exhaustive: bool)
     rows = {name: rows_of(name, split) for name, split in splits.items()}
     twins = {}
     for first, second in combinations(SPLITS, 2):
-        bands = None if exhaustive else BANDS
-        of_first, of_second = find_twins(rows[first].side, rows[second].side, View(LENGTH), 90, bands)
+        search = Search(LENGTH, 90, None if exhaustive else BANDS)
+        of_first, of_second = find_twins(rows[first].side, rows[second].side, search)
         twins[first, second] = at_threshold(twins_table(rows[first], rows[second], of_first), second, 95)
         twins[second, first] = at_threshold(twins_table(rows[second], rows[first], of_second), first, 95)
     left = dict(splits)
@@ -53,10 +53,10 @@ def test_sanitized_splits_share_nothing_and_stay_as_they_are(
     before = dict(zip(SPLITS, three, strict=True))
     after = sanitize(before, protect, exhaustive)
     for first, second in combinations(SPLITS, 2):
-        (one, one_letters), (two, two_letters) = after[first], after[second]
+        (one, one_labels), (two, two_labels) = after[first], after[second]
         images = {image.tobytes() for image in one}
         assert not any(image.tobytes() in images for image in two), "no identical pair"
-        truth = compare_all(ink(one), ink(two), [95], one_letters, two_letters)[95]
+        truth = compare_all(ink(one), ink(two), [95], one_labels, two_labels)[95]
         missed = (1 - BANDS.recall_at(0.9)) * (len(before[first][0]) + len(before[second][0]))
         assert truth.first.sum() <= (0 if exhaustive else missed)
     again = sanitize(after, protect, exhaustive)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from flows.pipeline import cleansplit
-from tasks.images import read_images
+from tasks.records.spec import RunSpec
+from tasks.storage.images import read_images
+from tasks.storage.place import Place
 from tests.build import LETTERS, TINY, Gray, font_member, glyphs, png, write_tar
 
 # Names whose order differs with and without regard to case, as base64 names do.
@@ -64,6 +66,7 @@ def test_rows_are_those_of_the_notebook_in_its_order(
     report = cleansplit(**sources, **sizes, recipe="course", workspace=tmp_path / "w", **settings)
     expected = transcription(large, small, 8, 3, 7)
     for name in sizes:
-        images = read_images(sorted((report.run / "raw").glob(f"{name}-*")))
+        images = read_images(Place.of(path) for path in sorted((report.run / "raw").glob(f"{name}-*")))
         assert np.array_equal(images.gray, expected[name]), name
-    assert report.spec["recipe"] == "course"
+    assert isinstance(report.spec, RunSpec)
+    assert report.spec.recipe == "course"

@@ -5,22 +5,24 @@ import pyarrow as pa
 import pytest
 
 from tasks.errors import DataError, UsageError
-from tasks.images import Images, read_images, write_images
-from tasks.records import LetterShard
-from tasks.spec import Role, RunSpec
+from tasks.records import ClassShard
+from tasks.records.spec import RunSpec
 from tasks.splits.draw import draw, sizes_per_class
 from tasks.splits.gather import gather
+from tasks.storage.images import Images, read_images, write_images
+from tasks.storage.place import Place
+from tasks.vocabulary import Role
 from tests.build import glyphs
 
 
-def shard(role: Role, label: int, rows: int, path: Path = Path()) -> LetterShard:
-    return LetterShard(
-        role=role, letter="ABCDEFGHIJ"[label], label=label, path=path, quarantine=path, samples=path, pictures=None,
+def shard(role: Role, label: int, rows: int) -> ClassShard:
+    return ClassShard(
+        role=role, class_name="ABCDEFGHIJ"[label], label=label, folder="",
         members=rows, rows=rows, quarantined=0, ignored=0, mean=None, std=None, sha256="",
     )  # fmt: skip
 
 
-def shards(large: int, small: int, classes: int = 10) -> list[LetterShard]:
+def shards(large: int, small: int, classes: int = 10) -> list[ClassShard]:
     roles: tuple[tuple[Role, int], ...] = (("large", large), ("small", small))
     return [shard(role, label, rows) for role, rows in roles for label in range(classes)]
 
@@ -76,7 +78,7 @@ def test_splits_are_balanced_disjoint_and_shuffled() -> None:
         assert len({tuple(row) for row in drawn.tolist()}) == len(drawn)
         counts = np.bincount(drawn[:, 0])
         assert set(counts[counts > 0]) == {len(drawn) // 10}
-        assert (np.diff(drawn[:, 0]) < 0).sum() > len(drawn) // 4, "not in the order of letters"
+        assert (np.diff(drawn[:, 0]) < 0).sum() > len(drawn) // 4, "not in the order of classes"
     assert not {tuple(r) for r in rows["train"].tolist()} & {tuple(r) for r in rows["validation"].tolist()}
     assert all(many[number].role == "small" for number in set(rows["test"][:, 0].tolist()))
 
@@ -90,16 +92,18 @@ def test_the_seed_decides() -> None:
 
 
 def test_gathered_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
-    paths = []
+    places = []
     for number in range(3):
         gray = glyphs(20, seed=number)
         ids = [f"large/{'ABC'[number]}/{i:02d}.png" for i in range(20)]
         images = Images(pa.array(ids), pa.array(["ABC"[number]] * 20), np.full(20, number), gray)
-        paths.append(tmp_path / f"{number}.parquet")
-        write_images(images, paths[-1])
+        places.append(Place.of(tmp_path) / f"{number}.parquet")
+        write_images(images, places[-1])
     rows = np.random.default_rng(0).permutation(np.stack(np.meshgrid(range(3), range(20)), -1).reshape(-1, 2))[:40]
     empty = np.empty((0, 2), np.int64)
-    found = gather(paths, {"train": rows, "validation": empty})
+    found = gather(places, {"train": rows, "validation": empty})
     assert found["train"].ids.to_pylist() == [f"large/{'ABC'[n]}/{i:02d}.png" for n, i in rows]
-    assert all(np.array_equal(found["train"].gray[k], read_images([paths[n]]).gray[i]) for k, (n, i) in enumerate(rows))
+    assert all(
+        np.array_equal(found["train"].gray[k], read_images([places[n]]).gray[i]) for k, (n, i) in enumerate(rows)
+    )
     assert len(found["validation"]) == 0

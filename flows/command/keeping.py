@@ -1,0 +1,129 @@
+"""The commands of `cleansplit` for published runs: no flow, no server."""
+
+import sys
+from pathlib import PurePath
+
+from pydantic import PositiveInt
+from rich.console import Console
+
+from tasks.errors import DataError
+from tasks.exporting.export import Format, export_run
+from tasks.presenting.changes import changes
+from tasks.presenting.page import build_page
+from tasks.presenting.terminal import print_changes
+from tasks.reporting.history import read_history
+from tasks.reporting.read import read_findings, read_report
+from tasks.reporting.verify import verify_run
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.storage.workspace import clean as remove_old
+from tasks.storage.workspace import find_run, workspace_at
+
+
+def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
+    """Check a whole run again: every file, every row, every count. Problems are listed on standard output.
+
+    Parameters
+    ----------
+    run
+        The run: its folder, its id, or latest.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    folder = find_run(run, workspace_at(workspace))
+    wrong = verify_run(folder)
+    for thing in wrong:
+        print(thing)
+    if wrong:
+        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+        raise DataError(f"{things} wrong with {folder}; run the command that made it again to rebuild it.")
+    print(f"{folder.last} is whole: every file, row and count is as it was published.", file=sys.stderr)
+
+
+def report(run: str = "latest", *, out: PurePath | None = None, workspace: PurePath | None = None) -> None:
+    """Build the page of a run again, from what lies in its folder, with the history of its workspace's runs.
+
+    Parameters
+    ----------
+    run
+        The run: its folder, its id, or latest.
+    out
+        File to write; by default RUN.html in the current folder. The page in the run's folder stays as it is.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    folder = find_run(run, workspace_at(workspace))
+    target = out or PurePath(f"{folder.last}.html")
+    runs = read_history(folder.parent.parent).to_pylist()
+    page = build_page(folder, read_report(folder), runs if len(runs) > 1 else ())
+    disk.put(Place.of(target), lambda part: disk.write_text(part, page))
+    print(target)
+
+
+def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
+    """Show what changed between two runs: settings, rows, overlap, accuracy.
+
+    Parameters
+    ----------
+    one
+        The earlier run: its folder, its id, or latest.
+    other
+        The later run.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    first, second = (read_report(find_run(run, workspace_at(workspace))) for run in (one, other))
+    print_changes(changes(first, second), Console())
+
+
+def export(
+    run: str = "latest",
+    *,
+    format: Format,  # noqa: A002  # the word of the command
+    out: PurePath | None = None,
+    workspace: PurePath | None = None,
+) -> None:
+    """Write the splits of a run in another format.
+
+    course writes the pickles of the notMNIST course, npz the same arrays. folder writes one file per image: PNGs for
+    glyphs, the originals for photographs. links writes hard links to the originals instead. parquet stores the files
+    inside Parquet, where datasets shows them as images.
+
+    Parameters
+    ----------
+    run
+        The run: its folder, its id, or latest.
+    format
+        course, npz, folder, links or parquet.
+    out
+        Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    folder = find_run(run, workspace_at(workspace))
+    target, report = out or PurePath(f"{folder.last}-{format}"), read_report(folder)
+    archives = read_findings(folder).archives if report.kind == "photographs" else ()
+    for place in export_run(folder, format, Place.of(target), report.classes, archives):
+        print(f"{place.last} {disk.total_bytes(place) / 1e6:,.1f} MB", file=sys.stderr)
+    print(target)
+
+
+def clean(*, keep: PositiveInt, workspace: PurePath | None = None) -> None:
+    """Remove all but the newest runs, and the intermediate results that none of those uses.
+
+    Parameters
+    ----------
+    keep
+        Number of runs to keep; the newest is always among them.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    done = remove_old(workspace_at(workspace), keep)
+    for name in done.runs:
+        print(name)
+    for name in done.unknown:
+        print(f"{name} is not a complete run, and was left alone", file=sys.stderr)
+    print(
+        f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB",
+        file=sys.stderr,
+    )

@@ -1,0 +1,1 @@
+"""How flows run: task runners, progress, expected failures, interruption, and runs that nobody ended."""

@@ -1,0 +1,95 @@
+"""Stop at once on Ctrl-C and SIGTERM: published results stay, unfinished ones are removed, the next run continues.
+
+Prefect itself waits for every submitted task, which can take minutes. It also replaces our handler for SIGTERM with its
+own; so we do not rely on handlers but on `signal.set_wakeup_fd`, to which Python itself writes each signal's number.
+"""
+
+import contextlib
+import contextvars
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
+
+from flows.engine.closing import close_unfinished
+from tasks.storage import disk, workspace
+
+SECONDS_TO_TELL_PREFECT = 3
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+_flow: contextvars.Context | None = None  # of the outermost flow that this process runs
+_stopping = threading.Event()
+
+
+def stop_at_once() -> None:
+    """From now on let Ctrl-C and SIGTERM end this process and its children within seconds."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    for number in WORDS:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+
+
+@contextlib.contextmanager
+def told_when_stopped() -> Iterator[None]:
+    """Let the flow that runs in this block, and all below it, show as cancelled when the process is stopped."""
+    global _flow
+    before, _flow = _flow, _flow or contextvars.copy_context()
+    try:
+        yield
+    finally:
+        _flow = before
+
+
+def stay_until_stopped() -> None:
+    """Once a signal has arrived, wait for the thread that ends this process; otherwise return at once."""
+    if _stopping.is_set():
+        time.sleep(2 * SECONDS_TO_TELL_PREFECT)
+
+
+def _watch(reading: int) -> None:
+    while True:
+        for number in os.read(reading, 16):
+            if number in WORDS:
+                _stop(signal.Signals(number))
+
+
+def _stop(number: signal.Signals) -> None:
+    _stopping.set()
+    try:
+        word = WORDS[number]
+        print(f"\ncleansplit: {word}; the same command continues where it stopped.", file=sys.stderr, flush=True)
+        if _flow is not None:
+            message = f"The run was {word}."
+            teller = threading.Thread(target=_flow.copy().run, args=(_tell_prefect, message), daemon=True)
+            teller.start()
+            teller.join(SECONDS_TO_TELL_PREFECT)
+        _end_children()
+        disk.drop_unfinished()
+        workspace.sweep_held()
+    finally:
+        os._exit(128 + number)
+
+
+def _tell_prefect(message: str) -> None:
+    with contextlib.suppress(Exception):  # the server may be gone already
+        close_unfinished(flow_run.id, Cancelled(message=message))
+
+
+def _end_children() -> None:
+    """Kill pool processes and Prefect's temporary server, which would otherwise wait for work or keep running."""
+    children = {child.pid for child in multiprocessing.active_children() if child.pid}
+    for path in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere the pool's processes are all we know
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended
+            children |= {int(pid) for pid in path.read_text().split()}
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

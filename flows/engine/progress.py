@@ -1,0 +1,101 @@
+"""Wait for tasks, show how far they are, and time the stages."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.futures import PrefectFuture, as_completed
+from prefect.task_engine import TaskRunTimeoutError
+from tqdm import tqdm
+
+from tasks.errors import LateError
+from tasks.stage_task import LIMIT_SECONDS
+
+SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES = 3, 1
+_visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
+_seconds: ContextVar[dict[str, float] | None] = ContextVar("seconds per stage", default=None)
+
+
+@contextmanager
+def visible() -> Iterator[None]:
+    """Show progress on standard error while the block runs; elsewhere Prefect's logs tell it."""
+    token = _visible.set(True)
+    try:
+        yield
+    finally:
+        _visible.reset(token)
+
+
+@contextmanager
+def timed() -> Iterator[dict[str, float]]:
+    """Collect the seconds of the stages that run inside the block."""
+    seconds: dict[str, float] = {}
+    token = _seconds.set(seconds)
+    try:
+        yield seconds
+    finally:
+        _seconds.reset(token)
+
+
+class _ProgressArtifact:
+    """What Prefect's UI shows of how far a stage is; nothing for a stage that ends soon."""
+
+    def __init__(self, stage: str, tasks: int) -> None:
+        self.stage, self.tasks, self.done = stage, tasks, 0
+        self.id: UUID | None = None
+        self.next = time.monotonic() + SECONDS_UNTIL_LONG
+
+    def update(self) -> None:
+        """Count a task that has ended."""
+        self.done += 1
+        last = self.done == self.tasks
+        if time.monotonic() < self.next and not (last and self.id):
+            return
+        percent, self.next = 100 * self.done / self.tasks, time.monotonic() + SECONDS_BETWEEN_UPDATES
+        if self.id:
+            update_progress_artifact(self.id, percent)
+        elif not last:
+            key = self.stage.replace(" ", "-")
+            created = create_progress_artifact(percent, key=key, description=f"{self.stage}, {self.tasks} tasks")
+            self.id = cast(UUID, created)
+
+
+def say(sentence: str) -> None:
+    """Tell the user something that they did not ask for but should know."""
+    if _visible.get():
+        print(sentence, file=sys.stderr)
+    get_run_logger().info(sentence)
+
+
+def collect(stage: str, futures: Sequence[PrefectFuture[Any]]) -> list[Any]:
+    """Return the results of submitted tasks in their order.
+
+    Every future is waited for, so no failure is lost; the first one is raised.
+    """
+    start, show = time.monotonic(), _visible.get()
+    terminal, artifact = show and sys.stderr.isatty(), _ProgressArtifact(stage, len(futures))
+    with tqdm(total=len(futures), desc=f"{stage:<20}", unit="task", disable=not terminal, leave=False) as bar:
+        for _ in as_completed(list(futures)):
+            bar.update()
+            artifact.update()
+    try:
+        results = [future.result() for future in futures]
+    except TaskRunTimeoutError as error:
+        raise LateError(
+            f"{stage}: a task took longer than {LIMIT_SECONDS:g} seconds, the limit that CLEANSPLIT_TASK_SECONDS sets; "
+            "the same command continues with what is finished."
+        ) from error
+    seconds = time.monotonic() - start
+    if (record := _seconds.get()) is not None:
+        record[stage] = round(record.get(stage, 0) + seconds, 3)
+    if show:
+        reused = sum(future.state.name == "Reused" for future in futures)
+        note = f", {reused} reused" if reused else ""
+        print(f"{stage:<20} {len(futures):>3} tasks{note}, {seconds:.1f} s", file=sys.stderr)
+    return results

@@ -1,0 +1,48 @@
+"""Choose how tasks run side by side."""
+
+import os
+import threading
+import time
+from typing import Any, cast
+
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+
+from tasks.records.spec import SourceSpec
+
+AnyRunner = TaskRunner[PrefectFuture[Any]]
+
+PROCESSES_FROM = 500_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def threads(workers: int | None) -> AnyRunner:
+    """Return a runner for work that mostly waits or runs inside numpy."""
+    return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1))
+
+
+def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
+    """Return the runner that was asked for; by default processes when there is enough to do, threads otherwise.
+
+    Parameters
+    ----------
+    work : int
+        What is to be decoded, in glyphs.
+    spec : SourceSpec
+    """
+    count = spec.workers or os.cpu_count() or 1
+    if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
+        return threads(spec.workers)
+    pool = ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent, initargs=(os.getpid(),))
+    return cast(AnyRunner, pool)
+
+
+def end_with_parent(parent: int) -> None:
+    """Let this process of a pool end when the process that started it is gone; by itself it would wait forever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

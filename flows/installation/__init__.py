@@ -1,0 +1,1 @@
+"""Deployments, and a complete installation of Prefect on one machine."""

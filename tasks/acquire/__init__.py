@@ -1,1 +1,0 @@
-"""Sources of images: find, fetch, unpack and index them."""

@@ -1,0 +1,144 @@
+"""Decode one image of any of six formats to 8-bit gray or RGB, by one rule per mode.
+
+    1, L                        gray
+    16-bit gray                 gray, rounded to 8 bits
+    P                           RGB
+    RGB, YCbCr, CMYK            RGB
+    any of these with alpha     laid over white
+    all else                    refused
+
+Of a GIF the first frame is used, of a JPEG the first image; other files with several images are refused. The EXIF
+orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from hashlib import md5
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from tasks.classes.formats import MAX_PIXELS, checked_format, end_of_jpeg
+from tasks.classes.png import UnreadableError
+
+SCALED_SIDE = 128  # least side of a JPEG that is decoded at a reduced scale
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
+WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+FILL = (127, 128)  # what libjpeg writes where a file has no more data; 127 where Pillow inverts CMYK
+PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded image, mode L or RGB, and the size of the image in the file, upright."""
+
+    image: Image.Image
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> bytes:
+        """MD5 of mode, size and pixels: equal for the same image, whatever its file."""
+        md = md5(f"{self.image.mode} {self.width} {self.height} ".encode(), usedforsecurity=False)
+        md.update(self.image.tobytes())
+        return md.digest()
+
+    def gray_copy(self, side: int) -> NDArray[np.uint8]:
+        """Return the image in gray, stretched to a square, uint8 (side, side)."""
+        return np.asarray(self.image.convert("L").resize((side, side), Image.Resampling.BILINEAR))
+
+    def thumbnail(self) -> bytes:
+        """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
+        factor, buffer = min(1.0, THUMBNAIL_SIDE / max(self.image.size)), io.BytesIO()
+        size = max(1, round(factor * self.image.width)), max(1, round(factor * self.image.height))
+        small = self.image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0)
+        return buffer.getvalue()
+
+    def is_constant(self) -> bool:
+        """Say whether all pixels are equal."""
+        extrema = self.image.getextrema()
+        pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
+        return all(low == high for low, high in pairs)
+
+
+def decode(data: bytes, name: str, scaled: bool) -> Decoded:
+    """Decode a file.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        The member's name.
+    scaled : bool
+        Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `SCALED_SIDE` pixels.
+
+    Raises
+    ------
+    UnreadableError
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(data, checked_format(data, name), scaled)
+    except (UnreadableError, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnreadableError("too_many_pixels", str(error)) from error
+    except Exception as error:  # Pillow's decoders raise whatever comes
+        raise UnreadableError("undecodable", f"{type(error).__name__}: {error}") from error
+
+
+def _decode(data: bytes, form: str, scaled: bool) -> Decoded:
+    with Image.open(io.BytesIO(data), formats=[form]) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
+        if form == "TIFF" and getattr(image, "is_animated", False):  # counting the pages would read them all
+            raise UnreadableError("several_images", "more than one page")
+        width, height = image.size
+        if scaled and form == "JPEG":
+            image.draft(None, (SCALED_SIDE, SCALED_SIDE))
+        image.load()
+        if form == "JPEG" and _may_be_filled(image) and _still_waits(data, image, scaled):
+            raise UnreadableError("cut_jpeg", "filled with gray")
+        upright = ImageOps.exif_transpose(image)
+        if upright.size == image.size[::-1] and upright.size != image.size:
+            width, height = height, width
+        return Decoded(_converted(upright), width, height)
+
+
+def _converted(image: Image.Image) -> Image.Image:
+    """Return an image as L or RGB."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if image.mode in WITH_ALPHA or ("transparency" in image.info and image.mode in ("1", "L", "P", "RGB")):
+        gray = image.mode in ("1", "L", "LA", "La")
+        layer = image.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        return flat.convert("L" if gray else "RGB")
+    if image.mode in ("L", "RGB"):
+        return image.copy() if image.readonly else image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("P", "CMYK", "YCbCr"):
+        return image.convert("RGB")
+    raise UnreadableError("unsupported_mode", image.mode)
+
+
+def _may_be_filled(image: Image.Image) -> bool:
+    """Say whether the end of a JPEG looks as it does when data were missing."""
+    last = image.getpixel((image.width - 1, image.height - 1))
+    gray = all(value in FILL for value in (last if isinstance(last, tuple) else (last,)))
+    return gray or "progression" in image.info
+
+
+def _still_waits(data: bytes, image: Image.Image, scaled: bool) -> bool:
+    """Return whether extra data change a JPEG's pixels: a decoder that has all it needs ignores them."""
+    end = end_of_jpeg(data)
+    with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
+        if scaled:
+            longer.draft(None, (SCALED_SIDE, SCALED_SIDE))
+        return longer.tobytes() != image.tobytes()

@@ -1,0 +1,89 @@
+"""Detect, on a sample of the sources, whether they are glyphs or photographs, and which view to compare them by."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.classes.decoder import decode
+from tasks.classes.png import UnreadableError, filtered_rows
+from tasks.records import Archive, Reading
+from tasks.records.spec import SourceSpec
+from tasks.storage import tables
+from tasks.storage.members import read_members
+from tasks.storage.place import Place
+from tasks.views import VIEWS
+from tasks.vocabulary import Kind, ViewName
+
+SAMPLED, PER_GROUP = 64, 8  # members in all; of one group of rows of an index
+DARK, LIGHT = 64, 191
+INK_FROM = 0.6  # share of pixels darker or lighter than these; notMNIST has 0.91, CIFAR-10 0.33
+
+
+@dataclass(frozen=True)
+class Detected:
+    """How the sources are read, and why."""
+
+    reading: Reading
+    sentence: str
+
+
+def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> Detected:
+    """Decide how the members of all sources are read.
+
+    If most of the sample are plain gray PNGs of the expected side, the members are glyphs, which are read through a
+    strict gate. Otherwise they are photographs, of any size and format.
+
+    Parameters
+    ----------
+    archives : sequence of Archive
+    spec : SourceSpec
+        Its view, unless that is auto, is kept; its side is that of glyphs.
+    workspace : Place
+    """
+    are_glyphs, shares = [], []
+    for archive in archives:
+        for name, data in _sample(archive, SAMPLED // len(archives), workspace):
+            try:
+                image = decode(data, name, scaled=True).image
+            except UnreadableError:
+                continue
+            are_glyphs.append(_is_glyph(data, spec.side))
+            gray = np.asarray(image.convert("L"))
+            shares.append(float(((gray < DARK) | (gray > LIGHT)).mean()))
+    share = float(np.mean(shares)) if shares else 1.0
+    chosen: ViewName = ("ink" if share >= INK_FROM else "photo") if spec.view == "auto" else spec.view
+    view, glyphs = VIEWS[chosen], bool(np.mean(are_glyphs or [True]) > 0.5)
+    kind: Kind = "glyphs" if chosen == "ink" and glyphs else "photographs"
+    reading = Reading(kind, chosen, view.side or spec.side, spec.also, spec.scaled)
+    why = f"{100 * share:.0f} % of the pixels of {len(shares)} sampled images are nearly black or white"
+    if spec.view == "auto":
+        return Detected(reading, f"view {chosen}, since {why}; --view sets another")
+    return Detected(reading, f"view {chosen} as asked for: {why}")
+
+
+def _is_glyph(data: bytes, side: int) -> bool:
+    try:
+        filtered_rows(data, side)
+    except UnreadableError:
+        return False
+    return True
+
+
+def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[str, bytes]]:
+    """Yield names and bytes of members, evenly spaced over the index, read in a few pieces."""
+    with tables.opened(workspace / archive.index) as file:
+        groups = np.unique(np.linspace(0, file.num_row_groups - 1, -(-count // PER_GROUP)).astype(int)).tolist()
+        parts = []
+        for group in groups if file.num_row_groups else []:
+            rows = file.read_row_group(group)
+            rows = rows.filter(pc.and_(pc.is_null(rows["outcome"]), pc.is_valid(rows["class_name"])))
+            wanted = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), count // len(groups))).astype(int))
+            parts.append(rows.take(pa.array(wanted)))
+    chosen = pa.concat_tables(parts) if parts else pa.table({})
+    if len(chosen):
+        names = chosen["member"].to_pylist()
+        members = read_members(workspace.locate(archive.location), chosen)
+        yield from ((names[row], data) for row, data in members)

@@ -1,0 +1,134 @@
+"""Gates in front of Pillow's decoders for images of any size: which format a file is, and whether it is whole.
+
+Each format has one named decoder, which sees only files with the signature of that format. Most decoders notice when
+a file is truncated. Two do not: Pillow does not check the length of PNG data as libpng does, and libjpeg fills missing
+data with gray; so PNGs are parsed and inflated like glyphs (`tasks.classes.png`), and JPEGs are parsed by markers.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from tasks.classes.png import SIGNATURE, UnreadableError, walk_chunks
+from tasks.vocabulary import IMAGE_ENDINGS
+
+STARTS: dict[str, bytes | tuple[bytes, ...]] = {
+    "PNG": SIGNATURE, "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8", "TIFF": (b"II*\0", b"MM\0*"),
+}  # fmt: skip
+MAX_PIXELS = 80_000_000
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
+SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
+INFLATE_STEP = 1 << 20
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def checked_format(data: bytes, name: str) -> str:
+    """Return Pillow's name of the format of a whole file.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        The member's name; its ending must be that of the format.
+
+    Raises
+    ------
+    UnreadableError
+    """
+    if not data:
+        raise UnreadableError("empty")
+    form = format_of(data)
+    if form is None:
+        raise UnreadableError("not_image", f"starts with {data[:8]!r}")
+    if IMAGE_ENDINGS[PurePosixPath(name.lower()).suffix] != form:
+        raise UnreadableError("mislabelled", f"is {form}")
+    if form in CHECKS:
+        CHECKS[form](data)
+    return form
+
+
+def format_of(data: bytes) -> str | None:
+    """Return the format that a file starts as.
+
+    >>> format_of(b"GIF89a"), format_of(b"<html>")
+    ('GIF', None)
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for name, start in STARTS.items() if data.startswith(start)), None)
+
+
+def end_of_jpeg(data: bytes) -> int:
+    """Return the position of the marker that ends a JPEG; cameras may append data after it.
+
+    Raises
+    ------
+    UnreadableError
+        When a segment or the end is missing.
+    """
+    position = 2
+    while position + 2 <= len(data):
+        kind = data[position + 1]
+        if data[position] != 0xFF:
+            raise UnreadableError("bad_jpeg", f"no marker at byte {position}")
+        if kind == EOI:
+            return position
+        if kind == 0xFF or kind in ALONE:
+            position += 1 if kind == 0xFF else 2
+            continue
+        length = int.from_bytes(data[position + 2 : position + 4])
+        if length < 2:
+            raise UnreadableError("bad_jpeg", f"a segment of {length} bytes at byte {position}")
+        position += 2 + length
+        if kind == SOS:
+            found = MARKER.search(data, position)
+            position = found.start() if found else len(data)
+    raise UnreadableError("cut_jpeg", f"ends at byte {len(data)}")
+
+
+def _check_png(data: bytes) -> None:
+    """Refuse a PNG that Pillow would complete or repair in silence."""
+    header, compressed = walk_chunks(data)
+    width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
+    if colour not in CHANNELS or interlace > 1:
+        raise UnreadableError("unsupported_mode", f"colour type {colour}, interlace {interlace}")
+    if width * height > MAX_PIXELS:
+        raise UnreadableError("too_many_pixels", f"{width}x{height}")
+    passes = ADAM7 if interlace else ((0, 0, 1, 1),)
+    sizes = [(-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes if x < width and y < height]
+    expected = sum(rows * (1 + (columns * depth * CHANNELS[colour] + 7) // 8) for columns, rows in sizes)
+    length = _inflated_length(compressed, expected)
+    if length != expected:
+        raise UnreadableError("png_idat_length", f"expected {expected} bytes")
+
+
+def _inflated_length(compressed: bytes, expected: int) -> int:
+    """Return how many bytes the pixels of a PNG inflate to, counted only until above `expected`; -1 if unterminated."""
+    inflater, length = zlib.decompressobj(), 0
+    try:
+        while not inflater.eof and length <= expected:
+            part = inflater.decompress(compressed, INFLATE_STEP)
+            compressed = inflater.unconsumed_tail
+            if not part and not compressed:
+                break
+            length += len(part)
+    except zlib.error as error:
+        raise UnreadableError("png_data", str(error)) from error
+    return length if inflater.eof and not inflater.unused_data else -1
+
+
+def _check_jpeg(data: bytes) -> None:
+    end_of_jpeg(data)
+
+
+def _check_webp(data: bytes) -> None:
+    if len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        raise UnreadableError("undecodable", "shorter than its header says")
+    if data[12:16] == b"VP8X" and int.from_bytes(data[20:21]) & 2:
+        raise UnreadableError("several_images", "animated")
+
+
+CHECKS: dict[str, Callable[[bytes], None]] = {"PNG": _check_png, "JPEG": _check_jpeg, "WEBP": _check_webp}

@@ -1,0 +1,78 @@
+"""Read images of any size and format into small gray copies, and write down what a copy does not tell.
+
+Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
+MD5 of its pixels, whether they are all equal, mode and size, and a thumbnail to look at.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.classes.decoder import Decoded, decode
+from tasks.classes.png import UnreadableError
+from tasks.records import Reading
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import Gray, RowNumbers
+
+BATCH = 1024  # rows that are written at once: a few MB of thumbnails
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "md5": pa.binary(16),
+        "constant": pa.bool_(),
+        "mode": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "thumbnail": pa.binary(),
+    }
+)
+
+
+def read_photographs(
+    members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place
+) -> tuple[RowNumbers, Gray, dict[int, UnreadableError]]:
+    """Decode members one by one; returns the same as `tasks.classes.glyphs.read_glyphs`.
+
+    Parameters
+    ----------
+    members : iterable
+        Rows of the index and the bytes of each.
+    ids : sequence of str
+        Of all rows of the index.
+    reading : Reading
+    target : Place
+        The table to write.
+    """
+    gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
+    failures: dict[int, UnreadableError] = {}
+    batch: list[tuple[object, ...]] = []
+    with tables.writer(target, SCHEMA) as writer:
+        for row, data in members:
+            try:
+                image = decode(data, ids[row], reading.scaled)
+            except UnreadableError as error:
+                failures[row] = error
+                continue
+            gray[row], decoded[row] = image.gray_copy(reading.side), True
+            constant = gray[row].min() == gray[row].max() and image.is_constant()
+            batch.append(_facts(ids[row], image, constant=constant))
+            if len(batch) == BATCH:
+                _write(batch, writer)
+        _write(batch, writer)
+    accepted = np.flatnonzero(decoded)
+    return accepted, gray[accepted], failures
+
+
+def _facts(name: str, image: Decoded, *, constant: bool) -> tuple[object, ...]:
+    size = image.image.mode, image.width, image.height
+    return name, image.digest, constant, *size, image.thumbnail()
+
+
+def _write(batch: list[tuple[object, ...]], writer: pq.ParquetWriter) -> None:
+    if batch:
+        columns = [pa.array(column, field.type) for column, field in zip(zip(*batch, strict=True), SCHEMA, strict=True)]
+        writer.write_table(pa.table(columns, schema=SCHEMA))
+        batch.clear()

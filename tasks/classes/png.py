@@ -1,0 +1,141 @@
+"""A strict gate in front of the PNG decoder.
+
+Pillow accepts images whose data hold too few rows or whose checksums are wrong, and returns pixels
+that were never in the image. So a member must be a chain of intact chunks from signature to IEND,
+followed by nothing, whose data inflate to exactly one image; otherwise it is refused with a reason.
+"""
+
+import struct
+import zlib
+from functools import lru_cache
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+LAST_FILTER = 4  # Paeth
+CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+
+
+class UnreadableError(Exception):
+    """An image that can't be used: a `reason` of `tasks.records.REASONS`, and detail."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
+def filtered_rows(data: bytes, side: int) -> bytes:
+    """Return the inflated pixels of a whole, plain, 8-bit gray PNG of `side` x `side`, and refuse all else.
+
+    Returns
+    -------
+    bytes
+        ``side`` rows, each a filter byte and ``side`` filtered gray values.
+
+    Raises
+    ------
+    UnreadableError
+    """
+    if not data:
+        raise UnreadableError("empty")
+    if not data.startswith(SIGNATURE):
+        raise UnreadableError("not_png", f"starts with {data[:8]!r}")
+    compressed = _only_image_data(data, side) or walk_chunks(data, side)[1]
+    expected = side * (side + 1)
+    inflater = zlib.decompressobj()
+    try:
+        rows = inflater.decompress(compressed, expected + 1)
+    except zlib.error as error:
+        raise UnreadableError("png_data", str(error)) from error
+    if len(rows) != expected or not inflater.eof or inflater.unused_data:
+        raise UnreadableError("png_idat_length", f"expected {expected} bytes")
+    if max(rows[:: side + 1]) > LAST_FILTER:
+        raise UnreadableError("png_data", "unknown row filter")
+    return rows
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Return one PNG chunk with its checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+@lru_cache
+def _usual_start(side: int) -> bytes:
+    return SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+
+
+def _only_image_data(data: bytes, side: int) -> bytes | None:
+    """Return the compressed pixels of the usual PNG, IHDR, one IDAT and IEND, all intact; None for any other."""
+    start = len(_usual_start(side))
+    body = data[start + 8 : -len(END) - 4]
+    usual = _usual_start(side) + struct.pack(">I", len(body)) + b"IDAT"
+    if not data.startswith(usual) or not data.endswith(END):
+        return None
+    checksum = data[len(data) - len(END) - 4 : len(data) - len(END)]
+    return body if zlib.crc32(body, CRC_OF_IDAT) == int.from_bytes(checksum) else None
+
+
+def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
+    """Check every chunk; return the header's 13 bytes and the compressed image data.
+
+    Parameters
+    ----------
+    data : bytes
+    side : int, optional
+        Refuse all but 8-bit gray glyphs of this side. Without it a PNG may have any size and mode.
+
+    Raises
+    ------
+    UnreadableError
+    """
+    kinds: list[bytes] = []
+    position, parts, header = len(SIGNATURE), [], b""
+    while not kinds or kinds[-1] != b"IEND":
+        if position + 12 > len(data):
+            raise UnreadableError("png_truncated", f"ends at byte {len(data)}")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            raise UnreadableError("png_truncated", f"chunk {kind!r} extends past the end")
+        if zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+            raise UnreadableError("png_crc", f"chunk {kind!r}")
+        body = data[position + 8 : end - 4]
+        _check_chunk(kind, kinds, body, side)
+        if kind == b"IHDR":
+            header = body
+        if kind == b"IDAT":
+            parts.append(body)
+        kinds.append(kind)
+        position = end
+    if position != len(data):
+        raise UnreadableError("png_trailing", f"{len(data) - position} bytes after the image")
+    return header, b"".join(parts)
+
+
+def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int | None) -> None:
+    if (kind == b"IHDR") != (not before):
+        raise UnreadableError("png_chunk", f"{kind!r} out of place")
+    if kind == b"IHDR":
+        _check_header(body, side)
+    elif kind == b"acTL":
+        raise UnreadableError("animated")
+    elif kind == b"tRNS" and side is not None:
+        raise UnreadableError("unsupported_mode", "transparency")
+    elif kind == b"IDAT" and b"IDAT" in before and before[-1] != b"IDAT":
+        raise UnreadableError("png_chunk", "IDAT chunks are not consecutive")
+    elif not kind[0] & 0x20 and kind not in CRITICAL:  # a capital marks what a decoder must understand
+        raise UnreadableError("png_chunk", f"unknown critical chunk {kind!r}")
+
+
+def _check_header(body: bytes, side: int | None) -> None:
+    if len(body) != 13:
+        raise UnreadableError("png_chunk", "IHDR of a wrong length")
+    if side is None:
+        return
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", body)
+    if (width, height) != (side, side):
+        raise UnreadableError("wrong_size", f"{width}x{height}")
+    if (depth, colour, compression, filtering, interlace) != (8, 0, 0, 0, 0):
+        raise UnreadableError("unsupported_mode", f"colour type {colour}, depth {depth}, interlace {interlace}")
+
+
+END = chunk(b"IEND", b"")
+CRC_OF_IDAT = zlib.crc32(b"IDAT")

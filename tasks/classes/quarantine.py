@@ -1,0 +1,51 @@
+"""Members that are no images of a shard, each with its reason."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import Role
+
+MAX_GLYPH_BYTES = 64 << 10
+SCHEMA = pa.schema(
+    {
+        "role": pa.string(),
+        "class_name": pa.string(),
+        "member": pa.string(),
+        "outcome": pa.string(),
+        "reason": pa.string(),
+        "detail": pa.string(),
+        "bytes": pa.int64(),
+    }
+)
+
+
+def as_glyphs(index: pa.Table) -> pa.Table:
+    """Return the rows of an index with the outcomes that only glyphs have: they are small, and PNGs."""
+    pending, big = pc.is_null(index["outcome"]), pc.greater(index["size"], MAX_GLYPH_BYTES)
+    no_png = pc.and_(pending, pc.invert(pc.match_substring_regex(index["member"], r"(?i)\.png$")))
+    for where, outcome, reason in (
+        (no_png, "ignored", "not_png_name"),
+        (pc.and_(pc.and_(pending, pc.invert(no_png)), big), "quarantined", "oversize_member"),
+        (pc.fill_null(pc.equal(index["reason"], "oversize_file"), False), "quarantined", "oversize_member"),
+        (pc.fill_null(pc.equal(index["reason"], "not_image_name"), False), "ignored", "not_png_name"),
+    ):
+        if pc.any(where).as_py():
+            for name, value in (("outcome", outcome), ("reason", reason)):
+                column = pc.if_else(where, value, index[name])
+                index = index.set_column(index.column_names.index(name), name, column)
+    return index
+
+
+def settled_members(index: pa.Table, role: Role) -> list[tuple[object, ...]]:
+    """Return the quarantine rows of members that the index itself refuses."""
+    settled = index.filter(pc.is_valid(index["outcome"])).to_pylist()
+    return [(role, row["class_name"], row["member"], row["outcome"], row["reason"], "", row["size"]) for row in settled]
+
+
+def write_quarantine(rows: list[tuple[object, ...]], target: Place) -> None:
+    """Write refused members, sorted by class and name."""
+    rows = sorted(rows, key=lambda row: (row[0], row[1] or "", row[2], row[4]))
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in SCHEMA]
+    tables.write(pa.table(columns, schema=SCHEMA), target)

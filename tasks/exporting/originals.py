@@ -1,0 +1,108 @@
+"""The files of a run's images: for photographs the originals in their sources, for glyphs newly written PNGs."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image
+
+from tasks.records import Archive
+from tasks.storage import disk, tables
+from tasks.storage.images import Images, iterate_images, read_ids
+from tasks.storage.members import read_members
+from tasks.storage.place import Place
+
+BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # what is held in memory at once
+BYTES_OF_A_GLYPH = 1024
+
+
+class Original(NamedTuple):
+    """The file of an image, and where it lies, if that is a folder."""
+
+    id: str
+    data: bytes
+    place: Place | None
+
+
+class Originals:
+    """Find and read the files of images by their ids.
+
+    Parameters
+    ----------
+    archives : sequence of Archive
+        The sources of a run of photographs; empty for glyphs.
+    workspace : Place
+    """
+
+    def __init__(self, archives: Sequence[Archive], workspace: Place) -> None:
+        self.places = {archive.role: workspace.locate(archive.location) for archive in archives}
+        parts = []
+        for archive in archives:
+            is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
+            index = tables.read(workspace / archive.index, filters=is_image)
+            ids = pc.binary_join_element_wise(archive.role, index["class_name"], index["member"], "/")
+            role = pa.array([archive.role] * len(index), pa.string())
+            parts.append(index.append_column("id", ids).append_column("role", role))
+        self.index = pa.concat_tables(parts) if parts else None
+
+    @property
+    def linkable(self) -> bool:
+        """Whether every source is a folder, whose files can be linked."""
+        return bool(self.places) and all(map(disk.is_folder, self.places.values()))
+
+    def sizes(self, ids: pa.Array) -> list[int]:
+        """Return the bytes of each file; of a glyph, about."""
+        if self.index is None:
+            return [BYTES_OF_A_GLYPH] * len(ids)
+        sizes: list[int] = self._rows(ids, self.index)["size"].to_pylist()
+        return sizes
+
+    def read(self, files: Sequence[Place]) -> Iterator[Original]:
+        """Yield the file of every row of a split, in order, a bounded number of bytes at a time.
+
+        Parameters
+        ----------
+        files : sequence of Place
+            The split's Parquet files.
+
+        Raises
+        ------
+        DataError
+            When a file is no longer what it was.
+        """
+        if self.index is None:
+            yield from (original for images in iterate_images(files) for original in _glyphs(images))
+            return
+        rows = self._rows(read_ids(files), self.index)  # looked up once: the index is hashed for every look-up
+        sizes = rows["size"].to_pylist()
+        start = 0
+        while start < len(rows):
+            end, total = start + 1, sizes[start]
+            while end < len(rows) and end - start < BATCH_ROWS and total + sizes[end] <= BATCH_BYTES:
+                total, end = total + sizes[end], end + 1
+            yield from self._members(rows.slice(start, end - start))
+            start = end
+
+    def _members(self, rows: pa.Table) -> Iterator[Original]:
+        found: dict[int, bytes] = {}
+        roles = rows["role"].to_numpy(zero_copy_only=False)
+        for role, place in self.places.items():
+            where = np.flatnonzero(roles == role)
+            found |= {int(where[row]): data for row, data in read_members(place, rows.take(pa.array(where)))}
+        for number, row in enumerate(rows.select(["id", "role", "class_name", "member"]).to_pylist()):
+            source = self.places[row["role"]]
+            lies = source / row["class_name"] / row["member"] if disk.is_folder(source) else None
+            yield Original(row["id"], found[number], lies)
+
+    def _rows(self, ids: pa.Array, index: pa.Table) -> pa.Table:
+        return index.take(pc.index_in(ids, value_set=index["id"].combine_chunks()))
+
+
+def _glyphs(images: Images) -> Iterator[Original]:
+    for name, gray in zip(images.ids.to_pylist(), images.gray, strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(gray).save(buffer, "PNG")
+        yield Original(name, buffer.getvalue(), None)

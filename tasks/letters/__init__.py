@@ -1,1 +1,0 @@
-"""What an image is: strict decoding, normalization, letter shards and fingerprints."""

@@ -1,0 +1,50 @@
+"""How MinHash signatures are cut into bands, and the recall that follows."""
+
+from dataclasses import dataclass
+
+from tasks.records import Splits
+from tasks.records.spec import OverlapSpec
+from tasks.views import VIEWS
+from tasks.vocabulary import PAIRS, ViewName
+
+
+@dataclass(frozen=True)
+class Bands:
+    """How signatures are cut for the join: a pair is a candidate when all rows of one band agree."""
+
+    bands: int
+    rows: int
+
+    def recall_at(self, similarity: float) -> float:
+        """Return the probability that a pair of this Jaccard similarity becomes a candidate: 1 - (1 - s^r)^b."""
+        return float(1 - (1 - similarity**self.rows) ** self.bands)
+
+
+def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
+    """Return the most selective bands that still reach a recall at the floor.
+
+    The largest rows-per-band r with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see
+    Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
+
+    >>> choose_bands(128, 90, 0.99)
+    Bands(bands=12, rows=10)
+    >>> round(choose_bands(128, 90, 0.99).recall_at(0.9), 4)
+    0.9942
+    """
+    for rows in range(num_perm, 1, -1):
+        bands = Bands(num_perm // rows, rows)
+        if bands.recall_at(floor_percent / 100) >= recall:
+            return bands
+    return Bands(num_perm, 1)
+
+
+def bands_for(spec: OverlapSpec, view: ViewName, splits: Splits) -> Bands | None:
+    """Return how the signatures of a run are cut; None when all pairs are to be compared.
+
+    At the photo view's floor MinHash has to let many false candidates pass, so up to `View.all_pairs_up_to` pairs all
+    are compared, and beyond that signatures are longer; both measured, see docs/overlap.md.
+    """
+    largest = max(splits[a].rows * splits[b].rows for a, b in PAIRS)
+    if spec.exhaustive or largest <= VIEWS[view].all_pairs_up_to:
+        return None
+    return choose_bands(VIEWS[view].permutations, spec.floor_percent, spec.recall or VIEWS[view].recall)

@@ -1,0 +1,62 @@
+"""What changed between two runs."""
+
+from dataclasses import dataclass
+
+from tasks.presenting.numbers import NOTHING, text_of
+from tasks.records import Report
+from tasks.vocabulary import SPLITS
+
+
+@dataclass(frozen=True)
+class Change:
+    """A thing that both runs have or one lacks, as text."""
+
+    group: str
+    name: str
+    one: str
+    other: str
+
+
+def changes(one: Report, other: Report) -> list[Change]:
+    """Return what differs between two runs, the settings first."""
+    found = []
+    for group, values in (("settings", _settings), ("rows", _rows), ("overlap", _overlap), ("accuracy", _accuracy)):
+        before, after = values(one), values(other)
+        for name in dict.fromkeys([*before, *after]):
+            pair = before.get(name, NOTHING), after.get(name, NOTHING)
+            if pair[0] != pair[1]:
+                found.append(Change(group, name, *pair))
+    return found
+
+
+def _settings(report: Report) -> dict[str, str]:
+    inputs = {f"sha256 of {entry.role}": entry.sha256 for entry in report.inputs}
+    return {name: _text(value) for name, value in report.spec.settings().items()} | inputs
+
+
+def _rows(report: Report) -> dict[str, str]:
+    rows = {f"{name}, raw": report.rows[name] for name in SPLITS}
+    rows |= {f"{name}, sanitized": report.sanitized.near[name] for name in SPLITS}
+    rows["quarantined members"] = sum(row.quarantined for row in report.conservation)
+    return {name: text_of(count, "count") for name, count in rows.items()}
+
+
+def _overlap(report: Report) -> dict[str, str]:
+    return {
+        f"{pair.rows_of} in {pair.found_in}, {kind}": text_of(getattr(pair, kind), "count")
+        for pair in report.overlap
+        for kind in ("exact", "near")
+    }
+
+
+def _accuracy(report: Report) -> dict[str, str]:
+    return {
+        f"{score.model} on {score.train_rows:,} rows, {where}, %": text_of(score.accuracy, "accuracy")
+        for where in ("test_raw", "test_near")
+        for score in report.raw_scores(where)
+        if score.seed == report.spec.settings().get("seed")
+    }
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else NOTHING if value is None else str(value)

@@ -1,0 +1,213 @@
+"""Charts of a report's numbers: one function each, all in one style, in colours that the colour-blind can tell apart.
+
+The colours are those of Okabe and Ito, Color Universal Design (2008).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from tasks.presenting.sheets import shortened
+from tasks.presenting.summary import COMPARISONS
+from tasks.records import Report
+from tasks.vocabulary import SPLITS, SplitName
+
+BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
+LINES = (  # (control, evaluated_on, label, colour, style)
+    ("none", "test_raw", "raw", "black", "-"),
+    ("none", "test_near", "sanitized", BLUE, "-"),
+    ("none", "test_removed", "removed rows", ORANGE, "-"),
+    ("none", "test_random", "random rows removed", GRAY, "-"),
+    ("without_twins", "test_raw", "raw, trained without twins", GREEN, "--"),
+    ("without_random", "test_raw", "raw, trained without random rows", PURPLE, ":"),
+)
+STYLES = ((GRAY, "s"), (BLUE, "o"), (ORANGE, "D"))  # of the comparisons
+MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
+LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
+TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
+CURVES: tuple[tuple[SplitName, SplitName], ...] = (("train", "test"), ("train", "validation"), ("validation", "test"))
+NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
+
+
+def learning_curves(report: Report) -> Figure:
+    """Draw accuracy against training rows, a panel per model; where several seeds were trained, their mean."""
+    figure, panels = _panels(report, "accuracy on test rows, %")
+    for model, axes in panels.items():
+        for control, where, label, colour, style in LINES:
+            scores = [
+                s
+                for s in report.scores
+                if (s.model, s.control, s.evaluated_on) == (model, control, where) and s.accuracy is not None
+            ]
+            sizes = sorted({score.train_rows for score in scores})
+            columns = [[s for s in scores if s.train_rows == size] for size in sizes]
+            mean, low, high = (
+                [100 * float(np.mean([getattr(score, name) for score in column])) for column in columns]
+                for name in ("accuracy", "low", "high")
+            )
+            axes.plot(sizes, mean, style, color=colour, label=label, marker=".", linewidth=1.5)
+            if control == "none" and where in ("test_raw", "test_near"):
+                axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+    return _with_legend(figure, panels)
+
+
+def effects(report: Report) -> Figure:
+    """Draw the differences with their 95 % intervals, a panel per model."""
+    figure, panels = _panels(report, "difference of accuracy, points")
+    for model, axes in panels.items():
+        axes.set_yscale("symlog", linthresh=LINEAR_TO)
+        axes.set_yticks(TICKS, [f"{tick:+d}" if tick else "0" for tick in TICKS])
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.axhline(0, color="black", linewidth=0.8)
+        for number, (comparison, (colour, marker)) in enumerate(zip(COMPARISONS, STYLES, strict=True)):
+            found = [e for e in report.effects if (e.model, e.comparison) == (model, comparison)]
+            found = [effect for effect in found if effect.points is not None]
+            sizes = [effect.train_rows * 1.12 ** (number - 1) for effect in found]  # beside each other
+            points, low, high = (
+                np.array([getattr(effect, name) for effect in found], float) for name in ("points", "low", "high")
+            )
+            about: dict[str, Any] = {"color": colour, "label": COMPARISONS[comparison]}
+            axes.errorbar(
+                sizes,
+                points,
+                [points - low, high - points],
+                fmt=marker,
+                capsize=2,
+                markersize=4,
+                linewidth=1.2,
+                **about,
+            )
+    spread = [abs(value) for e in report.effects for value in (e.low, e.high) if value is not None]
+    top = 1.2 * max([*spread, LINEAR_TO])
+    next(iter(panels.values())).set_ylim(-top, top)
+    return _with_legend(figure, panels)
+
+
+def classes(report: Report) -> Figure:
+    """Draw the accuracy of each class on raw test rows, for each model on its largest training size."""
+    figure = _figure(7, 0.3 * len(report.classes) + 1.4)
+    axes = figure.subplots()
+    for number, entry in enumerate(report.confusion):
+        counts = np.array(entry.counts)
+        rows = np.maximum(counts.sum(axis=1), 1)
+        label = f"{entry.model} on {entry.train_rows:,} rows"
+        beside = np.arange(len(rows)) + 0.2 * (number - (len(report.confusion) - 1) / 2)
+        axes.plot(100 * np.diag(counts) / rows, beside, MARKS[number % 4], color=MODELS[number % 4], label=label)
+    axes.set_yticks(range(len(report.classes)), _names(report.classes), parse_math=False)
+    axes.invert_yaxis()
+    axes.set_xlabel("accuracy on raw test rows of the class, %")
+    axes.grid(axis="both", alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def confusion(report: Report) -> Figure:
+    """Draw what each model answered on raw test rows: shares of the true class, mistakes alone coloured."""
+    figure = _figure(max(4.5, 4.3 * len(report.confusion)), 4.8)
+    for axes, entry in zip(figure.subplots(1, len(report.confusion), squeeze=False)[0], report.confusion, strict=True):
+        counts = np.array(entry.counts)
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        np.fill_diagonal(shares, np.nan)
+        axes.imshow(shares, cmap="Blues", vmin=0)
+        axes.set_facecolor("#EEEEEE")
+        axes.set_title(f"{entry.model} on {entry.train_rows:,} rows", fontsize=10)
+        ticks = range(len(report.classes))
+        names = _names(report.classes)
+        axes.set_xticks(ticks, names, rotation=_rotation(names), parse_math=False)
+        axes.set_yticks(ticks, names, parse_math=False)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("class")
+        if len(ticks) <= NUMBERED_UP_TO:
+            dark = np.nanmax(shares) / 2
+            for (row, column), count in np.ndenumerate(counts):
+                colour = "white" if row != column and shares[row, column] > dark else "black"
+                axes.text(column, row, f"{count}" if count else "", ha="center", va="center", fontsize=7, color=colour)
+    return figure
+
+
+def balance(report: Report) -> Figure:
+    """Draw the rows of every class, per split, before and after sanitizing."""
+    splits = sorted({entry.split for entry in report.balance}, key=SPLITS.index)
+    figure = _figure(3.2 * len(splits), 3.2)
+    for axes, split in zip(figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True):
+        entries = [entry for entry in report.balance if entry.split == split]
+        places = np.arange(len(entries))
+        axes.bar(places, [entry.raw for entry in entries], color="#B0B0B0", label="raw")
+        kept = [entry.sanitized for entry in entries]
+        if None not in kept:
+            axes.bar(places, kept, width=0.5, color=BLUE, label="sanitized")
+        names = _names([entry.class_name for entry in entries])
+        axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
+        axes.set_title(split, fontsize=10)
+        _thousands(axes.yaxis)
+    figure.supylabel("rows", fontsize=10)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def thresholds(report: Report) -> Figure:
+    """Draw how many rows have a twin, against the similarity from which two images are twins."""
+    figure = _figure(7, 3.4)
+    axes = figure.subplots()
+    for number, (found_in, rows_of) in enumerate(CURVES):
+        entries = report.curve(rows_of, found_in)
+        total = report.rows[rows_of]
+        if total and report.rows[found_in]:
+            shares = [100 * entry.rows / total for entry in entries]
+            label = f"{rows_of} in {found_in}"
+            axes.plot(
+                [entry.jaccard for entry in entries], shares, "-", color=(BLUE, ORANGE, GREEN)[number], label=label
+            )
+    axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
+    axes.set_xlabel("lowest similarity of twins (dotted: threshold for removal)")
+    axes.set_ylabel("rows with a twin, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with one panel per model over a logarithmic axis of training rows."""
+    models: Sequence[str] = list(dict.fromkeys(score.model for score in report.scores))
+    figure = _figure(max(5.0, 3.4 * len(models)), 4.0)
+    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+    sizes = sorted({score.train_rows for score in report.scores})
+    for model, axes in zip(models, panels, strict=True):
+        axes.set_xscale("log")
+        axes.set_xticks(sizes)
+        axes.xaxis.set_minor_locator(NullLocator())
+        _thousands(axes.xaxis)
+        axes.tick_params(axis="x", rotation=45)
+        axes.set_title(model, fontsize=10)
+        axes.grid(alpha=0.25)
+    panels[0].set_ylabel(label)
+    figure.supxlabel("training rows", fontsize=10)
+    return figure, dict(zip(models, panels, strict=True))
+
+
+def _with_legend(figure: Figure, panels: dict[str, Axes]) -> Figure:
+    handles = next(iter(panels.values())).get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    return [shortened(name, 24) for name in classes]
+
+
+def _rotation(names: Sequence[str]) -> int:
+    return 90 if len(names) > NUMBERED_UP_TO or max(map(len, names), default=1) > 2 else 0
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), dpi=110, layout="constrained")
+
+
+def _thousands(axis: Any) -> None:
+    show: Callable[[float, int | None], str] = lambda value, _: f"{value:,.0f}"  # noqa: E731
+    axis.set_major_formatter(FuncFormatter(show))

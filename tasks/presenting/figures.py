@@ -1,0 +1,174 @@
+"""The figures that every run keeps in ``figures/``: charts as PNG, sheets of photographs as JPEG, of glyphs as PNG."""
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tasks.presenting import charts
+from tasks.presenting.sheets import as_images, sheet
+from tasks.records import Findings, Report
+from tasks.storage import disk, tables
+from tasks.storage.images import Images, read_images, thumbnails
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
+
+PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
+CLASSES_SHOWN = 40
+SHEET_QUALITY = 85  # of a JPEG
+ON_SHEET = 64  # pixels of the longer side of a photograph
+TITLES = {
+    "files": "20 files of each class, as they lie in {}",
+    "normalized": "The same images of {}, normalized",
+    "rows": "The first 200 rows of {}, with their classes",
+    "balance": "Rows of each class, before and after sanitizing",
+    "thresholds": "Rows with a twin, by similarity",
+    "predictions": "200 answers to test rows; mistakes read: class but answer",
+    "learning-curves": "Accuracy by training size",
+    "effects": "Effect of the twins on accuracy, with 95 % intervals",
+    "classes": "Accuracy of each class",
+    "confusion": "Answers to raw test rows",
+    "mistakes": "The most confident mistakes: class but answer, and how sure",
+}
+Drawn = dict[str, Image.Image | Figure]
+
+
+def write_figures(found: Findings, report: Report, workspace: Place, folder: Place) -> list[tuple[str, str]]:
+    """Write all figures of a run.
+
+    Returns
+    -------
+    list of tuple
+        File name and title of each, in the order in which people should see them.
+    """
+    drawn: Drawn = {**_samples(found, workspace), **_rows(found, workspace)}
+    drawn |= {"balance": charts.balance(report), "thresholds": charts.thresholds(report)}
+    if report.scores:
+        drawn |= _of_models(found, report, workspace)
+    kind = "jpg" if report.kind == "photographs" else "png"  # of what shows images
+    names = {name: f"{name}.{kind if isinstance(figure, Image.Image) else 'png'}" for name, figure in drawn.items()}
+    disk.make_folder(folder)
+    for name, figure in drawn.items():
+        disk.write_bytes(folder / names[name], _encoded(figure, "JPEG" if names[name].endswith("jpg") else "PNG"))
+    return [(names[name], title_of(name)) for name in drawn]
+
+
+def title_of(name: str) -> str:
+    """Return the title of a figure by its file's name without the ending.
+
+    >>> title_of("rows-test")
+    'The first 200 rows of test, with their classes'
+    """
+    kind, _, of = name.partition("-")
+    return TITLES[name] if name in TITLES else TITLES[kind].format(of)
+
+
+def _of_models(found: Findings, report: Report, workspace: Place) -> Drawn:
+    drawn: Drawn = {
+        "learning-curves": charts.learning_curves(report),
+        "effects": charts.effects(report),
+        "classes": charts.classes(report),
+        "confusion": charts.confusion(report),
+        "predictions": _predictions(found, workspace),
+    }
+    if report.mistakes:
+        drawn["mistakes"] = _mistakes(found, report, workspace)
+    return drawn
+
+
+def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
+    """Return sheets of raw files and of what became of them, a row per class, for each source."""
+    sheets = {}
+    for role in dict.fromkeys(shard.role for shard in found.shards):
+        shards = [shard for shard in found.shards if shard.role == role]
+        samples = pa.concat_tables([tables.read(workspace / shard.samples) for shard in shards])
+        files = [_small(data) for data in samples["file"].to_pylist()]
+        gray = [_square(data) for data in samples["gray"].to_pylist()]
+        class_names = samples["class_name"].to_pylist()
+        for name, images in (("files", files), ("normalized", gray)):
+            sheets[f"{name}-{role}"] = _by_class(images, class_names)
+    return sheets
+
+
+def _square(data: bytes) -> Image.Image:
+    side = math.isqrt(len(data))
+    return Image.frombytes("L", (side, side), data)
+
+
+def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Image.Image:
+    """Return a sheet of at most `CLASSES_SHOWN` classes, a row each, with the class's name below its first image."""
+    cells: list[Image.Image] = []
+    words: list[str] = []
+    for class_name in list(dict.fromkeys(class_names))[:CLASSES_SHOWN]:
+        own = [image for image, name in zip(images, class_names, strict=True) if name == class_name]
+        blank = [Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))
+        cells += [*own, *blank]
+        words += [class_name, *[""] * (PER_CLASS - 1)]
+    return sheet(cells, words, COLUMNS)
+
+
+def _rows(found: Findings, workspace: Place) -> dict[str, Image.Image]:
+    sheets = {}
+    for name in SPLITS:
+        images = read_images(found.splits[name].places(workspace), ROWS_SHOWN)
+        if len(images):
+            sheets[f"rows-{name}"] = sheet(_shown(found, images, workspace), images.class_names.to_pylist(), COLUMNS)
+    return sheets
+
+
+def _predictions(found: Findings, workspace: Place) -> Image.Image:
+    """Return test rows with the answers of the first model, trained on the most rows."""
+    images = read_images(found.splits.test.places(workspace), ROWS_SHOWN)
+    model = found.trained.confusions[0]
+    evaluation = next(
+        evaluation
+        for evaluation in found.trained.evaluations
+        if (evaluation.training.model, evaluation.training.rows) == (model.model, model.train_rows)
+        and evaluation.training.control == "none"
+    )
+    answers = tables.read(workspace / evaluation.predictions("test")).slice(0, ROWS_SHOWN)
+    predicted = [found.splits.classes[label] for label in answers["predicted"].to_pylist()]
+    answered = list(zip(images.class_names.to_pylist(), predicted, strict=True))
+    words = [one if one == other else f"{one} but {other}" for one, other in answered]
+    return sheet(_shown(found, images, workspace), words, COLUMNS, [one != other for one, other in answered])
+
+
+def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:
+    images = read_images(found.splits.test.places(workspace))
+    place = {name: row for row, name in enumerate(images.ids.to_pylist())}
+    mistakes = [mistake for mistake in report.mistakes if mistake.model == report.mistakes[0].model]
+    chosen = images.take(np.array([place[mistake.id] for mistake in mistakes]))
+    words = [f"{m.class_name} but {m.predicted} {m.confidence:.2f}" for m in mistakes]
+    return sheet(_shown(found, chosen, workspace), words, 10)
+
+
+def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Image]:
+    """Return images as people should see them: glyphs as they are, photographs as thumbnails."""
+    if found.reading.kind == "glyphs":
+        return as_images(images.gray)
+    seen = thumbnails([workspace / name for name in found.photographs], ids := images.ids.to_pylist())
+    return [_small(seen[name]) for name in ids]
+
+
+def _small(data: bytes) -> Image.Image:
+    """Return an image file at the size that it has on a sheet."""
+    image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+    image.thumbnail((ON_SHEET, ON_SHEET))
+    return image
+
+
+def _encoded(figure: Image.Image | Figure, form: str) -> bytes:
+    """Return a file that depends on nothing but what it shows."""
+    buffer = io.BytesIO()
+    if isinstance(figure, Figure):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a class name in a script that the font lacks shows as boxes
+            figure.savefig(buffer, metadata={"Software": None})
+    else:
+        figure.save(buffer, form, optimize=True, quality=SHEET_QUALITY)  # PNG has no quality
+    return buffer.getvalue()

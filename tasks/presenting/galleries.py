@@ -1,0 +1,160 @@
+"""Twins side by side: what a page shows of the images of a run."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image
+
+from tasks.records import Report
+from tasks.storage import disk, tables
+from tasks.storage.images import iterate_images
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
+from tasks.vocabulary.arrays import Gray
+
+DOUBTFUL, EXACT, CONFLICTS = 36, 12, 24  # pairs that are shown
+GROUPS, PER_GROUP = 6, 12
+THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image of a run, and where it stands."""
+
+    id: str
+    class_name: str
+    split: str
+    uri: str  # with the image inside
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row and its twin, and their difference as the view draws it."""
+
+    row: Shown
+    twin: Shown
+    difference: str
+    reason: str
+    jaccard: float
+    place: str  # of the similarity, in the tables of the run
+
+
+@dataclass(frozen=True)
+class Galleries:
+    """Pairs in the order in which they should be looked at, and the largest groups."""
+
+    doubtful: list[Pair]
+    exact: list[Pair]
+    conflicts: list[Pair]
+    groups: list[list[Shown]]
+
+
+def build_galleries(run: Place, report: Report) -> Galleries:
+    """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
+    chosen, groups, wanted = _choose(run)
+    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet")
+    images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(run, wanted)
+    pairs = [
+        [_pair(row, images, report, name) for row in table.to_pylist()]
+        for table, name in zip(chosen, names, strict=True)
+    ]
+    shown = [[Shown(*member, images[member[0]].uri) for member in group] for group in groups]
+    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], groups=shown)
+
+
+def shown_ids(run: Place) -> list[str]:
+    """Return the ids of all images that the galleries of a run show."""
+    return sorted(set(_choose(run)[2]))
+
+
+def uri_of(data: bytes, kind: str = "png") -> str:
+    """Return the bytes of a PNG or JPEG as a URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _choose(run: Place) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
+    """Return the pairs of each gallery, the largest groups, and the ids of all of them."""
+    removed, conflicts = (tables.read(run / f"{name}.parquet") for name in ("removed", "label_conflicts"))
+    rows = removed.append_column("number", pa.array(range(len(removed)), pa.int64()))
+    other = conflicts.append_column("number", pa.array(range(len(conflicts)), pa.int64()))
+    near = rows.filter(pc.equal(rows["reason"], "near")).sort_by([("jaccard", "ascending"), ("id", "ascending")])
+    exact = rows.filter(pc.equal(rows["reason"], "exact")).sort_by("id")
+    other = other.sort_by([("jaccard", "descending"), ("id", "ascending")])
+    chosen = [near.slice(0, DOUBTFUL), exact.slice(0, EXACT), other.slice(0, CONFLICTS)]
+    groups = _largest_groups(removed)
+    wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
+    return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)]
+
+
+def _pair(row: dict[str, Any], images: "Images", report: Report, table: str) -> Pair:
+    one, two = images[row["id"]], images[row["twin_id"]]
+    return Pair(
+        row=Shown(row["id"], row["class_name"], row["split"], one.uri),
+        twin=Shown(row["twin_id"], row["twin_class_name"], row["twin_split"], two.uri),
+        difference=_png_uri(_difference(one.pixels, two.pixels, report)),
+        reason=row["reason"],
+        jaccard=row["jaccard"],
+        place=f"{table}.{row['number']}.jaccard",
+    )
+
+
+def _difference(one: Gray, two: Gray, report: Report) -> Gray:
+    """Return the difference of two images, the second stretched to the size of the first."""
+    other = Image.fromarray(two)
+    if one.shape[:2] != two.shape[:2]:
+        other = other.resize(one.shape[1::-1], Image.Resampling.BILINEAR)
+    return report.view.difference(one, np.asarray(other))
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """An image as the page shows it, and its pixels, uint8 (height, width) or (height, width, 3)."""
+
+    uri: str
+    pixels: Gray
+
+
+Images = dict[str, _Embedded]
+
+
+def _png_uri(pixels: Gray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return uri_of(buffer.getvalue())
+
+
+def _thumbnails_of(run: Place) -> Images:
+    table = tables.read(run / THUMBNAILS)
+    images = {}
+    for name, data in zip(table["id"].to_pylist(), table["thumbnail"].to_pylist(), strict=True):
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            images[name] = _Embedded(uri_of(data, "jpeg"), np.asarray(image.convert("RGB")))
+    return images
+
+
+def _glyphs_of(run: Place, ids: Sequence[str]) -> Images:
+    """Return the images of some ids, wherever they are in the raw splits."""
+    wanted = pa.array(sorted(set(ids)), pa.string())
+    images: Images = {}
+    for part in iterate_images([place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]):
+        rows = np.flatnonzero(pc.is_in(part.ids, value_set=wanted).to_numpy(zero_copy_only=False))
+        images |= {part.ids[row].as_py(): _Embedded(_png_uri(part.gray[row]), part.gray[row]) for row in rows.tolist()}
+    return images
+
+
+def _largest_groups(removed: pa.Table) -> list[list[tuple[str, str, str]]]:
+    """Return id, class and split of the members of the largest stars, the kept row first."""
+    counts = removed.group_by("twin_id").aggregate([("id", "count")])
+    largest = counts.sort_by([("id_count", "descending"), ("twin_id", "ascending")]).slice(0, GROUPS)
+    groups = []
+    for twin in largest["twin_id"].to_pylist():
+        rows = removed.filter(pc.equal(removed["twin_id"], twin)).sort_by("id").slice(0, PER_GROUP - 1).to_pylist()
+        star = (twin, rows[0]["twin_class_name"], rows[0]["twin_split"])
+        groups.append([star, *((row["id"], row["class_name"], row["split"]) for row in rows)])
+    return groups

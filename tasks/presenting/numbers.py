@@ -1,0 +1,92 @@
+"""Numbers of a report as people read them, each with its place in report.json.
+
+Everything that reports on a run, in the terminal, in Prefect, in its README and on its page, takes its numbers from
+here, so that all agree. A place is a path like ``overlap.3.exact``; ``*`` sums over a list, and two places joined by
+`` / ``, `` + `` or `` - `` stand for the number computed from both.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from tasks.records import Report
+from tasks.records.rows import Form, form_of
+
+Write = Callable[[str, Form, Any], str]  # place, form and value of a number -> its text
+NOTHING = "-"
+FORMS: dict[Form, Callable[[Any], str]] = {
+    "count": lambda value: f"{value:,}",
+    "share": lambda value: f"{100 * value:.1f} %",
+    "accuracy": lambda value: f"{100 * value:.1f}",
+    "points": lambda value: f"{value:+z.1f}",  # z: what rounds to nothing has no minus
+    "size": lambda value: f"{value:z.1f}",
+    "similarity": lambda value: f"{value:.2f}",
+    "probability": lambda value: f"{value:.4f}",
+    "moment": lambda value: f"{value:.4f}",
+    "limit": lambda value: f"{value:,}" if isinstance(value, int) else f"{value:.4f}",
+}
+
+
+def text_of(value: Any, form: Form) -> str:
+    """Return a number in one of the forms; a number that does not exist as a dash.
+
+    >>> text_of(0.125, "share"), text_of(1234, "count"), text_of(None, "points")
+    ('12.5 %', '1,234', '-')
+    """
+    return NOTHING if value is None else FORMS[form](value)
+
+
+class Numbers:
+    """The numbers of one report.
+
+    Parameters
+    ----------
+    report : Report
+    write : callable, optional
+        How a number is written; as plain text if unset.
+    """
+
+    def __init__(self, report: Report, write: Write = lambda _, form, value: text_of(value, form)) -> None:
+        self.report, self._write = report, write
+        self._places = {id(row): place for row, place in _rows_of(report)}
+
+    def __call__(self, row: Any, name: str, form: Form | None = None) -> str:
+        """Return a number of a row of the report, in the form that stands with its type or in another."""
+        return self._write(self._place(row, name), form or form_of(row, name), getattr(row, name))
+
+    def share(self, row: Any, part: str, whole: str = "rows") -> str:
+        """Return one number of a row as a share of another, in percent."""
+        total = getattr(row, whole)
+        place = f"{self._place(row, part)} / {self._place(row, whole)}"
+        return self._write(place, "share", getattr(row, part) / total if total else None)
+
+    def sum(self, row: Any, one: str, other: str) -> str:
+        """Return the sum of two counts of a row."""
+        place = f"{self._place(row, one)} + {self._place(row, other)}"
+        return self._write(place, "count", getattr(row, one) + getattr(row, other))
+
+    def difference(self, row: Any, name: str, less: Any, less_name: str) -> str:
+        """Return a count of one row less a count of another."""
+        place = f"{self._place(row, name)} - {self._place(less, less_name)}"
+        return self._write(place, "count", getattr(row, name) - getattr(less, less_name))
+
+    def total(self, table: str, name: str) -> str:
+        """Return the sum of a count over all rows of a table of the report."""
+        value = sum(getattr(row, name) for row in getattr(self.report, table))
+        return self._write(f"{table}.*.{name}", "count", value)
+
+    def _place(self, row: Any, name: str) -> str:
+        return f"{self._places[id(row)]}.{name}"
+
+
+def _rows_of(record: Any, place: str = "") -> Iterator[tuple[Any, str]]:
+    """Yield every record inside a record, with its place."""
+    for field in fields(record):
+        value, where = getattr(record, field.name), f"{place}{field.name}"
+        named = [(value, where)]
+        if isinstance(value, tuple):
+            named = [(entry, f"{where}.{number}") for number, entry in enumerate(value)]
+        for entry, at in named:
+            if is_dataclass(entry):
+                yield entry, at
+                yield from _rows_of(entry, f"{at}.")

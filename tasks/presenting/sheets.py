@@ -1,0 +1,75 @@
+"""Sheets of many small images, with a word below each: drawn pixel by pixel, so nothing is smoothed."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+
+from tasks.vocabulary.arrays import Gray
+
+PAPER, INK, WRONG = (255, 255, 255), (51, 51, 51), (178, 60, 0)
+GAP, TEXT_SIZE = 6, 13
+LONGEST = 16  # letters of a word that are shown
+SMALLEST = 42  # pixels that the longer side of a shown image has at least
+
+
+def sheet(
+    images: Sequence[Image.Image], words: Sequence[str], columns: int, marked: Sequence[bool] = ()
+) -> Image.Image:
+    """Lay images out in rows.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        Of any size; small ones are enlarged by a whole factor.
+    words : sequence of str
+        One below each image; may be empty strings, and then no room is taken.
+    columns : int
+    marked : sequence of bool
+        Which words are shown in the colour of mistakes.
+    """
+    cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
+    width = max([cell.width for cell in cells] + [_width(word) for word in words] + [SMALLEST]) + GAP
+    height = max([cell.height for cell in cells] + [SMALLEST]) + GAP + (TEXT_SIZE + 3 if any(words) else 0)
+    rows = max(1, -(-len(cells) // columns))
+    canvas = Image.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for number, (cell, word) in enumerate(zip(cells, words, strict=True)):
+        left, top = GAP + number % columns * width, GAP + number // columns * height
+        at = left + (width - GAP - cell.width) // 2, top
+        canvas.paste(cell, at)
+        colour = INK
+        if marked and marked[number]:
+            colour = WRONG
+            draw.rectangle((at[0] - 2, top - 2, at[0] + cell.width + 1, top + cell.height + 1), outline=WRONG, width=2)
+        middle = left + (width - GAP) // 2
+        draw.text((middle, top + height - GAP), word, fill=colour, font=_font(), anchor="mb")
+    return canvas
+
+
+def shortened(word: str, longest: int = LONGEST) -> str:
+    """Return a word that is not too long to be shown.
+
+    >>> shortened("Helvetica Neue Condensed", 12)
+    'Helvetica N…'
+    """
+    return word if len(word) <= longest else f"{word[: longest - 1]}…"
+
+
+def as_images(gray: Gray) -> list[Image.Image]:
+    """Return gray values (n, height, width) as images of Pillow."""
+    return [Image.fromarray(image) for image in gray]
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    factor = max(1, -(-SMALLEST // max(image.size)))
+    return image.convert("RGB").resize((factor * image.width, factor * image.height), Image.Resampling.NEAREST)
+
+
+def _width(word: str) -> int:
+    return int(_font().getlength(word)) + 1
+
+
+@lru_cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(TEXT_SIZE)

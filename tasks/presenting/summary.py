@@ -1,0 +1,98 @@
+"""What a run found, in tables, and as one Markdown text for Prefect and for the run's README."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.presenting.numbers import NOTHING, Numbers
+from tasks.presenting.words import CAUSAL, facts, headline
+from tasks.vocabulary import SPLITS
+
+SUBSETS = {
+    "raw": "raw",
+    "exact": "without exact twins",
+    "near": "sanitized",
+    "removed": "removed rows",
+    "random": "as many random rows removed",
+}
+COMPARISONS = {
+    "raw_minus_sanitized": "raw - sanitized",
+    "all_minus_without_twins": "all - without twins",
+    CAUSAL: "random - twins left out",
+}
+TableRows = list[dict[str, str]]
+
+
+def split_rows(numbers: Numbers) -> TableRows:
+    """Return the rows of each split before and after sanitizing."""
+    report = numbers.report
+    return [
+        {
+            "split": name,
+            "raw rows": numbers(report.rows, name),
+            "distinct images": numbers(report.within_split(name), "distinct"),
+            "without exact twins": numbers(report.sanitized.exact, name),
+            "sanitized": numbers(report.sanitized.near, name),
+        }
+        for name in SPLITS
+    ]
+
+
+def overlap_rows(numbers: Numbers) -> TableRows:
+    """Return the overlap of all ordered pairs of splits, one row each."""
+    return [
+        {
+            "rows of": pair.rows_of,
+            "found in": pair.found_in,
+            **{name: numbers(pair, name) for name in ("rows", "exact", "near", "either")},
+            "share": numbers.share(pair, "either"),
+            "conflicts": numbers(pair, "cross_class"),
+        }
+        for pair in numbers.report.overlap
+    ]
+
+
+def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> TableRows:
+    """Return accuracy on test rows in percent with 95 % intervals, one row per model and training size."""
+    rows: dict[tuple[str, int], dict[str, str]] = {}
+    for score in numbers.report.scores:
+        split, _, subset = score.evaluated_on.partition("_")
+        first = score.control == "none" and score.seed == numbers.report.spec.settings().get("seed")
+        if split == "test" and first and subset in subsets:
+            about = {"model": score.model, "train rows": numbers(score, "train_rows")}
+            row = rows.setdefault((score.model, score.train_rows), about)
+            row[SUBSETS[subset]] = _interval(numbers, score, "accuracy", NOTHING) if score.n else NOTHING
+    return list(rows.values())
+
+
+def effect_rows(numbers: Numbers, comparisons: Sequence[str] = tuple(COMPARISONS)) -> TableRows:
+    """Return the comparisons in percentage points with 95 % intervals, one row per model and training size."""
+    rows: dict[tuple[str, int], dict[str, str]] = {}
+    for effect in numbers.report.effects:
+        if effect.comparison in comparisons:
+            none = dict.fromkeys((COMPARISONS[name] for name in comparisons), NOTHING)
+            about = {"model": effect.model, "train rows": numbers(effect, "train_rows")} | none
+            row = rows.setdefault((effect.model, effect.train_rows), about)
+            if effect.points is not None:
+                row[COMPARISONS[effect.comparison]] = _interval(numbers, effect, "points", " to ")
+    return list(rows.values())
+
+
+def to_markdown(numbers: Numbers) -> str:
+    """Return the summary as Markdown."""
+    parts = [f"## {headline(numbers)}"]
+    for title, rows in (
+        ("Rows", split_rows(numbers)),
+        ("Overlap", overlap_rows(numbers)),
+        ("Accuracy in percent", accuracy_rows(numbers)),
+        ("Differences of accuracy in points", effect_rows(numbers)),
+    ):
+        if rows:
+            lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0])]
+            lines += [" | ".join(row.values()) for row in rows]
+            parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
+    return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in facts(numbers))]) + "\n"
+
+
+def _interval(numbers: Numbers, row: Any, name: str, to: str) -> str:
+    estimate, low, high = (numbers(row, part) for part in (name, "low", "high"))
+    return f"{estimate} ({low}{to}{high})"

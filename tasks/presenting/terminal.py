@@ -1,0 +1,57 @@
+"""What people see of a run in the terminal."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.presenting.changes import Change
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.summary import TableRows, accuracy_rows, effect_rows, overlap_rows, split_rows
+from tasks.presenting.words import CAUSAL, effect_in_short, facts, headline
+from tasks.records import Report
+
+SHOWN = ("raw_minus_sanitized", CAUSAL)
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """Print rows, overlap and accuracy to a terminal."""
+    numbers = Numbers(report)
+    tables = (
+        ("Rows", split_rows(numbers)),
+        ("Overlap", overlap_rows(numbers)),
+        ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
+        ("Differences of accuracy on test rows in points, with 95 % intervals", effect_rows(numbers, SHOWN)),
+    )
+    for title, rows in tables:
+        if rows:
+            console.print(_table(title, rows))
+    for sentence in facts(numbers):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    answer = f"{headline(numbers)} {effect_in_short(numbers)}".strip()
+    console.print(answer, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_changes(found: Sequence[Change], console: Console) -> None:
+    """Print what changed between two runs, or that nothing did."""
+    if not found:
+        console.print("Nothing changed: both runs have the same results.")
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("", "what", "before", "after"):
+        table.add_column(name, overflow="fold", justify="right" if name in ("before", "after") else "left")
+    for change in found:
+        table.add_row(*map(escape, (change.group, change.name, change.one, change.other)))
+    console.print(table)
+
+
+def _table(title: str, rows: TableRows) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name, value in rows[0].items():
+        text = isinstance(value, str) and not value[:1].isdigit() and value != "-"
+        table.add_column(name, justify="left" if text else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row.values())
+    return table

@@ -1,0 +1,143 @@
+"""The parameters of all flows and commands: type, limits and description of each, said once.
+
+A description is what the command's help and Prefect's run form show.
+"""
+
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from tasks.vocabulary import ModelName, Protect, Recipe, Runner, Variant, ViewName
+from tasks.vocabulary.addresses import SourceName
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+ClassCount = Annotated[int, Field(ge=2)]
+ImageSide = Annotated[int, Field(ge=2, le=256)]
+Size = PositiveInt | Literal["all"]
+
+# Sources and splits.
+Large = Annotated[
+    SourceName | None,
+    Field(
+        description="Source of train and validation: an archive (.tar.gz or .tar), a folder with one subfolder per "
+        "class, an http(s) URL, notmnist, fonts, or fonts:FOLDER."
+    ),
+]
+Small = Annotated[
+    SourceName | None, Field(description="Source of test, of the same kinds. Give both sources or neither.")
+]
+Dataset = Annotated[
+    str, Field(description="Both sources by one name, if they are unset: fonts, fonts:FOLDER, or notmnist.")
+]
+TrainSource = Annotated[
+    SourceName,
+    Field(
+        description="Source of the train split: an archive (.tar.gz or .tar), a folder with one subfolder per class, "
+        "or an http(s) URL."
+    ),
+]
+TestSource = Annotated[SourceName, Field(description="Source of the test split, of the same kinds.")]
+ValidationSource = Annotated[SourceName | None, Field(description="Source of the validation split; optional.")]
+TrainRows = Annotated[
+    PositiveInt | None,
+    Field(
+        description="Rows of train; a multiple of the number of classes. If unset, as many as the data give, up to "
+        "20,000 a class."
+    ),
+]
+ValidationRows = Annotated[NonNegativeInt | None, Field(description="Rows of validation; may be 0.")]
+TestRows = Annotated[PositiveInt | None, Field(description="Rows of test.")]
+DrawnBy = Annotated[
+    Recipe,
+    Field(
+        description="How splits are drawn: cleansplit; or course, as in the notMNIST course's notebook, with its seed."
+    ),
+]
+Seed = Annotated[NonNegativeInt, Field(description="Seed of every random choice.")]
+Classes = Annotated[
+    ClassCount | None,
+    Field(description="Number of class folders that every source must have. If unset, any number."),
+]
+Side = Annotated[ImageSide, Field(description="Width and height of a glyph in pixels; photographs may have any size.")]
+MinPerClass = Annotated[
+    PositiveInt | None,
+    Field(description="Minimum members per class. If unset, 1; for notmnist 45,000 in large, 1,800 in small."),
+]
+
+# What counts as a twin, and what is done about it.
+View = Annotated[
+    ViewName | Literal["auto"],
+    Field(
+        description="How images are compared: by ink for glyphs, by photo for photographs; auto inspects a sample and "
+        "reports its choice."
+    ),
+]
+Also = Annotated[
+    tuple[Variant, ...],
+    Field(
+        description="Forms of test and validation images that are searched for as well, and counted separately: "
+        "mirrored, shifted."
+    ),
+]
+Scaled = Annotated[
+    bool,
+    Field(
+        description="Decode large JPEGs at a reduced scale: faster; images that are equal at that scale count as exact "
+        "twins."
+    ),
+]
+Threshold = Annotated[
+    Share | None,
+    Field(
+        description="Lowest similarity at which a row is removed, a whole percent. If unset, 0.95 for ink, 0.65 for "
+        "photo."
+    ),
+]
+Floor = Annotated[
+    Share | None,
+    Field(
+        description="Lowest similarity of pairs that are searched for and reported. If unset, 0.90 for ink, 0.60 for "
+        "photo."
+    ),
+]
+Recall = Annotated[
+    Probability | None,
+    Field(
+        description="Minimum probability that MinHash finds a pair at the floor. If unset, 0.99 for ink, 0.93 for "
+        "photo."
+    ),
+]
+EXHAUSTIVE = "Compare all pairs instead, for a recall of 1."
+PROTECT = "Which of train and test keeps its rows."
+Exhaustive = Annotated[bool, Field(description=EXHAUSTIVE)]
+Protected = Annotated[Protect, Field(description=PROTECT)]
+MaxOverlap = Annotated[
+    Share | None,
+    Field(
+        description="Gate: largest share of test rows that may have a twin in train. Above it the run fails, after its "
+        "report is written."
+    ),
+]
+MaxQuarantine = Annotated[Share, Field(description="Gate: largest share of a class that may be unreadable.")]
+MinRows = Annotated[PositiveInt | None, Field(description="Gate: minimum number of test rows left after sanitizing.")]
+
+# Training.
+Models = Annotated[tuple[ModelName, ...], Field(description="Models to train: softmax, sgd, 1nn, mlp.")]
+Sizes = Annotated[tuple[Size, ...], Field(description="Training sizes in rows, or all.")]
+
+# How and where the work is done; none of these changes a result.
+Run = Annotated[str, Field(description="The run: its folder, its id, or latest.")]
+Workspace = Annotated[
+    PurePath | None,
+    Field(
+        description="Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or "
+        "./workspace."
+    ),
+]
+Workers = Annotated[PositiveInt | None, Field(description="Tasks to run in parallel. If unset, one per core.")]
+DecodedBy = Annotated[
+    Runner, Field(description="Decode in threads or in processes; auto takes processes for large sets.")
+]
+Fresh = Annotated[bool, Field(description="Do everything anew instead of reusing what earlier runs stored.")]

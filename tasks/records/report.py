@@ -1,0 +1,134 @@
+"""The report of a run: what report.json holds, and its schema."""
+
+from pathlib import Path  # noqa: TID251  # users open the files of a run themselves
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from tasks.records.rows import (
+    ClassMembers,
+    ClassRows,
+    Confusion,
+    Effect,
+    Gate,
+    Groups,
+    Input,
+    Mistake,
+    NearDuplicates,
+    PairConflicts,
+    PairFonts,
+    PairOverlap,
+    RowsLeft,
+    Score,
+    SplitRows,
+    ThresholdRows,
+    VariantCount,
+    WithinSplit,
+)
+from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, RunSpec
+from tasks.views import VIEWS, View
+from tasks.vocabulary import Kind, SplitName, ViewName
+
+T = TypeVar("T")
+
+
+def _kind_of(spec: Any) -> str:
+    return "run" if isinstance(spec, RunSpec) or (isinstance(spec, dict) and "dataset" in spec) else "audit"
+
+
+# By their fields alone, an audit of the folders 2019 and 2020 could be a run of so many rows.
+AnySpec = Annotated[Annotated[RunSpec, Tag("run")] | Annotated[AuditSpec, Tag("audit")], Discriminator(_kind_of)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Report:
+    """Everything a run found; all fields but `run` are those of report.json.
+
+    Attributes
+    ----------
+    run : Path
+        The run's folder.
+    spec : RunSpec or AuditSpec
+        The parameters that can change a result; sources under the names that may be shown.
+    kind : {"glyphs", "photographs"}
+        How the images were read.
+    """
+
+    run: Path
+    spec: AnySpec
+    kind: Kind
+    inputs: tuple[Input, ...]
+    classes: tuple[str, ...]
+    rows: SplitRows
+    balance: tuple[ClassRows, ...]
+    conservation: tuple[ClassMembers, ...]
+    overlap: tuple[PairOverlap, ...]
+    overlap_by_threshold: tuple[ThresholdRows, ...]
+    within: tuple[WithinSplit, ...]
+    label_conflicts: tuple[PairConflicts, ...]
+    font_leakage: tuple[PairFonts, ...]
+    groups: Groups
+    near_duplicates: NearDuplicates
+    sanitized: RowsLeft
+    scores: tuple[Score, ...]
+    effects: tuple[Effect, ...]
+    confusion: tuple[Confusion, ...]
+    mistakes: tuple[Mistake, ...]
+    variants: tuple[VariantCount, ...]
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def view(self) -> View:
+        """The view by which the images were compared."""
+        return VIEWS[cast(ViewName, self.spec.view)]  # settled before anything is compared
+
+    def pair(self, rows_of: SplitName, found_in: SplitName) -> PairOverlap:
+        """Return the overlap of the rows of one split with another."""
+        return _of_pair(self.overlap, rows_of, found_in)
+
+    def conflicts(self, rows_of: SplitName, found_in: SplitName) -> PairConflicts:
+        """Return the label conflicts of the rows of one split with another."""
+        return _of_pair(self.label_conflicts, rows_of, found_in)
+
+    def fonts(self, rows_of: SplitName, found_in: SplitName) -> PairFonts:
+        """Return how many rows of one split share their font with another."""
+        return _of_pair(self.font_leakage, rows_of, found_in)
+
+    def curve(self, rows_of: SplitName, found_in: SplitName) -> list[ThresholdRows]:
+        """Return the rows with a twin at every threshold, the lowest first."""
+        return [row for row in self.overlap_by_threshold if (row.rows_of, row.found_in) == (rows_of, found_in)]
+
+    def within_split(self, name: SplitName) -> WithinSplit:
+        """Return the redundancy inside a split."""
+        return next(within for within in self.within if within.split == name)
+
+    def raw_scores(self, evaluated_on: str = "test_raw") -> list[Score]:
+        """Return the scores of models that were trained on unchanged train."""
+        return [score for score in self.scores if (score.control, score.evaluated_on) == ("none", evaluated_on)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of report.json: a function of inputs, parameters and seed alone."""
+        hidden: dict[str, Any] = {"run": True, "spec": set(CHANGES_NO_RESULT)}
+        content: dict[str, Any] = TypeAdapter(Report).dump_python(self, mode="json", exclude=hidden)
+        return content
+
+    @staticmethod
+    def of_json(run: Path, content: dict[str, Any]) -> "Report":
+        """Return the report of the folder `run` from what `to_json` gave; raises `ValidationError`."""
+        return TypeAdapter(Report).validate_python(content | {"run": run})
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of report.json."""
+    described = TypeAdapter(Report).json_schema(mode="serialization")
+    for name in CHANGES_NO_RESULT:
+        for spec in ("RunSpec", "AuditSpec"):
+            described["$defs"][spec]["properties"].pop(name)
+    del described["properties"]["run"]
+    described["required"] = sorted(described["properties"])
+    return described
+
+
+def _of_pair(rows: tuple[T, ...], rows_of: SplitName, found_in: SplitName) -> T:
+    return next(row for row in rows if (row.rows_of, row.found_in) == (rows_of, found_in))  # type: ignore[attr-defined]

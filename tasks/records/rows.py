@@ -1,0 +1,242 @@
+"""The rows of a report: what its tables hold. The form in which a number is shown is part of its type."""
+
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from tasks.vocabulary import Control, ModelName, Role, SplitName, Variant
+
+Form = Literal["count", "share", "accuracy", "points", "size", "similarity", "probability", "moment", "limit"]
+
+
+def shown(form: Form, least: float | None = None, most: float | None = None) -> Any:
+    """Mark a number with the form in which people see it, and its bounds."""
+    return Field(ge=least, le=most, json_schema_extra={"form": form})
+
+
+Count = Annotated[int, shown("count", 0)]
+Similarity = Annotated[float, shown("similarity", 0, 1)]
+Probability = Annotated[float, shown("probability", 0, 1)]
+Moment = Annotated[float | None, shown("moment")]
+Accuracy = Annotated[float | None, shown("accuracy", 0, 1)]
+Points = Annotated[float | None, shown("points", -100, 100)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Input:
+    """A source."""
+
+    role: Role
+    name: str
+    sha256: Sha256
+    bytes: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class SplitRows:
+    """Rows of each split."""
+
+    train: Count
+    validation: Count
+    test: Count
+
+    def __getitem__(self, split: SplitName) -> int:
+        rows: int = getattr(self, split)
+        return rows
+
+
+@dataclass(frozen=True, config=STRICT)
+class ClassRows:
+    """Rows of a class of a split, before and after sanitizing; null where the split kept all its rows."""
+
+    split: SplitName
+    class_name: str
+    raw: Count
+    sanitized: Annotated[int | None, shown("count")]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ClassMembers:
+    """What became of the members of a class of a source; its name is null outside the class folders."""
+
+    role: Role
+    class_name: str | None
+    members: Count
+    accepted: Count
+    quarantined: Count
+    ignored: Count
+    mean: Moment  # of the normalized pixels
+    std: Moment
+
+
+@dataclass(frozen=True, config=STRICT)
+class PairOverlap:
+    """Rows of one split with a twin in another: identical, or near at the threshold and without an identical one."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    rows: Count
+    exact: Count
+    near: Count
+    either: Count
+    distinct_exact: Count  # distinct images that both have
+    cross_class: Count  # rows with a twin of another class
+
+
+@dataclass(frozen=True, config=STRICT)
+class ThresholdRows:
+    """Rows of one split with a twin in another, at another threshold."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    jaccard: Similarity
+    rows: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class WithinSplit:
+    """Redundancy inside one split."""
+
+    split: SplitName
+    rows: Count
+    distinct: Count
+    one_colour: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class PairConflicts:
+    """Rows of one split with a twin of another class in another split."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    exact: Count
+    near: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class PairFonts:
+    """Rows of one split whose font also occurs in another, and those whose name tells no font."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    rows: Count
+    unknown: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class Groups:
+    """Groups of a row that stays and the removed rows whose best twin it is."""
+
+    count: Count
+    rows: Count
+    largest: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class MeasuredRecall:
+    """Recall measured by brute force on a sample of rows, at the floor."""
+
+    sample_rows: Count
+    true_rows: Count
+    found_rows: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class NearDuplicates:
+    """How near-duplicates were searched; nulls where all pairs were compared."""
+
+    threshold: Similarity
+    floor: Similarity
+    num_perm: int | None
+    bands: int | None
+    rows_per_band: int | None
+    recall_at_floor: Probability
+    recall_measured: MeasuredRecall | None
+
+
+@dataclass(frozen=True, config=STRICT)
+class RowsLeft:
+    """Rows of each split when exact twins go, and when exact and near twins go."""
+
+    exact: SplitRows
+    near: SplitRows
+
+
+@dataclass(frozen=True, config=STRICT)
+class Score:
+    """Accuracy of one model on one set of rows, with a 95 % Wilson interval; null when there are no rows."""
+
+    model: ModelName
+    train_rows: Count
+    seed: int
+    control: Control
+    evaluated_on: Annotated[str, Field(pattern="^(validation|test)_(raw|exact|near|removed|random)$")]
+    n: Count
+    accuracy: Accuracy
+    low: Accuracy
+    high: Accuracy
+
+
+@dataclass(frozen=True, config=STRICT)
+class Effect:
+    """A difference between two accuracies in percentage points, with a 95 % bootstrap interval."""
+
+    model: ModelName
+    train_rows: Count
+    comparison: str
+    points: Points
+    low: Points
+    high: Points
+
+
+@dataclass(frozen=True, config=STRICT)
+class Confusion:
+    """What a model answered on raw test rows: one row of counts per true class, one column per answer."""
+
+    model: ModelName
+    train_rows: Count
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Mistake:
+    """A test row that a model got wrong with much confidence: often its label is wrong."""
+
+    model: ModelName
+    train_rows: Count
+    id: str
+    class_name: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True, config=STRICT)
+class Gate:
+    """A limit that was set, the value found, and whether the limit held."""
+
+    name: str
+    limit: Annotated[int | float, shown("limit", 0)]
+    value: Annotated[int | float, shown("limit", 0)]
+    passed: bool
+
+
+@dataclass(frozen=True, config=STRICT)
+class VariantCount:
+    """Rows of one split that have a twin in another only as a variant, at the threshold."""
+
+    rows_of: SplitName
+    found_in: SplitName
+    variant: Variant
+    rows: Count
+
+
+def form_of(row: Any, name: str) -> Form:
+    """Return the form in which a number of a record is shown."""
+    field = next(field for field in fields(row) if field.name == name)
+    marks = [mark for mark in getattr(field.type, "__metadata__", ()) if hasattr(mark, "json_schema_extra")]
+    form: Form = marks[0].json_schema_extra["form"]
+    return form

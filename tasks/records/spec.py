@@ -1,0 +1,254 @@
+"""The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
+
+from dataclasses import fields, replace
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from tasks.errors import UsageError
+from tasks.records import parameters as p
+from tasks.storage.place import Place
+from tasks.storage.workspace import workspace_at
+from tasks.views import VIEWS
+from tasks.vocabulary import Protect, Role, ViewName
+
+PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
+LETTERS = 10  # classes of notMNIST, A to J
+CHANGES_NO_RESULT = ("workspace", "workers", "runner", "fresh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What the parameters of all flows have in common."""
+
+    workspace: p.Workspace = None
+    workers: p.Workers = None
+
+    @classmethod
+    def of(cls, **parameters: Any) -> Self:
+        """Build a spec from flow parameters.
+
+        Raises
+        ------
+        UsageError
+            Names the first value or combination that is impossible.
+        """
+        try:
+            spec = cls(**parameters)
+        except ValidationError as error:
+            raise UsageError(sentence(str(error.errors()[0]["loc"][0]), error)) from error
+        spec.check()
+        return spec
+
+    def check(self) -> None:
+        """Refuse what no single parameter's type can."""
+
+    @property
+    def place(self) -> Place:
+        """The workspace, on the machine that asks."""
+        return workspace_at(self.workspace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec(Spec):
+    """How sources are read."""
+
+    view: p.View = "auto"
+    also: p.Also = ()
+    scaled: p.Scaled = False
+    runner: p.DecodedBy = "auto"
+    fresh: p.Fresh = False
+    classes: p.Classes = None
+    side: p.Side = 28
+    min_per_class: p.MinPerClass = None
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        raise NotImplementedError
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell."""
+        if self.also and not VIEWS[view].variants:
+            raise UsageError(f"also {', '.join(self.also)} needs another view: these images are compared by {view}.")
+        spec = replace(self, view=view, side=side, classes=classes)
+        spec.check()  # whether sizes divide by the classes is known only now
+        return spec
+
+    def minimum(self, role: Role) -> int:
+        """Members that each class of a source must have."""
+        if self.min_per_class is not None:
+            return self.min_per_class
+        return PUBLISHED_MINIMUM[role] if self.sources[role] == "notmnist" else 1
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters that can change a result, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CHANGES_NO_RESULT}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapSpec(SourceSpec):
+    """What counts as a twin, what is removed, and which limits are set."""
+
+    threshold: p.Threshold = None
+    floor: p.Floor = None
+    recall: p.Recall = None
+    exhaustive: p.Exhaustive = False
+    protect: p.Protected = "train"
+    max_overlap: p.MaxOverlap = None
+    max_quarantine: p.MaxQuarantine = 0.01
+    min_rows: p.MinRows = None
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell, and the view's defaults for what is unset."""
+        defaults = VIEWS[view].defaults
+        unset: dict[str, Any] = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return replace(super().settled(view, side, classes), **unset)
+
+    @property
+    def threshold_percent(self) -> int:
+        """Similarity, in whole percent, from which a row is removed."""
+        return round(100 * (self.threshold or 0))
+
+    @property
+    def floor_percent(self) -> int:
+        """Similarity, in whole percent, from which pairs are searched; never above the threshold."""
+        return min(round(100 * (self.floor or 0)), self.threshold_percent)
+
+    def check(self) -> None:
+        """Refuse similarities that are no whole percent."""
+        super().check()
+        check_percents(threshold=self.threshold, floor=self.floor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareSpec(SourceSpec):
+    """Parameters of `flows.steps.prepare`."""
+
+    large: p.Large = None
+    small: p.Small = None
+    dataset: p.Dataset = "fonts"
+    train: p.TrainRows = None
+    validation: p.ValidationRows = None
+    test: p.TestRows = None
+    recipe: p.DrawnBy = "cleansplit"
+    seed: p.Seed = 0
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        return {"large": self.large or self.dataset, "small": self.small or self.dataset}
+
+    def check(self) -> None:
+        """Refuse one source without the other, and sizes that do not divide by the classes."""
+        super().check()
+        if (self.large is None) != (self.small is None):
+            given, missing = ("large", "small") if self.small is None else ("small", "large")
+            raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
+        known = all(name.partition(":")[0] in ("notmnist", "fonts") for name in self.sources.values())
+        if classes := self.classes or (LETTERS if known else None):
+            for name in ("train", "validation", "test"):
+                _check_divides(name, getattr(self, name), classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec(Spec):
+    """What is trained."""
+
+    models: p.Models = ("softmax", "sgd", "1nn")
+    sizes: p.Sizes = (50, 100, 1000, 5000, "all")
+
+    def check(self) -> None:
+        """Refuse an empty choice of models or sizes."""
+        super().check()
+        for name, values in (("models", self.models), ("sizes", self.sizes)):
+            if not values or len(set(values)) != len(values):
+                raise UsageError(f"{name} must name at least one entry and none twice.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(PrepareSpec, OverlapSpec, TrainingSpec):
+    """Parameters of `flows.pipeline.cleansplit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSpec(OverlapSpec):
+    """Parameters of `flows.audit.audit`."""
+
+    train: p.TrainSource
+    test: p.TestSource
+    validation: p.ValidationSource = None
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        optional: dict[Role, str] = {"validation": self.validation} if self.validation else {}
+        return {"train": self.train, **optional, "test": self.test}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SanitizeSpec(Spec):
+    """Parameters of `flows.steps.sanitize`: what is unset stays as in the run."""
+
+    run: p.Run = "latest"
+    threshold: p.Threshold = None
+    floor: p.Floor = None
+    recall: p.Recall = None
+    exhaustive: Annotated[bool | None, Field(description=p.EXHAUSTIVE)] = None
+    protect: Annotated[Protect | None, Field(description=p.PROTECT)] = None
+    max_overlap: p.MaxOverlap = None
+    min_rows: p.MinRows = None
+
+    def check(self) -> None:
+        """Refuse similarities that are no whole percent."""
+        check_percents(threshold=self.threshold, floor=self.floor)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the parameters of the run that are given other values."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if name not in ("run", "workspace") and value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSpec(TrainingSpec):
+    """Parameters of `flows.steps.evaluate`."""
+
+    run: p.Run = "latest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceSpec(Spec):
+    """Parameters of the command that sets published figures beside measured ones."""
+
+    large: Annotated[
+        str | None,
+        Field(
+            description="The archive notMNIST_large, or a URL of it. If both are unset, the archives are downloaded."
+        ),
+    ] = None
+    small: Annotated[str | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
+    runner: p.DecodedBy = "auto"
+
+
+def sentence(name: str, refused: ValidationError) -> str:
+    """Return what is wrong with the value of a parameter."""
+    return f"{name}: {refused.errors()[0]['msg']}"
+
+
+def check_percents(**similarities: float | None) -> None:
+    """Refuse similarities that are no whole percent of at least 1."""
+    for name, value in similarities.items():
+        if value is None:
+            continue
+        if abs(100 * value - round(100 * value)) > 1e-9:
+            raise UsageError(f"{name} {value} is not a whole percent; use for instance 0.95.")
+        if 100 * value < 1:
+            raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+
+
+def _check_divides(name: str, rows: int | None, classes: int) -> None:
+    if rows is not None and rows % classes:
+        near = rows - rows % classes
+        choices = [str(n) for n in (near, near + classes) if n or name == "validation"]
+        raise UsageError(f"{name} {rows} is not a multiple of the {classes} classes; use {' or '.join(choices)}.")

@@ -1,0 +1,60 @@
+"""Publish a run: write its folder whole, or find it as it was written before, and remember it."""
+
+import platform
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from tasks.records import Findings, Report
+from tasks.reporting.assemble import assemble, run_name
+from tasks.reporting.history import remember
+from tasks.reporting.write import write_run
+from tasks.storage import disk, stages
+from tasks.storage.place import Place
+from tasks.storage.stages import Stage
+from tasks.storage.workspace import RUN_MANIFEST, point_latest, stages_of
+
+VERSION = 7
+LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
+
+
+def publish_run(found: Findings, seconds: dict[str, float], workspace: Place) -> tuple[Report, Stage]:
+    """Write the run directory, or find it as it was written before, and point ``latest`` to it.
+
+    Parameters
+    ----------
+    found : Findings
+    seconds : dict
+        Seconds per stage, for run.json alone.
+    workspace : Place
+    """
+    assembled = assemble(found, workspace)
+    about = {"version": VERSION, "report": stages.digest_of(assembled.to_json())}
+    folder = workspace / "runs" / f"{run_name(found)}-{stages.digest_of(about)[:10]}"
+    report = replace(assembled, run=disk.local(folder))
+
+    def build(target: Place) -> dict[str, Any]:
+        write_run(found, report, workspace, target)
+        return _made(found, seconds)
+
+    stage = stages.publish(folder, about, build, manifest=RUN_MANIFEST)
+    if stage.reused:
+        stages.amend(folder / RUN_MANIFEST, "findings", found.to_json())  # its sources may lie elsewhere now
+    point_latest(folder)
+    remember(workspace, report)
+    return report, stage
+
+
+def _made(found: Findings, seconds: dict[str, float]) -> dict[str, Any]:
+    """Return when and where a run was made, with which versions, and from which stages."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": seconds,
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "workers": found.spec.workers,
+        "stages": stages_of(found.names),
+        "findings": found.to_json(),
+    }

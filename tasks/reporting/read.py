@@ -1,0 +1,49 @@
+"""Read what a published run says of itself."""
+
+import json
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from tasks.errors import DataError
+from tasks.records import Findings, Report
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.storage.stages import read_manifest
+from tasks.storage.workspace import RUN_MANIFEST
+
+REPORT = "report.json"
+
+
+def read_report(run: Place) -> Report:
+    """Return the report of a published run.
+
+    Raises
+    ------
+    DataError
+        When its report.json is missing, or is not what this version writes.
+    """
+    try:
+        return Report.of_json(disk.local(run), json.loads(disk.read_text(run / REPORT)))
+    except (OSError, ValueError, TypeError, ValidationError) as error:
+        raise DataError(f"{run / REPORT} is missing or was written by another version; do the run again.") from error
+
+
+def read_findings(run: Place) -> Findings:
+    """Return the records that a published run was made of.
+
+    Raises
+    ------
+    DataError
+        When they are missing, or what they name is gone.
+    """
+    manifest, workspace = read_manifest(run / RUN_MANIFEST), run.parent.parent
+    try:
+        found = Findings.of_json((manifest or {})["result"]["findings"])
+    except (KeyError, ValidationError) as error:
+        raise DataError(
+            f"{run / RUN_MANIFEST} is damaged or was written by another version; do the run again."
+        ) from error
+    if gone := [name for name in found.names if not disk.exists(workspace / name)]:
+        raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is gone; do the run again.")
+    return replace(found, spec=replace(found.spec, workspace=disk.local(workspace)))

@@ -1,0 +1,107 @@
+"""Write what a user takes away from a run."""
+
+import json
+from html import escape
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.presenting.figures import write_figures
+from tasks.presenting.galleries import THUMBNAILS, shown_ids
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.page import build_page
+from tasks.presenting.summary import to_markdown
+from tasks.records import Archive, Findings, Report
+from tasks.records.conservation import conserve
+from tasks.reporting.read import REPORT
+from tasks.storage import disk, tables
+from tasks.storage.images import read_ids, thumbnails
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
+
+PAGE = "report.html"
+
+
+def write_run(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+    """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
+    content = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
+    disk.write_text(target / REPORT, content + "\n")
+    _link_splits(found, workspace, target)
+    _write_quarantine(found, report, workspace, target)
+    drawn = write_figures(found, report, workspace, target / "figures")
+    if found.spec.also:
+        tables.write(_variants(found, workspace), target / "variants.parquet")
+    if report.kind == "photographs":
+        _write_thumbnails(found, workspace, target)
+        _write_paths(found, workspace, target / "paths")
+    disk.write_text(target / "README.md", _readme(found, report, drawn))
+    disk.write_text(target / PAGE, build_page(target, report))
+
+
+def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
+    for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
+        for place in (place for split in splits for place in split.places(workspace)):
+            disk.link(place, target / folder / place.last)
+    for name in (found.sanitized.removed, found.sanitized.conflicts):
+        disk.link(workspace / name, target / (workspace / name).last)
+
+
+def _write_quarantine(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+    refused = [tables.read(workspace / shard.quarantine) for shard in found.shards]
+    refused += [_outside(archive, refused[0].schema, workspace) for archive in found.archives]
+    table = pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "class_name", "member")])
+    for row in report.conservation:
+        conserve(f"{row.role} {row.class_name}", row.members, row.accepted, row.quarantined, row.ignored)
+    conserve("quarantine", sum(row.quarantined + row.ignored for row in report.conservation), len(table))
+    tables.write(table, target / "quarantine.parquet")
+
+
+def _outside(archive: Archive, schema: pa.Schema, workspace: Place) -> pa.Table:
+    """Return the refused members that lie in no class folder."""
+    rows = tables.read(workspace / archive.index, filters=~pc.field("class_name").is_valid())
+    text = {"role": archive.role, "detail": ""}
+    columns = {name: pa.array([value] * len(rows), pa.string()) for name, value in text.items()}
+    columns["bytes"] = rows["size"]
+    return pa.table(
+        [columns.get(name, rows[name] if name in rows.column_names else None) for name in schema.names], schema
+    )
+
+
+def _variants(found: Findings, workspace: Place) -> pa.Table:
+    """Return the rows that have a twin in another form, of all pairs of splits."""
+    parts = []
+    for overlap in found.overlaps:
+        table = tables.read(workspace / overlap.variants_table)
+        for name, value in (("found_in", overlap.first), ("rows_of", overlap.second)):
+            table = table.add_column(0, name, pa.array([value] * len(table), pa.string()))
+        parts.append(table)
+    return pa.concat_tables(parts)
+
+
+def _write_thumbnails(found: Findings, workspace: Place, target: Place) -> None:
+    """Write the thumbnails that the page shows."""
+    shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target))
+    columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
+    tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
+
+
+def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
+    """Write where each row's file lies: the path of the member inside its source, below the folder of classes."""
+    kept = {split.name: split for split in found.sanitized.splits}  # all else lost no row
+    for name in SPLITS:
+        for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
+            disk.make_folder(target / folder)
+            paths = (row.split("/", 1)[1] for row in read_ids(split.places(workspace)).to_pylist())
+            disk.write_text(target / folder / f"{name}.txt", "".join(f"{path}\n" for path in paths))
+
+
+def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:
+    """Return a data set card: its header tells `datasets.load_dataset(folder, "raw")` where the splits are."""
+    sanitized = [split.name for split in found.sanitized.splits]
+    lines = ["---", "configs:"]
+    for config, names in (("raw", list(SPLITS)), ("sanitized", sanitized)):
+        lines += [f"- config_name: {config}", "  data_files:"]
+        for name in names:
+            lines += [f"  - split: {name}", f"    path: {config}/{name}-*.parquet"]
+    lines += ["---", "", f"# {escape(', '.join(report.classes))}", "", to_markdown(Numbers(report)), "## Figures", ""]
+    return "\n".join([*lines, *(f"{title}:\n\n![{title}](figures/{name})\n" for name, title in drawn)])

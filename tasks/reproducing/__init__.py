@@ -1,0 +1,1 @@
+"""Published figures about a data set beside those of a run."""

@@ -1,0 +1,64 @@
+"""Write the splits without the rows that go, and the lists of those rows and of label conflicts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.records import Overlap, Splits
+from tasks.records.conservation import conserve
+from tasks.sanitizing import policy
+from tasks.storage import disk, tables
+from tasks.storage.images import read_images, write_split
+from tasks.storage.place import Place
+from tasks.vocabulary import Protect, SplitName
+
+SANITIZED = "sanitized"
+
+
+def write_sanitized(
+    splits: Splits, overlaps: Sequence[Overlap], protect: Protect, threshold: int, workspace: Place, target: Place
+) -> dict[str, Any]:
+    """Write ``sanitized/``, ``removed.parquet`` and ``label_conflicts.parquet`` into the folder `target`.
+
+    Parameters
+    ----------
+    splits : Splits
+    overlaps : sequence of Overlap
+        Of all pairs of splits.
+    protect : {"train", "test"}
+    threshold : int
+        Similarity from which a row goes, in whole percent.
+    workspace, target : Place
+
+    Returns
+    -------
+    dict
+        Fields of `tasks.records.Sanitized`, with the facts of each split that was written.
+    """
+    facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
+    removed = []
+    for name, others in policy.LOSES_TO[protect].items():
+        twins = [policy.read_twins(overlap, name, threshold, workspace) for overlap in _between(overlaps, name, others)]
+        gone = policy.removed_rows(twins, name)
+        images = read_images(splits[name].places(workspace))
+        kept = policy.keep_mask(images.ids, gone, ["exact", "near"])
+        conserve(f"sanitize {name}", len(images), int(kept.sum()), len(gone))
+        facts["exact_left"][name] = int(policy.keep_mask(images.ids, gone, ["exact"]).sum())
+        facts["near_left"][name] = int(kept.sum())
+        facts["splits"][name] = write_split(images.take(kept), name, splits.classes, target / SANITIZED)
+        removed.append(gone)
+    conflicts = [
+        policy.conflicts(policy.read_twins(overlap, name, threshold, workspace), name)
+        for overlap in overlaps
+        for name in (overlap.first, overlap.second)
+    ]
+    facts["groups"] = policy.star_groups(pa.concat_tables(removed))
+    tables.write(pa.concat_tables(removed), target / "removed.parquet")
+    tables.write(pa.concat_tables(conflicts), target / "label_conflicts.parquet")
+    return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
+
+
+def _between(overlaps: Sequence[Overlap], name: SplitName, others: Sequence[SplitName]) -> list[Overlap]:
+    """Return the overlaps of a split with others, in the order of `others`."""
+    return [next(o for o in overlaps if {o.first, o.second} == {name, other}) for other in others]

@@ -1,0 +1,1 @@
+"""The sources stage: find, fetch, unpack and index sources of images."""

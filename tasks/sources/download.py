@@ -1,0 +1,98 @@
+"""Fetch archives over HTTP: verified, atomic, and only when something has changed."""
+
+import hashlib
+import sys
+from functools import partial
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+
+from tasks.errors import DataError, SourceUnavailableError
+from tasks.sources.archive import is_gzip, is_tar
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.vocabulary import Role
+from tasks.vocabulary.addresses import public_name
+
+NOTMNIST_MIRRORS = (
+    "https://commondatastorage.googleapis.com/books1000/",
+    "http://yaroslavvb.com/upload/notMNIST/",
+)
+NOTMNIST_SHA256: dict[Role, str] = {
+    "large": "1e8261b75484b520dc76027f5c22af50fe608e3bb16277caec086eb928f9b61c",
+    "small": "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec",
+}
+TIMEOUT_SECONDS = 30
+MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
+
+
+def download_notmnist(role: Role, folder: Place, mirrors: tuple[str, ...] = NOTMNIST_MIRRORS) -> Place:
+    """Download one of the two published archives from the first mirror that has it.
+
+    Raises
+    ------
+    SourceUnavailableError
+        When no mirror could be reached now.
+    DataError
+        When what the mirrors hold is not the published archive.
+    """
+    name = f"notMNIST_{role}.tar.gz"
+    problems: list[DataError] = []
+    for mirror in mirrors:
+        try:
+            return _retrieve(mirror + name, f"sha256:{NOTMNIST_SHA256[role]}", folder, name)
+        except DataError as error:
+            problems.append(error)
+    healing = [problem for problem in problems if isinstance(problem, SourceUnavailableError)]
+    raise (healing or problems)[0]
+
+
+def download(url: str, folder: Place) -> Place:
+    """Download an archive; a copy is used again while the server gives the same validators for it.
+
+    Raises
+    ------
+    SourceUnavailableError, DataError
+        See `download_notmnist`.
+    """
+    try:
+        answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_SECONDS)
+    except requests.RequestException as error:
+        raise SourceUnavailableError(f"{public_name(url)} could not be reached ({type(error).__name__}).") from error
+    validators = [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
+    known = answer.ok and any(validators[:2])
+    version = hashlib.sha256(repr((url, validators)).encode()).hexdigest()[:16]
+    target = folder / f"{version}-{PurePosixPath(urlsplit(url).path).name or 'archive'}"
+    if known and disk.exists(target):  # without validators nothing says whether it is still current
+        return target
+    disk.make_folder(folder)
+    disk.put(target, partial(_retrieve_archive, url))
+    return target
+
+
+def _retrieve_archive(url: str, part: Place) -> None:
+    _retrieve(url, None, part.parent, part.last)
+    if not (is_gzip(part) or is_tar(part)):
+        with disk.reading(part) as file:
+            start = file.read(16)
+        raise DataError(f"{public_name(url)} is not a tar archive: it starts with {start!r}; check the address.")
+
+
+def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Place:
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, progressbar=sys.stderr.isatty())
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        pooch.retrieve(url, known_hash, fname=name, path=disk.local(folder), downloader=downloader)
+        return folder / name
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        kind = SourceUnavailableError if status in MAY_HEAL else DataError
+        raise kind(f"{public_name(url)} answered with status {status}; check the address or try again later.") from None
+    except requests.RequestException as error:
+        raise SourceUnavailableError(
+            f"{public_name(url)} could not be fetched completely ({type(error).__name__})."
+        ) from None
+    except ValueError as error:
+        raise DataError(f"{public_name(url)} is not the published archive: its sha256 differs.") from error

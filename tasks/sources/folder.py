@@ -1,0 +1,35 @@
+"""Read a folder with one subfolder per class as if it were an archive."""
+
+from collections.abc import Iterator
+
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.storage import disk
+from tasks.storage.disk import Listed
+from tasks.storage.members import content_digest
+from tasks.storage.place import Place
+
+
+def read_folder(root: Place) -> Iterator[Entry]:
+    """Yield every file below `root` with its path relative to it, in name order.
+
+    Symbolic links are entries of their own and never followed; files that can't be read are
+    entries of kind ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
+    """
+    return (_entry(root, listed) for listed in disk.walk(root))
+
+
+def _entry(root: Place, listed: Listed) -> Entry:
+    name = listed.name
+    if listed.kind != "file":
+        return Entry(name, listed.kind, 0, 0, b"")
+    if not name.isprintable():  # not UTF-8, or with control characters: could not be found again by its shown name
+        return Entry(name, "bad_name", 0, 0, b"")
+    try:
+        size = disk.size_of(root / name)
+        if size > MAX_MEMBER_BYTES:
+            return Entry(name, "file", 0, size, b"")
+        with disk.reading(root / name) as file:
+            data = file.read(MAX_MEMBER_BYTES + 1)
+    except OSError:
+        return Entry(name, "unreadable", 0, 0, b"")
+    return Entry(name, "file", 0, len(data), content_digest(data))

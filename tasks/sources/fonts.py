@@ -1,0 +1,144 @@
+"""Archives in notMNIST's layout, rendered from fonts, for a first run without any download.
+
+As notMNIST was made: each glyph is cropped to its ink and stretched to a square, white on black.
+A glyph is a font in a weight (stroke), a slant (shear) and a size (how coarse its pixels are), so
+that a few dozen fonts give thousands of glyphs, and twins among them.
+"""
+
+import base64
+import hashlib
+import io
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from tasks.errors import DataError
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.vocabulary import Role
+
+LETTERS = "ABCDEFGHIJ"
+GLYPHS: dict[Role, int] = {"large": 1000, "small": 200}
+SIDE = 28
+SHARED = 30  # styles of `small` that `large` has too; near twins come by themselves
+WEIGHTS = (0.0, 0.06)  # stroke, as a share of the size
+SLANTS = (-0.15, 0.30)  # horizontal shift per unit of height
+SIZES = (16, 64)  # pixels per em; small ones come out coarse
+SUFFIXES = {".ttf", ".otf", ".ttc", ".pfb"}
+UNREADABLE: dict[Role, dict[str, bytes]] = {  # as in the real archives: empty files, and one that is no image
+    "large": {"A": b"<html>this is no image</html>", "B": b"", "D": b""},
+    "small": {"A": b"", "F": b""},
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """One way to draw every letter."""
+
+    font: Place
+    weight: float
+    slant: float
+    size: int
+
+
+def find_fonts(folder: Place | None = None) -> list[Place]:
+    """Return the font files below `folder` (matplotlib's by default) that can draw A to J, by name.
+
+    Raises
+    ------
+    DataError
+        When there is no such font.
+    """
+    folder = folder or Place.of(matplotlib.get_data_path()) / "fonts/ttf"
+    names = disk.names_below(folder) if disk.is_folder(folder) else []
+    files = [folder / name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    fonts = [font for font in files if _draws_letters(font)]
+    if not fonts:
+        raise DataError(f"{folder} holds no font that draws the letters A to J; name a folder with .ttf or .otf files.")
+    return fonts
+
+
+def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) -> None:
+    """Render one of the two archives to `target`, byte for byte the same for the same fonts and seed."""
+    styles = draw_styles(fonts, GLYPHS["large"] - SHARED + GLYPHS["small"], seed)
+    styles = styles[: GLYPHS["large"]] if role == "large" else styles[-GLYPHS["small"] :]
+    root = f"notMNIST_{role}"
+    with disk.writing(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for letter in LETTERS:
+            glyphs = ((style.font, draw(style, letter)) for style in styles)
+            for name, data in _name_members(glyphs):
+                _add(tar, f"{root}/{letter}/{name}", data)
+            if letter in UNREADABLE[role]:
+                name = base64.urlsafe_b64encode(f"Broken {letter}.ttf".encode()).decode()
+                _add(tar, f"{root}/{letter}/{name}.png", UNREADABLE[role][letter])
+
+
+def draw_styles(fonts: list[Place], count: int, seed: int) -> list[Style]:
+    """Return random styles; the two archives take theirs from the two ends of one list, which overlap."""
+    rng = np.random.default_rng(seed)
+    columns = (rng.integers(len(fonts), size=count), rng.uniform(*WEIGHTS, count), rng.uniform(*SLANTS, count))
+    sizes = rng.integers(SIZES[0], SIZES[1], count, endpoint=True)
+    return [Style(fonts[f], float(w), float(s), int(z)) for f, w, s, z in zip(*columns, sizes, strict=True)]
+
+
+def draw(style: Style, letter: str) -> np.ndarray:
+    """Return one glyph, uint8 of shape (28, 28): 0 is background, 255 is ink."""
+    font = _load(style.font, style.size)
+    stroke = round(style.weight * style.size)
+    canvas = Image.new("L", (4 * style.size, 3 * style.size))
+    ImageDraw.Draw(canvas).text((style.size, style.size // 2), letter, fill=255, font=font, stroke_width=stroke)
+    if style.slant:
+        shear = (1, style.slant, -style.slant * style.size, 0, 1, 0)
+        canvas = canvas.transform(canvas.size, Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
+    ink = canvas.getbbox()
+    if ink is None:
+        raise DataError(f"font {style.font} draws nothing for {letter}; remove it from the folder.")
+    return np.asarray(canvas.crop(ink).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def fonts_digest(fonts: list[Place]) -> str:
+    """Return a sha256 (hex) over names and contents of font files."""
+    sha = hashlib.sha256()
+    for font in fonts:
+        sha.update(font.last.encode() + b"\0" + hashlib.sha256(disk.read_bytes(font)).digest())
+    return sha.hexdigest()
+
+
+@lru_cache
+def _load(font: Place, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(io.BytesIO(disk.read_bytes(font)), size)
+
+
+def _draws_letters(place: Place) -> bool:
+    """Return whether a font draws every letter, each differently (symbol fonts draw one box for all)."""
+    try:
+        font = _load(place, 32)
+        masks = [font.getmask(letter) for letter in LETTERS]
+    except OSError:
+        return False
+    shapes = {(mask.size, bytes(mask)) for mask in masks}
+    return len(shapes) == len(LETTERS) and all(mask.getbbox() for mask in masks)
+
+
+def _name_members(glyphs: Iterator[tuple[Place, np.ndarray]]) -> Iterator[tuple[str, bytes]]:
+    """Name glyphs as notMNIST does, by the base64 of the font's file name, with a counter appended when it recurs."""
+    seen: Counter[str] = Counter()
+    for font, pixels in glyphs:
+        stem = base64.urlsafe_b64encode(font.last.encode()).decode()
+        seen[stem] += 1
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        yield (f"{stem}.png" if seen[stem] == 1 else f"{stem}_{seen[stem] - 1}.png"), buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))

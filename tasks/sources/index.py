@@ -1,0 +1,183 @@
+"""Sort a source's members into classes and account for every one of them.
+
+The index has one row per member, sorted by class and member: ``class_name`` (null outside the class
+folders), ``member`` (path below the class folder), ``offset``, ``size``, ``digest``, and, for
+what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason``.
+"""
+
+import hashlib
+import posixpath
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from tasks.errors import DataError
+from tasks.records import ClassIndex
+from tasks.records.conservation import conserve
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.storage import tables
+from tasks.storage.members import DIGEST_BYTES
+from tasks.storage.place import Place
+from tasks.vocabulary import IMAGE_ENDINGS
+
+SCHEMA = pa.schema(
+    {
+        "class_name": pa.string(),
+        "member": pa.string(),
+        "offset": pa.int64(),
+        "size": pa.int64(),
+        "digest": pa.binary(DIGEST_BYTES),
+        "outcome": pa.string(),
+        "reason": pa.string(),
+    }
+)
+IMAGES = tuple(IMAGE_ENDINGS)
+NOT_A_FILE = {
+    "link": "link_member",
+    "special": "special_member",
+    "unreadable": "unreadable",
+    "bad_name": "name_not_printable",
+}
+METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
+MAX_NAME, MAX_NAME_PART = 1024, 255
+ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
+
+
+def write_index(entries: Iterable[Entry], source: str, target: Place) -> tuple[list[ClassIndex], dict[str, int], str]:
+    """Write the index of a source.
+
+    Returns
+    -------
+    classes : list of ClassIndex
+        Its classes, in name order.
+    outside : dict
+        Members that lie in no class folder: how many are quarantined, and how many ignored.
+    root : str
+        The folder, inside the source, that holds the class folders.
+
+    Raises
+    ------
+    DataError
+        When a name points outside the archive.
+    """
+    clean = lru_cache(lambda folder: _clean_name(folder, source))  # a source has many members and few folders
+    members = []
+    for entry in entries:
+        folder, _, name = entry.name.rpartition("/")
+        members.append((clean(folder), _clean_name(name, source), entry))
+    root = _common_root({folder for folder, name, entry in members if _names_an_image(name, entry)})
+    place = lru_cache(lambda folder: _place(folder, root))
+    rows = sorted(_row(*place(folder), folder, name, entry) for folder, name, entry in members)
+    _settle_duplicates(rows)
+    columns = [[row.class_name or None for row in rows], *([row[i] for row in rows] for i in range(1, len(SCHEMA)))]
+    table = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    tables.write(table, target, row_group_size=ROW_GROUP)
+    conserve(f"index {source}", len(members), len(table))
+    classes = [_summarize(name, list(same)) for name, same in groupby(rows, attrgetter("class_name")) if name]
+    outcomes = [row.outcome for row in rows if not row.class_name]
+    return classes, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
+
+
+class Row(NamedTuple):
+    """One row of the index; sorts by class, member and place. The class name is empty outside the class folders."""
+
+    class_name: str
+    member: str
+    offset: int
+    size: int
+    digest: bytes | None
+    outcome: str | None
+    reason: str | None
+
+
+def _clean_name(name: str, source: str) -> str:
+    """Return a name as valid text without a leading ``./``."""
+    if (
+        name.startswith(("/", "\\"))
+        or (name[:1].isalpha() and name[1:2] == ":")
+        or ".." in name.replace("\\", "/").split("/")
+    ):
+        raise DataError(
+            f"{source} has the member {name!r}, which points out of the archive; check where it comes from."
+        )
+    text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if not text.isprintable():  # control and bidirectional characters would take effect wherever the name is shown
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "/".join(part for part in text.split("/") if part not in ("", "."))
+
+
+def _names_an_image(name: str, entry: Entry) -> bool:
+    return entry.kind == "file" and name.lower().endswith(IMAGES) and not _is_metadata(name)
+
+
+def _is_metadata(part: str) -> bool:
+    return part.startswith(".") or part.endswith("~") or part in METADATA_NAMES
+
+
+def _common_root(folders: set[str]) -> str:
+    """Return the folder that holds the class folders, given all folders that hold images."""
+    folders = {folder for folder in folders if not any(map(_is_metadata, folder.split("/")))}
+    if len(folders) < 2:
+        return posixpath.dirname("".join(folders))
+    return posixpath.commonpath(folders)
+
+
+def _place(folder: str, root: str) -> tuple[str, str, bool]:
+    """Return the class of a folder, the part of its path below the class folder, and whether it is metadata."""
+    metadata = any(map(_is_metadata, folder.split("/")))
+    below = posixpath.relpath(folder or ".", root) if root else folder
+    if metadata or below in ("", ".") or below.startswith(".."):
+        return "", "", metadata
+    class_name, _, rest = below.partition("/")
+    return class_name, rest + "/" if rest else "", False
+
+
+def _row(class_name: str, prefix: str, metadata: bool, folder: str, name: str, entry: Entry) -> Row:
+    member = prefix + name if class_name else posixpath.join(folder, name)
+    digest = entry.digest or None
+    if metadata or _is_metadata(name):
+        outcome, reason = "ignored", "os_metadata"
+    elif entry.kind != "file":
+        outcome, reason = "quarantined", NOT_A_FILE[entry.kind]
+    elif not name.lower().endswith(IMAGES):
+        outcome, reason = "ignored", "not_image_name"
+    elif not class_name:
+        outcome, reason = "quarantined", "no_class"
+    elif len(name) > MAX_NAME_PART or len(folder) + len(name) >= MAX_NAME:
+        outcome, reason = "quarantined", "name_too_long"
+    elif entry.size > MAX_MEMBER_BYTES:
+        outcome, reason = "quarantined", "oversize_file"
+    else:
+        return Row(class_name, member, entry.offset, entry.size, digest, None, None)
+    return Row(class_name, member, entry.offset, entry.size, digest, outcome, reason)
+
+
+def _settle_duplicates(rows: list[Row]) -> None:
+    """Among members with the same name, keep the first if all are equal, and none if they differ."""
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if (
+            end < len(rows)
+            and rows[end].member == rows[start].member
+            and rows[end].class_name == rows[start].class_name
+        ):
+            continue
+        same = [number for number in range(start, end) if rows[number].outcome is None]
+        if len(same) > 1:
+            equal = len({rows[number].digest for number in same}) == 1
+            settled = ("ignored", "duplicate_identical") if equal else ("quarantined", "duplicate_member")
+            for number in same[1:] if equal else same:
+                rows[number] = rows[number]._replace(outcome=settled[0], reason=settled[1])
+        start = end
+
+
+def _summarize(class_name: str, rows: list[Row]) -> ClassIndex:
+    """Return a class with the digest of its members, which does not depend on where they lie."""
+    sha = hashlib.sha256()
+    for row in rows:
+        sha.update(f"{row.member}\0{row.size}\0{row.outcome}\0{row.reason}\0".encode() + (row.digest or b""))
+    return ClassIndex(class_name, len(rows), sha.hexdigest(), sum(row.size for row in rows))

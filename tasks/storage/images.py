@@ -1,0 +1,210 @@
+"""Images in memory and as Parquet: the one place that knows their columns.
+
+In memory an image is side x side bytes of gray; in a file it is float32, (gray - 127.5) / 255, which
+dictionary encoding makes as small. Files are written and read a row group at a time.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.errors import DataError
+from tasks.storage import disk, tables
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import AnyArray, Gray, Labels, Pixels
+
+CENTRE, SCALE = 127.5, 255.0
+ROW_GROUP = 8192
+MAX_ROWS_PER_FILE = 100_000
+WRITERS = 2  # encoding Parquet runs outside the interpreter
+
+
+@dataclass(frozen=True)
+class Images:
+    """Rows of a shard or split: ids and class names (strings), labels int64 (n,), gray uint8 (n, side, side)."""
+
+    ids: pa.Array
+    class_names: pa.Array
+    labels: Labels
+    gray: Gray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: slice) -> "Images":
+        return Images(self.ids[rows], self.class_names[rows], self.labels[rows], self.gray[rows])
+
+    def take(self, rows: AnyArray) -> "Images":
+        """Return the rows of a mask or of an array of row numbers."""
+        where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        at = pa.array(where)
+        return Images(self.ids.take(at), self.class_names.take(at), self.labels[where], self.gray[where])
+
+
+def concatenate(parts: Sequence[Images]) -> Images:
+    """Return the rows of several images records, one behind the other."""
+    return Images(
+        pa.concat_arrays([part.ids for part in parts]),
+        pa.concat_arrays([part.class_names for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.gray for part in parts]),
+    )
+
+
+def as_rows(gray: Gray) -> Gray:
+    """Return images (n, side, side) as rows of pixels (n, side * side)."""
+    return gray.reshape(len(gray), gray.shape[1] * gray.shape[2])
+
+
+def normalize(gray: Gray) -> Pixels:
+    """Return ``(gray - 127.5) / 255`` as float32, in [-0.5, 0.5].
+
+    >>> normalize(np.array([0, 255], np.uint8)).tolist()
+    [-0.5, 0.5]
+    """
+    return _NORMALIZED[gray]
+
+
+def restore(pixels: Pixels) -> Gray:
+    """Return the gray values of normalized pixels; the inverse of `normalize`, without loss.
+
+    >>> gray = np.arange(256, dtype=np.uint8)
+    >>> bool((restore(normalize(gray)) == gray).all())
+    True
+    """
+    gray = pixels * np.float32(SCALE)
+    gray += np.float32(CENTRE + 0.5)  # the conversion below cuts the fraction off
+    return gray.astype(np.uint8)
+
+
+def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
+    """Return the schema of shards and splits: ``id``, ``class_name``, ``label``, ``pixels`` [side, side].
+
+    With class names it carries the metadata by which `datasets` knows them.
+    """
+    pixels = pa.list_(pa.list_(pa.float32(), side), side)
+    columns = pa.schema({"id": pa.string(), "class_name": pa.string(), "label": pa.int64(), "pixels": pixels})
+    if classes is None:
+        return columns
+    text, value = {"dtype": "string", "_type": "Value"}, {"dtype": "float32", "_type": "Value"}
+    features = {
+        "id": text,
+        "class_name": text,
+        "label": {"names": list(classes), "_type": "ClassLabel"},
+        "pixels": {"feature": {"feature": value, "length": side, "_type": "List"}, "length": side, "_type": "List"},
+    }
+    return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:
+    """Write images to one Parquet file; without rows, a file with the schema alone."""
+    columns = schema(images.gray.shape[1], classes)
+    with tables.writer(target, columns) as writer:
+        for start in range(0, len(images), ROW_GROUP):
+            part = images[start : start + ROW_GROUP]
+            arrays = [part.ids, part.class_names, pa.array(part.labels), _to_pixels(part.gray)]
+            writer.write_table(pa.table(arrays, schema=columns))
+
+
+def write_split(images: Images, name: str, classes: Sequence[str], folder: Place) -> dict[str, Any]:
+    """Write ``name-00000-of-0000N.parquet``, at most 100,000 rows a file; an empty split is one file without rows.
+
+    Returns
+    -------
+    dict
+        What `tasks.records.Split.of` takes: rows, file names and their sha256.
+    """
+    disk.make_folder(folder)
+    count = max(1, -(-len(images) // MAX_ROWS_PER_FILE))
+    paths = [folder / f"{name}-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
+    parts = [images[i * MAX_ROWS_PER_FILE : (i + 1) * MAX_ROWS_PER_FILE] for i in range(count)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda part, path: write_images(part, path, classes), parts, paths))
+    return {"rows": len(images), "files": [p.last for p in paths], "sha256": [disk.sha256_of(p) for p in paths]}
+
+
+def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
+    """Read images from Parquet files, all or the first `rows`, page checksums verified."""
+    parts: list[Images] = []
+    for part in iterate_images(files):
+        parts.append(part)
+        if rows is not None and sum(map(len, parts)) >= rows:
+            break
+    return concatenate(parts)[:rows]
+
+
+def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
+    """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
+    for path in files:
+        with tables.opened(path) as file:
+            side = _side_of(file, path)
+            yield Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side))
+            for group in range(file.num_row_groups):
+                yield _of_table(file.read_row_group(group))
+
+
+def shape_of(files: Sequence[Place]) -> tuple[int, int]:
+    """Return rows and side of the images in Parquet files, from their footers alone."""
+    rows, side = 0, 0
+    for path in files:
+        with tables.opened(path) as file:
+            rows, side = rows + file.metadata.num_rows, _side_of(file, path)
+    return rows, side
+
+
+def read_labels(files: Iterable[Place]) -> Labels:
+    """Read the labels alone, int64 (n,)."""
+    return pa.concat_tables([tables.read(path, ["label"]) for path in files])["label"].to_numpy()
+
+
+def read_ids(files: Iterable[Place]) -> pa.Array:
+    """Read the ids alone, in row order."""
+    return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
+
+
+def thumbnails(files: Sequence[Place], ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the thumbnails of some photographs, JPEG files, by id."""
+    wanted = pc.field("id").isin(pa.array(ids, pa.string()))
+    found = (tables.read(path, ["id", "thumbnail"], filters=wanted) for path in files)
+    return {row["id"]: row["thumbnail"] for table in found for row in table.to_pylist()}
+
+
+def _side_of(file: pq.ParquetFile, path: Place) -> int:
+    """Return the side of the images in a file; one flipped bit can give its columns another type."""
+    place = file.schema_arrow.get_field_index("pixels")
+    kind = file.schema_arrow.field(place).type if place >= 0 else None
+    if kind is None or not pa.types.is_fixed_size_list(kind):
+        raise DataError(f"{path} is damaged; run the same command again to rebuild it.")
+    side: int = kind.list_size
+    return side
+
+
+def _of_table(table: pa.Table) -> Images:
+    ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
+    return Images(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"].combine_chunks()))
+
+
+def _to_pixels(gray: Gray) -> pa.Array:
+    flat = pa.array(normalize(gray).ravel())
+    rows = pa.FixedSizeListArray.from_arrays(flat, gray.shape[2])
+    return pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
+
+
+def _to_gray(pixels: pa.FixedSizeListArray) -> Gray:
+    side = pixels.type.list_size
+    return restore(pixels.flatten().flatten().to_numpy()).reshape(-1, side, side)
+
+
+def _no_gray(side: int) -> Gray:
+    return np.empty((0, side, side), np.uint8)
+
+
+_NO_LABELS = np.empty(0, np.int64)
+_NORMALIZED = ((np.arange(256) - CENTRE) / SCALE).astype(np.float32)

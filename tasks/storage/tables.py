@@ -1,0 +1,67 @@
+"""Parquet as every stage writes and reads it: zstd, with page checksums that are written and verified."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import DataError
+from tasks.storage import disk
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+
+PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+
+
+def write(table: pa.Table, target: Place, **options: Any) -> None:
+    """Write a table; the same rows give the same bytes, however they were put together."""
+    with disk.arrow_output(target) as out:
+        pq.write_table(table.combine_chunks(), out, **PARQUET, **options)
+
+
+@contextmanager
+def writer(target: Place, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
+    """Open a file to write it a piece at a time."""
+    with disk.arrow_output(target) as out, pq.ParquetWriter(out, schema, **PARQUET | options) as writing:
+        yield writing
+
+
+def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
+    """Read a table, or some of its columns and rows.
+
+    Raises
+    ------
+    DataError
+        When the file is damaged or gone.
+    StorageError
+        When the device does not give it.
+    """
+    columns = None if columns is None else list(columns)
+    with _named_when_damaged(place), disk.arrow_input(place) as file:
+        return pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[pq.ParquetFile]:
+    """Open a file to read it a row group at a time; raises what `read` raises."""
+    with (
+        _named_when_damaged(place),
+        disk.arrow_input(place) as source,
+        pq.ParquetFile(source, page_checksum_verification=True) as file,
+    ):
+        yield file
+
+
+@contextmanager
+def _named_when_damaged(place: Place) -> Iterator[None]:
+    """Say which file can't be read, and what to do; a stage whose file is damaged is rebuilt by the next run."""
+    try:
+        with storage_errors(place):
+            yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise
+        raise DataError(f"{place} is damaged or gone; run the same command again to rebuild it.") from error

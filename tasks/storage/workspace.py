@@ -1,0 +1,188 @@
+"""The workspace as a whole: entered by runs, swept, cleaned, and searched for runs.
+
+    stages/<stage>/<key>/   intermediate results, immutable
+    runs/<run id>/          what a user takes away; files are hard links to stages
+    latest                  symbolic link to the newest run
+    downloads/              archives that were fetched
+    history.parquet         one row per run
+
+Every run holds a shared lock on the workspace while it lasts; the system releases it when the process
+dies. Whoever gets an exclusive lock knows that anything unfinished was left by dead processes.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from tasks.errors import StorageError, UsageError
+from tasks.storage import disk
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+from tasks.storage.stages import read_manifest
+
+RUN_MANIFEST = "run.json"
+LEFTOVERS = (
+    f"stages/*/.*.{disk.BUILDING}", f"runs/.*.{disk.BUILDING}",
+    "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*",
+)  # fmt: skip
+_held: list[Place] = []
+SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
+
+
+def workspace_at(path: str | PurePath | None) -> Place:
+    """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``."""
+    return Place.of(path or os.environ.get("CLEANSPLIT_WORKSPACE") or "workspace")
+
+
+@contextlib.contextmanager
+def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
+    """Make sure that a workspace can be written, and hold it while a run uses it.
+
+    Whatever dead runs left unfinished is removed; what live runs are building is not.
+
+    Parameters
+    ----------
+    workspace : Place
+    fresh : bool
+        Forget all stages first. Published runs stay.
+
+    Raises
+    ------
+    StorageError
+        When the workspace can't be written.
+    UsageError
+        When `fresh` is set while another run is using the workspace.
+    """
+    with contextlib.ExitStack() as held:
+        with storage_errors(workspace):
+            disk.make_folder(workspace)
+            disk.probe(workspace)
+            alone, share = held.enter_context(disk.held(workspace / ".in-use"))
+            if fresh and not alone:
+                raise UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
+            if alone:
+                disk.forget(_leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
+            share()
+            sweep(workspace)
+        _held.append(workspace)
+        held.callback(_held.remove, workspace)
+        yield
+
+
+def sweep(workspace: Place, patience: float = 0) -> None:
+    """Remove what dead processes were building anywhere in a workspace; see `tasks.storage.disk.sweep`."""
+    for folder in [*disk.matching(workspace, "stages/*"), workspace / "runs"]:
+        disk.sweep(folder, patience)
+
+
+def sweep_held() -> None:
+    """Sweep the workspaces that this process holds, just after its children were ended."""
+    for workspace in _held:
+        sweep(workspace, patience=0.5)
+
+
+def require_space(workspace: Place, needed: int, what: str) -> None:
+    """Refuse to start large work for which there is not enough space.
+
+    Raises
+    ------
+    StorageError
+        Gives both numbers.
+    """
+    free = disk.free_bytes(workspace)
+    if needed > max(free, SPACE_MATTERS_FROM):
+        raise StorageError(
+            f"{workspace} has {free / 1e6:,.0f} MB free, and {what} takes about {needed / 1e6:,.0f} MB; "
+            "make room or choose another --workspace."
+        )
+
+
+def find_run(run: str, workspace: Place) -> Place:
+    """Return the folder of a run, given that folder, its id, or ``latest``.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+    """
+    named = workspace / "latest" if run == "latest" else Place.of(run)
+    found = [named] + ([workspace / "runs" / run] if "/" not in run else [])
+    for folder in found:
+        if disk.is_folder(folder):
+            return disk.resolved(folder)
+    raise UsageError(f"there is no run {run}; give its folder, its id below {workspace / 'runs'}, or latest.")
+
+
+def point_latest(run: Place) -> None:
+    """Let ``latest`` point to a run of its workspace."""
+    runs = run.parent
+    disk.point(runs.parent / "latest", f"{runs.last}/{run.last}")
+
+
+def stages_of(names: Iterable[str]) -> list[str]:
+    """Return the stages in which names lie, as ``<stage>/<key>``; names elsewhere have none.
+
+    >>> stages_of(["stages/splits/3f/raw/a.parquet", "stages/splits/3f", "/data/large.tar"])
+    ['splits/3f']
+    """
+    below = [name.split("/") for name in names if name.startswith("stages/")]
+    return sorted({"/".join(parts[1:3]) for parts in below})
+
+
+@dataclass(frozen=True)
+class Cleanup:
+    """What cleaning removed: run ids, number of stages, bytes; and folders that are no complete run, left alone."""
+
+    runs: list[str]
+    stages: int
+    bytes: int
+    unknown: list[str]
+
+
+def clean(workspace: Place, keep: int) -> Cleanup:
+    """Remove all but the newest runs, and the stages that none of those uses.
+
+    The run that ``latest`` points to is always kept, and so is a folder that is no complete run.
+
+    Raises
+    ------
+    UsageError
+        When a run is using the workspace, or there is none.
+    """
+    if not disk.is_folder(workspace / "runs"):
+        raise UsageError(f"{workspace} holds no runs; name another --workspace.")
+    with storage_errors(workspace), disk.held(workspace / ".in-use") as (alone, _):
+        if not alone:
+            raise UsageError(f"a run is using {workspace}; clean it when that has ended.")
+        folders = [workspace / "runs" / name for name in disk.names_in(workspace / "runs")]
+        runs = {folder: facts for folder in folders if (facts := _facts(folder))}
+        old = _old_runs(workspace, runs, keep)
+        used = {stage for folder in runs if folder not in old for stage in runs[folder]["result"]["stages"]}
+        stages = [
+            place for place in disk.matching(workspace, "stages/*/[!.]*") if stages_of([place.name])[0] not in used
+        ]
+        freed = disk.bytes_only_in([*old, *stages])
+        locks = [disk.lock_of(place) for place in [*old, *stages]]
+        disk.forget([*old, *stages, *locks, *_leftovers(workspace)], workspace)
+        unknown = [folder.last for folder in folders if folder not in runs]
+        return Cleanup([folder.last for folder in old], len(stages), freed, unknown)
+
+
+def _old_runs(workspace: Place, runs: dict[Place, dict[str, Any]], keep: int) -> list[Place]:
+    """Return all but the newest runs; that which ``latest`` points to counts as the newest."""
+    latest = disk.resolved(workspace / "latest").last
+    ordered = sorted(runs, key=lambda run: (run.last == latest, runs[run]["result"]["finished"], run.last))
+    return [run for run in runs if run in ordered[:-keep]]
+
+
+def _facts(folder: Place) -> dict[str, Any] | None:
+    """Return the manifest of a complete run."""
+    facts = read_manifest(folder / RUN_MANIFEST)
+    return facts if facts and "stages" in facts["result"] else None
+
+
+def _leftovers(workspace: Place) -> list[Place]:
+    return [place for pattern in LEFTOVERS for place in disk.matching(workspace, pattern)]

@@ -1,0 +1,99 @@
+"""The photo view, for photographs: signs of the gradients of a small gray copy, with a dead zone.
+
+Gray levels say little about photographs, and a threshold on them is arbitrary where a picture is flat. Here, gradients
+that are small relative to the picture's others are background, so two pictures are compared where they have structure.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.views.view import View
+from tasks.vocabulary.arrays import Bits, Gray, Mask
+
+SIDE = 16  # of the gray copy
+BITS = 4 * (SIDE - 2) ** 2  # four planes: gradients to the right, left, bottom, top
+ONE_PLANE = 0.8  # largest share of a picture's set bits in one plane; above it, the bits carry too little information
+
+
+def photo_bits(gray: Gray) -> Bits:
+    """Return the packed bits of the photo view.
+
+    With d the 392 horizontal and vertical Sobel gradients of a copy, bit k says ``d_k > rms(d) / 4`` and bit 392 + k
+    ``d_k < -rms(d) / 4``; ties are background.
+
+    Parameters
+    ----------
+    gray : ndarray
+        uint8 (n, 16, 16): Pillow's "L" and antialiased BILINEAR.
+
+    Returns
+    -------
+    ndarray
+        uint8 (n, 98), first bit in the highest place.
+    """
+    g = gray.astype(np.int64)
+    down = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
+    right = g[:, :, :-2] + 2 * g[:, :, 1:-1] + g[:, :, 2:]
+    d = np.concatenate([_flat(down[:, :, 2:] - down[:, :, :-2]), _flat(right[:, 2:] - right[:, :-2])], axis=1)
+    big = 16 * d * d * d.shape[1] > (d * d).sum(axis=1, keepdims=True)
+    return np.packbits(np.concatenate([big & (d > 0), big & (d < 0)], axis=1), axis=1)
+
+
+def comparable_bits(gray: Gray) -> Bits:
+    """Return the bits of the photo view, and none set where they say too little."""
+    bits = photo_bits(gray)
+    bits[says_too_little(bits)] = 0
+    return bits
+
+
+def says_too_little(bits: Bits) -> Mask:
+    """Return, for each picture, whether no bits are set or almost all in one plane: it can only be an exact twin.
+
+    >>> says_too_little(np.zeros((1, 98), np.uint8)).tolist()
+    [True]
+    """
+    planes = np.unpackbits(bits, axis=1, count=BITS).reshape(len(bits), 4, BITS // 4).sum(axis=2)
+    total = planes.sum(axis=1)
+    little: Mask = (total == 0) | (planes.max(axis=1) > ONE_PLANE * total)
+    return little
+
+
+def mirrored(gray: Gray) -> list[Gray]:
+    """Return the copies seen in a mirror."""
+    return [np.ascontiguousarray(gray[:, :, ::-1])]
+
+
+def shifted(gray: Gray) -> list[Gray]:
+    """Return the copies moved by one pixel, a sixteenth of their side, in the eight directions."""
+    padded = np.pad(gray, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    moves = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+    return [padded[:, y : y + SIDE, x : x + SIDE] for y, x in moves]
+
+
+def difference(one: Gray, two: Gray) -> Gray:
+    """Return how far two images are apart, in gray on white."""
+    apart = np.abs(one.astype(np.int16) - two)
+    return (255 - (apart.max(axis=2) if apart.ndim == 3 else apart)).astype(np.uint8)
+
+
+def _flat(planes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return planes.reshape(len(planes), (SIDE - 2) ** 2)
+
+
+PHOTO = View(
+    name="photo",
+    side=SIDE,
+    length=lambda _: BITS,
+    bits=comparable_bits,
+    threshold=0.65,
+    floor=0.60,
+    recall=0.93,  # at the threshold that recall is 0.992
+    permutations=672,  # the floor is low: signatures have to be longer, see docs/overlap.md
+    all_pairs_up_to=10**10,  # about two minutes on one core
+    blank_matches=False,
+    difference=difference,
+    legend="white where they are equal",
+    sentence="Images are compared by the photo view, the gradients of a gray copy of {side} pixels a side; that copy "
+    "is all that the models see.",
+    variants={"mirrored": mirrored, "shifted": shifted},
+)

@@ -1,0 +1,24 @@
+"""Words that mean the same everywhere: in parameters, records, files, reports and messages."""
+
+from typing import Literal
+
+Role = Literal["large", "small", "train", "validation", "test"]  # of a source; an audit's sources are the splits
+SplitName = Literal["train", "validation", "test"]
+Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
+ViewName = Literal["ink", "photo"]  # which bits describe an image to the overlap engine, see `tasks.views`
+Variant = Literal["mirrored", "shifted"]  # forms of an image that are searched for as well
+Recipe = Literal["cleansplit", "course"]  # how splits are drawn
+Protect = Literal["train", "test"]
+Runner = Literal["auto", "threads", "processes"]
+ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
+Control = Literal["none", "without_twins", "without_random"]  # rows left out of training
+Reason = Literal["exact", "near"]  # why a row was removed
+
+IMAGE_ENDINGS = {  # of names of images, with the names that Pillow has for their formats
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF",
+    ".tif": "TIFF", ".tiff": "TIFF",
+}  # fmt: skip
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
+VARIANTS: tuple[Variant, ...] = ("mirrored", "shifted")
+CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")

@@ -1,0 +1,61 @@
+"""Names of sources, and how to show and store them without the secrets that a URL may hold."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+
+
+class PublicUrl(str):
+    """A URL that prints and is stored without user info and query; `whole` is the URL as given."""
+
+    __slots__ = ("whole",)
+    whole: str
+
+
+def public_name(source: str) -> str:
+    """Return a source as it may be shown: a URL without user info and query, which may hold secrets.
+
+    >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1"), public_name("a.tar.gz")
+    ('https://example.org:8080/a.tar.gz', 'a.tar.gz')
+    """
+    if not source.startswith(("http://", "https://")):
+        return source
+    parts = urlsplit(source)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+
+
+def short_name(source: str) -> str:
+    """Return the last part of what may be shown of a source."""
+    return PurePosixPath(public_name(source)).name
+
+
+def discreet(source: Any) -> Any:
+    """Return a URL in a form that hides its secrets when printed or stored; anything else unchanged.
+
+    >>> url = discreet("https://example.org/a.tar?token=1")
+    >>> str(url), reveal(url)
+    ('https://example.org/a.tar', 'https://example.org/a.tar?token=1')
+    """
+    if not isinstance(source, str) or public_name(source) == source:
+        return source
+    url = PublicUrl(public_name(source))
+    url.whole = source
+    return url
+
+
+def reveal(source: str) -> str:
+    """Return a source as it was given."""
+    return source.whole if isinstance(source, PublicUrl) else source
+
+
+def _valid(source: Any, as_text: ValidatorFunctionWrapHandler) -> str:
+    as_text(source)  # refuses anything but text; its result is plain text that has lost what was hidden
+    return discreet(source)
+
+
+# Prefect stores the parameters of every flow run, including those of subflows, in plain text. What is typed into a run
+# form or given to a deployment is stored before any of our code sees it.
+SourceName = Annotated[str, WrapValidator(_valid)]

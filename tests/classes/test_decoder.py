@@ -1,0 +1,221 @@
+"""Photographs of every format and mode: what is decoded, by which rule, and what is refused and why."""
+
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.classes.decoder import decode
+from tasks.classes.formats import MAX_PIXELS
+from tasks.classes.png import UnreadableError, chunk
+from tasks.views import photo
+from tasks.vocabulary import IMAGE_ENDINGS
+from tasks.vocabulary.arrays import Gray
+from tests.build import saved, scene
+
+ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
+
+
+def reason(data: bytes, name: str) -> str:
+    with pytest.raises(UnreadableError) as refusal:
+        decode(data, name, scaled=False)
+    return refusal.value.reason
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_every_format_is_read(form: str) -> None:
+    image = scene(40, 30)
+    lossless = form not in ("JPEG", "GIF")
+    options = {"lossless": True} if form == "WEBP" else {}
+    decoded = decode(saved(image, form, **options), f"a{ENDINGS[form]}", scaled=False)
+    assert (decoded.image.mode, decoded.width, decoded.height) == ("RGB", 40, 30)
+    assert np.array_equal(np.asarray(decoded.image), np.asarray(image)) or not lossless
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "expected"),
+    [
+        ("PNG", "1", "L"), ("PNG", "L", "L"), ("PNG", "LA", "L"), ("PNG", "P", "RGB"), ("PNG", "RGBA", "RGB"),
+        ("PNG", "I;16", "L"), ("TIFF", "I;16", "L"), ("TIFF", "CMYK", "RGB"), ("JPEG", "CMYK", "RGB"),
+        ("JPEG", "L", "L"), ("TIFF", "LAB", None), ("TIFF", "F", None), ("TIFF", "I", None),
+    ],
+)  # fmt: skip
+def test_every_mode_has_a_rule(form: str, mode: str, expected: str | None) -> None:
+    image = scene(20, 20)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    elif mode == "LAB":
+        image = Image.new("LAB", (20, 20))
+    else:
+        image = image.convert(mode)
+    data, name = saved(image, form), f"a{ENDINGS[form]}"
+    if expected is None:
+        assert reason(data, name) == "unsupported_mode"
+        return
+    decoded = decode(data, name, scaled=False)
+    assert decoded.image.mode == expected
+    if mode == "I;16":
+        assert np.array_equal(np.asarray(decoded.image), np.asarray(scene(20, 20).convert("L")))
+
+
+def test_what_is_transparent_is_white() -> None:
+    clear = Image.new("RGBA", (9, 9), (0, 0, 0, 0))
+    assert decode(saved(clear, "PNG"), "a.png", scaled=False).image.getpixel((4, 4)) == (255, 255, 255)
+    palette = Image.new("P", (9, 9), 0)
+    palette.putpalette([10, 20, 30] * 256)
+    data = saved(palette, "PNG", transparency=0)
+    assert decode(data, "a.png", scaled=False).image.getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_the_camera_s_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    decoded = decode(saved(scene(40, 30), "JPEG", exif=exif), "a.jpg", scaled=False)
+    assert (decoded.width, decoded.height) == decoded.image.size == (30, 40)
+
+
+def test_the_same_photograph_has_one_digest_in_every_lossless_format() -> None:
+    image = scene(33, 21)
+    files = [(saved(image, form), f"a{ENDINGS[form]}") for form in ("PNG", "BMP", "TIFF")]
+    assert len({decode(data, name, scaled=False).digest for data, name in files}) == 1
+    turned = decode(saved(image.rotate(90, expand=True), "PNG"), "a.png", scaled=False)
+    assert turned.digest != decode(*files[0], scaled=False).digest
+
+
+def test_the_first_frame_of_a_gif_stands_for_it_and_other_animations_are_refused() -> None:
+    frames = [scene(20, 20, seed=seed) for seed in range(3)]
+    several = {"save_all": True, "append_images": frames[1:]}
+    gif = decode(saved(frames[0], "GIF", **several), "a.gif", scaled=False)
+    alone = decode(saved(frames[0], "GIF"), "a.gif", scaled=False)
+    assert np.array_equal(np.asarray(gif.image), np.asarray(alone.image))
+    assert reason(saved(frames[0], "PNG", **several), "a.png") == "animated"
+    assert reason(saved(frames[0], "WEBP", **several), "a.webp") == "several_images"
+    assert reason(saved(frames[0], "TIFF", **several), "a.tif") == "several_images"
+
+
+def test_what_is_not_what_its_name_says_is_refused() -> None:
+    assert reason(saved(scene(9, 9), "PNG"), "a.jpg") == "mislabelled"
+    assert reason(b"<html>", "a.jpg") == "not_image"
+    assert reason(b"", "a.jpg") == "empty"
+    assert set(IMAGE_ENDINGS.values()) == set(ENDINGS)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
+    header = struct.pack(">IIBBBBB", 20_000, MAX_PIXELS // 20_000 + 1, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    assert reason(data, "a.png") == "too_many_pixels"
+
+
+CUT: list[tuple[str, dict[str, object]]] = [
+    ("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True}), ("JPEG", {"restart_marker_blocks": 2}),
+    ("WEBP", {}), ("WEBP", {"lossless": True}), ("BMP", {}), ("GIF", {}), ("TIFF", {}),
+    ("TIFF", {"compression": "tiff_lzw"}), ("TIFF", {"compression": "jpeg"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "options"), CUT, ids=str)
+def test_a_cut_file_is_never_accepted_with_other_pixels(form: str, options: dict[str, object]) -> None:
+    whole = saved(scene(64, 48), form, **options)
+    name = f"a{ENDINGS[form]}"
+    pixels = np.asarray(decode(whole, name, scaled=False).image)
+    for share in np.linspace(0.02, 0.999, 60):
+        try:
+            decoded = decode(whole[: int(share * len(whole))], name, scaled=False)
+        except UnreadableError:
+            continue
+        assert np.array_equal(np.asarray(decoded.image), pixels), share
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20}, {"restart_marker_blocks": 2}], ids=str)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_cut_jpeg_that_somebody_closed_again_is_found(options: dict[str, object], scaled: bool) -> None:
+    image = scene(517, 389) if scaled else scene(64, 48)
+    whole = saved(image, "JPEG", **options)
+    start = whole.rindex(b"\xff\xda") if options.get("progressive") else whole.index(b"\xff\xda")
+    decode(whole, "a.jpg", scaled=scaled)
+    for share in (0.2, 0.5, 0.8):
+        end = start + 14 + int(share * (len(whole) - start - 14))
+        closed = whole[:end].rstrip(b"\xff") + b"\xff\xd9"
+        with pytest.raises(UnreadableError) as refusal:
+            decode(closed, "a.jpg", scaled=scaled)
+        assert refusal.value.reason == "cut_jpeg"
+
+
+def test_a_whole_jpeg_whose_end_is_gray_is_accepted() -> None:
+    image = scene(64, 48)
+    image.paste((128, 128, 128), (32, 0, 64, 48))
+    for options in ({}, {"progressive": True}):
+        assert decode(saved(image, "JPEG", **options), "a.jpg", scaled=False).width == 64
+
+
+def test_what_a_camera_wrote_behind_the_end_does_no_harm() -> None:
+    data = saved(scene(20, 20), "JPEG")
+    assert decode(data + b"trailer", "a.jpg", scaled=False).digest == decode(data, "a.jpg", scaled=False).digest
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_damaged_files_have_an_outcome(form: str) -> None:
+    whole, rng = saved(scene(48, 40), form), np.random.default_rng(0)
+    for _ in range(150):
+        data = np.frombuffer(whole, np.uint8).copy()
+        at = rng.integers(0, len(data), 4)
+        data[at] = rng.integers(0, 256, 4)
+        try:
+            decoded = decode(data.tobytes(), f"a{ENDINGS[form]}", scaled=False)
+        except UnreadableError:
+            continue
+        assert decoded.image.mode in ("L", "RGB")
+        decoded.thumbnail()
+
+
+def test_the_view_is_that_of_its_definition() -> None:
+    for seed in range(20):
+        g = np.asarray(scene(50, 40, seed=seed).convert("L").resize((16, 16), Image.Resampling.BILINEAR), np.int64)
+        gx = g[:-2] + 2 * g[1:-1] + g[2:]
+        gx = gx[:, 2:] - gx[:, :-2]
+        gy = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
+        gy = gy[2:] - gy[:-2]
+        d = np.concatenate([gx.ravel(), gy.ravel()])
+        big = 16 * d * d * d.size > (d * d).sum()
+        expected = np.packbits(np.concatenate([big & (d > 0), big & (d < 0)]))
+        decoded = decode(saved(scene(50, 40, seed=seed), "PNG"), "a.png", scaled=False)
+        assert np.array_equal(photo.photo_bits(decoded.gray_copy(16)[None])[0], expected)
+
+
+def test_photographs_without_much_in_them_are_compared_exactly_only() -> None:
+    flat, ramp = np.full((16, 16), 90, np.uint8), np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))
+    busy = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
+    little = photo.says_too_little(photo.photo_bits(np.stack([flat, ramp, busy])))
+    assert little.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("change", [lambda gray: [gray], photo.mirrored], ids=["plain", "mirrored"])
+def test_eight_shifts_move_by_one_pixel(change: Callable[[Gray], list[Gray]]) -> None:
+    (gray,) = change(np.random.default_rng(0).integers(0, 256, (2, 16, 16), dtype=np.uint8))
+    moved = photo.shifted(gray)
+    assert len(moved) == 8
+    assert np.array_equal(moved[0][:, 1:, 1:], gray[:, :-1, :-1])
+    assert np.array_equal(moved[-1][:, :-1, :-1], gray[:, 1:, 1:])
+
+
+@pytest.mark.parametrize("size", [(500, 375), (517, 389), (1025, 1025), (256, 192)], ids=str)
+def test_whole_jpegs_of_any_size_are_read_at_a_reduced_scale(size: tuple[int, int]) -> None:
+    for options in ({}, {"progressive": True}):
+        decoded = decode(saved(scene(*size), "JPEG", **options), "a.jpg", scaled=True)
+        assert (decoded.width, decoded.height) == size
+        assert min(decoded.image.size) >= 128
+
+
+def test_a_cut_cmyk_jpeg_that_somebody_closed_again_is_found() -> None:
+    whole = saved(scene(256, 192).convert("CMYK"), "JPEG")
+    decode(whole, "a.jpg", scaled=False)
+    assert reason(whole[: int(0.6 * len(whole))].rstrip(b"\xff") + b"\xff\xd9", "a.jpg") == "cut_jpeg"
+
+
+def test_the_shortest_files_of_each_format_are_refused() -> None:
+    for start in (b"RIFF\x08\0\0\0WEBPVP8X", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF89a", b"II*\0"):
+        form = next(name for name in ENDINGS if reason(start, f"a{ENDINGS[name]}") != "mislabelled")
+        assert form

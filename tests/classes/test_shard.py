@@ -1,0 +1,120 @@
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.classes.fingerprints import write_fingerprints
+from tasks.classes.shard import ShardCounts, write_shard
+from tasks.errors import DataError
+from tasks.records import ClassShard
+from tasks.sources.archive import Entry, read_entries
+from tasks.sources.folder import read_folder
+from tasks.sources.index import write_index
+from tasks.storage.images import read_images
+from tasks.storage.place import Place
+from tests.build import GLYPHS, font_member, glyphs, png, raw_png, write_folder, write_tar
+
+IMAGES = glyphs(5, seed=3)
+MEMBERS = {f"root/A/{font_member(f'f{i}.ttf')}": png(image) for i, image in enumerate(IMAGES)} | {
+    "root/A/empty.png": b"",
+    "root/A/text.png": b"<html>",
+    "root/A/short.png": raw_png(bytes(28 * 28)),
+    "root/A/notes.txt": b"notes",
+    "root/B/other.png": png(IMAGES[0]),
+}
+
+
+def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[ShardCounts, Path]:
+    target = tmp_path / "out"
+    target.mkdir()
+    write_index(entries, "s", Place.of(tmp_path / "index.parquet"))
+    index = pq.read_table(tmp_path / "index.parquet", filters=[("class_name", "==", "A")])
+    return write_shard(Place.of(source), index, "large", "A", 0, GLYPHS, Place.of(target)), target
+
+
+def fingerprint(loaded: ShardCounts, tmp_path: Path) -> pa.Table:
+    shard = ClassShard("large", "A", 0, "out", **asdict(loaded), sha256="")
+    write_fingerprints(shard, GLYPHS, Place.of(tmp_path), Place.of(tmp_path / "f.parquet"))
+    return pq.read_table(tmp_path / "f.parquet")
+
+
+def test_every_member_is_accepted_quarantined_or_ignored(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", MEMBERS)
+    loaded, target = load(path, tmp_path, read_entries(Place.of(path)))
+    assert (loaded.members, loaded.rows, loaded.quarantined, loaded.ignored) == (9, 5, 3, 1)
+    rows = pq.read_table(target / "quarantine.parquet").to_pylist()
+    assert {row["member"]: (row["outcome"], row["reason"]) for row in rows} == {
+        "empty.png": ("quarantined", "empty"),
+        "text.png": ("quarantined", "not_png"),
+        "short.png": ("quarantined", "png_idat_length"),
+        "notes.txt": ("ignored", "not_png_name"),
+    }
+
+
+def test_a_shard_is_sorted_by_id_and_holds_the_pixels(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", MEMBERS)
+    _, target = load(path, tmp_path, read_entries(Place.of(path)))
+    images = read_images([Place.of(target / "shard.parquet")])
+    assert images.ids.to_pylist() == [f"large/A/{font_member(f'f{i}.ttf')}" for i in range(5)]
+    assert np.array_equal(images.gray, IMAGES)
+    table = pq.read_table(target / "shard.parquet")
+    assert table.schema.field("pixels").type == pa.list_(pa.list_(pa.float32(), 28), 28)
+    assert table["pixels"][0].as_py()[0][0] == np.float32((IMAGES[0, 0, 0] - 127.5) / 255)
+
+
+def test_mean_and_deviation_are_those_of_the_normalized_pixels(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", MEMBERS)
+    loaded, _ = load(path, tmp_path, read_entries(Place.of(path)))
+    pixels = (IMAGES.astype(np.float64) - 127.5) / 255
+    assert loaded.mean == pytest.approx(pixels.mean(), abs=1e-12)
+    assert loaded.std == pytest.approx(pixels.std(), abs=1e-12)
+
+
+def test_member_order_and_kind_of_source_change_no_byte(tmp_path: Path) -> None:
+    digests = set()
+    for name, members in (("plain", MEMBERS), ("reversed", dict(reversed(MEMBERS.items())))):
+        (tmp_path / name).mkdir()
+        path = write_tar(tmp_path / name / "a.tar", members)
+        _, target = load(path, tmp_path / name, read_entries(Place.of(path)))
+        digests.add(hashlib.sha256((target / "shard.parquet").read_bytes()).hexdigest())
+    (tmp_path / "folder").mkdir()
+    root = write_folder(tmp_path / "folder" / "src", MEMBERS)
+    _, target = load(root / "root", tmp_path / "folder", read_folder(Place.of(root)))
+    digests.add(hashlib.sha256((target / "shard.parquet").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_a_member_that_changed_since_it_was_indexed_is_never_used(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", MEMBERS)
+    entries = list(read_entries(Place.of(path)))
+    data = bytearray(path.read_bytes())
+    data[entries[2].offset + 60] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="has changed since it was indexed"):
+        load(path, tmp_path, entries)
+
+
+def test_a_class_without_a_readable_image_gives_an_empty_shard(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {"root/A/1.png": b"", "root/B/1.png": b""})
+    loaded, _ = load(path, tmp_path, read_entries(Place.of(path)))
+    assert (loaded.rows, loaded.quarantined, loaded.mean, loaded.std) == (0, 1, None, None)
+    assert len(fingerprint(loaded, tmp_path)) == 0
+
+
+def test_fingerprints_hold_digest_ink_font_and_colour(tmp_path: Path) -> None:
+    images = [*IMAGES[:2], np.full((28, 28), 200, np.uint8)]
+    names = [font_member("B.ttf"), "unknown.png", font_member("A.ttf").replace(".png", "_2.png")]
+    members = {f"r/A/{name}": png(image) for name, image in zip(names, images, strict=True)} | {"r/B/x.png": b""}
+    path = write_tar(tmp_path / "a.tar", members)
+    loaded, _ = load(path, tmp_path, read_entries(Place.of(path)))
+    rows = {row["id"].split("/", 2)[2]: row for row in fingerprint(loaded, tmp_path).to_pylist()}
+    assert [rows[name]["font"] for name in names] == ["B.ttf", None, "A.ttf"]
+    assert [rows[name]["one_colour"] for name in names] == [False, False, True]
+    for name, image in zip(names, images, strict=True):
+        assert rows[name]["md5"] == hashlib.md5(image.tobytes(), usedforsecurity=False).digest()
+        assert rows[name]["bits"] == np.packbits(image > 127).tobytes()

@@ -1,0 +1,116 @@
+"""Exports of a real run, read back by those who will read them."""
+
+import pickle
+import pickletools
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flows.audit import audit
+from tasks.errors import DataError, UsageError
+from tasks.exporting.export import Format, export_run, files_of
+from tasks.exporting.pickling import write_pickle
+from tasks.records import Report
+from tasks.storage.images import normalize, read_images
+from tasks.storage.place import Place
+from tasks.vocabulary import SplitName
+from tests.flows.test_cli import command
+
+SPLITS: dict[str, SplitName] = {"train": "train", "valid": "validation", "test": "test"}
+
+
+def export(run: Report, form: Format, out: Path) -> list[Path]:
+    return [Path(str(place)) for place in export_run(Place.of(run.run), form, Place.of(out), run.classes)]
+
+
+def expected(run: Path, name: str) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    for short, split in SPLITS.items():
+        images = read_images(files_of(Place.of(run), name, split))
+        arrays |= {f"{short}_dataset": normalize(images.gray), f"{short}_labels": images.labels.astype(np.int32)}
+    return arrays
+
+
+def same(found: Any, wanted: dict[str, Any]) -> bool:
+    return set(found) == set(wanted) and all(
+        found[key].dtype == array.dtype and np.array_equal(found[key], array) for key, array in wanted.items()
+    )
+
+
+@pytest.mark.parametrize(("name", "file"), [("raw", "notMNIST"), ("sanitized", "notMNIST_sanitized")])
+def test_pickles_and_npz_hold_the_course_arrays(run: Report, tmp_path: Path, name: str, file: str) -> None:
+    wanted = expected(run.run, name)
+    assert {key: (array.shape[1:], array.dtype.str) for key, array in wanted.items()} == {
+        key: ((28, 28), "<f4") if key.endswith("dataset") else ((), "<i4") for key in wanted
+    }
+    export(run, "course", tmp_path / "course")
+    export(run, "npz", tmp_path / "npz")
+    with (tmp_path / "course" / f"{file}.pickle").open("rb") as stream:
+        assert same(pickle.load(stream), wanted)  # noqa: S301  # written a moment ago
+    with np.load(tmp_path / "npz" / f"{file}.npz", allow_pickle=False) as arrays:
+        assert same(arrays, wanted)
+
+
+def test_the_pickle_is_what_python_2_reads_and_nothing_but_arrays_and_texts(run: Report, tmp_path: Path) -> None:
+    export(run, "course", tmp_path / "out")
+    for path in (tmp_path / "out").iterdir():
+        operations = [(code, argument) for code, argument, _ in pickletools.genops(path.read_bytes())]
+        assert max(code.proto for code, _ in operations) == 2
+        made_by = {argument for code, argument in operations if code.name == "GLOBAL"}
+        assert made_by == {"numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype", "_codecs encode"}
+
+
+def test_an_exported_folder_gives_the_same_audit(run: Report, prefect_server: None, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(run, "folder", out)
+    train, validation, test = (str(out / "raw" / split) for split in ("train", "validation", "test"))
+    found = audit(train=train, validation=validation, test=test, workspace=tmp_path / "w")
+    assert found.overlap == run.overlap
+    assert found.overlap_by_threshold == run.overlap_by_threshold
+    assert found.sanitized == run.sanitized
+    train, test = (str(out / "sanitized" / split) for split in ("train", "test"))
+    clean = audit(train=train, test=test, workspace=tmp_path / "w")
+    assert clean.pair("test", "train").either == 0
+
+
+def test_the_same_rows_give_the_same_bytes(run: Report, tmp_path: Path) -> None:
+    forms: tuple[Format, ...] = ("course", "npz")
+    for form in forms:
+        one, two = ({p.name: p.read_bytes() for p in export(run, form, tmp_path / f"{form}-{n}")} for n in "ab")
+        assert one == two
+
+
+def test_a_pickle_is_written_in_bounded_memory(tmp_path: Path) -> None:
+    class Long:
+        shape, dtype = (2000, 28, 28), np.dtype(np.float32)
+
+        def pieces(self) -> Any:
+            return (np.full((50, 28, 28), -0.5, np.float32) for _ in range(40))
+
+    tracemalloc.start()
+    with (tmp_path / "long.pickle").open("wb") as out:
+        write_pickle({"train_dataset": Long()}, out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2000 * 28 * 28 * 4 / 4
+
+
+def test_what_is_there_is_not_overwritten_and_what_is_no_run_is_named(run: Report, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is there already"):
+        export(run, "npz", tmp_path)
+    with pytest.raises(DataError, match=r"has no raw/train-\*.parquet"):
+        export_run(Place.of(tmp_path), "npz", Place.of(tmp_path / "out"), run.classes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Path) -> None:
+    done = command("export", str(run.run), "--format", "npz", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'out'}\n"
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["notMNIST.npz", "notMNIST_sanitized.npz"]
+    refused = command("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
+    assert refused.returncode == 2
+    assert "format: Input should be 'course', 'npz', 'folder', 'links' or 'parquet'" in refused.stderr

@@ -1,0 +1,43 @@
+"""Splits of more rows than one file holds: the same rows, in the same order, whoever reads them."""
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+
+from flows.pipeline import cleansplit
+from tasks.records import Report
+from tasks.reporting.verify import verify_run
+from tasks.storage.images import read_images
+from tasks.storage.place import Place
+from tests.build import TINY
+
+
+@pytest.fixture(scope="module")
+def many(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Run the pipeline with at most 150 rows a file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.storage.images.MAX_ROWS_PER_FILE", 150)
+        return cleansplit(**sources, workspace=tmp_path_factory.mktemp("many"), **TINY)
+
+
+def places(run: Path, name: str) -> list[Place]:
+    return [Place.of(path) for path in sorted(run.glob(f"{name}-*.parquet"))]
+
+
+def test_rows_counts_and_scores_do_not_depend_on_the_number_of_files(run: Report, many: Report) -> None:
+    assert [path.name for path in sorted((many.run / "raw").glob("train-*"))] == [
+        f"train-0000{number}-of-00003.parquet" for number in range(3)
+    ]
+    assert many.to_json() == run.to_json()
+    for name in ("raw/train", "raw/test", "sanitized/test"):
+        ours, theirs = read_images(places(run.run, name)), read_images(places(many.run, name))
+        assert ours.ids.equals(theirs.ids)
+        assert np.array_equal(ours.gray, theirs.gray)
+
+
+def test_such_a_run_is_whole_and_datasets_opens_it(many: Report) -> None:
+    assert verify_run(Place.of(many.run)) == []
+    assert datasets.load_dataset(str(many.run), "raw", split="train").num_rows == 400

@@ -1,0 +1,174 @@
+"""Runs on photographs: real ones whose truth is known, and built ones of every kind."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from flows.audit import audit
+from flows.pipeline import cleansplit
+from tasks.errors import UsageError
+from tasks.exporting.export import Format, export_run
+from tasks.overlap.bands import choose_bands
+from tasks.overlap.find import Search, Side, find_twins
+from tasks.records import Report
+from tasks.reporting.read import read_findings
+from tasks.reporting.verify import verify_run
+from tasks.storage.place import Place
+from tasks.views import VIEWS
+
+QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "workers": 2}
+
+
+@pytest.fixture(scope="module")
+def cifar(prefect_server: None, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Run on the sample of CIFAR-10: all of its train against all of its test."""
+    data = shared / "data"
+    given: dict[str, Any] = {"large": str(data / "cifar_train.tar.gz"), "small": str(data / "cifar_test.tar.gz")}
+    sizes: dict[str, Any] = {"train": 3000, "validation": 0, "test": 600}
+    space = tmp_path_factory.mktemp("cifar")
+    return cleansplit(**given, **sizes, **QUICK, workspace=space, also=("mirrored", "shifted"))
+
+
+def test_the_rows_with_a_twin_are_those_of_brute_force(cifar: Report, shared: Path) -> None:
+    truth = json.loads((shared / "data" / "cifar_expected.json").read_text())["rows"]
+    assert cifar.spec.view == "photo"
+    assert cifar.near_duplicates.bands is None
+    found = {
+        (row.rows_of, f"{row.jaccard:.2f}"): row.rows
+        for row in cifar.overlap_by_threshold
+        if {row.rows_of, row.found_in} == {"train", "test"}
+    }
+    for percent, rows in truth.items():
+        assert found["test", percent] == rows["test_rows"]
+        assert found["train", percent] == rows["train_rows"]
+
+
+def test_long_signatures_find_all_but_the_stated_share(cifar: Report) -> None:
+    fingerprints = read_findings(Place.of(cifar.run)).fingerprints
+    workspace = cifar.run.parents[1]
+    sides = []
+    for role in ("large", "small"):
+        table = [pq.read_table(workspace / prints.table) for prints in fingerprints if prints.role == role]
+        bits = np.concatenate([np.stack([np.frombuffer(b, np.uint8) for b in t["bits"].to_pylist()]) for t in table])
+        rows = np.arange(len(bits))
+        digests = np.stack([np.frombuffer(d, np.uint8) for t in table for d in t["md5"].to_pylist()])
+        sides.append(Side(digests, bits, np.zeros(len(bits), np.int64), rows))
+    view, bands = VIEWS["photo"], choose_bands(VIEWS["photo"].permutations, 60, 0.93)
+    assert (view.length(16), view.blank_matches) == (784, False)
+    assert (bands.bands, bands.rows) == (96, 7)
+    truth, found = (
+        find_twins(sides[0], sides[1], Search(784, 60, how, blank_matches=False))[1] for how in (None, bands)
+    )
+    assert (truth.row >= 0).sum() == 106
+    assert set(np.flatnonzero(found.row >= 0)) <= set(np.flatnonzero(truth.row >= 0))
+    assert (found.row >= 0).sum() >= round(bands.recall_at(0.6) * 106)
+
+
+def test_twins_raise_the_accuracy_of_the_model_that_remembers(cifar: Report) -> None:
+    (effect,) = [e for e in cifar.effects if e.comparison == "without_random_minus_without_twins"]
+    assert effect.low is not None
+    assert effect.low > 0
+
+
+def test_variants_are_counted_apart_and_stay(cifar: Report) -> None:
+    counts = {c.variant: c.rows for c in cifar.variants if (c.rows_of, c.found_in) == ("test", "train")}
+    assert set(counts) == {"mirrored", "shifted"}
+    assert counts["shifted"] > 0
+    table = pq.read_table(cifar.run / "variants.parquet").to_pylist()
+    for variant, rows in counts.items():
+        named = [row for row in table if row["variant"] == variant and row["rows_of"] == "test"]
+        anew = [row for row in named if row["percent"] >= 65 > row["plain_percent"]]
+        assert len(anew) == rows
+        removed = set(pq.read_table(cifar.run / "removed.parquet")["id"].to_pylist())
+        assert not removed & {row["id"] for row in anew}
+
+
+def test_a_run_of_photographs_is_whole_and_names_their_files(cifar: Report) -> None:
+    assert verify_run(Place.of(cifar.run)) == []
+    left = (cifar.run / "paths" / "sanitized" / "test.txt").read_text().splitlines()
+    assert len(left) == cifar.sanitized.near.test
+    assert all(path.count("/") == 1 and path.endswith(".jpg") for path in left)
+    assert len((cifar.run / "paths" / "sanitized" / "train.txt").read_text().splitlines()) == 3000
+
+
+def test_photographs_of_any_size_format_and_class_are_compared(audited: Report) -> None:
+    assert audited.classes == ("10", "猫 1")
+    test = audited.pair("test", "train")
+    assert (test.rows, test.exact, test.near) == (12, 2, 2)
+    removed = {row["id"]: row["reason"] for row in pq.read_table(audited.run / "removed.parquet").to_pylist()}
+    assert removed == {
+        "test/10/0.bmp": "exact", "test/10/1.JPG": "near", "test/猫 1/0.bmp": "exact", "test/猫 1/1.JPG": "near",
+    }  # fmt: skip
+    (mirrored,) = [v for v in audited.variants if (v.rows_of, v.found_in) == ("test", "train")]
+    assert mirrored.rows == 2
+    assert verify_run(Place.of(audited.run)) == []
+
+
+def test_every_member_has_an_outcome(audited: Report) -> None:
+    named = {row["member"]: row["reason"] for row in pq.read_table(audited.run / "quarantine.parquet").to_pylist()}
+    assert named == {"cut.jpg": "cut_jpeg", "mislabelled.jpg": "mislabelled", "notes.txt": "not_image_name"}
+    assert "data/test" not in (audited.run / "paths" / "raw" / "test.txt").read_text()
+
+
+def test_originals_are_copied_linked_or_wrapped_byte_by_byte(
+    audited: Report, photographs: dict[str, Any], tmp_path: Path
+) -> None:
+    run = Place.of(audited.run)
+    archives = read_findings(run).archives
+    forms: tuple[Format, ...] = ("folder", "links", "parquet")
+    for form in forms:
+        export_run(run, form, Place.of(tmp_path / form), audited.classes, archives)
+    source = Path(photographs["test"]) / "data" / "test"
+    for form in forms[:2]:
+        left = sorted((tmp_path / form / "sanitized" / "test").rglob("*.*"))
+        assert len(left) == 8
+        for path in left:
+            original = source / path.relative_to(tmp_path / form / "sanitized" / "test")
+            assert path.read_bytes() == original.read_bytes()
+            assert path.samefile(original) == (form == "links")
+    loaded = datasets.load_dataset(str(tmp_path / "parquet" / "sanitized"), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in loaded.items()} == {"train": 16, "test": 8}
+    row = loaded["test"][0]
+    assert row["image"].size[0] > 50
+    assert loaded["test"].features["label"].names == list(audited.classes)
+
+
+def test_an_original_that_changed_is_named(audited: Report, photographs: dict[str, Any], tmp_path: Path) -> None:
+    run = Place.of(audited.run)
+    archives = read_findings(run).archives
+    path = Path(photographs["test"]) / "data" / "test" / "10" / "5.png"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + b"x")
+    try:
+        with pytest.raises(Exception, match="has changed since it was indexed"):
+            export_run(run, "folder", Place.of(tmp_path / "out"), audited.classes, archives)
+    finally:
+        path.write_bytes(before)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_bytes_with_threads_and_processes(
+    audited: Report, photographs: dict[str, Any], tmp_path: Path
+) -> None:
+    other = audit(
+        **photographs, workspace=tmp_path, also=("mirrored",), max_quarantine=0.5, runner="processes", workers=2
+    )
+    files = [path.relative_to(other.run) for path in other.run.rglob("*") if path.is_file() and path.name != "run.json"]
+    assert len(files) > 10
+    for file in files:
+        assert (other.run / file).read_bytes() == (audited.run / file).read_bytes(), file
+
+
+def test_a_view_that_was_asked_for_is_taken(sources: dict[str, Any], prefect_server: None, tmp_path: Path) -> None:
+    given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.5}
+    photo = audit(**given, workspace=tmp_path / "photo", view="photo")
+    assert (photo.spec.view, photo.spec.threshold, photo.spec.side) == ("photo", 0.65, 16)
+    ink = audit(**given, workspace=tmp_path / "ink", view="ink")
+    assert (ink.spec.view, ink.spec.threshold) == ("ink", 0.95)
+    with pytest.raises(UsageError, match="view"):
+        audit(**given, workspace=tmp_path / "w", view="colour")

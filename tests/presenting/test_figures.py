@@ -1,0 +1,83 @@
+"""Pictures of a real run: all there, of the right shape, always the same."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.presenting import charts
+from tasks.presenting.figures import title_of
+from tasks.presenting.sheets import GAP, as_images, sheet
+from tasks.records import Report
+from tests.build import glyphs
+
+EXPECTED = {
+    "files-large", "files-small", "normalized-large", "normalized-small", "rows-train", "rows-validation", "rows-test",
+    "balance", "thresholds", "learning-curves", "effects", "classes", "confusion", "predictions", "mistakes",
+}  # fmt: skip
+
+
+def test_a_run_keeps_all_pictures_and_its_readme_shows_them(run: Report) -> None:
+    figures = {path.stem: path for path in (run.run / "figures").iterdir()}
+    assert set(figures) == EXPECTED
+    readme = (run.run / "README.md").read_text()
+    for name, path in figures.items():
+        with Image.open(path) as image:
+            image.load()
+            assert min(image.size) > 50
+        assert f"![{title_of(name)}](figures/{name}.png)" in readme
+
+
+def test_raw_files_and_normalized_images_show_the_same_rows(run: Report) -> None:
+    files, normalized = (
+        np.asarray(Image.open(run.run / "figures" / f"{n}-large.png")) for n in ("files", "normalized")
+    )
+    assert np.array_equal(files, normalized), "8-bit gray files lose nothing when they are normalized"
+
+
+def test_a_sheet_shows_every_pixel_as_it_is() -> None:
+    images = glyphs(3, seed=0)
+    drawn = np.asarray(sheet(as_images(images), ["", "", ""], columns=2))
+    factor = 2
+    shown = drawn[GAP : GAP + 28 * factor : factor, GAP : GAP + 28 * factor : factor, 0]
+    assert np.array_equal(shown, images[0])
+
+
+def test_words_of_mistakes_are_marked_and_long_words_are_cut() -> None:
+    images = as_images(glyphs(2, seed=0))
+    plain, marked = (sheet(images, ["A", "B"], 2, marks) for marks in ((), (False, True)))
+    assert plain.size == marked.size
+    assert np.asarray(plain).tobytes() != np.asarray(marked).tobytes()
+    assert sheet(images, ["x" * 5000, ""], 2).width < 600
+
+
+@pytest.mark.parametrize(
+    "draw", [charts.learning_curves, charts.effects, charts.classes, charts.confusion, charts.balance]
+)
+def test_class_names_of_any_kind_and_missing_numbers_can_be_drawn(run: Report, draw: object, tmp_path: Path) -> None:
+    names = ("$x^", "\\frac", "x" * 500, "\u0645\u0631", "\u732b", "a_b", "%", "{}", "<svg>", "&")
+    empty = [replace(score, accuracy=None, low=None, high=None) for score in run.scores]
+    renamed = dict(zip(run.classes, names, strict=True))
+    balance = tuple(replace(entry, class_name=renamed[entry.class_name]) for entry in run.balance)
+    strange = replace(run, classes=names, scores=(*run.scores, *empty), balance=balance)
+    draw(strange).savefig(tmp_path / "a.png")  # type: ignore[operator]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_confusions_count_every_test_row_and_mistakes_come_surest_first(run: Report) -> None:
+    assert [entry.model for entry in run.confusion] == ["softmax", "1nn"]
+    for entry in run.confusion:
+        assert sum(map(sum, entry.counts)) == run.rows.test
+        raw = next(
+            score.accuracy
+            for score in run.scores
+            if (score.model, score.train_rows, score.control, score.evaluated_on)
+            == (entry.model, entry.train_rows, "none", "test_raw")
+        )
+        assert sum(row[place] for place, row in enumerate(entry.counts)) / run.rows.test == pytest.approx(raw)
+    sure = [mistake.confidence for mistake in run.mistakes]
+    assert sure == sorted(sure, reverse=True)
+    assert {mistake.model for mistake in run.mistakes} == {"softmax"}
+    assert all(mistake.class_name != mistake.predicted for mistake in run.mistakes)

@@ -1,0 +1,174 @@
+"""Downloads against a real HTTP server on this machine."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+
+from tasks.errors import DataError, SourceUnavailableError
+from tasks.sources import download
+from tasks.sources.tasks import fetch
+from tasks.storage.place import Place
+from tasks.vocabulary import Role
+
+CONTENT = b"\x1f\x8b" + b"archive " * 5000  # starts as gzip does
+
+
+@dataclass
+class Site:
+    """What the server answers: a status or content per path, and every request it saw."""
+
+    url: str
+    status: int = 200
+    content: bytes = CONTENT
+    etag: str | None = '"1"'
+    send: int | None = None
+    seen: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.answer(b"")
+
+        def do_GET(self) -> None:
+            self.answer(here.content[: here.send])
+
+        def answer(self, body: bytes) -> None:
+            here.seen.append(f"{self.command} {self.path}")
+            self.send_response(here.status)
+            self.send_header("Content-Length", str(len(here.content)))
+            if here.etag:
+                self.send_header("ETag", here.etag)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    here = Site(f"http://127.0.0.1:{server.server_address[1]}/")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield here
+    server.shutdown()
+    server.server_close()
+
+
+def fetched(url: str, folder: Path) -> Path:
+    return Path(str(download.download(url, Place.of(folder))))
+
+
+def fetched_notmnist(role: Role, folder: Path, mirrors: tuple[str, ...]) -> Path:
+    return Path(str(download.download_notmnist(role, Place.of(folder), mirrors)))
+
+
+def test_an_archive_is_fetched_once_while_nothing_changed(site: Site, tmp_path: Path) -> None:
+    first = fetched(site.url + "a.tar.gz?token=s", tmp_path)
+    assert first.read_bytes() == CONTENT
+    assert fetched(site.url + "a.tar.gz?token=s", tmp_path) == first
+    assert [line.split()[0] for line in site.seen] == ["HEAD", "GET", "HEAD"]
+    assert "token" not in str(first)
+
+
+def test_changed_content_is_fetched_again(site: Site, tmp_path: Path) -> None:
+    fetched(site.url + "a.tar.gz", tmp_path)
+    site.content, site.etag = b"\x1f\x8bnew", '"2"'
+    assert fetched(site.url + "a.tar.gz", tmp_path).read_bytes() == b"\x1f\x8bnew"
+
+
+def test_without_validators_a_copy_is_never_trusted(site: Site, tmp_path: Path) -> None:
+    site.etag = None
+    fetched(site.url + "a.tar.gz", tmp_path)
+    site.content = CONTENT[:2] + CONTENT[:1:-1]
+    assert fetched(site.url + "a.tar.gz", tmp_path).read_bytes() == CONTENT[:2] + CONTENT[:1:-1]
+
+
+@pytest.mark.parametrize(("status", "heals"), [(500, True), (503, True), (429, True), (404, False), (403, False)])
+def test_only_what_may_heal_is_worth_a_retry(site: Site, tmp_path: Path, status: int, heals: bool) -> None:
+    site.status = status
+    with pytest.raises(DataError, match=f"status {status}") as caught:
+        fetched(site.url + "a.tar.gz?token=secret", tmp_path)
+    assert isinstance(caught.value, SourceUnavailableError) == heals
+    assert "secret" not in str(caught.value)
+    assert not list(tmp_path.glob("*a.tar.gz"))
+
+
+def test_a_transfer_that_breaks_off_leaves_no_file(site: Site, tmp_path: Path) -> None:
+    site.send = 100
+    with pytest.raises(SourceUnavailableError, match="could not be fetched completely"):
+        fetched(site.url + "a.tar.gz", tmp_path)
+    assert not list(tmp_path.glob("*a.tar.gz"))
+
+
+def test_a_server_that_is_not_there_may_come_back(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailableError, match="could not be reached"):
+        fetched("http://127.0.0.1:9/a.tar.gz", tmp_path)
+
+
+def test_the_published_archives_are_verified_and_the_second_mirror_helps(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(download.NOTMNIST_SHA256, "small", hashlib.sha256(CONTENT).hexdigest())
+    path = fetched_notmnist("small", tmp_path, ("http://127.0.0.1:9/", site.url))
+    assert path.read_bytes() == CONTENT
+    fetched_notmnist("small", tmp_path, ("http://127.0.0.1:9/", site.url))
+    assert site.seen == ["GET /notMNIST_small.tar.gz"], "a file that verifies is not fetched again"
+
+
+def test_something_else_than_the_published_archive_is_refused(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="sha256 differs") as caught:
+        fetched_notmnist("small", tmp_path, (site.url,))
+    assert not isinstance(caught.value, SourceUnavailableError)
+    assert not list(tmp_path.glob("notMNIST*"))
+
+
+def test_a_source_that_fails_twice_is_tried_again_by_prefect(
+    site: Site, tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_before = len(site.seen)
+    site.status = 503
+
+    @flow
+    def only_fetch() -> State[Any]:
+        future = fetch.submit("small", site.url + "a.tar.gz", Place.of(tmp_path))
+        while len(site.seen) < seen_before + 2:
+            time.sleep(0.05)
+        site.status = 200
+        future.wait()
+        return future.state
+
+    state = only_fetch(return_state=True)
+    assert state.is_completed()
+    with get_client(sync_client=True) as client:
+        for _ in range(50):
+            run = max(client.read_task_runs(limit=200), key=lambda task: str(task.created))
+            names = [entry.name for entry in client.read_task_run_states(run.id)]
+            if names[-1] == "Completed":
+                break
+            time.sleep(0.2)
+    assert names.count("AwaitingRetry") == names.count("Retrying") >= 1
+    assert names[-1] == "Completed"
+
+
+def test_bad_data_is_not_tried_again(site: Site, tmp_path: Path, prefect_server: None) -> None:
+    site.status = 404
+
+    @flow
+    def only_fetch() -> State[Any]:
+        future = fetch.submit("small", site.url + "a.tar.gz", Place.of(tmp_path))
+        future.wait()
+        return future.state
+
+    with pytest.raises(DataError, match="status 404"):
+        only_fetch()
+    assert len([line for line in site.seen if line.startswith("GET")]) == 1

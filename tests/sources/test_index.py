@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.errors import DataError
+from tasks.records import Archive, ClassIndex
+from tasks.sources.archive import Entry, read_entries
+from tasks.sources.class_folders import check_classes
+from tasks.sources.folder import read_folder
+from tasks.sources.index import write_index
+from tasks.storage.members import content_digest
+from tasks.storage.place import Place
+from tasks.vocabulary import Role
+from tests.build import write_folder, write_tar
+
+
+def entry(name: str, data: bytes = b"x", kind: str = "file", offset: int = 0) -> Entry:
+    return Entry(name, kind, offset, len(data), content_digest(data))
+
+
+def outcomes(entries: list[Entry], tmp_path: Path) -> dict[tuple[str | None, str], str | None]:
+    write_index(entries, "source", Place.of(tmp_path / "index.parquet"))
+    rows = pq.read_table(tmp_path / "index.parquet").to_pylist()
+    assert len(rows) == len(entries), "every member has a row"
+    return {(row["class_name"], row["member"]): row["reason"] for row in rows}
+
+
+@pytest.mark.parametrize("root", ["", "./", "notMNIST_large/", "x/notMNIST_large/"])
+def test_the_class_is_the_folder_below_the_common_root(root: str, tmp_path: Path) -> None:
+    names = ["A/1.png", "A/2.png", "B/1.png"]
+    found = outcomes([entry(root + name) for name in names], tmp_path)
+    assert found == {("A", "1.png"): None, ("A", "2.png"): None, ("B", "1.png"): None}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [
+        ("r/A/._a.png", "file", "os_metadata"),
+        ("r/A/.DS_Store", "file", "os_metadata"),
+        ("r/__MACOSX/A/a.png", "file", "os_metadata"),
+        ("r/A/Thumbs.db", "file", "os_metadata"),
+        ("r/A/readme.txt", "file", "not_image_name"),
+        ("r/stray.png", "file", "no_class"),
+        ("r/A/l.png", "link", "link_member"),
+        ("r/A/d.png", "special", "special_member"),
+        ("r/A/u.png", "unreadable", "unreadable"),
+        ("r/A/" + "n" * 300 + ".png", "file", "name_too_long"),
+    ],
+)
+def test_what_is_no_image_has_an_outcome_and_a_reason(name: str, kind: str, reason: str, tmp_path: Path) -> None:
+    found = outcomes([entry("r/A/1.png"), entry("r/B/1.png"), entry(name, kind=kind)], tmp_path)
+    assert reason in found.values()
+    assert sum(value is None for value in found.values()) == 2
+
+
+def test_an_oversized_member_is_refused_unread(tmp_path: Path) -> None:
+    big = Entry("r/A/big.png", "file", 0, (64 << 20) + 1, b"")
+    assert outcomes([entry("r/A/1.png"), entry("r/B/1.png"), big], tmp_path)["A", "big.png"] == "oversize_file"
+
+
+def test_of_equal_members_with_one_name_the_first_stays(tmp_path: Path) -> None:
+    entries = [entry("r/A/1.png", offset=o) for o in (0, 512)] + [entry("r/B/1.png")]
+    write_index(entries, "source", Place.of(tmp_path / "i.parquet"))
+    reasons = pq.read_table(tmp_path / "i.parquet")["reason"].to_pylist()
+    assert reasons == [None, "duplicate_identical", None]
+
+
+def test_of_different_members_with_one_name_none_stays(tmp_path: Path) -> None:
+    entries = [entry("r/A/1.png", b"a"), entry("r/A/1.png", b"b"), entry("r/B/1.png")]
+    write_index(entries, "source", Place.of(tmp_path / "i.parquet"))
+    reasons = pq.read_table(tmp_path / "i.parquet")["reason"].to_pylist()
+    assert reasons == ["duplicate_member", "duplicate_member", None]
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.png", "a/../../x.png", "..\\..\\x.png", "/etc/x.png", "C:\\x.png", "\\\\h\\x.png"]
+)
+def test_a_name_that_points_out_of_the_archive_refuses_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="points out of the archive"):
+        write_index([entry("r/A/1.png"), entry(name)], "source", Place.of(tmp_path / "i.parquet"))
+
+
+def test_the_digest_of_a_class_depends_on_its_own_members_in_any_order(tmp_path: Path) -> None:
+    one = [entry("r/A/1.png", b"1"), entry("r/A/2.png", b"2"), entry("r/B/1.png", b"3")]
+    changed = [*one[:2], entry("r/B/1.png", b"4")]
+    digests = [
+        {index.class_name: index.digest for index in write_index(entries, "s", Place.of(tmp_path / "i.parquet"))[0]}
+        for entries in (one, one[::-1], changed)
+    ]
+    assert digests[0] == digests[1]
+    assert digests[2]["A"] == digests[0]["A"]
+    assert digests[2]["B"] != digests[0]["B"]
+
+
+def test_a_folder_and_an_archive_of_the_same_files_have_the_same_classes(tmp_path: Path) -> None:
+    members = {f"root/{name}/{i}.png": bytes([i]) for name in "AB" for i in range(3)}
+    place = Place.of(tmp_path)
+    write_tar(tmp_path / "a.tar", members)
+    write_folder(tmp_path / "f", members)
+    tar = write_index(read_entries(place / "a.tar"), "s", place / "1.parquet")
+    folder = write_index(read_folder(place / "f"), "s", place / "2.parquet")
+    assert tar[0] == folder[0]
+
+
+def test_links_in_a_folder_are_never_followed(tmp_path: Path) -> None:
+    outside = write_folder(tmp_path / "outside", {"secret/x.png": b"secret"})
+    root = write_folder(tmp_path / "in", {"A/1.png": b"1", "B/1.png": b"1"})
+    (root / "A" / "2.png").symlink_to(outside / "secret" / "x.png")
+    (root / "C").symlink_to(outside / "secret")
+    kinds = {e.name: e.kind for e in read_folder(Place.of(root))}
+    assert kinds == {"A/1.png": "file", "A/2.png": "link", "B/1.png": "file", "C": "link"}
+
+
+def archive(role: Role, *classes: tuple[str, int]) -> Archive:
+    return Archive(
+        role=role, name=f"{role}.tar", location="", index="", sha256="", bytes=0,
+        classes=tuple(ClassIndex(name, count, "", 0) for name, count in classes), outside={},
+    )  # fmt: skip
+
+
+def test_classes_must_be_as_many_as_expected() -> None:
+    both = archive("large", ("A", 5), ("B", 5)), archive("small", ("A", 5), ("B", 5))
+    assert check_classes(both, 2, {"large": 1, "small": 1}) == ("A", "B")
+    with pytest.raises(DataError, match=r"large\.tar has 2 class folders \(A, B\) where 3 are expected"):
+        check_classes(both, 3, {"large": 1, "small": 1})
+
+
+def test_classes_must_have_their_minimum() -> None:
+    both = archive("large", ("A", 5), ("B", 5)), archive("small", ("A", 5), ("B", 4))
+    with pytest.raises(DataError, match=r"class B of small\.tar has 4 members, fewer than the 5"):
+        check_classes(both, 2, {"large": 1, "small": 5})
+
+
+def test_both_sources_must_name_the_same_classes() -> None:
+    both = archive("large", ("A", 5), ("B", 5)), archive("small", ("A", 5), ("C", 5))
+    with pytest.raises(DataError, match=r"has the classes A, B and small\.tar has A, C"):
+        check_classes(both, 2, {"large": 1, "small": 1})
