@@ -30,7 +30,7 @@ class MeasuredOverlap(NamedTuple):
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
 def measure_and_sanitize(spec: OverlapSpec, splits: Splits, loaded: LoadedSources) -> MeasuredOverlap:
     """Measure the overlap and write the splits without it."""
-    prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view, splits)
+    prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
     overlaps, within = collect("find overlap", joins), collect("count distinct", counts)

@@ -10,11 +10,11 @@ from tasks.evaluation.bootstrap import Bootstrap
 from tasks.evaluation.comparison import compare_arms
 from tasks.evaluation.controls import clusters
 from tasks.evaluation.scores import subsets, wilson
-from tasks.evaluation.threads import blas_threads
 from tasks.records import Confusion, Effect, Evaluation, Mistake, Sanitized, Score, Training
 from tasks.records.spec import RunSpec
 from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.threads import blas_threads
 from tasks.vocabulary import SplitName
 
 OF_CONTROLS = ("raw", "removed")  # the subsets on which arms without some rows are scored

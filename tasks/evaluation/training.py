@@ -11,12 +11,12 @@ from tasks.evaluation.controls import arm, has_twin
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
-from tasks.evaluation.threads import blas_threads
 from tasks.records import Overlap, Splits, Training
 from tasks.records.spec import RunSpec
 from tasks.storage import stages, tables
 from tasks.storage.images import Images, as_rows, normalize, read_images, read_labels
 from tasks.storage.place import Place
+from tasks.threads import blas_threads
 from tasks.vocabulary import CONTROLS, SplitName
 from tasks.vocabulary.arrays import Labels, Pixels, RowNumbers
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from tasks.records import Splits
+from tasks.errors import UsageError
 from tasks.records.spec import OverlapSpec
 from tasks.views import VIEWS
-from tasks.vocabulary import PAIRS, ViewName
+from tasks.vocabulary import ViewName
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,29 @@ def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
     The largest rows-per-band r with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see
     Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
 
+    Raises
+    ------
+    UsageError
+        When no bands reach it.
+
     >>> choose_bands(128, 90, 0.99)
     Bands(bands=12, rows=10)
     >>> round(choose_bands(128, 90, 0.99).recall_at(0.9), 4)
     0.9942
     """
-    for rows in range(num_perm, 1, -1):
+    for rows in range(num_perm, 0, -1):
         bands = Bands(num_perm // rows, rows)
         if bands.recall_at(floor_percent / 100) >= recall:
             return bands
-    return Bands(num_perm, 1)
+    most = bands.recall_at(floor_percent / 100)
+    raise UsageError(
+        f"recall {recall} can't be reached from a similarity of {floor_percent / 100} with {num_perm} permutations; "
+        f"ask for at most {most:.2f}, raise the floor, or compare all pairs with --exhaustive."
+    )
 
 
-def bands_for(spec: OverlapSpec, view: ViewName, splits: Splits) -> Bands | None:
-    """Return how the signatures of a run are cut; None when all pairs are to be compared.
-
-    At the photo view's floor MinHash has to let many false candidates pass, so up to `View.all_pairs_up_to` pairs all
-    are compared, and beyond that signatures are longer; both measured, see docs/overlap.md.
-    """
-    largest = max(splits[a].rows * splits[b].rows for a, b in PAIRS)
-    if spec.exhaustive or largest <= VIEWS[view].all_pairs_up_to:
+def bands_for(spec: OverlapSpec, view: ViewName) -> Bands | None:
+    """Return how the signatures of a run are cut; None when it asks for all pairs to be compared, whatever the cost."""
+    if spec.exhaustive:
         return None
     return choose_bands(VIEWS[view].permutations, spec.floor_percent, spec.recall or VIEWS[view].recall)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.candidates import Pairs, Patterns, exact_pairs, lsh_pairs
+from tasks.overlap.candidates import lsh_pairs
+from tasks.overlap.complete import complete_pairs
 from tasks.overlap.exact import Groups, equal_groups, group
 from tasks.overlap.jaccard import similarity, whole_percent
+from tasks.overlap.patterns import Pairs, Patterns
 from tasks.overlap.twins import NONE, BestTwins, Found
+from tasks.threads import blas_threads
 from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
 
@@ -70,13 +73,16 @@ class Search:
         Two-sided Jaccard similarity, in whole percent, from which rows are twins (the floor).
     bands : Bands or None
         How to cut MinHash signatures; None compares all pairs.
+    seed : int
+        Of the hash positions of MinHash.
     blank_matches : bool
         Whether two rows without any bit set are alike; where not, they can only be exact twins.
     """
 
     length: int
     percent: int
-    bands: Bands | None
+    bands: Bands | None = None
+    seed: int = 1
     blank_matches: bool = True
 
 
@@ -96,10 +102,15 @@ def find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]
     >>> bits = np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1)
     >>> zeros = np.zeros(3, np.int64)
     >>> side = Side(np.eye(3, 16, dtype=np.uint8), bits, zeros, np.arange(3))
-    >>> of_first, of_second = find_twins(side, side, Search(16, 90, None))
+    >>> of_first, of_second = find_twins(side, side, Search(16, 90))
     >>> of_first.row.tolist(), of_first.exact.tolist()
     ([0, 1, 2], [True, True, True])
     """
+    with blas_threads(1):  # blocks are small, and other joins run at the same time
+        return _find_twins(first, second, search)
+
+
+def _find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]:
     sides = first, second
     same = [group(side.digests, side.labels, side.ranks) for side in sides]
     alike = [group(side.bits, side.labels, side.ranks) for side in sides]
@@ -121,13 +132,17 @@ def _exact_stream(sides: tuple[Side, Side], groups: list[Groups]) -> Stream:
 
 def _near_stream(sides: tuple[Side, Side], groups: list[Groups], search: Search) -> Stream:
     first, second = (Patterns.of(side.bits[g.example], search.length) for side, g in zip(sides, groups, strict=True))
-    percent, bands = search.percent, search.bands
-    pairs: Iterator[Pairs] = lsh_pairs(first, second, percent, bands) if bands else exact_pairs(first, second, percent)
-    for i, j, shared, fresh in pairs:
+    for i, j, shared, fresh in _pairs(first, second, search):
         # Only another row without bits is similar to a row without bits.
         kept = slice(None) if search.blank_matches else first.counts[i] > 0
         i, j, shared, fresh = i[kept], j[kept], shared[kept], fresh[kept]
         yield i, j, similarity(first.counts[i], second.counts[j], shared, search.length), fresh
+
+
+def _pairs(first: Patterns, second: Patterns, search: Search) -> Iterator[Pairs]:
+    if search.bands is None:
+        return complete_pairs(first, second, search.percent)
+    return lsh_pairs(first, second, search.percent, search.bands, search.seed)
 
 
 def _reduce(sides: tuple[Side, Side], groups: list[Groups], pairs: Stream) -> tuple[Found, Found]:

@@ -1,13 +1,14 @@
 """Join two splits: their twins in each other, as tables, and what no threshold changes."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.find import Search, find_twins
-from tasks.overlap.recall import measure_recall
+from tasks.overlap.find import Search
+from tasks.overlap.search import search_twins
 from tasks.overlap.tables import distinct, read_split, shared_fonts, twins_table
 from tasks.overlap.variants import find_variants, variants_table
 from tasks.records import Fingerprints, Split
@@ -24,6 +25,7 @@ def write_twins(
     view: View,
     percent: int,
     bands: Bands | None,
+    seed: int,
     also: Sequence[Variant],
     workspace: Place,
     target: Place,
@@ -33,23 +35,24 @@ def write_twins(
     Returns
     -------
     dict
-        Per split, counts that no threshold changes; for test in train, the measured recall of MinHash.
+        Per split, counts that no threshold changes; how the twins were found, and the measured recall of MinHash.
     """
     first, second = pair
     one, two = (
         read_split(split.places(workspace), [workspace / each.table for each in of])
         for split, of in zip(pair, prints, strict=True)
     )
-    search = Search(one.length, percent, bands, view.blank_matches)
-    of_one, of_two = find_twins(one.side, two.side, search)
-    for split, table in ((first, twins_table(one, two, of_one)), (second, twins_table(two, one, of_two))):
+    search = Search(one.length, percent, bands, seed, view.blank_matches)
+    found = search_twins(one.side, two.side, search, beside=view.minhash_beside)
+    of_two = found.of_second
+    for split, table in ((first, twins_table(one, two, found.of_first)), (second, twins_table(two, one, of_two))):
         conserve(f"twins of {split.name}", split.rows, len(table))
         tables.write(table, target / f"{split.name}.parquet")
     shared = {"distinct_exact": len(np.intersect1d(distinct(one.side), distinct(two.side)))}
     facts: dict[str, Any] = {first.name: shared_fonts(one, two) | shared, second.name: shared_fonts(two, one) | shared}
-    if bands and (first.name, second.name) == ("train", "test"):
-        facts["recall"] = vars(measure_recall(two.side, one.side, of_two, search))
+    facts |= {"method": found.method, "stated": found.stated, "contradicted": found.contradicted}
+    facts["recall"] = found.recall and asdict(found.recall)
     if also:
-        found = find_variants(two, one, also, search)
-        tables.write(variants_table(two, one, of_two, found), target / "variants.parquet")
+        variants = find_variants(two, one, also, replace(search, bands=None if found.method == "all pairs" else bands))
+        tables.write(variants_table(two, one, of_two, variants), target / "variants.parquet")
     return facts

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from tasks.vocabulary.arrays import Bits
 
-SEED = 1
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
 TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
@@ -22,14 +21,14 @@ EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 
 
 @lru_cache
-def hash_table(length: int, num_perm: int) -> NDArray[np.uint32]:
+def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return datasketch's hash of each position under each permutation, uint32 (num_perm, length)."""
     sets = ([b"%d" % position] for position in range(length))
-    sketches = MinHash.bulk(sets, num_perm=num_perm, seed=SEED, scheme="affine32")
+    sketches = MinHash.bulk(sets, num_perm=num_perm, seed=seed, scheme="affine32")
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
 
 
-def signatures(bits: Bits, length: int, num_perm: int) -> NDArray[np.uint32]:
+def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return the MinHash signatures of packed bit patterns.
 
     Parameters
@@ -40,27 +39,29 @@ def signatures(bits: Bits, length: int, num_perm: int) -> NDArray[np.uint32]:
         Bits per pattern.
     num_perm : int
         Permutations.
+    seed : int
+        That the permutations are drawn from.
 
     Returns
     -------
     ndarray
         uint32, shape (num_perm, n): column k equals the ``hashvalues`` of
-        ``MinHash(num_perm, seed=1, scheme="affine32")`` updated with ``b"%d" % position`` for
+        ``MinHash(num_perm, seed, scheme="affine32")`` updated with ``b"%d" % position`` for
         each set bit of pattern k.
 
     >>> one = np.packbits(np.array([[0, 1, 1, 0, 0, 0, 0, 0]], np.uint8), axis=1)
     >>> sketch = MinHash(num_perm=16, seed=1, scheme="affine32")
     >>> sketch.update(b"1"); sketch.update(b"2")
-    >>> bool((signatures(one, 8, 16)[:, 0] == sketch.hashvalues).all())
+    >>> bool((signatures(one, 8, 16, seed=1)[:, 0] == sketch.hashvalues).all())
     True
     """
     result = np.empty((num_perm, len(bits)), np.uint32)
     for start in range(0, len(bits), CHUNK):
-        _sign(np.unpackbits(bits[start : start + CHUNK], axis=1, count=length), result[:, start : start + CHUNK])
+        _sign(np.unpackbits(bits[start : start + CHUNK], axis=1, count=length), result[:, start : start + CHUNK], seed)
     return result
 
 
-def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32]) -> None:
+def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32], seed: int) -> None:
     """Write the signatures of unpacked patterns, uint8 (n, length), to `result`, (num_perm, n)."""
     n, length = flat.shape
     # Position-major and packed along the patterns: row p holds bit p of 64 patterns per word.
@@ -69,7 +70,7 @@ def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32]) -> None:
         turned = np.packbits(np.ascontiguousarray(flat[start : start + TURN].T), axis=1)
         columns[:, start // 8 : start // 8 + turned.shape[1]] = turned
     words = columns.view(np.uint64)
-    table = hash_table(length, len(result))
+    table = hash_table(length, len(result), seed)
     order = np.argsort(table, axis=1, kind="stable")
     in_order = np.take_along_axis(table, order, axis=1)
     for k in range(len(result)):

@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.overlap.bands import Bands
 from tasks.overlap.join import write_twins
+from tasks.overlap.recall import RecallCounts, interval
 from tasks.overlap.tables import count_direction, distinct, read_split
 from tasks.overlap.variants import count_variants
 from tasks.records import Direction, Fingerprints, MeasuredRecall, Overlap, Split, Within
@@ -16,7 +17,7 @@ from tasks.storage.stages import Stage
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
-VERSION = 2
+VERSION = 3
 
 
 @stage_task("find overlap of {first.name} and {second.name}")
@@ -33,10 +34,12 @@ def find_overlap(
     pair, floor = (first, second), spec.floor_percent
     prints = prints_of(first, fingerprints), prints_of(second, fingerprints)
 
-    def build(target: Place) -> dict[str, Any]:
-        return write_twins(pair, prints, VIEWS[view], floor, bands, spec.also, workspace, target)
-
     inputs = _inputs(spec, pair, prints, bands)
+    seed = int(stages.digest_of(inputs)[:8], 16)  # of the hash positions: none that data could be made for
+
+    def build(target: Place) -> dict[str, Any]:
+        return write_twins(pair, prints, VIEWS[view], floor, bands, seed, spec.also, workspace, target)
+
     stage = stages.stage(workspace, "overlap", inputs, build)
     overlap = _record(spec, pair, bands, inputs, stage)
     counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in overlap.directions)
@@ -77,6 +80,7 @@ def _inputs(
         "fingerprints": [each.sha256 for of in prints for each in of],
         "floor": spec.floor_percent,
         "bands": bands and [bands.bands, bands.rows],
+        "seed": spec.settings().get("seed"),
         "also": spec.also,
     }
 
@@ -92,9 +96,11 @@ def _record(
         folder=stage.folder.name,
         sha256=stages.digest_of(inputs),
         directions=(_count(spec, first, second, stage), _count(spec, second, first, stage)),
-        bands=(bands.bands, bands.rows) if bands else None,
-        recall_at_floor=bands.recall_at(spec.floor_percent / 100) if bands else 1.0,
-        recall=MeasuredRecall(**stage.result["recall"]) if "recall" in stage.result else None,
+        method=stage.result["method"],
+        bands=(bands.bands, bands.rows) if bands and stage.result["recall"] else None,
+        recall_at_floor=stage.result["stated"],
+        recall=_recall(spec, stage),
+        contradicted=stage.result["contradicted"],
         variants=count_variants(variants, second.name, first.name, spec.also, spec.threshold_percent)
         if spec.also
         else (),
@@ -104,3 +110,15 @@ def _record(
 def _count(spec: OverlapSpec, rows_of: Split, found_in: Split, stage: Stage) -> Direction:
     table, fixed = stage.folder / f"{rows_of.name}.parquet", stage.result[rows_of.name]
     return count_direction(table, rows_of.name, found_in.name, spec.threshold_percent, spec.floor_percent, fixed)
+
+
+def _recall(spec: OverlapSpec, stage: Stage) -> MeasuredRecall | None:
+    """Return the recall of MinHash at the floor and at the threshold, which no join depends on."""
+    facts = stage.result["recall"]
+    if facts is None:
+        return None
+    true, found = ({int(percent): rows for percent, rows in facts[name].items()} for name in ("true", "found"))
+    counts = RecallCounts(facts["rows"], true, found)
+    at_floor, at_threshold = counts.at(spec.floor_percent), counts.at(spec.threshold_percent)
+    low, high = interval(*at_floor) if stage.result["method"] == "minhash" else (None, None)
+    return MeasuredRecall(counts.rows, *at_floor, *at_threshold, low, high)

@@ -11,15 +11,25 @@ ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
 
 
 def headline(numbers: Numbers) -> str:
-    """Return the answer in two sentences."""
+    """Return the answer in two sentences; where twins are known to be missed, a warning comes first."""
     report = numbers.report
     leak = report.pair("test", "train")
     return (
+        f"{_warning(numbers)}"
         f"{numbers.share(leak, 'exact')} of the {numbers(leak, 'rows')} test rows have an identical image in train, "
         f"and a further {numbers.share(leak, 'near')} have a near-duplicate (similarity "
         f"{numbers(report.near_duplicates, 'threshold')} or higher). After removing rows shared with train or "
         f"validation, {numbers(report.sanitized.near, 'test')} rows are left."
     )
+
+
+def _warning(numbers: Numbers) -> str:
+    search = numbers.report.near_duplicates
+    if not search.contradicted:
+        return ""
+    if search.method == "all pairs":
+        return "MinHash missed more twins than it should have, so all pairs were compared. "
+    return "Twins were missed: MinHash finds fewer than it should, and the counts below are too low. "
 
 
 def effect_in_short(numbers: Numbers) -> str:
@@ -87,17 +97,29 @@ def _members(numbers: Numbers) -> str:
 def _recall(numbers: Numbers) -> str:
     """Say what the search may have missed."""
     search = numbers.report.near_duplicates
-    if search.bands is None:
-        return "All pairs were compared: nothing at or above the floor is missed."
-    stated = (
-        f"A pair at the floor of {numbers(search, 'floor')} is found with probability "
-        f"{numbers(search, 'recall_at_floor')}"
-    )
+    said = "All pairs were compared: nothing at or above the floor is missed."
+    if search.method == "minhash":
+        said = (
+            f"A pair at the floor of {numbers(search, 'floor')} is found with probability "
+            f"{numbers(search, 'recall_at_floor')}, where hash positions are independent of the data."
+        )
     measured = search.recall_measured
     if not measured:
-        return f"{stated}."
-    true, sampled, found = (numbers(measured, name) for name in ("true_rows", "sample_rows", "found_rows"))
-    return f"{stated}; of {true} rows with a twin among {sampled} sampled test rows, {found} were found."
+        return said
+    rows, true, found, similar, named = (
+        numbers(measured, name)
+        for name in ("rows", "true_at_floor", "found_at_floor", "true_at_threshold", "found_at_threshold")
+    )
+    if search.method == "all pairs":
+        return (
+            f"{said} MinHash alone names the best twin of {found} of the {true} rows whose best twin is near, and of "
+            f"{named} of {similar} at the threshold."
+        )
+    low, high = (numbers(measured, name) for name in ("low", "high"))
+    return (
+        f"{said} Of {true} rows whose best twin is near, among {rows} sampled test rows, that twin was found for "
+        f"{found} ({low} to {high}), and at the threshold for {named} of {similar}."
+    )
 
 
 def _comparison(numbers: Numbers) -> list[str]:

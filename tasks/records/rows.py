@@ -138,24 +138,37 @@ class Groups:
 
 @dataclass(frozen=True, config=STRICT)
 class MeasuredRecall:
-    """Recall measured by brute force on a sample of rows, at the floor."""
+    """Rows that were searched by MinHash; those whose best twin is near; and those of which MinHash names that twin.
 
-    sample_rows: Count
-    true_rows: Count
-    found_rows: Count
+    The interval is that of the recall at the floor, where only a sample was searched in full.
+    """
+
+    rows: Count
+    true_at_floor: Count
+    found_at_floor: Count
+    true_at_threshold: Count
+    found_at_threshold: Count
+    low: Annotated[float | None, shown("probability", 0, 1)]
+    high: Annotated[float | None, shown("probability", 0, 1)]
 
 
 @dataclass(frozen=True, config=STRICT)
 class NearDuplicates:
-    """How near-duplicates were searched; nulls where all pairs were compared."""
+    """How near-duplicates were searched.
+
+    `num_perm`, `bands` and `rows_per_band` are those of MinHash, null where it was not asked; `contradicted` says that
+    its measured recall is lower than the stated one, beyond chance.
+    """
 
     threshold: Similarity
     floor: Similarity
+    method: Literal["all pairs", "minhash"]
     num_perm: int | None
     bands: int | None
     rows_per_band: int | None
     recall_at_floor: Probability
     recall_measured: MeasuredRecall | None
+    contradicted: bool
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,6 +1,6 @@
 """Records of splits, of what they share, and of what is left of them."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -72,9 +72,11 @@ class Overlap:
     folder: str
     sha256: str
     directions: tuple[Direction, ...]
-    bands: tuple[int, int] | None  # bands and rows per band; None where all pairs were compared
-    recall_at_floor: float
-    recall: MeasuredRecall | None
+    method: Literal["all pairs", "minhash"]
+    bands: tuple[int, int] | None  # bands and rows per band of MinHash, where it was asked
+    recall_at_floor: float  # that MinHash states
+    recall: MeasuredRecall | None  # of MinHash
+    contradicted: bool  # whether it is lower than stated, beyond chance
     variants: tuple[VariantCount, ...] = ()
 
     def table(self, rows_of: SplitName) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.records import Direction, Findings, Report, Split
+from tasks.records import Direction, Findings, MeasuredRecall, Report, Split
 from tasks.records.rows import (
     ClassMembers,
     ClassRows,
@@ -120,14 +120,28 @@ def _conservation(found: Findings) -> tuple[ClassMembers, ...]:
 
 
 def _near_duplicates(found: Findings) -> NearDuplicates:
-    first = found.overlaps[0]
-    bands, rows_per_band = first.bands or (None, None)
+    joins = found.overlaps
+    bands, rows_per_band = joins[0].bands or (None, None)
+    alone = any(join.method == "minhash" for join in joins)
     return NearDuplicates(
         threshold=found.spec.threshold_percent / 100,
         floor=found.spec.floor_percent / 100,
+        method="minhash" if alone else "all pairs",
         num_perm=bands and rows_per_band and bands * rows_per_band,
         bands=bands,
         rows_per_band=rows_per_band,
-        recall_at_floor=first.recall_at_floor,
-        recall_measured=next((overlap.recall for overlap in found.overlaps if overlap.recall), None),
+        recall_at_floor=joins[0].recall_at_floor if alone else 1.0,
+        recall_measured=_recall(found),
+        contradicted=any(join.contradicted for join in joins),
     )
+
+
+def _recall(found: Findings) -> MeasuredRecall | None:
+    """Return the recall of MinHash: where it searched alone, on test in train; otherwise on all rows of all pairs."""
+    measured = [overlap.recall for overlap in found.overlaps if overlap.recall]
+    sampled = [recall for recall in measured if recall.high is not None]
+    if sampled or not measured:
+        return sampled[0] if sampled else None
+    counts = ("rows", "true_at_floor", "found_at_floor", "true_at_threshold", "found_at_threshold")
+    sums = {name: sum(getattr(recall, name) for recall in measured) for name in counts}
+    return MeasuredRecall(**sums, low=None, high=None)

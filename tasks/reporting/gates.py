@@ -15,6 +15,9 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
     if spec.min_rows is not None:
         left = report.sanitized.near.test
         gates.append(Gate("min_rows", spec.min_rows, left, left >= spec.min_rows))
+    search = report.near_duplicates
+    if search.contradicted and search.method == "minhash" and search.recall_measured:
+        gates.append(Gate("recall", search.recall_at_floor, search.recall_measured.high or 0.0, passed=False))
     return tuple(gates)
 
 
@@ -42,6 +45,11 @@ def _sentence(gate: Gate, report: Report) -> str:
             f"{worst.quarantined:,} of {worst.members:,} members of {worst.role} {worst.class_name} "
             f"({100 * gate.value:.2f} %) are quarantined, more than the {100 * gate.limit:g} % allowed by "
             "--max-quarantine"
+        )
+    if gate.name == "recall":
+        return (
+            f"the search for near-duplicates found at most {gate.value:.4f} of them, and not the stated "
+            f"{gate.limit:.4f}; compare all pairs with --exhaustive"
         )
     return f"{gate.value:,.0f} test rows are left, fewer than the {gate.limit:,.0f} required by --min-rows"
 

@@ -209,8 +209,8 @@ def _size_in(block: bytes) -> int | None:
     field = block[124:136]
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:]) - (256 ** len(field[1:]) if field[0] == 0xFF else 0)
-    try:
-        return int(field.partition(b"\0")[0].strip() or b"0", 8)
+    try:  # as text, whose `strip` knows more white space than that of bytes: `tarfile` reads it so
+        return int(field.partition(b"\0")[0].decode("ascii").strip() or "0", 8)
     except ValueError:
         return None
 

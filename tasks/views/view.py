@@ -24,8 +24,8 @@ class View:
         Defaults of the parameters with these names.
     permutations : int
         Of a MinHash signature; fixed, so that the stated recall holds for one configuration.
-    all_pairs_up_to : int
-        Pairs of rows up to which all are compared, since MinHash would not be faster.
+    minhash_beside : bool
+        Whether MinHash is run even where all pairs are compared, to say what it alone would have missed.
     blank_matches : bool
         Whether two images without any bit set are alike; if not, they can only be exact twins.
     difference : callable
@@ -46,7 +46,7 @@ class View:
     floor: float
     recall: float
     permutations: int
-    all_pairs_up_to: int
+    minhash_beside: bool
     blank_matches: bool
     difference: Callable[[Gray, Gray], Gray]
     legend: str

@@ -20,7 +20,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from tasks.overlap import candidates
+from tasks.overlap import candidates, complete, patterns
 from tasks.overlap.bands import choose_bands
 from tasks.overlap.find import Search, Twins, find_twins
 from tasks.views import VIEWS
@@ -44,17 +44,20 @@ class Counter:
 @contextmanager
 def counting() -> Iterator[Counter]:
     """Count the candidates that the engine verifies inside the block."""
-    counter, verify = Counter(), candidates._verify
+    counter, verify = Counter(), patterns.verified
 
     def wrapped(first: Any, second: Any, i: Any, j: Any, need: Any) -> Any:
         counter.candidates += len(i)
         return verify(first, second, i, j, need)
 
-    candidates._verify = wrapped
+    joins: tuple[Any, ...] = (candidates, complete)
+    for join in joins:
+        join.verified = wrapped
     try:
         yield counter
     finally:
-        candidates._verify = verify
+        for join in joins:
+            join.verified = verify
 
 
 def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
@@ -118,8 +121,8 @@ def compare(name: str, train: Gray, test: Gray, console: Console) -> None:
     for percent in PERCENTS:
         bands, near = choose_bands(NUM_PERM, percent, 0.99), near_test(a, b, percent)
         methods: dict[str, Callable[[], Result]] = {
-            f"cleansplit, {bands.bands} x {bands.rows}": lambda p=percent: engine(train, test, p, False),  # type: ignore[misc]
-            "cleansplit --exhaustive": lambda p=percent: engine(train, test, p, True),  # type: ignore[misc]
+            f"MinHash alone, {bands.bands} x {bands.rows}": lambda p=percent: engine(train, test, p, False),  # type: ignore[misc]
+            "cleansplit, all pairs": lambda p=percent: engine(train, test, p, True),  # type: ignore[misc]
             "MinHash.bulk + MinHashLSH": lambda p=percent, n=near: datasketch_lsh(  # type: ignore[misc]
                 sketches, MinHashLSH(threshold=p / 100, num_perm=NUM_PERM), n
             ),
@@ -135,7 +138,7 @@ def compare(name: str, train: Gray, test: Gray, console: Console) -> None:
             except ValueError as error:
                 console.print(f"{method} at {percent / 100:.2f}: {error}")
                 continue
-            seconds = time.perf_counter() - start + ("MinHash" in method or "same" in method) * signing
+            seconds = time.perf_counter() - start + method.startswith(("MinHash.bulk", "the same")) * signing
             add_row(table, percent, method, result, truth[percent], seconds)
         table.add_section()
     console.print(table)

@@ -81,7 +81,7 @@ def run(spec: RunSpec) -> None:
         ]
         prints = tuple(fingerprint.fn(shard, reading, space).data for shard in shards)
         splits = draw_splits.fn(spec, shards, space).data
-        view, bands = reading.view, bands_for(spec, reading.view, splits)
+        view, bands = reading.view, bands_for(spec, reading.view)
         overlaps = tuple(find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS)
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
         sanitized = remove_overlap.fn(spec, splits, overlaps, space).data

@@ -48,7 +48,7 @@ def check(
             assert getattr(found, f"{prefix}percent")[row] == percent[row, twin]
 
 
-@pytest.mark.parametrize("bands", [None, CERTAIN], ids=["exact join", "minhash"])
+@pytest.mark.parametrize("bands", [None, CERTAIN], ids=["all pairs", "minhash"])
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_twins_are_those_of_the_definition_in_both_directions(bands: Bands | None, data: st.DataObject) -> None:

@@ -19,6 +19,7 @@ def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[s
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist([empty | row for row in rows], TWINS), folder / f"{second}.parquet")
     facts: dict[str, Any] = {"sha256": "", "directions": (), "bands": None, "recall_at_floor": 1.0, "recall": None}
+    facts |= {"method": "all pairs", "contradicted": False}
     return Overlap(first=first, second=second, folder=folder.name, **facts)
 
 

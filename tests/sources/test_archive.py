@@ -118,6 +118,16 @@ def test_a_huge_extended_header_is_refused_before_it_is_read(tmp_path: Path) -> 
         names(tmp_path / "pax.tar")
 
 
+def test_a_size_that_only_tarfile_can_read_hides_no_extended_header(tmp_path: Path) -> None:
+    header = bytearray(tarfile.TarInfo("pax").tobuf())
+    header[124:136], header[156:157] = b"\x1f" + b"%010o\0" % (600 << 20), tarfile.XHDTYPE
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "pax.tar").write_bytes(bytes(header) + bytes(2048))
+    with pytest.raises(DataError, match="extended header of 629,145,600 bytes"):
+        names(tmp_path / "pax.tar")
+
+
 def test_what_is_no_tar_is_named(tmp_path: Path) -> None:
     (tmp_path / "page.tar.gz").write_bytes(b"<html>not found</html>" * 100)
     starts = r"page\.tar\.gz is not a readable tar archive .*it starts with b'<html>not found<'"

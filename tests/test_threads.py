@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from threadpoolctl import threadpool_info
 
-from tasks.evaluation.threads import blas_threads
+from tasks.threads import blas_threads
 
 PATIENCE = 30  # seconds after which what should have happened will not
 MOMENT = 0.3  # seconds in which what does not wait would have gone on
