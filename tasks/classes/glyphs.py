@@ -22,7 +22,7 @@ def decode(images: Sequence[bytes], side: int) -> Gray:
     """Decode images that passed `tasks.classes.png.filtered_rows`, all in one call of Pillow's PNG decoder.
 
     A blank row before each image gives its first row the same neighbours as when it is decoded by itself,
-    so the decoder can treat many images as one tall picture, at a tenth of the cost of decoding each.
+    so the decoder can treat many images as one tall image, at a tenth of the cost of decoding each.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def decode(images: Sequence[bytes], side: int) -> Gray:
     """
     blank = bytes(side + 1)
     tall = zlib.compress(b"".join(part for rows in images for part in (blank, rows)), level=0)
-    picture = Image.frombytes("L", (side, len(images) * (side + 1)), tall, "zip", "L", 0)
-    return np.asarray(picture).reshape(len(images), side + 1, side)[:, 1:]
+    tall_image = Image.frombytes("L", (side, len(images) * (side + 1)), tall, "zip", "L", 0)
+    return np.asarray(tall_image).reshape(len(images), side + 1, side)[:, 1:]
 
 
 def read_glyphs(

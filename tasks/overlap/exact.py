@@ -9,7 +9,7 @@ from tasks.vocabulary.arrays import RowNumbers
 
 
 @dataclass(frozen=True)
-class Groups:
+class EqualRows:
     """Rows with equal keys collapsed, and for each group the labels under which it occurs.
 
     A *unit* is a group under one label. Units are sorted by group; those of group g are
@@ -27,7 +27,7 @@ class Groups:
         return len(self.example)
 
 
-def group(keys: NDArray[np.uint8], labels: RowNumbers, ranks: RowNumbers) -> Groups:
+def group(keys: NDArray[np.uint8], labels: RowNumbers, ranks: RowNumbers) -> EqualRows:
     """Collapse rows whose keys are equal.
 
     Parameters
@@ -52,11 +52,11 @@ def group(keys: NDArray[np.uint8], labels: RowNumbers, ranks: RowNumbers) -> Gro
     first = np.flatnonzero(is_first)
     start = np.searchsorted(sorted_group[first], np.arange(len(example) + 1))
     rows = np.diff(np.append(first, len(order)))
-    return Groups(of_row, example, start, sorted_label[first], ranks[order[first]], rows)
+    return EqualRows(of_row, example, start, sorted_label[first], ranks[order[first]], rows)
 
 
 def equal_groups(
-    first: Groups, second: Groups, keys_first: NDArray[np.uint8], keys_second: NDArray[np.uint8]
+    first: EqualRows, second: EqualRows, keys_first: NDArray[np.uint8], keys_second: NDArray[np.uint8]
 ) -> tuple[RowNumbers, RowNumbers]:
     """Return the groups of both sides that have the same key, pair by pair."""
     mine, theirs = _as_void(keys_first)[first.example], _as_void(keys_second)[second.example]

@@ -8,7 +8,7 @@ import numpy as np
 from tasks.overlap.bands import Bands
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import complete_pairs
-from tasks.overlap.exact import Groups, equal_groups, group
+from tasks.overlap.exact import EqualRows, equal_groups, group
 from tasks.overlap.jaccard import similarity, whole_percent
 from tasks.overlap.patterns import Pairs, Patterns
 from tasks.overlap.twins import NONE, BestTwins, Found
@@ -125,12 +125,12 @@ def _find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins
 Stream = Iterator[tuple[RowNumbers, RowNumbers, Floats, Mask]]
 
 
-def _exact_stream(sides: tuple[Side, Side], groups: list[Groups]) -> Stream:
+def _exact_stream(sides: tuple[Side, Side], groups: list[EqualRows]) -> Stream:
     i, j = equal_groups(groups[0], groups[1], sides[0].digests, sides[1].digests)
     yield i, j, np.ones(len(i)), np.ones(len(i), np.bool_)
 
 
-def _near_stream(sides: tuple[Side, Side], groups: list[Groups], search: Search) -> Stream:
+def _near_stream(sides: tuple[Side, Side], groups: list[EqualRows], search: Search) -> Stream:
     first, second = (Patterns.of(side.bits[g.example], search.length) for side, g in zip(sides, groups, strict=True))
     for i, j, shared, fresh in _pairs(first, second, search):
         # Only another row without bits is similar to a row without bits.
@@ -145,7 +145,7 @@ def _pairs(first: Patterns, second: Patterns, search: Search) -> Iterator[Pairs]
     return lsh_pairs(first, second, search.percent, search.bands, search.seed)
 
 
-def _reduce(sides: tuple[Side, Side], groups: list[Groups], pairs: Stream) -> tuple[Found, Found]:
+def _reduce(sides: tuple[Side, Side], groups: list[EqualRows], pairs: Stream) -> tuple[Found, Found]:
     labels_by_rank = [side.labels[np.argsort(side.ranks)] for side in sides]
     of_first = BestTwins(len(groups[0]), groups[1], labels_by_rank[1])
     of_second = BestTwins(len(groups[1]), groups[0], labels_by_rank[0])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.overlap.exact import Groups
+from tasks.overlap.exact import EqualRows
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 NONE = np.iinfo(np.int64).max
@@ -21,7 +21,7 @@ class BestTwins:
     Best is the higher similarity, then the smaller rank (place in the order of ids).
     """
 
-    def __init__(self, groups: int, other: Groups, label_of_rank: RowNumbers) -> None:
+    def __init__(self, groups: int, other: EqualRows, label_of_rank: RowNumbers) -> None:
         self.other, self.label_of_rank = other, np.append(label_of_rank, -1)  # the last stands for no twin
         self.similarity, self.rank = np.full(groups, -1.0), np.full(groups, NONE)
         self.second_similarity, self.second_rank = np.full(groups, -1.0), np.full(groups, NONE)

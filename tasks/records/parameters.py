@@ -60,14 +60,16 @@ Classes = Annotated[
     ClassCount | None,
     Field(description="Number of class folders that every source must have. If unset, any number."),
 ]
-Side = Annotated[ImageSide, Field(description="Width and height of a glyph in pixels; photographs may have any size.")]
+GlyphSide = Annotated[
+    ImageSide, Field(description="Width and height of a glyph in pixels; photographs may have any size.")
+]
 MinPerClass = Annotated[
     PositiveInt | None,
     Field(description="Minimum members per class. If unset, 1; for notmnist 45,000 in large, 1,800 in small."),
 ]
 
 # What counts as a twin, and what is done about it.
-View = Annotated[
+ComparedBy = Annotated[
     ViewName | Literal["auto"],
     Field(
         description="How images are compared: by ink for glyphs, by photo for photographs; auto inspects a sample and "
@@ -128,7 +130,7 @@ Models = Annotated[tuple[ModelName, ...], Field(description="Models to train: so
 Sizes = Annotated[tuple[Size, ...], Field(description="Training sizes in rows, or all.")]
 
 # How and where the work is done; none of these changes a result.
-Run = Annotated[str, Field(description="The run: its folder, its id, or latest.")]
+RunName = Annotated[str, Field(description="The run: its folder, its id, or latest.")]
 Workspace = Annotated[
     PurePath | None,
     Field(

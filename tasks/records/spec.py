@@ -54,13 +54,13 @@ class Spec:
 class SourceSpec(Spec):
     """How sources are read."""
 
-    view: p.View = "auto"
+    view: p.ComparedBy = "auto"
     also: p.Also = ()
     scaled: p.Scaled = False
     runner: p.DecodedBy = "auto"
     fresh: p.Fresh = False
     classes: p.Classes = None
-    side: p.Side = 28
+    side: p.GlyphSide = 28
     min_per_class: p.MinPerClass = None
 
     @property
@@ -191,7 +191,7 @@ class AuditSpec(OverlapSpec):
 class SanitizeSpec(Spec):
     """Parameters of `flows.steps.sanitize`: what is unset stays as in the run."""
 
-    run: p.Run = "latest"
+    run: p.RunName = "latest"
     threshold: p.Threshold = None
     floor: p.Floor = None
     recall: p.Recall = None
@@ -214,7 +214,7 @@ class SanitizeSpec(Spec):
 class EvaluateSpec(TrainingSpec):
     """Parameters of `flows.steps.evaluate`."""
 
-    run: p.Run = "latest"
+    run: p.RunName = "latest"
 
 
 @dataclass(frozen=True, kw_only=True)

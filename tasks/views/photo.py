@@ -1,7 +1,7 @@
 """The photo view, for photographs: signs of the gradients of a small gray copy, with a dead zone.
 
-Gray levels say little about photographs, and a threshold on them is arbitrary where a picture is flat. Here, gradients
-that are small relative to the picture's others are background, so two pictures are compared where they have structure.
+Gray levels say little about photographs, and a threshold on them is arbitrary where an image is flat. Here, gradients
+that are small relative to the image's others are background, so two images are compared where they have structure.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from tasks.vocabulary.arrays import Bits, Gray, Mask
 
 SIDE = 16  # of the gray copy
 BITS = 4 * (SIDE - 2) ** 2  # four planes: gradients to the right, left, bottom, top
-ONE_PLANE = 0.8  # largest share of a picture's set bits in one plane; above it, the bits carry too little information
+ONE_PLANE = 0.8  # largest share of an image's set bits in one plane; above it, the bits carry too little information
 
 
 def photo_bits(gray: Gray) -> Bits:
@@ -47,7 +47,7 @@ def comparable_bits(gray: Gray) -> Bits:
 
 
 def says_too_little(bits: Bits) -> Mask:
-    """Return, for each picture, whether no bits are set or almost all in one plane: it can only be an exact twin.
+    """Return, for each image, whether no bits are set or almost all in one plane: it can only be an exact twin.
 
     >>> says_too_little(np.zeros((1, 98), np.uint8)).tolist()
     [True]

@@ -97,7 +97,7 @@ def test_every_number_is_that_of_the_report(run: Report, browser: Browser) -> No
         assert exact == ("" if value is None else repr(value)), key
         assert text == text_of(value, form), key
     keys = {key for key, *_ in shown}
-    assert {"sanitized.near.test", "near_duplicates.recall_at_floor", "conservation.*.members"} <= keys
+    assert {"sanitized.near.test", "near_duplicates.recall_measured.found_at_floor", "conservation.*.members"} <= keys
 
 
 def test_no_number_stands_outside_a_keyed_element(run: Report, browser: Browser) -> None:

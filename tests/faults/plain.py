@@ -119,6 +119,7 @@ def start(work: Callable[[], None], scratch: Path) -> int:
     """Start some work in a child that writes its last words to a file in `scratch`; returns its process id."""
     child = os.fork()
     if child:
+        os.setpgid(child, child)  # on both sides: whoever is first, the group is there when it is killed
         return child
     os.setpgid(0, 0)
     code, said = attempt(work)

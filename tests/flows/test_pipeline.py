@@ -43,7 +43,7 @@ FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
     "evaluate": (evaluate, EvaluateSpec),
 }
 SHARED: dict[str, Any] = {  # what commands that are no flows have in common with those that are
-    "run": parameters.Run,
+    "run": parameters.RunName,
     "workspace": parameters.Workspace,
     "workers": parameters.Workers,
     "runner": parameters.DecodedBy,
