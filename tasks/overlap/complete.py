@@ -81,11 +81,14 @@ def _found(tiles: Iterator["_Tile"], percent: int) -> Iterator[Pairs]:
 def _gathered(stream: Iterator[Pairs]) -> Iterator[Pairs]:
     """Put small pieces together: whoever takes them in passes over all rows for each."""
     parts: list[Pairs] = []
+    count = 0
     for pairs in stream:
         parts.append(pairs)
-        if sum(len(part.first) for part in parts) >= GATHERED:
+        count += len(pairs.first)
+        if count >= GATHERED:
             yield Pairs(*map(np.concatenate, zip(*parts, strict=True)))
             parts.clear()
+            count = 0
     if parts:
         yield Pairs(*map(np.concatenate, zip(*parts, strict=True)))
 

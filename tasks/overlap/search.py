@@ -50,7 +50,8 @@ def search_twins(first: Side, second: Side, search: Search, beside: bool) -> Sea
     """
     stated = search.bands.recall_at(search.percent / 100) if search.bands else 1.0
     everything = replace(search, bands=None)
-    if search.bands is None or cost_of(first, second, search) <= AFFORDABLE:
+    cost = cost_of(first, second, search) if search.bands else 0.0
+    if search.bands is None or cost <= AFFORDABLE:
         truth = find_twins(first, second, everything)
         recall = None
         if beside and search.bands:
@@ -60,7 +61,7 @@ def search_twins(first: Side, second: Side, search: Search, beside: bool) -> Sea
     found = find_twins(first, second, search)
     recall = measure_on_sample(second, first, found[1], search)
     contradicted = interval(*recall.at(search.percent))[1] < stated
-    if contradicted and cost_of(first, second, search) <= AFFORDABLE_IN_NEED:
+    if contradicted and cost <= AFFORDABLE_IN_NEED:
         return Searched(*find_twins(first, second, everything), "all pairs", recall, stated, contradicted)
     return Searched(*found, "minhash", recall, stated, contradicted)
 
