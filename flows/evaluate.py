@@ -15,7 +15,7 @@ from tasks.records.spec import RunSpec
 @flow(name="compare accuracy", flow_run_name="compare accuracy", validate_parameters=False)
 def compare_accuracy(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized) -> Trained:
     """Train every model at every size on every arm, score it, and compare the arms."""
-    usable = count_usable(spec, overlap, spec.place)
+    usable = count_usable(overlap, spec.place)
     for note in notes_on(spec.sizes, usable, splits.train.rows):
         say(note)
     plans = plan(spec, usable, splits.train.rows)

@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 from prefect import flow
 
-from flows.engine.progress import collect
+from flows.engine.progress import collect, say
 from flows.prepare import LoadedSources
 from tasks.overlap.bands import bands_for
-from tasks.overlap.tasks import count_within, find_overlap
+from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
 from tasks.records import Overlap, Sanitized, Splits, Within
 from tasks.records.spec import OverlapSpec
+from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
 
@@ -20,6 +21,7 @@ class MeasuredOverlap(NamedTuple):
     overlaps: tuple[Overlap, ...]
     within: tuple[Within, ...]
     sanitized: Sanitized
+    verdict: Verdict
 
     @property
     def train_and_test(self) -> Overlap:
@@ -33,6 +35,11 @@ def measure_and_sanitize(spec: OverlapSpec, splits: Splits, loaded: LoadedSource
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
-    overlaps, within = collect("find overlap", joins), collect("count distinct", counts)
-    (sanitized,) = collect("sanitize splits", [remove_overlap.submit(spec, splits, overlaps, spec.place)])
-    return MeasuredOverlap(tuple(overlaps), tuple(within), sanitized)
+    baseline = find_baseline.submit(spec, view, splits, prints, bands, spec.place)
+    joined, within = collect("find overlap", joins), collect("count distinct", counts)
+    verdicts = collect("judge twins", [judge_twins.submit(spec, view, joined, baseline, spec.place)])
+    ((verdict, overlaps),) = verdicts
+    if not verdict.told:
+        say(verdict.warning)
+    (sanitized,) = collect("sanitize splits", [remove_overlap.submit(spec, view, splits, overlaps, spec.place)])
+    return MeasuredOverlap(overlaps, tuple(within), sanitized, verdict)

@@ -58,7 +58,7 @@ def evaluate(spec: EvaluateSpec) -> Report:
             f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
         )
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, workers=spec.workers)
-    overlap = MeasuredOverlap(found.overlaps, found.within, found.sanitized).train_and_test
+    overlap = MeasuredOverlap(found.overlaps, found.within, found.sanitized, found.verdict).train_and_test
     with timed() as seconds, in_use(changed.place):
         compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
         trained = compare(changed, found.splits, overlap, found.sanitized)

@@ -124,7 +124,8 @@ def audited(prefect_server: None, photographs: dict[str, Any], tmp_path_factory:
     """Audit the photographs."""
     from flows.audit import audit
 
-    return audit(**photographs, workspace=tmp_path_factory.mktemp("w"), also=("mirrored",), max_quarantine=0.5)
+    given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
+    return audit(**photographs, workspace=tmp_path_factory.mktemp("w"), **given)
 
 
 settings.register_profile("reproducible", derandomize=True, print_blob=True)

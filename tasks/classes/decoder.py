@@ -45,9 +45,10 @@ class Decoded:
         md.update(self.image.tobytes())
         return md.digest()
 
-    def gray_copy(self, side: int) -> NDArray[np.uint8]:
-        """Return the image in gray, stretched to a square, uint8 (side, side)."""
-        return np.asarray(self.image.convert("L").resize((side, side), Image.Resampling.BILINEAR))
+    def gray_copies(self, *sides: int) -> list[NDArray[np.uint8]]:
+        """Return the image in gray, stretched to squares, uint8 (side, side) each."""
+        gray = self.image.convert("L")
+        return [np.asarray(gray.resize((side, side), Image.Resampling.BILINEAR)) for side in sides]
 
     def thumbnail(self) -> bytes:
         """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""

@@ -1,7 +1,8 @@
 """Read images of any size and format into small gray copies, and write down what a copy does not tell.
 
 Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
-MD5 of its pixels, whether they are all equal, mode and size, and a thumbnail to look at.
+MD5 of its pixels, whether they are all equal, mode and size, and a thumbnail to look at. ``copies.gray`` has, in the
+same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 from tasks.classes.decoder import Decoded, decode
 from tasks.classes.png import UnreadableError
 from tasks.records import Reading
-from tasks.storage import tables
+from tasks.storage import disk, tables
+from tasks.storage.copies import COPY_SIDE
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Gray, RowNumbers
 
@@ -32,7 +34,7 @@ SCHEMA = pa.schema(
 
 
 def read_photographs(
-    members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place
+    members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place, copies: Place
 ) -> tuple[RowNumbers, Gray, dict[int, UnreadableError]]:
     """Decode members one by one; returns the same as `tasks.classes.glyphs.read_glyphs`.
 
@@ -43,20 +45,21 @@ def read_photographs(
     ids : sequence of str
         Of all rows of the index.
     reading : Reading
-    target : Place
-        The table to write.
+    target, copies : Place
+        The table and the file of copies to write.
     """
     gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
     failures: dict[int, UnreadableError] = {}
     batch: list[tuple[object, ...]] = []
-    with tables.writer(target, SCHEMA) as writer:
+    with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger:
         for row, data in members:
             try:
                 image = decode(data, ids[row], reading.scaled)
             except UnreadableError as error:
                 failures[row] = error
                 continue
-            gray[row], decoded[row] = image.gray_copy(reading.side), True
+            (gray[row], copy), decoded[row] = image.gray_copies(reading.side, COPY_SIDE), True
+            larger.write(copy.tobytes())
             constant = gray[row].min() == gray[row].max() and image.is_constant()
             batch.append(_facts(ids[row], image, constant=constant))
             if len(batch) == BATCH:

@@ -12,7 +12,7 @@ from tasks.classes.quarantine import as_glyphs, settled_members, write_quarantin
 from tasks.classes.samples import write_samples
 from tasks.records import Reading
 from tasks.records.conservation import conserve
-from tasks.records.inputs import PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
+from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.storage.images import Images, write_images
 from tasks.storage.members import read_members
 from tasks.storage.place import Place
@@ -53,7 +53,7 @@ def write_shard(
     if reading.kind == "glyphs":
         accepted, gray, failures = glyphs.read_glyphs(members, len(to_decode), reading.side)
     else:
-        accepted, gray, failures = read_photographs(members, every, reading, photographs)
+        accepted, gray, failures = read_photographs(members, every, reading, photographs, target / COPIES)
     ids = pa.array([every[row] for row in accepted], pa.string())
     images = Images(ids, pa.array([class_name] * len(ids), pa.string()), np.full(len(ids), label), gray)
     write_images(images, target / SHARD)

@@ -15,9 +15,9 @@ from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
 
 VERSION = 3
-PHOTOGRAPHS_VERSION = 2
+PHOTOGRAPHS_VERSION = 3
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
-STORED_PER_PHOTOGRAPH = 12_000  # bytes: a thumbnail, and the gray copy in every split
+STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 GLYPHS_PER_PHOTOGRAPH = 50  # starting a process pool pays off from about 10,000 photographs, or 500,000 glyphs
 
 
@@ -72,7 +72,8 @@ def fingerprint(shard: ClassShard, reading: Reading, workspace: Place) -> Finger
         return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
 
     stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading), build)
-    prints = Fingerprints(shard.role, shard.class_name, stage.folder.name, **stage.result)
+    copies = shard.copies if reading.kind == "photographs" else None
+    prints = Fingerprints(shard.role, shard.class_name, stage.folder.name, copies=copies, **stage.result)
     return finished(prints, stage, f"{shard.role} {shard.class_name}: {shard.rows:,} fingerprints")
 
 
@@ -88,5 +89,5 @@ def _shard_inputs(archive: Archive, class_name: str, label: int, reading: Readin
 def _fingerprint_inputs(shard: ClassShard, reading: Reading) -> dict[str, Any]:
     inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
     if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
-        inputs |= {"photographs": shard.folder, "view": reading.view, "also": reading.also}
+        inputs |= {"photographs": shard.folder, "view": reading.view}
     return inputs

@@ -70,6 +70,6 @@ def _inputs(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training)
         "splits": [splits[name].sha256 for name in ("train", *SCORED)],
         "training": vars(training),
         "threads": threads_of(training.rows),
-        "left out": None if training.control == "none" else [overlap.sha256, spec.threshold_percent, spec.seed],
+        "left out": None if training.control == "none" else [overlap.sha256, overlap.percent, spec.seed],
         "libraries": [sklearn.__version__, np.__version__],
     }

@@ -51,7 +51,7 @@ def write_answers(
 def rows_of(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place) -> RowNumbers:
     """Return the rows of train that a training uses: a block of its arm, so that seeds share no row."""
     start = (training.seed - spec.seed) * training.rows
-    twins = has_twin(workspace / overlap.table("train"), spec.threshold_percent)
+    twins = has_twin(workspace / overlap.table("train"), overlap.percent)
     labels = read_labels(splits.train.places(workspace))
     return arm(training.control, labels, twins, spec.seed)[start : start + training.rows]
 
@@ -74,7 +74,7 @@ def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: T
     Place
         Folder with a table per split, its columns the labels of the nearest row per arm.
     """
-    usable = count_usable(spec, overlap, workspace)
+    usable = count_usable(overlap, workspace)
     controls = [control for control in CONTROLS if control == "none" or training.rows <= usable]
 
     def build(target: Place) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: T
     inputs = {
         "version": VERSION,
         "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "overlap": [overlap.sha256, spec.threshold_percent, spec.seed],
+        "overlap": [overlap.sha256, overlap.percent, spec.seed],
         "training": [training.rows, training.seed, controls],
     }
     return stages.stage(workspace, "neighbours", inputs, build).folder
@@ -107,9 +107,9 @@ def answers_of(classifier: ClassifierMixin, images: Images) -> Answers:
     return predict(classifier, pixels_of(images))
 
 
-def count_usable(spec: RunSpec, overlap: Overlap, workspace: Place) -> int:
+def count_usable(overlap: Overlap, workspace: Place) -> int:
     """Return the rows that every arm can give: those of train without a twin in test."""
-    return int((~has_twin(workspace / overlap.table("train"), spec.threshold_percent)).sum())
+    return int((~has_twin(workspace / overlap.table("train"), overlap.percent)).sum())
 
 
 def pixels_of(images: Images) -> Pixels:

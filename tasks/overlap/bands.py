@@ -51,4 +51,6 @@ def bands_for(spec: OverlapSpec, view: ViewName) -> Bands | None:
     """Return how the signatures of a run are cut; None when it asks for all pairs to be compared, whatever the cost."""
     if spec.exhaustive:
         return None
-    return choose_bands(VIEWS[view].permutations, spec.floor_percent, spec.recall or VIEWS[view].recall)
+    found_from = VIEWS[view].recall_from
+    percent = spec.floor_percent if found_from is None else round(100 * found_from)
+    return choose_bands(VIEWS[view].permutations, percent, spec.recall or VIEWS[view].recall)

@@ -1,6 +1,6 @@
 """Find the twins of every row of two splits in each other: the engine in one call on plain arrays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ class Twins:
 
     `row`, `exact`, `jaccard`, `percent` : the best twin, exact before near, then the more similar, then
     the smaller id. `other_...` : the same among twins of another class. `count` : twins at or above
-    the floor.
+    the floor; none of rows without any bit set.
     """
 
     row: RowNumbers
@@ -65,6 +65,8 @@ class Twins:
 class Search:
     """Which rows are near twins, and how they are found.
 
+    Rows without any bit set say nothing of what they show: they can only be exact twins.
+
     Attributes
     ----------
     length : int
@@ -75,15 +77,12 @@ class Search:
         How to cut MinHash signatures; None compares all pairs.
     seed : int
         Of the hash positions of MinHash.
-    blank_matches : bool
-        Whether two rows without any bit set are alike; where not, they can only be exact twins.
     """
 
     length: int
     percent: int
     bands: Bands | None = None
     seed: int = 1
-    blank_matches: bool = True
 
 
 def find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]:
@@ -114,18 +113,32 @@ def _find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins
     sides = first, second
     same = [group(side.digests, side.labels, side.ranks) for side in sides]
     alike = [group(side.bits, side.labels, side.ranks) for side in sides]
-    exact = _reduce(sides, same, _exact_stream(sides, same))
-    near = _reduce(sides, alike, _near_stream(sides, alike, search))
-    return (
-        _merge(exact[0], near[0], np.argsort(second.ranks)),
-        _merge(exact[1], near[1], np.argsort(first.ranks)),
-    )
+    return merged(sides, same, alike, _near_stream(sides, alike, search))
 
 
 Stream = Iterator[tuple[RowNumbers, RowNumbers, Floats, Mask]]
 
 
-def _exact_stream(sides: tuple[Side, Side], groups: list[EqualRows]) -> Stream:
+def merged(
+    sides: tuple[Side, Side], same: Sequence[EqualRows], alike: Sequence[EqualRows], near: Stream
+) -> tuple[Twins, Twins]:
+    """Return the best twins in both directions, from a stream of near twins; the exact ones are found here.
+
+    Parameters
+    ----------
+    sides : tuple of Side
+    same, alike : sequence of EqualRows
+        Of both sides: rows that are the same image, and the groups of rows that the stream is about.
+    near : iterator
+        Groups of the first and of the second side that are near twins, their similarity, and whether they count.
+    """
+    of_exact = _reduce(sides, same, _exact_stream(sides, same))
+    of_near = _reduce(sides, alike, near)
+    rows = np.argsort(sides[1].ranks), np.argsort(sides[0].ranks)
+    return _merge(of_exact[0], of_near[0], rows[0]), _merge(of_exact[1], of_near[1], rows[1])
+
+
+def _exact_stream(sides: tuple[Side, Side], groups: Sequence[EqualRows]) -> Stream:
     i, j = equal_groups(groups[0], groups[1], sides[0].digests, sides[1].digests)
     yield i, j, np.ones(len(i)), np.ones(len(i), np.bool_)
 
@@ -133,8 +146,7 @@ def _exact_stream(sides: tuple[Side, Side], groups: list[EqualRows]) -> Stream:
 def _near_stream(sides: tuple[Side, Side], groups: list[EqualRows], search: Search) -> Stream:
     first, second = (Patterns.of(side.bits[g.example], search.length) for side, g in zip(sides, groups, strict=True))
     for i, j, shared, fresh in _pairs(first, second, search):
-        # Only another row without bits is similar to a row without bits.
-        kept = slice(None) if search.blank_matches else first.counts[i] > 0
+        kept = first.counts[i] > 0  # only another row without bits is similar to one
         i, j, shared, fresh = i[kept], j[kept], shared[kept], fresh[kept]
         yield i, j, similarity(first.counts[i], second.counts[j], shared, search.length), fresh
 
@@ -145,7 +157,7 @@ def _pairs(first: Patterns, second: Patterns, search: Search) -> Iterator[Pairs]
     return lsh_pairs(first, second, search.percent, search.bands, search.seed)
 
 
-def _reduce(sides: tuple[Side, Side], groups: list[EqualRows], pairs: Stream) -> tuple[Found, Found]:
+def _reduce(sides: tuple[Side, Side], groups: Sequence[EqualRows], pairs: Stream) -> tuple[Found, Found]:
     labels_by_rank = [side.labels[np.argsort(side.ranks)] for side in sides]
     of_first = BestTwins(len(groups[0]), groups[1], labels_by_rank[1])
     of_second = BestTwins(len(groups[1]), groups[0], labels_by_rank[0])

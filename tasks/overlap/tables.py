@@ -1,7 +1,7 @@
-"""Read splits with their fingerprints; write, read and count tables of twins."""
+"""Read splits with their fingerprints, and write tables of twins."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +9,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.overlap.find import Side, Twins
-from tasks.records import Direction
+from tasks.overlap.pictures import Pictures
+from tasks.records import Fingerprints, Split
 from tasks.storage import tables
+from tasks.storage.copies import Copies
 from tasks.storage.place import Place
-from tasks.vocabulary import VARIANTS, SplitName, Variant
-from tasks.vocabulary.arrays import Bits, Mask
+from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
 TWINS = pa.schema(
     {
@@ -36,7 +37,10 @@ TWINS = pa.schema(
 
 @dataclass(frozen=True)
 class SplitFingerprints:
-    """Rows of a split in order, as strings, and as the engine sees them; `length` is that of their bits."""
+    """Rows of a split in order, as strings, and as the engine sees them; `length` is that of their bits.
+
+    Glyphs have no `copies` and no `short_sides`.
+    """
 
     ids: pa.Array
     class_names: pa.Array
@@ -44,30 +48,50 @@ class SplitFingerprints:
     one_colour: Mask
     side: Side
     length: int
-    variants: dict[Variant, pa.ChunkedArray]  # packed bits, one form of the row behind the other
+    copies: Copies | None = None
+    short_sides: RowNumbers | None = None
+
+    def blank(self) -> int:
+        """Return how many rows have no bit set, or all: their bits say nothing of what they show."""
+        counts = np.bitwise_count(self.side.bits).sum(axis=1, dtype=np.int64)
+        return int(((counts == 0) | (counts == self.length)).sum())
+
+    @property
+    def pictures(self) -> Pictures:
+        """The rows as pictures that can be laid over others."""
+        if self.copies is None:
+            raise TypeError("glyphs have no copies to lay over each other")
+        return Pictures(self.side, self.copies)
 
 
-def read_split(split: Sequence[Place], fingerprints: Sequence[Place]) -> SplitFingerprints:
+def read_split(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> SplitFingerprints:
     """Read a split's rows and find their fingerprints.
 
     Parameters
     ----------
-    split : sequence of Place
-        Parquet files of the split.
-    fingerprints : sequence of Place
+    split : Split
+    fingerprints : sequence of Fingerprints
         Of all shards that its rows come from.
+    workspace : Place
     """
-    columns = pa.concat_tables([tables.read(path, ["id", "class_name", "label"]) for path in split])
-    prints = pa.concat_tables([tables.read(path) for path in fingerprints])
+    columns = pa.concat_tables([tables.read(path, ["id", "class_name", "label"]) for path in split.places(workspace)])
+    read = [tables.read(workspace / each.table) for each in fingerprints]
+    prints = pa.concat_tables(
+        [table.append_column("file", pa.array([number] * len(table), pa.int64())) for number, table in enumerate(read)]
+    )
     ids = columns["id"].combine_chunks()
     found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
     ranks = np.empty(len(ids), np.int64)
     ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
     side = Side(bytes_of(found["md5"]), bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)
-    length = int(tables.read(fingerprints[0], ["id"]).schema.metadata[b"view_bits"])
-    variants = {name: found[name] for name in VARIANTS if name in found.column_names}
+    length = int(read[0].schema.metadata[b"view_bits"])
     class_names, fonts = columns["class_name"].combine_chunks(), found["font"].combine_chunks()
-    return SplitFingerprints(ids, class_names, fonts, found["one_colour"].to_numpy(), side, length, variants)
+    rows = SplitFingerprints(ids, class_names, fonts, found["one_colour"].to_numpy(), side, length)
+    files = [workspace / each.copies for each in fingerprints if each.copies]
+    if not files:
+        return rows
+    copies = Copies(files, found["file"].to_numpy(), found["copy"].to_numpy())
+    return replace(rows, copies=copies, short_sides=found["short_side"].to_numpy())
 
 
 def twins_table(rows: SplitFingerprints, others: SplitFingerprints, twins: Twins) -> pa.Table:
@@ -80,39 +104,6 @@ def twins_table(rows: SplitFingerprints, others: SplitFingerprints, twins: Twins
         at, similarity = pa.array(row, mask=row < 0), pa.array(jaccard, mask=row < 0)
         columns += [others.ids.take(at), others.class_names.take(at), pa.array(exact), similarity, pa.array(percent)]
     return pa.table([*columns, pa.array(twins.count)], schema=TWINS)
-
-
-def count_direction(
-    table: Place, rows_of: SplitName, found_in: SplitName, threshold: int, floor: int, fixed: dict[str, int]
-) -> Direction:
-    """Count a table of twins at a threshold and at every whole percent from the floor to 100.
-
-    Parameters
-    ----------
-    table : Place
-    rows_of, found_in : str
-    threshold, floor : int
-        In whole percent.
-    fixed : dict
-        Counts that no threshold changes: distinct_exact, same_font, unknown_font.
-    """
-    columns = ("exact", "percent", "other_exact", "other_percent")
-    twins = tables.read(table, list(columns))
-    exact, percent, other_exact, other_percent = (twins[name].to_numpy() for name in columns)
-    near, other_near = percent >= threshold, other_percent >= threshold
-    return Direction(
-        rows_of=rows_of,
-        found_in=found_in,
-        rows=len(twins),
-        exact=int(exact.sum()),
-        near=int((near & ~exact).sum()),
-        either=int((near | exact).sum()),
-        cross_class=int((other_near | other_exact).sum()),
-        conflicts_exact=int(other_exact.sum()),
-        conflicts_near=int((other_near & ~other_exact).sum()),
-        by_percent={p: int(((percent >= p) | exact).sum()) for p in range(floor, 101)},
-        **fixed,
-    )
 
 
 def shared_fonts(rows: SplitFingerprints, others: SplitFingerprints) -> dict[str, int]:

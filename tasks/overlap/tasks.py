@@ -1,23 +1,28 @@
-"""Prefect tasks of the overlap stage: one join per pair of splits, one count per split."""
+"""Prefect tasks of the overlap stage: one join per pair of splits, one count per split, and the verdict on them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from tasks.overlap.bands import Bands
-from tasks.overlap.join import write_twins
-from tasks.overlap.recall import RecallCounts, interval
-from tasks.overlap.tables import count_direction, distinct, read_split
-from tasks.overlap.variants import count_variants
-from tasks.records import Direction, Fingerprints, MeasuredRecall, Overlap, Split, Within
-from tasks.records.spec import OverlapSpec
-from tasks.stage_task import finished, stage_task
-from tasks.storage import stages
-from tasks.storage.place import Place
-from tasks.storage.stages import Stage
-from tasks.views import VIEWS
-from tasks.vocabulary import ViewName
+from pydantic import TypeAdapter
 
-VERSION = 3
+from tasks.overlap.bands import Bands
+from tasks.overlap.baseline import measure_baseline
+from tasks.overlap.count import count_overlap
+from tasks.overlap.join import Join, write_twins
+from tasks.overlap.tables import distinct, read_split
+from tasks.overlap.verdict import Matches, judge
+from tasks.records import Baseline, Fingerprints, Joined, Overlap, Split, Splits, Within
+from tasks.records.spec import OverlapSpec
+from tasks.records.verdict import Verdict
+from tasks.stage_task import finished, stage_task
+from tasks.storage import stages, tables
+from tasks.storage.place import Place
+from tasks.views import VIEWS
+from tasks.vocabulary import LOSES_TO, SPLITS, ViewName
+
+VERSION = 4
+BASELINE = "baseline.parquet"
 
 
 @stage_task("find overlap of {first.name} and {second.name}")
@@ -29,31 +34,98 @@ def find_overlap(
     fingerprints: Sequence[Fingerprints],
     bands: Bands | None,
     workspace: Place,
-) -> Overlap:
-    """Find exact and near twins between two splits, in both directions, and variants of the second in the first."""
-    pair, floor = (first, second), spec.floor_percent
-    prints = prints_of(first, fingerprints), prints_of(second, fingerprints)
-
-    inputs = _inputs(spec, pair, prints, bands)
+) -> Joined:
+    """Find exact and near twins between two splits, in both directions."""
+    searched = second if spec.protect == "train" else first
+    join = Join((first, second), (prints_of(first, fingerprints), prints_of(second, fingerprints)), searched)
+    inputs = _inputs(spec, view, join, bands)
     seed = int(stages.digest_of(inputs)[:8], 16)  # of the hash positions: none that data could be made for
 
     def build(target: Place) -> dict[str, Any]:
-        return write_twins(pair, prints, VIEWS[view], floor, bands, seed, spec.also, workspace, target)
+        mirrored, floor = "mirrored" in spec.also, spec.floor_percent
+        return write_twins(join, VIEWS[view], floor, bands, seed, mirrored, workspace, target)
 
     stage = stages.stage(workspace, "overlap", inputs, build)
-    overlap = _record(spec, pair, bands, inputs, stage)
-    counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in overlap.directions)
-    return finished(overlap, stage, "; ".join(counts))
+    cut = (bands.bands, bands.rows) if bands and stage.result["recall"] else None
+    joined = Joined(first.name, second.name, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
+    return finished(joined, stage, f"{first.name} and {second.name}: {stage.result['method']}")
+
+
+@stage_task("measure the baseline of {splits.train.name}")
+def find_baseline(
+    spec: OverlapSpec,
+    view: ViewName,
+    splits: Splits,
+    fingerprints: Sequence[Fingerprints],
+    bands: Bands | None,
+    workspace: Place,
+) -> Baseline:
+    """Measure how similar images are that are no leak."""
+    parts = [(splits[name], prints_of(splits[name], fingerprints)) for name in SPLITS]
+    inputs = {
+        "version": VERSION,
+        "view": view,
+        "splits": [split.sha256 for split, _ in parts],
+        "fingerprints": [each.sha256 for _, of in parts for each in of],
+        "bands": bands and [bands.bands, bands.rows],
+        "seed": spec.settings().get("seed"),
+    }
+    seed = int(stages.digest_of(inputs)[:8], 16)
+
+    def build(target: Place) -> dict[str, Any]:
+        train, *others = (read_split(split, of, workspace) for split, of in parts)
+        found = measure_baseline(train, others, VIEWS[view], bands, seed)
+        tables.write(found, target / BASELINE)
+        return {"rows": len(found)}
+
+    stage = stages.stage(workspace, "baseline", inputs, build)
+    baseline = Baseline(stage.folder.name, stages.digest_of(inputs))
+    return finished(baseline, stage, f"{stage.result['rows']:,} matches that are no leak")
+
+
+@stage_task("judge the twins")
+def judge_twins(
+    spec: OverlapSpec, view: ViewName, joined: Sequence[Joined], baseline: Baseline, workspace: Place
+) -> tuple[Verdict, tuple[Overlap, ...]]:
+    """Say from which similarity on two images are twins, and count them."""
+    asked = None if spec.threshold is None else round(100 * spec.threshold)
+
+    def build(_target: Place) -> dict[str, Any]:
+        between = {frozenset((join.first, join.second)): join for join in joined}
+        found = [
+            [tables.read(workspace / between[frozenset((name, other))].table(name)) for other in others]
+            for name, others in LOSES_TO[spec.protect].items()
+        ]
+        sides = [side for join in joined if (side := join.facts["short_side"])]
+        short_side = sides[0] if sides else None
+        of = tables.read(workspace / baseline.folder / BASELINE)
+        return asdict(judge(Matches.of(found), of, VIEWS[view], spec.floor_percent, asked, short_side))
+
+    inputs = {
+        "version": VERSION,
+        "joins": [join.sha256 for join in joined],
+        "baseline": baseline.sha256,
+        "view": view,
+        "settings": [spec.floor_percent, asked, spec.protect],
+    }
+    stage = stages.stage(workspace, "verdicts", inputs, build)
+    verdict = TypeAdapter(Verdict).validate_python(stage.result)
+    overlaps = tuple(count_overlap(join, verdict.percent, spec.floor_percent, spec.also, workspace) for join in joined)
+    directions = [direction for overlap in overlaps for direction in overlap.directions]
+    counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in directions)
+    return finished((verdict, overlaps), stage, "; ".join(counts))
 
 
 @stage_task("count distinct images of {split.name}")
 def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> Within:
-    """Count the redundancy inside one split."""
+    """Count the redundancy inside one split, and the images that say nothing of what they show."""
     prints = prints_of(split, fingerprints)
 
     def build(_target: Place) -> dict[str, Any]:
-        rows = read_split(split.places(workspace), [workspace / each.table for each in prints])
-        return {"distinct": len(distinct(rows.side)), "one_colour": int(rows.one_colour.sum())}
+        rows = read_split(split, prints, workspace)
+        return {
+            "distinct": len(distinct(rows.side)), "one_colour": int(rows.one_colour.sum()), "blank": rows.blank()
+        }  # fmt: skip
 
     inputs = {"version": VERSION, "split": split.sha256, "fingerprints": [each.sha256 for each in prints]}
     stage = stages.stage(workspace, "within", inputs, build)
@@ -68,57 +140,14 @@ def prints_of(split: Split, fingerprints: Sequence[Fingerprints]) -> list[Finger
     return found or list(fingerprints)  # an audit without validation has no rows of it to look up
 
 
-def _inputs(
-    spec: OverlapSpec,
-    pair: tuple[Split, Split],
-    prints: tuple[Sequence[Fingerprints], Sequence[Fingerprints]],
-    bands: Bands | None,
-) -> dict[str, Any]:
-    return {
+def _inputs(spec: OverlapSpec, view: ViewName, join: Join, bands: Bands | None) -> dict[str, Any]:
+    inputs = {
         "version": VERSION,
-        "splits": [[split.name, split.sha256] for split in pair],
-        "fingerprints": [each.sha256 for of in prints for each in of],
+        "splits": [[split.name, split.sha256] for split in join.pair],
+        "fingerprints": [each.sha256 for of in join.prints for each in of],
         "floor": spec.floor_percent,
         "bands": bands and [bands.bands, bands.rows],
         "seed": spec.settings().get("seed"),
         "also": spec.also,
     }
-
-
-def _record(
-    spec: OverlapSpec, pair: tuple[Split, Split], bands: Bands | None, inputs: dict[str, Any], stage: Stage
-) -> Overlap:
-    first, second = pair
-    variants = stage.folder / "variants.parquet"
-    return Overlap(
-        first=first.name,
-        second=second.name,
-        folder=stage.folder.name,
-        sha256=stages.digest_of(inputs),
-        directions=(_count(spec, first, second, stage), _count(spec, second, first, stage)),
-        method=stage.result["method"],
-        bands=(bands.bands, bands.rows) if bands and stage.result["recall"] else None,
-        recall_at_floor=stage.result["stated"],
-        recall=_recall(spec, stage),
-        contradicted=stage.result["contradicted"],
-        variants=count_variants(variants, second.name, first.name, spec.also, spec.threshold_percent)
-        if spec.also
-        else (),
-    )
-
-
-def _count(spec: OverlapSpec, rows_of: Split, found_in: Split, stage: Stage) -> Direction:
-    table, fixed = stage.folder / f"{rows_of.name}.parquet", stage.result[rows_of.name]
-    return count_direction(table, rows_of.name, found_in.name, spec.threshold_percent, spec.floor_percent, fixed)
-
-
-def _recall(spec: OverlapSpec, stage: Stage) -> MeasuredRecall | None:
-    """Return the recall of MinHash at the floor and at the threshold, which no join depends on."""
-    facts = stage.result["recall"]
-    if facts is None:
-        return None
-    true, found = ({int(percent): rows for percent, rows in facts[name].items()} for name in ("true", "found"))
-    counts = RecallCounts(facts["rows"], true, found)
-    at_floor, at_threshold = counts.at(spec.floor_percent), counts.at(spec.threshold_percent)
-    low, high = interval(*at_floor) if stage.result["method"] == "minhash" else (None, None)
-    return MeasuredRecall(counts.rows, *at_floor, *at_threshold, low, high)
+    return inputs | {"searched": join.searched.name} if VIEWS[view].on_pixels else inputs

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
+from tasks.records.verdict import PRECISION
 from tasks.vocabulary import SPLITS, SplitName
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
@@ -162,12 +163,36 @@ def thresholds(report: Report) -> Figure:
             axes.plot(
                 [entry.jaccard for entry in entries], shares, "-", color=(BLUE, ORANGE, GREEN)[number], label=label
             )
-    axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
+    if report.near_duplicates.threshold is not None:
+        axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
     axes.set_xlabel("lowest similarity of twins (dotted: threshold for removal)")
     axes.set_ylabel("rows with a twin, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def precision(report: Report) -> Figure:
+    """Draw the predicted precision of matches, and the rows that have one, against their similarity."""
+    figure = _figure(7, 3.4)
+    axes = figure.subplots()
+    curve = report.verdict.curve
+    known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
+    axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), "-", color=BLUE, label="predicted precision")
+    axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("similarity of the best match")
+    axes.set_ylabel("predicted precision")
+    rows = axes.twinx()
+    rows.plot([p.similarity for p in curve], [p.rows for p in curve], "-", color=ORANGE, label="rows with a match")
+    rows.set_ylabel("rows with a match, not identical")
+    rows.set_ylim(bottom=0)
+    _thousands(rows.yaxis)
+    if report.verdict.threshold is not None:
+        axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="threshold")
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 

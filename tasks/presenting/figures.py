@@ -28,6 +28,7 @@ TITLES = {
     "rows": "The first 200 rows of {}, with their classes",
     "balance": "Rows of each class, before and after sanitizing",
     "thresholds": "Rows with a twin, by similarity",
+    "precision": "Predicted precision of matches, by similarity",
     "predictions": "200 answers to test rows; mistakes read: class but answer",
     "learning-curves": "Accuracy by training size",
     "effects": "Effect of the twins on accuracy, with 95 % intervals",
@@ -48,6 +49,7 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     """
     drawn: Drawn = {**_samples(found, workspace), **_rows(found, workspace)}
     drawn |= {"balance": charts.balance(report), "thresholds": charts.thresholds(report)}
+    drawn["precision"] = charts.precision(report)
     if report.scores:
         drawn |= _of_models(found, report, workspace)
     kind = "jpg" if report.kind == "photographs" else "png"  # of what shows images

@@ -11,15 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from tasks.presenting.registered import laid_over
 from tasks.records import Report
+from tasks.records.verdict import Predicted
 from tasks.storage import disk, tables
 from tasks.storage.images import iterate_images
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray
 
-DOUBTFUL, EXACT, CONFLICTS = 36, 12, 24  # pairs that are shown
+DOUBTFUL, EXACT, CONFLICTS, UNCONFIRMED = 36, 12, 24, 24  # pairs that are shown
 GROUPS, PER_GROUP = 6, 12
+JPEG_QUALITY = 85
 THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
 
 
@@ -35,14 +38,19 @@ class Shown:
 
 @dataclass(frozen=True)
 class Pair:
-    """A row and its twin, and their difference as the view draws it."""
+    """A row and its twin, and their difference as the view draws it.
+
+    Photographs also have the twin laid over the row. `predicted` is what is known of matches so similar.
+    """
 
     row: Shown
     twin: Shown
+    registered: str | None
     difference: str
     reason: str
-    jaccard: float
+    similarity: float
     place: str  # of the similarity, in the tables of the run
+    predicted: Predicted | None
 
 
 @dataclass(frozen=True)
@@ -52,25 +60,26 @@ class Galleries:
     doubtful: list[Pair]
     exact: list[Pair]
     conflicts: list[Pair]
+    unconfirmed: list[Pair]
     groups: list[list[Shown]]
 
 
 def build_galleries(run: Place, report: Report) -> Galleries:
     """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
-    chosen, groups, wanted = _choose(run)
-    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet")
+    chosen, groups, wanted = _choose(run, report.view.column)
+    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet", "unconfirmed.parquet")
     images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(run, wanted)
     pairs = [
         [_pair(row, images, report, name) for row in table.to_pylist()]
         for table, name in zip(chosen, names, strict=True)
     ]
     shown = [[Shown(*member, images[member[0]].uri) for member in group] for group in groups]
-    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], groups=shown)
+    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], unconfirmed=pairs[3], groups=shown)
 
 
-def shown_ids(run: Place) -> list[str]:
+def shown_ids(run: Place, report: Report) -> list[str]:
     """Return the ids of all images that the galleries of a run show."""
-    return sorted(set(_choose(run)[2]))
+    return sorted(set(_choose(run, report.view.column)[2]))
 
 
 def uri_of(data: bytes, kind: str = "png") -> str:
@@ -78,29 +87,40 @@ def uri_of(data: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _choose(run: Place) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
+def _choose(run: Place, similarity: str) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
     """Return the pairs of each gallery, the largest groups, and the ids of all of them."""
-    removed, conflicts = (tables.read(run / f"{name}.parquet") for name in ("removed", "label_conflicts"))
-    rows = removed.append_column("number", pa.array(range(len(removed)), pa.int64()))
-    other = conflicts.append_column("number", pa.array(range(len(conflicts)), pa.int64()))
-    near = rows.filter(pc.equal(rows["reason"], "near")).sort_by([("jaccard", "ascending"), ("id", "ascending")])
-    exact = rows.filter(pc.equal(rows["reason"], "exact")).sort_by("id")
-    other = other.sort_by([("jaccard", "descending"), ("id", "ascending")])
-    chosen = [near.slice(0, DOUBTFUL), exact.slice(0, EXACT), other.slice(0, CONFLICTS)]
+    removed, conflicts, alike = (
+        _numbered(run / f"{name}.parquet") for name in ("removed", "label_conflicts", "unconfirmed")
+    )
+    least, most = ([(similarity, order), ("id", "ascending")] for order in ("ascending", "descending"))
+    near = removed.filter(pc.equal(removed["reason"], "near")).sort_by(least)
+    exact = removed.filter(pc.equal(removed["reason"], "exact")).sort_by("id")
+    chosen = [near.slice(0, DOUBTFUL), exact.slice(0, EXACT)]
+    chosen += [conflicts.sort_by(most).slice(0, CONFLICTS), alike.sort_by(most).slice(0, UNCONFIRMED)]
     groups = _largest_groups(removed)
     wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
     return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)]
 
 
+def _numbered(table: Place) -> pa.Table:
+    rows = tables.read(table)
+    return rows.append_column("number", pa.array(range(len(rows)), pa.int64()))
+
+
 def _pair(row: dict[str, Any], images: "Images", report: Report, table: str) -> Pair:
     one, two = images[row["id"]], images[row["twin_id"]]
+    column, moved = report.view.column, two.pixels
+    if report.view.on_pixels and row["reason"] != "exact":
+        moved = laid_over(one.pixels, two.pixels)
     return Pair(
         row=Shown(row["id"], row["class_name"], row["split"], one.uri),
         twin=Shown(row["twin_id"], row["twin_class_name"], row["twin_split"], two.uri),
-        difference=_png_uri(_difference(one.pixels, two.pixels, report)),
+        registered=None if moved is two.pixels else _jpeg_uri(moved),
+        difference=_png_uri(_difference(one.pixels, moved, report)),
         reason=row["reason"],
-        jaccard=row["jaccard"],
-        place=f"{table}.{row['number']}.jaccard",
+        similarity=row[column],
+        place=f"{table}.{row['number']}.{column}",
+        predicted=report.verdict.predicted_at(row[column]) if row["reason"] != "exact" else None,
     )
 
 
@@ -121,6 +141,12 @@ class _Embedded:
 
 
 Images = dict[str, _Embedded]
+
+
+def _jpeg_uri(pixels: Gray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return uri_of(buffer.getvalue(), "jpeg")
 
 
 def _png_uri(pixels: Gray) -> str:

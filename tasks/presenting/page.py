@@ -25,6 +25,7 @@ LARGER = Markup(
 )  # photographs need more room than glyphs
 ALTERNATIVES = {  # descriptions of charts for people who can't see them; the numbers are in the tables beside them
     "thresholds": "Share of rows with a twin in another split, falling as the similarity asked for rises.",
+    "precision": "Predicted precision of matches, rising with the similarity asked for, and how many rows have one.",
     "balance": "Rows of each class in each split, before and after sanitizing.",
     "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
     "effects": "Differences of accuracy with their intervals, by model and training size.",
@@ -75,10 +76,12 @@ def _numbered(report: Report) -> dict[str, Any]:
         "headline": Markup(words.headline(numbers)),  # noqa: S704  # sentences of ours around escaped numbers
         "effect": Markup(words.effect_in_short(numbers)),  # noqa: S704
         "facts": [Markup(fact) for fact in words.findings(numbers)],  # noqa: S704
+        "threshold": [Markup(said) for said in words.threshold(numbers)],  # noqa: S704
         "verdicts": [Markup(said) for said in words.verdicts(numbers)],  # noqa: S704
         "tables": {
             "splits": _cells(summary.split_rows(numbers)),
             "overlap": _cells(summary.overlap_rows(numbers)),
+            "bands": _cells(summary.band_rows(numbers)),
             "accuracy": _cells(summary.accuracy_rows(numbers)),
             "effects": _cells(summary.effect_rows(numbers)),
         },

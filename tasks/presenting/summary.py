@@ -51,6 +51,22 @@ def overlap_rows(numbers: Numbers) -> TableRows:
     ]
 
 
+def band_rows(numbers: Numbers) -> TableRows:
+    """Return the best matches of searched rows by similarity, the most similar first, beside what is no leak."""
+    return [
+        {
+            "similarity": f"{numbers(band, 'low')} to {numbers(band, 'high')}",
+            "rows": numbers(band, "rows"),
+            "share": numbers(band, "share"),
+            "other class": numbers(band, "other_class"),
+            "precision": numbers(band, "precision"),
+            "train in train": numbers(band, "baseline"),
+            "random": numbers(band, "random"),
+        }
+        for band in reversed(numbers.report.verdict.bands)
+    ]
+
+
 def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> TableRows:
     """Return accuracy on test rows in percent with 95 % intervals, one row per model and training size."""
     rows: dict[tuple[str, int], dict[str, str]] = {}
@@ -83,6 +99,7 @@ def to_markdown(numbers: Numbers) -> str:
     for title, rows in (
         ("Rows", split_rows(numbers)),
         ("Overlap", overlap_rows(numbers)),
+        ("Best matches by similarity", band_rows(numbers)),
         ("Accuracy in percent", accuracy_rows(numbers)),
         ("Differences of accuracy in points", effect_rows(numbers)),
     ):

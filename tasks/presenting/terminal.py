@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tasks.presenting.changes import Change
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.summary import TableRows, accuracy_rows, effect_rows, overlap_rows, split_rows
+from tasks.presenting.summary import TableRows, accuracy_rows, band_rows, effect_rows, overlap_rows, split_rows
 from tasks.presenting.words import CAUSAL, effect_in_short, facts, headline
 from tasks.records import Report
 
@@ -22,6 +22,7 @@ def print_summary(report: Report, console: Console) -> None:
     tables = (
         ("Rows", split_rows(numbers)),
         ("Overlap", overlap_rows(numbers)),
+        ("Best matches that are not identical, by similarity", band_rows(numbers)),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
         ("Differences of accuracy on test rows in points, with 95 % intervals", effect_rows(numbers, SHOWN)),
     )

@@ -11,19 +11,65 @@ ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
 
 
 def headline(numbers: Numbers) -> str:
-    """Return the answer in two sentences; where twins are known to be missed, a warning comes first."""
+    """Return the answer in a few sentences; what makes it doubtful comes first."""
     report = numbers.report
     leak = report.pair("test", "train")
+    near = "."
+    if report.verdict.threshold is not None:
+        near = (
+            f", and a further {numbers.share(leak, 'near')} have a near-duplicate (similarity "
+            f"{numbers(report.near_duplicates, 'threshold')} or higher)."
+        )
     return (
-        f"{_warning(numbers)}"
-        f"{numbers.share(leak, 'exact')} of the {numbers(leak, 'rows')} test rows have an identical image in train, "
-        f"and a further {numbers.share(leak, 'near')} have a near-duplicate (similarity "
-        f"{numbers(report.near_duplicates, 'threshold')} or higher). After removing rows shared with train or "
-        f"validation, {numbers(report.sanitized.near, 'test')} rows are left."
+        f"{_warnings(numbers)}"
+        f"{numbers.share(leak, 'exact')} of the {numbers(leak, 'rows')} test rows have an identical image in train"
+        f"{near} After removing rows shared with train or validation, "
+        f"{numbers(report.sanitized.near, 'test')} rows are left."
     )
 
 
-def _warning(numbers: Numbers) -> str:
+def threshold(numbers: Numbers) -> list[str]:
+    """Say why twins begin at the similarity at which they do, and what it was measured on."""
+    verdict = numbers.report.verdict
+    said = [_why(numbers)]
+    if not verdict.told:
+        said.insert(0, verdict.warning)
+    if verdict.unconfirmed:
+        said.append(
+            f"{numbers(verdict, 'unconfirmed')} further rows are alike, unconfirmed: they stay, and "
+            "unconfirmed.parquet names them."
+        )
+    said.append(
+        "Predicted precision is the share of matches that are more than look-alikes, as the decline of less similar "
+        f"matches lets expect; measured on {numbers(verdict, 'rows')} rows, beside {numbers(verdict, 'baseline_rows')} "
+        f"rows of train in the rest of it and {numbers(verdict, 'random_pairs')} random pairs, which are no leak."
+    )
+    return said
+
+
+def _why(numbers: Numbers) -> str:
+    verdict = numbers.report.verdict
+    found = {name: numbers(verdict, name) for name in ("threshold", "least", "own", "short_side")}
+    size = f"for pictures with a short side of {found['short_side']} pixels it is at least {found['least']}"
+    sentences = {
+        "asked": f"The threshold of {found['threshold']} was asked for.",
+        "view": f"Glyphs are near-duplicates from a similarity of {found['threshold']} on, by definition.",
+        "own": f"The threshold is {found['threshold']}, the lowest with a predicted precision of 0.95; {size}.",
+        "size": f"The threshold is {found['threshold']}: {size}, and {found['own']} would be enough for these images.",
+        "alike": "No similarity is enough for a predicted precision of 0.95.",
+        "chance": "More than one random pair in a hundred is as similar as twins would be.",
+    }
+    if verdict.reason == "alike" and not numbers.report.view.on_pixels:
+        return "There are not more very similar glyphs than the number of less similar ones lets expect."
+    return sentences[verdict.reason]
+
+
+def _warnings(numbers: Numbers) -> str:
+    doubt = numbers.report.verdict.warning
+    return f"{doubt} {_missed(numbers)}" if doubt else _missed(numbers)
+
+
+def _missed(numbers: Numbers) -> str:
     search = numbers.report.near_duplicates
     if not search.contradicted:
         return ""
@@ -50,7 +96,7 @@ def effect_in_short(numbers: Numbers) -> str:
 
 def facts(numbers: Numbers) -> list[str]:
     """Return all else that was found, one sentence each."""
-    return findings(numbers) + verdicts(numbers)
+    return threshold(numbers) + findings(numbers) + verdicts(numbers)
 
 
 def findings(numbers: Numbers) -> list[str]:
@@ -96,13 +142,19 @@ def _members(numbers: Numbers) -> str:
 
 def _recall(numbers: Numbers) -> str:
     """Say what the search may have missed."""
-    search = numbers.report.near_duplicates
+    search, on_pixels = numbers.report.near_duplicates, numbers.report.view.on_pixels
     said = "All pairs were compared: nothing at or above the floor is missed."
-    if search.method == "minhash":
+    if on_pixels:
         said = (
-            f"A pair at the floor of {numbers(search, 'floor')} is found with probability "
-            f"{numbers(search, 'recall_at_floor')}, where hash positions are independent of the data."
+            "Of each searched row, the pictures with the most similar bits, up to ten, were laid over it and compared."
         )
+    if search.method == "minhash":
+        found = "candidate whose bits have a similarity of 0.60" if on_pixels else "pair at the floor of "
+        found += "" if on_pixels else numbers(search, "floor")
+        said = (
+            f"{said if on_pixels else ''} A {found} is found with probability {numbers(search, 'recall_at_floor')}, "
+            "where hash positions are independent of the data."
+        ).strip()
     measured = search.recall_measured
     if not measured:
         return said
@@ -116,6 +168,11 @@ def _recall(numbers: Numbers) -> str:
             f"{named} of {similar} at the threshold."
         )
     low, high = (numbers(measured, name) for name in ("low", "high"))
+    if on_pixels:
+        return (
+            f"{said} Of {true} rows that have such a candidate, among {rows} sampled, the best one was found for "
+            f"{found} ({low} to {high})."
+        )
     return (
         f"{said} Of {true} rows whose best twin is near, among {rows} sampled test rows, that twin was found for "
         f"{found} ({low} to {high}), and at the threshold for {named} of {similar}."
@@ -140,6 +197,9 @@ def _redundancy(numbers: Numbers) -> list[str]:
     if constant := [within for within in report.within if within.one_colour]:
         counts = ", ".join(f"{numbers(within, 'one_colour')} in {within.split}" for within in constant)
         said.append(f"Images of one colour: {counts}.")
+    if blank := [within for within in report.within if within.blank]:
+        counts = ", ".join(f"{numbers(within, 'blank')} in {within.split}" for within in blank)
+        said.append(f"Images whose bits say nothing, since none is set or all are: {counts}.")
     conflicts, fonts = report.conflicts("test", "train"), report.fonts("test", "train")
     said.append(
         f"{numbers.sum(conflicts, 'exact', 'near')} test rows have a twin in train of another class; "

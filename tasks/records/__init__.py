@@ -7,11 +7,12 @@ from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Finge
 from tasks.records.report import Report
 from tasks.records.results import Evaluation, Findings, Trained, Training
 from tasks.records.rows import Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
-from tasks.records.splits import Direction, Overlap, Sanitized, Split, Splits, Within
+from tasks.records.splits import Baseline, Direction, Joined, Overlap, Sanitized, Split, Splits, Within
 
 __all__ = [
     "REASONS",
     "Archive",
+    "Baseline",
     "ClassIndex",
     "ClassShard",
     "Confusion",
@@ -20,6 +21,7 @@ __all__ = [
     "Evaluation",
     "Findings",
     "Fingerprints",
+    "Joined",
     "MeasuredRecall",
     "Mistake",
     "Overlap",

@@ -2,10 +2,10 @@
 
 from pydantic.dataclasses import dataclass
 
-from tasks.vocabulary import Kind, Role, Variant, ViewName
+from tasks.vocabulary import Kind, Role, ViewName
 
 SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
-PHOTOGRAPHS, FINGERPRINTS = "photographs.parquet", "fingerprints.parquet"
+PHOTOGRAPHS, COPIES, FINGERPRINTS = "photographs.parquet", "copies.gray", "fingerprints.parquet"
 
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
@@ -87,7 +87,6 @@ class Reading:
     kind: Kind
     view: ViewName
     side: int  # of the gray copies that models see
-    also: tuple[Variant, ...]
     scaled: bool
 
 
@@ -127,15 +126,24 @@ class ClassShard:
         """Table of what gray copies do not tell of photographs; glyphs have none."""
         return f"{self.folder}/{PHOTOGRAPHS}"
 
+    @property
+    def copies(self) -> str:
+        """Gray copies of photographs, in the order of the table above; see `tasks.storage.copies`."""
+        return f"{self.folder}/{COPIES}"
+
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not."""
+    """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not.
+
+    `copies` is the file with the gray copies of photographs; None of glyphs.
+    """
 
     role: Role
     class_name: str
     folder: str
     sha256: str
+    copies: str | None = None
 
     @property
     def table(self) -> str:

@@ -78,10 +78,7 @@ ComparedBy = Annotated[
 ]
 Also = Annotated[
     tuple[Variant, ...],
-    Field(
-        description="Forms of test and validation images that are searched for as well, and counted separately: "
-        "mirrored, shifted."
-    ),
+    Field(description="Forms of photographs that are searched for as well, and counted separately: mirrored."),
 ]
 Scaled = Annotated[
     bool,
@@ -93,22 +90,22 @@ Scaled = Annotated[
 Threshold = Annotated[
     Share | None,
     Field(
-        description="Lowest similarity at which a row is removed, a whole percent. If unset, 0.95 for ink, 0.65 for "
-        "photo."
+        description="Lowest similarity at which a row is removed, a whole percent. If unset, 0.95 for ink; for photo "
+        "what the images themselves allow."
     ),
 ]
 Floor = Annotated[
     Share | None,
     Field(
-        description="Lowest similarity of pairs that are searched for and reported. If unset, 0.90 for ink, 0.60 for "
+        description="Lowest similarity of pairs that are searched for and reported. If unset, 0.90 for ink, 0.86 for "
         "photo."
     ),
 ]
 Recall = Annotated[
     Probability | None,
     Field(
-        description="Minimum probability that MinHash finds a pair at the floor. If unset, 0.99 for ink, 0.93 for "
-        "photo."
+        description="Minimum probability that MinHash finds a pair at the floor. If unset, 0.99 for ink; for photo "
+        "0.93 that it finds a candidate whose bits have a similarity of 0.60."
     ),
 ]
 EXHAUSTIVE = "Compare all pairs instead, for a recall of 1."

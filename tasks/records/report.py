@@ -27,6 +27,7 @@ from tasks.records.rows import (
     WithinSplit,
 )
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, RunSpec
+from tasks.records.verdict import Verdict
 from tasks.views import VIEWS, View
 from tasks.vocabulary import Kind, SplitName, ViewName
 
@@ -70,6 +71,7 @@ class Report:
     font_leakage: tuple[PairFonts, ...]
     groups: Groups
     near_duplicates: NearDuplicates
+    verdict: Verdict
     sanitized: RowsLeft
     scores: tuple[Score, ...]
     effects: tuple[Effect, ...]

@@ -10,6 +10,7 @@ from tasks.records.inputs import Archive, ClassShard, Fingerprints, Reading
 from tasks.records.report import AnySpec
 from tasks.records.rows import Confusion, Effect, Mistake, Score
 from tasks.records.splits import Overlap, Sanitized, Splits, Within
+from tasks.records.verdict import Verdict
 from tasks.vocabulary import Control, ModelName, SplitName
 
 
@@ -63,6 +64,7 @@ class Findings:
     overlaps: tuple[Overlap, ...]
     within: tuple[Within, ...]
     sanitized: Sanitized
+    verdict: Verdict
     trained: Trained = Trained()
 
     @property

@@ -89,7 +89,7 @@ class PairOverlap:
 
 @dataclass(frozen=True, config=STRICT)
 class ThresholdRows:
-    """Rows of one split with a twin in another, at another threshold."""
+    """Rows of one split with a twin in another, at another threshold: of photographs, one of their agreement."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -99,12 +99,13 @@ class ThresholdRows:
 
 @dataclass(frozen=True, config=STRICT)
 class WithinSplit:
-    """Redundancy inside one split."""
+    """Redundancy inside one split, and images whose bits say nothing: none is set, or all are."""
 
     split: SplitName
     rows: Count
     distinct: Count
     one_colour: Count
+    blank: Count
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -154,13 +155,13 @@ class MeasuredRecall:
 
 @dataclass(frozen=True, config=STRICT)
 class NearDuplicates:
-    """How near-duplicates were searched.
+    """How near-duplicates were searched; without a threshold, only identical images are twins.
 
     `num_perm`, `bands` and `rows_per_band` are those of MinHash, null where it was not asked; `contradicted` says that
     its measured recall is lower than the stated one, beyond chance.
     """
 
-    threshold: Similarity
+    threshold: Annotated[float | None, shown("similarity", 0, 1)]
     floor: Similarity
     method: Literal["all pairs", "minhash"]
     num_perm: int | None

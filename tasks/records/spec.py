@@ -1,7 +1,7 @@
 """The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
 
 from dataclasses import fields, replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
@@ -14,6 +14,7 @@ from tasks.views import VIEWS
 from tasks.vocabulary import Protect, Role, ViewName
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
+LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
 LETTERS = 10  # classes of notMNIST, A to J
 CHANGES_NO_RESULT = ("workspace", "workers", "runner", "fresh")
 
@@ -101,20 +102,27 @@ class OverlapSpec(SourceSpec):
     min_rows: p.MinRows = None
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
-        """Return the spec with what only the sources tell, and the view's defaults for what is unset."""
-        defaults = VIEWS[view].defaults
-        unset: dict[str, Any] = {name: value for name, value in defaults.items() if getattr(self, name) is None}
-        return replace(super().settled(view, side, classes), **unset)
+        """Return the spec with what only the sources tell, and the view's defaults for what is unset.
 
-    @property
-    def threshold_percent(self) -> int:
-        """Similarity, in whole percent, from which a row is removed."""
-        return round(100 * (self.threshold or 0))
+        The threshold stays as it is: the verdict on the images settles it.
+        """
+        lowest = round(self.threshold or 1, 2)
+        if VIEWS[view].on_pixels and lowest < LOWEST_AGREEMENT:
+            raise UsageError(
+                f"threshold {lowest} is too low for photographs: below {LOWEST_AGREEMENT} most pairs are different "
+                "pictures."
+            )
+        floor, recall = self.floor or VIEWS[view].floor, self.recall or VIEWS[view].recall
+        return replace(super().settled(view, side, classes), floor=floor, recall=recall)
 
     @property
     def floor_percent(self) -> int:
-        """Similarity, in whole percent, from which pairs are searched; never above the threshold."""
-        return min(round(100 * (self.floor or 0)), self.threshold_percent)
+        """Similarity, in whole percent, from which pairs are reported; never above the threshold.
+
+        Only the sources tell the view, and with it the floor.
+        """
+        usual = VIEWS[cast(ViewName, self.view)].threshold
+        return round(100 * min(self.floor or 0, self.threshold or usual or 1))
 
     def check(self) -> None:
         """Refuse similarities that are no whole percent."""

@@ -45,6 +45,33 @@ class Splits:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """Best matches between two splits, one table per direction, before anything is called a near twin.
+
+    `facts` are those of `tasks.overlap.join.write_twins`.
+    """
+
+    first: SplitName
+    second: SplitName
+    folder: str
+    sha256: str
+    bands: tuple[int, int] | None  # bands and rows per band of MinHash, where it was asked
+    facts: dict[str, Any]
+
+    def table(self, rows_of: SplitName) -> str:
+        """Best matches of the rows of one of the two splits in the other."""
+        return f"{self.folder}/{rows_of}.parquet"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How similar images are that are no leak; see `tasks.overlap.baseline`."""
+
+    folder: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Direction:
     """Rows of one split that have a twin in another; near, cross_class and conflicts at the threshold."""
 
@@ -71,6 +98,7 @@ class Overlap:
     second: SplitName
     folder: str
     sha256: str
+    percent: int  # similarity from which rows are near twins
     directions: tuple[Direction, ...]
     method: Literal["all pairs", "minhash"]
     bands: tuple[int, int] | None  # bands and rows per band of MinHash, where it was asked
@@ -97,12 +125,13 @@ class Within:
     rows: int
     distinct: int
     one_colour: int
+    blank: int  # no bit of the view set, or all
     folder: str
 
 
 @dataclass(frozen=True)
 class Sanitized:
-    """The splits that lost rows, and the lists of what was removed and of label conflicts."""
+    """The splits that lost rows, and the lists of what was removed, of label conflicts, and of what is only alike."""
 
     folder: str
     splits: tuple[Split, ...]
@@ -115,6 +144,11 @@ class Sanitized:
     def removed(self) -> str:
         """One row per removed image, with its best twin."""
         return f"{self.folder}/removed.parquet"
+
+    @property
+    def unconfirmed(self) -> str:
+        """One row per image that has a similar match which is not called a twin; it stays."""
+        return f"{self.folder}/unconfirmed.parquet"
 
     @property
     def conflicts(self) -> str:

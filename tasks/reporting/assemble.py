@@ -34,7 +34,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
     trained, left = found.trained, found.sanitized
     report = Report(
         run=disk.local(workspace),
-        spec=replace(found.spec, **_public_names(found)),
+        spec=replace(found.spec, threshold=found.verdict.threshold, **_public_names(found)),
         kind=found.reading.kind,
         inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
         classes=found.splits.classes,
@@ -47,13 +47,14 @@ def assemble(found: Findings, workspace: Place) -> Report:
             for d in directions
             for percent, rows in sorted(d.by_percent.items())
         ),
-        within=tuple(WithinSplit(w.split, w.rows, w.distinct, w.one_colour) for w in found.within),
+        within=tuple(WithinSplit(w.split, w.rows, w.distinct, w.one_colour, w.blank) for w in found.within),
         label_conflicts=tuple(
             PairConflicts(d.rows_of, d.found_in, d.conflicts_exact, d.conflicts_near) for d in directions
         ),
         font_leakage=tuple(PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
         groups=Groups(**left.groups),
         near_duplicates=_near_duplicates(found),
+        verdict=found.verdict,
         sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
         scores=tuple(score for evaluation in trained.evaluations for score in evaluation.scores),
         effects=trained.effects,
@@ -124,7 +125,7 @@ def _near_duplicates(found: Findings) -> NearDuplicates:
     bands, rows_per_band = joins[0].bands or (None, None)
     alone = any(join.method == "minhash" for join in joins)
     return NearDuplicates(
-        threshold=found.spec.threshold_percent / 100,
+        threshold=found.verdict.threshold,
         floor=found.spec.floor_percent / 100,
         method="minhash" if alone else "all pairs",
         num_perm=bands and rows_per_band and bands * rows_per_band,

@@ -32,7 +32,7 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":
-        _write_thumbnails(found, workspace, target)
+        _write_thumbnails(found, report, workspace, target)
         _write_paths(found, workspace, target / "paths")
     disk.write_text(target / "README.md", _readme(found, report, drawn))
     disk.write_text(target / PAGE, build_page(target, report))
@@ -42,7 +42,7 @@ def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
             disk.link(place, target / folder / place.last)
-    for name in (found.sanitized.removed, found.sanitized.conflicts):
+    for name in (found.sanitized.removed, found.sanitized.conflicts, found.sanitized.unconfirmed):
         disk.link(workspace / name, target / (workspace / name).last)
 
 
@@ -78,9 +78,9 @@ def _variants(found: Findings, workspace: Place) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _write_thumbnails(found: Findings, workspace: Place, target: Place) -> None:
+def _write_thumbnails(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     """Write the thumbnails that the page shows."""
-    shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target))
+    shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target, report))
     columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
     tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
 

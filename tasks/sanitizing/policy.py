@@ -15,13 +15,9 @@ from tasks.records import Overlap
 from tasks.records.removed import is_removed
 from tasks.storage import tables
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS, Protect, Reason, SplitName
+from tasks.vocabulary import SPLITS, Reason, SplitName
 from tasks.vocabulary.arrays import Mask
 
-LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {
-    "train": {"validation": ("train",), "test": ("train", "validation")},
-    "test": {"validation": ("test",), "train": ("test", "validation")},
-}
 REMOVED = pa.schema(
     {
         "id": pa.string(),
@@ -36,10 +32,10 @@ REMOVED = pa.schema(
 )
 
 
-def read_twins(overlap: Overlap, rows_of: SplitName, threshold: int, workspace: Place) -> pa.Table:
+def read_twins(overlap: Overlap, rows_of: SplitName, workspace: Place) -> pa.Table:
     """Return the twins of the rows of one of an overlap's splits; see `at_threshold`."""
     table = tables.read(workspace / overlap.table(rows_of))
-    return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, threshold)
+    return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, overlap.percent)
 
 
 def at_threshold(table: pa.Table, other: SplitName, threshold: int) -> pa.Table:
@@ -80,6 +76,27 @@ def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
     return pa.table(
         [names.get(f.name, table[f.name] if f.name in table.column_names else None) for f in REMOVED], REMOVED
     )
+
+
+def unconfirmed_rows(twins: Sequence[pa.Table], split: SplitName, percent: int) -> pa.Table:
+    """Return the rows that stay although their best match is similar, each with that match, in their own order.
+
+    Parameters
+    ----------
+    twins : sequence of Table
+        As of `removed_rows`.
+    split : str
+    percent : int
+        Similarity from which a match is worth a look.
+    """
+    similar = [
+        table.set_column(table.column_names.index("near"), "near", pc.greater_equal(table["percent"], percent))
+        for table in twins
+    ]
+    gone = removed_rows(twins, split)
+    found = removed_rows(similar, split)
+    left = found.filter(pc.invert(pc.is_in(found["id"], value_set=gone["id"].combine_chunks())))
+    return left.set_column(3, "reason", pa.array(["alike"] * len(left), pa.string()))
 
 
 def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:

@@ -5,27 +5,31 @@ from typing import Any
 
 from tasks.records import Overlap, Sanitized, Split, Splits
 from tasks.records.spec import OverlapSpec
-from tasks.sanitizing.policy import LOSES_TO
 from tasks.sanitizing.write import SANITIZED, write_sanitized
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
 from tasks.storage.place import Place
+from tasks.views import VIEWS
+from tasks.vocabulary import LOSES_TO, ViewName
 
-VERSION = 2
+VERSION = 3
 
 
 @stage_task("sanitize splits, protecting {spec.protect}")
-def remove_overlap(spec: OverlapSpec, splits: Splits, overlaps: Sequence[Overlap], workspace: Place) -> Sanitized:
+def remove_overlap(
+    spec: OverlapSpec, view: ViewName, splits: Splits, overlaps: Sequence[Overlap], workspace: Place
+) -> Sanitized:
     """Write the splits without the rows that overlap, and the list of what was removed and why."""
 
     def build(target: Place) -> dict[str, Any]:
-        return write_sanitized(splits, overlaps, spec.protect, spec.threshold_percent, workspace, target)
+        return write_sanitized(splits, overlaps, spec.protect, VIEWS[view], workspace, target)
 
     inputs = {
         "version": VERSION,
         "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
         "overlap": [overlap.sha256 for overlap in overlaps],
-        "threshold": spec.threshold_percent,
+        "threshold": [overlap.percent for overlap in overlaps],
+        "view": view,
         "protect": spec.protect,
     }
     stage = stages.stage(workspace, "sanitized", inputs, build)

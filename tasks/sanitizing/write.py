@@ -11,15 +11,16 @@ from tasks.sanitizing import policy
 from tasks.storage import disk, tables
 from tasks.storage.images import read_images, write_split
 from tasks.storage.place import Place
-from tasks.vocabulary import Protect, SplitName
+from tasks.views import View
+from tasks.vocabulary import LOSES_TO, Protect, SplitName
 
 SANITIZED = "sanitized"
 
 
 def write_sanitized(
-    splits: Splits, overlaps: Sequence[Overlap], protect: Protect, threshold: int, workspace: Place, target: Place
+    splits: Splits, overlaps: Sequence[Overlap], protect: Protect, view: View, workspace: Place, target: Place
 ) -> dict[str, Any]:
-    """Write ``sanitized/``, ``removed.parquet`` and ``label_conflicts.parquet`` into the folder `target`.
+    """Write ``sanitized/`` and the lists of removed rows, label conflicts and unconfirmed matches into `target`.
 
     Parameters
     ----------
@@ -27,8 +28,7 @@ def write_sanitized(
     overlaps : sequence of Overlap
         Of all pairs of splits.
     protect : {"train", "test"}
-    threshold : int
-        Similarity from which a row goes, in whole percent.
+    view : View
     workspace, target : Place
 
     Returns
@@ -37,10 +37,11 @@ def write_sanitized(
         Fields of `tasks.records.Sanitized`, with the facts of each split that was written.
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
-    removed = []
-    for name, others in policy.LOSES_TO[protect].items():
-        twins = [policy.read_twins(overlap, name, threshold, workspace) for overlap in _between(overlaps, name, others)]
+    removed, unconfirmed = [], []
+    for name, others in LOSES_TO[protect].items():
+        twins = [policy.read_twins(overlap, name, workspace) for overlap in _between(overlaps, name, others)]
         gone = policy.removed_rows(twins, name)
+        unconfirmed.append(policy.unconfirmed_rows(twins, name, view.similar_percent))
         images = read_images(splits[name].places(workspace))
         kept = policy.keep_mask(images.ids, gone, ["exact", "near"])
         conserve(f"sanitize {name}", len(images), int(kept.sum()), len(gone))
@@ -49,13 +50,15 @@ def write_sanitized(
         facts["splits"][name] = write_split(images.take(kept), name, splits.classes, target / SANITIZED)
         removed.append(gone)
     conflicts = [
-        policy.conflicts(policy.read_twins(overlap, name, threshold, workspace), name)
+        policy.conflicts(policy.read_twins(overlap, name, workspace), name)
         for overlap in overlaps
         for name in (overlap.first, overlap.second)
     ]
     facts["groups"] = policy.star_groups(pa.concat_tables(removed))
-    tables.write(pa.concat_tables(removed), target / "removed.parquet")
-    tables.write(pa.concat_tables(conflicts), target / "label_conflicts.parquet")
+    for file, rows in (("removed", removed), ("label_conflicts", conflicts), ("unconfirmed", unconfirmed)):
+        table = pa.concat_tables(rows)
+        names = [view.column if name == "jaccard" else name for name in table.column_names]
+        tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
 
 

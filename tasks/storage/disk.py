@@ -109,6 +109,14 @@ def read_bytes(place: Place) -> bytes:
     return local(place).read_bytes()
 
 
+def read_pieces(place: Place, size: int, numbers: Iterable[int]) -> Iterator[bytes]:
+    """Read pieces of equal size from a file, by their numbers."""
+    with reading(place) as file:
+        for number in numbers:
+            file.seek(number * size)
+            yield file.read(size)
+
+
 def read_text(place: Place) -> str:
     """Return the content of a text file, UTF-8."""
     return local(place).read_text(encoding="utf-8")

@@ -41,15 +41,18 @@ def _as_gray(image: Gray) -> Gray:
 
 INK = View(
     name="ink",
+    on_pixels=False,
     side=None,
     length=lambda side: side**2,
     bits=ink_bits,
+    similarity="Jaccard similarity of ink and of background",
+    column="jaccard",
     threshold=0.95,
     floor=0.90,
     recall=0.99,
+    recall_from=None,
     permutations=128,
     minhash_beside=True,
-    blank_matches=True,
     difference=difference,
     legend="orange where only the row has ink, blue where only its twin has",
 )

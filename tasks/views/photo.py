@@ -1,7 +1,8 @@
-"""The photo view, for photographs: signs of the gradients of a small gray copy, with a dead zone.
+"""The photo view, for photographs: bits propose candidates, and registered gray copies decide.
 
-Gray levels say little about photographs, and a threshold on them is arbitrary where an image is flat. Here, gradients
-that are small relative to the image's others are background, so two images are compared where they have structure.
+The bits are signs of the gradients of a small gray copy, with a dead zone: gradients that are small relative to the
+image's others are background. Many pictures of one kind, X-rays or products on white, share most of them, so no
+similarity of bits makes two pictures twins; see `tasks.registration` for what does.
 """
 
 import numpy as np
@@ -58,18 +59,6 @@ def says_too_little(bits: Bits) -> Mask:
     return little
 
 
-def mirrored(gray: Gray) -> list[Gray]:
-    """Return the copies seen in a mirror."""
-    return [np.ascontiguousarray(gray[:, :, ::-1])]
-
-
-def shifted(gray: Gray) -> list[Gray]:
-    """Return the copies moved by one pixel, a sixteenth of their side, in the eight directions."""
-    padded = np.pad(gray, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    moves = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-    return [padded[:, y : y + SIDE, x : x + SIDE] for y, x in moves]
-
-
 def difference(one: Gray, two: Gray) -> Gray:
     """Return how far two images are apart, in gray on white."""
     apart = np.abs(one.astype(np.int16) - two)
@@ -82,18 +71,21 @@ def _flat(planes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 PHOTO = View(
     name="photo",
+    on_pixels=True,
     side=SIDE,
     length=lambda _: BITS,
     bits=comparable_bits,
-    threshold=0.65,
-    floor=0.60,
-    recall=0.93,  # at the threshold that recall is 0.992
-    permutations=672,  # the floor is low: signatures have to be longer, see docs/overlap.md
-    minhash_beside=False,  # at so low a floor it takes longer than comparing all pairs
-    blank_matches=False,
+    similarity="agreement of gradients after registration",
+    column="agreement",
+    threshold=None,
+    floor=0.86,
+    recall=0.93,
+    recall_from=0.60,
+    permutations=672,  # candidates are not very similar: signatures have to be longer, see docs/overlap.md
+    minhash_beside=False,  # for candidates so dissimilar it takes longer than comparing all pairs
     difference=difference,
     legend="white where they are equal",
-    sentence="Images are compared by the photo view, the gradients of a gray copy of {side} pixels a side; that copy "
-    "is all that the models see.",
-    variants={"mirrored": mirrored, "shifted": shifted},
+    sentence="Pictures are laid over each other before they are compared; models see a gray copy of {side} pixels a "
+    "side.",
+    variants=("mirrored",),
 )

@@ -1,7 +1,7 @@
 """What the rest of cleansplit asks of a view."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from tasks.vocabulary import Variant, ViewName
 from tasks.vocabulary.arrays import Bits, Gray
@@ -14,46 +14,55 @@ class View:
     Attributes
     ----------
     name : str
+    on_pixels : bool
+        Whether bits only propose candidates, and twins are decided by laying gray copies over each other.
     side : int or None
-        Width and height of the gray copies that are compared; None for that of the images.
+        Width and height of the gray copies that bits are made from; None for that of the images.
     length : callable
         Side of the copies -> bits per image.
     bits : callable
         Gray copies, uint8 (n, side, side) -> packed bits, uint8 (n, ceil(length / 8)).
-    threshold, floor, recall : float
-        Defaults of the parameters with these names.
+    similarity, column : str
+        What the similarity of two images is called, in sentences and in tables.
+    threshold : float or None
+        Similarity from which images are twins; None where every set has its own.
+    floor : float
+        Similarity from which images are reported.
+    recall, recall_from : float
+        Probability with which MinHash finds a pair whose bits have the similarity `recall_from`; None for the floor.
     permutations : int
         Of a MinHash signature; fixed, so that the stated recall holds for one configuration.
     minhash_beside : bool
         Whether MinHash is run even where all pairs are compared, to say what it alone would have missed.
-    blank_matches : bool
-        Whether two images without any bit set are alike; if not, they can only be exact twins.
     difference : callable
         Two images of one size, uint8 (height, width) or (height, width, 3) -> their difference, uint8.
     legend : str
         What the colours of a difference mean.
     sentence : str
         What a report says of the comparison; may be empty.
-    variants : mapping
-        Forms that can be searched for as well -> the gray copies in each such form.
+    variants : tuple of str
+        Forms that can be searched for as well.
     """
 
     name: ViewName
+    on_pixels: bool
     side: int | None
     length: Callable[[int], int]
     bits: Callable[[Gray], Bits]
-    threshold: float
+    similarity: str
+    column: str
+    threshold: float | None
     floor: float
     recall: float
+    recall_from: float | None
     permutations: int
     minhash_beside: bool
-    blank_matches: bool
     difference: Callable[[Gray, Gray], Gray]
     legend: str
     sentence: str = ""
-    variants: Mapping[Variant, Callable[[Gray], Sequence[Gray]]] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
 
     @property
-    def defaults(self) -> dict[str, float]:
-        """Values of the parameters that depend on the view, for where they are unset."""
-        return {"threshold": self.threshold, "floor": self.floor, "recall": self.recall}
+    def similar_percent(self) -> int:
+        """Similarity from which a match is worth a look even if it is not called a twin."""
+        return round(100 * (self.threshold or self.floor))

@@ -6,7 +6,7 @@ Role = Literal["large", "small", "train", "validation", "test"]  # of a source; 
 SplitName = Literal["train", "validation", "test"]
 Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
 ViewName = Literal["ink", "photo"]  # which bits describe an image to the overlap engine, see `tasks.views`
-Variant = Literal["mirrored", "shifted"]  # forms of an image that are searched for as well
+Variant = Literal["mirrored"]  # forms of an image that are searched for as well
 Recipe = Literal["cleansplit", "course"]  # how splits are drawn
 Protect = Literal["train", "test"]
 Runner = Literal["auto", "threads", "processes"]
@@ -20,5 +20,8 @@ IMAGE_ENDINGS = {  # of names of images, with the names that Pillow has for thei
 }  # fmt: skip
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
-VARIANTS: tuple[Variant, ...] = ("mirrored", "shifted")
+LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {  # the splits that each may lose rows to
+    "train": {"validation": ("train",), "test": ("train", "validation")},
+    "test": {"validation": ("test",), "train": ("test", "validation")},
+}
 CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")

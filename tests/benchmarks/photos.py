@@ -1,25 +1,32 @@
-"""What the photo view recognizes: ``python -m tests.benchmarks.photos [FOLDER]``.
+"""Which copies of photographs are found: ``python -m tests.benchmarks.photos [--train ARCHIVE --test ARCHIVE]``.
 
-Every photograph is distorted in each way, and counts as recognized when the distorted picture is a twin of the original
-at the view's threshold. Without a folder the sample of CIFAR-10 is used, where it is there. Then the pictures are
-compared with each other: at the threshold, twins should be of one class.
+Pictures of train are changed in every way, a few in each, and put into test beside the pictures that are there. The
+set is audited as a user would. Printed is, for every change, the share of its pictures that are called twins. Mirrored
+ones that are counted apart are found as well: train may have a mirrored copy of its own. Without archives, the samples
+of CIFAR-10 and of brain scans are used, where they are there.
 """
 
 import argparse
 import io
+import os
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageEnhance
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
-from tasks.classes.decoder import decode
-from tasks.overlap.jaccard import count_bits, shared_bits, similarity, to_words
-from tasks.views.photo import BITS, SIDE, photo_bits, says_too_little
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.audit import audit
+from tasks.records import Report
 from tests.build import SHARED, saved
 
-THRESHOLD = 0.65
+EACH = 40  # pictures that are changed in one way
+SETS = (("cifar_train.tar.gz", "cifar_test.tar.gz"), ("mri_train.tar", "mri_test.tar"))
 Change = Callable[[Image.Image], Image.Image]
 
 
@@ -28,96 +35,127 @@ def jpeg(quality: int) -> Change:
     return lambda image: Image.open(io.BytesIO(saved(image, "JPEG", quality=quality))).convert("RGB")
 
 
-def resized(factor: float) -> Change:
-    """Make a picture smaller and large again."""
-
-    def change(image: Image.Image) -> Image.Image:
-        small = image.resize((max(1, round(factor * image.width)), max(1, round(factor * image.height))))
-        return small.resize(image.size)
-
-    return change
-
-
 def cropped(share: float) -> Change:
-    """Cut a border of whole pixels off and stretch what is left; of 32 pixels, 10 % are two on each side."""
+    """Cut a border of whole pixels off, half the share on each side, and stretch what is left."""
 
     def change(image: Image.Image) -> Image.Image:
-        x, y = round(share / 2 * image.width), round(share / 2 * image.height)
-        return image.crop((x, y, image.width - x, image.height - y)).resize(image.size)
+        left, top = (max(1, round(share / 2 * length)) for length in image.size)
+        inside = image.crop((left, top, image.width - left, image.height - top))
+        return inside.resize(image.size, Image.Resampling.BICUBIC)
 
     return change
 
 
-def moved(x: float, y: float) -> Change:
-    """Move a picture by shares of its size; the edge is repeated."""
+def moved(share: float) -> Change:
+    """Move a picture to the right and down by a share of its size; the edge is repeated."""
 
     def change(image: Image.Image) -> Image.Image:
-        dx, dy = round(x * image.width), round(y * image.height)  # whole pixels
-        padded = np.pad(np.asarray(image), ((dy, 0), (dx, 0), (0, 0)), mode="edge")
+        right, down = (max(1, round(share * length)) for length in image.size)
+        padded = np.pad(np.asarray(image), ((down, 0), (right, 0), (0, 0)), mode="edge")
         return Image.fromarray(padded[: image.height, : image.width])
 
     return change
 
 
-CHANGES: dict[str, tuple[Change, int | None]] = {  # with the recall that is stated, in percent; see docs/photos.md
-    "JPEG quality 75": (jpeg(75), 100),
-    "JPEG quality 50": (jpeg(50), 100),
-    "resized by 0.8 and back": (resized(0.8), 100),
-    "brightness +10 %": (lambda image: ImageEnhance.Brightness(image).enhance(1.1), 100),
-    "brightness -10 %": (lambda image: ImageEnhance.Brightness(image).enhance(0.9), 100),
-    "contrast +20 %": (lambda image: ImageEnhance.Contrast(image).enhance(1.2), 100),
-    "gamma 0.8": (lambda image: image.point([round(255 * (v / 255) ** 0.8) for v in range(256)] * 3), 100),
-    "gray": (lambda image: image.convert("L").convert("RGB"), 100),
-    "cropped by 5 %": (cropped(0.05), 100),
-    "moved by 1/32 of the width": (moved(1 / 32, 0), 100),
-    "moved by 1/32 both ways": (moved(1 / 32, 1 / 32), 52),
-    "cropped by 10 %": (cropped(0.10), 50),
-    "mirrored": (lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 1),
-}
+def turned(degrees: float) -> Change:
+    """Rotate a picture; the corners become black."""
+    return lambda image: image.rotate(degrees, Image.Resampling.BICUBIC)
 
 
-def read_folder(folder: Path) -> Iterator[tuple[str, Image.Image]]:
-    """Yield class and picture of every JPEG in a folder of classes or a tar of them."""
-    if folder.is_dir():
-        for path in sorted(folder.rglob("*.jp*g")):
-            yield path.parent.name, decode(path.read_bytes(), path.name, scaled=False).image.convert("RGB")
-        return
-    with tarfile.open(folder) as tar:
-        for member in tar:
-            if member.isfile() and (file := tar.extractfile(member)):
-                yield member.name.split("/")[-2], decode(file.read(), member.name, scaled=False).image.convert("RGB")
+def halved(image: Image.Image) -> Image.Image:
+    """Store a picture at half its size, and at full size again."""
+    return image.resize((image.width // 2, image.height // 2)).resize(image.size, Image.Resampling.BICUBIC)
 
 
-def bits_of(images: Sequence[Image.Image]) -> np.ndarray:
-    """Return the packed view of pictures."""
-    bilinear = Image.Resampling.BILINEAR
-    return photo_bits(np.stack([np.asarray(image.convert("L").resize((SIDE, SIDE), bilinear)) for image in images]))
+def letterboxed(image: Image.Image) -> Image.Image:
+    """Put black bars above and below, an eighth of the height in all."""
+    canvas = Image.new("RGB", (image.width, round(image.height * 8 / 7)))
+    canvas.paste(image, (0, (canvas.height - image.height) // 2))
+    return canvas.resize(image.size, Image.Resampling.BICUBIC)
+
+
+def overlaid(image: Image.Image) -> Image.Image:
+    """Cover a corner with a white label, a fifth of each side."""
+    copy = image.copy()
+    ImageDraw.Draw(copy).rectangle((0, 0, image.width // 5, image.height // 5), fill="white")
+    return copy
+
+
+CHANGES: dict[str, Change] = {
+    "JPEG 75": jpeg(75), "JPEG 50": jpeg(50), "JPEG 30": jpeg(30), "half size and back": halved,
+    "brightness +20 %": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
+    "brightness -20 %": lambda image: ImageEnhance.Brightness(image).enhance(0.8),
+    "contrast +30 %": lambda image: ImageEnhance.Contrast(image).enhance(1.3),
+    "gamma 0.7": lambda image: image.point([round(255 * (v / 255) ** 0.7) for v in range(256)] * 3),
+    "gray": lambda image: image.convert("L").convert("RGB"),
+    "cropped by 5 %": cropped(0.05), "cropped by 10 %": cropped(0.10), "cropped by 15 %": cropped(0.15),
+    "moved by 1/32 both ways": moved(1 / 32), "moved by 1/16 both ways": moved(1 / 16),
+    "moved by 1/10 both ways": moved(1 / 10),
+    "rotated by 1 degree": turned(1), "rotated by 3 degrees": turned(3),
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "blurred by 1/64 of the side": lambda image: image.filter(ImageFilter.GaussianBlur(min(image.size) / 64)),
+    "label on a corner": overlaid, "letterboxed by 1/8": letterboxed,
+}  # fmt: skip
+
+
+def unpack(archive: Path, folder: Path) -> list[Path]:
+    """Unpack a tar of classes; returns the pictures in order."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
+
+
+def plant(train: list[Path], test: list[Path]) -> None:
+    """Put changed pictures of train into the classes of test."""
+    classes = {path.parent.name: path.parent for path in test}
+    chosen = iter(np.random.default_rng(0).permutation(len(train))[: EACH * len(CHANGES)].tolist())
+    for number, change in enumerate(CHANGES.values()):
+        for copy in range(EACH):
+            path = train[next(chosen)]
+            with Image.open(path) as image:
+                changed = change(image.convert("RGB"))
+            target = classes[path.parent.name] / f"planted-{number:02d}-{copy}.jpg"
+            target.write_bytes(saved(changed, "JPEG", quality=95))
+
+
+def shares(report: Report) -> dict[str, float]:
+    """Return the share of the planted pictures of each kind that were found."""
+    removed = set(pq.read_table(report.run / "removed.parquet")["id"].to_pylist())
+    variants = pq.read_table(report.run / "variants.parquet").to_pylist()
+    least = 100 * (report.verdict.threshold or 9)
+    apart = {row["id"] for row in variants if row["percent"] >= least > row["plain_percent"]}
+    found = {}
+    for number, name in enumerate(CHANGES):
+        of, mark = removed | apart if name == "mirrored" else removed, f"planted-{number:02d}-"
+        found[name] = sum(mark in row for row in of) / EACH
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a line per distortion, and how pure the twins within the set are."""
+    """Print a table of changes and sets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=SHARED / "data" / "cifar_test.tar.gz")
-    folder = parser.parse_args(arguments).folder
-    classes, images = zip(*read_folder(folder), strict=True)
-    plain = bits_of(images)
-    kept = ~says_too_little(plain)
-    words = to_words(plain)
-    rows = np.flatnonzero(kept)
-    print(f"{len(images):,} pictures, {(~kept).sum()} of which say too little")
-    print(f"{'distortion':<28} {'recognized':>10}  {'stated':>6}")
-    for name, (change, stated) in CHANGES.items():
-        other = to_words(bits_of([change(image) for image in images]))
-        shared = shared_bits(words, other, rows, rows)
-        near = similarity(count_bits(words)[rows], count_bits(other)[rows], shared, BITS) >= THRESHOLD
-        print(f"{name:<28} {100 * near.mean():>8.1f} %  {stated if stated is not None else '-':>4} %")
-    i, j = np.triu_indices(len(rows), 1)
-    shared = shared_bits(words, words, rows[i], rows[j])
-    twins = similarity(count_bits(words)[rows[i]], count_bits(words)[rows[j]], shared, BITS) >= THRESHOLD
-    names = np.array(classes)[rows]
-    same = (names[i] == names[j])[twins]
-    if len(same):
-        print(f"{len(same)} pairs within the set are twins, {100 * same.mean():.1f} % of them of one class")
+    parser.add_argument("--train", type=Path)
+    parser.add_argument("--test", type=Path)
+    given = parser.parse_args(arguments)
+    sets = [(given.train, given.test)] if given.train and given.test else [
+        (SHARED / "data" / train, SHARED / "data" / test) for train, test in SETS
+    ]  # fmt: skip
+    if missing := [str(path) for pair in sets for path in pair if not path.exists()]:
+        parser.exit(message=f"not there: {', '.join(missing)}; give --train and --test.\n")
+    table: dict[str, dict[str, float]] = {}
+    with prefect_test_harness(server_startup_timeout=90):
+        for train, test in sets:
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = Path(temporary)
+                plant(unpack(train, folder / "train"), unpack(test, folder / "test"))
+                report = audit(
+                    train=str(folder / "train"), test=str(folder / "test"), workspace=folder / "w", also=("mirrored",)
+                )
+                name = f"{test.name.split('.')[0]}, {report.verdict.threshold}"
+                table[name] = shares(report)
+    print(f"{'change, and share found in % by set and threshold':<52}" + "".join(f"{name:>20}" for name in table))
+    for change in CHANGES:
+        print(f"{change:<52}" + "".join(f"{100 * found[change]:>20.0f}" for found in table.values()))
 
 
 if __name__ == "__main__":

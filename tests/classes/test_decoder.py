@@ -2,7 +2,6 @@
 
 import struct
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from tasks.classes.formats import MAX_PIXELS
 from tasks.classes.png import UnreadableError, chunk
 from tasks.views import photo
 from tasks.vocabulary import IMAGE_ENDINGS
-from tasks.vocabulary.arrays import Gray
 from tests.build import saved, scene
 
 ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
@@ -182,7 +180,7 @@ def test_the_view_is_that_of_its_definition() -> None:
         big = 16 * d * d * d.size > (d * d).sum()
         expected = np.packbits(np.concatenate([big & (d > 0), big & (d < 0)]))
         decoded = decode(saved(scene(50, 40, seed=seed), "PNG"), "a.png", scaled=False)
-        assert np.array_equal(photo.photo_bits(decoded.gray_copy(16)[None])[0], expected)
+        assert np.array_equal(photo.photo_bits(decoded.gray_copies(16)[0][None])[0], expected)
 
 
 def test_photographs_without_much_in_them_are_compared_exactly_only() -> None:
@@ -190,15 +188,6 @@ def test_photographs_without_much_in_them_are_compared_exactly_only() -> None:
     busy = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
     little = photo.says_too_little(photo.photo_bits(np.stack([flat, ramp, busy])))
     assert little.tolist() == [True, True, False]
-
-
-@pytest.mark.parametrize("change", [lambda gray: [gray], photo.mirrored], ids=["plain", "mirrored"])
-def test_eight_shifts_move_by_one_pixel(change: Callable[[Gray], list[Gray]]) -> None:
-    (gray,) = change(np.random.default_rng(0).integers(0, 256, (2, 16, 16), dtype=np.uint8))
-    moved = photo.shifted(gray)
-    assert len(moved) == 8
-    assert np.array_equal(moved[0][:, 1:, 1:], gray[:, :-1, :-1])
-    assert np.array_equal(moved[-1][:, :-1, :-1], gray[:, 1:, 1:])
 
 
 @pytest.mark.parametrize("size", [(500, 375), (517, 389), (1025, 1025), (256, 192)], ids=str)

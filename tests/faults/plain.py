@@ -27,7 +27,7 @@ from tasks.evaluation.plan import plan
 from tasks.evaluation.tasks import measure_effects, train_and_score
 from tasks.evaluation.training import count_usable
 from tasks.overlap.bands import bands_for
-from tasks.overlap.tasks import count_within, find_overlap
+from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
 from tasks.records import Findings
 from tasks.records.spec import RunSpec
 from tasks.reporting.publish import publish_run
@@ -82,15 +82,17 @@ def run(spec: RunSpec) -> None:
         prints = tuple(fingerprint.fn(shard, reading, space).data for shard in shards)
         splits = draw_splits.fn(spec, shards, space).data
         view, bands = reading.view, bands_for(spec, reading.view)
-        overlaps = tuple(find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS)
+        joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]
+        baseline = find_baseline.fn(spec, view, splits, prints, bands, space).data
+        verdict, overlaps = judge_twins.fn(spec, view, joined, baseline, space).data
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
-        sanitized = remove_overlap.fn(spec, splits, overlaps, space).data
-        twins = MeasuredOverlap(overlaps, within, sanitized).train_and_test
-        plans = plan(spec, count_usable(spec, twins, space), splits.train.rows)
+        sanitized = remove_overlap.fn(spec, view, splits, overlaps, space).data
+        twins = MeasuredOverlap(overlaps, within, sanitized, verdict).train_and_test
+        plans = plan(spec, count_usable(twins, space), splits.train.rows)
         evaluations = [train_and_score.fn(spec, splits, twins, sanitized, one, space).data for one in plans]
         trained = measure_effects.fn(spec, splits, sanitized, evaluations, space).data
         found = Findings(
-            spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, trained
+            spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, verdict, trained
         )  # fmt: skip
         publish_run(found, {}, space)
 

@@ -23,7 +23,9 @@ def truth(first: Gray, second: Gray) -> tuple[NDArray[np.float64], NDArray[np.bo
         union = x.sum(axis=1)[:, None] + y.sum(axis=1)[None, :] - shared
         sides.append(np.where(union > 0, shared / np.maximum(union, 1), 1.0))
     equal = (first[:, None] == second[None, :]).all(axis=(2, 3)) if len(first) and len(second) else None
-    return np.minimum(*sides), np.zeros_like(sides[0], bool) if equal is None else equal
+    equal = np.zeros_like(sides[0], bool) if equal is None else equal
+    bare = (a.sum(axis=1) == 0)[:, None] & (b.sum(axis=1) == 0)[None, :]
+    return np.where(bare & ~equal, 0.0, np.minimum(*sides)), equal  # without ink only identical images are alike
 
 
 def check(
@@ -33,7 +35,8 @@ def check(
     percent = whole_percent(similarity)
     for row in range(len(here)):
         near = percent[row] >= floor
-        assert found.count[row] == near.sum()
+        if here.bits[row].any():
+            assert found.count[row] == near.sum()
         for other, prefix in ((None, ""), (here.labels[row], "other_")):
             allowed = near if other is None else near & (there.labels != other)
             twin = int(getattr(found, f"{prefix}row")[row])
@@ -64,13 +67,21 @@ def test_twins_are_those_of_the_definition_in_both_directions(bands: Bands | Non
 
 
 def test_thousands_of_equal_images_are_one_pattern() -> None:
-    gray = np.full((5000, 12, 12), 9, np.uint8)
+    gray = np.full((5000, 12, 12), 209, np.uint8)
     search = Search(LENGTH, 90, choose_bands(128, 90, 0.99))
     of_one, of_two = find_twins(side_of(gray), side_of(gray[:3000]), search)
     assert of_one.exact.all()
     assert (of_one.count == 3000).all()
     assert (of_two.count == 5000).all()
     assert (of_one.row == 0).all(), "the smallest id of equal twins"
+
+
+def test_images_without_ink_are_twins_only_if_they_are_identical() -> None:
+    faint = np.stack([np.full((12, 12), level, np.uint8) for level in (3, 90, 121, 121)])
+    found, _ = find_twins(side_of(faint), side_of(faint[:3]), Search(LENGTH, 50))
+    assert found.row.tolist() == [0, 1, 2, 2]
+    assert found.exact.all()
+    assert (found.count == 0).all()
 
 
 def test_bits_of_any_length_will_do() -> None:

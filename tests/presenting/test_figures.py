@@ -15,7 +15,8 @@ from tests.build import glyphs
 
 EXPECTED = {
     "files-large", "files-small", "normalized-large", "normalized-small", "rows-train", "rows-validation", "rows-test",
-    "balance", "thresholds", "learning-curves", "effects", "classes", "confusion", "predictions", "mistakes",
+    "balance", "thresholds", "precision", "learning-curves", "effects", "classes", "confusion", "predictions",
+    "mistakes",
 }  # fmt: skip
 
 

@@ -18,7 +18,14 @@ def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[s
     folder = tmp_path / f"{first}-{second}"
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist([empty | row for row in rows], TWINS), folder / f"{second}.parquet")
-    facts: dict[str, Any] = {"sha256": "", "directions": (), "bands": None, "recall_at_floor": 1.0, "recall": None}
+    facts: dict[str, Any] = {
+        "sha256": "",
+        "percent": 95,
+        "directions": (),
+        "bands": None,
+        "recall_at_floor": 1.0,
+        "recall": None,
+    }
     facts |= {"method": "all pairs", "contradicted": False}
     return Overlap(first=first, second=second, folder=folder.name, **facts)
 
@@ -49,7 +56,7 @@ def test_rows(tmp_path: Path) -> list[pa.Table]:
             row("t4", "y", 100, exact=True),
         ],
     )
-    return [policy.read_twins(overlap, "test", 95, Place.of(tmp_path)) for overlap in (in_train, in_validation)]
+    return [policy.read_twins(overlap, "test", Place.of(tmp_path)) for overlap in (in_train, in_validation)]
 
 
 def test_the_best_twin_is_exact_then_similar_then_in_train(test_rows: list[pa.Table]) -> None:
@@ -92,7 +99,7 @@ def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_pa
             row("t2", "a", 100, **other, other_percent=100, other_jaccard=1.0, other_exact=True),
         ],
     )
-    found = policy.conflicts(policy.read_twins(overlap, "test", 95, Place.of(tmp_path)), "test").to_pylist()
+    found = policy.conflicts(policy.read_twins(overlap, "test", Place.of(tmp_path)), "test").to_pylist()
     assert [(r["id"], r["reason"], r["twin_class_name"], r["jaccard"]) for r in found] == [
         ("t1", "near", "B", 0.95),
         ("t2", "exact", "B", 1.0),
@@ -101,4 +108,12 @@ def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_pa
 
 def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
     overlap = twins(tmp_path, "train", "test", [])
-    assert len(policy.removed_rows([policy.read_twins(overlap, "test", 95, Place.of(tmp_path))], "test")) == 0
+    assert len(policy.removed_rows([policy.read_twins(overlap, "test", Place.of(tmp_path))], "test")) == 0
+
+
+def test_rows_that_stay_with_a_similar_match_are_listed(test_rows: list[pa.Table]) -> None:
+    similar = policy.unconfirmed_rows(test_rows, "test", 90).to_pylist()
+    assert similar == []  # t1 has a similar twin in train, and goes because of one in validation
+    (in_train, _) = test_rows
+    (left,) = policy.unconfirmed_rows([in_train], "test", 90).to_pylist()
+    assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "alike", "a", 0.94)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tasks.overlap.bands import choose_bands
 from tasks.overlap.find import Search, find_twins
 from tasks.overlap.tables import SplitFingerprints, twins_table
-from tasks.sanitizing.policy import LOSES_TO, at_threshold, keep_mask, removed_rows
-from tasks.vocabulary import SPLITS, Protect, SplitName
+from tasks.sanitizing.policy import at_threshold, keep_mask, removed_rows
+from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
 from tests.benchmarks.brute_force import compare_all
 from tests.overlap.sets import LENGTH, Gray, image_sets, ink, side_of
 
@@ -25,7 +25,7 @@ def rows_of(name: SplitName, split: Split) -> SplitFingerprints:
     ids = pa.array([f"{name}/{i:03d}" for i in range(len(gray))], pa.string())
     texts = pa.array([f"{label}" for label in labels], pa.string())
     one_colour = np.zeros(len(gray), np.bool_)
-    return SplitFingerprints(ids, texts, texts, one_colour, side_of(gray, labels), LENGTH, {})
+    return SplitFingerprints(ids, texts, texts, one_colour, side_of(gray, labels), LENGTH)
 
 
 def sanitize(splits: dict[SplitName, Split], protect: Protect, exhaustive: bool) -> dict[SplitName, Split]:

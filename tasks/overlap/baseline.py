@@ -1,0 +1,109 @@
+"""How similar images are that cannot be a leak: rows of train against the rest of train, and random pairs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.overlap.agreements import agreements
+from tasks.overlap.bands import Bands
+from tasks.overlap.find import Search, Side, find_twins
+from tasks.overlap.jaccard import shared_bits, similarity
+from tasks.overlap.patterns import Patterns
+from tasks.overlap.pictures import Pictures, find_picture_twins
+from tasks.overlap.tables import SplitFingerprints
+from tasks.views import View
+from tasks.vocabulary.arrays import Floats, RowNumbers
+
+ROWS = {False: 2000, True: 500}  # of train, by whether twins are decided on pixels, which takes long
+RANDOM_PAIRS = 500
+THINNED = 5000  # rows of either side of what is measured on less than all: there, not every row has a look-alike
+THINNED_FLOOR = 60  # percent: less similar best matches of glyphs are not looked for
+BASELINE = pa.schema({"kind": pa.string(), "similarity": pa.float64()})
+
+
+class _Part(NamedTuple):
+    """Some rows of a split: numbers of distinct images."""
+
+    of: SplitFingerprints
+    rows: RowNumbers
+
+    @property
+    def side(self) -> Side:
+        side, rows = self.of.side, self.rows
+        return Side(side.digests[rows], side.bits[rows], side.labels[rows], np.argsort(np.argsort(side.ranks[rows])))
+
+    @property
+    def pictures(self) -> Pictures:
+        return Pictures(self.side, self.of.pictures.copies.take(self.rows))
+
+
+def measure_baseline(
+    train: SplitFingerprints, others: Sequence[SplitFingerprints], view: View, bands: Bands | None, seed: int
+) -> pa.Table:
+    """Return the similarity of the best match of rows that are no leak.
+
+    Parameters
+    ----------
+    train : SplitFingerprints
+    others : sequence of SplitFingerprints
+        Of validation and test.
+    view : View
+    bands, seed
+        As the splits are searched; the seed also draws rows.
+
+    Returns
+    -------
+    Table
+        Schema `BASELINE`: ``train`` of rows of train, in the rest of train; ``random`` of random pairs of a row of the
+        others and one of train; of glyphs also ``thinned`` of rows of the others, in some of train. Nowhere is a match
+        the same image.
+    """
+    rng = np.random.default_rng(seed)
+    images = _distinct(train)
+    images = images[rng.permutation(len(images))]
+    count = min(ROWS[view.on_pixels], len(images) // 4)
+    sample, rest = _Part(train, np.sort(images[:count])), _Part(train, np.sort(images[count:]))
+    found = {"train": _best(sample, rest, view, round(100 * view.floor), bands, seed)}
+    parts = [_Part(other, _distinct(other)) for other in others if len(other.side)]
+    found["random"] = np.concatenate([np.empty(0), *(_random(part, train, view, rng) for part in parts)])
+    if not view.on_pixels:
+        thin = _Part(train, np.sort(images[:THINNED]))
+        thinned = [_Part(p.of, np.sort(rng.permutation(p.rows)[:THINNED])) for p in parts]
+        best = (_best(part, thin, view, THINNED_FLOOR, None, seed) for part in thinned)
+        found["thinned"] = np.concatenate([np.empty(0), *best])
+    kinds = pa.array([kind for kind, values in found.items() for _ in values], pa.string())
+    return pa.table([kinds, pa.array(np.concatenate(list(found.values())))], schema=BASELINE)
+
+
+def _distinct(split: SplitFingerprints) -> RowNumbers:
+    """Return a row of each distinct image."""
+    keys = np.ascontiguousarray(split.side.digests).view(f"V{split.side.digests.shape[1]}").ravel()
+    return np.unique(keys, return_index=True)[1]
+
+
+def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | None, seed: int) -> Floats:
+    """Return the similarity of each row's best match; of rows that have the same image there, none."""
+    if not len(rows.rows) or not len(others.rows):
+        return np.empty(0)
+    if view.on_pixels:
+        twins = find_picture_twins(rows.pictures, others.pictures, False, bands, seed).of_first
+    else:
+        twins, _ = find_twins(rows.side, others.side, Search(rows.of.length, floor, bands, seed))
+    return twins.jaccard[~twins.exact]
+
+
+def _random(part: _Part, train: SplitFingerprints, view: View, rng: np.random.Generator) -> Floats:
+    """Return the similarity of random pairs of different images."""
+    one = rng.permutation(part.rows)[:RANDOM_PAIRS]
+    two = rng.integers(0, len(train.side), len(one))
+    differ = (part.of.side.digests[one] != train.side.digests[two]).any(axis=1)
+    one, two = one[differ], two[differ]
+    if view.on_pixels:
+        return agreements(part.of.pictures.copies.take(one), train.pictures.copies.take(two))
+    first, second = (Patterns.of(s.side.bits[rows], s.length) for s, rows in ((part.of, one), (train, two)))
+    pairs = np.arange(len(one))
+    shared = shared_bits(first.words, second.words, pairs, pairs)
+    found = similarity(first.counts, second.counts, shared, first.length)
+    return np.where(first.counts > 0, found, 0.0)  # rows without bits are no twins

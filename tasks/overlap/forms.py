@@ -1,0 +1,83 @@
+"""The forms in which photographs are searched for: a copy that was cropped or moved has other bits than its original.
+
+All forms are views of a gray copy through another window: trimmed of a plain border, moved by a sixteenth and by a
+thirty-second of the side along both diagonals, a tenth smaller and a tenth larger. A window is a scale and a shift of
+coordinates that run from -1 to 1; beyond the edge, the edge repeats.
+"""
+
+import numpy as np
+
+from tasks.storage.copies import COPY_SIDE
+from tasks.views.photo import SIDE, comparable_bits
+from tasks.vocabulary.arrays import Bits, Floats, Gray
+
+MOVES, ZOOM = (1 / 8, 1 / 16), 0.1  # of coordinates, so half as much of the side; of the scale
+MOVED = [(1.0, (x * move, y * move)) for move in MOVES for x in (-1, 1) for y in (-1, 1)]
+ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
+PLAIN_WITHIN = 16  # gray levels: how far pixels of a border are from the median of the outermost line
+MOST_TRIMMED = 24  # pixels of each side
+
+
+def other_forms(copies: Gray) -> list[Bits]:
+    """Return the bits of copies in all forms but as they are.
+
+    Parameters
+    ----------
+    copies : ndarray
+        uint8 (n, 64, 64).
+
+    Returns
+    -------
+    list of ndarray
+        uint8 (n, 98) each; where nothing is to be trimmed, the trimmed form has no bits.
+    """
+    scale, shift = _trim(copies)
+    trimmed = comparable_bits(_seen(copies, scale, shift))
+    trimmed[(scale == 1).all(axis=1)] = 0
+    fixed = [_seen(copies, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
+    return [trimmed, *map(comparable_bits, fixed)]
+
+
+def mirrored_form(copies: Gray) -> Bits:
+    """Return the bits of copies, uint8 (n, 64, 64), as they look in a mirror, uint8 (n, 98)."""
+    return comparable_bits(_seen(copies[:, :, ::-1], np.ones((1, 2)), np.zeros((1, 2))))
+
+
+def _seen(copies: Gray, scale: Floats, shift: Floats) -> Gray:
+    """Return small copies seen through windows, (n, 2) or one for all: x and y."""
+    across, down = (_weights(scale[:, axis], shift[:, axis]) for axis in (0, 1))
+    small = np.matmul(np.matmul(down, copies.astype(np.float32)), across.transpose(0, 2, 1))
+    return np.rint(small).astype(np.uint8)
+
+
+def _weights(scale: Floats, shift: Floats) -> Floats:
+    """Return what each pixel of a line counts in each of a smaller line: triangles as wide as what they stand for."""
+    centre = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
+    middle = ((centre * scale[:, None] + shift[:, None] + 1) * (COPY_SIDE / 2))[:, :, None]
+    width = (scale * (COPY_SIDE / SIDE))[:, None, None]
+    places = np.arange(-COPY_SIDE // 4, COPY_SIDE + COPY_SIDE // 4)  # with a margin, which repeats the edge
+    weight = np.clip(1 - np.abs(places + 0.5 - middle) / width, 0, None)
+    folded = np.zeros((*weight.shape[:2], COPY_SIDE))
+    inside = (places >= 0) & (places < COPY_SIDE)
+    folded += weight[:, :, inside]
+    folded[:, :, 0] += weight[:, :, places < 0].sum(axis=2)
+    folded[:, :, -1] += weight[:, :, places >= COPY_SIDE].sum(axis=2)
+    return (folded / folded.sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+def _trim(copies: Gray) -> tuple[Floats, Floats]:
+    """Return scale and shift of the window inside a plain border, (n, 2) each: x and y."""
+    ends = [_border(copies.transpose(0, 2, 1)), _border(copies)]
+    low, high = (np.stack([end[k] for end in ends], axis=1) for k in (0, 1))
+    scale = (COPY_SIDE - low - high) / COPY_SIDE
+    return scale, (low - high) / COPY_SIDE
+
+
+def _border(copies: Gray) -> tuple[Floats, Floats]:
+    """Return how many lines at the top and at the bottom are as plain as the outermost."""
+    ends = []
+    for lines in (copies, copies[:, ::-1]):
+        plain = np.median(lines[:, 0], axis=1).astype(np.int16)[:, None, None]
+        same = (np.abs(lines[:, :MOST_TRIMMED].astype(np.int16) - plain) <= PLAIN_WITHIN).all(axis=2)
+        ends.append(np.where(same.all(axis=1), MOST_TRIMMED, same.argmin(axis=1)).astype(np.float64))
+    return ends[0], ends[1]

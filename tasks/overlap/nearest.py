@@ -1,0 +1,194 @@
+"""Find the most similar bit patterns of each row: candidates for twins that are decided on pixels.
+
+A row is searched for in several forms, as it is, mirrored, moved, and counts with the best of them. The search is
+exact. A pattern is compared where a bound lets it be among the best: as in `tasks.overlap.complete`, the distance of
+projections on a few axes is at most the number of bits in which two patterns differ, d, and a Jaccard similarity of at
+least s of their set bits, a and b many, asks for
+
+    d <= (1 - s) / (1 + s) * (a + b).
+
+Here s is the similarity that a row's candidates have reached already: the longer the search, the fewer pass.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.overlap.jaccard import shared_bits
+from tasks.overlap.patterns import CHUNK, Patterns
+from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
+
+ROWS, TILE = 128, 4096  # rows that are searched for at a time, in all forms; patterns that they meet at a time
+AXES, SAMPLE = 128, 1024  # of the projections; patterns that the axes are computed from
+THREADS = 2
+SLACK = 0.52  # more than single precision can err by, in bits
+NOTHING = -1
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The most similar patterns of each row, best first.
+
+    Attributes
+    ----------
+    row : ndarray
+        int64 (n, count): numbers of the patterns, -1 where there are no more.
+    similarity : ndarray
+        float64 (n, count): Jaccard similarity of set bits in the best form, -1 where there is no pattern.
+    form : ndarray
+        int64 (n, count): number of that form.
+    """
+
+    row: RowNumbers
+    similarity: Floats
+    form: RowNumbers
+
+    @classmethod
+    def nothing(cls, rows: int, count: int) -> "Nearest":
+        """Return what is known before a search."""
+        shape = rows, count
+        return cls(np.full(shape, NOTHING), np.full(shape, -1.0), np.full(shape, NOTHING))
+
+    def take(self, rows: RowNumbers) -> "Nearest":
+        """Return those of some rows, in their order."""
+        return Nearest(self.row[rows], self.similarity[rows], self.form[rows])
+
+    def least(self, floor: float) -> Floats:
+        """Return the similarity from which a pattern is of interest: the best of a row, and more from the floor on."""
+        return np.maximum(self.similarity[:, -1], np.minimum(self.similarity[:, 0], floor))
+
+    def joined(self, at: RowNumbers, row: RowNumbers, similarity: Floats, form: RowNumbers) -> "Nearest":
+        """Return the best of these and of patterns that were found for the rows `at`."""
+        known = np.nonzero(self.row != NOTHING)
+        at, row = np.append(known[0], at), np.append(self.row[known], row)
+        similarity, form = np.append(self.similarity[known], similarity), np.append(self.form[known], form)
+        order = np.lexsort((form, -similarity, row, at))
+        is_first = np.ones(len(order), np.bool_)  # of the forms in which a pattern was found
+        is_first[1:] = (np.diff(at[order]) != 0) | (np.diff(row[order]) != 0)
+        order = order[is_first]
+        order = order[np.lexsort((row[order], -similarity[order], at[order]))]
+        place = np.arange(len(order)) - np.searchsorted(at[order], at[order])
+        order, place = order[place < self.row.shape[1]], place[place < self.row.shape[1]]
+        best = Nearest.nothing(*self.row.shape)
+        for values, found in ((best.row, row), (best.similarity, similarity), (best.form, form)):
+            values[at[order], place] = found[order]
+        return best
+
+
+def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, same: RowNumbers) -> Nearest:
+    """Return the best pattern of each row, and up to `count` from the floor on.
+
+    Parameters
+    ----------
+    forms : sequence of Patterns
+        The rows in each form, n patterns each; of patterns in which at most half of the bits are set.
+    others : Patterns
+    count : int
+    floor : float
+        Jaccard similarity of set bits.
+    same : ndarray
+        int64 (n,): the pattern that a row must not be given, its own; -1 for none.
+
+    >>> ones = Patterns.of(np.packbits(np.tril(np.ones((4, 16), np.uint8)), axis=1), 16)
+    >>> nearest([ones], ones, 2, 0.5, np.arange(4)).row.tolist()
+    [[1, -1], [2, 0], [3, 1], [2, 1]]
+    """
+    found = Nearest.nothing(len(forms[0]), count)
+    if not len(others) or not len(forms[0]):
+        return found
+    tiles = _tiles(others)
+    axes = _axes(forms[0], others)
+    projected = [_factors(_unpacked(tile) @ axes, tile) for _, tile in tiles]
+
+    def search(start: int) -> Nearest:
+        rows = slice(start, start + ROWS)
+        return _search([form[rows] for form in forms], tiles, axes, projected, count, floor, same[rows])
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = list(pool.map(search, range(0, len(forms[0]), ROWS)))
+    return Nearest(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity", "form")))
+
+
+Tile = tuple[RowNumbers, Patterns]
+
+
+def _tiles(others: Patterns) -> list[Tile]:
+    """Deal patterns out to tiles, so that each is a sample of all: a good candidate is met early."""
+    count = -(-len(others) // TILE)
+    deals = [np.arange(first, len(others), count) for first in range(count)]
+    return [(rows, others.take(rows)) for rows in deals]
+
+
+def _search(
+    forms: list[Patterns], tiles: list[Tile], axes: Pixels, projected: list[Pixels], count: int, floor: float,
+    same: RowNumbers,
+) -> Nearest:  # fmt: skip
+    best = _first_look(forms[0], tiles[0], count, same)
+    stack = Patterns.of(np.concatenate([form.bits for form in forms]), forms[0].length)
+    row = np.tile(np.arange(len(same)), len(forms))
+    position = _unpacked(stack) @ axes
+    for (numbers, tile), right in zip(tiles, projected, strict=True):
+        least = best.least(floor)
+        i, j = np.nonzero(_bounds(position, stack, least[row]) @ right.T <= SLACK)
+        keep = numbers[j] != same[row[i]]
+        i, j = i[keep], j[keep]
+        shared = _shared(stack, tile, i, j)
+        similarity = shared / np.maximum(stack.counts[i] + tile.counts[j] - shared, 1)
+        good = similarity >= least[row[i]]
+        i, j, similarity = i[good], j[good], similarity[good]
+        best = best.joined(row[i], numbers[j], similarity, i // len(same))
+    below = best.similarity < floor
+    below[:, 0] = False
+    best.row[below], best.similarity[below], best.form[below] = NOTHING, -1.0, NOTHING
+    return best
+
+
+def _shared(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers) -> RowNumbers:
+    """Return how many set bits each pair shares; a piece at a time, since pairs may be many."""
+    pieces = [slice(start, start + CHUNK) for start in range(0, len(i), CHUNK)]
+    shared = [shared_bits(first.words, second.words, i[piece], j[piece]) for piece in pieces]
+    return np.concatenate([np.empty(0, np.int64), *shared])
+
+
+def _first_look(rows: Patterns, tile: Tile, count: int, same: RowNumbers) -> Nearest:
+    """Return the best of one tile for rows as they are: every bound needs something to start from."""
+    numbers, others = tile
+    shared = (_unpacked(rows) @ _unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
+    similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
+    similarity[numbers == same[:, None]] = -1
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
+    at = np.repeat(np.arange(len(rows)), order.shape[1])
+    found = similarity[at, order.ravel()]
+    real = found >= 0
+    return Nearest.nothing(len(rows), count).joined(
+        at[real], numbers[order.ravel()[real]], found[real], np.zeros(real.sum(), np.int64)
+    )
+
+
+def _axes(rows: Patterns, others: Patterns) -> Pixels:
+    """Return orthonormal axes along which a sample of the patterns varies most, float32 (length, AXES)."""
+    sides = [(side, np.linspace(0, len(side) - 1, min(SAMPLE // 2, len(side)))) for side in (rows, others)]
+    sample = np.concatenate([_unpacked(side.take(at.astype(int))) for side, at in sides]).astype(np.float64)
+    centred = sample - sample.mean(axis=0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    return vectors[:, ::-1][:, :AXES].astype(np.float32)
+
+
+def _factors(position: Pixels, patterns: Patterns) -> Pixels:
+    """Return the second side of a matrix product that gives squared distances less what is allowed; see `_bounds`."""
+    counts = patterns.counts.astype(np.float32)
+    columns = [-2 * position, (position**2).sum(axis=1)[:, None], counts[:, None], np.ones((len(counts), 1))]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _bounds(position: Pixels, patterns: Patterns, least: Floats) -> Pixels:
+    allowed = (1 - least) / (1 + least)
+    own = (position.astype(np.float64) ** 2).sum(axis=1) - allowed * patterns.counts
+    columns = [position, np.ones((len(own), 1)), -allowed[:, None], own[:, None]]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def _unpacked(patterns: Patterns) -> Pixels:
+    return np.unpackbits(patterns.bits, axis=1, count=patterns.length).astype(np.float32)

@@ -1,0 +1,116 @@
+"""Find the twins of photographs: candidates by their bits, each decided on registered gray copies.
+
+Of each picture the most similar ones of the other split are candidates, see `tasks.overlap.proposals`. A pair that is
+decided counts for both its rows, so a picture of the other split has those twins that name it as a candidate.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.overlap.agreements import LOWEST, agreements
+from tasks.overlap.bands import Bands
+from tasks.overlap.exact import EqualRows, equal_groups, group
+from tasks.overlap.find import Side, Stream, Twins, merged
+from tasks.overlap.forms import mirrored_form, other_forms
+from tasks.overlap.patterns import Patterns
+from tasks.overlap.proposals import Proposed, propose
+from tasks.overlap.recall import RecallCounts
+from tasks.storage.copies import Copies
+from tasks.threads import blas_threads
+from tasks.views.photo import BITS
+from tasks.vocabulary.arrays import Bits
+
+FORMS_AT_ONCE = 1024  # pictures whose forms are made at a time
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A split of photographs as the engine sees it, and the gray copy of each row."""
+
+    side: Side
+    copies: Copies
+
+
+@dataclass(frozen=True)
+class PictureTwins:
+    """Twins in both directions; those of the first in a mirror, if asked for; what MinHash found, if it proposed."""
+
+    of_first: Twins
+    of_second: Twins
+    mirrored: Twins | None
+    recall: RecallCounts | None
+
+
+def find_picture_twins(
+    first: Pictures, second: Pictures, mirrored: bool, bands: Bands | None, seed: int
+) -> PictureTwins:  # fmt: skip
+    """Find the twins of two splits in each other, searching for those of the first.
+
+    Parameters
+    ----------
+    first, second : Pictures
+    mirrored : bool
+        Search also for pictures of the first split as they look in a mirror.
+    bands, seed
+        See `tasks.overlap.proposals.propose`.
+    """
+    with blas_threads(1):
+        groups = _distinct(first.side), _distinct(second.side)
+        join = _Join((first, second), groups, bands, seed)
+        plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
+        of_first, of_second, proposed = join.twins(plain, mirrored=False)
+        seen = None
+        if mirrored:
+            seen, _, _ = join.twins([_mirrored(first.copies.take(groups[0].example))], mirrored=True)
+    return PictureTwins(of_first, of_second, seen, proposed.recall)
+
+
+@dataclass(frozen=True)
+class _Join:
+    """Two splits whose equal pictures are collapsed to one."""
+
+    parts: tuple[Pictures, Pictures]
+    groups: tuple[EqualRows, EqualRows]
+    bands: Bands | None
+    seed: int
+
+    def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, Proposed]:
+        """Return the twins of the pictures in some forms, in both directions."""
+        sides = self.parts[0].side, self.parts[1].side
+        others = Patterns.of(sides[1].bits[self.groups[1].example], BITS)
+        same = np.full(len(self.groups[0]), -1)
+        i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
+        same[i] = j
+        proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed)
+        pairs = self._decided(proposed, mirrored)
+        return *merged(sides, self.groups, self.groups, pairs), proposed
+
+    def _decided(self, proposed: Proposed, mirrored: bool) -> Stream:
+        """Yield the candidates and how far they agree; those that may be the same picture count."""
+        i, place = np.nonzero(proposed.nearest.row >= 0)
+        j = proposed.nearest.row[i, place]
+        copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))
+        one, two = (part.take(rows) for part, rows in zip(copies, (i, j), strict=True))
+        agreed = agreements(one, two, mirrored)
+        known = agreed >= 0
+        yield i[known], j[known], agreed[known], agreed[known] >= LOWEST
+
+
+def _distinct(side: Side) -> EqualRows:
+    return group(side.digests, side.labels, side.ranks)
+
+
+def _forms(copies: Copies) -> list[Bits]:
+    parts = [other_forms(part.read()) for part in _pieces(copies)]
+    return [np.concatenate(form) for form in zip(*parts, strict=True)]
+
+
+def _mirrored(copies: Copies) -> Bits:
+    return np.concatenate([mirrored_form(part.read()) for part in _pieces(copies)])
+
+
+def _pieces(copies: Copies) -> Iterator[Copies]:
+    for start in range(0, max(1, len(copies)), FORMS_AT_ONCE):
+        yield copies.take(np.arange(start, min(start + FORMS_AT_ONCE, len(copies))))

@@ -1,0 +1,91 @@
+"""Propose, for each photograph, those of another split that its bits are most similar to.
+
+All pairs are compared where ten minutes of one core are expected to suffice. Beyond that MinHash proposes, and what it
+misses is measured on a sample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.overlap.bands import Bands
+from tasks.overlap.candidates import lsh_pairs
+from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.nearest import Nearest, nearest
+from tasks.overlap.patterns import Patterns
+from tasks.overlap.recall import RecallCounts
+from tasks.overlap.search import AFFORDABLE
+from tasks.vocabulary.arrays import RowNumbers
+
+CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
+PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes
+SAMPLE_ROWS = 500
+JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put together at a time
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """Candidates of each row, and of MinHash, where it proposed them, what was found on a sample of the rows."""
+
+    nearest: Nearest
+    recall: RecallCounts | None = None
+
+
+def propose(
+    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int
+) -> Proposed:  # fmt: skip
+    """Return the candidates of rows.
+
+    Parameters
+    ----------
+    forms : sequence of Patterns
+        The rows in each form.
+    others : Patterns
+    same : ndarray
+        int64 (n,): the pattern of the very same image, which is no candidate; -1 for none.
+    bands : Bands or None
+        How MinHash signatures are cut; None compares all pairs, whatever that costs.
+    seed : int
+        Of the hash positions.
+    """
+    if bands is None or PAIR * len(forms) * len(forms[0]) * len(others) <= AFFORDABLE:
+        return Proposed(nearest(forms, others, CANDIDATES, FLOOR, same))
+    found = by_minhash(forms, others, same, bands, seed)
+    rows = np.sort(np.random.default_rng(seed).permutation(len(same))[:SAMPLE_ROWS])
+    truth = nearest([form.take(rows) for form in forms], others, CANDIDATES, FLOOR, same[rows])
+    return Proposed(found, _compare(truth, found.take(rows)))
+
+
+def by_minhash(
+    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int
+) -> Nearest:  # fmt: skip
+    """Return the best of what MinHash finds for rows; see `propose`."""
+    found = Nearest.nothing(len(same), CANDIDATES)
+    waiting: list[tuple[RowNumbers, ...]] = []
+    for number, form in enumerate(forms):
+        for pairs in lsh_pairs(others, form, round(100 * FLOOR), bands, seed):
+            other = pairs.first != same[pairs.second]
+            row, pattern, shared = pairs.second[other], pairs.first[other], pairs.shared[other]
+            waiting.append((row, pattern, shared, form.counts[row], np.full(len(row), number)))
+            if sum(len(part[0]) for part in waiting) > JOINED * CANDIDATES * len(same):
+                found = _joined(found, waiting, others)
+    return _joined(found, waiting, others)
+
+
+def _joined(found: Nearest, waiting: list[tuple[RowNumbers, ...]], others: Patterns) -> Nearest:
+    if not waiting:
+        return found
+    row, pattern, shared, count, number = (np.concatenate(part) for part in zip(*waiting, strict=True))
+    waiting.clear()
+    return found.joined(row, pattern, shared / (count + others.counts[pattern] - shared), number)
+
+
+def _compare(truth: Nearest, found: Nearest) -> RecallCounts:
+    """Count the rows by the similarity of their best candidate, and those of which MinHash proposes that one."""
+    percent = whole_percent(np.maximum(truth.similarity[:, 0], 0))
+    named = found.row[:, 0] == truth.row[:, 0]
+    true, hits = (np.unique(percent[rows], return_counts=True) for rows in (slice(None), named))
+    return RecallCounts(
+        len(percent), *(dict(zip(*(part.tolist() for part in counts), strict=True)) for counts in (true, hits))
+    )

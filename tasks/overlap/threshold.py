@@ -1,0 +1,113 @@
+"""Predict how many matches are mere look-alikes, and choose from which similarity on matches are believed.
+
+Look-alikes become rarer with similarity, at a rate that their own numbers show. Let z = artanh(s), Fisher's transform
+of a similarity s. The share of best matches with at least z falls off about exponentially, which is a power of 1 - s,
+the law of distances between neighbours in a smooth distribution (Levina and Bickel, Maximum likelihood estimation of
+intrinsic dimension, 2004). So the rows in the two half units of z below a threshold, n1 and then n2, tell how many
+look-alikes there are above it:
+
+    r = n2 / n1,    look-alikes = n2 * r / (1 - r).
+
+Both counts are taken one standard deviation higher than they are, and r is at most 0.95. Where too few rows lie in the
+farther half unit to measure r, it is at least one half. Nothing is predicted where hardly any row lies below both, for
+then all rows have a look-alike.
+"""
+
+import numpy as np
+from scipy.stats import binomtest, poisson
+
+from tasks.records.verdict import PRECISION
+from tasks.vocabulary.arrays import Floats
+
+HALF_UNIT = 0.5
+FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measure a rate from
+MOST = 0.95  # of r
+LOWEST, HIGHEST = 86, 99  # percent: between these the threshold of a set of pictures lies
+SMALL, LARGE = (40, 86), (128, 97)  # short side in pixels, and lowest threshold for it
+NEARLY_ONE = 0.9995
+
+
+def predicted_precision(rows: Floats, pool: Floats, percents: range) -> dict[int, float | None]:
+    """Return the predicted precision of matches from each percent on; None where nothing can be predicted.
+
+    It never falls with similarity: what is believed at one is believed at a higher one.
+
+    Parameters
+    ----------
+    rows : ndarray
+        Similarity of the best match of each row, float64 (n,).
+    pool : ndarray
+        The same of these and of further rows, from which the rate is measured.
+    percents : range
+        In rising order.
+
+    >>> sure = np.r_[np.linspace(0, 0.6, 200), np.full(50, 0.98)]
+    >>> predicted_precision(sure, sure, range(90, 93))[92] > 0.9
+    True
+    """
+    found: dict[int, float | None] = {}
+    best: float | None = None
+    for percent in percents:
+        count, false = int((_z(rows) >= np.arctanh(percent / 100)).sum()), look_alikes(rows, pool, percent)
+        if false is not None and count:
+            best = max(best or 0.0, 1 - false / count, 0.0)
+        found[percent] = best
+    return found
+
+
+def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
+    """Return how many rows are expected to have a look-alike from this percent on; None where that can't be said."""
+    edge, z, few = np.arctanh(percent / 100), _z(pool), max(FEW, FEW_SHARE * len(pool))
+    if (z < edge - HALF_UNIT).sum() < few:
+        return None
+    far, close = (_between(z, edge - k * HALF_UNIT, edge - (k - 1) * HALF_UNIT) for k in (2, 1))
+    rate = _raised(close) / (far + 1)
+    rate = min(max(rate, 0.5) if far < few else rate, MOST)
+    return float(_raised(_between(_z(rows), edge - HALF_UNIT, edge)) * rate / (1 - rate))
+
+
+def own_percent(precision: dict[int, float | None]) -> int | None:
+    """Return the lowest percent at which the predicted precision is as asked for; None where there is none."""
+    return next((percent for percent, value in precision.items() if value is not None and value >= PRECISION), None)
+
+
+def least_percent(short_side: float) -> int:
+    """Return the lowest threshold for pictures whose shorter side has so many pixels.
+
+    The larger pictures are, the less a copy of them loses, and the more a look-alike differs.
+
+    >>> least_percent(32), least_percent(64), least_percent(500)
+    (86, 91, 97)
+    """
+    sides, percents = zip(SMALL, LARGE, strict=True)
+    return int(np.ceil(np.interp(np.log(short_side), np.log(sides), percents) - 1e-9))
+
+
+def stands_out(rows: Floats, percents: range) -> bool:
+    """Say whether more matches are very similar than the decline of the less similar ones leads to expect.
+
+    Tested at each percent, at the 0.1 % level of a Poisson distribution.
+    """
+    for percent in percents:
+        expected = look_alikes(rows, rows, percent)
+        count = int((_z(rows) >= np.arctanh(percent / 100)).sum())
+        if expected is not None and poisson.sf(count - 1, expected) < 0.001:
+            return True
+    return False
+
+
+def is_common(alike: int, pairs: int) -> bool:
+    """Say whether more than one random pair in a hundred is alike, beyond chance (Clopper and Pearson, 95 %)."""
+    return bool(pairs and binomtest(alike, pairs).proportion_ci(0.95, method="exact").low > 0.01)
+
+
+def _raised(count: int) -> float:
+    return count + 0.5 + float(np.sqrt(count + 0.5))
+
+
+def _between(z: Floats, low: float, high: float) -> int:
+    return int(((z >= low) & (z < high)).sum())
+
+
+def _z(similarity: Floats) -> Floats:
+    return np.arctanh(np.clip(similarity, -NEARLY_ONE, NEARLY_ONE))

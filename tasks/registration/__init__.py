@@ -1,0 +1,1 @@
+"""Lay one picture over another, and measure whether their structures agree there: on plain arrays."""

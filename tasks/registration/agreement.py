@@ -1,0 +1,115 @@
+"""Measure whether two registered pictures have the same structure: the agreement of their gradients."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, uniform_filter
+
+from tasks.registration.warp import warped
+from tasks.vocabulary.arrays import Mask, Pixels
+
+BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients are taken
+BACKGROUND = 5.0  # pixels: of the smoothing that is taken away before texture is measured
+WINDOW, STRIDE = 9, 2  # pixels: side of the windows in which texture is measured, and their distance
+LEAST_INSIDE = 0.6  # share of a window that must lie in both pictures
+LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # of a textured window: gray levels squared, and share of the mean window's
+
+
+def agreement(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+    """Return the agreement of gradient directions of each pair of pictures, at most 1.
+
+    Where both pictures have gradients g and h, of norms relative to the root mean square of their picture, the cosine
+    of the angle between them counts with the smaller of the norms.
+
+    Parameters
+    ----------
+    first, second : ndarray
+        Gray values, float32 (n, side, side).
+    maps : ndarray
+        From the first to the second, float32 (n, 2, 3).
+
+    Returns
+    -------
+    ndarray
+        float32 (n,): 1 where all structure agrees, about 0 where it is unrelated.
+    """
+    values, inside = warped(second, maps)
+    return _agreement(_smooth(first, BLUR), _smooth(values.reshape(second.shape), BLUR), inside.reshape(second.shape))
+
+
+def sharp_agreement(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+    """Return the same as `agreement`, without smoothing: of copies so small that it would leave little."""
+    values, inside = warped(second, maps)
+    return _agreement(first, values.reshape(second.shape), inside.reshape(second.shape))
+
+
+def _agreement(first: Pixels, second: Pixels, inside: Mask) -> Pixels:
+    weight = inside[:, 1:-1, 1:-1].astype(np.float32)
+    (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
+    norm_a, norm_b = np.hypot(right_a, down_a), np.hypot(right_b, down_b)
+    least = weight * np.minimum(norm_a / _mean_norm(norm_a, weight), norm_b / _mean_norm(norm_b, weight))
+    cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
+    agreed: Pixels = (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
+    return agreed
+
+
+def textured(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+    """Return the share of the first picture where the pair overlaps and at least one of both has texture.
+
+    Of a smooth picture, a ramp or a vignette, the few gradients that there are say too little: those of many unrelated
+    pictures agree.
+
+    Parameters
+    ----------
+    first, second, maps : ndarray
+        As of `agreement`.
+
+    Returns
+    -------
+    ndarray
+        float32 (n,), in [0, 1].
+    """
+    values, inside = warped(second, maps)
+    there = inside.reshape(second.shape).astype(np.float32)
+    a, b = (_smooth(pictures, BLUR) for pictures in (first, values.reshape(second.shape)))
+    a, b = a - _smooth(a, BACKGROUND), b - _smooth(b, BACKGROUND)
+    gain = np.sqrt((_energy(there * a) + np.float32(0.1)) / (_energy(there * b) + np.float32(0.1)))
+    covered = _box(there)
+    valid = (covered > LEAST_INSIDE)[:, ::STRIDE, ::STRIDE]
+    variance = np.maximum(_variance(a, there, covered), _variance(b * gain, there, covered))
+    mean = (variance * valid).sum(axis=(1, 2)) / (valid.sum(axis=(1, 2)) + np.float32(1e-6))
+    least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean)
+    share: Pixels = (valid & (variance > least[:, None, None])).mean(axis=(1, 2), dtype=np.float32)
+    return share
+
+
+def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
+    down = pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1]
+    return down, pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
+
+
+def _mean_norm(norm: Pixels, weight: Pixels) -> Pixels:
+    mean = (weight * norm * norm).sum(axis=(1, 2)) / (weight.sum(axis=(1, 2)) + np.float32(1e-6))
+    root: Pixels = (np.sqrt(mean) + np.float32(0.2))[:, None, None]
+    return root
+
+
+def _smooth(pictures: Pixels, deviation: float) -> Pixels:
+    smooth: Pixels = gaussian_filter(pictures, (0, deviation, deviation), mode="nearest", truncate=3.0)
+    return smooth
+
+
+def _energy(pictures: Pixels) -> Pixels:
+    energy: Pixels = (pictures * pictures).sum(axis=(1, 2))[:, None, None]
+    return energy
+
+
+def _box(pictures: Pixels) -> Pixels:
+    mean: Pixels = uniform_filter(pictures, (0, WINDOW, WINDOW), mode="constant")
+    return mean
+
+
+def _variance(pictures: Pixels, there: Pixels, covered: Pixels) -> Pixels:
+    """Return the variance in every window, float32 (n, side / STRIDE, side / STRIDE)."""
+    share = covered[:, ::STRIDE, ::STRIDE] + np.float32(1e-6)
+    mean, squares = (_box(there * p)[:, ::STRIDE, ::STRIDE] / share for p in (pictures, pictures * pictures))
+    variance: Pixels = np.maximum(squares - mean * mean, 0)
+    return variance

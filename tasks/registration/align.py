@@ -1,0 +1,121 @@
+"""Refine the map between two pictures until their gray values agree, by robust Gauss-Newton steps.
+
+The first picture and its gradient stay fixed, and the step found there is undone on the map: the inverse compositional
+method of Baker and Matthews, Lucas-Kanade 20 Years On (2004). Gain and offset of the gray values are fitted with the
+six numbers of the map. A pixel with the error e, in standard deviations, has the weight 1 / (1 + 4 e^2), so that a
+caption, a mark or a border counts little.
+"""
+
+import numpy as np
+
+from tasks.registration.starts import best_start
+from tasks.registration.warp import IDENTITY, halved, places, warped
+from tasks.vocabulary.arrays import Pixels
+
+SIDE = 64  # of the copies that are registered
+STEPS = {16: 6, 32: 4, 64: 2}  # by side
+LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # of a map: differences from the identity
+PARAMETERS = 8
+
+
+def register(first: Pixels, second: Pixels) -> Pixels:
+    """Return the map of each pair of pictures, float32 (n, 64, 64); the maps are float32 (n, 2, 3)."""
+    maps = register_coarsely(halved(halved(first)), halved(halved(second)))
+    return register_finely(first, second, maps)
+
+
+def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
+    """Return the map of each pair as small copies show it, from the better of two starts.
+
+    Parameters
+    ----------
+    first, second : ndarray
+        float32 (n, 16, 16).
+
+    Returns
+    -------
+    ndarray
+        float32 (n, 2, 3).
+    """
+    n, steps = len(first), STEPS[first.shape[1]]
+    from_identity = refined(first, second, np.tile(IDENTITY, (n, 1, 1)), steps)
+    from_start = refined(first, second, best_start(first, second), steps)
+    better = correlation(first, second, from_start) > correlation(first, second, from_identity)
+    return np.where(better[:, None, None], from_start, from_identity)
+
+
+def register_finely(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+    """Return better maps of pairs of pictures, float32 (n, 64, 64), from maps that small copies gave."""
+    maps = refined(halved(first), halved(second), maps, STEPS[SIDE // 2])
+    return refined(first, second, maps, STEPS[SIDE])
+
+
+def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+    """Return the correlation of the gray values of each pair where its pictures overlap, in [-1, 1]."""
+    b, inside = warped(second, maps)
+    a, weight = first.reshape(b.shape), inside.astype(np.float32)
+    total = weight.sum(axis=1, keepdims=True) + np.float32(1e-6)
+    a, b = (values - (weight * values).sum(axis=1, keepdims=True) / total for values in (a, b))
+    squares = (weight * a * a).sum(axis=1) * (weight * b * b).sum(axis=1)
+    agreed: Pixels = (weight * a * b).sum(axis=1) / np.sqrt(squares + np.float32(1e-3))
+    return agreed
+
+
+def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
+    """Return maps after some steps; a step that would distort beyond what is allowed is not taken."""
+    a = first.reshape(len(first), -1)
+    mean: Pixels = a.mean(axis=1, keepdims=True)
+    deviation: Pixels = a.std(axis=1, keepdims=True) + np.float32(1)
+    target, slopes = (a - mean) / deviation, _slopes(first, mean, deviation)
+    for _ in range(steps):
+        b, inside = warped(second, maps)
+        weight = inside.astype(np.float32)
+        error = _standardized(b, weight) - target
+        weight /= 1 + 4 * error * error
+        weighted = slopes * weight[:, None]
+        hessian = np.matmul(weighted, slopes.transpose(0, 2, 1))
+        diagonal = np.arange(PARAMETERS)
+        hessian[:, diagonal, diagonal] *= np.float32(1 + 1e-3)
+        hessian[:, diagonal, diagonal] += np.float32(1e-2)
+        step = np.linalg.solve(hessian, np.matmul(weighted, error[:, :, None]))[:, :, 0].astype(np.float32)
+        maps = _allowed(_undone(maps, step), maps)
+    return maps
+
+
+def _slopes(pictures: Pixels, mean: Pixels, deviation: Pixels) -> Pixels:
+    """Return how gray values change with the six numbers of the map, gain and offset, float32 (n, 8, pixels)."""
+    n, side, _ = pictures.shape
+    x, y = places(side)
+    down, right = (part.reshape(n, -1) * np.float32(side / 2) for part in np.gradient(pictures, axis=(1, 2)))
+    gray: Pixels = pictures.reshape(n, -1) - mean
+    parts = [right * x, right * y, right, down * x, down * y, down, gray, np.broadcast_to(deviation, gray.shape)]
+    slopes: Pixels = np.asarray(np.stack(parts, axis=1) / deviation[:, None], np.float32)
+    return slopes
+
+
+def _standardized(values: Pixels, weight: Pixels) -> Pixels:
+    total = weight.sum(axis=1, keepdims=True) + np.float32(1e-6)
+    centred = values - (weight * values).sum(axis=1, keepdims=True) / total
+    deviation = np.sqrt((weight * centred * centred).sum(axis=1, keepdims=True) / total) + np.float32(0.5)
+    standardized: Pixels = centred / deviation
+    return standardized
+
+
+def _undone(maps: Pixels, step: Pixels) -> Pixels:
+    """Return maps with the inverse of a step put before them."""
+    n = len(maps)
+    linear = step[:, [[0, 1], [3, 4]]] + np.eye(2, dtype=np.float32)
+    shift = step[:, [2, 5]][:, :, None]
+    determinant = linear[:, 0, 0] * linear[:, 1, 1] - linear[:, 0, 1] * linear[:, 1, 0]
+    inverse = linear[:, ::-1, ::-1].transpose(0, 2, 1) * np.array([[1, -1], [-1, 1]], np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turned = np.matmul(maps[:, :, :2], inverse / determinant[:, None, None])
+    return np.concatenate([turned, maps[:, :, 2:] - np.matmul(turned, shift)], axis=2).reshape(n, 2, 3)
+
+
+def _allowed(after: Pixels, before: Pixels) -> Pixels:
+    off = np.abs(after - IDENTITY)
+    limits = np.array([[LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT], [LARGEST_SHEAR, LARGEST_SCALE, LARGEST_SHIFT]])
+    good = (off <= limits).all(axis=(1, 2))  # what is not finite is not
+    chosen: Pixels = np.where(good[:, None, None], after, before).astype(np.float32)
+    return chosen

@@ -1,0 +1,65 @@
+"""Where to start laying one picture over another: the best of 75 shifts and scales of small copies."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from tasks.registration.warp import places
+from tasks.vocabulary.arrays import Pixels, RowNumbers
+
+SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # of the coordinates: up to an eighth of the side
+SCALES = (0.87, 1.0, 1.15)
+AROUND = 7  # pixels: side of the box whose mean is taken away, since brightness says little of where things are
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Maps, float32 (75, 2, 3), and for each map and pixel of the first picture the pixel under it, and if there is."""
+
+    maps: Pixels
+    under: RowNumbers
+    inside: Pixels
+
+
+@cache
+def starts(side: int) -> Starts:
+    """Return the starts for pictures of a side."""
+    x, y = places(side)
+    maps, under, inside = [], [], []
+    for scale in SCALES:
+        for down in SHIFTS:
+            for right in SHIFTS:
+                maps.append([[scale, 0, right], [0, scale, down]])
+                u, v = scale * x + right, scale * y + down
+                column, row = (np.clip(np.floor((at + 1) * side / 2), 0, side - 1).astype(np.int64) for at in (u, v))
+                under.append(row * side + column)
+                inside.append((np.abs(u) <= 1) & (np.abs(v) <= 1))
+    return Starts(np.array(maps, np.float32), np.stack(under), np.stack(inside).astype(np.float32))
+
+
+def best_start(first: Pixels, second: Pixels) -> Pixels:
+    """Return for each pair the map under which the pictures correlate best, float32 (n, 2, 3).
+
+    A map under which only part of the pictures overlap must correlate better: the correlation is multiplied by half of
+    one plus the share of the overlap.
+    """
+    tried = starts(first.shape[1])
+    n, pixels = len(first), first.shape[1] ** 2
+    a, b = (_detail(pictures).reshape(n, pixels) for pictures in (first, second))
+    under = b[:, tried.under] * tried.inside  # (n, 75, pixels)
+    count = tried.inside.sum(axis=1)
+    sum_a, squares_a = a @ tried.inside.T, (a * a) @ tried.inside.T
+    sum_b, squares_b = under.sum(axis=2), np.einsum("nsp,nsp->ns", under, under)
+    both = np.matmul(under, a[:, :, None])[:, :, 0] - sum_a * sum_b / count
+    of_a, of_b = squares_a - sum_a**2 / count, squares_b - sum_b**2 / count
+    correlation = both / np.sqrt(np.maximum(of_a * of_b, 0) + np.float32(1e-3))
+    best = (correlation * (0.5 + 0.5 * count / pixels)).argmax(axis=1)
+    chosen: Pixels = tried.maps[best]
+    return chosen
+
+
+def _detail(pictures: Pixels) -> Pixels:
+    detail: Pixels = pictures - uniform_filter(pictures, (0, AROUND, AROUND))
+    return detail

@@ -1,0 +1,63 @@
+"""Gray copies of photographs, by which their twins are decided: 64 x 64 bytes each, one behind the other in a file.
+
+They are read a few at a time, wherever they lie, so that a comparison needs memory for the pairs at hand alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.errors import DataError
+from tasks.storage import disk
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import Gray, RowNumbers
+
+COPY_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Where the copy of each row lies: the number of its file, int64 (n,), and its place in that file, int64 (n,)."""
+
+    files: Sequence[Place]
+    file: RowNumbers
+    place: RowNumbers
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+    def take(self, rows: RowNumbers) -> "Copies":
+        """Return those of some rows, in their order."""
+        return Copies(self.files, self.file[rows], self.place[rows])
+
+    def read(self) -> Gray:
+        """Return the copies, uint8 (n, 64, 64).
+
+        Raises
+        ------
+        DataError
+            When a file is shorter than it was, or gone.
+        """
+        gray = np.empty((len(self), COPY_SIDE, COPY_SIDE), np.uint8)
+        for number in np.unique(self.file).tolist():
+            rows = np.flatnonzero(self.file == number)
+            rows = rows[np.argsort(self.place[rows], kind="stable")]
+            pieces = b"".join(_pieces(self.files[number], self.place[rows]))
+            if len(pieces) != len(rows) * COPY_SIDE**2:
+                raise _damaged(self.files[number])
+            gray[rows] = np.frombuffer(pieces, np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
+        return gray
+
+
+def _pieces(file: Place, numbers: RowNumbers) -> list[bytes]:
+    try:
+        with storage_errors(file):
+            return list(disk.read_pieces(file, COPY_SIDE**2, numbers.tolist()))
+    except FileNotFoundError as error:
+        raise _damaged(file) from error
+
+
+def _damaged(file: Place) -> DataError:
+    return DataError(f"{file} is damaged or gone; run the same command again to rebuild it.")

@@ -1,0 +1,77 @@
+"""How pairs of gray copies are decided: most by small copies, some by large ones, smooth ones not at all."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.overlap import agreements as module
+from tasks.overlap.agreements import GOES_ON, LOWEST, REFUSED, agreements
+from tasks.registration.agreement import agreement
+from tasks.registration.align import register
+from tasks.storage.copies import COPY_SIDE, Copies
+from tasks.storage.place import Place
+from tasks.threads import blas_threads
+from tasks.vocabulary.arrays import Gray
+from tests.build import scene
+
+
+def gray(left: int, top: int) -> Gray:
+    """Return what a window shows of different scenes."""
+    windows = [scene(360, 360, seed).crop((left, top, left + 320, top + 320)).convert("L") for seed in range(10)]
+    small = [each.resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR) for each in windows]
+    return np.stack([np.asarray(each) for each in small])
+
+
+def copies_of(pictures: Gray, file: Path) -> Copies:
+    file.write_bytes(pictures.tobytes())
+    return Copies([Place.of(file)], np.zeros(len(pictures), np.int64), np.arange(len(pictures)))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[Copies, Copies]:
+    """All pairs of scenes and of the same scenes, moved."""
+    i, j = (rows.ravel() for rows in np.indices((10, 10)))
+    first, second = copies_of(gray(20, 20), tmp_path / "first"), copies_of(gray(35, 10), tmp_path / "second")
+    return first.take(i), second.take(j)
+
+
+def test_copies_agree_as_registered_and_others_are_refused_early(pairs: tuple[Copies, Copies]) -> None:
+    found = agreements(*pairs).reshape(10, 10)
+    first, second = (side.read().astype(np.float32) for side in pairs)
+    registered = agreement(first, second, register(first, second)).reshape(10, 10)
+    same = np.eye(10, dtype=bool)
+    np.testing.assert_allclose(found[same], registered[same], atol=2e-3)
+    assert found[same].min() >= 0.95
+    assert found[~same].max() < LOWEST
+    assert (found[~same] < GOES_ON).mean() > 0.9
+    np.testing.assert_allclose(found * 10_000, np.rint(found * 10_000), atol=1e-6)
+
+
+def test_pairs_are_decided_alike_in_other_batches_and_by_any_number_of_threads(
+    pairs: tuple[Copies, Copies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with blas_threads(1):  # as `find_picture_twins` has it
+        found = agreements(*pairs)
+        for threads in (1, 5):
+            monkeypatch.setattr(module, "THREADS", threads)
+            assert (agreements(*pairs) == found).all()
+    monkeypatch.setattr(module, "AT_ONCE", 7)
+    np.testing.assert_allclose(agreements(*pairs), found, atol=2e-4)
+    nothing = np.empty(0, np.int64)
+    assert agreements(pairs[0].take(nothing), pairs[1].take(nothing)).shape == (0,)
+
+
+def test_the_first_of_a_pair_is_looked_at_in_a_mirror(tmp_path: Path) -> None:
+    pictures = gray(20, 20)
+    first, second = copies_of(pictures[:, :, ::-1].copy(), tmp_path / "first"), copies_of(pictures, tmp_path / "second")
+    assert agreements(first, second).max() < LOWEST
+    assert agreements(first, second, mirrored=True).min() >= 0.95
+
+
+def test_smooth_pictures_are_refused_though_their_gradients_agree(tmp_path: Path) -> None:
+    x, y = np.meshgrid(*[np.arange(COPY_SIDE)] * 2)
+    ramp, vignette = 2 * x + y, 255 - ((x - 32) ** 2 + (y - 32) ** 2) // 9
+    smooth = copies_of(np.stack([ramp, vignette]).astype(np.uint8), tmp_path / "smooth")
+    assert agreements(smooth, smooth).tolist() == [REFUSED, REFUSED]
