@@ -47,7 +47,7 @@ class Twins:
 
     `row`, `exact`, `jaccard`, `percent` : the best twin, exact before near, then the more similar, then
     the smaller id. `other_...` : the same among twins of another class. `count` : twins at or above
-    the floor; none of rows without any bit set.
+    the floor.
     """
 
     row: RowNumbers
@@ -173,7 +173,7 @@ def _reduce(sides: tuple[Side, Side], groups: Sequence[EqualRows], pairs: Stream
 def _merge(exact: Found, near: Found, row_of_rank: RowNumbers) -> Twins:
     best = _prefer(exact.rank, exact.similarity, near.rank, near.similarity, row_of_rank)
     other = _prefer(exact.other_rank, exact.other_similarity, near.other_rank, near.other_similarity, row_of_rank)
-    return Twins(*best, *other, near.count)
+    return Twins(*best, *other, np.maximum(near.count, exact.count))  # rows without bits have exact twins alone
 
 
 def _prefer(

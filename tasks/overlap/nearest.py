@@ -184,6 +184,7 @@ def _factors(position: Pixels, patterns: Patterns) -> Pixels:
 
 
 def _bounds(position: Pixels, patterns: Patterns, least: Floats) -> Pixels:
+    least = np.maximum(least, 0)  # of a row for which nothing was found yet, -1
     allowed = (1 - least) / (1 + least)
     own = (position.astype(np.float64) ** 2).sum(axis=1) - allowed * patterns.counts
     columns = [position, np.ones((len(own), 1)), -allowed[:, None], own[:, None]]

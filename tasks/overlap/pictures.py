@@ -20,7 +20,7 @@ from tasks.overlap.recall import RecallCounts
 from tasks.storage.copies import Copies
 from tasks.threads import blas_threads
 from tasks.views.photo import BITS
-from tasks.vocabulary.arrays import Bits
+from tasks.vocabulary.arrays import Bits, RowNumbers
 
 FORMS_AT_ONCE = 1024  # pictures whose forms are made at a time
 
@@ -84,11 +84,13 @@ class _Join:
         i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
         same[i] = j
         proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed)
-        pairs = self._decided(proposed, mirrored)
+        pairs = self._decided(proposed, same, mirrored)
         return *merged(sides, self.groups, self.groups, pairs), proposed
 
-    def _decided(self, proposed: Proposed, mirrored: bool) -> Stream:
-        """Yield the candidates and how far they agree; those that may be the same picture count."""
+    def _decided(self, proposed: Proposed, same: RowNumbers, mirrored: bool) -> Stream:
+        """Yield the candidates and how far they agree; those that may be the same picture count, and those that are."""
+        of_same = np.flatnonzero(same >= 0)
+        yield of_same, same[of_same], np.ones(len(of_same)), np.ones(len(of_same), np.bool_)
         i, place = np.nonzero(proposed.nearest.row >= 0)
         j = proposed.nearest.row[i, place]
         copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))

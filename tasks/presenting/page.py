@@ -20,7 +20,7 @@ from tasks.storage.place import Place
 QUARANTINE_SHOWN = 300
 LARGER = Markup(
     ".pairs img, .group img { width: 6rem; height: 6rem; object-fit: contain }\n"
-    ".pairs { grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)) }\n"
+    ".pairs { grid-template-columns: repeat(auto-fill, minmax(28rem, 1fr)) }\n"
     "@media (max-width: 30rem) { .pairs { grid-template-columns: 1fr } .pairs img { width: 5rem; height: 5rem } }\n"
 )  # photographs need more room than glyphs
 ALTERNATIVES = {  # descriptions of charts for people who can't see them; the numbers are in the tables beside them

@@ -1,11 +1,12 @@
 """Measure whether two registered pictures have the same structure: the agreement of their gradients."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.ndimage import gaussian_filter, minimum_filter, uniform_filter
 
 from tasks.registration.warp import warped
 from tasks.vocabulary.arrays import Mask, Pixels
 
+REACH = 2  # pixels around one that its gradient is made from
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients are taken
 BACKGROUND = 5.0  # pixels: of the smoothing that is taken away before texture is measured
 WINDOW, STRIDE = 9, 2  # pixels: side of the windows in which texture is measured, and their distance
@@ -42,7 +43,7 @@ def sharp_agreement(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
 
 
 def _agreement(first: Pixels, second: Pixels, inside: Mask) -> Pixels:
-    weight = inside[:, 1:-1, 1:-1].astype(np.float32)
+    weight = _well_inside(inside)[:, 1:-1, 1:-1]
     (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
     norm_a, norm_b = np.hypot(right_a, down_a), np.hypot(right_b, down_b)
     least = weight * np.minimum(norm_a / _mean_norm(norm_a, weight), norm_b / _mean_norm(norm_b, weight))
@@ -79,6 +80,13 @@ def textured(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean)
     share: Pixels = (valid & (variance > least[:, None, None])).mean(axis=(1, 2), dtype=np.float32)
     return share
+
+
+def _well_inside(inside: Mask) -> Pixels:
+    """Return where smoothing and gradients see nothing beyond the second picture: a frame would be structure there."""
+    size = (1, 2 * REACH + 1, 2 * REACH + 1)
+    least: Pixels = minimum_filter(inside.astype(np.float32), size, mode="constant", cval=1.0)
+    return least
 
 
 def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
