@@ -1,8 +1,8 @@
 """The forms in which photographs are searched for: a copy that was cropped or moved has other bits than its original.
 
-All forms are views of a gray copy through another window: trimmed of a plain border, moved by a sixteenth and by a
-thirty-second of the side along both diagonals, a tenth smaller and a tenth larger. A window is a scale and a shift of
-coordinates that run from -1 to 1; beyond the edge, the edge repeats.
+All forms are views of a gray copy through another window: trimmed of a plain border, moved along both diagonals by
+three sixty-fourths of the side, so that copies moved by less or more are near one of them, a tenth smaller and a tenth
+larger. A window is a scale and a shift of coordinates that run from -1 to 1; beyond the edge, the edge repeats.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ from tasks.storage.copies import COPY_SIDE
 from tasks.views.photo import SIDE, comparable_bits
 from tasks.vocabulary.arrays import Bits, Floats, Gray
 
-MOVES, ZOOM = (1 / 8, 1 / 16), 0.1  # of coordinates, so half as much of the side; of the scale
-MOVED = [(1.0, (x * move, y * move)) for move in MOVES for x in (-1, 1) for y in (-1, 1)]
+MOVE, ZOOM = 3 / 32, 0.1  # of coordinates, so half as much of the side; of the scale
+MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]
 ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
 PLAIN_WITHIN = 16  # gray levels: how far pixels of a border are from the median of the outermost line
 MOST_TRIMMED = 24  # pixels of each side

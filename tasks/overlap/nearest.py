@@ -1,9 +1,9 @@
 """Find the most similar bit patterns of each row: candidates for twins that are decided on pixels.
 
-A row is searched for in several forms, as it is, mirrored, moved, and counts with the best of them. The search is
-exact. A pattern is compared where a bound lets it be among the best: as in `tasks.overlap.complete`, the distance of
-projections on a few axes is at most the number of bits in which two patterns differ, d, and a Jaccard similarity of at
-least s of their set bits, a and b many, asks for
+A row is searched for in several forms, as it is, trimmed, moved, and counts with the best of them; a form without any
+bit set finds nothing. The search is exact. A pattern is compared where a bound lets it be among the best: as in
+`tasks.overlap.complete`, the distance of projections on a few axes is at most the number of bits in which two patterns
+differ, d, and a Jaccard similarity of at least s of their set bits, a and b many, asks for
 
     d <= (1 - s) / (1 + s) * (a + b).
 
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.overlap.jaccard import shared_bits
-from tasks.overlap.patterns import CHUNK, Patterns
+from tasks.overlap.patterns import Patterns
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
 ROWS, TILE = 128, 4096  # rows that are searched for at a time, in all forms; patterns that they meet at a time
+PIECE = 1 << 16  # pairs whose bits are counted at a time: 20 MB
 AXES, SAMPLE = 128, 1024  # of the projections; patterns that the axes are computed from
 THREADS = 2
 SLACK = 0.52  # more than single precision can err by, in bits
@@ -126,8 +127,10 @@ def _search(
     same: RowNumbers,
 ) -> Nearest:  # fmt: skip
     best = _first_look(forms[0], tiles[0], count, same)
-    stack = Patterns.of(np.concatenate([form.bits for form in forms]), forms[0].length)
-    row = np.tile(np.arange(len(same)), len(forms))
+    row, form = (part.ravel() for part in np.meshgrid(np.arange(len(same)), np.arange(len(forms))))
+    said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
+    stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
+    row, form = row[said], form[said]
     position = _unpacked(stack) @ axes
     for (numbers, tile), right in zip(tiles, projected, strict=True):
         least = best.least(floor)
@@ -138,7 +141,7 @@ def _search(
         similarity = shared / np.maximum(stack.counts[i] + tile.counts[j] - shared, 1)
         good = similarity >= least[row[i]]
         i, j, similarity = i[good], j[good], similarity[good]
-        best = best.joined(row[i], numbers[j], similarity, i // len(same))
+        best = best.joined(row[i], numbers[j], similarity, form[i])
     below = best.similarity < floor
     below[:, 0] = False
     best.row[below], best.similarity[below], best.form[below] = NOTHING, -1.0, NOTHING
@@ -147,7 +150,7 @@ def _search(
 
 def _shared(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers) -> RowNumbers:
     """Return how many set bits each pair shares; a piece at a time, since pairs may be many."""
-    pieces = [slice(start, start + CHUNK) for start in range(0, len(i), CHUNK)]
+    pieces = [slice(start, start + PIECE) for start in range(0, len(i), PIECE)]
     shared = [shared_bits(first.words, second.words, i[piece], j[piece]) for piece in pieces]
     return np.concatenate([np.empty(0, np.int64), *shared])
 
@@ -157,7 +160,7 @@ def _first_look(rows: Patterns, tile: Tile, count: int, same: RowNumbers) -> Nea
     numbers, others = tile
     shared = (_unpacked(rows) @ _unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
-    similarity[numbers == same[:, None]] = -1
+    similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
     at = np.repeat(np.arange(len(rows)), order.shape[1])
     found = similarity[at, order.ravel()]

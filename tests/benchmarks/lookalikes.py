@@ -204,10 +204,19 @@ def letterboxed(rng: np.random.Generator) -> Picture:
     return picture
 
 
+def spot(rng: np.random.Generator) -> Picture:
+    """Return a bright ellipse as a glyph is stored: five numbers vary smoothly, so that any two draws may be close."""
+    cx, cy, rx, ry, turn = *rng.uniform(-0.3, 0.3, 2), *rng.uniform(0.3, 0.7, 2), rng.uniform(0, np.pi)
+    lines = np.linspace(-1, 1, 28)
+    u, v = lines[None, :] - cx, lines[:, None] - cy
+    u, v = u * np.cos(turn) + v * np.sin(turn), v * np.cos(turn) - u * np.sin(turn)
+    return 127 + 1020 * (1 - (u / rx) ** 2 - (v / ry) ** 2)
+
+
 KINDS: dict[str, Callable[[np.random.Generator], Picture]] = {
     "X-rays of chests": chest, "microscopy": microscopy, "vignetted walls": vignette, "brain slices": brain,
     "retinas": retina, "filled forms": form, "pages of text": page, "dark code": code, "products on white": product,
-    "letterboxed scenes": letterboxed,
+    "letterboxed scenes": letterboxed, "smooth spots": spot,
 }  # fmt: skip
 
 
@@ -216,9 +225,10 @@ def write(kind: str, rows: int, folder: Path) -> dict[str, str]:
     rng = np.random.default_rng(len(kind))
     for number in range(3 * rows):
         picture = np.clip(KINDS[kind](rng), 0, 255).astype(np.uint8)
-        path = folder / ("test" if number % 3 == 0 else "train") / "ab"[number % 2] / f"{number}.jpg"
+        form, ending = ("PNG", "png") if len(picture) < SIDE else ("JPEG", "jpg")
+        path = folder / ("test" if number % 3 == 0 else "train") / "ab"[number % 2] / f"{number}.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(saved(Image.fromarray(picture), "JPEG", quality=92))
+        path.write_bytes(saved(Image.fromarray(picture), form, quality=92))
     return {split: str(folder / split) for split in ("train", "test")}
 
 

@@ -56,11 +56,12 @@ def brute_force(forms: Sequence[Mask], others: Mask, count: int, floor: float, s
     stack = np.stack(forms).astype(int)
     shared = stack @ others.T.astype(int)
     similarities = shared / np.maximum(stack.sum(axis=2)[:, :, None] + others.sum(axis=1) - shared, 1)
+    similarities[stack.sum(axis=2) == 0] = -1  # a form without bits finds nothing
     for row in range(len(same)):
         values, best_form = similarities[:, row].max(axis=0).tolist(), similarities[:, row].argmax(axis=0).tolist()
         best = [(-values[other], other, best_form[other]) for other in range(len(others)) if other != same[row]]
         for place, (value, other, form) in enumerate(sorted(best)[:count]):
-            if place and -value < floor:
+            if -value < 0 or (place and -value < floor):
                 break
             found.row[row, place], found.similarity[row, place], found.form[row, place] = other, -value, form
     return found
