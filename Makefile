@@ -1,4 +1,4 @@
-.PHONY: run check test serve deploy lint picture bench effect hostile faults schema lock clean
+.PHONY: run check test serve deploy lint picture bench verdicts effect hostile faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 PORT ?= 4200
@@ -25,6 +25,11 @@ lint: .venv/test
 
 bench: .venv/test     ## overlap against brute force, the exact join and datasketch
 	$(BIN)/python -m tests.benchmarks.overlap
+
+verdicts: .venv/test  ## what is called the same photograph: judged sets, planted copies, look-alikes; 7 minutes
+	$(BIN)/python -m tests.benchmarks.verdicts
+	$(BIN)/python -m tests.benchmarks.photos
+	$(BIN)/python -m tests.benchmarks.lookalikes
 
 picture: .venv/test   ## the README's picture, from a run on two archives of open fonts: make picture LARGE=... SMALL=...
 	$(BIN)/cleansplit run --large $(LARGE) --small $(SMALL) --validation 0

@@ -25,7 +25,8 @@ def write_fingerprints(shard: ClassShard, reading: Reading, workspace: Place, ta
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
     view = VIEWS[reading.view]
-    columns = {"id": images.ids, "bits": _packed(view.bits(images.gray)), **known}
+    bits = _packed(view.bits(images.gray))
+    columns = {"id": images.ids, "md5": known.pop("md5"), "bits": bits, **known}
     conserve(f"fingerprint {shard.class_name}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}
     tables.write(pa.table(columns).replace_schema_metadata(length), target)

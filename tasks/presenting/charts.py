@@ -180,7 +180,8 @@ def precision(report: Report) -> Figure:
     curve = report.verdict.curve
     known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
     axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), "-", color=BLUE, label="predicted precision")
-    axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
+    if report.view.on_pixels:
+        axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("similarity of the best match")
     axes.set_ylabel("predicted precision")

@@ -53,14 +53,15 @@ def _why(numbers: Numbers) -> str:
     size = f"for pictures with a short side of {found['short_side']} pixels it is at least {found['least']}"
     sentences = {
         "asked": f"The threshold of {found['threshold']} was asked for.",
-        "view": f"Glyphs are near-duplicates from a similarity of {found['threshold']} on, by definition.",
+        "view": f"Glyphs are near-duplicates from a similarity of {found['threshold']} on, by definition, be they "
+        "copies or the same letter of a similar font.",
         "own": f"The threshold is {found['threshold']}, the lowest with a predicted precision of 0.95; {size}.",
         "size": f"The threshold is {found['threshold']}: {size}, and {found['own']} would be enough for these images.",
         "alike": "No similarity is enough for a predicted precision of 0.95.",
         "chance": "More than one random pair in a hundred is as similar as twins would be.",
     }
     if verdict.reason == "alike" and not numbers.report.view.on_pixels:
-        return "There are not more very similar glyphs than the number of less similar ones lets expect."
+        return "There are no more very similar glyphs than the number of less similar ones lets expect."
     return sentences[verdict.reason]
 
 
