@@ -17,7 +17,7 @@ from tasks.overlap.threshold import (
     predicted_precision,
     stands_out,
 )
-from tasks.records.verdict import Band, Predicted, Reason, Verdict
+from tasks.records.verdict import Band, Predicted, Verdict, Why, WhyNot
 from tasks.views import View
 from tasks.vocabulary.arrays import Floats, Mask
 
@@ -60,18 +60,18 @@ def judge(
     of = {kind: _of_kind(baseline, kind) for kind in ("train", "random", "thinned")}
     rows = matches.similarity if view.on_pixels else of["thinned"]
     pool = np.append(rows, of["train"]) if view.on_pixels else rows
-    percents = range(min(floor, LOWEST) if view.on_pixels else floor, HIGHEST + 1)
+    percents = range(min(floor, LOWEST if view.on_pixels else HIGHEST), HIGHEST + 1)
     precision = predicted_precision(rows, pool, percents)
     own, least = own_percent(precision), least_percent(short_side) if view.on_pixels and short_side else None
     usual = _usual(view, own, least)
-    told = usual is not None and _is_told(usual, rows, of["random"], view)
-    threshold = asked if asked is not None else usual if told else None
+    why_not = _why_not(usual, rows, of["random"], view)
+    threshold = asked if asked is not None else None if why_not else usual
     similar, below = view.similar_percent / 100, 1.01 if threshold is None else threshold / 100
     unconfirmed = (matches.similarity >= similar) & (matches.similarity < below)
     return Verdict(
         threshold=_share(threshold),
-        reason="asked" if asked is not None else _reason(view, own, least, usual, told),
-        told=told,
+        reason="asked" if asked is not None else why_not or _why(view, own, least),
+        why_not=why_not,
         least=_share(least),
         own=_share(own) if view.on_pixels else None,
         short_side=short_side,
@@ -93,17 +93,17 @@ def _usual(view: View, own: int | None, least: int | None) -> int | None:
     return None if own is None else max(own, least or LOWEST)
 
 
-def _is_told(usual: int, rows: Floats, random: Floats, view: View) -> bool:
-    """Say whether matches from the usual threshold on are more than what happens without a leak."""
+def _why_not(usual: int | None, rows: Floats, random: Floats, view: View) -> WhyNot | None:
+    """Say why matches from the usual threshold on may happen without a leak; None where they do not."""
+    if usual is None:
+        return "alike"
     if is_common(int((random >= usual / 100).sum()), len(random)):
-        return False
+        return "chance"
     few = int((rows >= usual / 100).sum()) < ENOUGH
-    return view.on_pixels or few or stands_out(rows, range(usual, HIGHEST + 1))
+    return None if view.on_pixels or few or stands_out(rows, range(usual, HIGHEST + 1)) else "alike"
 
 
-def _reason(view: View, own: int | None, least: int | None, usual: int | None, told: bool) -> Reason:
-    if not told:
-        return "alike" if usual is None or not view.on_pixels else "chance"
+def _why(view: View, own: int | None, least: int | None) -> Why:
     if not view.on_pixels:
         return "view"
     return "own" if own is not None and own >= (least or 0) else "size"

@@ -14,8 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
-from tasks.records.verdict import PRECISION
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
 LINES = (  # (control, evaluated_on, label, colour, style)
@@ -30,7 +29,6 @@ STYLES = ((GRAY, "s"), (BLUE, "o"), (ORANGE, "D"))  # of the comparisons
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
-CURVES: tuple[tuple[SplitName, SplitName], ...] = (("train", "test"), ("train", "validation"), ("validation", "test"))
 NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
 
 
@@ -90,7 +88,7 @@ def effects(report: Report) -> Figure:
 
 def classes(report: Report) -> Figure:
     """Draw the accuracy of each class on raw test rows, for each model on its largest training size."""
-    figure = _figure(7, 0.3 * len(report.classes) + 1.4)
+    figure = figure_of(7, 0.3 * len(report.classes) + 1.4)
     axes = figure.subplots()
     for number, entry in enumerate(report.confusion):
         counts = np.array(entry.counts)
@@ -108,7 +106,7 @@ def classes(report: Report) -> Figure:
 
 def confusion(report: Report) -> Figure:
     """Draw what each model answered on raw test rows: shares of the true class, mistakes alone coloured."""
-    figure = _figure(max(4.5, 4.3 * len(report.confusion)), 4.8)
+    figure = figure_of(max(4.5, 4.3 * len(report.confusion)), 4.8)
     for axes, entry in zip(figure.subplots(1, len(report.confusion), squeeze=False)[0], report.confusion, strict=True):
         counts = np.array(entry.counts)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -133,7 +131,7 @@ def confusion(report: Report) -> Figure:
 def balance(report: Report) -> Figure:
     """Draw the rows of every class, per split, before and after sanitizing."""
     splits = sorted({entry.split for entry in report.balance}, key=SPLITS.index)
-    figure = _figure(3.2 * len(splits), 3.2)
+    figure = figure_of(3.2 * len(splits), 3.2)
     for axes, split in zip(figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True):
         entries = [entry for entry in report.balance if entry.split == split]
         places = np.arange(len(entries))
@@ -144,70 +142,23 @@ def balance(report: Report) -> Figure:
         names = _names([entry.class_name for entry in entries])
         axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
         axes.set_title(split, fontsize=10)
-        _thousands(axes.yaxis)
+        thousands(axes.yaxis)
     figure.supylabel("rows", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
-    return figure
-
-
-def thresholds(report: Report) -> Figure:
-    """Draw how many rows have a twin, against the similarity from which two images are twins."""
-    figure = _figure(7, 3.4)
-    axes = figure.subplots()
-    for number, (found_in, rows_of) in enumerate(CURVES):
-        entries = report.curve(rows_of, found_in)
-        total = report.rows[rows_of]
-        if total and report.rows[found_in]:
-            shares = [100 * entry.rows / total for entry in entries]
-            label = f"{rows_of} in {found_in}"
-            axes.plot(
-                [entry.jaccard for entry in entries], shares, "-", color=(BLUE, ORANGE, GREEN)[number], label=label
-            )
-    if report.near_duplicates.threshold is not None:
-        axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
-    axes.set_xlabel("lowest similarity of twins (dotted: threshold for removal)")
-    axes.set_ylabel("rows with a twin, %")
-    axes.set_ylim(bottom=0)
-    axes.grid(alpha=0.25)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    return figure
-
-
-def precision(report: Report) -> Figure:
-    """Draw the predicted precision of matches, and the rows that have one, against their similarity."""
-    figure = _figure(7, 3.4)
-    axes = figure.subplots()
-    curve = report.verdict.curve
-    known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
-    axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), "-", color=BLUE, label="predicted precision")
-    if report.view.on_pixels:
-        axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("similarity of the best match")
-    axes.set_ylabel("predicted precision")
-    rows = axes.twinx()
-    rows.plot([p.similarity for p in curve], [p.rows for p in curve], "-", color=ORANGE, label="rows with a match")
-    rows.set_ylabel("rows with a match, not identical")
-    rows.set_ylim(bottom=0)
-    _thousands(rows.yaxis)
-    if report.verdict.threshold is not None:
-        axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="threshold")
-    axes.grid(alpha=0.25)
-    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
 def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with one panel per model over a logarithmic axis of training rows."""
     models: Sequence[str] = list(dict.fromkeys(score.model for score in report.scores))
-    figure = _figure(max(5.0, 3.4 * len(models)), 4.0)
+    figure = figure_of(max(5.0, 3.4 * len(models)), 4.0)
     panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     sizes = sorted({score.train_rows for score in report.scores})
     for model, axes in zip(models, panels, strict=True):
         axes.set_xscale("log")
         axes.set_xticks(sizes)
         axes.xaxis.set_minor_locator(NullLocator())
-        _thousands(axes.xaxis)
+        thousands(axes.xaxis)
         axes.tick_params(axis="x", rotation=45)
         axes.set_title(model, fontsize=10)
         axes.grid(alpha=0.25)
@@ -230,10 +181,12 @@ def _rotation(names: Sequence[str]) -> int:
     return 90 if len(names) > NUMBERED_UP_TO or max(map(len, names), default=1) > 2 else 0
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches."""
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
-def _thousands(axis: Any) -> None:
+def thousands(axis: Any) -> None:
+    """Show the numbers of an axis with commas."""
     show: Callable[[float, int | None], str] = lambda value, _: f"{value:,.0f}"  # noqa: E731
     axis.set_major_formatter(FuncFormatter(show))

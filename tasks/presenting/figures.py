@@ -10,7 +10,7 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tasks.presenting import charts
+from tasks.presenting import charts, curves
 from tasks.presenting.sheets import as_images, sheet
 from tasks.records import Findings, Report
 from tasks.storage import disk, tables
@@ -48,8 +48,8 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
         File name and title of each, in the order in which people should see them.
     """
     drawn: Drawn = {**_samples(found, workspace), **_rows(found, workspace)}
-    drawn |= {"balance": charts.balance(report), "thresholds": charts.thresholds(report)}
-    drawn["precision"] = charts.precision(report)
+    drawn |= {"balance": charts.balance(report), "thresholds": curves.thresholds(report)}
+    drawn["precision"] = curves.precision(report)
     if report.scores:
         drawn |= _of_models(found, report, workspace)
     kind = "jpg" if report.kind == "photographs" else "png"  # of what shows images

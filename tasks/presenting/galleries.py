@@ -40,7 +40,7 @@ class Shown:
 class Pair:
     """A row and its twin, and their difference as the view draws it.
 
-    Photographs also have the twin laid over the row. `predicted` is what is known of matches so similar.
+    Photographs that are not identical also have the twin laid over the row and what is predicted of such matches.
     """
 
     row: Shown
@@ -109,18 +109,17 @@ def _numbered(table: Place) -> pa.Table:
 
 def _pair(row: dict[str, Any], images: "Images", report: Report, table: str) -> Pair:
     one, two = images[row["id"]], images[row["twin_id"]]
-    column, moved = report.view.column, two.pixels
-    if report.view.on_pixels and row["reason"] != "exact":
-        moved = laid_over(one.pixels, two.pixels)
+    column, laid = report.view.column, report.view.on_pixels and row["reason"] != "exact"
+    moved = laid_over(one.pixels, two.pixels) if laid else two.pixels
     return Pair(
         row=Shown(row["id"], row["class_name"], row["split"], one.uri),
         twin=Shown(row["twin_id"], row["twin_class_name"], row["twin_split"], two.uri),
-        registered=None if moved is two.pixels else _jpeg_uri(moved),
+        registered=_jpeg_uri(moved) if laid else None,
         difference=_png_uri(_difference(one.pixels, moved, report)),
         reason=row["reason"],
         similarity=row[column],
         place=f"{table}.{row['number']}.{column}",
-        predicted=report.verdict.predicted_at(row[column]) if row["reason"] != "exact" else None,
+        predicted=report.verdict.predicted_at(row[column]) if laid else None,
     )
 
 

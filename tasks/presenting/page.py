@@ -12,6 +12,7 @@ from tasks.presenting import summary, words
 from tasks.presenting.figures import title_of
 from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.numbers import Numbers, text_of
+from tasks.presenting.reasons import why_twins
 from tasks.records import REASONS, Report
 from tasks.records.rows import Form
 from tasks.storage import disk, tables
@@ -76,7 +77,7 @@ def _numbered(report: Report) -> dict[str, Any]:
         "headline": Markup(words.headline(numbers)),  # noqa: S704  # sentences of ours around escaped numbers
         "effect": Markup(words.effect_in_short(numbers)),  # noqa: S704
         "facts": [Markup(fact) for fact in words.findings(numbers)],  # noqa: S704
-        "threshold": [Markup(said) for said in words.threshold(numbers)],  # noqa: S704
+        "threshold": [Markup(said) for said in why_twins(numbers)],  # noqa: S704
         "verdicts": [Markup(said) for said in words.verdicts(numbers)],  # noqa: S704
         "tables": {
             "splits": _cells(summary.split_rows(numbers)),

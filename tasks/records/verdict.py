@@ -6,7 +6,12 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records.rows import STRICT, Count, Similarity, shown
 
-Reason = Literal["asked", "view", "size", "own", "alike", "chance"]
+Why = Literal["asked", "view", "size", "own", "alike", "chance"]
+WhyNot = Literal["alike", "chance"]
+WARNINGS: dict[WhyNot, str] = {
+    "alike": "Near-duplicates can't be told from look-alikes in these images",
+    "chance": "Even random pairs of these images match",
+}
 PRECISION = 0.95  # that is asked of matches of photographs
 Share = Annotated[float | None, shown("share", 0, 1)]
 
@@ -50,8 +55,8 @@ class Verdict:
     reason : str
         Why: asked for; that of the view; that of pictures of this size; the set's own. Or why there is none: matches
         can't be told from look-alikes; random pairs match.
-    told : bool
-        Whether near-duplicates can be told from what happens without a leak.
+    why_not : str or None
+        Why near-duplicates can't be told from what happens without a leak; None where they can.
     least, own : float or None
         Threshold of pictures of this size; lowest similarity of the predicted precision that is asked for.
     short_side : int or None
@@ -63,8 +68,8 @@ class Verdict:
     """
 
     threshold: Annotated[float | None, shown("similarity", 0, 1)]
-    reason: Reason
-    told: bool
+    reason: Why
+    why_not: WhyNot | None
     least: Annotated[float | None, shown("similarity", 0, 1)]
     own: Annotated[float | None, shown("similarity", 0, 1)]
     short_side: Annotated[int | None, shown("count", 0)]
@@ -74,6 +79,11 @@ class Verdict:
     unconfirmed: Count
     bands: tuple[Band, ...]
     curve: tuple[Predicted, ...]
+
+    @property
+    def told(self) -> bool:
+        """Whether near-duplicates can be told from what happens without a leak."""
+        return self.why_not is None
 
     @property
     def percent(self) -> int:
@@ -88,13 +98,9 @@ class Verdict:
     @property
     def warning(self) -> str:
         """One sentence where the similarity of these images proves nothing; empty where it does."""
-        if self.told:
+        if self.why_not is None:
             return ""
-        why = (
-            "Even random pairs of these images match"
-            if self.reason == "chance"
-            else "Near-duplicates can't be told from look-alikes in these images"
-        )
+        why = WARNINGS[self.why_not]
         if self.threshold is None:
             return f"{why}: only identical images are called twins."
         return f"{why}: many of the near-duplicates at the threshold that was asked for may be different pictures."

@@ -1,6 +1,7 @@
-"""Memory and time of large sets of pictures: ``python -m tests.benchmarks.photo_scale small|large [--count N]``.
+"""Memory and time of large sets of pictures: ``python -m tests.benchmarks.photo_scale small|mixed|large [--count N]``.
 
 small   1,000,000 JPEGs of 32 x 32: a few thousand scenes, repeated with jitter
+mixed   60,000 JPEGs of 32 x 32: pairs of pictures of the sample of CIFAR-10, one shining through the other
 large   10,000 JPEGs of 12 megapixels: a few scenes, repeated with another comment in the file
 
 A tenth of each is test. The pictures are audited, from the archive to the published report, with threads in this
@@ -14,7 +15,7 @@ import resource
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pool, Process
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.audit import audit
 from flows.engine.progress import visible
-from tests.build import saved, scene
+from tests.build import SHARED, saved, scene
 
 CLASSES = 10
 SCENES, LARGE_SCENES = 4000, 24
@@ -60,6 +61,16 @@ def small_files(count: int) -> Iterator[bytes]:
         yield from pool.imap(jittered, range(count), chunksize=500)
 
 
+def mixed_files(count: int) -> Iterator[bytes]:
+    """Yield pictures that are about as diverse as real ones, none a copy of another."""
+    pictures = [np.asarray(image, np.float32) for _, image in read(SHARED / "data" / "cifar_train.tar.gz")]
+    rng = np.random.default_rng(0)
+    for _ in range(count):
+        one, two = (pictures[number] for number in rng.integers(0, len(pictures), 2))
+        mixed = (one + np.rot90(two, int(rng.integers(4)))) / 2
+        yield saved(Image.fromarray(np.roll(mixed, rng.integers(32), axis=1).astype(np.uint8)), "JPEG", quality=90)
+
+
 def large_files(count: int) -> Iterator[bytes]:
     """Yield large pictures."""
     with Pool() as pool:
@@ -67,9 +78,22 @@ def large_files(count: int) -> Iterator[bytes]:
     yield from (commented(scenes[number % len(scenes)], number) for number in range(count))
 
 
+KINDS: dict[str, tuple[Callable[[int], Iterator[bytes]], int]] = {
+    "small": (small_files, 1_000_000), "mixed": (mixed_files, 60_000), "large": (large_files, 10_000),
+}  # fmt: skip
+
+
+def read(archive: Path) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and picture of each member of a tar."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile() and (file := tar.extractfile(member)):
+                yield member.name, Image.open(io.BytesIO(file.read())).convert("RGB")
+
+
 def write(kind: str, count: int, place: Path) -> None:
     """Write two plain tars."""
-    files = (small_files if kind == "small" else large_files)(count)
+    files = KINDS[kind][0](count)
     with tarfile.open(place / "train.tar", "w") as train, tarfile.open(place / "test.tar", "w") as test:
         for number, data in enumerate(files):
             info = tarfile.TarInfo(f"set/class {number // 10 % CLASSES}/{number:07d}.jpg")
@@ -80,11 +104,11 @@ def write(kind: str, count: int, place: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print what one audit took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("small", "large"))
+    parser.add_argument("kind", choices=tuple(KINDS))
     parser.add_argument("--count", type=int)
     parser.add_argument("--scaled", action="store_true")
     given = parser.parse_args(arguments)
-    count = given.count or (1_000_000 if given.kind == "small" else 10_000)
+    count = given.count or KINDS[given.kind][1]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         writer = Process(target=write, args=(given.kind, count, place))  # its memory is not ours

@@ -161,7 +161,7 @@ def test_the_page_prints(run: Report, browser: Browser, tmp_path: Path) -> None:
 def test_the_page_of_photographs_shows_them(audited: Report, browser: Browser, width: int) -> None:
     with opened(browser, audited.run / "report.html", width) as (page, troubles):
         shown = page.locator(".pairs li").first.locator("img")
-        assert shown.count() == 3
+        assert shown.count() == 4  # both, one laid over the other, and what differs
         assert shown.first.get_attribute("src", timeout=5000).startswith("data:image/jpeg")  # type: ignore[union-attr]
         assert page.evaluate("document.querySelector('.pairs img').naturalWidth") > 60
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,57 @@
+"""Charts of the overlap against similarity: rows with a twin, and how sure that is."""
+
+from matplotlib.figure import Figure
+
+from tasks.presenting.charts import BLUE, GREEN, ORANGE, figure_of, thousands
+from tasks.records import Report
+from tasks.records.verdict import PRECISION
+from tasks.vocabulary import SplitName
+
+CURVES: tuple[tuple[SplitName, SplitName], ...] = (("train", "test"), ("train", "validation"), ("validation", "test"))
+
+
+def thresholds(report: Report) -> Figure:
+    """Draw how many rows have a twin, against the similarity from which two images are twins."""
+    figure = figure_of(7, 3.4)
+    axes = figure.subplots()
+    for number, (found_in, rows_of) in enumerate(CURVES):
+        entries = report.curve(rows_of, found_in)
+        total = report.rows[rows_of]
+        if total and report.rows[found_in]:
+            shares = [100 * entry.rows / total for entry in entries]
+            label = f"{rows_of} in {found_in}"
+            axes.plot(
+                [entry.jaccard for entry in entries], shares, "-", color=(BLUE, ORANGE, GREEN)[number], label=label
+            )
+    if report.near_duplicates.threshold is not None:
+        axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
+    axes.set_xlabel("lowest similarity of twins (dotted: threshold for removal)")
+    axes.set_ylabel("rows with a twin, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def precision(report: Report) -> Figure:
+    """Draw the predicted precision of matches, and the rows that have one, against their similarity."""
+    figure = figure_of(7, 3.4)
+    axes = figure.subplots()
+    curve = report.verdict.curve
+    known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
+    axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), "-", color=BLUE, label="predicted precision")
+    if report.view.on_pixels:
+        axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("similarity of the best match")
+    axes.set_ylabel("predicted precision")
+    rows = axes.twinx()
+    rows.plot([p.similarity for p in curve], [p.rows for p in curve], "-", color=ORANGE, label="rows with a match")
+    rows.set_ylabel("rows with a match, not identical")
+    rows.set_ylim(bottom=0)
+    thousands(rows.yaxis)
+    if report.verdict.threshold is not None:
+        axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="threshold")
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    return figure

@@ -1,0 +1,52 @@
+"""How black and white sets of images are: ``python -m tests.benchmarks.views [ARCHIVE ...]``.
+
+Printed is, for each archive, the median of what decides between the ink and the photo view, see
+`tasks.classes.detection`, on 500 of its images as they are and inverted. Without archives, the sets that lie beside the
+project are used.
+"""
+
+import argparse
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from tasks.classes.detection import INK_FROM, saturated_share
+from tests.build import SHARED
+
+SAMPLE, SIDE = 500, 28
+
+
+def shares(archive: Path) -> tuple[list[float], list[float]]:
+    """Return the share of each of some images, as they are and inverted."""
+    plain, inverted = [], []
+    with tarfile.open(archive) as tar:
+        members = [member for member in tar if member.isfile()]
+        for member in members[:: -(-len(members) // SAMPLE)]:
+            file = tar.extractfile(member)
+            try:
+                with Image.open(io.BytesIO(file.read() if file else b"")) as image:
+                    small = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+            except (UnidentifiedImageError, OSError, SyntaxError):
+                continue
+            plain.append(saturated_share(small))
+            inverted.append(saturated_share(255 - small))
+    return plain, inverted
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line per archive."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("archives", type=Path, nargs="*")
+    archives = parser.parse_args(arguments).archives or sorted((SHARED / "data").glob("*.tar*"))
+    print(f"{'set':<28} {'median':>7} {'inverted':>9}   ink from {INK_FROM}")
+    for archive in archives:
+        plain, inverted = (np.median(values) for values in shares(archive))
+        print(f"{archive.name.split('.')[0]:<28} {plain:>7.2f} {inverted:>9.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
