@@ -13,6 +13,8 @@ orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour 
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
 
@@ -80,15 +82,21 @@ def decode(data: bytes, name: str, scaled: bool) -> Decoded:
     ------
     UnreadableError
     """
+    with refusing(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _decode(data, checked_format(data, name), scaled)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn whatever goes wrong with one image into an `UnreadableError`: nothing that it holds may end a run."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _decode(data, checked_format(data, name), scaled)
+        yield
     except (UnreadableError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise UnreadableError("too_many_pixels", str(error)) from error
-    except Exception as error:  # Pillow's decoders raise whatever comes
+    except Exception as error:  # Pillow raises whatever comes
         raise UnreadableError("undecodable", f"{type(error).__name__}: {error}") from error
 
 
@@ -107,7 +115,9 @@ def _decode(data: bytes, form: str, scaled: bool) -> Decoded:
         upright = ImageOps.exif_transpose(image)
         if upright.size == image.size[::-1] and upright.size != image.size:
             width, height = height, width
-        return Decoded(_converted(upright), width, height)
+        pixels = _converted(upright)
+        pixels.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
+        return Decoded(pixels, width, height)
 
 
 def _converted(image: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.classes.decoder import Decoded, decode
+from tasks.classes.decoder import Decoded, decode, refusing
 from tasks.classes.png import UnreadableError
 from tasks.records import Reading
 from tasks.storage import disk, tables
@@ -54,14 +54,17 @@ def read_photographs(
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger:
         for row, data in members:
             try:
-                image = decode(data, ids[row], reading.scaled)
+                with refusing():
+                    image = decode(data, ids[row], reading.scaled)
+                    gray[row], copy = image.gray_copies(reading.side, COPY_SIDE)
+                    constant = gray[row].min() == gray[row].max() and image.is_constant()
+                    facts = _facts(ids[row], image, constant=constant)
             except UnreadableError as error:
                 failures[row] = error
                 continue
-            (gray[row], copy), decoded[row] = image.gray_copies(reading.side, COPY_SIDE), True
+            decoded[row] = True
             larger.write(copy.tobytes())
-            constant = gray[row].min() == gray[row].max() and image.is_constant()
-            batch.append(_facts(ids[row], image, constant=constant))
+            batch.append(facts)
             if len(batch) == BATCH:
                 _write(batch, writer)
         _write(batch, writer)

@@ -15,7 +15,7 @@ from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
 
 VERSION = 3
-PHOTOGRAPHS_VERSION = 3
+PHOTOGRAPHS_VERSION = 4
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 GLYPHS_PER_PHOTOGRAPH = 50  # starting a process pool pays off from about 10,000 photographs, or 500,000 glyphs

@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tasks.classes.decoder import decode
 from tasks.classes.formats import MAX_PIXELS
@@ -208,3 +209,18 @@ def test_the_shortest_files_of_each_format_are_refused() -> None:
     for start in (b"RIFF\x08\0\0\0WEBPVP8X", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF89a", b"II*\0"):
         form = next(name for name in ENDINGS if reason(start, f"a{ENDINGS[name]}") != "mislabelled")
         assert form
+
+
+@pytest.mark.parametrize(("form", "ending"), [("GIF", "gif"), ("PNG", "png"), ("JPEG", "jpg"), ("WEBP", "webp")])
+def test_what_is_published_of_an_image_is_its_pixels_alone(form: str, ending: str) -> None:
+    secret = b"patient: Jane Doe"
+    exif = Image.Exif()
+    exif[0x010E] = secret.decode()
+    texts = PngInfo()
+    texts.add_text("Comment", secret.decode() * 5000)
+    options: dict[str, object] = {"exif": exif, "icc_profile": secret * 10, "xmp": secret, "pnginfo": texts}
+    data = saved(scene(40, 30), form, comment=secret * (5000 if form == "GIF" else 1), **options)
+    assert secret[:7] in data or form == "PNG"  # there, texts may be compressed
+    image = decode(data, f"a.{ending}", scaled=False)
+    assert secret[:7] not in image.thumbnail()
+    assert image.image.info == {}
