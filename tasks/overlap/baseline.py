@@ -13,14 +13,15 @@ from tasks.overlap.jaccard import shared_bits, similarity
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import Pictures, find_picture_twins
 from tasks.overlap.tables import SplitFingerprints
+from tasks.overlap.threshold import Best
 from tasks.views import View
-from tasks.vocabulary.arrays import Floats, RowNumbers
+from tasks.vocabulary.arrays import RowNumbers
 
 ROWS = {False: 2000, True: 500}  # of train, by whether twins are decided on pixels, which takes long
 RANDOM_PAIRS = 500
 THINNED = 5000  # rows of either side of what is measured on less than all: there, not every row has a look-alike
 THINNED_FLOOR = 60  # percent: less similar best matches of glyphs are not looked for
-BASELINE = pa.schema({"kind": pa.string(), "similarity": pa.float64()})
+BASELINE = pa.schema({"kind": pa.string(), "similarity": pa.float64(), "crowd": pa.float64()})
 
 
 class _Part(NamedTuple):
@@ -65,16 +66,19 @@ def measure_baseline(
     images = images[rng.permutation(len(images))]
     count = min(ROWS[view.on_pixels], len(images) // 4)
     sample, rest = _Part(train, np.sort(images[:count])), _Part(train, np.sort(images[count:]))
-    found = {"train": _best(sample, rest, view, round(100 * view.floor), bands, seed)}
+    found = {"train": [_best(sample, rest, view, round(100 * view.floor), bands, seed)]}
     parts = [_Part(other, _distinct(other)) for other in others if len(other.side)]
-    found["random"] = np.concatenate([np.empty(0), *(_random(part, train, view, rng) for part in parts)])
+    found["random"] = [_random(part, train, view, rng) for part in parts]
     if not view.on_pixels:
         thin = _Part(train, np.sort(images[:THINNED]))
         thinned = [_Part(p.of, np.sort(rng.permutation(p.rows)[:THINNED])) for p in parts]
-        best = (_best(part, thin, view, THINNED_FLOOR, None, seed) for part in thinned)
-        found["thinned"] = np.concatenate([np.empty(0), *best])
-    kinds = pa.array([kind for kind, values in found.items() for _ in values], pa.string())
-    return pa.table([kinds, pa.array(np.concatenate(list(found.values())))], schema=BASELINE)
+        found["thinned"] = [_best(part, thin, view, THINNED_FLOOR, None, seed) for part in thinned]
+    return pa.concat_tables([BASELINE.empty_table(), *(_table(kind, best) for kind in found for best in found[kind])])
+
+
+def _table(kind: str, best: Best) -> pa.Table:
+    kinds = pa.array([kind] * len(best.similarity), pa.string())
+    return pa.table([kinds, pa.array(best.similarity), pa.array(best.crowd)], schema=BASELINE)
 
 
 def _distinct(split: SplitFingerprints) -> RowNumbers:
@@ -83,27 +87,31 @@ def _distinct(split: SplitFingerprints) -> RowNumbers:
     return np.unique(keys, return_index=True)[1]
 
 
-def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | None, seed: int) -> Floats:
-    """Return the similarity of each row's best match; of rows that have the same image there, none."""
+def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | None, seed: int) -> Best:
+    """Return each row's best match; of rows that have the same image there, none."""
     if not len(rows.rows) or not len(others.rows):
-        return np.empty(0)
+        return Best(np.empty(0), np.empty(0))
     if view.on_pixels:
-        twins = find_picture_twins(rows.pictures, others.pictures, False, bands, seed).of_first
+        found = find_picture_twins(rows.pictures, others.pictures, False, bands, seed)
+        twins, crowd = found.of_first, found.crowd
     else:
         twins, _ = find_twins(rows.side, others.side, Search(rows.of.length, floor, bands, seed))
-    return twins.jaccard[~twins.exact]
+        crowd = np.zeros(len(twins.row))
+    return Best(twins.jaccard[~twins.exact], crowd[~twins.exact])
 
 
-def _random(part: _Part, train: SplitFingerprints, view: View, rng: np.random.Generator) -> Floats:
-    """Return the similarity of random pairs of different images."""
+def _random(part: _Part, train: SplitFingerprints, view: View, rng: np.random.Generator) -> Best:
+    """Return random pairs of different images."""
     one = rng.permutation(part.rows)[:RANDOM_PAIRS]
     two = rng.integers(0, len(train.side), len(one))
     differ = (part.of.side.digests[one] != train.side.digests[two]).any(axis=1)
     one, two = one[differ], two[differ]
     if view.on_pixels:
-        return agreements(part.of.pictures.copies.take(one), train.pictures.copies.take(two))
+        found = agreements(part.of.pictures.copies.take(one), train.pictures.copies.take(two))
+        return Best(found, np.zeros(len(found)))
     first, second = (Patterns.of(s.side.bits[rows], s.length) for s, rows in ((part.of, one), (train, two)))
     pairs = np.arange(len(one))
     shared = shared_bits(first.words, second.words, pairs, pairs)
     found = similarity(first.counts, second.counts, shared, first.length)
-    return np.where(first.counts > 0, found, 0.0)  # rows without bits are no twins
+    found[first.counts == 0] = 0  # rows without bits are no twins
+    return Best(found, np.zeros(len(found)))

@@ -18,6 +18,7 @@ from tasks.records.conservation import conserve
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.views import View
+from tasks.vocabulary.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ def write_twins(
     first, second = join.pair
     one, two = (read_split(split, of, workspace) for split, of in zip(join.pair, join.prints, strict=True))
     if view.on_pixels:
-        found = _search_pictures(join, one, two, view, bands, seed, mirrored, target)
+        found, crowd = _search_pictures(join, one, two, view, bands, seed, mirrored, target)
     else:
+        crowd = None
         found = search_twins(one.side, two.side, Search(one.length, percent, bands, seed), beside=view.minhash_beside)
+    of_first, of_second = (crowd if split is join.searched else None for split in join.pair)
     for split, table in (
-        (first, twins_table(one, two, found.of_first)),
-        (second, twins_table(two, one, found.of_second)),
+        (first, twins_table(one, two, found.of_first, of_first)),
+        (second, twins_table(two, one, found.of_second, of_second)),
     ):
         conserve(f"twins of {split.name}", split.rows, len(table))
         tables.write(table, target / f"{split.name}.parquet")
@@ -79,8 +82,8 @@ def write_twins(
 def _search_pictures(
     join: Join, one: SplitFingerprints, two: SplitFingerprints, view: View, bands: Bands | None, seed: int,
     mirrored: bool, target: Place,
-) -> Searched:  # fmt: skip
-    """Return the twins of photographs, sought for the rows of the split that may lose some."""
+) -> tuple[Searched, Floats]:  # fmt: skip
+    """Return the twins of photographs, sought for the rows of the split that may lose some, and their crowd."""
     turned = join.searched.name == join.pair[1].name
     rows, others = (two, one) if turned else (one, two)
     found = find_picture_twins(rows.pictures, others.pictures, mirrored, bands, seed)
@@ -88,7 +91,7 @@ def _search_pictures(
         tables.write(mirrored_table(rows, others, found.of_first, found.mirrored), target / MIRRORED)
     both = (found.of_second, found.of_first) if turned else (found.of_first, found.of_second)
     if found.recall is None or bands is None or view.recall_from is None:
-        return Searched(*both, "all pairs", None, 1.0)
+        return Searched(*both, "all pairs", None, 1.0), found.crowd
     stated = bands.recall_at(view.recall_from)
     missed = interval(*found.recall.at(round(100 * view.recall_from)))[1] < stated
-    return Searched(*both, "minhash", found.recall, stated, missed)
+    return Searched(*both, "minhash", found.recall, stated, missed), found.crowd

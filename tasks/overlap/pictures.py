@@ -20,8 +20,9 @@ from tasks.overlap.recall import RecallCounts
 from tasks.storage.copies import Copies
 from tasks.threads import blas_threads
 from tasks.views.photo import BITS
-from tasks.vocabulary.arrays import Bits, RowNumbers
+from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
 
+CROWD = 5  # place of the candidate that says what look-alikes of a picture reach
 FORMS_AT_ONCE = 1024  # pictures whose forms are made at a time
 
 
@@ -35,10 +36,15 @@ class Pictures:
 
 @dataclass(frozen=True)
 class PictureTwins:
-    """Twins in both directions; those of the first in a mirror, if asked for; what MinHash found, if it proposed."""
+    """Twins in both directions; those of the first in a mirror, if asked for; what MinHash found, if it proposed.
+
+    `crowd` is, for each row of the first split, the agreement of the fifth best of its candidates, 0 where there are
+    fewer: what a mere look-alike of it reaches, unless it has as many copies.
+    """
 
     of_first: Twins
     of_second: Twins
+    crowd: Floats
     mirrored: Twins | None
     recall: RecallCounts | None
 
@@ -60,11 +66,22 @@ def find_picture_twins(
         groups = _distinct(first.side), _distinct(second.side)
         join = _Join((first, second), groups, bands, seed)
         plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
-        of_first, of_second, proposed = join.twins(plain, mirrored=False)
+        of_first, of_second, found = join.twins(plain, mirrored=False)
         seen = None
         if mirrored:
             seen, _, _ = join.twins([_mirrored(first.copies.take(groups[0].example))], mirrored=True)
-    return PictureTwins(of_first, of_second, seen, proposed.recall)
+    return PictureTwins(of_first, of_second, found.crowd[groups[0].of_row], seen, found.recall)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """Candidates that were looked at: numbers of distinct pictures and their agreement; see `PictureTwins`."""
+
+    first: RowNumbers
+    second: RowNumbers
+    agreed: Floats
+    crowd: Floats
+    recall: RecallCounts | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ class _Join:
     bands: Bands | None
     seed: int
 
-    def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, Proposed]:
+    def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, _Decided]:
         """Return the twins of the pictures in some forms, in both directions."""
         sides = self.parts[0].side, self.parts[1].side
         others = Patterns.of(sides[1].bits[self.groups[1].example], BITS)
@@ -84,20 +101,28 @@ class _Join:
         i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
         same[i] = j
         proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed)
-        pairs = self._decided(proposed, same, mirrored)
-        return *merged(sides, self.groups, self.groups, pairs), proposed
+        found = self._decided(proposed, mirrored)
+        return *merged(sides, self.groups, self.groups, _stream(found, same)), found
 
-    def _decided(self, proposed: Proposed, same: RowNumbers, mirrored: bool) -> Stream:
-        """Yield the candidates and how far they agree; those that may be the same picture count, and those that are."""
-        of_same = np.flatnonzero(same >= 0)
-        yield of_same, same[of_same], np.ones(len(of_same)), np.ones(len(of_same), np.bool_)
-        i, place = np.nonzero(proposed.nearest.row >= 0)
-        j = proposed.nearest.row[i, place]
+    def _decided(self, proposed: Proposed, mirrored: bool) -> _Decided:
+        near = proposed.nearest.row
+        i, place = np.nonzero(near >= 0)
         copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))
-        one, two = (part.take(rows) for part, rows in zip(copies, (i, j), strict=True))
+        one, two = (part.take(rows) for part, rows in zip(copies, (i, near[i, place]), strict=True))
         agreed = agreements(one, two, mirrored)
-        known = agreed >= 0
-        yield i[known], j[known], agreed[known], agreed[known] >= LOWEST
+        of_all = np.zeros(near.shape)
+        of_all[i, place] = np.maximum(agreed, 0)
+        crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]
+        return _Decided(i, near[i, place], agreed, crowd, proposed.recall)
+
+
+def _stream(found: _Decided, same: RowNumbers) -> Stream:
+    """Yield the pairs; those that may be the same picture count, and those that are."""
+    of_same = np.flatnonzero(same >= 0)
+    yield of_same, same[of_same], np.ones(len(of_same)), np.ones(len(of_same), np.bool_)
+    known = found.agreed >= 0
+    agreed = found.agreed[known]
+    yield found.first[known], found.second[known], agreed, agreed >= LOWEST
 
 
 def _distinct(side: Side) -> EqualRows:

@@ -14,7 +14,7 @@ from tasks.records import Fingerprints, Split
 from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
+from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
 TWINS = pa.schema(
     {
@@ -31,6 +31,7 @@ TWINS = pa.schema(
         "other_jaccard": pa.float64(),
         "other_percent": pa.int64(),
         "twins": pa.int64(),
+        "crowd": pa.float64(),  # of photographs; see `tasks.overlap.pictures`
     }
 )
 
@@ -94,7 +95,9 @@ def read_split(split: Split, fingerprints: Sequence[Fingerprints], workspace: Pl
     return replace(rows, copies=copies, short_sides=found["short_side"].to_numpy())
 
 
-def twins_table(rows: SplitFingerprints, others: SplitFingerprints, twins: Twins) -> pa.Table:
+def twins_table(
+    rows: SplitFingerprints, others: SplitFingerprints, twins: Twins, crowd: Floats | None = None
+) -> pa.Table:
     """Return one row per image of a split: its best twin in the other, and its best twin of another class."""
     columns = [rows.ids, rows.class_names]
     for row, exact, jaccard, percent in (
@@ -103,7 +106,8 @@ def twins_table(rows: SplitFingerprints, others: SplitFingerprints, twins: Twins
     ):
         at, similarity = pa.array(row, mask=row < 0), pa.array(jaccard, mask=row < 0)
         columns += [others.ids.take(at), others.class_names.take(at), pa.array(exact), similarity, pa.array(percent)]
-    return pa.table([*columns, pa.array(twins.count)], schema=TWINS)
+    crowd = np.zeros(len(twins.row)) if crowd is None else crowd
+    return pa.table([*columns, pa.array(twins.count), pa.array(crowd)], schema=TWINS)
 
 
 def shared_fonts(rows: SplitFingerprints, others: SplitFingerprints) -> dict[str, int]:

@@ -11,13 +11,19 @@ look-alikes there are above it:
 Both counts are taken one standard deviation higher than they are, and r is at most 0.95. Where too few rows lie in the
 farther half unit to measure r, it is at least one half. Nothing is predicted where hardly any row lies below both, for
 then all rows have a look-alike.
+
+A set may hold pictures of several kinds: some that nothing resembles, and some that all resemble each other. Of the
+latter, the former say nothing. So rows in a *crowd*, whose fifth best match is similar, too, are predicted apart,
+unless they are only a few. Where nothing can be predicted of a kind, its matches count as look-alikes.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest, poisson
 
 from tasks.records.verdict import PRECISION
-from tasks.vocabulary.arrays import Floats
+from tasks.vocabulary.arrays import Floats, Mask
 
 HALF_UNIT = 0.5
 FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measure a rate from
@@ -25,39 +31,54 @@ MOST = 0.95  # of r
 LOWEST, HIGHEST = 86, 99  # percent: between these the threshold of a set of pictures lies
 SMALL, LARGE = (40, 86), (128, 97)  # short side in pixels, and lowest threshold for it
 NEARLY_ONE = 0.9995
+CROWDED = 0.66  # half a unit of z below the lowest threshold
 
 
-def predicted_precision(rows: Floats, pool: Floats, percents: range) -> dict[int, float | None]:
+class Best(NamedTuple):
+    """Best match of each row: its similarity, and that of the fifth best candidate, float64 (n,) each."""
+
+    similarity: Floats
+    crowd: Floats
+
+    def where(self, rows: Mask) -> "Best":
+        """Return those of some rows."""
+        return Best(self.similarity[rows], self.crowd[rows])
+
+
+def predicted_precision(rows: Best, pool: Best, percents: range) -> dict[int, float | None]:
     """Return the predicted precision of matches from each percent on; None where nothing can be predicted.
 
     It never falls with similarity: what is believed at one is believed at a higher one.
 
     Parameters
     ----------
-    rows : ndarray
-        Similarity of the best match of each row, float64 (n,).
-    pool : ndarray
-        The same of these and of further rows, from which the rate is measured.
+    rows : Best
+        Of the rows that may be called twins.
+    pool : Best
+        Of these and of further rows, from which the rate is measured.
     percents : range
         In rising order.
 
-    >>> sure = np.r_[np.linspace(0, 0.6, 200), np.full(50, 0.98)]
+    >>> sure = Best(np.r_[np.linspace(0, 0.6, 200), np.full(50, 0.98)], np.zeros(250))
     >>> predicted_precision(sure, sure, range(90, 93))[92] > 0.9
     True
     """
+    parts = _kinds(rows, pool)
     found: dict[int, float | None] = {}
     best: float | None = None
     for percent in percents:
-        count, false = int((_z(rows) >= np.arctanh(percent / 100)).sum()), look_alikes(rows, pool, percent)
-        if false is not None and count:
-            best = max(best or 0.0, 1 - false / count, 0.0)
+        counts = [int((_z(part.similarity) >= np.arctanh(percent / 100)).sum()) for part, _ in parts]
+        false = [look_alikes(part.similarity, of.similarity, percent) for part, of in parts]
+        if sum(counts) and any(expected is not None for expected in false):
+            wrong = sum(n if expected is None else expected for n, expected in zip(counts, false, strict=True) if n)
+            best = max(best or 0.0, 1 - wrong / sum(counts))
         found[percent] = best
     return found
 
 
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
     """Return how many rows are expected to have a look-alike from this percent on; None where that can't be said."""
-    edge, z, few = np.arctanh(percent / 100), _z(pool), max(FEW, FEW_SHARE * len(pool))
+    edge, z, few = np.arctanh(percent / 100), _z(pool), _few(pool)
     if (z < edge - HALF_UNIT).sum() < few:
         return None
     far, close = (_between(z, edge - k * HALF_UNIT, edge - (k - 1) * HALF_UNIT) for k in (2, 1))
@@ -99,6 +120,18 @@ def stands_out(rows: Floats, percents: range) -> bool:
 def is_common(alike: int, pairs: int) -> bool:
     """Say whether more than one random pair in a hundred is alike, beyond chance (Clopper and Pearson, 95 %)."""
     return bool(pairs and binomtest(alike, pairs).proportion_ci(0.95, method="exact").low > 0.01)
+
+
+def _kinds(rows: Best, pool: Best) -> list[tuple[Best, Best]]:
+    """Return the rows that stand alone and those in a crowd, each with its pool; all together where either are few."""
+    crowded = rows.crowd >= CROWDED, pool.crowd >= CROWDED
+    if min(crowded[1].sum(), (~crowded[1]).sum()) < _few(pool.crowd):
+        return [(rows, pool)]
+    return [(rows.where(inside), pool.where(of_pool)) for inside, of_pool in (crowded, (~crowded[0], ~crowded[1]))]
+
+
+def _few(pool: Floats) -> float:
+    return max(FEW, FEW_SHARE * len(pool))
 
 
 def _raised(count: int) -> float:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from tasks.overlap.threshold import (
     HIGHEST,
     LOWEST,
+    Best,
     is_common,
     least_percent,
     own_percent,
@@ -27,16 +28,22 @@ ENOUGH = 30  # near-duplicates of glyphs below which nothing is said against the
 
 @dataclass(frozen=True)
 class Matches:
-    """The best match of each searched row without an identical image: similarity, and whether its class is another."""
+    """The best match of each searched row without an identical image, and whether its class is another."""
 
-    similarity: Floats
+    best: Best
     other_class: Mask
+
+    @property
+    def similarity(self) -> Floats:
+        """Similarity of each, float64 (n,)."""
+        return self.best.similarity
 
     @classmethod
     def of(cls, tables_of_splits: Sequence[Sequence[pa.Table]]) -> "Matches":
         """Return the matches of some splits, each with its tables of twins in all splits that it may lose rows to."""
-        parts = [_best(tables) for tables in tables_of_splits]
-        return cls(*(np.concatenate([np.empty(0), *column]) for column in zip(*parts, strict=True)))
+        columns = zip(*(_best(tables) for tables in tables_of_splits), strict=True)
+        similarity, crowd, other_class = (np.concatenate(column) for column in columns)
+        return cls(Best(similarity, crowd), other_class)
 
 
 def judge(
@@ -58,13 +65,13 @@ def judge(
         Of photographs, in pixels.
     """
     of = {kind: _of_kind(baseline, kind) for kind in ("train", "random", "thinned")}
-    rows = matches.similarity if view.on_pixels else of["thinned"]
-    pool = np.append(rows, of["train"]) if view.on_pixels else rows
+    rows = matches.best if view.on_pixels else of["thinned"]
+    pool = Best(*map(np.append, rows, of["train"])) if view.on_pixels else rows
     percents = range(min(floor, LOWEST if view.on_pixels else HIGHEST), HIGHEST + 1)
     precision = predicted_precision(rows, pool, percents)
     own, least = own_percent(precision), least_percent(short_side) if view.on_pixels and short_side else None
     usual = _usual(view, own, least)
-    why_not = _why_not(usual, rows, of["random"], view)
+    why_not = _why_not(usual, rows.similarity, of["random"].similarity, view)
     threshold = asked if asked is not None else None if why_not else usual
     similar, below = view.similar_percent / 100, 1.01 if threshold is None else threshold / 100
     unconfirmed = (matches.similarity >= similar) & (matches.similarity < below)
@@ -75,9 +82,9 @@ def judge(
         least=_share(least),
         own=_share(own) if view.on_pixels else None,
         short_side=short_side,
-        rows=len(rows),
-        baseline_rows=len(of["train"]),
-        random_pairs=len(of["random"]),
+        rows=len(rows.similarity),
+        baseline_rows=len(of["train"].similarity),
+        random_pairs=len(of["random"].similarity),
         unconfirmed=int(unconfirmed.sum()),
         bands=_bands(matches, of, precision, percents[0]),
         curve=tuple(
@@ -109,24 +116,25 @@ def _why(view: View, own: int | None, least: int | None) -> Why:
     return "own" if own is not None and own >= (least or 0) else "size"
 
 
-def _best(tables: Sequence[pa.Table]) -> tuple[Floats, Mask]:
+def _best(tables: Sequence[pa.Table]) -> tuple[Floats, Floats, Mask]:
     exact = np.any([table["exact"].to_numpy() for table in tables], axis=0)
     similarity = np.stack([table["jaccard"].fill_null(0.0).to_numpy() for table in tables])
     others = [pc.not_equal(table["class_name"], table["twin_class_name"]) for table in tables]
     differs = np.stack([pc.fill_null(other, False).to_numpy() for other in others])
     best = similarity.argmax(axis=0)
     at = np.arange(similarity.shape[1])
-    return similarity[best, at][~exact], differs[best, at][~exact]
+    crowd = np.max([table["crowd"].to_numpy() for table in tables], axis=0)
+    return similarity[best, at][~exact], crowd[~exact], differs[best, at][~exact]
 
 
 def _bands(
-    matches: Matches, of: dict[str, Floats], precision: dict[int, float | None], first: int
+    matches: Matches, of: dict[str, Best], precision: dict[int, float | None], first: int
 ) -> tuple[Band, ...]:  # fmt: skip
     edges = [first, *(edge for edge in EDGES if edge > first)]
     bands = []
     for low, high in pairwise(edges):
         inside = _between(matches.similarity, low, high)
-        shares = [_mean(inside), *(_mean(_between(of[kind], low, high)) for kind in ("train", "random"))]
+        shares = [_mean(inside), *(_mean(_between(of[kind].similarity, low, high)) for kind in ("train", "random"))]
         rows, other_class = int(inside.sum()), int(matches.other_class[inside].sum())
         bands.append(Band(low / 100, high / 100, rows, other_class, precision[low], *shares))
     return tuple(bands)
@@ -137,8 +145,9 @@ def _between(similarity: Floats, low: int, high: int) -> Mask:
     return (similarity >= low / 100) & ((similarity < high / 100) | (high == EDGES[-1]))
 
 
-def _of_kind(baseline: pa.Table, kind: str) -> Floats:
-    return baseline.filter(pc.equal(baseline["kind"], kind))["similarity"].to_numpy()
+def _of_kind(baseline: pa.Table, kind: str) -> Best:
+    rows = baseline.filter(pc.equal(baseline["kind"], kind))
+    return Best(rows["similarity"].to_numpy(), rows["crowd"].to_numpy())
 
 
 def _mean(rows: Mask) -> float | None:

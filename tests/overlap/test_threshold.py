@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from tasks.overlap.threshold import (
     HIGHEST,
     LOWEST,
+    Best,
     is_common,
     least_percent,
     look_alikes,
@@ -21,6 +22,12 @@ from tasks.vocabulary.arrays import Floats
 
 PERCENTS = range(LOWEST, HIGHEST + 1)
 DRAWS, BASELINE = 100, 500
+
+
+def predict(rows: Floats, pool: Floats, percents: range) -> dict[int, float | None]:
+    """Predict as of rows that stand alone, with unlike pictures around them."""
+    best, of_all = (Best(values, np.zeros(len(values))) for values in (rows, pool))
+    return predicted_precision(best, of_all, percents)
 
 
 def best_look_alikes(rng: np.random.Generator, rows: int, centre: float, rate: float) -> Floats:
@@ -36,7 +43,7 @@ def test_where_there_are_no_copies_a_threshold_is_seldom_claimed(rate: float, ro
         centre = (0.4, 0.7, 1.0, 1.3)[draw % 4]
         found = best_look_alikes(rng, rows, centre, rate)
         pool = np.append(found, best_look_alikes(rng, BASELINE, centre, rate))
-        claimed += own_percent(predicted_precision(found, pool, PERCENTS)) is not None
+        claimed += own_percent(predict(found, pool, PERCENTS)) is not None
     assert claimed <= 0.05 * DRAWS
 
 
@@ -49,7 +56,7 @@ def test_where_a_fifth_are_copies_a_threshold_is_found_and_its_precision_is_abou
         copies = rng.uniform(0.87, 0.98, 120)
         rows = np.append(copies, best_look_alikes(rng, 480, centre, rate))
         pool = np.append(rows, best_look_alikes(rng, BASELINE, centre, rate))
-        precision = predicted_precision(rows, pool, PERCENTS)
+        precision = predict(rows, pool, PERCENTS)
         percent = own_percent(precision)
         if percent is not None:
             predicted = precision[percent]
@@ -64,18 +71,18 @@ def test_where_a_fifth_are_copies_a_threshold_is_found_and_its_precision_is_abou
 def test_nothing_is_predicted_where_all_rows_have_a_look_alike() -> None:
     rng = np.random.default_rng(0)
     rows = rng.uniform(0.98, 1, 1000)
-    assert set(predicted_precision(rows, rows, PERCENTS).values()) == {None}
+    assert set(predict(rows, rows, PERCENTS).values()) == {None}
     alike = best_look_alikes(rng, 1000, 1.9, 6)
-    precision = predicted_precision(alike, alike, PERCENTS)
+    precision = predict(alike, alike, PERCENTS)
     assert precision[LOWEST] is None
     assert own_percent(precision) is None
 
 
 def test_nothing_is_predicted_of_no_rows() -> None:
     nothing = np.empty(0)
-    assert set(predicted_precision(nothing, nothing, PERCENTS).values()) == {None}
+    assert set(predict(nothing, nothing, PERCENTS).values()) == {None}
     pool = best_look_alikes(np.random.default_rng(0), 600, 0.2, 8)
-    assert own_percent(predicted_precision(nothing, pool, PERCENTS)) is None
+    assert own_percent(predict(nothing, pool, PERCENTS)) is None
     assert not stands_out(nothing, PERCENTS)
 
 
@@ -93,7 +100,7 @@ def test_precision_is_a_share_that_never_falls_with_similarity(
     rng = np.random.default_rng(seed)
     similar = np.append(rng.uniform(0.8, 1, copies), best_look_alikes(rng, rows, centre, rate))
     pool = np.append(similar, best_look_alikes(rng, BASELINE, centre, rate))
-    precision = predicted_precision(similar, pool, PERCENTS)
+    precision = predict(similar, pool, PERCENTS)
     assert list(precision) == list(PERCENTS)
     values = list(precision.values())
     known = [value for value in values if value is not None]

@@ -1,5 +1,6 @@
 """From which similarity on images are called twins: the verdict on matches whose nature is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.overlap.baseline import BASELINE
 from tasks.overlap.tables import TWINS
+from tasks.overlap.threshold import Best
 from tasks.overlap.verdict import Matches, judge
 from tasks.records.verdict import Verdict
 from tasks.views import VIEWS
@@ -29,18 +31,24 @@ def copies(rows: int, low: float = 0.97) -> Floats:
 def baseline(train: Floats, random: Floats, thinned: Floats | None = None) -> pa.Table:
     parts = {"train": train, "random": random, "thinned": np.empty(0) if thinned is None else thinned}
     kinds = [kind for kind, values in parts.items() for _ in values]
-    return pa.table([pa.array(kinds, pa.string()), pa.array(np.concatenate(list(parts.values())))], schema=BASELINE)
+    similarity = np.concatenate(list(parts.values()))
+    return pa.table([pa.array(kinds, pa.string()), similarity, np.zeros(len(similarity))], schema=BASELINE)
+
+
+def matches_of(similarity: Floats, crowd: Floats | None = None) -> Matches:
+    best = Best(similarity, np.zeros(len(similarity)) if crowd is None else crowd)
+    return Matches(best, np.zeros(len(similarity), np.bool_))
 
 
 def of_pictures(similarity: Floats, side: int = 32, asked: int | None = None, random: Floats | None = None) -> Verdict:
     """Judge photographs with a short side of `side` pixels, beside a baseline without copies."""
     unrelated = np.full(500, 0.3) if random is None else random
-    matches = Matches(similarity, np.zeros(len(similarity), np.bool_))
+    matches = matches_of(similarity)
     return judge(matches, baseline(look_alikes(500, seed=9), unrelated), PHOTO, 86, asked, side)
 
 
 def of_glyphs(similarity: Floats, thinned: Floats, asked: int | None = None, random: Floats | None = None) -> Verdict:
-    matches = Matches(similarity, np.zeros(len(similarity), np.bool_))
+    matches = matches_of(similarity)
     unrelated = np.full(500, 0.3) if random is None else random
     return judge(matches, baseline(similarity[:100], unrelated, thinned), INK, 90, asked, None)
 
@@ -66,6 +74,16 @@ def test_look_alikes_alone_are_no_twins() -> None:
     assert found.unconfirmed == (look_alikes(2000, 0, centre=1.2) >= 0.86).sum() > 500
 
 
+def test_look_alikes_among_pictures_that_nothing_resembles_are_no_twins() -> None:
+    unlike, products, planted = look_alikes(150, 0), look_alikes(150, 1, centre=1.9), copies(40)
+    rows = np.concatenate([unlike, products, planted])
+    crowd = np.concatenate([unlike - 0.1, products - 0.02, np.full(40, 0.3)])
+    one_kind = judge(matches_of(rows), baseline(unlike, np.full(500, 0.3)), PHOTO, 86, None, 160)
+    assert one_kind.threshold == 0.97  # what the products reach, and nobody would notice
+    found = judge(matches_of(rows, crowd), baseline(unlike, np.full(500, 0.3)), PHOTO, 86, None, 160)
+    assert (found.threshold, found.reason) == (None, "alike")
+
+
 def test_where_random_pairs_match_nothing_is_a_twin() -> None:
     found = of_pictures(np.append(look_alikes(500, 0), copies(100)), random=np.repeat([0.3, 0.99], [480, 20]))
     assert (found.threshold, found.reason, found.told) == (None, "chance", False)
@@ -79,7 +97,7 @@ def test_a_threshold_that_is_asked_for_is_taken_and_doubted() -> None:
 
 
 def test_too_few_pictures_say_nothing() -> None:
-    found = judge(Matches(copies(5), np.zeros(5, np.bool_)), baseline(copies(4), copies(0)), PHOTO, 86, None, 32)
+    found = judge(matches_of(copies(5)), baseline(copies(4), copies(0)), PHOTO, 86, None, 32)
     assert (found.threshold, found.told) == (None, False)
     assert all(point.precision is None for point in found.curve)
 
@@ -109,7 +127,7 @@ def test_a_handful_of_near_glyphs_is_not_doubted() -> None:
 
 def test_bands_count_every_row_from_the_lowest_edge_once() -> None:
     rows = np.array([0.2, 0.86, 0.879, 0.9, 0.95, 0.99, 0.995, 1.0])
-    matches = Matches(rows, rows == 0.995)
+    matches = replace(matches_of(rows), other_class=rows == 0.995)
     found = judge(matches, baseline(np.array([0.5, 0.9]), np.array([0.86, 0.2, 0.2, 0.2])), PHOTO, 86, None, 32)
     assert sum(band.rows for band in found.bands) == 7
     counted = {band.low: (band.rows, band.other_class, band.baseline, band.random) for band in found.bands}
@@ -120,7 +138,7 @@ def test_bands_count_every_row_from_the_lowest_edge_once() -> None:
 
 
 def twins(rows: list[dict[str, Any]]) -> pa.Table:
-    empty = dict.fromkeys(TWINS.names) | {"exact": False, "class_name": "A"}
+    empty = dict.fromkeys(TWINS.names) | {"exact": False, "class_name": "A", "crowd": 0.0}
     return pa.Table.from_pylist([empty | row for row in rows], TWINS)
 
 
