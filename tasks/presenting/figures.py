@@ -49,7 +49,8 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     """
     drawn: Drawn = {**_samples(found, workspace), **_rows(found, workspace)}
     drawn |= {"balance": charts.balance(report), "thresholds": curves.thresholds(report)}
-    drawn["precision"] = curves.precision(report)
+    if report.view.on_pixels or not report.verdict.told:
+        drawn["precision"] = curves.precision(report)
     if report.scores:
         drawn |= _of_models(found, report, workspace)
     kind = "jpg" if report.kind == "photographs" else "png"  # of what shows images

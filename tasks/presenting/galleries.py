@@ -89,9 +89,9 @@ def uri_of(data: bytes, kind: str = "png") -> str:
 
 def _choose(run: Place, similarity: str) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
     """Return the pairs of each gallery, the largest groups, and the ids of all of them."""
-    removed, conflicts, alike = (
-        _numbered(run / f"{name}.parquet") for name in ("removed", "label_conflicts", "unconfirmed")
-    )
+    removed, conflicts = (_numbered(tables.read(run / f"{name}.parquet")) for name in ("removed", "label_conflicts"))
+    unconfirmed = run / "unconfirmed.parquet"  # of a run that has such rows
+    alike = _numbered(tables.read(unconfirmed)) if disk.exists(unconfirmed) else conflicts.slice(0, 0)
     least, most = ([(similarity, order), ("id", "ascending")] for order in ("ascending", "descending"))
     near = removed.filter(pc.equal(removed["reason"], "near")).sort_by(least)
     exact = removed.filter(pc.equal(removed["reason"], "exact")).sort_by("id")
@@ -102,8 +102,7 @@ def _choose(run: Place, similarity: str) -> tuple[list[pa.Table], list[list[tupl
     return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)]
 
 
-def _numbered(table: Place) -> pa.Table:
-    rows = tables.read(table)
+def _numbered(rows: pa.Table) -> pa.Table:
     return rows.append_column("number", pa.array(range(len(rows)), pa.int64()))
 
 

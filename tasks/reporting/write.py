@@ -42,7 +42,10 @@ def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
             disk.link(place, target / folder / place.last)
-    for name in (found.sanitized.removed, found.sanitized.conflicts, found.sanitized.unconfirmed):
+    lists = [found.sanitized.removed, found.sanitized.conflicts]
+    if found.verdict.unconfirmed:
+        lists.append(found.sanitized.unconfirmed)
+    for name in lists:
         disk.link(workspace / name, target / (workspace / name).last)
 
 

@@ -15,8 +15,7 @@ from tests.build import glyphs
 
 EXPECTED = {
     "files-large", "files-small", "normalized-large", "normalized-small", "rows-train", "rows-validation", "rows-test",
-    "balance", "thresholds", "precision", "learning-curves", "effects", "classes", "confusion", "predictions",
-    "mistakes",
+    "balance", "thresholds", "learning-curves", "effects", "classes", "confusion", "predictions", "mistakes",
 }  # fmt: skip
 
 
