@@ -8,7 +8,7 @@ import sklearn
 
 from tasks.evaluation import effects
 from tasks.evaluation.plan import threads_of
-from tasks.evaluation.training import SCORED, write_answers
+from tasks.evaluation.training import SCORED, mend_neighbours, write_answers
 from tasks.records import Evaluation, Overlap, Sanitized, Splits, Trained, Training
 from tasks.records.spec import RunSpec
 from tasks.stage_task import finished, stage_task
@@ -29,6 +29,7 @@ def train_and_score(
         write_answers(spec, splits, overlap, training, workspace, target)
         return {}
 
+    mend_neighbours(spec, splits, overlap, training, workspace)
     stage = stages.stage(workspace, "models", _inputs(spec, splits, overlap, training), build)
     scores = [
         score

@@ -13,7 +13,7 @@ from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
 from tasks.records import Overlap, Splits, Training
 from tasks.records.spec import RunSpec
-from tasks.storage import stages, tables
+from tasks.storage import disk, stages, tables
 from tasks.storage.images import Images, as_rows, normalize, read_images, read_labels
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
@@ -94,6 +94,12 @@ def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: T
         "training": [training.rows, training.seed, controls],
     }
     return stages.stage(workspace, "neighbours", inputs, build).folder
+
+
+def mend_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place) -> None:
+    """Rebuild neighbours that are there and damaged: whoever reuses the models made of them would leave them so."""
+    if training.model == NEAREST and disk.exists(workspace / "stages" / "neighbours"):
+        find_neighbours(spec, splits, overlap, training, workspace)
 
 
 def answers_of_neighbours(table: Place, training: Training, images: Images) -> Answers:
