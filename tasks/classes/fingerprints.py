@@ -26,7 +26,7 @@ def write_fingerprints(shard: ClassShard, reading: Reading, workspace: Place, ta
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
     view = VIEWS[reading.view]
     bits = _packed(view.bits(images.gray))
-    columns = {"id": images.ids, "md5": known.pop("md5"), "bits": bits, **known}
+    columns = {"id": images.ids, "md5": known["md5"], "bits": bits, **known}  # in this order
     conserve(f"fingerprint {shard.class_name}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}
     tables.write(pa.table(columns).replace_schema_metadata(length), target)

@@ -74,8 +74,8 @@ def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: T
     Place
         Folder with a table per split, its columns the labels of the nearest row per arm.
     """
-    usable = count_usable(overlap, workspace)
-    controls = [control for control in CONTROLS if control == "none" or training.rows <= usable]
+    inputs = _inputs_of_neighbours(spec, splits, overlap, training, workspace)
+    controls = inputs["training"][2]
 
     def build(target: Place) -> dict[str, Any]:
         arms = [rows_of(spec, splits, overlap, replace(training, control=control), workspace) for control in controls]
@@ -87,19 +87,30 @@ def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: T
             tables.write(pa.table(labels), target / f"{name}.parquet")
         return {}
 
-    inputs = {
-        "version": VERSION,
-        "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "overlap": [overlap.sha256, overlap.percent, spec.seed],
-        "training": [training.rows, training.seed, controls],
-    }
     return stages.stage(workspace, "neighbours", inputs, build).folder
 
 
 def mend_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place) -> None:
     """Rebuild neighbours that are there and damaged: whoever reuses the models made of them would leave them so."""
-    if training.model == NEAREST and disk.exists(workspace / "stages" / "neighbours"):
+    if training.model != NEAREST:
+        return
+    inputs = _inputs_of_neighbours(spec, splits, overlap, training, workspace)
+    if disk.exists(stages.stage_folder(workspace, "neighbours", inputs)):
         find_neighbours(spec, splits, overlap, training, workspace)
+
+
+def _inputs_of_neighbours(
+    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place
+) -> dict[str, Any]:
+    """Return what determines the neighbours of one size: its rows, and the arms that have as many."""
+    usable = count_usable(overlap, workspace)
+    controls = [control for control in CONTROLS if control == "none" or training.rows <= usable]
+    return {
+        "version": VERSION,
+        "splits": [splits[name].sha256 for name in ("train", *SCORED)],
+        "overlap": [overlap.sha256, overlap.percent, spec.seed],
+        "training": [training.rows, training.seed, controls],
+    }
 
 
 def answers_of_neighbours(table: Place, training: Training, images: Images) -> Answers:

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tasks.registration.agreement import agreement, sharp_agreement, textured
+from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.warp import halved
 from tasks.storage.copies import Copies
+from tasks.views.photo import LOWEST
 from tasks.vocabulary.arrays import Floats, Gray
 
 AT_ONCE = 128  # pairs that are registered at a time: 20 MB; part of the result's last bits
 THREADS = 2
 GOES_ON = 0.65  # agreement of small copies below which a pair is not looked at more closely
-LOWEST = 0.86  # agreement from which a pair may be called the same picture
 TEXTURED = 0.4  # share of a pair that must have texture for its agreement to mean anything
 REFUSED = -1.0
 
@@ -52,14 +52,15 @@ def _decided(first: Gray, second: Gray) -> Floats:
     one, two = first.astype(np.float32), second.astype(np.float32)
     small_one, small_two = halved(halved(one)), halved(halved(two))
     maps = register_coarsely(small_one, small_two)
-    found = sharp_agreement(small_one, small_two, maps).astype(np.float64)
+    found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
     on = np.flatnonzero(found >= GOES_ON)
     if len(on):
         one, two = one[on], two[on]
         maps = register_finely(one, two, maps[on])
-        found[on] = agreement(one, two, maps)
+        laid = overlay(one, two, maps)
+        found[on] = agreement(laid)
         high = np.flatnonzero(found[on] >= LOWEST)
         if len(high):
-            smooth = textured(one[high], two[high], maps[high]) < TEXTURED
+            smooth = textured(laid.where(high)) < TEXTURED
             found[on[high[smooth]]] = REFUSED
     return np.floor(found * 10_000) / 10_000

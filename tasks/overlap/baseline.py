@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tasks.overlap.agreements import agreements
 from tasks.overlap.bands import Bands
+from tasks.overlap.exact import as_void
 from tasks.overlap.find import Search, Side, find_twins
 from tasks.overlap.jaccard import shared_bits, similarity
 from tasks.overlap.patterns import Patterns
@@ -17,7 +18,7 @@ from tasks.overlap.threshold import Best
 from tasks.views import View
 from tasks.vocabulary.arrays import RowNumbers
 
-ROWS = {False: 2000, True: 500}  # of train, by whether twins are decided on pixels, which takes long
+GLYPHS, PICTURES = 2000, 500  # rows of train; deciding pictures takes longer
 RANDOM_PAIRS = 500
 THINNED = 5000  # rows of either side of what is measured on less than all: there, not every row has a look-alike
 THINNED_FLOOR = 60  # percent: less similar best matches of glyphs are not looked for
@@ -32,8 +33,7 @@ class _Part(NamedTuple):
 
     @property
     def side(self) -> Side:
-        side, rows = self.of.side, self.rows
-        return Side(side.digests[rows], side.bits[rows], side.labels[rows], np.argsort(np.argsort(side.ranks[rows])))
+        return self.of.side.take(self.rows)
 
     @property
     def pictures(self) -> Pictures:
@@ -64,7 +64,7 @@ def measure_baseline(
     rng = np.random.default_rng(seed)
     images = _distinct(train)
     images = images[rng.permutation(len(images))]
-    count = min(ROWS[view.on_pixels], len(images) // 4)
+    count = min(PICTURES if view.on_pixels else GLYPHS, len(images) // 4)
     sample, rest = _Part(train, np.sort(images[:count])), _Part(train, np.sort(images[count:]))
     found = {"train": [_best(sample, rest, view, round(100 * view.floor), bands, seed)]}
     parts = [_Part(other, _distinct(other)) for other in others if len(other.side)]
@@ -83,8 +83,7 @@ def _table(kind: str, best: Best) -> pa.Table:
 
 def _distinct(split: SplitFingerprints) -> RowNumbers:
     """Return a row of each distinct image."""
-    keys = np.ascontiguousarray(split.side.digests).view(f"V{split.side.digests.shape[1]}").ravel()
-    return np.unique(keys, return_index=True)[1]
+    return np.unique(as_void(split.side.digests), return_index=True)[1]
 
 
 def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | None, seed: int) -> Best:

@@ -44,7 +44,7 @@ def group(keys: NDArray[np.uint8], labels: RowNumbers, ranks: RowNumbers) -> Equ
     >>> len(groups), groups.of_row.tolist(), groups.unit_rank.tolist(), groups.unit_rows.tolist()
     (2, [0, 1, 0], [0, 1], [2, 1])
     """
-    _, example, of_row = np.unique(_as_void(keys), return_index=True, return_inverse=True)
+    _, example, of_row = np.unique(as_void(keys), return_index=True, return_inverse=True)
     order = np.lexsort((ranks, labels, of_row))
     sorted_group, sorted_label = of_row[order], labels[order]
     is_first = np.ones(len(order), np.bool_)
@@ -59,10 +59,11 @@ def equal_groups(
     first: EqualRows, second: EqualRows, keys_first: NDArray[np.uint8], keys_second: NDArray[np.uint8]
 ) -> tuple[RowNumbers, RowNumbers]:
     """Return the groups of both sides that have the same key, pair by pair."""
-    mine, theirs = _as_void(keys_first)[first.example], _as_void(keys_second)[second.example]
+    mine, theirs = as_void(keys_first)[first.example], as_void(keys_second)[second.example]
     _, i, j = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
     return i, j
 
 
-def _as_void(keys: NDArray[np.uint8]) -> NDArray[np.void]:
+def as_void(keys: NDArray[np.uint8]) -> NDArray[np.void]:
+    """Return the rows of keys, uint8 (n, width), as values that can be compared and sorted."""
     return np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()

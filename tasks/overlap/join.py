@@ -10,7 +10,7 @@ from tasks.overlap.bands import Bands
 from tasks.overlap.find import Search
 from tasks.overlap.mirrored import MIRRORED, mirrored_table
 from tasks.overlap.pictures import find_picture_twins
-from tasks.overlap.recall import interval
+from tasks.overlap.recall import contradicts
 from tasks.overlap.search import Searched, search_twins
 from tasks.overlap.tables import SplitFingerprints, distinct, read_split, shared_fonts, twins_table
 from tasks.records import Fingerprints, Split
@@ -62,7 +62,7 @@ def write_twins(
         found, crowd = _search_pictures(join, one, two, view, bands, seed, mirrored, target)
     else:
         crowd = None
-        found = search_twins(one.side, two.side, Search(one.length, percent, bands, seed), beside=view.minhash_beside)
+        found = search_twins(one.side, two.side, Search(one.length, percent, bands, seed))
     of_first, of_second = (crowd if split is join.searched else None for split in join.pair)
     for split, table in (
         (first, twins_table(one, two, found.of_first, of_first)),
@@ -80,9 +80,15 @@ def write_twins(
 
 
 def _search_pictures(
-    join: Join, one: SplitFingerprints, two: SplitFingerprints, view: View, bands: Bands | None, seed: int,
-    mirrored: bool, target: Place,
-) -> tuple[Searched, Floats]:  # fmt: skip
+    join: Join,
+    one: SplitFingerprints,
+    two: SplitFingerprints,
+    view: View,
+    bands: Bands | None,
+    seed: int,
+    mirrored: bool,
+    target: Place,
+) -> tuple[Searched, Floats]:
     """Return the twins of photographs, sought for the rows of the split that may lose some, and their crowd."""
     turned = join.searched.name == join.pair[1].name
     rows, others = (two, one) if turned else (one, two)
@@ -93,5 +99,5 @@ def _search_pictures(
     if found.recall is None or bands is None or view.recall_from is None:
         return Searched(*both, "all pairs", None, 1.0), found.crowd
     stated = bands.recall_at(view.recall_from)
-    missed = interval(*found.recall.at(round(100 * view.recall_from)))[1] < stated
+    missed = contradicts(found.recall, round(100 * view.recall_from), stated)
     return Searched(*both, "minhash", found.recall, stated, missed), found.crowd

@@ -123,9 +123,14 @@ def _tiles(others: Patterns) -> list[Tile]:
 
 
 def _search(
-    forms: list[Patterns], tiles: list[Tile], axes: Pixels, projected: list[Pixels], count: int, floor: float,
+    forms: list[Patterns],
+    tiles: list[Tile],
+    axes: Pixels,
+    projected: list[Pixels],
+    count: int,
+    floor: float,
     same: RowNumbers,
-) -> Nearest:  # fmt: skip
+) -> Nearest:
     best = _first_look(forms[0], tiles[0], count, same)
     row, form = (part.ravel() for part in np.meshgrid(np.arange(len(same)), np.arange(len(forms))))
     said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits

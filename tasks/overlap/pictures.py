@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.overlap.agreements import LOWEST, agreements
+from tasks.overlap.agreements import agreements
 from tasks.overlap.bands import Bands
 from tasks.overlap.exact import EqualRows, equal_groups, group
 from tasks.overlap.find import Side, Stream, Twins, merged
@@ -19,7 +19,7 @@ from tasks.overlap.proposals import Proposed, propose
 from tasks.overlap.recall import RecallCounts
 from tasks.storage.copies import Copies
 from tasks.threads import blas_threads
-from tasks.views.photo import BITS
+from tasks.views.photo import BITS, LOWEST
 from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
 
 CROWD = 5  # place of the candidate that says what look-alikes of a picture reach
@@ -51,7 +51,7 @@ class PictureTwins:
 
 def find_picture_twins(
     first: Pictures, second: Pictures, mirrored: bool, bands: Bands | None, seed: int
-) -> PictureTwins:  # fmt: skip
+) -> PictureTwins:
     """Find the twins of two splits in each other, searching for those of the first.
 
     Parameters

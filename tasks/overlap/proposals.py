@@ -14,13 +14,12 @@ from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.jaccard import whole_percent
 from tasks.overlap.nearest import Nearest, nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.recall import RecallCounts
+from tasks.overlap.recall import RecallCounts, sampled
 from tasks.overlap.search import AFFORDABLE
 from tasks.vocabulary.arrays import RowNumbers
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
 PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes
-SAMPLE_ROWS = 500
 JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put together at a time
 
 
@@ -32,9 +31,7 @@ class Proposed:
     recall: RecallCounts | None = None
 
 
-def propose(
-    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int
-) -> Proposed:  # fmt: skip
+def propose(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int) -> Proposed:
     """Return the candidates of rows.
 
     Parameters
@@ -52,14 +49,12 @@ def propose(
     if bands is None or PAIR * len(forms) * len(forms[0]) * len(others) <= AFFORDABLE:
         return Proposed(nearest(forms, others, CANDIDATES, FLOOR, same))
     found = by_minhash(forms, others, same, bands, seed)
-    rows = np.sort(np.random.default_rng(seed).permutation(len(same))[:SAMPLE_ROWS])
+    rows = sampled(len(same), seed)
     truth = nearest([form.take(rows) for form in forms], others, CANDIDATES, FLOOR, same[rows])
     return Proposed(found, _compare(truth, found.take(rows)))
 
 
-def by_minhash(
-    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int
-) -> Nearest:  # fmt: skip
+def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int) -> Nearest:
     """Return the best of what MinHash finds for rows; see `propose`."""
     found = Nearest.nothing(len(same), CANDIDATES)
     waiting: list[tuple[RowNumbers, ...]] = []
@@ -84,8 +79,4 @@ def _joined(found: Nearest, waiting: list[tuple[RowNumbers, ...]], others: Patte
 def _compare(truth: Nearest, found: Nearest) -> RecallCounts:
     """Count the rows by the similarity of their best candidate, and those of which MinHash proposes that one."""
     percent = whole_percent(np.maximum(truth.similarity[:, 0], 0))
-    named = found.row[:, 0] == truth.row[:, 0]
-    true, hits = (np.unique(percent[rows], return_counts=True) for rows in (slice(None), named))
-    return RecallCounts(
-        len(percent), *(dict(zip(*(part.tolist() for part in counts), strict=True)) for counts in (true, hits))
-    )
+    return RecallCounts.of(percent, truth.row[:, 0] >= 0, found.row[:, 0] == truth.row[:, 0])

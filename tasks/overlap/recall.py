@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from tasks.overlap.find import Search, Side, Twins, find_twins
-from tasks.vocabulary.arrays import RowNumbers
+from tasks.vocabulary.arrays import Mask, RowNumbers
 
 SAMPLE_ROWS = 500
 
@@ -18,6 +18,13 @@ class RecallCounts:
     rows: int
     true: dict[int, int]
     found: dict[int, int]
+
+    @classmethod
+    def of(cls, percent: RowNumbers, near: Mask, named: Mask) -> "RecallCounts":
+        """Count rows by the percent of their best twin: those that have a near one, and those whose one was found."""
+        counts = (np.unique(percent[rows], return_counts=True) for rows in (near, named))
+        true, found = (dict(zip(values.tolist(), rows.tolist(), strict=True)) for values, rows in counts)
+        return cls(len(percent), true, found)
 
     def at(self, percent: int) -> tuple[int, int]:
         """Return the rows whose best twin is near and at least so similar, and how many of them were found."""
@@ -37,19 +44,18 @@ def compare(truth: Twins, found: Twins) -> RecallCounts:
     """Count the rows whose best twin is near, and those of which a search names that very twin."""
     near = (truth.row >= 0) & ~truth.exact
     named = near & (found.row == truth.row)
-    true, hits = (np.unique(truth.percent[rows], return_counts=True) for rows in (near, named))
-    return RecallCounts(
-        len(truth.row),
-        dict(zip(true[0].tolist(), true[1].tolist(), strict=True)),
-        dict(zip(hits[0].tolist(), hits[1].tolist(), strict=True)),
-    )
+    return RecallCounts.of(truth.percent, near, named)
+
+
+def sampled(rows: int, seed: int) -> RowNumbers:
+    """Return the rows that are searched in full, ascending."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE_ROWS])
 
 
 def measure_on_sample(of: Side, found_in: Side, found: Twins, search: Search) -> RecallCounts:
     """Compare what MinHash found for sampled rows with what comparing all pairs finds for them."""
-    rows = np.sort(np.random.default_rng(search.seed).permutation(len(of))[:SAMPLE_ROWS])
-    sample = Side(of.digests[rows], of.bits[rows], of.labels[rows], np.argsort(np.argsort(of.ranks[rows])))
-    truth, _ = find_twins(sample, found_in, replace(search, bands=None))
+    rows = sampled(len(of), search.seed)
+    truth, _ = find_twins(of.take(rows), found_in, replace(search, bands=None))
     return compare(truth, _of_rows(found, rows))
 
 
@@ -59,6 +65,11 @@ def interval(true: int, found: int) -> tuple[float, float]:
         return 0.0, 1.0
     bounds = binomtest(found, true).proportion_ci(0.95, method="exact")
     return float(bounds.low), float(bounds.high)
+
+
+def contradicts(recall: RecallCounts, percent: int, stated: float) -> bool:
+    """Say whether a measured recall is lower than the stated one, beyond chance."""
+    return interval(*recall.at(percent))[1] < stated
 
 
 def _of_rows(twins: Twins, rows: RowNumbers) -> Twins:

@@ -6,7 +6,7 @@ from typing import Literal
 from tasks.overlap.complete import choose_bounds
 from tasks.overlap.find import Search, Side, Twins, find_twins
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.recall import RecallCounts, compare, interval, measure_on_sample
+from tasks.overlap.recall import RecallCounts, compare, contradicts, measure_on_sample
 
 ALWAYS_UP_TO = 10**9  # pairs: at most half a minute
 AFFORDABLE = 6e11  # nanoseconds: ten minutes of one core
@@ -37,7 +37,7 @@ class Searched:
     contradicted: bool = False
 
 
-def search_twins(first: Side, second: Side, search: Search, beside: bool) -> Searched:
+def search_twins(first: Side, second: Side, search: Search) -> Searched:
     """Find the twins of two splits in each other.
 
     Parameters
@@ -45,8 +45,6 @@ def search_twins(first: Side, second: Side, search: Search, beside: bool) -> Sea
     first, second : Side
     search : Search
         Without bands all pairs are compared, whatever the cost.
-    beside : bool
-        Whether to run MinHash beside the comparison of all pairs, for what it misses.
     """
     stated = search.bands.recall_at(search.percent / 100) if search.bands else 1.0
     everything = replace(search, bands=None)
@@ -54,13 +52,13 @@ def search_twins(first: Side, second: Side, search: Search, beside: bool) -> Sea
     if search.bands is None or cost <= AFFORDABLE:
         truth = find_twins(first, second, everything)
         recall = None
-        if beside and search.bands:
+        if search.bands:  # beside it, for what it alone would have missed
             found = find_twins(first, second, search)
             recall = compare(truth[0], found[0]) + compare(truth[1], found[1])
         return Searched(*truth, "all pairs", recall, stated)
     found = find_twins(first, second, search)
     recall = measure_on_sample(second, first, found[1], search)
-    contradicted = interval(*recall.at(search.percent))[1] < stated
+    contradicted = contradicts(recall, search.percent, stated)
     if contradicted and cost <= AFFORDABLE_IN_NEED:
         return Searched(*find_twins(first, second, everything), "all pairs", recall, stated, contradicted)
     return Searched(*found, "minhash", recall, stated, contradicted)

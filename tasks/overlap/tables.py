@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.overlap.exact import as_void
 from tasks.overlap.find import Side, Twins
 from tasks.overlap.pictures import Pictures
 from tasks.records import Fingerprints, Split
@@ -118,7 +119,7 @@ def shared_fonts(rows: SplitFingerprints, others: SplitFingerprints) -> dict[str
 
 def distinct(side: Side) -> NDArray[np.void]:
     """Return the distinct images of a split as their digests."""
-    return np.unique(np.ascontiguousarray(side.digests).view(f"V{side.digests.shape[1]}").ravel())
+    return np.unique(as_void(side.digests))
 
 
 def bytes_of(column: pa.ChunkedArray) -> Bits:

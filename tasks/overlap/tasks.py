@@ -11,8 +11,8 @@ from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.count import count_overlap
 from tasks.overlap.join import Join, write_twins
 from tasks.overlap.tables import distinct, read_split
-from tasks.overlap.verdict import Matches, judge
-from tasks.records import Baseline, Fingerprints, Joined, Overlap, Split, Splits, Within
+from tasks.overlap.verdict import MATCHED, Matches, judge
+from tasks.records import Baseline, Fingerprints, Joined, Overlap, Split, Splits, Within, between
 from tasks.records.spec import OverlapSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
@@ -93,9 +93,8 @@ def judge_twins(
     asked = None if spec.threshold is None else round(100 * spec.threshold)
 
     def build(_target: Place) -> dict[str, Any]:
-        between = {frozenset((join.first, join.second)): join for join in joined}
         found = [
-            [tables.read(workspace / between[frozenset((name, other))].table(name)) for other in others]
+            [tables.read(workspace / between(joined, name, other).table(name), MATCHED) for other in others]
             for name, others in LOSES_TO[spec.protect].items()
         ]
         sides = [side for join in joined if (side := join.facts["short_side"])]
@@ -125,9 +124,7 @@ def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: 
 
     def build(_target: Place) -> dict[str, Any]:
         rows = read_split(split, prints, workspace)
-        return {
-            "distinct": len(distinct(rows.side)), "one_colour": int(rows.one_colour.sum()), "blank": rows.blank()
-        }  # fmt: skip
+        return {"distinct": len(distinct(rows.side)), "one_colour": int(rows.one_colour.sum()), "blank": rows.blank()}
 
     inputs = {"version": VERSION, "split": split.sha256, "fingerprints": [each.sha256 for each in prints]}
     stage = stages.stage(workspace, "within", inputs, build)

@@ -23,13 +23,14 @@ import numpy as np
 from scipy.stats import binomtest, poisson
 
 from tasks.records.verdict import PRECISION
+from tasks.views import photo
 from tasks.vocabulary.arrays import Floats, Mask
 
 HALF_UNIT = 0.5
 FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measure a rate from
 MOST = 0.95  # of r
-LOWEST, HIGHEST = 86, 99  # percent: between these the threshold of a set of pictures lies
-SMALL, LARGE = (40, 86), (128, 97)  # short side in pixels, and lowest threshold for it
+LOWEST, HIGHEST = round(100 * photo.LOWEST), 99  # percent: between these the threshold of a set of pictures lies
+SMALL, LARGE = (40, LOWEST), (128, 97)  # short side in pixels, and lowest threshold for it
 NEARLY_ONE = 0.9995
 CROWDED = 0.66  # half a unit of z below the lowest threshold
 

@@ -22,7 +22,8 @@ from tasks.records.verdict import Band, Predicted, Verdict, Why, WhyNot
 from tasks.views import View
 from tasks.vocabulary.arrays import Floats, Mask
 
-EDGES = (86, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
+EDGES = (LOWEST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
+MATCHED = ("class_name", "twin_class_name", "exact", "jaccard", "crowd")  # columns of twins that a verdict needs
 ENOUGH = 30  # near-duplicates of glyphs below which nothing is said against them
 
 
@@ -48,7 +49,7 @@ class Matches:
 
 def judge(
     matches: Matches, baseline: pa.Table, view: View, floor: int, asked: int | None, short_side: int | None
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """Return the verdict on a set of images.
 
     Parameters
@@ -87,10 +88,8 @@ def judge(
         random_pairs=len(of["random"].similarity),
         unconfirmed=int(unconfirmed.sum()),
         bands=_bands(matches, of, precision, percents[0]),
-        curve=tuple(
-            Predicted(p / 100, int((matches.similarity >= p / 100).sum()), precision[p]) for p in percents
-        ),
-    )  # fmt: skip
+        curve=tuple(Predicted(p / 100, int((matches.similarity >= p / 100).sum()), precision[p]) for p in percents),
+    )
 
 
 def _usual(view: View, own: int | None, least: int | None) -> int | None:
@@ -127,9 +126,7 @@ def _best(tables: Sequence[pa.Table]) -> tuple[Floats, Floats, Mask]:
     return similarity[best, at][~exact], crowd[~exact], differs[best, at][~exact]
 
 
-def _bands(
-    matches: Matches, of: dict[str, Best], precision: dict[int, float | None], first: int
-) -> tuple[Band, ...]:  # fmt: skip
+def _bands(matches: Matches, of: dict[str, Best], precision: dict[int, float | None], first: int) -> tuple[Band, ...]:
     edges = [first, *(edge for edge in EDGES if edge > first)]
     bands = []
     for low, high in pairwise(edges):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.reasons import why_twins
+from tasks.presenting.searched import how_searched
 from tasks.records import Effect, Report
 
 CAUSAL = "without_random_minus_without_twins"
@@ -66,7 +67,7 @@ def facts(numbers: Numbers) -> list[str]:
 
 def findings(numbers: Numbers) -> list[str]:
     """Return what was found of the input and the overlap, one sentence each."""
-    return [_members(numbers), _recall(numbers), *_comparison(numbers), *_variants(numbers), *_redundancy(numbers)]
+    return [_members(numbers), how_searched(numbers), *_comparison(numbers), *_variants(numbers), *_redundancy(numbers)]
 
 
 def verdicts(numbers: Numbers) -> list[str]:
@@ -103,45 +104,6 @@ def _members(numbers: Numbers) -> str:
         numbers.total("conservation", name) for name in ("members", "quarantined", "ignored")
     )
     return f"Of {members} members, {quarantined} are quarantined and {ignored} ignored; quarantine.parquet names each."
-
-
-def _recall(numbers: Numbers) -> str:
-    """Say what the search may have missed."""
-    search, on_pixels = numbers.report.near_duplicates, numbers.report.view.on_pixels
-    said = "All pairs were compared: nothing at or above the floor is missed."
-    if on_pixels:
-        said = (
-            "Of each searched row, the pictures with the most similar bits, up to ten, were laid over it and compared."
-        )
-    if search.method == "minhash":
-        found = "candidate whose bits have a similarity of 0.60" if on_pixels else "pair at the floor of "
-        found += "" if on_pixels else numbers(search, "floor")
-        said = (
-            f"{said if on_pixels else ''} A {found} is found with probability {numbers(search, 'recall_at_floor')}, "
-            "where hash positions are independent of the data."
-        ).strip()
-    measured = search.recall_measured
-    if not measured:
-        return said
-    rows, true, found, similar, named = (
-        numbers(measured, name)
-        for name in ("rows", "true_at_floor", "found_at_floor", "true_at_threshold", "found_at_threshold")
-    )
-    if search.method == "all pairs":
-        return (
-            f"{said} MinHash alone names the best twin of {found} of the {true} rows whose best twin is near, and of "
-            f"{named} of {similar} at the threshold."
-        )
-    low, high = (numbers(measured, name) for name in ("low", "high"))
-    if on_pixels:
-        return (
-            f"{said} Of {true} rows that have such a candidate, among {rows} sampled, the best one was found for "
-            f"{found} ({low} to {high})."
-        )
-    return (
-        f"{said} Of {true} rows whose best twin is near, among {rows} sampled test rows, that twin was found for "
-        f"{found} ({low} to {high}), and at the threshold for {named} of {similar}."
-    )
 
 
 def _comparison(numbers: Numbers) -> list[str]:

@@ -7,7 +7,7 @@ from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Finge
 from tasks.records.report import Report
 from tasks.records.results import Evaluation, Findings, Trained, Training
 from tasks.records.rows import Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
-from tasks.records.splits import Baseline, Direction, Joined, Overlap, Sanitized, Split, Splits, Within
+from tasks.records.splits import Baseline, Direction, Joined, Overlap, Sanitized, Split, Splits, Within, between
 
 __all__ = [
     "REASONS",
@@ -36,4 +36,5 @@ __all__ = [
     "Training",
     "VariantCount",
     "Within",
+    "between",
 ]

@@ -1,6 +1,7 @@
 """Records of splits, of what they share, and of what is left of them."""
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
 
 from pydantic.dataclasses import dataclass
 
@@ -61,6 +62,14 @@ class Joined:
     def table(self, rows_of: SplitName) -> str:
         """Best matches of the rows of one of the two splits in the other."""
         return f"{self.folder}/{rows_of}.parquet"
+
+
+Pair = TypeVar("Pair", "Joined", "Overlap")
+
+
+def between(found: Iterable[Pair], one: SplitName, other: SplitName) -> Pair:
+    """Return what was found between two splits, in whichever order they were joined."""
+    return next(pair for pair in found if {pair.first, pair.second} == {one, other})
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Measure whether two registered pictures have the same structure: the agreement of their gradients."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, minimum_filter, uniform_filter
 
 from tasks.registration.warp import warped
-from tasks.vocabulary.arrays import Mask, Pixels
+from tasks.vocabulary.arrays import Mask, Pixels, RowNumbers
 
 REACH = 2  # pixels around one that its gradient is made from
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients are taken
@@ -14,11 +16,20 @@ LEAST_INSIDE = 0.6  # share of a window that must lie in both pictures
 LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # of a textured window: gray levels squared, and share of the mean window's
 
 
-def agreement(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
-    """Return the agreement of gradient directions of each pair of pictures, at most 1.
+class Overlaid(NamedTuple):
+    """Pairs of pictures, the second laid over the first: float32 (n, side, side), and where the second has values."""
 
-    Where both pictures have gradients g and h, of norms relative to the root mean square of their picture, the cosine
-    of the angle between them counts with the smaller of the norms.
+    first: Pixels
+    second: Pixels
+    inside: Mask
+
+    def where(self, pairs: RowNumbers) -> "Overlaid":
+        """Return some pairs, in their order."""
+        return Overlaid(self.first[pairs], self.second[pairs], self.inside[pairs])
+
+
+def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
+    """Lay pictures over others.
 
     Parameters
     ----------
@@ -26,25 +37,29 @@ def agreement(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
         Gray values, float32 (n, side, side).
     maps : ndarray
         From the first to the second, float32 (n, 2, 3).
+    smooth : bool
+        Smooth both a little; copies so small that it would leave little are compared as they are.
+    """
+    values, inside = warped(second, maps)
+    values, inside = values.reshape(second.shape), inside.reshape(second.shape)
+    if smooth:
+        first, values = _smooth(first, BLUR), _smooth(values, BLUR)
+    return Overlaid(first, values, inside)
+
+
+def agreement(pairs: Overlaid) -> Pixels:
+    """Return the agreement of gradient directions of each pair of pictures, at most 1.
+
+    Where both pictures have gradients g and h, of norms relative to the root mean square of their picture, the cosine
+    of the angle between them counts with the smaller of the norms.
 
     Returns
     -------
     ndarray
         float32 (n,): 1 where all structure agrees, about 0 where it is unrelated.
     """
-    values, inside = warped(second, maps)
-    return _agreement(_smooth(first, BLUR), _smooth(values.reshape(second.shape), BLUR), inside.reshape(second.shape))
-
-
-def sharp_agreement(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
-    """Return the same as `agreement`, without smoothing: of copies so small that it would leave little."""
-    values, inside = warped(second, maps)
-    return _agreement(first, values.reshape(second.shape), inside.reshape(second.shape))
-
-
-def _agreement(first: Pixels, second: Pixels, inside: Mask) -> Pixels:
-    weight = _well_inside(inside)[:, 1:-1, 1:-1]
-    (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
+    weight = _well_inside(pairs.inside)[:, 1:-1, 1:-1]
+    (down_a, right_a), (down_b, right_b) = _gradients(pairs.first), _gradients(pairs.second)
     norm_a, norm_b = np.hypot(right_a, down_a), np.hypot(right_b, down_b)
     least = weight * np.minimum(norm_a / _mean_norm(norm_a, weight), norm_b / _mean_norm(norm_b, weight))
     cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
@@ -52,26 +67,19 @@ def _agreement(first: Pixels, second: Pixels, inside: Mask) -> Pixels:
     return agreed
 
 
-def textured(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+def textured(pairs: Overlaid) -> Pixels:
     """Return the share of the first picture where the pair overlaps and at least one of both has texture.
 
     Of a smooth picture, a ramp or a vignette, the few gradients that there are say too little: those of many unrelated
     pictures agree.
-
-    Parameters
-    ----------
-    first, second, maps : ndarray
-        As of `agreement`.
 
     Returns
     -------
     ndarray
         float32 (n,), in [0, 1].
     """
-    values, inside = warped(second, maps)
-    there = inside.reshape(second.shape).astype(np.float32)
-    a, b = (_smooth(pictures, BLUR) for pictures in (first, values.reshape(second.shape)))
-    a, b = a - _smooth(a, BACKGROUND), b - _smooth(b, BACKGROUND)
+    there = pairs.inside.astype(np.float32)
+    a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in (pairs.first, pairs.second))
     gain = np.sqrt((_energy(there * a) + np.float32(0.1)) / (_energy(there * b) + np.float32(0.1)))
     covered = _box(there)
     valid = (covered > LEAST_INSIDE)[:, ::STRIDE, ::STRIDE]

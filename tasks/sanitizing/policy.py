@@ -78,13 +78,15 @@ def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
     )
 
 
-def unconfirmed_rows(twins: Sequence[pa.Table], split: SplitName, percent: int) -> pa.Table:
+def unconfirmed_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitName, percent: int) -> pa.Table:
     """Return the rows that stay although their best match is similar, each with that match, in their own order.
 
     Parameters
     ----------
     twins : sequence of Table
         As of `removed_rows`.
+    removed : Table
+        What that returns.
     split : str
     percent : int
         Similarity from which a match is worth a look.
@@ -93,10 +95,9 @@ def unconfirmed_rows(twins: Sequence[pa.Table], split: SplitName, percent: int) 
         table.set_column(table.column_names.index("near"), "near", pc.greater_equal(table["percent"], percent))
         for table in twins
     ]
-    gone = removed_rows(twins, split)
     found = removed_rows(similar, split)
-    left = found.filter(pc.invert(pc.is_in(found["id"], value_set=gone["id"].combine_chunks())))
-    return left.set_column(3, "reason", pa.array(["alike"] * len(left), pa.string()))
+    left = found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))
+    return left.set_column(left.column_names.index("reason"), "reason", pa.array(["alike"] * len(left), pa.string()))
 
 
 def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.records import Overlap, Splits
+from tasks.records import Overlap, Splits, between
 from tasks.records.conservation import conserve
 from tasks.sanitizing import policy
 from tasks.storage import disk, tables
 from tasks.storage.images import read_images, write_split
 from tasks.storage.place import Place
 from tasks.views import View
-from tasks.vocabulary import LOSES_TO, Protect, SplitName
+from tasks.vocabulary import LOSES_TO, Protect
 
 SANITIZED = "sanitized"
 
@@ -39,9 +39,9 @@ def write_sanitized(
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
     for name, others in LOSES_TO[protect].items():
-        twins = [policy.read_twins(overlap, name, workspace) for overlap in _between(overlaps, name, others)]
+        twins = [policy.read_twins(between(overlaps, name, other), name, workspace) for other in others]
         gone = policy.removed_rows(twins, name)
-        unconfirmed.append(policy.unconfirmed_rows(twins, name, view.similar_percent))
+        unconfirmed.append(policy.unconfirmed_rows(twins, gone, name, view.similar_percent))
         images = read_images(splits[name].places(workspace))
         kept = policy.keep_mask(images.ids, gone, ["exact", "near"])
         conserve(f"sanitize {name}", len(images), int(kept.sum()), len(gone))
@@ -60,8 +60,3 @@ def write_sanitized(
         names = [view.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
-
-
-def _between(overlaps: Sequence[Overlap], name: SplitName, others: Sequence[SplitName]) -> list[Overlap]:
-    """Return the overlaps of a split with others, in the order of `others`."""
-    return [next(o for o in overlaps if {o.first, o.second} == {name, other}) for other in others]

@@ -43,11 +43,11 @@ class Copies:
         gray = np.empty((len(self), COPY_SIDE, COPY_SIDE), np.uint8)
         for number in np.unique(self.file).tolist():
             rows = np.flatnonzero(self.file == number)
-            rows = rows[np.argsort(self.place[rows], kind="stable")]
-            pieces = b"".join(_pieces(self.files[number], self.place[rows]))
-            if len(pieces) != len(rows) * COPY_SIDE**2:
+            places, of_row = np.unique(self.place[rows], return_inverse=True)  # a picture is in many pairs
+            pieces = b"".join(_pieces(self.files[number], places))
+            if len(pieces) != len(places) * COPY_SIDE**2:
                 raise _damaged(self.files[number])
-            gray[rows] = np.frombuffer(pieces, np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
+            gray[rows] = np.frombuffer(pieces, np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)[of_row]
         return gray
 
 

@@ -12,6 +12,7 @@ from tasks.views.view import View
 from tasks.vocabulary.arrays import Bits, Gray, Mask
 
 SIDE = 16  # of the gray copy
+LOWEST = 0.86  # agreement from which two pictures may be called the same
 BITS = 4 * (SIDE - 2) ** 2  # four planes: gradients to the right, left, bottom, top
 ONE_PLANE = 0.8  # largest share of an image's set bits in one plane; above it, the bits carry too little information
 
@@ -75,14 +76,12 @@ PHOTO = View(
     side=SIDE,
     length=lambda _: BITS,
     bits=comparable_bits,
-    similarity="agreement of gradients after registration",
     column="agreement",
     threshold=None,
-    floor=0.86,
+    floor=LOWEST,
     recall=0.93,
     recall_from=0.60,
     permutations=672,  # candidates are not very similar: signatures have to be longer, see docs/overlap.md
-    minhash_beside=False,  # for candidates so dissimilar it takes longer than comparing all pairs
     difference=difference,
     legend="white where they are equal",
     sentence="Pictures are laid over each other before they are compared; models see a gray copy of {side} pixels a "

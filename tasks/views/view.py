@@ -22,8 +22,8 @@ class View:
         Side of the copies -> bits per image.
     bits : callable
         Gray copies, uint8 (n, side, side) -> packed bits, uint8 (n, ceil(length / 8)).
-    similarity, column : str
-        What the similarity of two images is called, in sentences and in tables.
+    column : str
+        What the similarity of two images is called in tables.
     threshold : float or None
         Similarity from which images are twins; None where every set has its own.
     floor : float
@@ -32,8 +32,6 @@ class View:
         Probability with which MinHash finds a pair whose bits have the similarity `recall_from`; None for the floor.
     permutations : int
         Of a MinHash signature; fixed, so that the stated recall holds for one configuration.
-    minhash_beside : bool
-        Whether MinHash is run even where all pairs are compared, to say what it alone would have missed.
     difference : callable
         Two images of one size, uint8 (height, width) or (height, width, 3) -> their difference, uint8.
     legend : str
@@ -49,14 +47,12 @@ class View:
     side: int | None
     length: Callable[[int], int]
     bits: Callable[[Gray], Bits]
-    similarity: str
     column: str
     threshold: float | None
     floor: float
     recall: float
     recall_from: float | None
     permutations: int
-    minhash_beside: bool
     difference: Callable[[Gray, Gray], Gray]
     legend: str
     sentence: str = ""

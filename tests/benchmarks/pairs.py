@@ -20,7 +20,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.threads import blas_threads
-from tasks.views.photo import BITS, SIDE, comparable_bits
+from tasks.views.photo import BITS, LOWEST, SIDE, comparable_bits
 from tests.benchmarks.verdicts import copies_of
 from tests.build import SHARED
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         agreed = deciding.agreements(test.take(i), train.take(found.row[i, place]))
         seconds = time.process_time() - start
     print(f"{len(i):,} pairs, {1000 * seconds / len(i):.2f} ms of one core a pair")
-    print(f"{(agreed >= deciding.GOES_ON).mean():.1%} go on, {(agreed >= deciding.LOWEST).mean():.1%} may be twins")
+    print(f"{(agreed >= deciding.GOES_ON).mean():.1%} go on, {(agreed >= LOWEST).mean():.1%} may be twins")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def small_files(count: int) -> Iterator[bytes]:
 
 def mixed_files(count: int) -> Iterator[bytes]:
     """Yield pictures that are about as diverse as real ones, none a copy of another."""
-    pictures = [np.asarray(image, np.float32) for _, image in read(SHARED / "data" / "cifar_train.tar.gz")]
+    pictures = [np.asarray(image, np.float32) for image in read(SHARED / "data" / "cifar_train.tar.gz")]
     rng = np.random.default_rng(0)
     for _ in range(count):
         one, two = (pictures[number] for number in rng.integers(0, len(pictures), 2))
@@ -83,12 +83,12 @@ KINDS: dict[str, tuple[Callable[[int], Iterator[bytes]], int]] = {
 }  # fmt: skip
 
 
-def read(archive: Path) -> Iterator[tuple[str, Image.Image]]:
-    """Yield name and picture of each member of a tar."""
+def read(archive: Path) -> Iterator[Image.Image]:
+    """Yield the pictures of a tar."""
     with tarfile.open(archive) as tar:
         for member in tar:
             if member.isfile() and (file := tar.extractfile(member)):
-                yield member.name, Image.open(io.BytesIO(file.read())).convert("RGB")
+                yield Image.open(io.BytesIO(file.read())).convert("RGB")
 
 
 def write(kind: str, count: int, place: Path) -> None:

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from tasks.overlap import agreements as module
-from tasks.overlap.agreements import GOES_ON, LOWEST, REFUSED, agreements
-from tasks.registration.agreement import agreement
+from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
+from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
+from tasks.views.photo import LOWEST
 from tasks.vocabulary.arrays import Gray
 from tests.build import scene
 
@@ -40,7 +41,7 @@ def pairs(tmp_path: Path) -> tuple[Copies, Copies]:
 def test_copies_agree_as_registered_and_others_are_refused_early(pairs: tuple[Copies, Copies]) -> None:
     found = agreements(*pairs).reshape(10, 10)
     first, second = (side.read().astype(np.float32) for side in pairs)
-    registered = agreement(first, second, register(first, second)).reshape(10, 10)
+    registered = agreement(overlay(first, second, register(first, second))).reshape(10, 10)
     same = np.eye(10, dtype=bool)
     np.testing.assert_allclose(found[same], registered[same], atol=2e-3)
     assert found[same].min() >= 0.95

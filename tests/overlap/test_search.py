@@ -34,7 +34,7 @@ def marked() -> tuple[Side, Side]:
 
 
 def test_all_pairs_are_compared_and_what_minhash_alone_misses_is_counted(marked: tuple[Side, Side]) -> None:
-    found = search_twins(*marked, HOW, beside=True)
+    found = search_twins(*marked, HOW)
     assert found.method == "all pairs"
     assert (found.of_second.row == np.arange(600)).all()
     assert (found.of_second.count == 1).all()
@@ -55,11 +55,11 @@ def test_a_search_that_misses_more_than_it_states_falls_back_to_all_pairs(
 ) -> None:
     monkeypatch.setattr(search, "ALWAYS_UP_TO", 0)
     monkeypatch.setattr(search, "AFFORDABLE", 0)
-    found = search_twins(*marked, HOW, beside=True)
+    found = search_twins(*marked, HOW)
     assert (found.method, found.contradicted) == ("all pairs", True)
     assert (found.of_second.row == np.arange(600)).all()
     monkeypatch.setattr(search, "AFFORDABLE_IN_NEED", 0)
-    lost = search_twins(*marked, HOW, beside=True)
+    lost = search_twins(*marked, HOW)
     assert (lost.method, lost.contradicted) == ("minhash", True)
     assert (lost.of_second.row < 0).all()
     assert lost.recall is not None
@@ -72,7 +72,7 @@ def test_a_search_that_keeps_what_it_states_is_not_repeated(monkeypatch: pytest.
     test = train[:800] & (rng.random((800, N)) < 0.985)
     monkeypatch.setattr(search, "ALWAYS_UP_TO", 0)
     monkeypatch.setattr(search, "AFFORDABLE", 0)
-    found = search_twins(side(train), side(test), HOW, beside=True)
+    found = search_twins(side(train), side(test), HOW)
     assert (found.method, found.contradicted) == ("minhash", False)
     assert found.recall is not None
     true, named = found.recall.at(90)
@@ -82,7 +82,7 @@ def test_a_search_that_keeps_what_it_states_is_not_repeated(monkeypatch: pytest.
 
 
 def test_without_bands_minhash_is_not_asked(marked: tuple[Side, Side]) -> None:
-    found = search_twins(*marked, Search(N, 90), beside=True)
+    found = search_twins(*marked, Search(N, 90))
     assert (found.method, found.recall, found.stated) == ("all pairs", None, 1.0)
 
 

@@ -36,7 +36,7 @@ def row(name: str, twin: str | None = None, percent: int = 0, exact: bool = Fals
 
 
 @pytest.fixture
-def test_rows(tmp_path: Path) -> list[pa.Table]:
+def twins_of_test(tmp_path: Path) -> list[pa.Table]:
     """Return twins of five test rows in train and in validation."""
     in_train = twins(
         tmp_path,
@@ -59,8 +59,8 @@ def test_rows(tmp_path: Path) -> list[pa.Table]:
     return [policy.read_twins(overlap, "test", Place.of(tmp_path)) for overlap in (in_train, in_validation)]
 
 
-def test_the_best_twin_is_exact_then_similar_then_in_train(test_rows: list[pa.Table]) -> None:
-    removed = policy.removed_rows(test_rows, "test").to_pylist()
+def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: list[pa.Table]) -> None:
+    removed = policy.removed_rows(twins_of_test, "test").to_pylist()
     named = [(r["id"], r["reason"], r["twin_id"], r["twin_split"]) for r in removed]
     assert named == [
         ("t1", "near", "v", "validation"),
@@ -70,12 +70,12 @@ def test_the_best_twin_is_exact_then_similar_then_in_train(test_rows: list[pa.Ta
     ]
 
 
-def test_the_order_in_which_overlaps_come_does_not_matter(test_rows: list[pa.Table]) -> None:
-    assert policy.removed_rows(test_rows, "test") == policy.removed_rows(test_rows[::-1], "test")
+def test_the_order_in_which_overlaps_come_does_not_matter(twins_of_test: list[pa.Table]) -> None:
+    assert policy.removed_rows(twins_of_test, "test") == policy.removed_rows(twins_of_test[::-1], "test")
 
 
-def test_rows_stay_by_reason(test_rows: list[pa.Table]) -> None:
-    removed = policy.removed_rows(test_rows, "test")
+def test_rows_stay_by_reason(twins_of_test: list[pa.Table]) -> None:
+    removed = policy.removed_rows(twins_of_test, "test")
     ids = pa.array([f"t{i}" for i in range(5)])
     assert policy.keep_mask(ids, removed, ["exact"]).tolist() == [True, True, True, False, False]
     assert policy.keep_mask(ids, removed, ["exact", "near"]).tolist() == [True, False, False, False, False]
@@ -111,9 +111,9 @@ def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
     assert len(policy.removed_rows([policy.read_twins(overlap, "test", Place.of(tmp_path))], "test")) == 0
 
 
-def test_rows_that_stay_with_a_similar_match_are_listed(test_rows: list[pa.Table]) -> None:
-    similar = policy.unconfirmed_rows(test_rows, "test", 90).to_pylist()
+def test_rows_that_stay_with_a_similar_match_are_listed(twins_of_test: list[pa.Table]) -> None:
+    similar = policy.unconfirmed_rows(twins_of_test, policy.removed_rows(twins_of_test, "test"), "test", 90).to_pylist()
     assert similar == []  # t1 has a similar twin in train, and goes because of one in validation
-    (in_train, _) = test_rows
-    (left,) = policy.unconfirmed_rows([in_train], "test", 90).to_pylist()
+    (in_train, _) = twins_of_test
+    (left,) = policy.unconfirmed_rows([in_train], policy.removed_rows([in_train], "test"), "test", 90).to_pylist()
     assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "alike", "a", 0.94)
