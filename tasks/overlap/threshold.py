@@ -31,7 +31,6 @@ FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measur
 MOST = 0.95  # of r
 LOWEST, HIGHEST = round(100 * photo.LOWEST), 99  # percent: between these the threshold of a set of pictures lies
 SMALL, LARGE = (40, LOWEST), (128, 97)  # short side in pixels, and lowest threshold for it
-NEARLY_ONE = 0.9995
 CROWDED = 0.66  # half a unit of z below the lowest threshold
 
 
@@ -68,7 +67,7 @@ def predicted_precision(rows: Best, pool: Best, percents: range) -> dict[int, fl
     found: dict[int, float | None] = {}
     best: float | None = None
     for percent in percents:
-        counts = [int((_z(part.similarity) >= np.arctanh(percent / 100)).sum()) for part, _ in parts]
+        counts = [_at_least(part.similarity, percent) for part, _ in parts]
         false = [look_alikes(part.similarity, of.similarity, percent) for part, of in parts]
         if sum(counts) and any(expected is not None for expected in false):
             wrong = sum(n if expected is None else expected for n, expected in zip(counts, false, strict=True) if n)
@@ -79,13 +78,14 @@ def predicted_precision(rows: Best, pool: Best, percents: range) -> dict[int, fl
 
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
     """Return how many rows are expected to have a look-alike from this percent on; None where that can't be said."""
-    edge, z, few = np.arctanh(percent / 100), _z(pool), _few(pool)
-    if (z < edge - HALF_UNIT).sum() < few:
+    low, middle, high = np.tanh(np.arctanh(percent / 100) - HALF_UNIT * np.array([2, 1, 0]))
+    few = _few(pool)
+    if (pool < middle).sum() < few:
         return None
-    far, close = (_between(z, edge - k * HALF_UNIT, edge - (k - 1) * HALF_UNIT) for k in (2, 1))
+    far, close = _between(pool, low, middle), _between(pool, middle, high)
     rate = _raised(close) / (far + 1)
     rate = min(max(rate, 0.5) if far < few else rate, MOST)
-    return float(_raised(_between(_z(rows), edge - HALF_UNIT, edge)) * rate / (1 - rate))
+    return float(_raised(_between(rows, middle, high)) * rate / (1 - rate))
 
 
 def own_percent(precision: dict[int, float | None]) -> int | None:
@@ -112,8 +112,7 @@ def stands_out(rows: Floats, percents: range) -> bool:
     """
     for percent in percents:
         expected = look_alikes(rows, rows, percent)
-        count = int((_z(rows) >= np.arctanh(percent / 100)).sum())
-        if expected is not None and poisson.sf(count - 1, expected) < 0.001:
+        if expected is not None and poisson.sf(_at_least(rows, percent) - 1, expected) < 0.001:
             return True
     return False
 
@@ -139,9 +138,9 @@ def _raised(count: int) -> float:
     return count + 0.5 + float(np.sqrt(count + 0.5))
 
 
-def _between(z: Floats, low: float, high: float) -> int:
-    return int(((z >= low) & (z < high)).sum())
+def _between(similarity: Floats, low: float, high: float) -> int:
+    return int(((similarity >= low) & (similarity < high)).sum())
 
 
-def _z(similarity: Floats) -> Floats:
-    return np.arctanh(np.clip(similarity, -NEARLY_ONE, NEARLY_ONE))
+def _at_least(similarity: Floats, percent: int) -> int:
+    return int((similarity >= percent / 100).sum())
