@@ -6,7 +6,7 @@ PORT ?= 4200
 run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
 	$(BIN)/cleansplit run
 
-check: .venv/test lint ## within a minute: lint, types, and every test that needs no server, subprocess or browser
+check: .venv/test lint ## about a minute: lint, types, and every test that needs no server, subprocess or browser
 	$(BIN)/pytest --numprocesses 2 -m "not whole"
 
 test: .venv/test lint ## lint, type-check and test
