@@ -1,31 +1,34 @@
 """The final flow: train with and without the twins of test rows, and score raw against sanitized."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from prefect import flow
 
 from flows.engine.progress import collect, say
-from tasks.evaluation.plan import in_batches, notes_on, plan
-from tasks.evaluation.tasks import measure_effects, train_and_score
-from tasks.evaluation.training import count_usable
-from tasks.records import Evaluation, Overlap, Sanitized, Splits, Trained, Training
+from tasks.evaluation.plan import batches, notes_on, plan, side_by_side
+from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
+from tasks.records import Batch, Evaluation, Overlap, Sanitized, Splits, Trained
 from tasks.records.spec import RunSpec
 
 
 @flow(name="compare accuracy", flow_run_name="compare accuracy", validate_parameters=False)
-def compare_accuracy(spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized) -> Trained:
-    """Train every model at every size on every arm, score it, and compare the arms."""
-    usable = count_usable(overlap, spec.place)
-    for note in notes_on(spec.sizes, usable, splits.train.rows):
-        say(note)
-    plans = plan(spec, usable, splits.train.rows)
-    if not plans:
+def compare_accuracy(spec: RunSpec, splits: Splits, overlaps: Sequence[Overlap], sanitized: Sanitized) -> Trained:
+    """Train every model at every size on both arms, score it, and compare the arms."""
+    if not spec.models:
         return Trained()
-    trained: dict[Training, Evaluation] = {}
-    for batch in in_batches(plans):
-        futures = [train_and_score.submit(spec, splits, overlap, sanitized, one, spec.place) for one in batch]
-        trained |= dict(zip(batch, collect("train and score", futures), strict=True))
-    evaluations = [trained[training] for training in plans]
-    comparison = measure_effects.submit(spec, splits, sanitized, evaluations, spec.place)
-    (compared,) = collect("compare", [comparison])
-    return cast(Trained, compared)
+    (compared,) = collect("group test rows", [find_compared.submit(splits, overlaps, spec.place)])
+    for note in notes_on(spec.sizes, compared.usable, splits.train.rows):
+        say(note)
+    planned = batches(plan(spec, compared.usable, splits.train.rows))
+    if not planned:
+        return Trained()
+    trained: dict[Batch, list[Evaluation]] = {}
+    for some in side_by_side(planned):
+        futures = [
+            train_and_score.submit(spec, splits, overlaps, sanitized, compared, batch, spec.place) for batch in some
+        ]
+        trained |= dict(zip(some, collect("train and score", futures), strict=True))
+    evaluations = [evaluation for batch in planned for evaluation in trained[batch]]
+    comparison = measure_effects.submit(spec, splits, sanitized, compared, evaluations, spec.place)
+    return cast(Trained, collect("compare", [comparison])[0])

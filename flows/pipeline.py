@@ -28,7 +28,7 @@ def cleansplit(spec: RunSpec) -> Report:
         spec, loaded, splits = prepare_splits.with_options(task_runner=side_by_side)(spec)
         overlap = measure_and_sanitize.with_options(task_runner=side_by_side)(spec, splits, loaded)
         trained = compare_accuracy.with_options(task_runner=side_by_side)(
-            spec, splits, overlap.train_and_test, overlap.sanitized
+            spec, splits, overlap.overlaps, overlap.sanitized
         )
         return publish(Findings(spec, *loaded, splits, *overlap, trained), seconds)
 

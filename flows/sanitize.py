@@ -8,7 +8,7 @@ from flows.engine.progress import collect, say
 from flows.prepare import LoadedSources
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
-from tasks.records import Overlap, Sanitized, Splits, Within, between
+from tasks.records import Overlap, Sanitized, Splits, Within
 from tasks.records.spec import OverlapSpec
 from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
@@ -22,11 +22,6 @@ class MeasuredOverlap(NamedTuple):
     within: tuple[Within, ...]
     sanitized: Sanitized
     verdict: Verdict
-
-    @property
-    def train_and_test(self) -> Overlap:
-        """The overlap that the controls of the evaluation take out of train."""
-        return between(self.overlaps, "train", "test")
 
 
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)

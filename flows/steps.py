@@ -14,7 +14,7 @@ from flows.engine.runners import threads
 from flows.evaluate import compare_accuracy
 from flows.prepare import LoadedSources, prepare_splits
 from flows.publish import publish
-from flows.sanitize import MeasuredOverlap, measure_and_sanitize
+from flows.sanitize import measure_and_sanitize
 from tasks.errors import UsageError
 from tasks.records import Findings, Report, Trained
 from tasks.records.spec import EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec
@@ -57,9 +57,8 @@ def evaluate(spec: EvaluateSpec) -> Report:
         raise UsageError(
             f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
         )
-    changed = replace(found.spec, models=spec.models, sizes=spec.sizes, workers=spec.workers)
-    overlap = MeasuredOverlap(found.overlaps, found.within, found.sanitized, found.verdict).train_and_test
+    changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, workers=spec.workers)
     with timed() as seconds, in_use(changed.place):
         compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
-        trained = compare(changed, found.splits, overlap, found.sanitized)
+        trained = compare(changed, found.splits, found.overlaps, found.sanitized)
         return publish(replace(found, spec=changed, trained=trained), seconds)

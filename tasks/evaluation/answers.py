@@ -13,12 +13,12 @@ MISTAKES = 20  # shown per model
 
 
 def on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return, per model and in their order, the training on the most rows of unchanged train."""
+    """Return, per model and in their order, the first training on the most rows of train as it is."""
     largest: dict[str, Evaluation] = {}
     for evaluation in evaluations:
         training = evaluation.training
         best = largest.get(training.model)
-        if training.control == "none" and (best is None or training.rows > best.training.rows):
+        if training.arm == "with_twins" and (best is None or training.rows > best.training.rows):
             largest[training.model] = evaluation
     return list(largest.values())
 

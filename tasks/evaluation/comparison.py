@@ -1,48 +1,109 @@
-"""Compare the arms of every model and size."""
+"""Compare the arms of every model and size, and conclude what the twins did at the largest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from tasks.evaluation.bootstrap import Bootstrap
-from tasks.records import Effect, Evaluation
+from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
+from tasks.records import Compared, Conclusion, Effect, Evaluation
 from tasks.storage import tables
 from tasks.storage.place import Place
-from tasks.vocabulary import CONTROLS
-from tasks.vocabulary.arrays import Floats, Mask
+from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
+from tasks.vocabulary.arrays import Floats, Labels, Mask, RowNumbers
+
+ENOUGH = 5  # trainings per arm: fewer vary so much by chance that no effect can be told
+NOTHING = None, None, None
 
 
-def compare_arms(evaluations: Sequence[Evaluation], kept: Mask, bootstrap: Bootstrap, workspace: Place) -> list[Effect]:
-    """Return an effect for every model, size and comparison, with nulls where there is nothing.
+@dataclass(frozen=True)
+class ScoredRows:
+    """Test rows: their classes, their groups, which have a twin in train, and which sanitizing leaves."""
 
-    Parameters
-    ----------
-    evaluations : sequence of Evaluation
-        All arms and seeds of a model and size side by side.
-    kept : ndarray
-        bool (rows,): test rows that sanitizing leaves.
-    bootstrap : Bootstrap
-        Over the test rows.
-    workspace : Place
+    labels: Labels
+    groups: RowNumbers
+    has_twin: Mask
+    kept: Mask
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of the best constant answer."""
+        return float(np.bincount(self.labels).max()) / len(self.labels)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Which test rows the trainings of one model and size got right: per arm, 0 or 1, shape (trainings, rows)."""
+
+    model: ModelName
+    train_rows: int
+    right: dict[Arm, Floats]
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of the arm that has more: equal trainings are made once."""
+        return max(map(len, self.right.values()))
+
+    def parts(self, test: ScoredRows) -> list[Part]:
+        """Return what is known of the change on test rows with a twin, and on the others."""
+        change = self.right["with_twins"] - self.right["without_twins"]
+        return [mean_of(change[:, part], test.groups[part]) for part in (test.has_twin, ~test.has_twin)]
+
+
+def answered(evaluations: Sequence[Evaluation], workspace: Place) -> Iterator[Answered]:
+    """Read what the models of every size answered; all trainings of a model and size stand side by side."""
+    for (model, rows), of_size in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
+        arms: dict[Arm, list[Floats]] = {}
+        for evaluation in of_size:
+            table = tables.read(workspace / evaluation.predictions("test"))
+            right = table["label"].to_numpy() == table["predicted"].to_numpy()
+            arms.setdefault(evaluation.training.arm, []).append(right.astype(np.float64))
+        yield Answered(model, rows, {arm: np.stack(right) for arm, right in arms.items()})
+
+
+def compare(found: Answered, test: ScoredRows) -> list[Effect]:
+    """Return the comparisons of one model at one size, each with an interval of its own; nulls where there is none."""
+    average = found.right["with_twins"].mean(axis=0)
+    compared: dict[Comparison, Interval | None] = {
+        "raw_minus_sanitized": difference_of_rows(average, test.kept, test.groups)
+    }
+    if len(found.right) > 1:
+        parts = found.parts(test)
+        compared["on_rows_with_twin"] = contrast(parts[:1], [1])
+        compared["on_other_rows"] = contrast(parts[1:], [1])
+        compared["effect_of_twins"] = effect_of_twins(parts, test)
+    about = found.model, found.train_rows, found.trainings
+    return [Effect(*about, name, *(interval or NOTHING)) for name, interval in compared.items()]
+
+
+def effect_of_twins(parts: Sequence[Part], test: ScoredRows, confidence: float = CONFIDENCE) -> Interval:
+    """Return what the twins add to the accuracy on all test rows, in points.
+
+    What leaving them out costs on the rows that have one, beyond what it costs on the others, is theirs; the rest is
+    what else the rows that were left out taught.
     """
-    effects: list[Effect] = []
-    for (model, rows), group in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
-        arms = right_answers(list(group), workspace)
-        found = {"raw_minus_sanitized": bootstrap.difference_of_rows(arms["none"].mean(axis=0), kept)}
-        if len(arms) == len(CONTROLS):  # a size that only unchanged train can give has nothing to compare
-            twinless, random = arms["without_twins"], arms["without_random"]
-            found["all_minus_without_twins"] = bootstrap.difference_of_arms(arms["none"], twinless)
-            found["without_random_minus_without_twins"] = bootstrap.difference_of_arms(random, twinless)
-        effects += [Effect(model, rows, name, *(interval or (None, None, None))) for name, interval in found.items()]
-    return effects
+    share = float(test.has_twin.mean())
+    return contrast(parts, [share, -share], confidence)
 
 
-def right_answers(evaluations: Sequence[Evaluation], workspace: Place) -> dict[str, Floats]:
-    """Return, per arm, which test rows each seed got right, as 0 and 1, shape (seeds, rows)."""
-    arms: dict[str, list[Floats]] = {}
-    for evaluation in evaluations:
-        table = tables.read(workspace / evaluation.predictions("test"))
-        right = table["label"].to_numpy() == table["predicted"].to_numpy()
-        arms.setdefault(evaluation.training.control, []).append(right.astype(np.float64))
-    return {control: np.stack(rights) for control, rights in arms.items()}
+def conclude(found: Sequence[Answered], test: ScoredRows, compared: Compared) -> list[Conclusion]:
+    """Return, for each model, the effect of the twins at its largest compared size, or why it can't be told.
+
+    The intervals of all models hold together (Bonferroni).
+    """
+    largest = {one.model: one for one in found if compared.reason or len(one.right) > 1}
+    confidence = 1 - (1 - CONFIDENCE) / max(1, len(largest))
+    conclusions = []
+    for one in largest.values():
+        reason = compared.reason or _why_not(one, test)
+        interval = NOTHING if reason else effect_of_twins(one.parts(test), test, confidence)
+        conclusions.append(Conclusion(one.model, one.train_rows, one.trainings, reason, *interval))
+    return conclusions
+
+
+def _why_not(found: Answered, test: ScoredRows) -> Unmeasured | None:
+    if found.trainings < ENOUGH:
+        return "few_trainings"
+    low = accuracy(found.right["with_twins"].mean(axis=0), test.groups)[1]
+    return "chance" if low <= test.chance else None

@@ -1,4 +1,4 @@
-"""1-nearest-neighbour on several arms at once: the model that memorizes, with distances that all arms share."""
+"""1-nearest-neighbour on several sets of training rows at once: the model that memorizes, with shared distances."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,71 +6,80 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.vocabulary import ModelName
 from tasks.vocabulary.arrays import Gray, RowNumbers
 
-NEAREST = "1nn"  # the model's name; it has no probabilities: all its answers are equally sure
+NEAREST: ModelName = "1nn"  # it has no probabilities: all its answers are equally sure
 TRAIN_BLOCK, QUERY_BLOCK = 4096, 1024
 EXACT_PIXELS = 1024  # sums of that many products of centred gray values stay within 2^24, where float32 counts exactly
 
 
-def nearest(train: Gray, arms: Sequence[RowNumbers], queries: Gray) -> list[RowNumbers]:
-    """Find, for each arm, the nearest training row of every query by Euclidean distance, exactly.
+def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowNumbers]:
+    """Find, in each set of training rows, the nearest row of every query by Euclidean distance, exactly.
 
-    Rows are sorted by which arms they belong to, so each distance is computed once whatever the number of arms.
+    Each distance is computed once, whatever the number of sets. The nearest row of a block is that of each set that has
+    it; only the other queries are looked up again.
 
     Parameters
     ----------
     train : ndarray
         uint8 (n, pixels).
-    arms : sequence of ndarray
-        Rows of `train` that each arm may use, int64.
+    sets : sequence of ndarray
+        Rows of `train` that each may use, int64.
     queries : ndarray
         uint8 (m, pixels).
 
     Returns
     -------
     list of ndarray
-        Per arm, row of `train`, int64 (m,); of rows at equal distance the first.
+        Per set, row of `train`, int64 (m,); of rows at equal distance the first.
 
     >>> train = np.array([[0, 0], [9, 9], [250, 250]], np.uint8)
     >>> [rows.tolist() for rows in nearest(train, [np.arange(3), np.array([0, 1])], train[1:])]
     [[1, 2], [1, 1]]
     """
     exact = np.float32 if train.shape[1] <= EXACT_PIXELS else np.float64
-    member = np.zeros((len(arms), len(train)), np.bool_)
-    for number, rows in enumerate(arms):
+    member = np.zeros((len(sets), len(train)), np.bool_)
+    for number, rows in enumerate(sets):
         member[number, rows] = True
-    distance = np.full((len(arms), len(queries)), np.inf)
-    place = np.full((len(arms), len(queries)), len(train))
-    for pattern in np.unique(member, axis=1).T:
-        if not pattern.any():
-            continue
-        rows = np.flatnonzero((member == pattern[:, None]).all(axis=0))
-        for first in range(0, len(rows), TRAIN_BLOCK):
-            block = rows[first : first + TRAIN_BLOCK]
-            near, found = _nearest_in_block(_centred(train[block], exact), queries)
-            row = block[found]
-            for number in np.flatnonzero(pattern).tolist():
-                better = (near < distance[number]) | ((near == distance[number]) & (row < place[number]))
-                distance[number, better], place[number, better] = near[better], row[better]
+    distance = np.full((len(sets), len(queries)), np.iinfo(np.int64).max)
+    place = np.full((len(sets), len(queries)), len(train))
+    used = np.flatnonzero(member.any(axis=0))
+    for first in range(0, len(used), TRAIN_BLOCK):
+        rows = used[first : first + TRAIN_BLOCK]
+        block = _centred(train[rows], exact)
+        lengths = np.einsum("ij,ij->i", block, block, dtype=np.float64).astype(np.int64)
+        for start in range(0, len(queries), QUERY_BLOCK):
+            part = slice(start, start + QUERY_BLOCK)
+            distances = _distances(block, lengths, _centred(queries[part], exact))
+            best = distances.argmin(axis=1)
+            for number in range(len(sets)):
+                if (inside := member[number, rows]).any():
+                    found = _inside(distances, best, inside)
+                    near = distances[np.arange(len(found)), found].astype(np.int64)
+                    better = near < distance[number, part]  # rows come in order: of equal ones the first stays
+                    distance[number, part][better] = near[better]
+                    place[number, part][better] = rows[found[better]]
     return list(place)
 
 
-def _nearest_in_block(block: NDArray[Any], queries: Gray) -> tuple[RowNumbers, RowNumbers]:
-    """Return squared distance and place of the nearest row of a block for every query."""
-    lengths = np.einsum("ij,ij->i", block, block, dtype=np.float64).astype(np.int64)
-    near, found = np.empty(len(queries), np.int64), np.empty(len(queries), np.int64)
+def _distances(block: NDArray[Any], lengths: NDArray[np.int64], queries: NDArray[Any]) -> NDArray[Any]:
+    """Return squared distances less the length of the query, as integers (queries, rows of the block)."""
     whole: type = np.int32 if block.dtype == np.float32 else np.int64
-    for start in range(0, len(queries), QUERY_BLOCK):
-        part = _centred(queries[start : start + QUERY_BLOCK], block.dtype.type)
-        distances = (part @ block.T).astype(whole)
-        distances *= -2
-        distances += lengths.astype(whole)
-        best = distances.argmin(axis=1)
-        own = np.einsum("ij,ij->i", part, part, dtype=np.float64).astype(np.int64)
-        near[start : start + len(part)] = distances[np.arange(len(part)), best] + own
-        found[start : start + len(part)] = best
-    return near, found
+    distances: NDArray[Any] = (queries @ block.T).astype(whole)
+    distances *= -2
+    distances += lengths.astype(whole)
+    return distances
+
+
+def _inside(distances: NDArray[Any], best: RowNumbers, inside: NDArray[np.bool_]) -> RowNumbers:
+    """Return the nearest row of the block of every query among those that are inside, given the nearest of all."""
+    found = best.copy()
+    wrong = np.flatnonzero(~inside[best])
+    if len(wrong):
+        columns = np.flatnonzero(inside)
+        found[wrong] = columns[distances[np.ix_(wrong, columns)].argmin(axis=1)]
+    return found
 
 
 def _centred(gray: Gray, exact: type) -> NDArray[Any]:

@@ -1,70 +1,71 @@
-"""Which trainings a run makes: sizes, seeds, arms, and what runs side by side."""
+"""Which trainings a run makes: models, sizes, arms, repetitions, and what runs side by side."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from tasks.records import Training
+from tasks.evaluation.neighbours import NEAREST
+from tasks.records import Batch, Training
 from tasks.records.spec import RunSpec
-from tasks.vocabulary import CONTROLS
+from tasks.vocabulary import ARMS, ModelName
 
-SEEDS = 3  # trainings per size; one where train is too small for more
-SEEDED_UP_TO = 5000
 ALONE_FROM = 50_000  # rows from which trainings run one after another, each on two threads, to stay within memory
+NARROW: tuple[ModelName, ...] = ("sgd",)  # whose products are too small for two threads: both arms run side by side
+DETERMINED: tuple[ModelName, ...] = ("softmax", NEAREST)  # models that the same rows make the same, whatever the seed
 
 
-def trainings(sizes: tuple[int | str, ...], rows: int, train: int) -> list[tuple[int, int]]:
-    """Return (rows, number of the seed) of every training.
+def plan(spec: RunSpec, usable: int, train: int) -> list[Training]:
+    """Return every training of a run, all of one model and size side by side, those with twins first.
 
     Parameters
     ----------
-    sizes : tuple
-        Requested sizes; "all" is the number of rows that every arm has.
-    rows : int
-        Rows that every arm has: the rows of train without a twin in test.
+    spec : RunSpec
+        Its size "all" is `usable`.
+    usable : int
+        Rows that both arms have: those of train without a twin in test. All of train if there is nothing to compare.
     train : int
-        Rows of train; only the arm of unchanged train can use all of them.
-
-    >>> trainings((50, 100, 130, "all"), 120, 150)
-    [(50, 0), (50, 1), (100, 0), (120, 0), (130, 0)]
+        Rows of train. Only the arm with twins can use all of them; it is then trained once, and so it is where there
+        is nothing to compare.
     """
-    counts = sorted({rows if size == "all" else int(size) for size in sizes})
-    return [
-        (count, number)
-        for count in counts
-        for number in range(SEEDS if count <= SEEDED_UP_TO and count < rows else 1)
-        if 0 < (number + 1) * count <= (rows if number else train)
-    ]
+    plans = []
+    for model in spec.models:
+        for count in sorted({usable if size == "all" else int(size) for size in spec.sizes}):
+            compared = count <= usable < train
+            for arm in ARMS if compared else ARMS[:1]:
+                fixed = arm == "without_twins" and count == usable and model in DETERMINED
+                times = 1 if fixed or not compared else spec.trainings
+                seeds = range(spec.seed, spec.seed + times)
+                plans += [Training(model, count, seed, arm) for seed in seeds if 0 < count <= train]
+    return plans
 
 
-def plan(spec: RunSpec, rows: int, train: int) -> list[Training]:
-    """Return every training of a run, all arms and seeds of a model and size side by side; see `trainings`."""
-    return [
-        Training(model=model, rows=count, seed=spec.seed + number, control=control)
-        for model in spec.models
-        for count, number in trainings(spec.sizes, rows, train)
-        for control in CONTROLS
-        if count <= rows or control == "none"
-    ]
-
-
-def notes_on(sizes: tuple[int | str, ...], rows: int, train: int) -> list[str]:
-    """Say which sizes can't be trained, or not on every arm; see `trainings`."""
-    asked = sorted(size for size in sizes if isinstance(size, int) and size > rows)
+def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]:
+    """Say which sizes can't be trained, or not without twins."""
+    asked = sorted(size for size in sizes if isinstance(size, int) and size > usable)
     alone = [f"{size:,}" for size in asked if size <= train]
     missing = [f"{size:,}" for size in asked if size > train]
     notes = [f"no training on {', '.join(missing)} rows: train has {train:,}"] if missing else []
     if alone:
-        notes.append(f"training on {', '.join(alone)} rows without controls: train has {rows:,} without a twin in test")
+        rows = f"train has {usable:,} without a twin in test"
+        notes.append(f"training on {', '.join(alone)} rows with twins only: {rows}")
     return notes
 
 
-def threads_of(rows: int) -> int:
+def threads_of(model: ModelName, rows: int) -> int:
     """Return the number of threads of a training: fixed, so that its result is the same to the last bit."""
-    return 2 if rows >= ALONE_FROM else 1
+    return 2 if rows >= ALONE_FROM and model not in NARROW else 1
 
 
-def in_batches(plans: Sequence[Training]) -> Iterator[list[Training]]:
-    """Yield trainings that may run side by side: small ones together, large ones alone."""
-    together = [training for training in plans if threads_of(training.rows) == 1]
-    if together:
-        yield together
-    yield from ([training] for training in plans if threads_of(training.rows) > 1)
+def batches(plans: Sequence[Training]) -> list[Batch]:
+    """Return the trainings that one task makes: repetitions; of 1nn, whose arms share their distances, both arms."""
+    of_batch = groupby(plans, lambda one: (one.model, one.rows, one.model == NEAREST or one.arm))
+    return [Batch(tuple(trainings)) for _, trainings in of_batch]
+
+
+def side_by_side(found: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Yield batches that may run at the same time: all small ones; of large ones both arms of a narrow model."""
+    if small := [batch for batch in found if batch.trainings[0].rows < ALONE_FROM]:
+        yield small
+    large = [batch for batch in found if batch not in small]
+    for (model, _), arms in groupby(large, lambda batch: (batch.trainings[0].model, batch.trainings[0].rows)):
+        together = list(arms)
+        yield from [together] if model in NARROW else ([batch] for batch in together)

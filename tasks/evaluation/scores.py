@@ -1,52 +1,47 @@
 """Accuracy on raw, sanitized, removed and control rows, with intervals."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import norm
 
+from tasks.evaluation.intervals import accuracy
+from tasks.records import Score, Training
 from tasks.records.removed import is_removed
+from tasks.vocabulary import SplitName
 from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
 
+OF_BOTH_ARMS = ("raw", "removed")  # the subsets on which models without twins are scored
 
-def wilson(correct: Mask, groups: RowNumbers) -> tuple[float | None, float | None, float | None]:
-    """Return accuracy and its 95 % Wilson score interval; nulls without rows.
 
-    Rows of one duplicate group are right or wrong together, so they count as fewer: n is divided by the design
-    effect, the variance of the accuracy over groups by that of as many independent rows. Wilson (1927); for the
-    effective number of rows see Korn and Graubard, Survey Methodology 24 (1998).
+def score_split(
+    training: Training, name: SplitName, answers: pa.Table, groups: RowNumbers, removed: pa.Table, seed: int
+) -> list[Score]:
+    """Return the accuracies of one trained model on the subsets of one split.
 
     Parameters
     ----------
-    correct : ndarray
-        bool (n,): right answers.
+    training : Training
+    name : str
+        The split.
+    answers : Table
+        What the model answered for its rows.
     groups : ndarray
-        int64 (n,): group of each row.
-
-    >>> wilson(np.arange(10) < 8, np.arange(10))
-    (0.8, 0.490162..., 0.943317...)
+        int64 (n,): rows of one picture have one number.
+    removed : Table
+        The removed rows of all splits.
+    seed : int
+        Of the control subset.
     """
-    if not len(correct):
-        return None, None, None
-    share = float(correct.mean())
-    n = len(correct) / _design_effect(correct, share, groups)
-    z = float(norm.ppf(0.975))
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return share, max(0.0, centre - half), min(1.0, centre + half)
-
-
-def _design_effect(correct: Mask, share: float, groups: RowNumbers) -> float:
-    group = np.unique(groups, return_inverse=True)[1]
-    rows = np.bincount(group).astype(np.float64)
-    if len(rows) < 2 or share in (0, 1):
-        return float((rows**2).sum() / rows.sum())
-    right = np.bincount(group, correct)
-    spread = ((right - share * rows) ** 2).sum() * len(rows) / (len(rows) - 1)
-    alone = share * (1 - share) * len(correct) ** 2 / (len(correct) - 1)
-    return max(1.0, float(spread / alone))
+    labels = answers["label"].to_numpy()
+    right = (labels == answers["predicted"].to_numpy()).astype(np.float64)
+    scores = []
+    for subset, mask in subsets(answers["id"].combine_chunks(), labels, removed, seed):
+        if training.arm == "with_twins" or subset in OF_BOTH_ARMS:
+            interval = accuracy(right[mask], groups[mask]) if mask.any() else (None, None, None)
+            about = training.model, training.rows, training.seed, training.arm, f"{name}_{subset}"
+            scores.append(Score(*about, int(mask.sum()), *interval))
+    return scores
 
 
 def subsets(ids: pa.Array, labels: Labels, removed: pa.Table, seed: int) -> Iterator[tuple[str, Mask]]:

@@ -1,76 +1,126 @@
-"""Prefect tasks of the evaluation stage: one trained model each, and the comparison of all."""
+"""Prefect tasks of the evaluation stage: what can be compared, the trainings of a batch, and the comparison of all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sklearn
 
-from tasks.evaluation import effects
+from tasks.evaluation import compared, effects
+from tasks.evaluation.compared import SCORED
 from tasks.evaluation.plan import threads_of
-from tasks.evaluation.training import SCORED, mend_neighbours, write_answers
-from tasks.records import Evaluation, Overlap, Sanitized, Splits, Trained, Training
+from tasks.evaluation.scores import score_split
+from tasks.evaluation.training import Trainer
+from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Splits, Trained, Training, between
 from tasks.records.spec import RunSpec
 from tasks.stage_task import finished, stage_task
-from tasks.storage import stages
+from tasks.storage import stages, tables
 from tasks.storage.place import Place
 
-VERSION = 4
-COMPARISON_VERSION = 4
+VERSION = 5
+COMPARED_VERSION = 1
+COMPARISON_VERSION = 5
 
 
-@stage_task("train {training.model} on {training.rows} rows, seed {training.seed}, {training.control} control")
-def train_and_score(
-    spec: RunSpec, splits: Splits, overlap: Overlap, sanitized: Sanitized, training: Training, workspace: Place
-) -> Evaluation:
-    """Train one model on rows of one arm and score it on raw, sanitized and control rows."""
+@stage_task("group test rows and see what can be compared")
+def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place) -> Compared:
+    """Find which test rows show one picture, and which rows of train both arms can have."""
 
     def build(target: Place) -> dict[str, Any]:
-        write_answers(spec, splits, overlap, training, workspace, target)
-        return {}
+        return compared.prepare(splits, overlaps, workspace, target)
 
-    mend_neighbours(spec, splits, overlap, training, workspace)
-    stage = stages.stage(workspace, "models", _inputs(spec, splits, overlap, training), build)
-    scores = [
-        score
-        for name in SCORED
-        for score in effects.score_split(
-            spec, training, name, stage.folder / f"{name}.parquet", workspace / sanitized.removed
-        )
-    ]
-    record = Evaluation(training, stage.folder.name, tuple(scores))
-    raw = next(score for score in scores if score.evaluated_on == "test_raw")
-    what = f"{training.model} on {training.rows:,} rows, seed {training.seed}, {training.control}"
-    return finished(record, stage, f"{what}: accuracy {raw.accuracy:.4f} on raw test")
+    inputs = {
+        "version": COMPARED_VERSION,
+        "splits": [splits[name].sha256 for name in SCORED],
+        "train": splits.train.rows,
+        "overlaps": [[overlap.sha256, overlap.percent] for overlap in overlaps],
+    }
+    stage = stages.stage(workspace, "compared", inputs, build)
+    record = Compared(stage.folder.name, stage.result["usable"], stage.result["reason"])
+    return finished(record, stage, f"{record.usable:,} of {splits.train.rows:,} rows of train for both arms")
+
+
+@stage_task("train {batch}")
+def train_and_score(
+    spec: RunSpec,
+    splits: Splits,
+    overlaps: Sequence[Overlap],
+    sanitized: Sanitized,
+    compared: Compared,
+    batch: Batch,
+    workspace: Place,
+) -> list[Evaluation]:
+    """Train one model some times on rows of one arm, and score each on raw, sanitized and control rows."""
+    trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
+    evaluations, reused = [], True
+    for training in batch.trainings:
+
+        def build(target: Place, training: Training = training) -> dict[str, Any]:
+            trainer.write_answers(training, target)
+            return {}
+
+        stage = stages.stage(workspace, "models", _inputs(splits, training, trainer.digest(training)), build)
+        evaluations.append(_score(spec, sanitized, compared, training, stage.folder, workspace))
+        reused &= stage.reused
+    raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
+    message = f"{batch}: accuracy {np.mean(raw):.4f} on raw test"
+    return finished(evaluations, replace(stage, reused=reused), message)
 
 
 @stage_task("compare models with and without the twins of test rows")
 def measure_effects(
-    spec: RunSpec, splits: Splits, sanitized: Sanitized, evaluations: Sequence[Evaluation], workspace: Place
+    spec: RunSpec,
+    splits: Splits,
+    sanitized: Sanitized,
+    compared: Compared,
+    evaluations: Sequence[Evaluation],
+    workspace: Place,
 ) -> Trained:
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
 
     def build(_target: Place) -> dict[str, Any]:
-        return effects.measure(spec, splits.classes, sanitized, evaluations, workspace)
+        return effects.measure(spec, splits.classes, sanitized, compared, evaluations, workspace)
 
     inputs = {
         "version": COMPARISON_VERSION,
-        "models": [evaluation.folder for evaluation in evaluations],
+        "models": [[vars(evaluation.training), evaluation.folder] for evaluation in evaluations],
         "removed": sanitized.sha256,
+        "compared": compared.folder,
         "seed": spec.seed,
     }
     stage = stages.stage(workspace, "effects", inputs, build)
-    compared, confusions, mistakes = effects.FOUND.validate_python(stage.result["found"])
-    record = Trained(tuple(evaluations), compared, confusions, mistakes, stage.folder.name)
+    found = effects.FOUND.validate_python(stage.result["found"])
+    record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
     return finished(record, stage, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
 
 
-def _inputs(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training) -> dict[str, Any]:
+def _score(
+    spec: RunSpec, sanitized: Sanitized, where: Compared, training: Training, folder: Place, workspace: Place
+) -> Evaluation:
+    removed = tables.read(workspace / sanitized.removed)
+    scores = [
+        score
+        for name in SCORED
+        for score in score_split(
+            training,
+            name,
+            tables.read(folder / f"{name}.parquet"),
+            compared.read_groups(workspace / where.groups(name))[0],
+            removed,
+            spec.seed,
+        )
+    ]
+    return Evaluation(training, folder.name, tuple(scores))
+
+
+def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:
     return {
         "version": VERSION,
         "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "training": vars(training),
-        "threads": threads_of(training.rows),
-        "left out": None if training.control == "none" else [overlap.sha256, overlap.percent, spec.seed],
+        "model": training.model,
+        "seed": training.seed,
+        "rows": rows,
+        "threads": threads_of(training.model, training.rows),
         "libraries": [sklearn.__version__, np.__version__],
     }

@@ -1,134 +1,96 @@
-"""What a training uses, and what a trained model answers."""
+"""Train the models of a batch, and write what each answers."""
 
-from dataclasses import replace
-from typing import Any
+import hashlib
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from sklearn.base import ClassifierMixin
+from numpy.typing import NDArray
 
-from tasks.evaluation.controls import arm, has_twin
+from tasks.evaluation.arms import has_twin, rows_of_arm
+from tasks.evaluation.compared import SCORED
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
-from tasks.records import Overlap, Splits, Training
-from tasks.records.spec import RunSpec
-from tasks.storage import disk, stages, tables
+from tasks.records import Batch, Overlap, Splits, Training
+from tasks.storage import tables
 from tasks.storage.images import Images, as_rows, normalize, read_images, read_labels
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
-from tasks.vocabulary import CONTROLS, SplitName
+from tasks.vocabulary import SplitName
 from tasks.vocabulary.arrays import Labels, Pixels, RowNumbers
 
-VERSION = 1  # of the stage of nearest neighbours
-SCORED: tuple[SplitName, ...] = ("validation", "test")
-Answers = tuple[Labels, Pixels]  # labels, and how sure
 
+class Trainer:
+    """Makes the trainings of a batch; what they share is read and computed once, when the first one needs it.
 
-def write_answers(
-    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place, target: Place
-) -> None:
-    """Train one model, and write what it answers for each row of the scored splits: label predicted, and confidence."""
-    if training.model == NEAREST:
-        folder = find_neighbours(spec, splits, overlap, training, workspace)
-        classifier = None
-    else:
-        # Only the pixels stay in memory while a model is fitted.
-        pixels, labels = training_rows(spec, splits, overlap, training, workspace)
-        with blas_threads(threads_of(training.rows)):
-            classifier = fit(training.model, pixels, labels, training.seed)
-    for name in SCORED:
-        images = read_images(splits[name].places(workspace))
-        if classifier is None:
-            predicted, confidence = answers_of_neighbours(folder / f"{name}.parquet", training, images)
-        else:
-            with blas_threads(threads_of(training.rows)):
-                predicted, confidence = answers_of(classifier, images)
-        columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
-        tables.write(pa.table(columns), target / f"{name}.parquet")
-
-
-def rows_of(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place) -> RowNumbers:
-    """Return the rows of train that a training uses: a block of its arm, so that seeds share no row."""
-    start = (training.seed - spec.seed) * training.rows
-    twins = has_twin(workspace / overlap.table("train"), overlap.percent)
-    labels = read_labels(splits.train.places(workspace))
-    return arm(training.control, labels, twins, spec.seed)[start : start + training.rows]
-
-
-def training_rows(
-    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place
-) -> tuple[Pixels, Labels]:
-    """Return pixels and labels of the rows that a training uses."""
-    rows = rows_of(spec, splits, overlap, training, workspace)
-    # Train is shuffled: this reads a few rows more than needed.
-    train = read_images(splits.train.places(workspace), int(rows.max()) + 1).take(rows)
-    return pixels_of(train), train.labels
-
-
-def find_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place) -> Place:
-    """Find the nearest training rows of all scored rows, for every arm of one size at once: the arms' tasks share them.
-
-    Returns
-    -------
-    Place
-        Folder with a table per split, its columns the labels of the nearest row per arm.
+    Parameters
+    ----------
+    splits : Splits
+    overlap : Overlap
+        Of train and test.
+    batch : Batch
+    seed : int
+        Of the run: the training with this seed takes rows in the order of train.
+    workspace : Place
     """
-    inputs = _inputs_of_neighbours(spec, splits, overlap, training, workspace)
-    controls = inputs["training"][2]
 
-    def build(target: Place) -> dict[str, Any]:
-        arms = [rows_of(spec, splits, overlap, replace(training, control=control), workspace) for control in controls]
-        train = read_images(splits.train.places(workspace), max(int(rows.max()) for rows in arms) + 1)
-        for name in SCORED:
-            queries = as_rows(read_images(splits[name].places(workspace)).gray)
-            found = nearest(as_rows(train.gray), arms, queries)
-            labels = {control: train.labels[rows] for control, rows in zip(controls, found, strict=True)}
-            tables.write(pa.table(labels), target / f"{name}.parquet")
-        return {}
+    def __init__(self, splits: Splits, overlap: Overlap, batch: Batch, seed: int, workspace: Place) -> None:
+        self._splits, self._workspace = splits, workspace
+        labels = read_labels(splits.train.places(workspace))
+        twins = has_twin(workspace / overlap.table("train"), overlap.percent)
+        self._rows = {
+            one: rows_of_arm(one.arm, one.rows, labels, twins, one.seed, again=one.seed != seed)
+            for one in batch.trainings
+        }
 
-    return stages.stage(workspace, "neighbours", inputs, build).folder
+    def digest(self, training: Training) -> str:
+        """Return a digest of the rows of train that a training uses, in their order."""
+        return hashlib.sha256(self._rows[training].astype("<i8").tobytes()).hexdigest()
+
+    def write_answers(self, training: Training, target: Place) -> None:
+        """Train one model, and write what it answers for each row of the scored splits: label, and confidence."""
+        if training.model == NEAREST:
+            found = self._neighbours[training]
+            answers = {name: (labels, np.ones(len(labels), np.float32)) for name, labels in found.items()}
+        else:
+            answers = self._fitted(training)
+        for name, (predicted, confidence) in answers.items():
+            images = self._scored[name]
+            columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
+            tables.write(pa.table(columns), target / f"{name}.parquet")
+
+    def _fitted(self, training: Training) -> dict[SplitName, tuple[Labels, NDArray[np.float32]]]:
+        rows = self._rows[training]
+        with blas_threads(threads_of(training.model, training.rows)):
+            pixels = pixels_of(self._train, rows)
+            classifier = fit(training.model, pixels, self._train.labels[rows], training.seed)
+            del pixels  # the scored splits come beside it
+            return {name: predict(classifier, pixels_of(images)) for name, images in self._scored.items()}
+
+    @cached_property
+    def _train(self) -> Images:
+        """Rows of train up to the last one that is used."""
+        return read_images(
+            self._splits.train.places(self._workspace), 1 + max(int(rows.max()) for rows in self._rows.values())
+        )
+
+    @cached_property
+    def _scored(self) -> dict[SplitName, Images]:
+        return {name: read_images(self._splits[name].places(self._workspace)) for name in SCORED}
+
+    @cached_property
+    def _neighbours(self) -> dict[Training, dict[SplitName, Labels]]:
+        """Labels of the nearest training rows, for all trainings at once."""
+        train, sets = as_rows(self._train.gray), list(self._rows.values())
+        found = {name: nearest(train, sets, as_rows(images.gray)) for name, images in self._scored.items()}
+        return {
+            training: {name: self._train.labels[rows[number]] for name, rows in found.items()}
+            for number, training in enumerate(self._rows)
+        }
 
 
-def mend_neighbours(spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place) -> None:
-    """Rebuild neighbours that are there and damaged: whoever reuses the models made of them would leave them so."""
-    if training.model != NEAREST:
-        return
-    inputs = _inputs_of_neighbours(spec, splits, overlap, training, workspace)
-    if disk.exists(stages.stage_folder(workspace, "neighbours", inputs)):
-        find_neighbours(spec, splits, overlap, training, workspace)
-
-
-def _inputs_of_neighbours(
-    spec: RunSpec, splits: Splits, overlap: Overlap, training: Training, workspace: Place
-) -> dict[str, Any]:
-    """Return what determines the neighbours of one size: its rows, and the arms that have as many."""
-    usable = count_usable(overlap, workspace)
-    controls = [control for control in CONTROLS if control == "none" or training.rows <= usable]
-    return {
-        "version": VERSION,
-        "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "overlap": [overlap.sha256, overlap.percent, spec.seed],
-        "training": [training.rows, training.seed, controls],
-    }
-
-
-def answers_of_neighbours(table: Place, training: Training, images: Images) -> Answers:
-    """Return the labels of the nearest training rows, each answered without a doubt."""
-    labels = tables.read(table, [training.control])[training.control].to_numpy()
-    return labels, np.ones(len(images), np.float32)
-
-
-def answers_of(classifier: ClassifierMixin, images: Images) -> Answers:
-    """Return what a fitted model answers."""
-    return predict(classifier, pixels_of(images))
-
-
-def count_usable(overlap: Overlap, workspace: Place) -> int:
-    """Return the rows that every arm can give: those of train without a twin in test."""
-    return int((~has_twin(workspace / overlap.table("train"), overlap.percent)).sum())
-
-
-def pixels_of(images: Images) -> Pixels:
-    """Return images as rows of normalized pixels, float32 (n, side * side)."""
-    return normalize(as_rows(images.gray))
+def pixels_of(images: Images, rows: RowNumbers | None = None) -> Pixels:
+    """Return images, or some rows of them, as rows of normalized pixels, float32 (n, side * side)."""
+    gray = as_rows(images.gray)
+    return normalize(gray if rows is None else gray[rows])

@@ -14,18 +14,17 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
-from tasks.vocabulary import SPLITS
+from tasks.vocabulary import SPLITS, Arm
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
-LINES = (  # (control, evaluated_on, label, colour, style)
-    ("none", "test_raw", "raw", "black", "-"),
-    ("none", "test_near", "sanitized", BLUE, "-"),
-    ("none", "test_removed", "removed rows", ORANGE, "-"),
-    ("none", "test_random", "random rows removed", GRAY, "-"),
+LINES: tuple[tuple[Arm, str, str, str, str], ...] = (  # arm, evaluated_on, label, colour, style
+    ("with_twins", "test_raw", "raw", "black", "-"),
+    ("with_twins", "test_near", "sanitized", BLUE, "-"),
+    ("with_twins", "test_removed", "removed rows", ORANGE, "-"),
+    ("with_twins", "test_random", "random rows removed", GRAY, "-"),
     ("without_twins", "test_raw", "raw, trained without twins", GREEN, "--"),
-    ("without_random", "test_raw", "raw, trained without random rows", PURPLE, ":"),
 )
-STYLES = ((GRAY, "s"), (BLUE, "o"), (ORANGE, "D"))  # of the comparisons
+STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the comparisons
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
@@ -33,14 +32,14 @@ NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
 
 
 def learning_curves(report: Report) -> Figure:
-    """Draw accuracy against training rows, a panel per model; where several seeds were trained, their mean."""
+    """Draw accuracy against training rows, a panel per model; the mean over trainings."""
     figure, panels = _panels(report, "accuracy on test rows, %")
     for model, axes in panels.items():
-        for control, where, label, colour, style in LINES:
+        for arm, where, label, colour, style in LINES:
             scores = [
                 s
                 for s in report.scores
-                if (s.model, s.control, s.evaluated_on) == (model, control, where) and s.accuracy is not None
+                if (s.model, s.arm, s.evaluated_on) == (model, arm, where) and s.accuracy is not None
             ]
             sizes = sorted({score.train_rows for score in scores})
             columns = [[s for s in scores if s.train_rows == size] for size in sizes]
@@ -49,7 +48,7 @@ def learning_curves(report: Report) -> Figure:
                 for name in ("accuracy", "low", "high")
             )
             axes.plot(sizes, mean, style, color=colour, label=label, marker=".", linewidth=1.5)
-            if control == "none" and where in ("test_raw", "test_near"):
+            if arm == "with_twins" and where in ("test_raw", "test_near"):
                 axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
     return _with_legend(figure, panels)
 
@@ -65,7 +64,7 @@ def effects(report: Report) -> Figure:
         for number, (comparison, (colour, marker)) in enumerate(zip(COMPARISONS, STYLES, strict=True)):
             found = [e for e in report.effects if (e.model, e.comparison) == (model, comparison)]
             found = [effect for effect in found if effect.points is not None]
-            sizes = [effect.train_rows * 1.12 ** (number - 1) for effect in found]  # beside each other
+            sizes = [effect.train_rows * 1.12 ** (number - 1.5) for effect in found]  # beside each other
             points, low, high = (
                 np.array([getattr(effect, name) for effect in found], float) for name in ("points", "low", "high")
             )

@@ -31,7 +31,7 @@ TITLES = {
     "precision": "Predicted precision of matches, by similarity",
     "predictions": "200 answers to test rows; mistakes read: class but answer",
     "learning-curves": "Accuracy by training size",
-    "effects": "Effect of the twins on accuracy, with 95 % intervals",
+    "effects": "What the twins do to accuracy by training size, with 95 % intervals of single looks",
     "classes": "Accuracy of each class",
     "confusion": "Answers to raw test rows",
     "mistakes": "The most confident mistakes: class but answer, and how sure",
@@ -132,7 +132,7 @@ def _predictions(found: Findings, workspace: Place) -> Image.Image:
         evaluation
         for evaluation in found.trained.evaluations
         if (evaluation.training.model, evaluation.training.rows) == (model.model, model.train_rows)
-        and evaluation.training.control == "none"
+        and evaluation.training.arm == "with_twins"
     )
     answers = tables.read(workspace / evaluation.predictions("test")).slice(0, ROWS_SHOWN)
     predicted = [found.splits.classes[label] for label in answers["predicted"].to_pylist()]

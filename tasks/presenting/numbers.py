@@ -12,14 +12,15 @@ from typing import Any
 from tasks.records import Report
 from tasks.records.rows import Form, form_of
 
+TOO_SMALL = 0.005  # points that two digits do not show
 Write = Callable[[str, Form, Any], str]  # place, form and value of a number -> its text
 NOTHING = "-"
 FORMS: dict[Form, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
     "share": lambda value: f"{100 * value:.1f} %",
     "accuracy": lambda value: f"{100 * value:.1f}",
-    "points": lambda value: f"{value:+z.1f}",  # z: what rounds to nothing has no minus
-    "size": lambda value: f"{value:z.1f}",
+    "points": lambda value: _points(value),
+    "size": lambda value: f"{value:.1f}",
     "similarity": lambda value: f"{value:.2f}",
     "probability": lambda value: f"{value:.4f}",
     "moment": lambda value: f"{value:.4f}",
@@ -34,6 +35,17 @@ def text_of(value: Any, form: Form) -> str:
     ('12.5 %', '1,234', '-')
     """
     return NOTHING if value is None else FORMS[form](value)
+
+
+def _points(value: float) -> str:
+    """Return points with their sign, so that few are told from none.
+
+    >>> [_points(value) for value in (1.26, -0.04, 0.001, 0)]
+    ['+1.26', '-0.04', '+<0.01', '0']
+    """
+    if 0 < abs(value) < TOO_SMALL:
+        return f"{'-' if value < 0 else '+'}<0.01"
+    return f"{value:+.2f}" if value else "0"
 
 
 class Numbers:

@@ -9,11 +9,20 @@ from rich.table import Table
 
 from tasks.presenting.changes import Change
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.summary import TableRows, accuracy_rows, band_rows, effect_rows, overlap_rows, split_rows
-from tasks.presenting.words import CAUSAL, effect_in_short, facts, headline
+from tasks.presenting.summary import (
+    DIFFERENCES,
+    TableRows,
+    accuracy_rows,
+    band_rows,
+    effect_rows,
+    overlap_rows,
+    split_rows,
+)
+from tasks.presenting.words import effect_in_short, facts, headline
 from tasks.records import Report
+from tasks.vocabulary import Comparison
 
-SHOWN = ("raw_minus_sanitized", CAUSAL)
+SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # more columns are too wide
 
 
 def print_summary(report: Report, console: Console) -> None:
@@ -24,7 +33,7 @@ def print_summary(report: Report, console: Console) -> None:
         ("Overlap", overlap_rows(numbers)),
         ("Best matches that are not identical, by similarity", band_rows(numbers)),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
-        ("Differences of accuracy on test rows in points, with 95 % intervals", effect_rows(numbers, SHOWN)),
+        (DIFFERENCES, effect_rows(numbers, SHOWN)),
     )
     for title, rows in tables:
         if rows:

@@ -1,15 +1,23 @@
 """What a run found, in sentences."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.reasons import why_twins
 from tasks.presenting.searched import how_searched
-from tasks.records import Effect, Report
+from tasks.records import Conclusion, Effect
+from tasks.vocabulary import Unmeasured
 
-CAUSAL = "without_random_minus_without_twins"
 ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
+WHY_NOT: dict[Unmeasured, str] = {
+    "no_twins": "no test row has a twin in train",
+    "little_left": "{twins} of {train} rows of train are twins of test rows, and a model of fewer than half of them is "
+    "another model",
+    "few_rows": "fewer than 10 different test pictures have a twin in train, or have none",
+    "chance": "it is not above that of one constant answer",
+    "few_trainings": "{trainings} trainings are too few; 5 or more tell an effect from chance",
+}
 
 
 def headline(numbers: Numbers) -> str:
@@ -45,19 +53,13 @@ def _missed(numbers: Numbers) -> str:
 
 
 def effect_in_short(numbers: Numbers) -> str:
-    """Say in one sentence what the twins did to accuracy, at the largest size of each model; empty without training."""
-    found, none = [], []
-    for effect in largest_effects(numbers.report):
-        if significant(effect):
-            found.append(f"{numbers(effect, 'points')} points for {effect.model}")
-        else:
-            none.append(effect.model)
-    if not found and not none:
-        return ""
-    if not found:
-        return f"The twins have no statistically significant effect on the accuracy of {_listed(none)}."
-    rest = f"; it is not statistically significant for {_listed(none)}" if none else ""
-    return f"The effect of the twins on accuracy is {', '.join(found)}{rest}."
+    """Say what the twins did to accuracy, at the largest compared size of each model; empty without training."""
+    told = [conclusion for conclusion in numbers.report.conclusions if conclusion.reason is None]
+    found = [conclusion for conclusion in told if conclusion.significant]
+    said = [f"The twins add {_points(numbers, one)} points to the accuracy of {one.model}." for one in found]
+    if none := [f"{one.model} ({_range(numbers, one)} points)" for one in told if one not in found]:
+        said.append(f"No effect of the twins can be told from chance for {_listed(none)}.")
+    return " ".join(said + _unmeasured(numbers))
 
 
 def facts(numbers: Numbers) -> list[str]:
@@ -71,32 +73,33 @@ def findings(numbers: Numbers) -> list[str]:
 
 
 def verdicts(numbers: Numbers) -> list[str]:
-    """Say of each model, at its largest training size, what the twins of test rows in training did to its accuracy."""
-    report = numbers.report
-    largest = largest_effects(report)
-    said = [_verdict(numbers, effect) for effect in largest]
-    trained = Counter((score.model, score.train_rows) for score in report.raw_scores())
-    if any(trained[effect.model, effect.train_rows] == 1 for effect in largest):
+    """Say of each model, at its largest compared size, what the twins of test rows in training did to its accuracy."""
+    told = [conclusion for conclusion in numbers.report.conclusions if conclusion.reason is None]
+    said = [_verdict(numbers, conclusion) for conclusion in told] + _unmeasured(numbers)
+    if len(told) > 1:
         said.append(
-            "Where an arm was trained once, its interval covers only the variation due to the test rows: another pair "
-            "of trainings may differ by more, so an interval that barely excludes zero proves nothing."
+            "The intervals of the models' effects hold together in 95 % of runs; all other intervals are single looks."
         )
-    if said:
+    if numbers.report.scores:
         said.append("On its own, the gap between raw and sanitized rows proves nothing: removed rows are also easier.")
     return said
 
 
-def largest_effects(report: Report) -> list[Effect]:
-    """Return, per model, the effect of the twins at its largest training size."""
-    found = {
-        effect.model: effect for effect in report.effects if effect.comparison == CAUSAL and effect.points is not None
-    }
-    return list(found.values())
-
-
-def significant(effect: Effect) -> bool:
-    """Say whether the 95 % interval of an effect leaves out 0."""
-    return effect.low is not None and effect.high is not None and not effect.low <= 0 <= effect.high
+def _unmeasured(numbers: Numbers) -> list[str]:
+    """Say why an effect can't be told, with the models of each reason."""
+    report, models = numbers.report, defaultdict[str, list[str]](list)
+    for one in report.conclusions:
+        if one.reason is not None:
+            why = WHY_NOT[one.reason].format(
+                twins=numbers(report.pair("train", "test"), "either"),
+                train=numbers(report.rows, "train"),
+                trainings=numbers(one, "trainings"),
+            )
+            models[why].append(one.model)
+    return [
+        f"What the twins did to the accuracy of {_listed(names)} can't be measured: {why}."
+        for why, names in models.items()
+    ]
 
 
 def _members(numbers: Numbers) -> str:
@@ -141,20 +144,32 @@ def _redundancy(numbers: Numbers) -> list[str]:
     return said
 
 
-def _verdict(numbers: Numbers, effect: Effect) -> str:
-    report = numbers.report
-    points, low, high = (numbers(effect, name, "size") for name in ("points", "low", "high"))
+def _verdict(numbers: Numbers, conclusion: Conclusion) -> str:
+    report, about = numbers.report, (conclusion.model, conclusion.train_rows)
+    own = {effect.comparison: effect for effect in report.effects if (effect.model, effect.train_rows) == about}
+    with_twin, others = own["on_rows_with_twin"], own["on_other_rows"]
     said = (
-        f"{effect.model} on {numbers(effect, 'train_rows')} rows: training without the twins of test rows, instead of "
-        f"without as many random rows, costs {points} points ({low} to {high}) on the unchanged test set"
+        f"{conclusion.model}, trained {numbers(conclusion, 'trainings')} times on {numbers(conclusion, 'train_rows')} "
+        "rows: leaving out the twins of test rows, instead of as many random rows, costs "
+        f"{_points(numbers, with_twin)} points on test rows with a twin and {_points(numbers, others)} on the others. "
+        f"Only the difference is the effect of the twins: {_points(numbers, conclusion)} points of all test rows"
     )
-    if not significant(effect):
-        said += ", which is not statistically significant"
-    if abs(effect.points or 0) * report.rows.test / 100 < ROWS_THAT_COUNT - 0.5:
-        said += (
-            f"; a change of fewer than {ROWS_THAT_COUNT} of {numbers(report.rows, 'test')} rows is too small to count"
-        )
+    if not conclusion.significant:
+        said += ", which can't be told from chance"
+        if abs(conclusion.points or 0) * report.rows.test / 100 < ROWS_THAT_COUNT - 0.5:
+            rows = numbers(report.rows, "test")
+            said += f"; a change of fewer than {ROWS_THAT_COUNT} of {rows} rows is too small to count"
+    if others.low is not None and others.low > 0:
+        said += ". What the others lose is what else the left-out rows taught"
     return f"{said}."
+
+
+def _points(numbers: Numbers, row: Effect | Conclusion) -> str:
+    return f"{numbers(row, 'points')} ({_range(numbers, row)})"
+
+
+def _range(numbers: Numbers, row: Effect | Conclusion) -> str:
+    return f"{numbers(row, 'low')} to {numbers(row, 'high')}"
 
 
 def _listed(words: Sequence[str]) -> str:

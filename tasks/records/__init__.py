@@ -5,16 +5,19 @@ They hold logical names below the workspace, digests and counts, never arrays or
 
 from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Fingerprints, Reading, Source
 from tasks.records.report import Report
-from tasks.records.results import Evaluation, Findings, Trained, Training
-from tasks.records.rows import Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
+from tasks.records.results import Batch, Compared, Evaluation, Findings, Trained, Training
+from tasks.records.rows import Conclusion, Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
 from tasks.records.splits import Baseline, Direction, Joined, Overlap, Sanitized, Split, Splits, Within, between
 
 __all__ = [
     "REASONS",
     "Archive",
     "Baseline",
+    "Batch",
     "ClassIndex",
     "ClassShard",
+    "Compared",
+    "Conclusion",
     "Confusion",
     "Direction",
     "Effect",

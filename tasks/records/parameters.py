@@ -48,7 +48,7 @@ TrainRows = Annotated[
     ),
 ]
 ValidationRows = Annotated[NonNegativeInt | None, Field(description="Rows of validation; may be 0.")]
-TestRows = Annotated[PositiveInt | None, Field(description="Rows of test.")]
+ScoredRows = Annotated[PositiveInt | None, Field(description="Rows of test.")]
 DrawnBy = Annotated[
     Recipe,
     Field(
@@ -125,6 +125,13 @@ MinRows = Annotated[PositiveInt | None, Field(description="Gate: minimum number 
 # Training.
 Models = Annotated[tuple[ModelName, ...], Field(description="Models to train: softmax, sgd, 1nn, mlp.")]
 Sizes = Annotated[tuple[Size, ...], Field(description="Training sizes in rows, or all.")]
+Trainings = Annotated[
+    PositiveInt,
+    Field(
+        description="How often each model is trained on each size, with and without the twins of test rows. Fewer than "
+        "5 trainings can't tell an effect from chance."
+    ),
+]
 
 # How and where the work is done; none of these changes a result.
 RunName = Annotated[str, Field(description="The run: its folder, its id, or latest.")]

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.rows import (
     ClassMembers,
     ClassRows,
+    Conclusion,
     Confusion,
     Effect,
     Gate,
@@ -75,6 +76,7 @@ class Report:
     sanitized: RowsLeft
     scores: tuple[Score, ...]
     effects: tuple[Effect, ...]
+    conclusions: tuple[Conclusion, ...]
     confusion: tuple[Confusion, ...]
     mistakes: tuple[Mistake, ...]
     variants: tuple[VariantCount, ...]
@@ -106,8 +108,8 @@ class Report:
         return next(within for within in self.within if within.split == name)
 
     def raw_scores(self, evaluated_on: str = "test_raw") -> list[Score]:
-        """Return the scores of models that were trained on unchanged train."""
-        return [score for score in self.scores if (score.control, score.evaluated_on) == ("none", evaluated_on)]
+        """Return the scores of models that were trained on rows of train as it is."""
+        return [score for score in self.scores if (score.arm, score.evaluated_on) == ("with_twins", evaluated_on)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of report.json: a function of inputs, parameters and seed alone."""

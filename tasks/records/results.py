@@ -8,10 +8,26 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records.inputs import Archive, ClassShard, Fingerprints, Reading
 from tasks.records.report import AnySpec
-from tasks.records.rows import Confusion, Effect, Mistake, Score
+from tasks.records.rows import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.splits import Overlap, Sanitized, Splits, Within
 from tasks.records.verdict import Verdict
-from tasks.vocabulary import Control, ModelName, SplitName
+from tasks.vocabulary import Arm, ModelName, SplitName, Unmeasured
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is compared: the rows that both arms can have, and where it lies which test rows show one picture.
+
+    With a `reason` nothing is compared, and `usable` is all of train.
+    """
+
+    folder: str
+    usable: int
+    reason: Unmeasured | None
+
+    def groups(self, split: SplitName) -> str:
+        """Table of the group of each row of a split, and whether it has a twin in train."""
+        return f"{self.folder}/{split}.parquet"
 
 
 @dataclass(frozen=True)
@@ -21,7 +37,21 @@ class Training:
     model: ModelName
     rows: int
     seed: int
-    control: Control
+    arm: Arm
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trainings of one model on equally many rows, which one task makes."""
+
+    trainings: tuple[Training, ...]
+
+    def __str__(self) -> str:
+        first, times = self.trainings[0], len(self.trainings)
+        if times == 1 and first.arm == "with_twins":
+            return f"{first.model} on {first.rows:,} rows"
+        arms = " and ".join(dict.fromkeys(training.arm.partition("_")[0] for training in self.trainings))
+        return f"{first.model} on {first.rows:,} rows {arms} twins" + (f", {times} times" if times > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -41,14 +71,22 @@ class Evaluation:
 class Trained:
     """All trained models, how their arms compare, and what those on the most rows answered.
 
-    `folder` is None when nothing was trained.
+    `folder` and `compared` are None when nothing was trained.
     """
 
     evaluations: tuple[Evaluation, ...] = ()
     effects: tuple[Effect, ...] = ()
+    conclusions: tuple[Conclusion, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     folder: str | None = None
+    compared: Compared | None = None
+
+    @property
+    def folders(self) -> list[str]:
+        """Everything in the workspace that it was made of."""
+        shared = [self.folder, self.compared and self.compared.folder]
+        return [name for name in shared if name] + [evaluation.folder for evaluation in self.evaluations]
 
 
 @dataclass(frozen=True)
@@ -76,10 +114,10 @@ class Findings:
     def names(self) -> list[str]:
         """Name of everything in the workspace that the run was made of."""
         names = [file for name in ("train", "validation", "test") for file in self.splits[name].files]
-        names += [self.sanitized.folder, *filter(None, [self.trained.folder])]
+        names += [self.sanitized.folder, *self.trained.folders]
         names += [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
-        for records in (self.shards, self.fingerprints, self.overlaps, self.within, self.trained.evaluations):
+        for records in (self.shards, self.fingerprints, self.overlaps, self.within):
             names += [record.folder for record in records]
         return names
 

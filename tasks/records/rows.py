@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from tasks.vocabulary import Control, ModelName, Role, SplitName, Variant
+from tasks.vocabulary import Arm, Comparison, ModelName, Role, SplitName, Unmeasured, Variant
 
 Form = Literal["count", "share", "accuracy", "points", "size", "similarity", "probability", "moment", "limit"]
 
@@ -182,12 +182,12 @@ class RowsLeft:
 
 @dataclass(frozen=True, config=STRICT)
 class Score:
-    """Accuracy of one model on one set of rows, with a 95 % Wilson interval; null when there are no rows."""
+    """Accuracy of one model on one set of rows, with a 95 % interval; null when there are no rows."""
 
     model: ModelName
     train_rows: Count
     seed: int
-    control: Control
+    arm: Arm
     evaluated_on: Annotated[str, Field(pattern="^(validation|test)_(raw|exact|near|removed|random)$")]
     n: Count
     accuracy: Accuracy
@@ -197,14 +197,40 @@ class Score:
 
 @dataclass(frozen=True, config=STRICT)
 class Effect:
-    """A difference between two accuracies in percentage points, with a 95 % bootstrap interval."""
+    """A difference between two accuracies in percentage points, with a 95 % interval of its own.
+
+    Three compare the arms, with twins less without twins, in their mean over trainings: on test rows with a twin, on
+    the others, and what the twins add to accuracy: the first less the second, times the share of rows with a twin.
+    """
 
     model: ModelName
     train_rows: Count
-    comparison: str
+    trainings: Count  # per arm
+    comparison: Comparison
     points: Points
     low: Points
     high: Points
+
+
+@dataclass(frozen=True, config=STRICT)
+class Conclusion:
+    """What the twins add to the accuracy of a model, in points of all test rows, or the reason why that can't be told.
+
+    The intervals of all models hold together in 95 % of runs.
+    """
+
+    model: ModelName
+    train_rows: Count
+    trainings: Count
+    reason: Unmeasured | None
+    points: Points
+    low: Points
+    high: Points
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, config=STRICT)

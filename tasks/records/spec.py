@@ -139,7 +139,7 @@ class PrepareSpec(SourceSpec):
     dataset: p.Dataset = "fonts"
     train: p.TrainRows = None
     validation: p.ValidationRows = None
-    test: p.TestRows = None
+    test: p.ScoredRows = None
     recipe: p.DrawnBy = "cleansplit"
     seed: p.Seed = 0
 
@@ -166,6 +166,7 @@ class TrainingSpec(Spec):
 
     models: p.Models = ("softmax", "sgd", "1nn")
     sizes: p.Sizes = (50, 100, 1000, 5000, "all")
+    trainings: p.Trainings = 5
 
     def check(self) -> None:
         """Refuse an empty choice of models or sizes."""

@@ -58,6 +58,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
         scores=tuple(score for evaluation in trained.evaluations for score in evaluation.scores),
         effects=trained.effects,
+        conclusions=trained.conclusions,
         confusion=trained.confusions,
         mistakes=trained.mistakes,
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),

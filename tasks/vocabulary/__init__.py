@@ -11,7 +11,9 @@ Recipe = Literal["cleansplit", "course"]  # how splits are drawn
 Protect = Literal["train", "test"]
 Runner = Literal["auto", "threads", "processes"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
-Control = Literal["none", "without_twins", "without_random"]  # rows left out of training
+Arm = Literal["with_twins", "without_twins"]  # a model is trained on train, or on train without twins of test rows
+Comparison = Literal["raw_minus_sanitized", "on_rows_with_twin", "on_other_rows", "effect_of_twins"]
+Unmeasured = Literal["no_twins", "little_left", "few_rows", "chance", "few_trainings"]  # why an effect can't be told
 Reason = Literal["exact", "near"]  # why a row was removed
 
 IMAGE_ENDINGS = {  # of names of images, with the names that Pillow has for their formats
@@ -24,4 +26,4 @@ LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {  # the split
     "train": {"validation": ("train",), "test": ("train", "validation")},
     "test": {"validation": ("test",), "train": ("test", "validation")},
 }
-CONTROLS: tuple[Control, ...] = ("none", "without_twins", "without_random")
+ARMS: tuple[Arm, ...] = ("with_twins", "without_twins")

@@ -1,138 +1,228 @@
-"""How often the 95 % intervals hold the truth, on rows alone and on rows that come in groups.
+"""How often the intervals hold the truth, and how often a headline claims an effect where there is none.
 
-    python -m tests.benchmarks.coverage [--draws 1000]
+    python -m tests.benchmarks.coverage [--draws 2000]
 
-Answers are drawn from models whose truth is known, again and again; each interval is built by the product's own
-code. Rows of a group are mostly right or wrong together. The truth is what the interval claims to hold:
+Answers are drawn from models whose truth is known, again and again; each interval is built by the product's own code.
+Rows are right where their difficulty is below the accuracy of the model, or of a training of it; rows of a group
+mostly share their difficulty, and what a training adds by chance. The truth is what an interval claims to hold:
 
-- wilson: the accuracy on the population of rows;
-- raw - sanitized: the accuracy of one model on the population minus that on the part of it that has no twin;
-- arms, one seed: the difference of two given models on the population, whatever other trainings would give;
-- arms, three seeds: its mean over trainings. Each training has an effect of its own, drawn anew in every draw:
-  one much larger than the noise of the rows (few training rows), or one much smaller (many).
+- accuracy: that on the population of rows;
+- raw - sanitized: the accuracy on the population minus that on the part of it that has no twin;
+- effect: what the twins add to accuracy, over all trainings of five; trainings of one arm are *fixed* where they
+  would all be the same; each training has an accuracy of its own, drawn anew in every draw;
+- headline: three models, whose twins do nothing, and whether an effect is claimed for any of them.
 
-Prints a row per interval and exits with 1 when one holds the truth in less than 93 or more than 97 of 100 draws.
+Prints a row each, and exits with 1 when an interval holds the truth in less than 93.5 of 100 draws or more than 97,
+or when more than 5 of 100 headlines claim something. With few large groups an interval may hold it more often: such a
+group is right or wrong as a whole, so that an interval either covers both or holds the truth too seldom.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tasks.evaluation.bootstrap import Bootstrap, Interval
-from tasks.evaluation.scores import wilson
+from tasks.evaluation.comparison import Answered, ScoredRows, conclude, effect_of_twins
+from tasks.evaluation.intervals import Interval, accuracy, difference_of_rows
+from tasks.records import Compared
+from tasks.vocabulary import ModelName
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
-LOW, HIGH = 93.0, 97.0
-GROUPS = 400
-GROUP_SIZES, SIZE_SHARES = (1, 2, 4, 8), (0.7, 0.15, 0.1, 0.05)
-TOGETHER = 0.8  # of the rows of a group share its difficulty
-NOISE = 0.3  # of the answers of a training have nothing to do with the difficulty of the row
-ACCURACIES = (0.86, 0.82)  # of two arms
-REMOVED, EASY, KEPT = 0.15, 0.96, 0.86  # share of groups that sanitizing removes; accuracy on them, and on the rest
+LOW, HIGH, FALSE = 93.5, 97.0, 5.0
+TRAININGS = 5
+SHARE = 0.2  # of groups that have a twin
+EASY = 0.96  # accuracy on rows that sanitizing removes
+THREE: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
 
-Draw = Callable[[np.random.Generator, bool, int], tuple[Interval | None, float]]  # interval and truth, in points
+Sizes = Callable[[np.random.Generator], RowNumbers]
+
+
+def single(rows: int) -> Sizes:
+    """Return a function that gives so many groups of one row."""
+    return lambda _: np.ones(rows, np.int64)
+
+
+def few(rng: np.random.Generator) -> RowNumbers:
+    """Return 30 to 100 groups of one row."""
+    return np.ones(rng.integers(30, 101), np.int64)
+
+
+def duplicates(rng: np.random.Generator) -> RowNumbers:
+    """Return 400 groups, of which 120 have two to eight rows."""
+    return rng.choice((1, 2, 4, 8), 400, p=(0.7, 0.15, 0.1, 0.05))
+
+
+def dominant(_: np.random.Generator) -> RowNumbers:
+    """Return 400 groups, one of which has 30 % of the rows."""
+    return np.append(171, np.ones(399, np.int64))
+
+
+def zipf(_: np.random.Generator) -> RowNumbers:
+    """Return 400 groups whose sizes fall as 400 / rank."""
+    return 400 // np.arange(1, 401)
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How often an interval held the truth."""
+class Shape:
+    """A test set and a model on it.
 
-    interval: str
-    rows: str
-    draws: int
-    percent: float
+    `together` is the share of rows of a group that share its difficulty and chance, `noise` that of the answers of a
+    training that have nothing to do with difficulty, `spread` the standard deviation of accuracies of trainings.
+    """
+
+    name: str
+    sizes: Sizes
+    accuracy: float = 0.86
+    together: float = 1.0
+    noise: float = 0.3
+    spread: float = 0.003
+    effect: float = 0.0  # of a twin, on the rows that have one
+    fixed: bool = False
+    few_large: bool = False
+
+
+ACCURACIES = (
+    Shape("2,000 rows", single(2000)),
+    Shape("2,000 rows, accuracy 0.99", single(2000), accuracy=0.99),
+    Shape("30 to 100 rows", few),
+    Shape("duplicates inside test", duplicates),
+    Shape("duplicates, 0.8 of them alike", duplicates, together=0.8),
+    Shape("one dominant group", dominant, few_large=True),
+    Shape("Zipf groups", zipf, few_large=True),
+)
+EFFECTS = (
+    Shape("nothing, 2,000 rows", single(2000)),
+    Shape("nothing, 10,000 rows", single(10_000)),
+    Shape("2 points, 2,000 rows", single(2000), effect=0.1),
+    Shape("nothing, one arm fixed", single(2000), fixed=True),
+    Shape("2 points, trainings far apart", single(2000), spread=0.02, effect=0.1),
+    Shape("nothing, accuracy 0.99", single(2000), accuracy=0.99, spread=0.001),
+    Shape("nothing, 30 to 100 rows", few, noise=0.6),
+    Shape("duplicates, 0.8 of them alike", duplicates, together=0.8, effect=0.1),
+    Shape("duplicates, one arm fixed", duplicates, together=0.8, fixed=True, effect=0.1),
+    Shape("one dominant group", dominant, fixed=True, few_large=True),
+    Shape("Zipf groups", zipf, fixed=True, few_large=True),
+)
+NULL = (
+    Shape("2,000 rows", single(2000)),
+    Shape("10,000 rows", single(10_000)),
+    Shape("2,000 rows, one arm fixed", single(2000), fixed=True),
+    Shape("duplicates inside test", duplicates),
+    Shape("Zipf groups", zipf),
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A test set: the group of each row, which have a twin, and how hard each row is, from 0 to 1."""
+
+    groups: RowNumbers
+    has_twin: Mask
+    difficulty: Floats
 
     @property
-    def passes(self) -> bool:
-        """Say whether it held it about as often as it claims."""
-        return LOW <= self.percent <= HIGH
-
-    def __str__(self) -> str:
-        verdict = "pass" if self.passes else "FAIL"
-        return f"{self.interval:<34}{self.rows:<8}{self.draws:>6}{self.percent:>11.1f}  {verdict}"
+    def rows(self) -> ScoredRows:
+        """The rows as the product knows them; two classes of equal size."""
+        return ScoredRows(np.arange(len(self.groups)) % 2, self.groups, self.has_twin, ~self.has_twin)
 
 
-def draw_groups(rng: np.random.Generator, grouped: bool, may_be_large: Mask | None = None) -> RowNumbers:
-    """Return the group of every row; groups that may not be large are single rows."""
-    sizes = rng.choice(GROUP_SIZES, GROUPS, p=SIZE_SHARES) if grouped else np.ones(GROUPS, np.int64)
-    if may_be_large is not None:
-        sizes[~may_be_large] = 1
-    return np.repeat(np.arange(GROUPS), sizes)
+def draw(rng: np.random.Generator, shape: Shape) -> Drawn:
+    """Draw a test set; at least one group has a twin and one has none."""
+    sizes = shape.sizes(rng)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    has_twin = rng.random(len(sizes)) < SHARE
+    has_twin[:2] = True, False
+    return Drawn(groups, has_twin[groups], shared(rng, 1, groups, shape.together)[0])
 
 
-def difficulties(rng: np.random.Generator, groups: RowNumbers) -> Floats:
-    """Return the difficulty of every row, uniform in [0, 1): a model of accuracy p is right where it is below p."""
-    return np.where(rng.random(len(groups)) < TOGETHER, rng.random(GROUPS)[groups], rng.random(len(groups)))
+def shared(rng: np.random.Generator, trainings: int, groups: RowNumbers, together: float) -> Floats:
+    """Return numbers from 0 to 1 (trainings, rows), of which rows of a group share some."""
+    own = rng.random((trainings, len(groups)))
+    of_group = rng.random((trainings, groups.max() + 1))[:, groups]
+    return np.where(rng.random(own.shape) < together, of_group, own)
 
 
-def answers(rng: np.random.Generator, difficulty: Floats, accuracy: Floats) -> Floats:
-    """Return right answers, 0 or 1, shape (trainings, rows), of trainings of given accuracy."""
-    shape = len(accuracy), len(difficulty)
-    seen = np.where(rng.random(shape) < NOISE, rng.random(shape), difficulty)
-    return (seen < accuracy[:, None]).astype(np.float64)
+def answers(rng: np.random.Generator, drawn: Drawn, shape: Shape, loss: float, trainings: int) -> Floats:
+    """Return right answers, 0 or 1, (trainings, rows), of trainings that lose `loss` on rows with a twin."""
+    by_chance = shared(rng, trainings, drawn.groups, shape.together) < shape.noise
+    seen = np.where(by_chance, shared(rng, trainings, drawn.groups, shape.together), drawn.difficulty)
+    mean = rng.normal(shape.accuracy, shape.spread, trainings)[:, None] - loss * drawn.has_twin
+    return (seen < mean).astype(np.float64)
 
 
-def accuracy(rng: np.random.Generator, grouped: bool, _number: int) -> tuple[Interval | None, float]:
+def trained(rng: np.random.Generator, drawn: Drawn, shape: Shape, model: ModelName = "1nn") -> Answered:
+    """Draw what the trainings of both arms answer."""
+    without = 1 if shape.fixed else TRAININGS
+    one = answers(rng, drawn, shape, 0.0, TRAININGS)
+    return Answered(
+        model, 1000, {"with_twins": one, "without_twins": answers(rng, drawn, shape, shape.effect, without)}
+    )
+
+
+def accuracy_held(shape: Shape, rng: np.random.Generator) -> bool:
     """Draw one accuracy."""
-    groups = draw_groups(rng, grouped)
-    share, low, high = (100 * (number or 0.0) for number in wilson(difficulties(rng, groups) < KEPT, groups))
-    return (share, low, high), 100 * KEPT
+    drawn = draw(rng, shape)
+    right = answers(rng, drawn, replace(shape, spread=0.0), 0.0, 1)[0]
+    return within(accuracy(right, drawn.groups), shape.accuracy)
 
 
-def raw_minus_sanitized(rng: np.random.Generator, grouped: bool, number: int) -> tuple[Interval | None, float]:
+def raw_minus_sanitized_held(shape: Shape, rng: np.random.Generator) -> bool:
     """Draw the accuracies of one model on all rows, and on those that sanitizing leaves."""
-    removed = rng.random(GROUPS) < REMOVED
-    groups = draw_groups(rng, grouped, removed)
-    right = difficulties(rng, groups) < np.where(removed[groups], EASY, KEPT)
-    size = float(np.dot(GROUP_SIZES, SIZE_SHARES)) if grouped else 1.0
-    share = REMOVED * size / (REMOVED * size + 1 - REMOVED)  # of rows
-    interval = Bootstrap(groups, number).difference_of_rows(right.astype(np.float64), ~removed[groups])
-    return interval, 100 * share * (EASY - KEPT)
+    drawn = draw(rng, shape)
+    right = (drawn.difficulty < np.where(drawn.has_twin, EASY, shape.accuracy)).astype(np.float64)
+    interval = difference_of_rows(right, ~drawn.has_twin, drawn.groups)
+    return within(interval, 100 * float(drawn.has_twin.mean()) * (EASY - shape.accuracy))
 
 
-def arms(seeds: int, spread: float) -> Draw:
-    """Return a function that draws two arms, each of `seeds` trainings whose accuracies spread by `spread`."""
-
-    def draw(rng: np.random.Generator, grouped: bool, number: int) -> tuple[Interval | None, float]:
-        groups = draw_groups(rng, grouped)
-        difficulty = difficulties(rng, groups)
-        one, two = (answers(rng, difficulty, rng.normal(mean, spread, seeds)) for mean in ACCURACIES)
-        return Bootstrap(groups, number).difference_of_arms(one, two), 100 * (ACCURACIES[0] - ACCURACIES[1])
-
-    return draw
+def effect_held(shape: Shape, rng: np.random.Generator) -> bool:
+    """Draw both arms, and what the twins add to accuracy."""
+    drawn = draw(rng, shape)
+    interval = effect_of_twins(trained(rng, drawn, shape).parts(drawn.rows), drawn.rows)
+    return within(interval, 100 * float(drawn.has_twin.mean()) * shape.effect)
 
 
-INTERVALS: dict[str, Draw] = {
-    "wilson": accuracy,
-    "raw - sanitized": raw_minus_sanitized,
-    "arms, one seed": arms(1, 0.0),
-    "arms, three seeds, far apart": arms(3, 0.03),
-    "arms, three seeds, close together": arms(3, 0.002),
-}
+def headline_is_true(shape: Shape, rng: np.random.Generator) -> bool:
+    """Draw three models whose twins do nothing, and see whether the headline says so."""
+    drawn = draw(rng, shape)
+    models = [trained(rng, drawn, shape, model) for model in THREE]
+    return not any(one.significant for one in conclude(models, drawn.rows, Compared("", 1000, None)))
 
 
-def cover(name: str, grouped: bool, draws: int) -> Coverage:
-    """Count how often an interval holds the truth."""
-    held = 0
-    for number in range(draws):
-        interval, truth = INTERVALS[name](np.random.default_rng([number, grouped]), grouped, number)
-        held += interval is not None and interval[1] <= truth <= interval[2]
-    return Coverage(name, "groups" if grouped else "rows", draws, 100 * held / draws)
+def within(interval: Interval | None, truth: float) -> bool:
+    """Say whether an interval holds the truth."""
+    return interval is not None and interval[1] <= truth <= interval[2]
+
+
+def count(held: Callable[[Shape, np.random.Generator], bool], shape: Shape, draws: int) -> float:
+    """Return in how many of 100 draws something holds."""
+    return 100 * sum(held(shape, np.random.default_rng([number, 1])) for number in range(draws)) / draws
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=2000)
     draws = parser.parse_args().draws
-    print(f"{'interval':<34}{'':<8}{'draws':>6}{'coverage %':>11}")
     failed = 0
-    for name in INTERVALS:
-        for grouped in (False, True):
-            found = cover(name, grouped, draws)
-            print(found, flush=True)
-            failed += not found.passes
+    print(f"{'interval':<18}{'test set':<32}{'draws':>6}{'coverage %':>12}")
+    for name, held, shapes in (
+        ("accuracy", accuracy_held, ACCURACIES),
+        ("raw - sanitized", raw_minus_sanitized_held, ACCURACIES[:5]),
+        ("effect", effect_held, EFFECTS),
+    ):
+        for shape in shapes:
+            percent = count(held, shape, draws)
+            good = percent >= LOW and (percent <= HIGH or shape.few_large)
+            print(f"{name:<18}{shape.name:<32}{draws:>6}{percent:>12.1f}  {'pass' if good else 'FAIL'}", flush=True)
+            failed += not good
+    print(f"\n{'headline':<18}{'test set':<32}{'draws':>6}{'false %':>12}")
+    for shape in NULL:
+        percent = 100 - count(headline_is_true, shape, 2 * draws)  # it lies close to its limit
+        good = percent <= FALSE
+        print(
+            f"{'3 models':<18}{shape.name:<32}{2 * draws:>6}{percent:>12.1f}  {'pass' if good else 'FAIL'}", flush=True
+        )
+        failed += not good
     raise SystemExit(failed > 0)
 
 

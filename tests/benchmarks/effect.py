@@ -1,183 +1,177 @@
-"""Three planted cases that the comparison of arms must tell apart, and what softmax remembers by training size.
+"""Planted cases that the comparison of arms must tell apart, with real models on rendered glyphs.
 
-    python -m tests.benchmarks.effect [--rows 30000] [--test 3000]
+    python -m tests.benchmarks.effect [--draws 20] [--nulls 100]
 
 Glyphs are drawn by the default data set's renderer, in wider styles: about as hard as notMNIST.
 
-- memorized: a tenth of the test rows have a twin in train, both under one random letter, which only memory answers;
-- no overlap: random rows are called twins and are twins of nothing, so no model may gain;
-- easy twins: the easiest tenth of the test rows have a twin in train, under the right letter. Sanitizing lowers the
-  accuracy, although the twins did nothing: "planted" there is the same gap in the arm that never saw a twin.
+- memorized: some test rows have a twin in train, both under one random letter, which only memory answers: 1nn must gain
+  what was planted, 9, 3 and 1 points, and strongly regularized softmax nothing. Printed are the mean over draws of what
+  was found, the width of the interval of three models, and in how many draws it leaves out 0 (its power);
+- nothing: random rows are called twins and are twins of nothing, so no headline may claim anything, of softmax, sgd
+  and 1nn together;
+- easy third: the easiest third of train has twins in test, under the right letter. Leaving it out costs 1nn accuracy
+  on rows without a twin, which must not be called an effect of the twins.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-from tasks.evaluation.bootstrap import Bootstrap, Interval
-from tasks.evaluation.controls import arm
+from tasks.evaluation.arms import rows_of_arm
+from tasks.evaluation.comparison import ENOUGH, Answered, ScoredRows, compare, conclude
 from tasks.evaluation.models import fit, predict
-from tasks.evaluation.plan import SEEDED_UP_TO, threads_of, trainings
-from tasks.records.parameters import Size
-from tasks.sources.fonts import LETTERS
-from tasks.vocabulary import Control
-from tasks.vocabulary.arrays import Floats, Labels, Pixels, RowNumbers
-from tests.benchmarks.planted import (
-    SEED,
-    Glyphs,
-    Planted,
-    draw_glyphs,
-    easy_twins,
-    memorized,
-    no_overlap,
-)
+from tasks.evaluation.neighbours import NEAREST, nearest
+from tasks.evaluation.plan import DETERMINED, threads_of
+from tasks.records import Compared, Conclusion, Effect
+from tasks.storage.images import as_rows, restore
+from tasks.vocabulary import ARMS, Arm, ModelName
+from tasks.vocabulary.arrays import Floats, Labels, Pixels
+from tests.benchmarks.planted import Glyphs, Planted, draw_glyphs, easy_third, memorized, no_overlap
 
-SIZES = (1_000, 5_000)  # at which softmax is trained beside --rows
+ROWS, TEST = 10_000, 3_000
+NULL_ROWS, NULL_TEST = 300, 2_000
+MODELS: tuple[ModelName, ...] = ("softmax", "sgd", NEAREST)
+POINTS = 9, 3, 1  # planted
+LEAST_FOUND, MOST_FOUND = 0.8, 1.1  # shares of what was planted
+FALSE = 0.05
 
-ARMS: tuple[Control, Control] = ("without_random", "without_twins")
-
-Right = Floats  # 0 or 1, shape (trainings, test rows)
-Arms = dict[Control, Right]
 Fit = Callable[[Pixels, Labels, int], ClassifierMixin]
-REGULARIZED = "softmax, C = 0.01"
-MODELS: dict[str, Fit] = {
-    "1nn": lambda pixels, labels, _seed: KNeighborsClassifier(1, algorithm="brute").fit(pixels, labels),
-    REGULARIZED: lambda pixels, labels, _seed: LogisticRegression(C=0.01, max_iter=1000).fit(pixels, labels),
-    "softmax": partial(fit, "softmax"),
-    "sgd": partial(fit, "sgd"),
-}
+
+
+def regularized(pixels: Pixels, labels: Labels, _seed: int) -> ClassifierMixin:
+    """Fit softmax that can't memorize."""
+    return LogisticRegression(C=0.01, max_iter=1000).fit(pixels, labels)
+
+
+def trained(planted: Planted, model: ModelName, train: Fit | None = None, count: int | None = None) -> Answered:
+    """Train both arms as the product does, on `count` rows or on all that both have."""
+    usable = int((~planted.twins).sum())
+    count = count or usable
+    plan = {
+        arm: [
+            rows_of_arm(arm, count, planted.train.labels, planted.twins, seed, again=seed > 0)
+            for seed in range(1 if arm == ARMS[1] and count == usable and model in DETERMINED else ENOUGH)
+        ]
+        for arm in ARMS
+    }
+    if model == NEAREST:
+        gray, queries = (as_rows(restore(glyphs.pixels[:, None])) for glyphs in (planted.train, planted.test))
+        found = iter(nearest(gray, [rows for sets in plan.values() for rows in sets], queries))
+        answers = {arm: [planted.train.labels[next(found)] for _ in sets] for arm, sets in plan.items()}
+    else:
+        fitted = train or partial(fit, model)
+        with threadpool_limits(threads_of(model, count)):
+            answers = {
+                arm: [
+                    predict(fitted(planted.train.pixels[rows], planted.train.labels[rows], seed), planted.test.pixels)[
+                        0
+                    ]
+                    for seed, rows in enumerate(sets)
+                ]
+                for arm, sets in plan.items()
+            }
+    right: dict[Arm, Floats] = {arm: (np.stack(rows) == planted.test.labels) * 1.0 for arm, rows in answers.items()}
+    return Answered(model, count, right)
+
+
+def scored(planted: Planted) -> ScoredRows:
+    """Return the test rows as the product knows them."""
+    return ScoredRows(planted.test.labels, planted.groups, planted.has_twin, ~planted.has_twin)
+
+
+def conclusions(planted: Planted, found: Sequence[Answered]) -> list[Conclusion]:
+    """Return what the product would say of some models."""
+    return conclude(found, scored(planted), Compared("", len(planted.twins), None))
+
+
+def effects(planted: Planted, found: Answered) -> dict[str, Effect]:
+    """Return the comparisons of the product, by name."""
+    return {effect.comparison: effect for effect in compare(found, scored(planted))}
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one comparison found, in points, beside what it should have found."""
+class Line:
+    """What was found in a case, and whether it is as it should be."""
 
     case: str
-    model: str
-    planted: float
-    interval: Interval
+    text: str
     passes: bool
 
     def __str__(self) -> str:
-        numbers = "".join(f"{number:9.2f}" for number in (self.planted, *self.interval))
-        return f"{self.case:<28}{self.model:<19}{numbers}  {'pass' if self.passes else 'FAIL'}"
+        return f"{self.case:<34}{self.text:<40}{'pass' if self.passes else 'FAIL'}"
 
 
-def right_answers(planted: Planted, train: Fit, size: Size, controls: Sequence[Control] = ARMS) -> Arms:
-    """Train every arm as the product does, up to three times where train allows, and score all test rows."""
-    usable = int((~planted.twins).sum())
-    arms: Arms = {}
-    for control in controls:
-        allowed = arm(control, planted.train.labels, planted.twins, SEED)
-        predicted = []
-        for count, number in trainings((size,), usable, usable):
-            rows = planted.train[allowed[number * count : (number + 1) * count]]
-            with threadpool_limits(threads_of(count)):
-                predicted.append(predict(train(rows.pixels, rows.labels, SEED + number), planted.test.pixels)[0])
-        arms[control] = (np.stack(predicted) == planted.test.labels).astype(np.float64)
-    return arms
+def check_memorized(pool: Glyphs, points: float, draws: int, rows: int = ROWS, test: int = TEST) -> Line:
+    """1nn gains what was planted, in the mean over draws; the interval is that of a headline on three models."""
+    planted_points, found = [], []
+    for number in range(draws):
+        planted = memorized(pool.shuffled(number), rows, test, points / 90, number)
+        one = trained(planted, NEAREST)
+        found.append(conclusions(planted, [Answered(name, one.train_rows, one.right) for name in MODELS])[0])
+        planted_points.append(planted.points)
+    mean, planned = float(np.mean([one.points for one in found])), float(np.mean(planted_points))
+    width = float(np.mean([(one.high or 0) - (one.low or 0) for one in found]))
+    power = float(np.mean([one.significant for one in found]))
+    text = f"{planned:>9.2f}{mean:>9.2f}{width:>9.2f}{100 * power:>8.0f}%"
+    return Line(f"memorized, 1nn, {rows:,} and {test:,}", text, LEAST_FOUND * planned <= mean <= MOST_FOUND * planned)
 
 
-def effect(arms: Arms, groups: RowNumbers) -> Interval:
-    """Return the accuracy without random rows minus that without twins, on all test rows."""
-    interval = Bootstrap(groups, SEED).difference_of_arms(*(arms[control] for control in ARMS))
-    assert interval is not None
-    return interval
+def check_regularized(pool: Glyphs, rows: int = ROWS, test: int = TEST) -> Line:
+    """Softmax that can't memorize gains at most a tenth of what was planted."""
+    planted = memorized(pool, rows, test)
+    found = effects(planted, trained(planted, "softmax", regularized))["effect_of_twins"].points or 0.0
+    text = f"{planted.points:>9.2f}{found:>9.2f}"
+    return Line("memorized, softmax, C = 0.01", text, abs(found) <= 0.1 * planted.points)
 
 
-def gap(right: Right, planted: Planted) -> Interval:
-    """Return the accuracy on all test rows minus that on the rows without a twin."""
-    interval = Bootstrap(planted.groups, SEED).difference_of_rows(right.mean(axis=0), ~planted.has_twin)
-    assert interval is not None
-    return interval
+def check_nothing(pool: Glyphs, draws: int, rows: int = NULL_ROWS, test: int = NULL_TEST) -> Line:
+    """Hardly any headline claims an effect where there is none."""
+    false = 0
+    for number in range(draws):
+        planted = no_overlap(pool.shuffled(number), rows, test, number)
+        models = [trained(planted, model) for model in MODELS]
+        false += any(one.significant for one in conclusions(planted, models))
+    return Line("nothing, softmax, sgd, 1nn", f"{false} of {draws} headlines claim something", false <= FALSE * draws)
 
 
-def check_memorized(planted: Planted) -> list[Found]:
-    """1nn finds at least 0.8 of what was planted, surely; strongly regularized softmax at most 0.1 of it."""
-    points = 100 * float(planted.has_twin.mean()) * (1 - 1 / len(LETTERS))
-    nearest, softmax = (
-        effect(right_answers(planted, MODELS[model], "all"), planted.groups) for model in ("1nn", REGULARIZED)
-    )
-    return [
-        Found("memorized", "1nn", points, nearest, nearest[0] >= 0.8 * points and nearest[1] > 0),
-        Found("memorized", REGULARIZED, points, softmax, abs(softmax[0]) <= 0.1 * points),
-    ]
+def check_easy_third(pool: Glyphs, test: int = TEST) -> list[Line]:
+    """Leaving out the easy third of train costs 1nn accuracy on rows without a twin, which is no effect of twins."""
+    planted = easy_third(pool, test // 2, test)
+    found = effects(planted, trained(planted, NEAREST))
+    lines = []
+    for name, passes in (("on_rows_with_twin", True), ("on_other_rows", (found["on_other_rows"].low or 0) > 0)):
+        one = found[name]
+        lines.append(Line(f"easy third, 1nn, {name}", f"{one.points:>9.2f} ({one.low:.2f} to {one.high:.2f})", passes))
+    return lines
 
 
-def check_no_overlap(planted: Planted, sizes: Sequence[Size] = (SEEDED_UP_TO, "all")) -> list[Found]:
-    """Find nothing with any model, neither over three trainings nor, with all rows, from one.
-
-    One training an arm tells two fitted models apart, and two models differ even when no twin was left out: with
-    another seed, such an interval leaves out 0 in one of four to ten runs. Here the seed is fixed.
-    """
-    found = []
-    for size in sizes:
-        for model, train in MODELS.items():
-            arms = right_answers(planted, train, size)
-            points, low, high = effect(arms, planted.groups)
-            case = f"no overlap, {size if size == 'all' else f'3 x {size:,}'} rows"
-            found.append(Found(case, model, 0.0, (points, low, high), low <= 0 <= high))
-    return found
-
-
-def check_easy_twins(planted: Planted, models: Sequence[str] = (REGULARIZED, "softmax")) -> list[Found]:
-    """Sanitizing lowers softmax's accuracy, as much as where no twin was in train; the twins did nothing."""
-    found = []
-    for model in models:
-        arms = right_answers(planted, MODELS[model], "all", ("none", *ARMS))
-        raw, causal = gap(arms["none"], planted), effect(arms, planted.groups)
-        without_memory = gap(arms["without_twins"], planted)[0]
-        found += [
-            Found("easy twins: raw - sanitized", model, without_memory, raw, raw[1] > 0),
-            Found("easy twins: effect", model, 0.0, causal, causal[1] <= 0 <= causal[2]),
-        ]
-    return found
-
-
-def remembered(pool: Glyphs, rows: int, test: int, size: int) -> tuple[Interval, Interval]:
-    """Return what softmax gains on test rows with a twin, and on the others, when it trains on `size` rows.
-
-    So that all sizes have as many test rows and twins, train and test are cut into blocks that share nothing.
-    """
-    each = size * test // rows
-    starts = [number * (size + each) for number in range(rows // size)]
-    blocks = [memorized(pool[slice(at, at + size + each)], size, each, number) for number, at in enumerate(starts)]
-    arms = [right_answers(block, MODELS["softmax"], "all") for block in blocks]
-    groups = np.concatenate([number * test + block.groups for number, block in enumerate(blocks)])
-    groups = np.unique(groups, return_inverse=True)[1]
-    has_twin = np.concatenate([block.has_twin for block in blocks])
-    joined = {control: np.concatenate([right[control] for right in arms], axis=1) for control in ARMS}
-    on_twins, elsewhere = ({c: right * mask for c, right in joined.items()} for mask in (has_twin, ~has_twin))
-    return effect(on_twins, groups), effect(elsewhere, groups)
+def checks(pool: Glyphs, draws: int, nulls: int) -> Iterator[Line]:
+    """Yield all lines."""
+    for points in POINTS:
+        yield check_memorized(pool, points, draws)
+    yield check_regularized(pool)
+    yield check_nothing(pool, nulls)
+    yield from check_easy_third(pool)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=30_000)
-    parser.add_argument("--test", type=int, default=3_000)
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--nulls", type=int, default=100)
     given = parser.parse_args()
-    sizes = given.rows, given.test
-    pool = draw_glyphs(sum(sizes))
-    print(f"{'case':<28}{'model':<19}" + "".join(f"{name:>9}" for name in ("planted", "effect", "low", "high")))
-    found: list[Found] = []
-    for check, build in ((check_memorized, memorized), (check_no_overlap, no_overlap), (check_easy_twins, easy_twins)):
-        rows = check(build(pool, *sizes))
-        print(*rows, sep="\n", flush=True)
-        found += rows
-    for size in (*(size for size in SIZES if size < given.rows), given.rows):
-        (points, low, high), (elsewhere, _, _) = remembered(pool, *sizes, size)
-        memory = f"{points:.2f} points ({low:.2f} to {high:.2f}) by memory"
-        print(f"softmax on {size:>6,} rows: {memory}, {elsewhere:+.2f} on rows without a twin", flush=True)
-    good = sum(row.passes for row in found)
-    print(f"planted cases: {good} of {len(found)} as they should be")
-    raise SystemExit(good < len(found))
+    print(f"{'case':<34}{'planted':>9}{'found':>9}{'width':>9}{'power':>9}")
+    lines = []
+    for line in checks(draw_glyphs(2 * (ROWS + TEST)), given.draws, given.nulls):
+        print(line, flush=True)
+        lines.append(line)
+    print(f"planted cases: {sum(line.passes for line in lines)} of {len(lines)} as they should be")
+    raise SystemExit(not all(line.passes for line in lines))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,11 @@ from typing import Any
 
 from prefect.logging import disable_run_logger
 
-from flows.sanitize import MeasuredOverlap
 from tasks.classes.detection import detect
 from tasks.classes.tasks import fingerprint, load_class
 from tasks.errors import CleanSplitError
-from tasks.evaluation.plan import plan
-from tasks.evaluation.tasks import measure_effects, train_and_score
-from tasks.evaluation.training import count_usable
+from tasks.evaluation.plan import batches, plan
+from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
 from tasks.records import Findings
@@ -87,10 +85,11 @@ def run(spec: RunSpec) -> None:
         verdict, overlaps = judge_twins.fn(spec, view, joined, baseline, space).data
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
         sanitized = remove_overlap.fn(spec, view, splits, overlaps, space).data
-        twins = MeasuredOverlap(overlaps, within, sanitized, verdict).train_and_test
-        plans = plan(spec, count_usable(twins, space), splits.train.rows)
-        evaluations = [train_and_score.fn(spec, splits, twins, sanitized, one, space).data for one in plans]
-        trained = measure_effects.fn(spec, splits, sanitized, evaluations, space).data
+        compared = find_compared.fn(splits, overlaps, space).data
+        planned = batches(plan(spec, compared.usable, splits.train.rows))
+        done = [train_and_score.fn(spec, splits, overlaps, sanitized, compared, one, space).data for one in planned]
+        evaluations = [evaluation for batch in done for evaluation in batch]
+        trained = measure_effects.fn(spec, splits, sanitized, compared, evaluations, space).data
         found = Findings(
             spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, verdict, trained
         )  # fmt: skip

@@ -153,12 +153,12 @@ def test_sanitized_files_are_the_raw_rows_that_stay_in_their_order(run: Report) 
 
 
 def test_scores_cover_every_model_size_and_subset(run: Report) -> None:
-    keys = {(s.model, s.train_rows, s.seed, s.control, s.evaluated_on) for s in run.scores}
+    keys = {(s.model, s.train_rows, s.seed, s.arm, s.evaluated_on) for s in run.scores}
     usable = max(s.train_rows for s in run.scores)
-    assert usable == run.rows.train - run.pair("train", "test").either, "all arms have the rows of the smallest"
-    trainings = 2 * (3 + 1)  # models x (seeds of 50 rows, and all)
-    assert len(keys) == len(run.scores) == trainings * (10 + 4 + 4)
-    assert {s.control for s in run.scores} == {"none", "without_twins", "without_random"}
+    assert usable == run.rows.train - run.pair("train", "test").either, "both arms have the rows of the smaller"
+    # Models x sizes x trainings with twins, and without: those of one model on all rows would all be the same.
+    assert len(keys) == len(run.scores) == 2 * 2 * 5 * 10 + 2 * (5 + 1) * 4
+    assert {s.arm for s in run.scores} == {"with_twins", "without_twins"}
     for score in run.scores:
         if score.n:
             assert score.accuracy is not None
@@ -168,24 +168,36 @@ def test_scores_cover_every_model_size_and_subset(run: Report) -> None:
 
 
 def test_effects_compare_the_arms_of_every_model_and_size(run: Report) -> None:
-    assert len(run.effects) == 2 * 2 * 3
+    assert len(run.effects) == 2 * 2 * 4
     for effect in run.effects:
+        assert effect.trainings == 5
         assert effect.points is not None
         assert effect.low is not None
         assert effect.high is not None
         assert effect.low <= effect.points <= effect.high
-    arms = {
-        s.control: s.accuracy
-        for s in run.scores
-        if (s.model, s.evaluated_on) == ("1nn", "test_raw") and s.train_rows > 50 and s.accuracy is not None
-    }
-    causal = next(
-        e for e in run.effects
-        if (e.model, e.comparison) == ("1nn", "without_random_minus_without_twins") and e.train_rows > 50
-    )  # fmt: skip
-    assert causal.points == pytest.approx(100 * (arms["without_random"] - arms["without_twins"]))
-    assert causal.low is not None
-    assert causal.low > 0, "30 % of the test rows have a twin, and 1-nearest-neighbour remembers it"
+    own = {e.comparison: e.points or 0 for e in run.effects if e.model == "1nn" and e.train_rows > 50}
+    accuracy = {
+        arm: np.mean([
+            s.accuracy for s in run.scores
+            if (s.model, s.arm, s.evaluated_on) == ("1nn", arm, "test_raw") and s.train_rows > 50
+        ])
+        for arm in ("with_twins", "without_twins")
+    }  # fmt: skip
+    share = run.pair("test", "train").either / run.rows.test
+    change = 100 * (accuracy["with_twins"] - accuracy["without_twins"])
+    assert share * own["on_rows_with_twin"] + (1 - share) * own["on_other_rows"] == pytest.approx(change)
+    assert own["effect_of_twins"] == pytest.approx(share * (own["on_rows_with_twin"] - own["on_other_rows"]))
+
+
+def test_the_effect_of_the_twins_is_concluded_of_every_model(run: Report) -> None:
+    assert [(one.model, one.trainings, one.reason) for one in run.conclusions] == [
+        ("softmax", 5, None),
+        ("1nn", 5, None),
+    ]
+    effect = next(e for e in run.effects if (e.model, e.comparison) == ("1nn", "effect_of_twins") and e.train_rows > 50)
+    (conclusion,) = [one for one in run.conclusions if one.model == "1nn"]
+    assert (conclusion.train_rows, conclusion.points) == (effect.train_rows, effect.points)
+    assert conclusion.significant, "30 % of the test rows have a twin, and 1-nearest-neighbour remembers it"
 
 
 def test_a_second_run_reuses_every_stage_and_rewrites_nothing(run: Report, sources: dict[str, Any]) -> None:

@@ -73,8 +73,8 @@ def test_confusions_count_every_test_row_and_mistakes_come_surest_first(run: Rep
         raw = next(
             score.accuracy
             for score in run.scores
-            if (score.model, score.train_rows, score.control, score.evaluated_on)
-            == (entry.model, entry.train_rows, "none", "test_raw")
+            if (score.model, score.train_rows, score.arm, score.evaluated_on)
+            == (entry.model, entry.train_rows, "with_twins", "test_raw")
         )
         assert sum(row[place] for place, row in enumerate(entry.counts)) / run.rows.test == pytest.approx(raw)
     sure = [mistake.confidence for mistake in run.mistakes]

@@ -1,12 +1,15 @@
 import io
+from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
 from tasks.presenting.terminal import print_summary
-from tasks.presenting.words import facts, headline
+from tasks.presenting.words import WHY_NOT, effect_in_short, facts, headline, verdicts
 from tasks.records import Report
+from tasks.vocabulary import Unmeasured
 
 
 def test_the_answer_stands_in_the_headline(run: Report) -> None:
@@ -39,3 +42,38 @@ def test_markdown_has_the_same_numbers(run: Report) -> None:
     assert headline(numbers) in text
     assert all(f"- {sentence}" in text for sentence in facts(numbers))
     assert text.count("\n| ") == 5 * 2 + 3 + 6 + 6 + 4 + 4
+
+
+def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) -> None:
+    found, none = run.conclusions
+    said = effect_in_short(Numbers(replace(run, conclusions=(found, replace(none, points=0.02, low=-0.1, high=0.12)))))
+    assert "No effect of the twins can be told from chance for 1nn (-0.10 to +0.12 points)." in said
+    one = replace(found, points=3.0, low=1.0, high=5.0)
+    said = effect_in_short(Numbers(replace(run, conclusions=(one, none))))
+    assert said.startswith("The twins add +3.00 (+1.00 to +5.00) points to the accuracy of softmax.")
+
+
+@pytest.mark.parametrize("reason", WHY_NOT)
+def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: Unmeasured) -> None:
+    untold = tuple(replace(one, reason=reason, points=None, low=None, high=None) for one in run.conclusions)
+    numbers = Numbers(replace(run, conclusions=untold))
+    said = effect_in_short(numbers)
+    assert said.startswith("What the twins did to the accuracy of softmax and 1nn can't be measured: ")
+    assert said.count(".") == 1
+    assert verdicts(numbers)[:-1] == [said], "nothing is claimed of any model"
+
+
+def test_without_training_nothing_is_said_of_accuracy(run: Report) -> None:
+    nothing = Numbers(replace(run, conclusions=(), effects=(), scores=()))
+    assert effect_in_short(nothing) == ""
+    assert verdicts(nothing) == []
+
+
+def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
+    lost = tuple(
+        replace(effect, points=9.0, low=7.0, high=11.0) if effect.comparison == "on_other_rows" else effect
+        for effect in run.effects
+    )
+    said = " ".join(verdicts(Numbers(replace(run, effects=lost))))
+    assert "+9.00 (+7.00 to +11.00) on the others" in said
+    assert "What the others lose is what else the left-out rows taught." in said

@@ -1,0 +1,61 @@
+"""Which rows of train a training uses: with the twins of test rows, or without them.
+
+Comparing raw with sanitized rows confounds two things: models may memorize twins, and the removed rows are easier
+anyway. So models are also trained without the twins (the treatment) and without equally many random rows (the control),
+and both are scored on the same unchanged test set.
+"""
+
+import numpy as np
+import pyarrow.compute as pc
+
+from tasks.evaluation.scores import as_many_per_class
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import Arm
+from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
+
+AMONG = 50  # times as many rows of train as it uses a repeated training draws from, so that not all need to be read
+
+
+def has_twin(twins: Place, threshold: int) -> Mask:
+    """Return, for each row of a split, whether it has an exact twin, or a near one at the threshold, in the other."""
+    table = tables.read(twins, ["exact", "percent"])
+    mask: Mask = pc.or_(table["exact"], pc.greater_equal(table["percent"], threshold)).to_numpy()
+    return mask
+
+
+def rows_of_arm(arm: Arm, count: int, labels: Labels, twins: Mask, seed: int, again: bool) -> RowNumbers:
+    """Return the rows of train that one training uses.
+
+    Rows are taken in the order of train, which is shuffled, or at random when a training is made `again`, until `count`
+    of them are no twins. One arm leaves out the twins among them, the other as many random rows
+    of each class: both have the same size and classes, and share most rows.
+
+    Parameters
+    ----------
+    arm : {"with_twins", "without_twins"}
+    count : int
+        Rows to train on. More than there are without a twin can come with twins only: they are the first rows of train.
+    labels, twins : ndarray
+        int64 and bool (n,): class of each row of train, and whether it is a twin of a test row.
+    seed : int
+        Of the order and of what is left out at random.
+    again : bool
+
+    >>> labels, twins = np.zeros(5, np.int64), np.array([True, False, False, True, False])
+    >>> rows_of_arm("without_twins", 2, labels, twins, 0, again=False).tolist()
+    [1, 2]
+    >>> len(rows_of_arm("with_twins", 2, labels, twins, 0, again=False))
+    2
+    """
+    order = np.arange(len(labels))
+    if again:
+        near = AMONG * count if (~twins[: AMONG * count]).sum() >= count else len(labels)
+        order = np.random.default_rng([seed, 11]).permutation(order[:near])
+    others = np.flatnonzero(~twins[order])
+    if count > len(others):
+        return order[:count]
+    taken = order[: others[count - 1] + 1]
+    if arm == "without_twins":
+        return taken[~twins[taken]]
+    return taken[~as_many_per_class(labels[taken], twins[taken], seed)]

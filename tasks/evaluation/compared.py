@@ -1,0 +1,61 @@
+"""What can be compared: the rows that both arms have, the groups of test rows, and why nothing can be told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.evaluation.arms import has_twin
+from tasks.evaluation.groups import equal_pixels, group_rows, verified_twins
+from tasks.records import Overlap, Splits, between
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS, SplitName, Unmeasured
+from tasks.vocabulary.arrays import Mask, RowNumbers
+
+SCORED: tuple[SplitName, ...] = ("validation", "test")
+FEWEST_GROUPS = 10  # pictures in test with a twin in train, and without one
+LEAST_LEFT = 0.5  # of train
+
+
+def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, target: Place) -> dict[str, Any]:
+    """Write the groups of the scored splits, and return the fields of `tasks.records.Compared` but its folder."""
+    for name in SCORED:
+        joins = [between(overlaps, name, other) for other in SPLITS if other != name]
+        shared = [verified_twins(workspace / join.table(name), join.percent) for join in joins]
+        groups = group_rows([equal_pixels(splits[name].places(workspace)), *shared])
+        train = between(overlaps, name, "train")
+        twins = has_twin(workspace / train.table(name), train.percent)
+        tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
+    with_test = between(overlaps, "train", "test")  # groups and twins are now those of test
+    usable = int((~has_twin(workspace / with_test.table("train"), with_test.percent)).sum())
+    reason = why_not(usable, splits.train.rows, twins, groups)
+    return {"usable": splits.train.rows if reason else usable, "reason": reason}
+
+
+def why_not(usable: int, train: int, twins: Mask, groups: RowNumbers) -> Unmeasured | None:
+    """Return why models with and without twins can't be compared, or None.
+
+    Parameters
+    ----------
+    usable, train : int
+        Rows of train without a twin in test, and all.
+    twins : ndarray
+        bool (n,): test rows that have a twin in train.
+    groups : ndarray
+        int64 (n,): of test rows.
+    """
+    if not twins.any():
+        return "no_twins"
+    if usable < LEAST_LEFT * train:
+        return "little_left"
+    if min(len(np.unique(groups[part])) for part in (twins, ~twins)) < FEWEST_GROUPS:
+        return "few_rows"
+    return None
+
+
+def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
+    """Return the group of each row of a split, and whether it has a twin in train."""
+    columns = tables.read(table)
+    return columns["group"].to_numpy(), columns["has_twin"].to_numpy()

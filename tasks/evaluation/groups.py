@@ -1,0 +1,54 @@
+"""Which rows of a split show one picture: they are right or wrong together."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from tasks.storage import tables
+from tasks.storage.images import as_rows, read_images
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import AnyArray, RowNumbers
+
+
+def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
+    """Give each row the number of its group: rows that share a key are in one, and so are those that these share with.
+
+    Parameters
+    ----------
+    keys : iterable of ndarray
+        Each int64 (n,): rows with the same number share something; -1 is nothing.
+
+    >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
+    [0, 0, 0, 1, 2]
+    """
+    columns, rows, first = [], [], 0
+    for key in keys:
+        shared = np.flatnonzero(key >= 0)
+        columns.append(first + key[shared])
+        rows.append(shared)
+        first += int(key.max(initial=-1)) + 1
+    count = len(key)
+    links = np.concatenate(rows), count + np.concatenate(columns)
+    graph = coo_array((np.ones(len(links[0]), np.bool_), links), shape=(count + first,) * 2)
+    groups: RowNumbers = connected_components(graph, directed=False)[1][:count].astype(np.int64)
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def equal_pixels(files: list[Place]) -> RowNumbers:
+    """Give rows of a split that have equal pixels, as they are stored for training, the same number."""
+    gray = as_rows(read_images(files).gray)
+    if not len(gray):
+        return np.empty(0, np.int64)
+    keys = np.ascontiguousarray(gray).view(np.dtype((np.void, gray.shape[1]))).ravel()
+    return np.unique(keys, return_inverse=True)[1]
+
+
+def verified_twins(table: Place, threshold: int) -> RowNumbers:
+    """Give rows of a split with the same best twin in another the same number, those without one -1."""
+    twins = tables.read(table, ["twin_id", "exact", "percent"])
+    found = twins["exact"].to_numpy() | (twins["percent"].to_numpy() >= threshold)
+    names = twins["twin_id"].combine_chunks().dictionary_encode().indices
+    numbers: RowNumbers = np.where(found, names.fill_null(-1).to_numpy().astype(np.int64), -1)
+    return numbers

@@ -1,0 +1,227 @@
+"""Intervals for accuracies and for differences of them, where rows come in groups and trainings are repeated.
+
+Copies of one picture are right or wrong together, so a test set holds less than its rows say, and a few pictures with
+many copies can decide a mean. What is stated here was chosen by simulation: ``python -m tests.benchmarks.coverage``.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import beta, norm
+from scipy.stats import t as student
+
+from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
+
+Interval = tuple[float, float, float]  # estimate, low, high
+CONFIDENCE = 0.95
+OUTWEIGHS, STANDS_OUT = 0.2, 3  # a large group: share of the sum of squared weights, and times the median weight
+DRAWS = 4000  # of what large groups might have answered
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Rows by group: `of_row` (n,), the share of rows of each group (groups,), and which groups are large (groups,)."""
+
+    of_row: RowNumbers
+    weights: Floats
+    large: Mask
+
+    @staticmethod
+    def of(groups: RowNumbers) -> "_Groups":
+        of_row = np.unique(groups, return_inverse=True)[1]
+        weights = np.bincount(of_row) / len(of_row)
+        large = (weights > STANDS_OUT * np.median(weights)) & (weights**2 > OUTWEIGHS * (weights**2).sum())
+        return _Groups(of_row, weights, large)
+
+    def others(self) -> tuple[Mask, RowNumbers]:
+        """Return which rows are in no large group, and the groups of those, counted from 0."""
+        mask = ~self.large[self.of_row]
+        return mask, np.unique(self.of_row[mask], return_inverse=True)[1]
+
+    def means(self, values: Floats) -> Floats:
+        """Mean of the values of each group."""
+        return np.bincount(self.of_row, values) / np.bincount(self.of_row)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The mean of some test rows under repeated trainings, and what its variance is made of; see `mean_of`."""
+
+    per_training: Floats
+    of_rows: float  # variance of the mean over trainings due to the rows
+    of_both: float  # the part of it that is due to rows and trainings together
+    freedom: int
+    large: Floats  # weights of large groups
+    might_be: Floats  # what a group might have answered, less the mean
+
+
+def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) -> Interval:
+    """Return an accuracy and its interval, from 0 to 1, never of width 0.
+
+    Jeffreys' interval (Brown, Cai and DasGupta, Statistical Science 16, 2001) for the effective number of rows, reduced
+    for few groups as by Korn and Graubard, Survey Methodology 24 (1998). What large groups answered is drawn from what
+    all groups answered.
+
+    Parameters
+    ----------
+    right : ndarray
+        Right answers, float64 (n,), 0 or 1, or a share over trainings; n is at least 1.
+    groups : ndarray
+        int64 (n,): group of each row.
+    confidence : float
+
+    >>> accuracy(np.array([1.0] * 8 + [0.0] * 2), np.arange(10))
+    (0.8, 0.429..., 0.969...)
+    """
+    grouped, share = _Groups.of(groups), float(right.mean())
+    rows, other_groups = grouped.others()
+    others = right[rows]
+    variance, effective, together = _variance_of_mean(others, other_groups)
+    mean, tail = float(others.mean()), (1 - confidence) / 2
+    if variance > 0:
+        effective = min(mean * (1 - mean) / variance, len(others))
+    effective *= (norm.ppf(tail) / student.ppf(tail, _freedom(other_groups))) ** 2
+    shape = mean * effective + 0.5, (1 - mean) * effective + 0.5
+    if not grouped.large.any():
+        low, high = beta.ppf([tail, 1 - tail], *shape)
+        return share, 0.0 if mean == 0 else float(low), 1.0 if mean == 1 else float(high)
+    rng = np.random.default_rng(0)
+    truth = share - mean + beta.ppf(rng.random(DRAWS), *shape)
+    answered = np.append(grouped.means(right), [0, 1])
+    for weight in grouped.weights[grouped.large]:
+        truth -= weight * math.sqrt(together) * (rng.choice(answered, DRAWS) - answered.mean())
+    low, high = np.quantile(truth, [tail, 1 - tail])
+    return share, max(0.0, float(low)), min(1.0, float(high))
+
+
+def difference_of_rows(right: Floats, kept: Mask, groups: RowNumbers) -> Interval | None:
+    """Return the accuracy on all rows less that on the rows that are kept, in points; None if these are none or all.
+
+    The interval is made of those of both parts, as by Newcombe, Statistics in Medicine 17 (1998), method 10.
+    """
+    if not kept.any() or kept.all():
+        return None
+    (one, low, high), (other, other_low, other_high) = (
+        accuracy(right[part], groups[part]) for part in (~kept, kept)
+    )  # fmt: skip
+    scale = 100 * float((~kept).mean())
+    down, up = math.hypot(one - low, other_high - other), math.hypot(high - one, other - other_low)
+    return scale * (one - other), scale * (one - other - down), scale * (one - other + up)
+
+
+def mean_of(differences: Floats, groups: RowNumbers) -> Part:
+    """Return what is known of the mean difference of two arms on some rows.
+
+    Rows and trainings are two crossed random factors (Searle, Casella and McCulloch, Variance Components, 1992). Arms
+    that hardly differ are given the variance of one row that differs, about as Agresti and Min, Statistics in Medicine
+    24 (2005), add one to what was seen.
+
+    Parameters
+    ----------
+    differences : ndarray
+        float64 (trainings, n), -1, 0 or 1; n is at least 1.
+    groups : ndarray
+        int64 (n,)
+    """
+    grouped = _Groups.of(groups)
+    rows, of_row = grouped.others()
+    seen = differences[:, rows]
+    average = seen.mean(axis=0)
+    variance, effective, together = _variance_of_mean(average, of_row)
+    squares = float((seen**2).mean())
+    alike = float((average**2).mean()) / squares if squares else 1.0  # whether trainings differ on the same rows
+    answered = np.append(grouped.means(differences.mean(axis=0)), [-1, 1])
+    return Part(
+        differences.mean(axis=1),
+        max(variance, alike / effective**2),
+        _variance_of_both(seen, of_row),
+        _freedom(of_row),
+        grouped.weights[grouped.large],
+        math.sqrt(together) * (answered - answered.mean()),
+    )
+
+
+def contrast(parts: Sequence[Part], factors: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return a weighted sum of means in percentage points, with Student's interval, never of width 0.
+
+    The variance between trainings is added to that between rows where it is more than rows alone explain; degrees of
+    freedom are Satterthwaite's. With one training, the interval says how these two models differ, not how two
+    others would.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Means of different rows under the same trainings.
+    factors : sequence of float
+    confidence : float
+    """
+    pairs = list(zip(parts, factors, strict=True))
+    per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
+    rows, both = (
+        sum(factor**2 * getattr(part, name) for part, factor in pairs) for name in ("of_rows", "of_both")
+    )  # fmt: skip
+    variance, trainings = rows, len(per_training)
+    freedom = rows**2 / sum((factor**2 * part.of_rows) ** 2 / part.freedom for part, factor in pairs)
+    if trainings > 1 and (more := float(per_training.var(ddof=1)) / trainings - both) > 0:
+        variance = rows + more
+        freedom = variance**2 / (rows**2 / freedom + more**2 / (trainings - 1))
+    tail, deviation = (1 - confidence) / 2, math.sqrt(variance)
+    mean = 100 * float(per_training.mean())
+    if not any(len(part.large) for part in parts):
+        half = 100 * deviation * float(student.ppf(1 - tail, freedom))
+        return mean, mean - half, mean + half
+    rng = np.random.default_rng(0)
+    error = deviation * student.ppf(rng.random(DRAWS), freedom)
+    for part, factor in pairs:
+        for weight in part.large:
+            error += factor * weight * rng.choice(part.might_be, DRAWS)
+    low, high = np.quantile(error, [tail, 1 - tail])
+    return mean, mean - 100 * float(high), mean - 100 * float(low)
+
+
+def _variance_of_mean(values: Floats, groups: RowNumbers) -> tuple[float, float, float]:
+    """Return the variance of the mean of rows in groups, the effective number of rows, and how alike groups are.
+
+    The variance over groups is unbiased and noisy, so it is drawn half way to what Kish's design effect gives, 1 + (m -
+    1) r, where that is more: m is the mean size of the group of a row, r the correlation inside groups (Kish, Survey
+    Sampling, 1965).
+    """
+    weights = np.bincount(groups) / len(groups)
+    leverage = np.minimum(weights, 0.5)
+    over_groups = float(((np.bincount(groups, values - values.mean()) / len(values)) ** 2 / (1 - leverage)).sum())
+    total = float(values.var(ddof=1)) if len(values) > 1 else 0.0
+    together = _correlation(values, groups, total)
+    design_effect = together * len(values) * float((weights**2).sum()) + 1 - together
+    by_kish = total * design_effect / len(values)
+    return max(over_groups, (over_groups + by_kish) / 2), len(values) / design_effect, together
+
+
+def _correlation(values: Floats, groups: RowNumbers, total: float) -> float:
+    """Return how alike the rows of a group are, from 0 to 1; copies are taken to be alike where nothing tells."""
+    sizes = np.bincount(groups)
+    several = sizes > 1
+    if not total or not several.any():
+        return 1.0
+    means = np.bincount(groups, values) / sizes
+    squares = np.bincount(groups, (values - means[groups]) ** 2)[several]
+    sizes = sizes[several]
+    inside = float((squares * sizes / (sizes - 1)).sum() / sizes.sum())
+    return min(1.0, max(0.0, 1 - inside / total))
+
+
+def _variance_of_both(seen: Floats, groups: RowNumbers) -> float:
+    """Return the variance of the mean that is due to rows and trainings together; 0 with one training."""
+    trainings, rows = seen.shape
+    if trainings == 1:
+        return 0.0
+    centred = seen - seen.mean(axis=1)[:, None]
+    sums = np.stack([np.bincount(groups, row) for row in centred]) / rows
+    leverage = np.minimum(np.bincount(groups) / rows, 0.5)
+    squares = ((sums - sums.mean(axis=0)) ** 2).sum(axis=0) / (1 - leverage)
+    return float(squares.sum()) / (trainings * (trainings - 1))
+
+
+def _freedom(groups: RowNumbers) -> int:
+    return max(1, int(groups.max()))  # groups less 1

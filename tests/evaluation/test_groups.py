@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.evaluation.compared import why_not
+from tasks.evaluation.groups import group_rows, verified_twins
+from tasks.storage.place import Place
+
+TWINS = pa.table(
+    {
+        "twin_id": ["a", "b", "b", None, "a"],
+        "exact": [True, False, False, False, False],
+        "percent": [0, 97, 90, 0, 95],
+    }
+)
+
+
+def test_rows_that_share_a_picture_or_a_twin_are_one_group_also_through_others() -> None:
+    pixels = np.array([0, 0, 1, 2, 3, 4])
+    in_train = np.array([-1, 5, 5, -1, -1, -1])
+    in_validation = np.array([-1, -1, 9, 9, -1, -1])
+    assert group_rows([pixels, in_train, in_validation]).tolist() == [0, 0, 0, 0, 1, 2]
+
+
+def test_no_rows_have_no_groups() -> None:
+    assert group_rows([np.empty(0, np.int64)] * 2).tolist() == []
+
+
+def test_only_verified_twins_join_rows(tmp_path: Path) -> None:
+    pq.write_table(TWINS, tmp_path / "test.parquet")
+    first, second, below, none, last = verified_twins(Place(str(tmp_path), "test.parquet"), 95).tolist()
+    assert first == last != second
+    assert second >= 0
+    assert below == none == -1
+
+
+@pytest.mark.parametrize(
+    ("usable", "with_twin", "groups", "reason"),
+    [
+        (90, 20, 100, None),
+        (100, 0, 100, "no_twins"),
+        (49, 20, 100, "little_left"),
+        (50, 20, 100, None),
+        (90, 9, 100, "few_rows"),
+        (90, 91, 100, "few_rows"),
+        (90, 50, 11, "few_rows"),
+    ],
+)
+def test_it_is_said_why_nothing_can_be_compared(usable: int, with_twin: int, groups: int, reason: str | None) -> None:
+    assert why_not(usable, 100, np.arange(100) < with_twin, np.arange(100) * groups // 100) == reason
