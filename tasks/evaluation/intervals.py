@@ -168,17 +168,17 @@ def contrast(parts: Sequence[Part], factors: Sequence[float], confidence: float 
         variance = rows + more
         freedom = variance**2 / (rows**2 / freedom + more**2 / (trainings - 1))
     tail, deviation = (1 - confidence) / 2, math.sqrt(variance)
-    mean = 100 * float(per_training.mean())
+    mean, most = 100 * float(per_training.mean()), 100 * sum(map(abs, factors))  # no difference is larger
     if not any(len(part.large) for part in parts):
         half = 100 * deviation * float(student.ppf(1 - tail, freedom))
-        return mean, mean - half, mean + half
+        return mean, max(-most, mean - half), min(most, mean + half)
     rng = np.random.default_rng(0)
     error = deviation * student.ppf(rng.random(DRAWS), freedom)
     for part, factor in pairs:
         for weight in part.large:
             error += factor * weight * rng.choice(part.might_be, DRAWS)
     low, high = np.quantile(error, [tail, 1 - tail])
-    return mean, mean - 100 * float(high), mean - 100 * float(low)
+    return mean, max(-most, mean - 100 * float(high)), min(most, mean - 100 * float(low))
 
 
 def _variance_of_mean(values: Floats, groups: RowNumbers) -> tuple[float, float, float]:

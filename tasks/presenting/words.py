@@ -14,9 +14,9 @@ WHY_NOT: dict[Unmeasured, str] = {
     "no_twins": "no test row has a twin in train",
     "little_left": "{twins} of {train} rows of train are twins of test rows, and a model of fewer than half of them is "
     "another model",
-    "few_rows": "fewer than 10 different test pictures have a twin in train, or have none",
+    "few_rows": "fewer than ten different test pictures have a twin in train, or have none",
     "chance": "it is not above that of one constant answer",
-    "few_trainings": "{trainings} trainings are too few; 5 or more tell an effect from chance",
+    "few_trainings": "{trainings} trainings are too few; five or more tell an effect from chance",
 }
 
 
@@ -78,7 +78,7 @@ def verdicts(numbers: Numbers) -> list[str]:
     said = [_verdict(numbers, conclusion) for conclusion in told] + _unmeasured(numbers)
     if len(told) > 1:
         said.append(
-            "The intervals of the models' effects hold together in 95 % of runs; all other intervals are single looks."
+            "The intervals of the models' effects hold for all of them together; every other interval is a single look."
         )
     if numbers.report.scores:
         said.append("On its own, the gap between raw and sanitized rows proves nothing: removed rows are also easier.")

@@ -21,7 +21,7 @@ Similarity = Annotated[float, shown("similarity", 0, 1)]
 Probability = Annotated[float, shown("probability", 0, 1)]
 Moment = Annotated[float | None, shown("moment")]
 Accuracy = Annotated[float | None, shown("accuracy", 0, 1)]
-Points = Annotated[float | None, shown("points", -100, 100)]
+Points = Annotated[float | None, shown("points", -200, 200)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 STRICT = ConfigDict(extra="forbid")
 

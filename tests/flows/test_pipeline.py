@@ -229,10 +229,9 @@ def test_another_seed_reuses_the_class_shards(run: Report, sources: dict[str, An
     assert states["draw"] == ["Completed"]
 
 
-def test_another_threshold_reuses_the_join_and_the_models(run: Report, sources: dict[str, Any]) -> None:
+def test_another_threshold_reuses_the_join(run: Report, sources: dict[str, Any]) -> None:
     states = task_states(run.run.parents[1], sources, threshold=0.97)
     assert set(states["find"]) == {"Reused"}
-    assert states["train"].count("Reused") >= 6, "what loses no row and keeps its size is not trained again"
     assert states["sanitize"][0] != "Reused"
 
 
