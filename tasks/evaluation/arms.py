@@ -14,7 +14,7 @@ from tasks.storage.place import Place
 from tasks.vocabulary import Arm
 from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
 
-AMONG = 50  # times as many rows of train as it uses a repeated training draws from, so that not all need to be read
+AMONG = 20  # times as many rows of train as it uses a repeated training draws from, so that not all need to be read
 
 
 def has_twin(twins: Place, threshold: int) -> Mask:

@@ -9,7 +9,6 @@ from tasks.records.spec import RunSpec
 from tasks.vocabulary import ARMS, ModelName
 
 ALONE_FROM = 50_000  # rows from which trainings run one after another, each on two threads, to stay within memory
-NARROW: tuple[ModelName, ...] = ("sgd",)  # whose products are too small for two threads: both arms run side by side
 DETERMINED: tuple[ModelName, ...] = ("softmax", NEAREST)  # models that the same rows make the same, whatever the seed
 
 
@@ -50,9 +49,9 @@ def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]
     return notes
 
 
-def threads_of(model: ModelName, rows: int) -> int:
+def threads_of(rows: int) -> int:
     """Return the number of threads of a training: fixed, so that its result is the same to the last bit."""
-    return 2 if rows >= ALONE_FROM and model not in NARROW else 1
+    return 2 if rows >= ALONE_FROM else 1
 
 
 def batches(plans: Sequence[Training]) -> list[Batch]:
@@ -62,10 +61,8 @@ def batches(plans: Sequence[Training]) -> list[Batch]:
 
 
 def side_by_side(found: Sequence[Batch]) -> Iterator[list[Batch]]:
-    """Yield batches that may run at the same time: all small ones; of large ones both arms of a narrow model."""
-    if small := [batch for batch in found if batch.trainings[0].rows < ALONE_FROM]:
+    """Yield batches that may run at the same time: small ones together, large ones alone."""
+    large = [batch for batch in found if batch.trainings[0].rows >= ALONE_FROM]
+    if small := [batch for batch in found if batch not in large]:
         yield small
-    large = [batch for batch in found if batch not in small]
-    for (model, _), arms in groupby(large, lambda batch: (batch.trainings[0].model, batch.trainings[0].rows)):
-        together = list(arms)
-        yield from [together] if model in NARROW else ([batch] for batch in together)
+    yield from ([batch] for batch in large)

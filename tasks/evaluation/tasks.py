@@ -121,6 +121,6 @@ def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:
         "model": training.model,
         "seed": training.seed,
         "rows": rows,
-        "threads": threads_of(training.model, training.rows),
+        "threads": threads_of(training.rows),
         "libraries": [sklearn.__version__, np.__version__],
     }

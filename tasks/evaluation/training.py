@@ -62,7 +62,7 @@ class Trainer:
 
     def _fitted(self, training: Training) -> dict[SplitName, tuple[Labels, NDArray[np.float32]]]:
         rows = self._rows[training]
-        with blas_threads(threads_of(training.model, training.rows)):
+        with blas_threads(threads_of(training.rows)):
             pixels = pixels_of(self._train, rows)
             classifier = fit(training.model, pixels, self._train.labels[rows], training.seed)
             del pixels  # the scored splits come beside it

@@ -66,7 +66,7 @@ def trained(planted: Planted, model: ModelName, train: Fit | None = None, count:
         answers = {arm: [planted.train.labels[next(found)] for _ in sets] for arm, sets in plan.items()}
     else:
         fitted = train or partial(fit, model)
-        with threadpool_limits(threads_of(model, count)):
+        with threadpool_limits(threads_of(count)):
             answers = {
                 arm: [
                     predict(fitted(planted.train.pixels[rows], planted.train.labels[rows], seed), planted.test.pixels)[
