@@ -16,7 +16,7 @@ from tasks.splits.tasks import take_splits
 from tasks.storage.workspace import in_use
 
 
-@flow(name="audit", flow_run_name=named_after("test", doing="audit"), validate_parameters=False)
+@flow(name="audit", flow_run_name=named_after("root", "test", doing="audit"), validate_parameters=False)
 @in_one_sentence
 @takes(AuditSpec)
 def audit(spec: AuditSpec) -> Report:

@@ -18,7 +18,7 @@ from tasks.classes.tasks import count_pending, fingerprint, load_class
 from tasks.errors import ProcessLostError
 from tasks.records import Archive, ClassShard, Fingerprints, Reading, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
-from tasks.sources.class_folders import check_classes
+from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
 from tasks.storage.place import Place
@@ -58,13 +58,16 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     """
     place = spec.place
     sources = collect("fetch sources", [fetch.submit(role, name, place) for role, name in spec.sources.items()])
-    archives = collect("index members", [index.submit(source, place) for source in sources])
-    classes = check_classes(archives, spec.classes, {role: spec.minimum(role) for role in spec.sources})
+    indexed = collect("index members", [index.submit(source, place) for source in sources])
+    archives = [archive for found in indexed for archive in found]
+    classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
+    for difference in differences(archives):
+        say(difference)
     detected = detect(archives, spec, place)
     say(detected.sentence)
     reading = detected.reading
     spec = spec.settled(reading.view, reading.side, len(classes))
-    pending = count_pending(archives, reading, place)
+    pending = count_pending(archives, classes, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
     try:
         load = load_classes.with_options(task_runner=for_decoding(pending.work, spec))
@@ -86,6 +89,7 @@ def load_classes(
         load_class.submit(archive, class_name, label, reading, workspace)
         for archive in archives
         for label, class_name in enumerate(classes)
+        if class_name in archive.class_names
     ]
     printing = [fingerprint.submit(shard, reading, workspace) for shard in loading]
     try:

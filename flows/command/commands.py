@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import sys
 import tempfile
 import traceback
@@ -25,10 +26,11 @@ from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import CleanSplitError, GateError, UsageError
 from tasks.presenting.terminal import print_summary
 from tasks.records import Report
-from tasks.records.spec import ReproduceSpec, sentence
+from tasks.records.spec import ReproduceSpec, SourceSpec, sentence
 from tasks.reproducing.notmnist import figures
 from tasks.reproducing.published import check
 from tasks.reproducing.terminal import print_checked
+from tasks.sources.look import check_source
 from tasks.vocabulary.addresses import discreet
 
 
@@ -66,9 +68,18 @@ def _as_command(flow: Any) -> Callable[..., None]:
 
     @functools.wraps(flow.fn)
     def command(*args: Any, **kwargs: Any) -> None:
+        _look(flow, *args, **kwargs)
         _show(flow, *args, **kwargs)
 
     return command
+
+
+def _look(flow: Any, *args: Any, **kwargs: Any) -> None:
+    """Refuse what can be seen to be wrong before any server starts."""
+    spec = flow.fn.spec.of(**inspect.signature(flow.fn).bind(*args, **kwargs).arguments)
+    if isinstance(spec, SourceSpec):
+        for role, name in spec.sources.items():
+            check_source(role, name)
 
 
 for name, flow in {"run": cleansplit, "audit": audit, "sanitize": sanitize, "evaluate": evaluate}.items():
@@ -78,6 +89,7 @@ for name, flow in {"run": cleansplit, "audit": audit, "sanitize": sanitize, "eva
 @app.command(name="prepare")
 @functools.wraps(prepare.fn)
 def prepare_splits(*args: Any, **kwargs: Any) -> None:
+    _look(prepare, *args, **kwargs)
     with _progress():
         print(prepare(*map(discreet, args), **_hidden(kwargs)))
 

@@ -13,7 +13,7 @@ def named_after(*parameters: str, doing: str = "") -> Callable[[], str]:
 
     def name() -> str:
         given = flow_run.parameters
-        what = next(given[parameter] for parameter in parameters if given[parameter])
+        what = next((given[parameter] for parameter in parameters if given[parameter]), "nothing")
         return f"{doing} {short_name(str(what))} {date.today()}".strip()
 
     return name

@@ -37,6 +37,7 @@ def takes(kind: Callable[P, S]) -> Callable[[Callable[[S], R]], Callable[P, R]]:
             parameters, return_annotation=inspect.signature(function).return_annotation
         )
         lines = [f"    {parameter.name}: {description_of(parameter)}" for parameter in parameters]
+        called.spec = spec_type  # type: ignore[attr-defined]  # who calls the flow may look at what it is given first
         called.__doc__ = "\n".join([f"{inspect.getdoc(function)}\n\nArgs:", *lines])
         return called
 

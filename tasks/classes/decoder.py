@@ -1,4 +1,4 @@
-"""Decode one image of any of six formats to 8-bit gray or RGB, by one rule per mode.
+"""Decode one image of any of nine formats to 8-bit gray or RGB, by one rule per mode.
 
     1, L                        gray
     16-bit gray                 gray, rounded to 8 bits
@@ -67,14 +67,12 @@ class Decoded:
         return all(low == high for low, high in pairs)
 
 
-def decode(data: bytes, name: str, scaled: bool) -> Decoded:
+def decode(data: bytes, scaled: bool) -> Decoded:
     """Decode a file.
 
     Parameters
     ----------
     data : bytes
-    name : str
-        The member's name.
     scaled : bool
         Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `SCALED_SIDE` pixels.
 
@@ -84,7 +82,7 @@ def decode(data: bytes, name: str, scaled: bool) -> Decoded:
     """
     with refusing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _decode(data, checked_format(data, name), scaled)
+        return _decode(data, checked_format(data), scaled)
 
 
 @contextmanager
@@ -104,7 +102,7 @@ def _decode(data: bytes, form: str, scaled: bool) -> Decoded:
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
-        if form == "TIFF" and getattr(image, "is_animated", False):  # counting the pages would read them all
+        if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
         width, height = image.size
         if scaled and form == "JPEG":
@@ -115,6 +113,8 @@ def _decode(data: bytes, form: str, scaled: bool) -> Decoded:
         upright = ImageOps.exif_transpose(image)
         if upright.size == image.size[::-1] and upright.size != image.size:
             width, height = height, width
+        if form == "PPM" and upright.mode == "I":  # 16-bit gray
+            upright = upright.convert("I;16")
         pixels = _converted(upright)
         pixels.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
         return Decoded(pixels, width, height)

@@ -49,9 +49,9 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     """
     are_glyphs, shares, sizes = [], [], set()
     for archive in archives:
-        for name, data in _sample(archive, SAMPLED // len(archives), workspace):
+        for data in _sample(archive, SAMPLED // len(archives), workspace):
             try:
-                image = decode(data, name, scaled=True).image
+                image = decode(data, scaled=True).image
             except UnreadableError:
                 continue
             are_glyphs.append(_is_glyph(data, spec.side))
@@ -94,8 +94,8 @@ def _is_glyph(data: bytes, side: int) -> bool:
     return True
 
 
-def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[str, bytes]]:
-    """Yield names and bytes of members, evenly spaced over the index, read in a few pieces."""
+def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[bytes]:
+    """Yield the bytes of members, evenly spaced over the index, read in a few pieces."""
     with tables.opened(workspace / archive.index) as file:
         groups = np.unique(np.linspace(0, file.num_row_groups - 1, -(-count // PER_GROUP)).astype(int)).tolist()
         parts = []
@@ -106,6 +106,4 @@ def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[st
             parts.append(rows.take(pa.array(wanted)))
     chosen = pa.concat_tables(parts) if parts else pa.table({})
     if len(chosen):
-        names = chosen["member"].to_pylist()
-        members = read_members(workspace.locate(archive.location), chosen)
-        yield from ((names[row], data) for row, data in members)
+        yield from (data for _, data in read_members(workspace.locate(archive.location), chosen))

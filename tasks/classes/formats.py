@@ -11,12 +11,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from tasks.classes.png import SIGNATURE, UnreadableError, walk_chunks
-from tasks.vocabulary import IMAGE_ENDINGS
+from tasks.classes.png import UnreadableError, walk_chunks
+from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
 
-STARTS: dict[str, bytes | tuple[bytes, ...]] = {
-    "PNG": SIGNATURE, "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8", "TIFF": (b"II*\0", b"MM\0*"),
-}  # fmt: skip
 MAX_PIXELS = 80_000_000
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
 SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
@@ -25,40 +22,21 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
-def checked_format(data: bytes, name: str) -> str:
-    """Return Pillow's name of the format of a whole file.
-
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        The member's name; its ending must be that of the format.
-
-    Raises
-    ------
-    UnreadableError
-    """
+def checked_format(data: bytes) -> str:
+    """Return Pillow's name of the format of a whole file, whatever its name says; raises `UnreadableError`."""
     if not data:
         raise UnreadableError("empty")
     form = format_of(data)
     if form is None:
         raise UnreadableError("not_image", f"starts with {data[:8]!r}")
-    if IMAGE_ENDINGS[PurePosixPath(name.lower()).suffix] != form:
-        raise UnreadableError("mislabelled", f"is {form}")
     if form in CHECKS:
         CHECKS[form](data)
     return form
 
 
-def format_of(data: bytes) -> str | None:
-    """Return the format that a file starts as.
-
-    >>> format_of(b"GIF89a"), format_of(b"<html>")
-    ('GIF', None)
-    """
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    return next((name for name, start in STARTS.items() if data.startswith(start)), None)
+def is_mislabelled(data: bytes, name: str) -> bool:
+    """Say whether a file that can be read has another format than the ending of its name says."""
+    return IMAGE_ENDINGS[PurePosixPath(name.lower()).suffix] != format_of(data)
 
 
 def end_of_jpeg(data: bytes) -> int:

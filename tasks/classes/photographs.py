@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.classes.decoder import Decoded, decode, refusing
+from tasks.classes.formats import is_mislabelled
 from tasks.classes.png import UnreadableError
 from tasks.records import Reading
 from tasks.storage import disk, tables
@@ -35,8 +36,10 @@ SCHEMA = pa.schema(
 
 def read_photographs(
     members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place, copies: Place
-) -> tuple[RowNumbers, Gray, dict[int, UnreadableError]]:
+) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], int]:
     """Decode members one by one; returns the same as `tasks.classes.glyphs.read_glyphs`.
+
+    Behind it comes how many of them have another format than their names say.
 
     Parameters
     ----------
@@ -50,12 +53,13 @@ def read_photographs(
     """
     gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
     failures: dict[int, UnreadableError] = {}
+    mislabelled = 0
     batch: list[tuple[object, ...]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger:
         for row, data in members:
             try:
                 with refusing():
-                    image = decode(data, ids[row], reading.scaled)
+                    image = decode(data, reading.scaled)
                     gray[row], copy = image.gray_copies(reading.side, COPY_SIDE)
                     constant = gray[row].min() == gray[row].max() and image.is_constant()
                     facts = _facts(ids[row], image, constant=constant)
@@ -63,13 +67,14 @@ def read_photographs(
                 failures[row] = error
                 continue
             decoded[row] = True
+            mislabelled += is_mislabelled(data, ids[row])
             larger.write(copy.tobytes())
             batch.append(facts)
             if len(batch) == BATCH:
                 _write(batch, writer)
         _write(batch, writer)
     accepted = np.flatnonzero(decoded)
-    return accepted, gray[accepted], failures
+    return accepted, gray[accepted], failures, mislabelled
 
 
 def _facts(name: str, image: Decoded, *, constant: bool) -> tuple[object, ...]:

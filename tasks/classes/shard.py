@@ -27,6 +27,7 @@ class ShardCounts:
     rows: int
     quarantined: int
     ignored: int
+    mislabelled: int  # accepted, but of another format than the name says
     mean: float | None
     std: float | None
 
@@ -52,8 +53,9 @@ def write_shard(
     every, photographs = [f"{role}/{class_name}/{name}" for name in names], target / PHOTOGRAPHS
     if reading.kind == "glyphs":
         accepted, gray, failures = glyphs.read_glyphs(members, len(to_decode), reading.side)
+        mislabelled = 0  # glyphs are PNGs by name and content
     else:
-        accepted, gray, failures = read_photographs(members, every, reading, photographs, target / COPIES)
+        accepted, gray, failures, mislabelled = read_photographs(members, every, reading, photographs, target / COPIES)
     ids = pa.array([every[row] for row in accepted], pa.string())
     images = Images(ids, pa.array([class_name] * len(ids), pa.string()), np.full(len(ids), label), gray)
     write_images(images, target / SHARD)
@@ -66,4 +68,4 @@ def write_shard(
     conserve(f"load {role} {class_name}", len(index), len(gray), len(refused))
     quarantined = sum(row[3] == "quarantined" for row in refused)
     mean, std = glyphs.mean_and_deviation(gray) if len(gray) else (None, None)
-    return ShardCounts(len(index), len(gray), quarantined, len(refused) - quarantined, mean, std)
+    return ShardCounts(len(index), len(gray), quarantined, len(refused) - quarantined, mislabelled, mean, std)

@@ -14,8 +14,8 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
 
-VERSION = 3
-PHOTOGRAPHS_VERSION = 4
+VERSION = 4
+PHOTOGRAPHS_VERSION = 5
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 GLYPHS_PER_PHOTOGRAPH = 50  # starting a process pool pays off from about 10,000 photographs, or 500,000 glyphs
@@ -30,14 +30,18 @@ class Pending:
     work: int
 
 
-def count_pending(archives: Sequence[Archive], reading: Reading, workspace: Place) -> Pending:
+def count_pending(archives: Sequence[Archive], classes: Sequence[str], reading: Reading, workspace: Place) -> Pending:
     """Count what lies in classes that have no shard yet."""
     pending = [
         index
         for archive in archives
-        for label, index in enumerate(archive.classes)
+        for index in archive.classes
         if not disk.exists(
-            stages.stage_folder(workspace, "classes", _shard_inputs(archive, index.class_name, label, reading))
+            stages.stage_folder(
+                workspace,
+                "classes",
+                _shard_inputs(archive, index.class_name, classes.index(index.class_name), reading),
+            )
         )
     ]
     images, size = sum(index.members for index in pending), sum(index.bytes for index in pending)

@@ -7,9 +7,10 @@ from tasks.presenting.numbers import Numbers
 from tasks.presenting.reasons import why_twins
 from tasks.presenting.searched import how_searched
 from tasks.records import Conclusion, Effect
-from tasks.vocabulary import Unmeasured
+from tasks.vocabulary import UNLABELLED, Unmeasured
 
 ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
+IGNORED_IN_SILENCE, KINDS_NAMED = 0.01, 5
 WHY_NOT: dict[Unmeasured, str] = {
     "no_twins": "no test row has a twin in train",
     "little_left": "{twins} of {train} rows of train are twins of test rows, and a model of fewer than half of them is "
@@ -40,7 +41,20 @@ def headline(numbers: Numbers) -> str:
 
 def _warnings(numbers: Numbers) -> str:
     doubt = numbers.report.verdict.warning
-    return f"{doubt} {_missed(numbers)}" if doubt else _missed(numbers)
+    return f"{_ignored(numbers)}{doubt} {_missed(numbers)}" if doubt else f"{_ignored(numbers)}{_missed(numbers)}"
+
+
+def _ignored(numbers: Numbers) -> str:
+    """Say what was ignored for its kind, where it is much: perhaps these are images, too."""
+    report = numbers.report
+    if report.ignored_share <= IGNORED_IN_SILENCE:
+        return ""
+    kinds = [f"{numbers(kind, 'count')} {kind.ending}" for kind in report.ignored[:KINDS_NAMED]]
+    more = " and others" if len(report.ignored) > KINDS_NAMED else ""
+    return (
+        f"{numbers.total('ignored', 'count')} of {numbers.total('conservation', 'members')} members are ignored for "
+        f"the ending of their names ({', '.join(kinds)}{more}). "
+    )
 
 
 def _missed(numbers: Numbers) -> str:
@@ -106,7 +120,12 @@ def _members(numbers: Numbers) -> str:
     members, quarantined, ignored = (
         numbers.total("conservation", name) for name in ("members", "quarantined", "ignored")
     )
-    return f"Of {members} members, {quarantined} are quarantined and {ignored} ignored; quarantine.parquet names each."
+    said = f"Of {members} members, {quarantined} are quarantined and {ignored} ignored; quarantine.parquet names each."
+    if any(row.mislabelled for row in numbers.report.conservation):
+        said += (
+            f" {numbers.total('conservation', 'mislabelled')} have another format than their names say; they are read."
+        )
+    return said
 
 
 def _comparison(numbers: Numbers) -> list[str]:
@@ -131,10 +150,13 @@ def _redundancy(numbers: Numbers) -> list[str]:
         counts = ", ".join(f"{numbers(within, 'blank')} in {within.split}" for within in blank)
         said.append(f"Images whose bits say nothing, since none is set or all are: {counts}.")
     conflicts, fonts = report.conflicts("test", "train"), report.fonts("test", "train")
-    said.append(
-        f"{numbers.sum(conflicts, 'exact', 'near')} test rows have a twin in train of another class; "
-        "label_conflicts.parquet names them."
-    )
+    if report.classes == (UNLABELLED,):
+        said.append("The images have no classes.")
+    else:
+        said.append(
+            f"{numbers.sum(conflicts, 'exact', 'near')} test rows have a twin in train of another class; "
+            "label_conflicts.parquet names them."
+        )
     if report.rows.test > fonts.unknown:
         known = numbers.difference(report.rows, "test", fonts, "unknown")
         said.append(f"Of {known} test rows whose name gives a font, {numbers(fonts, 'rows')} share it with train.")

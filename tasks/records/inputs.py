@@ -11,15 +11,17 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
     "bad_jpeg": "JPEG markers missing or out of place",
     "cut_jpeg": "the JPEG ends too early; decoders fill the rest with gray",
+    "damaged_member": "a member whose data are damaged, or compressed in an unknown way",
     "duplicate_identical": "a second copy of a member with the same name and bytes",
     "duplicate_member": "one of several members with the same name and different bytes",
     "empty": "no bytes",
-    "link_member": "a symbolic or hard link; links are never followed",
-    "mislabelled": "the file extension is that of another format than the content",
+    "encrypted_member": "a member that is encrypted",
+    "link_member": "a link, of an archive or out of the folder; only links inside a folder are followed",
+    "missing_file": "a row whose file is missing, or which has no image",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
     "no_class": "an image outside the class folders",
-    "not_image": "the content is not PNG, JPEG, WebP, BMP, GIF or TIFF",
+    "not_image": "the content is of no format that is read",
     "not_image_name": "the file extension is not that of an image",
     "not_png": "the content is not a PNG",
     "not_png_name": "the name does not end in .png",
@@ -79,6 +81,11 @@ class Archive:
     classes: tuple[ClassIndex, ...]
     outside: dict[str, int]  # members that lie in no class folder: quarantined, ignored
 
+    @property
+    def class_names(self) -> list[str]:
+        """Names of its classes, in order."""
+        return [index.class_name for index in self.classes]
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -102,6 +109,7 @@ class ClassShard:
     rows: int
     quarantined: int
     ignored: int
+    mislabelled: int  # accepted, but of another format than the name says
     mean: float | None
     std: float | None
     sha256: str

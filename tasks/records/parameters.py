@@ -13,7 +13,6 @@ from tasks.vocabulary.addresses import SourceName
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
-ClassCount = Annotated[int, Field(ge=2)]
 ImageSide = Annotated[int, Field(ge=2, le=256)]
 Size = PositiveInt | Literal["all"]
 
@@ -21,8 +20,8 @@ Size = PositiveInt | Literal["all"]
 Large = Annotated[
     SourceName | None,
     Field(
-        description="Source of train and validation: an archive (.tar.gz or .tar), a folder with one subfolder per "
-        "class, an http(s) URL, notmnist, fonts, or fonts:FOLDER."
+        description="Source of train and validation: an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or .zip) or "
+        "a folder with one subfolder per class, an http(s) URL, notmnist, fonts, or fonts:FOLDER."
     ),
 ]
 Small = Annotated[
@@ -31,14 +30,21 @@ Small = Annotated[
 Dataset = Annotated[
     str, Field(description="Both sources by one name, if they are unset: fonts, fonts:FOLDER, or notmnist.")
 ]
-TrainSource = Annotated[
-    SourceName,
+Root = Annotated[
+    SourceName | None,
     Field(
-        description="Source of the train split: an archive (.tar.gz or .tar), a folder with one subfolder per class, "
-        "or an http(s) URL."
+        description="A folder or archive that holds the splits as folders: train, test, and perhaps val, valid, dev or "
+        "validation. If unset, give --train and --test."
     ),
 ]
-TestSource = Annotated[SourceName, Field(description="Source of the test split, of the same kinds.")]
+TrainSource = Annotated[
+    SourceName | None,
+    Field(
+        description="Source of the train split: a folder, an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or "
+        ".zip) or an http(s) URL of one, with one subfolder per class or without any."
+    ),
+]
+TestSource = Annotated[SourceName | None, Field(description="Source of the test split, of the same kinds.")]
 ValidationSource = Annotated[SourceName | None, Field(description="Source of the validation split; optional.")]
 TrainRows = Annotated[
     PositiveInt | None,
@@ -57,7 +63,7 @@ DrawnBy = Annotated[
 ]
 Seed = Annotated[NonNegativeInt, Field(description="Seed of every random choice.")]
 Classes = Annotated[
-    ClassCount | None,
+    PositiveInt | None,
     Field(description="Number of class folders that every source must have. If unset, any number."),
 ]
 GlyphSide = Annotated[
@@ -120,6 +126,9 @@ MaxOverlap = Annotated[
     ),
 ]
 MaxQuarantine = Annotated[Share, Field(description="Gate: largest share of a class that may be unreadable.")]
+MaxIgnored = Annotated[
+    Share | None, Field(description="Gate: largest share of members that may be ignored for the ending of their names.")
+]
 MinRows = Annotated[PositiveInt | None, Field(description="Gate: minimum number of test rows left after sanitizing.")]
 
 # Training.

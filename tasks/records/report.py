@@ -14,6 +14,7 @@ from tasks.records.rows import (
     Effect,
     Gate,
     Groups,
+    IgnoredKind,
     Input,
     Mistake,
     NearDuplicates,
@@ -65,6 +66,7 @@ class Report:
     rows: SplitRows
     balance: tuple[ClassRows, ...]
     conservation: tuple[ClassMembers, ...]
+    ignored: tuple[IgnoredKind, ...]
     overlap: tuple[PairOverlap, ...]
     overlap_by_threshold: tuple[ThresholdRows, ...]
     within: tuple[WithinSplit, ...]
@@ -86,6 +88,12 @@ class Report:
     def view(self) -> View:
         """The view by which the images were compared."""
         return VIEWS[cast(ViewName, self.spec.view)]  # settled before anything is compared
+
+    @property
+    def ignored_share(self) -> float:
+        """Share of all members that were ignored for their kind."""
+        members = sum(row.members for row in self.conservation)
+        return sum(kind.count for kind in self.ignored) / members if members else 0.0
 
     def pair(self, rows_of: SplitName, found_in: SplitName) -> PairOverlap:
         """Return the overlap of the rows of one split with another."""

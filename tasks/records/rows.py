@@ -69,8 +69,17 @@ class ClassMembers:
     accepted: Count
     quarantined: Count
     ignored: Count
+    mislabelled: Count  # accepted, but of another format than the name says
     mean: Moment  # of the normalized pixels
     std: Moment
+
+
+@dataclass(frozen=True, config=STRICT)
+class IgnoredKind:
+    """Members that were ignored because of the ending of their names, which is none where a name has none."""
+
+    ending: str
+    count: Count
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,17 +1,19 @@
 """The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
 
 from dataclasses import fields, replace
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from tasks.errors import UsageError
 from tasks.records import parameters as p
+from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import workspace_at
 from tasks.views import VIEWS
-from tasks.vocabulary import Protect, Role, ViewName
+from tasks.vocabulary import GENERATED, Protect, Role, ViewName
+from tasks.vocabulary.addresses import is_url, reveal
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
@@ -63,6 +65,7 @@ class SourceSpec(Spec):
     classes: p.Classes = None
     side: p.GlyphSide = 28
     min_per_class: p.MinPerClass = None
+    trains: ClassVar[bool] = True  # whether models may be trained, which need the same classes in every source
 
     @property
     def sources(self) -> dict[Role, str]:
@@ -81,7 +84,7 @@ class SourceSpec(Spec):
         """Members that each class of a source must have."""
         if self.min_per_class is not None:
             return self.min_per_class
-        return PUBLISHED_MINIMUM[role] if self.sources[role] == "notmnist" else 1
+        return PUBLISHED_MINIMUM[role] if self.sources.get(role) == "notmnist" else 1
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters that can change a result, by name."""
@@ -99,6 +102,7 @@ class OverlapSpec(SourceSpec):
     protect: p.Protected = "train"
     max_overlap: p.MaxOverlap = None
     max_quarantine: p.MaxQuarantine = 0.01
+    max_ignored: p.MaxIgnored = None
     min_rows: p.MinRows = None
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
@@ -154,7 +158,8 @@ class PrepareSpec(SourceSpec):
         if (self.large is None) != (self.small is None):
             given, missing = ("large", "small") if self.small is None else ("small", "large")
             raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
-        known = all(name.partition(":")[0] in ("notmnist", "fonts") for name in self.sources.values())
+        _check_different(self.sources)
+        known = all(name.partition(":")[0] in GENERATED for name in self.sources.values())
         if classes := self.classes or (LETTERS if known else None):
             for name in ("train", "validation", "test"):
                 _check_divides(name, getattr(self, name), classes)
@@ -185,15 +190,30 @@ class RunSpec(PrepareSpec, OverlapSpec, TrainingSpec):
 class AuditSpec(OverlapSpec):
     """Parameters of `flows.audit.audit`."""
 
-    train: p.TrainSource
-    test: p.TestSource
+    root: p.Root = None
+    train: p.TrainSource = None
+    test: p.TestSource = None
     validation: p.ValidationSource = None
+    trains: ClassVar[bool] = False
 
     @property
     def sources(self) -> dict[Role, str]:
         """What to read for each role."""
-        optional: dict[Role, str] = {"validation": self.validation} if self.validation else {}
-        return {"train": self.train, **optional, "test": self.test}
+        given: dict[Role, str | None] = {
+            "root": self.root, "train": self.train, "validation": self.validation, "test": self.test,
+        }  # fmt: skip
+        return {role: name for role, name in given.items() if name is not None}
+
+    def check(self) -> None:
+        """Refuse anything but a root or the two splits, and a split that is given twice."""
+        super().check()
+        given = self.sources
+        if "root" in given:
+            if len(given) > 1:
+                raise UsageError("give either a root that holds all splits, or --train and --test.")
+        elif "train" not in given or "test" not in given:
+            raise UsageError("an audit needs a root that holds all splits, or --train and --test.")
+        _check_different(given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +274,18 @@ def check_percents(**similarities: float | None) -> None:
             raise UsageError(f"{name} {value} is not a whole percent; use for instance 0.95.")
         if 100 * value < 1:
             raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+
+
+def _check_different(sources: dict[Role, str]) -> None:
+    """Refuse two sources that are one file or folder: everything in it would be a twin of itself."""
+    first: dict[str, str] = {}
+    for role, name in sources.items():
+        if name.partition(":")[0] in GENERATED:
+            continue
+        where = str(disk.resolved(Place.of(name))) if not is_url(name) else reveal(name)
+        if where in first:
+            raise UsageError(f"{first[where]} and {role} are the same source, {name}; give two different ones.")
+        first[where] = role
 
 
 def _check_divides(name: str, rows: int | None, classes: int) -> None:

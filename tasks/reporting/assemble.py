@@ -22,6 +22,7 @@ from tasks.records.rows import (
     WithinSplit,
 )
 from tasks.reporting.gates import measure_gates
+from tasks.reporting.refused import ignored_kinds
 from tasks.storage import disk
 from tasks.storage.images import read_labels
 from tasks.storage.place import Place
@@ -41,6 +42,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         rows=_split_rows(found, {}),
         balance=_balance(found, workspace),
         conservation=_conservation(found),
+        ignored=ignored_kinds(found, workspace),
         overlap=tuple(map(_overlap, directions)),
         overlap_by_threshold=tuple(
             ThresholdRows(d.rows_of, d.found_in, percent / 100, rows)
@@ -74,6 +76,8 @@ def run_name(found: Findings) -> str:
 
 def _public_names(found: Findings) -> dict[str, Any]:
     """Return the public names of the sources that were given."""
+    if getattr(found.spec, "root", None) is not None:
+        return {"root": found.archives[0].name.rpartition("/")[0]}
     return {
         archive.role: archive.name for archive in found.archives if getattr(found.spec, archive.role, None) is not None
     }
@@ -109,14 +113,16 @@ def _conservation(found: Findings) -> tuple[ClassMembers, ...]:
     rows: list[ClassMembers] = []
     for archive in found.archives:
         rows += [
-            ClassMembers(s.role, s.class_name, s.members, s.rows, s.quarantined, s.ignored, s.mean, s.std)
+            ClassMembers(
+                s.role, s.class_name, s.members, s.rows, s.quarantined, s.ignored, s.mislabelled, s.mean, s.std
+            )
             for s in found.shards
             if s.role == archive.role
         ]
         if members := sum(archive.outside.values()):
             outside = archive.outside
             rows.append(
-                ClassMembers(archive.role, None, members, 0, outside["quarantined"], outside["ignored"], None, None)
+                ClassMembers(archive.role, None, members, 0, outside["quarantined"], outside["ignored"], 0, None, None)
             )
     return tuple(rows)
 

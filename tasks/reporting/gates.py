@@ -9,6 +9,8 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
     """Return every gate that is set, with its limit, the value found, and whether it held."""
     spec, worst = report.spec, _largest_quarantine(report)
     gates = [_at_most("max_quarantine", spec.max_quarantine, worst.quarantined / worst.members)]
+    if spec.max_ignored is not None:
+        gates.append(_at_most("max_ignored", spec.max_ignored, report.ignored_share))
     if spec.max_overlap is not None:
         leak = report.pair("test", "train")
         gates.append(_at_most("max_overlap", spec.max_overlap, leak.either / leak.rows if leak.rows else 0.0))
@@ -45,6 +47,12 @@ def _sentence(gate: Gate, report: Report) -> str:
             f"{worst.quarantined:,} of {worst.members:,} members of {worst.role} {worst.class_name} "
             f"({100 * gate.value:.2f} %) are quarantined, more than the {100 * gate.limit:g} % allowed by "
             "--max-quarantine"
+        )
+    if gate.name == "max_ignored":
+        kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
+        return (
+            f"{sum(kind.count for kind in report.ignored):,} members ({100 * gate.value:.2f} %) are ignored for the "
+            f"ending of their names ({kinds}), more than the {100 * gate.limit:g} % allowed by --max-ignored"
         )
     if gate.name == "recall":
         return (

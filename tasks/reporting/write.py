@@ -4,18 +4,19 @@ import json
 from html import escape
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tasks.presenting.figures import write_figures
 from tasks.presenting.galleries import THUMBNAILS, shown_ids
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import build_page
 from tasks.presenting.summary import to_markdown
-from tasks.records import Archive, Findings, Report
+from tasks.records import Findings, Report
 from tasks.records.conservation import conserve
 from tasks.reporting.read import REPORT
+from tasks.reporting.refused import refused_members
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids, thumbnails
+from tasks.storage.members import path_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
@@ -50,24 +51,11 @@ def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
 
 
 def _write_quarantine(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    refused = [tables.read(workspace / shard.quarantine) for shard in found.shards]
-    refused += [_outside(archive, refused[0].schema, workspace) for archive in found.archives]
-    table = pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "class_name", "member")])
+    table = refused_members(found, workspace)
     for row in report.conservation:
         conserve(f"{row.role} {row.class_name}", row.members, row.accepted, row.quarantined, row.ignored)
     conserve("quarantine", sum(row.quarantined + row.ignored for row in report.conservation), len(table))
     tables.write(table, target / "quarantine.parquet")
-
-
-def _outside(archive: Archive, schema: pa.Schema, workspace: Place) -> pa.Table:
-    """Return the refused members that lie in no class folder."""
-    rows = tables.read(workspace / archive.index, filters=~pc.field("class_name").is_valid())
-    text = {"role": archive.role, "detail": ""}
-    columns = {name: pa.array([value] * len(rows), pa.string()) for name, value in text.items()}
-    columns["bytes"] = rows["size"]
-    return pa.table(
-        [columns.get(name, rows[name] if name in rows.column_names else None) for name in schema.names], schema
-    )
 
 
 def _variants(found: Findings, workspace: Place) -> pa.Table:
@@ -94,7 +82,7 @@ def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
     for name in SPLITS:
         for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
             disk.make_folder(target / folder)
-            paths = (row.split("/", 1)[1] for row in read_ids(split.places(workspace)).to_pylist())
+            paths = (path_of(*row.split("/", 2)[1:]) for row in read_ids(split.places(workspace)).to_pylist())
             disk.write_text(target / folder / f"{name}.txt", "".join(f"{path}\n" for path in paths))
 
 

@@ -1,16 +1,20 @@
 """Read tar archives without extracting anything, and without silently losing a member.
 
 `tarfile` stops silently at a damaged header, never reads the gzip trailer, and trusts any
-length that an extended header claims. So the gzip stream is read to its end within limits,
+length that an extended header claims. So a compressed stream is read to its end within limits,
 extended headers are measured before `tarfile` sees them, and the iteration must end at the
 two zero blocks that close an archive, followed only by zeros.
 """
 
+import bz2
 import gzip
+import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+import pyarrow as pa
 
 from tasks.errors import DataError
 from tasks.storage import disk
@@ -20,15 +24,30 @@ from tasks.storage.place import Place
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20
 MAX_BYTES = 64 << 30  # decompressed
-MAX_RATIO, RATIO_MATTERS_FROM = 200, 64 << 20  # gzip reaches 1,028:1 on zeros; images stay below 10:1
+MAX_RATIO, RATIO_MATTERS_FROM = 200, 64 << 20  # gzip reaches 1,028:1 on zeros, others more; images stay below 10:1
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
 MAX_EXTENDED_HEADER = 64 << 10
 EXTENDED_HEADERS = b"xgXLK"
 
 
+class Packing(NamedTuple):
+    """A compression of whole archives: how its files start, and how they are opened."""
+
+    start: bytes
+    opened: Callable[[BinaryIO], Any]
+
+
+PACKINGS = {
+    "gzip": Packing(b"\x1f\x8b", gzip.open),
+    "bz2": Packing(b"BZh", bz2.open),
+    "xz": Packing(b"\xfd7zXZ\0", lzma.open),
+    "zstd": Packing(b"\x28\xb5\x2f\xfd", lambda file: pa.CompressedInputStream(pa.PythonFile(file), "zstd")),
+}
+
+
 class Entry(NamedTuple):
-    """A member as it lies in its source; `kind` is file, link, special, unreadable or bad_name."""
+    """A member as it lies in its source; `kind` is file or a key of `tasks.sources.index.NOT_A_FILE`."""
 
     name: str
     kind: str
@@ -37,10 +56,11 @@ class Entry(NamedTuple):
     digest: bytes
 
 
-def is_gzip(place: Place) -> bool:
-    """Say whether a file starts as gzip does."""
+def packing_of(place: Place) -> str | None:
+    """Return how a file is compressed, as its first bytes say: gzip, bz2, xz or zstd; None if it is not."""
     with disk.reading(place) as file:
-        return file.read(2) == b"\x1f\x8b"
+        start = file.read(6)
+    return next((name for name, packing in PACKINGS.items() if start.startswith(packing.start)), None)
 
 
 def is_tar(place: Place) -> bool:
@@ -49,16 +69,18 @@ def is_tar(place: Place) -> bool:
         return tarfile.is_tarfile(file)
 
 
-def unpacked_size(place: Place) -> int:
-    """Return what gzip's trailer says of the length of its content: that length modulo 4 GiB (RFC 1952)."""
+def unpacked_size(place: Place, packing: str) -> int:
+    """Return what gzip's trailer says of the length of its content, modulo 4 GiB (RFC 1952); 0 of other formats."""
+    if packing != "gzip":
+        return 0
     size = disk.size_of(place)
     with disk.reading(place) as file:
         file.seek(size - min(4, size))
         return int.from_bytes(file.read(4), "little")
 
 
-def decompress(source: Place, target: Place) -> None:
-    """Write the tar inside a ``.tar.gz``, reading gzip to its very end, which is what checks its CRC.
+def decompress(source: Place, target: Place, packing: str) -> None:
+    """Write the tar inside a compressed one, reading it to its very end, which is what checks its checksums.
 
     Raises
     ------
@@ -67,7 +89,7 @@ def decompress(source: Place, target: Place) -> None:
     """
     compressed, written = disk.size_of(source), 0
     try:
-        with disk.reading(source) as packed, gzip.open(packed) as stream, disk.writing(target) as out:
+        with disk.reading(source) as packed, PACKINGS[packing].opened(packed) as stream, disk.writing(target) as out:
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
                 if written > MAX_BYTES or (written > RATIO_MATTERS_FROM and written > MAX_RATIO * compressed):
@@ -77,9 +99,11 @@ def decompress(source: Place, target: Place) -> None:
                     )
                 out.write(chunk)
     except EOFError as error:
-        raise DataError(f"{source} ends in the middle of its gzip stream; fetch it again.") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{source} is damaged gzip ({error}); fetch it again.") from error
+        raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
+    except (OSError, zlib.error, lzma.LZMAError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise  # of the device, not of what it holds
+        raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
 
 
 def read_entries(place: Place) -> Iterator[Entry]:

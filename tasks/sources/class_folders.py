@@ -1,49 +1,94 @@
-"""Check that the sources of a run agree on their classes."""
+"""Which classes the sources of a run or an audit have."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from tasks.errors import DataError
 from tasks.records import Archive
-from tasks.vocabulary import Role
+from tasks.vocabulary import UNLABELLED, Role
+
+NAMED = 5  # classes that a message names
 
 
-def check_classes(archives: Sequence[Archive], expected: int | None, minimum: Mapping[Role, int]) -> tuple[str, ...]:
-    """Return the class names that all sources share, in order.
+def check_classes(
+    archives: Sequence[Archive], expected: int | None, minimum: Callable[[Role], int], alike: bool
+) -> tuple[str, ...]:
+    """Return the class names of all sources, in order.
+
+    Parameters
+    ----------
+    archives : sequence of Archive
+    expected : int or None
+        Classes that each must have.
+    minimum : callable
+        Members that each class of a source must have, by the source's role.
+    alike : bool
+        Whether all must have the same classes, at least two.
 
     Raises
     ------
     DataError
-        When a source has another number of classes than expected or less than two, too few members in one, or
-        names that a file system may confuse, or when the sources name their classes differently.
+        When a source has no image, another number of classes than expected, too few members in one, or names that a
+        file system may confuse; or when the sources are to be alike and are not.
     """
-    first = tuple(index.class_name for index in archives[0].classes)
-    alike = {unicodedata.normalize("NFC", name).casefold() for name in first}
-    if len(alike) < len(first):
+    for archive in archives:
+        _check(archive, expected, minimum(archive.role))
+    names = sorted({index.class_name for archive in archives for index in archive.classes})
+    if len({unicodedata.normalize("NFC", name).casefold() for name in names}) < len(names):
         raise DataError(
             f"{archives[0].name} has classes whose names differ only in case or in how a letter is encoded "
-            f"({', '.join(first)}); rename them."
+            f"({_some(names)}); rename them."
         )
+    if alike:
+        _check_alike(archives)
+    return tuple(names)
+
+
+def differences(archives: Sequence[Archive]) -> list[str]:
+    """Say which classes some sources have and others lack, one sentence per source that lacks some."""
+    every = {index.class_name for archive in archives for index in archive.classes}
+    return [
+        f"{archive.role} lacks {len(missing)} of {len(every)} classes: {_some(missing)}."
+        for archive in archives
+        if (missing := sorted(every - set(archive.class_names)))
+    ]
+
+
+def _check(archive: Archive, expected: int | None, minimum: int) -> None:
+    names = [index.class_name for index in archive.classes]
+    if not names:
+        raise DataError(f"{archive.name} holds no image; name another source.")
+    if expected is not None and len(names) != expected:
+        raise DataError(
+            f"{archive.name} has {len(names)} class folders ({_some(names)}) where {expected} are expected; name "
+            "another source or another number with --classes."
+        )
+    for index in archive.classes:
+        if index.members < minimum:
+            raise DataError(
+                f"class {index.class_name} of {archive.name} has {index.members} members, fewer than the {minimum} "
+                "required by --min-per-class; check that the source is complete."
+            )
+
+
+def _check_alike(archives: Sequence[Archive]) -> None:
     for archive in archives:
-        names = tuple(index.class_name for index in archive.classes)
-        if expected is None and len(names) < 2:
+        names = [index.class_name for index in archive.classes]
+        if names == [UNLABELLED]:
+            raise DataError(f"{archive.name} has no class folders, and a run needs classes; an audit does not.")
+        if len(names) < 2:
             raise DataError(
-                f"{archive.name} has {len(names)} class folders ({', '.join(names) or 'none'}); it takes at least two."
+                f"{archive.name} has one class folder ({_some(names)}), and a run needs two; audit compares one, too."
             )
-        if expected is not None and len(names) != expected:
-            raise DataError(
-                f"{archive.name} has {len(names)} class folders ({', '.join(names) or 'none'}) where {expected} are "
-                "expected; name another source or another number with --classes."
-            )
-        for index in archive.classes:
-            if index.members < minimum[archive.role]:
-                raise DataError(
-                    f"class {index.class_name} of {archive.name} has {index.members} members, fewer than the "
-                    f"{minimum[archive.role]} required by --min-per-class; check that the source is complete."
-                )
-        if names != first:
-            raise DataError(
-                f"{archives[0].name} has the classes {', '.join(first)} and {archive.name} has {', '.join(names)}; "
-                "all sources must have the same."
-            )
-    return first
+    if different := differences(archives):
+        raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return a few names, and how many more there are.
+
+    >>> _some(["a", "b"]), _some(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -10,8 +10,9 @@ import pooch
 import requests
 
 from tasks.errors import DataError, SourceUnavailableError
-from tasks.sources.archive import is_gzip, is_tar
+from tasks.sources.archive import is_tar, packing_of
 from tasks.storage import disk
+from tasks.storage.members import is_zip
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
 from tasks.vocabulary.addresses import public_name
@@ -74,7 +75,7 @@ def download(url: str, folder: Place) -> Place:
 
 def _retrieve_archive(url: str, part: Place) -> None:
     _retrieve(url, None, part.parent, part.last)
-    if not (is_gzip(part) or is_tar(part)):
+    if not (packing_of(part) or is_zip(part) or is_tar(part)):
         with disk.reading(part) as file:
             start = file.read(16)
         raise DataError(f"{public_name(url)} is not a tar archive: it starts with {start!r}; check the address.")

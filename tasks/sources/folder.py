@@ -12,8 +12,8 @@ from tasks.storage.place import Place
 def read_folder(root: Place) -> Iterator[Entry]:
     """Yield every file below `root` with its path relative to it, in name order.
 
-    Symbolic links are entries of their own and never followed; files that can't be read are
-    entries of kind ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
+    Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
+    ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
     return (_entry(root, listed) for listed in disk.walk(root))
 

@@ -7,7 +7,7 @@ what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason
 
 import hashlib
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.records import ClassIndex
 from tasks.records.conservation import conserve
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
 from tasks.storage import tables
 from tasks.storage.members import DIGEST_BYTES
 from tasks.storage.place import Place
-from tasks.vocabulary import IMAGE_ENDINGS
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName
+from tasks.vocabulary.formats import IMAGE_ENDINGS
 
 SCHEMA = pa.schema(
     {
@@ -41,14 +42,29 @@ NOT_A_FILE = {
     "special": "special_member",
     "unreadable": "unreadable",
     "bad_name": "name_not_printable",
+    "damaged": "damaged_member",
+    "encrypted": "encrypted_member",
+    "missing": "missing_file",
 }
 METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
 
 
-def write_index(entries: Iterable[Entry], source: str, target: Place) -> tuple[list[ClassIndex], dict[str, int], str]:
+def write_index(
+    entries: Iterable[Entry], source: str, target: Place, root: str | None = None
+) -> tuple[list[ClassIndex], dict[str, int], str]:
     """Write the index of a source.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+    source : str
+        Its name, for messages.
+    target : Place
+    root : str, optional
+        The folder, inside the source, that holds the class folders; found from the names if unset. Images that lie in
+        the root itself have no class: where no image lies deeper, all of them are one class, `UNLABELLED`.
 
     Returns
     -------
@@ -57,20 +73,26 @@ def write_index(entries: Iterable[Entry], source: str, target: Place) -> tuple[l
     outside : dict
         Members that lie in no class folder: how many are quarantined, and how many ignored.
     root : str
-        The folder, inside the source, that holds the class folders.
+        As given or found.
 
     Raises
     ------
     DataError
         When a name points outside the archive.
+    UsageError
+        When the folders are named like splits, not like classes.
     """
     clean = lru_cache(lambda folder: _clean_name(folder, source))  # a source has many members and few folders
     members = []
     for entry in entries:
         folder, _, name = entry.name.rpartition("/")
         members.append((clean(folder), _clean_name(name, source), entry))
-    root = _common_root({folder for folder, name, entry in members if _names_an_image(name, entry)})
-    place = lru_cache(lambda folder: _place(folder, root))
+    folders = {folder for folder, name, entry in members if _names_an_image(name, entry)}
+    if root is None:
+        root = _common_root(folders)
+        refuse_splits(source, split_folders(folders))
+    flat = bool(folders) and {folder for folder in folders if _is_below(folder, root)} <= {root}
+    place = lru_cache(lambda folder: _place(folder, root, flat))
     rows = sorted(_row(*place(folder), folder, name, entry) for folder, name, entry in members)
     _settle_duplicates(rows)
     columns = [[row.class_name or None for row in rows], *([row[i] for row in rows] for i in range(1, len(SCHEMA)))]
@@ -80,6 +102,58 @@ def write_index(entries: Iterable[Entry], source: str, target: Place) -> tuple[l
     classes = [_summarize(name, list(same)) for name, same in groupby(rows, attrgetter("class_name")) if name]
     outcomes = [row.outcome for row in rows if not row.class_name]
     return classes, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
+
+
+def by_split(entries: Sequence[Entry], source: str) -> dict[SplitName, tuple[str, list[Entry]]]:
+    """Return the folder and the entries of each split that a source holds; what lies in none counts to train.
+
+    Raises
+    ------
+    DataError
+        When a name points outside the archive.
+    UsageError
+        When the source does not hold splits alone, one of them train.
+    """
+    clean = lru_cache(lambda folder: _clean_name(folder, source))
+    folders = [clean(entry.name.rpartition("/")[0]) for entry in entries]
+    images = (_names_an_image(entry.name.rpartition("/")[2], entry) for entry in entries)
+    found = split_folders({folder for folder, is_image in zip(folders, images, strict=True) if is_image})
+    if not found:
+        raise UsageError(
+            f"{source} does not hold the folders train and test, and no others with images; name the splits with "
+            "--train and --test."
+        )
+    inside = lru_cache(lambda folder: [name for name, root in found.items() if _is_below(folder, root)])
+    own: dict[SplitName, list[Entry]] = {name: [] for name in found}
+    for entry, folder in zip(entries, folders, strict=True):
+        own[next(iter(inside(folder)), "train")].append(entry)
+    return {name: (root, own[name]) for name, root in found.items()}
+
+
+def refuse_splits(source: str, found: dict[SplitName, str]) -> None:
+    """Refuse a source whose folders are named like splits: read as classes, they would be compared with themselves."""
+    if found:
+        raise UsageError(
+            f"{source} holds the folders {', '.join(found.values())}, which are splits and not classes; "
+            f"cleansplit audit {source} compares them."
+        )
+
+
+def split_folders(folders: set[str]) -> dict[SplitName, str]:
+    """Return the folder of each split, given all folders that hold images; nothing where they are no splits.
+
+    >>> split_folders({"data/train/a", "data/train/b", "data/val/a"})
+    {'train': 'data/train', 'validation': 'data/val'}
+    >>> split_folders({"vehicles/train", "vehicles/bus"})
+    {}
+    """
+    folders = {folder for folder in folders if not any(map(_is_metadata, folder.split("/")))}
+    root = _common_root(folders)
+    below = [folder[len(root) :].strip("/").partition("/")[0] for folder in folders]
+    names = sorted(set(below))
+    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in SPLIT_FOLDERS}
+    whole = len(found) == len(names) > 1 and "train" in found
+    return {split: found[split] for split in SPLITS if split in found} if whole else {}
 
 
 class Row(NamedTuple):
@@ -126,13 +200,18 @@ def _common_root(folders: set[str]) -> str:
     return posixpath.commonpath(folders)
 
 
-def _place(folder: str, root: str) -> tuple[str, str, bool]:
+def _is_below(folder: str, root: str) -> bool:
+    return not root or folder == root or folder.startswith(root + "/")
+
+
+def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
     """Return the class of a folder, the part of its path below the class folder, and whether it is metadata."""
     metadata = any(map(_is_metadata, folder.split("/")))
-    below = posixpath.relpath(folder or ".", root) if root else folder
-    if metadata or below in ("", ".") or below.startswith(".."):
+    if metadata or not _is_below(folder, root) or (folder == root and not flat):
         return "", "", metadata
-    class_name, _, rest = below.partition("/")
+    if flat:
+        return UNLABELLED, folder[len(root) :].lstrip("/") + "/" * (folder != root), False
+    class_name, _, rest = folder[len(root) :].lstrip("/").partition("/")
     return class_name, rest + "/" if rest else "", False
 
 

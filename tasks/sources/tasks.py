@@ -1,27 +1,32 @@
 """Prefect tasks of the sources stage: bring a source to this machine, then index it."""
 
+import posixpath
 from typing import Any, NamedTuple
 
 from prefect import get_run_logger
 from prefect.tasks import exponential_backoff
 from pydantic import TypeAdapter
 
-from tasks.errors import DataError, UsageError
+from tasks.errors import DataError
 from tasks.records import Archive, ClassIndex, Source
-from tasks.sources import archive, download, fonts
+from tasks.sources import archive, download, fonts, zips
 from tasks.sources import index as indexing
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
+from tasks.sources.look import check_source
+from tasks.sources.rows import read_rows
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
+from tasks.storage.members import is_zip
 from tasks.storage.place import Place
+from tasks.storage.rows import open_rows
 from tasks.storage.stages import Stage
 from tasks.storage.workspace import require_space
 from tasks.vocabulary import Role
-from tasks.vocabulary.addresses import public_name, reveal
+from tasks.vocabulary.addresses import is_url, public_name, reveal
 
-VERSION = 4
+VERSION = 5
 DOWNLOADS, UNPACKED, INDEX = "downloads", "archive.tar", "index.parquet"
 CLASSES = TypeAdapter(list[ClassIndex])
 
@@ -30,9 +35,8 @@ CLASSES = TypeAdapter(list[ClassIndex])
 def fetch(role: Role, source: str, workspace: Place) -> Source:
     """Render fonts, download an archive, or take it where it lies."""
     with storage_errors(workspace):
+        check_source(role, source)
         name, place = _find(role, source, workspace)
-        if not disk.exists(place):
-            raise UsageError(f"{role} {source} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
         location = place.name if place.root == workspace.root and place.name else str(disk.resolved(place))
         if disk.is_folder(place):
             get_run_logger().info(f"{role} {name}: a folder")
@@ -43,71 +47,97 @@ def fetch(role: Role, source: str, workspace: Place) -> Source:
 
 
 @stage_task("index {source.role}")
-def index(source: Source, workspace: Place) -> Archive:
-    """Unpack an archive's gzip and write down where each member lies; nothing is extracted."""
-    opened = _open(source, workspace)
-
-    def build(target: Place) -> dict[str, Any]:
-        entries = _entries(opened, source, target, workspace)
-        classes, outside, root = indexing.write_index(entries, source.name, target / INDEX)
-        return {"classes": CLASSES.dump_python(classes, mode="json"), "outside": outside, "root": root}
-
+def index(source: Source, workspace: Place) -> list[Archive]:
+    """Write down where each member lies, of a root for each of its splits; nothing is extracted."""
     try:
-        stage = stages.stage(workspace, "index", {"version": VERSION, "sha256": opened.sha256}, build)
+        opened = _open(source, workspace)
+        inputs = {"version": VERSION, "sha256": opened.sha256, "root": [source.role == "root", opened.root]}
+        stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
     except DataError:
         if source.location.startswith(f"{DOWNLOADS}/"):
             disk.remove(workspace / source.location)  # "fetch it again" must not find the same file
         raise
-    record = _record(source, opened, stage)
-    count = sum(one.members for one in record.classes) + sum(record.outside.values())
-    return finished(record, stage, f"{source.role} {source.name}: {count:,} members in {len(record.classes)} classes")
+    archives = [_record(source, opened, stage, part) for part in stage.result["parts"]]
+    count = sum(one.members for archive in archives for one in archive.classes)
+    count += sum(sum(archive.outside.values()) for archive in archives)
+    classes = len({one.class_name for archive in archives for one in archive.classes})
+    return finished(archives, stage, f"{source.role} {source.name}: {count:,} members in {classes} classes")
 
 
 class _Opened(NamedTuple):
-    """A source as it lies: whether it is compressed, what a folder holds, and a digest of its content."""
+    """A source as it can be read: a plain tar, a zip, a folder or rows.
+
+    `entries` is what it holds, unless that is still to be listed; `root` where its class folders lie, if that is known.
+    """
 
     place: Place
-    packed: bool
+    location: str
     entries: list[Entry] | None
     sha256: str
+    root: str | None = None
 
 
 def _open(source: Source, workspace: Place) -> _Opened:
     place = workspace.locate(source.location)
     with storage_errors(place):
-        if source.sha256 is not None:
-            return _Opened(place, archive.is_gzip(place), None, source.sha256)
-        entries = list(read_folder(place))
-        digest = stages.digest_of([(entry.name, entry.kind, entry.digest.hex()) for entry in entries])
-        return _Opened(place, False, entries, digest)
+        if rows := open_rows(place):
+            entries = list(read_rows(rows))
+            if source.role != "root":
+                indexing.refuse_splits(
+                    source.name, indexing.split_folders({posixpath.dirname(e.name) for e in entries})
+                )
+            return _listed(place, source, entries)._replace(root="")
+        if source.sha256 is None:
+            return _listed(place, source, list(read_folder(place)))
+        packing = archive.packing_of(place)
+    if packing is None:
+        return _Opened(place, source.location, None, source.sha256)
+
+    def build(target: Place) -> dict[str, Any]:
+        require_space(workspace, archive.unpacked_size(place, packing), f"unpacking {source.name}")
+        archive.decompress(place, target / UNPACKED, packing)
+        return {}
+
+    stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
+    location = f"{stage.folder.name}/{UNPACKED}"
+    return _Opened(workspace / location, location, None, source.sha256)
 
 
-def _entries(opened: _Opened, source: Source, target: Place, workspace: Place) -> Any:
-    """Return the entries of a source, from its unpacked copy where it is compressed."""
-    if opened.entries is not None:
-        return opened.entries
-    if not opened.packed:
-        return archive.read_entries(opened.place)
-    require_space(workspace, archive.unpacked_size(opened.place), f"unpacking {source.name}")
-    archive.decompress(opened.place, target / UNPACKED)
-    return archive.read_entries(target / UNPACKED)
+def _listed(place: Place, source: Source, entries: list[Entry]) -> _Opened:
+    digest = stages.digest_of([(entry.name, entry.kind, entry.digest.hex()) for entry in entries])
+    return _Opened(place, source.location, entries, digest)
 
 
-def _record(source: Source, opened: _Opened, stage: Stage) -> Archive:
-    location = source.location
-    if opened.packed:
-        location = f"{stage.folder.name}/{UNPACKED}"
-    elif opened.entries is not None and stage.result["root"]:
-        location = f"{source.location}/{stage.result['root']}"
+def _write(opened: _Opened, source: Source, target: Place) -> dict[str, Any]:
+    """Write one index, or of a root one per split, and return what each holds."""
+    entries = opened.entries
+    if entries is None:
+        entries = list((zips if is_zip(opened.place) else archive).read_entries(opened.place))
+    held: dict[Any, tuple[str | None, list[Entry]]] = {None: (opened.root, entries)}
+    if source.role == "root":
+        held = {**indexing.by_split(entries, source.name)}
+    parts = []
+    for role, (root, own) in held.items():
+        name = f"{role}.parquet" if role else INDEX
+        classes, outside, found = indexing.write_index(own, source.name, target / name, root)
+        found_classes = CLASSES.dump_python(classes, mode="json")
+        parts.append({"role": role, "root": found, "index": name, "classes": found_classes, "outside": outside})
+    return {"parts": parts}
+
+
+def _record(source: Source, opened: _Opened, stage: Stage, part: dict[str, Any]) -> Archive:
+    classes, inside = tuple(CLASSES.validate_python(part["classes"])), part["root"]
+    folder = disk.is_folder(opened.place) and opened.root is None
+    size = source.bytes if opened.entries is None else sum(entry.size for entry in opened.entries)
     return Archive(
-        role=source.role,
-        name=source.name,
-        location=location,
-        index=f"{stage.folder.name}/{INDEX}",
+        role=part["role"] or source.role,
+        name=source.name if part["role"] is None else f"{source.name}/{inside}",
+        location=f"{opened.location}/{inside}" if folder and inside else opened.location,
+        index=f"{stage.folder.name}/{part['index']}",
         sha256=opened.sha256,
-        bytes=source.bytes if opened.entries is None else sum(entry.size for entry in opened.entries),
-        classes=tuple(CLASSES.validate_python(stage.result["classes"])),
-        outside=stage.result["outside"],
+        bytes=sum(index.bytes for index in classes) if part["role"] else size,
+        classes=classes,
+        outside=part["outside"],
     )
 
 
@@ -117,7 +147,7 @@ def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
         return source, _render(role, source.partition(":")[2], workspace)
     if source == "notmnist":
         return source, download.download_notmnist(role, workspace / DOWNLOADS)
-    if source.startswith(("http://", "https://")):
+    if is_url(source):
         return public_name(source), download.download(reveal(source), workspace / DOWNLOADS)
     place = Place.of(source)
     return place.last, place

@@ -33,13 +33,13 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[ClassShard], workspace: Plac
     else:
         how = {"sizes": per_class, "seed": spec.seed}
         stage = _write(shards, lambda: draw(shards, sizes, spec.seed), how, workspace)
-    return _finished(shards, "large", sizes.notes, stage)
+    return _finished(shards, sizes.notes, stage)
 
 
 @stage_task("take train, validation and test as they are")
 def take_splits(shards: Sequence[ClassShard], workspace: Place) -> Splits:
     """Write splits that exist as Parquet, every row in the order of classes and ids."""
-    return _finished(shards, "train", (), _write(shards, lambda: take_all(shards), {}, workspace))
+    return _finished(shards, (), _write(shards, lambda: take_all(shards), {}, workspace))
 
 
 def _write(shards: Sequence[ClassShard], rows: Callable[[], Drawn], how: dict[str, Any], workspace: Place) -> Stage:
@@ -48,7 +48,7 @@ def _write(shards: Sequence[ClassShard], rows: Callable[[], Drawn], how: dict[st
     def build(target: Place) -> dict[str, Any]:
         drawn = rows()
         images = gather([workspace / shard.images for shard in shards], drawn)
-        classes = _classes(shards, shards[0].role)
+        classes = _classes(shards)
         for name in SPLITS:
             conserve(f"draw {name}", len(drawn[name]), len(set(images[name].ids.to_pylist())))
         return {name: write_split(images[name], name, classes, target / RAW) for name in SPLITS}
@@ -57,11 +57,13 @@ def _write(shards: Sequence[ClassShard], rows: Callable[[], Drawn], how: dict[st
     return stages.stage(workspace, "splits", inputs, build)
 
 
-def _finished(shards: Sequence[ClassShard], role: str, notes: tuple[str, ...], stage: Stage) -> Any:
+def _finished(shards: Sequence[ClassShard], notes: tuple[str, ...], stage: Stage) -> Any:
     splits = {name: Split.of(name, stage.folder / RAW, stage.result[name]) for name in SPLITS}
-    record = Splits(classes=_classes(shards, role), notes=notes, **splits)
+    record = Splits(classes=_classes(shards), notes=notes, **splits)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
 
 
-def _classes(shards: Sequence[ClassShard], role: str) -> tuple[str, ...]:
-    return tuple(shard.class_name for shard in shards if shard.role == role)
+def _classes(shards: Sequence[ClassShard]) -> tuple[str, ...]:
+    """Return the names of all classes in the order of their labels; a source may lack some."""
+    names = {shard.label: shard.class_name for shard in shards}
+    return tuple(names[label] for label in sorted(names))

@@ -73,6 +73,11 @@ def names_in(place: Place) -> list[str]:
     return sorted(name for name in os.listdir(local(place)) if not name.startswith("."))
 
 
+def folders_in(place: Place) -> list[str]:
+    """Return the names of the folders that a folder holds, sorted; of hidden ones none."""
+    return [name for name in names_in(place) if is_folder(place / name)]
+
+
 def names_below(place: Place) -> list[str]:
     """Return the names of all files below a folder, relative to it, sorted."""
     root = local(place)
@@ -93,15 +98,30 @@ class Listed(NamedTuple):
 
 
 def walk(place: Place) -> Iterator[Listed]:
-    """Yield all that lies below a folder and is no folder, in name order; symbolic links are never followed."""
-    top = local(place)
-    for folder, subfolders, names in os.walk(top, onerror=_raise):
-        subfolders.sort()
-        links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
-        for name in sorted(names + links):
-            path = os.path.join(folder, name)
-            kind = "link" if os.path.islink(path) else "file" if os.path.isfile(path) else "special"
-            yield Listed(os.path.relpath(path, top), kind)
+    """Yield all that lies below a folder and is no folder, the files of a folder first, in name order.
+
+    Symbolic links are followed to what lies inside the folder; those that lead out, in circles or nowhere are of kind
+    link.
+    """
+    top = os.path.realpath(local(place))
+    pending: list[tuple[str, str, tuple[str, ...]]] = [(top, "", (top,))]
+    while pending:
+        folder, below, above = pending.pop()
+        subfolders: list[tuple[str, str, tuple[str, ...]]] = []
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            name, real = below + entry.name, entry.path
+            if entry.is_symlink():
+                real = os.path.realpath(entry.path)
+                if not real.startswith(top + os.sep) or real in above or not os.path.exists(real):
+                    yield Listed(name, "link")
+                    continue
+            if os.path.isdir(real):
+                subfolders.append((real, name + "/", (*above, real)))
+            else:
+                yield Listed(name, "file" if os.path.isfile(real) else "special")
+        pending += reversed(subfolders)
 
 
 def read_bytes(place: Place) -> bytes:
@@ -319,10 +339,6 @@ def probe(folder: Place) -> None:
     finally:
         path.unlink(missing_ok=True)
         moved.unlink(missing_ok=True)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _neighbour(place: Place, kind: str) -> Place:

@@ -55,6 +55,26 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
         yield file
 
 
+def open_foreign(place: Place) -> pq.ParquetFile:
+    """Open a Parquet file that somebody else wrote; raises `DataError` when it is damaged."""
+    with foreign(place):
+        return pq.ParquetFile(disk.arrow_input(place), page_checksum_verification=True)
+
+
+@contextmanager
+def foreign(place: Place) -> Iterator[None]:
+    """Say which file of a source can't be read."""
+    try:
+        with storage_errors(place):
+            yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DataError(
+            f"{place} is Parquet that can't be read ({str(error).splitlines()[0]}); fetch it again."
+        ) from error
+
+
 @contextmanager
 def _named_when_damaged(place: Place) -> Iterator[None]:
     """Say which file can't be read, and what to do; a stage whose file is damaged is rebuilt by the next run."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Role = Literal["large", "small", "train", "validation", "test"]  # of a source; an audit's sources are the splits
+Role = Literal["large", "small", "train", "validation", "test", "root"]  # of a source; an audit's are splits, or a root
 SplitName = Literal["train", "validation", "test"]
 Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
 ViewName = Literal["ink", "photo"]  # which bits describe an image to the overlap engine, see `tasks.views`
@@ -16,9 +16,11 @@ Comparison = Literal["raw_minus_sanitized", "on_rows_with_twin", "on_other_rows"
 Unmeasured = Literal["no_twins", "little_left", "few_rows", "chance", "few_trainings"]  # why an effect can't be told
 Reason = Literal["exact", "near"]  # why a row was removed
 
-IMAGE_ENDINGS = {  # of names of images, with the names that Pillow has for their formats
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF",
-    ".tif": "TIFF", ".tiff": "TIFF",
+GENERATED = ("notmnist", "fonts")  # sources that cleansplit fetches or renders, another for each role
+UNLABELLED = "(none)"  # the class of images that lie in no class folder, where there is none
+SPLIT_FOLDERS: dict[str, SplitName] = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))

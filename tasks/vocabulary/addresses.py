@@ -14,13 +14,18 @@ class PublicUrl(str):
     whole: str
 
 
+def is_url(source: str) -> bool:
+    """Say whether a source is fetched from the network."""
+    return source.startswith(("http://", "https://"))
+
+
 def public_name(source: str) -> str:
     """Return a source as it may be shown: a URL without user info and query, which may hold secrets.
 
     >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1"), public_name("a.tar.gz")
     ('https://example.org:8080/a.tar.gz', 'a.tar.gz')
     """
-    if not source.startswith(("http://", "https://")):
+    if not is_url(source):
         return source
     parts = urlsplit(source)
     port = f":{parts.port}" if parts.port else ""

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from tasks.classes.quarantine import settled_members
 from tasks.classes.shard import write_shard
 from tasks.records import Reading
-from tasks.sources.archive import decompress, is_gzip, read_entries
+from tasks.sources.archive import decompress, packing_of, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.storage.images import read_images
@@ -31,8 +31,8 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     if source.is_dir():
         entries = read_folder(root)
     else:
-        if is_gzip(root):
-            decompress(root, target / "archive.tar")
+        if packing := packing_of(root):
+            decompress(root, target / "archive.tar", packing)
             root = target / "archive.tar"
         entries = read_entries(root)
     classes, _, below = write_index(entries, source.name, target / "index.parquet")

@@ -68,8 +68,8 @@ def run(spec: RunSpec) -> None:
     space = spec.place
     with disable_run_logger(), in_use(space):
         fetched = [fetch.fn(role, name, space) for role, name in spec.sources.items()]
-        archives = [index.fn(source, space).data for source in fetched]
-        classes = check_classes(archives, spec.classes, dict.fromkeys(spec.sources, 1))
+        archives = [index.fn(source, space).data[0] for source in fetched]
+        classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
         reading = detect(archives, spec, space).reading
         spec = spec.settled(reading.view, reading.side, len(classes))
         shards = [

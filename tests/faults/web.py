@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tasks.sources import download
-from tasks.sources.archive import is_gzip
+from tasks.sources.archive import packing_of
 from tasks.storage.place import Place
 from tests.faults import plain
 from tests.faults.oracle import Golden, Tally, judge
@@ -153,7 +153,9 @@ def misbehaving(golden: Golden, scratch: Path, names: tuple[str, ...] = tuple(FA
                 mine = replace(golden, sources={**golden.sources, "large": url})
                 here.fault = staticmethod(FAULTS[name])
                 ended = plain.in_child(partial(mine.run, workspace), scratch)
-                problems = Counter(wrong=sum(not is_gzip(Place.of(p)) for p in workspace.glob("downloads/[!.]*")))
+                problems = Counter(
+                    wrong=sum(packing_of(Place.of(p)) is None for p in workspace.glob("downloads/[!.]*"))
+                )
                 problems["unexplained"] += SECRET in ended.said
                 here.fault = staticmethod(serve_all)
                 problems += judge(mine, workspace, ended, [0] if name == "encoded once more" else [3], scratch)

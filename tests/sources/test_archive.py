@@ -23,7 +23,7 @@ def names(path: Path) -> list[str]:
 
 
 def decompress(source: Path, target: Path) -> None:
-    archive.decompress(Place.of(source), Place.of(target))
+    archive.decompress(Place.of(source), Place.of(target), archive.packing_of(Place.of(source)) or "gzip")
 
 
 def test_every_member_is_found_where_it_lies(tmp_path: Path) -> None:

@@ -3,15 +3,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.records import Archive, ClassIndex
 from tasks.sources.archive import Entry, read_entries
-from tasks.sources.class_folders import check_classes
+from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
-from tasks.sources.index import write_index
+from tasks.sources.index import by_split, split_folders, write_index
 from tasks.storage.members import content_digest
 from tasks.storage.place import Place
-from tasks.vocabulary import Role
+from tasks.vocabulary import UNLABELLED, Role
 from tests.build import write_folder, write_tar
 
 
@@ -103,13 +103,32 @@ def test_a_folder_and_an_archive_of_the_same_files_have_the_same_classes(tmp_pat
     assert tar[0] == folder[0]
 
 
-def test_links_in_a_folder_are_never_followed(tmp_path: Path) -> None:
+def test_links_that_lead_out_of_a_folder_or_in_circles_are_never_followed(tmp_path: Path) -> None:
     outside = write_folder(tmp_path / "outside", {"secret/x.png": b"secret"})
     root = write_folder(tmp_path / "in", {"A/1.png": b"1", "B/1.png": b"1"})
     (root / "A" / "2.png").symlink_to(outside / "secret" / "x.png")
     (root / "C").symlink_to(outside / "secret")
+    (root / "B" / "up").symlink_to(root)
+    (root / "B" / "itself").symlink_to(root / "B")
+    (root / "B" / "nowhere").symlink_to(root / "gone")
+    (root / "B" / "two").symlink_to("../B/one")
+    (root / "B" / "one").symlink_to("../B/two")
     kinds = {e.name: e.kind for e in read_folder(Place.of(root))}
-    assert kinds == {"A/1.png": "file", "A/2.png": "link", "B/1.png": "file", "C": "link"}
+    assert {name for name, kind in kinds.items() if kind == "file"} == {"A/1.png", "B/1.png"}
+    assert {name for name, kind in kinds.items() if kind == "link"} == {
+        "A/2.png", "C", "B/up", "B/itself", "B/nowhere", "B/two", "B/one",
+    }  # fmt: skip
+
+
+def test_links_inside_a_folder_are_followed(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "in", {"A/1.png": b"1", "store/x.bin": b"2", "store/deep/y.png": b"3"})
+    (root / "A" / "2.png").symlink_to("../store/x.bin")
+    (root / "B").symlink_to(root / "store" / "deep")
+    (tmp_path / "alias").symlink_to(root)
+    for given in (root, tmp_path / "alias"):
+        found = {e.name: (e.kind, e.size) for e in read_folder(Place.of(given))}
+        assert found["A/2.png"] == found["B/y.png"] == ("file", 1)
+        assert set(found) == {"A/1.png", "A/2.png", "B/y.png", "store/x.bin", "store/deep/y.png"}
 
 
 def archive(role: Role, *classes: tuple[str, int]) -> Archive:
@@ -119,20 +138,78 @@ def archive(role: Role, *classes: tuple[str, int]) -> Archive:
     )  # fmt: skip
 
 
+def one_each(_role: Role) -> int:
+    return 1
+
+
 def test_classes_must_be_as_many_as_expected() -> None:
     both = archive("large", ("A", 5), ("B", 5)), archive("small", ("A", 5), ("B", 5))
-    assert check_classes(both, 2, {"large": 1, "small": 1}) == ("A", "B")
+    assert check_classes(both, 2, one_each, alike=True) == ("A", "B")
     with pytest.raises(DataError, match=r"large\.tar has 2 class folders \(A, B\) where 3 are expected"):
-        check_classes(both, 3, {"large": 1, "small": 1})
+        check_classes(both, 3, one_each, alike=True)
 
 
 def test_classes_must_have_their_minimum() -> None:
     both = archive("large", ("A", 5), ("B", 5)), archive("small", ("A", 5), ("B", 4))
     with pytest.raises(DataError, match=r"class B of small\.tar has 4 members, fewer than the 5"):
-        check_classes(both, 2, {"large": 1, "small": 5})
+        check_classes(both, 2, lambda role: 5 if role == "small" else 1, alike=True)
 
 
-def test_both_sources_must_name_the_same_classes() -> None:
-    both = archive("large", ("A", 5), ("B", 5)), archive("small", ("A", 5), ("C", 5))
-    with pytest.raises(DataError, match=r"has the classes A, B and small\.tar has A, C"):
-        check_classes(both, 2, {"large": 1, "small": 1})
+def test_a_run_needs_the_same_classes_and_an_audit_says_how_they_differ() -> None:
+    many = [(f"class {number:03d}", 5) for number in range(1000)]
+    both = archive("train", ("A", 5), ("B", 5)), archive("test", ("A", 5), ("C", 5), *many)
+    with pytest.raises(DataError, match="different classes: train lacks 1001 of 1003 classes: C, ") as refused:
+        check_classes(both, None, one_each, alike=True)
+    assert len(str(refused.value)) < 300
+    assert len(check_classes(both, None, one_each, alike=False)) == 1003
+    assert differences(both) == [
+        "train lacks 1001 of 1003 classes: C, class 000, class 001, class 002, class 003 and 996 more.",
+        "test lacks 1 of 1003 classes: B.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [((), "holds no image"), (((UNLABELLED, 5),), "has no class folders"), ((("A", 5),), "needs two")],
+)
+def test_a_run_needs_two_classes(classes: tuple[tuple[str, int], ...], said: str) -> None:
+    both = archive("large", *classes), archive("small", *classes)
+    with pytest.raises(DataError, match=said):
+        check_classes(both, None, one_each, alike=True)
+    if classes:
+        assert check_classes(both, None, one_each, alike=False) == (classes[0][0],)
+
+
+def test_images_without_class_folders_are_one_class(tmp_path: Path) -> None:
+    entries = [entry("1.png"), entry("2.png"), entry("notes/a.txt"), entry("a.txt")]
+    classes, outside, root = write_index(entries, "s", Place.of(tmp_path / "i.parquet"))
+    assert ([(index.class_name, index.members) for index in classes], root) == ([(UNLABELLED, 4)], "")
+    assert outside == {"quarantined": 0, "ignored": 0}
+    assert {row["member"]: row["reason"] for row in pq.read_table(tmp_path / "i.parquet").to_pylist()} == {
+        "1.png": None, "2.png": None, "notes/a.txt": "not_image_name", "a.txt": "not_image_name",
+    }  # fmt: skip
+
+
+def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
+    entries = [entry(f"data/{split}/{name}/1.png") for split in ("train", "val", "test") for name in "ab"]
+    with pytest.raises(UsageError, match="s holds the folders data/train, data/val, data/test, which are splits"):
+        write_index(entries, "s", Place.of(tmp_path / "i.parquet"))
+    entries += [entry("data/labels.csv"), entry("__MACOSX/data/train/a/1.png")]
+    found = by_split(entries, "s")
+    assert {name: (root, len(own)) for name, (root, own) in found.items()} == {
+        "train": ("data/train", 4), "validation": ("data/val", 2), "test": ("data/test", 2),
+    }  # fmt: skip
+    root, own = found["train"]
+    classes, outside, _ = write_index(own, "s", Place.of(tmp_path / "t.parquet"), root)
+    assert [index.class_name for index in classes] == ["a", "b"]
+    assert outside == {"quarantined": 0, "ignored": 2}, "what lies beside the splits is accounted for once"
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [{"train/a", "bus/a"}, {"train/a"}, {"val/a", "test/a"}, {"train", "test", "misc"}, {"a/train", "b/test"}],
+)
+def test_classes_that_are_named_like_a_split_stay_classes(folders: set[str]) -> None:
+    assert split_folders(folders) == {}
+    with pytest.raises(UsageError, match="does not hold the folders train and test"):
+        by_split([entry(f"{folder}/1.png") for folder in folders], "s")

@@ -18,7 +18,7 @@ from tests.build import glyphs
 def shard(role: Role, label: int, rows: int) -> ClassShard:
     return ClassShard(
         role=role, class_name="ABCDEFGHIJ"[label], label=label, folder="",
-        members=rows, rows=rows, quarantined=0, ignored=0, mean=None, std=None, sha256="",
+        members=rows, rows=rows, quarantined=0, ignored=0, mislabelled=0, mean=None, std=None, sha256="",
     )  # fmt: skip
 
 

@@ -1,0 +1,30 @@
+"""Look at a source before any work begins."""
+
+from tasks.errors import UsageError
+from tasks.sources.index import refuse_splits, split_folders
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.vocabulary import GENERATED, Role
+from tasks.vocabulary.addresses import is_url
+
+
+def check_source(role: Role, name: str) -> None:
+    """Refuse a source that is not there, or a folder that holds splits where one split or classes are asked for.
+
+    Parameters
+    ----------
+    role : Role
+    name : str
+        As the user gave it; what is generated or downloaded is not looked at.
+
+    Raises
+    ------
+    UsageError
+    """
+    if is_url(name) or name.partition(":")[0] in GENERATED:
+        return
+    place = Place.of(name)
+    if not disk.exists(place):
+        raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
+    if role != "root" and disk.is_folder(place):
+        refuse_splits(name, split_folders(set(disk.folders_in(place))))

@@ -1,0 +1,22 @@
+"""List rows of Parquet files, arrays, pickles or a manifest as if they were files."""
+
+from collections.abc import Iterator
+
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.storage.members import content_digest
+from tasks.storage.rows.numbered import Rows
+from tasks.vocabulary.formats import ENDING_OF, format_of
+
+
+def read_rows(rows: Rows) -> Iterator[Entry]:
+    """Yield every row; `offset` is its number. A row without an image is of kind ``missing``."""
+    for number, name in enumerate(rows.names):
+        data = rows.read(number)
+        if not rows.endings:
+            name += ENDING_OF.get(format_of(data or b"") or "PNG", ".png")
+        if data is None:
+            yield Entry(name, "missing", number, 0, b"")
+        elif len(data) > MAX_MEMBER_BYTES:
+            yield Entry(name, "file", number, len(data), b"")
+        else:
+            yield Entry(name, "file", number, len(data), content_digest(data))

@@ -1,0 +1,71 @@
+"""Read zip archives where they lie, member by member, without silently losing one."""
+
+import stat
+import zipfile
+from collections.abc import Iterator
+
+from tasks.errors import DataError
+from tasks.sources.archive import (
+    MAX_BYTES,
+    MAX_MEMBER_BYTES,
+    MAX_MEMBERS,
+    MAX_RATIO,
+    RATIO_MATTERS_FROM,
+    Entry,
+)
+from tasks.storage import disk
+from tasks.storage.members import content_digest, read_zipped
+from tasks.storage.place import Place
+
+ENCRYPTED = 1  # flag of a member
+
+
+def read_entries(place: Place) -> Iterator[Entry]:
+    """Yield every member of a zip archive except folders, in the order of its directory.
+
+    A member whose data are damaged, of an unknown compression or encrypted is an entry of its own kind. `offset` is
+    that of the member's header.
+
+    Raises
+    ------
+    DataError
+        When the directory is damaged or cut, or promises more than the budgets.
+    """
+    with disk.reading(place) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+            members = archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+            raise DataError(f"{place} is not a readable zip archive ({error}); fetch it again.") from error
+        total, packed = sum(member.file_size for member in members), disk.size_of(place)
+        if total > MAX_BYTES or (total > RATIO_MATTERS_FROM and total > MAX_RATIO * packed):
+            raise DataError(
+                f"{place} unpacks to {total:,} bytes from {packed:,}, too many for an archive of images; check where "
+                "it comes from."
+            )
+        if len(members) > MAX_MEMBERS:
+            raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
+        for member in members:
+            if not member.is_dir():
+                yield _entry(archive, member)
+
+
+def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
+    kind = _kind(member)
+    if kind != "file":
+        return Entry(member.filename, kind, 0, 0, b"")
+    if member.file_size > MAX_MEMBER_BYTES:
+        return Entry(member.filename, "file", member.header_offset, member.file_size, b"")
+    data = read_zipped(archive, member)
+    if data is None:
+        return Entry(member.filename, "damaged", 0, 0, b"")
+    return Entry(member.filename, "file", member.header_offset, len(data), content_digest(data))
+
+
+def _kind(member: zipfile.ZipInfo) -> str:
+    mode = member.external_attr >> 16
+    if stat.S_ISLNK(mode):
+        return "link"
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        return "special"
+    return "encrypted" if member.flag_bits & ENCRYPTED else "file"

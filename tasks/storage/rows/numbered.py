@@ -1,0 +1,112 @@
+"""What every form of rows offers, and how rows of arrays become image files."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import DataError
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName
+
+COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
+MAX_ROWS = 50_000_000
+Images = NDArray[Any]  # (n, height, width[, channels])
+Part = tuple[str | None, Images, list[str] | None]  # split or none, images, and the class of each or none
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a source: their names, and a function that gives the bytes of one as an image file.
+
+    A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
+    only the bytes tell it.
+    """
+
+    names: list[str]
+    read: Callable[[int], bytes | None]
+    endings: bool = True
+
+
+def row_name(split: str | None, class_name: str | None, name: str) -> str:
+    """Return the name of a row as if it were a file.
+
+    >>> row_name("train", "cat", "1.png"), row_name(None, None, "1.png")
+    ('train/cat/1.png', '(none)/1.png')
+    """
+    return "/".join(part for part in (split, (class_name or UNLABELLED).replace("/", "_"), name) if part)
+
+
+def split_in(name: str) -> SplitName | None:
+    """Return the split that the parts of a name tell, if any.
+
+    >>> split_in("x_train"), split_in("data/test-00000-of-00002.parquet"), split_in("constrained")
+    ('train', 'test', None)
+    """
+    parts = "".join(c if c.isalpha() else " " for c in name.lower()).split()
+    return next((SPLIT_FOLDERS[part] for part in parts if part in SPLIT_FOLDERS), None)
+
+
+def of_arrays(parts: list[Part], source: Place) -> Rows:
+    """Return the rows of arrays of images.
+
+    Parameters
+    ----------
+    parts : list of tuple
+        Images are uint8, with 1, 3 or 4 channels.
+    source : Place
+        What to name when an array is of another shape.
+    """
+    names: list[str] = []
+    starts = [0]
+    for split, images, classes in parts:
+        _check(images, classes, source)
+        width = len(str(len(images)))
+        numbers = (f"{number:0{width}d}.png" for number in range(len(images)))
+        labels: list[Any] = classes if classes is not None else [None] * len(images)
+        names += [row_name(split, label, number) for label, number in zip(labels, numbers, strict=True)]
+        starts.append(len(names))
+
+    def read(row: int) -> bytes:
+        part = int(np.searchsorted(starts, row, side="right")) - 1
+        return png_of(parts[part][1][row - starts[part]])
+
+    return Rows(names, read)
+
+
+def png_of(image: NDArray[np.uint8]) -> bytes:
+    """Return an image, uint8 (height, width[, channels]), as a PNG that is stored without compression."""
+    image = np.ascontiguousarray(image)
+    height, width, *channels = image.shape
+    colour = COLOUR_TYPES[channels[0] if channels else 1]
+    rows = np.zeros((height, 1 + image.size // height), np.uint8)
+    rows[:, 1:] = image.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 0)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+def last_part(place: Place) -> str:
+    """Return the name of a file without its folders, in lower case."""
+    return PurePosixPath(place.last).name.lower()
+
+
+def _check(images: Images, classes: list[str] | None, source: Place) -> None:
+    shape = images.shape
+    if images.dtype != np.uint8:
+        raise DataError(f"{source} has images of {images.dtype}; save them as uint8, from 0 to 255.")
+    if images.ndim not in (3, 4) or (images.ndim == 4 and shape[3] not in COLOUR_TYPES) or 0 in shape[1:]:
+        raise DataError(
+            f"{source} has images of shape {shape}; save them as (n, height, width), or with 1, 3 or 4 channels behind."
+        )
+    if len(images) > MAX_ROWS:
+        raise DataError(f"{source} has {len(images):,} images, more than the {MAX_ROWS:,} that are read.")
+    if classes is not None and len(classes) != len(images):
+        raise DataError(f"{source} has {len(images):,} images and {len(classes):,} labels; both must be as many.")

@@ -1,0 +1,76 @@
+"""Every command of docs/data.md, on sources of the names and forms that it gives."""
+
+import contextlib
+import re
+import shlex
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from flows.command.commands import execute
+from tests.build import ROOT, glyphs, png, write_folder, write_tar
+from tests.flows.test_rows import Images, as_csv, as_files, as_idx, as_npz, as_parquet, cifar_batches
+
+COMMANDS = re.findall(r"^\|.*\| `(cleansplit [^`]*)` \|$", (ROOT / "docs" / "data.md").read_text(), re.MULTILINE)
+
+
+def splits() -> Images:
+    """Return three splits of two classes that share some images."""
+    found: Images = {"train": [], "val": [], "test": []}
+    for name in "ab":
+        own = glyphs(60, seed=ord(name))
+        found["train"] += [(name, image) for image in own[:40]]
+        found["val"] += [(name, image) for image in own[38:45]]
+        found["test"] += [(name, image) for image in [*own[45:], *own[:5]]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, given = tmp_path_factory.mktemp("sources"), splits()
+    two = {split: given[split] for split in ("train", "test")}
+    as_files(folder / "data", given)
+    members = {
+        path.relative_to(folder / "data").as_posix(): path.read_bytes() for path in (folder / "data").rglob("*.png")
+    }
+    with zipfile.ZipFile(folder / "data.zip", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(f"data/{name}", data)
+    as_files(folder, two)
+    with tarfile.open(folder / "train.tar.xz", "w:xz") as tar:
+        tar.add(folder / "train", "train")
+    with zipfile.ZipFile(folder / "test.zip", "w") as archive:
+        for path in (folder / "test").rglob("*.png"):
+            archive.write(path, path.relative_to(folder))
+    for name, split in (("before", "train"), ("after", "test")):
+        write_folder(folder / name, {f"{i}.png": png(image) for i, (_, image) in enumerate(given[split])})
+    for name, split in (("large", "train"), ("small", "test")):
+        own = {f"root/{c}/{i}.png": png(image) for i, (c, image) in enumerate(given[split])}
+        write_tar(folder / f"{name}.tar.gz", own)
+    as_parquet(folder / "hub", two)
+    as_npz(folder / "mnist", two)
+    (folder / "MNIST").mkdir()
+    as_idx(folder / "MNIST" / "raw", two, packed=True)
+    cifar_batches(folder / "cifar-10-batches-py")
+    (folder / "list.csv").write_text(
+        (as_csv(folder / "listed", two)).read_text().replace("pictures/", "listed/pictures/")
+    )
+    return folder
+
+
+def test_the_page_has_a_command_for_every_form() -> None:
+    assert len(COMMANDS) == 11
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_page_does_what_it_says(
+    command: str, sources: Path, prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sources)
+    with contextlib.suppress(SystemExit):
+        execute([*shlex.split(command)[1:], "--workspace", str(tmp_path)])
+    report = (tmp_path / "latest" / "README.md").read_text()
+    assert "test rows have an identical image in train" in report
+    assert not re.search(r"\b0\.0 % of the [\d,]+ test rows have an identical", report), "each has shared images"

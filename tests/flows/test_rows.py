@@ -1,0 +1,218 @@
+"""Images that are rows of arrays, Parquet files, pickles or manifests give what the same images give as files."""
+
+import csv
+import gzip
+import io
+import json
+import pickle
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from flows.audit import audit
+from tasks.records import Report
+from tests.build import glyphs, noise, png, saved, scene, write_folder
+
+Images = dict[str, list[tuple[str, np.ndarray]]]  # per split, class and pixels
+
+
+def images() -> Images:
+    """Return two splits of two classes with three identical and two near twins each."""
+    found: Images = {"train": [], "test": []}
+    for name in "ab":
+        train, test = glyphs(20, seed=ord(name)), glyphs(12, seed=1000 + ord(name))
+        found["train"] += [(name, image) for image in train]
+        twins = [*train[:3], *(noise(train[i], 1, seed=0) for i in (5, 6))]
+        found["test"] += [(name, image) for image in [*test, *twins]]
+    return found
+
+
+def as_files(path: Path, given: Images) -> Path:
+    for split, rows in given.items():
+        write_folder(path / split, {f"{name}/{i:03d}.png": png(image) for i, (name, image) in enumerate(rows)})
+    return path
+
+
+def as_npz(path: Path, given: Images) -> Path:
+    arrays: dict[str, Any] = {}
+    for split, rows in given.items():
+        arrays[f"x_{split}"] = np.stack([image for _, image in rows])
+        arrays[f"y_{split}"] = np.array([name for name, _ in rows])
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
+    return path.with_suffix(".npz")
+
+
+def idx(array: np.ndarray) -> bytes:
+    return b"\0\0\x08" + bytes([array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def as_idx(path: Path, given: Images, *, packed: bool = False) -> Path:
+    path.mkdir()
+    for split, rows in given.items():
+        prefix = "t10k" if split == "test" else split
+        for kind, array in (
+            ("images-idx3", np.stack([image for _, image in rows])),
+            ("labels-idx1", np.array(["ab".index(name) for name, _ in rows], np.uint8)),
+        ):
+            data = idx(array)
+            name = f"{prefix}-{kind}-ubyte"
+            (path / (name + ".gz" * packed)).write_bytes(gzip.compress(data) if packed else data)
+    return path
+
+
+def parquet_table(rows: list[tuple[str, np.ndarray]], *, named: bool) -> pa.Table:
+    cells = [{"bytes": png(image), "path": f"{i}.png"} for i, (_, image) in enumerate(rows)]
+    if not named:
+        return pa.table({"image": cells, "label": [name for name, _ in rows]})
+    features = {"image": {"_type": "Image"}, "label": {"names": ["a", "b"], "_type": "ClassLabel"}}
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"image": cells, "label": ["ab".index(name) for name, _ in rows]})
+    return table.replace_schema_metadata(about)
+
+
+def as_parquet(path: Path, given: Images, *, named: bool = True, below: str = "data") -> Path:
+    (path / below).mkdir(parents=True)
+    for split, rows in given.items():
+        half = len(rows) // 2
+        for number, part in enumerate((rows[:half], rows[half:])):
+            name = path / below / f"{split}-{number:05d}-of-00002.parquet"
+            pq.write_table(parquet_table(part, named=named), name, row_group_size=7)
+    return path
+
+
+def manifest_rows(path: Path, given: Images) -> list[dict[str, str]]:
+    rows = []
+    for split, own in given.items():
+        for number, (name, image) in enumerate(own):
+            where = f"pictures/{split}{number}.png"
+            write_folder(path, {where: png(image)})
+            rows.append({"path": where, "label": name, "split": split})
+    return rows
+
+
+def as_csv(path: Path, given: Images) -> Path:
+    rows = manifest_rows(path, given)
+    with (path / "list.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", "label", "split"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path / "list.csv"
+
+
+def as_json_lines(path: Path, given: Images) -> Path:
+    lines = [
+        json.dumps({"file_name": row["path"], "class": row["label"], "Split": row["split"]})
+        for row in manifest_rows(path, given)
+    ]
+    (path / "list.jsonl").write_text("\n".join(lines) + "\n")
+    return path / "list.jsonl"
+
+
+FORMS: dict[str, Callable[[Path, Images], Path]] = {
+    "npz": as_npz,
+    "idx": as_idx,
+    "idx, gzipped": lambda path, given: as_idx(path, given, packed=True),
+    "parquet with names": as_parquet,
+    "parquet with text": lambda path, given: as_parquet(path, given, named=False, below="."),
+    "csv": as_csv,
+    "json lines": as_json_lines,
+}
+
+
+def content(report: Report) -> tuple[object, ...]:
+    left = pq.read_table(report.run / "sanitized" / "test-00000-of-00001.parquet")
+    rows = Counter(zip(left["label"].to_pylist(), map(str, left["pixels"].to_pylist()), strict=True))
+    return report.rows, report.overlap, report.sanitized, report.label_conflicts, rows
+
+
+@pytest.fixture(scope="module")
+def expected(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    folder = tmp_path_factory.mktemp("expected")
+    report = audit(root=str(as_files(folder / "files", images())), workspace=folder / "w")
+    assert (report.pair("test", "train").exact, report.pair("test", "train").near) == (6, 4)
+    return content(report)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_of_every_form_give_what_files_give(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
+    report = audit(root=str(FORMS[form](tmp_path / "data", images())), workspace=tmp_path / "w")
+    assert content(report) == expected
+    assert not any(row.quarantined or row.ignored or row.mislabelled for row in report.conservation)
+
+
+def test_sources_of_one_split_each_are_read_from_rows_too(expected: tuple[object, ...], tmp_path: Path) -> None:
+    given = images()
+    for split, rows in given.items():
+        pq.write_table(parquet_table(rows, named=True), tmp_path / f"{split}.parquet")
+    np.savez(
+        tmp_path / "test.npz",
+        images=np.stack([i for _, i in given["test"]]),
+        labels=np.array([n for n, _ in given["test"]]),
+    )
+    report = audit(train=str(tmp_path / "train.parquet"), test=str(tmp_path / "test.npz"), workspace=tmp_path / "w")
+    assert content(report) == expected
+
+
+def cifar_batches(folder: Path) -> Path:
+    """Write CIFAR-10's files, small: 30 rows of train, and 12 of test, two of which are in train."""
+    folder.mkdir()
+    pictures = [scene(32, 32, seed=seed) for seed in range(40)]
+    arrays = np.stack([np.asarray(picture).transpose(2, 0, 1).reshape(-1) for picture in pictures])
+    parts = {"data_batch_1": range(15), "data_batch_2": range(15, 30), "test_batch": [*range(30, 40), 0, 16]}
+    for name, rows in parts.items():
+        batch = {b"data": arrays[list(rows)], b"labels": [row % 2 for row in rows]}
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+    (folder / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"cat", b"dog"]}, protocol=2))
+    return folder
+
+
+def test_cifar_s_pickles_are_read_by_the_names_of_their_classes(prefect_server: None, tmp_path: Path) -> None:
+    folder = cifar_batches(tmp_path / "cifar-10-batches-py")
+    report = audit(root=str(folder), workspace=tmp_path / "w")
+    assert report.classes == ("cat", "dog")
+    assert (report.rows.train, report.rows.test, report.pair("test", "train").exact) == (30, 12, 2)
+
+
+def test_photographs_in_parquet_keep_their_format_and_a_row_without_one_is_named(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    pictures: list[bytes | None] = [
+        saved(scene(80, 60, seed=seed), form) for seed in range(12) for form in ("JPEG", "WEBP")
+    ]
+    pq.write_table(pa.table({"img": pa.array([*pictures, None, b"no image"], pa.binary())}), tmp_path / "train.parquet")
+    pq.write_table(pa.table({"img": pa.array(pictures[:4], pa.binary())}), tmp_path / "test.parquet")
+    given: dict[str, Any] = {name: str(tmp_path / f"{name}.parquet") for name in ("train", "test")}
+    report = audit(**given, workspace=tmp_path / "w", max_quarantine=0.5)
+    assert report.pair("test", "train").exact == 4
+    assert sum(row.mislabelled for row in report.conservation) == 0
+    refused = {row["reason"] for row in pq.read_table(report.run / "quarantine.parquet").to_pylist()}
+    assert refused == {"missing_file", "not_image"}
+
+
+def test_a_manifest_without_labels_and_with_a_missing_file_is_audited(prefect_server: None, tmp_path: Path) -> None:
+    rows = manifest_rows(tmp_path, images())
+    for split in ("train", "test"):
+        lines = [row["path"] for row in rows if row["split"] == split]
+        (tmp_path / f"{split}.tsv").write_text(
+            "\n".join(["path\tnote", *(f"{line}\tx" for line in lines), "gone.png\tx"]) + "\n"
+        )
+    given: dict[str, Any] = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "test")}
+    report = audit(**given, workspace=tmp_path / "w", max_quarantine=0.5)
+    assert (report.pair("test", "train").exact, report.pair("test", "train").near) == (6, 4)
+    assert [row.quarantined for row in report.conservation] == [1, 1]
+
+
+def test_colour_arrays_are_read(prefect_server: None, tmp_path: Path) -> None:
+    colour = np.stack([np.asarray(scene(40, 30, seed=seed)) for seed in range(20)])
+    np.save(tmp_path / "train.npy", colour[:12])
+    np.save(tmp_path / "test.npy", colour[8:])
+    given: dict[str, Any] = {name: str(tmp_path / f"{name}.npy") for name in ("train", "test")}
+    assert audit(**given, workspace=tmp_path / "w").pair("test", "train").exact == 4
+    assert Image.open(io.BytesIO(png(colour[0, :, :, 0]))).size == (40, 30)
