@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.engine.failure import in_one_sentence
 from flows.engine.names import named_after
-from flows.engine.parameters import takes
+from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import collect, timed
 from flows.engine.runners import threads
 from flows.prepare import load_sources
@@ -25,4 +25,4 @@ def audit(spec: AuditSpec) -> Report:
         spec, loaded = load_sources(spec)
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
         measured = measure_and_sanitize.with_options(task_runner=threads(spec.workers))
-        return publish(Findings(spec, *loaded, splits, *measured(spec, splits, loaded)), seconds)
+        return publish(Findings(spec, *loaded, splits, *measured(spec, splits, Unstored(loaded))), seconds)

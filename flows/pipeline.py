@@ -4,7 +4,7 @@ from prefect import flow
 
 from flows.engine.failure import in_one_sentence
 from flows.engine.names import named_after
-from flows.engine.parameters import takes
+from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import threads
 from flows.evaluate import compare_accuracy
@@ -26,7 +26,7 @@ def cleansplit(spec: RunSpec) -> Report:
     side_by_side = threads(spec.workers)
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded, splits = prepare_splits.with_options(task_runner=side_by_side)(spec)
-        overlap = measure_and_sanitize.with_options(task_runner=side_by_side)(spec, splits, loaded)
+        overlap = measure_and_sanitize.with_options(task_runner=side_by_side)(spec, splits, Unstored(loaded))
         trained = compare_accuracy.with_options(task_runner=side_by_side)(
             spec, splits, overlap.overlaps, overlap.sanitized
         )

@@ -1,6 +1,7 @@
 """Sources -> archives -> class shards and fingerprints -> raw splits."""
 
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from prefect.states import Crashed
 
 from flows.engine.closing import close_tasks
 from flows.engine.failure import in_one_sentence
+from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import for_decoding, threads
 from tasks.classes.detection import detect
-from tasks.classes.tasks import count_pending, fingerprint, load_class
+from tasks.classes.parts import parts_of
+from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import ProcessLostError
 from tasks.records import Archive, ClassShard, Fingerprints, Reading, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
@@ -71,29 +74,28 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
     try:
         load = load_classes.with_options(task_runner=for_decoding(pending.work, spec))
-        shards, fingerprints = load(reading, archives, classes, place)
+        shards, fingerprints = load(reading, Unstored(archives), Unstored(classes), place)
     except ProcessLostError as lost:
         say(f"{lost} Loading again in one process.")
         load = load_classes.with_options(task_runner=threads(1))
-        shards, fingerprints = load(reading, archives, classes, place)
+        shards, fingerprints = load(reading, Unstored(archives), Unstored(classes), place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
 
 
 @flow(name="load classes", flow_run_name="load classes", validate_parameters=False)
 @in_one_sentence
 def load_classes(
-    reading: Reading, archives: list[Archive], classes: tuple[str, ...], workspace: Place
+    reading: Reading, archives: Unstored[list[Archive]], classes: Unstored[tuple[str, ...]], workspace: Place
 ) -> tuple[list[ClassShard], list[Fingerprints]]:
-    """Decode and fingerprint every class of every source in parallel."""
-    loading = [
-        load_class.submit(archive, class_name, label, reading, workspace)
-        for archive in archives
-        for label, class_name in enumerate(classes)
-        if class_name in archive.class_names
+    """Decode and fingerprint the classes of every source, some in a task, in parallel."""
+    parts = [(archive, part) for archive in archives.value for part in parts_of(archive, classes.value, reading)]
+    loading = [load_part.submit(archive, part, reading, workspace) for archive, part in parts]
+    printing = [
+        fingerprint.submit(part, shards, reading, workspace) for (_, part), shards in zip(parts, loading, strict=True)
     ]
-    printing = [fingerprint.submit(shard, reading, workspace) for shard in loading]
     try:
-        return collect("load classes", loading), collect("fingerprint images", printing)
+        shards, prints = collect("load classes", loading), collect("fingerprint images", printing)
+        return list(chain.from_iterable(shards)), list(chain.from_iterable(prints))
     except BrokenProcessPool as error:
         lost = ProcessLostError("A process was killed while it was decoding, perhaps for lack of memory.")
         with get_client(sync_client=True) as client:

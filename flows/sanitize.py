@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from prefect import flow
 
+from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.prepare import LoadedSources
 from tasks.overlap.bands import bands_for
@@ -25,8 +26,9 @@ class MeasuredOverlap(NamedTuple):
 
 
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
-def measure_and_sanitize(spec: OverlapSpec, splits: Splits, loaded: LoadedSources) -> MeasuredOverlap:
+def measure_and_sanitize(spec: OverlapSpec, splits: Splits, sources: Unstored[LoadedSources]) -> MeasuredOverlap:
     """Measure the overlap and write the splits without it."""
+    loaded = sources.value
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]

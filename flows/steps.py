@@ -8,7 +8,7 @@ from prefect import flow
 
 from flows.engine.failure import in_one_sentence
 from flows.engine.names import named_after
-from flows.engine.parameters import takes
+from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import threads
 from flows.evaluate import compare_accuracy
@@ -43,7 +43,9 @@ def sanitize(spec: SanitizeSpec) -> Report:
     changed = replace(found.spec, **spec.changes(), **nothing_trained)
     loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints)
     with timed() as seconds, in_use(changed.place):
-        measured = measure_and_sanitize.with_options(task_runner=threads(spec.workers))(changed, found.splits, loaded)
+        measured = measure_and_sanitize.with_options(task_runner=threads(spec.workers))(
+            changed, found.splits, Unstored(loaded)
+        )
         return publish(Findings(changed, *loaded, found.splits, *measured, Trained()), seconds)
 
 

@@ -3,15 +3,29 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast, get_args
+from typing import Generic, ParamSpec, TypeVar, cast, get_args
 
 from pydantic.fields import FieldInfo
 
 from tasks.records.spec import Spec
 
+T = TypeVar("T")
 P = ParamSpec("P")
 S = TypeVar("S", bound=Spec)
 R = TypeVar("R")
+
+
+class Unstored(Generic[T]):
+    """What a subflow gets without Prefect storing it with the subflow's parameters.
+
+    Prefect refuses parameters of more than 524,288 bytes, which the records of some hundred classes are. What it can't
+    encode, as it can't encode this, it leaves out.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
 
 
 def takes(kind: Callable[P, S]) -> Callable[[Callable[[S], R]], Callable[P, R]]:

@@ -1,14 +1,17 @@
-"""Prefect tasks of the classes stage: one shard and one fingerprint table per source and class."""
+"""Prefect tasks of the classes stage: one shard and one fingerprint table per source and class, some in each task."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import PIL
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.classes.fingerprints import write_fingerprints
+from tasks.classes.parts import work_of
 from tasks.classes.shard import write_shard
-from tasks.records import Archive, ClassShard, Fingerprints, Reading
+from tasks.records import Archive, ClassShard, Fingerprints, Part, Reading
 from tasks.records.inputs import FINGERPRINTS, SHARD
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages, tables
@@ -18,7 +21,6 @@ VERSION = 4
 PHOTOGRAPHS_VERSION = 5
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
-GLYPHS_PER_PHOTOGRAPH = 50  # starting a process pool pays off from about 10,000 photographs, or 500,000 glyphs
 
 
 @dataclass(frozen=True)
@@ -47,38 +49,45 @@ def count_pending(archives: Sequence[Archive], classes: Sequence[str], reading: 
     images, size = sum(index.members for index in pending), sum(index.bytes for index in pending)
     if reading.kind == "glyphs":
         return Pending(images, round(STORED_PER_BYTE * size), images)
-    return Pending(images, STORED_PER_PHOTOGRAPH * images, GLYPHS_PER_PHOTOGRAPH * images)
+    return Pending(images, STORED_PER_PHOTOGRAPH * images, work_of(images, reading))
 
 
-@stage_task("load {archive.role} {class_name}")
-def load_class(archive: Archive, class_name: str, label: int, reading: Reading, workspace: Place) -> ClassShard:
-    """Decode and normalize the images of one class of one source."""
+@stage_task("load {part}")
+def load_part(archive: Archive, part: Part, reading: Reading, workspace: Place) -> list[ClassShard]:
+    """Decode and normalize the images of some classes of one source, each into a stage of its own."""
+    index = tables.read(workspace / archive.index, filters=pc.field("class_name").isin(part.class_names))
+    source, shards, reused = workspace.locate(archive.location), [], True
+    for class_name, label in zip(part.class_names, part.labels, strict=True):
+        own = index.filter(pc.equal(index["class_name"], class_name))
 
-    def build(target: Place) -> dict[str, Any]:
-        index = tables.read(workspace / archive.index, filters=[("class_name", "==", class_name)])
-        source = workspace.locate(archive.location)
-        counts = write_shard(source, index, archive.role, class_name, label, reading, target)
-        return asdict(counts) | {"sha256": disk.sha256_of(target / SHARD)}
+        def build(target: Place, own: pa.Table = own, name: str = class_name, label: int = label) -> dict[str, Any]:
+            counts = write_shard(source, own, archive.role, name, label, reading, target)
+            return asdict(counts) | {"sha256": disk.sha256_of(target / SHARD)}
 
-    inputs = _shard_inputs(archive, class_name, label, reading)
-    stage = stages.stage(workspace, "classes", inputs, build)
-    shard = ClassShard(archive.role, class_name, label, stage.folder.name, **stage.result)
-    counts = f"{shard.rows:,} images, {shard.quarantined} quarantined, {shard.ignored} ignored"
-    return finished(shard, stage, f"{archive.role} {class_name}: {counts}")
+        stage = stages.stage(workspace, "classes", _shard_inputs(archive, class_name, label, reading), build)
+        shards.append(ClassShard(archive.role, class_name, label, stage.folder.name, **stage.result))
+        reused &= stage.reused
+    rows, quarantined, ignored = (sum(getattr(s, name) for s in shards) for name in ("rows", "quarantined", "ignored"))
+    counts = f"{rows:,} images, {quarantined:,} quarantined, {ignored:,} ignored"
+    return finished(shards, replace(stage, reused=reused), f"{part}: {counts}")
 
 
-@stage_task("fingerprint {shard.role} {shard.class_name}")
-def fingerprint(shard: ClassShard, reading: Reading, workspace: Place) -> Fingerprints:
-    """Compute MD5 and packed view of every image of a shard."""
+@stage_task("fingerprint {part}")
+def fingerprint(part: Part, shards: Sequence[ClassShard], reading: Reading, workspace: Place) -> list[Fingerprints]:
+    """Compute MD5 and packed view of every image of some shards."""
+    prints, reused = [], True
+    for shard in shards:
 
-    def build(target: Place) -> dict[str, Any]:
-        write_fingerprints(shard, reading, workspace, target / FINGERPRINTS)
-        return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
+        def build(target: Place, shard: ClassShard = shard) -> dict[str, Any]:
+            write_fingerprints(shard, reading, workspace, target / FINGERPRINTS)
+            return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
 
-    stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading), build)
-    copies = shard.copies if reading.kind == "photographs" else None
-    prints = Fingerprints(shard.role, shard.class_name, stage.folder.name, copies=copies, **stage.result)
-    return finished(prints, stage, f"{shard.role} {shard.class_name}: {shard.rows:,} fingerprints")
+        stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading), build)
+        copies = shard.copies if reading.kind == "photographs" else None
+        prints.append(Fingerprints(shard.role, shard.class_name, stage.folder.name, copies=copies, **stage.result))
+        reused &= stage.reused
+    message = f"{part}: {sum(shard.rows for shard in shards):,} fingerprints"
+    return finished(prints, replace(stage, reused=reused), message)
 
 
 def _shard_inputs(archive: Archive, class_name: str, label: int, reading: Reading) -> dict[str, Any]:

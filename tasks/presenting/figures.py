@@ -88,7 +88,7 @@ def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
     """Return sheets of raw files and of what became of them, a row per class, for each source."""
     sheets = {}
     for role in dict.fromkeys(shard.role for shard in found.shards):
-        shards = [shard for shard in found.shards if shard.role == role]
+        shards = [shard for shard in found.shards if shard.role == role][:CLASSES_SHOWN]
         samples = pa.concat_tables([tables.read(workspace / shard.samples) for shard in shards])
         files = [_small(data) for data in samples["file"].to_pylist()]
         gray = [_square(data) for data in samples["gray"].to_pylist()]

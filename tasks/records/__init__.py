@@ -3,7 +3,7 @@
 They hold logical names below the workspace, digests and counts, never arrays or places, so a workspace can be moved.
 """
 
-from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Fingerprints, Reading, Source
+from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Fingerprints, Part, Reading, Source
 from tasks.records.report import Report
 from tasks.records.results import Batch, Compared, Evaluation, Findings, Trained, Training
 from tasks.records.rows import Conclusion, Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
@@ -28,6 +28,7 @@ __all__ = [
     "MeasuredRecall",
     "Mistake",
     "Overlap",
+    "Part",
     "Reading",
     "Report",
     "Sanitized",

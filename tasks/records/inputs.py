@@ -88,6 +88,20 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Classes of one source, in order and with their labels, that one task loads."""
+
+    role: Role
+    class_names: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    def __str__(self) -> str:
+        first, last = self.class_names[0], self.class_names[-1]
+        several = f"{len(self.class_names):,} classes, {first} to {last}"
+        return f"{self.role} {first if first == last else several}"
+
+
+@dataclass(frozen=True)
 class Reading:
     """How members are read and compared; see `tasks.classes.detection`."""
 

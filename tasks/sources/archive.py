@@ -8,6 +8,7 @@ two zero blocks that close an archive, followed only by zeros.
 
 import bz2
 import gzip
+import io
 import lzma
 import tarfile
 import zlib
@@ -106,8 +107,8 @@ def decompress(source: Place, target: Place, packing: str) -> None:
         raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
 
 
-def read_entries(place: Place) -> Iterator[Entry]:
-    """Yield every member of a plain tar except folders, in archive order.
+def read_entries(place: Place, called: str | None = None) -> Iterator[Entry]:
+    """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
 
     Headers of ordinary files, nearly all there are, are read here, a window of the archive at a time;
     everything else is left to `tarfile`, which takes four times as long.
@@ -117,6 +118,7 @@ def read_entries(place: Place) -> Iterator[Entry]:
     DataError
         When the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
     """
+    called = called or str(place)
     with disk.reading(place) as file:
         window, position = _Window(file), 0
         known: dict[str, str] = {}  # global headers
@@ -126,22 +128,22 @@ def read_entries(place: Place) -> Iterator[Entry]:
                 yield _file(name, position + BLOCK, length, window)
                 position += BLOCK + _in_blocks(length)
                 continue
-            _check_extended_headers(place, window, position)
-            member, end, known = _next_member(place, file, position, known)
+            _check_extended_headers(called, window, position)
+            member, end, known = _next_member(called, file, position, known)
             if member is None:
                 break
             if member.size < 0 or end <= position:
-                raise DataError(f"{place} has a bad header at byte {position:,}; fetch it again.")
+                raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
             if not member.isdir():
                 yield _other(member, window)
             position = end
         else:
-            raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
-        _check_end(place, file, position)
+            raise DataError(f"{called} has more than {MAX_MEMBERS:,} members; check where it comes from.")
+        _check_end(called, file, position)
 
 
 def _next_member(
-    place: Place, file: BinaryIO, position: int, known: dict[str, str]
+    called: str, file: BinaryIO, position: int, known: dict[str, str]
 ) -> tuple[tarfile.TarInfo | None, int, dict[str, str]]:
     """Let `tarfile` read what starts at a position: a member, where the next one starts, and global headers so far.
 
@@ -154,7 +156,7 @@ def _next_member(
     except tarfile.TarError as error:
         file.seek(0)
         raise DataError(
-            f"{place} is not a readable tar archive ({error}); it starts with {file.read(16)!r}."
+            f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}."
         ) from error
 
 
@@ -208,7 +210,7 @@ def _file(name: str, offset: int, size: int, window: _Window) -> Entry:
     return Entry(name, "file", offset, size, digest)
 
 
-def _check_extended_headers(place: Place, window: _Window, position: int) -> None:
+def _check_extended_headers(called: str, window: _Window, position: int) -> None:
     """Refuse what would make tarfile allocate or loop: huge extended headers and negative sizes."""
     while True:
         block = window.read(position, BLOCK)
@@ -218,12 +220,12 @@ def _check_extended_headers(place: Place, window: _Window, position: int) -> Non
         if size is None:
             return  # a bad header: tarfile stops here, and _check_end says so
         if size < 0:
-            raise DataError(f"{place} has a bad header at byte {position:,}; fetch it again.")
+            raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
         if block[156] not in EXTENDED_HEADERS:
             return
         if size > MAX_EXTENDED_HEADER:
             raise DataError(
-                f"{place} has an extended header of {size:,} bytes at byte {position:,}; it is not an image set."
+                f"{called} has an extended header of {size:,} bytes at byte {position:,}; it is not an image set."
             )
         position += BLOCK + _in_blocks(size)
 
@@ -239,16 +241,16 @@ def _size_in(block: bytes) -> int | None:
         return None
 
 
-def _check_end(place: Place, file: BinaryIO, position: int) -> None:
-    size = disk.size_of(place)
+def _check_end(called: str, file: BinaryIO, position: int) -> None:
+    size = file.seek(0, io.SEEK_END)
     if size - position < 2 * BLOCK:  # also when the last member extends past the end
         raise DataError(
-            f"{place} is truncated: it ends at byte {size:,} without the two blocks that close a tar; fetch it again."
+            f"{called} is truncated: it ends at byte {size:,} without the two blocks that close a tar; fetch it again."
         )
     file.seek(position)
     at = position
     while chunk := file.read(CHUNK):
         if any(chunk):
             what = "a bad header" if at == position and any(chunk[:BLOCK]) else "data after its end"
-            raise DataError(f"{place} has {what} after byte {at:,}; fetch it again.")
+            raise DataError(f"{called} has {what} after byte {at:,}; fetch it again.")
         at += len(chunk)

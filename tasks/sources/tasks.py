@@ -1,6 +1,7 @@
 """Prefect tasks of the sources stage: bring a source to this machine, then index it."""
 
 import posixpath
+from functools import partial
 from typing import Any, NamedTuple
 
 from prefect import get_run_logger
@@ -112,7 +113,8 @@ def _write(opened: _Opened, source: Source, target: Place) -> dict[str, Any]:
     """Write one index, or of a root one per split, and return what each holds."""
     entries = opened.entries
     if entries is None:
-        entries = list((zips if is_zip(opened.place) else archive).read_entries(opened.place))
+        listed = zips.read_entries if is_zip(opened.place) else partial(archive.read_entries, called=source.name)
+        entries = list(listed(opened.place))
     held: dict[Any, tuple[str | None, list[Entry]]] = {None: (opened.root, entries)}
     if source.role == "root":
         held = {**indexing.by_split(entries, source.name)}

@@ -20,7 +20,8 @@ from typing import Any
 from prefect.logging import disable_run_logger
 
 from tasks.classes.detection import detect
-from tasks.classes.tasks import fingerprint, load_class
+from tasks.classes.parts import parts_of
+from tasks.classes.tasks import fingerprint, load_part
 from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
@@ -72,12 +73,12 @@ def run(spec: RunSpec) -> None:
         classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
         reading = detect(archives, spec, space).reading
         spec = spec.settled(reading.view, reading.side, len(classes))
-        shards = [
-            load_class.fn(archive, class_name, label, reading, space).data
-            for archive in archives
-            for label, class_name in enumerate(classes)
-        ]
-        prints = tuple(fingerprint.fn(shard, reading, space).data for shard in shards)
+        parts = [(archive, part) for archive in archives for part in parts_of(archive, classes, reading)]
+        loaded = [load_part.fn(archive, part, reading, space).data for archive, part in parts]
+        pairs = zip(parts, loaded, strict=True)
+        printed = [fingerprint.fn(part, own, reading, space).data for (_, part), own in pairs]
+        shards = [shard for own in loaded for shard in own]
+        prints = tuple(each for own in printed for each in own)
         splits = draw_splits.fn(spec, shards, space).data
         view, bands = reading.view, bands_for(spec, reading.view)
         joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]
