@@ -10,6 +10,7 @@ PHOTOGRAPHS, COPIES, FINGERPRINTS = "photographs.parquet", "copies.gray", "finge
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
     "bad_jpeg": "JPEG markers missing or out of place",
+    "beside_rows": "a file beside those that hold the images",
     "cut_jpeg": "the JPEG ends too early; decoders fill the rest with gray",
     "damaged_member": "a member whose data are damaged, or compressed in an unknown way",
     "duplicate_identical": "a second copy of a member with the same name and bytes",
@@ -17,7 +18,7 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "empty": "no bytes",
     "encrypted_member": "a member that is encrypted",
     "link_member": "a link, of an archive or out of the folder; only links inside a folder are followed",
-    "missing_file": "a row whose file is missing, or which has no image",
+    "missing_file": "a row without an image, or whose file is missing or lies outside the folder of its manifest",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
     "no_class": "an image outside the class folders",

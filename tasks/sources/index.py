@@ -216,6 +216,8 @@ def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
 
 
 def _row(class_name: str, prefix: str, metadata: bool, folder: str, name: str, entry: Entry) -> Row:
+    if entry.kind == "beside":
+        return Row("", posixpath.join(folder, name), 0, entry.size, None, "ignored", "beside_rows")
     member = prefix + name if class_name else posixpath.join(folder, name)
     digest = entry.digest or None
     if metadata or _is_metadata(name):

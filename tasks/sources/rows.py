@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.storage import disk
 from tasks.storage.members import content_digest
+from tasks.storage.place import Place
 from tasks.storage.rows.numbered import Rows
 from tasks.vocabulary.formats import ENDING_OF, format_of
 
@@ -20,3 +22,11 @@ def read_rows(rows: Rows) -> Iterator[Entry]:
             yield Entry(name, "file", number, len(data), b"")
         else:
             yield Entry(name, "file", number, len(data), content_digest(data))
+
+
+def files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
+    """Yield what lies in the folder of rows and holds none, of kind ``beside``: nothing is skipped in silence."""
+    if disk.is_folder(place):
+        for listed in disk.walk(place):
+            if listed.name not in rows.files:
+                yield Entry(listed.name, "beside", 0, 0, b"")

@@ -15,7 +15,7 @@ from tasks.sources import index as indexing
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.look import check_source
-from tasks.sources.rows import read_rows
+from tasks.sources.rows import files_beside, read_rows
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
@@ -87,6 +87,7 @@ def _open(source: Source, workspace: Place) -> _Opened:
                 indexing.refuse_splits(
                     source.name, indexing.split_folders({posixpath.dirname(e.name) for e in entries})
                 )
+            entries += files_beside(rows, place)
             return _listed(place, source, entries)._replace(root="")
         if source.sha256 is None:
             return _listed(place, source, list(read_folder(place)))

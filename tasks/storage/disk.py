@@ -38,6 +38,11 @@ def resolved(place: Place) -> Place:
     return Place(str(local(place).resolve()))
 
 
+def is_inside(place: Place, folder: Place) -> bool:
+    """Say whether a file lies below a folder when every symbolic link on the way is followed."""
+    return local(place).resolve().is_relative_to(local(folder).resolve())
+
+
 def exists(place: Place) -> bool:
     """Say whether there is a file or folder."""
     return local(place).exists()

@@ -173,6 +173,19 @@ def cifar_batches(folder: Path) -> Path:
     return folder
 
 
+def test_what_lies_beside_the_rows_is_accounted_for(expected: tuple[object, ...], tmp_path: Path) -> None:
+    parquet = as_parquet(tmp_path / "hub", images())
+    write_folder(parquet, {"README.md": b"x", "assets/a/1.png": png(glyphs(1, seed=9)[0])})
+    both = as_idx(tmp_path / "raw", images())
+    (both / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress((both / "t10k-images-idx3-ubyte").read_bytes()))
+    for root, beside in ((parquet, {"README.md", "assets/a/1.png"}), (both, {"t10k-images-idx3-ubyte.gz"})):
+        report = audit(root=str(root), workspace=tmp_path / "w")
+        assert content(report) == expected
+        named = pq.read_table(report.run / "quarantine.parquet").to_pylist()
+        assert {row["member"] for row in named} == beside
+        assert {(row["outcome"], row["reason"]) for row in named} == {("ignored", "beside_rows")}
+
+
 def test_cifar_s_pickles_are_read_by_the_names_of_their_classes(prefect_server: None, tmp_path: Path) -> None:
     folder = cifar_batches(tmp_path / "cifar-10-batches-py")
     report = audit(root=str(folder), workspace=tmp_path / "w")

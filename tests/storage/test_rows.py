@@ -136,3 +136,14 @@ def test_lines_that_are_no_objects_are_refused(tmp_path: Path, line: str) -> Non
     (tmp_path / "a.jsonl").write_text(line + "\n")
     with pytest.raises(DataError, match=r"no JSON object|no manifest"):
         opened(tmp_path / "a.jsonl")
+
+
+def test_a_manifest_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "own.png").write_bytes(b"own")
+    (folder / "same.png").symlink_to("own.png")
+    (folder / "a.csv").write_text("path\nlink.png\nown.png\nsame.png\n")
+    assert [opened(folder / "a.csv").read(row) for row in range(3)] == [None, b"own", b"own"]

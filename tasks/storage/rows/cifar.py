@@ -3,6 +3,7 @@
 import io
 import pickle
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def opened(place: Place) -> Rows:
         (split, np.concatenate([images for images, _ in own]), [label for _, labels in own for label in labels])
         for split, own in batches.items()
     ]
-    return of_arrays(parts, place)
+    return replace(of_arrays(parts, place), files=frozenset([*_batches(place), *NAMES]))
 
 
 def _batches(folder: Place) -> list[str]:

@@ -3,6 +3,7 @@
 import gzip
 import math
 import zlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ def opened(place: Place) -> Rows:
     folder = disk.is_folder(place)
     files = [place / name for name in _images_in(place)] if folder else [place]
     parts: list[Part] = [(_split_of(file) if folder else None, read_idx(file), _labels_of(file)) for file in files]
-    return of_arrays(parts, place)
+    used = [name for file in files for name in (file.last, _beside(file).last)]
+    return replace(of_arrays(parts, place), files=frozenset(used))
 
 
 def read_idx(place: Place) -> NDArray[np.uint8]:
@@ -52,7 +54,9 @@ def read_idx(place: Place) -> NDArray[np.uint8]:
 
 
 def _images_in(folder: Place) -> list[str]:
-    return [name for name in disk.names_in(folder) if _holds_images(name.lower())]
+    """Return the files of images; of one that lies there both packed and unpacked, the unpacked."""
+    names = [name for name in disk.names_in(folder) if _holds_images(name.lower())]
+    return [name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names]
 
 
 def _holds_images(name: str) -> bool:
@@ -65,8 +69,12 @@ def _split_of(file: Place) -> str | None:
 
 def _labels_of(images: Place) -> list[str] | None:
     """Return the labels in the file beside the images, as MNIST names it; None if there is none."""
-    name = images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1")
-    beside = images.beside(name)
-    if name == images.last or not disk.is_file(beside):
+    beside = _beside(images)
+    if beside == images or not disk.is_file(beside):
         return None
     return [str(label) for label in read_idx(beside).ravel().tolist()]
+
+
+def _beside(images: Place) -> Place:
+    """Return where the labels of a file of images lie."""
+    return images.beside(images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1"))

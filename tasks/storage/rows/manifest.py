@@ -41,7 +41,7 @@ def opened(place: Place) -> Rows:
 
     def read(row: int) -> bytes | None:
         try:
-            return disk.read_bytes(folder / paths[row])
+            return disk.read_bytes(folder / paths[row]) if disk.is_inside(folder / paths[row], folder) else None
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
 

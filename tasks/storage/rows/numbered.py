@@ -25,12 +25,13 @@ class Rows:
     """Rows of a source: their names, and a function that gives the bytes of one as an image file.
 
     A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
-    only the bytes tell it.
+    only the bytes tell it. `files` are those of a folder that the rows come from.
     """
 
     names: list[str]
     read: Callable[[int], bytes | None]
     endings: bool = True
+    files: frozenset[str] = frozenset()
 
 
 def row_name(split: str | None, class_name: str | None, name: str) -> str:

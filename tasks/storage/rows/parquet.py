@@ -33,7 +33,8 @@ def opened(place: Place) -> Rows:
         part = int(np.searchsorted(starts, row, side="right")) - 1
         return parts[part].read(row - int(starts[part]))
 
-    return Rows([name for part in parts for name in part.names], read, endings=False)
+    files = frozenset(file.name.removeprefix(place.name).lstrip("/") for file in _files(place))
+    return Rows([name for part in parts for name in part.names], read, endings=False, files=files)
 
 
 class _Part:
