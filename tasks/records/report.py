@@ -137,6 +137,7 @@ def schema() -> dict[str, Any]:
     for name in CHANGES_NO_RESULT:
         for spec in ("RunSpec", "AuditSpec"):
             described["$defs"][spec]["properties"].pop(name)
+            described["$defs"][spec]["additionalProperties"] = False  # only their names tell the two apart
     del described["properties"]["run"]
     described["required"] = sorted(described["properties"])
     return described

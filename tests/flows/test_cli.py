@@ -95,7 +95,7 @@ IMPOSSIBLE: tuple[dict[str, Any], ...] = (
     {"train": 101},
     {"validation": -1},
     {"test": "2.5"},
-    {"classes": 1},
+    {"classes": 0},
     {"side": 1},
     {"side": 100_000},
     {"min_per_class": 0},
@@ -138,13 +138,14 @@ def test_bad_data_exits_with_3(server: dict[str, str], sources: dict[str, Any], 
 
 
 def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(server: dict[str, str], tmp_path: Path) -> None:
-    tar = str(write_tar(tmp_path / "two.tar", {"r/A/1.png": b"", "r/B/1.png": b""}))
-    given = ("run", "--large", tar, "--small", tar, "--workspace", str(tmp_path / "w"))
+    members = {"r/A/1.png": b"", "r/B/1.png": b""}
+    two, other = (str(write_tar(tmp_path / name, members)) for name in ("two.tar", "other.tar"))
+    given = ("run", "--large", two, "--small", other, "--workspace", str(tmp_path / "w"))
     done = command(*given, "--classes", "10", **server)
     assert "two.tar has 2 class folders (A, B) where 10 are expected" in refused(done, 3)
     one = str(write_tar(tmp_path / "one.tar", {"r/A/1.png": b"", "r/A/2.png": b""}))
-    done = command("run", "--large", one, "--small", tar, "--workspace", str(tmp_path / "w"), **server)
-    assert "one.tar has 1 class folders (A); it takes at least two." in refused(done, 3)
+    done = command("run", "--large", one, "--small", two, "--workspace", str(tmp_path / "w"), **server)
+    assert "one.tar has one class folder (A), and a run needs two; audit compares one, too." in refused(done, 3)
 
 
 def test_a_workspace_that_cannot_be_written_exits_with_6(

@@ -94,9 +94,8 @@ def test_two_sources_of_every_form_give_the_same(expected: tuple[object, ...], f
     assert content(audit(**given, workspace=tmp_path / "w", **QUARANTINE)) == expected
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("below", ["", "data/"])
-def test_a_root_of_every_form_gives_the_same(
+@pytest.mark.parametrize(("form", "below"), [("folder", ""), ("folder", "data/"), ("tar.xz", "data/"), ("zip", "")])
+def test_a_root_gives_the_same_in_one_piece(
     expected: tuple[object, ...], form: str, below: str, tmp_path: Path
 ) -> None:
     members = {f"{below}{split}/{name}": data for split, own in splits().items() for name, data in own.items()}
