@@ -183,6 +183,8 @@ def _verdict(numbers: Numbers, conclusion: Conclusion) -> str:
             said += f"; a change of fewer than {ROWS_THAT_COUNT} of {rows} rows is too small to count"
     if others.low is not None and others.low > 0:
         said += ". What the others lose is what else the left-out rows taught"
+    elif others.high is not None and others.high < 0:
+        said += ". What the others gain is what the rows taught that were kept in place of the twins"
     return f"{said}."
 
 
