@@ -70,7 +70,12 @@ def effect_in_short(numbers: Numbers) -> str:
     """Say what the twins did to accuracy, at the largest compared size of each model; empty without training."""
     told = [conclusion for conclusion in numbers.report.conclusions if conclusion.reason is None]
     found = [conclusion for conclusion in told if conclusion.significant]
-    said = [f"The twins add {_points(numbers, one)} points to the accuracy of {one.model}." for one in found]
+    said = []
+    if found:
+        first, *more = found
+        points = [f"{_points(numbers, first)} points to the accuracy of {first.model}"]
+        points += [f"{_points(numbers, one)} to that of {one.model}" for one in more]
+        said.append(f"The twins add {_listed(points)}.")
     if none := [f"{one.model} ({_range(numbers, one)} points)" for one in told if one not in found]:
         said.append(f"No effect of the twins can be told from chance for {_listed(none)}.")
     return " ".join(said + _unmeasured(numbers))

@@ -50,7 +50,8 @@ def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) 
     assert "No effect of the twins can be told from chance for 1nn (-0.10 to +0.12 points)." in said
     one = replace(found, points=3.0, low=1.0, high=5.0)
     said = effect_in_short(Numbers(replace(run, conclusions=(one, none))))
-    assert said.startswith("The twins add +3.00 (+1.00 to +5.00) points to the accuracy of softmax.")
+    assert said.startswith("The twins add +3.00 (+1.00 to +5.00) points to the accuracy of softmax and ")
+    assert "to that of 1nn." in said
 
 
 @pytest.mark.parametrize("reason", WHY_NOT)
