@@ -19,7 +19,7 @@ from tasks.classes.detection import detect
 from tasks.classes.parts import parts_of
 from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import ProcessLostError
-from tasks.records import Archive, ClassShard, Fingerprints, Reading, Splits
+from tasks.records import Archive, ClassShard, Fingerprints, Part, Reading, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
@@ -72,27 +72,26 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     spec = spec.settled(reading.view, reading.side, len(classes))
     pending = count_pending(archives, classes, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
+    parts = Unstored([(archive, part) for archive in archives for part in parts_of(archive, classes, reading)])
     try:
         load = load_classes.with_options(task_runner=for_decoding(pending.work, spec))
-        shards, fingerprints = load(reading, Unstored(archives), Unstored(classes), place)
+        shards, fingerprints = load(reading, parts, place)
     except ProcessLostError as lost:
         say(f"{lost} Loading again in one process.")
         load = load_classes.with_options(task_runner=threads(1))
-        shards, fingerprints = load(reading, Unstored(archives), Unstored(classes), place)
+        shards, fingerprints = load(reading, parts, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
 
 
 @flow(name="load classes", flow_run_name="load classes", validate_parameters=False)
 @in_one_sentence
 def load_classes(
-    reading: Reading, archives: Unstored[list[Archive]], classes: Unstored[tuple[str, ...]], workspace: Place
+    reading: Reading, parts: Unstored[list[tuple[Archive, Part]]], workspace: Place
 ) -> tuple[list[ClassShard], list[Fingerprints]]:
     """Decode and fingerprint the classes of every source, some in a task, in parallel."""
-    parts = [(archive, part) for archive in archives.value for part in parts_of(archive, classes.value, reading)]
-    loading = [load_part.submit(archive, part, reading, workspace) for archive, part in parts]
-    printing = [
-        fingerprint.submit(part, shards, reading, workspace) for (_, part), shards in zip(parts, loading, strict=True)
-    ]
+    loading = [load_part.submit(archive, part, reading, workspace) for archive, part in parts.value]
+    pairs = zip(parts.value, loading, strict=True)
+    printing = [fingerprint.submit(part, shards, reading, workspace) for (_, part), shards in pairs]
     try:
         shards, prints = collect("load classes", loading), collect("fingerprint images", printing)
         return list(chain.from_iterable(shards)), list(chain.from_iterable(prints))

@@ -34,6 +34,7 @@ class Pending:
 
 def count_pending(archives: Sequence[Archive], classes: Sequence[str], reading: Reading, workspace: Place) -> Pending:
     """Count what lies in classes that have no shard yet."""
+    labels = {name: label for label, name in enumerate(classes)}
     pending = [
         index
         for archive in archives
@@ -42,7 +43,7 @@ def count_pending(archives: Sequence[Archive], classes: Sequence[str], reading: 
             stages.stage_folder(
                 workspace,
                 "classes",
-                _shard_inputs(archive, index.class_name, classes.index(index.class_name), reading),
+                _shard_inputs(archive, index.class_name, labels[index.class_name], reading),
             )
         )
     ]

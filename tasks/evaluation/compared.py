@@ -22,11 +22,10 @@ LEAST_LEFT = 0.5  # of train
 def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, target: Place) -> dict[str, Any]:
     """Write the groups of the scored splits, and return the fields of `tasks.records.Compared` but its folder."""
     for name in SCORED:
-        joins = [between(overlaps, name, other) for other in SPLITS if other != name]
-        shared = [verified_twins(workspace / join.table(name), join.percent) for join in joins]
-        groups = group_rows([equal_pixels(splits[name].places(workspace)), *shared])
-        train = between(overlaps, name, "train")
-        twins = has_twin(workspace / train.table(name), train.percent)
+        joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}
+        found = {other: verified_twins(workspace / join.table(name), join.percent) for other, join in joins.items()}
+        groups = group_rows([equal_pixels(splits[name].places(workspace)), *found.values()])
+        twins = found["train"] >= 0
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
     with_test = between(overlaps, "train", "test")  # groups and twins are now those of test
     usable = int((~has_twin(workspace / with_test.table("train"), with_test.percent)).sum())

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from tasks.evaluation.arms import has_twin
 from tasks.storage import tables
 from tasks.storage.images import as_rows, read_images
 from tasks.storage.place import Place
@@ -47,8 +48,6 @@ def equal_pixels(files: list[Place]) -> RowNumbers:
 
 def verified_twins(table: Place, threshold: int) -> RowNumbers:
     """Give rows of a split with the same best twin in another the same number, those without one -1."""
-    twins = tables.read(table, ["twin_id", "exact", "percent"])
-    found = twins["exact"].to_numpy() | (twins["percent"].to_numpy() >= threshold)
-    names = twins["twin_id"].combine_chunks().dictionary_encode().indices
-    numbers: RowNumbers = np.where(found, names.fill_null(-1).to_numpy().astype(np.int64), -1)
+    names = tables.read(table, ["twin_id"])["twin_id"].combine_chunks().dictionary_encode().indices
+    numbers: RowNumbers = np.where(has_twin(table, threshold), names.fill_null(-1).to_numpy().astype(np.int64), -1)
     return numbers

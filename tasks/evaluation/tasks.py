@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import sklearn
 
-from tasks.evaluation import compared, effects
-from tasks.evaluation.compared import SCORED
+from tasks.evaluation import effects
+from tasks.evaluation.compared import SCORED, prepare, read_groups
 from tasks.evaluation.plan import threads_of
 from tasks.evaluation.scores import score_split
 from tasks.evaluation.training import Trainer
@@ -28,7 +28,7 @@ def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place)
     """Find which test rows show one picture, and which rows of train both arms can have."""
 
     def build(target: Place) -> dict[str, Any]:
-        return compared.prepare(splits, overlaps, workspace, target)
+        return prepare(splits, overlaps, workspace, target)
 
     inputs = {
         "version": COMPARED_VERSION,
@@ -53,6 +53,8 @@ def train_and_score(
 ) -> list[Evaluation]:
     """Train one model some times on rows of one arm, and score each on raw, sanitized and control rows."""
     trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
+    removed = tables.read(workspace / sanitized.removed)
+    groups = {name: read_groups(workspace / compared.groups(name))[0] for name in SCORED}
     evaluations, reused = [], True
     for training in batch.trainings:
 
@@ -61,7 +63,14 @@ def train_and_score(
             return {}
 
         stage = stages.stage(workspace, "models", _inputs(splits, training, trainer.digest(training)), build)
-        evaluations.append(_score(spec, sanitized, compared, training, stage.folder, workspace))
+        scores = [
+            score
+            for name in SCORED
+            for score in score_split(
+                training, name, tables.read(stage.folder / f"{name}.parquet"), groups[name], removed, spec.seed
+            )
+        ]
+        evaluations.append(Evaluation(training, stage.folder.name, tuple(scores)))
         reused &= stage.reused
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
     message = f"{batch}: accuracy {np.mean(raw):.4f} on raw test"
@@ -93,25 +102,6 @@ def measure_effects(
     found = effects.FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
     return finished(record, stage, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
-
-
-def _score(
-    spec: RunSpec, sanitized: Sanitized, where: Compared, training: Training, folder: Place, workspace: Place
-) -> Evaluation:
-    removed = tables.read(workspace / sanitized.removed)
-    scores = [
-        score
-        for name in SCORED
-        for score in score_split(
-            training,
-            name,
-            tables.read(folder / f"{name}.parquet"),
-            compared.read_groups(workspace / where.groups(name))[0],
-            removed,
-            spec.seed,
-        )
-    ]
-    return Evaluation(training, folder.name, tuple(scores))
 
 
 def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:

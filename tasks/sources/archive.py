@@ -80,6 +80,11 @@ def unpacked_size(place: Place, packing: str) -> int:
         return int.from_bytes(file.read(4), "little")
 
 
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Say whether so many bytes are too many for images, by themselves or for what they come from."""
+    return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
+
+
 def decompress(source: Place, target: Place, packing: str) -> None:
     """Write the tar inside a compressed one, reading it to its very end, which is what checks its checksums.
 
@@ -93,7 +98,7 @@ def decompress(source: Place, target: Place, packing: str) -> None:
         with disk.reading(source) as packed, PACKINGS[packing].opened(packed) as stream, disk.writing(target) as out:
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
-                if written > MAX_BYTES or (written > RATIO_MATTERS_FROM and written > MAX_RATIO * compressed):
+                if is_bomb(written, compressed):
                     raise DataError(
                         f"{source} unpacks to more than {written:,} bytes from {compressed:,}, "
                         "too many for an archive of images; check where it comes from."

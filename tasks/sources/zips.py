@@ -5,14 +5,7 @@ import zipfile
 from collections.abc import Iterator
 
 from tasks.errors import DataError
-from tasks.sources.archive import (
-    MAX_BYTES,
-    MAX_MEMBER_BYTES,
-    MAX_MEMBERS,
-    MAX_RATIO,
-    RATIO_MATTERS_FROM,
-    Entry,
-)
+from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, is_bomb
 from tasks.storage import disk
 from tasks.storage.members import content_digest, read_zipped
 from tasks.storage.place import Place
@@ -38,7 +31,7 @@ def read_entries(place: Place) -> Iterator[Entry]:
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise DataError(f"{place} is not a readable zip archive ({error}); fetch it again.") from error
         total, packed = sum(member.file_size for member in members), disk.size_of(place)
-        if total > MAX_BYTES or (total > RATIO_MATTERS_FROM and total > MAX_RATIO * packed):
+        if is_bomb(total, packed):
             raise DataError(
                 f"{place} unpacks to {total:,} bytes from {packed:,}, too many for an archive of images; check where "
                 "it comes from."

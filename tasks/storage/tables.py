@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -61,22 +61,15 @@ def open_foreign(place: Place) -> pq.ParquetFile:
         return pq.ParquetFile(disk.arrow_input(place), page_checksum_verification=True)
 
 
-@contextmanager
-def foreign(place: Place) -> Iterator[None]:
+def foreign(place: Place) -> AbstractContextManager[None]:
     """Say which file of a source can't be read."""
-    try:
-        with storage_errors(place):
-            yield
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise DataError(
-            f"{place} is Parquet that can't be read ({str(error).splitlines()[0]}); fetch it again."
-        ) from error
+    return _named_when_damaged(place, "is Parquet that can't be read ({why}); fetch it again.")
 
 
 @contextmanager
-def _named_when_damaged(place: Place) -> Iterator[None]:
+def _named_when_damaged(
+    place: Place, says: str = "is damaged or gone; run the same command again to rebuild it."
+) -> Iterator[None]:
     """Say which file can't be read, and what to do; a stage whose file is damaged is rebuilt by the next run."""
     try:
         with storage_errors(place):
@@ -84,4 +77,5 @@ def _named_when_damaged(place: Place) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
             raise
-        raise DataError(f"{place} is damaged or gone; run the same command again to rebuild it.") from error
+        why = str(error).partition("\n")[0]
+        raise DataError(f"{place} {says.format(why=why)}") from error
