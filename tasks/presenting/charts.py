@@ -156,6 +156,7 @@ def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:
     for model, axes in zip(models, panels, strict=True):
         axes.set_xscale("log")
         axes.set_xticks(sizes)
+        axes.set_xlim(0.7 * sizes[0], sizes[-1] / 0.7)  # of one size, what stands beside it would leave its tick out
         axes.xaxis.set_minor_locator(NullLocator())
         thousands(axes.xaxis)
         axes.tick_params(axis="x", rotation=45)
