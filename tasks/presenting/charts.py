@@ -29,6 +29,7 @@ MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
+NAMED_UP_TO = 60  # classes whose names can be read along an axis
 
 
 def learning_curves(report: Report) -> Figure:
@@ -114,9 +115,10 @@ def confusion(report: Report) -> Figure:
         axes.set_facecolor("#EEEEEE")
         axes.set_title(f"{entry.model} on {entry.train_rows:,} rows", fontsize=10)
         ticks = range(len(report.classes))
-        names = _names(report.classes)
-        axes.set_xticks(ticks, names, rotation=_rotation(names), parse_math=False)
-        axes.set_yticks(ticks, names, parse_math=False)
+        if len(ticks) <= NAMED_UP_TO:
+            names = _names(report.classes)
+            axes.set_xticks(ticks, names, rotation=_rotation(names), parse_math=False)
+            axes.set_yticks(ticks, names, parse_math=False)
         axes.set_xlabel("answer")
         axes.set_ylabel("class")
         if len(ticks) <= NUMBERED_UP_TO:
@@ -133,18 +135,35 @@ def balance(report: Report) -> Figure:
     figure = figure_of(3.2 * len(splits), 3.2)
     for axes, split in zip(figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True):
         entries = [entry for entry in report.balance if entry.split == split]
-        places = np.arange(len(entries))
-        axes.bar(places, [entry.raw for entry in entries], color="#B0B0B0", label="raw")
-        kept = [entry.sanitized for entry in entries]
-        if None not in kept:
-            axes.bar(places, kept, width=0.5, color=BLUE, label="sanitized")
-        names = _names([entry.class_name for entry in entries])
-        axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
+        counts = {"raw": [entry.raw for entry in entries]}
+        if all(entry.sanitized is not None for entry in entries):
+            counts["sanitized"] = [entry.sanitized or 0 for entry in entries]
+        if len(entries) > NAMED_UP_TO:
+            _sizes(axes, counts)
+        else:
+            _bars(axes, counts, _names([entry.class_name for entry in entries]))
         axes.set_title(split, fontsize=10)
         thousands(axes.yaxis)
     figure.supylabel("rows", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
+
+
+def _bars(axes: Axes, counts: dict[str, list[int]], names: Sequence[str]) -> None:
+    """Draw the rows of each class by name, a narrow bar before a wide one."""
+    places = np.arange(len(names))
+    for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
+        axes.bar(places, rows, width=width, color=colour, label=label)
+    axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
+
+
+def _sizes(axes: Axes, counts: dict[str, list[int]]) -> None:
+    """Draw the rows of many classes, the largest first."""
+    for (label, rows), colour in zip(counts.items(), ("#909090", BLUE), strict=False):
+        axes.stairs(np.sort(rows)[::-1], color=colour, label=label)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("classes, the largest first", fontsize=9)
+    thousands(axes.xaxis)
 
 
 def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:

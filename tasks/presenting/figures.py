@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -88,8 +89,10 @@ def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
     """Return sheets of raw files and of what became of them, a row per class, for each source."""
     sheets = {}
     for role in dict.fromkeys(shard.role for shard in found.shards):
-        shards = [shard for shard in found.shards if shard.role == role][:CLASSES_SHOWN]
+        shards = [shard for shard in found.shards if shard.role == role][:CLASSES_SHOWN]  # each has a class or more
         samples = pa.concat_tables([tables.read(workspace / shard.samples) for shard in shards])
+        shown = pc.unique(samples["class_name"])[:CLASSES_SHOWN]
+        samples = samples.filter(pc.is_in(samples["class_name"], shown))
         files = [_small(data) for data in samples["file"].to_pylist()]
         gray = [_square(data) for data in samples["gray"].to_pylist()]
         class_names = samples["class_name"].to_pylist()
@@ -104,11 +107,11 @@ def _square(data: bytes) -> Image.Image:
 
 
 def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Image.Image:
-    """Return a sheet of at most `CLASSES_SHOWN` classes, a row each, with the class's name below its first image."""
+    """Return a sheet of some classes, a row each, with the class's name below its first image."""
     cells: list[Image.Image] = []
     words: list[str] = []
-    for class_name in list(dict.fromkeys(class_names))[:CLASSES_SHOWN]:
-        own = [image for image, name in zip(images, class_names, strict=True) if name == class_name]
+    for class_name in dict.fromkeys(class_names):
+        own = [image for image, name in zip(images, class_names, strict=True) if name == class_name][:PER_CLASS]
         blank = [Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))
         cells += [*own, *blank]
         words += [class_name, *[""] * (PER_CLASS - 1)]
