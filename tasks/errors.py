@@ -38,6 +38,10 @@ class ProcessLostError(CleanSplitError):
     """A process of the pool was ended from outside; what it did is done again."""
 
 
+class ServerError(CleanSplitError):
+    """A server of Prefect that does not answer, or does not start."""
+
+
 class LateError(CleanSplitError):
     """A task that took longer than its limit."""
 

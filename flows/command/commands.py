@@ -1,37 +1,34 @@
-"""The commands of `cleansplit`: they take their parameters and their help from the flows."""
+"""The commands of `cleansplit`: their parameters and help come from the specs of the flows.
 
-import contextlib
-import functools
-import inspect
+What a command needs beyond that is imported when it runs, so that help and mistakes are answered at once.
+"""
+
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
-from httpx import TransportError
-from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError, validate_call
 from rich.console import Console
 
-from flows.audit import audit
 from flows.command.keeping import clean, compare, export, report, verify
-from flows.engine import progress
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
-from flows.pipeline import cleansplit
-from flows.steps import evaluate, prepare, sanitize
-from tasks.errors import CleanSplitError, GateError, UsageError
-from tasks.presenting.terminal import print_summary
-from tasks.records import Report
-from tasks.records.spec import ReproduceSpec, SourceSpec, sentence
-from tasks.reproducing.notmnist import figures
-from tasks.reproducing.published import check
-from tasks.reproducing.terminal import print_checked
+from tasks.errors import CleanSplitError, UsageError
+from tasks.records.spec import (
+    AuditSpec,
+    EvaluateSpec,
+    PrepareSpec,
+    ReproduceSpec,
+    RunSpec,
+    SanitizeSpec,
+    SourceSpec,
+    sentence,
+)
 from tasks.sources.look import check_source
-from tasks.vocabulary.addresses import discreet
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
@@ -41,13 +38,6 @@ def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
     values = tuple(token.value for token in tokens)
     return values if get_origin(hint) is tuple else values[0]
 
-
-COURSE: dict[str, Any] = {
-    "recipe": "course",
-    "models": ("softmax",),
-    "sizes": (50, 100, 1000, 5000, 200_000),
-    "max_quarantine": 1.0,  # unreadable members are among the figures; no limit stops the comparison
-}
 
 app = App(
     name="cleansplit",
@@ -63,78 +53,67 @@ for command in (report, compare, verify, export, clean):
     app.command(validate_call(command))  # what was typed becomes what they take
 
 
-def _as_command(flow: Any) -> Callable[..., None]:
-    """Return a command with the parameters of a flow, which shows its report."""
+@app.command
+@takes(RunSpec)
+def run(spec: RunSpec) -> None:
+    """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""
+    _look(spec)
+    from flows.command.running import show
 
-    @functools.wraps(flow.fn)
-    def command(*args: Any, **kwargs: Any) -> None:
-        _look(flow, *args, **kwargs)
-        _show(flow, *args, **kwargs)
-
-    return command
-
-
-def _look(flow: Any, *args: Any, **kwargs: Any) -> None:
-    """Refuse what can be seen to be wrong before any server starts."""
-    spec = flow.fn.spec.of(**inspect.signature(flow.fn).bind(*args, **kwargs).arguments)
-    if isinstance(spec, SourceSpec):
-        for role, name in spec.sources.items():
-            check_source(role, name)
+    show(spec)
 
 
-for name, flow in {"run": cleansplit, "audit": audit, "sanitize": sanitize, "evaluate": evaluate}.items():
-    app.command(_as_command(flow), name=name)
+@app.command
+@takes(AuditSpec)
+def audit(spec: AuditSpec) -> None:
+    """Measure the overlap between existing splits, and write the splits without it."""
+    _look(spec)
+    from flows.command.running import show
+
+    show(spec)
 
 
-@app.command(name="prepare")
-@functools.wraps(prepare.fn)
-def prepare_splits(*args: Any, **kwargs: Any) -> None:
-    _look(prepare, *args, **kwargs)
-    with _progress():
-        print(prepare(*map(discreet, args), **_hidden(kwargs)))
+@app.command
+@takes(SanitizeSpec)
+def sanitize(spec: SanitizeSpec) -> None:
+    """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
+    from flows.command.running import show
+
+    show(spec)
+
+
+@app.command
+@takes(EvaluateSpec)
+def evaluate(spec: EvaluateSpec) -> None:
+    """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""
+    from flows.command.running import show
+
+    show(spec)
+
+
+@app.command
+@takes(PrepareSpec)
+def prepare(spec: PrepareSpec) -> None:
+    """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
+    _look(spec)
+    from flows.command.running import show_prepared
+
+    show_prepared(spec)
 
 
 @app.command
 @takes(ReproduceSpec)
 def reproduce(spec: ReproduceSpec) -> None:
     """Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones."""
-    sources = {"large": spec.large, "small": spec.small} if spec.large or spec.small else {"dataset": "notmnist"}
-    with _progress():
-        found = cleansplit(
-            **_hidden(sources), workspace=spec.workspace, workers=spec.workers, runner=spec.runner, **COURSE
-        )
-    print_checked(checked := check(found, figures()), Console(stderr=True))
-    print(found.run)
-    if different := [figure.name for figure in checked if figure.verdict == "different"]:
-        raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
+    from flows.command.running import show_reproduced
+
+    show_reproduced(spec)
 
 
-def _show(flow: Callable[..., Report], *args: Any, **kwargs: Any) -> None:
-    """Run a flow with progress, and show its report even when a gate fails it."""
-    try:
-        with _progress():
-            _print(flow(*map(discreet, args), **_hidden(kwargs)))
-    except GateError as error:
-        _print(error.report)
-        raise
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[None]:
-    if PREFECT_API_URL.value() is None:
-        print("starting Prefect's temporary server", file=sys.stderr)
-    with progress.visible():
-        yield
-
-
-def _hidden(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Keep any secrets in URLs out of the parameters that Prefect stores."""
-    return {name: discreet(value) for name, value in parameters.items()}
-
-
-def _print(report: Report) -> None:
-    print_summary(report, Console(stderr=True))
-    print(report.run)
+def _look(spec: SourceSpec) -> None:
+    """Refuse what can be seen to be wrong before any server starts."""
+    for role, name in spec.sources.items():
+        check_source(role, name)
 
 
 def execute(arguments: Sequence[str] | None = None) -> None:
@@ -147,20 +126,12 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:
         _stop(str(error), error.exit_code, errors)
-    except Exception as error:
-        if server := _server_that_is_gone(error):
-            _stop(f"Prefect's server at {server} does not answer; start it and run the same command again.", 1, errors)
+    except Exception:
         with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
             file.write(traceback.format_exc())
         _stop(f"a bug in cleansplit stopped the run; please report the contents of {file.name}.", 1, errors)
     finally:
         stay_until_stopped()
-
-
-def _server_that_is_gone(error: Exception) -> str | None:
-    """Return the address of Prefect's server if the error is that it can't be reached."""
-    unreachable = isinstance(error, TransportError) or "Failed to reach API" in str(error)
-    return PREFECT_API_URL.value() if unreachable else None
 
 
 def _usage(error: CycloptsError) -> str:

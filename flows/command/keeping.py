@@ -1,23 +1,16 @@
-"""The commands of `cleansplit` for published runs: no flow, no server."""
+"""The commands of `cleansplit` for published runs: no flow, no server; imports as in `commands`."""
 
 import sys
 from pathlib import PurePath
 
 from pydantic import PositiveInt
-from rich.console import Console
 
 from tasks.errors import DataError
-from tasks.exporting.export import Format, export_run
-from tasks.presenting.changes import changes
-from tasks.presenting.page import build_page
-from tasks.presenting.terminal import print_changes
-from tasks.reporting.history import read_history
-from tasks.reporting.read import read_findings, read_report
-from tasks.reporting.verify import verify_run
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import clean as remove_old
 from tasks.storage.workspace import find_run, workspace_at
+from tasks.vocabulary import Format
 
 
 def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
@@ -30,6 +23,8 @@ def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
     workspace
         Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
     """
+    from tasks.reporting.verify import verify_run
+
     folder = find_run(run, workspace_at(workspace))
     wrong = verify_run(folder)
     for thing in wrong:
@@ -52,6 +47,10 @@ def report(run: str = "latest", *, out: PurePath | None = None, workspace: PureP
     workspace
         Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
     """
+    from tasks.presenting.page import build_page
+    from tasks.reporting.history import read_history
+    from tasks.reporting.read import read_report
+
     folder = find_run(run, workspace_at(workspace))
     target = out or PurePath(f"{folder.last}.html")
     runs = read_history(folder.parent.parent).to_pylist()
@@ -72,6 +71,12 @@ def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
     workspace
         Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
     """
+    from rich.console import Console
+
+    from tasks.presenting.changes import changes
+    from tasks.presenting.terminal import print_changes
+    from tasks.reporting.read import read_report
+
     first, second = (read_report(find_run(run, workspace_at(workspace))) for run in (one, other))
     print_changes(changes(first, second), Console())
 
@@ -100,6 +105,9 @@ def export(
     workspace
         Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
     """
+    from tasks.exporting.export import export_run
+    from tasks.reporting.read import read_findings, read_report
+
     folder = find_run(run, workspace_at(workspace))
     target, report = out or PurePath(f"{folder.last}-{format}"), read_report(folder)
     archives = read_findings(folder).archives if report.kind == "photographs" else ()

@@ -15,10 +15,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from prefect.runtime import flow_run
-from prefect.states import Cancelled
-
-from flows.engine.closing import close_unfinished
 from tasks.storage import disk, workspace
 
 SECONDS_TO_TELL_PREFECT = 3
@@ -80,6 +76,11 @@ def _stop(number: signal.Signals) -> None:
 
 
 def _tell_prefect(message: str) -> None:
+    from prefect.runtime import flow_run
+    from prefect.states import Cancelled
+
+    from flows.engine.closing import close_unfinished
+
     with contextlib.suppress(Exception):  # the server may be gone already
         close_unfinished(flow_run.id, Cancelled(message=message))
 

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,10 +29,9 @@ from tasks.storage.errors import storage_errors
 from tasks.storage.images import iterate_images, normalize, read_ids, read_labels, shape_of
 from tasks.storage.place import Place
 from tasks.storage.workspace import require_space
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS, Format, SplitName
 from tasks.vocabulary.arrays import AnyArray
 
-Format = Literal["course", "npz", "folder", "links", "parquet"]
 Files = dict[SplitName, list[Place]]
 SETS = ("raw", "sanitized")
 FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}

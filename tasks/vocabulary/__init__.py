@@ -9,6 +9,7 @@ ViewName = Literal["ink", "photo"]  # which bits describe an image to the overla
 Variant = Literal["mirrored"]  # forms of an image that are searched for as well
 Recipe = Literal["cleansplit", "course"]  # how splits are drawn
 Protect = Literal["train", "test"]
+Format = Literal["course", "npz", "folder", "links", "parquet"]  # of an export
 Runner = Literal["auto", "threads", "processes"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
 Arm = Literal["with_twins", "without_twins"]  # a model is trained on train, or on train without twins of test rows

@@ -11,12 +11,12 @@ import pytest
 
 from flows.audit import audit
 from tasks.errors import DataError, UsageError
-from tasks.exporting.export import Format, export_run, files_of
+from tasks.exporting.export import export_run, files_of
 from tasks.exporting.pickling import write_pickle
 from tasks.records import Report
 from tasks.storage.images import normalize, read_images
 from tasks.storage.place import Place
-from tasks.vocabulary import SplitName
+from tasks.vocabulary import Format, SplitName
 from tests.flows.test_cli import command
 
 SPLITS: dict[str, SplitName] = {"train": "train", "valid": "validation", "test": "test"}

@@ -77,6 +77,19 @@ def test_usage_errors_exit_with_2(
     assert sentence in refused(command(*arguments, *workspace, **server), 2)
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["audit", "/no/folder"], ["run", "--seed", "x"], ["verify", "/no/run"]]
+)
+def test_help_and_mistakes_do_not_wait_for_what_only_work_needs(arguments: list[str]) -> None:
+    program = (
+        "import atexit, sys; from flows.command.cli import main; slow = {'prefect', 'sklearn', 'matplotlib'}; "
+        f"atexit.register(lambda: print(sorted(slow & set(sys.modules)))); sys.argv[1:] = {arguments}; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == (0 if "--help" in arguments else 2), done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 IMPOSSIBLE: tuple[dict[str, Any], ...] = (
     {"threshold": 1.5},
     {"threshold": -0.1},

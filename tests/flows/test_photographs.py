@@ -12,7 +12,7 @@ import pytest
 from flows.audit import audit
 from flows.pipeline import cleansplit
 from tasks.errors import UsageError
-from tasks.exporting.export import Format, export_run
+from tasks.exporting.export import export_run
 from tasks.overlap.bands import choose_bands
 from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
@@ -23,6 +23,7 @@ from tasks.reporting.verify import verify_run
 from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.views.photo import BITS
+from tasks.vocabulary import Format
 
 QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "workers": 2}
 

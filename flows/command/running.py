@@ -1,0 +1,109 @@
+"""Run flows from the command: with progress, and with their reports in the terminal."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from httpx import TransportError
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL
+from rich.console import Console
+
+from flows.audit import audit
+from flows.engine import progress
+from flows.pipeline import cleansplit
+from flows.steps import evaluate, prepare, sanitize
+from tasks.errors import GateError, ServerError
+from tasks.presenting.terminal import print_summary
+from tasks.records import Report
+from tasks.records.spec import AuditSpec, EvaluateSpec, PrepareSpec, ReproduceSpec, RunSpec, SanitizeSpec, Spec
+from tasks.reproducing.notmnist import figures
+from tasks.reproducing.published import check
+from tasks.reproducing.terminal import print_checked
+
+FLOWS: dict[type[Spec], Callable[..., Report]] = {
+    RunSpec: cleansplit, AuditSpec: audit, SanitizeSpec: sanitize, EvaluateSpec: evaluate
+}  # fmt: skip
+COURSE: dict[str, Any] = {
+    "recipe": "course",
+    "models": ("softmax",),
+    "sizes": (50, 100, 1000, 5000, 200_000),
+    "max_quarantine": 1.0,  # unreadable members are among the figures; no limit stops the comparison
+}
+PATIENCE, STARTS = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", 3
+
+
+def show(spec: Spec) -> None:
+    """Run the flow of a spec, and show its report even when a gate fails it."""
+    try:
+        with _server():
+            _print(FLOWS[type(spec)](**_parameters(spec)))
+    except GateError as error:
+        _print(error.report)
+        raise
+
+
+def show_prepared(spec: PrepareSpec) -> None:
+    """Prepare splits, and print where they lie."""
+    with _server():
+        print(prepare(**_parameters(spec)))
+
+
+def show_reproduced(spec: ReproduceSpec) -> None:
+    """Do the course's exercise, and set its published figures beside the measured ones."""
+    sources = {"large": spec.large, "small": spec.small} if spec.large or spec.small else {"dataset": "notmnist"}
+    with _server():
+        found = cleansplit(**sources, workspace=spec.workspace, workers=spec.workers, runner=spec.runner, **COURSE)
+    print_checked(checked := check(found, figures()), Console(stderr=True))
+    print(found.run)
+    if different := [figure.name for figure in checked if figure.verdict == "different"]:
+        raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
+
+
+def _parameters(spec: Spec) -> dict[str, Any]:
+    """Return the parameters of a flow, which Prefect stores: the URLs among them print without their secrets."""
+    return {field.name: getattr(spec, field.name) for field in fields(spec)}
+
+
+@contextlib.contextmanager
+def _server() -> Iterator[None]:
+    """Show progress while flows run, on the server that is set or a temporary one."""
+    address = PREFECT_API_URL.value()
+    if address is None:
+        print("starting Prefect's temporary server", file=sys.stderr)
+        _start_temporary()
+    try:
+        with progress.visible():
+            yield
+    except Exception as error:
+        if isinstance(error, TransportError) or "Failed to reach API" in str(error):
+            where = f"at {address} " if address else ""
+            raise ServerError(
+                f"Prefect's server {where}does not answer; start it and run the same command again."
+            ) from error
+        raise
+
+
+def _start_temporary() -> None:
+    """Start the server that Prefect would start, but again when its first answer takes too long, as under load."""
+    server = SubprocessASGIServer()
+    for attempt in range(STARTS):
+        try:
+            server.start()
+        except (TransportError, RuntimeError) as error:
+            server.stop()
+            if attempt + 1 == STARTS or isinstance(error, RuntimeError):
+                raise ServerError(
+                    f"Prefect's temporary server did not start within {os.environ[PATIENCE]} seconds; set {PATIENCE} "
+                    "higher, or start a server and name it in PREFECT_API_URL."
+                ) from error
+        else:
+            return
+
+
+def _print(report: Report) -> None:
+    print_summary(report, Console(stderr=True))
+    print(report.run)
