@@ -1,7 +1,6 @@
-"""Sources -> archives -> class shards and fingerprints -> raw splits."""
+"""Sources -> archives -> shards and fingerprints -> raw splits."""
 
 from concurrent.futures.process import BrokenProcessPool
-from itertools import chain
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from tasks.classes.detection import detect
 from tasks.classes.parts import parts_of
 from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import ProcessLostError
-from tasks.records import Archive, ClassShard, Fingerprints, Part, Reading, Splits
+from tasks.records import Archive, Fingerprints, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
@@ -32,11 +31,11 @@ AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
 
 
 class LoadedSources(NamedTuple):
-    """Sources class by class, and how they were read."""
+    """Sources as shards, and how they were read."""
 
     reading: Reading
     archives: tuple[Archive, ...]
-    shards: tuple[ClassShard, ...]
+    shards: tuple[Shard, ...]
     fingerprints: tuple[Fingerprints, ...]
 
 
@@ -70,9 +69,9 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     say(detected.sentence)
     reading = detected.reading
     spec = spec.settled(reading.view, reading.side, len(classes))
-    pending = count_pending(archives, classes, reading, place)
+    parts = Unstored([part for archive in archives for part in parts_of(archive, classes, reading)])
+    pending = count_pending(parts.value, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
-    parts = Unstored([(archive, part) for archive in archives for part in parts_of(archive, classes, reading)])
     try:
         load = load_classes.with_options(task_runner=for_decoding(pending.work, spec))
         shards, fingerprints = load(reading, parts, place)
@@ -86,15 +85,16 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
 @flow(name="load classes", flow_run_name="load classes", validate_parameters=False)
 @in_one_sentence
 def load_classes(
-    reading: Reading, parts: Unstored[list[tuple[Archive, Part]]], workspace: Place
-) -> tuple[list[ClassShard], list[Fingerprints]]:
-    """Decode and fingerprint the classes of every source, some in a task, in parallel."""
-    loading = [load_part.submit(archive, part, reading, workspace) for archive, part in parts.value]
-    pairs = zip(parts.value, loading, strict=True)
-    printing = [fingerprint.submit(part, shards, reading, workspace) for (_, part), shards in pairs]
+    reading: Reading, parts: Unstored[list[Part]], workspace: Place
+) -> tuple[list[Shard], list[Fingerprints]]:
+    """Decode and fingerprint the parts of every source, a task each, in parallel."""
     try:
-        shards, prints = collect("load classes", loading), collect("fingerprint images", printing)
-        return list(chain.from_iterable(shards)), list(chain.from_iterable(prints))
+        loading = (load_part.submit(part, reading, workspace) for part in parts.value)
+        shards = collect("load classes", loading, len(parts.value))
+        printing = (
+            fingerprint.submit(part, shard, reading, workspace) for part, shard in zip(parts.value, shards, strict=True)
+        )
+        return shards, collect("fingerprint images", printing, len(shards))
     except BrokenProcessPool as error:
         lost = ProcessLostError("A process was killed while it was decoding, perhaps for lack of memory.")
         with get_client(sync_client=True) as client:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
@@ -18,6 +18,7 @@ from tasks.errors import LateError
 from tasks.stage_task import LIMIT_SECONDS
 
 SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES = 3, 1
+IN_FLIGHT = 100  # tasks that Prefect knows of and that have not ended; its server is slow with thousands of them
 _visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
 _seconds: ContextVar[dict[str, float] | None] = ContextVar("seconds per stage", default=None)
 
@@ -73,15 +74,26 @@ def say(sentence: str) -> None:
     get_run_logger().info(sentence)
 
 
-def collect(stage: str, futures: Sequence[PrefectFuture[Any]]) -> list[Any]:
+def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | None = None) -> list[Any]:
     """Return the results of submitted tasks in their order.
 
     Every future is waited for, so no failure is lost; the first one is raised.
+
+    Parameters
+    ----------
+    stage : str
+        What they do, for the user.
+    submitted : iterable of PrefectFuture
+        If it submits each task when it is asked for the next future, `IN_FLIGHT` of them run or wait at a time.
+    tasks : int, optional
+        How many there are, where `submitted` has no length.
     """
+    futures: list[PrefectFuture[Any]] = []
+    count = len(submitted) if isinstance(submitted, Sized) else tasks or 0
     start, show = time.monotonic(), _visible.get()
-    terminal, artifact = show and sys.stderr.isatty(), _ProgressArtifact(stage, len(futures))
-    with tqdm(total=len(futures), desc=f"{stage:<20}", unit="task", disable=not terminal, leave=False) as bar:
-        for _ in as_completed(list(futures)):
+    terminal, artifact = show and sys.stderr.isatty(), _ProgressArtifact(stage, count)
+    with tqdm(total=count, desc=f"{stage:<20}", unit="task", disable=not terminal, leave=False) as bar:
+        for _ in _ended(submitted, futures):
             bar.update()
             artifact.update()
     try:
@@ -99,3 +111,14 @@ def collect(stage: str, futures: Sequence[PrefectFuture[Any]]) -> list[Any]:
         note = f", {reused} reused" if reused else ""
         print(f"{stage:<20} {len(futures):>3} tasks{note}, {seconds:.1f} s", file=sys.stderr)
     return results
+
+
+def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[None]:
+    """Yield once for each future that has ended, and append all of them to `futures` as they are submitted."""
+    for future in submitted:
+        futures.append(future)
+        if len(futures) > IN_FLIGHT:
+            futures[-IN_FLIGHT - 1].wait()
+            yield
+    for _ in as_completed(futures[-IN_FLIGHT:]):
+        yield

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.classes import glyphs
-from tasks.records import ClassShard, Reading
+from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.storage import tables
 from tasks.storage.images import Images, read_images
@@ -16,7 +16,7 @@ from tasks.views import VIEWS
 from tasks.vocabulary.arrays import Bits
 
 
-def write_fingerprints(shard: ClassShard, reading: Reading, workspace: Place, target: Place) -> None:
+def write_fingerprints(shard: Shard, reading: Reading, workspace: Place, target: Place) -> None:
     """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
 
     The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` in pixels,
@@ -27,7 +27,7 @@ def write_fingerprints(shard: ClassShard, reading: Reading, workspace: Place, ta
     view = VIEWS[reading.view]
     bits = _packed(view.bits(images.gray))
     columns = {"id": images.ids, "md5": known["md5"], "bits": bits, **known}  # in this order
-    conserve(f"fingerprint {shard.class_name}", len(images), *{len(column) for column in columns.values()})
+    conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}
     tables.write(pa.table(columns).replace_schema_metadata(length), target)
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import math
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tasks.classes.png import UnreadableError, filtered_rows
-from tasks.storage.images import CENTRE, SCALE, as_rows
+from tasks.storage.images import as_rows
 from tasks.vocabulary.arrays import Gray, Mask, RowNumbers
 
 BATCH = 4096  # images that are decoded at once
@@ -87,17 +86,17 @@ def _decode_batch(batch: dict[int, bytes], gray: Gray, decoded: Mask) -> None:
         batch.clear()
 
 
-def mean_and_deviation(gray: Gray) -> tuple[float, float]:
-    """Return mean and standard deviation of the normalized pixels, from exact integer sums.
+def sums(gray: Gray) -> tuple[int, int]:
+    """Return the sum of all gray values and the sum of their squares, exactly.
 
-    >>> mean_and_deviation(np.array([[0, 255]], np.uint8))
-    (0.0, 0.5)
+    >>> sums(np.array([[[0, 255]]], np.uint8))
+    (255, 65025)
     """
-    n, total, squares = gray.size, int(gray.sum(dtype=np.int64)), 0
+    squares = 0
     for image in np.array_split(gray, len(gray) // 4096 + 1):
         values = image.ravel().astype(np.float64)
         squares += int(values @ values)  # integers below 2^53: float64 holds every partial sum exactly
-    return (total / n - CENTRE) / SCALE, math.sqrt(n * squares - total**2) / n / SCALE
+    return int(gray.sum(dtype=np.int64)), squares
 
 
 def one_colour(gray: Gray) -> Mask:

@@ -1,16 +1,21 @@
-"""Cut a source into parts of about equal cost: the classes that one task loads."""
+"""Cut a source into parts of about equal cost, each of which one task loads.
 
-from collections.abc import Sequence
+Where a part ends depends on the digests of the pieces around its end, as in content-defined chunking (Muthitacharoen,
+Chen and Mazieres, 2001): a few more images change the part that they fall into, and seldom the next one.
+"""
 
-from tasks.records import Archive, Part, Reading
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 
-ALONE_UP_TO = 20  # classes of a source, each of which is a part of its own
-WORK = 100_000  # of a part of several classes, in glyphs
-GLYPHS_PER_PHOTOGRAPH = 50  # starting a process pool pays off from about 10,000 photographs, or 500,000 glyphs
+from tasks.records import Archive, Part, Piece, Reading
+
+ALONE_UP_TO = 20  # classes of a source, none of which shares a part with another
+LEAST, MOST = 64_000, 128_000  # work in a part, in glyphs; only the last may have less, and a piece is not cut
+PHOTOGRAPH, BYTES_PER_GLYPH = 10, 2048  # work of a photograph, and what its bytes add: its pixels cost more than both
 
 
 def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> list[Part]:
-    """Return the parts of a source, each a run of its classes in order.
+    """Return the parts of a source, in the order of its index.
 
     Parameters
     ----------
@@ -21,17 +26,48 @@ def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> list
         Whether its members are glyphs or photographs, which cost more.
     """
     labels = {name: label for label, name in enumerate(classes)}
-    parts: list[list[str]] = []
-    room = 0
-    for index in archive.classes:
-        if not parts or room <= 0 or len(archive.classes) <= ALONE_UP_TO:
-            parts.append([])
-            room = WORK
-        parts[-1].append(index.class_name)
-        room -= work_of(index.members, reading)
-    return [Part(archive.role, tuple(names), tuple(labels[name] for name in names)) for names in parts]
+    row = sum(archive.outside.values())
+    starts: dict[str, int] = {}  # row of the first member of each class
+    parts: list[Part] = []
+    for run in _runs(archive.pieces, reading, alone=len(archive.members) <= ALONE_UP_TO):
+        first = row
+        for piece in run:
+            starts.setdefault(piece.class_name, row)
+            row += piece.members
+        parts.append(
+            Part(
+                role=archive.role,
+                location=archive.location,
+                index=archive.index,
+                first=first,
+                members=row - first,
+                bytes=sum(piece.bytes for piece in run),
+                labels={piece.class_name: labels[piece.class_name] for piece in run},
+                digest=sha256("".join(piece.digest for piece in run).encode()).hexdigest(),
+                before=first - starts[run[0].class_name],
+            )
+        )
+    return parts
 
 
-def work_of(members: int, reading: Reading) -> int:
+def work_of(part: Part | Piece, reading: Reading) -> int:
     """Return the cost of decoding some members, in glyphs."""
-    return members if reading.kind == "glyphs" else GLYPHS_PER_PHOTOGRAPH * members
+    return part.members if reading.kind == "glyphs" else PHOTOGRAPH * part.members + part.bytes // BYTES_PER_GLYPH
+
+
+def _runs(pieces: Sequence[Piece], reading: Reading, *, alone: bool) -> Iterator[list[Piece]]:
+    """Yield runs of consecutive pieces; `alone` says that none may hold several classes."""
+    run: list[Piece] = []
+    work = 0
+    for piece in pieces:
+        if run and (work >= MOST or (alone and piece.class_name != run[-1].class_name)):
+            yield run
+            run, work = [], 0
+        run.append(piece)
+        own = work_of(piece, reading)
+        work += own
+        if work >= LEAST and int(piece.digest[:8], 16) * (MOST - LEAST) < own << 32:  # about once between the two
+            yield run
+            run, work = [], 0
+    if run:
+        yield run

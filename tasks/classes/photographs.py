@@ -36,10 +36,10 @@ SCHEMA = pa.schema(
 
 def read_photographs(
     members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place, copies: Place
-) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], int]:
+) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], list[int]]:
     """Decode members one by one; returns the same as `tasks.classes.glyphs.read_glyphs`.
 
-    Behind it comes how many of them have another format than their names say.
+    Behind it come the rows that have another format than their names say.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def read_photographs(
     """
     gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
     failures: dict[int, UnreadableError] = {}
-    mislabelled = 0
+    mislabelled: list[int] = []
     batch: list[tuple[object, ...]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger:
         for row, data in members:
@@ -67,7 +67,8 @@ def read_photographs(
                 failures[row] = error
                 continue
             decoded[row] = True
-            mislabelled += is_mislabelled(data, ids[row])
+            if is_mislabelled(data, ids[row]):
+                mislabelled.append(row)
             larger.write(copy.tobytes())
             batch.append(facts)
             if len(batch) == BATCH:

@@ -1,4 +1,6 @@
-"""A few images of a class, for figures: the files as they lie in the source, and what became of them."""
+"""A few images of each class of a part, for figures: the files as they lie in the source, and what became of them."""
+
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +10,7 @@ from tasks.storage import tables
 from tasks.storage.images import Images, as_rows, thumbnails
 from tasks.storage.members import read_members
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import RowNumbers
+from tasks.vocabulary.arrays import Labels, RowNumbers
 
 SAMPLES = 20  # images of a class that figures show
 
@@ -22,7 +24,9 @@ def write_samples(
     photographs: Place,
     target: Place,
 ) -> None:
-    """Write a few images, evenly spaced by name: their ``file`` (for photographs a thumbnail) and their ``gray``.
+    """Write a few images of each class, evenly spaced by name.
+
+    Their ``file`` is as it lies in the source, for photographs a thumbnail; their ``gray`` what models see.
 
     Parameters
     ----------
@@ -38,7 +42,7 @@ def write_samples(
         The table that has thumbnails.
     target : Place
     """
-    rows = np.unique(np.linspace(0, len(accepted) - 1, min(SAMPLES, len(accepted)), dtype=np.int64))
+    rows = _spaced(images.labels)
     ids = images.ids.take(pa.array(rows))
     if reading.kind == "glyphs":
         read = dict(read_members(source, index.take(pa.array(accepted[rows]))))
@@ -53,3 +57,13 @@ def write_samples(
         "gray": pa.array([row.tobytes() for row in as_rows(images.gray[rows])], pa.binary()),
     }
     tables.write(pa.table(columns), target)
+
+
+def _spaced(labels: Labels) -> RowNumbers:
+    """Return rows that are evenly spaced over those of each label; the labels are sorted."""
+    starts = np.flatnonzero(np.diff(labels, prepend=-1)).tolist()
+    spaced = (
+        np.unique(np.linspace(first, end - 1, min(SAMPLES, end - first), dtype=np.int64))
+        for first, end in pairwise([*starts, len(labels)])
+    )
+    return np.concatenate([np.empty(0, np.int64), *spaced])

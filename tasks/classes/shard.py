@@ -1,6 +1,7 @@
-"""Decode the members of one class into a Parquet shard; what can't be decoded is listed beside it."""
+"""Decode the members of a part into a Parquet shard; what can't be decoded is listed beside it."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,62 +11,71 @@ from tasks.classes import glyphs
 from tasks.classes.photographs import read_photographs
 from tasks.classes.quarantine import as_glyphs, settled_members, write_quarantine
 from tasks.classes.samples import write_samples
-from tasks.records import Reading
+from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.storage.images import Images, write_images
 from tasks.storage.members import read_members
 from tasks.storage.place import Place
-from tasks.vocabulary import Role
+
+Refused = list[tuple[object, ...]]  # rows of the quarantine
 
 
-@dataclass(frozen=True)
-class ShardCounts:
-    """What became of the members of one class, and the moments of the normalized pixels."""
-
-    members: int
-    rows: int
-    quarantined: int
-    ignored: int
-    mislabelled: int  # accepted, but of another format than the name says
-    mean: float | None
-    std: float | None
-
-
-def write_shard(
-    source: Place, index: pa.Table, role: Role, class_name: str, label: int, reading: Reading, target: Place
-) -> ShardCounts:
-    """Write the images (sorted by id), the quarantine and the samples of one class into the folder `target`.
+def write_shard(part: Part, index: pa.Table, source: Place, reading: Reading, target: Place) -> tuple[ClassCounts, ...]:
+    """Write the images (sorted by class and id), the quarantine and the samples of a part into the folder `target`.
 
     Photographs get a table of their own, too; see `tasks.classes.photographs`.
 
     Parameters
     ----------
-    source : Place
-        A plain tar, or the folder that holds the class folders.
+    part : Part
     index : Table
-        The class's rows of the index, sorted by member.
+        Its rows of the index, sorted by class and member.
+    source : Place
+        What holds the bytes of its members.
+    reading : Reading
+    target : Place
+
+    Returns
+    -------
+    tuple of ClassCounts
+        Of each of its classes, in order.
     """
     if reading.kind == "glyphs":
         index = as_glyphs(index)
     to_decode = index.filter(pc.is_null(index["outcome"]))
-    members, names = read_members(source, to_decode), to_decode["member"].to_pylist()
-    every, photographs = [f"{role}/{class_name}/{name}" for name in names], target / PHOTOGRAPHS
+    members, photographs = read_members(source, to_decode), target / PHOTOGRAPHS
+    ids = pc.binary_join_element_wise(part.role, to_decode["class_name"], to_decode["member"], "/").combine_chunks()
+    mislabelled: Sequence[int] = ()  # glyphs are PNGs by name and content
     if reading.kind == "glyphs":
         accepted, gray, failures = glyphs.read_glyphs(members, len(to_decode), reading.side)
-        mislabelled = 0  # glyphs are PNGs by name and content
     else:
-        accepted, gray, failures, mislabelled = read_photographs(members, every, reading, photographs, target / COPIES)
-    ids = pa.array([every[row] for row in accepted], pa.string())
-    images = Images(ids, pa.array([class_name] * len(ids), pa.string()), np.full(len(ids), label), gray)
+        names = ids.to_pylist()
+        accepted, gray, failures, mislabelled = read_photographs(members, names, reading, photographs, target / COPIES)
+    class_names = to_decode["class_name"].combine_chunks()
+    kept = class_names.take(pa.array(accepted))
+    labels = np.array([part.labels[name] for name in kept.to_pylist()], np.int64)
+    images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
     write_samples(source, to_decode, accepted, images, reading, photographs, target / SAMPLES)
-    refused = settled_members(index, role)
+    refused: Refused = settled_members(index, part.role)
     for row, failure in failures.items():
-        size = to_decode["size"][row].as_py()
-        refused.append((role, class_name, names[row], "quarantined", failure.reason, failure.detail, size))
+        class_name, member, size = (to_decode[name][row].as_py() for name in ("class_name", "member", "size"))
+        refused.append((part.role, class_name, member, "quarantined", failure.reason, failure.detail, size))
     write_quarantine(refused, target / QUARANTINE)
-    conserve(f"load {role} {class_name}", len(index), len(gray), len(refused))
-    quarantined = sum(row[3] == "quarantined" for row in refused)
-    mean, std = glyphs.mean_and_deviation(gray) if len(gray) else (None, None)
-    return ShardCounts(len(index), len(gray), quarantined, len(refused) - quarantined, mislabelled, mean, std)
+    conserve(f"load {part}", len(index), len(gray), len(refused))
+    wrong = class_names.take(pa.array(mislabelled, pa.int64()))
+    return tuple(_count(part, index["class_name"], images, refused, wrong))
+
+
+def _count(part: Part, members: pa.Array, images: Images, refused: Refused, wrong: pa.Array) -> Iterator[ClassCounts]:
+    """Yield the counts of each class; `members` and `wrong` are the classes of all members and of mislabelled ones."""
+    of_all, of_wrong = Counter(members.to_pylist()), Counter(wrong.to_pylist())
+    outcomes = Counter((row[1], row[3]) for row in refused)
+    ends = np.searchsorted(images.labels, list(part.labels.values()), side="right")
+    for (name, label), first, last in zip(part.labels.items(), [0, *ends], ends, strict=False):
+        gray = images.gray[first:last]
+        yield ClassCounts(
+            name, label, of_all[name], len(gray), outcomes[name, "quarantined"], outcomes[name, "ignored"],
+            of_wrong[name], gray.size, *glyphs.sums(gray),
+        )  # fmt: skip

@@ -1,23 +1,21 @@
-"""Prefect tasks of the classes stage: one shard and one fingerprint table per source and class, some in each task."""
+"""Prefect tasks of the classes stage: a shard and a fingerprint table per part of a source."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import PIL
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from tasks.classes.fingerprints import write_fingerprints
 from tasks.classes.parts import work_of
 from tasks.classes.shard import write_shard
-from tasks.records import Archive, ClassShard, Fingerprints, Part, Reading
+from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.records.inputs import FINGERPRINTS, SHARD
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
 
-VERSION = 4
+VERSION = 5
 PHOTOGRAPHS_VERSION = 5
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
@@ -32,75 +30,58 @@ class Pending:
     work: int
 
 
-def count_pending(archives: Sequence[Archive], classes: Sequence[str], reading: Reading, workspace: Place) -> Pending:
-    """Count what lies in classes that have no shard yet."""
-    labels = {name: label for label, name in enumerate(classes)}
+def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> Pending:
+    """Count what lies in parts that have no shard yet."""
     pending = [
-        index
-        for archive in archives
-        for index in archive.classes
-        if not disk.exists(
-            stages.stage_folder(
-                workspace,
-                "classes",
-                _shard_inputs(archive, index.class_name, labels[index.class_name], reading),
-            )
-        )
+        part
+        for part in parts
+        if not disk.exists(stages.stage_folder(workspace, "classes", _shard_inputs(part, reading)))
     ]
-    images, size = sum(index.members for index in pending), sum(index.bytes for index in pending)
-    if reading.kind == "glyphs":
-        return Pending(images, round(STORED_PER_BYTE * size), images)
-    return Pending(images, STORED_PER_PHOTOGRAPH * images, work_of(images, reading))
+    images, size = sum(part.members for part in pending), sum(part.bytes for part in pending)
+    stored = STORED_PER_BYTE * size if reading.kind == "glyphs" else STORED_PER_PHOTOGRAPH * images
+    return Pending(images, round(stored), sum(work_of(part, reading) for part in pending))
 
 
 @stage_task("load {part}")
-def load_part(archive: Archive, part: Part, reading: Reading, workspace: Place) -> list[ClassShard]:
-    """Decode and normalize the images of some classes of one source, each into a stage of its own."""
-    index = tables.read(workspace / archive.index, filters=pc.field("class_name").isin(part.class_names))
-    source, shards, reused = workspace.locate(archive.location), [], True
-    for class_name, label in zip(part.class_names, part.labels, strict=True):
-        own = index.filter(pc.equal(index["class_name"], class_name))
+def load_part(part: Part, reading: Reading, workspace: Place) -> Shard:
+    """Decode and normalize the images of a part of a source."""
 
-        def build(target: Place, own: pa.Table = own, name: str = class_name, label: int = label) -> dict[str, Any]:
-            counts = write_shard(source, own, archive.role, name, label, reading, target)
-            return asdict(counts) | {"sha256": disk.sha256_of(target / SHARD)}
+    def build(target: Place) -> dict[str, Any]:
+        index = tables.read_rows(workspace / part.index, part.first, part.members)
+        counts = write_shard(part, index, workspace.locate(part.location), reading, target)
+        return {"classes": [asdict(one) for one in counts], "sha256": disk.sha256_of(target / SHARD)}
 
-        stage = stages.stage(workspace, "classes", _shard_inputs(archive, class_name, label, reading), build)
-        shards.append(ClassShard(archive.role, class_name, label, stage.folder.name, **stage.result))
-        reused &= stage.reused
-    rows, quarantined, ignored = (sum(getattr(s, name) for s in shards) for name in ("rows", "quarantined", "ignored"))
-    counts = f"{rows:,} images, {quarantined:,} quarantined, {ignored:,} ignored"
-    return finished(shards, replace(stage, reused=reused), f"{part}: {counts}")
+    stage = stages.stage(workspace, "classes", _shard_inputs(part, reading), build)
+    classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
+    shard = Shard(part.role, stage.folder.name, classes, stage.result["sha256"])
+    quarantined, ignored = (sum(getattr(one, name) for one in classes) for name in ("quarantined", "ignored"))
+    counts = f"{shard.rows:,} images, {quarantined:,} quarantined, {ignored:,} ignored"
+    return finished(shard, stage, f"{part}: {counts}")
 
 
 @stage_task("fingerprint {part}")
-def fingerprint(part: Part, shards: Sequence[ClassShard], reading: Reading, workspace: Place) -> list[Fingerprints]:
-    """Compute MD5 and packed view of every image of some shards."""
-    prints, reused = [], True
-    for shard in shards:
+def fingerprint(part: Part, shard: Shard, reading: Reading, workspace: Place) -> Fingerprints:
+    """Compute MD5 and packed view of every image of a shard."""
 
-        def build(target: Place, shard: ClassShard = shard) -> dict[str, Any]:
-            write_fingerprints(shard, reading, workspace, target / FINGERPRINTS)
-            return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
+    def build(target: Place) -> dict[str, Any]:
+        write_fingerprints(shard, reading, workspace, target / FINGERPRINTS)
+        return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
 
-        stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading), build)
-        copies = shard.copies if reading.kind == "photographs" else None
-        prints.append(Fingerprints(shard.role, shard.class_name, stage.folder.name, copies=copies, **stage.result))
-        reused &= stage.reused
-    message = f"{part}: {sum(shard.rows for shard in shards):,} fingerprints"
-    return finished(prints, replace(stage, reused=reused), message)
+    stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading), build)
+    copies = shard.copies if reading.kind == "photographs" else None
+    prints = Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result)
+    return finished(prints, stage, f"{part}: {shard.rows:,} fingerprints")
 
 
-def _shard_inputs(archive: Archive, class_name: str, label: int, reading: Reading) -> dict[str, Any]:
-    """Return what determines a shard: the class's own members, not the archive around them."""
-    digest = next(index.digest for index in archive.classes if index.class_name == class_name)
-    inputs = {"version": VERSION, "role": archive.role, "class_name": class_name, "label": label, "members": digest}
+def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
+    """Return what determines a shard: the part's own members, not the source around them."""
+    inputs = {"version": VERSION, "role": part.role, "labels": part.labels, "members": part.digest}
     if reading.kind == "photographs":
         inputs |= {"photographs": PHOTOGRAPHS_VERSION, "scaled": reading.scaled, "pillow": PIL.__version__}
     return inputs | {"side": reading.side}
 
 
-def _fingerprint_inputs(shard: ClassShard, reading: Reading) -> dict[str, Any]:
+def _fingerprint_inputs(shard: Shard, reading: Reading) -> dict[str, Any]:
     inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
     if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
         inputs |= {"photographs": shard.folder, "view": reading.view}

@@ -3,7 +3,7 @@
 They hold logical names below the workspace, digests and counts, never arrays or places, so a workspace can be moved.
 """
 
-from tasks.records.inputs import REASONS, Archive, ClassIndex, ClassShard, Fingerprints, Part, Reading, Source
+from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
 from tasks.records.report import Report
 from tasks.records.results import Batch, Compared, Evaluation, Findings, Trained, Training
 from tasks.records.rows import Conclusion, Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
@@ -14,8 +14,7 @@ __all__ = [
     "Archive",
     "Baseline",
     "Batch",
-    "ClassIndex",
-    "ClassShard",
+    "ClassCounts",
     "Compared",
     "Conclusion",
     "Confusion",
@@ -29,10 +28,12 @@ __all__ = [
     "Mistake",
     "Overlap",
     "Part",
+    "Piece",
     "Reading",
     "Report",
     "Sanitized",
     "Score",
+    "Shard",
     "Source",
     "Split",
     "Splits",

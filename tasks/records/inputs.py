@@ -1,4 +1,6 @@
-"""Records of what comes in: sources, their members, and classes of images."""
+"""Records of what comes in: sources, their members, and shards of images."""
+
+from collections import Counter
 
 from pydantic.dataclasses import dataclass
 
@@ -60,8 +62,11 @@ class Source:
 
 
 @dataclass(frozen=True)
-class ClassIndex:
-    """Members of one class folder, and a digest of their names and contents in name order."""
+class Piece:
+    """Some members of one class, consecutive in name order, and a digest of their names and contents.
+
+    Where a piece ends depends on the members around its end alone; see `tasks.sources.pieces`.
+    """
 
     class_name: str
     members: int
@@ -79,27 +84,36 @@ class Archive:
     index: str
     sha256: str
     bytes: int
-    classes: tuple[ClassIndex, ...]
+    pieces: tuple[Piece, ...]  # in the order of the index, where members that lie in no class folder come first
     outside: dict[str, int]  # members that lie in no class folder: quarantined, ignored
 
     @property
-    def class_names(self) -> list[str]:
-        """Names of its classes, in order."""
-        return [index.class_name for index in self.classes]
+    def members(self) -> dict[str, int]:
+        """How many members each class has, in the order of the classes' names."""
+        count: Counter[str] = Counter()
+        for piece in self.pieces:
+            count[piece.class_name] += piece.members
+        return dict(count)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Classes of one source, in order and with their labels, that one task loads."""
+    """What one task loads: consecutive rows of the index of a source, of one class or several."""
 
     role: Role
-    class_names: tuple[str, ...]
-    labels: tuple[int, ...]
+    location: str
+    index: str
+    first: int  # row of the index
+    members: int
+    bytes: int
+    labels: dict[str, int]  # of its classes, in order
+    digest: str
+    before: int  # members of its first class that other parts hold
 
     def __str__(self) -> str:
-        first, last = self.class_names[0], self.class_names[-1]
-        several = f"{len(self.class_names):,} classes, {first} to {last}"
-        return f"{self.role} {first if first == last else several}"
+        first, last = next(iter(self.labels)), next(reversed(self.labels))
+        several = "" if first == last else f" to {last}, {len(self.labels):,} classes"
+        return f"{self.role} {first}" + (f" from member {self.before + 1:,}" if self.before else "") + several
 
 
 @dataclass(frozen=True)
@@ -113,21 +127,39 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class ClassShard:
-    """Accepted images of one class of one source, and what became of its other members."""
+class ClassCounts:
+    """What became of the members of one class, and sums over the gray values of its images."""
 
-    role: Role
     class_name: str
     label: int
-    folder: str
     members: int
     rows: int
     quarantined: int
     ignored: int
     mislabelled: int  # accepted, but of another format than the name says
-    mean: float | None
-    std: float | None
+    pixels: int
+    total: int
+    squares: int
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Accepted images of a part, sorted by class and id, and what became of its other members."""
+
+    role: Role
+    folder: str
+    classes: tuple[ClassCounts, ...]
     sha256: str
+
+    @property
+    def rows(self) -> int:
+        """How many images it has."""
+        return sum(one.rows for one in self.classes)
+
+    @property
+    def refused(self) -> int:
+        """How many members are no images of it."""
+        return sum(one.quarantined + one.ignored for one in self.classes)
 
     @property
     def images(self) -> str:
@@ -163,7 +195,6 @@ class Fingerprints:
     """
 
     role: Role
-    class_name: str
     folder: str
     sha256: str
     copies: str | None = None

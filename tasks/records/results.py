@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tasks.records.inputs import Archive, ClassShard, Fingerprints, Reading
+from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
 from tasks.records.report import AnySpec
 from tasks.records.rows import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.splits import Overlap, Sanitized, Splits, Within
@@ -96,7 +96,7 @@ class Findings:
     spec: AnySpec
     reading: Reading
     archives: tuple[Archive, ...]
-    shards: tuple[ClassShard, ...]
+    shards: tuple[Shard, ...]
     fingerprints: tuple[Fingerprints, ...]
     splits: Splits
     overlaps: tuple[Overlap, ...]

@@ -1,12 +1,13 @@
 """Build the report of a run from the records of its stages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from tasks.records import Direction, Findings, MeasuredRecall, Report, Split
+from tasks.records import ClassCounts, Direction, Findings, MeasuredRecall, Report, Split
 from tasks.records.rows import (
     ClassMembers,
     ClassRows,
@@ -24,9 +25,9 @@ from tasks.records.rows import (
 from tasks.reporting.gates import measure_gates
 from tasks.reporting.refused import ignored_kinds
 from tasks.storage import disk
-from tasks.storage.images import read_labels
+from tasks.storage.images import mean_and_deviation, read_labels
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS, Role, SplitName
 
 
 def assemble(found: Findings, workspace: Place) -> Report:
@@ -112,19 +113,22 @@ def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
 def _conservation(found: Findings) -> tuple[ClassMembers, ...]:
     rows: list[ClassMembers] = []
     for archive in found.archives:
-        rows += [
-            ClassMembers(
-                s.role, s.class_name, s.members, s.rows, s.quarantined, s.ignored, s.mislabelled, s.mean, s.std
-            )
-            for s in found.shards
-            if s.role == archive.role
-        ]
+        counts = (one for shard in found.shards if shard.role == archive.role for one in shard.classes)
+        rows += [_members(archive.role, name, list(of)) for name, of in groupby(counts, lambda one: one.class_name)]
         if members := sum(archive.outside.values()):
             outside = archive.outside
             rows.append(
                 ClassMembers(archive.role, None, members, 0, outside["quarantined"], outside["ignored"], 0, None, None)
             )
     return tuple(rows)
+
+
+def _members(role: Role, class_name: str, counts: Sequence[ClassCounts]) -> ClassMembers:
+    """Return what became of the members of a class, whatever shards hold its images."""
+    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "pixels", "total", "squares")
+    *of_members, pixels, total, squares = (sum(getattr(one, name) for one in counts) for name in names)
+    moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
+    return ClassMembers(role, class_name, *of_members, *moments)
 
 
 def _near_duplicates(found: Findings) -> NearDuplicates:

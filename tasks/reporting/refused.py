@@ -16,8 +16,8 @@ OF_ANOTHER_KIND = ("not_image_name", "not_png_name")  # reasons
 
 def refused_members(found: Findings, workspace: Place) -> pa.Table:
     """Return a row per refused member, sorted by role, class and member."""
-    first, *others = found.shards  # most of many classes have lost nothing: their tables are not even opened
-    shards = [first, *(shard for shard in others if shard.quarantined or shard.ignored)]
+    first, *others = found.shards  # those that have lost nothing are not even opened
+    shards = [first, *(shard for shard in others if shard.refused)]
     refused = [tables.read(workspace / shard.quarantine) for shard in shards]
     refused += [_outside(archive, refused[0].schema, workspace) for archive in found.archives]
     return pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "class_name", "member")])

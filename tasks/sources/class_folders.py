@@ -33,7 +33,7 @@ def check_classes(
     """
     for archive in archives:
         _check(archive, expected, minimum(archive.role))
-    names = sorted({index.class_name for archive in archives for index in archive.classes})
+    names = sorted({name for archive in archives for name in archive.members})
     if len({unicodedata.normalize("NFC", name).casefold() for name in names}) < len(names):
         raise DataError(
             f"{archives[0].name} has classes whose names differ only in case or in how a letter is encoded "
@@ -46,16 +46,16 @@ def check_classes(
 
 def differences(archives: Sequence[Archive]) -> list[str]:
     """Say which classes some sources have and others lack, one sentence per source that lacks some."""
-    every = {index.class_name for archive in archives for index in archive.classes}
+    every = {name for archive in archives for name in archive.members}
     return [
         f"{archive.role} lacks {len(missing)} of {len(every)} classes: {_some(missing)}."
         for archive in archives
-        if (missing := sorted(every - set(archive.class_names)))
+        if (missing := sorted(every - set(archive.members)))
     ]
 
 
 def _check(archive: Archive, expected: int | None, minimum: int) -> None:
-    names = [index.class_name for index in archive.classes]
+    names = list(archive.members)
     if not names:
         raise DataError(f"{archive.name} holds no image; name another source.")
     if expected is not None and len(names) != expected:
@@ -63,17 +63,17 @@ def _check(archive: Archive, expected: int | None, minimum: int) -> None:
             f"{archive.name} has {len(names)} class folders ({_some(names)}) where {expected} are expected; name "
             "another source or another number with --classes."
         )
-    for index in archive.classes:
-        if index.members < minimum:
+    for name, members in archive.members.items():
+        if members < minimum:
             raise DataError(
-                f"class {index.class_name} of {archive.name} has {index.members} members, fewer than the {minimum} "
+                f"class {name} of {archive.name} has {members} members, fewer than the {minimum} "
                 "required by --min-per-class; check that the source is complete."
             )
 
 
 def _check_alike(archives: Sequence[Archive]) -> None:
     for archive in archives:
-        names = [index.class_name for index in archive.classes]
+        names = list(archive.members)
         if names == [UNLABELLED]:
             raise DataError(f"{archive.name} has no class folders, and a run needs classes; an audit does not.")
         if len(names) < 2:

@@ -5,24 +5,22 @@ folders), ``member`` (path below the class folder), ``offset``, ``size``, ``dige
 what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason``.
 """
 
-import hashlib
 import posixpath
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from tasks.errors import DataError, UsageError
-from tasks.records import ClassIndex
+from tasks.records import Piece
 from tasks.records.conservation import conserve
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.sources.layout import common_root, is_below, is_metadata, refuse_splits, split_folders
+from tasks.sources.pieces import Row, pieces_of
 from tasks.storage import tables
 from tasks.storage.members import DIGEST_BYTES
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName
+from tasks.vocabulary import UNLABELLED, SplitName
 from tasks.vocabulary.formats import IMAGE_ENDINGS
 
 SCHEMA = pa.schema(
@@ -46,14 +44,13 @@ NOT_A_FILE = {
     "encrypted": "encrypted_member",
     "missing": "missing_file",
 }
-METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
 
 
 def write_index(
     entries: Iterable[Entry], source: str, target: Place, root: str | None = None
-) -> tuple[list[ClassIndex], dict[str, int], str]:
+) -> tuple[list[Piece], dict[str, int], str]:
     """Write the index of a source.
 
     Parameters
@@ -68,8 +65,8 @@ def write_index(
 
     Returns
     -------
-    classes : list of ClassIndex
-        Its classes, in name order.
+    pieces : list of Piece
+        Of its classes, in the order of the index.
     outside : dict
         Members that lie in no class folder: how many are quarantined, and how many ignored.
     root : str
@@ -89,9 +86,9 @@ def write_index(
         members.append((clean(folder), _clean_name(name, source), entry))
     folders = {folder for folder, name, entry in members if _names_an_image(name, entry)}
     if root is None:
-        root = _common_root(folders)
+        root = common_root(folders)
         refuse_splits(source, split_folders(folders))
-    flat = bool(folders) and {folder for folder in folders if _is_below(folder, root)} <= {root}
+    flat = bool(folders) and {folder for folder in folders if is_below(folder, root)} <= {root}
     place = lru_cache(lambda folder: _place(folder, root, flat))
     rows = sorted(_row(*place(folder), folder, name, entry) for folder, name, entry in members)
     _settle_duplicates(rows)
@@ -99,9 +96,8 @@ def write_index(
     table = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
     tables.write(table, target, row_group_size=ROW_GROUP)
     conserve(f"index {source}", len(members), len(table))
-    classes = [_summarize(name, list(same)) for name, same in groupby(rows, attrgetter("class_name")) if name]
     outcomes = [row.outcome for row in rows if not row.class_name]
-    return classes, {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
+    return list(pieces_of(rows)), {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
 
 
 def by_split(entries: Sequence[Entry], source: str) -> dict[SplitName, tuple[str, list[Entry]]]:
@@ -123,49 +119,11 @@ def by_split(entries: Sequence[Entry], source: str) -> dict[SplitName, tuple[str
             f"{source} does not hold the folders train and test, and no others with images; name the splits with "
             "--train and --test."
         )
-    inside = lru_cache(lambda folder: [name for name, root in found.items() if _is_below(folder, root)])
+    inside = lru_cache(lambda folder: [name for name, root in found.items() if is_below(folder, root)])
     own: dict[SplitName, list[Entry]] = {name: [] for name in found}
     for entry, folder in zip(entries, folders, strict=True):
         own[next(iter(inside(folder)), "train")].append(entry)
     return {name: (root, own[name]) for name, root in found.items()}
-
-
-def refuse_splits(source: str, found: dict[SplitName, str]) -> None:
-    """Refuse a source whose folders are named like splits: read as classes, they would be compared with themselves."""
-    if found:
-        raise UsageError(
-            f"{source} holds the folders {', '.join(found.values())}, which are splits and not classes; "
-            f"cleansplit audit {source} compares them."
-        )
-
-
-def split_folders(folders: set[str]) -> dict[SplitName, str]:
-    """Return the folder of each split, given all folders that hold images; nothing where they are no splits.
-
-    >>> split_folders({"data/train/a", "data/train/b", "data/val/a"})
-    {'train': 'data/train', 'validation': 'data/val'}
-    >>> split_folders({"vehicles/train", "vehicles/bus"})
-    {}
-    """
-    folders = {folder for folder in folders if not any(map(_is_metadata, folder.split("/")))}
-    root = _common_root(folders)
-    below = [folder[len(root) :].strip("/").partition("/")[0] for folder in folders]
-    names = sorted(set(below))
-    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in SPLIT_FOLDERS}
-    whole = len(found) == len(names) > 1 and "train" in found
-    return {split: found[split] for split in SPLITS if split in found} if whole else {}
-
-
-class Row(NamedTuple):
-    """One row of the index; sorts by class, member and place. The class name is empty outside the class folders."""
-
-    class_name: str
-    member: str
-    offset: int
-    size: int
-    digest: bytes | None
-    outcome: str | None
-    reason: str | None
 
 
 def _clean_name(name: str, source: str) -> str:
@@ -185,29 +143,13 @@ def _clean_name(name: str, source: str) -> str:
 
 
 def _names_an_image(name: str, entry: Entry) -> bool:
-    return entry.kind == "file" and name.lower().endswith(IMAGES) and not _is_metadata(name)
-
-
-def _is_metadata(part: str) -> bool:
-    return part.startswith(".") or part.endswith("~") or part in METADATA_NAMES
-
-
-def _common_root(folders: set[str]) -> str:
-    """Return the folder that holds the class folders, given all folders that hold images."""
-    folders = {folder for folder in folders if not any(map(_is_metadata, folder.split("/")))}
-    if len(folders) < 2:
-        return posixpath.dirname("".join(folders))
-    return posixpath.commonpath(folders)
-
-
-def _is_below(folder: str, root: str) -> bool:
-    return not root or folder == root or folder.startswith(root + "/")
+    return entry.kind == "file" and name.lower().endswith(IMAGES) and not is_metadata(name)
 
 
 def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
     """Return the class of a folder, the part of its path below the class folder, and whether it is metadata."""
-    metadata = any(map(_is_metadata, folder.split("/")))
-    if metadata or not _is_below(folder, root) or (folder == root and not flat):
+    metadata = any(map(is_metadata, folder.split("/")))
+    if metadata or not is_below(folder, root) or (folder == root and not flat):
         return "", "", metadata
     if flat:
         return UNLABELLED, folder[len(root) :].lstrip("/") + "/" * (folder != root), False
@@ -220,7 +162,7 @@ def _row(class_name: str, prefix: str, metadata: bool, folder: str, name: str, e
         return Row("", posixpath.join(folder, name), 0, entry.size, None, "ignored", "beside_rows")
     member = prefix + name if class_name else posixpath.join(folder, name)
     digest = entry.digest or None
-    if metadata or _is_metadata(name):
+    if metadata or is_metadata(name):
         outcome, reason = "ignored", "os_metadata"
     elif entry.kind != "file":
         outcome, reason = "quarantined", NOT_A_FILE[entry.kind]
@@ -254,11 +196,3 @@ def _settle_duplicates(rows: list[Row]) -> None:
             for number in same[1:] if equal else same:
                 rows[number] = rows[number]._replace(outcome=settled[0], reason=settled[1])
         start = end
-
-
-def _summarize(class_name: str, rows: list[Row]) -> ClassIndex:
-    """Return a class with the digest of its members, which does not depend on where they lie."""
-    sha = hashlib.sha256()
-    for row in rows:
-        sha.update(f"{row.member}\0{row.size}\0{row.outcome}\0{row.reason}\0".encode() + (row.digest or b""))
-    return ClassIndex(class_name, len(rows), sha.hexdigest(), sum(row.size for row in rows))

@@ -1,7 +1,7 @@
 """Look at a source before any work begins."""
 
 from tasks.errors import UsageError
-from tasks.sources.index import refuse_splits, split_folders
+from tasks.sources.layout import refuse_splits, split_folders
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.vocabulary import GENERATED, Role

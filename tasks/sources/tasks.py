@@ -9,11 +9,12 @@ from prefect.tasks import exponential_backoff
 from pydantic import TypeAdapter
 
 from tasks.errors import DataError
-from tasks.records import Archive, ClassIndex, Source
+from tasks.records import Archive, Piece, Source
 from tasks.sources import archive, download, fonts, zips
 from tasks.sources import index as indexing
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
+from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.look import check_source
 from tasks.sources.rows import files_beside, read_rows
 from tasks.stage_task import finished, stage_task
@@ -27,9 +28,9 @@ from tasks.storage.workspace import require_space
 from tasks.vocabulary import Role
 from tasks.vocabulary.addresses import is_url, public_name, reveal
 
-VERSION = 5
+VERSION = 6
 DOWNLOADS, UNPACKED, INDEX = "downloads", "archive.tar", "index.parquet"
-CLASSES = TypeAdapter(list[ClassIndex])
+PIECES = TypeAdapter(list[Piece])
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
@@ -59,9 +60,8 @@ def index(source: Source, workspace: Place) -> list[Archive]:
             disk.remove(workspace / source.location)  # "fetch it again" must not find the same file
         raise
     archives = [_record(source, opened, stage, part) for part in stage.result["parts"]]
-    count = sum(one.members for archive in archives for one in archive.classes)
-    count += sum(sum(archive.outside.values()) for archive in archives)
-    classes = len({one.class_name for archive in archives for one in archive.classes})
+    count = sum(sum(archive.members.values()) + sum(archive.outside.values()) for archive in archives)
+    classes = len({name for archive in archives for name in archive.members})
     return finished(archives, stage, f"{source.role} {source.name}: {count:,} members in {classes} classes")
 
 
@@ -84,9 +84,7 @@ def _open(source: Source, workspace: Place) -> _Opened:
         if rows := open_rows(place):
             entries = list(read_rows(rows))
             if source.role != "root":
-                indexing.refuse_splits(
-                    source.name, indexing.split_folders({posixpath.dirname(e.name) for e in entries})
-                )
+                refuse_splits(source.name, split_folders({posixpath.dirname(entry.name) for entry in entries}))
             entries += files_beside(rows, place)
             return _listed(place, source, entries)._replace(root="")
         if source.sha256 is None:
@@ -122,14 +120,14 @@ def _write(opened: _Opened, source: Source, target: Place) -> dict[str, Any]:
     parts = []
     for role, (root, own) in held.items():
         name = f"{role}.parquet" if role else INDEX
-        classes, outside, found = indexing.write_index(own, source.name, target / name, root)
-        found_classes = CLASSES.dump_python(classes, mode="json")
-        parts.append({"role": role, "root": found, "index": name, "classes": found_classes, "outside": outside})
+        pieces, outside, found = indexing.write_index(own, source.name, target / name, root)
+        held_pieces = PIECES.dump_python(pieces, mode="json")
+        parts.append({"role": role, "root": found, "index": name, "pieces": held_pieces, "outside": outside})
     return {"parts": parts}
 
 
 def _record(source: Source, opened: _Opened, stage: Stage, part: dict[str, Any]) -> Archive:
-    classes, inside = tuple(CLASSES.validate_python(part["classes"])), part["root"]
+    pieces, inside = tuple(PIECES.validate_python(part["pieces"])), part["root"]
     folder = disk.is_folder(opened.place) and opened.root is None
     size = source.bytes if opened.entries is None else sum(entry.size for entry in opened.entries)
     return Archive(
@@ -138,8 +136,8 @@ def _record(source: Source, opened: _Opened, stage: Stage, part: dict[str, Any])
         location=f"{opened.location}/{inside}" if folder and inside else opened.location,
         index=f"{stage.folder.name}/{part['index']}",
         sha256=opened.sha256,
-        bytes=sum(index.bytes for index in classes) if part["role"] else size,
-        classes=classes,
+        bytes=sum(piece.bytes for piece in pieces) if part["role"] else size,
+        pieces=pieces,
         outside=part["outside"],
     )
 

@@ -8,12 +8,10 @@ order of files is that of a directory listing; the published figures agree with 
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.records import ClassShard
-from tasks.splits.draw import Sizes
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.splits.draw import ClassRange, Sizes
 from tasks.vocabulary import SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
@@ -21,17 +19,24 @@ SEED = 133
 PERMUTED: tuple[SplitName, ...] = ("train", "test", "validation")
 
 
-def draw_as_course(shards: Sequence[ClassShard], sizes: Sizes, workspace: Place) -> dict[SplitName, RowNumbers]:
-    """Draw the rows of each split; see `tasks.splits.draw.draw`. The seed is the notebook's, 133."""
+def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) -> dict[SplitName, RowNumbers]:
+    """Draw the rows of each split; see `tasks.splits.draw.draw`. The seed is the notebook's, 133.
+
+    Parameters
+    ----------
+    ranges : sequence of ClassRange
+    sizes : Sizes
+    ids : Array
+        Of the rows of all shards, whose order without case is the notebook's.
+    """
     random = np.random.RandomState(SEED)  # the legacy generator is the point
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in PERMUTED}
     for role in ("large", "small"):
-        for number, shard in enumerate(shards):
-            if shard.role != role:
+        for one in ranges:
+            if one.role != role:
                 continue
-            order = order_without_case(shard, workspace)
-            random.shuffle(order)
-            rows = np.column_stack([np.full(len(order), number), order])
+            rows = one.first + order_without_case(ids.slice(one.first, one.rows))
+            random.shuffle(rows)
             if role == "large":
                 parts["validation"].append(rows[: sizes.validation])
                 parts["train"].append(rows[sizes.validation : sizes.validation + sizes.train])
@@ -41,7 +46,6 @@ def draw_as_course(shards: Sequence[ClassShard], sizes: Sizes, workspace: Place)
     return {name: joined[name][random.permutation(len(joined[name]))] for name in PERMUTED}
 
 
-def order_without_case(shard: ClassShard, workspace: Place) -> RowNumbers:
-    """Return the rows of a shard in the order of their names without case; int64 (n,)."""
-    ids = tables.read(workspace / shard.images, ["id"])["id"].combine_chunks()
+def order_without_case(ids: pa.Array) -> RowNumbers:
+    """Return the rows of some ids in the order of the ids without case; int64 (n,)."""
     return np.array(pc.array_sort_indices(pc.utf8_lower(ids)).to_numpy(), np.int64)

@@ -1,18 +1,30 @@
-"""Draw balanced, disjoint, shuffled splits from the class shards of two sources."""
+"""Draw balanced, disjoint, shuffled splits from the classes of two sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
 from tasks.errors import DataError, UsageError
-from tasks.records import ClassShard
+from tasks.records import Shard
 from tasks.records.spec import PrepareSpec
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS, Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
+
+
+@dataclass(frozen=True)
+class ClassRange:
+    """Where the rows of a class of a source lie among the rows of all shards, one shard behind the other."""
+
+    role: Role
+    class_name: str
+    label: int
+    first: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,19 @@ class Sizes:
     notes: tuple[str, ...]
 
 
-def sizes_per_class(spec: PrepareSpec, shards: Sequence[ClassShard]) -> Sizes:
+def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
+    """Return the ranges of all classes of all sources; a class that several shards hold is one range."""
+    counts = [(shard.role, one) for shard in shards for one in shard.classes]
+    ranges: list[ClassRange] = []
+    first = 0
+    for (role, name), same in groupby(counts, lambda pair: (pair[0], pair[1].class_name)):
+        own = [one for _, one in same]
+        ranges.append(ClassRange(role, name, own[0].label, first, sum(one.rows for one in own)))
+        first += ranges[-1].rows
+    return ranges
+
+
+def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
     """Settle the sizes of the splits.
 
     Raises
@@ -35,13 +59,13 @@ def sizes_per_class(spec: PrepareSpec, shards: Sequence[ClassShard]) -> Sizes:
     UsageError
         When the data can't give what was asked for. Names the largest possible size.
     """
-    classes = len({shard.class_name for shard in shards})
-    large, small = (min((s for s in shards if s.role == role), key=lambda s: s.rows) for role in ("large", "small"))
+    classes = len({one.class_name for one in ranges})
+    large, small = (min((r for r in ranges if r.role == role), key=lambda r: r.rows) for role in ("large", "small"))
     for smallest in (large, small):
         if not smallest.rows:
             raise DataError(
-                f"class {smallest.class_name} of {smallest.role} has no readable image; {smallest.quarantine} in the "
-                "workspace says why."
+                f"class {smallest.class_name} of {smallest.role} has no readable image; leave it out, or name another "
+                "source."
             )
     asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
     test = asked["test"] if asked["test"] is not None else min(DEFAULT_PER_CLASS["test"], small.rows)
@@ -65,12 +89,12 @@ def sizes_per_class(spec: PrepareSpec, shards: Sequence[ClassShard]) -> Sizes:
     return Sizes(train, validation, test, tuple(notes))
 
 
-def draw(shards: Sequence[ClassShard], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:
+def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:
     """Draw the rows of each split.
 
     Parameters
     ----------
-    shards : sequence of ClassShard
+    ranges : sequence of ClassRange
         Of both sources.
     sizes : Sizes
     seed : int
@@ -79,12 +103,12 @@ def draw(shards: Sequence[ClassShard], sizes: Sizes, seed: int) -> dict[SplitNam
     Returns
     -------
     dict
-        Split name to an array of shape (rows, 2): number of the shard in `shards`, row of the shard.
+        Split name to numbers of rows, counted over all shards, int64 (rows,).
     """
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
-    for number, shard in enumerate(shards):
-        order = np.random.default_rng([seed, shard.role == "small", shard.label]).permutation(shard.rows)
-        if shard.role == "large":
+    for one in ranges:
+        order = one.first + np.random.default_rng([seed, one.role == "small", one.label]).permutation(one.rows)
+        if one.role == "large":
             cuts: dict[SplitName, RowNumbers] = {
                 "validation": order[: sizes.validation],
                 "train": order[sizes.validation : sizes.validation + sizes.train],
@@ -92,24 +116,20 @@ def draw(shards: Sequence[ClassShard], sizes: Sizes, seed: int) -> dict[SplitNam
         else:
             cuts = {"test": order[: sizes.test]}
         for name, rows in cuts.items():
-            parts[name].append(np.column_stack([np.full(len(rows), number), rows]))
+            parts[name].append(rows)
     return {
         name: np.random.default_rng([seed, 2, place]).permutation(np.concatenate(parts[name]))
         for place, name in enumerate(SPLITS)
     }
 
 
-def take_all(shards: Sequence[ClassShard]) -> dict[SplitName, RowNumbers]:
-    """Return every row of every shard under the split that its role names; see `draw`."""
-    rows: dict[SplitName, RowNumbers] = {}
-    for name in SPLITS:
-        numbers = [number for number, shard in enumerate(shards) if shard.role == name]
-        parts = [np.column_stack([np.full(shards[n].rows, n), np.arange(shards[n].rows)]) for n in numbers]
-        rows[name] = np.concatenate([np.empty((0, 2), np.int64), *parts])
-    return rows
+def take_all(ranges: Sequence[ClassRange]) -> dict[SplitName, RowNumbers]:
+    """Return every row under the split that its role names; see `draw`."""
+    rows = {name: [np.arange(one.first, one.first + one.rows) for one in ranges if one.role == name] for name in SPLITS}
+    return {name: np.concatenate([np.empty(0, np.int64), *own]) for name, own in rows.items()}
 
 
-def _too_many(what: str, asked: int, smallest: ClassShard, possible: int, classes: int) -> str:
+def _too_many(what: str, asked: int, smallest: ClassRange, possible: int, classes: int) -> str:
     return (
         f"{what} can have at most {possible * classes:,} rows, not {asked * classes:,}: "
         f"class {smallest.class_name} of {smallest.role} has {possible:,} images."

@@ -3,51 +3,53 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tasks.records import ClassShard, Split, Splits
+from tasks.records import Shard, Split, Splits
 from tasks.records.conservation import conserve
 from tasks.records.spec import PrepareSpec
 from tasks.splits.course import draw_as_course
-from tasks.splits.draw import draw, sizes_per_class, take_all
+from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all
 from tasks.splits.gather import gather
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
-from tasks.storage.images import write_split
+from tasks.storage.images import read_ids, write_split
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import SPLITS, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
-VERSION = 1
+VERSION = 2
 RAW = "raw"
 Drawn = dict[SplitName, RowNumbers]
 
 
 @stage_task("draw train, validation and test")
-def draw_splits(spec: PrepareSpec, shards: Sequence[ClassShard], workspace: Place) -> Splits:
+def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) -> Splits:
     """Draw balanced, disjoint, shuffled splits and write them as Parquet."""
-    sizes = sizes_per_class(spec, shards)
+    ranges = class_ranges(shards)
+    sizes = sizes_per_class(spec, ranges)
     per_class = [sizes.train, sizes.validation, sizes.test]
     if spec.recipe == "course":
         how: dict[str, Any] = {"sizes": per_class, "recipe": spec.recipe}
-        stage = _write(shards, lambda: draw_as_course(shards, sizes, workspace), how, workspace)
+        ids = read_ids(workspace / shard.images for shard in shards)
+        stage = _write(shards, lambda: draw_as_course(ranges, sizes, ids), how, workspace)
     else:
         how = {"sizes": per_class, "seed": spec.seed}
-        stage = _write(shards, lambda: draw(shards, sizes, spec.seed), how, workspace)
+        stage = _write(shards, lambda: draw(ranges, sizes, spec.seed), how, workspace)
     return _finished(shards, sizes.notes, stage)
 
 
 @stage_task("take train, validation and test as they are")
-def take_splits(shards: Sequence[ClassShard], workspace: Place) -> Splits:
+def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
     """Write splits that exist as Parquet, every row in the order of classes and ids."""
-    return _finished(shards, (), _write(shards, lambda: take_all(shards), {}, workspace))
+    return _finished(shards, (), _write(shards, lambda: take_all(class_ranges(shards)), {}, workspace))
 
 
-def _write(shards: Sequence[ClassShard], rows: Callable[[], Drawn], how: dict[str, Any], workspace: Place) -> Stage:
+def _write(shards: Sequence[Shard], rows: Callable[[], Drawn], how: dict[str, Any], workspace: Place) -> Stage:
     """Find or write the splits; `how` is what determines the rows, besides the shards."""
 
     def build(target: Place) -> dict[str, Any]:
         drawn = rows()
-        images = gather([workspace / shard.images for shard in shards], drawn)
+        images = gather(shards, drawn, workspace)
         classes = _classes(shards)
         for name in SPLITS:
             conserve(f"draw {name}", len(drawn[name]), len(set(images[name].ids.to_pylist())))
@@ -57,13 +59,13 @@ def _write(shards: Sequence[ClassShard], rows: Callable[[], Drawn], how: dict[st
     return stages.stage(workspace, "splits", inputs, build)
 
 
-def _finished(shards: Sequence[ClassShard], notes: tuple[str, ...], stage: Stage) -> Any:
+def _finished(shards: Sequence[Shard], notes: tuple[str, ...], stage: Stage) -> Any:
     splits = {name: Split.of(name, stage.folder / RAW, stage.result[name]) for name in SPLITS}
     record = Splits(classes=_classes(shards), notes=notes, **splits)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
 
 
-def _classes(shards: Sequence[ClassShard]) -> tuple[str, ...]:
+def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:
     """Return the names of all classes in the order of their labels; a source may lack some."""
-    names = {shard.label: shard.class_name for shard in shards}
+    names = {one.label: one.class_name for shard in shards for one in shard.classes}
     return tuple(names[label] for label in sorted(names))

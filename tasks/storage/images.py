@@ -5,6 +5,7 @@ dictionary encoding makes as small. Files are written and read a row group at a 
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -82,6 +83,15 @@ def restore(pixels: Pixels) -> Gray:
     gray = pixels * np.float32(SCALE)
     gray += np.float32(CENTRE + 0.5)  # the conversion below cuts the fraction off
     return gray.astype(np.uint8)
+
+
+def mean_and_deviation(pixels: int, total: int, squares: int) -> tuple[float, float]:
+    """Return mean and standard deviation of normalized pixels, from the exact sums of gray values and their squares.
+
+    >>> mean_and_deviation(2, 255, 65025)
+    (0.0, 0.5)
+    """
+    return (total / pixels - CENTRE) / SCALE, math.sqrt(pixels * squares - total**2) / pixels / SCALE
 
 
 def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:

@@ -1,37 +1,75 @@
-from tasks.classes.parts import parts_of
-from tasks.records import Archive, ClassIndex, Reading
+from hashlib import sha256
+
+import numpy as np
+
+from tasks.classes.parts import LEAST, MOST, parts_of, work_of
+from tasks.records import Archive, Part, Reading
+from tasks.sources.pieces import MOST as MOST_MEMBERS
+from tasks.sources.pieces import Row, pieces_of
 from tests.build import GLYPHS
 
 PHOTOGRAPHS = Reading("photographs", "photo", 16, scaled=False)
 
 
-def source(*members: int) -> Archive:
-    classes = tuple(ClassIndex(f"c{number:04d}", count, "", 0) for number, count in enumerate(members))
-    return Archive("train", "train", "", "", "", 0, classes, {})
+def rows(members: dict[str, int], size: int = 300) -> list[Row]:
+    """Return rows of an index: so many members of each class, with digests as of different contents."""
+    names = [(name, f"{number:07d}.png") for name, count in sorted(members.items()) for number in range(count)]
+    return [Row(*name, 0, size, sha256(repr(name).encode()).digest()[:16], None, None) for name in names]
+
+
+def source(members: dict[str, int], size: int = 300) -> Archive:
+    pieces = tuple(pieces_of(rows(members, size)))
+    return Archive("train", "train", "", "", "", 0, pieces, {"quarantined": 2, "ignored": 1})
+
+
+def parts(archive: Archive, reading: Reading = GLYPHS) -> list[Part]:
+    return parts_of(archive, list(archive.members), reading)
+
+
+def test_pieces_hold_all_members_once_and_none_is_larger_than_the_limit() -> None:
+    members = {"a": 30_000, "b": 3, "c": 1}
+    pieces = list(pieces_of(rows(members)))
+    assert source(members).members == members
+    assert max(piece.members for piece in pieces) <= MOST_MEMBERS
+    equal = [row._replace(digest=bytes(16)) for row in rows({"a": 10})]
+    assert [piece.members for piece in pieces_of(equal)] == [1] * 10, "copies of one image that ends pieces"
 
 
 def test_each_of_few_classes_is_a_part_of_its_own() -> None:
-    found = parts_of(source(*[50_000] * 10), [f"c{number:04d}" for number in range(10)], GLYPHS)
-    assert [part.class_names for part in found] == [(f"c{number:04d}",) for number in range(10)]
-    assert str(found[2]) == "train c0002"
+    found = parts(source({f"c{number}": 5_000 for number in range(10)}))
+    assert [list(part.labels) for part in found] == [[f"c{number}"] for number in range(10)]
+    assert str(found[2]) == "train c2"
 
 
 def test_many_small_classes_are_few_parts_of_about_equal_cost() -> None:
-    archive = source(*[4] * 1000)
-    assert len(parts_of(archive, archive.class_names, GLYPHS)) == 1
-    photographs = parts_of(archive, archive.class_names, PHOTOGRAPHS)
-    assert [len(part.class_names) for part in photographs] == [500, 500]
-    assert str(photographs[1]) == "train 500 classes, c0500 to c0999"
+    archive = source({f"c{number:04d}": 4 for number in range(1000)}, size=50_000)
+    assert len(parts(archive)) == 1
+    found = parts(archive, PHOTOGRAPHS)
+    assert all(LEAST <= work_of(part, PHOTOGRAPHS) < MOST for part in found[:-1])
+    assert [name for part in found for name in part.labels] == list(archive.members)
+    assert str(found[1]).startswith("train c0")
+    assert str(found[1]).endswith(f", {len(found[1].labels)} classes")
 
 
-def test_a_large_class_ends_a_part_and_no_class_is_lost() -> None:
-    archive = source(*[10, 200_000, 10, 10] * 10)
-    found = parts_of(archive, archive.class_names, GLYPHS)
-    assert [len(part.class_names) for part in found] == [2, *[4] * 9, 2]
-    assert [name for part in found for name in part.class_names] == archive.class_names
+def test_a_large_class_is_cut_and_no_member_lost() -> None:
+    archive = source({"a": 10, "b": 400_000, "c": 10})
+    found = parts(archive)
+    assert len(found) >= 5
+    assert all(work_of(part, GLYPHS) < MOST + MOST_MEMBERS for part in found)
+    assert [part.first for part in found] == [3, *(3 + np.cumsum([part.members for part in found])[:-1]).tolist()]
+    assert sum(part.members for part in found) == 400_020
+    assert [str(part) for part in found[1:3]] == ["train b", f"train b from member {found[1].members + 1:,}"]
+
+
+def test_a_few_more_members_change_few_parts() -> None:
+    members = {f"c{number:03d}": 700 for number in range(500)}
+    before = {part.digest for part in parts(source(members))}
+    after = {part.digest for part in parts(source(members | {"c250": 703}))}
+    assert len(before) > 2
+    assert len(after - before) <= 2
 
 
 def test_labels_are_those_of_all_sources() -> None:
-    archive = source(1, 1, 1)
-    (part,) = [p for p in parts_of(archive, ["a", "c0000", "b", "c0001", "c0002"], GLYPHS) if "c0001" in p.class_names]
-    assert part.labels == (3,)
+    archive = source({"b": 1, "d": 1})
+    found = parts_of(archive, ["a", "b", "c", "d"], GLYPHS)
+    assert [part.labels for part in found] == [{"b": 1}, {"d": 3}]

@@ -1,6 +1,5 @@
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.classes.fingerprints import write_fingerprints
-from tasks.classes.shard import ShardCounts, write_shard
+from tasks.classes.parts import parts_of
+from tasks.classes.shard import write_shard
 from tasks.errors import DataError
-from tasks.records import ClassShard
+from tasks.records import Archive, Shard
 from tasks.sources.archive import Entry, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
-from tasks.storage.images import read_images
+from tasks.storage.images import mean_and_deviation, read_images
 from tasks.storage.place import Place
+from tasks.storage.tables import read_rows
 from tests.build import GLYPHS, font_member, glyphs, png, raw_png, write_folder, write_tar
 
 IMAGES = glyphs(5, seed=3)
@@ -29,16 +30,19 @@ MEMBERS = {f"root/A/{font_member(f'f{i}.ttf')}": png(image) for i, image in enum
 }
 
 
-def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[ShardCounts, Path]:
+def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard, Path]:
+    """Write the shard of class A, the first part of the source."""
     target = tmp_path / "out"
     target.mkdir()
-    write_index(entries, "s", Place.of(tmp_path / "index.parquet"))
-    index = pq.read_table(tmp_path / "index.parquet", filters=[("class_name", "==", "A")])
-    return write_shard(Place.of(source), index, "large", "A", 0, GLYPHS, Place.of(target)), target
+    pieces, outside, _ = write_index(entries, "s", Place.of(tmp_path / "index.parquet"))
+    archive = Archive("large", "s", "", "", "", 0, tuple(pieces), outside)
+    part = parts_of(archive, ["A", "B"], GLYPHS)[0]
+    index = read_rows(Place.of(tmp_path / "index.parquet"), part.first, part.members)
+    counts = write_shard(part, index, Place.of(source), GLYPHS, Place.of(target))
+    return Shard("large", "out", counts, ""), target
 
 
-def fingerprint(loaded: ShardCounts, tmp_path: Path) -> pa.Table:
-    shard = ClassShard("large", "A", 0, "out", **asdict(loaded), sha256="")
+def fingerprint(shard: Shard, tmp_path: Path) -> pa.Table:
     write_fingerprints(shard, GLYPHS, Place.of(tmp_path), Place.of(tmp_path / "f.parquet"))
     return pq.read_table(tmp_path / "f.parquet")
 
@@ -46,7 +50,8 @@ def fingerprint(loaded: ShardCounts, tmp_path: Path) -> pa.Table:
 def test_every_member_is_accepted_quarantined_or_ignored(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", MEMBERS)
     loaded, target = load(path, tmp_path, read_entries(Place.of(path)))
-    assert (loaded.members, loaded.rows, loaded.quarantined, loaded.ignored) == (9, 5, 3, 1)
+    (counts,) = loaded.classes
+    assert (counts.members, counts.rows, counts.quarantined, counts.ignored) == (9, 5, 3, 1)
     rows = pq.read_table(target / "quarantine.parquet").to_pylist()
     assert {row["member"]: (row["outcome"], row["reason"]) for row in rows} == {
         "empty.png": ("quarantined", "empty"),
@@ -67,12 +72,14 @@ def test_a_shard_is_sorted_by_id_and_holds_the_pixels(tmp_path: Path) -> None:
     assert table["pixels"][0].as_py()[0][0] == np.float32((IMAGES[0, 0, 0] - 127.5) / 255)
 
 
-def test_mean_and_deviation_are_those_of_the_normalized_pixels(tmp_path: Path) -> None:
+def test_sums_are_those_of_the_gray_values(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", MEMBERS)
     loaded, _ = load(path, tmp_path, read_entries(Place.of(path)))
+    (counts,) = loaded.classes
+    mean, deviation = mean_and_deviation(counts.pixels, counts.total, counts.squares)
     pixels = (IMAGES.astype(np.float64) - 127.5) / 255
-    assert loaded.mean == pytest.approx(pixels.mean(), abs=1e-12)
-    assert loaded.std == pytest.approx(pixels.std(), abs=1e-12)
+    assert mean == pytest.approx(pixels.mean(), abs=1e-12)
+    assert deviation == pytest.approx(pixels.std(), abs=1e-12)
 
 
 def test_member_order_and_kind_of_source_change_no_byte(tmp_path: Path) -> None:
@@ -102,8 +109,30 @@ def test_a_member_that_changed_since_it_was_indexed_is_never_used(tmp_path: Path
 def test_a_class_without_a_readable_image_gives_an_empty_shard(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", {"root/A/1.png": b"", "root/B/1.png": b""})
     loaded, _ = load(path, tmp_path, read_entries(Place.of(path)))
-    assert (loaded.rows, loaded.quarantined, loaded.mean, loaded.std) == (0, 1, None, None)
+    (counts,) = loaded.classes
+    assert (counts.rows, counts.quarantined, counts.pixels) == (0, 1, 0)
     assert len(fingerprint(loaded, tmp_path)) == 0
+
+
+def test_a_shard_of_several_classes_counts_each_of_them(tmp_path: Path) -> None:
+    names = [f"c{number:02d}" for number in range(30)]
+    members = {f"{name}/{i}.png": png(image) for n, name in enumerate(names) for i, image in enumerate(glyphs(3, n))}
+    path = write_tar(tmp_path / "a.tar", members | {"c07/broken.png": b"", "c08/notes.txt": b"x"})
+    pieces, outside, _ = write_index(read_entries(Place.of(path)), "s", index := Place.of(tmp_path / "index.parquet"))
+    archive = Archive("train", "s", "", "", "", 0, tuple(pieces), outside)
+    (part,) = parts_of(archive, names, GLYPHS)
+    counts = write_shard(part, read_rows(index, part.first, part.members), Place.of(path), GLYPHS, Place.of(tmp_path))
+    assert [(one.class_name, one.label, one.rows) for one in counts] == [(name, n, 3) for n, name in enumerate(names)]
+    assert [(one.members, one.quarantined, one.ignored) for one in counts[6:10]] == [
+        (3, 0, 0), (4, 1, 0), (4, 0, 1), (3, 0, 0),
+    ]  # fmt: skip
+    images = read_images([Place.of(tmp_path / "shard.parquet")])
+    assert images.ids.to_pylist() == sorted(f"train/{name}" for name in members)
+    assert images.labels.tolist() == sorted([*range(30)] * 3)
+    for number, one in enumerate(counts):
+        assert one.total == glyphs(3, number).sum(dtype=int)
+    samples = pq.read_table(tmp_path / "samples.parquet")
+    assert samples["class_name"].to_pylist() == sorted(names * 3)
 
 
 def test_fingerprints_hold_digest_ink_font_and_colour(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import settled_members
 from tasks.classes.shard import write_shard
-from tasks.records import Reading
+from tasks.records import Archive, Reading
 from tasks.sources.archive import decompress, packing_of, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
@@ -35,15 +36,15 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
             decompress(root, target / "archive.tar", packing)
             root = target / "archive.tar"
         entries = read_entries(root)
-    classes, _, below = write_index(entries, source.name, target / "index.parquet")
+    pieces, outside, below = write_index(entries, source.name, target / "index.parquet")
     if source.is_dir():
         root = Place.of(source / below)
+    archive = Archive("large", source.name, "", "index.parquet", "", 0, tuple(pieces), outside)
     table = pq.read_table(scratch / "index.parquet")
     accepted: dict[str, bytes] = {}
     refused = {f"{row[1]}/{row[2]}": str(row[4]) for row in settled_members(table, "large") if row[1] is None}
-    for number, class_name in enumerate(index.class_name for index in classes):
-        rows = table.filter([name == class_name for name in table["class_name"].to_pylist()])
-        write_shard(root, rows, "large", class_name, number, reading, target)
+    for part in parts_of(archive, list(archive.members), reading):
+        write_shard(part, table.slice(part.first, part.members), root, reading, target)
         images = read_images([target / "shard.parquet"])
         accepted |= {name.as_py(): gray.tobytes() for name, gray in zip(images.ids, images.gray, strict=True)}
         for row in pq.read_table(scratch / "quarantine.parquet").to_pylist():

@@ -73,12 +73,9 @@ def run(spec: RunSpec) -> None:
         classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
         reading = detect(archives, spec, space).reading
         spec = spec.settled(reading.view, reading.side, len(classes))
-        parts = [(archive, part) for archive in archives for part in parts_of(archive, classes, reading)]
-        loaded = [load_part.fn(archive, part, reading, space).data for archive, part in parts]
-        pairs = zip(parts, loaded, strict=True)
-        printed = [fingerprint.fn(part, own, reading, space).data for (_, part), own in pairs]
-        shards = [shard for own in loaded for shard in own]
-        prints = tuple(each for own in printed for each in own)
+        parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
+        shards = [load_part.fn(part, reading, space).data for part in parts]
+        prints = tuple(fingerprint.fn(*pair, reading, space).data for pair in zip(parts, shards, strict=True))
         splits = draw_splits.fn(spec, shards, space).data
         view, bands = reading.view, bands_for(spec, reading.view)
         joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]

@@ -4,11 +4,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import DataError, UsageError
-from tasks.records import Archive, ClassIndex
+from tasks.records import Archive, Piece
 from tasks.sources.archive import Entry, read_entries
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
-from tasks.sources.index import by_split, split_folders, write_index
+from tasks.sources.index import by_split, write_index
+from tasks.sources.layout import split_folders
 from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, Role
@@ -85,7 +86,7 @@ def test_the_digest_of_a_class_depends_on_its_own_members_in_any_order(tmp_path:
     one = [entry("r/A/1.png", b"1"), entry("r/A/2.png", b"2"), entry("r/B/1.png", b"3")]
     changed = [*one[:2], entry("r/B/1.png", b"4")]
     digests = [
-        {index.class_name: index.digest for index in write_index(entries, "s", Place.of(tmp_path / "i.parquet"))[0]}
+        {piece.class_name: piece.digest for piece in write_index(entries, "s", Place.of(tmp_path / "i.parquet"))[0]}
         for entries in (one, one[::-1], changed)
     ]
     assert digests[0] == digests[1]
@@ -134,7 +135,7 @@ def test_links_inside_a_folder_are_followed(tmp_path: Path) -> None:
 def archive(role: Role, *classes: tuple[str, int]) -> Archive:
     return Archive(
         role=role, name=f"{role}.tar", location="", index="", sha256="", bytes=0,
-        classes=tuple(ClassIndex(name, count, "", 0) for name, count in classes), outside={},
+        pieces=tuple(Piece(name, count, "", 0) for name, count in classes), outside={},
     )  # fmt: skip
 
 
@@ -182,8 +183,8 @@ def test_a_run_needs_two_classes(classes: tuple[tuple[str, int], ...], said: str
 
 def test_images_without_class_folders_are_one_class(tmp_path: Path) -> None:
     entries = [entry("1.png"), entry("2.png"), entry("notes/a.txt"), entry("a.txt")]
-    classes, outside, root = write_index(entries, "s", Place.of(tmp_path / "i.parquet"))
-    assert ([(index.class_name, index.members) for index in classes], root) == ([(UNLABELLED, 4)], "")
+    pieces, outside, root = write_index(entries, "s", Place.of(tmp_path / "i.parquet"))
+    assert ([(piece.class_name, piece.members) for piece in pieces], root) == ([(UNLABELLED, 4)], "")
     assert outside == {"quarantined": 0, "ignored": 0}
     assert {row["member"]: row["reason"] for row in pq.read_table(tmp_path / "i.parquet").to_pylist()} == {
         "1.png": None, "2.png": None, "notes/a.txt": "not_image_name", "a.txt": "not_image_name",
@@ -200,8 +201,8 @@ def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
         "train": ("data/train", 4), "validation": ("data/val", 2), "test": ("data/test", 2),
     }  # fmt: skip
     root, own = found["train"]
-    classes, outside, _ = write_index(own, "s", Place.of(tmp_path / "t.parquet"), root)
-    assert [index.class_name for index in classes] == ["a", "b"]
+    pieces, outside, _ = write_index(own, "s", Place.of(tmp_path / "t.parquet"), root)
+    assert [piece.class_name for piece in pieces] == ["a", "b"]
     assert outside == {"quarantined": 0, "ignored": 2}, "what lies beside the splits is accounted for once"
 
 

@@ -5,30 +5,29 @@ import pyarrow as pa
 import pytest
 
 from tasks.errors import DataError, UsageError
-from tasks.records import ClassShard
+from tasks.records import ClassCounts, Shard
 from tasks.records.spec import RunSpec
-from tasks.splits.draw import draw, sizes_per_class
+from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all
 from tasks.splits.gather import gather
-from tasks.storage.images import Images, read_images, write_images
+from tasks.storage.images import Images, write_images
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
 from tests.build import glyphs
 
 
-def shard(role: Role, label: int, rows: int) -> ClassShard:
-    return ClassShard(
-        role=role, class_name="ABCDEFGHIJ"[label], label=label, folder="",
-        members=rows, rows=rows, quarantined=0, ignored=0, mislabelled=0, mean=None, std=None, sha256="",
-    )  # fmt: skip
-
-
-def shards(large: int, small: int, classes: int = 10) -> list[ClassShard]:
+def ranges(large: int, small: int, classes: int = 10) -> list[ClassRange]:
+    """Return the ranges of two sources, each class in one shard."""
     roles: tuple[tuple[Role, int], ...] = (("large", large), ("small", small))
-    return [shard(role, label, rows) for role, rows in roles for label in range(classes)]
+    return class_ranges([shard(role, {label: rows}) for role, rows in roles for label in range(classes)])
+
+
+def shard(role: Role, rows: dict[int, int], folder: str = "") -> Shard:
+    counts = (ClassCounts("ABCDEFGHIJ"[label], label, n, n, 0, 0, 0, 0, 0, 0) for label, n in rows.items())
+    return Shard(role, folder, tuple(counts), "")
 
 
 def sizes(large: int, small: int, **asked: int) -> tuple[int, int, int]:
-    found = sizes_per_class(RunSpec.of(**asked), shards(large, small))
+    found = sizes_per_class(RunSpec.of(**asked), ranges(large, small))
     return found.train, found.validation, found.test
 
 
@@ -48,7 +47,7 @@ def test_a_size_that_is_given_is_kept_and_the_others_follow() -> None:
 
 
 def test_chosen_sizes_are_said() -> None:
-    notes = sizes_per_class(RunSpec.of(train=1000, validation=0), shards(3_600, 600)).notes
+    notes = sizes_per_class(RunSpec.of(train=1000, validation=0), ranges(3_600, 600)).notes
     assert notes == ("test 6,000 rows, chosen from the data; --test sets it",)
 
 
@@ -71,39 +70,49 @@ def test_a_class_without_a_readable_image_is_bad_data() -> None:
 
 
 def test_splits_are_balanced_disjoint_and_shuffled() -> None:
-    many = shards(300, 100)
+    many = ranges(300, 100)
     rows = draw(many, sizes_per_class(RunSpec.of(train=2000, validation=500, test=700), many), seed=4)
     assert {name: len(drawn) for name, drawn in rows.items()} == {"train": 2000, "validation": 500, "test": 700}
     for drawn in rows.values():
-        assert len({tuple(row) for row in drawn.tolist()}) == len(drawn)
-        counts = np.bincount(drawn[:, 0])
+        assert len(set(drawn.tolist())) == len(drawn)
+        classes = np.searchsorted([one.first for one in many], drawn, side="right")
+        counts = np.bincount(classes)
         assert set(counts[counts > 0]) == {len(drawn) // 10}
-        assert (np.diff(drawn[:, 0]) < 0).sum() > len(drawn) // 4, "not in the order of classes"
-    assert not {tuple(r) for r in rows["train"].tolist()} & {tuple(r) for r in rows["validation"].tolist()}
-    assert all(many[number].role == "small" for number in set(rows["test"][:, 0].tolist()))
+        assert (np.diff(classes) < 0).sum() > len(drawn) // 4, "not in the order of classes"
+    assert not set(rows["train"].tolist()) & set(rows["validation"].tolist())
+    assert rows["test"].min() >= 3000 > rows["train"].max()
 
 
 def test_the_seed_decides() -> None:
-    many = shards(300, 100)
+    many = ranges(300, 100)
     settled = sizes_per_class(RunSpec.of(), many)
     one, same, other = (draw(many, settled, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(one[name], same[name]) for name in one)
     assert not np.array_equal(one["train"], other["train"])
 
 
+def test_a_class_that_several_shards_hold_is_one_range() -> None:
+    cut = [shard("train", {0: 5, 1: 2}), shard("train", {1: 4}), shard("train", {1: 1, 2: 3}), shard("test", {1: 7})]
+    assert [(one.role, one.class_name, one.first, one.rows) for one in class_ranges(cut)] == [
+        ("train", "A", 0, 5), ("train", "B", 5, 7), ("train", "C", 12, 3), ("test", "B", 15, 7),
+    ]  # fmt: skip
+    taken = take_all(class_ranges(cut))
+    assert (taken["train"].tolist(), taken["test"].tolist()) == (list(range(15)), list(range(15, 22)))
+    assert len(taken["validation"]) == 0
+
+
 def test_gathered_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
-    places = []
+    shards, every, gray = [], [], glyphs(60, seed=1)
     for number in range(3):
-        gray = glyphs(20, seed=number)
         ids = [f"large/{'ABC'[number]}/{i:02d}.png" for i in range(20)]
-        images = Images(pa.array(ids), pa.array(["ABC"[number]] * 20), np.full(20, number), gray)
-        places.append(Place.of(tmp_path) / f"{number}.parquet")
-        write_images(images, places[-1])
-    rows = np.random.default_rng(0).permutation(np.stack(np.meshgrid(range(3), range(20)), -1).reshape(-1, 2))[:40]
-    empty = np.empty((0, 2), np.int64)
-    found = gather(places, {"train": rows, "validation": empty})
-    assert found["train"].ids.to_pylist() == [f"large/{'ABC'[n]}/{i:02d}.png" for n, i in rows]
-    assert all(
-        np.array_equal(found["train"].gray[k], read_images([places[n]]).gray[i]) for k, (n, i) in enumerate(rows)
-    )
+        own = gray[20 * number : 20 * (number + 1)]
+        images = Images(pa.array(ids), pa.array(["ABC"[number]] * 20), np.full(20, number), own)
+        shards.append(shard("large", {number: 20}, str(number)))
+        (tmp_path / str(number)).mkdir()
+        write_images(images, Place.of(tmp_path) / shards[-1].images)
+        every += ids
+    rows = np.random.default_rng(0).permutation(60)[:40]
+    found = gather(shards, {"train": rows, "validation": np.empty(0, np.int64)}, Place.of(tmp_path))
+    assert found["train"].ids.to_pylist() == [every[row] for row in rows]
+    assert np.array_equal(found["train"].gray, gray[rows])
     assert len(found["validation"]) == 0

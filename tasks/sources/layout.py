@@ -1,0 +1,57 @@
+"""Recognise sources whose folders are splits, and the folder that all class folders share."""
+
+import posixpath
+
+from tasks.errors import UsageError
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
+
+METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
+
+
+def split_folders(folders: set[str]) -> dict[SplitName, str]:
+    """Return the folder of each split, given all folders that hold images; nothing where they are no splits.
+
+    >>> split_folders({"data/train/a", "data/train/b", "data/val/a"})
+    {'train': 'data/train', 'validation': 'data/val'}
+    >>> split_folders({"vehicles/train", "vehicles/bus"})
+    {}
+    """
+    folders = without_metadata(folders)
+    root = common_root(folders)
+    below = [folder[len(root) :].strip("/").partition("/")[0] for folder in folders]
+    names = sorted(set(below))
+    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in SPLIT_FOLDERS}
+    whole = len(found) == len(names) > 1 and "train" in found
+    return {split: found[split] for split in SPLITS if split in found} if whole else {}
+
+
+def refuse_splits(source: str, found: dict[SplitName, str]) -> None:
+    """Refuse a source whose folders are named like splits: read as classes, they would be compared with themselves."""
+    if found:
+        raise UsageError(
+            f"{source} holds the folders {', '.join(found.values())}, which are splits and not classes; "
+            f"cleansplit audit {source} compares them."
+        )
+
+
+def common_root(folders: set[str]) -> str:
+    """Return the folder that holds the class folders, given all folders that hold images."""
+    folders = without_metadata(folders)
+    if len(folders) < 2:
+        return posixpath.dirname("".join(folders))
+    return posixpath.commonpath(folders)
+
+
+def is_below(folder: str, root: str) -> bool:
+    """Say whether a folder is `root` or lies in it."""
+    return not root or folder == root or folder.startswith(root + "/")
+
+
+def is_metadata(part: str) -> bool:
+    """Say whether a part of a path is that of a file or folder that an operating system left there."""
+    return part.startswith(".") or part.endswith("~") or part in METADATA_NAMES
+
+
+def without_metadata(folders: set[str]) -> set[str]:
+    """Return the folders that no part of their path calls metadata."""
+    return {folder for folder in folders if not any(map(is_metadata, folder.split("/")))}
