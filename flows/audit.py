@@ -16,7 +16,11 @@ from tasks.splits.tasks import take_splits
 from tasks.storage.workspace import in_use
 
 
-@flow(name="audit", flow_run_name=named_after("root", "test", doing="audit"), validate_parameters=False)
+@flow(
+    name="audit",
+    flow_run_name=named_after("root", "train", "validation", "test", doing="audit"),
+    validate_parameters=False,
+)
 @in_one_sentence
 @takes(AuditSpec)
 def audit(spec: AuditSpec) -> Report:

@@ -17,7 +17,7 @@ from tasks.storage.workspace import in_use
 
 
 @flow(
-    name="cleansplit", flow_run_name=named_after("large", "dataset"), validate_parameters=False
+    name="cleansplit", flow_run_name=named_after("large", "small", otherwise="dataset"), validate_parameters=False
 )  # RunSpec says what is wrong
 @in_one_sentence
 @takes(RunSpec)

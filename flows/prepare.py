@@ -59,7 +59,9 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     loaded : LoadedSources
     """
     place = spec.place
-    sources = collect("fetch sources", [fetch.submit(role, name, place) for role, name in spec.sources.items()])
+    columns = spec.columns_by_use
+    fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
+    sources = collect("fetch sources", fetching)
     indexed = collect("index members", [index.submit(source, place) for source in sources])
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)

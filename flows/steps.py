@@ -23,7 +23,11 @@ from tasks.storage import disk
 from tasks.storage.workspace import find_run, in_use
 
 
-@flow(name="prepare", flow_run_name=named_after("large", "dataset", doing="prepare"), validate_parameters=False)
+@flow(
+    name="prepare",
+    flow_run_name=named_after("large", "small", doing="prepare", otherwise="dataset"),
+    validate_parameters=False,
+)
 @in_one_sentence
 @takes(PrepareSpec)
 def prepare(spec: PrepareSpec) -> Path:
@@ -33,7 +37,7 @@ def prepare(spec: PrepareSpec) -> Path:
         return disk.local((spec.place / splits.train.files[0]).parent)
 
 
-@flow(name="sanitize", flow_run_name=named_after("run", doing="sanitize"), validate_parameters=False)
+@flow(name="sanitize", flow_run_name=named_after(doing="sanitize", otherwise="run"), validate_parameters=False)
 @in_one_sentence
 @takes(SanitizeSpec)
 def sanitize(spec: SanitizeSpec) -> Report:
@@ -49,7 +53,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
         return publish(Findings(changed, *loaded, found.splits, *measured, Trained()), seconds)
 
 
-@flow(name="evaluate", flow_run_name=named_after("run", doing="evaluate"), validate_parameters=False)
+@flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"), validate_parameters=False)
 @in_one_sentence
 @takes(EvaluateSpec)
 def evaluate(spec: EvaluateSpec) -> Report:

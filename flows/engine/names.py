@@ -2,18 +2,28 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import PurePath
 
 from prefect.runtime import flow_run
 
-from tasks.vocabulary.addresses import short_name
+from tasks.records.naming import name_of
 
 
-def named_after(*parameters: str, doing: str = "") -> Callable[[], str]:
-    """Return a function that names a flow run after the first of some parameters that is set."""
+def named_after(*parameters: str, doing: str = "", otherwise: str = "") -> Callable[[], str]:
+    """Return a function that names a flow run after the sources that some parameters give.
+
+    Parameters
+    ----------
+    *parameters : str
+        Those that may give a source.
+    doing : str
+    otherwise : str
+        The parameter to name it after where they give none.
+    """
 
     def name() -> str:
-        given = flow_run.parameters
-        what = next((given[parameter] for parameter in parameters if given[parameter]), "nothing")
-        return f"{doing} {short_name(str(what))} {date.today()}".strip()
+        given = [str(flow_run.parameters[parameter]) for parameter in parameters if flow_run.parameters[parameter]]
+        what = name_of(given) if given else PurePath(str(flow_run.parameters.get(otherwise, ""))).name
+        return f"{doing} {what}".strip() + f" {date.today()}"
 
     return name

@@ -1,4 +1,4 @@
-"""Decode one image of any of nine formats to 8-bit gray or RGB, by one rule per mode.
+"""Decode one image of any of ten formats to 8-bit gray or RGB, by one rule per mode.
 
     1, L                        gray
     16-bit gray                 gray, rounded to 8 bits
@@ -7,7 +7,8 @@
     any of these with alpha     laid over white
     all else                    refused
 
-Of a GIF the first frame is used, of a JPEG the first image; other files with several images are refused. The EXIF
+Of a GIF the first frame is used, of a JPEG the first image, of HEIC the main one; other files with several images are
+refused. The EXIF
 orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
 """
 

@@ -13,7 +13,7 @@ from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
 from tasks.storage import tables
-from tasks.storage.members import read_members
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.views.ink import INK_ABOVE
@@ -106,4 +106,5 @@ def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[bytes]:
             parts.append(rows.take(pa.array(wanted)))
     chosen = pa.concat_tables(parts) if parts else pa.table({})
     if len(chosen):
-        yield from (data for _, data in read_members(workspace.locate(archive.location), chosen))
+        members = Members(workspace.locate(archive.location), archive.columns)
+        yield from (data for _, data in members.read(chosen))

@@ -109,4 +109,15 @@ def _check_webp(data: bytes) -> None:
         raise UnreadableError("several_images", "animated")
 
 
-CHECKS: dict[str, Callable[[bytes], None]] = {"PNG": _check_png, "JPEG": _check_jpeg, "WEBP": _check_webp}
+def _check_heif(_data: bytes) -> None:
+    """Let Pillow know HEIC, if the extra that decodes it is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise UnreadableError("needs_heic", "pip install 'cleansplit[heic]'") from error
+    register_heif_opener()
+
+
+CHECKS: dict[str, Callable[[bytes], None]] = {
+    "PNG": _check_png, "JPEG": _check_jpeg, "WEBP": _check_webp, "HEIF": _check_heif
+}  # fmt: skip

@@ -38,6 +38,7 @@ def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> list
             Part(
                 role=archive.role,
                 location=archive.location,
+                columns=archive.columns,
                 index=archive.index,
                 first=first,
                 members=row - first,

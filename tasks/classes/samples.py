@@ -8,7 +8,7 @@ import pyarrow as pa
 from tasks.records import Reading
 from tasks.storage import tables
 from tasks.storage.images import Images, as_rows, thumbnails
-from tasks.storage.members import read_members
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Labels, RowNumbers
 
@@ -16,7 +16,7 @@ SAMPLES = 20  # images of a class that figures show
 
 
 def write_samples(
-    source: Place,
+    members: Members,
     index: pa.Table,
     accepted: RowNumbers,
     images: Images,
@@ -30,7 +30,7 @@ def write_samples(
 
     Parameters
     ----------
-    source : Place
+    members : Members
     index : Table
         The members that were to be decoded.
     accepted : ndarray
@@ -45,7 +45,7 @@ def write_samples(
     rows = _spaced(images.labels)
     ids = images.ids.take(pa.array(rows))
     if reading.kind == "glyphs":
-        read = dict(read_members(source, index.take(pa.array(accepted[rows]))))
+        read = dict(members.read(index.take(pa.array(accepted[rows]))))
         files = [read[row] for row in range(len(rows))]
     else:
         seen = thumbnails([photographs], ids.to_pylist())

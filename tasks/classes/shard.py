@@ -15,13 +15,15 @@ from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.storage.images import Images, write_images
-from tasks.storage.members import read_members
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 
 Refused = list[tuple[object, ...]]  # rows of the quarantine
 
 
-def write_shard(part: Part, index: pa.Table, source: Place, reading: Reading, target: Place) -> tuple[ClassCounts, ...]:
+def write_shard(
+    part: Part, index: pa.Table, members: Members, reading: Reading, target: Place
+) -> tuple[ClassCounts, ...]:
     """Write the images (sorted by class and id), the quarantine and the samples of a part into the folder `target`.
 
     Photographs get a table of their own, too; see `tasks.classes.photographs`.
@@ -31,8 +33,8 @@ def write_shard(part: Part, index: pa.Table, source: Place, reading: Reading, ta
     part : Part
     index : Table
         Its rows of the index, sorted by class and member.
-    source : Place
-        What holds the bytes of its members.
+    members : Members
+        Of the source.
     reading : Reading
     target : Place
 
@@ -44,20 +46,20 @@ def write_shard(part: Part, index: pa.Table, source: Place, reading: Reading, ta
     if reading.kind == "glyphs":
         index = as_glyphs(index)
     to_decode = index.filter(pc.is_null(index["outcome"]))
-    members, photographs = read_members(source, to_decode), target / PHOTOGRAPHS
+    read, photographs = members.read(to_decode), target / PHOTOGRAPHS
     ids = pc.binary_join_element_wise(part.role, to_decode["class_name"], to_decode["member"], "/").combine_chunks()
     mislabelled: Sequence[int] = ()  # glyphs are PNGs by name and content
     if reading.kind == "glyphs":
-        accepted, gray, failures = glyphs.read_glyphs(members, len(to_decode), reading.side)
+        accepted, gray, failures = glyphs.read_glyphs(read, len(to_decode), reading.side)
     else:
         names = ids.to_pylist()
-        accepted, gray, failures, mislabelled = read_photographs(members, names, reading, photographs, target / COPIES)
+        accepted, gray, failures, mislabelled = read_photographs(read, names, reading, photographs, target / COPIES)
     class_names = to_decode["class_name"].combine_chunks()
     kept = class_names.take(pa.array(accepted))
     labels = np.array([part.labels[name] for name in kept.to_pylist()], np.int64)
     images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
-    write_samples(source, to_decode, accepted, images, reading, photographs, target / SAMPLES)
+    write_samples(members, to_decode, accepted, images, reading, photographs, target / SAMPLES)
     refused: Refused = settled_members(index, part.role)
     for row, failure in failures.items():
         class_name, member, size = (to_decode[name][row].as_py() for name in ("class_name", "member", "size"))

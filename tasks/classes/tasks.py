@@ -13,6 +13,7 @@ from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.records.inputs import FINGERPRINTS, SHARD
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages, tables
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 
 VERSION = 5
@@ -48,7 +49,8 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> Shard:
 
     def build(target: Place) -> dict[str, Any]:
         index = tables.read_rows(workspace / part.index, part.first, part.members)
-        counts = write_shard(part, index, workspace.locate(part.location), reading, target)
+        members = Members(workspace.locate(part.location), part.columns)
+        counts = write_shard(part, index, members, reading, target)
         return {"classes": [asdict(one) for one in counts], "sha256": disk.sha256_of(target / SHARD)}
 
     stage = stages.stage(workspace, "classes", _shard_inputs(part, reading), build)

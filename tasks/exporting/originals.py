@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from tasks.records import Archive
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.images import Images, iterate_images, read_ids
-from tasks.storage.members import read_members
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # what is held in memory at once
@@ -38,7 +38,7 @@ class Originals:
     """
 
     def __init__(self, archives: Sequence[Archive], workspace: Place) -> None:
-        self.places = {archive.role: workspace.locate(archive.location) for archive in archives}
+        self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
         parts = []
         for archive in archives:
             is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
@@ -51,7 +51,7 @@ class Originals:
     @property
     def linkable(self) -> bool:
         """Whether every source is a folder, whose files can be linked."""
-        return bool(self.places) and all(map(disk.is_folder, self.places.values()))
+        return bool(self.sources) and all(members.in_folder for members in self.sources.values())
 
     def sizes(self, ids: pa.Array) -> list[int]:
         """Return the bytes of each file; of a glyph, about."""
@@ -89,12 +89,11 @@ class Originals:
     def _members(self, rows: pa.Table) -> Iterator[Original]:
         found: dict[int, bytes] = {}
         roles = rows["role"].to_numpy(zero_copy_only=False)
-        for role, place in self.places.items():
+        for role, members in self.sources.items():
             where = np.flatnonzero(roles == role)
-            found |= {int(where[row]): data for row, data in read_members(place, rows.take(pa.array(where)))}
+            found |= {int(where[row]): data for row, data in members.read(rows.take(pa.array(where)))}
         for number, row in enumerate(rows.select(["id", "role", "class_name", "member"]).to_pylist()):
-            source = self.places[row["role"]]
-            lies = source / row["class_name"] / row["member"] if disk.is_folder(source) else None
+            lies = self.sources[row["role"]].place_of(row["class_name"], row["member"])
             yield Original(row["id"], found[number], lies)
 
     def _rows(self, ids: pa.Array, index: pa.Table) -> pa.Table:

@@ -23,6 +23,7 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "missing_file": "a row without an image, or whose file is missing or lies outside the folder of its manifest",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
+    "needs_heic": "HEIC, which is decoded where cleansplit is installed with its extra heic",
     "no_class": "an image outside the class folders",
     "not_image": "the content is of no format that is read",
     "not_image_name": "the file extension is not that of an image",
@@ -59,6 +60,7 @@ class Source:
     location: str
     sha256: str | None  # of an archive file; a folder gets its digest from its index
     bytes: int
+    columns: dict[str, str]  # names of the columns of a table, by what they hold
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Archive:
     index: str
     sha256: str
     bytes: int
+    columns: dict[str, str]
     pieces: tuple[Piece, ...]  # in the order of the index, where members that lie in no class folder come first
     outside: dict[str, int]  # members that lie in no class folder: quarantined, ignored
 
@@ -102,6 +105,7 @@ class Part:
 
     role: Role
     location: str
+    columns: dict[str, str]
     index: str
     first: int  # row of the index
     members: int

@@ -46,6 +46,13 @@ TrainSource = Annotated[
 ]
 TestSource = Annotated[SourceName | None, Field(description="Source of the test split, of the same kinds.")]
 ValidationSource = Annotated[SourceName | None, Field(description="Source of the validation split; optional.")]
+NamedColumns = Annotated[
+    tuple[str, ...],
+    Field(
+        description="Names of columns, where sources are tables: path=NAME or image=NAME, and label=NAME, split=NAME, "
+        "group=NAME. If unset, usual names are looked for."
+    ),
+]
 TrainRows = Annotated[
     PositiveInt | None,
     Field(

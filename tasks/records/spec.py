@@ -14,6 +14,7 @@ from tasks.storage.workspace import workspace_at
 from tasks.views import VIEWS
 from tasks.vocabulary import GENERATED, Protect, Role, ViewName
 from tasks.vocabulary.addresses import is_url, reveal
+from tasks.vocabulary.columns import USUAL
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
@@ -64,6 +65,7 @@ class SourceSpec(Spec):
     fresh: p.Fresh = False
     classes: p.Classes = None
     side: p.GlyphSide = 28
+    columns: p.NamedColumns = ()
     min_per_class: p.MinPerClass = None
     trains: ClassVar[bool] = True  # whether models may be trained, which need the same classes in every source
 
@@ -71,6 +73,20 @@ class SourceSpec(Spec):
     def sources(self) -> dict[Role, str]:
         """What to read for each role."""
         raise NotImplementedError
+
+    @property
+    def columns_by_use(self) -> dict[str, str]:
+        """The name of each column that is given, by what it holds."""
+        return {what: name for what, _, name in (entry.partition("=") for entry in self.columns)}
+
+    def check(self) -> None:
+        """Refuse columns of which nobody knows what they hold."""
+        super().check()
+        for what, name in self.columns_by_use.items():
+            if what not in USUAL or not name:
+                raise UsageError(
+                    f"columns {what}={name} names none of {', '.join(USUAL)}; write for instance label=NAME."
+                )
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with what only the sources tell."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
     trained, left = found.trained, found.sanitized
     report = Report(
         run=disk.local(workspace),
-        spec=replace(found.spec, threshold=found.verdict.threshold, **_public_names(found)),
+        spec=replace(found.spec, threshold=found.verdict.threshold),
         kind=found.reading.kind,
         inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
         classes=found.splits.classes,
@@ -67,21 +66,6 @@ def assemble(found: Findings, workspace: Place) -> Report:
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),
     )
     return replace(report, gates=measure_gates(report))
-
-
-def run_name(found: Findings) -> str:
-    """Return the readable part of a run's id, from its first source."""
-    name = found.archives[0].name.rsplit("/", 1)[-1].split(".")[0].split(":")[0]
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in name)[:40] or "run"
-
-
-def _public_names(found: Findings) -> dict[str, Any]:
-    """Return the public names of the sources that were given."""
-    if getattr(found.spec, "root", None) is not None:
-        return {"root": found.archives[0].name.rpartition("/")[0]}
-    return {
-        archive.role: archive.name for archive in found.archives if getattr(found.spec, archive.role, None) is not None
-    }
 
 
 def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:

@@ -7,7 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from tasks.records import Findings, Report
-from tasks.reporting.assemble import assemble, run_name
+from tasks.records.naming import name_of
+from tasks.reporting.assemble import assemble
 from tasks.reporting.history import remember
 from tasks.reporting.write import write_run
 from tasks.storage import disk, stages
@@ -31,7 +32,7 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Place) ->
     """
     assembled = assemble(found, workspace)
     about = {"version": VERSION, "report": stages.digest_of(assembled.to_json())}
-    folder = workspace / "runs" / f"{run_name(found)}-{stages.digest_of(about)[:10]}"
+    folder = workspace / "runs" / f"{name_of(list(found.spec.sources.values()))}-{stages.digest_of(about)[:10]}"
     report = replace(assembled, run=disk.local(folder))
 
     def build(target: Place) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Entry(NamedTuple):
     offset: int
     size: int
     digest: bytes
+    group: str | None = None  # what the user calls so: rows of a table alone have one
 
 
 def packing_of(place: Place) -> str | None:

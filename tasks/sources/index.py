@@ -1,8 +1,8 @@
 """Sort a source's members into classes and account for every one of them.
 
 The index has one row per member, sorted by class and member: ``class_name`` (null outside the class
-folders), ``member`` (path below the class folder), ``offset``, ``size``, ``digest``, and, for
-what will not be decoded, ``outcome`` (quarantined or ignored) with its ``reason``.
+folders), ``member`` (path below the class folder), ``offset``, ``size``, ``digest``; for what will not be decoded
+``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, where the source has groups.
 """
 
 import posixpath
@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
         "digest": pa.binary(DIGEST_BYTES),
         "outcome": pa.string(),
         "reason": pa.string(),
+        "group": pa.string(),
     }
 )
 IMAGES = tuple(IMAGE_ENDINGS)
@@ -175,8 +176,8 @@ def _row(class_name: str, prefix: str, metadata: bool, folder: str, name: str, e
     elif entry.size > MAX_MEMBER_BYTES:
         outcome, reason = "quarantined", "oversize_file"
     else:
-        return Row(class_name, member, entry.offset, entry.size, digest, None, None)
-    return Row(class_name, member, entry.offset, entry.size, digest, outcome, reason)
+        return Row(class_name, member, entry.offset, entry.size, digest, None, None, entry.group)
+    return Row(class_name, member, entry.offset, entry.size, digest, outcome, reason, entry.group)
 
 
 def _settle_duplicates(rows: list[Row]) -> None:

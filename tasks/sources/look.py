@@ -24,7 +24,7 @@ def check_source(role: Role, name: str) -> None:
     if is_url(name) or name.partition(":")[0] in GENERATED:
         return
     place = Place.of(name)
-    if not disk.exists(place):
+    if not disk.expanded(place):
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
     if role != "root" and disk.is_folder(place):
         refuse_splits(name, split_folders(set(disk.folders_in(place))))

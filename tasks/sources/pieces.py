@@ -20,6 +20,7 @@ class Row(NamedTuple):
     digest: bytes | None
     outcome: str | None
     reason: str | None
+    group: str | None = None
 
 
 def pieces_of(rows: Sequence[Row]) -> Iterator[Piece]:

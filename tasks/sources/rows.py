@@ -12,16 +12,16 @@ from tasks.vocabulary.formats import ENDING_OF, format_of
 
 def read_rows(rows: Rows) -> Iterator[Entry]:
     """Yield every row; `offset` is its number. A row without an image is of kind ``missing``."""
-    for number, name in enumerate(rows.names):
+    groups = rows.groups or [None] * len(rows.names)
+    for number, (name, group) in enumerate(zip(rows.names, groups, strict=True)):
         data = rows.read(number)
         if not rows.endings:
             name += ENDING_OF.get(format_of(data or b"") or "PNG", ".png")
         if data is None:
-            yield Entry(name, "missing", number, 0, b"")
-        elif len(data) > MAX_MEMBER_BYTES:
-            yield Entry(name, "file", number, len(data), b"")
+            yield Entry(name, "missing", number, 0, b"", group)
         else:
-            yield Entry(name, "file", number, len(data), content_digest(data))
+            digest = content_digest(data) if len(data) <= MAX_MEMBER_BYTES else b""
+            yield Entry(name, "file", number, len(data), digest, group)
 
 
 def files_beside(rows: Rows, place: Place) -> Iterator[Entry]:

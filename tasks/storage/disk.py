@@ -7,6 +7,7 @@ next to its final place and commit it in one step. POSIX only: locks are `flock`
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
@@ -95,6 +96,13 @@ def matching(place: Place, pattern: str) -> list[Place]:
     return [place / path.relative_to(root).as_posix() for path in sorted(root.glob(pattern))]
 
 
+def expanded(place: Place) -> list[Place]:
+    """Return the file or folder that has a name; where there is none, the files that match the name as a pattern."""
+    if exists(place):
+        return [place]
+    return [Place(path) for path in sorted(glob.glob(str(place))) if os.path.isfile(path)]
+
+
 class Listed(NamedTuple):
     """What lies below a folder: its name relative to the folder, and whether it is a file, link or special."""
 
@@ -160,6 +168,11 @@ def writing(place: Place) -> BinaryIO:
 def arrow_input(place: Place) -> pa.NativeFile:
     """Open a file for pyarrow to read."""
     return pa.OSFile(str(place), "rb")
+
+
+def mapped(place: Place) -> pa.NativeFile:
+    """Map a file into memory for pyarrow to read."""
+    return pa.memory_map(str(place), "r")
 
 
 def arrow_output(place: Place) -> pa.NativeFile:

@@ -1,12 +1,15 @@
 """Files of a source, read again where they lie, by the index, and verified against it."""
 
+import contextlib
+import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from lzma import LZMAError
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from tasks.errors import DataError
@@ -14,10 +17,12 @@ from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.rows import open_rows
 from tasks.vocabulary import UNLABELLED
+from tasks.vocabulary.columns import Columns
 
 DIGEST_BYTES = 16
 ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one without
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, OSError)
+Read = Callable[[int, int], bytes]  # from an offset and a size
 
 
 def content_digest(data: bytes) -> bytes:
@@ -25,32 +30,100 @@ def content_digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
-def read_members(source: Place, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-    """Yield (row of the index, bytes), in the order in which the bytes lie in the source.
+class Members:
+    """The files of a source.
 
     Parameters
     ----------
     source : Place
-        A plain tar, a zip archive, a source of rows, or the folder that holds the class folders.
-    index : Table
-        Rows of the index of the source; see `tasks.sources.index`.
+        A plain tar, a zip archive, a pattern that names several, a source of rows, or a folder of class folders.
+    columns : Columns
+        Names of the columns of a table.
+    """
+
+    def __init__(self, source: Place, columns: Columns) -> None:
+        self.source, self.rows = source, open_rows(source, columns)
+        self.in_folder = self.rows is None and disk.is_folder(source)  # as files of their own
+
+    def read(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
+        """Yield (row of the index, bytes), in the order in which the bytes lie in the source.
+
+        Parameters
+        ----------
+        index : Table
+            Rows of the index of the source; see `tasks.sources.index`.
+
+        Raises
+        ------
+        DataError
+            When a member is no longer what the index says.
+        """
+        if self.rows is not None:
+            rows = self.rows
+            yield from self._in_order(index, lambda number, _size: rows.read(number) or b"")
+        elif self.in_folder:
+            yield from self._from_folder(index)
+        else:
+            with contextlib.closing(Archives(disk.expanded(self.source) or [self.source])) as archives:
+                yield from self._in_order(index, archives.read)
+
+    def place_of(self, class_name: str, member: str) -> Place | None:
+        """Return where a member lies as a file of its own, if it does."""
+        return self.source / path_of(class_name, member) if self.in_folder else None
+
+    def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
+        paths = (path_of(name, member) for name, member in zip(*_columns(index, "class_name", "member"), strict=True))
+        for row, (path, digest) in enumerate(zip(paths, *_columns(index, "digest"), strict=True)):
+            try:
+                data = disk.read_bytes(self.source / path)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise _gone(self.source / path) from error
+            yield row, self._verified(data, digest, path)
+
+    def _in_order(self, index: pa.Table, read: Read) -> Iterator[tuple[int, bytes]]:
+        names, members, offsets, sizes, digests = _columns(index, "class_name", "member", "offset", "size", "digest")
+        for row in sorted(range(len(names)), key=offsets.__getitem__):
+            yield row, self._verified(read(offsets[row], sizes[row]), digests[row], f"{names[row]}/{members[row]}")
+
+    def _verified(self, data: bytes, digest: bytes, name: str) -> bytes:
+        if content_digest(data) != digest:
+            raise DataError(f"{name} of {self.source} has changed since it was indexed; do the run again.")
+        return data
+
+
+class Archives:
+    """Archives, tar or zip, read as if they lay one behind the other; one at a time is open.
 
     Raises
     ------
     DataError
-        When a member is no longer what the index says.
+        When one is gone.
     """
-    if rows := open_rows(source):
-        yield from _in_order(source, index, lambda number, _size: rows.read(number) or b"")
-    elif disk.is_folder(source):
-        yield from _read_from_folder(source, index)
-    else:
+
+    def __init__(self, archives: Sequence[Place]) -> None:
+        self.archives, self.number = archives, -1
+        self.file: BinaryIO = io.BytesIO()
         try:
-            with disk.reading(source) as file:
-                read = _zip_reader(file) if is_zip(source) else _tar_reader(file)
-                yield from _in_order(source, index, read)
+            self.starts = np.cumsum([0, *map(disk.size_of, archives)])
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise _gone(source) from error
+            raise _gone(archives[0]) from error
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return the member that lies at an offset; what is no member gives other bytes than its index says."""
+        number = int(np.searchsorted(self.starts[1:-1], offset, side="right"))
+        if number != self.number:
+            self.close()
+            try:
+                self.file = disk.reading(self.archives[number])
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise _gone(self.archives[number]) from error
+            self.number, zipped = number, is_zip(self.archives[number])
+            self.read_one = _zip_reader(self.file) if zipped else _tar_reader(self.file)
+        return self.read_one(offset - int(self.starts[number]), size)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.file.close()
 
 
 def path_of(class_name: str, member: str) -> str:
@@ -64,42 +137,6 @@ def is_zip(place: Place) -> bool:
         return file.read(4) in ZIP_STARTS
 
 
-def _read_from_folder(source: Place, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-    paths = (path_of(name, member) for name, member in zip(*_columns(index, "class_name", "member"), strict=True))
-    for row, (path, digest) in enumerate(zip(paths, *_columns(index, "digest"), strict=True)):
-        try:
-            data = disk.read_bytes(source / path)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise _gone(source / path) from error
-        yield row, _verified(data, digest, path, source)
-
-
-def _in_order(source: Place, index: pa.Table, read: Callable[[int, int], bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield members in the order of their offsets; `read` takes offset and size."""
-    names, members, offsets, sizes, digests = _columns(index, "class_name", "member", "offset", "size", "digest")
-    for row in sorted(range(len(names)), key=offsets.__getitem__):
-        yield row, _verified(read(offsets[row], sizes[row]), digests[row], f"{names[row]}/{members[row]}", source)
-
-
-def _tar_reader(file: BinaryIO) -> Callable[[int, int], bytes]:
-    def read(offset: int, size: int) -> bytes:
-        file.seek(offset)
-        return file.read(size)
-
-    return read
-
-
-def _zip_reader(file: BinaryIO) -> Callable[[int, int], bytes]:
-    archive = zipfile.ZipFile(file)
-    at = {member.header_offset: member for member in archive.infolist()}
-
-    def read(offset: int, _size: int) -> bytes:
-        member = at.get(offset)
-        return (member and read_zipped(archive, member)) or b""  # which is not what the index says
-
-    return read
-
-
 def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
     """Return the bytes of a member of a zip archive; None if they are damaged, or compressed in an unknown way."""
     try:
@@ -110,14 +147,27 @@ def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | No
         return None
 
 
+def _tar_reader(file: BinaryIO) -> Read:
+    def read(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    return read
+
+
+def _zip_reader(file: BinaryIO) -> Read:
+    archive = zipfile.ZipFile(file)
+    at = {member.header_offset: member for member in archive.infolist()}
+
+    def read(offset: int, _size: int) -> bytes:
+        member = at.get(offset)
+        return (member and read_zipped(archive, member)) or b""  # which is not what the index says
+
+    return read
+
+
 def _columns(index: pa.Table, *names: str) -> list[list[Any]]:
     return [index[name].to_pylist() for name in names]
-
-
-def _verified(data: bytes, digest: bytes, name: str, source: Place) -> bytes:
-    if content_digest(data) != digest:
-        raise DataError(f"{name} of {source} has changed since it was indexed; do the run again.")
-    return data
 
 
 def _gone(place: Place) -> DataError:

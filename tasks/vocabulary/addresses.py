@@ -1,6 +1,5 @@
 """Names of sources, and how to show and store them without the secrets that a URL may hold."""
 
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -30,11 +29,6 @@ def public_name(source: str) -> str:
     parts = urlsplit(source)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
-
-
-def short_name(source: str) -> str:
-    """Return the last part of what may be shown of a source."""
-    return PurePosixPath(public_name(source)).name
 
 
 def discreet(source: Any) -> Any:

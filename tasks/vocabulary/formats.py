@@ -6,12 +6,14 @@ IMAGE_ENDINGS = {  # with the names that Pillow has for their formats
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".webp": "WEBP", ".bmp": "BMP",
     ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM",
     ".avif": "AVIF", ".jp2": "JPEG2000", ".j2k": "JPEG2000", ".jpx": "JPEG2000", ".j2c": "JPEG2000",
+    ".heic": "HEIF", ".heif": "HEIF",
 }  # fmt: skip
 ENDING_OF = {form: ending for ending, form in reversed(IMAGE_ENDINGS.items())}  # the first of each format
 STARTS: dict[str, bytes | tuple[bytes, ...]] = {
     "PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8",
     "TIFF": (b"II*\0", b"MM\0*"), "JPEG2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
 }  # fmt: skip
+HEIC = re.compile(rb"hei[cmsx]|hev[cmsx]|mif1")  # brands of files that are no AVIF
 NETPBM = re.compile(rb"P[1-6]\s")
 
 
@@ -23,8 +25,9 @@ def format_of(data: bytes) -> str | None:
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:8] == b"ftyp" and (b"avif" in data[8:64] or b"avis" in data[8:64]):
-        return "AVIF"
+    if data[4:8] == b"ftyp":
+        brands = data[8:64]
+        return "AVIF" if b"avif" in brands or b"avis" in brands else "HEIF" if HEIC.search(brands) else None
     if NETPBM.match(data):
         return "PPM"
     return next((name for name, start in STARTS.items() if data.startswith(start)), None)

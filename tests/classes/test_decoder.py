@@ -1,12 +1,14 @@
 """Photographs of every format and mode: what is decoded, by which rule, and what is refused and why."""
 
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pillow_heif import register_heif_opener
 
 from tasks.classes.decoder import decode
 from tasks.classes.formats import MAX_PIXELS, is_mislabelled
@@ -15,9 +17,10 @@ from tasks.views import photo
 from tasks.vocabulary.formats import IMAGE_ENDINGS
 from tests.build import saved, scene
 
+register_heif_opener()
 ENDINGS = {
     "PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif", "PPM": ".ppm",
-    "AVIF": ".avif", "JPEG2000": ".jp2",
+    "AVIF": ".avif", "JPEG2000": ".jp2", "HEIF": ".heic",
 }  # fmt: skip
 
 
@@ -30,7 +33,7 @@ def reason(data: bytes) -> str:
 @pytest.mark.parametrize("form", ENDINGS)
 def test_every_format_is_read(form: str) -> None:
     image = scene(40, 30)
-    lossless = form not in ("JPEG", "GIF", "AVIF")
+    lossless = form not in ("JPEG", "GIF", "AVIF", "HEIF")
     options = {"lossless": True} if form == "WEBP" else {}
     decoded = decode(saved(image, form, **options), scaled=False)
     assert (decoded.image.mode, decoded.width, decoded.height) == ("RGB", 40, 30)
@@ -106,6 +109,15 @@ def test_what_is_no_image_is_refused_and_another_format_than_the_name_says_is_no
         assert not is_mislabelled(data, f"a{ending}"), form
         assert is_mislabelled(data, "a.gif" if form != "GIF" else "a.png"), form
     assert set(IMAGE_ENDINGS.values()) == set(ENDINGS)
+
+
+def test_heic_needs_an_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(scene(40, 30), "HEIF")
+    assert decode(data, scaled=False).image.size == (40, 30)
+    for cut in (60, len(data) // 2, len(data) - 9):
+        assert reason(data[:cut]) == "undecodable"
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert reason(data) == "needs_heic"
 
 
 def test_16_bit_netpbm_is_rounded_and_plain_text_is_read() -> None:

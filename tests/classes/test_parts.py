@@ -19,7 +19,7 @@ def rows(members: dict[str, int], size: int = 300) -> list[Row]:
 
 def source(members: dict[str, int], size: int = 300) -> Archive:
     pieces = tuple(pieces_of(rows(members, size)))
-    return Archive("train", "train", "", "", "", 0, pieces, {"quarantined": 2, "ignored": 1})
+    return Archive("train", "train", "", "", "", 0, {}, pieces, {"quarantined": 2, "ignored": 1})
 
 
 def parts(archive: Archive, reading: Reading = GLYPHS) -> list[Part]:

@@ -16,6 +16,7 @@ from tasks.sources.archive import Entry, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.storage.images import mean_and_deviation, read_images
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.storage.tables import read_rows
 from tests.build import GLYPHS, font_member, glyphs, png, raw_png, write_folder, write_tar
@@ -35,10 +36,10 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
     target = tmp_path / "out"
     target.mkdir()
     pieces, outside, _ = write_index(entries, "s", Place.of(tmp_path / "index.parquet"))
-    archive = Archive("large", "s", "", "", "", 0, tuple(pieces), outside)
+    archive = Archive("large", "s", "", "", "", 0, {}, tuple(pieces), outside)
     part = parts_of(archive, ["A", "B"], GLYPHS)[0]
     index = read_rows(Place.of(tmp_path / "index.parquet"), part.first, part.members)
-    counts = write_shard(part, index, Place.of(source), GLYPHS, Place.of(target))
+    counts = write_shard(part, index, Members(Place.of(source), {}), GLYPHS, Place.of(target))
     return Shard("large", "out", counts, ""), target
 
 
@@ -119,9 +120,11 @@ def test_a_shard_of_several_classes_counts_each_of_them(tmp_path: Path) -> None:
     members = {f"{name}/{i}.png": png(image) for n, name in enumerate(names) for i, image in enumerate(glyphs(3, n))}
     path = write_tar(tmp_path / "a.tar", members | {"c07/broken.png": b"", "c08/notes.txt": b"x"})
     pieces, outside, _ = write_index(read_entries(Place.of(path)), "s", index := Place.of(tmp_path / "index.parquet"))
-    archive = Archive("train", "s", "", "", "", 0, tuple(pieces), outside)
+    archive = Archive("train", "s", "", "", "", 0, {}, tuple(pieces), outside)
     (part,) = parts_of(archive, names, GLYPHS)
-    counts = write_shard(part, read_rows(index, part.first, part.members), Place.of(path), GLYPHS, Place.of(tmp_path))
+    counts = write_shard(
+        part, read_rows(index, part.first, part.members), Members(Place.of(path), {}), GLYPHS, Place.of(tmp_path)
+    )
     assert [(one.class_name, one.label, one.rows) for one in counts] == [(name, n, 3) for n, name in enumerate(names)]
     assert [(one.members, one.quarantined, one.ignored) for one in counts[6:10]] == [
         (3, 0, 0), (4, 1, 0), (4, 0, 1), (3, 0, 0),

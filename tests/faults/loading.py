@@ -13,6 +13,7 @@ from tasks.sources.archive import decompress, packing_of, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.storage.images import read_images
+from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tests.build import GLYPHS
 
@@ -39,12 +40,12 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     pieces, outside, below = write_index(entries, source.name, target / "index.parquet")
     if source.is_dir():
         root = Place.of(source / below)
-    archive = Archive("large", source.name, "", "index.parquet", "", 0, tuple(pieces), outside)
+    archive = Archive("large", source.name, "", "index.parquet", "", 0, {}, tuple(pieces), outside)
     table = pq.read_table(scratch / "index.parquet")
     accepted: dict[str, bytes] = {}
     refused = {f"{row[1]}/{row[2]}": str(row[4]) for row in settled_members(table, "large") if row[1] is None}
     for part in parts_of(archive, list(archive.members), reading):
-        write_shard(part, table.slice(part.first, part.members), root, reading, target)
+        write_shard(part, table.slice(part.first, part.members), Members(root, {}), reading, target)
         images = read_images([target / "shard.parquet"])
         accepted |= {name.as_py(): gray.tobytes() for name, gray in zip(images.ids, images.gray, strict=True)}
         for row in pq.read_table(scratch / "quarantine.parquet").to_pylist():

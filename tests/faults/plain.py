@@ -68,7 +68,7 @@ def run(spec: RunSpec) -> None:
     """Do a run as the flows do, one task after another."""
     space = spec.place
     with disable_run_logger(), in_use(space):
-        fetched = [fetch.fn(role, name, space) for role, name in spec.sources.items()]
+        fetched = [fetch.fn(role, name, {}, space) for role, name in spec.sources.items()]
         archives = [index.fn(source, space).data[0] for source in fetched]
         classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
         reading = detect(archives, spec, space).reading

@@ -11,7 +11,17 @@ import pytest
 
 from flows.command.commands import execute
 from tests.build import ROOT, glyphs, png, write_folder, write_tar
-from tests.flows.test_rows import Images, as_csv, as_files, as_idx, as_npz, as_parquet, cifar_batches
+from tests.flows.test_rows import (
+    Images,
+    as_csv,
+    as_files,
+    as_idx,
+    as_npz,
+    as_parquet,
+    as_saved,
+    as_shards,
+    cifar_batches,
+)
 
 COMMANDS = re.findall(r"^\|.*\| `(cleansplit [^`]*)` \|$", (ROOT / "docs" / "data.md").read_text(), re.MULTILINE)
 
@@ -57,11 +67,15 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "list.csv").write_text(
         (as_csv(folder / "listed", two)).read_text().replace("pictures/", "listed/pictures/")
     )
+    _, *lines = (folder / "list.csv").read_text().splitlines()
+    (folder / "cases.csv").write_text("\n".join(["scan,finding,split,patient", *(f"{line},p1" for line in lines)]))
+    as_saved(folder / "saved", two)
+    as_shards(folder / "shards", two)
     return folder
 
 
 def test_the_page_has_a_command_for_every_form() -> None:
-    assert len(COMMANDS) == 11
+    assert len(COMMANDS) == 14
 
 
 @pytest.mark.parametrize("command", COMMANDS)

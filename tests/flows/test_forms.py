@@ -56,6 +56,16 @@ def packed(path: Path, members: Members) -> Path:
     return path
 
 
+def in_two(path: Path, members: Members, ending: str) -> Path:
+    """Write two archives of half the members each, and return a pattern that names both."""
+    for number in range(2):
+        half = dict(sorted(members.items())[number::2])
+        FORMS[ending](path.with_name(f"{path.name}-{number}.{ending}"), half)
+    pattern = path.with_name(f"{path.name}-*.{ending}")
+    assert len(list(path.parent.glob(pattern.name))) == 2
+    return pattern
+
+
 FORMS: dict[str, Callable[[Path, Members], Path]] = {
     "folder": lambda path, members: write_folder(path, members),
     "tar": lambda path, members: write_tar(path.with_suffix(".tar"), members),
@@ -65,6 +75,9 @@ FORMS: dict[str, Callable[[Path, Members], Path]] = {
     "tar.zst": lambda path, members: packed(path.with_suffix(".tar.zst"), members),
     "zip": zipped,
     "zip, stored": lambda path, members: zipped(path, members, zipfile.ZIP_STORED),
+    "two tars": lambda path, members: in_two(path, members, "tar"),
+    "two packed tars": lambda path, members: in_two(path, members, "tar.zst"),
+    "two zips": lambda path, members: in_two(path, members, "zip"),
     "zip, lzma": lambda path, members: zipped(path, members, zipfile.ZIP_LZMA),
 }
 QUARANTINE: dict[str, Any] = {"max_quarantine": 0.5}
@@ -102,7 +115,7 @@ def test_a_root_gives_the_same_in_one_piece(
     root = FORMS[form](tmp_path / "root", members)
     report = audit(root=str(root), workspace=tmp_path / "w", **QUARANTINE)
     assert content(report) == expected
-    assert [entry.name for entry in report.inputs] == [f"{root.name}/{below}train", f"{root.name}/{below}test"]
+    assert [entry.name for entry in report.inputs] == [f"{root}/{below}train", f"{root}/{below}test"]
 
 
 def test_a_root_may_hold_validation_under_its_usual_names(prefect_server: None, tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_parameters_are_the_same_in_spec_flow_run_form_and_command(command: str)
     in_form = parameter_schema(flow.fn)
     in_command = arguments_of(command)
     assert list(in_flow) == list(in_form.properties) == list(in_command)
-    assert app[command].help == str(inspect.getdoc(flow.fn)).partition("\n")[0]
+    assert inspect.getdoc(app[command].default_command) == inspect.getdoc(flow.fn)
     assert set(in_flow) == set(fields)
     for name, field in fields.items():
         shown, typed = in_form.properties[name], in_command[name]

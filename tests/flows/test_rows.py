@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from flows.audit import audit
+from tasks.errors import UsageError
 from tasks.records import Report
-from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
 
 Images = dict[str, list[tuple[str, np.ndarray]]]  # per split, class and pixels
 
@@ -115,6 +116,38 @@ def as_json_lines(path: Path, given: Images) -> Path:
     return path / "list.jsonl"
 
 
+def as_parquet_manifest(path: Path, given: Images) -> Path:
+    pq.write_table(pa.Table.from_pylist(manifest_rows(path, given)), path / "list.parquet")
+    return path / "list.parquet"
+
+
+def as_saved(path: Path, given: Images) -> Path:
+    import datasets
+
+    kinds = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
+    parts = {
+        split: datasets.Dataset.from_dict(
+            {"image": [{"bytes": png(image)} for _, image in rows], "label": [name for name, _ in rows]}, kinds
+        )
+        for split, rows in given.items()
+    }
+    datasets.DatasetDict(parts).save_to_disk(path, num_shards={"train": 3, "test": 1})
+    return path
+
+
+def as_shards(path: Path, given: Images, *, facts: bool = False) -> str:
+    """Write shards of WebDataset in which every key occurs twice, and return a pattern that names them."""
+    path.mkdir()
+    for split, rows in given.items():
+        for number in range(2):
+            members: dict[str, bytes] = {}
+            for key, (name, image) in enumerate(rows[number::2]):
+                label = json.dumps({"label": name, "width": 28}) if facts else f"{name}\n"
+                members |= {f"{key:04d}.png": png(image), f"{key:04d}.{'json' if facts else 'cls'}": label.encode()}
+            write_tar(path / f"{split}-{number:06d}.tar", members)
+    return str(path / "*.tar")
+
+
 FORMS: dict[str, Callable[[Path, Images], Path]] = {
     "npz": as_npz,
     "idx": as_idx,
@@ -123,6 +156,8 @@ FORMS: dict[str, Callable[[Path, Images], Path]] = {
     "parquet with text": lambda path, given: as_parquet(path, given, named=False, below="."),
     "csv": as_csv,
     "json lines": as_json_lines,
+    "parquet of paths": as_parquet_manifest,
+    "saved by datasets": as_saved,
 }
 
 
@@ -145,6 +180,54 @@ def test_rows_of_every_form_give_what_files_give(expected: tuple[object, ...], f
     report = audit(root=str(FORMS[form](tmp_path / "data", images())), workspace=tmp_path / "w")
     assert content(report) == expected
     assert not any(row.quarantined or row.ignored or row.mislabelled for row in report.conservation)
+
+
+@pytest.mark.parametrize("facts", [False, True])
+def test_shards_of_webdataset_give_what_files_give(expected: tuple[object, ...], facts: bool, tmp_path: Path) -> None:
+    report = audit(root=as_shards(tmp_path / "shards", images(), facts=facts), workspace=tmp_path / "w")
+    assert content(report) == expected
+    refused = pq.read_table(report.run / "quarantine.parquet")
+    assert len(refused) == 74
+    assert set(refused["reason"].to_pylist()) == {"beside_rows"}
+
+
+def test_columns_of_other_names_are_named(expected: tuple[object, ...], tmp_path: Path) -> None:
+    rows = manifest_rows(tmp_path, images())
+    for row in rows:
+        row |= {"label": "wrong", "split": "wrong", "species": row["label"], "part": row["split"], "where": row["path"]}
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "list.parquet")
+    columns = ("path=where", "label=species", "split=part", "group=species")
+    report = audit(root=str(tmp_path / "list.parquet"), columns=columns, workspace=tmp_path / "w")
+    assert content(report) == expected
+    (index,) = (tmp_path / "w").glob("stages/index/*/train.parquet")
+    table = pq.read_table(index)
+    assert table["group"].to_pylist() == table["class_name"].to_pylist()
+    images_of = parquet_table(images()["train"], named=True).rename_columns(["face", "label"])
+    pq.write_table(images_of, tmp_path / "train.parquet")
+    pq.write_table(images_of.slice(0, 3), tmp_path / "test.parquet")
+    given: dict[str, Any] = {name: str(tmp_path / f"{name}.parquet") for name in ("train", "test")}
+    assert audit(**given, columns=("image=face",), workspace=tmp_path / "w").pair("test", "train").exact == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (("name=x",), "columns name=x names none of path, image"),
+        (("label",), "columns label= names none of"),
+        (("label=species",), r"list\.csv has no column species; it has path, label, split"),
+    ],
+)
+def test_columns_that_are_not_there_are_refused(
+    prefect_server: None, columns: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        audit(root=str(as_csv(tmp_path / "data", images())), columns=columns, workspace=tmp_path / "w")
+
+
+def test_a_folder_has_no_columns(prefect_server: None, tmp_path: Path) -> None:
+    root = str(as_files(tmp_path / "data", images()))
+    with pytest.raises(UsageError, match="is no table, so it has no columns"):
+        audit(root=root, columns=("label=species",), workspace=tmp_path / "w")
 
 
 def test_sources_of_one_split_each_are_read_from_rows_too(expected: tuple[object, ...], tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_source_that_fails_twice_is_tried_again_by_prefect(
 
     @flow
     def only_fetch() -> State[Any]:
-        future = fetch.submit("small", site.url + "a.tar.gz", Place.of(tmp_path))
+        future = fetch.submit("small", site.url + "a.tar.gz", {}, Place.of(tmp_path))
         while len(site.seen) < seen_before + 2:
             time.sleep(0.05)
         site.status = 200
@@ -165,7 +165,7 @@ def test_bad_data_is_not_tried_again(site: Site, tmp_path: Path, prefect_server:
 
     @flow
     def only_fetch() -> State[Any]:
-        future = fetch.submit("small", site.url + "a.tar.gz", Place.of(tmp_path))
+        future = fetch.submit("small", site.url + "a.tar.gz", {}, Place.of(tmp_path))
         future.wait()
         return future.state
 

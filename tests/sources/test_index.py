@@ -134,7 +134,7 @@ def test_links_inside_a_folder_are_followed(tmp_path: Path) -> None:
 
 def archive(role: Role, *classes: tuple[str, int]) -> Archive:
     return Archive(
-        role=role, name=f"{role}.tar", location="", index="", sha256="", bytes=0,
+        role=role, name=f"{role}.tar", location="", index="", sha256="", bytes=0, columns={},
         pieces=tuple(Piece(name, count, "", 0) for name, count in classes), outside={},
     )  # fmt: skip
 

@@ -1,7 +1,9 @@
 import gzip
 import io
+import json
 import os
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,8 @@ from tasks.storage.rows.numbered import png_of
 META = pickle.dumps({b"label_names": [b"a", b"b"]}, protocol=2)
 
 
-def opened(path: Path) -> Any:
-    return open_rows(Place.of(path))
+def opened(path: Path, **columns: str) -> Any:
+    return open_rows(Place.of(path), columns)
 
 
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1), (9, 7, 3), (9, 7, 4), (1, 1)])
@@ -38,7 +40,8 @@ def test_other_files_are_no_rows(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["a"], "count": [1]}), tmp_path / "table.parquet")
     assert opened(tmp_path / "a.tar") is None
     assert opened(tmp_path / "gone") is None
-    assert opened(tmp_path / "table.parquet") is None
+    with pytest.raises(DataError, match=r"row 1 of .*table\.parquet has no path"):
+        opened(tmp_path / "table.parquet")
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,37 @@ def test_a_manifest_that_can_not_be_followed_is_refused(tmp_path: Path, text: st
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(DataError, match=said):
         opened(tmp_path / "a.csv")
+
+
+def test_a_saved_dataset_that_is_damaged_or_leads_out_is_refused(tmp_path: Path) -> None:
+    def save(names: object, table: pa.Table) -> None:
+        (tmp_path / "state.json").write_text(json.dumps({"_data_files": names}))
+        with pa.OSFile(str(tmp_path / "data.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(table)
+
+    table = pa.table({"image": pa.array([b"x" * 100] * 9, pa.binary())})
+    save([{"filename": "data.arrow"}], table)
+    assert opened(tmp_path).read(3) == b"x" * 100
+    data = (tmp_path / "data.arrow").read_bytes()
+    for cut in (10, 300, len(data) - 200):
+        (tmp_path / "data.arrow").write_bytes(data[:cut])
+        with pytest.raises(DataError, match="is no Arrow stream that can be read"):
+            opened(tmp_path)
+    offsets = data.index(struct.pack("<3i", 0, 100, 200))
+    (tmp_path / "data.arrow").write_bytes(data[: offsets + 4] + b"\xff\xff\xff\x7f" + data[offsets + 8 :])
+    with pytest.raises(DataError, match="is no Arrow stream that can be read"):
+        opened(tmp_path)
+    save([{"filename": "data.arrow"}], pa.table({"text": ["a"]}))
+    with pytest.raises(DataError, match="has no column of images among text"):
+        opened(tmp_path)
+    for names in ("x", [{"name": "x"}], [3]):
+        save(names, table)
+        with pytest.raises(DataError, match="does not list the files of a dataset"):
+            opened(tmp_path)
+    for name in ("../data.arrow", "/etc/passwd"):
+        save([{"filename": name}], table)
+        with pytest.raises(DataError, match="points outside"):
+            opened(tmp_path)
 
 
 @pytest.mark.parametrize("line", ["[1]", "{", '"x"', "[" * 5000])

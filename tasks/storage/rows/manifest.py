@@ -1,4 +1,4 @@
-"""A manifest: CSV, TSV or JSON lines with a path per image, relative to it, and perhaps its label and split."""
+"""A manifest: CSV, TSV, JSON lines or Parquet with a path per image, relative to it; perhaps label, split and group."""
 
 import csv
 import json
@@ -6,35 +6,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.errors import DataError
-from tasks.storage import disk
+from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.storage.rows.numbered import MAX_ROWS, Rows, last_part, row_name
-from tasks.vocabulary import SPLIT_FOLDERS
+from tasks.storage.rows.numbered import MAX_ROWS, Rows, last_part, row_name, split_of
+from tasks.vocabulary.columns import USUAL, Columns, find
 
-PATHS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path")
-LABELS = ("label", "labels", "class", "class_name", "category", "target")
-SPLITS = ("split", "subset", "partition", "fold")
-ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson")
+JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
+ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 
-def recognises(place: Place) -> bool:
-    """Say whether a file has the name of a manifest."""
+def recognises(place: Place, _columns: Columns) -> bool:
+    """Say whether a file has the name of a manifest; Parquet with images is recognised before."""
     return disk.is_file(place) and last_part(place).endswith(ENDINGS)
 
 
-def opened(place: Place) -> Rows:
+def opened(place: Place, columns: Columns) -> Rows:
     """Return the images as rows; raises `DataError`."""
-    names, paths = [], []
+    names, paths, groups = [], [], []
     for number, row in enumerate(_rows(place), 1):
-        path, label, split = (_value(row, columns) for columns in (PATHS, LABELS, SPLITS))
+        path, label, split, group = (_value(row, what, columns, place) for what in ("path", "label", "split", "group"))
+        where = f"row {number:,} of {place}"
         if path is None:
-            raise DataError(f"row {number:,} of {place} has no path; name the column one of {', '.join(PATHS)}.")
+            raise DataError(f"{where} has no path; call the column {USUAL['path'][0]}, or give --columns path=NAME.")
         if path.startswith("/") or ".." in path.replace("\\", "/").split("/"):
-            raise DataError(f"row {number:,} of {place} has the path {path!r}, which leads out of its folder.")
-        if split is not None and split.lower() not in SPLIT_FOLDERS:
-            raise DataError(f"row {number:,} of {place} has the split {split!r}; known are {', '.join(SPLIT_FOLDERS)}.")
-        names.append(row_name(split and split.lower(), label, path))
+            raise DataError(f"{where} has the path {path!r}, which leads out of its folder.")
+        names.append(row_name(split_of(split, where), label, path))
         paths.append(path)
+        groups.append(group)
         if number > MAX_ROWS:
             raise DataError(f"{place} has more than {MAX_ROWS:,} rows.")
     folder = place.parent
@@ -45,26 +43,31 @@ def opened(place: Place) -> Rows:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
 
-    return Rows(names, read)
+    return Rows(names, read, groups=groups)
 
 
 def _rows(place: Place) -> Iterator[dict[str, Any]]:
+    name = last_part(place)
+    if name.endswith(PARQUET):
+        with tables.foreign(place):
+            for batch in tables.open_foreign(place).iter_batches():
+                yield from batch.to_pylist()
+        return
     try:
         lines = disk.read_text(place).splitlines()
-        if last_part(place).endswith((".jsonl", ".ndjson")):
+        if name.endswith(JSON_LINES):
             for line in filter(str.strip, lines):
                 row = json.loads(line)
                 if not isinstance(row, dict):
                     raise DataError(f"{place} has a line that is no JSON object: {line[:60]!r}.")
                 yield row
         else:
-            yield from csv.DictReader(lines, delimiter="\t" if last_part(place).endswith(".tsv") else ",", strict=True)
+            yield from csv.DictReader(lines, delimiter="\t" if name.endswith(".tsv") else ",", strict=True)
     except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
         raise DataError(f"{place} is no manifest that can be read ({error}).") from error
 
 
-def _value(row: dict[str, Any], columns: tuple[str, ...]) -> str | None:
-    """Return the first of some columns that a row has, whatever the case of its name."""
-    lower = {str(name).lower(): value for name, value in row.items()}
-    value = next((lower[name] for name in columns if lower.get(name) not in (None, "")), None)
-    return None if value is None else str(value)
+def _value(row: dict[str, Any], what: str, columns: Columns, place: Place) -> str | None:
+    column = find(what, [str(name) for name in row], columns, str(place))
+    value = None if column is None else row[column]
+    return None if value in (None, "") else str(value)

@@ -25,13 +25,15 @@ class Rows:
     """Rows of a source: their names, and a function that gives the bytes of one as an image file.
 
     A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
-    only the bytes tell it. `files` are those of a folder that the rows come from.
+    only the bytes tell it. `files` are those of a folder that the rows come from. `groups` has what the user calls the
+    group of each row, or nothing.
     """
 
     names: list[str]
     read: Callable[[int], bytes | None]
     endings: bool = True
     files: frozenset[str] = frozenset()
+    groups: list[str | None] | None = None
 
 
 def row_name(split: str | None, class_name: str | None, name: str) -> str:
@@ -51,6 +53,18 @@ def split_in(name: str) -> SplitName | None:
     """
     parts = "".join(c if c.isalpha() else " " for c in name.lower()).split()
     return next((SPLIT_FOLDERS[part] for part in parts if part in SPLIT_FOLDERS), None)
+
+
+def split_of(value: str | None, where: str) -> SplitName | None:
+    """Return the split that a value in a table names, if any; raises `DataError` for a word that names none."""
+    if value is None:
+        return None
+    if value.lower() not in SPLIT_FOLDERS:
+        raise DataError(
+            f"{where} has the split {value!r}; known are {', '.join(SPLIT_FOLDERS)}; another column can be named with "
+            "--columns split=NAME."
+        )
+    return SPLIT_FOLDERS[value.lower()]
 
 
 def of_arrays(parts: list[Part], source: Place) -> Rows:

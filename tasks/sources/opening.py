@@ -1,0 +1,105 @@
+"""Open a source, whatever its form: rows of a table, a folder, an archive or several."""
+
+import contextlib
+import posixpath
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from tasks.records import Source
+from tasks.sources import archive, zips
+from tasks.sources.archive import Entry
+from tasks.sources.folder import read_folder
+from tasks.sources.layout import refuse_splits, split_folders
+from tasks.sources.rows import files_beside, read_rows
+from tasks.sources.webdataset import named_by_class
+from tasks.storage import disk, stages
+from tasks.storage.errors import storage_errors
+from tasks.storage.members import Archives, is_zip
+from tasks.storage.place import Place
+from tasks.storage.rows import open_rows
+from tasks.storage.rows.numbered import split_in
+from tasks.storage.workspace import require_space
+
+VERSION = 6
+
+
+class Opened(NamedTuple):
+    """A source as it can be read, and what determines its index.
+
+    `entries` lists what it holds; `root` is where its class folders lie, if that is known.
+    """
+
+    location: str
+    entries: Callable[[], list[Entry]]
+    digest: str
+    root: str | None = None
+    files: bool = False  # whether its members are files of a folder
+
+
+def open_source(source: Source, workspace: Place) -> Opened:
+    """Open a source that is here; compressed archives are unpacked into the workspace.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, or of a shape that is not read.
+    UsageError
+        When it holds splits where one split or classes are asked for.
+    """
+    place = workspace.locate(source.location)
+    with storage_errors(place):
+        if rows := open_rows(place, source.columns):
+            entries = list(read_rows(rows))
+            if source.role != "root":
+                refuse_splits(source.name, split_folders({posixpath.dirname(entry.name) for entry in entries}))
+            return _listed(source, [*entries, *files_beside(rows, place)])._replace(root="")
+        if disk.is_folder(place):
+            return _listed(source, list(read_folder(place)))._replace(files=True)
+        files = disk.expanded(place)
+        packings = [archive.packing_of(file) for file in files]
+    location = source.location
+    if any(packings):
+        location = _unpacked(source, files, packings, workspace)
+        files = disk.expanded(workspace.locate(location))
+    return Opened(location, partial(_members, source, files), str(source.sha256))
+
+
+def _listed(source: Source, entries: list[Entry]) -> Opened:
+    digest = stages.digest_of([(entry.name, entry.kind, entry.digest.hex(), entry.group) for entry in entries])
+    return Opened(source.location, lambda: entries, digest)
+
+
+def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
+    """Unpack archives into a stage and return the location of what they hold."""
+
+    def build(target: Place) -> dict[str, Any]:
+        known = (archive.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
+        require_space(workspace, sum(known), f"unpacking {source.name}")
+        for number, (file, packing) in enumerate(zip(files, packings, strict=True)):
+            plain = target / f"archive-{number:05d}.tar"
+            if packing is None:
+                disk.link(file, plain)
+            else:
+                archive.decompress(file, plain, packing)
+        return {}
+
+    stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
+    return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
+
+
+def _members(source: Source, files: Sequence[Place]) -> list[Entry]:
+    """List the members of archives as if these lay one behind the other; see `tasks.storage.members.Archives`."""
+    found: list[Entry] = []
+    start, several = 0, len(files) > 1
+    for file in files:
+        called = file.last if several else source.name
+        read_entries = zips.read_entries if is_zip(file) else partial(archive.read_entries, called=called)
+        with contextlib.closing(Archives([file])) as one:
+            prefix = f"{file.last.partition('.')[0]}-" if several else ""
+            entries = named_by_class(list(read_entries(file)), one.read, prefix)
+        split = split_in(file.last) if several and source.role == "root" else None
+        below = f"{split}/" if split else ""
+        found += [entry._replace(name=below + entry.name, offset=start + entry.offset) for entry in entries]
+        start += disk.size_of(file)
+    return found
