@@ -72,7 +72,7 @@ def _parameters(spec: Spec) -> dict[str, Any]:
 def _server() -> Iterator[None]:
     """Show progress while flows run, on the server that is set or a temporary one."""
     address = PREFECT_API_URL.value()
-    if address is None:
+    if not address:
         print("starting Prefect's temporary server", file=sys.stderr)
         _start_temporary()
     try:

@@ -71,7 +71,8 @@ def judge(
     percents = range(min(floor, LOWEST if view.on_pixels else HIGHEST), HIGHEST + 1)
     precision = predicted_precision(rows, pool, percents)
     own, least = own_percent(precision), least_percent(short_side) if view.on_pixels and short_side else None
-    usual = _usual(view, own, least)
+    nothing_alike = view.on_pixels and not (matches.similarity >= LOWEST / 100).any()
+    usual = least or LOWEST if nothing_alike else _usual(view, own, least)
     why_not = _why_not(usual, rows.similarity, of["random"].similarity, view)
     threshold = asked if asked is not None else None if why_not else usual
     similar, below = view.similar_percent / 100, 1.01 if threshold is None else threshold / 100

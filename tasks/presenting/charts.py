@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
@@ -143,6 +143,7 @@ def balance(report: Report) -> Figure:
         else:
             _bars(axes, counts, _names([entry.class_name for entry in entries]))
         axes.set_title(split, fontsize=10)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         thousands(axes.yaxis)
     figure.supylabel("rows", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)

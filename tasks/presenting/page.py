@@ -19,6 +19,7 @@ from tasks.storage import disk, tables
 from tasks.storage.place import Place
 
 QUARANTINE_SHOWN = 300
+MEMBERS_SHOWN = 100  # classes of all sources
 LARGER = Markup(
     ".pairs img, .group img { width: 6rem; height: 6rem; object-fit: contain }\n"
     ".pairs { grid-template-columns: repeat(auto-fill, minmax(28rem, 1fr)) }\n"
@@ -96,12 +97,17 @@ def _numbered(report: Report) -> dict[str, Any]:
 def _from_tables(run: Place, report: Report) -> dict[str, Any]:
     """Return what the page shows of the run's tables and figures."""
     refused = tables.read(run / "quarantine.parquet").to_pylist()
+    members = sorted(report.conservation, key=lambda row: row.members == row.accepted)  # what lost some comes first
+    if len(members) <= MEMBERS_SHOWN:
+        members = list(report.conservation)
     figures = {name.partition(".")[0]: _figure(run / "figures" / name) for name in disk.names_in(run / "figures")}
     return {
         "galleries": build_galleries(run, report),
         "figures": figures,
         "alternatives": ALTERNATIVES,
         "title_of": title_of,
+        "members": members[:MEMBERS_SHOWN],
+        "members_not_shown": max(0, len(members) - MEMBERS_SHOWN),
         "quarantined": refused[:QUARANTINE_SHOWN],
         "not_shown": max(0, len(refused) - QUARANTINE_SHOWN),
     }

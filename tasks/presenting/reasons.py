@@ -26,12 +26,15 @@ def _why(numbers: Numbers) -> str:
     verdict = numbers.report.verdict
     found = {name: numbers(verdict, name) for name in ("threshold", "least", "own", "short_side")}
     size = f"for pictures with a short side of {found['short_side']} pixels it is at least {found['least']}"
+    enough = (
+        f"and {found['own']} would be enough for these images" if verdict.own else "and no picture is alike another"
+    )
     sentences = {
         "asked": f"The threshold of {found['threshold']} was asked for.",
         "view": f"Glyphs are near-duplicates from a similarity of {found['threshold']} on, by definition, be they "
         "copies or the same letter of a similar font.",
         "own": f"The threshold is {found['threshold']}, the lowest with a predicted precision of 0.95; {size}.",
-        "size": f"The threshold is {found['threshold']}: {size}, and {found['own']} would be enough for these images.",
+        "size": f"The threshold is {found['threshold']}: {size}, {enough}.",
         "alike": "No similarity is enough for a predicted precision of 0.95.",
         "chance": "More than one random pair in a hundred is as similar as twins would be.",
     }

@@ -57,7 +57,9 @@ def differences(archives: Sequence[Archive]) -> list[str]:
 def _check(archive: Archive, expected: int | None, minimum: int) -> None:
     names = list(archive.members)
     if not names:
-        raise DataError(f"{archive.name} holds no image; name another source.")
+        raise DataError(
+            f"{archive.name} holds no image; name another source, or archives in a folder by a pattern as '*.tar'."
+        )
     if expected is not None and len(names) != expected:
         raise DataError(
             f"{archive.name} has {len(names)} class folders ({_some(names)}) where {expected} are expected; name "

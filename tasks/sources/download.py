@@ -14,6 +14,7 @@ from tasks.sources.archive import is_tar, packing_of
 from tasks.storage import disk
 from tasks.storage.members import is_zip
 from tasks.storage.place import Place
+from tasks.storage.rows.parquet import is_parquet
 from tasks.vocabulary import Role
 from tasks.vocabulary.addresses import public_name
 
@@ -75,10 +76,12 @@ def download(url: str, folder: Place) -> Place:
 
 def _retrieve_archive(url: str, part: Place) -> None:
     _retrieve(url, None, part.parent, part.last)
-    if not (packing_of(part) or is_zip(part) or is_tar(part)):
+    if not (packing_of(part) or is_zip(part) or is_tar(part) or is_parquet(part)):
         with disk.reading(part) as file:
             start = file.read(16)
-        raise DataError(f"{public_name(url)} is not a tar archive: it starts with {start!r}; check the address.")
+        raise DataError(
+            f"{public_name(url)} is no archive and no Parquet: it starts with {start!r}; check the address."
+        )
 
 
 def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Place:

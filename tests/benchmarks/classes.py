@@ -1,4 +1,4 @@
-"""What many classes of few images cost: ``python -m tests.benchmarks.classes [--classes 10 100 1000]``.
+"""What many classes of few images cost: ``python -m tests.benchmarks.classes [--classes 10 100 1000 10000]``.
 
 Four images a class in train and one in test, audited by the command as a user would, from files to report. Printed are
 seconds, the tasks that load and fingerprint, and the seconds of the stages that depend on the number of classes.
@@ -32,7 +32,7 @@ def write(folder: Path, classes: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--classes", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--classes", type=int, nargs="+", default=[10, 100, 1000, 10_000])
     print(f"{'classes':>8}{'seconds':>9}{'tasks':>7}{'load':>9}{'prints':>9}{'overlap':>9}{'report':>9}")
     for classes in parser.parse_args().classes:
         with tempfile.TemporaryDirectory() as scratch:

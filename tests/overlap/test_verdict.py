@@ -74,6 +74,12 @@ def test_look_alikes_alone_are_no_twins() -> None:
     assert found.unconfirmed == (look_alikes(2000, 0, centre=1.2) >= 0.86).sum() > 500
 
 
+def test_where_nothing_is_alike_nothing_is_in_doubt() -> None:
+    found = of_pictures(np.full(1000, 0.4))
+    assert (found.reason, found.told, found.warning, found.unconfirmed) == ("size", True, "", 0)
+    assert found.threshold is not None
+
+
 def test_look_alikes_among_pictures_that_nothing_resembles_are_no_twins() -> None:
     unlike, products, planted = look_alikes(150, 0), look_alikes(150, 1, centre=1.9), copies(40)
     rows = np.concatenate([unlike, products, planted])

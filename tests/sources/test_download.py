@@ -80,6 +80,14 @@ def test_an_archive_is_fetched_once_while_nothing_changed(site: Site, tmp_path: 
     assert "token" not in str(first)
 
 
+def test_parquet_is_fetched_too_and_a_page_is_not(site: Site, tmp_path: Path) -> None:
+    site.content = b"PAR1" + bytes(100) + b"PAR1"
+    assert fetched(site.url + "train.parquet", tmp_path).name.endswith("-train.parquet")
+    site.content, site.etag = b"<html>404</html>" * 50, '"2"'
+    with pytest.raises(DataError, match="is no archive and no Parquet: it starts with b'<html>404</html>'"):
+        fetched(site.url + "train.parquet", tmp_path)
+
+
 def test_changed_content_is_fetched_again(site: Site, tmp_path: Path) -> None:
     fetched(site.url + "a.tar.gz", tmp_path)
     site.content, site.etag = b"\x1f\x8bnew", '"2"'

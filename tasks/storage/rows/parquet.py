@@ -1,6 +1,6 @@
 """Parquet files with a column of image bytes, as Hugging Face stores them; or a folder of such files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -11,6 +11,7 @@ from tasks.storage.rows.tables import File, image_column, rows_of
 from tasks.vocabulary.columns import Columns
 
 START = b"PAR1"
+ROWS = 64  # in memory at a time: a dictionary of one large image may stand for any number of rows
 
 
 def recognises(place: Place, columns: Columns) -> bool:
@@ -36,10 +37,11 @@ class ParquetGroups:
         about = self.file.metadata
         self.sizes: Sequence[int] = [about.row_group(number).num_rows for number in range(self.file.num_row_groups)]
 
-    def read(self, group: int, columns: list[str]) -> pa.Table:
-        """Return some columns of a row group; raises `DataError` when it is damaged."""
+    def read(self, group: int, column: str) -> Iterator[pa.Array]:
+        """Yield the values of a column in a row group, a few rows at a time; raises `DataError` when it is damaged."""
         with tables.foreign(self.place):
-            return self.file.read_row_group(group, columns)
+            for batch in self.file.iter_batches(ROWS, [group], [column]):
+                yield batch.column(column)
 
 
 def files_of(place: Place) -> list[Place]:
@@ -47,10 +49,11 @@ def files_of(place: Place) -> list[Place]:
     if disk.is_folder(place):
         folders = [place, *(place / name for name in ("data",) if disk.is_folder(place / name))]
         return [folder / name for folder in folders for name in disk.names_in(folder) if name.endswith(".parquet")]
-    return [file for file in disk.expanded(place) if _is_parquet(file)]
+    return [file for file in disk.expanded(place) if is_parquet(file)]
 
 
-def _is_parquet(file: Place) -> bool:
+def is_parquet(file: Place) -> bool:
+    """Say whether a file starts as Parquet does."""
     with disk.reading(file) as opened_file:
         return opened_file.read(4) == START
 

@@ -1,7 +1,7 @@
 """What `datasets` saves with ``save_to_disk``: a folder of Arrow files, or one with a folder for each split."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -52,9 +52,9 @@ class _ArrowGroups:
             ) from error
         self.sizes: Sequence[int] = [len(batch) for batch in self.batches]
 
-    def read(self, group: int, columns: list[str]) -> pa.Table:
-        """Return some columns of a batch."""
-        return pa.Table.from_batches([self.batches[group]]).select(columns)
+    def read(self, group: int, column: str) -> Iterator[pa.Array]:
+        """Yield the values of a column in a batch, which lie in the file."""
+        yield self.batches[group].column(column)
 
 
 def _files_of(state: Place) -> list[str]:

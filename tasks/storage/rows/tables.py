@@ -1,7 +1,7 @@
-"""Images in a column of tables, of which one group of rows is in memory at a time."""
+"""Images in a column of tables, of which a few rows are in memory at a time."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, Protocol
 
@@ -20,8 +20,8 @@ class Groups(Protocol):
     schema: pa.Schema
     sizes: Sequence[int]  # rows of each group
 
-    def read(self, group: int, columns: list[str]) -> pa.Table:
-        """Return some columns of a group."""
+    def read(self, group: int, column: str) -> Iterator[pa.Array]:
+        """Yield the values of a column in a group, a few rows at a time."""
 
 
 class File(NamedTuple):
@@ -64,7 +64,9 @@ def image_column(schema: pa.Schema, columns: Columns) -> str | None:
 class _Images:
     def __init__(self, file: File, source: Place, columns: Columns) -> None:
         self.file, schema = file.groups, file.groups.schema
-        self.starts, self.group, self.images = np.cumsum([0, *self.file.sizes]), -1, pa.nulls(0)
+        self.starts, self.group = np.cumsum([0, *self.file.sizes]), -1
+        self.first, self.images = 0, pa.nulls(0)  # the rows of a group that are in memory
+        self.following: Iterator[pa.Array] = iter(())  # those behind them
         self.column = str(image_column(schema, columns))
         found = {what: find(what, schema.names, columns, str(source)) for what in ("label", "split", "group")}
         rows = range(int(self.starts[-1]))
@@ -81,15 +83,20 @@ class _Images:
 
     def read(self, row: int) -> bytes | None:
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
-        if group != self.group:
-            array = self.file.read(group, [self.column])[self.column].combine_chunks()
-            self.group, self.images = group, array.field("bytes") if pa.types.is_struct(array.type) else array
-        data: bytes | None = self.images[row - int(self.starts[group])].as_py()
+        if group != self.group or row < self.first:
+            self.group, self.first, self.images = group, int(self.starts[group]), pa.nulls(0)
+            self.following = self.file.read(group, self.column)
+        while row >= self.first + len(self.images):
+            self.first += len(self.images)
+            array = next(self.following)
+            self.images = array.field("bytes") if pa.types.is_struct(array.type) else array
+        data: bytes | None = self.images[row - self.first].as_py()
         return data
 
     def _named(self, name: str, source: Place) -> list[str | None]:
         """Return the values of a column, by the names that the file gives its labels."""
-        values = [v for group in range(len(self.file.sizes)) for v in self.file.read(group, [name])[name].to_pylist()]
+        groups = range(len(self.file.sizes))
+        values = [v for group in groups for array in self.file.read(group, name) for v in array.to_pylist()]
         try:
             names = json.loads((self.file.schema.metadata or {})[b"huggingface"])["info"]["features"][name]["names"]
         except (KeyError, TypeError, ValueError):
