@@ -30,7 +30,7 @@ def cleansplit(spec: RunSpec) -> Report:
         trained = compare_accuracy.with_options(task_runner=side_by_side)(
             spec, splits, overlap.overlaps, overlap.sanitized
         )
-        return publish(Findings(spec, *loaded, splits, *overlap, trained), seconds)
+        return publish(Findings(spec, *loaded, splits, **overlap._asdict(), trained=trained), seconds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Raw splits -> overlap of every pair of splits -> sanitized splits."""
+"""Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,9 @@ from flows.engine.progress import collect, say
 from flows.prepare import LoadedSources
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
-from tasks.records import Overlap, Sanitized, Splits, Within
-from tasks.records.spec import OverlapSpec
+from tasks.overlap.within.tasks import find_links, group_duplicates
+from tasks.records import Overlap, Sanitized, SplitDuplicates, Splits, Within
+from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
@@ -21,22 +22,30 @@ class MeasuredOverlap(NamedTuple):
 
     overlaps: tuple[Overlap, ...]
     within: tuple[Within, ...]
+    duplicates: tuple[SplitDuplicates, ...]
     sanitized: Sanitized
     verdict: Verdict
 
 
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
-def measure_and_sanitize(spec: OverlapSpec, splits: Splits, sources: Unstored[LoadedSources]) -> MeasuredOverlap:
+def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[LoadedSources]) -> MeasuredOverlap:
     """Measure the overlap and write the splits without it."""
     loaded = sources.value
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
+    links = [find_links.submit(spec, view, splits[name], prints, bands, spec.place) for name in SPLITS]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
     baseline = find_baseline.submit(spec, view, splits, prints, bands, spec.place)
-    joined, within = collect("find overlap", joins), collect("count distinct", counts)
-    verdicts = collect("judge twins", [judge_twins.submit(spec, view, joined, baseline, spec.place)])
+    joined, linked = collect("find overlap", joins), collect("compare within", links)
+    within = collect("count distinct", counts)
+    verdicts = collect("judge twins", [judge_twins.submit(spec, view, joined, linked[0], baseline, spec.place)])
     ((verdict, overlaps),) = verdicts
     if not verdict.told:
         say(verdict.warning)
-    (sanitized,) = collect("sanitize splits", [remove_overlap.submit(spec, view, splits, overlaps, spec.place)])
-    return MeasuredOverlap(overlaps, tuple(within), sanitized, verdict)
+    grouping = [
+        group_duplicates.submit(spec, view, splits[name], prints, of, verdict, spec.place)
+        for name, of in zip(SPLITS, linked, strict=True)
+    ]
+    sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, spec.place)]
+    duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)
+    return MeasuredOverlap(overlaps, tuple(within), tuple(duplicates), sanitized, verdict)

@@ -50,7 +50,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
         measured = measure_and_sanitize.with_options(task_runner=threads(spec.workers))(
             changed, found.splits, Unstored(loaded)
         )
-        return publish(Findings(changed, *loaded, found.splits, *measured, Trained()), seconds)
+        return publish(Findings(changed, *loaded, found.splits, **measured._asdict(), trained=Trained()), seconds)
 
 
 @flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"), validate_parameters=False)

@@ -20,6 +20,7 @@ from flows.engine.parameters import takes
 from tasks.errors import CleanSplitError, UsageError
 from tasks.records.spec import (
     AuditSpec,
+    DedupeSpec,
     EvaluateSpec,
     PrepareSpec,
     ReproduceSpec,
@@ -67,6 +68,16 @@ def run(spec: RunSpec) -> None:
 @takes(AuditSpec)
 def audit(spec: AuditSpec) -> None:
     """Measure the overlap between existing splits, and write the splits without it."""
+    _look(spec)
+    from flows.command.running import show
+
+    show(spec)
+
+
+@app.command
+@takes(DedupeSpec)
+def dedupe(spec: DedupeSpec) -> None:
+    """Find the images of one set that show the same, and list which of them to keep and which to remove."""
     _look(spec)
     from flows.command.running import show
 

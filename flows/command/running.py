@@ -13,19 +13,29 @@ from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 
 from flows.audit import audit
+from flows.dedupe import dedupe
 from flows.engine import progress
 from flows.pipeline import cleansplit
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import GateError, ServerError
 from tasks.presenting.terminal import print_summary
 from tasks.records import Report
-from tasks.records.spec import AuditSpec, EvaluateSpec, PrepareSpec, ReproduceSpec, RunSpec, SanitizeSpec, Spec
+from tasks.records.spec import (
+    AuditSpec,
+    DedupeSpec,
+    EvaluateSpec,
+    PrepareSpec,
+    ReproduceSpec,
+    RunSpec,
+    SanitizeSpec,
+    Spec,
+)
 from tasks.reproducing.notmnist import figures
 from tasks.reproducing.published import check
 from tasks.reproducing.terminal import print_checked
 
 FLOWS: dict[type[Spec], Callable[..., Report]] = {
-    RunSpec: cleansplit, AuditSpec: audit, SanitizeSpec: sanitize, EvaluateSpec: evaluate
+    RunSpec: cleansplit, AuditSpec: audit, DedupeSpec: dedupe, SanitizeSpec: sanitize, EvaluateSpec: evaluate
 }  # fmt: skip
 COURSE: dict[str, Any] = {
     "recipe": "course",

@@ -19,8 +19,8 @@ from tasks.vocabulary.arrays import Bits
 def write_fingerprints(shard: Shard, reading: Reading, workspace: Place, target: Place) -> None:
     """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
 
-    The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` in pixels,
-    and the place of their gray copy in its file, ``copy``, as well.
+    The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` and
+    all ``pixels``, the ``bytes`` of their file, and the place of their gray copy in its file, ``copy``, as well.
     """
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
@@ -44,11 +44,15 @@ def _of_glyphs(images: Images) -> dict[str, pa.Array]:
 
 
 def _of_photographs(images: Images, photographs: Place) -> dict[str, pa.Array]:
-    facts = tables.read(photographs, ["id", "md5", "constant", "width", "height"])
+    facts = tables.read(photographs, ["id", "md5", "constant", "width", "height", "bytes"])
     at = pc.index_in(images.ids, value_set=facts["id"].combine_chunks())
     facts = facts.take(at).combine_chunks()
     shorter = pc.min_element_wise(facts["width"], facts["height"])
-    columns = {"md5": facts["md5"], "one_colour": facts["constant"], "short_side": shorter}
+    pixels = pc.multiply(*(facts[name].cast(pa.int64()) for name in ("width", "height")))
+    columns = {
+        "md5": facts["md5"], "one_colour": facts["constant"], "short_side": shorter, "pixels": pixels,
+        "bytes": facts["bytes"],
+    }  # fmt: skip
     arrays = {name: column.combine_chunks() for name, column in columns.items()}
     return arrays | {"font": pa.nulls(len(images), pa.string()), "copy": at.cast(pa.int64())}
 

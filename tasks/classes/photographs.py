@@ -1,7 +1,7 @@
 """Read images of any size and format into small gray copies, and write down what a copy does not tell.
 
 Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
-MD5 of its pixels, whether they are all equal, mode and size, and a thumbnail to look at. ``copies.gray`` has, in the
+MD5 of its pixels, whether they are all equal, mode, size, bytes, and a thumbnail. ``copies.gray`` has, in the
 same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
 """
 
@@ -29,6 +29,7 @@ SCHEMA = pa.schema(
         "mode": pa.string(),
         "width": pa.int32(),
         "height": pa.int32(),
+        "bytes": pa.int64(),
         "thumbnail": pa.binary(),
     }
 )
@@ -62,7 +63,7 @@ def read_photographs(
                     image = decode(data, reading.scaled)
                     gray[row], copy = image.gray_copies(reading.side, COPY_SIDE)
                     constant = gray[row].min() == gray[row].max() and image.is_constant()
-                    facts = _facts(ids[row], image, constant=constant)
+                    facts = _facts(ids[row], image, len(data), constant=constant)
             except UnreadableError as error:
                 failures[row] = error
                 continue
@@ -78,9 +79,9 @@ def read_photographs(
     return accepted, gray[accepted], failures, mislabelled
 
 
-def _facts(name: str, image: Decoded, *, constant: bool) -> tuple[object, ...]:
+def _facts(name: str, image: Decoded, length: int, *, constant: bool) -> tuple[object, ...]:
     size = image.image.mode, image.width, image.height
-    return name, image.digest, constant, *size, image.thumbnail()
+    return name, image.digest, constant, *size, length, image.thumbnail()
 
 
 def _write(batch: list[tuple[object, ...]], writer: pq.ParquetWriter) -> None:

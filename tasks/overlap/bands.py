@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.errors import UsageError
-from tasks.records.spec import OverlapSpec
+from tasks.records.spec import SearchSpec
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
@@ -47,7 +47,7 @@ def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
     )
 
 
-def bands_for(spec: OverlapSpec, view: ViewName) -> Bands | None:
+def bands_for(spec: SearchSpec, view: ViewName) -> Bands | None:
     """Return how the signatures of a run are cut; None when it asks for all pairs to be compared, whatever the cost."""
     if spec.exhaustive:
         return None

@@ -74,6 +74,29 @@ def find_picture_twins(
 
 
 @dataclass(frozen=True)
+class PicturePairs:
+    """Pairs of distinct pictures of one set that were decided, and how far they agree; see `PictureTwins`."""
+
+    groups: EqualRows
+    first: RowNumbers
+    second: RowNumbers
+    agreed: Floats
+    crowd: Floats
+    recall: RecallCounts | None
+
+
+def picture_pairs(pictures: Pictures, bands: Bands | None, seed: int) -> PicturePairs:
+    """Return the pairs of a set's pictures that may be the same picture, each once in either order or in both."""
+    groups = _distinct(pictures.side)
+    join = _Join((pictures, pictures), (groups, groups), bands, seed)
+    copies = pictures.copies.take(groups.example)
+    forms = [Patterns.of(bits, BITS) for bits in (pictures.side.bits[groups.example], *_forms(copies))]
+    found = join.decided(propose(forms, forms[0], np.arange(len(groups)), bands, seed), mirrored=False)
+    known = found.agreed >= 0
+    return PicturePairs(groups, found.first[known], found.second[known], found.agreed[known], found.crowd, found.recall)
+
+
+@dataclass(frozen=True)
 class _Decided:
     """Candidates that were looked at: numbers of distinct pictures and their agreement; see `PictureTwins`."""
 
@@ -101,10 +124,11 @@ class _Join:
         i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
         same[i] = j
         proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed)
-        found = self._decided(proposed, mirrored)
+        found = self.decided(proposed, mirrored)
         return *merged(sides, self.groups, self.groups, _stream(found, same)), found
 
-    def _decided(self, proposed: Proposed, mirrored: bool) -> _Decided:
+    def decided(self, proposed: Proposed, mirrored: bool) -> _Decided:
+        """Lay proposed pairs over each other."""
         near = proposed.nearest.row
         i, place = np.nonzero(near >= 0)
         copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))

@@ -41,7 +41,7 @@ TWINS = pa.schema(
 class SplitFingerprints:
     """Rows of a split in order, as strings, and as the engine sees them; `length` is that of their bits.
 
-    Glyphs have no `copies` and no `short_sides`.
+    What stands last only photographs have.
     """
 
     ids: pa.Array
@@ -52,6 +52,8 @@ class SplitFingerprints:
     length: int
     copies: Copies | None = None
     short_sides: RowNumbers | None = None
+    pixels: RowNumbers | None = None  # of the original
+    bytes: RowNumbers | None = None
 
     def blank(self) -> int:
         """Return how many rows have no bit set, or all: their bits say nothing of what they show."""
@@ -93,7 +95,8 @@ def read_split(split: Split, fingerprints: Sequence[Fingerprints], workspace: Pl
     if not files:
         return rows
     copies = Copies(files, found["file"].to_numpy(), found["copy"].to_numpy())
-    return replace(rows, copies=copies, short_sides=found["short_side"].to_numpy())
+    sizes = {name: found[name].to_numpy() for name in ("pixels", "bytes")}
+    return replace(rows, copies=copies, short_sides=found["short_side"].to_numpy(), **sizes)
 
 
 def twins_table(

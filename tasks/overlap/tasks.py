@@ -12,8 +12,9 @@ from tasks.overlap.count import count_overlap
 from tasks.overlap.join import Join, write_twins
 from tasks.overlap.tables import distinct, read_split
 from tasks.overlap.verdict import MATCHED, Matches, judge
-from tasks.records import Baseline, Fingerprints, Joined, Overlap, Split, Splits, Within, between
-from tasks.records.spec import OverlapSpec
+from tasks.overlap.within.write import read_matches
+from tasks.records import Baseline, Fingerprints, Joined, Linked, Overlap, Split, Splits, Within, between
+from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
@@ -21,14 +22,14 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import LOSES_TO, SPLITS, ViewName
 
-VERSION = 4
+VERSION = 5
 SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
 BASELINE = "baseline.parquet"
 
 
 @stage_task("find overlap of {first.name} and {second.name}")
 def find_overlap(
-    spec: OverlapSpec,
+    spec: ComparingSpec,
     view: ViewName,
     first: Split,
     second: Split,
@@ -55,7 +56,7 @@ def find_overlap(
 
 @stage_task("measure the baseline of {splits.train.name}")
 def find_baseline(
-    spec: OverlapSpec,
+    spec: ComparingSpec,
     view: ViewName,
     splits: Splits,
     fingerprints: Sequence[Fingerprints],
@@ -76,6 +77,7 @@ def find_baseline(
 
     def build(target: Place) -> dict[str, Any]:
         train, *others = (read_split(split, of, workspace) for split, of in parts)
+        others = [other for other in others if len(other.side)] or [train]
         found = measure_baseline(train, others, VIEWS[view], bands, seed)
         tables.write(found, target / BASELINE)
         return {"rows": len(found)}
@@ -87,24 +89,36 @@ def find_baseline(
 
 @stage_task("judge the twins")
 def judge_twins(
-    spec: OverlapSpec, view: ViewName, joined: Sequence[Joined], baseline: Baseline, workspace: Place
+    spec: ComparingSpec,
+    view: ViewName,
+    joined: Sequence[Joined],
+    linked: Linked,
+    baseline: Baseline,
+    workspace: Place,
 ) -> tuple[Verdict, tuple[Overlap, ...]]:
     """Say from which similarity on two images are twins, and count them."""
     asked = None if spec.threshold is None else round(100 * spec.threshold)
 
+    def matches() -> Matches:
+        if spec.joins_within:  # there is one split, and what matters are the matches inside it
+            return read_matches(workspace / linked.folder)
+        return Matches.of(
+            [
+                [tables.read(workspace / between(joined, name, other).table(name), MATCHED) for other in others]
+                for name, others in LOSES_TO[spec.protect].items()
+            ]
+        )
+
     def build(_target: Place) -> dict[str, Any]:
-        found = [
-            [tables.read(workspace / between(joined, name, other).table(name), MATCHED) for other in others]
-            for name, others in LOSES_TO[spec.protect].items()
-        ]
         sides = [side for join in joined if (side := join.facts["short_side"])]
         short_side = sides[0] if sides else None
         of = tables.read(workspace / baseline.folder / BASELINE)
-        return asdict(judge(Matches.of(found), of, VIEWS[view], spec.floor_percent, asked, short_side))
+        return asdict(judge(matches(), of, VIEWS[view], spec.floor_percent, asked, short_side))
 
     inputs = {
         "version": VERSION,
         "joins": [join.sha256 for join in joined],
+        "links": linked.sha256 if spec.joins_within else None,
         "baseline": baseline.sha256,
         "view": view,
         "settings": [spec.floor_percent, asked, spec.protect],
@@ -134,12 +148,11 @@ def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: 
 
 def prints_of(split: Split, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
     """Return the fingerprints of the shards that a split's rows come from."""
-    drawn_from = "small" if split.name == "test" else "large"
-    found = [each for each in fingerprints if each.role in (drawn_from, split.name)]
+    found = [each for each in fingerprints if each.role in split.drawn_from]
     return found or list(fingerprints)  # an audit without validation has no rows of it to look up
 
 
-def _inputs(spec: OverlapSpec, view: ViewName, join: Join, bands: Bands | None) -> dict[str, Any]:
+def _inputs(spec: ComparingSpec, view: ViewName, join: Join, bands: Bands | None) -> dict[str, Any]:
     inputs = {
         "version": VERSION,
         "splits": [[split.name, split.sha256] for split in join.pair],

@@ -20,7 +20,13 @@ class Change:
 def changes(one: Report, other: Report) -> list[Change]:
     """Return what differs between two runs, the settings first."""
     found = []
-    for group, values in (("settings", _settings), ("rows", _rows), ("overlap", _overlap), ("accuracy", _accuracy)):
+    for group, values in (
+        ("settings", _settings),
+        ("rows", _rows),
+        ("overlap", _overlap),
+        ("duplicates", _duplicates),
+        ("accuracy", _accuracy),
+    ):
         before, after = values(one), values(other)
         for name in dict.fromkeys([*before, *after]):
             pair = before.get(name, NOTHING), after.get(name, NOTHING)
@@ -46,6 +52,14 @@ def _overlap(report: Report) -> dict[str, str]:
         f"{pair.rows_of} in {pair.found_in}, {kind}": text_of(getattr(pair, kind), "count")
         for pair in report.overlap
         for kind in ("exact", "near")
+    }
+
+
+def _duplicates(report: Report) -> dict[str, str]:
+    return {
+        f"inside {of.split}, {kind}": text_of(getattr(of, kind), "count")
+        for of in report.duplicates
+        for kind in ("groups", "exact", "near")
     }
 
 

@@ -49,7 +49,9 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
         File name and title of each, in the order in which people should see them.
     """
     drawn: Drawn = {**_samples(found, workspace), **_rows(found, workspace)}
-    drawn |= {"balance": charts.balance(report), "thresholds": curves.thresholds(report)}
+    drawn["balance"] = charts.balance(report)
+    if not report.alone:
+        drawn["thresholds"] = curves.thresholds(report)
     if report.view.on_pixels or not report.verdict.told:
         drawn["precision"] = curves.precision(report)
     if report.scores:

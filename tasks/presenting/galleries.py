@@ -66,8 +66,9 @@ class Galleries:
 
 def build_galleries(run: Place, report: Report) -> Galleries:
     """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
-    chosen, groups, wanted = _choose(run, report.view.column)
-    names = ("removed.parquet", "removed.parquet", "label_conflicts.parquet", "unconfirmed.parquet")
+    chosen, groups, wanted = _choose(run, report)
+    lists = ("duplicates",) * 3 if report.alone else ("removed", "removed", "label_conflicts")
+    names = [f"{name}.parquet" for name in (*lists, "unconfirmed")]
     images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(run, wanted)
     pairs = [
         [_pair(row, images, report, name) for row in table.to_pylist()]
@@ -79,7 +80,7 @@ def build_galleries(run: Place, report: Report) -> Galleries:
 
 def shown_ids(run: Place, report: Report) -> list[str]:
     """Return the ids of all images that the galleries of a run show."""
-    return sorted(set(_choose(run, report.view.column)[2]))
+    return sorted(set(_choose(run, report)[2]))
 
 
 def uri_of(data: bytes, kind: str = "png") -> str:
@@ -87,9 +88,13 @@ def uri_of(data: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _choose(run: Place, similarity: str) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
+def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
     """Return the pairs of each gallery, the largest groups, and the ids of all of them."""
-    removed, conflicts = (_numbered(tables.read(run / f"{name}.parquet")) for name in ("removed", "label_conflicts"))
+    similarity = report.view.column
+    if report.alone:
+        removed, conflicts = _within(run)
+    else:
+        removed, conflicts = (_numbered(tables.read(run / f"{n}.parquet")) for n in ("removed", "label_conflicts"))
     unconfirmed = run / "unconfirmed.parquet"  # of a run that has such rows
     alike = _numbered(tables.read(unconfirmed)) if disk.exists(unconfirmed) else conflicts.slice(0, 0)
     least, most = ([(similarity, order), ("id", "ascending")] for order in ("ascending", "descending"))
@@ -100,6 +105,15 @@ def _choose(run: Place, similarity: str) -> tuple[list[pa.Table], list[list[tupl
     groups = _largest_groups(removed)
     wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
     return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)]
+
+
+def _within(run: Place) -> tuple[pa.Table, pa.Table]:
+    """Return the images of one set that go, and those of them whose class is not that of the one that stays."""
+    rows = _numbered(tables.read(run / "duplicates.parquet"))
+    goes = rows.filter(pc.invert(rows["stays"])).append_column(
+        "twin_split", rows.filter(pc.invert(rows["stays"]))["split"]
+    )
+    return goes, goes.filter(pc.not_equal(goes["class_name"], goes["twin_class_name"]))
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from tasks.presenting import summary, words
 from tasks.presenting.figures import title_of
 from tasks.presenting.galleries import build_galleries, uri_of
+from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.reasons import why_twins
 from tasks.records import REASONS, Report
@@ -83,6 +84,7 @@ def _numbered(report: Report) -> dict[str, Any]:
         "tables": {
             "splits": _cells(summary.split_rows(numbers)),
             "overlap": _cells(summary.overlap_rows(numbers)),
+            "groups": _cells(group_rows(numbers)),
             "bands": _cells(summary.band_rows(numbers)),
             "accuracy": _cells(summary.accuracy_rows(numbers)),
             "effects": _cells(summary.effect_rows(numbers)),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
 from tasks.vocabulary import SPLITS, Comparison
@@ -95,13 +96,19 @@ def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMP
     return list(rows.values())
 
 
+def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
+    """Return the tables of rows and overlap that a report has, with their titles; of one set alone only its groups."""
+    between = [("Rows", split_rows(numbers)), ("Overlap", overlap_rows(numbers))]
+    title = "Groups of duplicates" if numbers.report.alone else "Groups of duplicates inside each split"
+    always = [(title, group_rows(numbers)), ("Best matches that are not identical, by similarity", band_rows(numbers))]
+    return [pair for pair in [*([] if numbers.report.alone else between), *always] if pair[1]]
+
+
 def to_markdown(numbers: Numbers) -> str:
     """Return the summary as Markdown."""
     parts = [f"## {headline(numbers)}"]
     for title, rows in (
-        ("Rows", split_rows(numbers)),
-        ("Overlap", overlap_rows(numbers)),
-        ("Best matches by similarity", band_rows(numbers)),
+        *tables_of(numbers),
         ("Accuracy in percent", accuracy_rows(numbers)),
         (DIFFERENCES, effect_rows(numbers)),
     ):

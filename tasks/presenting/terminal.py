@@ -13,10 +13,8 @@ from tasks.presenting.summary import (
     DIFFERENCES,
     TableRows,
     accuracy_rows,
-    band_rows,
     effect_rows,
-    overlap_rows,
-    split_rows,
+    tables_of,
 )
 from tasks.presenting.words import effect_in_short, facts, headline
 from tasks.records import Report
@@ -29,9 +27,7 @@ def print_summary(report: Report, console: Console) -> None:
     """Print rows, overlap and accuracy to a terminal."""
     numbers = Numbers(report)
     tables = (
-        ("Rows", split_rows(numbers)),
-        ("Overlap", overlap_rows(numbers)),
-        ("Best matches that are not identical, by similarity", band_rows(numbers)),
+        *tables_of(numbers),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
         (DIFFERENCES, effect_rows(numbers, SHOWN)),
     )

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from tasks.presenting.inside import headline_of_set, inside
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.reasons import why_twins
 from tasks.presenting.searched import how_searched
@@ -24,6 +25,8 @@ WHY_NOT: dict[Unmeasured, str] = {
 def headline(numbers: Numbers) -> str:
     """Return the answer in a few sentences; what makes it doubtful comes first."""
     report = numbers.report
+    if report.alone:
+        return _warnings(numbers) + headline_of_set(numbers)
     leak = report.pair("test", "train")
     near = "."
     if report.verdict.threshold is not None:
@@ -88,7 +91,14 @@ def facts(numbers: Numbers) -> list[str]:
 
 def findings(numbers: Numbers) -> list[str]:
     """Return what was found of the input and the overlap, one sentence each."""
-    return [_members(numbers), how_searched(numbers), *_comparison(numbers), *_variants(numbers), *_redundancy(numbers)]
+    return [
+        _members(numbers),
+        *([] if numbers.report.alone else [how_searched(numbers)]),
+        *_comparison(numbers),
+        *_variants(numbers),
+        *_redundancy(numbers),
+        *inside(numbers),
+    ]
 
 
 def verdicts(numbers: Numbers) -> list[str]:
@@ -157,7 +167,7 @@ def _redundancy(numbers: Numbers) -> list[str]:
     conflicts, fonts = report.conflicts("test", "train"), report.fonts("test", "train")
     if report.classes == (UNLABELLED,):
         said.append("The images have no classes.")
-    else:
+    elif not report.alone:
         said.append(
             f"{numbers.sum(conflicts, 'exact', 'near')} test rows have a twin in train of another class; "
             "label_conflicts.parquet names them."

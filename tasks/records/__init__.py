@@ -7,7 +7,19 @@ from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Pa
 from tasks.records.report import Report
 from tasks.records.results import Batch, Compared, Evaluation, Findings, Trained, Training
 from tasks.records.rows import Conclusion, Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
-from tasks.records.splits import Baseline, Direction, Joined, Overlap, Sanitized, Split, Splits, Within, between
+from tasks.records.splits import (
+    Baseline,
+    Direction,
+    Joined,
+    Linked,
+    Overlap,
+    Sanitized,
+    Split,
+    SplitDuplicates,
+    Splits,
+    Within,
+    between,
+)
 
 __all__ = [
     "REASONS",
@@ -24,6 +36,7 @@ __all__ = [
     "Findings",
     "Fingerprints",
     "Joined",
+    "Linked",
     "MeasuredRecall",
     "Mistake",
     "Overlap",
@@ -36,6 +49,7 @@ __all__ = [
     "Shard",
     "Source",
     "Split",
+    "SplitDuplicates",
     "Splits",
     "Trained",
     "Training",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from tasks.vocabulary import ModelName, Protect, Recipe, Runner, Variant, ViewName
+from tasks.vocabulary import Chains, Keep, ModelName, Protect, Recipe, Runner, Variant, ViewName
 from tasks.vocabulary.addresses import SourceName
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -137,6 +137,35 @@ MaxIgnored = Annotated[
     Share | None, Field(description="Gate: largest share of members that may be ignored for the ending of their names.")
 ]
 MinRows = Annotated[PositiveInt | None, Field(description="Gate: minimum number of test rows left after sanitizing.")]
+
+Kept = Annotated[
+    Keep,
+    Field(
+        description="Which image of a group of duplicates stays: the largest, of equally large ones the one with the "
+        "most bytes; or the first by its name, which also decides between equals."
+    ),
+]
+ChainsAre = Annotated[
+    Chains,
+    Field(
+        description="What happens to a group whose images are not all twins of the one that stays: keep those "
+        "without a twin that stays, or cut the group down to one."
+    ),
+]
+MaxDuplicates = Annotated[
+    Share | None,
+    Field(
+        description="Gate: largest share of images that may be duplicates. Above it the run fails, after its report is "
+        "written."
+    ),
+]
+OneSource = Annotated[
+    SourceName,
+    Field(
+        description="A folder or archive of images, with one subfolder per class or without any; or any other form of "
+        "docs/data.md."
+    ),
+]
 
 # Training.
 Models = Annotated[tuple[ModelName, ...], Field(description="Models to train: softmax, sgd, 1nn, mlp.")]

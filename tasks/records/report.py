@@ -23,12 +23,13 @@ from tasks.records.rows import (
     PairOverlap,
     RowsLeft,
     Score,
+    SplitGroups,
     SplitRows,
     ThresholdRows,
     VariantCount,
     WithinSplit,
 )
-from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, RunSpec
+from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec
 from tasks.records.verdict import Verdict
 from tasks.views import VIEWS, View
 from tasks.vocabulary import Kind, SplitName, ViewName
@@ -37,11 +38,15 @@ T = TypeVar("T")
 
 
 def _kind_of(spec: Any) -> str:
-    return "run" if isinstance(spec, RunSpec) or (isinstance(spec, dict) and "dataset" in spec) else "audit"
+    names = spec if isinstance(spec, dict) else spec.settings()
+    return "run" if "dataset" in names else "dedupe" if "source" in names else "audit"
 
 
 # By their fields alone, an audit of the folders 2019 and 2020 could be a run of so many rows.
-AnySpec = Annotated[Annotated[RunSpec, Tag("run")] | Annotated[AuditSpec, Tag("audit")], Discriminator(_kind_of)]
+AnySpec = Annotated[
+    Annotated[RunSpec, Tag("run")] | Annotated[AuditSpec, Tag("audit")] | Annotated[DedupeSpec, Tag("dedupe")],
+    Discriminator(_kind_of),
+]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -52,7 +57,7 @@ class Report:
     ----------
     run : Path
         The run's folder.
-    spec : RunSpec or AuditSpec
+    spec : RunSpec, AuditSpec or DedupeSpec
         The parameters that can change a result; sources under the names that may be shown.
     kind : {"glyphs", "photographs"}
         How the images were read.
@@ -70,6 +75,7 @@ class Report:
     overlap: tuple[PairOverlap, ...]
     overlap_by_threshold: tuple[ThresholdRows, ...]
     within: tuple[WithinSplit, ...]
+    duplicates: tuple[SplitGroups, ...]
     label_conflicts: tuple[PairConflicts, ...]
     font_leakage: tuple[PairFonts, ...]
     groups: Groups
@@ -88,6 +94,11 @@ class Report:
     def view(self) -> View:
         """The view by which the images were compared."""
         return VIEWS[cast(ViewName, self.spec.view)]  # settled before anything is compared
+
+    @property
+    def alone(self) -> bool:
+        """Whether one set was looked at, which is all in train, and no overlap."""
+        return isinstance(self.spec, DedupeSpec)
 
     @property
     def ignored_share(self) -> float:
@@ -115,6 +126,10 @@ class Report:
         """Return the redundancy inside a split."""
         return next(within for within in self.within if within.split == name)
 
+    def duplicates_in(self, name: SplitName) -> SplitGroups:
+        """Return the groups of duplicates inside a split."""
+        return next(groups for groups in self.duplicates if groups.split == name)
+
     def raw_scores(self, evaluated_on: str = "test_raw") -> list[Score]:
         """Return the scores of models that were trained on rows of train as it is."""
         return [score for score in self.scores if (score.arm, score.evaluated_on) == ("with_twins", evaluated_on)]
@@ -135,9 +150,9 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema of report.json."""
     described = TypeAdapter(Report).json_schema(mode="serialization")
     for name in CHANGES_NO_RESULT:
-        for spec in ("RunSpec", "AuditSpec"):
+        for spec in ("RunSpec", "AuditSpec", "DedupeSpec"):
             described["$defs"][spec]["properties"].pop(name)
-            described["$defs"][spec]["additionalProperties"] = False  # only their names tell the two apart
+            described["$defs"][spec]["additionalProperties"] = False  # only their names tell them apart
     del described["properties"]["run"]
     described["required"] = sorted(described["properties"])
     return described

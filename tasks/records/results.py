@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
 from tasks.records.report import AnySpec
 from tasks.records.rows import Conclusion, Confusion, Effect, Mistake, Score
-from tasks.records.splits import Overlap, Sanitized, Splits, Within
+from tasks.records.splits import Overlap, Sanitized, SplitDuplicates, Splits, Within
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import Arm, ModelName, SplitName, Unmeasured
 
@@ -101,6 +101,7 @@ class Findings:
     splits: Splits
     overlaps: tuple[Overlap, ...]
     within: tuple[Within, ...]
+    duplicates: tuple[SplitDuplicates, ...]
     sanitized: Sanitized
     verdict: Verdict
     trained: Trained = Trained()
@@ -117,6 +118,7 @@ class Findings:
         names += [self.sanitized.folder, *self.trained.folders]
         names += [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
+        names += [found.folder for found in self.duplicates if found.folder]
         for records in (self.shards, self.fingerprints, self.overlaps, self.within):
             names += [record.folder for record in records]
         return names

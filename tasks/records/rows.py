@@ -118,6 +118,32 @@ class WithinSplit:
 
 
 @dataclass(frozen=True, config=STRICT)
+class SplitGroups:
+    """Groups of images inside one split that show the same, at the threshold; all 0 where it was not searched.
+
+    `grouped` are the images of all groups. Of these, some go: `exact` are identical to the one that stays instead,
+    `near` are its near-duplicates. `chains` are groups some of whose images are no twins of the preferred one;
+    `conflicts` have images of several classes.
+    """
+
+    split: SplitName
+    rows: Count
+    method: Literal["all pairs", "minhash"] | None  # how it was searched, if it was
+    groups: Count = 0
+    grouped: Count = 0
+    exact: Count = 0
+    near: Count = 0
+    largest: Count = 0
+    chains: Count = 0
+    conflicts: Count = 0
+
+    @property
+    def left(self) -> int:
+        """How many images stay."""
+        return self.rows - self.exact - self.near
+
+
+@dataclass(frozen=True, config=STRICT)
 class PairConflicts:
     """Rows of one split with a twin of another class in another split."""
 

@@ -108,18 +108,18 @@ class SourceSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OverlapSpec(SourceSpec):
-    """What counts as a twin, what is removed, and which limits are set."""
+class SearchSpec(SourceSpec):
+    """What counts as a twin, and which images of a group of duplicates stay."""
 
     threshold: p.Threshold = None
     floor: p.Floor = None
     recall: p.Recall = None
     exhaustive: p.Exhaustive = False
-    protect: p.Protected = "train"
-    max_overlap: p.MaxOverlap = None
+    keep: p.Kept = "largest"
+    chains: p.ChainsAre = "keep"
     max_quarantine: p.MaxQuarantine = 0.01
     max_ignored: p.MaxIgnored = None
-    min_rows: p.MinRows = None
+    joins_within: ClassVar[bool] = False  # whether a split is compared with itself, however long that takes
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with what only the sources tell, and the view's defaults for what is unset.
@@ -148,6 +148,34 @@ class OverlapSpec(SourceSpec):
         """Refuse similarities that are no whole percent."""
         super().check()
         check_percents(threshold=self.threshold, floor=self.floor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapSpec(SearchSpec):
+    """What is removed of splits that overlap, and which limits are set."""
+
+    protect: p.Protected = "train"
+    max_overlap: p.MaxOverlap = None
+    min_rows: p.MinRows = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DedupeSpec(SearchSpec):
+    """Parameters of `flows.dedupe.dedupe`."""
+
+    source: p.OneSource
+    max_duplicates: p.MaxDuplicates = None
+    trains: ClassVar[bool] = False
+    joins_within: ClassVar[bool] = True
+    protect: ClassVar[Protect] = "train"  # there is no other split
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read."""
+        return {"source": self.source}
+
+
+ComparingSpec = OverlapSpec | DedupeSpec
 
 
 @dataclass(frozen=True, kw_only=True)

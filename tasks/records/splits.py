@@ -1,13 +1,13 @@
 """Records of splits, of what they share, and of what is left of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.rows import MeasuredRecall, VariantCount
+from tasks.records.rows import MeasuredRecall, SplitGroups, VariantCount
 from tasks.storage.place import Place
-from tasks.vocabulary import SplitName
+from tasks.vocabulary import Role, SplitName
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,15 @@ class Split:
     files: tuple[str, ...]
     rows: int
     sha256: tuple[str, ...]
+    drawn_from: tuple[Role, ...] = ()  # the sources that its rows come from; any, if none is named
 
     @classmethod
-    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any]) -> "Split":
+    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any], drawn_from: Sequence[Role] = ()) -> "Split":
         """Return the record of a split written by `tasks.storage.images.write_split`."""
         files = tuple(f"{folder.name}/{file}" for file in facts["files"])
-        return cls(name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]))
+        return cls(
+            name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]), drawn_from=tuple(drawn_from)
+        )
 
     def places(self, workspace: Place) -> list[Place]:
         """Return where its files lie."""
@@ -136,6 +139,34 @@ class Within:
     one_colour: int
     blank: int  # no bit of the view set, or all
     folder: str
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Which images of a split hang together, whatever the threshold; without a method it was not searched."""
+
+    split: SplitName
+    folder: str
+    sha256: str
+    method: Literal["all pairs", "minhash"] | None
+
+
+@dataclass(frozen=True)
+class SplitDuplicates:
+    """Groups of images inside a split, and the folder of their table; without one, the split was not searched."""
+
+    counts: SplitGroups
+    folder: str | None
+
+    @property
+    def table(self) -> str:
+        """One row per image of a group."""
+        return f"{self.folder}/duplicates.parquet"
+
+    @property
+    def unconfirmed(self) -> str:
+        """One row per image whose best match is similar and no twin."""
+        return f"{self.folder}/unconfirmed.parquet"
 
 
 @dataclass(frozen=True)

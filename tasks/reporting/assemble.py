@@ -50,6 +50,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
             for percent, rows in sorted(d.by_percent.items())
         ),
         within=tuple(WithinSplit(w.split, w.rows, w.distinct, w.one_colour, w.blank) for w in found.within),
+        duplicates=tuple(found_in.counts for found_in in found.duplicates),
         label_conflicts=tuple(
             PairConflicts(d.rows_of, d.found_in, d.conflicts_exact, d.conflicts_near) for d in directions
         ),

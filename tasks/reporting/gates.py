@@ -3,6 +3,7 @@
 from tasks.errors import GateError
 from tasks.records import Report
 from tasks.records.rows import ClassMembers, Gate
+from tasks.records.spec import DedupeSpec
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
@@ -11,6 +12,11 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
     gates = [_at_most("max_quarantine", spec.max_quarantine, worst.quarantined / worst.members)]
     if spec.max_ignored is not None:
         gates.append(_at_most("max_ignored", spec.max_ignored, report.ignored_share))
+    if isinstance(spec, DedupeSpec):
+        found = report.duplicates_in("train")
+        if spec.max_duplicates is not None:
+            gates.append(_at_most("max_duplicates", spec.max_duplicates, (found.exact + found.near) / found.rows))
+        return tuple(gates)
     if spec.max_overlap is not None:
         leak = report.pair("test", "train")
         gates.append(_at_most("max_overlap", spec.max_overlap, leak.either / leak.rows if leak.rows else 0.0))
@@ -40,6 +46,12 @@ def _sentence(gate: Gate, report: Report) -> str:
         return (
             f"{leak.either:,} of {leak.rows:,} test rows ({100 * gate.value:.2f} %) have a twin in train, "
             f"more than the {100 * gate.limit:g} % allowed by --max-overlap"
+        )
+    if gate.name == "max_duplicates":
+        found = report.duplicates_in("train")
+        return (
+            f"{found.exact + found.near:,} of {found.rows:,} images ({100 * gate.value:.2f} %) are duplicates, "
+            f"more than the {100 * gate.limit:g} % allowed by --max-duplicates"
         )
     if gate.name == "max_quarantine":
         worst = _largest_quarantine(report)

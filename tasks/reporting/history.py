@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tasks.errors import DataError
 from tasks.records import Report, Score
+from tasks.records.rows import PairOverlap, SplitGroups
 from tasks.reporting.read import read_report
 from tasks.storage import disk, stages, tables
 from tasks.storage.errors import storage_errors
@@ -23,9 +24,9 @@ SCHEMA = pa.schema(
         "train": pa.int64(),
         "validation": pa.int64(),
         "test": pa.int64(),
-        "exact": pa.int64(),  # test rows with an exact twin in train
+        "exact": pa.int64(),  # test rows with an exact twin in train; of one set alone, images that go
         "near": pa.int64(),
-        "left": pa.int64(),  # test rows after sanitizing
+        "left": pa.int64(),  # test rows after sanitizing, or images that stay
         "quarantined": pa.int64(),
         "model": pa.string(),
         "train_rows": pa.int64(),
@@ -70,7 +71,7 @@ def _known(workspace: Place) -> tuple[pa.Table, bool]:
 def _row(workspace: Place, report: Report) -> dict[str, Any]:
     run = report.run.name
     made = (stages.read_manifest(workspace / "runs" / run / RUN_MANIFEST) or {})["result"]
-    leak = report.pair("test", "train")
+    leak: PairOverlap | SplitGroups = report.duplicates_in("train") if report.alone else report.pair("test", "train")
     largest = max(report.raw_scores(), key=lambda score: score.train_rows, default=None)
     return {
         "run": run,
@@ -78,7 +79,7 @@ def _row(workspace: Place, report: Report) -> dict[str, Any]:
         **{name: report.rows[name] for name in SPLITS},
         "exact": leak.exact,
         "near": leak.near,
-        "left": report.sanitized.near.test,
+        "left": leak.left if isinstance(leak, SplitGroups) else report.sanitized.near.test,
         "quarantined": sum(row.quarantined for row in report.conservation),
         "model": largest and largest.model,
         "train_rows": largest and largest.train_rows,

@@ -2,6 +2,7 @@
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import accuracy_rows, band_rows, overlap_rows, to_markdown
 from tasks.records import Findings, Report
@@ -27,6 +28,7 @@ def _show_in_prefect(report: Report, run: Place) -> None:
     create_markdown_artifact(to_markdown(numbers), key="summary", description=f"Run {run.last}")
     create_table_artifact(band_rows(numbers), key="similarity", description="Best matches by similarity")
     create_table_artifact(overlap_rows(numbers), key="overlap", description="Rows with a twin in another split")
+    create_table_artifact(group_rows(numbers), key="groups", description="Groups of duplicates inside each split")
     removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
     create_table_artifact(removed, key="removed", description=f"The first {REMOVED_SHOWN} rows of removed.parquet")
     page = disk.local(run / PAGE).as_uri()

@@ -12,6 +12,7 @@ from tasks.presenting.page import build_page
 from tasks.presenting.summary import to_markdown
 from tasks.records import Findings, Report
 from tasks.records.conservation import conserve
+from tasks.reporting.duplicates import write_duplicates
 from tasks.reporting.read import REPORT
 from tasks.reporting.refused import refused_members
 from tasks.storage import disk, tables
@@ -27,7 +28,8 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
     content = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
     disk.write_text(target / REPORT, content + "\n")
-    _link_splits(found, workspace, target)
+    _link_splits(found, report, workspace, target)
+    write_duplicates(found, report, workspace, target)
     _write_quarantine(found, report, workspace, target)
     drawn = write_figures(found, report, workspace, target / "figures")
     if found.spec.also:
@@ -39,12 +41,12 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     disk.write_text(target / PAGE, build_page(target, report))
 
 
-def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
+def _link_splits(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
             disk.link(place, target / folder / place.last)
     lists = [found.sanitized.removed, found.sanitized.conflicts]
-    if found.verdict.unconfirmed:
+    if found.verdict.unconfirmed and not report.alone:
         lists.append(found.sanitized.unconfirmed)
     for name in lists:
         disk.link(workspace / name, target / (workspace / name).last)

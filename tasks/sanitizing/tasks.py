@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.records import Overlap, Sanitized, Split, Splits
-from tasks.records.spec import OverlapSpec
+from tasks.records.spec import ComparingSpec
 from tasks.sanitizing.write import SANITIZED, write_sanitized
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
@@ -17,7 +17,7 @@ VERSION = 3
 
 @stage_task("sanitize splits, protecting {spec.protect}")
 def remove_overlap(
-    spec: OverlapSpec, view: ViewName, splits: Splits, overlaps: Sequence[Overlap], workspace: Place
+    spec: ComparingSpec, view: ViewName, splits: Splits, overlaps: Sequence[Overlap], workspace: Place
 ) -> Sanitized:
     """Write the splits without the rows that overlap, and the list of what was removed and why."""
 

@@ -7,14 +7,14 @@ from tasks.records import Shard, Split, Splits
 from tasks.records.conservation import conserve
 from tasks.records.spec import PrepareSpec
 from tasks.splits.course import draw_as_course
-from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all
+from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all, take_one
 from tasks.splits.gather import gather
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
 from tasks.storage.images import read_ids, write_split
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS, Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
 VERSION = 2
@@ -36,6 +36,12 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
         how = {"sizes": per_class, "seed": spec.seed}
         stage = _write(shards, lambda: draw(ranges, sizes, spec.seed), how, workspace)
     return _finished(shards, sizes.notes, stage)
+
+
+@stage_task("take all images as one set")
+def take_whole(shards: Sequence[Shard], workspace: Place) -> Splits:
+    """Write all rows of all sources as train, in the order of sources, classes and ids; the other splits are empty."""
+    return _finished(shards, (), _write(shards, lambda: take_one(class_ranges(shards)), {"whole": True}, workspace))
 
 
 @stage_task("take train, validation and test as they are")
@@ -60,7 +66,11 @@ def _write(shards: Sequence[Shard], rows: Callable[[], Drawn], how: dict[str, An
 
 
 def _finished(shards: Sequence[Shard], notes: tuple[str, ...], stage: Stage) -> Any:
-    splits = {name: Split.of(name, stage.folder / RAW, stage.result[name]) for name in SPLITS}
+    roles = {shard.role for shard in shards}
+    drawn_from: dict[SplitName, list[Role]] = {
+        name: [role for role in (name, "small" if name == "test" else "large") if role in roles] for name in SPLITS
+    }
+    splits = {name: Split.of(name, stage.folder / RAW, stage.result[name], drawn_from[name]) for name in SPLITS}
     record = Splits(classes=_classes(shards), notes=notes, **splits)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
 

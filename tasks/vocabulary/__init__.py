@@ -2,13 +2,15 @@
 
 from typing import Literal
 
-Role = Literal["large", "small", "train", "validation", "test", "root"]  # of a source; an audit's are splits, or a root
+Role = Literal["large", "small", "train", "validation", "test", "root", "source"]  # of a source; a root holds splits
 SplitName = Literal["train", "validation", "test"]
 Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
 ViewName = Literal["ink", "photo"]  # which bits describe an image to the overlap engine, see `tasks.views`
 Variant = Literal["mirrored"]  # forms of an image that are searched for as well
 Recipe = Literal["cleansplit", "course"]  # how splits are drawn
 Protect = Literal["train", "test"]
+Keep = Literal["largest", "first"]  # which image of a group stays
+Chains = Literal["keep", "cut"]  # whether a group keeps those that are no twins of the one that stays
 Format = Literal["course", "npz", "folder", "links", "parquet"]  # of an export
 Runner = Literal["auto", "threads", "processes"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]

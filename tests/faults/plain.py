@@ -27,6 +27,7 @@ from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
+from tasks.overlap.within.tasks import find_links, group_duplicates
 from tasks.records import Findings
 from tasks.records.spec import RunSpec
 from tasks.reporting.publish import publish_run
@@ -80,7 +81,12 @@ def run(spec: RunSpec) -> None:
         view, bands = reading.view, bands_for(spec, reading.view)
         joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]
         baseline = find_baseline.fn(spec, view, splits, prints, bands, space).data
-        verdict, overlaps = judge_twins.fn(spec, view, joined, baseline, space).data
+        linked = [find_links.fn(spec, view, splits[name], prints, bands, space).data for name in SPLITS]
+        verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, space).data
+        groups = [
+            group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space).data
+            for name, of in zip(SPLITS, linked, strict=True)
+        ]
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
         sanitized = remove_overlap.fn(spec, view, splits, overlaps, space).data
         compared = find_compared.fn(splits, overlaps, space).data
@@ -89,7 +95,8 @@ def run(spec: RunSpec) -> None:
         evaluations = [evaluation for batch in done for evaluation in batch]
         trained = measure_effects.fn(spec, splits, sanitized, compared, evaluations, space).data
         found = Findings(
-            spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within, sanitized, verdict, trained
+            spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within,
+            tuple(groups), sanitized, verdict, trained
         )  # fmt: skip
         publish_run(found, {}, space)
 

@@ -26,18 +26,20 @@ from pydantic import TypeAdapter
 
 from flows.audit import audit
 from flows.command.commands import app
+from flows.dedupe import dedupe
 from flows.engine.progress import timed
 from flows.pipeline import cleansplit
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records import Report, parameters
 from tasks.records.report import schema
-from tasks.records.spec import AuditSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec
+from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec
 from tests.build import TINY, glyphs, members_of, write_tar
 
 FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
     "run": (cleansplit, RunSpec),
     "audit": (audit, AuditSpec),
+    "dedupe": (dedupe, DedupeSpec),
     "prepare": (prepare, PrepareSpec),
     "sanitize": (sanitize, SanitizeSpec),
     "evaluate": (evaluate, EvaluateSpec),

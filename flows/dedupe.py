@@ -1,0 +1,29 @@
+"""One set -> groups of images that show the same -> which of them stay."""
+
+from prefect import flow
+
+from flows.engine.failure import in_one_sentence
+from flows.engine.names import named_after
+from flows.engine.parameters import Unstored, takes
+from flows.engine.progress import collect, timed
+from flows.engine.runners import threads
+from flows.prepare import load_sources
+from flows.publish import publish
+from flows.sanitize import measure_and_sanitize
+from tasks.records import Findings, Report
+from tasks.records.spec import DedupeSpec
+from tasks.splits.tasks import take_whole
+from tasks.storage.workspace import in_use
+
+
+@flow(name="dedupe", flow_run_name=named_after("source", doing="dedupe"), validate_parameters=False)
+@in_one_sentence
+@takes(DedupeSpec)
+def dedupe(spec: DedupeSpec) -> Report:
+    """Find the images of one set that show the same, and list which of them to keep and which to remove."""
+    with timed() as seconds, in_use(spec.place, spec.fresh):
+        spec, loaded = load_sources(spec)
+        (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
+        measure = measure_and_sanitize.with_options(task_runner=threads(spec.workers))
+        measured = measure(spec, whole, Unstored(loaded))
+        return publish(Findings(spec, *loaded, whole, **measured._asdict()), seconds)

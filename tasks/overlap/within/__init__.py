@@ -1,0 +1,1 @@
+"""Similar images inside one set: their groups, and which of each group stays."""

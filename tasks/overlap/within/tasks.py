@@ -1,0 +1,87 @@
+"""Prefect tasks of what lies inside one split: the pairs that hang together, and the groups at the threshold."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.overlap.bands import Bands
+from tasks.overlap.tables import read_split
+from tasks.overlap.tasks import prints_of
+from tasks.overlap.within.write import is_asked_too_much, write_duplicates, write_links
+from tasks.records import Fingerprints, Linked, Split, SplitDuplicates
+from tasks.records.rows import SplitGroups
+from tasks.records.spec import SearchSpec
+from tasks.records.verdict import Verdict
+from tasks.stage_task import finished, stage_task
+from tasks.storage import stages
+from tasks.storage.place import Place
+from tasks.views import VIEWS
+from tasks.vocabulary import ViewName
+
+VERSION = 1
+
+
+@stage_task("find similar images within {split.name}")
+def find_links(
+    spec: SearchSpec,
+    view: ViewName,
+    split: Split,
+    fingerprints: Sequence[Fingerprints],
+    bands: Bands | None,
+    workspace: Place,
+) -> Linked:
+    """Find the pairs of similar images inside a split; of a large one only where they are asked for."""
+    prints = prints_of(split, fingerprints)
+    inputs = {
+        "version": VERSION,
+        "view": view,
+        "split": split.sha256,
+        "fingerprints": [each.sha256 for each in prints],
+        "floor": spec.floor_percent,
+        "bands": bands and [bands.bands, bands.rows],
+        "asked": spec.joins_within,
+    }
+    seed = int(stages.digest_of(inputs)[:8], 16)
+
+    def build(target: Place) -> dict[str, Any]:
+        rows = read_split(split, prints, workspace)
+        if not spec.joins_within and is_asked_too_much(rows, VIEWS[view], spec.floor_percent):
+            return {"method": None}
+        return write_links(rows, VIEWS[view], spec.floor_percent, bands, seed, target)
+
+    stage = stages.stage(workspace, "links", inputs, build)
+    linked = Linked(split.name, stage.folder.name, stages.digest_of(inputs), stage.result["method"])
+    return finished(linked, stage, f"{split.name}: {linked.method or 'not compared with itself, which is long'}")
+
+
+@stage_task("group the duplicates within {split.name}")
+def group_duplicates(
+    spec: SearchSpec,
+    view: ViewName,
+    split: Split,
+    fingerprints: Sequence[Fingerprints],
+    linked: Linked,
+    verdict: Verdict,
+    workspace: Place,
+) -> SplitDuplicates:
+    """Say which images of a split show the same, and which of each group stays."""
+    prints = prints_of(split, fingerprints)
+    inputs = {
+        "version": VERSION,
+        "links": linked.sha256,
+        "percent": verdict.percent,
+        "keep": spec.keep,
+        "chains": spec.chains,
+    }
+
+    def build(target: Place) -> dict[str, Any]:
+        rows, links = read_split(split, prints, workspace), workspace / linked.folder
+        return write_duplicates(rows, VIEWS[view], split.name, links, verdict.percent, spec.keep, spec.chains, target)
+
+    if linked.method is None:
+        counts = SplitGroups(split.name, split.rows, method=None)
+        return SplitDuplicates(counts, None)
+    stage = stages.stage(workspace, "duplicates", inputs, build)
+    counts = SplitGroups(split.name, split.rows, linked.method, **stage.result)
+    goes = counts.exact + counts.near
+    message = f"{split.name}: {counts.groups:,} groups of {counts.grouped:,} images, of which {goes:,} go"
+    return finished(SplitDuplicates(counts, stage.folder.name), stage, message)

@@ -1,0 +1,66 @@
+"""What is said of duplicates inside a set."""
+
+from tasks.presenting.numbers import Numbers
+from tasks.records.rows import SplitGroups
+
+
+def group_rows(numbers: Numbers) -> list[dict[str, str]]:
+    """Return the groups of duplicates inside each split that has rows, one row each."""
+    return [
+        {
+            "inside": "the set" if numbers.report.alone else of.split,
+            "rows": numbers(of, "rows"),
+            "groups": numbers(of, "groups"),
+            "grouped": numbers(of, "grouped"),
+            "identical": numbers(of, "exact"),
+            "near": numbers(of, "near"),
+            "largest": numbers(of, "largest"),
+            "chains": numbers(of, "chains"),
+            "conflicts": numbers(of, "conflicts"),
+        }
+        for of in numbers.report.duplicates
+        if of.method and of.rows
+    ]
+
+
+def headline_of_set(numbers: Numbers) -> str:
+    """Return the answer for a set that was looked at alone."""
+    (found,) = (of for of in numbers.report.duplicates if of.rows)
+    kinds = f"{numbers(found, 'exact')} are identical to it"
+    if numbers.report.verdict.threshold is not None:
+        similar = numbers(numbers.report.verdict, "threshold")
+        kinds += f", {numbers(found, 'near')} are near-duplicates (similarity {similar} or higher)"
+    return (
+        f"{numbers.sum(found, 'exact', 'near')} of the {numbers(found, 'rows')} images repeat one that stays: {kinds}. "
+        "keep.txt and remove.txt list them, and duplicates.parquet says why."
+    )
+
+
+def inside(numbers: Numbers) -> list[str]:
+    """Say what lies inside the splits, one sentence each."""
+    said = [sentence for of in numbers.report.duplicates if of.rows for sentence in _of_split(numbers, of)]
+    if any(of.groups for of in numbers.report.duplicates) and not numbers.report.alone:
+        said.append("Duplicates inside a split stay; duplicates.parquet names them.")
+    return said
+
+
+def _of_split(numbers: Numbers, of: SplitGroups) -> list[str]:
+    where = "" if numbers.report.alone else f"{of.split}: "
+    if of.method is None:
+        return [
+            f"{of.split} was not compared with itself, which takes more than a minute; cleansplit dedupe does so with "
+            "a source."
+        ]
+    if not of.groups:
+        return [] if not numbers.report.alone else ["No image has a duplicate."]
+    said = (
+        f"{where}{numbers(of, 'grouped')} images are in {numbers(of, 'groups')} groups that show the same; the largest "
+        f"has {numbers(of, 'largest')}."
+    )
+    if of.chains:
+        said += f" {numbers(of, 'chains')} of them are chains: not all of their images are twins of the one that is preferred."
+    if of.conflicts:
+        said += f" {numbers(of, 'conflicts')} of them have images of several classes."
+    if of.method == "minhash":
+        said += " There are too many pairs to compare: MinHash proposed them, and may have missed some."
+    return [said]

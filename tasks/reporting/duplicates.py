@@ -1,0 +1,39 @@
+"""Write the groups of duplicates inside the splits of a run, and lists of what to keep and what to remove."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.records import Findings, Report
+from tasks.storage import disk, tables
+from tasks.storage.images import read_ids
+from tasks.storage.members import path_of
+from tasks.storage.place import Place
+
+TABLE, UNCONFIRMED, FOLDER = "duplicates.parquet", "unconfirmed.parquet", "duplicates"
+
+
+def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+    """Write duplicates.parquet, and per split what to keep and to remove, as paths inside the sources."""
+    searched = [of for of in found.duplicates if of.folder is not None]
+    every = [tables.read(workspace / of.table) for of in searched]
+    if every:
+        _write(pa.concat_tables(every), report, target / TABLE)
+    if report.alone and report.verdict.unconfirmed:
+        _write(tables.read(workspace / searched[0].unconfirmed), report, target / UNCONFIRMED)
+    for of, table in zip(searched, every, strict=True):
+        if not of.counts.rows:
+            continue
+        goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()
+        ids = read_ids(found.splits[of.counts.split].places(workspace))
+        kept = ids.filter(pc.invert(pc.is_in(ids, value_set=goes)))
+        folder, prefix = (target, "") if report.alone else (target / FOLDER, f"{of.counts.split}-")
+        disk.make_folder(folder)
+        for name, listed in (("keep", kept), ("remove", goes)):
+            paths = sorted(path_of(*row.split("/", 2)[1:]) for row in listed.to_pylist())
+            disk.write_text(folder / f"{prefix}{name}.txt", "".join(f"{path}\n" for path in paths))
+
+
+def _write(table: pa.Table, report: Report, target: Place) -> None:
+    """Write a table in which the similarity has the name that the view gives it."""
+    names = [report.view.column if name == "jaccard" else name for name in table.column_names]
+    tables.write(table.rename_columns(names), target)

@@ -1,0 +1,145 @@
+"""One set: its groups of duplicates, what to keep and what to remove, for glyphs and photographs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from flows.audit import audit
+from flows.dedupe import dedupe
+from tasks.errors import GateError
+from tasks.records import Report
+from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
+
+
+def members() -> dict[str, bytes]:
+    """Return two classes of 20 glyphs: a copy under another name, two near copies, a copy in the other class."""
+    own = {name: glyphs(20, seed=ord(name)) for name in "ab"}
+    found = {f"{name}/{i:02d}.png": png(image) for name, images in own.items() for i, image in enumerate(images)}
+    found |= {"a/copy.png": png(own["a"][3]), "a/near.png": png(noise(own["a"][3], 1, seed=0))}
+    found |= {"b/again.png": png(own["a"][7]), "b/near.png": png(noise(own["b"][5], 1, seed=1))}
+    return found | {"b/broken.png": b""}
+
+
+@pytest.fixture(scope="module")
+def report(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder = tmp_path_factory.mktemp("dedupe")
+    return dedupe(source=str(write_tar(folder / "set.tar", members())), workspace=folder / "w", max_quarantine=0.5)
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def test_every_planted_duplicate_is_listed_and_one_of_each_group_stays(report: Report) -> None:
+    assert lines(report.run / "remove.txt") == ["a/copy.png", "a/near.png", "b/again.png", "b/near.png"]
+    assert sorted(lines(report.run / "keep.txt") + lines(report.run / "remove.txt")) == sorted(
+        set(members()) - {"b/broken.png"}
+    )
+    found = report.duplicates_in("train")
+    assert (found.rows, found.groups, found.grouped, found.exact, found.near) == (44, 3, 7, 2, 2)
+    assert (found.largest, found.chains, found.conflicts, found.left) == (3, 0, 1, 40)
+    rows = pq.read_table(report.run / "duplicates.parquet").to_pylist()
+    stays = {row["group"]: row["id"] for row in rows if row["stays"]}
+    assert {row["id"]: row["twin_id"] for row in rows} == {row["id"]: stays[row["group"]] for row in rows}
+    assert {row["id"] for row in rows if row["class_name"] != row["twin_class_name"]} == {"source/b/again.png"}
+    assert {row["reason"] for row in rows} == {"exact", "near", None}
+
+
+def test_it_is_said_in_the_report(report: Report) -> None:
+    text = (report.run / "README.md").read_text()
+    assert (
+        "4 of the 44 images repeat one that stays: 2 are identical to it, 2 are near-duplicates (similarity 0.95"
+        in text
+    )
+    assert "7 images are in 3 groups that show the same; the largest has 3." in text
+    assert "1 of them have images of several classes." in text
+    assert "test rows" not in text
+    page = (report.run / "report.html").read_text()
+    assert "Is my set clean?" in page
+    assert "Is my test set clean?" not in page
+
+
+def test_a_gate_limits_duplicates(report: Report, tmp_path: Path) -> None:
+    source = str(write_tar(tmp_path / "set.tar", members()))
+    with pytest.raises(GateError, match=r"4 of 44 images \(9\.09 %\) are duplicates, more than the 5 % allowed"):
+        dedupe(source=source, workspace=tmp_path / "w", max_quarantine=0.5, max_duplicates=0.05)
+
+
+def test_an_audit_names_the_duplicates_inside_each_split(prefect_server: None, tmp_path: Path) -> None:
+    given: dict[str, Any] = {
+        "train": str(write_folder(tmp_path / "train", members())),
+        "test": str(
+            write_folder(
+                tmp_path / "test", {f"{c}/{i}.png": png(g) for c in "ab" for i, g in enumerate(glyphs(9, ord(c)))}
+            )
+        ),
+    }
+    found = audit(**given, workspace=tmp_path / "w", max_quarantine=0.5)
+    assert [(of.split, of.method, of.groups, of.exact, of.near) for of in found.duplicates] == [
+        ("train", "all pairs", 3, 2, 2), ("validation", "all pairs", 0, 0, 0), ("test", "all pairs", 0, 0, 0),
+    ]  # fmt: skip
+    assert lines(found.run / "duplicates" / "train-remove.txt") == lines_of_set()
+    assert found.rows.train == found.sanitized.near.train == 44, "they stay"
+    assert "Duplicates inside a split stay" in (found.run / "README.md").read_text()
+
+
+def lines_of_set() -> list[str]:
+    return ["a/copy.png", "a/near.png", "b/again.png", "b/near.png"]
+
+
+def photographs() -> dict[str, bytes]:
+    """Return 60 photographs, and of three of them smaller, larger and worse copies."""
+    pictures = [scene(96, 72, seed=seed) for seed in range(60)]
+    found = {f"{'ab'[i % 2]}/{i:02d}.jpg": saved(picture, "JPEG", quality=90) for i, picture in enumerate(pictures)}
+    found["a/00-small.jpg"] = saved(pictures[0].resize((64, 48)), "JPEG", quality=95)
+    found["b/01-large.jpg"] = saved(pictures[1].resize((192, 144), Image.Resampling.BICUBIC), "JPEG", quality=90)
+    found["a/02-worse.jpg"] = saved(pictures[2], "JPEG", quality=40)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("keep", "removed"),
+    [
+        ("largest", ["a/00-small.jpg", "a/02-worse.jpg", "b/01.jpg"]),
+        ("first", ["a/00.jpg", "a/02.jpg", "b/01.jpg"]),
+    ],
+)
+def test_of_photographs_the_largest_or_the_first_stays(
+    prefect_server: None, keep: Any, removed: list[str], tmp_path: Path
+) -> None:
+    source = str(write_folder(tmp_path / "photos", photographs()))
+    found = dedupe(source=source, keep=keep, workspace=tmp_path / "w")
+    assert found.verdict.told
+    assert lines(found.run / "remove.txt") == removed
+
+
+def chain() -> dict[str, bytes]:
+    """Return glyphs of which each is near the next one, and others that are alone."""
+    links = np.zeros((5, 28, 28), np.uint8)
+    for number, link in enumerate(links):
+        link.reshape(-1)[8 * number : 8 * number + 400] = 255
+    return {f"a/{i}.png": png(link) for i, link in enumerate(links)} | {
+        f"b/{i}.png": png(image) for i, image in enumerate(glyphs(20, seed=5))
+    }
+
+
+def test_a_chain_keeps_what_has_no_twin_that_stays_unless_it_is_cut(prefect_server: None, tmp_path: Path) -> None:
+    source = str(write_folder(tmp_path / "set", chain()))
+    kept = dedupe(source=source, threshold=0.95, workspace=tmp_path / "w")
+    cut = dedupe(source=source, threshold=0.95, chains="cut", workspace=tmp_path / "w")
+    assert lines(kept.run / "remove.txt") == ["a/1.png", "a/3.png"]
+    assert lines(cut.run / "remove.txt") == ["a/1.png", "a/2.png", "a/3.png", "a/4.png"]
+    assert kept.duplicates_in("train").chains == cut.duplicates_in("train").chains == 1
+    weakest = pq.read_table(kept.run / "duplicates.parquet")["weakest"].to_pylist()
+    assert weakest == [pytest.approx(376 / 392)] * 5
+
+
+def test_the_same_set_gives_the_same_bytes(report: Report, tmp_path: Path) -> None:
+    source = str(write_tar(tmp_path / "set.tar", dict(reversed(members().items()))))
+    again = dedupe(source=source, workspace=tmp_path / "w", max_quarantine=0.5, workers=1)
+    for name in ("duplicates.parquet", "keep.txt", "remove.txt"):
+        assert (again.run / name).read_bytes() == (report.run / name).read_bytes(), name
