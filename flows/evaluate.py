@@ -9,11 +9,11 @@ from flows.engine.progress import collect, say
 from tasks.evaluation.plan import batches, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.records import Batch, Evaluation, Overlap, Sanitized, Splits, Trained
-from tasks.records.spec import RunSpec
+from tasks.records.spec import TrainedSpec
 
 
 @flow(name="compare accuracy", flow_run_name="compare accuracy", validate_parameters=False)
-def compare_accuracy(spec: RunSpec, splits: Splits, overlaps: Sequence[Overlap], sanitized: Sanitized) -> Trained:
+def compare_accuracy(spec: TrainedSpec, splits: Splits, overlaps: Sequence[Overlap], sanitized: Sanitized) -> Trained:
     """Train every model at every size on both arms, score it, and compare the arms."""
     if not spec.models:
         return Trained()

@@ -8,10 +8,11 @@ from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import threads
 from flows.evaluate import compare_accuracy
-from flows.prepare import prepare_splits
+from flows.grouped import draw_in_groups
+from flows.prepare import load_sources, prepare_splits
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
-from tasks.records import Findings, Report
+from tasks.records import Findings, RandomDraw, Report
 from tasks.records.spec import RunSpec
 from tasks.storage.workspace import in_use
 
@@ -25,12 +26,18 @@ def cleansplit(spec: RunSpec) -> Report:
     """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""
     side_by_side = threads(spec.workers)
     with timed() as seconds, in_use(spec.place, spec.fresh):
-        spec, loaded, splits = prepare_splits.with_options(task_runner=side_by_side)(spec)
-        overlap = measure_and_sanitize.with_options(task_runner=side_by_side)(spec, splits, Unstored(loaded))
+        random: RandomDraw | None = None
+        if spec.in_groups:
+            spec, loaded = load_sources(spec)
+            splits, overlap, random = draw_in_groups(spec, loaded)
+        else:
+            spec, loaded, splits = prepare_splits.with_options(task_runner=side_by_side)(spec)
+            overlap = measure_and_sanitize.with_options(task_runner=side_by_side)(spec, splits, Unstored(loaded))
         trained = compare_accuracy.with_options(task_runner=side_by_side)(
             spec, splits, overlap.overlaps, overlap.sanitized
         )
-        return publish(Findings(spec, *loaded, splits, **overlap._asdict(), trained=trained), seconds)
+        found = Findings(spec, *loaded, splits, **overlap._asdict(), trained=trained, random=random)
+        return publish(found, seconds)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
 from concurrent.futures.process import BrokenProcessPool
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from prefect import flow
@@ -17,8 +17,8 @@ from flows.engine.runners import for_decoding, threads
 from tasks.classes.detection import detect
 from tasks.classes.parts import parts_of
 from tasks.classes.tasks import count_pending, fingerprint, load_part
-from tasks.errors import ProcessLostError
-from tasks.records import Archive, Fingerprints, Part, Reading, Shard, Splits
+from tasks.errors import ProcessLostError, UsageError
+from tasks.records import Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
@@ -30,18 +30,11 @@ AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
 
 
-class LoadedSources(NamedTuple):
-    """Sources as shards, and how they were read."""
-
-    reading: Reading
-    archives: tuple[Archive, ...]
-    shards: tuple[Shard, ...]
-    fingerprints: tuple[Fingerprints, ...]
-
-
 @flow(name="prepare splits", flow_run_name="prepare splits", validate_parameters=False)
 def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources, Splits]:
     """Fetch both sources, detect how to read them, load them class by class, and draw the splits."""
+    if spec.in_groups:
+        raise UsageError("prepare draws no grouped splits, which belong to what is found in them; use run or split.")
     spec, loaded = load_sources(spec)
     (splits,) = collect("draw splits", [draw_splits.submit(spec, loaded.shards, spec.place)])
     for note in splits.notes:

@@ -6,11 +6,10 @@ from prefect import flow
 
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.prepare import LoadedSources
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
 from tasks.overlap.within.tasks import find_links, group_duplicates
-from tasks.records import Overlap, Sanitized, SplitDuplicates, Splits, Within
+from tasks.records import LoadedSources, Overlap, Sanitized, SplitDuplicates, Splits, Within
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
@@ -33,18 +32,20 @@ def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[
     loaded = sources.value
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
-    links = [find_links.submit(spec, view, splits[name], prints, bands, spec.place) for name in SPLITS]
+    inside = () if splits.in_groups else SPLITS  # of splits drawn in groups, all that belongs together is known
+    links = [find_links.submit(spec, view, splits[name], prints, bands, spec.place) for name in inside]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
     baseline = find_baseline.submit(spec, view, splits, prints, bands, spec.place)
     joined, linked = collect("find overlap", joins), collect("compare within", links)
     within = collect("count distinct", counts)
-    verdicts = collect("judge twins", [judge_twins.submit(spec, view, joined, linked[0], baseline, spec.place)])
-    ((verdict, overlaps),) = verdicts
+    settled = splits.in_groups and splits.in_groups.verdict
+    judging = [judge_twins.submit(spec, view, joined, next(iter(linked), None), baseline, settled, spec.place)]
+    ((verdict, overlaps),) = collect("judge twins", judging)
     if not verdict.told:
         say(verdict.warning)
     grouping = [
         group_duplicates.submit(spec, view, splits[name], prints, of, verdict, spec.place)
-        for name, of in zip(SPLITS, linked, strict=True)
+        for name, of in zip(inside, linked, strict=True)
     ]
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, spec.place)]
     duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)

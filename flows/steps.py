@@ -12,12 +12,12 @@ from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import threads
 from flows.evaluate import compare_accuracy
-from flows.prepare import LoadedSources, prepare_splits
+from flows.prepare import prepare_splits
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
 from tasks.errors import UsageError
-from tasks.records import Findings, Report, Trained
-from tasks.records.spec import EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec
+from tasks.records import Findings, LoadedSources, Report, Trained
+from tasks.records.spec import EvaluateSpec, PrepareSpec, SanitizeSpec, TrainingSpec
 from tasks.reporting.read import read_findings
 from tasks.storage import disk
 from tasks.storage.workspace import find_run, in_use
@@ -43,14 +43,15 @@ def prepare(spec: PrepareSpec) -> Path:
 def sanitize(spec: SanitizeSpec) -> Report:
     """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
     found = read_findings(find_run(spec.run, spec.place))
-    nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, RunSpec) else {}
+    nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, TrainingSpec) else {}
     changed = replace(found.spec, **spec.changes(), **nothing_trained)
+    splits = replace(found.splits, in_groups=None)  # what a twin is, is judged anew
     loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints)
     with timed() as seconds, in_use(changed.place):
         measured = measure_and_sanitize.with_options(task_runner=threads(spec.workers))(
-            changed, found.splits, Unstored(loaded)
+            changed, splits, Unstored(loaded)
         )
-        return publish(Findings(changed, *loaded, found.splits, **measured._asdict(), trained=Trained()), seconds)
+        return publish(Findings(changed, *loaded, splits, **measured._asdict(), trained=Trained()), seconds)
 
 
 @flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"), validate_parameters=False)
@@ -59,7 +60,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
 def evaluate(spec: EvaluateSpec) -> Report:
     """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""
     found = read_findings(find_run(spec.run, spec.place))
-    if not isinstance(found.spec, RunSpec):
+    if not isinstance(found.spec, TrainingSpec):
         raise UsageError(
             f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
         )

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"sources", "classes", "splits", "overlap", "sanitizing", "evaluation", "reporting"}
-SHARED = {"errors", "vocabulary", "storage", "views", "records", "stage_task", "threads", "registration"}
+SHARED = {"errors", "vocabulary", "storage", "views", "records", "stage_task", "threads", "registration", "joined"}
 PLAIN = SHARED - {"stage_task"}  # without Prefect
 MAY_IMPORT = {
     "errors": set(),
@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "records": {"errors", "vocabulary", "storage", "views"},
     "stage_task": {"errors", "storage"},
     "threads": set(),
+    "joined": set(),
     "registration": {"vocabulary"},
     **dict.fromkeys(STAGES, SHARED),
     "reporting": SHARED | {"presenting"},  # a run keeps its page

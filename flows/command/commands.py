@@ -27,6 +27,7 @@ from tasks.records.spec import (
     RunSpec,
     SanitizeSpec,
     SourceSpec,
+    SplitSpec,
     sentence,
 )
 from tasks.sources.look import check_source
@@ -78,6 +79,16 @@ def audit(spec: AuditSpec) -> None:
 @takes(DedupeSpec)
 def dedupe(spec: DedupeSpec) -> None:
     """Find the images of one set that show the same, and list which of them to keep and which to remove."""
+    _look(spec)
+    from flows.command.running import show
+
+    show(spec)
+
+
+@app.command
+@takes(SplitSpec)
+def split(spec: SplitSpec) -> None:
+    """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
     _look(spec)
     from flows.command.running import show
 

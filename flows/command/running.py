@@ -16,6 +16,7 @@ from flows.audit import audit
 from flows.dedupe import dedupe
 from flows.engine import progress
 from flows.pipeline import cleansplit
+from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import GateError, ServerError
 from tasks.presenting.terminal import print_summary
@@ -29,14 +30,20 @@ from tasks.records.spec import (
     RunSpec,
     SanitizeSpec,
     Spec,
+    SplitSpec,
 )
 from tasks.reproducing.notmnist import figures
 from tasks.reproducing.published import check
 from tasks.reproducing.terminal import print_checked
 
 FLOWS: dict[type[Spec], Callable[..., Report]] = {
-    RunSpec: cleansplit, AuditSpec: audit, DedupeSpec: dedupe, SanitizeSpec: sanitize, EvaluateSpec: evaluate
-}  # fmt: skip
+    RunSpec: cleansplit,
+    AuditSpec: audit,
+    DedupeSpec: dedupe,
+    SplitSpec: split,
+    SanitizeSpec: sanitize,
+    EvaluateSpec: evaluate,
+}
 COURSE: dict[str, Any] = {
     "recipe": "course",
     "models": ("softmax",),

@@ -106,7 +106,7 @@ def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | No
     seconds = time.monotonic() - start
     if (record := _seconds.get()) is not None:
         record[stage] = round(record.get(stage, 0) + seconds, 3)
-    if show:
+    if show and futures:
         reused = sum(future.state.name == "Reused" for future in futures)
         note = f", {reused} reused" if reused else ""
         print(f"{stage:<20} {len(futures):>3} tasks{note}, {seconds:.1f} s", file=sys.stderr)

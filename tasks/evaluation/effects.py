@@ -10,7 +10,7 @@ from tasks.evaluation.compared import read_groups
 from tasks.evaluation.comparison import ScoredRows, answered, compare, conclude
 from tasks.evaluation.scores import subsets
 from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Mistake, Sanitized
-from tasks.records.spec import RunSpec
+from tasks.records.spec import TrainedSpec
 from tasks.storage import tables
 from tasks.storage.place import Place
 
@@ -19,7 +19,7 @@ FOUND = TypeAdapter(Found)
 
 
 def measure(
-    spec: RunSpec,
+    spec: TrainedSpec,
     classes: Sequence[str],
     sanitized: Sanitized,
     compared: Compared,

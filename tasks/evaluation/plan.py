@@ -5,19 +5,19 @@ from itertools import groupby
 
 from tasks.evaluation.neighbours import NEAREST
 from tasks.records import Batch, Training
-from tasks.records.spec import RunSpec
+from tasks.records.spec import TrainedSpec
 from tasks.vocabulary import ARMS, ModelName
 
 ALONE_FROM = 50_000  # rows from which trainings run one after another, each on two threads, to stay within memory
 DETERMINED: tuple[ModelName, ...] = ("softmax", NEAREST)  # models that the same rows make the same, whatever the seed
 
 
-def plan(spec: RunSpec, usable: int, train: int) -> list[Training]:
+def plan(spec: TrainedSpec, usable: int, train: int) -> list[Training]:
     """Return every training of a run, all of one model and size side by side, those with twins first.
 
     Parameters
     ----------
-    spec : RunSpec
+    spec : RunSpec or SplitSpec
         Its size "all" is `usable`.
     usable : int
         Rows that both arms have: those of train without a twin in test. All of train if there is nothing to compare.

@@ -13,7 +13,7 @@ from tasks.evaluation.plan import threads_of
 from tasks.evaluation.scores import score_split
 from tasks.evaluation.training import Trainer
 from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Splits, Trained, Training, between
-from tasks.records.spec import RunSpec
+from tasks.records.spec import TrainedSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
@@ -43,7 +43,7 @@ def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place)
 
 @stage_task("train {batch}")
 def train_and_score(
-    spec: RunSpec,
+    spec: TrainedSpec,
     splits: Splits,
     overlaps: Sequence[Overlap],
     sanitized: Sanitized,
@@ -79,7 +79,7 @@ def train_and_score(
 
 @stage_task("compare models with and without the twins of test rows")
 def measure_effects(
-    spec: RunSpec,
+    spec: TrainedSpec,
     splits: Splits,
     sanitized: Sanitized,
     compared: Compared,

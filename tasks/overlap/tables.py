@@ -12,6 +12,7 @@ from tasks.overlap.exact import as_void
 from tasks.overlap.find import Side, Twins
 from tasks.overlap.pictures import Pictures
 from tasks.records import Fingerprints, Split
+from tasks.records.conservation import conserve
 from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
@@ -85,6 +86,7 @@ def read_split(split: Split, fingerprints: Sequence[Fingerprints], workspace: Pl
     )
     ids = columns["id"].combine_chunks()
     found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
+    conserve(f"fingerprints of {split.name}", len(ids), len(ids) - found["id"].null_count)  # else rows would be alike
     ranks = np.empty(len(ids), np.int64)
     ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
     side = Side(bytes_of(found["md5"]), bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)

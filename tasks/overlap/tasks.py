@@ -92,15 +92,16 @@ def judge_twins(
     spec: ComparingSpec,
     view: ViewName,
     joined: Sequence[Joined],
-    linked: Linked,
+    linked: Linked | None,
     baseline: Baseline,
+    settled: Verdict | None,
     workspace: Place,
 ) -> tuple[Verdict, tuple[Overlap, ...]]:
-    """Say from which similarity on two images are twins, and count them."""
+    """Say from which similarity on two images are twins, unless that is settled, and count them."""
     asked = None if spec.threshold is None else round(100 * spec.threshold)
 
     def matches() -> Matches:
-        if spec.joins_within:  # there is one split, and what matters are the matches inside it
+        if linked and spec.joins_within:  # there is one split, and what matters are the matches inside it
             return read_matches(workspace / linked.folder)
         return Matches.of(
             [
@@ -110,18 +111,21 @@ def judge_twins(
         )
 
     def build(_target: Place) -> dict[str, Any]:
-        sides = [side for join in joined if (side := join.facts["short_side"])]
-        short_side = sides[0] if sides else None
+        sides = [linked.short_side] if linked and spec.joins_within else [join.facts["short_side"] for join in joined]
+        short_side = next(filter(None, sides), None)
+        if settled is not None:
+            return asdict(settled)
         of = tables.read(workspace / baseline.folder / BASELINE)
         return asdict(judge(matches(), of, VIEWS[view], spec.floor_percent, asked, short_side))
 
     inputs = {
         "version": VERSION,
         "joins": [join.sha256 for join in joined],
-        "links": linked.sha256 if spec.joins_within else None,
+        "links": linked.sha256 if linked and spec.joins_within else None,
         "baseline": baseline.sha256,
         "view": view,
         "settings": [spec.floor_percent, asked, spec.protect],
+        "settled": settled and asdict(settled),
     }
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)

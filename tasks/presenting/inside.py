@@ -58,7 +58,7 @@ def _of_split(numbers: Numbers, of: SplitGroups) -> list[str]:
         f"has {numbers(of, 'largest')}."
     )
     if of.chains:
-        said += f" {numbers(of, 'chains')} of them are chains: not all of their images are twins of the one that is preferred."
+        said += f" {numbers(of, 'chains')} of them are chains: not all of their images are twins of the preferred one."
     if of.conflicts:
         said += f" {numbers(of, 'conflicts')} of them have images of several classes."
     if of.method == "minhash":

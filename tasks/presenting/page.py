@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.presenting import summary, words
+from tasks.presenting.drawn import claim_rows
 from tasks.presenting.figures import title_of
 from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.inside import group_rows
@@ -84,6 +85,7 @@ def _numbered(report: Report) -> dict[str, Any]:
         "tables": {
             "splits": _cells(summary.split_rows(numbers)),
             "overlap": _cells(summary.overlap_rows(numbers)),
+            "claims": _cells(claim_rows(numbers)),
             "groups": _cells(group_rows(numbers)),
             "bands": _cells(summary.band_rows(numbers)),
             "accuracy": _cells(summary.accuracy_rows(numbers)),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.presenting.drawn import claim_rows
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
@@ -22,6 +23,7 @@ COMPARISONS: dict[Comparison, str] = {
     "effect_of_twins": "effect of the twins",
 }
 DIFFERENCES = "Differences of accuracy in points, each with a 95 % interval of its own: single looks"
+CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
 TableRows = list[dict[str, str]]
 
 
@@ -109,6 +111,7 @@ def to_markdown(numbers: Numbers) -> str:
     parts = [f"## {headline(numbers)}"]
     for title, rows in (
         *tables_of(numbers),
+        (CLAIMS, claim_rows(numbers)),
         ("Accuracy in percent", accuracy_rows(numbers)),
         (DIFFERENCES, effect_rows(numbers)),
     ):

@@ -8,8 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.presenting.changes import Change
+from tasks.presenting.drawn import claim_rows
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import (
+    CLAIMS,
     DIFFERENCES,
     TableRows,
     accuracy_rows,
@@ -28,6 +30,7 @@ def print_summary(report: Report, console: Console) -> None:
     numbers = Numbers(report)
     tables = (
         *tables_of(numbers),
+        (CLAIMS, claim_rows(numbers)),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
         (DIFFERENCES, effect_rows(numbers, SHOWN)),
     )

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from tasks.presenting.drawn import drawn, headline_of_groups
 from tasks.presenting.inside import headline_of_set, inside
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.reasons import why_twins
@@ -27,6 +28,8 @@ def headline(numbers: Numbers) -> str:
     report = numbers.report
     if report.alone:
         return _warnings(numbers) + headline_of_set(numbers)
+    if report.drawing is not None:
+        return _warnings(numbers) + headline_of_groups(numbers, report.drawing)
     leak = report.pair("test", "train")
     near = "."
     if report.verdict.threshold is not None:
@@ -97,6 +100,7 @@ def findings(numbers: Numbers) -> list[str]:
         *_comparison(numbers),
         *_variants(numbers),
         *_redundancy(numbers),
+        *drawn(numbers),
         *inside(numbers),
     ]
 

@@ -5,11 +5,22 @@ They hold logical names below the workspace, digests and counts, never arrays or
 
 from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
 from tasks.records.report import Report
-from tasks.records.results import Batch, Compared, Evaluation, Findings, Trained, Training
-from tasks.records.rows import Conclusion, Confusion, Effect, MeasuredRecall, Mistake, Score, VariantCount
+from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
+from tasks.records.rows import (
+    Claim,
+    Conclusion,
+    Confusion,
+    Drawing,
+    Effect,
+    MeasuredRecall,
+    Mistake,
+    Score,
+    VariantCount,
+)
 from tasks.records.splits import (
     Baseline,
     Direction,
+    InGroups,
     Joined,
     Linked,
     Overlap,
@@ -26,22 +37,27 @@ __all__ = [
     "Archive",
     "Baseline",
     "Batch",
+    "Claim",
     "ClassCounts",
     "Compared",
     "Conclusion",
     "Confusion",
     "Direction",
+    "Drawing",
     "Effect",
     "Evaluation",
     "Findings",
     "Fingerprints",
+    "InGroups",
     "Joined",
     "Linked",
+    "LoadedSources",
     "MeasuredRecall",
     "Mistake",
     "Overlap",
     "Part",
     "Piece",
+    "RandomDraw",
     "Reading",
     "Report",
     "Sanitized",

@@ -65,8 +65,23 @@ ScoredRows = Annotated[PositiveInt | None, Field(description="Rows of test.")]
 DrawnBy = Annotated[
     Recipe,
     Field(
-        description="How splits are drawn: cleansplit; or course, as in the notMNIST course's notebook, with its seed."
+        description="How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
+        "grouped, from both sources together, with twins and other groups on one side."
     ),
+]
+GroupBy = Annotated[
+    str | None,
+    Field(
+        description="What belongs together besides twins, in grouped splits: font, as the names of glyphs give it; "
+        "group, a column of the sources; or a regular expression on the path of a file, whose first group counts."
+    ),
+]
+GroupAlike = Annotated[
+    bool, Field(description="Let grouped splits keep images together that are only alike, and no confirmed twins.")
+]
+Folds = Annotated[
+    Annotated[int, Field(ge=2, le=100)] | None,
+    Field(description="Number of folds for cross-validation that groups.parquet gives, of grouped splits."),
 ]
 Seed = Annotated[NonNegativeInt, Field(description="Seed of every random choice.")]
 Classes = Annotated[

@@ -11,6 +11,7 @@ from tasks.records.rows import (
     ClassRows,
     Conclusion,
     Confusion,
+    Drawing,
     Effect,
     Gate,
     Groups,
@@ -29,7 +30,7 @@ from tasks.records.rows import (
     VariantCount,
     WithinSplit,
 )
-from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec
+from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.verdict import Verdict
 from tasks.views import VIEWS, View
 from tasks.vocabulary import Kind, SplitName, ViewName
@@ -39,12 +40,17 @@ T = TypeVar("T")
 
 def _kind_of(spec: Any) -> str:
     names = spec if isinstance(spec, dict) else spec.settings()
-    return "run" if "dataset" in names else "dedupe" if "source" in names else "audit"
+    if "source" in names:
+        return "split" if "seed" in names else "dedupe"
+    return "run" if "dataset" in names else "audit"
 
 
 # By their fields alone, an audit of the folders 2019 and 2020 could be a run of so many rows.
 AnySpec = Annotated[
-    Annotated[RunSpec, Tag("run")] | Annotated[AuditSpec, Tag("audit")] | Annotated[DedupeSpec, Tag("dedupe")],
+    Annotated[RunSpec, Tag("run")]
+    | Annotated[SplitSpec, Tag("split")]
+    | Annotated[AuditSpec, Tag("audit")]
+    | Annotated[DedupeSpec, Tag("dedupe")],
     Discriminator(_kind_of),
 ]
 
@@ -57,7 +63,7 @@ class Report:
     ----------
     run : Path
         The run's folder.
-    spec : RunSpec, AuditSpec or DedupeSpec
+    spec : RunSpec, SplitSpec, AuditSpec or DedupeSpec
         The parameters that can change a result; sources under the names that may be shown.
     kind : {"glyphs", "photographs"}
         How the images were read.
@@ -85,6 +91,7 @@ class Report:
     scores: tuple[Score, ...]
     effects: tuple[Effect, ...]
     conclusions: tuple[Conclusion, ...]
+    drawing: Drawing | None
     confusion: tuple[Confusion, ...]
     mistakes: tuple[Mistake, ...]
     variants: tuple[VariantCount, ...]
@@ -150,7 +157,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema of report.json."""
     described = TypeAdapter(Report).json_schema(mode="serialization")
     for name in CHANGES_NO_RESULT:
-        for spec in ("RunSpec", "AuditSpec", "DedupeSpec"):
+        for spec in ("RunSpec", "SplitSpec", "AuditSpec", "DedupeSpec"):
             described["$defs"][spec]["properties"].pop(name)
             described["$defs"][spec]["additionalProperties"] = False  # only their names tell them apart
     del described["properties"]["run"]

@@ -1,7 +1,7 @@
 """Records of trained models, and of all that a run found."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -83,10 +83,34 @@ class Trained:
     compared: Compared | None = None
 
     @property
+    def scores(self) -> list[Score]:
+        """Scores of all trainings."""
+        return [score for evaluation in self.evaluations for score in evaluation.scores]
+
+    @property
     def folders(self) -> list[str]:
         """Everything in the workspace that it was made of."""
         shared = [self.folder, self.compared and self.compared.folder]
         return [name for name in shared if name] + [evaluation.folder for evaluation in self.evaluations]
+
+
+class LoadedSources(NamedTuple):
+    """Sources as shards, and how they were read."""
+
+    reading: Reading
+    archives: tuple[Archive, ...]
+    shards: tuple[Shard, ...]
+    fingerprints: tuple[Fingerprints, ...]
+
+
+@dataclass(frozen=True)
+class RandomDraw:
+    """What drawing at random, at the sizes of grouped splits, leaks and claims."""
+
+    splits: Splits
+    overlaps: tuple[Overlap, ...]
+    sanitized: Sanitized
+    trained: Trained
 
 
 @dataclass(frozen=True)
@@ -105,6 +129,7 @@ class Findings:
     sanitized: Sanitized
     verdict: Verdict
     trained: Trained = Trained()
+    random: RandomDraw | None = None
 
     @property
     def photographs(self) -> list[str]:
@@ -119,6 +144,8 @@ class Findings:
         names += [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
         names += [found.folder for found in self.duplicates if found.folder]
+        if self.splits.in_groups:
+            names.append(self.splits.in_groups.folder)
         for records in (self.shards, self.fingerprints, self.overlaps, self.within):
             names += [record.folder for record in records]
         return names

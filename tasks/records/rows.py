@@ -269,6 +269,37 @@ class Conclusion:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Claim:
+    """Accuracy on test rows that is claimed for a model when splits are drawn in one way or another."""
+
+    model: ModelName
+    train_rows: Count
+    drawn: Literal["random", "random_sanitized", "grouped"]
+    n: Count
+    accuracy: Accuracy
+    low: Accuracy
+    high: Accuracy
+
+
+@dataclass(frozen=True, config=STRICT)
+class Drawing:
+    """How grouped splits were drawn, and what splits of the same sizes leak when rows are drawn at random.
+
+    `largest` is the size of the largest group; `unmatched` are images that the user's own groups leave out. Of the
+    random test rows, `random_twins` have a twin in train, and `random_shared` a row of their group in train or
+    validation.
+    """
+
+    groups: Count
+    largest: Count
+    unmatched: Count
+    random_test: Count
+    random_twins: Count
+    random_shared: Count
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, config=STRICT)
 class Confusion:
     """What a model answered on raw test rows: one row of counts per true class, one column per answer."""
 

@@ -1,5 +1,6 @@
 """The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
 
+import re
 from dataclasses import fields, replace
 from typing import Annotated, Any, ClassVar, Self, cast
 
@@ -175,21 +176,48 @@ class DedupeSpec(SearchSpec):
         return {"source": self.source}
 
 
-ComparingSpec = OverlapSpec | DedupeSpec
+@dataclass(frozen=True, kw_only=True)
+class DrawSpec(SourceSpec):
+    """How splits are drawn."""
+
+    train: p.TrainRows = None
+    validation: p.ValidationRows = None
+    test: p.ScoredRows = None
+    seed: p.Seed = 0
+    group_by: p.GroupBy = None
+    group_alike: p.GroupAlike = False
+    folds: p.Folds = None
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether what belongs together stays on one side."""
+        return True
+
+    def check(self) -> None:
+        """Refuse groups without grouped splits, and what is no regular expression."""
+        super().check()
+        given = [name for name in ("group_by", "group_alike", "folds") if getattr(self, name)]
+        if given and not self.in_groups:
+            raise UsageError(f"{given[0]} is for grouped splits; use --recipe grouped, or cleansplit split.")
+        try:
+            re.compile(self.group_by or "")
+        except re.error as error:
+            raise UsageError(f"group_by {self.group_by} is no regular expression ({error}).") from error
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareSpec(SourceSpec):
+class PrepareSpec(DrawSpec):
     """Parameters of `flows.steps.prepare`."""
 
     large: p.Large = None
     small: p.Small = None
     dataset: p.Dataset = "fonts"
-    train: p.TrainRows = None
-    validation: p.ValidationRows = None
-    test: p.ScoredRows = None
     recipe: p.DrawnBy = "cleansplit"
-    seed: p.Seed = 0
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether what belongs together stays on one side."""
+        return self.recipe == "grouped"
 
     @property
     def sources(self) -> dict[Role, str]:
@@ -204,7 +232,7 @@ class PrepareSpec(SourceSpec):
             raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
         _check_different(self.sources)
         known = all(name.partition(":")[0] in GENERATED for name in self.sources.values())
-        if classes := self.classes or (LETTERS if known else None):
+        if not self.in_groups and (classes := self.classes or (LETTERS if known else None)):
             for name in ("train", "validation", "test"):
                 _check_divides(name, getattr(self, name), classes)
 
@@ -226,8 +254,34 @@ class TrainingSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSpec(PrepareSpec, OverlapSpec, TrainingSpec):
+class DrawnAndTrained(DrawSpec, OverlapSpec, TrainingSpec):
+    """What splits that are drawn, measured and trained on have in common."""
+
+    def of_one_set(self) -> DedupeSpec:
+        """Return how all sources are searched as one set, for groups."""
+        shared = {field.name: getattr(self, field.name) for field in fields(SearchSpec)}
+        return DedupeSpec(source="", **shared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(PrepareSpec, DrawnAndTrained):
     """Parameters of `flows.pipeline.cleansplit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSpec(DrawnAndTrained):
+    """Parameters of `flows.split.split`."""
+
+    source: p.OneSource
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read."""
+        return {"source": self.source}
+
+
+ComparingSpec = OverlapSpec | DedupeSpec
+TrainedSpec = RunSpec | SplitSpec
 
 
 @dataclass(frozen=True, kw_only=True)

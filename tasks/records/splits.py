@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 from pydantic.dataclasses import dataclass
 
 from tasks.records.rows import MeasuredRecall, SplitGroups, VariantCount
+from tasks.records.verdict import Verdict
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 
@@ -34,6 +35,27 @@ class Split:
 
 
 @dataclass(frozen=True)
+class InGroups:
+    """Groups by which splits were drawn, or by which random splits are judged.
+
+    `shared` are test rows with a row of their group in train or validation. `verdict` is that on all sources as one
+    set: it says what a twin is. `folder` has the table of groups.
+    """
+
+    groups: int
+    largest: int
+    unmatched: int
+    shared: int
+    verdict: Verdict
+    folder: str
+
+    @property
+    def table(self) -> str:
+        """One row per image of all sources: its split, its group and its fold."""
+        return f"{self.folder}/groups.parquet"
+
+
+@dataclass(frozen=True)
 class Splits:
     """The three splits of a run and their class names; `notes` says which sizes were chosen for the user."""
 
@@ -42,6 +64,7 @@ class Splits:
     validation: Split
     test: Split
     notes: tuple[str, ...] = ()
+    in_groups: InGroups | None = None
 
     def __getitem__(self, name: SplitName) -> Split:
         split: Split = getattr(self, name)
@@ -143,12 +166,16 @@ class Within:
 
 @dataclass(frozen=True)
 class Linked:
-    """Which images of a split hang together, whatever the threshold; without a method it was not searched."""
+    """Which images of a split hang together, whatever the threshold; without a method it was not searched.
+
+    `short_side` is the median of the shorter sides of photographs, in pixels.
+    """
 
     split: SplitName
     folder: str
     sha256: str
     method: Literal["all pairs", "minhash"] | None
+    short_side: int | None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tasks.records.rows import (
     ThresholdRows,
     WithinSplit,
 )
+from tasks.reporting.drawing import drawing_of
 from tasks.reporting.gates import measure_gates
 from tasks.reporting.refused import ignored_kinds
 from tasks.storage import disk
@@ -59,9 +60,10 @@ def assemble(found: Findings, workspace: Place) -> Report:
         near_duplicates=_near_duplicates(found),
         verdict=found.verdict,
         sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
-        scores=tuple(score for evaluation in trained.evaluations for score in evaluation.scores),
+        scores=tuple(trained.scores),
         effects=trained.effects,
         conclusions=trained.conclusions,
+        drawing=drawing_of(found),
         confusion=trained.confusions,
         mistakes=trained.mistakes,
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),

@@ -30,6 +30,8 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     disk.write_text(target / REPORT, content + "\n")
     _link_splits(found, report, workspace, target)
     write_duplicates(found, report, workspace, target)
+    if found.splits.in_groups:
+        disk.link(workspace / found.splits.in_groups.table, target / "groups.parquet")
     _write_quarantine(found, report, workspace, target)
     drawn = write_figures(found, report, workspace, target / "figures")
     if found.spec.also:

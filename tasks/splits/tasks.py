@@ -3,22 +3,29 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tasks.records import Shard, Split, Splits
+import numpy as np
+
+from tasks.records import InGroups, LoadedSources, Overlap, Shard, Split, SplitDuplicates, Splits
 from tasks.records.conservation import conserve
-from tasks.records.spec import PrepareSpec
+from tasks.records.spec import PrepareSpec, TrainedSpec
+from tasks.records.verdict import Verdict
 from tasks.splits.course import draw_as_course
 from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all, take_one
 from tasks.splits.gather import gather
+from tasks.splits.grouped import deal
+from tasks.splits.groups import row_groups
+from tasks.splits.sizes import notes_on, sizes_of_splits
+from tasks.splits.table import rows_of, shared_with_others, write_groups
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
-from tasks.storage.images import read_ids, write_split
+from tasks.storage.images import read_ids, read_labels, write_split
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import SPLITS, Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
 VERSION = 2
-RAW = "raw"
+RAW, GROUPS = "raw", "groups.parquet"
 Drawn = dict[SplitName, RowNumbers]
 
 
@@ -38,10 +45,61 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
     return _finished(shards, sizes.notes, stage)
 
 
+@stage_task("draw train, validation and test, every group on one side")
+def draw_grouped(
+    spec: TrainedSpec | PrepareSpec,
+    loaded: LoadedSources,
+    twins: SplitDuplicates,
+    found: Sequence[Overlap],
+    verdict: Verdict,
+    at_random: bool,
+    workspace: Place,
+) -> Splits:
+    """Draw splits in which every group stays together; or at random, as if there were none, to see what that leaks."""
+    shards = loaded.shards
+    inputs = {
+        "groups": twins.folder,
+        "found": [[overlap.sha256, overlap.percent] for overlap in found],
+        "by": [spec.group_by, spec.folds, [archive.sha256 for archive in loaded.archives] if spec.group_by else None],
+        "sizes": [spec.train, spec.validation, spec.test],
+        "seed": spec.seed,
+        "random": at_random,
+    }
+
+    def build(target: Place) -> dict[str, Any]:
+        ids = read_ids(workspace / shard.images for shard in shards)
+        of = row_groups(ids, twins, found, spec.group_by, loaded.archives, loaded.fingerprints, workspace)
+        labels = read_labels(workspace / shard.images for shard in shards)
+        sizes = sizes_of_splits(spec, len(ids))
+        dealt = deal(np.arange(len(ids)) if at_random else of.of_row, labels, sizes, [spec.seed])
+        notes = notes_on(dealt, sizes, of.of_row, labels, ids) if not at_random else []
+        images = gather(shards, rows := rows_of(dealt, spec.seed), workspace)
+        for name in SPLITS:
+            conserve(f"draw {name}", len(rows[name]), len(set(images[name].ids.to_pylist())))
+        write_groups(ids, of.of_row, labels, dealt, spec.folds, spec.seed, target / GROUPS)
+        facts = {
+            "groups": int(of.of_row.max(initial=-1)) + 1,
+            "largest": int(np.bincount(of.of_row).max(initial=0)),
+            "unmatched": of.unmatched,
+            "shared": shared_with_others(dealt, of.of_row),
+        }
+        classes = _classes(shards)
+        written = {name: write_split(images[name], name, classes, target / RAW) for name in SPLITS}
+        return written | {"facts": facts, "notes": notes}
+
+    stage = stages.stage(workspace, "splits", {"version": VERSION, "shards": _digests(shards)} | inputs, build)
+    splits = {name: Split.of(name, stage.folder / RAW, stage.result[name]) for name in SPLITS}
+    groups = InGroups(**stage.result["facts"], verdict=verdict, folder=stage.folder.name)
+    notes = tuple(stage.result["notes"])
+    record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes, groups)
+    return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
+
+
 @stage_task("take all images as one set")
 def take_whole(shards: Sequence[Shard], workspace: Place) -> Splits:
     """Write all rows of all sources as train, in the order of sources, classes and ids; the other splits are empty."""
-    return _finished(shards, (), _write(shards, lambda: take_one(class_ranges(shards)), {"whole": True}, workspace))
+    stage = _write(shards, lambda: take_one(class_ranges(shards)), {"whole": True}, workspace)
+    return _finished(shards, (), stage, all_sources=True)
 
 
 @stage_task("take train, validation and test as they are")
@@ -61,18 +119,22 @@ def _write(shards: Sequence[Shard], rows: Callable[[], Drawn], how: dict[str, An
             conserve(f"draw {name}", len(drawn[name]), len(set(images[name].ids.to_pylist())))
         return {name: write_split(images[name], name, classes, target / RAW) for name in SPLITS}
 
-    inputs = {"version": VERSION, "shards": [[shard.role, shard.sha256] for shard in shards]} | how
+    inputs = {"version": VERSION, "shards": _digests(shards)} | how
     return stages.stage(workspace, "splits", inputs, build)
 
 
-def _finished(shards: Sequence[Shard], notes: tuple[str, ...], stage: Stage) -> Any:
-    roles = {shard.role for shard in shards}
+def _finished(shards: Sequence[Shard], notes: tuple[str, ...], stage: Stage, all_sources: bool = False) -> Any:
+    roles = set() if all_sources else {shard.role for shard in shards}
     drawn_from: dict[SplitName, list[Role]] = {
         name: [role for role in (name, "small" if name == "test" else "large") if role in roles] for name in SPLITS
     }
     splits = {name: Split.of(name, stage.folder / RAW, stage.result[name], drawn_from[name]) for name in SPLITS}
-    record = Splits(classes=_classes(shards), notes=notes, **splits)
+    record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
+
+
+def _digests(shards: Sequence[Shard]) -> list[list[str]]:
+    return [[shard.role, shard.sha256] for shard in shards]
 
 
 def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:

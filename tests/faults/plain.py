@@ -82,7 +82,7 @@ def run(spec: RunSpec) -> None:
         joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]
         baseline = find_baseline.fn(spec, view, splits, prints, bands, space).data
         linked = [find_links.fn(spec, view, splits[name], prints, bands, space).data for name in SPLITS]
-        verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, space).data
+        verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, None, space).data
         groups = [
             group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space).data
             for name, of in zip(SPLITS, linked, strict=True)

@@ -29,17 +29,19 @@ from flows.command.commands import app
 from flows.dedupe import dedupe
 from flows.engine.progress import timed
 from flows.pipeline import cleansplit
+from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records import Report, parameters
 from tasks.records.report import schema
-from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec
+from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec, SplitSpec
 from tests.build import TINY, glyphs, members_of, write_tar
 
 FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
     "run": (cleansplit, RunSpec),
     "audit": (audit, AuditSpec),
     "dedupe": (dedupe, DedupeSpec),
+    "split": (split, SplitSpec),
     "prepare": (prepare, PrepareSpec),
     "sanitize": (sanitize, SanitizeSpec),
     "evaluate": (evaluate, EvaluateSpec),

@@ -6,11 +6,12 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from tasks.joined import groups_of
 from tasks.overlap.bands import Bands
 from tasks.overlap.find import Side
 from tasks.overlap.jaccard import whole_percent
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.forest import Forest, groups_of, maximum_forest
+from tasks.overlap.within.forest import Forest, maximum_forest
 from tasks.overlap.within.keeping import Duplicates, Likeness, find_duplicates
 from tasks.overlap.within.search import search_within
 from tasks.views import VIEWS

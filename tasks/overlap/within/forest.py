@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.sparse.csgraph import minimum_spanning_tree
 
 from tasks.overlap.jaccard import whole_percent
 from tasks.vocabulary.arrays import Floats, RowNumbers
@@ -47,21 +47,6 @@ def maximum_forest(count: int, pairs: Iterable[Forest]) -> Forest:
         if sum(len(part.first) for part in waiting) > GATHERED:
             forest, waiting = _merged(count, [forest, *waiting]), []
     return _merged(count, [forest, *waiting])
-
-
-def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> RowNumbers:
-    """Give each of `count` images the number of its group, int64 (count,), counted by the first image of each.
-
-    >>> groups_of(4, [(np.array([0]), np.array([2])), (np.array([3]), np.array([2]))]).tolist()
-    [0, 1, 0, 0]
-    """
-    first, second = (np.concatenate([np.empty(0, np.int64), *part]) for part in zip(*links, strict=True))
-    graph = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
-    labels = connected_components(graph, directed=False)[1]
-    _, start, group = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(start))
-    numbers: RowNumbers = order[group].astype(np.int64)
-    return numbers
 
 
 def _merged(count: int, parts: list[Forest]) -> Forest:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.joined import first_with, groups_of
 from tasks.overlap.agreements import agreements
 from tasks.overlap.exact import as_void
 from tasks.overlap.jaccard import shared_bits, similarity, whole_percent
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.forest import Forest, groups_of
+from tasks.overlap.within.forest import Forest
 from tasks.vocabulary import Chains
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
@@ -96,7 +97,9 @@ def find_duplicates(
     same = np.unique(likeness.digests, return_inverse=True)[1]
     examples = np.unique(alike, return_index=True)[1]
     equal = [same, alike] if percent <= EQUAL_BITS else [same]
-    joined = [(np.arange(count), _first(keys)) for keys in equal] + [(examples[links.first], examples[links.second])]
+    joined = [(np.arange(count), first_with(keys)) for keys in equal] + [
+        (examples[links.first], examples[links.second])
+    ]
     group = groups_of(count, joined)
     rows = np.flatnonzero(np.bincount(group)[group] > 1)
     rows = rows[np.lexsort((preferred[rows], group[rows]))]
@@ -118,13 +121,6 @@ def find_duplicates(
         weakest[of_rows[order]],
         chain[of_rows[order]],
     )
-
-
-def _first(keys: RowNumbers) -> RowNumbers:
-    """Return, for each row, the first row with the same key."""
-    _, start, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    first: RowNumbers = start[inverse]
-    return first
 
 
 def _stars(

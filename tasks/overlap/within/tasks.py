@@ -17,7 +17,7 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
-VERSION = 1
+VERSION = 2
 
 
 @stage_task("find similar images within {split.name}")
@@ -45,11 +45,13 @@ def find_links(
     def build(target: Place) -> dict[str, Any]:
         rows = read_split(split, prints, workspace)
         if not spec.joins_within and is_asked_too_much(rows, VIEWS[view], spec.floor_percent):
-            return {"method": None}
+            return {"method": None, "short_side": None}
         return write_links(rows, VIEWS[view], spec.floor_percent, bands, seed, target)
 
     stage = stages.stage(workspace, "links", inputs, build)
-    linked = Linked(split.name, stage.folder.name, stages.digest_of(inputs), stage.result["method"])
+    linked = Linked(
+        split.name, stage.folder.name, stages.digest_of(inputs), stage.result["method"], stage.result["short_side"]
+    )
     return finished(linked, stage, f"{split.name}: {linked.method or 'not compared with itself, which is long'}")
 
 

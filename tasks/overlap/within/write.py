@@ -60,7 +60,9 @@ def write_links(
     tables.write(pa.table(links.forest._asdict()), target / FOREST)
     best = {"similarity": links.best.similarity, "crowd": links.best.crowd, "other_class": links.other_class}
     tables.write(pa.table(best), target / MATCHES)
-    return {"method": links.method}
+    sides = rows.short_sides
+    side = int(np.median(sides)) if sides is not None and len(sides) else None
+    return {"method": links.method, "short_side": side}
 
 
 def read_matches(folder: Place) -> Matches:

@@ -1,0 +1,30 @@
+"""One set -> train, validation and test that share no group -> what random splits would have leaked and claimed."""
+
+from prefect import flow
+
+from flows.engine.failure import in_one_sentence
+from flows.engine.names import named_after
+from flows.engine.parameters import takes
+from flows.engine.progress import timed
+from flows.engine.runners import threads
+from flows.evaluate import compare_accuracy
+from flows.grouped import draw_in_groups
+from flows.prepare import load_sources
+from flows.publish import publish
+from tasks.records import Findings, Report
+from tasks.records.spec import SplitSpec
+from tasks.storage.workspace import in_use
+
+
+@flow(name="split", flow_run_name=named_after("source", doing="split"), validate_parameters=False)
+@in_one_sentence
+@takes(SplitSpec)
+def split(spec: SplitSpec) -> Report:
+    """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
+    with timed() as seconds, in_use(spec.place, spec.fresh):
+        spec, loaded = load_sources(spec)
+        splits, measured, random = draw_in_groups(spec, loaded)
+        compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
+        trained = compare(spec, splits, measured.overlaps, measured.sanitized)
+        found = Findings(spec, *loaded, splits, **measured._asdict(), trained=trained, random=random)
+        return publish(found, seconds)

@@ -1,0 +1,36 @@
+"""Rows that hang together, on plain arrays."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+RowNumbers = NDArray[np.int64]
+
+
+def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> RowNumbers:
+    """Give each of `count` rows the number of its group, int64 (count,), in the order of the first row of each.
+
+    >>> groups_of(4, [(np.array([0]), np.array([2])), (np.array([3]), np.array([2]))]).tolist()
+    [0, 1, 0, 0]
+    """
+    first, second = (np.concatenate([np.empty(0, np.int64), *part]) for part in zip(*links, strict=True))
+    graph = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
+    labels = connected_components(graph, directed=False)[1]
+    _, start, group = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(start))
+    numbers: RowNumbers = order[group].astype(np.int64)
+    return numbers
+
+
+def first_with(keys: NDArray[np.int64]) -> RowNumbers:
+    """Return, for each row, the first row with the same key.
+
+    >>> first_with(np.array([7, 9, 7])).tolist()
+    [0, 1, 0]
+    """
+    _, start, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    first: RowNumbers = start[inverse]
+    return first

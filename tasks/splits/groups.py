@@ -1,0 +1,118 @@
+"""Which rows of all sources belong together, because they are twins or because the user says so."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.errors import DataError
+from tasks.joined import RowNumbers, first_with, groups_of
+from tasks.records import Archive, Fingerprints, Overlap, SplitDuplicates
+from tasks.storage import tables
+from tasks.storage.members import path_of
+from tasks.storage.place import Place
+
+NOTHING = -1
+
+
+class RowGroups(NamedTuple):
+    """Group of each row, int64 (rows,), and how many rows the user's own groups leave out."""
+
+    of_row: RowNumbers
+    unmatched: int
+
+
+def row_groups(
+    ids: pa.Array,
+    twins: SplitDuplicates,
+    found: Sequence[Overlap],
+    by: str | None,
+    archives: Sequence[Archive],
+    fingerprints: Sequence[Fingerprints],
+    workspace: Place,
+) -> RowGroups:
+    """Return the groups of rows: connected by twins, and by what the user names.
+
+    Parameters
+    ----------
+    ids : Array
+        Of the rows of all sources.
+    twins : SplitDuplicates
+        Of all rows as one set.
+    found : sequence of Overlap
+        Of splits that were drawn before: their twins belong together as well.
+    by : str or None
+        ``font``, ``group`` or a regular expression on the path of a file; see `own_groups`.
+    archives, fingerprints
+        Of all sources.
+    workspace : Place
+    """
+    count, links = len(ids), [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    of_twins = tables.read(workspace / twins.table, ["id", "group"])
+    rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
+    links.append((rows, rows[first_with(of_twins["group"].to_numpy())]))
+    links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
+    unmatched = 0
+    if by is not None:
+        keys = own_groups(ids, by, archives, fingerprints, workspace)
+        known = np.flatnonzero(keys != NOTHING)
+        unmatched = count - len(known)
+        links.append((known, known[first_with(keys[known])]))
+    return RowGroups(groups_of(count, links), unmatched)
+
+
+def own_groups(
+    ids: pa.Array, by: str, archives: Sequence[Archive], fingerprints: Sequence[Fingerprints], workspace: Place
+) -> RowNumbers:
+    """Return the number of the user's group of each row, int64 (rows,), -1 where it has none.
+
+    Raises
+    ------
+    DataError
+        When no row has one.
+    """
+    if by == "font":
+        names = _looked_up(ids, (tables.read(workspace / of.table, ["id", "font"]) for of in fingerprints), "font")
+    elif by == "group":
+        names = _looked_up(ids, (_of_index(archive, workspace) for archive in archives), "group")
+    else:
+        pattern = re.compile(by)
+        names = pa.array([_matched(pattern, path_of(*row.split("/", 2)[1:])) for row in ids.to_pylist()], pa.string())
+    if names.null_count == len(names):
+        where = {
+            "font": "name of an image gives a font",
+            "group": "image has a group; --columns group=NAME names its column",
+        }
+        raise DataError(f"--group-by {by}: no {where.get(by, 'path of an image matches')}.")
+    keys: RowNumbers = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
+    return keys
+
+
+def _matched(pattern: re.Pattern[str], path: str) -> str | None:
+    """Return what the first group of a pattern matches, or the whole pattern, if it has none."""
+    found = pattern.search(path)
+    return None if found is None else found[1 if pattern.groups else 0]
+
+
+def _of_index(archive: Archive, workspace: Place) -> pa.Table:
+    is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
+    index = tables.read(workspace / archive.index, ["class_name", "member", "group", "outcome"], filters=is_image)
+    ids = pc.binary_join_element_wise(archive.role, index["class_name"], index["member"], "/")
+    return pa.table({"id": ids, "group": index["group"]})
+
+
+def _looked_up(ids: pa.Array, parts: Iterable[pa.Table], column: str) -> pa.Array:
+    table = pa.concat_tables(parts)
+    return table[column].take(pc.index_in(ids, value_set=table["id"].combine_chunks())).combine_chunks()
+
+
+def _pairs(overlap: Overlap, ids: pa.Array, workspace: Place) -> Iterable[tuple[RowNumbers, RowNumbers]]:
+    """Yield rows and their twins in another split, as numbers of rows of all sources."""
+    for name in (overlap.first, overlap.second):
+        table = tables.read(workspace / overlap.table(name), ["id", "twin_id", "exact", "percent"])
+        table = table.filter(pc.or_(table["exact"], pc.greater_equal(table["percent"], overlap.percent)))
+        one, other = (pc.index_in(table[column].combine_chunks(), value_set=ids) for column in ("id", "twin_id"))
+        yield one.to_numpy(), other.to_numpy()

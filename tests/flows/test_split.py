@@ -1,0 +1,176 @@
+"""Splits that share nothing: by twins, by what the user says belongs together, from one set and from two sources."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flows.pipeline import cleansplit
+from flows.split import split
+from flows.steps import evaluate, prepare, sanitize
+from tasks.errors import DataError, UsageError
+from tasks.records import Report
+from tests.build import font_member, glyphs, noise, png, write_folder, write_tar
+
+TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": ("all",), "trainings": 1, "workers": 2}
+QUICK: dict[str, Any] = TINY | {"models": ("1nn",)}
+
+
+def members(classes: str = "abc", families: int = 60) -> dict[str, bytes]:
+    """Return families of glyphs: one to four near copies of each, named after family and member."""
+    found = {}
+    rng = np.random.default_rng(0)
+    for name in classes:
+        for number, image in enumerate(glyphs(families, seed=ord(name))):
+            for copy in range(int(rng.integers(1, 5))):
+                found[f"{name}/f{number:03d}_{copy}.png"] = png(noise(image, min(copy, 1), seed=copy))
+    return found
+
+
+@pytest.fixture(scope="module")
+def report(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder = tmp_path_factory.mktemp("split")
+    return split(source=str(write_folder(folder / "set", members())), workspace=folder / "w", **TINY)
+
+
+def groups(report: Report) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(report.run / "groups.parquet").to_pylist()
+    return rows
+
+
+def test_no_split_has_a_twin_in_another_in_any_direction(report: Report) -> None:
+    assert [pair.either for pair in report.overlap] == [0] * 6
+    assert report.rows == report.sanitized.near
+    families = defaultdict(set)
+    for row in groups(report):
+        families[row["id"].partition("_")[0]].add((row["group"], row["split"]))
+    assert all(len(where) == 1 for where in families.values())
+    assert len(families) == len({row["group"] for row in groups(report)}) == 180
+
+
+def test_sizes_and_classes_are_those_of_all(report: Report) -> None:
+    total = len(members())
+    assert report.rows.train + report.rows.validation + report.rows.test == total
+    assert abs(report.rows.test - total / 10) <= 1
+    assert abs(report.rows.validation - total / 10) <= 1
+    of_all = Counter(name[0] for name in members())
+    for row in report.balance:
+        share = row.raw / report.rows[row.split]
+        assert abs(share - of_all[row.class_name] / total) < 0.03
+
+
+def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(report: Report) -> None:
+    drawing = report.drawing
+    assert drawing is not None
+    assert drawing.groups == 180
+    assert drawing.largest == 4
+    assert drawing.random_test == pytest.approx(report.rows.test, abs=2)
+    assert drawing.random_twins > 0.4 * drawing.random_test
+    assert drawing.random_shared >= drawing.random_twins
+    claims = {(claim.model, claim.drawn): claim for claim in drawing.claims}
+    assert set(claims) == {(m, d) for m in ("softmax", "1nn") for d in ("random", "random_sanitized", "grouped")}
+    random, grouped = claims["1nn", "random"], claims["1nn", "grouped"]
+    assert random.accuracy is not None
+    assert grouped.accuracy is not None
+    assert random.accuracy > grouped.accuracy + 0.2, "families of noise have nothing else in common"
+    text = (report.run / "README.md").read_text()
+    assert "None of the splits has a twin in another: 180 groups of images are on one side each." in text
+
+
+def test_the_seed_decides_and_the_same_seed_gives_the_same_rows(report: Report, tmp_path: Path) -> None:
+    source = str(write_tar(tmp_path / "set.tar", dict(reversed(members().items()))))
+    again = split(source=source, workspace=tmp_path / "w", **QUICK | {"workers": 1})
+    other = split(source=source, workspace=tmp_path / "w", seed=1, **QUICK)
+    one, same, different = (groups(run) for run in (report, again, other))
+    assert one == same
+    assert one != different
+    raw = "raw/train-00000-of-00001.parquet"
+    assert (report.run / raw).read_bytes() == (again.run / raw).read_bytes()
+
+
+def test_what_the_user_says_belongs_together_does(prefect_server: None, tmp_path: Path) -> None:
+    images = glyphs(240, seed=3)
+    own = {f"{'ab'[i % 2]}/p{i // 12:02d}-{i:03d}.png": png(image) for i, image in enumerate(images)}
+    source = str(write_folder(tmp_path / "set", own | {"a/other.png": png(glyphs(1, seed=9)[0])}))
+    found = split(source=source, group_by="(p[0-9]+)-", folds=4, workspace=tmp_path / "w", **QUICK)
+    where = defaultdict(set)
+    for row in groups(found):
+        if "other" not in row["id"]:
+            where[row["id"].rpartition("/")[2][:3]].add((row["split"], row["fold"]))
+    assert all(len(splits) == 1 for splits in where.values())
+    assert len(where) == 20
+    assert {fold for ((_, fold),) in where.values()} == {0, 1, 2, 3}
+    assert found.drawing is not None
+    assert (found.drawing.groups, found.drawing.largest, found.drawing.unmatched) == (21, 12, 1)
+    assert found.drawing.random_twins == 0
+    assert found.drawing.random_shared > 0.8 * found.drawing.random_test
+
+
+def test_groups_may_be_a_column_or_the_fonts_of_glyphs(prefect_server: None, tmp_path: Path) -> None:
+    images = glyphs(120, seed=4)
+    rows = {
+        "image": pa.array([png(image) for image in images], pa.binary()),
+        "label": ["ab"[i % 2] for i in range(120)],
+        "patient": [f"p{i // 6}" for i in range(120)],
+    }
+    pq.write_table(pa.table(rows), tmp_path / "cases.parquet")
+    by_column = split(source=str(tmp_path / "cases.parquet"), group_by="group", workspace=tmp_path / "w", **QUICK)
+    assert by_column.drawing is not None
+    assert (by_column.drawing.groups, by_column.drawing.unmatched) == (20, 0)
+    fonts = {
+        f"{letter}/{font_member(f'f{i}.ttf')}": png(glyphs(1, seed=i * 7 + ord(letter))[0])
+        for i in range(40)
+        for letter in "AB"
+    }
+    by_font = split(
+        source=str(write_folder(tmp_path / "fonts", fonts)), group_by="font", workspace=tmp_path / "w", **QUICK
+    )
+    assert by_font.drawing is not None
+    assert (by_font.drawing.groups, by_font.drawing.largest) == (40, 2)
+    assert by_font.fonts("test", "train").rows == 0
+
+
+def test_two_sources_are_drawn_from_together(prefect_server: None, tmp_path: Path) -> None:
+    own = members("ab", 40)
+    halves: dict[str, Any] = {
+        name: str(write_folder(tmp_path / name, dict(list(own.items())[number::2])))
+        for number, name in enumerate(("large", "small"))
+    }
+    found = cleansplit(**halves, recipe="grouped", train=100, validation=0, test=40, workspace=tmp_path / "w", **TINY)
+    assert [pair.either for pair in found.overlap] == [0] * 6
+    assert (found.rows.train, found.rows.validation, found.rows.test) == (100, 0, 40)
+    assert {row["id"].partition("/")[0] for row in groups(found) if row["split"] == "train"} == {"large", "small"}
+    assert sum(row["split"] is None for row in groups(found)) == len(own) - 140
+    again = sanitize(run=found.run.name, threshold=0.99, workspace=tmp_path / "w")
+    assert again.verdict.threshold == 0.99
+    assert evaluate(run=found.run.name, models=("1nn",), sizes=("all",), workspace=tmp_path / "w").scores
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"group_by": "("}, UsageError, r"group_by \( is no regular expression"),
+        ({"group_by": "patient-(.*)"}, DataError, "no path of an image matches"),
+        ({"group_by": "font"}, DataError, "no name of an image gives a font"),
+        ({"group_by": "group"}, DataError, "no image has a group; --columns group=NAME"),
+        ({"group_by": "[abc]"}, UsageError, "more than the largest split"),
+        ({"train": 10_000}, UsageError, "more than the"),
+    ],
+)
+def test_groups_that_can_not_be_are_refused(
+    prefect_server: None, given: dict[str, Any], error: type[Exception], said: str, tmp_path: Path
+) -> None:
+    wide = {"train": 100, "test": 40, "validation": 0} if given.get("group_by") == "[abc]" else {}
+    with pytest.raises(error, match=said):
+        split(source=str(write_folder(tmp_path / "set", members())), workspace=tmp_path / "w", **QUICK | given | wide)
+
+
+def test_groups_are_for_grouped_splits_alone(prefect_server: None, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="group_by is for grouped splits; use --recipe grouped, or cleansplit split"):
+        cleansplit(group_by="font", workspace=tmp_path / "w")
+    with pytest.raises(UsageError, match="prepare draws no grouped splits"):
+        prepare(recipe="grouped", workspace=tmp_path / "w")
