@@ -12,7 +12,7 @@ def group_rows(numbers: Numbers) -> list[dict[str, str]]:
             "rows": numbers(of, "rows"),
             "groups": numbers(of, "groups"),
             "grouped": numbers(of, "grouped"),
-            "identical": numbers(of, "exact"),
+            "exact": numbers(of, "exact"),
             "near": numbers(of, "near"),
             "largest": numbers(of, "largest"),
             "chains": numbers(of, "chains"),

@@ -13,7 +13,7 @@ TABLE, UNCONFIRMED, FOLDER = "duplicates.parquet", "unconfirmed.parquet", "dupli
 
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write duplicates.parquet, and per split what to keep and to remove, as paths inside the sources."""
+    """Write duplicates.parquet, and per split with duplicates what to keep and to remove, as paths inside sources."""
     searched = [of for of in found.duplicates if of.folder is not None]
     every = [tables.read(workspace / of.table) for of in searched]
     if every:
@@ -21,9 +21,9 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
     if report.alone and report.verdict.unconfirmed:
         _write(tables.read(workspace / searched[0].unconfirmed), report, target / UNCONFIRMED)
     for of, table in zip(searched, every, strict=True):
-        if not of.counts.rows:
-            continue
         goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()
+        if not of.counts.rows or not (len(goes) or report.alone):
+            continue
         ids = read_ids(found.splits[of.counts.split].places(workspace))
         kept = ids.filter(pc.invert(pc.is_in(ids, value_set=goes)))
         folder, prefix = (target, "") if report.alone else (target / FOLDER, f"{of.counts.split}-")

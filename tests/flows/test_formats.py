@@ -27,7 +27,7 @@ def splits(run: Report) -> list[Path]:
 
 def test_there_is_something_to_open(run: Report) -> None:
     assert len(splits(run)) == 5
-    assert len(files(run)) == 8
+    assert len(files(run)) == 9
 
 
 def test_pandas(run: Report) -> None:

@@ -88,6 +88,7 @@ def tasks_of(run: UUID, client: SyncPrefectClient) -> Iterator[TaskRun]:
 def test_a_run_is_published_whole(run: Report) -> None:
     assert sorted(path.name for path in run.run.iterdir()) == [
         "README.md",
+        "duplicates.parquet",
         "figures",
         "label_conflicts.parquet",
         "quarantine.parquet",

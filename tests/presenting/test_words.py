@@ -41,7 +41,7 @@ def test_markdown_has_the_same_numbers(run: Report) -> None:
     text = to_markdown(numbers)
     assert headline(numbers) in text
     assert all(f"- {sentence}" in text for sentence in facts(numbers))
-    assert text.count("\n| ") == 5 * 2 + 3 + 6 + 6 + 4 + 4
+    assert text.count("\n| ") == 6 * 2 + 3 + 6 + 3 + 6 + 4 + 4
 
 
 def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) -> None:
