@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals
 from tasks.storage import disk, tables
@@ -16,9 +17,14 @@ IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 
 def write_encoded(
-    parts: Sequence[Place], split: str, classes: Sequence[str], originals: Originals, folder: Place
+    parts: Sequence[Place],
+    split: str,
+    classes: Sequence[str],
+    originals: Originals,
+    groups: pa.Table | None,
+    folder: Place,
 ) -> None:
-    """Write ``split-00000-of-0000N.parquet``: ``id``, ``image`` (bytes and path), ``label``.
+    """Write ``split-00000-of-0000N.parquet``: ``id``, ``image`` (bytes and path), ``label``; and group and fold.
 
     A split without rows has no file: `datasets` refuses to load one.
 
@@ -30,33 +36,43 @@ def write_encoded(
     classes : sequence of str
         Names of the labels.
     originals : Originals
+    groups : Table or None
+        Columns ``id``, ``group`` and perhaps ``fold`` of all images, where splits were drawn in groups.
     folder : Place
     """
     disk.make_folder(folder)
-    sizes = originals.sizes(read_ids(parts))
-    files, rows = _cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals)
+    sizes = originals.sizes(ids := read_ids(parts))
+    own = pa.table({"id": ids})
+    if groups is not None:
+        own = groups.drop_columns(["split"]).take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
+    own = own.drop_columns(["id"])
+    files, rows = _cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals, own)
+    columns = schema(classes, own.column_names)
     for number, (start, end) in enumerate(files):
         target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
-        with tables.writer(target, schema(classes), compression="none") as writer:
+        with tables.writer(target, columns, compression="none") as writer:
             for first, last in _cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
-                writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=schema(classes)))
+                writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=columns))
 
 
-def schema(classes: Sequence[str]) -> pa.Schema:
-    """Return the schema, with the metadata by which `datasets` knows images and classes."""
+def schema(classes: Sequence[str], more: Sequence[str]) -> pa.Schema:
+    """Return the schema, with the metadata by which `datasets` knows images and classes; `more` are numbers."""
     features = {
         "id": {"dtype": "string", "_type": "Value"},
         "image": {"_type": "Image"},
         "label": {"names": list(classes), "_type": "ClassLabel"},
     }
-    columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64()})
+    features |= {name: {"dtype": "int64", "_type": "Value"} for name in more}
+    columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64(), **dict.fromkeys(more, pa.int64())})
     return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def _rows(parts: Sequence[Place], originals: Originals) -> Iterator[dict[str, object]]:
-    for original, label in zip(originals.read(parts), read_labels(parts).tolist(), strict=True):
+def _rows(parts: Sequence[Place], originals: Originals, own: pa.Table) -> Iterator[dict[str, object]]:
+    labels = read_labels(parts).tolist()
+    more = own.to_pylist() if own.column_names else [{}] * len(labels)
+    for original, label, numbers in zip(originals.read(parts), labels, more, strict=True):
         image = {"bytes": original.data, "path": original.id.split("/", 1)[1]}
-        yield {"id": original.id, "image": image, "label": label}
+        yield {"id": original.id, "image": image, "label": label, **numbers}
 
 
 def _cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:

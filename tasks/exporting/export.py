@@ -18,13 +18,16 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.encoded import write_encoded
 from tasks.exporting.originals import Originals
 from tasks.exporting.pickling import write_pickle
 from tasks.records import Archive
-from tasks.storage import disk
+from tasks.storage import disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.images import iterate_images, normalize, read_ids, read_labels, shape_of
 from tasks.storage.place import Place
@@ -33,6 +36,7 @@ from tasks.vocabulary import SPLITS, Format, SplitName
 from tasks.vocabulary.arrays import AnyArray
 
 Files = dict[SplitName, list[Place]]
+GROUPS = "groups.parquet"  # of a run whose splits were drawn in groups
 SETS = ("raw", "sanitized")
 FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}
 SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # the course's names
@@ -83,6 +87,7 @@ def export_run(
     """
     if disk.exists(out):
         raise UsageError(f"{out} is there already; choose another --out.")
+    groups = tables.read(run / GROUPS) if disk.exists(run / GROUPS) else None
     originals = Originals(archives if form not in ARRAYS else (), run.parent.parent)
     if form == "links" and not originals.linkable:
         raise UsageError(
@@ -94,7 +99,7 @@ def export_run(
             for name in SETS:
                 files = {split: files_of(run, name, split) for split in SPLITS}
                 require_space(out.parent, _bytes_of(files, form, originals), f"export as {form}")
-                _write_set(files, form, name, classes, originals, draft)
+                _write_set(files, form, name, classes, originals, groups, draft)
     return [out / name for name in disk.names_in(out)]
 
 
@@ -141,6 +146,16 @@ ARRAYS: dict[Format, tuple[str, Callable[[dict[str, Column], BinaryIO], None]]] 
 }
 
 
+def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
+    """Write the group of each file of a set as CSV, and its fold, if there are folds."""
+    ids = pa.concat_arrays([read_ids(places) for places in files.values() if shape_of(places)[0]])
+    splits = [split for split, places in files.items() for _ in range(shape_of(places)[0])]
+    own = groups.drop_columns(["split"]).take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
+    paths = [f"{split}/{name.split('/', 1)[1]}" for split, name in zip(splits, ids.to_pylist(), strict=True)]
+    with disk.arrow_output(target) as out:
+        write_csv(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file"), out)
+
+
 def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:
     """Write one set as files by split and class, under the names that the members had."""
     for split, places in files.items():
@@ -156,7 +171,13 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
 
 
 def _write_set(
-    files: Files, form: Format, name: str, classes: Sequence[str], originals: Originals, target: Place
+    files: Files,
+    form: Format,
+    name: str,
+    classes: Sequence[str],
+    originals: Originals,
+    groups: pa.Table | None,
+    target: Place,
 ) -> None:
     if form in ARRAYS:
         ending, write = ARRAYS[form]
@@ -164,9 +185,11 @@ def _write_set(
             write(columns_of(files), out)
     elif form == "parquet":
         for split, places in files.items():
-            write_encoded(places, split, classes, originals, target / name)
+            write_encoded(places, split, classes, originals, groups, target / name)
     else:
         write_folder(files, target / name, originals, linked=form == "links")
+        if groups is not None:
+            write_group_list(files, groups, target / name / "groups.csv")
 
 
 def _pixels(places: list[Place]) -> Iterator[AnyArray]:

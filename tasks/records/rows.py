@@ -22,6 +22,7 @@ Probability = Annotated[float, shown("probability", 0, 1)]
 Moment = Annotated[float | None, shown("moment")]
 Accuracy = Annotated[float | None, shown("accuracy", 0, 1)]
 Points = Annotated[float | None, shown("points", -200, 200)]
+Share = Annotated[float | None, shown("share", 0, 1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 STRICT = ConfigDict(extra="forbid")
 
@@ -285,14 +286,17 @@ class Claim:
 class Drawing:
     """How grouped splits were drawn, and what splits of the same sizes leak when rows are drawn at random.
 
-    `largest` is the size of the largest group; `unmatched` are images that the user's own groups leave out. Of the
-    random test rows, `random_twins` have a twin in train, and `random_shared` a row of their group in train or
+    `largest` is the size of the largest group; `unmatched` are images that the user's own groups leave out. `purity`
+    and `completeness` say how well groups of twins, or of what is alike, agree with those before they are joined. Of
+    the random test rows, `random_twins` have a twin in train, and `random_shared` a row of their group in train or
     validation.
     """
 
     groups: Count
     largest: Count
     unmatched: Count
+    purity: Share
+    completeness: Share
     random_test: Count
     random_twins: Count
     random_shared: Count

@@ -38,13 +38,16 @@ class Split:
 class InGroups:
     """Groups by which splits were drawn, or by which random splits are judged.
 
-    `shared` are test rows with a row of their group in train or validation. `verdict` is that on all sources as one
+    `shared` are test rows with a row of their group in train or validation; `purity` and `completeness` are those of
+    groups of twins against the user's own. `verdict` is that on all sources as one
     set: it says what a twin is. `folder` has the table of groups.
     """
 
     groups: int
     largest: int
     unmatched: int
+    purity: float | None
+    completeness: float | None
     shared: int
     verdict: Verdict
     folder: str

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.rows import STRICT, Count, Similarity, shown
+from tasks.records.rows import STRICT, Count, Share, Similarity, shown
 
 Why = Literal["asked", "view", "size", "own", "alike", "chance"]
 WhyNot = Literal["alike", "chance"]
@@ -13,7 +13,6 @@ WARNINGS: dict[WhyNot, str] = {
     "chance": "Even random pairs of these images match",
 }
 PRECISION = 0.95  # that is asked of matches of photographs
-Share = Annotated[float | None, shown("share", 0, 1)]
 
 
 @dataclass(frozen=True, config=STRICT)

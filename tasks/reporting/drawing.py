@@ -21,6 +21,8 @@ def drawing_of(found: Findings) -> Drawing | None:
         groups=groups.groups,
         largest=groups.largest,
         unmatched=groups.unmatched,
+        purity=groups.purity,
+        completeness=groups.completeness,
         random_test=random.splits.test.rows,
         random_twins=leak.either,
         random_shared=random.splits.in_groups.shared,

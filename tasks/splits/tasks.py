@@ -81,6 +81,8 @@ def draw_grouped(
             "groups": int(of.of_row.max(initial=-1)) + 1,
             "largest": int(np.bincount(of.of_row).max(initial=0)),
             "unmatched": of.unmatched,
+            "purity": of.purity,
+            "completeness": of.completeness,
             "shared": shared_with_others(dealt, of.of_row),
         }
         classes = _classes(shards)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,7 +14,9 @@ from flows.pipeline import cleansplit
 from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
+from tasks.exporting.export import export_run
 from tasks.records import Report
+from tasks.storage.place import Place
 from tests.build import font_member, glyphs, noise, png, write_folder, write_tar
 
 TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": ("all",), "trainings": 1, "workers": 2}
@@ -107,6 +110,17 @@ def test_what_the_user_says_belongs_together_does(prefect_server: None, tmp_path
     assert found.drawing is not None
     assert (found.drawing.groups, found.drawing.largest, found.drawing.unmatched) == (21, 12, 1)
     assert found.drawing.random_twins == 0
+    assert found.drawing.purity == 1.0
+    assert found.drawing.completeness == pytest.approx(20 / 240)
+    out = tmp_path / "out"
+    export_run(Place.of(found.run), "folder", Place.of(out), found.classes)
+    listed = pacsv.read_csv(out / "raw" / "groups.csv").to_pylist()
+    assert {row["file"] for row in listed} == {str(p.relative_to(out / "raw")) for p in (out / "raw").rglob("*.png")}
+    assert {(row["group"], row["fold"]) for row in listed} == {(row["group"], row["fold"]) for row in groups(found)}
+    export_run(Place.of(found.run), "parquet", Place.of(tmp_path / "hub"), found.classes)
+    train = pq.read_table(tmp_path / "hub" / "raw" / "train-00000-of-00001.parquet")
+    of_all = {row["id"]: row["group"] for row in groups(found)}
+    assert {row["id"]: row["group"] for row in train.to_pylist()}.items() <= of_all.items()
     assert found.drawing.random_shared > 0.8 * found.drawing.random_test
 
 

@@ -62,7 +62,8 @@ def groups_by_brute_force(bits: np.ndarray, percent: int) -> np.ndarray:
     similar = brute_similarity(bits, bits)
     said = bits.max(axis=1) > 0
     near = (whole_percent(similar) >= percent) & said[:, None] & said[None, :]
-    near |= (bits[:, None] == bits[None, :]).all(axis=2)
+    same = np.unique(bits, axis=0, return_inverse=True)[1]
+    near |= same[:, None] == same[None, :]
     return connected_components(coo_array(near), directed=False)[1]
 
 
