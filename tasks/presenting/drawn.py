@@ -22,6 +22,18 @@ def headline_of_groups(numbers: Numbers, drawing: Drawing) -> str:
     )
 
 
+def claims_in_short(numbers: Numbers, drawing: Drawing) -> str:
+    """Say what accuracy each way of drawing claims, a sentence for each model."""
+    found = {(claim.model, claim.drawn): claim for claim in drawing.claims}
+    said = []
+    for (model, way), claim in found.items():
+        grouped = found.get((model, "grouped"))
+        if way == "random" and grouped is not None and claim.n and grouped.n:
+            at_random, here = numbers(claim, "accuracy"), numbers(grouped, "accuracy")
+            said.append(f"{model} gets {at_random} % of random test rows right, and {here} % of these.")
+    return " ".join(said)
+
+
 def drawn(numbers: Numbers) -> list[str]:
     """Say how splits were drawn, one sentence each."""
     drawing = numbers.report.drawing

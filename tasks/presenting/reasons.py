@@ -9,7 +9,7 @@ def why_twins(numbers: Numbers) -> list[str]:
     said = [_why(numbers)]
     if not verdict.told:
         said.insert(0, verdict.warning)
-    if verdict.unconfirmed:
+    if verdict.unconfirmed and numbers.report.drawing is None:  # of all sources as one set
         said.append(
             f"{numbers(verdict, 'unconfirmed')} further rows are alike, unconfirmed: they stay, and "
             "unconfirmed.parquet names them."

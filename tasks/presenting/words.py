@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tasks.presenting.drawn import drawn, headline_of_groups
+from tasks.presenting.drawn import claims_in_short, drawn, headline_of_groups
 from tasks.presenting.inside import headline_of_set, inside
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.reasons import why_twins
@@ -74,6 +74,8 @@ def _missed(numbers: Numbers) -> str:
 
 def effect_in_short(numbers: Numbers) -> str:
     """Say what the twins did to accuracy, at the largest compared size of each model; empty without training."""
+    if numbers.report.drawing is not None:
+        return claims_in_short(numbers, numbers.report.drawing)
     told = [conclusion for conclusion in numbers.report.conclusions if conclusion.reason is None]
     found = [conclusion for conclusion in told if conclusion.significant]
     said = []

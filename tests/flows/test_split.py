@@ -15,6 +15,8 @@ from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.words import effect_in_short
 from tasks.records import Report
 from tasks.storage.place import Place
 from tests.build import font_member, glyphs, noise, png, write_folder, write_tar
@@ -80,6 +82,10 @@ def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(repor
     assert random.accuracy is not None
     assert grouped.accuracy is not None
     assert random.accuracy > grouped.accuracy + 0.2, "families of noise have nothing else in common"
+    said = effect_in_short(Numbers(report))
+    assert (
+        f"1nn gets {100 * random.accuracy:.1f} % of random test rows right, and {100 * grouped.accuracy:.1f} %" in said
+    )
     text = (report.run / "README.md").read_text()
     assert "None of the splits has a twin in another: 180 groups of images are on one side each." in text
 
