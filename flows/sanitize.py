@@ -32,7 +32,8 @@ def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[
     loaded = sources.value
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
-    inside = () if splits.in_groups else SPLITS  # of splits drawn in groups, all that belongs together is known
+    # Of splits that were drawn in groups, all that belongs together is known.
+    inside = [name for name in SPLITS if splits[name].rows and not splits.in_groups]
     links = [find_links.submit(spec, view, splits[name], prints, bands, spec.place) for name in inside]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
     baseline = find_baseline.submit(spec, view, splits, prints, bands, spec.place)

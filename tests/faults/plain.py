@@ -81,11 +81,12 @@ def run(spec: RunSpec) -> None:
         view, bands = reading.view, bands_for(spec, reading.view)
         joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]
         baseline = find_baseline.fn(spec, view, splits, prints, bands, space).data
-        linked = [find_links.fn(spec, view, splits[name], prints, bands, space).data for name in SPLITS]
+        inside = [name for name in SPLITS if splits[name].rows]
+        linked = [find_links.fn(spec, view, splits[name], prints, bands, space).data for name in inside]
         verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, None, space).data
         groups = [
             group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space).data
-            for name, of in zip(SPLITS, linked, strict=True)
+            for name, of in zip(inside, linked, strict=True)
         ]
         within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
         sanitized = remove_overlap.fn(spec, view, splits, overlaps, space).data

@@ -24,10 +24,10 @@ def assert_survived(tally: Tally) -> None:
 
 QUICK_FAULTS = ("reset in the middle", "429 with Retry-After", "404", "a page with status 200", "wrong length")
 FAMILIES: dict[str, Callable[[Golden, Path], Tally]] = {
-    "crash": lambda golden, scratch: crash.crash_loop(golden, scratch, step=24),
-    "error": lambda golden, scratch: crash.error_loop(golden, scratch, step=36),
+    "crash": lambda golden, scratch: crash.crash_loop(golden, scratch, step=36),
+    "error": lambda golden, scratch: crash.error_loop(golden, scratch, step=54),
     "kill": lambda golden, scratch: crash.kill_loop(golden, scratch, 4),
-    "rot": lambda golden, scratch: rot.rotten(golden, scratch, step=41),
+    "rot": lambda golden, scratch: rot.rotten(golden, scratch, step=61),
     "size": lambda golden, scratch: storage.small_files(golden, scratch, [500, 5000]),
     "together": lambda golden, scratch: together.two_at_once(golden, scratch, 2),
     "holder": lambda golden, scratch: together.holder_killed(golden, scratch, 2),

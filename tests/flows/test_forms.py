@@ -75,7 +75,6 @@ FORMS: dict[str, Callable[[Path, Members], Path]] = {
     "tar.zst": lambda path, members: packed(path.with_suffix(".tar.zst"), members),
     "zip": zipped,
     "zip, stored": lambda path, members: zipped(path, members, zipfile.ZIP_STORED),
-    "two tars": lambda path, members: in_two(path, members, "tar"),
     "two packed tars": lambda path, members: in_two(path, members, "tar.zst"),
     "two zips": lambda path, members: in_two(path, members, "zip"),
     "zip, lzma": lambda path, members: zipped(path, members, zipfile.ZIP_LZMA),

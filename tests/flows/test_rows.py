@@ -135,15 +135,14 @@ def as_saved(path: Path, given: Images) -> Path:
     return path
 
 
-def as_shards(path: Path, given: Images, *, facts: bool = False) -> str:
+def as_shards(path: Path, given: Images) -> str:
     """Write shards of WebDataset in which every key occurs twice, and return a pattern that names them."""
     path.mkdir()
     for split, rows in given.items():
         for number in range(2):
             members: dict[str, bytes] = {}
             for key, (name, image) in enumerate(rows[number::2]):
-                label = json.dumps({"label": name, "width": 28}) if facts else f"{name}\n"
-                members |= {f"{key:04d}.png": png(image), f"{key:04d}.{'json' if facts else 'cls'}": label.encode()}
+                members |= {f"{key:04d}.png": png(image), f"{key:04d}.cls": f"{name}\n".encode()}
             write_tar(path / f"{split}-{number:06d}.tar", members)
     return str(path / "*.tar")
 
@@ -182,9 +181,8 @@ def test_rows_of_every_form_give_what_files_give(expected: tuple[object, ...], f
     assert not any(row.quarantined or row.ignored or row.mislabelled for row in report.conservation)
 
 
-@pytest.mark.parametrize("facts", [False, True])
-def test_shards_of_webdataset_give_what_files_give(expected: tuple[object, ...], facts: bool, tmp_path: Path) -> None:
-    report = audit(root=as_shards(tmp_path / "shards", images(), facts=facts), workspace=tmp_path / "w")
+def test_shards_of_webdataset_give_what_files_give(expected: tuple[object, ...], tmp_path: Path) -> None:
+    report = audit(root=as_shards(tmp_path / "shards", images()), workspace=tmp_path / "w")
     assert content(report) == expected
     refused = pq.read_table(report.run / "quarantine.parquet")
     assert len(refused) == 74

@@ -175,7 +175,6 @@ def test_two_sources_are_drawn_from_together(prefect_server: None, tmp_path: Pat
     [
         ({"group_by": "("}, UsageError, r"group_by \( is no regular expression"),
         ({"group_by": "patient-(.*)"}, DataError, "no path of an image matches"),
-        ({"group_by": "font"}, DataError, "no name of an image gives a font"),
         ({"group_by": "group"}, DataError, "no image has a group; --columns group=NAME"),
         ({"group_by": "[abc]"}, UsageError, "more than the largest split"),
         ({"train": 10_000}, UsageError, "more than the"),
