@@ -133,6 +133,15 @@ def test_a_run_its_steps_and_its_artifacts(
     scores = json.loads((space / "latest" / "report.json").read_text())["scores"]
     assert {score["model"] for score in scores} == {"1nn"}
 
+    alone = start("dedupe/on-demand", installation, workspace=space, source=sources["large"], max_quarantine=0.1)
+    assert ended(alone).is_completed(), ended(alone).message
+    assert (space / "latest" / "remove.txt").exists()
+    assert "groups" in artifacts_of(alone)
+    given = {"source": sources["large"], "max_quarantine": 0.1, "models": '["1nn"]', "sizes": '["all"]'}
+    drawn = start("split/on-demand", installation, workspace=space, **given, trainings=1)
+    assert ended(drawn).is_completed(), ended(drawn).message
+    assert (space / "latest" / "groups.parquet").exists()
+
 
 def test_a_failure_is_the_sentence_of_the_command(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
