@@ -104,10 +104,7 @@ def photographs() -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("keep", "removed"),
-    [
-        ("largest", ["a/00-small.jpg", "a/02-worse.jpg", "b/01.jpg"]),
-        ("first", ["a/00.jpg", "a/02.jpg", "b/01.jpg"]),
-    ],
+    [("largest", ["a/00-small.jpg", "a/02-worse.jpg", "b/01.jpg"]), ("first", ["a/00.jpg", "a/02.jpg", "b/01.jpg"])],
 )
 def test_of_photographs_the_largest_or_the_first_stays(
     prefect_server: None, keep: Any, removed: list[str], tmp_path: Path
