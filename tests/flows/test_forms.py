@@ -47,7 +47,8 @@ def packed(path: Path, members: Members) -> Path:
         with pa.CompressedOutputStream(str(path), "zstd") as out:
             out.write(plain.read_bytes())
     else:
-        with tarfile.open(path, "w:xz") as tar:
+        kind = {".bz2": "w:bz2", ".xz": "w:xz"}[path.suffix]
+        with tarfile.open(path, kind) as tar:  # type: ignore[call-overload]
             for name, data in members.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
@@ -69,6 +70,7 @@ FORMS: dict[str, Callable[[Path, Members], Path]] = {
     "folder": lambda path, members: write_folder(path, members),
     "tar": lambda path, members: write_tar(path.with_suffix(".tar"), members),
     "tar.gz": lambda path, members: write_tar(path.with_suffix(".tar.gz"), members),
+    "tar.bz2": lambda path, members: packed(path.with_suffix(".tar.bz2"), members),
     "tar.xz": lambda path, members: packed(path.with_suffix(".tar.xz"), members),
     "tar.zst": lambda path, members: packed(path.with_suffix(".tar.zst"), members),
     "zip": zipped,
