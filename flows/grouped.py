@@ -56,7 +56,7 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
     baseline = find_baseline.submit(alone, view, whole, prints, bands, place)
     (linked,) = collect("compare within", [find_links.submit(alone, view, whole.train, prints, bands, place)])
-    judging = [judge_twins.submit(alone, view, (), linked, baseline, None, place)]
+    judging = [judge_twins.submit(alone, view, (), linked, baseline, place)]
     ((verdict, _),) = collect("judge twins", judging)
     if not verdict.told:
         say(verdict.warning)

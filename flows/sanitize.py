@@ -1,6 +1,6 @@
 """Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect import flow
 
@@ -36,11 +36,13 @@ def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[
     inside = [name for name in SPLITS if splits[name].rows and not splits.in_groups]
     links = [find_links.submit(spec, view, splits[name], prints, bands, spec.place) for name in inside]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
-    baseline = find_baseline.submit(spec, view, splits, prints, bands, spec.place)
+    if splits.in_groups:
+        by: Any = splits.in_groups.verdict
+    else:
+        by = find_baseline.submit(spec, view, splits, prints, bands, spec.place)
     joined, linked = collect("find overlap", joins), collect("compare within", links)
     within = collect("count distinct", counts)
-    settled = splits.in_groups and splits.in_groups.verdict
-    judging = [judge_twins.submit(spec, view, joined, next(iter(linked), None), baseline, settled, spec.place)]
+    judging = [judge_twins.submit(spec, view, joined, next(iter(linked), None), by, spec.place)]
     ((verdict, overlaps),) = collect("judge twins", judging)
     if not verdict.told:
         say(verdict.warning)

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from tasks.evaluation.arms import has_twin
+from tasks.joined import first_with, groups_of
 from tasks.storage import tables
 from tasks.storage.images import as_rows, read_images
 from tasks.storage.place import Place
@@ -24,17 +23,11 @@ def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
     >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
     [0, 0, 0, 1, 2]
     """
-    columns, rows, first = [], [], 0
+    links = []
     for key in keys:
         shared = np.flatnonzero(key >= 0)
-        columns.append(first + key[shared])
-        rows.append(shared)
-        first += int(key.max(initial=-1)) + 1
-    count = len(key)
-    links = np.concatenate(rows), count + np.concatenate(columns)
-    graph = coo_array((np.ones(len(links[0]), np.bool_), links), shape=(count + first,) * 2)
-    groups: RowNumbers = connected_components(graph, directed=False)[1][:count].astype(np.int64)
-    return np.unique(groups, return_inverse=True)[1]
+        links.append((shared, shared[first_with(key[shared])]))
+    return groups_of(len(key), links)
 
 
 def equal_pixels(files: list[Place]) -> RowNumbers:

@@ -22,7 +22,7 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import LOSES_TO, SPLITS, ViewName
 
-VERSION = 5
+VERSION = 4
 SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
 BASELINE = "baseline.parquet"
 
@@ -93,11 +93,10 @@ def judge_twins(
     view: ViewName,
     joined: Sequence[Joined],
     linked: Linked | None,
-    baseline: Baseline,
-    settled: Verdict | None,
+    by: Baseline | Verdict,
     workspace: Place,
 ) -> tuple[Verdict, tuple[Overlap, ...]]:
-    """Say from which similarity on two images are twins, unless that is settled, and count them."""
+    """Say from which similarity on two images are twins, by a baseline or as it is settled, and count them."""
     asked = None if spec.threshold is None else round(100 * spec.threshold)
 
     def matches() -> Matches:
@@ -113,19 +112,18 @@ def judge_twins(
     def build(_target: Place) -> dict[str, Any]:
         sides = [linked.short_side] if linked and spec.joins_within else [join.facts["short_side"] for join in joined]
         short_side = next(filter(None, sides), None)
-        if settled is not None:
-            return asdict(settled)
-        of = tables.read(workspace / baseline.folder / BASELINE)
+        if isinstance(by, Verdict):
+            return asdict(by)
+        of = tables.read(workspace / by.folder / BASELINE)
         return asdict(judge(matches(), of, VIEWS[view], spec.floor_percent, asked, short_side))
 
     inputs = {
         "version": VERSION,
         "joins": [join.sha256 for join in joined],
         "links": linked.sha256 if linked and spec.joins_within else None,
-        "baseline": baseline.sha256,
+        "by": asdict(by),
         "view": view,
         "settings": [spec.floor_percent, asked, spec.protect],
-        "settled": settled and asdict(settled),
     }
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)

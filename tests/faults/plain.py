@@ -83,7 +83,7 @@ def run(spec: RunSpec) -> None:
         baseline = find_baseline.fn(spec, view, splits, prints, bands, space).data
         inside = [name for name in SPLITS if splits[name].rows]
         linked = [find_links.fn(spec, view, splits[name], prints, bands, space).data for name in inside]
-        verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, None, space).data
+        verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, space).data
         groups = [
             group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space).data
             for name, of in zip(inside, linked, strict=True)
