@@ -15,7 +15,6 @@ from tasks.records import LoadedSources, Overlap, RandomDraw, SplitDuplicates, S
 from tasks.records.spec import TrainedSpec
 from tasks.records.verdict import Verdict
 from tasks.splits.tasks import draw_grouped, take_whole
-from tasks.views import VIEWS
 
 ROUNDS = 5  # of drawing: twins that are found only between splits join their groups, and splits are drawn again
 
@@ -42,7 +41,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> tuple[Splits, Me
     for note in splits.notes:
         say(note)
     random = _draw(spec, loaded, grouped, (), at_random=True)
-    of_random = measure(spec, random, Unstored(loaded))
+    of_random = measure(spec, random, Unstored(loaded), within=False)
     compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
     once = replace(spec, trainings=1, sizes=("all" if "all" in spec.sizes else max(spec.sizes),))
     trained = compare(once, random, of_random.overlaps, of_random.sanitized)
@@ -60,7 +59,7 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     ((verdict, _),) = collect("judge twins", judging)
     if not verdict.told:
         say(verdict.warning)
-    joining = replace(verdict, threshold=VIEWS[view].floor) if spec.group_alike else verdict
+    joining = replace(verdict, threshold=alone.floor_percent / 100) if spec.group_alike else verdict
     grouping = [group_duplicates.submit(alone, view, whole.train, prints, linked, joining, place)]
     (twins,) = collect("group duplicates", grouping)
     return Grouped(twins, verdict)

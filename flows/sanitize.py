@@ -27,13 +27,14 @@ class MeasuredOverlap(NamedTuple):
 
 
 @flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
-def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[LoadedSources]) -> MeasuredOverlap:
-    """Measure the overlap and write the splits without it."""
+def measure_and_sanitize(
+    spec: ComparingSpec, splits: Splits, sources: Unstored[LoadedSources], within: bool = True
+) -> MeasuredOverlap:
+    """Measure the overlap, and within each split if that is wanted, and write the splits without it."""
     loaded = sources.value
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
-    # Of splits that were drawn in groups, all that belongs together is known.
-    inside = [name for name in SPLITS if splits[name].rows and not splits.in_groups]
+    inside = [name for name in SPLITS if splits[name].rows and within]
     links = [find_links.submit(spec, view, splits[name], prints, bands, spec.place) for name in inside]
     counts = [count_within.submit(splits[name], prints, spec.place) for name in SPLITS]
     if splits.in_groups:
@@ -41,7 +42,7 @@ def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[
     else:
         by = find_baseline.submit(spec, view, splits, prints, bands, spec.place)
     joined, linked = collect("find overlap", joins), collect("compare within", links)
-    within = collect("count distinct", counts)
+    counted = collect("count distinct", counts)
     judging = [judge_twins.submit(spec, view, joined, next(iter(linked), None), by, spec.place)]
     ((verdict, overlaps),) = collect("judge twins", judging)
     if not verdict.told:
@@ -52,4 +53,4 @@ def measure_and_sanitize(spec: ComparingSpec, splits: Splits, sources: Unstored[
     ]
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, spec.place)]
     duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)
-    return MeasuredOverlap(overlaps, tuple(within), tuple(duplicates), sanitized, verdict)
+    return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, verdict)

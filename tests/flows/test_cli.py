@@ -190,9 +190,7 @@ def test_help_describes_every_parameter() -> None:
     assert "Lowest similarity at which a row is removed" in " ".join(done.stdout.replace("│", " ").split())
 
 
-def test_a_task_that_takes_too_long_is_a_sentence(
-    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
-) -> None:
-    given = ("--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path))
-    sentence = refused(command("run", *given, CLEANSPLIT_TASK_SECONDS="0.01", **server), 1)
-    assert "a task took longer than 0.01 seconds, the limit that CLEANSPLIT_TASK_SECONDS sets" in sentence
+def test_a_task_that_takes_too_long_is_a_sentence(server: dict[str, str], tmp_path: Path) -> None:
+    # Rendering takes several seconds; a limit near the time in which Prefect starts a task would end it in there.
+    sentence = refused(command("run", "--workspace", str(tmp_path), CLEANSPLIT_TASK_SECONDS="1", **server), 1)
+    assert "a task took longer than 1 seconds, the limit that CLEANSPLIT_TASK_SECONDS sets" in sentence

@@ -57,6 +57,35 @@ def test_no_split_has_a_twin_in_another_in_any_direction(report: Report) -> None
     assert len(families) == len({row["group"] for row in groups(report)}) == 180
 
 
+def test_the_duplicates_inside_each_split_are_named(report: Report) -> None:
+    groups_of = {row["id"]: row["group"] for row in groups(report)}
+    in_several = {row for row, group in groups_of.items() if list(groups_of.values()).count(group) > 1}
+    named = pq.read_table(report.run / "duplicates.parquet").to_pylist()
+    assert {row["id"] for row in named} == in_several
+    assert all(groups_of[row["id"]] == groups_of[row["twin_id"]] for row in named)
+    goes = {row["id"].partition("/")[2] for row in named if not row["stays"] and row["split"] == "train"}
+    assert set((report.run / "duplicates" / "train-remove.txt").read_text().splitlines()) == goes
+
+
+def test_what_is_only_alike_stays_together_if_one_asks_for_it(prefect_server: None, tmp_path: Path) -> None:
+    own: dict[str, bytes] = {}
+    for number, image in enumerate(glyphs(80, seed=5)):
+        inked = int((image > 127).sum())
+        alike = noise(image, round(0.07 * inked), seed=1)  # a similarity of 0.93, below the threshold of 0.95
+        own |= {f"{'ab'[number % 2]}/{number:02d}-{i}.png": png(of) for i, of in enumerate((image, alike))}
+    source = str(write_folder(tmp_path / "set", own))
+    apart, together = (
+        split(
+            source=source, group_by="([0-9]+)-" if alike else None, group_alike=alike, workspace=tmp_path / "w", **QUICK
+        )
+        for alike in (False, True)
+    )
+    assert apart.drawing is not None
+    assert together.drawing is not None
+    assert (apart.drawing.groups, together.drawing.groups) == (160, 80)
+    assert (together.drawing.purity, together.drawing.completeness) == (1, 1)
+
+
 def test_sizes_and_classes_are_those_of_all(report: Report) -> None:
     total = len(members())
     assert report.rows.train + report.rows.validation + report.rows.test == total
