@@ -1,9 +1,10 @@
 # The image of all services in compose.yaml.
-FROM python:3.12-slim
+ARG PYTHON=python:3.12-slim
+FROM ${PYTHON}
 WORKDIR /app
 COPY requirements.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . && useradd --create-home cleansplit \
-  && mkdir /workspace && chown cleansplit /workspace
+  && mkdir /workspace /server && chown cleansplit /workspace /server
 USER cleansplit

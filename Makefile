@@ -1,4 +1,4 @@
-.PHONY: run check test serve deploy lint picture bench verdicts effect hostile faults schema lock clean
+.PHONY: run check test serve deploy undeploy lint picture bench verdicts effect hostile faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 PORT ?= 4200
@@ -13,10 +13,13 @@ test: .venv/test lint ## lint, type-check and test
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
-	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve $(PORT)
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)
 
 deploy: .venv/run     ## work pool, deployments and automations on the server that PREFECT_API_URL names
 	$(BIN)/python -m flows.installation.deploy
+
+undeploy: .venv/run   ## remove from that server what deploying and running put there; workspaces stay
+	$(BIN)/python -m flows.installation.undeploy
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -1,8 +1,6 @@
 """Splits that exist -> their overlap -> sanitized splits: nothing is drawn, nothing is trained."""
 
-from prefect import flow
-
-from flows.engine.failure import in_one_sentence
+from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import collect, timed
@@ -16,12 +14,7 @@ from tasks.splits.tasks import take_splits
 from tasks.storage.workspace import in_use
 
 
-@flow(
-    name="audit",
-    flow_run_name=named_after("root", "train", "validation", "test", doing="audit"),
-    validate_parameters=False,
-)
-@in_one_sentence
+@our_flow(name="audit", flow_run_name=named_after("root", "train", "validation", "test", doing="audit"))
 @takes(AuditSpec)
 def audit(spec: AuditSpec) -> Report:
     """Measure the overlap between existing splits, and write the splits without it."""

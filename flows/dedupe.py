@@ -1,8 +1,6 @@
 """One set -> groups of images that show the same -> which of them stay."""
 
-from prefect import flow
-
-from flows.engine.failure import in_one_sentence
+from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import collect, timed
@@ -16,8 +14,7 @@ from tasks.splits.tasks import take_whole
 from tasks.storage.workspace import in_use
 
 
-@flow(name="dedupe", flow_run_name=named_after("source", doing="dedupe"), validate_parameters=False)
-@in_one_sentence
+@our_flow(name="dedupe", flow_run_name=named_after("source", doing="dedupe"))
 @takes(DedupeSpec)
 def dedupe(spec: DedupeSpec) -> Report:
     """Find the images of one set that show the same, and list which of them to keep and which to remove."""

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from prefect import flow
-
+from flows.engine.declare import our_flow
 from flows.engine.progress import collect, say
 from tasks.evaluation.plan import batches, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
@@ -12,7 +11,7 @@ from tasks.records import Batch, Evaluation, Overlap, Sanitized, Splits, Trained
 from tasks.records.spec import TrainedSpec
 
 
-@flow(name="compare accuracy", flow_run_name="compare accuracy", validate_parameters=False)
+@our_flow(name="compare accuracy")
 def compare_accuracy(spec: TrainedSpec, splits: Splits, overlaps: Sequence[Overlap], sanitized: Sanitized) -> Trained:
     """Train every model at every size on both arms, score it, and compare the arms."""
     if not spec.models:

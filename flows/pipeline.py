@@ -1,8 +1,6 @@
 """The whole story: prepare -> sanitize -> evaluate -> report."""
 
-from prefect import flow
-
-from flows.engine.failure import in_one_sentence
+from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
@@ -17,10 +15,7 @@ from tasks.records.spec import RunSpec
 from tasks.storage.workspace import in_use
 
 
-@flow(
-    name="cleansplit", flow_run_name=named_after("large", "small", otherwise="dataset"), validate_parameters=False
-)  # RunSpec says what is wrong
-@in_one_sentence
+@our_flow(name="cleansplit", flow_run_name=named_after("large", "small", otherwise="dataset"))
 @takes(RunSpec)
 def cleansplit(spec: RunSpec) -> Report:
     """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""

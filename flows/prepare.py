@@ -4,13 +4,12 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 from uuid import UUID
 
-from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
 from flows.engine.closing import close_tasks
-from flows.engine.failure import in_one_sentence
+from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import for_decoding, threads
@@ -30,7 +29,7 @@ AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
 
 
-@flow(name="prepare splits", flow_run_name="prepare splits", validate_parameters=False)
+@our_flow(name="prepare splits")
 def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources, Splits]:
     """Fetch both sources, detect how to read them, load them class by class, and draw the splits."""
     if spec.in_groups:
@@ -77,8 +76,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
 
 
-@flow(name="load classes", flow_run_name="load classes", validate_parameters=False)
-@in_one_sentence
+@our_flow(name="load classes")
 def load_classes(
     reading: Reading, parts: Unstored[list[Part]], workspace: Place
 ) -> tuple[list[Shard], list[Fingerprints]]:

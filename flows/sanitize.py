@@ -2,8 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from prefect import flow
-
+from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from tasks.overlap.bands import bands_for
@@ -26,7 +25,7 @@ class MeasuredOverlap(NamedTuple):
     verdict: Verdict
 
 
-@flow(name="sanitize splits", flow_run_name="sanitize splits", validate_parameters=False)
+@our_flow(name="sanitize splits")
 def measure_and_sanitize(
     spec: ComparingSpec, splits: Splits, sources: Unstored[LoadedSources], within: bool = True
 ) -> MeasuredOverlap:

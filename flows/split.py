@@ -1,8 +1,6 @@
 """One set -> train, validation and test that share no group -> what random splits would have leaked and claimed."""
 
-from prefect import flow
-
-from flows.engine.failure import in_one_sentence
+from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import takes
 from flows.engine.progress import timed
@@ -16,8 +14,7 @@ from tasks.records.spec import SplitSpec
 from tasks.storage.workspace import in_use
 
 
-@flow(name="split", flow_run_name=named_after("source", doing="split"), validate_parameters=False)
-@in_one_sentence
+@our_flow(name="split", flow_run_name=named_after("source", doing="split"))
 @takes(SplitSpec)
 def split(spec: SplitSpec) -> Report:
     """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""

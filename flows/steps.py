@@ -4,9 +4,7 @@ from dataclasses import replace
 from pathlib import Path  # noqa: TID251  # users open the splits themselves
 from typing import Any
 
-from prefect import flow
-
-from flows.engine.failure import in_one_sentence
+from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
@@ -23,12 +21,7 @@ from tasks.storage import disk
 from tasks.storage.workspace import find_run, in_use
 
 
-@flow(
-    name="prepare",
-    flow_run_name=named_after("large", "small", doing="prepare", otherwise="dataset"),
-    validate_parameters=False,
-)
-@in_one_sentence
+@our_flow(name="prepare", flow_run_name=named_after("large", "small", doing="prepare", otherwise="dataset"))
 @takes(PrepareSpec)
 def prepare(spec: PrepareSpec) -> Path:
     """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
@@ -37,8 +30,7 @@ def prepare(spec: PrepareSpec) -> Path:
         return disk.local((spec.place / splits.train.files[0]).parent)
 
 
-@flow(name="sanitize", flow_run_name=named_after(doing="sanitize", otherwise="run"), validate_parameters=False)
-@in_one_sentence
+@our_flow(name="sanitize", flow_run_name=named_after(doing="sanitize", otherwise="run"))
 @takes(SanitizeSpec)
 def sanitize(spec: SanitizeSpec) -> Report:
     """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
@@ -54,8 +46,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
         return publish(Findings(changed, *loaded, splits, **measured._asdict(), trained=Trained()), seconds)
 
 
-@flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"), validate_parameters=False)
-@in_one_sentence
+@our_flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"))
 @takes(EvaluateSpec)
 def evaluate(spec: EvaluateSpec) -> Report:
     """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""

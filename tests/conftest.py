@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from flows.command.cli import IDLE
 from tasks.records import Report
 from tests.build import (
     LETTERS,
@@ -37,11 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """Run flows against one server of their own."""
+    """Run flows against one server of their own, which does as little as the command's temporary one."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=90):
-        yield
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in IDLE.items():
+            environment.setenv(name, value)
+        with prefect_test_harness(server_startup_timeout=90):
+            yield
 
 
 @pytest.fixture(scope="session")

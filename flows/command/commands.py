@@ -28,8 +28,8 @@ from tasks.records.spec import (
     SanitizeSpec,
     SourceSpec,
     SplitSpec,
-    sentence,
 )
+from tasks.records.wording import sentence
 from tasks.sources.look import check_source
 
 
@@ -159,7 +159,9 @@ def execute(arguments: Sequence[str] | None = None) -> None:
 def _usage(error: CycloptsError) -> str:
     """Return a usage error in the flow's own words, where a value is to blame."""
     if isinstance(error.__cause__, ValidationError) and error.argument:
-        return sentence(error.argument.name.lstrip("-").replace("-", "_"), error.__cause__)
+        return sentence(
+            error.argument.name.lstrip("-").replace("-", "_"), error.argument.field_info.hint, error.__cause__
+        )
     return str(error)
 
 

@@ -5,7 +5,6 @@ from pathlib import PurePath
 
 from pydantic import PositiveInt
 
-from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import clean as remove_old
@@ -23,15 +22,14 @@ def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
     workspace
         Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
     """
-    from tasks.reporting.verify import verify_run
+    from tasks.reporting.verify import verify_run, what_is_wrong
 
     folder = find_run(run, workspace_at(workspace))
     wrong = verify_run(folder)
     for thing in wrong:
         print(thing)
     if wrong:
-        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-        raise DataError(f"{things} wrong with {folder}; run the command that made it again to rebuild it.")
+        raise what_is_wrong(folder, wrong)
     print(f"{folder.last} is whole: every file, row and count is as it was published.", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Close abandoned runs in Prefect: its server knows only what runs report."""
+"""Close abandoned runs and tasks in Prefect: its server knows only what runs report."""
 
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,18 @@ from prefect.client.schemas.filters import (
     FlowRunFilterParentFlowRunId,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
     TaskRunFilter,
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Crashed
 
+from flows.engine.names import TAG
+
+NEWEST = 100  # crashed runs that are looked at; older ones were seen by earlier runs
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 
 
@@ -28,6 +34,24 @@ def close_unfinished(run: UUID | str, state: State[Any]) -> None:
             for number in below:
                 client.set_flow_run_state(number, state, force=True)
             below = [child.id for child in client.read_flow_runs(flow_run_filter=_children(below))]
+
+
+def close_what_dead_runs_left() -> None:
+    """Give what is below our crashed runs a last state: the automation that finds dead runs can't reach it."""
+    crashed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
+    state: State[Any] = Crashed(message="The run that it belongs to crashed.")
+    with get_client(sync_client=True) as client:
+        ours = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), state=crashed),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=NEWEST,
+        )
+        dead = [run.id for run in ours]
+        while dead:
+            close_tasks(dead, state, client)
+            dead = [child.id for child in client.read_flow_runs(flow_run_filter=_children(dead))]
+            for number in dead:
+                client.set_flow_run_state(number, state, force=True)
 
 
 def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:

@@ -8,6 +8,8 @@ from prefect.runtime import flow_run
 
 from tasks.records.naming import name_of
 
+TAG = "cleansplit"  # of every run of ours; prefect.yaml gives it to those of deployments
+
 
 def named_after(*parameters: str, doing: str = "", otherwise: str = "") -> Callable[[], str]:
     """Return a function that names a flow run after the sources that some parameters give.

@@ -62,7 +62,7 @@ class _ProgressArtifact:
         if self.id:
             update_progress_artifact(self.id, percent)
         elif not last:
-            key = self.stage.replace(" ", "-")
+            key = f"cleansplit-{self.stage.replace(' ', '-')}"  # keys are the whole server's
             created = create_progress_artifact(percent, key=key, description=f"{self.stage}, {self.tasks} tasks")
             self.id = cast(UUID, created)
 

@@ -1,39 +1,109 @@
 """Create everything that `prefect.yaml` and `automations.yaml` describe on the server at PREFECT_API_URL."""
 
-import subprocess
+import os
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
+import cyclopts
 import yaml
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import get_client
+from prefect.events.schemas.automations import AutomationCore
+from pydantic import SecretStr
 
-ROOT = Path(__file__).resolve().parents[2]
-POOL = "cleansplit"
-AUTOMATIONS = ROOT / "automations.yaml"
+from flows.installation.server import POOL, ROOT, in_one_sentence, require_server, run
+from tasks.errors import UsageError
+
+DEPLOYMENTS, AUTOMATIONS = ROOT / "prefect.yaml", ROOT / "automations.yaml"
+CORES_A_RUN = 4  # a run uses all cores; on a large machine a second one finds some idle
+HOOK = "cleansplit-notifications"  # the block with the address that is told
+IN_IMAGE = "/app"  # where the Dockerfile puts the code
+Infrastructure = Literal["process", "docker", "kubernetes"]
 
 
-def prefect(*arguments: str) -> list[str]:
-    """Return Prefect's own command, of this interpreter."""
-    return [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-
-
-def deploy() -> None:
+def deploy(
+    *,
+    pool: str = POOL,
+    infrastructure: Infrastructure = "process",
+    git: str | None = None,
+    branch: str | None = None,
+    image: str | None = None,
+    limit: int | None = None,
+    notify: str | None = None,
+) -> None:
     """Create the work pool, the deployments and the automations; those that are there are brought up to date.
 
-    Raises
-    ------
-    subprocess.CalledProcessError
-        When Prefect refuses one; what it says has gone to standard error.
+    Parameters
+    ----------
+    pool
+        The work pool whose workers run the deployments.
+    infrastructure
+        What a worker starts for each run: a process, a container, or a job in a cluster.
+    git
+        A repository that workers take the code from. If unset, and without an image, they find it in this folder.
+    branch
+        The branch of that repository; by default its own.
+    image
+        The image that containers and jobs run; it holds the code, as that of the Dockerfile does.
+    limit
+        How many runs the pool may have at a time; for processes by default one per 4 cores of this machine.
+    notify
+        An address that is sent a line of text when a run fails or crashes, as chat systems give one.
     """
-    _run("work-pool", "create", POOL, "--type", "process", "--overwrite")
-    _run("deploy", "--all")
-    for automation in yaml.safe_load(AUTOMATIONS.read_text())["automations"]:
-        subprocess.run(prefect("automation", "delete", automation["name"]), cwd=ROOT, capture_output=True, check=False)
-    _run("automation", "create", "--from-file", str(AUTOMATIONS))
+    if (infrastructure == "process") == bool(image):
+        raise UsageError("--image belongs to --infrastructure docker or kubernetes, which need it.")
+    require_server()
+    run("work-pool", "create", pool, "--type", infrastructure, "--overwrite")
+    if limit is None and infrastructure == "process":
+        limit = max(1, (os.cpu_count() or 1) // CORES_A_RUN)
+    if limit is not None:
+        run("work-pool", "set-concurrency-limit", pool, str(limit))
+    described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(described, file)
+        file.flush()
+        run("deploy", "--all", "--prefect-file", file.name)
+    dead, failed = yaml.safe_load(AUTOMATIONS.read_text())["automations"]
+    put_automation(dead)
+    if notify:
+        put_automation(failed, [_message_to(notify)])
+    names = [f"{Path(one['entrypoint']).name.partition(':')[2]}/{one['name']}" for one in described["deployments"]]
+    print(f"deployed to the work pool {pool}: {', '.join(names)}", file=sys.stderr)
 
 
-def _run(*arguments: str) -> None:
-    subprocess.run(prefect(*arguments), cwd=ROOT, stdout=sys.stderr, check=True)
+def with_code(
+    described: dict[str, Any], pool: str, git: str | None, branch: str | None, image: str | None
+) -> dict[str, Any]:
+    """Return what `prefect.yaml` describes, for a pool, with where its runs find the code."""
+    if git:
+        clone = {"repository": git} | ({"branch": branch} if branch else {})
+        described["pull"] = [{"prefect.deployments.steps.git_clone": clone}]
+    elif image:
+        described["pull"] = [{"prefect.deployments.steps.set_working_directory": {"directory": IN_IMAGE}}]
+    for one in described["deployments"]:
+        variables = one["work_pool"]["job_variables"] | ({"image": image} if image else {})
+        one["work_pool"] = {"name": pool, "job_variables": variables}
+    return described
+
+
+def put_automation(entry: dict[str, Any], actions: Sequence[dict[str, Any]] = ()) -> None:
+    """Create an automation in the place of ours of the same name."""
+    with get_client(sync_client=True) as client:
+        for automation in client.read_automations_by_name(entry["name"]):
+            client.delete_automation(automation.id)
+        client.create_automation(AutomationCore.model_validate(entry | ({"actions": actions} if actions else {})))
+
+
+def _message_to(url: str) -> dict[str, Any]:
+    """Return the action that sends what happened to an address, which is kept as a block whose fields are secret."""
+    block = Webhook(url=SecretStr(url), method="POST").save(HOOK, overwrite=True)
+    text = '{"text": "{{ flow_run.name }}: {{ flow_run.state.message }}"}'
+    return {"type": "call-webhook", "block_document_id": block, "payload": text}
 
 
 if __name__ == "__main__":
-    deploy()
+    with in_one_sentence():
+        cyclopts.run(deploy)

@@ -5,12 +5,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import cyclopts
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
@@ -18,44 +18,69 @@ from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import Cancelling
 
-from flows.installation.deploy import POOL, ROOT, deploy, prefect
+from flows.installation.deploy import deploy
+from flows.installation.server import POOL, ROOT, in_one_sentence, prefect
+from tasks.errors import ServerError, UsageError
 
 HOST = "127.0.0.1"
 SECONDS_TO_START, SECONDS_TO_CANCEL, SECONDS_TO_END = 90, 30, 15
+ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restart ends no run
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
 
-def serve(port: int) -> None:
-    """Start a server, a work pool, the deployments, the automations and a worker, and keep them until interrupted.
+def serve(port: int = 4200) -> None:
+    """Start a server, the deployments, the automations and a worker, and keep them until interrupted.
 
-    Their data lie in PREFECT_HOME, by default in the folder `.prefect` of the project.
+    A worker that dies is started again. Data and logs lie in PREFECT_HOME, by default the project's folder `.prefect`.
     """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
-            sys.exit(f"cleansplit: port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
+            raise UsageError(f"port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
     home = PREFECT_HOME.value()
     home.mkdir(parents=True, exist_ok=True)
+    os.environ.update(ENVIRONMENT)
     with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{port}/api"}):
         os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value() or ""
         with _running("server", "start", "--host", HOST, "--port", str(port), log=home / "server.log") as server:
-            _wait_for(server)
+            _wait_for(server, home / "server.log")
             deploy()
-            with _running("worker", "start", "--pool", POOL) as worker:
-                print(
-                    f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
-                    f"  export PREFECT_API_URL=http://{HOST}:{port}/api\n"
-                    "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
-                    "Ctrl-C here takes everything down.\n",
-                    flush=True,
-                )
+            print(
+                f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
+                f"  export PREFECT_API_URL=http://{HOST}:{port}/api\n"
+                "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
+                f"What the worker says is in {home / 'worker.log'}. Ctrl-C here takes everything down.\n",
+                flush=True,
+            )
+            try:
+                _work(server, home / "worker.log")
+            except KeyboardInterrupt:
+                print("\ntaking everything down", flush=True)
+
+
+def _work(server: subprocess.Popen[bytes], log: Path) -> None:
+    """Keep a worker running as long as the server runs; in the end cancel its runs before it goes."""
+    with contextlib.ExitStack() as lost:
+        while True:
+            with _running("worker", "start", "--pool", POOL, log=log) as worker:
                 try:
-                    while server.poll() is None and worker.poll() is None:
+                    while worker.poll() is None:
+                        if server.poll() is not None:
+                            raise ServerError(f"the server ended by itself; {log.with_name('server.log')} says why.")
                         time.sleep(0.5)
                 except KeyboardInterrupt:
-                    print("\ntaking everything down", flush=True)
                     _cancel_runs()
-                else:
-                    sys.exit(f"cleansplit: the server or the worker ended unexpectedly; see {home / 'server.log'}.")
+                    raise
+            lost.callback(_end_group, worker.pid)  # its runs go on, but nobody looks after them any more
+            print(f"the worker ended by itself, which {log} may explain; starting another", flush=True)
+
+
+def _end_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -75,7 +100,7 @@ def _running(*arguments: str, log: Path | None = None) -> Iterator[subprocess.Po
                 process.wait()
 
 
-def _wait_for(server: subprocess.Popen[bytes]) -> None:
+def _wait_for(server: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the server answers."""
     for _ in range(2 * SECONDS_TO_START):
         with contextlib.suppress(httpx.TransportError):
@@ -84,7 +109,7 @@ def _wait_for(server: subprocess.Popen[bytes]) -> None:
         if server.poll() is not None:
             break
         time.sleep(0.5)
-    sys.exit(f"cleansplit: Prefect's server did not start; {PREFECT_HOME.value() / 'server.log'} says why.")
+    raise ServerError(f"Prefect's server did not start; {log} says why.")
 
 
 def _cancel_runs() -> None:
@@ -106,4 +131,5 @@ def _active(client: SyncPrefectClient) -> list[UUID]:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    serve(int(sys.argv[1]))
+    with in_one_sentence():
+        cyclopts.run(serve)

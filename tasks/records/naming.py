@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from tasks.storage.place import Place
 from tasks.vocabulary import GENERATED, SPLIT_FOLDERS
-from tasks.vocabulary.addresses import is_url
+from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url
 
 SAY_NOTHING = {*SPLIT_FOLDERS, "large", "small", "images", "data"}  # of a source that other sources do not share
 MOST = 40  # characters
@@ -29,6 +29,8 @@ def _telling(source: str) -> list[str]:
     """Return the words of a source's name that say something, or else of the folder that holds it."""
     if source.partition(":")[0] in GENERATED:
         return [source.partition(":")[0]]
+    if is_secret(source):
+        return [source.removeprefix(IN_BLOCK)]
     path = PurePosixPath(urlsplit(source).path if is_url(source) else str(Place.of(source)))
     for part in (path.name.partition(".")[0], path.parent.name):
         words = [word for word in part.replace("_", "-").split("-") if word.lower() not in SAY_NOTHING and word]

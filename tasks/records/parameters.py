@@ -21,7 +21,8 @@ Large = Annotated[
     SourceName | None,
     Field(
         description="Source of train and validation: an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or .zip) or "
-        "a folder with one subfolder per class, an http(s) URL, notmnist, fonts, or fonts:FOLDER."
+        "a folder with one subfolder per class, an http(s) URL, secret:NAME for a Secret block of Prefect that holds "
+        "the URL, notmnist, fonts, or fonts:FOLDER."
     ),
 ]
 Small = Annotated[
@@ -195,6 +196,7 @@ Trainings = Annotated[
 
 # How and where the work is done; none of these changes a result.
 RunName = Annotated[str, Field(description="The run: its folder, its id, or latest.")]
+KeptRuns = Annotated[PositiveInt, Field(description="Number of runs to keep; the newest is always among them.")]
 Workspace = Annotated[
     PurePath | None,
     Field(

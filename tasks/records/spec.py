@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import fields, replace
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Self, cast, get_type_hints
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from tasks.errors import UsageError
 from tasks.records import parameters as p
+from tasks.records.wording import sentence
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import workspace_at
@@ -28,7 +29,6 @@ class Spec:
     """What the parameters of all flows have in common."""
 
     workspace: p.Workspace = None
-    workers: p.Workers = None
 
     @classmethod
     def of(cls, **parameters: Any) -> Self:
@@ -42,7 +42,8 @@ class Spec:
         try:
             spec = cls(**parameters)
         except ValidationError as error:
-            raise UsageError(sentence(str(error.errors()[0]["loc"][0]), error)) from error
+            name = str(error.errors()[0]["loc"][0])
+            raise UsageError(sentence(name, get_type_hints(cls, include_extras=True).get(name), error)) from error
         spec.check()
         return spec
 
@@ -56,7 +57,28 @@ class Spec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceSpec(Spec):
+class WorkSpec(Spec):
+    """What the parameters of flows that do heavy work have in common."""
+
+    workers: p.Workers = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanSpec(Spec):
+    """Parameters of `flows.keeping.clean`."""
+
+    keep: p.KeptRuns = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifySpec(Spec):
+    """Parameters of `flows.keeping.verify`."""
+
+    run: p.RunName = "latest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec(WorkSpec):
     """How sources are read."""
 
     view: p.ComparedBy = "auto"
@@ -238,7 +260,7 @@ class PrepareSpec(DrawSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSpec(Spec):
+class TrainingSpec(WorkSpec):
     """What is trained."""
 
     models: p.Models = ("softmax", "sgd", "1nn")
@@ -315,7 +337,7 @@ class AuditSpec(OverlapSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SanitizeSpec(Spec):
+class SanitizeSpec(WorkSpec):
     """Parameters of `flows.steps.sanitize`: what is unset stays as in the run."""
 
     run: p.RunName = "latest"
@@ -345,7 +367,7 @@ class EvaluateSpec(TrainingSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceSpec(Spec):
+class ReproduceSpec(WorkSpec):
     """Parameters of the command that sets published figures beside measured ones."""
 
     large: Annotated[
@@ -356,11 +378,6 @@ class ReproduceSpec(Spec):
     ] = None
     small: Annotated[str | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
     runner: p.DecodedBy = "auto"
-
-
-def sentence(name: str, refused: ValidationError) -> str:
-    """Return what is wrong with the value of a parameter."""
-    return f"{name}: {refused.errors()[0]['msg']}"
 
 
 def check_percents(**similarities: float | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.errors import CleanSplitError
+from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
 from tasks.storage import disk, tables
@@ -38,6 +38,12 @@ def verify_run(run: Place) -> list[str]:
         return wrong + list(_disagreements(run, read_report(run)))
     except (OSError, ValueError, KeyError, TypeError, CleanSplitError) as error:
         return [*wrong, f"reading stopped: {error}"]
+
+
+def what_is_wrong(run: Place, wrong: Sequence[str]) -> DataError:
+    """Return the error that says how much is wrong with a run, and what to do."""
+    things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+    return DataError(f"{things} wrong with {run}; run the command that made it again to rebuild it.")
 
 
 def _disagreements(run: Place, report: Report) -> Iterator[str]:

@@ -5,7 +5,7 @@ from tasks.sources.layout import refuse_splits, split_folders
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.vocabulary import GENERATED, Role
-from tasks.vocabulary.addresses import is_url
+from tasks.vocabulary.addresses import is_secret, is_url, public_name
 
 
 def check_source(role: Role, name: str) -> None:
@@ -21,8 +21,10 @@ def check_source(role: Role, name: str) -> None:
     ------
     UsageError
     """
-    if is_url(name) or name.partition(":")[0] in GENERATED:
+    if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
         return
+    if "://" in name:
+        raise UsageError(f"{role} {public_name(name)}: only addresses of http:// and https:// are read.")
     place = Place.of(name)
     if not disk.expanded(place):
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")

@@ -1,25 +1,25 @@
 """Prefect tasks of the sources stage: bring a source to this machine, then index it."""
 
-from typing import Any
+from typing import Any, cast
 
-from prefect import get_run_logger
+from prefect.blocks.system import Secret
 from prefect.tasks import exponential_backoff
 from pydantic import TypeAdapter
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.records import Archive, Piece, Source
 from tasks.sources import download, fonts
 from tasks.sources import index as indexing
 from tasks.sources.archive import Entry
 from tasks.sources.look import check_source
 from tasks.sources.opening import Opened, open_source
-from tasks.stage_task import finished, stage_task
+from tasks.stage_task import done, finished, stage_task
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import Role
-from tasks.vocabulary.addresses import is_url, public_name, reveal
+from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 
 VERSION = 7
 DOWNLOADS, INDEX = "downloads", "index.parquet"
@@ -27,20 +27,19 @@ PIECES = TypeAdapter(list[Piece])
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
-def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) -> Source:
+def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) -> Any:
     """Render fonts, download an archive, or take it where it lies."""
     with storage_errors(workspace):
         check_source(role, source)
         name, place = _find(role, source, workspace)
         location = place.name if place.root == workspace.root and place.name else str(disk.resolved(place))
         if disk.is_folder(place):
-            get_run_logger().info(f"{role} {name}: a folder")
-            return Source(role, name, location, None, 0, columns)
+            return done(Source(role, name, location, None, 0, columns), f"{role} {name}: a folder")
         files = disk.expanded(place)
         digests, size = [disk.sha256_of(file) for file in files], sum(map(disk.size_of, files))
         sha256 = digests[0] if len(files) == 1 else stages.digest_of([[f.last for f in files], digests])
-        get_run_logger().info(f"{role} {name}: {size:,} bytes, sha256 {sha256}")
-        return Source(role, name, location, sha256, size, columns)
+        source_here = Source(role, name, location, sha256, size, columns)
+        return done(source_here, f"{role} {name}: {size:,} bytes, sha256 {sha256}")
 
 
 @stage_task("index {source.role}")
@@ -97,9 +96,32 @@ def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
         return source, _render(role, source.partition(":")[2], workspace)
     if source == "notmnist":
         return source, download.download_notmnist(role, workspace / DOWNLOADS)
+    if is_secret(source):
+        return source, download.download(_kept_as(source), workspace / DOWNLOADS)
     if is_url(source):
         return public_name(source), download.download(reveal(source), workspace / DOWNLOADS)
     return source, Place.of(source)
+
+
+def _kept_as(source: str) -> str:
+    """Return the address that a block of Prefect's server holds.
+
+    Raises
+    ------
+    UsageError
+        When there is no such block, or it holds no address.
+    """
+    name = source.removeprefix(IN_BLOCK)
+    try:
+        block = cast(Any, Secret.load(name))
+    except ValueError as error:
+        raise UsageError(
+            f"{source}: the server has no Secret block {name}; create it under Blocks in its UI."
+        ) from error
+    address = str(block.get())
+    if not is_url(address):
+        raise UsageError(f"{source}: the block holds no address of http:// or https://; store the whole address there.")
+    return address
 
 
 def _render(role: Role, folder: str, workspace: Place) -> Place:

@@ -1,7 +1,7 @@
 """Names of sources, and how to show and store them without the secrets that a URL may hold."""
 
+import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
@@ -13,22 +13,31 @@ class PublicUrl(str):
     whole: str
 
 
+IN_BLOCK = "secret:"  # before the name of a Prefect block that holds the address of a source
+
+
 def is_url(source: str) -> bool:
     """Say whether a source is fetched from the network."""
-    return source.startswith(("http://", "https://"))
+    return source.lower().startswith(("http://", "https://"))
+
+
+def is_secret(source: str) -> bool:
+    """Say whether a source is named by the block that holds its address."""
+    return source.startswith(IN_BLOCK)
 
 
 def public_name(source: str) -> str:
-    """Return a source as it may be shown: a URL without user info and query, which may hold secrets.
+    """Return a source as it may be shown: a URL of any scheme without user info and query, which may hold secrets.
 
     >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1"), public_name("a.tar.gz")
     ('https://example.org:8080/a.tar.gz', 'a.tar.gz')
     """
-    if not is_url(source):
+    scheme, separator, rest = source.partition("://")
+    if not separator:
         return source
-    parts = urlsplit(source)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    address = re.split(r"[?#]", rest, maxsplit=1)[0]
+    place, slash, path = address.partition("/")
+    return f"{scheme.lower()}://{place.rpartition('@')[2]}{slash}{path}"
 
 
 def discreet(source: Any) -> Any:

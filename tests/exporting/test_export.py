@@ -113,4 +113,4 @@ def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Pa
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["notMNIST.npz", "notMNIST_sanitized.npz"]
     refused = command("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
     assert refused.returncode == 2
-    assert "format: Input should be 'course', 'npz', 'folder', 'links' or 'parquet'" in refused.stderr
+    assert "format: give course, npz, folder, links or parquet" in refused.stderr

@@ -65,36 +65,45 @@ def small_spec(sources: dict[str, str], workspace: Path) -> RunSpec:
     )
 
 
+def record_of(state: Any) -> Any:
+    """Return the record that a task ended with; raise its error."""
+    if isinstance(state.data, Exception):
+        raise state.data
+    return state.data
+
+
 def run(spec: RunSpec) -> None:
     """Do a run as the flows do, one task after another."""
     space = spec.place
     with disable_run_logger(), in_use(space):
-        fetched = [fetch.fn(role, name, {}, space) for role, name in spec.sources.items()]
-        archives = [index.fn(source, space).data[0] for source in fetched]
+        fetched = [record_of(fetch.fn(role, name, {}, space)) for role, name in spec.sources.items()]
+        archives = [record_of(index.fn(source, space))[0] for source in fetched]
         classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
         reading = detect(archives, spec, space).reading
         spec = spec.settled(reading.view, reading.side, len(classes))
         parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
-        shards = [load_part.fn(part, reading, space).data for part in parts]
-        prints = tuple(fingerprint.fn(*pair, reading, space).data for pair in zip(parts, shards, strict=True))
-        splits = draw_splits.fn(spec, shards, space).data
+        shards = [record_of(load_part.fn(part, reading, space)) for part in parts]
+        prints = tuple(record_of(fingerprint.fn(*pair, reading, space)) for pair in zip(parts, shards, strict=True))
+        splits = record_of(draw_splits.fn(spec, shards, space))
         view, bands = reading.view, bands_for(spec, reading.view)
-        joined = [find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space).data for a, b in PAIRS]
-        baseline = find_baseline.fn(spec, view, splits, prints, bands, space).data
+        joined = [record_of(find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space)) for a, b in PAIRS]
+        baseline = record_of(find_baseline.fn(spec, view, splits, prints, bands, space))
         inside = [name for name in SPLITS if splits[name].rows]
-        linked = [find_links.fn(spec, view, splits[name], prints, bands, space).data for name in inside]
-        verdict, overlaps = judge_twins.fn(spec, view, joined, linked[0], baseline, space).data
+        linked = [record_of(find_links.fn(spec, view, splits[name], prints, bands, space)) for name in inside]
+        verdict, overlaps = record_of(judge_twins.fn(spec, view, joined, linked[0], baseline, space))
         groups = [
-            group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space).data
+            record_of(group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space))
             for name, of in zip(inside, linked, strict=True)
         ]
-        within = tuple(count_within.fn(splits[name], prints, space).data for name in SPLITS)
-        sanitized = remove_overlap.fn(spec, view, splits, overlaps, space).data
-        compared = find_compared.fn(splits, overlaps, space).data
+        within = tuple(record_of(count_within.fn(splits[name], prints, space)) for name in SPLITS)
+        sanitized = record_of(remove_overlap.fn(spec, view, splits, overlaps, space))
+        compared = record_of(find_compared.fn(splits, overlaps, space))
         planned = batches(plan(spec, compared.usable, splits.train.rows))
-        done = [train_and_score.fn(spec, splits, overlaps, sanitized, compared, one, space).data for one in planned]
+        done = [
+            record_of(train_and_score.fn(spec, splits, overlaps, sanitized, compared, one, space)) for one in planned
+        ]
         evaluations = [evaluation for batch in done for evaluation in batch]
-        trained = measure_effects.fn(spec, splits, sanitized, compared, evaluations, space).data
+        trained = record_of(measure_effects.fn(spec, splits, sanitized, compared, evaluations, space))
         found = Findings(
             spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within,
             tuple(groups), sanitized, verdict, trained

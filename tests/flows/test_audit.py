@@ -200,7 +200,7 @@ def test_sanitized_splits_are_clean_when_audited_again(planted: dict[str, Any], 
 
 
 def test_what_cannot_be_is_a_usage_error(prefect_server: None, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="max_overlap: Input should be less than or equal to 1"):
+    with pytest.raises(UsageError, match="max_overlap: give a number of at least 0 and at most 1"):
         audit(train="a", test="b", max_overlap=2.0, workspace=tmp_path)
 
 

@@ -92,7 +92,7 @@ def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: 
 
 
 def test_a_clean_that_would_keep_nothing_is_refused(tmp_path: Path) -> None:
-    assert "keep: Input should be greater than 0" in refused(command("clean", "--keep", "0"), 2)
+    assert "keep: give a whole number above 0" in refused(command("clean", "--keep", "0"), 2)
     assert "holds no runs" in refused(command("clean", "--keep", "1", "--workspace", str(tmp_path)), 2)
 
 

@@ -28,6 +28,7 @@ from flows.audit import audit
 from flows.command.commands import app
 from flows.dedupe import dedupe
 from flows.engine.progress import timed
+from flows.engine.shown import key_of
 from flows.pipeline import cleansplit
 from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
@@ -365,10 +366,26 @@ def test_stages_are_timed_in_the_run_record(run: Report) -> None:
     assert nothing == {}
 
 
-def test_prefect_shows_tables_the_summary_and_a_link_to_the_page(run: Report, sources: dict[str, Any]) -> None:
+def test_prefect_shows_tables_charts_and_the_summary_under_a_key_of_the_sources(
+    run: Report, sources: dict[str, Any]
+) -> None:
     number = run_again(run.run.parents[1], sources)
     of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[number]))
     with get_client(sync_client=True) as client:
         shown = {artifact.key: artifact for artifact in client.read_artifacts(artifact_filter=of_run)}
-    assert set(shown) >= {"summary", "overlap", "accuracy", "removed", "report"}
-    assert (run.run / "report.html").as_uri() in str(shown["report"].data)
+    about = key_of([sources["large"], sources["small"]])
+    kinds = ("summary", "similarity", "overlap", "accuracy", "removed", "thresholds", "effects")
+    assert set(shown) >= {f"cleansplit-{about}-{kind}" for kind in kinds}
+    assert f"cleansplit-{about}-report" not in shown, "a page that only the worker's machine has can't be linked"
+    assert str(run.run) in str(shown[f"cleansplit-{about}-summary"].data)
+
+
+def test_a_link_leads_to_where_runs_are_served(
+    run: Report, sources: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEANSPLIT_REPORTS_URL", "https://reports.example.org/runs/")
+    number = run_again(run.run.parents[1], sources)
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[number]))
+    with get_client(sync_client=True) as client:
+        links = [found.data for found in client.read_artifacts(artifact_filter=of_run) if "-report" in str(found.key)]
+    assert links == [f"[report.html](https://reports.example.org/runs/{run.run.name}/report.html)"]

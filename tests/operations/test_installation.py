@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 import yaml
+from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.filters import (
@@ -26,12 +28,20 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterId,
+    FlowRunFilterName,
     FlowRunFilterParentFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
 )
 from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
+from pydantic import SecretStr
 
+from flows.engine.shown import key_of
 from tests.faults.web import Handler, serve_all, status
 from tests.operations.conftest import ROOT, ended, prefect, processes_with, read, start, until
 
@@ -63,9 +73,50 @@ def dead_run(installation: dict[str, str], tmp_path_factory: pytest.TempPathFact
     return run
 
 
+FOREIGN = """
+import sys, time
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+@flow(name="audit", flow_run_name="theirs")
+def audit(seconds):
+    create_markdown_artifact("theirs", key="summary")
+    time.sleep(seconds)
+
+audit(float(sys.argv[1]))
+"""
+LONGER_THAN_THE_LIMIT = 200  # seconds; without a heartbeat, ours are dead after 180
+
+
+@pytest.fixture(scope="module")
+def foreign_run(
+    installation: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run of another team: a flow of the same name as one of ours, with Prefect's own heartbeat of 180 s."""
+    file = tmp_path_factory.mktemp("theirs") / "theirs.py"
+    file.write_text(FOREIGN)
+    process = subprocess.Popen([sys.executable, str(file), str(LONGER_THAN_THE_LIMIT)], env=os.environ | installation)
+    yield process
+    process.kill()
+    process.wait()
+
+
 @pytest.fixture(autouse=True)
-def after_a_death(dead_run: UUID) -> None:
-    """Let the dead run be the first, so that its heartbeats are missed while the other tests run."""
+def beside_others(foreign_run: subprocess.Popen[bytes], dead_run: UUID) -> None:
+    """Let a foreign and a dead run be the first, so that heartbeats are missed while the other tests run."""
+
+
+def runs_named(name: str) -> list[Any]:
+    """Return the flow runs of a name."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])))
+
+
+def logs_of(run: UUID) -> list[str]:
+    """Return what a run and all below it logged."""
+    with get_client(sync_client=True) as client:
+        own = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))
+    return [entry.message for entry in own] + [line for child in children_of(run) for line in logs_of(child.id)]
 
 
 def children_of(run: UUID) -> list[Any]:
@@ -99,6 +150,8 @@ def test_every_entrypoint_loads_and_describes_every_parameter(entry: dict[str, A
         deployed = client.read_deployment_by_name(f"{flow.name}/{entry['name']}")
     schema = deployed.parameter_openapi_schema
     assert schema is not None
+    assert schema["properties"]["workspace"].get("default") is None, "it is found where the run runs"
+    assert "workspace" not in deployed.parameters
     for name, described in schema["properties"].items():
         assert described["description"], name
         assert {"type", "anyOf", "enum", "$ref", "allOf"} & set(described), name
@@ -119,7 +172,16 @@ def test_a_run_its_steps_and_its_artifacts(
     reused = {task.name for task in tasks_of(run) if task.state_name == "Reused"}
     assert {"load large C", "fingerprint small J", "draw train, validation and test"} <= reused
     found = artifacts_of(run)
-    assert {"summary", "overlap", "removed", "accuracy", "report"} <= set(found)
+    about = key_of([sources["large"], sources["small"]])
+    names = ("summary", "overlap", "removed", "accuracy", "thresholds", "effects")
+    assert {f"cleansplit-{about}-{name}" for name in names} <= set(found)
+    assert all(key.startswith("cleansplit-") for key in found)
+    assert str(found[f"cleansplit-{about}-thresholds"].data).startswith("data:image/png;base64,")
+    assert not any("file://" in str(artifact.data) for artifact in found.values())
+    assert {"cleansplit"} <= set(read(run).tags)
+    assert all(child.tags == ["cleansplit"] for child in children_of(run))
+    said = [line for line in logs_of(run) if "fingerprints" in line]
+    assert len(said) == len(set(said)), "each message once"
     raw = (space / "latest").resolve()
 
     again = start("sanitize/on-demand", installation, workspace=space, threshold=0.99)
@@ -136,7 +198,7 @@ def test_a_run_its_steps_and_its_artifacts(
     alone = start("dedupe/on-demand", installation, workspace=space, source=sources["large"], max_quarantine=0.1)
     assert ended(alone).is_completed(), ended(alone).message
     assert (space / "latest" / "remove.txt").exists()
-    assert "groups" in artifacts_of(alone)
+    assert f"cleansplit-{key_of([sources['large']])}-groups" in artifacts_of(alone)
     given = {"source": sources["large"], "max_quarantine": 0.1, "models": '["1nn"]', "sizes": '["all"]'}
     drawn = start("split/on-demand", installation, workspace=space, **given, trainings=1)
     assert ended(drawn).is_completed(), ended(drawn).message
@@ -150,7 +212,13 @@ def test_a_failure_is_the_sentence_of_the_command(
     assert ended(refused).is_failed()
     assert ended(refused).message == "threshold 0.955 is not a whole percent; use for instance 0.95."
     beyond = start("cleansplit/on-demand", installation, workspace=tmp_path, **sources, threshold=1.5)
-    assert ended(beyond).message == "threshold: Input should be less than or equal to 1"
+    assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
+    missing = start("audit/on-demand", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
+    sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
+    assert ended(missing).message == sentence
+    logs = logs_of(missing)
+    assert not any("Traceback" in line or "exception" in line for line in logs), logs
+    assert sum(sentence in line for line in logs) == 2, "by the task, and by the run"
     unknown = start("evaluate/on-demand", installation, workspace=tmp_path)
     assert (
         ended(unknown).message == f"there is no run latest; give its folder, its id below {tmp_path}/runs, or latest."
@@ -237,7 +305,7 @@ def test_retries_can_be_inspected(
     assert "500" in shown.stdout
 
 
-def test_the_example_tells_of_a_failed_run(installation: dict[str, str], tmp_path: Path) -> None:
+def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[str, str], tmp_path: Path) -> None:
     told: list[str] = []
 
     class Chat(BaseHTTPRequestHandler):
@@ -249,23 +317,246 @@ def test_the_example_tells_of_a_failed_run(installation: dict[str, str], tmp_pat
         def log_message(self, *_: object) -> None:
             pass
 
-    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
     with served(Chat) as address:
-        code = example.replace("https://chat.example.org/hooks/cleansplit", address)
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | installation, capture_output=True, text=True, check=False
-        )
+        done = installed("deploy", "--notify", address, **installation)
         assert done.returncode == 0, done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
         run = start("cleansplit/on-demand", installation, workspace=tmp_path, threshold=0.955)
         assert ended(run).is_failed()
         until(lambda: len(told) > 0, 60)
     assert "threshold 0.955 is not a whole percent" in told[0]
 
 
-def test_a_run_whose_worker_was_killed_does_not_stay_running(dead_run: UUID) -> None:
-    state = ended(dead_run, 240)
+def installed(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the modules that install."""
+    command = [sys.executable, "-m", f"flows.installation.{module}", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+@pytest.mark.parametrize("module", ["deploy", "undeploy"])
+@pytest.mark.parametrize(
+    ("address", "code", "sentence"),
+    [
+        ("", 2, "cleansplit: name the server in PREFECT_API_URL, for instance http://localhost:4200/api.\n"),
+        ("http://127.0.0.1:9/api", 1, "cleansplit: Prefect's server at http://127.0.0.1:9/api does not answer ("),
+    ],
+)
+def test_without_a_server_nothing_is_deployed(
+    module: str, address: str, code: int, sentence: str, tmp_path: Path
+) -> None:
+    done = installed(module, PREFECT_API_URL=address, PREFECT_HOME=str(tmp_path))
+    assert done.returncode == code
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+
+
+def test_what_the_server_keeps_outlives_it(installation: dict[str, str]) -> None:
+    settings = httpx.get(f"{installation['PREFECT_API_URL']}/admin/settings").json()
+    storage = settings["server"]["concurrency"]["lease_storage"]
+    assert storage == "prefect.server.concurrency.lease_storage.filesystem"
+
+
+def test_runs_of_the_command_are_ours_too(
+    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "flows.command.cli",
+        "audit",
+        "--train",
+        sources["large"],
+        "--test",
+        sources["small"],
+    ]
+    limits = ["--max-quarantine", "0.1", "--workspace", str(tmp_path / "by-command")]
+    done = subprocess.run(
+        [*command, *limits], env=os.environ | installation, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (run,) = (run for run in all_runs() if run.parameters.get("workspace", "").endswith("by-command"))
+    assert run.tags == ["cleansplit"]
+    assert [child.tags for child in children_of(run.id)] == [["cleansplit"]] * 2
+
+
+def all_runs() -> list[Any]:
+    """Return the newest flow runs."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC)
+
+
+def test_a_password_comes_from_a_block_and_is_stored_nowhere_else(
+    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    content = Path(sources["large"]).read_bytes()
+    with served(type("Guarded", (Handler,), {"content": content})) as address:
+        Secret(value=SecretStr(f"{address}/large.tar.gz?token=hushhush")).save("guarded")
+        given = {"train": "secret:guarded", "test": sources["small"], "max_quarantine": 0.1}
+        run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
+        assert ended(run).is_completed(), ended(run).message
+    assert read(run).name.startswith("audit guarded")
+    left = [path for path in (tmp_path / "w").rglob("*") if path.is_file()]
+    assert not [path for path in left if b"hushhush" in path.read_bytes()]
+    home = Path(installation["PREFECT_HOME"])
+    kept = [path for path in home.rglob("*") if path.is_file() and b"hushhush" in path.read_bytes()]
+    assert not kept, "the block is encrypted, and nothing else has it"
+    missing = start("audit/on-demand", installation, workspace=tmp_path, train="secret:none", test=sources["small"])
+    assert ended(missing).message.startswith("secret:none: the server has no Secret block none; create it")
+
+
+def test_another_overlap_than_the_last_time_is_an_event(
+    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    own = {name: tmp_path / f"{name}.tar.gz" for name in ("large", "small")}
+    for name, path in own.items():
+        shutil.copy(sources[name], path)
+    about = key_of([str(own["large"]), str(own["small"])])
+    given = {"train": own["large"], "test": own["small"], "max_quarantine": 0.1, "workspace": tmp_path / "w"}
+    assert ended(start("audit/on-demand", installation, **given)).is_completed()
+    assert ended(start("audit/on-demand", installation, **given)).is_completed()
+    assert events_of(about) == []
+    shutil.copy(sources["large"], own["small"])
+    last = start("audit/on-demand", installation, **given)
+    assert ended(last).is_completed(), ended(last).message
+    until(lambda: len(events_of(about)) == 1, 30)
+    (event,) = events_of(about)
+    assert event["payload"]["now"]["test in train"] > event["payload"]["before"]["test in train"]
+    made = events("cleansplit://" + about, "prefect.asset.materialization.succeeded")
+    assert {event["resource"]["prefect.resource.id"].rpartition("/")[2] for event in made} == {"raw", "sanitized"}
+
+
+def events_of(about: str) -> list[dict[str, Any]]:
+    """Return the events of sources whose overlap has changed."""
+    return events(f"cleansplit.sources.{about}", "cleansplit.overlap.changed")
+
+
+def events(resource: str, name: str) -> list[dict[str, Any]]:
+    """Return the events of resources whose names begin alike."""
+    asked = {"filter": {"resource": {"id_prefix": [resource]}, "event": {"name": [name]}}, "limit": 50}
+    found: list[dict[str, Any]] = httpx.post(f"{PREFECT_API_URL.value()}/events/filter", json=asked).json()["events"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pull"),
+    [
+        (["--git", "file:///srv/cleansplit.git", "--branch", "main"], "git_clone"),
+        (["--infrastructure", "docker", "--image", "cleansplit:0.2"], "set_working_directory"),
+        (["--infrastructure", "kubernetes", "--image", "cleansplit:0.2"], "set_working_directory"),
+    ],
+    ids=["git", "docker", "kubernetes"],
+)
+def test_deployments_may_carry_their_code(installation: dict[str, str], arguments: list[str], pull: str) -> None:
+    done = installed("deploy", "--pool", "elsewhere", *arguments, **installation)
+    try:
+        assert done.returncode == 0, done.stderr
+        with get_client(sync_client=True) as client:
+            deployed = client.read_deployment_by_name("audit/on-demand")
+        assert deployed.work_pool_name == "elsewhere"
+        assert list((deployed.pull_steps or [{}])[0]) == [f"prefect.deployments.steps.{pull}"]
+        assert deployed.job_variables.get("image") == ("cleansplit:0.2" if "--image" in arguments else None)
+        assert deployed.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    finally:
+        assert installed("deploy", **installation).returncode == 0
+        assert prefect("work-pool", "delete", "elsewhere", **installation).returncode == 0
+
+
+def test_a_run_takes_its_code_from_git(installation: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs the repository of the project, which is not there")
+    bare = tmp_path / "cleansplit.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(ROOT), str(bare)], check=True)
+    done = installed("deploy", "--git", bare.as_uri(), **installation)
+    try:
+        assert done.returncode == 0, done.stderr
+        given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
+        run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
+        assert ended(run).is_completed(), ended(run).message
+        assert any("git_clone" in line for line in logs_of(run))
+    finally:
+        assert installed("deploy", **installation).returncode == 0
+
+
+def test_old_runs_are_removed_and_the_newest_is_checked(
+    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    space = tmp_path / "w"
+    for threshold in (0.95, 0.96):
+        given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1, "threshold": threshold}
+        assert ended(start("audit/on-demand", installation, workspace=space, **given)).is_completed()
+    cleaned = start("clean/weekly", installation, workspace=space, keep=1)
+    assert ended(cleaned).is_completed(), ended(cleaned).message
+    (left,) = (space / "runs").iterdir()
+    assert any(line.startswith("removed 1 runs and ") for line in logs_of(cleaned))
+    whole = start("verify/weekly", installation, workspace=space)
+    assert ended(whole).is_completed(), ended(whole).message
+    (left / "removed.parquet").write_bytes(b"")
+    damaged = start("verify/weekly", installation, workspace=space)
+    assert ended(damaged).is_failed()
+    assert "wrong with" in ended(damaged).message
+
+
+def test_a_worker_that_dies_is_started_again(
+    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    (worker,) = (
+        n for n in processes_with(f"PREFECT_HOME={installation['PREFECT_HOME']}") if is_worker(n, "cleansplit")
+    )
+    os.kill(worker, signal.SIGKILL)
+    given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
+    run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
+    assert ended(run).is_completed(), ended(run).message
+    said = (Path(installation["PREFECT_HOME"]) / "serve.log").read_text()
+    assert "the worker ended by itself" in said
+    assert "worker.log" in said
+
+
+def is_worker(process: int, pool: str) -> bool:
+    """Say whether a process is the worker of a pool."""
+    words = (Path("/proc") / str(process) / "cmdline").read_text().split("\0")
+    return words[-5:-1] == ["worker", "start", "--pool", pool]
+
+
+def test_a_run_whose_worker_was_killed_does_not_stay_running(
+    installation: dict[str, str], dead_run: UUID, tmp_path: Path
+) -> None:
+    state = ended(dead_run, 300)
     assert state.is_crashed()
-    assert state.message.startswith("No heartbeat for 90 seconds")
+    assert state.message.startswith("No heartbeat for 3 minutes")
+    for child in children_of(dead_run):
+        assert ended(child.id, 60).is_crashed()
+    unknown = start("evaluate/on-demand", installation, workspace=tmp_path)
+    assert ended(unknown).is_failed()
+    until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)
+
+
+def test_a_foreign_run_goes_on_and_removing_ours_leaves_what_others_have(
+    installation: dict[str, str], foreign_run: subprocess.Popen[bytes]
+) -> None:
+    assert foreign_run.wait(LONGER_THAN_THE_LIMIT) == 0
+    (theirs,) = runs_named("theirs")
+    assert ended(theirs.id).is_completed()
+    with get_client(sync_client=True) as client:
+        foreign = AutomationCore.model_validate(
+            yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"][0] | {"name": "theirs"}
+        )
+        client.create_automation(foreign)
+        doomed = client.read_deployment_by_name("cleansplit/doomed")
+        client.delete_deployment(doomed.id)
+        client.delete_work_pool("doomed")
+    done = installed("undeploy", **installation)
+    assert done.returncode == 0, done.stderr
+    with get_client(sync_client=True) as client:
+        assert client.read_deployments() == []
+        assert client.read_work_pools() == []
+        assert [automation.name for automation in client.read_automations()] == ["theirs"]
+        assert [flow.name for flow in client.read_flows()] == ["audit"]
+        assert [run.name for run in client.read_flow_runs()] == ["theirs"]
+        assert [artifact.key for artifact in client.read_artifacts()] == ["summary"]
+        assert "cleansplit-notifications" not in [block.name for block in client.read_block_documents()]
 
 
 @contextlib.contextmanager

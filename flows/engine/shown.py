@@ -1,0 +1,119 @@
+"""Show a run in Prefect, under keys that tell its sources from others: keys are shared by the whole server."""
+
+import base64
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+from prefect.events import emit_event
+
+from flows.engine.names import TAG
+from tasks.errors import DataError
+from tasks.presenting.figures import title_of
+from tasks.presenting.inside import group_rows
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.summary import accuracy_rows, band_rows, overlap_rows, to_markdown
+from tasks.records import Report
+from tasks.records.naming import name_of
+from tasks.records.spec import SourceSpec
+from tasks.reporting.history import read_history
+from tasks.reporting.read import read_report
+from tasks.reporting.write import PAGE
+from tasks.storage import disk, stages, tables
+from tasks.storage.place import Place
+from tasks.vocabulary.addresses import is_url
+
+REMOVED_SHOWN = 200
+PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
+REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # where a web server shows the workspace's folder of runs
+REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the key of an asset
+CHANGED = "cleansplit.overlap.changed"
+
+
+def key_of(sources: Sequence[str]) -> str:
+    """Return a name for sources in Prefect: of lower-case letters, digits and dashes, different for different sources.
+
+    >>> key_of(["/data/Cats_train.tar", "/data/Cats_test.tar"]), key_of(["/old/Cats_train.tar", "/data/Cats_test.tar"])
+    ('cats-caf7ff', 'cats-a394e6')
+    """
+    name = "-".join(filter(None, name_of(sources).lower().replace("_", "-").split("-")))
+    return f"{name}-{stages.digest_of([str(source) for source in sources])[:6]}"
+
+
+def assets_of(spec: SourceSpec, about: str) -> dict[str, Any]:
+    """Return what the splits of a run are and are made from, for the lineage that Prefect draws."""
+    made_from = [_address(str(source)) for source in spec.sources.values()]
+    return {"assets": [f"{TAG}://{about}/{kind}" for kind in ("raw", "sanitized")], "asset_deps": made_from}
+
+
+def _address(source: str) -> str:
+    """Return a source as an address of the characters that Prefect takes."""
+    address = source if is_url(source) else f"source://{source.lstrip('/')}"
+    return REFUSED.sub("-", address)[:LONGEST]
+
+
+def show(report: Report, about: str) -> None:
+    """Create the artifacts of a run; `about` is what `key_of` gives for its sources."""
+    numbers, run = Numbers(report), Place.of(report.run)
+
+    def named(kind: str) -> str:
+        return f"{TAG}-{about}-{kind}"
+
+    summary = f"{to_markdown(numbers)}\n\nThe run lies in `{run}` of the machine that made it.\n"
+    create_markdown_artifact(summary, key=named("summary"), description=f"Run {run.last}")
+    removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
+    for kind, rows, description in (
+        ("similarity", band_rows(numbers), "Best matches by similarity"),
+        ("overlap", overlap_rows(numbers), "Rows with a twin in another split"),
+        ("groups", group_rows(numbers), "Groups of duplicates inside each split"),
+        ("removed", removed, f"The first {REMOVED_SHOWN} rows of removed.parquet"),
+        ("accuracy", accuracy_rows(numbers), "Accuracy on test rows, 95 % intervals"),
+    ):
+        if rows:
+            create_table_artifact(rows, key=named(kind), description=description)
+    for name in PICTURES:
+        if disk.exists(picture := run / "figures" / f"{name}.png"):
+            data = base64.b64encode(disk.read_bytes(picture)).decode()
+            create_image_artifact(f"data:image/png;base64,{data}", key=named(name), description=title_of(name))
+    if base := os.environ.get(REPORTS_URL):
+        link = f"{base.rstrip('/')}/{run.last}/{PAGE}"
+        create_link_artifact(link, link_text=PAGE, key=named("report"), description=f"The page of run {run.last}")
+
+
+def tell_of_change(report: Report, about: str, workspace: Place) -> None:
+    """Emit an event if the same measurement of the same sources found another overlap the last time."""
+    before = _last(report, workspace)
+    if before is not None and _overlap(before) != _overlap(report):
+        emit_event(
+            CHANGED,
+            resource={"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about},
+            payload={"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name},
+        )
+
+
+def _last(report: Report, workspace: Place) -> Report | None:
+    """Return the last other report that differs from this one in nothing that was asked for."""
+    for name in reversed(read_history(workspace)["run"].to_pylist()):
+        if name != report.run.name and name.rpartition("-")[0] == report.run.name.rpartition("-")[0]:
+            try:
+                last = read_report(workspace / "runs" / name)
+            except DataError:  # it was cleaned, or another version wrote it
+                continue
+            if last.spec == report.spec:
+                return last
+    return None
+
+
+def _overlap(report: Report) -> dict[str, int]:
+    """Return the rows of each split with a twin in another; of one set alone, the images that go."""
+    if report.alone:
+        found = report.duplicates_in("train")
+        return {"duplicates": found.exact + found.near}
+    return {f"{pair.rows_of} in {pair.found_in}": pair.either for pair in report.overlap}

@@ -1,0 +1,100 @@
+"""Remove from the server at PREFECT_API_URL what deploying and running cleansplit put there, and nothing else."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import cyclopts
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound
+
+from flows.engine.names import TAG
+from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK
+from flows.installation.server import POOL, in_one_sentence, require_server
+from tasks.errors import UsageError
+
+ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+OURS = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]))
+
+
+def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
+    """Remove deployments, automations, the work pool, and all runs with their artifacts. Workspaces stay as they are.
+
+    Parameters
+    ----------
+    pool
+        The work pool; it stays if others have deployments in it.
+    keep_runs
+        Let runs and their artifacts stay.
+
+    Raises
+    ------
+    UsageError
+        When runs are active.
+    """
+    require_server()
+    with get_client(sync_client=True) as client:
+        state = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
+        if active := client.read_flow_runs(flow_run_filter=OURS.model_copy(update={"state": state})):
+            raise UsageError(f"{active[0].name} is active; let it end, or cancel it: prefect flow-run cancel ID.")
+        for name in _deployments():
+            with contextlib.suppress(ObjectNotFound):
+                client.delete_deployment(client.read_deployment_by_name(name).id)
+        for entry in yaml.safe_load(AUTOMATIONS.read_text())["automations"]:
+            for automation in client.read_automations_by_name(entry["name"]):
+                client.delete_automation(automation.id)
+        with contextlib.suppress(ObjectNotFound):
+            client.delete_block_document(client.read_block_document_by_name(HOOK, "webhook").id)
+        in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+        if not client.read_deployments(work_pool_filter=in_pool):
+            with contextlib.suppress(ObjectNotFound):
+                client.delete_work_pool(pool)
+        if not keep_runs:
+            _remove_runs(client)
+    print("removed what cleansplit had put on the server; workspaces are as they were", file=sys.stderr)
+
+
+def _deployments() -> Iterator[str]:
+    """Yield the names of our deployments, each after its flow; a flow's name is that of its function."""
+    for entry in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]:
+        yield f"{Path(entry['entrypoint']).name.partition(':')[2]}/{entry['name']}"
+
+
+def _remove_runs(client: SyncPrefectClient) -> None:
+    """Remove our runs and their artifacts, and flows that nobody else has used."""
+    flows: set[UUID] = set()
+    for artifact in _all(lambda: client.read_artifacts(flow_run_filter=OURS)):
+        client.delete_artifact(artifact.id)
+    for run in _all(lambda: client.read_flow_runs(flow_run_filter=OURS)):
+        flows.add(run.flow_id)
+        client.delete_flow_run(run.id)
+    for flow in flows:
+        of_flow = FlowFilter(id=FlowFilterId(any_=[flow]))
+        if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):
+            client.delete_flow(flow)
+
+
+def _all(read: Callable[[], Sequence[Any]]) -> Iterator[Any]:
+    """Yield what is read, a page at a time, until what was yielded is gone."""
+    while page := read():
+        yield from page
+
+
+if __name__ == "__main__":
+    with in_one_sentence():
+        cyclopts.run(undeploy)

@@ -1,0 +1,34 @@
+"""What keeps a workspace small and whole: remove old runs, and check the newest again."""
+
+from flows.engine.declare import our_flow
+from flows.engine.names import named_after
+from flows.engine.parameters import takes
+from flows.engine.progress import say
+from tasks.records.spec import CleanSpec, VerifySpec
+from tasks.reporting.verify import verify_run, what_is_wrong
+from tasks.storage import workspace
+from tasks.storage.workspace import find_run
+
+
+@our_flow(name="clean", flow_run_name=named_after(doing="clean"))
+@takes(CleanSpec)
+def clean(spec: CleanSpec) -> list[str]:
+    """Remove all but the newest runs, and the intermediate results that none of those uses; return the runs removed."""
+    done = workspace.clean(spec.place, spec.keep)
+    for name in done.unknown:
+        say(f"{name} is not a complete run, and was left alone")
+    say(f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB")
+    return list(done.runs)
+
+
+@our_flow(name="verify", flow_run_name=named_after(doing="verify", otherwise="run"))
+@takes(VerifySpec)
+def verify(spec: VerifySpec) -> str:
+    """Check a whole run again: every file, every row, every count; return its name. What is wrong fails the run."""
+    folder = find_run(spec.run, spec.place)
+    wrong = verify_run(folder)
+    for thing in wrong:
+        say(thing)
+    if wrong:
+        raise what_is_wrong(folder, wrong)
+    return folder.last
