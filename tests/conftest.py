@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from flows.command.cli import IDLE
+from flows.command.cli import LEAN
 from tasks.records import Report
 from tests.build import (
     LETTERS,
@@ -42,7 +42,7 @@ def prefect_server() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in IDLE.items():
+        for name, value in LEAN.items():
             environment.setenv(name, value)
         with prefect_test_harness(server_startup_timeout=90):
             yield

@@ -106,7 +106,7 @@ def _last(report: Report, workspace: Place) -> Report | None:
                 last = read_report(workspace / "runs" / name)
             except DataError:  # it was cleaned, or another version wrote it
                 continue
-            if last.spec == report.spec:
+            if last.to_json()["spec"] == report.to_json()["spec"]:
                 return last
     return None
 

@@ -26,6 +26,10 @@ HOST = "127.0.0.1"
 SECONDS_TO_START, SECONDS_TO_CANCEL, SECONDS_TO_END = 90, 30, 15
 ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restart ends no run
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    # One writer at a time has its database: what tasks report is written together, so that others find it free.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
