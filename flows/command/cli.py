@@ -2,7 +2,7 @@
 
 import os
 
-# The database of the temporary server takes one writer at a time, and who finds it locked tries again two seconds later;
+# The database of the temporary server takes one writer at a time, and who finds it locked tries again in two seconds;
 # so the server does nothing that a single run can do without, and writes what tasks report together.
 LEAN = {
     f"PREFECT_SERVER_SERVICES_{name}": value

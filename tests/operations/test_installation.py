@@ -466,7 +466,7 @@ def test_deployments_may_carry_their_code(
 
 
 def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Deploy, and return where a deployment's code comes from and the variables of its jobs, which Prefect has checked."""
+    """Deploy, and return where a deployment's code comes from and the variables of its jobs; Prefect checks them."""
     done = installed("deploy", *arguments, **environment)
     assert done.returncode == 0, done.stderr
     with get_client(sync_client=True) as client:
