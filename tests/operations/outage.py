@@ -1,0 +1,77 @@
+"""Kill Prefect's server in a run of some minutes, start it again, and say how the run ends: [--away SECONDS].
+
+A server, a worker and a deployed run as users have them, in a temporary folder. Exits with 1 unless the run completes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import cyclopts
+import httpx
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.installation.serve import ENVIRONMENT
+from flows.installation.server import POOL, prefect
+from tests.operations.conftest import ROOT, ended, free_port, read, start, until
+
+BEFORE, LONGEST = 40, 900  # seconds that the run has worked when the server is killed, and after which it has failed
+
+
+def main(away: int = 120) -> None:
+    """Do so, with the server away for some seconds."""
+    with tempfile.TemporaryDirectory(prefix="cleansplit-outage-") as folder:
+        port = free_port()
+        address = f"http://127.0.0.1:{port}/api"
+        places = {"PREFECT_HOME": folder, "PREFECT_API_URL": address, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        environment = os.environ | ENVIRONMENT | places
+        serving = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
+        with temporary_settings({PREFECT_API_URL: address}), ExitStack() as stack:
+            with _running(*serving, environment=environment):
+                until(lambda: _answers(address), 90)
+                install = [sys.executable, "-m", "flows.installation.deploy"]
+                subprocess.run(install, cwd=ROOT, env=environment, check=True)
+                stack.enter_context(_running("worker", "start", "--pool", POOL, environment=environment))
+                run = start("cleansplit/on-demand", environment, workspace=f"{folder}/workspace", trainings=25)
+                until(lambda: read(run).state_name == "Running", 60)
+                began = time.monotonic()
+                time.sleep(BEFORE)
+            print(f"server killed after {time.monotonic() - began:.0f} s of the run, for {away} s", flush=True)
+            time.sleep(away)
+            with _running(*serving, environment=environment):
+                until(lambda: _answers(address), 90)
+                state = ended(run, LONGEST)
+            print(f"{state.name} after {time.monotonic() - began:.0f} s: {state.message or 'nothing to say'}")
+        sys.exit(not state.is_completed())
+
+
+@contextmanager
+def _running(*arguments: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one of Prefect's commands in the block, and kill it, with all that it started, at the end."""
+    log = Path(environment["PREFECT_HOME"]) / f"{arguments[0]}.log"
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            prefect(*arguments), cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)
