@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from pydantic import PositiveInt
 
+from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import clean as remove_old
@@ -45,6 +46,8 @@ def report(run: str = "latest", *, out: PurePath | None = None, workspace: PureP
     workspace
         Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
     """
+    from jinja2 import UndefinedError
+
     from tasks.presenting.page import build_page
     from tasks.reporting.history import read_history
     from tasks.reporting.read import read_report
@@ -52,7 +55,11 @@ def report(run: str = "latest", *, out: PurePath | None = None, workspace: PureP
     folder = find_run(run, workspace_at(workspace))
     target = out or PurePath(f"{folder.last}.html")
     runs = read_history(folder.parent.parent).to_pylist()
-    page = build_page(folder, read_report(folder), runs if len(runs) > 1 else ())
+    found = read_report(folder)
+    try:
+        page = build_page(folder, found, runs if len(runs) > 1 else ())
+    except (KeyError, IndexError, UndefinedError) as error:  # it lacks what this version writes
+        raise DataError(f"{folder} was changed or written by another version; do the run again.") from error
     disk.put(Place.of(target), lambda part: disk.write_text(part, page))
     print(target)
 

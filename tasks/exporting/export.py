@@ -24,6 +24,7 @@ from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.encoded import write_encoded
+from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.exporting.pickling import write_pickle
 from tasks.records import Archive
@@ -31,7 +32,8 @@ from tasks.storage import disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.images import iterate_images, normalize, read_ids, read_labels, shape_of
 from tasks.storage.place import Place
-from tasks.storage.workspace import require_space
+from tasks.storage.stages import damaged_files, read_manifest
+from tasks.storage.workspace import RUN_MANIFEST, require_space
 from tasks.vocabulary import SPLITS, Format, SplitName
 from tasks.vocabulary.arrays import AnyArray
 
@@ -87,6 +89,7 @@ def export_run(
     """
     if disk.exists(out):
         raise UsageError(f"{out} is there already; choose another --out.")
+    _require_whole(run)
     groups = tables.read(run / GROUPS) if disk.exists(run / GROUPS) else None
     originals = Originals(archives if form not in ARRAYS else (), run.parent.parent)
     if form == "links" and not originals.linkable:
@@ -101,6 +104,15 @@ def export_run(
                 require_space(out.parent, _bytes_of(files, form, originals), f"export as {form}")
                 _write_set(files, form, name, classes, originals, groups, draft)
     return [out / name for name in disk.names_in(out)]
+
+
+def _require_whole(run: Place) -> None:
+    """Refuse a run whose files are not as it was published: what they hold becomes names and content of files."""
+    manifest = read_manifest(run / RUN_MANIFEST)
+    if manifest is None:
+        raise DataError(f"{run} is not the folder of a whole run: its {RUN_MANIFEST} is missing or was changed.")
+    if wrong := damaged_files(run, manifest["files"]):
+        raise DataError(f"{run}: {wrong[0]} Do the run again, which rebuilds it.")
 
 
 def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
@@ -159,6 +171,7 @@ def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
 def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:
     """Write one set as files by split and class, under the names that the members had."""
     for split, places in files.items():
+        check_names(name.split("/", 1)[1] for name in (read_ids(places).to_pylist() if shape_of(places)[0] else []))
         disk.make_folder(folder / split)
         for original in originals.read(places):
             target = folder / split / original.id.split("/", 1)[1]

@@ -25,7 +25,7 @@ def read_report(run: Place) -> Report:
     """
     try:
         return Report.of_json(disk.local(run), json.loads(disk.read_text(run / REPORT)))
-    except (OSError, ValueError, TypeError, ValidationError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(f"{run / REPORT} is missing or was written by another version; do the run again.") from error
 
 
@@ -40,7 +40,7 @@ def read_findings(run: Place) -> Findings:
     manifest, workspace = read_manifest(run / RUN_MANIFEST), run.parent.parent
     try:
         found = Findings.of_json((manifest or {})["result"]["findings"])
-    except (KeyError, ValidationError) as error:
+    except (KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(
             f"{run / RUN_MANIFEST} is damaged or was written by another version; do the run again."
         ) from error

@@ -25,10 +25,13 @@ from tasks.storage.place import Place
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20
 MAX_BYTES = 64 << 30  # decompressed
+LARGEST = 1 << 40  # bytes that a header may claim
 MAX_RATIO, RATIO_MATTERS_FROM = 200, 64 << 20  # gzip reaches 1,028:1 on zeros, others more; images stay below 10:1
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
 MAX_EXTENDED_HEADER = 64 << 10
+MAX_HEADERS = 16  # extended ones of one member, of which tar programs write two or three
+LENGTH_DIGITS = 20  # of the record of a pax header
 EXTENDED_HEADERS = b"xgXLK"
 
 
@@ -138,7 +141,7 @@ def read_entries(place: Place, called: str | None = None) -> Iterator[Entry]:
             member, end, known = _next_member(called, file, position, known)
             if member is None:
                 break
-            if member.size < 0 or end <= position:
+            if member.size < 0 or not position < end < LARGEST:
                 raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
             if not member.isdir():
                 yield _other(member, window)
@@ -159,7 +162,12 @@ def _next_member(
     try:
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", pax_headers=known) as tar:
             return tar.next(), tar.offset, dict(tar.pax_headers)
-    except tarfile.TarError as error:
+    except (
+        tarfile.TarError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # the last three: of odd numbers
         file.seek(0)
         raise DataError(
             f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}."
@@ -218,7 +226,7 @@ def _file(name: str, offset: int, size: int, window: _Window) -> Entry:
 
 def _check_extended_headers(called: str, window: _Window, position: int) -> None:
     """Refuse what would make tarfile allocate or loop: huge extended headers and negative sizes."""
-    while True:
+    for _ in range(MAX_HEADERS + 1):
         block = window.read(position, BLOCK)
         if len(block) < BLOCK or (not block[0] and not any(block)):
             return  # the end, or what is left of it, is judged by _check_end
@@ -228,12 +236,28 @@ def _check_extended_headers(called: str, window: _Window, position: int) -> None
         if size < 0:
             raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
         if block[156] not in EXTENDED_HEADERS:
+            if size > LARGEST:
+                raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
             return
         if size > MAX_EXTENDED_HEADER:
             raise DataError(
                 f"{called} has an extended header of {size:,} bytes at byte {position:,}; it is not an image set."
             )
+        if block[156] in b"xgX" and not _are_records(window.read(position + BLOCK, size)):
+            raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
         position += BLOCK + _in_blocks(size)
+    raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
+
+
+def _are_records(data: bytes) -> bool:
+    """Say whether a pax header is a chain of records that say their lengths; `tarfile` searches for them at length."""
+    position, data = 0, data.rstrip(b"\0")
+    while position < len(data):
+        length, space, _ = data[position : position + LENGTH_DIGITS].partition(b" ")
+        if not space or not length.isdigit() or not int(length):
+            return False
+        position += int(length)
+    return True
 
 
 def _size_in(block: bytes) -> int | None:

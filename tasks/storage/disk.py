@@ -11,6 +11,7 @@ import glob
 import hashlib
 import os
 import shutil
+import stat
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +68,11 @@ def size_of(place: Place) -> int:
 def total_bytes(place: Place) -> int:
     """Return the bytes of a file, or of all files below a folder."""
     return size_of(place) if is_file(place) else sum(size_of(place / name) for name in names_below(place))
+
+
+def is_open_to_all(place: Place) -> bool:
+    """Say whether every user of the machine can write to a folder."""
+    return bool(local(place).stat().st_mode & stat.S_IWOTH)
 
 
 def free_bytes(place: Place) -> int:
@@ -135,6 +141,19 @@ def walk(place: Place) -> Iterator[Listed]:
             else:
                 yield Listed(name, "file" if os.path.isfile(real) else "special")
         pending += reversed(subfolders)
+
+
+def strange_below(place: Place) -> str | None:
+    """Return the name of something below a folder that is neither a file nor a folder, as links and pipes are."""
+    pending = [local(place)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    return Path(entry.path).relative_to(local(place)).as_posix()
+    return None
 
 
 def read_bytes(place: Place) -> bytes:
@@ -334,7 +353,8 @@ def lock_of(place: Place) -> Place:
 @contextlib.contextmanager
 def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
     """Hold a lock file for as long as the block runs; yield whether it is exclusive, and a function that shares it."""
-    descriptor = os.open(local(place), os.O_RDWR | os.O_CREAT, 0o666)
+    # In a folder that others can write, the name may be a link to what is none of theirs.
+    descriptor = os.open(local(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -348,10 +368,11 @@ def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
 
 def probe(folder: Place) -> None:
     """Try once, with one byte, every operation that storing needs."""
-    path = local(folder / f".probe.{os.getpid()}")
+    path = local(folder / f".probe.{uuid.uuid4().hex}")
     moved = path.with_suffix(".moved")
     try:
-        path.write_bytes(b"x")
+        with path.open("xb") as file:
+            file.write(b"x")
         _sync(path)
         path.replace(moved)
     finally:

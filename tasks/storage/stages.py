@@ -79,7 +79,16 @@ def read_manifest(place: Place) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] = json.loads(disk.read_text(place))
         return record if record.pop("sha256") == digest_of(record) else None
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        IsADirectoryError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         return None
 
 

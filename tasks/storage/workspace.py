@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from tasks.errors import StorageError, UsageError
+from tasks.errors import DataError, StorageError, UsageError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
@@ -28,6 +28,7 @@ LEFTOVERS = (
     f"stages/*/.*.{disk.BUILDING}", f"runs/.*.{disk.BUILDING}",
     "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*",
 )  # fmt: skip
+SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # set where a workspace that every user can write is no danger
 _held: list[Place] = []
 SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
 
@@ -59,6 +60,7 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         with storage_errors(workspace):
             disk.make_folder(workspace)
+            _refuse_others(workspace)
             disk.probe(workspace)
             alone, share = held.enter_context(disk.held(workspace / ".in-use"))
             if fresh and not alone:
@@ -70,6 +72,15 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
         _held.append(workspace)
         held.callback(_held.remove, workspace)
         yield
+
+
+def _refuse_others(workspace: Place) -> None:
+    """Refuse a workspace that every user can write: who can, decides what later runs and exports read from it."""
+    if disk.is_open_to_all(workspace) and not os.environ.get(SHARED):
+        raise StorageError(
+            f"every user of this machine can write to {workspace}; take that right away (chmod o-w), choose another "
+            f"--workspace, or set {SHARED}=1 if you trust them all."
+        )
 
 
 def sweep(workspace: Place, patience: float = 0) -> None:
@@ -107,12 +118,19 @@ def find_run(run: str, workspace: Place) -> Place:
     ------
     UsageError
         When there is none.
+    DataError
+        When it holds links or pipes: a run is read as it was written, and cleansplit writes none.
     """
     named = workspace / "latest" if run == "latest" else Place.of(run)
     found = [named] + ([workspace / "runs" / run] if "/" not in run else [])
     for folder in found:
         if disk.is_folder(folder):
-            return disk.resolved(folder)
+            found_at = disk.resolved(folder)
+            if strange := disk.strange_below(found_at):
+                raise DataError(
+                    f"{found_at / strange} is no file, and was not written by cleansplit; do the run again."
+                )
+            return found_at
     raise UsageError(f"there is no run {run}; give its folder, its id below {workspace / 'runs'}, or latest.")
 
 

@@ -1,0 +1,36 @@
+"""Names that can't be names of files everywhere are refused before anything is written."""
+
+import pytest
+
+from tasks.errors import DataError
+from tasks.exporting.names import check_names
+
+GOOD = ["A/a.png", "A/deep/a.png", "猫 1/ä.png", "B/RnJlaWdodA==.png", "B/.hidden.png", f"C/{'x' * 251}.png"]
+
+
+def test_usual_names_are_names_of_files() -> None:
+    check_names(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("A/../../../x.png", "leads out of the folder"),
+        ("/etc/x.png", "leads out of the folder"),
+        ("A\\..\\x.png", "leads out of the folder"),
+        ("A//x.png", "has an empty part"),
+        ("A/./x.png", "has an empty part"),
+        ("A/x\n.png", "has a control character"),
+        (f"A/{'x' * 252}.png", "has a part of more than 255 bytes"),
+        (f"A/{'猫' * 84}.png", "has a part of more than 255 bytes"),
+        ("A/con.png", "is the name of a device"),
+        ("LPT1/x.png", "is the name of a device"),
+        ("a/A.png", "letters of either case for one"),
+        ("猫 1/a\u0308.png", "letters of either case for one"),
+        ("A/a.png/b.png", "is the folder of"),
+        ("A", "is the folder of"),
+    ],
+)
+def test_other_names_are_refused(name: str, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        check_names([*GOOD, name])
