@@ -18,7 +18,7 @@ LEAN = {
         "TRIGGERS_ENABLED": "false",
         "TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
         "TASK_RUN_RECORDER_BATCH_SIZE": "100",
-        "TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.1",
+        "TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     }.items()
 }
 

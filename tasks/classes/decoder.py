@@ -13,24 +13,49 @@ orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour 
 """
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
+from typing import NamedTuple
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from tasks.classes.formats import MAX_PIXELS, checked_format, end_of_jpeg
+from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, walk_markers
 from tasks.classes.png import UnreadableError
+from tasks.storage.copies import COPY_SIDE
+from tasks.vocabulary.arrays import Gray
 
 SCALED_SIDE = 128  # least side of a JPEG that is decoded at a reduced scale
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 FILL = (127, 128)  # what libjpeg writes where a file has no more data; 127 where Pillow inverts CMYK
 PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
+HARMLESS_AT_THE_END = re.compile(r"extraneous bytes before marker 0xd9")
+WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in what libjpeg says
+
+
+class CostlyError(Exception):
+    """A file that only a process with limits may decode."""
+
+
+class Photograph(NamedTuple):
+    """What is kept of an image: facts of the file, MD5 of its pixels, a thumbnail, and two gray copies."""
+
+    mode: str
+    width: int
+    height: int
+    constant: bool
+    digest: bytes
+    thumbnail: bytes
+    gray: Gray  # uint8 (side, side)
+    copy: Gray  # uint8 (64, 64)
+    remark: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +65,7 @@ class Decoded:
     image: Image.Image
     width: int
     height: int
+    remark: str = ""  # what the decoder complained of, although it had all pixels
 
     @property
     def digest(self) -> bytes:
@@ -68,7 +94,17 @@ class Decoded:
         return all(low == high for low, high in pairs)
 
 
-def decode(data: bytes, scaled: bool) -> Decoded:
+def photograph(data: bytes, scaled: bool, side: int, cheap: bool = False) -> Photograph:
+    """Decode a file and keep of it what a shard holds; parameters and errors are those of `decode`."""
+    with refusing():
+        image = decode(data, scaled, cheap)
+        gray, copy = image.gray_copies(side, COPY_SIDE)
+        constant = bool(gray.min() == gray.max()) and image.is_constant()
+        about = image.image.mode, image.width, image.height, constant, image.digest, image.thumbnail()
+        return Photograph(*about, gray, copy, image.remark)
+
+
+def decode(data: bytes, scaled: bool, cheap: bool = False) -> Decoded:
     """Decode a file.
 
     Parameters
@@ -76,14 +112,21 @@ def decode(data: bytes, scaled: bool) -> Decoded:
     data : bytes
     scaled : bool
         Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `SCALED_SIDE` pixels.
+    cheap : bool
+        Decode only what takes time and memory in proportion to its size.
 
     Raises
     ------
     UnreadableError
+    CostlyError
+        When `cheap` is set and it is not.
     """
     with refusing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _decode(data, checked_format(data), scaled)
+        form = checked_format(data)
+        if cheap and form not in CHEAP:
+            raise CostlyError
+        return _decode(data, form, scaled, cheap)
 
 
 @contextmanager
@@ -91,7 +134,7 @@ def refusing() -> Iterator[None]:
     """Turn whatever goes wrong with one image into an `UnreadableError`: nothing that it holds may end a run."""
     try:
         yield
-    except (UnreadableError, MemoryError):
+    except (UnreadableError, CostlyError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise UnreadableError("too_many_pixels", str(error)) from error
@@ -99,26 +142,53 @@ def refusing() -> Iterator[None]:
         raise UnreadableError("undecodable", f"{type(error).__name__}: {error}") from error
 
 
-def _decode(data: bytes, form: str, scaled: bool) -> Decoded:
+def _decode(data: bytes, form: str, scaled: bool, cheap: bool) -> Decoded:
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
+        if cheap and not is_cheap(form, data, *image.size):
+            raise CostlyError
         if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
         width, height = image.size
-        if scaled and form == "JPEG":
-            image.draft(None, (SCALED_SIDE, SCALED_SIDE))
-        image.load()
-        if form == "JPEG" and _may_be_filled(image) and _still_waits(data, image, scaled):
-            raise UnreadableError("cut_jpeg", "filled with gray")
-        upright = ImageOps.exif_transpose(image)
+        loaded, remark = _load_jpeg(data, image, scaled) if form == "JPEG" else (image, "")
+        loaded.load()
+        upright = ImageOps.exif_transpose(loaded)
         if upright.size == image.size[::-1] and upright.size != image.size:
             width, height = height, width
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
         pixels = _converted(upright)
         pixels.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
-        return Decoded(pixels, width, height)
+        return Decoded(pixels, width, height, remark)
+
+
+def _load_jpeg(data: bytes, image: Image.Image, scaled: bool) -> tuple[Image.Image, str]:
+    """Decode a JPEG, and return what libjpeg complained of; refuse it if pixels are missing or wrong.
+
+    The usual ones are decoded by libjpeg-turbo through simplejpeg, which gives the pixels that Pillow gives, and tells
+    what libjpeg warns of. Of others, and at a reduced scale, only a missing end is noticed.
+    """
+    space = {"L": "GRAY", "RGB": "RGB"}.get(image.mode)
+    if scaled or space is None:
+        if scaled:
+            image.draft(None, (SCALED_SIDE, SCALED_SIDE))
+        image.load()
+        if _may_be_filled(image) and _still_waits(data, image, scaled):
+            raise UnreadableError("cut_jpeg", "filled with gray")
+        return image, ""
+    remark = ""
+    try:
+        pixels = simplejpeg.decode_jpeg(data, space, strict=True)
+    except ValueError as error:
+        remark = str(error)
+        if WRONG_PIXELS.search(remark) and not HARMLESS_AT_THE_END.search(remark):
+            reason = "cut_jpeg" if "remature end" in remark else "bad_jpeg"
+            raise UnreadableError(reason, remark) from error
+        pixels = simplejpeg.decode_jpeg(data, space, strict=False)
+    loaded = Image.fromarray(pixels[..., 0] if image.mode == "L" else pixels)
+    loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # how it is to be turned
+    return loaded, remark
 
 
 def _converted(image: Image.Image) -> Image.Image:
@@ -149,7 +219,7 @@ def _may_be_filled(image: Image.Image) -> bool:
 
 def _still_waits(data: bytes, image: Image.Image, scaled: bool) -> bool:
     """Return whether extra data change a JPEG's pixels: a decoder that has all it needs ignores them."""
-    end = end_of_jpeg(data)
+    end = walk_markers(data).end
     with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
         if scaled:
             longer.draft(None, (SCALED_SIDE, SCALED_SIDE))

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image
 
-from tasks.classes.decoder import decode
+from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
@@ -48,16 +47,15 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     workspace : Place
     """
     are_glyphs, shares, sizes = [], [], set()
-    for archive in archives:
-        for data in _sample(archive, SAMPLED // len(archives), workspace):
+    with guarded() as guard:
+        for data in (data for archive in archives for data in _sample(archive, SAMPLED // len(archives), workspace)):
             try:
-                image = decode(data, scaled=True).image
+                image = guard.read(data, scaled=True, side=spec.side)
             except UnreadableError:
                 continue
             are_glyphs.append(_is_glyph(data, spec.side))
-            small = image.convert("L").resize((spec.side, spec.side), Image.Resampling.BILINEAR)
-            shares.append(saturated_share(np.asarray(small)))
-            sizes.add(image.size)
+            shares.append(saturated_share(image.gray))
+            sizes.add((image.width, image.height))
     share = float(np.median(shares)) if shares else 1.0
     is_ink = share >= INK_FROM and len(sizes) <= 1
     chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"

@@ -10,11 +10,14 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from tasks.classes.png import UnreadableError, walk_chunks
 from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
 
 MAX_PIXELS = 80_000_000
+CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # of which decoders visit a hundred million a second
+CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats of which usual files are cheap to decode
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
 SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
 INFLATE_STEP = 1 << 20
@@ -34,26 +37,49 @@ def checked_format(data: bytes) -> str:
     return form
 
 
+def is_cheap(form: str, data: bytes, width: int, height: int) -> bool:
+    """Say whether decoding a file takes time and memory in proportion to its bytes and pixels, and not many of these.
+
+    What is not cheap by this rule is decoded by a process with limits; see `tasks.classes.guard`.
+    """
+    if width * height > CHEAP_PIXELS:
+        return False
+    if form == "JPEG":
+        return width * height * walk_markers(data).scans <= CHEAP_VISITS
+    if form == "BMP":
+        return data[30:34] == bytes(4)  # no compression by run lengths
+    if form == "PPM":
+        return data[1:2] in b"456"  # numbers as bytes, not as text
+    return form in CHEAP
+
+
 def is_mislabelled(data: bytes, name: str) -> bool:
     """Say whether a file that can be read has another format than the ending of its name says."""
     return IMAGE_ENDINGS[PurePosixPath(name.lower()).suffix] != format_of(data)
 
 
-def end_of_jpeg(data: bytes) -> int:
-    """Return the position of the marker that ends a JPEG; cameras may append data after it.
+class Markers(NamedTuple):
+    """Where a JPEG ends, cameras may append data, and the number of its scans, each of which visits all pixels."""
+
+    end: int
+    scans: int
+
+
+def walk_markers(data: bytes) -> Markers:
+    """Follow the markers of a JPEG to its end.
 
     Raises
     ------
     UnreadableError
         When a segment or the end is missing.
     """
-    position = 2
+    position, scans = 2, 0
     while position + 2 <= len(data):
         kind = data[position + 1]
         if data[position] != 0xFF:
             raise UnreadableError("bad_jpeg", f"no marker at byte {position}")
         if kind == EOI:
-            return position
+            return Markers(position, scans)
         if kind == 0xFF or kind in ALONE:
             position += 1 if kind == 0xFF else 2
             continue
@@ -62,6 +88,7 @@ def end_of_jpeg(data: bytes) -> int:
             raise UnreadableError("bad_jpeg", f"a segment of {length} bytes at byte {position}")
         position += 2 + length
         if kind == SOS:
+            scans += 1
             found = MARKER.search(data, position)
             position = found.start() if found else len(data)
     raise UnreadableError("cut_jpeg", f"ends at byte {len(data)}")
@@ -99,7 +126,7 @@ def _inflated_length(compressed: bytes, expected: int) -> int:
 
 
 def _check_jpeg(data: bytes) -> None:
-    end_of_jpeg(data)
+    walk_markers(data)
 
 
 def _check_webp(data: bytes) -> None:

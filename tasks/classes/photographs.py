@@ -1,8 +1,8 @@
 """Read images of any size and format into small gray copies, and write down what a copy does not tell.
 
 Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
-MD5 of its pixels, whether they are all equal, mode, size, bytes, and a thumbnail. ``copies.gray`` has, in the
-same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
+MD5 of its pixels, whether they are all equal, mode, size, bytes, a thumbnail, and what its decoder complained of.
+``copies.gray`` has, in the same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.classes.decoder import Decoded, decode, refusing
+from tasks.classes.decoder import Photograph
 from tasks.classes.formats import is_mislabelled
+from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
 from tasks.records import Reading
 from tasks.storage import disk, tables
-from tasks.storage.copies import COPY_SIDE
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Gray, RowNumbers
 
@@ -31,16 +31,17 @@ SCHEMA = pa.schema(
         "height": pa.int32(),
         "bytes": pa.int64(),
         "thumbnail": pa.binary(),
+        "remark": pa.string(),
     }
 )
 
 
 def read_photographs(
     members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place, copies: Place
-) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], list[int]]:
+) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], list[int], list[int]]:
     """Decode members one by one; returns the same as `tasks.classes.glyphs.read_glyphs`.
 
-    Behind it come the rows that have another format than their names say.
+    Behind it come the rows that have another format than their names say, and those of which decoders complained.
 
     Parameters
     ----------
@@ -55,33 +56,32 @@ def read_photographs(
     gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
     failures: dict[int, UnreadableError] = {}
     mislabelled: list[int] = []
+    remarked: list[int] = []
     batch: list[tuple[object, ...]] = []
-    with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger:
+    with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for row, data in members:
             try:
-                with refusing():
-                    image = decode(data, reading.scaled)
-                    gray[row], copy = image.gray_copies(reading.side, COPY_SIDE)
-                    constant = gray[row].min() == gray[row].max() and image.is_constant()
-                    facts = _facts(ids[row], image, len(data), constant=constant)
+                image = guard.read(data, reading.scaled, reading.side)
             except UnreadableError as error:
                 failures[row] = error
                 continue
-            decoded[row] = True
+            decoded[row], gray[row] = True, image.gray
             if is_mislabelled(data, ids[row]):
                 mislabelled.append(row)
-            larger.write(copy.tobytes())
-            batch.append(facts)
+            if image.remark:
+                remarked.append(row)
+            larger.write(image.copy.tobytes())
+            batch.append(_facts(ids[row], image, len(data)))
             if len(batch) == BATCH:
                 _write(batch, writer)
         _write(batch, writer)
     accepted = np.flatnonzero(decoded)
-    return accepted, gray[accepted], failures, mislabelled
+    return accepted, gray[accepted], failures, mislabelled, remarked
 
 
-def _facts(name: str, image: Decoded, length: int, *, constant: bool) -> tuple[object, ...]:
-    size = image.image.mode, image.width, image.height
-    return name, image.digest, constant, *size, length, image.thumbnail()
+def _facts(name: str, image: Photograph, length: int) -> tuple[object, ...]:
+    size = image.mode, image.width, image.height, length
+    return name, image.digest, image.constant, *size, image.thumbnail, image.remark
 
 
 def _write(batch: list[tuple[object, ...]], writer: pq.ParquetWriter) -> None:

@@ -86,9 +86,9 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
     ------
     UnreadableError
     """
-    kinds: list[bytes] = []
-    position, parts, header = len(SIGNATURE), [], b""
-    while not kinds or kinds[-1] != b"IEND":
+    seen: set[bytes] = set()
+    position, parts, header, before = len(SIGNATURE), [], b"", b""
+    while before != b"IEND":
         if position + 12 > len(data):
             raise UnreadableError("png_truncated", f"ends at byte {len(data)}")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -98,19 +98,19 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
         if zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
             raise UnreadableError("png_crc", f"chunk {kind!r}")
         body = data[position + 8 : end - 4]
-        _check_chunk(kind, kinds, body, side)
+        _check_chunk(kind, before, seen, body, side)
         if kind == b"IHDR":
             header = body
         if kind == b"IDAT":
             parts.append(body)
-        kinds.append(kind)
-        position = end
+        seen.add(kind)
+        position, before = end, kind
     if position != len(data):
         raise UnreadableError("png_trailing", f"{len(data) - position} bytes after the image")
     return header, b"".join(parts)
 
 
-def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int | None) -> None:
+def _check_chunk(kind: bytes, before: bytes, seen: set[bytes], body: bytes, side: int | None) -> None:
     if (kind == b"IHDR") != (not before):
         raise UnreadableError("png_chunk", f"{kind!r} out of place")
     if kind == b"IHDR":
@@ -119,7 +119,7 @@ def _check_chunk(kind: bytes, before: list[bytes], body: bytes, side: int | None
         raise UnreadableError("animated")
     elif kind == b"tRNS" and side is not None:
         raise UnreadableError("unsupported_mode", "transparency")
-    elif kind == b"IDAT" and b"IDAT" in before and before[-1] != b"IDAT":
+    elif kind == b"IDAT" and b"IDAT" in seen and before != b"IDAT":
         raise UnreadableError("png_chunk", "IDAT chunks are not consecutive")
     elif not kind[0] & 0x20 and kind not in CRITICAL:  # a capital marks what a decoder must understand
         raise UnreadableError("png_chunk", f"unknown critical chunk {kind!r}")

@@ -48,12 +48,14 @@ def write_shard(
     to_decode = index.filter(pc.is_null(index["outcome"]))
     read, photographs = members.read(to_decode), target / PHOTOGRAPHS
     ids = pc.binary_join_element_wise(part.role, to_decode["class_name"], to_decode["member"], "/").combine_chunks()
-    mislabelled: Sequence[int] = ()  # glyphs are PNGs by name and content
+    mislabelled: Sequence[int] = ()  # glyphs are PNGs by name and content, whole and without complaints
+    remarked: Sequence[int] = ()
     if reading.kind == "glyphs":
         accepted, gray, failures = glyphs.read_glyphs(read, len(to_decode), reading.side)
     else:
         names = ids.to_pylist()
-        accepted, gray, failures, mislabelled = read_photographs(read, names, reading, photographs, target / COPIES)
+        read_in = read_photographs(read, names, reading, photographs, target / COPIES)
+        accepted, gray, failures, mislabelled, remarked = read_in
     class_names = to_decode["class_name"].combine_chunks()
     kept = class_names.take(pa.array(accepted))
     labels = np.array([part.labels[name] for name in kept.to_pylist()], np.int64)
@@ -66,18 +68,20 @@ def write_shard(
         refused.append((part.role, class_name, member, "quarantined", failure.reason, failure.detail, size))
     write_quarantine(refused, target / QUARANTINE)
     conserve(f"load {part}", len(index), len(gray), len(refused))
-    wrong = class_names.take(pa.array(mislabelled, pa.int64()))
-    return tuple(_count(part, index["class_name"], images, refused, wrong))
+    wrong, odd = (class_names.take(pa.array(rows, pa.int64())) for rows in (mislabelled, remarked))
+    return tuple(_count(part, index["class_name"], images, refused, wrong, odd))
 
 
-def _count(part: Part, members: pa.Array, images: Images, refused: Refused, wrong: pa.Array) -> Iterator[ClassCounts]:
-    """Yield the counts of each class; `members` and `wrong` are the classes of all members and of mislabelled ones."""
-    of_all, of_wrong = Counter(members.to_pylist()), Counter(wrong.to_pylist())
+def _count(
+    part: Part, members: pa.Array, images: Images, refused: Refused, wrong: pa.Array, odd: pa.Array
+) -> Iterator[ClassCounts]:
+    """Yield the counts of each class; of all members, of mislabelled and of remarked ones there are the classes."""
+    of_all, of_wrong, of_odd = (Counter(of.to_pylist()) for of in (members, wrong, odd))
     outcomes = Counter((row[1], row[3]) for row in refused)
     ends = np.searchsorted(images.labels, list(part.labels.values()), side="right")
     for (name, label), first, last in zip(part.labels.items(), [0, *ends], ends, strict=False):
         gray = images.gray[first:last]
         yield ClassCounts(
             name, label, of_all[name], len(gray), outcomes[name, "quarantined"], outcomes[name, "ignored"],
-            of_wrong[name], gray.size, *glyphs.sums(gray),
+            of_wrong[name], of_odd[name], gray.size, *glyphs.sums(gray),
         )  # fmt: skip

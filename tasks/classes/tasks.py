@@ -16,8 +16,8 @@ from tasks.storage import disk, stages, tables
 from tasks.storage.members import Members
 from tasks.storage.place import Place
 
-VERSION = 6
-PHOTOGRAPHS_VERSION = 6
+VERSION = 7
+PHOTOGRAPHS_VERSION = 7
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 

@@ -146,6 +146,11 @@ def _members(numbers: Numbers) -> str:
         said += (
             f" {numbers.total('conservation', 'mislabelled')} have another format than their names say; they are read."
         )
+    if any(row.remarked for row in numbers.report.conservation):
+        said += (
+            f" {numbers.total('conservation', 'remarked')} are accepted although their decoder complained; "
+            "remarks.parquet says of what."
+        )
     return said
 
 

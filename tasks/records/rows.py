@@ -71,6 +71,7 @@ class ClassMembers:
     quarantined: Count
     ignored: Count
     mislabelled: Count  # accepted, but of another format than the name says
+    remarked: Count  # accepted, but the decoder complained: remarks.parquet says of what
     mean: Moment  # of the normalized pixels
     std: Moment
 

@@ -105,14 +105,16 @@ def _conservation(found: Findings) -> tuple[ClassMembers, ...]:
         if members := sum(archive.outside.values()):
             outside = archive.outside
             rows.append(
-                ClassMembers(archive.role, None, members, 0, outside["quarantined"], outside["ignored"], 0, None, None)
+                ClassMembers(
+                    archive.role, None, members, 0, outside["quarantined"], outside["ignored"], 0, 0, None, None
+                )
             )
     return tuple(rows)
 
 
 def _members(role: Role, class_name: str, counts: Sequence[ClassCounts]) -> ClassMembers:
     """Return what became of the members of a class, whatever shards hold its images."""
-    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "pixels", "total", "squares")
+    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
     *of_members, pixels, total, squares = (sum(getattr(one, name) for one in counts) for name in names)
     moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
     return ClassMembers(role, class_name, *of_members, *moments)

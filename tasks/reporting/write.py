@@ -4,6 +4,7 @@ import json
 from html import escape
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.presenting.figures import write_figures
 from tasks.presenting.galleries import THUMBNAILS, shown_ids
@@ -38,6 +39,7 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":
         _write_thumbnails(found, report, workspace, target)
+        _write_remarks(found, report, workspace, target)
         _write_paths(found, workspace, target / "paths")
     disk.write_text(target / "README.md", _readme(found, report, drawn))
     disk.write_text(target / PAGE, build_page(target, report))
@@ -78,6 +80,14 @@ def _write_thumbnails(found: Findings, report: Report, workspace: Place, target:
     shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target, report))
     columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
     tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
+
+
+def _write_remarks(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+    """Write what decoders complained of, an image a row; nothing where they did not."""
+    if any(row.remarked for row in report.conservation):
+        said = pc.field("remark") != ""
+        parts = [tables.read(workspace / name, ["id", "remark"], filters=said) for name in found.photographs]
+        tables.write(pa.concat_tables(parts).sort_by("id"), target / "remarks.parquet")
 
 
 def _write_paths(found: Findings, workspace: Place, target: Place) -> None:

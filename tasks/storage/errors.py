@@ -14,6 +14,8 @@ TROUBLE: dict[int, tuple[str, bool]] = {  # errno -> sentence, and whether the s
     errno.EROFS: ("the file system is read-only", False),
     errno.EACCES: ("permission is denied", False),
     errno.EPERM: ("permission is denied", False),
+    errno.ELOOP: ("a symbolic link is where a file should be", False),
+    errno.ENAMETOOLONG: ("a name is too long for the file system", False),
     errno.ENOTDIR: ("a file is where a folder should be", False),
     errno.EEXIST: ("a file is where a folder should be", False),
     errno.ENOTEMPTY: ("a folder that is not empty is in the way", False),

@@ -1,7 +1,9 @@
 """Exports of a real run, read back by those who will read them."""
 
+import os
 import pickle
 import pickletools
+import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tasks.exporting.pickling import write_pickle
 from tasks.records import Report
 from tasks.storage.images import normalize, read_images
 from tasks.storage.place import Place
+from tasks.storage.workspace import find_run
 from tasks.vocabulary import Format, SplitName
 from tests.flows.test_cli import command
 
@@ -101,7 +104,7 @@ def test_a_pickle_is_written_in_bounded_memory(tmp_path: Path) -> None:
 def test_what_is_there_is_not_overwritten_and_what_is_no_run_is_named(run: Report, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
         export(run, "npz", tmp_path)
-    with pytest.raises(DataError, match=r"has no raw/train-\*.parquet"):
+    with pytest.raises(DataError, match=r"is not the folder of a whole run: its run\.json is missing or was changed"):
         export_run(Place.of(tmp_path), "npz", Place.of(tmp_path / "out"), run.classes)
     assert not list(tmp_path.iterdir())
 
@@ -114,3 +117,25 @@ def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Pa
     refused = command("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
     assert refused.returncode == 2
     assert "format: give course, npz, folder, links or parquet" in refused.stderr
+
+
+def test_a_run_that_was_changed_is_not_exported(run: Report, tmp_path: Path) -> None:
+    copy = tmp_path / "runs" / run.run.name
+    shutil.copytree(run.run, copy)
+    (copy / "raw" / "train-00000-of-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"raw/train-00000-of-00001.parquet has 4 bytes instead of"):
+        export_run(Place.of(copy), "folder", Place.of(tmp_path / "out"), run.classes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_with_a_link_in_it_is_not_read(run: Report, tmp_path: Path) -> None:
+    copy = tmp_path / "runs" / run.run.name
+    shutil.copytree(run.run, copy)
+    (copy / "figures" / "balance.png").unlink()
+    (copy / "figures" / "balance.png").symlink_to("/etc/passwd")
+    with pytest.raises(DataError, match=r"figures/balance.png is no file, and was not written by cleansplit"):
+        find_run(str(copy), Place.of(tmp_path))
+    (copy / "figures" / "balance.png").unlink()
+    os.mkfifo(copy / "figures" / "balance.png")
+    with pytest.raises(DataError, match=r"figures/balance.png is no file"):
+        find_run(str(copy), Place.of(tmp_path))

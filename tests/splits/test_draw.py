@@ -22,7 +22,7 @@ def ranges(large: int, small: int, classes: int = 10) -> list[ClassRange]:
 
 
 def shard(role: Role, rows: dict[int, int], folder: str = "") -> Shard:
-    counts = (ClassCounts("ABCDEFGHIJ"[label], label, n, n, 0, 0, 0, 0, 0, 0) for label, n in rows.items())
+    counts = (ClassCounts("ABCDEFGHIJ"[label], label, n, n, 0, 0, 0, 0, 0, 0, 0) for label, n in rows.items())
     return Shard(role, folder, tuple(counts), "")
 
 

@@ -11,6 +11,7 @@ from tasks.errors import StorageError, UsageError
 from tasks.storage import disk, workspace
 from tasks.storage.place import Place
 from tasks.storage.stages import publish, stage
+from tasks.storage.workspace import in_use
 
 
 def add_run(space: Place, name: str, finished: str, key: str) -> None:
@@ -151,3 +152,23 @@ def test_a_workspace_holds_no_probe_afterwards(tmp_path: Path) -> None:
     with workspace.in_use(Place.of(tmp_path / "new")):
         assert [path.name for path in (tmp_path / "new").iterdir()] == [".in-use"]
     assert os.listdir(tmp_path / "new") == [".in-use"]
+
+
+def test_a_workspace_that_every_user_can_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(StorageError, match="every user of this machine can write"), in_use(Place.of(tmp_path)):
+        pass
+    monkeypatch.setenv("CLEANSPLIT_SHARED_WORKSPACE", "1")
+    with in_use(Place.of(tmp_path)):
+        assert (tmp_path / ".in-use").exists()
+
+
+def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("data")
+    space = tmp_path / "w"
+    space.mkdir()
+    (space / ".in-use").symlink_to(precious)
+    with pytest.raises(StorageError), in_use(Place.of(space)):
+        pass
+    assert precious.read_text() == "data"

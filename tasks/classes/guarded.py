@@ -1,0 +1,71 @@
+"""The process of a guard: python -m tasks.classes.guarded FILE-DESCRIPTOR SECONDS. It ends with who started it."""
+
+import os  # noqa: TID251  # descriptors of this process
+import resource
+import sys
+import tempfile  # noqa: TID251  # what is printed
+from multiprocessing.connection import Connection
+from pathlib import Path  # noqa: TID251  # of the system
+from typing import BinaryIO
+
+from tasks.classes.decoder import Photograph, photograph
+from tasks.classes.messages import Asked, answer, asked_in
+from tasks.classes.png import UnreadableError
+
+MEMORY = 1 << 30  # bytes beside those of the interpreter and its libraries
+SAID = 200  # characters that are kept of what libraries print
+
+
+def main() -> None:
+    """Answer questions until nobody asks any more."""
+    connection, seconds = Connection(int(sys.argv[1])), int(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory()
+    with tempfile.TemporaryFile() as printed:
+        os.dup2(printed.fileno(), sys.stderr.fileno())  # libtiff prints warnings that name no file
+        while True:
+            try:
+                asked = asked_in(connection.recv_bytes())
+            except EOFError:
+                return
+            _limit_time(seconds)
+            read = _read(asked)
+            connection.send_bytes(answer(read, _taken_from(printed)))
+
+
+def _read(asked: Asked) -> Photograph | UnreadableError:
+    try:
+        return photograph(asked.data, asked.scaled, asked.side)
+    except UnreadableError as error:
+        return error
+    except MemoryError:
+        return UnreadableError("too_costly", f"more than {MEMORY >> 20} MiB")
+
+
+def _limit_memory() -> None:
+    """Let this process take a gigabyte more than it has now, where the system says how much that is."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        return
+    limit = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _limit_time(seconds: int) -> None:
+    """Let the system end this process when the next file has taken so many seconds of processor time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, resource.RLIM_INFINITY))
+
+
+def _taken_from(printed: BinaryIO) -> str:
+    """Return what was printed since it was asked the last time, in one line."""
+    printed.seek(0)
+    text = printed.read(4 * SAID).decode("utf-8", "replace")
+    printed.seek(0)
+    printed.truncate()
+    return " ".join(text.split())[:SAID]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What may be dear to decode is decoded by a process with limits; what that does not survive is refused by name."""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.classes import guard
+from tasks.classes.decoder import photograph
+from tasks.classes.guard import Guard, guarded
+from tasks.classes.png import SIGNATURE, UnreadableError, chunk
+from tests.build import saved, scene
+
+SIDE = 28
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Guard]:
+    with guarded() as found:
+        yield found
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "PPM"])
+def test_usual_files_are_decoded_where_they_are_read(form: str) -> None:
+    with guarded() as reader:
+        assert reader.read(saved(scene(300, 200), form), False, SIDE).width == 300
+        assert reader.process is None
+
+
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [("TIFF", {"compression": "tiff_lzw"}), ("GIF", {}), ("JPEG2000", {}), ("AVIF", {}), ("TIFF", {})],
+)
+def test_a_process_gives_the_same(reader: Guard, form: str, how: dict[str, str]) -> None:
+    data = saved(scene(300, 200), form, **how)
+    found, expected = reader.read(data, False, SIDE), photograph(data, False, SIDE)
+    assert reader.process is not None
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_not_readable_there_has_its_reason(reader: Guard) -> None:
+    with pytest.raises(UnreadableError) as raised:
+        reader.read(saved(scene(300, 200), "GIF")[:-200], False, SIDE)
+    assert raised.value.reason == "undecodable"
+
+
+def test_time_is_limited_and_the_next_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 1)
+    with guarded() as reader:
+        with pytest.raises(UnreadableError) as raised:
+            reader.read(b"P3 4000 4000 255\n" + b"1 " * 25_000_000, False, SIDE)  # numbers as text
+        assert raised.value.reason == "too_costly"
+        assert reader.read(saved(scene(30, 20), "GIF"), False, SIDE).width == 30
+
+
+def test_memory_is_limited(reader: Guard) -> None:
+    side = 8900
+    rows = zlib.compress(bytes(side * (1 + 8 * side)), 1)
+    header = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
+    data = SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    with pytest.raises(UnreadableError) as raised:
+        reader.read(data, False, SIDE)
+    assert raised.value.reason == "too_costly"
+
+
+def test_a_process_that_dies_costs_one_file(reader: Guard) -> None:
+    data = saved(scene(300, 200), "GIF")
+    reader.read(data, False, SIDE)
+    assert reader.process is not None
+    os.kill(reader.process.pid, 9)
+    reader.process.wait()
+    with pytest.raises(UnreadableError, match="ended"):
+        reader.read(data, False, SIDE)
+    assert reader.read(data, False, SIDE).width == 300
+
+
+def test_many_scans_are_not_cheap() -> None:
+    data = saved(scene(2000, 1500), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    with guarded() as reader:
+        reader.read(data, False, SIDE)
+        assert reader.process is None
+        reader.read(data[:-2] + last * 100 + data[-2:], False, SIDE)
+        assert reader.process is not None
+
+
+def test_what_libraries_print_is_said_of_the_file(reader: Guard, capfd: pytest.CaptureFixture[str]) -> None:
+    bits = Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 400), dtype=np.uint8)).convert("1")
+    data = bytearray(saved(bits, "TIFF", compression="group4"))
+    for position in range(20, len(data) // 2, 400):
+        data[position] ^= 0xFF
+    assert reader.read(bytes(data), False, SIDE).remark.startswith("Fax4Decode: ")
+    assert not capfd.readouterr().err
