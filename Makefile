@@ -1,4 +1,4 @@
-.PHONY: run check test serve deploy undeploy lint picture bench verdicts effect hostile faults schema lock clean
+.PHONY: run check test serve deploy undeploy lint picture bench verdicts effect hostile fuzz sbom faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 PORT ?= 4200
@@ -46,6 +46,14 @@ effect: .venv/test    ## planted twins, and how often the intervals hold the tru
 hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the corpora, under limits
 	$(BIN)/python -m tests.faults.archives --count 2000
 	$(BIN)/python -m tests.faults.corpora
+	$(BIN)/python -m tests.faults.images
+
+fuzz: .venv/test      ## damaged pictures, archives and run folders for five minutes; findings are kept in .fuzz
+	$(BIN)/python -m tests.faults.fuzz
+
+sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.json
+	$(BIN)/python -m pip install --quiet --target .venv/sbom cyclonedx-bom
+	PYTHONPATH=.venv/sbom $(BIN)/python -m cyclonedx_py environment $(BIN)/python --output-file sbom.json
 
 faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults

@@ -1,6 +1,7 @@
 """The `cleansplit` command. The last line on standard output is the run directory; all else goes to standard error."""
 
 import os
+import sys
 
 # The database of the temporary server takes one writer at a time, and who finds it locked tries again in two seconds;
 # so the server does nothing that a single run can do without, and writes what tasks report together.
@@ -28,6 +29,8 @@ def main() -> None:
 
     Everything is imported here and not above: the processes of a pool import this file when they start.
     """
+    if sys.getfilesystemencoding() != "utf-8":  # text and names of files are UTF-8, whatever the locale says
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "flows.command.cli", *sys.argv[1:]])  # noqa: S606  # ourselves
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # a busy machine takes a minute

@@ -2,12 +2,15 @@
 
 import hashlib
 import sys
+import time
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import pooch
 import requests
+from tqdm import tqdm
+from urllib3.exceptions import HTTPError
 
 from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar, packing_of
@@ -27,6 +30,8 @@ NOTMNIST_SHA256: dict[Role, str] = {
     "small": "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec",
 }
 TIMEOUT_SECONDS = 30
+LARGEST = 256 << 30  # bytes of an archive
+SLOWEST, PATIENCE_SECONDS = 1024, 60  # bytes a second that a server must send, after the first minute
 MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -85,18 +90,40 @@ def _retrieve_archive(url: str, part: Place) -> None:
 
 
 def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Place:
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS, progressbar=sys.stderr.isatty())
     pooch.get_logger().setLevel("WARNING")
     try:
-        pooch.retrieve(url, known_hash, fname=name, path=disk.local(folder), downloader=downloader)
+        pooch.retrieve(url, known_hash, fname=name, path=disk.local(folder), downloader=_fetch)
         return folder / name
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         kind = SourceUnavailableError if status in MAY_HEAL else DataError
         raise kind(f"{public_name(url)} answered with status {status}; check the address or try again later.") from None
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:
         raise SourceUnavailableError(
             f"{public_name(url)} could not be fetched completely ({type(error).__name__})."
         ) from None
     except ValueError as error:
         raise DataError(f"{public_name(url)} is not the published archive: its sha256 differs.") from error
+
+
+def _fetch(url: str, target: str, _pooch: object) -> None:
+    """Write what an address answers, as pooch wants it, within limits: no body without an end, and none that drips."""
+    as_it_is = {"Accept-Encoding": "identity"}  # a packed body may be a thousand times as large as what is sent
+    with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, headers=as_it_is) as answer:
+        answer.raise_for_status()
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise DataError(f"{public_name(url)} is packed on its way; ask its server for the file as it is.")
+        length, begin, total = int(answer.headers.get("Content-Length", 0)), time.monotonic(), 0
+        shown = tqdm(total=length or None, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
+        with shown, disk.writing_over(Place.of(target)) as out:
+            while piece := answer.raw.read1(1 << 20):  # what has arrived, without waiting for more
+                total += len(piece)
+                seconds = time.monotonic() - begin
+                if total > LARGEST:
+                    raise DataError(f"{public_name(url)} has no end: more than {LARGEST >> 30} GiB have come.")
+                if seconds > PATIENCE_SECONDS and total < SLOWEST * seconds:
+                    raise SourceUnavailableError(
+                        f"{public_name(url)} sends less than {SLOWEST:,} bytes a second; try again later."
+                    )
+                out.write(piece)
+                shown.update(len(piece))

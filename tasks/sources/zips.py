@@ -39,7 +39,7 @@ def read_entries(place: Place) -> Iterator[Entry]:
         if len(members) > MAX_MEMBERS:
             raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
         for member in members:
-            if not member.is_dir():
+            if not member.filename.endswith("/"):
                 yield _entry(archive, member)
 
 

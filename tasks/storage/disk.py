@@ -184,6 +184,11 @@ def writing(place: Place) -> BinaryIO:
     return local(place).open("xb")
 
 
+def writing_over(place: Place) -> BinaryIO:
+    """Open a file to write it anew."""
+    return local(place).open("wb")
+
+
 def arrow_input(place: Place) -> pa.NativeFile:
     """Open a file for pyarrow to read."""
     return pa.OSFile(str(place), "rb")

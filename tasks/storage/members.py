@@ -1,6 +1,7 @@
 """Files of a source, read again where they lie, by the index, and verified against it."""
 
 import contextlib
+import errno
 import io
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ from tasks.vocabulary.columns import Columns
 
 DIGEST_BYTES = 16
 ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one without
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, OSError)
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, OSError, ValueError)
 Read = Callable[[int, int], bytes]  # from an offset and a size
 
 
@@ -142,7 +143,7 @@ def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | No
     try:
         return archive.read(member)
     except DAMAGED_ZIP as error:
-        if getattr(error, "errno", None) is not None:
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # the latter: a place before its beginning
             raise  # of the device, not of what it holds
         return None
 

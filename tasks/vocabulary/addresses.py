@@ -31,6 +31,8 @@ def public_name(source: str) -> str:
 
     >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1"), public_name("a.tar.gz")
     ('https://example.org:8080/a.tar.gz', 'a.tar.gz')
+    >>> public_name("HTTP://me:secret@example.org/a.tar?token=1"), public_name("htps://secret@example.org#token")
+    ('http://example.org/a.tar', 'htps://example.org')
     """
     scheme, separator, rest = source.partition("://")
     if not separator:

@@ -16,7 +16,7 @@ from tasks.records import REASONS
 from tasks.sources.folder import read_folder
 from tasks.storage.place import Place
 from tests.build import Gray, font_member, glyphs, members_of, png, write_folder, write_tar
-from tests.faults import corpora
+from tests.faults import corpora, fuzz
 from tests.faults.limits import run_child
 from tests.faults.loading import Account, load
 
@@ -152,3 +152,10 @@ def test_hostile_tars_end_with_an_outcome_under_limits(shared: Path, name: str) 
 
 def test_members_of_one_font_keep_their_names(plain: Account) -> None:
     assert f"large/A/{font_member('font-0.ttf')}" in plain.accepted
+
+
+def test_damaged_pictures_archives_and_runs_are_read_or_refused() -> None:
+    counts, findings = fuzz.fuzz(8, None, seed=1)
+    assert not findings
+    for kind in ("picture", "tar", "zip", "report"):
+        assert counts[f"{kind} refused"], kind

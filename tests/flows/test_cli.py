@@ -194,3 +194,16 @@ def test_a_task_that_takes_too_long_is_a_sentence(server: dict[str, str], tmp_pa
     # Rendering takes several seconds; a limit near the time in which Prefect starts a task would end it in there.
     sentence = refused(command("run", "--workspace", str(tmp_path), CLEANSPLIT_TASK_SECONDS="1", **server), 1)
     assert "a task took longer than 1 seconds, the limit that CLEANSPLIT_TASK_SECONDS sets" in sentence
+
+
+def test_text_is_utf_8_whatever_the_locale_says() -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    sentence = refused(command("verify", "猫", **plain), 2)
+    assert sentence.startswith("cleansplit: there is no run 猫; ")
+
+
+@pytest.mark.parametrize("address", ["HTPS://me:hush@example.org/a.tar?key=hush", "s3://me:hush@bucket/a#hush"])
+def test_a_mistyped_address_keeps_its_secrets(address: str) -> None:
+    done = command("audit", "--train", address, "--test", "b.tar")
+    assert "only addresses of http:// and https:// are read" in refused(done, 2)
+    assert "hush" not in done.stderr

@@ -1,9 +1,10 @@
 """Downloads against a real HTTP server on this machine."""
 
+import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -180,3 +181,67 @@ def test_bad_data_is_not_tried_again(site: Site, tmp_path: Path, prefect_server:
     with pytest.raises(DataError, match="status 404"):
         only_fetch()
     assert len([line for line in site.seen if line.startswith("GET")]) == 1
+
+
+@contextlib.contextmanager
+def answering(body: Callable[[BaseHTTPRequestHandler], None], **headers: str) -> Iterator[str]:
+    """Serve an answer without a length, whose body a function writes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            with contextlib.suppress(OSError):
+                body(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/a.tar?token=hushhush"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def without_end(answer: BaseHTTPRequestHandler) -> None:
+    while True:
+        answer.wfile.write(CONTENT)
+
+
+def drop_by_drop(answer: BaseHTTPRequestHandler) -> None:
+    while True:
+        answer.wfile.write(b"x")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "error", "said"),
+    [
+        (without_end, {}, DataError, "has no end: more than 0 GiB have come"),
+        (drop_by_drop, {}, SourceUnavailableError, "sends less than 1,024 bytes a second"),
+        (without_end, {"Content_Encoding": "gzip"}, DataError, "is packed on its way"),
+    ],
+    ids=["endless", "dripping", "packed"],
+)
+def test_what_a_server_sends_has_limits(
+    body: Callable[[BaseHTTPRequestHandler], None],
+    headers: dict[str, str],
+    error: type[Exception],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(download, "LARGEST", 20 << 20)
+    monkeypatch.setattr(download, "PATIENCE_SECONDS", 1)
+    with answering(body, **headers) as url, pytest.raises(error, match=said) as raised:
+        fetched(url, tmp_path)
+    assert "hushhush" not in str(raised.value)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -1,0 +1,130 @@
+"""Damage pictures, archives and run folders at random: each is read or refused. [--seconds N] [--corpus DIR].
+
+Every input starts as a whole file of one of the forms that are read, or as one of the corpus; some bytes are changed,
+cut, doubled or moved. What ends in anything but a result or a refusal is kept in the corpus, which later runs begin
+with. Hypothesis is for what has a structure to shrink; this is for bytes.
+"""
+
+import io
+import json
+import random
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import cyclopts
+
+from tasks.classes.guard import Guard, guarded
+from tasks.classes.png import UnreadableError
+from tasks.errors import CleanSplitError
+from tasks.reporting.read import read_report
+from tasks.sources import zips
+from tasks.sources.archive import read_entries
+from tasks.storage.place import Place
+from tasks.storage.stages import read_manifest
+from tests.build import glyphs, png, saved, scene, write_tar
+
+FORMS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
+Read = Callable[[bytes], object]
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """Return data with one to eight changes of a random kind and place."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 8)):
+        at = rng.randrange(len(changed) + 1)
+        length = min(rng.choice((1, 1, 2, 4, 64, 1024)), len(changed) - at)
+        match rng.randrange(5):
+            case 0:
+                changed[at : at + length] = rng.randbytes(length)
+            case 1:
+                del changed[at : at + length]
+            case 2:
+                changed[at:at] = changed[at : at + length]
+            case 3:
+                changed[at : at + length] = bytes([rng.choice((0, 0x7F, 0x80, 0xFF))]) * length
+            case _:
+                other = rng.randrange(len(changed) + 1)
+                changed[at:at] = changed[other : other + length]
+    return bytes(changed)
+
+
+def targets(guard: Guard, folder: Path) -> dict[str, tuple[Read, list[bytes]]]:
+    """Return what reads each kind of input, and whole inputs to begin with."""
+    small, file = scene(60, 40), Place.of(folder / "input")
+
+    def on_disk(read: Callable[[Place], object]) -> Read:
+        def from_bytes(data: bytes) -> object:
+            (folder / "input").write_bytes(data)
+            return read(file)
+
+        return from_bytes
+
+    def report(data: bytes) -> object:
+        (folder / "report.json").write_bytes(data)
+        return read_report(Place.of(folder))
+
+    def entries(read: Callable[[Place], Iterator[object]]) -> Callable[[Place], object]:
+        return lambda place: list(read(place))
+
+    members = {f"root/A/{number}.png": png(image) for number, image in enumerate(glyphs(6, seed=0))}
+    tar, zipped = write_tar(folder / "whole.tar", members).read_bytes(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    manifest = json.dumps({"files": {"a": {"bytes": 1, "sha256": ""}}, "result": {"stages": []}}).encode()
+    pictures = [saved(small, form) for form in FORMS] + [saved(small, "JPEG", progressive=True)]
+    return {
+        "picture": (lambda data: guard.read(data, False, 28), pictures),
+        "tar": (on_disk(entries(read_entries)), [tar]),
+        "zip": (on_disk(entries(zips.read_entries)), [zipped.getvalue()]),
+        "manifest": (on_disk(read_manifest), [manifest]),
+        "report": (report, [b"{}", b"[" * 5000]),
+    }
+
+
+def fuzz(seconds: float, corpus: Path | None, seed: int) -> tuple[Counter[str], list[str]]:
+    """Try inputs until the time is over; return how often each ended how, and one line for each finding."""
+    rng, counts, findings, slowest = random.Random(seed), Counter[str](), [], 0.0  # noqa: S311  # to repeat it
+    with tempfile.TemporaryDirectory() as name, guarded() as guard:
+        of = targets(guard, Path(name))
+        kept = sorted(corpus.glob("*")) if corpus else []
+        pending = [(path.name.partition("-")[0], path.read_bytes()) for path in kept]
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            kind = rng.choice(list(of))
+            kind, data = pending.pop() if pending else (kind, mutated(rng.choice(of[kind][1]), rng))
+            begin = time.process_time()
+            try:
+                of[kind][0](data)
+                counts[f"{kind} read"] += 1
+            except (UnreadableError, CleanSplitError):
+                counts[f"{kind} refused"] += 1
+            except Exception as error:  # whatever else is a finding
+                findings.append(f"{kind}: {type(error).__name__}: {error}")
+                if corpus:
+                    corpus.mkdir(parents=True, exist_ok=True)
+                    (corpus / f"{kind}-{sha256(data).hexdigest()[:12]}").write_bytes(data)
+            slowest = max(slowest, time.process_time() - begin)
+    counts["slowest, ms of processor time here"] = round(1000 * slowest)
+    return counts, findings
+
+
+def main(seconds: float = 300, corpus: Path = Path(".fuzz"), seed: int = 0) -> None:
+    """Print what became of all inputs, and every finding."""
+    counts, findings = fuzz(seconds, corpus, seed)
+    for name, count in sorted(counts.items()):
+        print(f"{name:<40} {count:>9,}")
+    for finding, count in Counter(findings).most_common():
+        print(f"{finding} ({count} times)")
+    print(f"findings {len(findings)}")
+    sys.exit(bool(findings))
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)
