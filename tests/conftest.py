@@ -1,6 +1,7 @@
 """Fixtures: real archives built on the spot, the shared data where it is there, one Prefect server for all tests."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,12 @@ def prefect_server() -> Iterator[None]:
     """Run flows against one server of their own, which does as little as the command's temporary one."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in LEAN.items():
-            environment.setenv(name, value)
-        with prefect_test_harness(server_startup_timeout=90):
-            yield
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
+            for name, value in LEAN.items():
+                environment.setenv(name, value)
+            stack.enter_context(prefect_test_harness(server_startup_timeout=90))
+        yield
 
 
 @pytest.fixture(scope="session")
