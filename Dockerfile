@@ -7,4 +7,6 @@ RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . && useradd --create-home cleansplit \
   && mkdir /workspace /server && chown cleansplit /workspace /server
+# The folder is the container's own, whatever rights a volume gives it.
+ENV CLEANSPLIT_WORKSPACE=/workspace CLEANSPLIT_SHARED_WORKSPACE=1
 USER cleansplit

@@ -4,17 +4,22 @@ from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import takes
 from flows.engine.progress import say
+from tasks.errors import UsageError
 from tasks.records.spec import CleanSpec, VerifySpec
 from tasks.reporting.verify import verify_run, what_is_wrong
 from tasks.storage import workspace
-from tasks.storage.workspace import find_run
+from tasks.storage.workspace import find_run, has_runs
 
 
 @our_flow(name="clean", flow_run_name=named_after(doing="clean"))
 @takes(CleanSpec)
 def clean(spec: CleanSpec) -> list[str]:
     """Remove all but the newest runs, and the intermediate results that none of those uses; return the runs removed."""
-    done = workspace.clean(spec.place, spec.keep)
+    try:
+        done = workspace.clean(spec.place, spec.keep)
+    except UsageError as reason:  # there is nothing yet, or a run is using it: the next time will do
+        say(str(reason))
+        return []
     for name in done.unknown:
         say(f"{name} is not a complete run, and was left alone")
     say(f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB")
@@ -25,6 +30,9 @@ def clean(spec: CleanSpec) -> list[str]:
 @takes(VerifySpec)
 def verify(spec: VerifySpec) -> str:
     """Check a whole run again: every file, every row, every count; return its name. What is wrong fails the run."""
+    if spec.run == "latest" and not has_runs(spec.place):
+        say(f"{spec.place} holds no runs yet")
+        return ""
     folder = find_run(spec.run, spec.place)
     wrong = verify_run(folder)
     for thing in wrong:

@@ -30,7 +30,9 @@ def main() -> None:
     Everything is imported here and not above: the processes of a pool import this file when they start.
     """
     if sys.getfilesystemencoding() != "utf-8":  # text and names of files are UTF-8, whatever the locale says
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "flows.command.cli", *sys.argv[1:]])  # noqa: S606  # ourselves
+        paths = os.pathsep.join(filter(None, sys.path))  # without the current folder, which -P leaves out, too
+        again = [sys.executable, "-P", "-X", "utf8", "-m", "flows.command.cli", *sys.argv[1:]]
+        os.execve(sys.executable, again, os.environ | {"PYTHONPATH": paths})  # noqa: S606  # ourselves
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # a busy machine takes a minute

@@ -16,7 +16,7 @@ from prefect.settings import (
 
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.failure import in_one_sentence
-from flows.engine.names import TAG
+from flows.engine.names import OUTERMOST, TAG
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,9 +33,10 @@ class _Marked(Flow[P, R]):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        beats = HEARTBEAT if PREFECT_API_URL.value() and FlowRunContext.get() is None else None
+        outermost = FlowRunContext.get() is None
+        beats = HEARTBEAT if PREFECT_API_URL.value() and outermost else None
         settings: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: beats, PREFECT_CLIENT_MAX_RETRIES: RETRIES}
-        with tags(TAG), temporary_settings(settings):
+        with tags(TAG, *[OUTERMOST] * outermost), temporary_settings(settings):
             return super().__call__(*args, **kwargs)
 
     def with_options(self, **options: Any) -> Flow[P, R]:

@@ -8,7 +8,8 @@ from prefect.runtime import flow_run
 
 from tasks.records.naming import name_of
 
-TAG = "cleansplit"  # of every run of ours; prefect.yaml gives it to those of deployments
+TAG = "cleansplit"  # of every run of ours; prefect.yaml gives both to those of deployments
+OUTERMOST = "cleansplit-run"  # of those that somebody asked for, and not of what is below them
 
 
 def named_after(*parameters: str, doing: str = "", otherwise: str = "") -> Callable[[], str]:

@@ -1,10 +1,10 @@
 """Create everything that `prefect.yaml` and `automations.yaml` describe on the server at PREFECT_API_URL."""
 
+import contextlib
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import cyclopts
@@ -12,8 +12,10 @@ import yaml
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
 from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
+from flows.engine.names import TAG
 from flows.installation.server import POOL, ROOT, in_one_sentence, require_server, run
 from tasks.errors import UsageError
 
@@ -56,12 +58,16 @@ def deploy(
     if (infrastructure == "process") == bool(image):
         raise UsageError("--image belongs to --infrastructure docker or kubernetes, which need it.")
     require_server()
-    run("work-pool", "create", pool, "--type", infrastructure, "--overwrite")
+    if not DEPLOYMENTS.exists():
+        raise UsageError(f"{DEPLOYMENTS} is not there; deploy from a clone of the project.")
+    described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
+    names = [name_of(one) for one in described["deployments"]]
+    _require_ours(names)
+    _make_pool(pool, infrastructure)
     if limit is None and infrastructure == "process":
         limit = max(1, (os.cpu_count() or 1) // CORES_A_RUN)
     if limit is not None:
         run("work-pool", "set-concurrency-limit", pool, str(limit))
-    described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(described, file)
         file.flush()
@@ -70,8 +76,33 @@ def deploy(
     put_automation(dead)
     if notify:
         put_automation(failed, [_message_to(notify)])
-    names = [f"{Path(one['entrypoint']).name.partition(':')[2]}/{one['name']}" for one in described["deployments"]]
     print(f"deployed to the work pool {pool}: {', '.join(names)}", file=sys.stderr)
+
+
+def name_of(described: dict[str, Any]) -> str:
+    """Return the name of a deployment after that of its flow, which is the name of its function."""
+    return f"{described['entrypoint'].partition(':')[2]}/{described['name']}"
+
+
+def _require_ours(names: Sequence[str]) -> None:
+    """Refuse to write over deployments of others that have the same names."""
+    with get_client(sync_client=True) as client:
+        for name in names:
+            with contextlib.suppress(ObjectNotFound):
+                if TAG not in client.read_deployment_by_name(name).tags:
+                    raise UsageError(f"the server has a deployment {name} that is not ours; rename one of the two.")
+
+
+def _make_pool(name: str, kind: Infrastructure) -> None:
+    """Create a work pool; one that is there keeps its settings."""
+    with get_client(sync_client=True) as client:
+        try:
+            there = client.read_work_pool(name)
+        except ObjectNotFound:
+            run("work-pool", "create", name, "--type", kind)
+            return
+    if there.type != kind:
+        raise UsageError(f"the work pool {name} is of type {there.type}; name another with --pool.")
 
 
 def with_code(
@@ -99,8 +130,9 @@ def put_automation(entry: dict[str, Any], actions: Sequence[dict[str, Any]] = ()
 
 def _message_to(url: str) -> dict[str, Any]:
     """Return the action that sends what happened to an address, which is kept as a block whose fields are secret."""
-    block = Webhook(url=SecretStr(url), method="POST").save(HOOK, overwrite=True)
-    text = '{"text": "{{ flow_run.name }}: {{ flow_run.state.message }}"}'
+    as_json: Any = {"Content-Type": "application/json"}
+    block = Webhook(url=SecretStr(url), method="POST", headers=as_json).save(HOOK, overwrite=True)
+    text = '{"text": {{ (flow_run.name ~ ": " ~ flow_run.state.message) | tojson }}}'
     return {"type": "call-webhook", "block_document_id": block, "payload": text}
 
 

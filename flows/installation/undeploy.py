@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
 from flows.engine.names import TAG
-from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK
+from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
 from flows.installation.server import POOL, in_one_sentence, require_server
 from tasks.errors import UsageError
 
@@ -52,9 +51,11 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         state = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
         if active := client.read_flow_runs(flow_run_filter=OURS.model_copy(update={"state": state})):
             raise UsageError(f"{active[0].name} is active; let it end, or cancel it: prefect flow-run cancel ID.")
-        for name in _deployments():
+        for name in map(name_of, yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]):
             with contextlib.suppress(ObjectNotFound):
-                client.delete_deployment(client.read_deployment_by_name(name).id)
+                deployment = client.read_deployment_by_name(name)
+                if TAG in deployment.tags:
+                    client.delete_deployment(deployment.id)
         for entry in yaml.safe_load(AUTOMATIONS.read_text())["automations"]:
             for automation in client.read_automations_by_name(entry["name"]):
                 client.delete_automation(automation.id)
@@ -67,12 +68,6 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         if not keep_runs:
             _remove_runs(client)
     print("removed what cleansplit had put on the server; workspaces are as they were", file=sys.stderr)
-
-
-def _deployments() -> Iterator[str]:
-    """Yield the names of our deployments, each after its flow; a flow's name is that of its function."""
-    for entry in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]:
-        yield f"{Path(entry['entrypoint']).name.partition(':')[2]}/{entry['name']}"
 
 
 def _remove_runs(client: SyncPrefectClient) -> None:

@@ -17,6 +17,7 @@ from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
 
 MAX_PIXELS = 80_000_000
 CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # of which decoders visit a hundred million a second
+MAX_SEGMENTS = 10_000  # of a JPEG; each may hold 64 KiB
 CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats of which usual files are cheap to decode
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
 SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
@@ -73,7 +74,7 @@ def walk_markers(data: bytes) -> Markers:
     UnreadableError
         When a segment or the end is missing.
     """
-    position, scans = 2, 0
+    position, scans, segments = 2, 0, 0
     while position + 2 <= len(data):
         kind = data[position + 1]
         if data[position] != 0xFF:
@@ -83,6 +84,9 @@ def walk_markers(data: bytes) -> Markers:
         if kind == 0xFF or kind in ALONE:
             position += 1 if kind == 0xFF else 2
             continue
+        segments += 1
+        if segments > MAX_SEGMENTS:
+            raise UnreadableError("bad_jpeg", f"more than {MAX_SEGMENTS:,} segments")
         length = int.from_bytes(data[position + 2 : position + 4])
         if length < 2:
             raise UnreadableError("bad_jpeg", f"a segment of {length} bytes at byte {position}")

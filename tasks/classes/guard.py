@@ -7,17 +7,26 @@ ended by a limit, or dies of a file, the file is refused and another process is 
 
 import contextlib
 import os  # noqa: TID251  # the environment of a process
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from multiprocessing import Pipe
 from typing import Any
 
+import tasks
 from tasks.classes.decoder import CostlyError, Photograph, photograph
 from tasks.classes.messages import Asked, answer_in, question
 from tasks.classes.png import UnreadableError
+from tasks.errors import ProcessLostError
 
 SECONDS, WALL_SECONDS = 5, 60  # of processor time for one file, and after which a process is taken for stuck
+SECONDS_TO_END = 1  # of a process that nobody asks any more
+OF_THE_FILE = {  # how a process ends that a file ends
+    -signal.SIGXCPU: f"the limit of {SECONDS} s", -signal.SIGSEGV: "a crash", -signal.SIGBUS: "a crash",
+    -signal.SIGABRT: "a crash", -signal.SIGFPE: "a crash", -signal.SIGILL: "a crash",
+}  # fmt: skip
+PACKAGES = os.path.dirname(os.path.dirname(tasks.__file__ or ""))  # the folder that holds ours
 
 
 class Guard:
@@ -34,32 +43,41 @@ class Guard:
         except CostlyError:
             return self._read_elsewhere(Asked(scaled, side, data))
 
-    def close(self) -> None:
-        """End the process, if there is one."""
-        if self.process is not None:
-            self.connection.close()
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+    def close(self) -> int | None:
+        """End the process, if there is one, and return the code that it ended with, if it had ended by itself."""
+        if self.process is None:
+            return None
+        self.connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(SECONDS_TO_END)
+        self.process.kill()
+        code, self.process = self.process.wait(), None
+        return code
 
     def _read_elsewhere(self, asked: Asked) -> Photograph:
+        for _ in range(2):
+            if answer := self._answer(asked):
+                return answer_in(answer, asked.side)
+            if (ended := self.close()) in OF_THE_FILE:
+                raise UnreadableError("too_costly", f"its decoder was ended by {OF_THE_FILE[ended]}")
+        raise ProcessLostError(f"The process that decodes costly files ended twice with {ended}.")
+
+    def _answer(self, asked: Asked) -> bytes:
+        """Ask the process; the answer is empty if that has ended or is stuck."""
         if self.process is None:
             self._start()
-        answer = b""
         with contextlib.suppress(EOFError, OSError):
             self.connection.send_bytes(question(asked))
             if self.connection.poll(WALL_SECONDS):
-                answer = self.connection.recv_bytes()
-        if not answer:
-            self.close()
-            raise UnreadableError("too_costly", f"its decoder was ended, after {SECONDS} s at most or by a crash")
-        return answer_in(answer, asked.side)
+                return bytes(self.connection.recv_bytes())
+        return b""
 
     def _start(self) -> None:
         ours, theirs = Pipe()
         with theirs:
-            command = [sys.executable, "-m", "tasks.classes.guarded", str(theirs.fileno()), str(SECONDS)]
-            paths = os.pathsep.join(sys.path)
+            # Nothing is imported from the current folder, which may be the one that is looked through.
+            command = [sys.executable, "-P", "-m", "tasks.classes.guarded", str(theirs.fileno()), str(SECONDS)]
+            paths = os.pathsep.join([PACKAGES, *filter(None, sys.path)])
             self.process = subprocess.Popen(  # noqa: S603  # our own module
                 command, pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": paths}, stdin=subprocess.DEVNULL
             )

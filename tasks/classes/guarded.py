@@ -1,5 +1,6 @@
 """The process of a guard: python -m tasks.classes.guarded FILE-DESCRIPTOR SECONDS. It ends with who started it."""
 
+import math
 import os  # noqa: TID251  # descriptors of this process
 import resource
 import sys
@@ -30,6 +31,7 @@ def main() -> None:
                 return
             _limit_time(seconds)
             read = _read(asked)
+            _limit_time(None)
             connection.send_bytes(answer(read, _taken_from(printed)))
 
 
@@ -48,14 +50,21 @@ def _limit_memory() -> None:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except OSError:
         return
-    limit = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + MEMORY)
 
 
-def _limit_time(seconds: int) -> None:
-    """Let the system end this process when the next file has taken so many seconds of processor time."""
+def _limit_time(seconds: int | None) -> None:
+    """Let the system end this process when the next file has taken so many seconds of processor time; None lifts it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, resource.RLIM_INFINITY))
+    spent = math.ceil(used.ru_utime + used.ru_stime)
+    _limit(resource.RLIMIT_CPU, resource.RLIM_INFINITY if seconds is None else spent + seconds)
+
+
+def _limit(what: int, value: int) -> None:
+    """Set a limit, as far as that which this process was given allows."""
+    highest = resource.getrlimit(what)[1]
+    limits = [limit for limit in (value, highest) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(what, (min(limits, default=resource.RLIM_INFINITY), highest))
 
 
 def _taken_from(printed: BinaryIO) -> str:

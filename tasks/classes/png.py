@@ -10,6 +10,7 @@ import zlib
 from functools import lru_cache
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_CHUNKS = 50_000
 LAST_FILTER = 4  # Paeth
 CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
@@ -88,7 +89,9 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
     """
     seen: set[bytes] = set()
     position, parts, header, before = len(SIGNATURE), [], b"", b""
-    while before != b"IEND":
+    for _ in range(MAX_CHUNKS):
+        if before == b"IEND":
+            break
         if position + 12 > len(data):
             raise UnreadableError("png_truncated", f"ends at byte {len(data)}")
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -105,6 +108,8 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
             parts.append(body)
         seen.add(kind)
         position, before = end, kind
+    if before != b"IEND":
+        raise UnreadableError("png_chunk", f"more than {MAX_CHUNKS:,} chunks")
     if position != len(data):
         raise UnreadableError("png_trailing", f"{len(data) - position} bytes after the image")
     return header, b"".join(parts)

@@ -15,7 +15,7 @@ from tasks.storage.place import Place
 from tasks.storage.workspace import workspace_at
 from tasks.views import VIEWS
 from tasks.vocabulary import GENERATED, Protect, Role, ViewName
-from tasks.vocabulary.addresses import is_url, reveal
+from tasks.vocabulary.addresses import SourceName, is_url, reveal
 from tasks.vocabulary.columns import USUAL
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
@@ -371,12 +371,12 @@ class ReproduceSpec(WorkSpec):
     """Parameters of the command that sets published figures beside measured ones."""
 
     large: Annotated[
-        str | None,
+        SourceName | None,
         Field(
             description="The archive notMNIST_large, or a URL of it. If both are unset, the archives are downloaded."
         ),
     ] = None
-    small: Annotated[str | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
+    small: Annotated[SourceName | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
     runner: p.DecodedBy = "auto"
 
 

@@ -108,13 +108,12 @@ def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Pla
 
 def _fetch(url: str, target: str, _pooch: object) -> None:
     """Write what an address answers, as pooch wants it, within limits: no body without an end, and none that drips."""
-    as_it_is = {"Accept-Encoding": "identity"}  # a packed body may be a thousand times as large as what is sent
+    as_it_is = {"Accept-Encoding": "identity"}  # and what is packed nevertheless is stored as it comes
     with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, headers=as_it_is) as answer:
         answer.raise_for_status()
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise DataError(f"{public_name(url)} is packed on its way; ask its server for the file as it is.")
-        length, begin, total = int(answer.headers.get("Content-Length", 0)), time.monotonic(), 0
-        shown = tqdm(total=length or None, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
+        stated, begin, total = answer.headers.get("Content-Length", ""), time.monotonic(), 0
+        length = int(stated) if stated.isdecimal() else None
+        shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
         with shown, disk.writing_over(Place.of(target)) as out:
             while piece := answer.raw.read1(1 << 20):  # what has arrived, without waiting for more
                 total += len(piece)

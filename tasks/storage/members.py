@@ -1,13 +1,15 @@
 """Files of a source, read again where they lie, by the index, and verified against it."""
 
+import bz2
 import contextlib
 import errno
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from lzma import LZMAError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,7 +24,15 @@ from tasks.vocabulary.columns import Columns
 
 DIGEST_BYTES = 16
 ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one without
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, OSError, ValueError)
+DAMAGED_ZIP = (
+    struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError,
+)  # fmt: skip
+PACKED, MAX_PACKED = (
+    (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA),
+    64 << 20,
+)  # compressions; bytes of a member, and of its window
+LZMA_HEADER = struct.Struct("<2H1BI")
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
 Read = Callable[[int, int], bytes]  # from an offset and a size
 
 
@@ -141,11 +151,38 @@ def is_zip(place: Place) -> bool:
 def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
     """Return the bytes of a member of a zip archive; None if they are damaged, or compressed in an unknown way."""
     try:
-        return archive.read(member)
+        return _unpacked(archive, member) if member.compress_type in PACKED else archive.read(member)
     except DAMAGED_ZIP as error:
         if getattr(error, "errno", None) not in (None, errno.EINVAL):  # the latter: a place before its beginning
             raise  # of the device, not of what it holds
         return None
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
+    """Return the bytes of a member in a compression that `zipfile` unpacks without end, whatever the member claims."""
+    file: Any = archive.fp
+    file.seek(member.header_offset)
+    header = file.read(LOCAL_HEADER.size)
+    *_, name, extra = LOCAL_HEADER.unpack(header)
+    file.seek(name + extra, io.SEEK_CUR)
+    packed = file.read(min(member.compress_size, MAX_PACKED))
+    if member.compress_type == zipfile.ZIP_BZIP2:
+        unpacker: Any = bz2.BZ2Decompressor()
+    else:
+        unpacker, packed = _lzma_of(packed)
+    data: bytes = unpacker.decompress(packed, member.file_size + 1)
+    return data if len(data) == member.file_size and zlib.crc32(data) == member.CRC else None
+
+
+def _lzma_of(packed: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
+    """Return what unpacks an LZMA member, whose data begin with its properties, and the rest of its data."""
+    _, length, properties, dictionary = LZMA_HEADER.unpack_from(packed)
+    if length != LZMA_HEADER.size - 4 or dictionary > MAX_PACKED:
+        raise lzma.LZMAError("odd properties")
+    rest, lc = divmod(properties, 9)
+    pb, lp = divmod(rest, 5)
+    how = {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": lc, "lp": lp, "pb": pb}
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[how]), packed[LZMA_HEADER.size :]
 
 
 def _tar_reader(file: BinaryIO) -> Read:

@@ -134,6 +134,11 @@ def find_run(run: str, workspace: Place) -> Place:
     raise UsageError(f"there is no run {run}; give its folder, its id below {workspace / 'runs'}, or latest.")
 
 
+def has_runs(workspace: Place) -> bool:
+    """Say whether any run was published in a workspace."""
+    return disk.exists(workspace / "latest")
+
+
 def point_latest(run: Place) -> None:
     """Let ``latest`` point to a run of its workspace."""
     runs = run.parent

@@ -1,9 +1,13 @@
 """What may be dear to decode is decoded by a process with limits; what that does not survive is refused by name."""
 
 import os
+import signal
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from tasks.classes import guard
 from tasks.classes.decoder import photograph
 from tasks.classes.guard import Guard, guarded
 from tasks.classes.png import SIGNATURE, UnreadableError, chunk
-from tests.build import saved, scene
+from tests.build import ROOT, saved, scene
 
 SIDE = 28
 
@@ -68,15 +72,36 @@ def test_memory_is_limited(reader: Guard) -> None:
     assert raised.value.reason == "too_costly"
 
 
-def test_a_process_that_dies_costs_one_file(reader: Guard) -> None:
+def test_a_process_that_others_end_costs_nothing(reader: Guard) -> None:
     data = saved(scene(300, 200), "GIF")
     reader.read(data, False, SIDE)
     assert reader.process is not None
-    os.kill(reader.process.pid, 9)
+    os.kill(reader.process.pid, signal.SIGKILL)
     reader.process.wait()
-    with pytest.raises(UnreadableError, match="ended"):
-        reader.read(data, False, SIDE)
     assert reader.read(data, False, SIDE).width == 300
+
+
+def test_nothing_is_imported_from_the_folder_that_is_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "tasks", "struct"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    with guarded() as reader:
+        assert reader.read(saved(scene(30, 20), "GIF"), False, SIDE).width == 30
+
+
+def test_limits_of_the_user_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(saved(scene(30, 20), "GIF"))
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_CPU, (100, 100)); from tasks.classes.guard import guarded;"
+        "reader = guarded(); print(reader.__enter__().read(open('a.gif', 'rb').read(), False, 28).width)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "30\n", done.stderr
 
 
 def test_many_scans_are_not_cheap() -> None:
@@ -96,3 +121,17 @@ def test_what_libraries_print_is_said_of_the_file(reader: Guard, capfd: pytest.C
         data[position] ^= 0xFF
     assert reader.read(bytes(data), False, SIDE).remark.startswith("Fax4Decode: ")
     assert not capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xff\xd8" + b"\xff\xe1\0\2" * 20_000 + b"\xff\xd9", "bad_jpeg"),
+        (SIGNATURE + chunk(b"IHDR", bytes(13)) + chunk(b"tEXt", b"a\0b") * 60_000, "png_chunk"),
+    ],
+    ids=["JPEG", "PNG"],
+)
+def test_parts_are_limited(reader: Guard, data: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableError) as raised:
+        reader.read(data, False, SIDE)
+    assert raised.value.reason == reason

@@ -3,6 +3,7 @@ import inspect
 import json
 import shutil
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,22 @@ def task_states(workspace: Path, sources: dict[str, Any], **changed: Any) -> dic
     number = run_again(workspace, sources, **changed)
     states: dict[str, list[str]] = {}
     with get_client(sync_client=True) as client:
-        for task in tasks_of(number, client):
+        for task in recorded(number, client):
             if task.state and task.state.state_details.child_flow_run_id:
                 continue  # stands for a subflow
             states.setdefault(task.name.split()[0], []).append(str(task.state and task.state.name))
     return states
+
+
+def recorded(run: UUID, client: SyncPrefectClient) -> list[TaskRun]:
+    """Return the task runs of a run once the server has written down how all of them ended, a second later at most."""
+    for _ in range(50):
+        tasks = list(tasks_of(run, client))
+        published = any(task.name == "publish the report" for task in tasks)
+        if published and all(task.state and task.state.is_final() for task in tasks):
+            return tasks
+        time.sleep(0.2)
+    raise AssertionError("the server has not written down how the tasks ended")
 
 
 def tasks_of(run: UUID, client: SyncPrefectClient) -> Iterator[TaskRun]:

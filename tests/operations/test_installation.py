@@ -179,7 +179,7 @@ def test_a_run_its_steps_and_its_artifacts(
     assert str(found[f"cleansplit-{about}-thresholds"].data).startswith("data:image/png;base64,")
     assert not any("file://" in str(artifact.data) for artifact in found.values())
     assert {"cleansplit"} <= set(read(run).tags)
-    assert all(child.tags == ["cleansplit"] for child in children_of(run))
+    assert all(child.tags == ["cleansplit"] for child in children_of(run)), "and these are not told of"
     said = [line for line in logs_of(run) if "fingerprints" in line]
     assert len(said) == len(set(said)), "each message once"
     raw = (space / "latest").resolve()
@@ -320,10 +320,11 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
         done = installed("deploy", "--notify", address, **installation)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
-        run = start("cleansplit/on-demand", installation, workspace=tmp_path, threshold=0.955)
+        run = start("cleansplit/on-demand", installation, workspace=tmp_path, large='/a"b.tar', small="/c.tar")
         assert ended(run).is_failed()
         until(lambda: len(told) > 0, 60)
-    assert "threshold 0.955 is not a whole percent" in told[0]
+    (said,) = (json.loads(text)["text"] for text in told)  # once, although the run below it failed as well
+    assert 'large /a"b.tar does not exist' in said
 
 
 def installed(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -377,7 +378,7 @@ def test_runs_of_the_command_are_ours_too(
     )
     assert done.returncode == 0, done.stderr
     (run,) = (run for run in all_runs() if "by-command" in str(run.parameters) and not run.parent_task_run_id)
-    assert run.tags == ["cleansplit"]
+    assert set(run.tags) == {"cleansplit", "cleansplit-run"}
     assert [child.tags for child in children_of(run.id)] == [["cleansplit"]] * 2
 
 

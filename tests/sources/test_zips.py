@@ -1,3 +1,4 @@
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -86,3 +87,17 @@ def test_two_members_of_one_name_are_both_listed(tmp_path: Path) -> None:
     entries = list(zips.read_entries(Place.of(tmp_path / "a.zip")))
     assert len(entries) == 2
     assert len({entry.digest for entry in entries}) == 2
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bz2", "lzma"])
+def test_a_member_that_is_larger_than_it_says_is_damaged(packing: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        archive.writestr("A/a.png", bytes(200 << 20))
+    lying = path.read_bytes().replace((200 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    path.write_bytes(lying)
+    tracemalloc.start()
+    (entry,) = zips.read_entries(Place.of(path))
+    assert entry.kind == "damaged"
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()
