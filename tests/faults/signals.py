@@ -156,7 +156,15 @@ def with_pool(
 
 
 def unfinished(workspace: Path) -> list[str]:
-    """Return the flow and task runs of a workspace that Prefect still shows as going on."""
+    """Return the flow and task runs of a workspace that Prefect shows as going on, a while after their end."""
+    for _ in range(20):  # its server writes down what tasks report once a second
+        if not (going_on := _going_on(workspace)):
+            break
+        time.sleep(0.2)
+    return going_on
+
+
+def _going_on(workspace: Path) -> list[str]:
     with get_client(sync_client=True) as client:
         top = [run for run in client.read_flow_runs(limit=200) if run.parameters.get("workspace") == str(workspace)]
         newest = max(top, key=lambda run: str(run.created))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from tasks.storage.workspace import SHARED
 from tests.faults import plain
 from tests.faults.crash import at_event
 from tests.faults.oracle import Golden, Tally, explained, judge, torn
@@ -99,6 +100,7 @@ def read_only(golden: Golden, scratch: Path, step: int = 12) -> Tally:
 def no_permission(golden: Golden, scratch: Path) -> Tally:
     """Let another user run: on a workspace, a stage folder and a source that are not theirs."""
     tally = Tally("no permission")
+    os.environ[SHARED] = "1"  # workspaces that every user can write are no matter here
     for what in ("workspace", "stage folder", "source", "latest"):
         place = plain.fresh(scratch / "open")
         place.mkdir(mode=0o777)
@@ -126,6 +128,7 @@ def no_permission(golden: Golden, scratch: Path) -> Tally:
         for path in (place, *place.rglob("*")):
             path.chmod(0o777)
         tally.count(what, judge(mine, workspace, ended, STORAGE, scratch))
+    del os.environ[SHARED]
     return tally
 
 
