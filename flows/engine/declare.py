@@ -11,6 +11,7 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    get_current_settings,
     temporary_settings,
 )
 
@@ -35,7 +36,11 @@ class _Marked(Flow[P, R]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         outermost = FlowRunContext.get() is None
         beats = HEARTBEAT if PREFECT_API_URL.value() and outermost else None
-        settings: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: beats, PREFECT_CLIENT_MAX_RETRIES: RETRIES}
+        settings: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: beats}
+        if (
+            "max_retries" not in get_current_settings().client.model_fields_set
+        ):  # unless the user said how patient to be
+            settings[PREFECT_CLIENT_MAX_RETRIES] = RETRIES
         with tags(TAG, *[OUTERMOST] * outermost), temporary_settings(settings):
             return super().__call__(*args, **kwargs)
 

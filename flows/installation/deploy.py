@@ -121,11 +121,20 @@ def with_code(
 
 
 def put_automation(entry: dict[str, Any], actions: Sequence[dict[str, Any]] = ()) -> None:
-    """Create an automation in the place of ours of the same name."""
+    """Create an automation in the place of ours of the same name; the same one stays, with what it waits for."""
+    wanted = AutomationCore.model_validate(entry | ({"actions": actions} if actions else {}))
     with get_client(sync_client=True) as client:
-        for automation in client.read_automations_by_name(entry["name"]):
+        there = client.read_automations_by_name(wanted.name)
+        if len(there) == 1 and _content(there[0]) == _content(wanted):
+            return
+        for automation in there:
             client.delete_automation(automation.id)
-        client.create_automation(AutomationCore.model_validate(entry | ({"actions": actions} if actions else {})))
+        client.create_automation(wanted)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """Return what an automation does, without the ids that the server gives."""
+    return automation.model_dump(include=set(AutomationCore.model_fields), exclude={"trigger": {"id"}})
 
 
 def _message_to(url: str) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.sorting import FlowRunSort, LogSort, TaskRunSort
 
+from flows import keeping
+from flows.audit import audit
+from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.reproducing.notmnist import figures
 from tasks.reproducing.published import check
@@ -184,3 +187,19 @@ def test_compare_shows_settings_rows_and_accuracy_that_changed(
     assert all(f"<bdi>{path.name}</bdi>" in text for path in (first, second))
     same = command("compare", first.name, first.name, "--workspace", str(tmp_path))
     assert same.stdout == "Nothing changed: both runs have the same results.\n"
+
+
+def test_flows_remove_old_runs_and_check_the_newest(
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path
+) -> None:
+    assert keeping.clean(workspace=tmp_path) == [], "there is nothing yet"
+    assert keeping.verify(workspace=tmp_path) == ""
+    given: dict[str, Any] = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
+    first, second = (audit(**given, threshold=percent, workspace=tmp_path) for percent in (0.95, 0.96))
+    assert keeping.clean(keep=1, workspace=tmp_path) == [first.run.name]
+    assert keeping.verify(workspace=tmp_path) == second.run.name
+    (second.run / "removed.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match="wrong with"):
+        keeping.verify(workspace=tmp_path)
+    with pytest.raises(UsageError, match="keep: give a whole number above 0"):
+        keeping.clean(keep=0, workspace=tmp_path)
