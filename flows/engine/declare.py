@@ -37,9 +37,7 @@ class _Marked(Flow[P, R]):
         outermost = FlowRunContext.get() is None
         beats = HEARTBEAT if PREFECT_API_URL.value() and outermost else None
         settings: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: beats}
-        if (
-            "max_retries" not in get_current_settings().client.model_fields_set
-        ):  # unless the user said how patient to be
+        if "max_retries" not in get_current_settings().client.model_fields_set:  # which the user may have said
             settings[PREFECT_CLIENT_MAX_RETRIES] = RETRIES
         with tags(TAG, *[OUTERMOST] * outermost), temporary_settings(settings):
             return super().__call__(*args, **kwargs)
