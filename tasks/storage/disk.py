@@ -185,8 +185,9 @@ def writing(place: Place) -> BinaryIO:
 
 
 def writing_over(place: Place) -> BinaryIO:
-    """Open a file to write it anew."""
-    return local(place).open("wb")
+    """Open a file to write it anew, with the rights that the umask leaves."""
+    local(place).unlink(missing_ok=True)
+    return local(place).open("xb")
 
 
 def arrow_input(place: Place) -> pa.NativeFile:

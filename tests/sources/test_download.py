@@ -183,6 +183,12 @@ def test_bad_data_is_not_tried_again(site: Site, tmp_path: Path, prefect_server:
     assert len([line for line in site.seen if line.startswith("GET")]) == 1
 
 
+def test_what_was_fetched_has_the_rights_of_other_files(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    found = fetched(f"{site.url}a.tar.gz", tmp_path / "downloads")
+    assert found.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 @contextlib.contextmanager
 def answering(body: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
     """Serve an answer without a length, whose body a function writes."""
