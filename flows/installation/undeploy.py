@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,7 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         When runs are active.
     """
     require_server()
+    flows: set[UUID] = set()
     with get_client(sync_client=True) as client:
         state = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
         if active := client.read_flow_runs(flow_run_filter=OURS.model_copy(update={"state": state})):
@@ -56,6 +57,7 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
                 deployment = client.read_deployment_by_name(name)
                 if TAG in deployment.tags:
                     client.delete_deployment(deployment.id)
+                    flows.add(deployment.flow_id)
         for entry in yaml.safe_load(AUTOMATIONS.read_text())["automations"]:
             for automation in client.read_automations_by_name(entry["name"]):
                 client.delete_automation(automation.id)
@@ -66,18 +68,24 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
             with contextlib.suppress(ObjectNotFound):
                 client.delete_work_pool(pool)
         if not keep_runs:
-            _remove_runs(client)
+            flows |= _remove_runs(client)
+        _remove_unused(client, flows)
     print("removed what cleansplit had put on the server; workspaces are as they were", file=sys.stderr)
 
 
-def _remove_runs(client: SyncPrefectClient) -> None:
-    """Remove our runs and their artifacts, and flows that nobody else has used."""
+def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
+    """Remove our runs and their artifacts; return the flows that they were runs of."""
     flows: set[UUID] = set()
     for artifact in _all(lambda: client.read_artifacts(flow_run_filter=OURS)):
         client.delete_artifact(artifact.id)
     for run in _all(lambda: client.read_flow_runs(flow_run_filter=OURS)):
         flows.add(run.flow_id)
         client.delete_flow_run(run.id)
+    return flows
+
+
+def _remove_unused(client: SyncPrefectClient, flows: Iterable[UUID]) -> None:
+    """Remove flows that have no runs and no deployments, which others may have under the same names."""
     for flow in flows:
         of_flow = FlowFilter(id=FlowFilterId(any_=[flow]))
         if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):
