@@ -23,6 +23,7 @@ from flows.installation.server import POOL, ROOT, in_one_sentence, prefect
 from tasks.errors import ServerError, UsageError
 
 HOST = "127.0.0.1"
+SECONDS_BETWEEN_WORKERS = 1
 SECONDS_TO_START, SECONDS_TO_CANCEL, SECONDS_TO_END = 90, 30, 15
 ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restart ends no run
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
@@ -33,6 +34,7 @@ ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restar
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
+WORKING = ("worker", "start", "--pool", POOL, "--no-create-pool-if-not-found")  # what was removed stays so
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
 
@@ -69,7 +71,7 @@ def _work(server: subprocess.Popen[bytes], log: Path) -> None:
     """Keep a worker running as long as the server runs; in the end cancel its runs before it goes."""
     with contextlib.ExitStack() as lost:
         while True:
-            with _running("worker", "start", "--pool", POOL, log=log) as worker:
+            with _running(*WORKING, log=log) as worker:
                 try:
                     while worker.poll() is None:
                         if server.poll() is not None:
@@ -80,6 +82,7 @@ def _work(server: subprocess.Popen[bytes], log: Path) -> None:
                     raise
             lost.callback(_end_group, worker.pid)  # its runs go on, but nobody looks after them any more
             print(f"the worker ended by itself, which {log} may explain; starting another", flush=True)
+            time.sleep(SECONDS_BETWEEN_WORKERS)
 
 
 def _end_group(leader: int) -> None:

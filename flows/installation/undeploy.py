@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
+from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.names import TAG
 from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
 from flows.installation.server import POOL, in_one_sentence, require_server
@@ -47,6 +48,7 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         When runs are active.
     """
     require_server()
+    close_what_dead_runs_left()
     flows: set[UUID] = set()
     with get_client(sync_client=True) as client:
         state = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
