@@ -3,25 +3,19 @@
 import os
 import sys
 
-# The database of the temporary server takes one writer at a time, and who finds it locked tries again in two seconds;
-# so the server does nothing that a single run can do without, and writes what tasks report together.
-LEAN = {
-    f"PREFECT_SERVER_SERVICES_{name}": value
-    for name, value in {
-        "CANCELLATION_CLEANUP_ENABLED": "false",
-        "EVENT_LOGGER_ENABLED": "false",
-        "EVENT_PERSISTER_ENABLED": "false",
-        "FOREMAN_ENABLED": "false",
-        "LATE_RUNS_ENABLED": "false",
-        "PAUSE_EXPIRATIONS_ENABLED": "false",
-        "REPOSSESSOR_ENABLED": "false",
-        "SCHEDULER_ENABLED": "false",
-        "TRIGGERS_ENABLED": "false",
-        "TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
-        "TASK_RUN_RECORDER_BATCH_SIZE": "100",
-        "TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-    }.items()
+# The database of a server without Postgres takes one writer at a time, and who finds it locked tries again in two
+# seconds; so what tasks report is written together, and a temporary server does nothing that one run can do without.
+TOGETHER = {
+    f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
+    for name, value in {"READ_BATCH_SIZE": "100", "BATCH_SIZE": "100", "FLUSH_INTERVAL": "1"}.items()
 }
+LEAN = TOGETHER | {
+    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
+    for name in (
+        "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
+        "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
+    )
+}  # fmt: skip
 
 
 def main() -> None:

@@ -28,30 +28,27 @@ UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 def close_unfinished(run: UUID | str, state: State[Any]) -> None:
     """Give a flow run, those below it, and their tasks a last state, where they have none."""
     with get_client(sync_client=True) as client:
-        below = [UUID(str(run))]
-        while below:
-            close_tasks(below, state, client)
-            for number in below:
-                client.set_flow_run_state(number, state, force=True)
-            below = [child.id for child in client.read_flow_runs(flow_run_filter=_children(below))]
+        client.set_flow_run_state(UUID(str(run)), state, force=True)
+        _close_below([UUID(str(run))], state, client)
 
 
 def close_what_dead_runs_left() -> None:
     """Give what is below our crashed runs a last state: the automation that finds dead runs can't reach it."""
     crashed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
-    state: State[Any] = Crashed(message="The run that it belongs to crashed.")
+    ours = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), state=crashed)
+    newest = FlowRunSort.EXPECTED_START_TIME_DESC
     with get_client(sync_client=True) as client:
-        ours = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), state=crashed),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=NEWEST,
-        )
-        dead = [run.id for run in ours]
-        while dead:
-            close_tasks(dead, state, client)
-            dead = [child.id for child in client.read_flow_runs(flow_run_filter=_children(dead))]
-            for number in dead:
-                client.set_flow_run_state(number, state, force=True)
+        dead = [run.id for run in client.read_flow_runs(flow_run_filter=ours, sort=newest, limit=NEWEST)]
+        _close_below(dead, Crashed(message="The run that it belongs to crashed."), client)
+
+
+def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
+    """Give the tasks of some flow runs, and all flow runs below them with theirs, a last state."""
+    while runs:
+        close_tasks(runs, state, client)
+        runs = [child.id for child in client.read_flow_runs(flow_run_filter=_children(runs))]
+        for number in runs:
+            client.set_flow_run_state(number, state, force=True)
 
 
 def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:

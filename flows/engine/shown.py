@@ -100,13 +100,14 @@ def tell_of_change(report: Report, about: str, workspace: Place) -> None:
 
 def _last(report: Report, workspace: Place) -> Report | None:
     """Return the last other report that differs from this one in nothing that was asked for."""
+    asked = report.to_json()["spec"]
     for name in reversed(read_history(workspace)["run"].to_pylist()):
         if name != report.run.name and name.rpartition("-")[0] == report.run.name.rpartition("-")[0]:
             try:
                 last = read_report(workspace / "runs" / name)
             except DataError:  # it was cleaned, or another version wrote it
                 continue
-            if last.to_json()["spec"] == report.to_json()["spec"]:
+            if last.to_json()["spec"] == asked:
                 return last
     return None
 

@@ -14,12 +14,12 @@ import cyclopts
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import Cancelling
 
+from flows.command.cli import TOGETHER
 from flows.installation.deploy import deploy
-from flows.installation.server import POOL, ROOT, in_one_sentence, prefect
+from flows.installation.server import ACTIVE, POOL, ROOT, in_one_sentence, prefect
 from tasks.errors import ServerError, UsageError
 
 HOST = "127.0.0.1"
@@ -27,15 +27,11 @@ SECONDS_BETWEEN_WORKERS = 1
 SECONDS_TO_START, SECONDS_TO_CANCEL, SECONDS_TO_END = 90, 30, 15
 ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restart ends no run
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    # One writer at a time has its database: what tasks report is written together, so that others find it free.
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    **TOGETHER,
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
 WORKING = ("worker", "start", "--pool", POOL, "--no-create-pool-if-not-found")  # what was removed stays so
-ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 
 
 def serve(port: int = 4200) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL
 
 from tasks.errors import CleanSplitError, ServerError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "cleansplit"
+ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]  # states of runs that have not ended
 
 
 def prefect(*arguments: str) -> list[str]:
@@ -20,8 +22,8 @@ def prefect(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
 
 
-def run(*arguments: str) -> str:
-    """Run Prefect's own command in the folder of the project, and return what it printed.
+def run(*arguments: str) -> None:
+    """Run Prefect's own command in the folder of the project, and keep to ourselves what it prints.
 
     Raises
     ------
@@ -32,7 +34,6 @@ def run(*arguments: str) -> str:
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
         raise ServerError(f"prefect {' '.join(arguments)} failed; above is what it said.")
-    return done.stdout
 
 
 def require_server() -> None:

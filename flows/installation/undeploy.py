@@ -19,16 +19,14 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.names import TAG
 from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
-from flows.installation.server import POOL, in_one_sentence, require_server
+from flows.installation.server import ACTIVE, POOL, in_one_sentence, require_server
 from tasks.errors import UsageError
 
-ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 OURS = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]))
 
 

@@ -63,13 +63,15 @@ class Guard:
         raise ProcessLostError(f"The process that decodes costly files ended twice with {ended}.")
 
     def _answer(self, asked: Asked) -> bytes:
-        """Ask the process; the answer is empty if that has ended or is stuck."""
+        """Ask the process; the answer is empty if that has ended."""
         if self.process is None:
             self._start()
         with contextlib.suppress(EOFError, OSError):
             self.connection.send_bytes(question(asked))
             if self.connection.poll(WALL_SECONDS):
                 return bytes(self.connection.recv_bytes())
+            self.close()
+            raise UnreadableError("too_costly", f"its decoder did not answer for {WALL_SECONDS} s")
         return b""
 
     def _start(self) -> None:
