@@ -3,6 +3,8 @@
 What a command needs beyond that is imported when it runs, so that help and mistakes are answered at once.
 """
 
+import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -14,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError, validate_call
 from rich.console import Console
 
+from flows.command.deciding import apply
 from flows.command.keeping import clean, compare, export, report, verify
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
@@ -51,7 +54,7 @@ app = App(
 )
 
 
-for command in (report, compare, verify, export, clean):
+for command in (report, compare, verify, export, apply, clean):
     app.command(validate_call(command))  # what was typed becomes what they take
 
 
@@ -148,6 +151,9 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:
         _stop(str(error), error.exit_code, errors)
+    except BrokenPipeError:  # who reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except Exception:
         with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
             file.write(traceback.format_exc())

@@ -28,6 +28,7 @@ from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.exporting.pickling import write_pickle
 from tasks.records import Archive
+from tasks.records.card import card_header
 from tasks.storage import disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.images import iterate_images, normalize, read_ids, read_labels, shape_of
@@ -89,7 +90,7 @@ def export_run(
     """
     if disk.exists(out):
         raise UsageError(f"{out} is there already; choose another --out.")
-    _require_whole(run)
+    require_whole(run)
     groups = tables.read(run / GROUPS) if disk.exists(run / GROUPS) else None
     originals = Originals(archives if form not in ARRAYS else (), run.parent.parent)
     if form == "links" and not originals.linkable:
@@ -103,10 +104,17 @@ def export_run(
                 files = {split: files_of(run, name, split) for split in SPLITS}
                 require_space(out.parent, _bytes_of(files, form, originals), f"export as {form}")
                 _write_set(files, form, name, classes, originals, groups, draft)
+            if form == "parquet":
+                folders = {name: dict.fromkeys(_splits_below(draft / name), name) for name in SETS}
+                disk.write_text(draft / "README.md", "\n".join([*card_header(folders), ""]))
     return [out / name for name in disk.names_in(out)]
 
 
-def _require_whole(run: Place) -> None:
+def _splits_below(folder: Place) -> list[SplitName]:
+    return [split for split in SPLITS if disk.matching(folder, f"{split}-*.parquet")]
+
+
+def require_whole(run: Place) -> None:
     """Refuse a run whose files are not as it was published: what they hold becomes names and content of files."""
     manifest = read_manifest(run / RUN_MANIFEST)
     if manifest is None:

@@ -60,6 +60,11 @@ class Originals:
         sizes: list[int] = self._rows(ids, self.index)["size"].to_pylist()
         return sizes
 
+    def places(self, ids: pa.Array) -> list[Place | None]:
+        """Return where each image lies as a file of its own; None for those in archives."""
+        split = (name.split("/", 2) for name in ids.to_pylist())
+        return [self.sources[role].place_of(class_name, member) for role, class_name, member in split]
+
     def read(self, files: Sequence[Place]) -> Iterator[Original]:
         """Yield the file of every row of a split, in order, a bounded number of bytes at a time.
 
@@ -76,7 +81,13 @@ class Originals:
         if self.index is None:
             yield from (original for images in iterate_images(files) for original in _glyphs(images))
             return
-        rows = self._rows(read_ids(files), self.index)  # looked up once: the index is hashed for every look-up
+        yield from self.of(read_ids(files))
+
+    def of(self, ids: pa.Array) -> Iterator[Original]:
+        """Yield the files of some images of sources, in order; raises what `read` raises."""
+        if self.index is None:
+            raise TypeError("without sources there are no files")
+        rows = self._rows(ids, self.index)  # looked up once: the index is hashed for every look-up
         sizes = rows["size"].to_pylist()
         start = 0
         while start < len(rows):

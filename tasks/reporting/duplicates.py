@@ -4,16 +4,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings, Report
+from tasks.reporting.actions import Paths
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids
-from tasks.storage.members import path_of
 from tasks.storage.place import Place
 
 TABLE, UNCONFIRMED, FOLDER = "duplicates.parquet", "unconfirmed.parquet", "duplicates"
 
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write duplicates.parquet, and per split with duplicates what to keep and to remove, as paths inside sources."""
+    """Write duplicates.parquet, and per split that has duplicates lists of the files to keep and to remove."""
+    paths = Paths(found.archives)
     searched = [of for of in found.duplicates if of.folder is not None]
     every = [tables.read(workspace / of.table) for of in searched]
     if every:
@@ -29,8 +30,7 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
         folder, prefix = (target, "") if report.alone else (target / FOLDER, f"{of.counts.split}-")
         disk.make_folder(folder)
         for name, listed in (("keep", kept), ("remove", goes)):
-            paths = sorted(path_of(*row.split("/", 2)[1:]) for row in listed.to_pylist())
-            disk.write_text(folder / f"{prefix}{name}.txt", "".join(f"{path}\n" for path in paths))
+            disk.write_text(folder / f"{prefix}{name}.txt", "".join(f"{path}\n" for path in sorted(paths.of(listed))))
 
 
 def _write(table: pa.Table, report: Report, target: Place) -> None:

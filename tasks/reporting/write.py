@@ -12,7 +12,9 @@ from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import build_page
 from tasks.presenting.summary import to_markdown
 from tasks.records import Findings, Report
+from tasks.records.card import card_header
 from tasks.records.conservation import conserve
+from tasks.reporting.actions import write_actions
 from tasks.reporting.duplicates import write_duplicates
 from tasks.reporting.read import REPORT
 from tasks.reporting.refused import refused_members
@@ -34,6 +36,7 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     if found.splits.in_groups:
         disk.link(workspace / found.splits.in_groups.table, target / "groups.parquet")
     _write_quarantine(found, report, workspace, target)
+    write_actions(found, report, workspace, target)
     drawn = write_figures(found, report, workspace, target / "figures")
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
@@ -102,11 +105,9 @@ def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
 
 def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:
     """Return a data set card: its header tells `datasets.load_dataset(folder, "raw")` where the splits are."""
-    sanitized = [split.name for split in found.sanitized.splits]
-    lines = ["---", "configs:"]
-    for config, names in (("raw", list(SPLITS)), ("sanitized", sanitized)):
-        lines += [f"- config_name: {config}", "  data_files:"]
-        for name in names:
-            lines += [f"  - split: {name}", f"    path: {config}/{name}-*.parquet"]
-    lines += ["---", "", f"# {escape(', '.join(report.classes))}", "", to_markdown(Numbers(report)), "## Figures", ""]
+    raw = {name: "raw" for name in SPLITS if found.splits[name].rows}
+    left = {split.name: split.rows for split in found.sanitized.splits}
+    sanitized = {name: "sanitized" if name in left else folder for name, folder in raw.items() if left.get(name, 1)}
+    lines = card_header({"raw": raw} if report.alone else {"raw": raw, "sanitized": sanitized})
+    lines += ["", f"# {escape(', '.join(report.classes))}", "", to_markdown(Numbers(report)), "## Figures", ""]
     return "\n".join([*lines, *(f"{title}:\n\n![{title}](figures/{name})\n" for name, title in drawn)])

@@ -22,6 +22,7 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from tasks.errors import StorageError
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
@@ -235,6 +236,24 @@ def link(source: Place, target: Place) -> None:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
             raise
         shutil.copyfile(local(source), local(target))
+
+
+def move(source: Place, target: Place) -> None:
+    """Give a file another place on the same file system.
+
+    Raises
+    ------
+    StorageError
+        When that is on another one, where moving is copying and deleting.
+    """
+    try:
+        local(source).rename(local(target))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise StorageError(
+            f"{target.parent} is on another file system than {source}; choose a folder beside the source."
+        ) from error
 
 
 def put(target: Place, write: Callable[[Place], object]) -> None:

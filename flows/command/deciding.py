@@ -1,0 +1,56 @@
+"""The commands that turn a run into a decision: look at its pairs, carry out what it says; imports as in `commands`."""
+
+import sys
+from pathlib import PurePath
+
+from tasks.errors import UsageError
+from tasks.storage.place import Place
+from tasks.storage.workspace import find_run, workspace_at
+
+
+def apply(
+    run: str = "latest",
+    *,
+    move: PurePath | None = None,
+    link: PurePath | None = None,
+    execute: bool = False,
+    workspace: PurePath | None = None,
+) -> None:
+    """Carry out what a run says of its images, and delete nothing: by default, only say what would be done.
+
+    Parameters
+    ----------
+    run
+        The run: its folder, its id, or latest.
+    move
+        Folder to move the files to that go, out of the folders that they lie in.
+    link
+        Folder to make, with hard links to all files that stay; what lies in archives is copied.
+    execute
+        Do it.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    from tasks.exporting import apply as applying
+    from tasks.reporting.read import read_findings, read_report
+
+    if (target := move or link) is None or (move and link):
+        raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for those that stay.")
+    folder, out = find_run(run, workspace_at(workspace)), Place.of(target)
+    found, alone = read_findings(folder), read_report(folder).alone
+    archives = found.archives
+    applying.refuse_inside(out, found.spec.sources.values())
+    steps = (applying.gone if move else applying.kept)(folder, alone, archives)
+    doing = f"{len(steps):,} files {'move' if move else 'are linked'} to {out}"
+    if not execute:
+        for step in steps:
+            print(f"{step.source or step.id} -> {target / step.name}")
+        print(f"{doing} with --execute; nothing was done yet", file=sys.stderr)
+        return
+    if move:
+        done = applying.move(steps, archives, folder.parent.parent, out)
+        print(f"moved {done:,} files, {len(steps) - done:,} were there already", file=sys.stderr)
+    else:
+        applying.link(steps, archives, folder.parent.parent, out)
+        print(f"linked {len(steps):,} files", file=sys.stderr)
+    print(target)

@@ -1,0 +1,128 @@
+"""Carry out what a run says of its images: move what goes out of the sources, or link what stays.
+
+Nothing is ever deleted, and no file is written over another.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.errors import DataError, UsageError
+from tasks.exporting.export import require_whole
+from tasks.exporting.names import check_names
+from tasks.exporting.originals import Originals
+from tasks.records import Archive
+from tasks.storage import disk, tables
+from tasks.storage.errors import storage_errors
+from tasks.storage.images import read_ids
+from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
+
+
+class Step(NamedTuple):
+    """An image, where it lies if that is a file of its own, and its name below the folder that is written."""
+
+    id: str
+    source: Place | None
+    name: str
+
+
+def kept(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
+    """Return the images of a run that stay, below a folder per split; without one, of a set looked at alone."""
+    require_whole(run)
+    originals = Originals(archives, run.parent.parent)
+    steps: list[Step] = []
+    for split in SPLITS:
+        files = disk.matching(run, f"sanitized/{split}-*.parquet") or disk.matching(run, f"raw/{split}-*.parquet")
+        ids = read_ids(files)
+        if alone:
+            ids = ids.filter(pc.invert(pc.is_in(ids, value_set=_gone(run, alone))))
+        names = [name.split("/", 1)[1] if alone else f"{split}/{name.split('/', 1)[1]}" for name in ids.to_pylist()]
+        steps += _steps(ids, names, originals)
+    check_names(step.name for step in steps)
+    return steps
+
+
+def gone(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
+    """Return the images of a run that go, below a folder per source; of a single source, without one."""
+    require_whole(run)
+    originals = Originals(archives, run.parent.parent)
+    if inside := [a.name for a in archives if not originals.sources[a.role].in_folder]:
+        raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes what stays into a folder.")
+    ids = _gone(run, alone)
+    names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
+    check_names(names)
+    return _steps(ids, names, originals)
+
+
+def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> None:
+    """Make a folder of hard links to files of folders, and of copies of what lies in archives.
+
+    Raises
+    ------
+    UsageError
+        When `out` is there already.
+    DataError
+        When an image is no longer what it was.
+    """
+    if disk.exists(out):
+        raise UsageError(f"{out} is there already; choose another folder.")
+    originals, names = Originals(archives, workspace), {step.id: step.name for step in steps}
+    with storage_errors(out):
+        disk.make_folder(out.parent)
+        with disk.draft(out, exclusive=False) as draft:
+            for original in originals.of(pa.array(list(names), pa.string())):
+                target = draft / names[original.id]
+                if original.place is not None:
+                    disk.link(original.place, target)
+                    continue
+                disk.make_folder(target.parent)
+                with disk.writing(target) as file:
+                    file.write(original.data)
+
+
+def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> int:
+    """Move files out of their folders, and return how many; those that an earlier call moved are left where they are.
+
+    Raises
+    ------
+    DataError
+        When a file is no longer what it was, or its place is taken.
+    StorageError
+        When `out` is on another file system: moving would be copying and deleting.
+    """
+    originals = Originals(archives, workspace)
+    left = [step for step in steps if not (disk.exists(out / step.name) and not _is_there(step))]
+    names = {step.id: step.name for step in left}
+    with storage_errors(out):
+        for original in originals.of(pa.array(list(names), pa.string())):
+            target = out / names[original.id]
+            if original.place is None:
+                raise TypeError("files of archives can't be moved")
+            if disk.exists(target):
+                raise DataError(f"{target} is there already; choose another folder.")
+            disk.make_folder(target.parent)
+            disk.move(original.place, target)
+    return len(left)
+
+
+def refuse_inside(out: Place, sources: Iterable[str]) -> None:
+    """Refuse a folder inside a source, which would hold what was moved out of it, or everything twice."""
+    for name in sources:
+        if disk.is_inside(out, Place.of(name)):
+            raise UsageError(f"{out} lies inside the source {name}; choose a folder beside it.")
+
+
+def _is_there(step: Step) -> bool:
+    return step.source is not None and disk.exists(step.source)
+
+
+def _steps(ids: pa.Array, names: Sequence[str], originals: Originals) -> list[Step]:
+    return [Step(*each) for each in zip(ids.to_pylist(), originals.places(ids), names, strict=True)]
+
+
+def _gone(run: Place, alone: bool) -> pa.Array:
+    table = tables.read(run / ("duplicates.parquet" if alone else "removed.parquet"))
+    return (table.filter(pc.invert(table["stays"])) if alone else table)["id"].combine_chunks()

@@ -1,0 +1,142 @@
+"""What a run says to do with every image, and carrying it out: lists, moved files, linked trees, loaded sets."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.audit import audit
+from tasks.exporting.export import export_run
+from tasks.records import Report
+from tasks.reporting.read import read_findings
+from tasks.storage.place import Place
+from tests.build import ROOT, glyphs, members_of, write_tar
+from tests.flows.test_cli import command, refused
+
+GOES = {"10/0.bmp", "10/1.JPG", "10/mislabelled.jpg", "猫 1/0.bmp", "猫 1/1.JPG"}
+
+
+def actions_of(run: Path) -> list[dict[str, str]]:
+    with (run / "actions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def pictures(photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
+    """Audit folders of our own, by relative names, with a class root that lies deeper than the source."""
+    for role in ("train", "test"):
+        shutil.copytree(photographs[role], tmp_path / role)
+    monkeypatch.chdir(tmp_path)
+    return audit(train="train", test="test", workspace=tmp_path / "w", max_quarantine=0.5, threshold=0.9)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(pictures: Report) -> None:
+    rows = actions_of(pictures.run)
+    assert {name: sum(row["split"] == name for row in rows) for name in ("train", "validation", "test")} == {
+        name: pictures.rows[name] for name in ("train", "validation", "test")
+    }
+    assert all(Path(row["path"]).is_file() for row in rows)
+    assert all(Path(row["twin"]).is_file() for row in rows if row["action"] != "keep")
+    goes = [row for row in rows if row["action"] == "remove"]
+    assert {row["path"].removeprefix("test/data/test/") for row in goes} == GOES
+    assert (pictures.run / "remove" / "test.txt").read_text().splitlines() == sorted(row["path"] for row in goes)
+    assert [path.name for path in (pictures.run / "remove").iterdir()] == ["test.txt"]
+    assert {row["why"] for row in goes} == {"exact", "near"}
+    assert all(0.9 < float(row["similarity"]) <= 1 for row in goes)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report, tmp_path: Path) -> None:
+    run, before = ("apply", str(pictures.run)), files_below(tmp_path / "test")
+    told = command(*run, "--move", "gone")
+    assert told.returncode == 0, told.stderr
+    assert len(told.stdout.splitlines()) == len(GOES)
+    assert "nothing was done yet" in told.stderr
+    assert not (tmp_path / "gone").exists()
+    assert command(*run, "--link", "clean", "--execute").returncode == 0
+    linked = files_below(tmp_path / "clean")
+    assert len(linked) == pictures.rows.train + pictures.sanitized.near.test
+    assert (tmp_path / "clean/test/10/3.webp").samefile(tmp_path / "test/data/test/10/3.webp")
+    assert "is there already" in refused(command(*run, "--link", "clean", "--execute"), 2)
+    assert command(*run, "--move", "gone", "--execute").returncode == 0
+    moved = files_below(tmp_path / "gone")
+    assert set(moved) == {f"test/{name}" for name in GOES}
+    left = {name.removeprefix("data/test/"): data for name, data in files_below(tmp_path / "test").items()}
+    assert left | {name.removeprefix("test/"): data for name, data in moved.items()} == {
+        name.removeprefix("data/test/"): data for name, data in before.items()
+    }
+    again = command(*run, "--move", "gone", "--execute")
+    assert again.returncode == 0, again.stderr
+    assert f"moved 0 files, {len(GOES)} were there already" in again.stderr
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> None:
+    run = ("apply", str(pictures.run), "--execute", "--move")
+    assert "lies inside the source test" in refused(command(*run, "test/data/test/gone"), 2)
+    assert "give either --move" in refused(command(*run, "gone", "--link", "clean"), 2)
+    (tmp_path / "gone/test/10").mkdir(parents=True)
+    (tmp_path / "gone/test/10/0.bmp").write_text("mine")
+    assert "is there already" in refused(command(*run, "gone"), 3)
+    assert (tmp_path / "gone/test/10/0.bmp").read_text() == "mine"
+    changed = tmp_path / "test/data/test/10/3.webp"
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert "has changed since it was indexed" in refused(
+        command("apply", str(pictures.run), "--link", "c", "--execute"), 3
+    )
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_nothing_is_moved_out_of_an_archive_but_its_clean_tree_can_be_written(run: Report, tmp_path: Path) -> None:
+    assert "nothing can be moved out of" in refused(command("apply", str(run.run), "--move", str(tmp_path / "gone")), 2)
+    assert command("apply", str(run.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
+    counts = {name: len(files_below(tmp_path / "clean" / name)) for name in ("train", "validation", "test")}
+    assert counts == {"train": run.rows.train} | {n: run.sanitized.near[n] for n in ("validation", "test")}
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_every_set_loads_whatever_splits_there_are(pictures: Report, tmp_path: Path) -> None:
+    import datasets
+
+    raw = {name: pictures.rows[name] for name in ("train", "test")}
+    wanted = {"raw": raw, "sanitized": raw | {"test": pictures.sanitized.near.test}}
+    archives = read_findings(Place.of(pictures.run)).archives
+    export_run(Place.of(pictures.run), "parquet", Place.of(tmp_path / "out"), pictures.classes, archives)
+    for folder in (pictures.run, tmp_path / "out"):
+        for config, rows in wanted.items():
+            loaded = datasets.load_dataset(str(folder), config, cache_dir=str(tmp_path / "cache"))
+            assert {name: len(split) for name, split in loaded.items()} == rows
+    assert pq.read_table(tmp_path / "out/sanitized/test-00000-of-00001.parquet").num_rows == wanted["sanitized"]["test"]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_test_set_of_which_nothing_is_left_is_left_out(tmp_path: Path) -> None:
+    import datasets
+
+    images = {"a": glyphs(20, seed=1), "b": glyphs(20, seed=2)}
+    train = write_tar(tmp_path / "train.tar", members_of(images, "x"))
+    test = write_tar(tmp_path / "test.tar", members_of({name: of[:5] for name, of in images.items()}, "y"))
+    found = audit(train=str(train), test=str(test), workspace=tmp_path / "w")
+    assert found.sanitized.near.test == 0
+    loaded = datasets.load_dataset(str(found.run), "sanitized", cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in loaded.items()} == {"train": 40}
+
+
+def test_a_reader_that_has_seen_enough_is_no_bug(run: Report, tmp_path: Path) -> None:
+    done = command("apply", str(run.run), "--link", str(tmp_path / "clean"))
+    assert len(done.stdout) > 1 << 16, "more than a pipe holds"
+    piped = f"{sys.executable} -m flows.command.cli apply {run.run} --link {tmp_path / 'clean'} | head -1"
+    shell = subprocess.run(["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert len(shell.stdout.splitlines()) == 1
+    assert "cleansplit:" not in shell.stderr
