@@ -4,6 +4,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 from uuid import UUID
 
+from httpx import HTTPError
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from prefect.states import Crashed
@@ -88,8 +89,11 @@ def load_classes(
             fingerprint.submit(part, shard, reading, workspace) for part, shard in zip(parts.value, shards, strict=True)
         )
         return shards, collect("fingerprint images", printing, len(shards))
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, BrokenPipeError) as error:  # the latter when it is killed before it was told what to do
         lost = ProcessLostError("A process was killed while it was decoding, perhaps for lack of memory.")
-        with get_client(sync_client=True) as client:
-            close_tasks([UUID(str(flow_run.id))], Crashed(message=str(lost)), client)
+        try:
+            with get_client(sync_client=True) as client:
+                close_tasks([UUID(str(flow_run.id))], Crashed(message=str(lost)), client)
+        except HTTPError as why:  # the server is busy; the run goes on all the same
+            say(f"The tasks that were lost still show as running: {why}")
         raise lost from error

@@ -136,7 +136,7 @@ def robbed(
         problems = Counter(unexplained=int(process.returncode != 0) + len(unfinished(command.workspace)))
         problems["unexplained"] += "A process was killed" not in said and number == 0
         problems["wrong"] += plain.digest(command.workspace) != golden
-        tally.count(f"kill {number}", +problems)
+        tally.count(f"kill {number}, code {process.returncode}, said {said[-500:]!r}", +problems)
     return tally
 
 
