@@ -7,7 +7,7 @@ from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import threads
 from flows.evaluate import compare_accuracy
-from flows.sanitize import MeasuredOverlap, measure_and_sanitize
+from flows.sanitize import MeasuredOverlap, decisions_of, measure_and_sanitize
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import find_baseline, judge_twins
 from tasks.overlap.within.tasks import find_links, group_duplicates
@@ -60,7 +60,8 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     if not verdict.told:
         say(verdict.warning)
     joining = replace(verdict, threshold=alone.floor_percent / 100) if spec.group_alike else verdict
-    grouping = [group_duplicates.submit(alone, view, whole.train, prints, linked, joining, place)]
+    decided = decisions_of(spec)
+    grouping = [group_duplicates.submit(alone, view, whole.train, prints, linked, joining, decided, place)]
     (twins,) = collect("group duplicates", grouping)
     return Grouped(twins, verdict)
 

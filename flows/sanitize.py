@@ -1,15 +1,16 @@
 """Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from tasks.overlap.bands import bands_for
+from tasks.overlap.decided.tasks import apply_decisions, take_decisions
 from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
 from tasks.overlap.within.tasks import find_links, group_duplicates
-from tasks.records import LoadedSources, Overlap, Sanitized, SplitDuplicates, Splits, Within
-from tasks.records.spec import ComparingSpec
+from tasks.records import Decided, LoadedSources, Overlap, Sanitized, SplitDuplicates, Splits, Within
+from tasks.records.spec import ComparingSpec, SearchSpec
 from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
@@ -23,6 +24,7 @@ class MeasuredOverlap(NamedTuple):
     duplicates: tuple[SplitDuplicates, ...]
     sanitized: Sanitized
     verdict: Verdict
+    decided: Decided | None
 
 
 @our_flow(name="sanitize splits")
@@ -31,6 +33,7 @@ def measure_and_sanitize(
 ) -> MeasuredOverlap:
     """Measure the overlap, and within each split if that is wanted, and write the splits without it."""
     loaded = sources.value
+    decided = decisions_of(spec)
     prints, view, bands = loaded.fingerprints, loaded.reading.view, bands_for(spec, loaded.reading.view)
     joins = [find_overlap.submit(spec, view, splits[a], splits[b], prints, bands, spec.place) for a, b in PAIRS]
     inside = [name for name in SPLITS if splits[name].rows and within]
@@ -46,10 +49,24 @@ def measure_and_sanitize(
     ((verdict, overlaps),) = collect("judge twins", judging)
     if not verdict.told:
         say(verdict.warning)
+    if decided:
+        settling = [
+            apply_decisions.submit(spec, view, (splits[a], splits[b]), prints, join, verdict, decided, spec.place)
+            for (a, b), join in zip(PAIRS, joined, strict=True)
+        ]
+        overlaps = tuple(collect("apply decisions", settling))
     grouping = [
-        group_duplicates.submit(spec, view, splits[name], prints, of, verdict, spec.place)
+        group_duplicates.submit(spec, view, splits[name], prints, of, verdict, decided, spec.place)
         for name, of in zip(inside, linked, strict=True)
     ]
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, spec.place)]
     duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)
-    return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, verdict)
+    return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, verdict, decided)
+
+
+def decisions_of(spec: SearchSpec) -> Decided | None:
+    """Take what people decided into the workspace, if it is given."""
+    if spec.decisions is None:
+        return None
+    (decided,) = collect("take decisions", [take_decisions.submit(str(spec.decisions), spec.place)])
+    return cast(Decided, decided)

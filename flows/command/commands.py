@@ -34,6 +34,7 @@ from tasks.records.spec import (
 )
 from tasks.records.wording import sentence
 from tasks.sources.look import check_source
+from tasks.storage.place import Place
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
@@ -139,6 +140,11 @@ def _look(spec: SourceSpec) -> None:
     """Refuse what can be seen to be wrong before any server starts."""
     for role, name in spec.sources.items():
         check_source(role, name)
+    decisions = getattr(spec, "decisions", None)
+    if decisions is not None:
+        from tasks.storage.decisions import read_decisions
+
+        read_decisions(Place.of(decisions))
 
 
 def execute(arguments: Sequence[str] | None = None) -> None:

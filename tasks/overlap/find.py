@@ -12,6 +12,7 @@ from tasks.overlap.exact import EqualRows, equal_groups, group
 from tasks.overlap.jaccard import similarity, whole_percent
 from tasks.overlap.patterns import Pairs, Patterns
 from tasks.overlap.twins import NONE, BestTwins, Found
+from tasks.storage.decisions import Decisions
 from tasks.threads import blas_threads
 from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
@@ -90,13 +91,15 @@ class Search:
     seed: int = 1
 
 
-def find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]:
+def find_twins(first: Side, second: Side, search: Search, but: Decisions | None = None) -> tuple[Twins, Twins]:
     """Find exact and near twins in both directions with one join.
 
     Parameters
     ----------
     first, second : Side
     search : Search
+    but : Decisions, optional
+        Pairs that were judged to be different are no twins.
 
     Returns
     -------
@@ -111,14 +114,11 @@ def find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]
     ([0, 1, 2], [True, True, True])
     """
     with blas_threads(1):  # blocks are small, and other joins run at the same time
-        return _find_twins(first, second, search)
-
-
-def _find_twins(first: Side, second: Side, search: Search) -> tuple[Twins, Twins]:
-    sides = first, second
-    same = [group(side.digests, side.labels, side.ranks) for side in sides]
-    alike = [group(side.bits, side.labels, side.ranks) for side in sides]
-    return merged(sides, same, alike, _near_stream(sides, alike, search))
+        sides = first, second
+        same = [group(side.digests, side.labels, side.ranks) for side in sides]
+        # People judge images, of which several may have the same bits.
+        alike = same if but else [group(side.bits, side.labels, side.ranks) for side in sides]
+        return merged(sides, same, alike, _near_stream(sides, alike, search, but))
 
 
 Stream = Iterator[tuple[RowNumbers, RowNumbers, Floats, Mask]]
@@ -148,10 +148,13 @@ def _exact_stream(sides: tuple[Side, Side], groups: Sequence[EqualRows]) -> Stre
     yield i, j, np.ones(len(i)), np.ones(len(i), np.bool_)
 
 
-def _near_stream(sides: tuple[Side, Side], groups: list[EqualRows], search: Search) -> Stream:
+def _near_stream(sides: tuple[Side, Side], groups: list[EqualRows], search: Search, but: Decisions | None) -> Stream:
     first, second = (Patterns.of(side.bits[g.example], search.length) for side, g in zip(sides, groups, strict=True))
     for i, j, shared, fresh in _pairs(first, second, search):
         kept = first.counts[i] > 0  # only another row without bits is similar to one
+        if but:
+            one, two = (side.digests[of.example[at]] for side, of, at in zip(sides, groups, (i, j), strict=True))
+            kept &= ~but.are_different(one, two)
         i, j, shared, fresh = i[kept], j[kept], shared[kept], fresh[kept]
         yield i, j, similarity(first.counts[i], second.counts[j], shared, search.length), fresh
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.overlap.agreements import agreements
+from tasks.overlap.agreements import REFUSED, agreements
 from tasks.overlap.bands import Bands
 from tasks.overlap.exact import EqualRows, equal_groups, group
 from tasks.overlap.find import Side, Stream, Twins, merged
@@ -18,6 +18,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import Proposed, propose
 from tasks.overlap.recall import RecallCounts
 from tasks.storage.copies import Copies
+from tasks.storage.decisions import Decisions
 from tasks.threads import blas_threads
 from tasks.views.photo import BITS, LOWEST
 from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
@@ -50,7 +51,12 @@ class PictureTwins:
 
 
 def find_picture_twins(
-    first: Pictures, second: Pictures, mirrored: bool, bands: Bands | None, seed: int
+    first: Pictures,
+    second: Pictures,
+    mirrored: bool,
+    bands: Bands | None,
+    seed: int,
+    but: Decisions | None = None,
 ) -> PictureTwins:
     """Find the twins of two splits in each other, searching for those of the first.
 
@@ -61,10 +67,12 @@ def find_picture_twins(
         Search also for pictures of the first split as they look in a mirror.
     bands, seed
         See `tasks.overlap.proposals.propose`.
+    but : Decisions, optional
+        Pairs that were judged to be different are no twins.
     """
     with blas_threads(1):
         groups = _distinct(first.side), _distinct(second.side)
-        join = _Join((first, second), groups, bands, seed)
+        join = _Join((first, second), groups, bands, seed, but)
         plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
         of_first, of_second, found = join.twins(plain, mirrored=False)
         seen = None
@@ -85,10 +93,10 @@ class PicturePairs:
     recall: RecallCounts | None
 
 
-def picture_pairs(pictures: Pictures, bands: Bands | None, seed: int) -> PicturePairs:
+def picture_pairs(pictures: Pictures, bands: Bands | None, seed: int, but: Decisions | None = None) -> PicturePairs:
     """Return the pairs of a set's pictures that may be the same picture, each once in either order or in both."""
     groups = _distinct(pictures.side)
-    join = _Join((pictures, pictures), (groups, groups), bands, seed)
+    join = _Join((pictures, pictures), (groups, groups), bands, seed, but)
     copies = pictures.copies.take(groups.example)
     forms = [Patterns.of(bits, BITS) for bits in (pictures.side.bits[groups.example], *_forms(copies))]
     found = join.decided(propose(forms, forms[0], np.arange(len(groups)), bands, seed), mirrored=False)
@@ -115,6 +123,7 @@ class _Join:
     groups: tuple[EqualRows, EqualRows]
     bands: Bands | None
     seed: int
+    but: Decisions | None
 
     def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, _Decided]:
         """Return the twins of the pictures in some forms, in both directions."""
@@ -134,6 +143,9 @@ class _Join:
         copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))
         one, two = (part.take(rows) for part, rows in zip(copies, (i, near[i, place]), strict=True))
         agreed = agreements(one, two, mirrored)
+        if self.but:
+            pairs = zip(self.parts, self.groups, (i, near[i, place]), strict=True)
+            agreed[self.but.are_different(*(part.side.digests[of.example[at]] for part, of, at in pairs))] = REFUSED
         of_all = np.zeros(near.shape)
         of_all[i, place] = np.maximum(agreed, 0)
         crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]

@@ -56,6 +56,24 @@ class SplitFingerprints:
     pixels: RowNumbers | None = None  # of the original
     bytes: RowNumbers | None = None
 
+    def take(self, rows: RowNumbers) -> "SplitFingerprints":
+        """Return some rows, in their order, as a split of their own."""
+        at = pa.array(rows)
+        numbers = {
+            name: None if (values := getattr(self, name)) is None else values[rows]
+            for name in ("short_sides", "pixels", "bytes")
+        }
+        return SplitFingerprints(
+            self.ids.take(at),
+            self.class_names.take(at),
+            self.fonts.take(at),
+            self.one_colour[rows],
+            self.side.take(rows),
+            self.length,
+            self.copies and self.copies.take(rows),
+            **numbers,
+        )
+
     def blank(self) -> int:
         """Return how many rows have no bit set, or all: their bits say nothing of what they show."""
         counts = np.bitwise_count(self.side.bits).sum(axis=1, dtype=np.int64)

@@ -88,6 +88,7 @@ def _numbered(report: Report) -> dict[str, Any]:
             "claims": _cells(claim_rows(numbers)),
             "groups": _cells(group_rows(numbers)),
             "bands": _cells(summary.band_rows(numbers)),
+            "judged": _cells(summary.judged_rows(numbers)),
             "accuracy": _cells(summary.accuracy_rows(numbers)),
             "effects": _cells(summary.effect_rows(numbers)),
         },

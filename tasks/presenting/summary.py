@@ -24,6 +24,7 @@ COMPARISONS: dict[Comparison, str] = {
 }
 DIFFERENCES = "Differences of accuracy in points, each with a 95 % interval of its own: single looks"
 CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
+JUDGED = "Pairs that people looked at, by similarity"
 TableRows = list[dict[str, str]]
 
 
@@ -98,11 +99,30 @@ def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMP
     return list(rows.values())
 
 
+def judged_rows(numbers: Numbers) -> TableRows:
+    """Return what people decided about pairs by their similarity, the most similar first, beside what was predicted."""
+    judged = numbers.report.judged
+    return [
+        {
+            "similarity": f"{numbers(band, 'low')} to {numbers(band, 'high')}",
+            "judged": numbers(band, "judged"),
+            "same": numbers(band, "same"),
+            "share": numbers.share(band, "same", "judged"),
+            "predicted precision": numbers(band, "precision"),
+        }
+        for band in (reversed(judged.bands) if judged else ())
+    ]
+
+
 def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
     """Return the tables of rows and overlap that a report has, with their titles; of one set alone only its groups."""
     between = [("Rows", split_rows(numbers)), ("Overlap", overlap_rows(numbers))]
     title = "Groups of duplicates" if numbers.report.alone else "Groups of duplicates inside each split"
-    always = [(title, group_rows(numbers)), ("Best matches that are not identical, by similarity", band_rows(numbers))]
+    always = [
+        (title, group_rows(numbers)),
+        ("Best matches that are not identical, by similarity", band_rows(numbers)),
+        (JUDGED, judged_rows(numbers)),
+    ]
     return [pair for pair in [*([] if numbers.report.alone else between), *always] if pair[1]]
 
 

@@ -100,6 +100,7 @@ def findings(numbers: Numbers) -> list[str]:
         _members(numbers),
         *([] if numbers.report.alone else [how_searched(numbers)]),
         *_comparison(numbers),
+        *_judged(numbers),
         *_variants(numbers),
         *_redundancy(numbers),
         *drawn(numbers),
@@ -157,6 +158,17 @@ def _members(numbers: Numbers) -> str:
 def _comparison(numbers: Numbers) -> list[str]:
     sentence = numbers.report.view.sentence
     return [sentence.format(side=numbers(numbers.report.spec, "side", "count"))] if sentence else []
+
+
+def _judged(numbers: Numbers) -> list[str]:
+    judged = numbers.report.judged
+    if judged is None:
+        return []
+    return [
+        f"Of {numbers(judged, 'given')} decisions that were given, {numbers.sum(judged, 'same', 'different')} are "
+        f"about pairs of these images: {numbers(judged, 'same')} are the same picture and count as twins, "
+        f"{numbers(judged, 'different')} are different and do not."
+    ]
 
 
 def _variants(numbers: Numbers) -> list[str]:

@@ -19,6 +19,7 @@ from tasks.records.rows import (
 )
 from tasks.records.splits import (
     Baseline,
+    Decided,
     Direction,
     InGroups,
     Joined,
@@ -42,6 +43,7 @@ __all__ = [
     "Compared",
     "Conclusion",
     "Confusion",
+    "Decided",
     "Direction",
     "Drawing",
     "Effect",

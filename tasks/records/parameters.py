@@ -154,6 +154,13 @@ MaxIgnored = Annotated[
 ]
 MinRows = Annotated[PositiveInt | None, Field(description="Gate: minimum number of test rows left after sanitizing.")]
 
+DecisionsFile = Annotated[
+    PurePath | None,
+    Field(
+        description="Table of what people decided about pairs of images, as cleansplit review writes it: pairs judged "
+        "different are no twins, pairs judged the same are."
+    ),
+]
 Kept = Annotated[
     Keep,
     Field(

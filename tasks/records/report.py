@@ -31,7 +31,7 @@ from tasks.records.rows import (
     WithinSplit,
 )
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
-from tasks.records.verdict import Verdict
+from tasks.records.verdict import Judged, Verdict
 from tasks.views import VIEWS, View
 from tasks.vocabulary import Kind, SplitName, ViewName
 
@@ -95,6 +95,7 @@ class Report:
     confusion: tuple[Confusion, ...]
     mistakes: tuple[Mistake, ...]
     variants: tuple[VariantCount, ...]
+    judged: Judged | None = None
     gates: tuple[Gate, ...] = ()
 
     @property

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
 from tasks.records.report import AnySpec
 from tasks.records.rows import Conclusion, Confusion, Effect, Mistake, Score
-from tasks.records.splits import Overlap, Sanitized, SplitDuplicates, Splits, Within
+from tasks.records.splits import Decided, Overlap, Sanitized, SplitDuplicates, Splits, Within
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import Arm, ModelName, SplitName, Unmeasured
 
@@ -130,6 +130,7 @@ class Findings:
     verdict: Verdict
     trained: Trained = Trained()
     random: RandomDraw | None = None
+    decided: Decided | None = None
 
     @property
     def photographs(self) -> list[str]:
@@ -144,6 +145,7 @@ class Findings:
         names += [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
         names += [found.folder for found in self.duplicates if found.folder]
+        names += [self.decided.folder] if self.decided else []
         if self.splits.in_groups:
             names.append(self.splits.in_groups.folder)
         for records in (self.shards, self.fingerprints, self.overlaps, self.within):

@@ -21,7 +21,7 @@ from tasks.vocabulary.columns import USUAL
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
 LETTERS = 10  # classes of notMNIST, A to J
-CHANGES_NO_RESULT = ("workspace", "workers", "runner", "fresh")
+CHANGES_NO_RESULT = ("workspace", "workers", "runner", "fresh", "decisions")  # the last by its content, not its name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +140,7 @@ class SearchSpec(SourceSpec):
     exhaustive: p.Exhaustive = False
     keep: p.Kept = "largest"
     chains: p.ChainsAre = "keep"
+    decisions: p.DecisionsFile = None
     max_quarantine: p.MaxQuarantine = 0.01
     max_ignored: p.MaxIgnored = None
     joins_within: ClassVar[bool] = False  # whether a split is compared with itself, however long that takes
@@ -348,6 +349,7 @@ class SanitizeSpec(WorkSpec):
     protect: Annotated[Protect | None, Field(description=p.PROTECT)] = None
     max_overlap: p.MaxOverlap = None
     min_rows: p.MinRows = None
+    decisions: p.DecisionsFile = None
 
     def check(self) -> None:
         """Refuse similarities that are no whole percent."""

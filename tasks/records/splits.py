@@ -102,6 +102,21 @@ def between(found: Iterable[Pair], one: SplitName, other: SplitName) -> Pair:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What people decided about pairs of images: how many are the same picture, and how many are different."""
+
+    folder: str
+    sha256: str
+    same: int
+    different: int
+
+    @property
+    def table(self) -> str:
+        """See `tasks.storage.decisions`."""
+        return f"{self.folder}/decisions.parquet"
+
+
+@dataclass(frozen=True)
 class Baseline:
     """How similar images are that are no leak; see `tasks.overlap.baseline`."""
 

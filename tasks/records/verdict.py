@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.rows import STRICT, Count, Share, Similarity, shown
+from tasks.records.rows import STRICT, Count, Sha256, Share, Similarity, shown
 
 Why = Literal["asked", "view", "size", "own", "alike", "chance"]
 WhyNot = Literal["alike", "chance"]
@@ -12,6 +12,33 @@ WARNINGS: dict[WhyNot, str] = {
     "alike": "Near-duplicates can't be told from look-alikes in these images",
     "chance": "Even random pairs of these images match",
 }
+
+
+@dataclass(frozen=True, config=STRICT)
+class JudgedBand:
+    """Pairs between two similarities that people looked at, how many of them are the same, and what was predicted."""
+
+    low: Similarity
+    high: Similarity
+    judged: Count
+    same: Count
+    precision: Annotated[float | None, shown("similarity", 0, 1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Judged:
+    """What people decided about pairs of images: all that was given, and what is about pairs of these images.
+
+    `bands` are of pairs whose similarity was measured when they were shown.
+    """
+
+    sha256: Sha256
+    given: Count
+    same: Count
+    different: Count
+    bands: tuple[JudgedBand, ...]
+
+
 PRECISION = 0.95  # that is asked of matches of photographs
 
 

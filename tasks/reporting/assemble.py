@@ -23,6 +23,7 @@ from tasks.records.rows import (
 )
 from tasks.reporting.drawing import drawing_of
 from tasks.reporting.gates import measure_gates
+from tasks.reporting.judged import judged_pairs
 from tasks.reporting.refused import ignored_kinds
 from tasks.storage import disk
 from tasks.storage.images import mean_and_deviation, read_labels
@@ -67,6 +68,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         confusion=trained.confusions,
         mistakes=trained.mistakes,
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),
+        judged=judged_pairs(found, workspace),
     )
     return replace(report, gates=measure_gates(report))
 

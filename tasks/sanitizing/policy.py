@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tasks.records import Overlap
 from tasks.records.removed import is_removed
 from tasks.storage import tables
+from tasks.storage.decisions import JUDGED
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, Reason, SplitName
 from tasks.vocabulary.arrays import Mask
@@ -28,6 +29,7 @@ REMOVED = pa.schema(
         "twin_id": pa.string(),
         "twin_split": pa.string(),
         "twin_class_name": pa.string(),
+        "judged": pa.bool_(),  # whether a person said that it is its twin
     }
 )
 
@@ -41,6 +43,7 @@ def read_twins(overlap: Overlap, rows_of: SplitName, workspace: Place) -> pa.Tab
 def at_threshold(table: pa.Table, other: SplitName, threshold: int) -> pa.Table:
     """Return a table of twins with ``near`` and ``other_near`` (at the threshold) and ``found_in`` added."""
     table = table.append_column("near", pc.greater_equal(table["percent"], threshold))
+    table = table.append_column("judged", pc.equal(table["percent"], JUDGED))
     table = table.append_column("other_near", pc.greater_equal(table["other_percent"], threshold))
     return table.append_column("found_in", pa.array([other] * len(table), pa.string()))
 
@@ -112,6 +115,7 @@ def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:
         found["other_id"],
         found["found_in"],
         found["other_class_name"],
+        pc.equal(found["other_percent"], JUDGED),
     ]
     return pa.table(columns, schema=REMOVED)
 

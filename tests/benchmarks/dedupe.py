@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.overlap.find import Search, Side
+from tasks.overlap.likeness import Likeness
 from tasks.overlap.search import search_twins
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.keeping import Likeness, find_duplicates
+from tasks.overlap.within.keeping import find_duplicates
 from tasks.overlap.within.search import search_within
 from tasks.threads import blas_threads
 from tasks.views import VIEWS
@@ -64,7 +65,9 @@ def main() -> None:
     start = time.monotonic()
     links = search_within(rows, VIEWS["ink"], 95, None, 1)
     searched = time.monotonic()
-    found = find_duplicates(Likeness(rows, on_pixels=False), links.alike, links.forest, 95, np.arange(count), "keep")
+    found = find_duplicates(
+        Likeness(rows, rows, on_pixels=False), links.alike, links.forest, 95, np.arange(count), "keep"
+    )
     grouped = time.monotonic()
     goes = int((found.row != found.twin).sum())
     print(f"inside the set {searched - start:.1f} s, groups {grouped - searched:.1f} s, peak {peak():,.0f} MB")

@@ -10,9 +10,10 @@ from tasks.joined import groups_of
 from tasks.overlap.bands import Bands
 from tasks.overlap.find import Side
 from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.likeness import Likeness
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.within.forest import Forest, maximum_forest
-from tasks.overlap.within.keeping import Duplicates, Likeness, find_duplicates
+from tasks.overlap.within.keeping import Duplicates, find_duplicates
 from tasks.overlap.within.search import search_within
 from tasks.views import VIEWS
 from tasks.vocabulary import Chains
@@ -77,7 +78,7 @@ def duplicates(
 ) -> Duplicates:
     links = search_within(rows, VIEWS["ink"], 90, None, 1)
     order = np.arange(len(rows.side)) if preferred is None else preferred
-    return find_duplicates(Likeness(rows, on_pixels=False), links.alike, links.forest, percent, order, chains)
+    return find_duplicates(Likeness(rows, rows, on_pixels=False), links.alike, links.forest, percent, order, chains)
 
 
 @pytest.mark.parametrize("percent", [90, 93, 95, 97, 99])
@@ -86,7 +87,7 @@ def test_groups_are_those_of_all_pairs_at_every_threshold(percent: int, bands: B
     bits = families(400, seed=percent)
     rows = fingerprints(bits)
     links = search_within(rows, VIEWS["ink"], 90, bands, 1)
-    likeness = Likeness(rows, on_pixels=False)
+    likeness = Likeness(rows, rows, on_pixels=False)
     found = find_duplicates(likeness, links.alike, links.forest, percent, np.arange(400), "keep")
     group = np.arange(400, 800)
     group[found.row] = found.group

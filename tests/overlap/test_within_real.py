@@ -12,8 +12,9 @@ from tasks.classes.decoder import decode
 from tasks.overlap.agreements import agreements
 from tasks.overlap.find import Side
 from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.likeness import Likeness
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.keeping import Likeness, find_duplicates
+from tasks.overlap.within.keeping import find_duplicates
 from tasks.overlap.within.search import search_within
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
@@ -28,7 +29,7 @@ def grouped(rows: SplitFingerprints, view: ViewName, percent: int) -> np.ndarray
     """Return the group of every row; rows in none have one of their own."""
     count = len(rows.side)
     links = search_within(rows, VIEWS[view], 90, None, 1)
-    likeness = Likeness(rows, VIEWS[view].on_pixels)
+    likeness = Likeness(rows, rows, VIEWS[view].on_pixels)
     found = find_duplicates(likeness, links.alike, links.forest, percent, np.arange(count), "keep")
     group = np.arange(count, 2 * count)
     group[found.row] = found.group

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.joined import first_with, groups_of
-from tasks.overlap.agreements import agreements
-from tasks.overlap.exact import as_void
-from tasks.overlap.jaccard import shared_bits, similarity, whole_percent
-from tasks.overlap.patterns import Patterns
-from tasks.overlap.tables import SplitFingerprints
+from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.likeness import Likeness
 from tasks.overlap.within.forest import Forest
+from tasks.storage.decisions import Decisions
 from tasks.vocabulary import Chains
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 EQUAL_BITS = 100  # percent
-AT_ONCE = 1 << 19  # pairs of glyphs that are compared at a time
 
 
 @dataclass(frozen=True)
@@ -50,35 +47,14 @@ class Duplicates:
     chain: Mask
 
 
-class Likeness:
-    """How similar any two rows of a set are, measured and not looked up: a pair may have been no candidate."""
-
-    def __init__(self, rows: SplitFingerprints, on_pixels: bool) -> None:
-        self.rows, self.on_pixels = rows, on_pixels
-        self.digests = as_void(rows.side.digests)
-        self.patterns = Patterns.of(rows.side.bits, rows.length)
-
-    def of(self, i: RowNumbers, j: RowNumbers) -> Floats:
-        """Return the similarity of pairs of rows, float64 (n,); 1 for identical ones."""
-        found = np.where(self.digests[i] == self.digests[j], 1.0, -1.0)
-        other = np.flatnonzero(found < 0)
-        for start in range(0, len(other), AT_ONCE):
-            part = other[start : start + AT_ONCE]
-            found[part] = self._different(i[part], j[part])
-        return found
-
-    def _different(self, i: RowNumbers, j: RowNumbers) -> Floats:
-        if self.on_pixels:
-            copies = self.rows.pictures.copies
-            there, back = (agreements(copies.take(a), copies.take(b)) for a, b in ((i, j), (j, i)))
-            return np.maximum(0, np.maximum(there, back))
-        counts, words = self.patterns.counts, self.patterns.words
-        found = similarity(counts[i], counts[j], shared_bits(words, words, i, j), self.rows.length)
-        return np.where((counts[i] > 0) & (counts[j] > 0), found, 0.0)
-
-
 def find_duplicates(
-    likeness: Likeness, alike: RowNumbers, forest: Forest, percent: int, preferred: RowNumbers, chains: Chains
+    likeness: Likeness,
+    alike: RowNumbers,
+    forest: Forest,
+    percent: int,
+    preferred: RowNumbers,
+    chains: Chains,
+    decided: Decisions | None = None,
 ) -> Duplicates:
     """Return the groups of a set at a threshold.
 
@@ -92,9 +68,11 @@ def find_duplicates(
     preferred : ndarray
         int64 (rows,): place of each row in the order in which rows are preferred; a permutation.
     chains : {"keep", "cut"}
+    decided : Decisions, optional
+        What people said of pairs, which the links are settled by.
     """
     count, links = len(alike), forest.reaching(percent)
-    same = np.unique(likeness.digests, return_inverse=True)[1]
+    same = np.unique(likeness.digests[0], return_inverse=True)[1]
     examples = np.unique(alike, return_index=True)[1]
     equal = [same, alike] if percent <= EQUAL_BITS else [same]
     joined = [(np.arange(count), first_with(keys)) for keys in equal] + [
@@ -104,11 +82,11 @@ def find_duplicates(
     rows = np.flatnonzero(np.bincount(group)[group] > 1)
     rows = rows[np.lexsort((preferred[rows], group[rows]))]
     weakest = np.ones(count)
-    np.minimum.at(weakest, group[examples[links.first]], links.similarity)
-    twin, found, rounds = _stars(likeness, rows, group[rows], percent, chains)
+    np.minimum.at(weakest, group[examples[links.first]], np.minimum(links.similarity, 1))
+    twin, found, rounds = _stars(likeness, rows, group[rows], percent, chains, decided)
     chain = np.zeros(count, np.bool_)
     chain[group[rows[rounds > 0]]] = True
-    digests, of_rows = likeness.digests, group[rows]
+    digests, of_rows = likeness.digests[0], group[rows]
     _, number = np.unique(of_rows, return_inverse=True)
     order = np.lexsort((preferred[rows], twin != rows, number))
     picked = rows[order]
@@ -124,7 +102,12 @@ def find_duplicates(
 
 
 def _stars(
-    likeness: Likeness, rows: RowNumbers, group: RowNumbers, percent: int, chains: Chains
+    likeness: Likeness,
+    rows: RowNumbers,
+    group: RowNumbers,
+    percent: int,
+    chains: Chains,
+    decided: Decisions | None,
 ) -> tuple[RowNumbers, Floats, RowNumbers]:
     """Return, for rows sorted by group and preference, which row stays instead, its similarity, and in which round."""
     twin, found, rounds = rows.copy(), np.ones(len(rows)), np.zeros(len(rows), np.int64)
@@ -133,9 +116,12 @@ def _stars(
         start = np.append(True, np.diff(group[pending]) != 0)
         leader = pending[np.flatnonzero(start)[np.cumsum(start) - 1]]
         similar = likeness.of(rows[leader], rows[pending])
-        near = likeness.digests[rows[leader]] == likeness.digests[rows[pending]]
+        near = likeness.digests[0][rows[leader]] == likeness.digests[0][rows[pending]]
         if percent <= EQUAL_BITS:
             near |= whole_percent(similar) >= percent
+        if decided:
+            one, two = (likeness.sides[0].side.digests[rows[at]] for at in (leader, pending))
+            near = (near & ~decided.are_different(one, two)) | decided.are_same(one, two)
         rounds[pending[~near]] = number + 1
         settled = near if chains == "keep" else np.ones(len(pending), np.bool_)
         done = pending[settled]

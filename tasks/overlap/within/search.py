@@ -18,6 +18,7 @@ from tasks.overlap.search import AFFORDABLE, cost_of
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.threshold import Best
 from tasks.overlap.within.forest import Forest, maximum_forest
+from tasks.storage.decisions import Decisions
 from tasks.threads import blas_threads
 from tasks.views import View
 from tasks.vocabulary.arrays import Mask, RowNumbers
@@ -45,7 +46,9 @@ class Links:
     method: Literal["all pairs", "minhash"]
 
 
-def search_within(rows: SplitFingerprints, view: View, floor: int, bands: Bands | None, seed: int) -> Links:
+def search_within(
+    rows: SplitFingerprints, view: View, floor: int, bands: Bands | None, seed: int, but: Decisions | None = None
+) -> Links:
     """Search the pairs of a set's rows from a similarity on.
 
     Parameters
@@ -56,13 +59,15 @@ def search_within(rows: SplitFingerprints, view: View, floor: int, bands: Bands 
         Similarity in whole percent; of photographs all pairs that are decided are kept.
     bands, seed
         Of MinHash, for sets too large to compare all pairs.
+    but : Decisions, optional
+        Pairs that were judged to be different are none.
     """
     with blas_threads(1):
-        return _of_pictures(rows, bands, seed) if view.on_pixels else _of_glyphs(rows, floor, bands, seed)
+        return _of_pictures(rows, bands, seed, but) if view.on_pixels else _of_glyphs(rows, floor, bands, seed, but)
 
 
-def _of_pictures(rows: SplitFingerprints, bands: Bands | None, seed: int) -> Links:
-    found = picture_pairs(rows.pictures, bands, seed)
+def _of_pictures(rows: SplitFingerprints, bands: Bands | None, seed: int, but: Decisions | None) -> Links:
+    found = picture_pairs(rows.pictures, bands, seed, but)
     best = _BestMatches(len(found.groups), rows.side.labels[found.groups.example])
     pairs = Forest(found.first, found.second, found.agreed)
     best.add(pairs)
@@ -71,10 +76,11 @@ def _of_pictures(rows: SplitFingerprints, bands: Bands | None, seed: int) -> Lin
     return Links(found.groups.of_row, forest, Best(best.similarity, found.crowd), best.other_class, method)
 
 
-def _of_glyphs(rows: SplitFingerprints, floor: int, bands: Bands | None, seed: int) -> Links:
+def _of_glyphs(rows: SplitFingerprints, floor: int, bands: Bands | None, seed: int, but: Decisions | None) -> Links:
     side = rows.side
     said = side.bits.max(axis=1, initial=0) > 0  # rows without bits can only be identical
-    keys = np.concatenate([side.bits, np.where(said[:, None], 0, side.digests)], axis=1)
+    by_bits = said[:, None] & (but is None)  # people judge images, of which several may have the same bits
+    keys = np.concatenate([side.bits, np.where(by_bits, 0, side.digests)], axis=1)
     alike = group(keys, side.labels, side.ranks)
     with_bits = np.flatnonzero(said[alike.example])
     patterns = Patterns.of(side.bits[alike.example[with_bits]], rows.length)
@@ -85,6 +91,9 @@ def _of_glyphs(rows: SplitFingerprints, floor: int, bands: Bands | None, seed: i
         found = lsh_pairs(patterns, patterns, floor, bands, seed) if minhash and bands else None
         for i, j, shared, fresh in found or complete_pairs(patterns, patterns, floor):
             one = (i < j) & fresh
+            if but:
+                first, second = (side.digests[alike.example[with_bits[at]]] for at in (i, j))
+                one &= ~but.are_different(first, second)
             i, j, shared = i[one], j[one], shared[one]
             similar = similarity(patterns.counts[i], patterns.counts[j], shared, rows.length)
             some = Forest(with_bits[i], with_bits[j], similar)

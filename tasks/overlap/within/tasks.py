@@ -6,13 +6,14 @@ from typing import Any
 from tasks.overlap.bands import Bands
 from tasks.overlap.tables import read_split
 from tasks.overlap.tasks import prints_of
-from tasks.overlap.within.write import is_asked_too_much, write_duplicates, write_links
-from tasks.records import Fingerprints, Linked, Split, SplitDuplicates
+from tasks.overlap.within.write import Rules, is_asked_too_much, write_duplicates, write_links
+from tasks.records import Decided, Fingerprints, Linked, Split, SplitDuplicates
 from tasks.records.rows import SplitGroups
 from tasks.records.spec import SearchSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
+from tasks.storage.decisions import read_decisions
 from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
@@ -63,6 +64,7 @@ def group_duplicates(
     fingerprints: Sequence[Fingerprints],
     linked: Linked,
     verdict: Verdict,
+    decided: Decided | None,
     workspace: Place,
 ) -> SplitDuplicates:
     """Say which images of a split show the same, and which of each group stays."""
@@ -73,11 +75,14 @@ def group_duplicates(
         "percent": verdict.percent,
         "keep": spec.keep,
         "chains": spec.chains,
+        "decided": decided and decided.sha256,
     }
+    rules = Rules(verdict.percent, spec.floor_percent, spec.keep, spec.chains)
 
     def build(target: Place) -> dict[str, Any]:
         rows, links = read_split(split, prints, workspace), workspace / linked.folder
-        return write_duplicates(rows, VIEWS[view], split.name, links, verdict.percent, spec.keep, spec.chains, target)
+        decisions = read_decisions(workspace / decided.table) if decided else None
+        return write_duplicates(rows, VIEWS[view], split.name, links, rules, decisions, target)
 
     if linked.method is None:
         counts = SplitGroups(split.name, split.rows, method=None)

@@ -1,5 +1,6 @@
 """Tables of what hangs together inside a split: its links, whatever the threshold, and at the threshold its groups."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,18 @@ import pyarrow as pa
 from tasks.overlap.bands import Bands
 from tasks.overlap.find import Search
 from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.likeness import Likeness
 from tasks.overlap.proposals import CANDIDATES, PAIR
 from tasks.overlap.search import cost_of
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.threshold import Best
 from tasks.overlap.verdict import Matches
+from tasks.overlap.within.decided import settled_links
 from tasks.overlap.within.forest import Forest
-from tasks.overlap.within.keeping import Duplicates, Likeness, find_duplicates
+from tasks.overlap.within.keeping import Duplicates, find_duplicates
 from tasks.overlap.within.search import search_within
 from tasks.storage import tables
+from tasks.storage.decisions import Decisions
 from tasks.storage.place import Place
 from tasks.views import View
 from tasks.vocabulary import Chains, Keep, SplitName
@@ -72,21 +76,32 @@ def read_matches(folder: Place) -> Matches:
     return Matches(Best(similarity, crowd), other_class)
 
 
+@dataclass(frozen=True)
+class Rules:
+    """From how many percent on images are twins and reported at all, and which image of a group stays."""
+
+    percent: int
+    floor: int
+    keep: Keep
+    chains: Chains
+
+
 def write_duplicates(
     rows: SplitFingerprints,
     view: View,
     split: SplitName,
     links: Place,
-    percent: int,
-    keep: Keep,
-    chains: Chains,
+    rules: Rules,
+    decisions: Decisions | None,
     target: Place,
 ) -> dict[str, int]:
     """Write the rows of a split that belong to groups, and return the counts of `tasks.records.rows.SplitGroups`."""
     alike = tables.read(links / ALIKE)["alike"].to_numpy()
     forest = Forest(*(tables.read(links / FOREST)[name].to_numpy() for name in Forest._fields))
-    likeness = Likeness(rows, view.on_pixels)
-    found = find_duplicates(likeness, alike, forest, percent, preferred(rows, keep), chains)
+    if decisions:
+        alike, forest = settled_links(rows, alike, forest, view, rules.floor, decisions)
+    likeness, order = Likeness(rows, rows, view.on_pixels), preferred(rows, rules.keep)
+    found = find_duplicates(likeness, alike, forest, rules.percent, order, rules.chains, decisions)
     stays = found.row == found.twin
     at, twin = pa.array(found.row), pa.array(found.twin)
     reason = np.where(found.exact, "exact", "near")
@@ -105,7 +120,8 @@ def write_duplicates(
     }
     tables.write(pa.table(columns, schema=DUPLICATES), target / DUPLICATES_FILE)
     examples = np.unique(alike, return_index=True)[1]
-    tables.write(_unconfirmed(rows, examples, forest, split, view.similar_percent, percent), target / UNCONFIRMED_FILE)
+    unconfirmed = _unconfirmed(rows, examples, forest, split, view.similar_percent, rules.percent)
+    tables.write(unconfirmed, target / UNCONFIRMED_FILE)
     return _counts(found, stays, rows.side.labels)
 
 

@@ -1,0 +1,1 @@
+"""What people decided about pairs of two splits, applied to their twins."""

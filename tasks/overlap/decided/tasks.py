@@ -1,0 +1,74 @@
+"""Prefect tasks of what people decided: keep it with the run, and apply it to the twins of two splits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.overlap.count import count_overlap
+from tasks.overlap.decided.between import Settled, settle
+from tasks.overlap.mirrored import MIRRORED
+from tasks.overlap.tables import read_split
+from tasks.overlap.tasks import prints_of
+from tasks.records import Decided, Fingerprints, Joined, Overlap, Split
+from tasks.records.spec import ComparingSpec
+from tasks.records.verdict import Verdict
+from tasks.stage_task import finished, stage_task
+from tasks.storage import disk, stages, tables
+from tasks.storage.decisions import NAME, read_decisions
+from tasks.storage.place import Place
+from tasks.views import VIEWS
+from tasks.vocabulary import ViewName
+
+VERSION = 1
+
+
+@stage_task("take decisions")
+def take_decisions(file: str, workspace: Place) -> Decided:
+    """Keep a copy of the decisions that a run is made with, since more may be added to the file."""
+    found = read_decisions(Place.of(file))
+
+    def build(target: Place) -> dict[str, Any]:
+        tables.write(found.table, target / NAME)
+        return {}
+
+    pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
+    digest = stages.digest_of({"version": VERSION, "pairs": pairs})
+    stage = stages.stage(workspace, "decisions", {"version": VERSION, "pairs": pairs}, build)
+    same = sum(found.by_pair.values())
+    decided = Decided(stage.folder.name, digest, same, len(found) - same)
+    return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
+
+
+@stage_task("apply decisions to {joined.first} and {joined.second}")
+def apply_decisions(
+    spec: ComparingSpec,
+    view: ViewName,
+    pair: tuple[Split, Split],
+    fingerprints: Sequence[Fingerprints],
+    joined: Joined,
+    verdict: Verdict,
+    decided: Decided,
+    workspace: Place,
+) -> Overlap:
+    """Settle the twins of two splits by what people decided, and count them."""
+    inputs = {"version": VERSION, "join": joined.sha256, "percent": verdict.percent, "decided": decided.sha256}
+    seed = int(stages.digest_of(inputs)[:8], 16)
+
+    def build(target: Place) -> dict[str, Any]:
+        one, two = (read_split(split, prints_of(split, fingerprints), workspace) for split in pair)
+        decisions = read_decisions(workspace / decided.table)
+        settled = Settled(one, two, VIEWS[view], verdict.percent, spec.floor_percent, seed, decisions)
+        first, second = settle(settled, (_table(joined, pair[0], workspace), _table(joined, pair[1], workspace)))
+        for split, table in zip(pair, (first, second), strict=True):
+            tables.write(table, target / f"{split.name}.parquet")
+        if disk.exists(workspace / joined.folder / MIRRORED):
+            disk.link(workspace / joined.folder / MIRRORED, target / MIRRORED)
+        return {}
+
+    stage = stages.stage(workspace, "decided", inputs, build)
+    own = Joined(joined.first, joined.second, stage.folder.name, stages.digest_of(inputs), joined.bands, joined.facts)
+    overlap = count_overlap(own, verdict.percent, spec.floor_percent, spec.also, workspace)
+    return finished(overlap, stage, f"{joined.first} and {joined.second}")
+
+
+def _table(joined: Joined, split: Split, workspace: Place) -> Any:
+    return tables.read(workspace / joined.table(split.name))
