@@ -22,6 +22,7 @@ MAY_IMPORT = {
     **dict.fromkeys(STAGES, SHARED),
     "reporting": SHARED | {"presenting"},  # a run keeps its page
     **dict.fromkeys(("presenting", "exporting", "reproducing"), PLAIN),
+    "review": PLAIN | {"exporting", "reporting"},  # originals, and what a run says of itself
 }
 
 

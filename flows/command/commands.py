@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError, validate_call
 from rich.console import Console
 
-from flows.command.deciding import apply
+from flows.command.deciding import apply, review
 from flows.command.keeping import clean, compare, export, report, verify
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
@@ -55,7 +55,7 @@ app = App(
 )
 
 
-for command in (report, compare, verify, export, apply, clean):
+for command in (review, report, compare, verify, export, apply, clean):
     app.command(validate_call(command))  # what was typed becomes what they take
 
 

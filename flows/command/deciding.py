@@ -3,9 +3,49 @@
 import sys
 from pathlib import PurePath
 
+from pydantic import NonNegativeInt
+
 from tasks.errors import UsageError
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
+
+
+def review(
+    run: str = "latest",
+    *,
+    port: NonNegativeInt = 0,
+    no_browser: bool = False,
+    workspace: PurePath | None = None,
+) -> None:
+    """Open a local page on which the pairs of a run are decided, until Ctrl-C. Nothing leaves the machine.
+
+    Every decision is kept at once in decisions.parquet of the workspace; give that file to run, audit, dedupe, split or
+    sanitize as --decisions.
+
+    Parameters
+    ----------
+    run
+        The run: its folder, its id, or latest.
+    port
+        Port of 127.0.0.1 to listen on; by default any that is free.
+    no_browser
+        Only print the address.
+    workspace
+        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    import webbrowser
+
+    from tasks.review.serve import listening, prepare, serve
+
+    def announce(address: str) -> None:
+        print(f"{len(found.pairs):,} pairs; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
+        print(address, flush=True)
+        if not no_browser:
+            webbrowser.open(address)
+
+    found = prepare(find_run(run, workspace_at(workspace)))
+    with listening(port) as at:
+        serve(found, at, announce)
 
 
 def apply(

@@ -46,7 +46,7 @@ def twins(report: Report, table: str = "removed") -> dict[str, tuple[str, str, b
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Build glyphs: test's a/0 is train's a/0 but for 1 pixel, and, for 2 pixels, also b/0; a/1 is alone; a/2 exact."""
     folder = tmp_path_factory.mktemp("glyphs")
     own = {name: glyphs(20, seed=ord(name)) for name in "ab"}
@@ -60,7 +60,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def before(given: dict[str, str], prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def before(given: dict[str, Any], prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Report:
     return audit(**given, threshold=0.9, workspace=tmp_path_factory.mktemp("w"))
 
 
@@ -83,7 +83,7 @@ def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(before: Report)
     assert verify_run(Place.of(neither.run)) == []
 
 
-def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[str, str], tmp_path: Path) -> None:
+def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[str, Any], tmp_path: Path) -> None:
     before = audit(**given, workspace=tmp_path / "w")
     file = decide(before, {("test/a/1.png", "train/b/7.png"): True}, similarity=0.93, view="ink")
     after = audit(**given, decisions=file, workspace=tmp_path / "w")
@@ -100,7 +100,7 @@ def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[st
     assert verify_run(Place.of(after.run)) == []
 
 
-def test_the_same_decisions_give_the_same_bytes_from_any_file(given: dict[str, str], tmp_path: Path) -> None:
+def test_the_same_decisions_give_the_same_bytes_from_any_file(given: dict[str, Any], tmp_path: Path) -> None:
     first = audit(**given, workspace=tmp_path / "one")
     verdicts = {("test/a/0.png", "train/a/0.png"): False, ("test/a/1.png", "train/b/7.png"): True}
     file = decide(first, verdicts)
@@ -136,7 +136,9 @@ def test_photographs(tmp_path: Path) -> None:
     train = {f"{'ab'[i % 2]}/{i:02d}.jpg": saved(picture, "JPEG", quality=90) for i, picture in enumerate(pictures)}
     test = {f"a/{i}.jpg": saved(pictures[i], "JPEG", quality=50) for i in (2, 4)}
     test |= {f"b/new{i}.jpg": saved(scene(96, 72, seed=500 + i), "JPEG") for i in range(12)}
-    given = {role: str(write_folder(tmp_path / role, files)) for role, files in (("train", train), ("test", test))}
+    given: dict[str, Any] = {
+        role: str(write_folder(tmp_path / role, files)) for role, files in (("train", train), ("test", test))
+    }
     before = audit(**given, workspace=tmp_path / "w")
     assert twins(before).keys() == {"test/a/2.jpg", "test/a/4.jpg"}
     verdicts = {("test/a/2.jpg", "train/a/02.jpg"): False, ("test/b/new3.jpg", "train/b/05.jpg"): True}
@@ -149,7 +151,7 @@ def test_photographs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["absent", "text", "columns", "digests", "nulls"])
-def test_what_is_no_table_of_decisions_is_refused(spoil: str, given: dict[str, str], tmp_path: Path) -> None:
+def test_what_is_no_table_of_decisions_is_refused(spoil: str, given: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "d.parquet"
     whole = {"first": pa.array([b"x" * 16]), "second": pa.array([b"y" * 16]), "same": pa.array([True])}
     content: dict[str, dict[str, Any]] = {

@@ -1,0 +1,1 @@
+"""Look at the pairs of a run one by one, and keep what is decided."""

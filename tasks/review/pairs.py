@@ -1,0 +1,101 @@
+"""All pairs of a run that are worth a look: twins, twins of other classes, what is alike, duplicates inside splits."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.records import Findings, Report
+from tasks.storage import disk, tables
+from tasks.storage.decisions import Key
+from tasks.storage.place import Place
+
+
+@dataclass
+class Pair:
+    """Two images of a run.
+
+    Attributes
+    ----------
+    one, two : str
+        Ids; the second is the twin, which stays.
+    kinds : list of str
+        exact, near or alike, and conflict, inside or judged.
+    similarity : float
+    key : tuple of bytes
+        Digests of both, in order: what a decision about them is kept by.
+    """
+
+    one: str
+    two: str
+    classes: tuple[str, str]
+    splits: tuple[str, str]
+    similarity: float
+    predicted: float | None
+    key: Key
+    kinds: list[str] = field(default_factory=list)
+
+    @property
+    def decidable(self) -> bool:
+        """Whether the images differ: of identical ones there is nothing to decide."""
+        return self.key[0] != self.key[1]
+
+    def shown(self) -> dict[str, Any]:
+        """Return what the page is told."""
+        sides = [
+            {"path": name.split("/", 1)[1], "class": of, "split": split}
+            for name, of, split in zip((self.one, self.two), self.classes, self.splits, strict=True)
+        ]
+        about = {"similarity": self.similarity, "predicted": self.predicted, "kinds": self.kinds}
+        return {"sides": sides, "decidable": self.decidable, "key": b"".join(self.key).hex(), **about}
+
+
+def pairs_of(run: Place, report: Report, digests: dict[str, bytes]) -> list[Pair]:
+    """Return the pairs of a run, each once: the doubtful first, that is those whose similarity is lowest among twins.
+
+    Parameters
+    ----------
+    run : Place
+    report : Report
+    digests : dict
+        Digest of each image by its id.
+    """
+    found: dict[tuple[str, str], Pair] = {}
+    lists = [] if report.alone else [("removed", None), ("label_conflicts", "conflict")]
+    for name, kind in [*lists, ("unconfirmed", None), ("duplicates", "inside")]:
+        if not disk.exists(run / f"{name}.parquet"):
+            continue
+        for row in _rows(tables.read(run / f"{name}.parquet"), report):
+            one, two = sorted((row["id"], row["twin_id"])) if kind == "conflict" else (row["id"], row["twin_id"])
+            pair = found.get((one, two)) or found.get((two, one))
+            if pair is None:
+                pair = found[one, two] = _pair(row, report, digests)
+            own = [row["reason"], *([kind] if kind else []), *(["judged"] if row.get("judged") else [])]
+            pair.kinds += [of for of in own if of not in pair.kinds]
+    order = {"near": 0, "alike": 1, "exact": 2}
+    return sorted(found.values(), key=lambda pair: (order[pair.kinds[0]], pair.similarity, pair.one, pair.two))
+
+
+def digests_of(found: Findings, workspace: Place) -> dict[str, bytes]:
+    """Return the digest of every image of a run by its id."""
+    parts = [tables.read(workspace / each.table, ["id", "md5"]) for each in found.fingerprints]
+    table = pa.concat_tables(parts)
+    return dict(zip(table["id"].to_pylist(), table["md5"].to_pylist(), strict=True))
+
+
+def _rows(table: pa.Table, report: Report) -> list[dict[str, Any]]:
+    if "stays" in table.column_names:
+        table = table.filter(pc.invert(table["stays"]))
+        table = table.append_column("twin_split", table["split"])
+    names = ["similarity" if name == report.view.column else name for name in table.column_names]
+    return list(table.rename_columns(names).to_pylist())
+
+
+def _pair(row: dict[str, Any], report: Report, digests: dict[str, bytes]) -> Pair:
+    key = sorted((digests[row["id"]], digests[row["twin_id"]]))
+    predicted = report.verdict.predicted_at(row["similarity"]) if row["reason"] != "exact" else None
+    return Pair(
+        row["id"], row["twin_id"], (row["class_name"], row["twin_class_name"]), (row["split"], row["twin_split"]),
+        row["similarity"], predicted.precision if predicted else None, (key[0], key[1]),
+    )  # fmt: skip

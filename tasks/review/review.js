@@ -1,0 +1,217 @@
+"use strict";
+const by = (id) => document.getElementById(id);
+const ROW = 32; // pixels of a row of the list
+const AHEAD = 2; // pairs whose pictures are fetched before they are asked for
+const FILTERS = ["state", "kind", "split", "class", "least", "most", "sort"];
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let pairs = [];
+let shown = []; // numbers of the pairs that the filters let through
+let at = 0; // place of the current one among them
+let undoable = []; // [number, what was decided before]
+let asked = 0; // overlays, of which the last one counts
+let laid = null; // the pair that the overlay shows
+
+const current = () => shown[at];
+const named = (answer) => (answer === true ? "same" : answer === false ? "different" : "");
+
+function text(element, ...parts) {
+  element.replaceChildren(...parts.filter((part) => part !== null));
+}
+
+function element(name, content, kind) {
+  const made = document.createElement(name);
+  made.textContent = content;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function fill(select, names) {
+  for (const name of [...new Set(names)].sort()) select.append(element("option", name));
+}
+
+function matches(pair) {
+  const state = by("state").value, kind = by("kind").value, split = by("split").value, of = by("class").value;
+  if (state === "open" && (pair.same !== null || !pair.decidable)) return false;
+  if (state === "decided" && pair.same === null) return false;
+  if (kind && !pair.kinds.includes(kind)) return false;
+  if (split && !pair.sides.some((side) => side.split === split)) return false;
+  if (of && !pair.sides.some((side) => side.class === of)) return false;
+  return pair.similarity >= Number(by("least").value) - 1e-9 && pair.similarity <= Number(by("most").value) + 1e-9;
+}
+
+const ORDERS = {
+  doubt: (one, two) => one - two,
+  down: (one, two) => pairs[two].similarity - pairs[one].similarity || one - two,
+  up: (one, two) => pairs[one].similarity - pairs[two].similarity || one - two,
+  path: (one, two) => pairs[one].sides[0].path.localeCompare(pairs[two].sides[0].path) || one - two,
+};
+
+function choose() {
+  const before = current();
+  shown = pairs.map((_, number) => number).filter((number) => matches(pairs[number])).sort(ORDERS[by("sort").value]);
+  at = Math.max(0, shown.indexOf(before));
+  by("room").style.height = `${shown.length * ROW}px`;
+  show();
+}
+
+// Only the rows that can be seen exist, so that any number of pairs scrolls smoothly.
+function list() {
+  const first = Math.max(0, Math.floor(by("list").scrollTop / ROW) - 5);
+  const last = Math.min(shown.length, first + Math.ceil(by("list").clientHeight / ROW) + 10);
+  const rows = [];
+  for (let place = first; place < last; place++) {
+    const pair = pairs[shown[place]];
+    const row = document.createElement("li");
+    row.dataset.place = place;
+    if (place === at) row.setAttribute("aria-current", "true");
+    row.append(element("data", pair.similarity.toFixed(3)), element("strong", named(pair.same), named(pair.same)), element("span", pair.sides[0].path));
+    rows.push(row);
+  }
+  by("rows").style.transform = `translateY(${first * ROW}px)`;
+  by("rows").replaceChildren(...rows);
+}
+
+function show() {
+  const pair = pairs[current()];
+  by("pair").hidden = !pair;
+  by("nothing").hidden = Boolean(pair);
+  const decided = pairs.filter((each) => each.same !== null).length;
+  const all = pairs.filter((each) => each.decidable).length;
+  by("progress").max = Math.max(1, all);
+  by("progress").value = decided;
+  by("done").textContent = `${decided.toLocaleString("en")} of ${all.toLocaleString("en")} decided`;
+  const top = at * ROW, box = by("list");
+  if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - ROW) box.scrollTop = top - box.clientHeight / 2;
+  list();
+  if (!pair) return;
+  const [one, two] = pair.sides;
+  const predicted = pair.predicted === null ? "" : `, predicted precision ${pair.predicted.toFixed(2)}`;
+  const conflict = one.class === two.class ? null : element("strong", ` ${one.class} against ${two.class}`, "conflict");
+  const answer = pair.same === null ? null : element("strong", ` decided: ${named(pair.same)}`, named(pair.same));
+  text(by("about"), `${pair.kinds.join(", ")}, similarity ${pair.similarity.toFixed(4)}${predicted}.`, conflict, answer);
+  [["one", one], ["two", two]].forEach(([id, side], number) => {
+    by(id).src = address(current(), number);
+    by(id).alt = `${side.class} in ${side.split}`;
+    text(by(`name-${id}`), element("bdi", side.path), ` (${side.split})`);
+  });
+  by("same").disabled = by("different").disabled = !pair.decidable;
+  lay(current());
+  for (let next = at + 1; next <= at + AHEAD && next < shown.length; next++) {
+    for (const side of [0, 1]) new Image().src = address(shown[next], side);
+  }
+}
+
+const address = (number, side) => `image/${number}/${side}`;
+
+// Lay the second picture over the first, under the map that the comparison found; see tasks/registration/warp.py.
+async function lay(number) {
+  const turn = ++asked;
+  const under = by("under"), over = by("over");
+  if (laid !== number) {
+    by("overlay").style.visibility = "hidden";
+    under.src = address(number, 0);
+    over.src = address(number, 1);
+  }
+  const [answer] = await Promise.all([fetch(`laid/${number}`), under.decode().catch(() => 0), over.decode().catch(() => 0)]);
+  const map = answer.ok ? await answer.json() : null;
+  if (turn !== asked) return;
+  const box = by("overlay"), scale = Math.min(box.clientWidth / under.naturalWidth, box.clientHeight / under.naturalHeight) || 1;
+  const width = under.naturalWidth * scale, height = under.naturalHeight * scale;
+  for (const image of [under, over]) {
+    Object.assign(image.style, { width: `${width}px`, height: `${height}px`, left: `${(box.clientWidth - width) / 2}px`, top: `${(box.clientHeight - height) / 2}px` });
+  }
+  by("pair").classList.toggle("small", under.naturalWidth < 64);
+  over.style.transform = map ? inverted(map, width, height) : "none";
+  over.style.opacity = by("mix").value / 100;
+  box.style.visibility = "visible";
+  laid = number;
+}
+
+function inverted([a, b, e, c, d, f], width, height) {
+  const unit = a * d - b * c;
+  const [ia, ib, ic, id] = [d / unit, -b / unit, -c / unit, a / unit];
+  const [x, y] = [-(ia * e + ib * f), -(ic * e + id * f)];
+  return `matrix(${ia}, ${(ic * height) / width}, ${(ib * width) / height}, ${id}, ${(x * width) / 2}, ${(y * height) / 2})`;
+}
+
+async function send(number, same) {
+  const answer = await fetch(`decide/${number}`, { method: "POST", body: JSON.stringify(same), headers: { "Content-Type": "application/json" } }).catch(() => null);
+  if (answer && answer.ok) {
+    pairs.forEach((pair) => { if (pair.key === pairs[number].key) pair.same = same; });
+    return true;
+  }
+  by("status").textContent = "The decision was not kept: the command does not answer. Start it again and reload this page.";
+  return false;
+}
+
+async function decide(same) {
+  const number = current(), pair = pairs[number];
+  if (!pair || !pair.decidable) return;
+  const before = pair.same;
+  if (!(await send(number, same))) return;
+  undoable.push([number, before]);
+  by("status").textContent = `${named(same)}: ${pair.sides[0].path}`;
+  next(number);
+}
+
+// A pair that no longer passes the filters leaves the list, and the one after it takes its place.
+function next(number) {
+  const left = shown.filter((each) => matches(pairs[each]));
+  const stays = left.includes(number);
+  at = Math.min(stays ? at + 1 : at, Math.max(0, left.length - 1));
+  shown = left;
+  by("room").style.height = `${shown.length * ROW}px`;
+  show();
+}
+
+async function undo() {
+  const last = undoable.pop();
+  if (!last || !(await send(...last))) return;
+  by("status").textContent = `taken back: ${pairs[last[0]].sides[0].path}`;
+  shown = pairs.map((_, number) => number).filter((number) => number === last[0] || matches(pairs[number])).sort(ORDERS[by("sort").value]);
+  at = shown.indexOf(last[0]);
+  by("room").style.height = `${shown.length * ROW}px`;
+  show();
+}
+
+function step(by) {
+  at = Math.min(Math.max(0, at + by), Math.max(0, shown.length - 1));
+  show();
+}
+
+function blink() {
+  const on = by("blink").getAttribute("aria-pressed") !== "true";
+  by("blink").setAttribute("aria-pressed", String(on));
+  by("overlay").classList.toggle("blinking", on);
+  if (still.matches) by("over").style.opacity = on ? 1 : 0; // no motion: each press shows the other picture
+  else if (!on) by("over").style.opacity = by("mix").value / 100;
+}
+
+const KEYS = { s: () => decide(true), d: () => decide(false), ArrowRight: () => step(1), ArrowLeft: () => step(-1), u: undo, b: blink };
+let working = Promise.resolve(); // decisions are made one after the other, however fast keys come
+const act = (what) => { working = working.then(what); };
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select")) return;
+  if (KEYS[event.key]) { event.preventDefault(); act(KEYS[event.key]); }
+});
+by("same").addEventListener("click", () => act(KEYS.s));
+by("different").addEventListener("click", () => act(KEYS.d));
+by("skip").addEventListener("click", () => act(KEYS.ArrowRight));
+by("back").addEventListener("click", () => act(KEYS.ArrowLeft));
+by("undo").addEventListener("click", () => act(undo));
+by("blink").addEventListener("click", () => act(blink));
+by("mix").addEventListener("input", () => { by("over").style.opacity = by("mix").value / 100; });
+by("list").addEventListener("scroll", () => requestAnimationFrame(list), { passive: true });
+by("rows").addEventListener("click", (event) => { const row = event.target.closest("li"); if (row) act(() => { at = Number(row.dataset.place); show(); }); });
+addEventListener("resize", () => show());
+for (const id of FILTERS) by(id).addEventListener("input", choose);
+by("filters").addEventListener("submit", (event) => event.preventDefault());
+
+fetch("pairs").then((answer) => answer.json()).then((told) => {
+  pairs = told;
+  fill(by("split"), pairs.flatMap((pair) => pair.sides.map((side) => side.split)));
+  fill(by("class"), pairs.flatMap((pair) => pair.sides.map((side) => side.class)));
+  if (!pairs.some((pair) => pair.same === null && pair.decidable)) by("state").value = "all";
+  choose();
+});

@@ -1,0 +1,280 @@
+"""The review of a run in a real browser, served by the real command: decided by keyboard, kept, and honoured."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request
+
+from flows.audit import audit
+from tasks.records import Report
+from tasks.review.app import Review
+from tasks.review.pairs import Pair
+from tasks.review.pictures import Glyphs
+from tasks.review.serve import listening, serve
+from tasks.storage.place import Place
+from tests.browser.test_page import HOSTILE
+from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.flows.test_cli import command
+
+MANY = 10_000
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Build glyphs of which six in test have a near twin in train, one of those of another class, and one an exact."""
+    folder, own = tmp_path_factory.mktemp("review"), glyphs(24, seed=5)
+    train = {f"{'ab'[i % 2]}/{i:02d}.png": png(image) for i, image in enumerate(own)}
+    test = {f"{'ab'[i % 2]}/near{i}.png": png(noise(own[i], 1, seed=i)) for i in range(5)}
+    test |= {"a/other.png": png(noise(own[7], 1, seed=9)), "a/exact.png": png(own[8])}
+    test |= {f"b/new{i}.png": png(image) for i, image in enumerate(glyphs(20, seed=6))}
+    return {role: str(write_folder(folder / role, files)) for role, files in (("train", train), ("test", test))}
+
+
+@pytest.fixture(scope="module")
+def run(sources: dict[str, Any], prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return audit(**sources, workspace=tmp_path_factory.mktemp("w"))
+
+
+@contextmanager
+def served(run: Path, *arguments: str) -> Iterator[str]:
+    """Start the command, and yield the address that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.command.cli", "review", str(run), "--no-browser", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[1]
+    assert "Traceback" not in said
+
+
+@contextmanager
+def opened(browser: Browser, address: str, **how: Any) -> Iterator[tuple[Page, list[str]]]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, **how)
+    page, troubles = context.new_page(), []
+    origin = "/".join(address.split("/")[:3])
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("dialog", lambda dialog: troubles.append(dialog.message))
+    page.on("request", lambda asked: note_foreign(asked, origin, troubles))
+    page.goto(address)
+    page.wait_for_selector("#pair:not([hidden])")
+    yield page, troubles
+    context.close()
+
+
+def note_foreign(asked: Request, origin: str, troubles: list[str]) -> None:
+    if not asked.url.startswith((origin, "data:")):
+        troubles.append(asked.url)
+
+
+def press(page: Page, keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+    page.evaluate("working")
+
+
+def wait_for(page: Page, condition: str) -> None:
+    """Wait until an expression holds; the page's policy forbids Playwright's own way."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(condition)
+
+
+def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
+    run: Report, sources: dict[str, Any], browser: Browser
+) -> None:
+    file = run.run.parent.parent / "decisions.parquet"
+    assert run.sanitized.near.test == run.rows.test - 7
+    with served(run.run) as address, opened(browser, address) as (page, troubles):
+        assert page.inner_text("#done") == "0 of 6 decided"
+        first = page.inner_text("#name-one bdi")
+        press(page, "d")
+        assert page.inner_text("#done") == "1 of 6 decided"
+        assert pq.read_table(file)["same"].to_pylist() == [False], "it is kept at once"
+        press(page, "u")
+        assert page.inner_text("#name-one bdi") == first
+        assert pq.read_table(file).num_rows == 0
+        press(page, "dsss")
+        assert page.inner_text("#done") == "4 of 6 decided"
+        assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+        assert not troubles
+    with served(run.run) as address, opened(browser, address) as (page, troubles):
+        assert page.inner_text("#done") == "4 of 6 decided"
+        page.select_option("#state", "decided")
+        assert page.locator("#rows li").count() == 4
+        assert sorted(page.locator("#rows strong").all_inner_texts()) == ["different", "same", "same", "same"]
+        page.select_option("#state", "all")
+        page.select_option("#kind", "exact")
+        assert page.locator("#rows li").count() == 1
+        assert page.is_disabled("#same")
+        press(page, "s")
+        assert page.inner_text("#done") == "4 of 6 decided", "of identical images there is nothing to decide"
+        page.select_option("#kind", "conflict")
+        assert page.inner_text("#about .conflict").strip() == "a against b"
+        assert not troubles
+    where = ("--workspace", str(run.run.parent.parent), "--decisions", str(file))
+    again = command("audit", "--train", sources["train"], "--test", sources["test"], *where)
+    assert again.returncode == 0, again.stderr
+    after = json.loads((Path(again.stdout.strip()) / "report.json").read_text())
+    assert after["sanitized"]["near"]["test"] == run.sanitized.near.test + 1
+    assert (after["judged"]["same"], after["judged"]["different"]) == (3, 1)
+    with served(Path(again.stdout.strip())) as address, opened(browser, address) as (page, _):
+        assert page.inner_text("#done") == "3 of 5 decided", "what was decided is not asked again"
+
+
+def test_photographs_are_shown_as_they_are_and_laid_over_each_other(
+    prefect_server: None, browser: Browser, tmp_path: Path
+) -> None:
+    pictures = [scene(400, 300, seed=seed) for seed in range(30)]
+    train = {f"a/{i:02d}.jpg": saved(picture, "JPEG", quality=90) for i, picture in enumerate(pictures)}
+    cut = pictures[3].crop((20, 15, 380, 290))
+    test = {"a/cut.jpg": saved(cut, "JPEG"), "a/tiff.tiff": saved(pictures[4].resize((300, 225)), "TIFF")}
+    test |= {f"a/new{i}.jpg": saved(scene(400, 300, seed=90 + i), "JPEG") for i in range(12)}
+    given: dict[str, Any] = {r: str(write_folder(tmp_path / r, f)) for r, f in (("train", train), ("test", test))}
+    found = audit(**given, workspace=tmp_path / "w")
+    with served(found.run) as address, opened(browser, address) as (page, troubles):
+        page.select_option("#sort", "path")
+        wait_for(page, "document.getElementById('overlay').style.visibility === 'visible'")
+        assert page.inner_text("#name-one bdi") == "a/cut.jpg"
+        assert page.evaluate("document.getElementById('one').naturalWidth") == cut.width
+        assert page.evaluate("document.getElementById('two').naturalWidth") == 400
+        scale = page.evaluate("new DOMMatrix(getComputedStyle(document.getElementById('over')).transform).a")
+        assert scale == pytest.approx(400 / 360, abs=0.02), "the whole picture is larger than the cut one"
+        press(page, "b")
+        assert page.get_attribute("#blink", "aria-pressed") == "true"
+        press(page, "d")
+        wait_for(page, "document.getElementById('one').naturalWidth === 96")  # browsers show no TIFF
+        assert not troubles
+    for path in (tmp_path / "train").rglob("*.jpg"):
+        path.unlink()
+    with served(found.run) as address, opened(browser, address) as (page, troubles):
+        wait_for(page, "document.getElementById('two').naturalWidth === 96")
+        assert not troubles, "thumbnails of what is gone"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(run: Report, browser: Browser, scheme: Any) -> None:
+    with served(run.run) as address, opened(browser, address, bypass_csp=True, color_scheme=scheme) as (page, _):
+        page.select_option("#state", "all")
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        assert not serious, [(fault["id"], fault["nodes"][0]["html"]) for fault in serious]
+
+
+@contextmanager
+def many(run: Report, workspace: Path, names: list[str]) -> Iterator[str]:
+    """Serve a review of very many pairs of a run's images under given names, in a thread."""
+    ids = pq.read_table(next((run.run / "raw").glob("train-*")), columns=["id"])["id"].to_pylist()
+    pictures = Glyphs(Place.of(run.run), ids)
+    pairs = []
+    for number in range(MANY):
+        name, key = names[number % len(names)], (number.to_bytes(16, "big"), b"\xff" * 16)
+        one, two = f"test/{name}/{number}", f"train/{name}/{number}"
+        pictures.gray[one] = pictures.gray[two] = pictures.gray[ids[number % len(ids)]]
+        pairs.append(Pair(one, two, (name, "b"), ("test", "train"), 0.9 + number / MANY / 10, None, key, ["near"]))
+    review, told = Review("many", pairs, pictures, Place.of(workspace), "ink"), threading.Event()
+    with listening(0) as at:
+        address: list[str] = []
+
+        def announce(where: str) -> None:
+            address.append(where)
+            told.set()
+
+        threading.Thread(target=serve, args=(review, at, announce), daemon=True).start()
+        assert told.wait(30)
+        yield address[0]
+
+
+def test_ten_thousand_pairs_stay_smooth_and_three_hundred_are_decided_in_minutes(
+    run: Report, browser: Browser, tmp_path: Path, record_property: Any
+) -> None:
+    with many(run, tmp_path, ["a"]) as address, opened(browser, address) as (page, troubles):
+        frames = page.evaluate("""async () => {
+            const list = document.getElementById("list"), times = [];
+            let last = performance.now();
+            for (let i = 0; i < 120; i++) {
+                list.scrollTop += 2500;
+                await new Promise(requestAnimationFrame);
+                const now = performance.now();
+                times.push(now - last);
+                last = now;
+            }
+            return times.sort((a, b) => a - b);
+        }""")
+        record_property("frames", f"median {frames[60]:.1f} ms, slowest of 120 {frames[-1]:.1f} ms")
+        assert page.locator("#rows li").count() < 60, "only what can be seen exists"
+        start = page.evaluate("performance.now()")
+        for _ in range(100):
+            page.keyboard.press("s")
+        page.evaluate("working")
+        seconds = (page.evaluate("performance.now()") - start) / 1000
+        record_property("decisions", f"{seconds / 100:.3f} s each")
+        print(f"frames: median {frames[60]:.1f} ms, slowest {frames[-1]:.1f} ms; {seconds / 100:.3f} s a decision")
+        assert page.inner_text("#done") == "100 of 10,000 decided"
+        assert pq.read_table(tmp_path / "decisions.parquet").num_rows == 100
+        assert not troubles
+
+
+def test_hostile_names_stay_text(run: Report, browser: Browser, tmp_path: Path) -> None:
+    with many(run, tmp_path, HOSTILE) as address, opened(browser, address) as (page, troubles):
+        page.select_option("#sort", "path")
+        for _ in range(3):
+            press(page, "s")
+        assert page.locator("#class option").count() == len(HOSTILE) + 2
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert page.evaluate("document.querySelectorAll('svg, body script').length") == 0
+        assert not troubles
+
+
+def test_nobody_else_is_answered(run: Report) -> None:
+    with served(run.run) as address:
+        origin = "/".join(address.split("/")[:3])
+        with httpx.Client(base_url=address) as client:
+            page = client.get("")
+            assert page.status_code == 200
+            assert "default-src 'none'" in page.headers["content-security-policy"]
+            assert page.headers["referrer-policy"] == "no-referrer"
+            assert "access-control-allow-origin" not in page.headers
+            assert client.get("image/0/0").headers["content-security-policy"].endswith("sandbox")
+            for path in ("image/99999/0", "image/0/2", "laid/99999", "image/-1/0", "review.py", "..%2fapp.py"):
+                assert client.get(path).status_code == 404, path
+            mine = {"Origin": origin}
+            assert client.post("decide/0", content="true", headers=mine).status_code == 204
+            assert client.post("decide/0", content="null", headers=mine).status_code == 204
+            for content, headers, status in (
+                ("true", {"Origin": "http://evil.example"}, 403),
+                ("true", {}, 403),
+                ("true", {"Origin": "null"}, 403),
+                ("1234", mine, 400),
+                ("x" * 2000, mine, 403),
+            ):
+                assert client.post("decide/0", content=content, headers=headers).status_code == status, headers
+            assert client.put("decide/0", content="true", headers=mine).status_code == 403
+            assert client.get("", headers={"Host": "evil.example"}).status_code == 400
+        for path in ("/", "/pairs", "/x/pairs", address.split("/")[3].upper() + "/"):
+            assert httpx.get(f"{origin}/{path.lstrip('/')}").status_code == 403, path
+
+
+def test_a_port_that_is_taken_is_named(run: Report) -> None:
+    with listening(0) as at:
+        done = command("review", str(run.run), "--no-browser", "--port", str(at.getsockname()[1]))
+    assert done.returncode == 2
+    assert "can't be listened on" in done.stderr
