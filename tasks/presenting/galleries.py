@@ -20,7 +20,8 @@ from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray
 
-DOUBTFUL, EXACT, CONFLICTS, UNCONFIRMED = 36, 12, 24, 24  # pairs that are shown
+DOUBTFUL, EXACT, CONFLICTS, UNCONFIRMED = 6, 1, 3, 2  # parts of the pairs that are shown
+PAIRS = {"glyphs": 600, "photographs": 150}  # pairs of a page: about 2 MB
 GROUPS, PER_GROUP = 6, 12
 JPEG_QUALITY = 85
 THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
@@ -55,18 +56,19 @@ class Pair:
 
 @dataclass(frozen=True)
 class Galleries:
-    """Pairs in the order in which they should be looked at, and the largest groups."""
+    """Pairs in the order in which they should be looked at, and the largest groups; `all` says that no pair is left."""
 
     doubtful: list[Pair]
     exact: list[Pair]
     conflicts: list[Pair]
     unconfirmed: list[Pair]
     groups: list[list[Shown]]
+    all: bool
 
 
 def build_galleries(run: Place, report: Report) -> Galleries:
     """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
-    chosen, groups, wanted = _choose(run, report)
+    chosen, groups, wanted, whole = _choose(run, report)
     lists = ("duplicates",) * 3 if report.alone else ("removed", "removed", "label_conflicts")
     names = [f"{name}.parquet" for name in (*lists, "unconfirmed")]
     images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(run, wanted)
@@ -75,7 +77,8 @@ def build_galleries(run: Place, report: Report) -> Galleries:
         for table, name in zip(chosen, names, strict=True)
     ]
     shown = [[Shown(*member, images[member[0]].uri) for member in group] for group in groups]
-    return Galleries(doubtful=pairs[0], exact=pairs[1], conflicts=pairs[2], unconfirmed=pairs[3], groups=shown)
+    near, exact, conflicts, alike = pairs
+    return Galleries(near, exact, conflicts, alike, groups=shown, all=whole)
 
 
 def shown_ids(run: Place, report: Report) -> list[str]:
@@ -88,8 +91,8 @@ def uri_of(data: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str]]:
-    """Return the pairs of each gallery, the largest groups, and the ids of all of them."""
+def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str], bool]:
+    """Return the pairs of each gallery, the largest groups, the ids of all of them, and whether these are all pairs."""
     similarity = report.view.column
     if report.alone:
         removed, conflicts = _within(run)
@@ -100,11 +103,14 @@ def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple
     least, most = ([(similarity, order), ("id", "ascending")] for order in ("ascending", "descending"))
     near = removed.filter(pc.equal(removed["reason"], "near")).sort_by(least)
     exact = removed.filter(pc.equal(removed["reason"], "exact")).sort_by("id")
-    chosen = [near.slice(0, DOUBTFUL), exact.slice(0, EXACT)]
-    chosen += [conflicts.sort_by(most).slice(0, CONFLICTS), alike.sort_by(most).slice(0, UNCONFIRMED)]
+    every = [near, exact, conflicts.sort_by(most), alike.sort_by(most)]
+    parts = DOUBTFUL, EXACT, CONFLICTS, UNCONFIRMED
+    most_of = [PAIRS[report.kind] * part // sum(parts) for part in parts]
+    chosen = [table.slice(0, count) for table, count in zip(every, most_of, strict=True)]
     groups = _largest_groups(removed)
     wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
-    return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)]
+    whole = all(len(some) == len(table) for some, table in zip(chosen, every, strict=True))
+    return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)], whole
 
 
 def _within(run: Place) -> tuple[pa.Table, pa.Table]:

@@ -15,10 +15,12 @@ from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.reasons import why_twins
+from tasks.presenting.saved import saved_lists
 from tasks.records import REASONS, Report
 from tasks.records.rows import Form
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
 
 QUARANTINE_SHOWN = 300
 MEMBERS_SHOWN = 100  # classes of all sources
@@ -96,6 +98,7 @@ def _numbered(report: Report) -> dict[str, Any]:
         "legend": report.view.legend,
         "reasons": REASONS,
         "text_of": text_of,
+        "present": [name for name in SPLITS if report.rows[name]],
     }
 
 
@@ -108,6 +111,7 @@ def _from_tables(run: Place, report: Report) -> dict[str, Any]:
     figures = {name.partition(".")[0]: _figure(run / "figures" / name) for name in disk.names_in(run / "figures")}
     return {
         "galleries": build_galleries(run, report),
+        "lists": saved_lists(run),
         "figures": figures,
         "alternatives": ALTERNATIVES,
         "title_of": title_of,

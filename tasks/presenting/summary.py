@@ -40,6 +40,7 @@ def split_rows(numbers: Numbers) -> TableRows:
             "sanitized": numbers(report.sanitized.near, name),
         }
         for name in SPLITS
+        if report.rows[name]
     ]
 
 
@@ -54,6 +55,7 @@ def overlap_rows(numbers: Numbers) -> TableRows:
             "conflicts": numbers(pair, "cross_class"),
         }
         for pair in numbers.report.overlap
+        if numbers.report.rows[pair.rows_of] and numbers.report.rows[pair.found_in]
     ]
 
 

@@ -30,19 +30,23 @@ def headline(numbers: Numbers) -> str:
         return _warnings(numbers) + headline_of_set(numbers)
     if report.drawing is not None:
         return _warnings(numbers) + headline_of_groups(numbers, report.drawing)
-    leak = report.pair("test", "train")
-    near = "."
-    if report.verdict.threshold is not None:
-        near = (
-            f", and a further {numbers.share(leak, 'near')} have a near-duplicate (similarity "
-            f"{numbers(report.near_duplicates, 'threshold')} or higher)."
-        )
-    return (
-        f"{_warnings(numbers)}"
-        f"{numbers.share(leak, 'exact')} of the {numbers(leak, 'rows')} test rows have an identical image in train"
-        f"{near} After removing rows shared with train or validation, "
-        f"{numbers(report.sanitized.near, 'test')} rows are left."
+    left = (
+        f"After removing rows shared with train or validation, {numbers(report.sanitized.near, 'test')} rows are left."
     )
+    return f"{_warnings(numbers)}{_leak(numbers)} {left}"
+
+
+def _leak(numbers: Numbers) -> str:
+    """Say how many test rows have a twin in train; what there is none of does not come first."""
+    leak, told = numbers.report.pair("test", "train"), numbers.report.verdict.threshold is not None
+    rows, near = f"the {numbers(leak, 'rows')} test rows", numbers.share(leak, "near")
+    similar = f"(similarity {numbers(numbers.report.near_duplicates, 'threshold')} or higher)" if told else ""
+    if leak.exact:
+        more = f", and a further {near} have a near-duplicate {similar}" if told else ""
+        return f"{numbers.share(leak, 'exact')} of {rows} have an identical image in train{more}."
+    if leak.near:
+        return f"{near} of {rows} have a near-duplicate in train {similar}, and none has an identical image there."
+    return f"None of {rows} has an identical image in train{f' or a near-duplicate {similar}' if told else ''}."
 
 
 def _warnings(numbers: Numbers) -> str:

@@ -134,6 +134,54 @@ def test_doubtful_twins_come_first_and_tables_can_be_sorted(run: Report, browser
         assert not troubles
 
 
+def test_pairs_are_paged_filtered_sorted_and_enlarged(run: Report, browser: Browser) -> None:
+    with opened(browser, run.run / "report.html") as (page, troubles):
+        tools, pairs = page.locator(".tools").first, page.locator(".tools + ul.pairs").first
+        every = int(page.locator(".tools [data-range]").first.get_attribute("data-range").rpartition(" ")[2])  # type: ignore[union-attr]
+        assert pairs.locator("li").count() == min(18, every)
+        tools.get_by_role("button", name="later").click()
+        assert pairs.locator("li").count() == min(18, every - 18)
+        tools.get_by_label("sorted").select_option("most similar first")
+        shown = [float(li.get_attribute("data-similarity") or 0) for li in pairs.locator("li").all()]
+        assert shown == sorted(shown, reverse=True)
+        name = pairs.locator("bdi").nth(2).inner_text()
+        tools.get_by_label("Pairs that contain").fill(name.upper())
+        assert pairs.locator("li").count() >= 1
+        assert all(name in text for text in pairs.locator("li").all_inner_texts())
+        pairs.locator("button.images").first.click()
+        assert page.locator("dialog[open] img").first.bounding_box()["width"] > 200  # type: ignore[index]
+        page.keyboard.press("Escape")
+        assert page.locator("dialog[open]").count() == 0
+        assert not troubles
+
+
+def test_lists_can_be_saved_and_groups_have_names(run: Report, browser: Browser) -> None:
+    with opened(browser, run.run / "report.html") as (page, troubles):
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="remove-test.txt").click()
+        assert Path(saved.value.path()).read_text() == (run.run / "remove" / "test.txt").read_text()
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="actions.csv").click()
+        assert "keep" not in Path(saved.value.path()).read_text()
+        assert len(Path(saved.value.path()).read_text().splitlines()) > 40
+        members = tables.read(Place.of(run.run / "removed.parquet"))["id"].to_pylist()
+        assert any(name in page.locator(".groups .id").first.inner_text() for name in members)
+        assert not troubles
+
+
+def test_no_table_is_wider_than_a_page_and_an_absent_split_has_no_rows(
+    run: Report, audited: Report, browser: Browser
+) -> None:
+    wide = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
+    for report in (run, audited):
+        with opened(browser, report.run / "report.html") as (page, _):
+            assert page.evaluate(wide) == 0
+    assert audited.rows.validation == 0
+    with opened(browser, audited.run / "report.html") as (page, _):
+        said = page.locator("main section[aria-labelledby=clean], main section[aria-labelledby=overlap] table")
+        assert "validation" not in " ".join(said.all_inner_texts())
+
+
 def test_hostile_names_change_nothing(run: Report, browser: Browser, tmp_path: Path) -> None:
     names = dict(zip(run.classes, [*HOSTILE, *run.classes[len(HOSTILE) :]], strict=True))
     sources: dict[str, Any] = {"large": HOSTILE[0], "small": HOSTILE[1]}

@@ -18,6 +18,16 @@ def test_the_answer_stands_in_the_headline(run: Report) -> None:
     assert "80 rows are left" in said
 
 
+def test_what_there_is_none_of_does_not_come_first(run: Report) -> None:
+    leak = run.pair("test", "train")
+    for exact, near, said in (
+        (0, 20, "16.7 % of the 120 test rows have a near-duplicate in train (similarity 0.95 or higher), and none has"),
+        (0, 0, "None of the 120 test rows has an identical image in train or a near-duplicate (similarity 0.95"),
+    ):
+        pairs = tuple(replace(leak, exact=exact, near=near) if pair is leak else pair for pair in run.overlap)
+        assert headline(Numbers(replace(run, overlap=pairs))).startswith(said)
+
+
 def test_what_else_was_found_is_said(run: Report) -> None:
     said = " ".join(facts(Numbers(run)))
     assert "Of 566 members" not in said
