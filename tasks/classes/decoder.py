@@ -153,8 +153,9 @@ def _decode(data: bytes, form: str, scaled: bool, cheap: bool) -> Decoded:
         width, height = image.size
         loaded, remark = _load_jpeg(data, image, scaled) if form == "JPEG" else (image, "")
         loaded.load()
-        upright = ImageOps.exif_transpose(loaded)
-        if upright.size == image.size[::-1] and upright.size != image.size:
+        size, upright = image.size, loaded
+        ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
+        if upright.size == size[::-1] and upright.size != size:
             width, height = height, width
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
