@@ -9,11 +9,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from dataclasses import fields
 from importlib.metadata import version
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError, validate_call
+from pydantic.dataclasses import dataclass
 from rich.console import Console
 
 from flows.command.deciding import apply, review
@@ -21,6 +23,7 @@ from flows.command.keeping import clean, compare, export, report, verify
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
 from tasks.errors import CleanSplitError, UsageError
+from tasks.records import parameters as p
 from tasks.records.spec import (
     AuditSpec,
     DedupeSpec,
@@ -30,6 +33,7 @@ from tasks.records.spec import (
     RunSpec,
     SanitizeSpec,
     SourceSpec,
+    Spec,
     SplitSpec,
 )
 from tasks.records.wording import sentence
@@ -69,14 +73,27 @@ def run(spec: RunSpec) -> None:
     show(spec)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Summarized(Spec):
+    """Parameters of commands that write a summary."""
+
+    summary: p.SummaryFile = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditCommand(AuditSpec, Summarized):
+    """Parameters of the command `audit`: those of the flow, and where to write what changed."""
+
+
 @app.command
-@takes(AuditSpec)
-def audit(spec: AuditSpec) -> None:
+@takes(AuditCommand)
+def audit(spec: AuditCommand) -> None:
     """Measure the overlap between existing splits, and write the splits without it."""
     _look(spec)
-    from flows.command.running import show
+    from flows.command.running import show, summarized
 
-    show(spec)
+    with summarized(spec.summary, spec.place):
+        show(AuditSpec.of(**{field.name: getattr(spec, field.name) for field in fields(AuditSpec)}))
 
 
 @app.command

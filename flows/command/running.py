@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import PurePath
 from typing import Any
 
 from httpx import TransportError
@@ -19,6 +20,7 @@ from flows.pipeline import cleansplit
 from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import GateError, ServerError
+from tasks.presenting.changes import what_changed
 from tasks.presenting.terminal import print_summary
 from tasks.records import Report
 from tasks.records.spec import (
@@ -32,9 +34,13 @@ from tasks.records.spec import (
     Spec,
     SplitSpec,
 )
+from tasks.reporting.read import read_report
 from tasks.reproducing.notmnist import figures
 from tasks.reproducing.published import check
 from tasks.reproducing.terminal import print_checked
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.storage.workspace import find_run, has_runs
 
 FLOWS: dict[type[Spec], Callable[..., Report]] = {
     RunSpec: cleansplit,
@@ -61,6 +67,26 @@ def show(spec: Spec) -> None:
     except GateError as error:
         _print(error.report)
         raise
+
+
+@contextlib.contextmanager
+def summarized(summary: PurePath | None, workspace: Place) -> Iterator[None]:
+    """Add to a file what the block's run found and changed, also when a gate fails it."""
+    before = find_run("latest", workspace) if summary and has_runs(workspace) else None
+    try:
+        yield
+    except GateError:
+        _summarize(summary, before, workspace)
+        raise
+    else:
+        _summarize(summary, before, workspace)
+
+
+def _summarize(summary: PurePath | None, before: Place | None, workspace: Place) -> None:
+    if summary:
+        report = read_report(find_run("latest", workspace))
+        last = read_report(before) if before and disk.exists(before) else None
+        disk.add_text(Place.of(summary), what_changed(last, report))
 
 
 def show_prepared(spec: PrepareSpec) -> None:

@@ -1,9 +1,12 @@
 """What changed between two runs."""
 
 from dataclasses import dataclass
+from html import escape
 
-from tasks.presenting.numbers import NOTHING, text_of
+from tasks.presenting.numbers import NOTHING, Numbers, text_of
+from tasks.presenting.words import answer
 from tasks.records import Report
+from tasks.records.rows import Gate, form_of
 from tasks.vocabulary import SPLITS
 
 
@@ -33,6 +36,32 @@ def changes(one: Report, other: Report) -> list[Change]:
             if pair[0] != pair[1]:
                 found.append(Change(group, name, *pair))
     return found
+
+
+def what_changed(before: Report | None, after: Report) -> str:
+    """Return the answer of a run, its gates, and what changed since an earlier run of the same sources, as Markdown."""
+    numbers = Numbers(after)
+    gates = [f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, {_gate(gate)}" for gate in after.gates]
+    parts = [f"## cleansplit: {_cell(', '.join(entry.name for entry in after.inputs))}", _cell(answer(numbers))]
+    parts += ["\n".join(gates)] if gates else []
+    if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
+        parts.append("There is no earlier run of these sources to compare with.")
+    elif found := changes(before, after):
+        rows = [(change.group, change.name, change.one, change.other) for change in found]
+        lines = [("", "what", "before", "now"), ("---", "---", "--:", "--:"), *rows]
+        parts += [f"Since {before.run.name}:", "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)]
+    else:
+        parts.append(f"Nothing changed since {before.run.name}.")
+    return "\n\n".join(parts) + "\n\n"
+
+
+def _gate(gate: Gate) -> str:
+    return f"value {text_of(gate.value, form_of(gate, 'value'))}, limit {text_of(gate.limit, form_of(gate, 'limit'))}"
+
+
+def _cell(text: str) -> str:
+    """Return text that can't end a cell or become HTML."""
+    return escape(text).replace("|", "&#124;").replace("`", "&#96;")
 
 
 def _settings(report: Report) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What people see of a run in the terminal."""
 
+import io
 from collections.abc import Sequence
 
+from markupsafe import Markup
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -18,10 +20,11 @@ from tasks.presenting.summary import (
     effect_rows,
     tables_of,
 )
-from tasks.presenting.words import effect_in_short, facts, headline
+from tasks.presenting.words import answer, facts
 from tasks.records import Report
 from tasks.vocabulary import Comparison
 
+WIDTH, SHORT = 100, 2  # columns of a text; tables of it
 SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # more columns are too wide
 
 
@@ -39,8 +42,33 @@ def print_summary(report: Report, console: Console) -> None:
             console.print(_table(title, rows))
     for sentence in facts(numbers):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    answer = f"{headline(numbers)} {effect_in_short(numbers)}".strip()
-    console.print(answer, highlight=False, markup=False, soft_wrap=True)
+    console.print(answer(numbers), highlight=False, markup=False, soft_wrap=True)
+
+
+def as_text(report: Report) -> str:
+    """Return the answer and the tables of rows and overlap, to print."""
+    console = Console(file=io.StringIO(), width=WIDTH, force_jupyter=False, force_terminal=False)
+    numbers = Numbers(report)
+    for title, rows in tables_of(numbers)[:SHORT]:
+        console.print(_table(title, rows))
+    console.print(answer(numbers), highlight=False, markup=False)
+    console.print(str(report.run), highlight=False, markup=False, soft_wrap=True)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+def as_html(report: Report) -> str:
+    """Return the same as HTML, for a notebook."""
+    numbers = Numbers(report)
+    parts = [Markup("<p><strong>{}</strong></p>").format(answer(numbers))]
+    for title, rows in tables_of(numbers)[:SHORT]:
+        head = Markup("").join(Markup("<th>{}</th>").format(name) for name in rows[0])
+        body = Markup("").join(
+            Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row.values()))
+            for row in rows
+        )
+        parts.append(Markup("<table><caption>{}</caption><tr>{}</tr>{}</table>").format(title, head, body))
+    parts.append(Markup("<p>{}</p>").format(report.run))
+    return str(Markup("\n").join(parts))
 
 
 def print_changes(found: Sequence[Change], console: Console) -> None:

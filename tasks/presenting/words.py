@@ -23,6 +23,11 @@ WHY_NOT: dict[Unmeasured, str] = {
 }
 
 
+def answer(numbers: Numbers) -> str:
+    """Return what was found and what it did to accuracy, in a few sentences."""
+    return f"{headline(numbers)} {effect_in_short(numbers)}".strip()
+
+
 def headline(numbers: Numbers) -> str:
     """Return the answer in a few sentences; what makes it doubtful comes first."""
     report = numbers.report

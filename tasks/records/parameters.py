@@ -204,6 +204,13 @@ Trainings = Annotated[
 # How and where the work is done; none of these changes a result.
 RunName = Annotated[str, Field(description="The run: its folder, its id, or latest.")]
 KeptRuns = Annotated[PositiveInt, Field(description="Number of runs to keep; the newest is always among them.")]
+SummaryFile = Annotated[
+    PurePath | None,
+    Field(
+        description="File to add a Markdown summary to: the answer, the gates, and what changed since the last run of "
+        "the same sources in the workspace."
+    ),
+]
 Workspace = Annotated[
     PurePath | None,
     Field(

@@ -216,6 +216,12 @@ def write_text(place: Place, text: str) -> None:
     local(place).write_text(text, encoding="utf-8")
 
 
+def add_text(place: Place, text: str) -> None:
+    """Add to a text file, UTF-8; it is made where it is missing."""
+    with storage_errors(place), local(place).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
 def sha256_of(place: Place) -> str:
     """Return the sha256 (hex) of a file."""
     with reading(place) as file:

@@ -1,0 +1,66 @@
+"""The gate in continuous integration: what the action and the hook run, on a set that changes."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.build import ROOT, glyphs, png, write_folder
+
+
+def step(name: str) -> dict[str, Any]:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    (found,) = [each for each in action["runs"]["steps"] if each.get("name") == name]
+    return dict(found)
+
+
+def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, str], tmp_path: Path) -> None:
+    own = glyphs(30, seed=4)
+    files = {f"train/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(20)}
+    files |= {f"test/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(20, 30)}
+    data = write_folder(tmp_path / "data", files)
+    (tmp_path / "temp").mkdir()
+    (tmp_path / "temp" / "cleansplit").symlink_to(sys.prefix)  # what the step before it installs
+    summary, output = tmp_path / "summary.md", tmp_path / "output"
+    given = {
+        "ARGUMENTS": "data --max-overlap 0.05", "WORKSPACE": ".cleansplit", "RUNNER_TEMP": str(tmp_path / "temp"),
+        "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output),
+    }  # fmt: skip
+    audit = step("Audit")
+    assert set(audit["env"]) == {"ARGUMENTS", "WORKSPACE"}
+    assert "${{" not in audit["run"], "text of others would become a part of the script"
+
+    def run() -> int:
+        shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", audit["run"]]
+        return subprocess.run(shell, cwd=tmp_path, env=os.environ | server | given, check=False).returncode
+
+    assert run() == 0
+    assert "There is no earlier run of these sources" in summary.read_text()
+    (data / "test/a/leak.png").write_bytes(png(own[1]))
+    assert run() == 4
+    said = summary.read_text()
+    assert "- max_overlap: **failed**, value 0.0909, limit 0.0500" in said
+    assert "| overlap | test in train, exact | 0 | 1 |" in said
+    assert run() == 4
+    assert "Nothing changed since" in summary.read_text()
+    folder = output.read_text().splitlines()[-1].removeprefix("run=")
+    assert (Path(folder) / "report.html").is_file()
+
+
+def test_the_hook_runs_the_gate(server: dict[str, str], tmp_path: Path) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert hook["pass_filenames"] is False
+    own = glyphs(20, seed=4)
+    files = {f"{split}/a/{i}.png": png(own[i]) for split, some in (("train", 12), ("test", 4)) for i in range(some)}
+    write_folder(tmp_path / "data", files)
+    command = [*shlex.split(hook["entry"]), "data", "--max-overlap", "0"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | server | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert "4 of 4 test rows (100.00 %) have a twin in train" in done.stderr

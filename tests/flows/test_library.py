@@ -1,0 +1,112 @@
+"""cleansplit in Python: quiet calls with results that show themselves, in scripts and in notebooks."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import cleansplit
+from tasks.errors import DataError, GateError, UsageError
+from tests.build import glyphs, noise, png, write_folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_the_tests_server(server: dict[str, str]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in server.items():
+            environment.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a root of splits; two of test's 12 images have a twin in train, one an exact one."""
+    folder, own = tmp_path_factory.mktemp("data"), glyphs(40, seed=2)
+    train = {f"train/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(28)}
+    test = {f"test/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(28, 38)}
+    test |= {"test/a/copy.png": png(own[0]), "test/b/near.png": png(noise(own[1], 1, seed=1))}
+    return write_folder(folder / "root", train | test)
+
+
+@pytest.fixture(scope="module")
+def audited(data: Path, tmp_path_factory: pytest.TempPathFactory) -> cleansplit.Result:
+    return cleansplit.audit(root=str(data), workspace=tmp_path_factory.mktemp("w"))
+
+
+def test_a_result_prints_as_a_table_and_gives_what_it_found(audited: cleansplit.Result) -> None:
+    assert (audited.report.pair("test", "train").exact, audited.report.sanitized.near.test) == (1, 10)
+    said = repr(audited)
+    assert re.search(r"test +train +12 +1 +1 +2 +16\.7 %", said)
+    assert said.splitlines()[-1] == str(audited.folder)
+    assert max(map(len, said.splitlines()[:-1])) <= 100
+    assert audited.answer.startswith("8.3 % of the 12 test rows have an identical image in train")
+    assert audited.table("removed").num_rows == 2
+    assert audited.pandas()["action"].value_counts().to_dict() == {"keep": 38, "remove": 2}
+    assert {name: len(split) for name, split in audited.splits().items()} == {"train": 28, "test": 10}
+    assert len(audited.splits("raw")["test"]) == 12
+    with pytest.raises(DataError, match="unconfirmed"):
+        audited.table("unconfirmed")
+    again = cleansplit.open_run(str(audited.folder))
+    assert again.report == audited.report
+
+
+def test_errors_are_the_sentences_of_the_command(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="root nowhere does not exist"):
+        cleansplit.audit(root="nowhere")
+    with pytest.raises(UsageError, match="threshold: give a number"):
+        cleansplit.audit(root=str(data), threshold=2)
+    with pytest.raises(GateError, match="have a twin in train, more than the 1 % allowed") as failed:
+        cleansplit.audit(root=str(data), max_overlap=0.01, workspace=tmp_path)
+    assert failed.value.report.pair("test", "train").either == 2
+
+
+def test_parameters_are_those_of_the_command(data: Path, tmp_path: Path) -> None:
+    parameters = inspect.signature(cleansplit.run).parameters
+    assert {"large", "small", "models", "threshold", "decisions", "workspace"} <= set(parameters)
+    assert "Seed of every random choice." in str(inspect.getdoc(cleansplit.run))
+    source = str(data / "train")
+    found = cleansplit.split(source=source, models=("softmax",), sizes=(10, "all"), trainings=1, workspace=tmp_path)
+    assert {score.train_rows for score in found.report.scores} >= {10}
+    assert cleansplit.dedupe(source=source, keep="first", workspace=tmp_path).report.spec.settings()["keep"] == "first"
+
+
+def test_a_script_sees_one_line_and_no_secret_is_among_the_arguments_of_a_process(data: Path, tmp_path: Path) -> None:
+    script = f"import cleansplit; cleansplit.audit(root={str(data)!r}, workspace={str(tmp_path)!r})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, env=os.environ)
+    assert not done.stdout
+    assert b"\n" not in done.stderr
+    shown = [part.strip() for part in done.stderr.decode().split("\r") if part.strip()]
+    assert all(re.match(r"audit: [a-z' ]+", part) for part in shown)
+    assert len(shown) > 5
+    from cleansplit import CHILD, _arguments
+    from tasks.records.spec import AuditSpec
+
+    address = "http://me:secret@127.0.0.1/x.tar?token=1"
+    assert _arguments(AuditSpec.of(train=address, test="b")) == [f"--train={address}", "--test=b"]
+    assert "secret" not in CHILD
+
+
+def test_a_notebook_shows_one_line_and_a_table(data: Path, tmp_path: Path) -> None:
+    cells = [
+        f"import cleansplit\nfound = cleansplit.audit(root={str(data)!r}, workspace={str(tmp_path)!r})\nfound",
+        "found.pandas('removed')[['id', 'reason']]",
+        "found.splits()",
+        f"cleansplit.audit(root={str(data)!r}, workspace={str(tmp_path)!r}, max_overlap=0)",
+    ]
+    make: Any = nbformat.v4
+    book = make.new_notebook(cells=[make.new_code_cell(cell) for cell in cells])
+    NotebookClient(book, timeout=240, kernel_name="python3", allow_errors=True).execute()
+    kinds = [[output["output_type"] for output in cell["outputs"]] for cell in book.cells]
+    assert kinds[0] == ["display_data", "execute_result"]
+    assert "<table>" in book.cells[0]["outputs"][1]["data"]["text/html"]
+    assert "test/a/copy.png" in book.cells[1]["outputs"][0]["data"]["text/html"]
+    assert "num_rows: 10" in book.cells[2]["outputs"][-1]["data"]["text/plain"]
+    assert book.cells[3]["outputs"][-1]["ename"] == "GateError"
