@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from tasks.errors import UsageError
+from tasks.errors import DataError, UsageError
 from tasks.reporting.read import read_findings, read_report
 from tasks.review.app import Review, application
 from tasks.review.pairs import digests_of, pairs_of
@@ -26,7 +26,10 @@ def prepare(run: Place) -> Review:
         When a table of the run, or what it was made from, is damaged or gone.
     """
     report, found, workspace = read_report(run), read_findings(run), run.parent.parent
-    pairs = pairs_of(run, report, digests_of(found, workspace))
+    try:
+        pairs = pairs_of(run, report, digests_of(found, workspace))
+    except KeyError as error:  # a table names an image that the run was not made of, or lacks a column
+        raise DataError(f"{run} was changed or written by another version; do the run again.") from error
     ids = {name for pair in pairs for name in (pair.one, pair.two)}
     pictures = Glyphs(run, ids) if report.kind == "glyphs" else Photographs(found, workspace, ids)
     return Review(run.last, pairs, pictures, workspace, report.view.name)
