@@ -1,4 +1,4 @@
-.PHONY: run check test serve deploy undeploy lint picture bench verdicts effect hostile fuzz sbom faults schema lock clean
+.PHONY: run check test serve deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 PORT ?= 4200
@@ -38,6 +38,13 @@ verdicts: .venv/test  ## what is called the same photograph: judged sets, plante
 picture: .venv/test   ## the README's picture, from a run on two archives of open fonts: make picture LARGE=... SMALL=...
 	$(BIN)/cleansplit run --large $(LARGE) --small $(SMALL) --validation 0
 	$(BIN)/python -m tests.browser.picture workspace/latest docs/report.png
+
+leaks: .venv/test .venv-peers  ## known leaks and who finds them, beside other tools: writes docs/leaks.md; 15 minutes
+	$(BIN)/python -m tests.benchmarks.leaks --peers .venv-peers/bin/python --page docs/leaks.md
+
+.venv-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet cleanvision imagededup faiss-cpu
 
 effect: .venv/test    ## planted twins, and how often the intervals hold the truth
 	$(BIN)/python -m tests.benchmarks.effect

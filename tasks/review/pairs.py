@@ -94,7 +94,8 @@ def _rows(table: pa.Table, report: Report) -> list[dict[str, Any]]:
 
 def _pair(row: dict[str, Any], report: Report, digests: dict[str, bytes]) -> Pair:
     key = sorted((digests[row["id"]], digests[row["twin_id"]]))
-    predicted = report.verdict.predicted_at(row["similarity"]) if row["reason"] != "exact" else None
+    laid = report.view.on_pixels and row["reason"] != "exact"  # of glyphs nothing is predicted pair by pair
+    predicted = report.verdict.predicted_at(row["similarity"]) if laid else None
     return Pair(
         row["id"], row["twin_id"], (row["class_name"], row["twin_class_name"]), (row["split"], row["twin_split"]),
         row["similarity"], predicted.precision if predicted else None, (key[0], key[1]),

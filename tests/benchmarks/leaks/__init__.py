@@ -1,0 +1,1 @@
+"""What cleansplit and other tools find on sets with known or judged leaks: ``python -m tests.benchmarks.leaks``."""

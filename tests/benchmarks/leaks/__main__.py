@@ -1,0 +1,136 @@
+"""One table for all tools and sets: ``python -m tests.benchmarks.leaks [--peers PYTHON] [--page docs/leaks.md]``.
+
+Every tool runs in a process of its own, from the files to its answer: cleansplit as the command, with the temporary
+server that it starts; the others from `peers.py`, by an interpreter that has them. `make leaks` prepares one.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from tests.benchmarks.leaks import page
+from tests.benchmarks.leaks.sets import DATA, SETS, Known, identical, planted, short
+from tests.benchmarks.photos import CHANGES, EACH
+from tests.benchmarks.photos import SETS as PHOTOS
+
+LIMIT = 240  # seconds of one tool on one set
+PEERS = ("cleanvision", "imagededup", "faiss")
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tool says: pairs of test and train images, seconds, peak of its processes in MB; None for too long."""
+
+    pairs: frozenset[tuple[str, str]] | None
+    seconds: float
+    peak: float
+
+
+def measured(command: Sequence[str]) -> tuple[str | None, float, float]:
+    """Run a command; return what it prints, its seconds, and the largest sum of the memory of its processes."""
+    start, peak = time.perf_counter(), 0.0
+    quiet = os.environ | {"PREFECT_API_URL": ""}
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=quiet, start_new_session=True)
+        while process.poll() is None:
+            peak = max(peak, _memory_of_session(process.pid))
+            if time.perf_counter() - start > LIMIT:
+                os.killpg(process.pid, 9)
+                process.wait()
+                return None, LIMIT, peak
+            time.sleep(0.05)
+        seconds = time.perf_counter() - start
+        out.seek(0)
+        return out.read() if process.returncode in (0, 4) else None, seconds, peak
+
+
+def _memory_of_session(session: int) -> float:
+    """Return the memory of the processes of a session in MB, shared pages counted in part."""
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == session:
+                lines = (stat.parent / "smaps_rollup").read_text().splitlines()
+                total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            continue
+    return total / 1024
+
+
+def cleansplit(folder: Path, workspace: Path, *more: str) -> Found:
+    """Audit a set with the command."""
+    command = [sys.executable, "-m", "flows.command.cli", "audit", str(folder), "--workspace", str(workspace)]
+    said, seconds, peak = measured([*command, "--max-quarantine", "1", *more])
+    if said is None:
+        return Found(None, seconds, peak)
+    run = Path(said.strip())
+    rows = pq.read_table(run / "removed.parquet").to_pylist()
+    pairs = [(row["id"], row["twin_id"]) for row in rows if row["split"] == "test"]
+    if more:
+        least = 100 * (json.loads((run / "report.json").read_text())["verdict"]["threshold"] or 9)
+        turned = pq.read_table(run / "variants.parquet").to_pylist()
+        pairs += [(row["id"], row["twin_id"]) for row in turned if row["percent"] >= least > row["plain_percent"]]
+    return Found(frozenset((short(one), short(other)) for one, other in pairs), seconds, peak)
+
+
+def peer(tool: str, python: str, folder: Path) -> Found:
+    """Run another tool."""
+    said, seconds, peak = measured([python, str(HERE / "peers.py"), tool, str(folder)])
+    pairs = None if said is None else frozenset((short(a), short(b)) for a, b in json.loads(said)["pairs"])
+    return Found(pairs, seconds, peak)
+
+
+def everyone(known: Known, python: str | None, space: Path, *more: str) -> dict[str, Found]:
+    """Run all tools on a set."""
+    found = {"cleansplit": cleansplit(known.folder, space / "w", *more)}
+    return found | {tool: peer(tool, python, known.folder) for tool in PEERS if python}
+
+
+def shares(found: Found) -> list[float]:
+    """Return the share of planted pictures of each change that are found."""
+    rows = {one for one, _ in found.pairs or ()}
+    return [sum(f"planted-{number:02d}-" in row for row in rows) / EACH for number in range(len(CHANGES))]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a line per set and tool, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", help="interpreter that has cleanvision, imagededup and faiss")
+    parser.add_argument("--page", type=Path)
+    given = parser.parse_args(arguments)
+    if not DATA.is_dir():
+        parser.exit(message=f"needs the shared data folder {DATA}, which is not there.\n")
+    start = time.perf_counter()
+    rows: list[page.Row] = []
+    changes: dict[str, list[float]] = {}
+    for make in SETS:
+        with tempfile.TemporaryDirectory() as temporary:
+            known = make(Path(temporary) / "set")
+            known = replace(known, identical=identical(known.folder))
+            for tool, found in everyone(known, given.peers, Path(temporary)).items():
+                rows.append(page.row(known, tool, found.pairs, found.seconds, found.peak))
+                print(rows[-1].line(), flush=True)
+    for archives in PHOTOS:
+        with tempfile.TemporaryDirectory() as temporary:
+            known = planted(archives)(Path(temporary) / "set")
+            for tool, found in everyone(known, given.peers, Path(temporary), "--also", "mirrored").items():
+                changes[f"{tool}, {known.name}"] = shares(found)
+    table = page.of_changes(list(CHANGES), changes)
+    print(table)
+    print(f"{time.perf_counter() - start:.0f} s in all")
+    if given.page:
+        given.page.write_text(page.text(rows, table))
+
+
+if __name__ == "__main__":
+    main()
