@@ -7,6 +7,7 @@ that a thousand runs cost minutes and not hours. Run as a module it does one run
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -92,7 +93,7 @@ def run(spec: RunSpec) -> None:
         linked = [record_of(find_links.fn(spec, view, splits[name], prints, bands, space)) for name in inside]
         verdict, overlaps = record_of(judge_twins.fn(spec, view, joined, linked[0], baseline, space))
         groups = [
-            record_of(group_duplicates.fn(spec, view, splits[name], prints, of, verdict, space))
+            record_of(group_duplicates.fn(spec, view, splits[name], prints, of, verdict, None, space))
             for name, of in zip(inside, linked, strict=True)
         ]
         within = tuple(record_of(count_within.fn(splits[name], prints, space)) for name in SPLITS)
@@ -165,6 +166,9 @@ def in_child(work: Callable[[], None], scratch: Path, seconds: float = 60) -> En
     return finish(start(work, scratch), scratch, seconds)
 
 
+LISTS = re.compile(rb'href="data:text/plain[^"]*"')  # that the page offers for saving
+
+
 def digest_of_run(run: Path) -> str:
     """Return a digest of all that a run holds but run.json, and but what names its sources in the report."""
     sha = hashlib.sha256()
@@ -176,6 +180,8 @@ def digest_of_run(run: Path) -> str:
             content["inputs"] = content["spec"]["large"] = content["spec"]["small"] = None
             data = json.dumps(content).encode()
         if path.name == "report.html":
+            data = LISTS.sub(b"", data)  # those of files below
+        if path.suffix in (".html", ".csv", ".txt"):
             for name in names:
                 data = data.replace(name.encode(), b"source")
         sha.update(f"{path.relative_to(run)}\0{len(data)}\0".encode() + data)
