@@ -22,14 +22,14 @@ from tests.benchmarks.leaks.sets import DATA, SETS, Known, identical, planted, s
 from tests.benchmarks.photos import CHANGES, EACH
 from tests.benchmarks.photos import SETS as PHOTOS
 
-LIMIT = 240  # seconds of one tool on one set
+LIMIT = 180  # seconds of one tool on one set
 PEERS = ("cleanvision", "imagededup", "faiss")
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a tool says: pairs of test and train images, seconds, peak of its processes in MB; None for too long."""
+    """Pairs of test and train images that a tool calls duplicates, or None without an answer; seconds, peak in MB."""
 
     pairs: frozenset[tuple[str, str]] | None
     seconds: float
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for make in SETS:
         with tempfile.TemporaryDirectory() as temporary:
             known = make(Path(temporary) / "set")
-            known = replace(known, identical=identical(known.folder))
+            known = replace(known, identical=identical(known.folder))  # which takes out what can't be read
             for tool, found in everyone(known, given.peers, Path(temporary)).items():
                 rows.append(page.row(known, tool, found.pairs, found.seconds, found.peak))
                 print(rows[-1].line(), flush=True)

@@ -33,7 +33,7 @@ class Row:
 def row(known: Known, tool: str, pairs: frozenset[Named] | None, seconds: float, peak: float) -> Row:
     """Return what a tool found of what is known of a set."""
     if pairs is None:
-        return Row((known.name, tool, *["-"] * 6, f"> {seconds:.0f}", f"{peak:,.0f}"))
+        return Row((known.name, tool, *["-"] * 6, f"no answer in {seconds:.0f}", f"{peak:,.0f}"))
     rows = {one for one, _ in pairs}
     best = dict(sorted(pairs, reverse=True))
     other = sum(one.split("/")[0] != best[one].split("/")[0] for one in rows - known.identical)

@@ -54,7 +54,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
 
 
 def identical(folder: Path) -> frozenset[str]:
-    """Return the test images whose pixels are those of a train image."""
+    """Return the test images whose pixels are those of a train image; files that are no images are removed."""
     digests = {split: dict(_digests(folder / split)) for split in ("train", "test")}
     known = set(digests["train"].values())
     return frozenset(name for name, digest in digests["test"].items() if digest in known)
@@ -66,7 +66,8 @@ def _digests(folder: Path) -> Iterator[tuple[str, bytes]]:
             try:
                 with Image.open(path) as image:
                     whole = image.mode, image.size, image.tobytes()
-            except OSError:
+            except (OSError, SyntaxError):
+                path.unlink()
                 continue
             yield short(str(path)), md5(repr(whole[:2]).encode() + whole[2], usedforsecurity=False).digest()
 
