@@ -41,11 +41,11 @@ def short(path: str) -> str:
 
 
 def unpack(archive: Path, folder: Path) -> list[Path]:
-    """Unpack an archive of classes, without the folders above them; returns the files."""
+    """Unpack an archive of classes, without the folders above them and hidden ones; returns the files."""
     files = []
     with tarfile.open(archive) as tar:
         for member in tar:
-            if member.isfile() and (data := tar.extractfile(member)) is not None:
+            if member.isfile() and "/." not in member.name and (data := tar.extractfile(member)) is not None:
                 target = folder / short(member.name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data.read())
