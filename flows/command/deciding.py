@@ -1,10 +1,12 @@
 """The commands that turn a run into a decision: look at its pairs, carry out what it says; imports as in `commands`."""
 
+import contextlib
 import sys
 from pathlib import PurePath
 
 from pydantic import NonNegativeInt
 
+from flows.engine.interrupt import stop_as_usual
 from tasks.errors import UsageError
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
@@ -36,6 +38,7 @@ def review(
     import webbrowser
 
     from tasks.review.serve import listening, prepare, serve
+    from tasks.storage.decisions import NAME
 
     def announce(address: str) -> None:
         print(f"{len(found.pairs):,} pairs; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
@@ -44,8 +47,10 @@ def review(
             webbrowser.open(address)
 
     found = prepare(find_run(run, workspace_at(workspace)))
-    with listening(port) as at:
+    stop_as_usual()  # Ctrl-C is how a review ends, and interrupts nothing
+    with listening(port) as at, contextlib.suppress(KeyboardInterrupt):
         serve(found, at, announce)
+    print(f"decisions are kept in {found.workspace / NAME}", file=sys.stderr)
 
 
 def apply(

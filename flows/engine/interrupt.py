@@ -34,6 +34,13 @@ def stop_at_once() -> None:
     threading.Thread(target=_watch, args=(reading,), daemon=True).start()
 
 
+def stop_as_usual() -> None:
+    """From now on let Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process: nothing is unfinished."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def told_when_stopped() -> Iterator[None]:
     """Let the flow that runs in this block, and all below it, show as cancelled when the process is stopped."""
