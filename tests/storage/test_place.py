@@ -1,11 +1,14 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from tasks.errors import DataError
+from tasks.errors import DataError, StorageError
+from tasks.storage import disk
 from tasks.storage.place import Place
 
 WORKSPACE = Place.of("/data/workspace")
+OTHER = Path("/dev/shm")  # noqa: S108  # in memory, on Linux
 
 
 def test_names_join_below_a_root() -> None:
@@ -39,3 +42,15 @@ def test_a_place_of_a_path_is_absolute(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", "/home/somebody")
     assert Place.of("large.tar") == Place.of(Path("large.tar")) == Place.of(tmp_path / "large.tar")
     assert str(Place.of("~/large.tar")) == "/home/somebody/large.tar"
+
+
+def test_a_file_is_moved_on_its_own_file_system_alone(tmp_path: Path) -> None:
+    source = tmp_path / "a"
+    source.write_text("mine")
+    disk.move(Place.of(source), Place.of(tmp_path / "b"))
+    assert (tmp_path / "b").read_text() == "mine"
+    if not OTHER.is_dir() or OTHER.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip(f"needs {OTHER} to be another file system")
+    with pytest.raises(StorageError, match="is on another file system than"):
+        disk.move(Place.of(tmp_path / "b"), Place.of(OTHER / f"cleansplit-{os.getpid()}"))
+    assert (tmp_path / "b").read_text() == "mine"
