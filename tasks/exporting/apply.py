@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.errors import DataError, UsageError
-from tasks.exporting.export import require_whole
+from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Archive
@@ -35,8 +35,7 @@ def kept(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
     originals = Originals(archives, run.parent.parent)
     steps: list[Step] = []
     for split in SPLITS:
-        files = disk.matching(run, f"sanitized/{split}-*.parquet") or disk.matching(run, f"raw/{split}-*.parquet")
-        ids = read_ids(files)
+        ids = read_ids(files_of(run, "sanitized", split))
         if alone:
             ids = ids.filter(pc.invert(pc.is_in(ids, value_set=_gone(run, alone))))
         names = [name.split("/", 1)[1] if alone else f"{split}/{name.split('/', 1)[1]}" for name in ids.to_pylist()]

@@ -1,11 +1,12 @@
 """Collapse equal rows, and join the groups of two splits that are equal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.vocabulary.arrays import RowNumbers
+from tasks.vocabulary.arrays import Mask, RowNumbers
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ def equal_groups(
     mine, theirs = as_void(keys_first)[first.example], as_void(keys_second)[second.example]
     _, i, j = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
     return i, j
+
+
+def among(keys: NDArray[np.uint8], wanted: Sequence[bytes]) -> Mask:
+    """Return which rows of keys, uint8 (n, width), are one of some keys."""
+    if not wanted or not len(keys):
+        return np.zeros(len(keys), np.bool_)
+    found: Mask = np.isin(as_void(keys), np.array(wanted, f"V{keys.shape[1]}"))
+    return found
 
 
 def as_void(keys: NDArray[np.uint8]) -> NDArray[np.void]:

@@ -15,7 +15,7 @@ from tasks.presenting.registered import laid_over
 from tasks.records import Report
 from tasks.records.verdict import Predicted
 from tasks.storage import disk, tables
-from tasks.storage.images import iterate_images
+from tasks.storage.images import gray_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray
@@ -184,12 +184,8 @@ def _thumbnails_of(run: Place) -> Images:
 
 def _glyphs_of(run: Place, ids: Sequence[str]) -> Images:
     """Return the images of some ids, wherever they are in the raw splits."""
-    wanted = pa.array(sorted(set(ids)), pa.string())
-    images: Images = {}
-    for part in iterate_images([place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]):
-        rows = np.flatnonzero(pc.is_in(part.ids, value_set=wanted).to_numpy(zero_copy_only=False))
-        images |= {part.ids[row].as_py(): _Embedded(_png_uri(part.gray[row]), part.gray[row]) for row in rows.tolist()}
-    return images
+    files = [place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]
+    return {name: _Embedded(_png_uri(gray), gray) for name, gray in gray_of(files, ids).items()}
 
 
 def _largest_groups(removed: pa.Table) -> list[list[tuple[str, str, str]]]:

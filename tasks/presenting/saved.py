@@ -21,7 +21,7 @@ class Saved(NamedTuple):
 
 def saved_lists(run: Place) -> list[Saved]:
     """Return the files to remove, one list per split, and what to do with every image that does not just stay."""
-    lists = [(name, run / name) for name in ("remove.txt",)]
+    lists = [("remove.txt", run / "remove.txt")]
     if disk.is_folder(run / "remove"):
         lists += [(f"remove-{name}", run / "remove" / name) for name in disk.names_in(run / "remove")]
     found = [(name, "files to remove", disk.read_text(place)) for name, place in lists if disk.is_file(place)]

@@ -113,7 +113,7 @@ class Verdict:
 
     @property
     def percent(self) -> int:
-        """Threshold in whole percent; 101, which nothing reaches, where only identical images are twins."""
+        """Threshold in whole percent; 101, which only a person's judgment reaches, where identical images are twins."""
         return 101 if self.threshold is None else round(100 * self.threshold)
 
     def predicted_at(self, similarity: float) -> Predicted | None:

@@ -15,10 +15,9 @@ from tasks.records import Findings
 from tasks.registration.align import register
 from tasks.storage import disk, tables
 from tasks.storage.copies import Copies
-from tasks.storage.images import iterate_images
+from tasks.storage.images import gray_of, thumbnails
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
-from tasks.vocabulary.arrays import Gray
 from tasks.vocabulary.formats import format_of
 
 TYPES = {  # of the formats that browsers show
@@ -38,12 +37,8 @@ class Glyphs:
     """Glyphs, from the run itself."""
 
     def __init__(self, run: Place, ids: Iterable[str]) -> None:
-        wanted = pa.array(sorted(ids), pa.string())
-        self.gray: dict[str, Gray] = {}
         files = [place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]
-        for part in iterate_images(files):
-            rows = np.flatnonzero(pc.is_in(part.ids, value_set=wanted).to_numpy(zero_copy_only=False))
-            self.gray |= {part.ids[row].as_py(): part.gray[row] for row in rows.tolist()}
+        self.gray = gray_of(files, ids)
 
     def shown(self, name: str) -> Shown:
         """Return an image as a PNG."""
@@ -64,10 +59,7 @@ class Photographs:
         self.originals = Originals(found.archives, workspace)
         if self.originals.index is not None:  # looked up for every image, so the smaller the better
             self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
-        here = pc.field("id").isin(wanted)
-        parts = [tables.read(workspace / name, ["id", "thumbnail"], filters=here) for name in found.photographs]
-        small = pa.concat_tables(parts)
-        self.thumbnails = dict(zip(small["id"].to_pylist(), small["thumbnail"].to_pylist(), strict=True))
+        self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
         self.copies = _copies(found, workspace, wanted)
 
     def shown(self, name: str) -> Shown:

@@ -46,12 +46,18 @@ const ORDERS = {
   path: (one, two) => pairs[one].sides[0].path.localeCompare(pairs[two].sides[0].path) || one - two,
 };
 
-function choose() {
-  const before = current();
-  shown = pairs.map((_, number) => number).filter((number) => matches(pairs[number])).sort(ORDERS[by("sort").value]);
-  at = Math.max(0, shown.indexOf(before));
+const passing = (also) => pairs.map((_, number) => number).filter((number) => number === also || matches(pairs[number])).sort(ORDERS[by("sort").value]);
+
+function arrange(numbers, where) {
+  shown = numbers;
+  at = Math.max(0, where);
   by("room").style.height = `${shown.length * ROW}px`;
   show();
+}
+
+function choose() {
+  const numbers = passing();
+  arrange(numbers, numbers.indexOf(current()));
 }
 
 // Only the rows that can be seen exist, so that any number of pairs scrolls smoothly.
@@ -157,21 +163,15 @@ async function decide(same) {
 // A pair that no longer passes the filters leaves the list, and the one after it takes its place.
 function next(number) {
   const left = shown.filter((each) => matches(pairs[each]));
-  const stays = left.includes(number);
-  at = Math.min(stays ? at + 1 : at, Math.max(0, left.length - 1));
-  shown = left;
-  by("room").style.height = `${shown.length * ROW}px`;
-  show();
+  arrange(left, Math.min(left.includes(number) ? at + 1 : at, left.length - 1));
 }
 
 async function undo() {
   const last = undoable.pop();
   if (!last || !(await send(...last))) return;
   by("status").textContent = `taken back: ${pairs[last[0]].sides[0].path}`;
-  shown = pairs.map((_, number) => number).filter((number) => number === last[0] || matches(pairs[number])).sort(ORDERS[by("sort").value]);
-  at = shown.indexOf(last[0]);
-  by("room").style.height = `${shown.length * ROW}px`;
-  show();
+  const numbers = passing(last[0]);
+  arrange(numbers, numbers.indexOf(last[0]));
 }
 
 function step(by) {

@@ -179,6 +179,16 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
     return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
 
 
+def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
+    """Return some images of a run or shard, uint8 (side, side) each, by id."""
+    wanted = pa.array(sorted(set(ids)), pa.string())
+    found: dict[str, Gray] = {}
+    for part in iterate_images(files):
+        rows = np.flatnonzero(pc.is_in(part.ids, value_set=wanted).to_numpy(zero_copy_only=False))
+        found |= {part.ids[row].as_py(): part.gray[row] for row in rows.tolist()}
+    return found
+
+
 def thumbnails(files: Sequence[Place], ids: Sequence[str]) -> dict[str, bytes]:
     """Return the thumbnails of some photographs, JPEG files, by id."""
     wanted = pc.field("id").isin(pa.array(ids, pa.string()))

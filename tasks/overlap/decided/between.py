@@ -13,15 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.overlap.exact import as_void
+from tasks.overlap.exact import among
 from tasks.overlap.find import Search, find_twins
 from tasks.overlap.likeness import Likeness
 from tasks.overlap.pictures import find_picture_twins
 from tasks.overlap.tables import TWINS, SplitFingerprints, twins_table
-from tasks.storage.decisions import DIGEST, JUDGED, Decisions
+from tasks.storage.decisions import JUDGED, Decisions
 from tasks.threads import blas_threads
 from tasks.views import View
-from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
+from tasks.vocabulary.arrays import RowNumbers
 
 Redo = Callable[[SplitFingerprints], pa.Table]
 
@@ -111,18 +111,10 @@ def settle(settled: Settled, tables: tuple[pa.Table, pa.Table]) -> tuple[pa.Tabl
 
 def _rows_with(side: SplitFingerprints, digests: Sequence[bytes]) -> dict[bytes, list[int]]:
     """Return the rows that have each of some digests."""
-    wanted = np.frombuffer(b"".join(sorted(set(digests))), np.uint8).reshape(-1, DIGEST)
     found: dict[bytes, list[int]] = defaultdict(list)
-    for row in np.flatnonzero(_among(side.side.digests, wanted)).tolist():
+    for row in np.flatnonzero(among(side.side.digests, digests)).tolist():
         found[side.side.digests[row].tobytes()].append(row)
     return dict(found)
-
-
-def _among(digests: Bits, wanted: Bits) -> Mask:
-    if not len(wanted) or not len(digests):
-        return np.zeros(len(digests), np.bool_)
-    found: Mask = np.isin(as_void(digests), as_void(wanted))
-    return found
 
 
 def _replaced(table: pa.Table, rows: RowNumbers, by: pa.Table) -> pa.Table:

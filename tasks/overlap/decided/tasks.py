@@ -1,6 +1,7 @@
 """Prefect tasks of what people decided: keep it with the run, and apply it to the twins of two splits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tasks.overlap.count import count_overlap
@@ -31,10 +32,9 @@ def take_decisions(file: str, workspace: Place) -> Decided:
         return {}
 
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
-    digest = stages.digest_of({"version": VERSION, "pairs": pairs})
-    stage = stages.stage(workspace, "decisions", {"version": VERSION, "pairs": pairs}, build)
-    same = sum(found.by_pair.values())
-    decided = Decided(stage.folder.name, digest, same, len(found) - same)
+    inputs = {"version": VERSION, "pairs": pairs}
+    stage, same = stages.stage(workspace, "decisions", inputs, build), sum(found.by_pair.values())
+    decided = Decided(stage.folder.name, stages.digest_of(inputs), same, len(found) - same)
     return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
 
 
@@ -57,18 +57,14 @@ def apply_decisions(
         one, two = (read_split(split, prints_of(split, fingerprints), workspace) for split in pair)
         decisions = read_decisions(workspace / decided.table)
         settled = Settled(one, two, VIEWS[view], verdict.percent, spec.floor_percent, seed, decisions)
-        first, second = settle(settled, (_table(joined, pair[0], workspace), _table(joined, pair[1], workspace)))
-        for split, table in zip(pair, (first, second), strict=True):
+        first, second = (tables.read(workspace / joined.table(split.name)) for split in pair)
+        for split, table in zip(pair, settle(settled, (first, second)), strict=True):
             tables.write(table, target / f"{split.name}.parquet")
         if disk.exists(workspace / joined.folder / MIRRORED):
             disk.link(workspace / joined.folder / MIRRORED, target / MIRRORED)
         return {}
 
     stage = stages.stage(workspace, "decided", inputs, build)
-    own = Joined(joined.first, joined.second, stage.folder.name, stages.digest_of(inputs), joined.bands, joined.facts)
+    own = replace(joined, folder=stage.folder.name, sha256=stages.digest_of(inputs))
     overlap = count_overlap(own, verdict.percent, spec.floor_percent, spec.also, workspace)
     return finished(overlap, stage, f"{joined.first} and {joined.second}")
-
-
-def _table(joined: Joined, split: Split, workspace: Place) -> Any:
-    return tables.read(workspace / joined.table(split.name))

@@ -6,13 +6,13 @@ Only what hangs together with a decided pair is searched again: no pair at or ab
 import numpy as np
 
 from tasks.joined import groups_of
-from tasks.overlap.exact import as_void
+from tasks.overlap.exact import among
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.within.forest import Forest, maximum_forest
 from tasks.overlap.within.search import search_within
-from tasks.storage.decisions import DIGEST, Decisions
+from tasks.storage.decisions import Decisions
 from tasks.views import View
-from tasks.vocabulary.arrays import Mask, RowNumbers
+from tasks.vocabulary.arrays import RowNumbers
 
 JUDGED = 1.01  # similarity that stands for a pair that a person judged to be the same: above every threshold
 
@@ -27,7 +27,9 @@ def settled_links(
 ) -> tuple[RowNumbers, Forest]:
     """Return the numbers of equal rows and the forest of `tasks.overlap.within.search.Links` as they were decided."""
     examples = np.unique(alike, return_index=True)[1]
-    touched = _among(rows, [digest for pair, same in decisions.by_pair.items() if not same for digest in pair])
+    touched = among(
+        rows.side.digests, [digest for pair, same in decisions.by_pair.items() if not same for digest in pair]
+    )
     links = forest.reaching(floor)
     hangs = groups_of(len(examples), [(links.first, links.second)])
     again = np.isin(hangs[alike], np.unique(hangs[alike[touched]]))
@@ -49,7 +51,7 @@ def settled_links(
 
 def _with_judged(rows: SplitFingerprints, alike: RowNumbers, forest: Forest, decisions: Decisions) -> Forest:
     same = decisions.same_pairs()
-    there = np.flatnonzero(_among(rows, [digest for pair in same for digest in pair])).tolist()
+    there = np.flatnonzero(among(rows.side.digests, [digest for pair in same for digest in pair])).tolist()
     first = {rows.side.digests[row].tobytes(): row for row in there}
     pairs = [(alike[first[a]], alike[first[b]]) for a, b in same if a in first and b in first]
     if not pairs:
@@ -57,11 +59,3 @@ def _with_judged(rows: SplitFingerprints, alike: RowNumbers, forest: Forest, dec
     one, two = np.array(pairs, np.int64).T
     judged = Forest(one, two, np.full(len(one), JUDGED))
     return maximum_forest(int(alike.max()) + 1, [forest, judged])
-
-
-def _among(rows: SplitFingerprints, digests: list[bytes]) -> Mask:
-    if not digests:
-        return np.zeros(len(rows.side), np.bool_)
-    wanted = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST)
-    found: Mask = np.isin(as_void(rows.side.digests), as_void(wanted))
-    return found
