@@ -21,6 +21,6 @@ def audit(spec: AuditSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
-        measure = measure_and_sanitize.with_options(task_runner=threads(spec.workers))
+        measure = measure_and_sanitize.on(threads(spec.workers))
         measured = measure(spec, splits, Unstored(loaded))
         return publish(Findings(spec, *loaded, splits, **measured._asdict()), seconds)

@@ -21,6 +21,6 @@ def dedupe(spec: DedupeSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
-        measure = measure_and_sanitize.with_options(task_runner=threads(spec.workers))
+        measure = measure_and_sanitize.on(threads(spec.workers))
         measured = measure(spec, whole, Unstored(loaded))
         return publish(Findings(spec, *loaded, whole, **measured._asdict()), seconds)

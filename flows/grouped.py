@@ -29,7 +29,7 @@ class Grouped(NamedTuple):
 def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> tuple[Splits, MeasuredOverlap, RandomDraw]:
     """Draw splits that share no group, measure that, and do so with random splits, inside the flow that calls it."""
     grouped = group_all(spec, loaded)
-    measure = measure_and_sanitize.with_options(task_runner=threads(spec.workers))
+    measure = measure_and_sanitize.on(threads(spec.workers))
     found: tuple[Overlap, ...] = ()
     for _ in range(ROUNDS):
         splits = _draw(spec, loaded, grouped, found)
@@ -42,7 +42,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> tuple[Splits, Me
         say(note)
     random = _draw(spec, loaded, grouped, (), at_random=True)
     of_random = measure(spec, random, Unstored(loaded), within=False)
-    compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
+    compare = compare_accuracy.on(threads(spec.workers))
     once = replace(spec, trainings=1, sizes=("all" if "all" in spec.sizes else max(spec.sizes),))
     trained = compare(once, random, of_random.overlaps, of_random.sanitized)
     return splits, measured, RandomDraw(random, of_random.overlaps, of_random.sanitized, trained)

@@ -26,11 +26,9 @@ def cleansplit(spec: RunSpec) -> Report:
             spec, loaded = load_sources(spec)
             splits, overlap, random = draw_in_groups(spec, loaded)
         else:
-            spec, loaded, splits = prepare_splits.with_options(task_runner=side_by_side)(spec)
-            overlap = measure_and_sanitize.with_options(task_runner=side_by_side)(spec, splits, Unstored(loaded))
-        trained = compare_accuracy.with_options(task_runner=side_by_side)(
-            spec, splits, overlap.overlaps, overlap.sanitized
-        )
+            spec, loaded, splits = prepare_splits.on(side_by_side)(spec)
+            overlap = measure_and_sanitize.on(side_by_side)(spec, splits, Unstored(loaded))
+        trained = compare_accuracy.on(side_by_side)(spec, splits, overlap.overlaps, overlap.sanitized)
         found = Findings(spec, *loaded, splits, **overlap._asdict(), trained=trained, random=random)
         return publish(found, seconds)
 

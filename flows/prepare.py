@@ -68,11 +68,11 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     pending = count_pending(parts.value, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
     try:
-        load = load_classes.with_options(task_runner=for_decoding(pending.work, spec))
+        load = load_classes.on(for_decoding(pending.work, spec))
         shards, fingerprints = load(reading, parts, place)
     except ProcessLostError as lost:
         say(f"{lost} Loading again in one process.")
-        load = load_classes.with_options(task_runner=threads(1))
+        load = load_classes.on(threads(1))
         shards, fingerprints = load(reading, parts, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
 

@@ -21,7 +21,7 @@ def split(spec: SplitSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         splits, measured, random = draw_in_groups(spec, loaded)
-        compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
+        compare = compare_accuracy.on(threads(spec.workers))
         trained = compare(spec, splits, measured.overlaps, measured.sanitized)
         found = Findings(spec, *loaded, splits, **measured._asdict(), trained=trained, random=random)
         return publish(found, seconds)

@@ -26,7 +26,7 @@ from tasks.storage.workspace import find_run, in_use
 def prepare(spec: PrepareSpec) -> Path:
     """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
     with in_use(spec.place, spec.fresh):
-        _, _, splits = prepare_splits.with_options(task_runner=threads(spec.workers))(spec)
+        _, _, splits = prepare_splits.on(threads(spec.workers))(spec)
         return disk.local((spec.place / splits.train.files[0]).parent)
 
 
@@ -40,9 +40,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
     splits = replace(found.splits, in_groups=None)  # what a twin is, is judged anew
     loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints)
     with timed() as seconds, in_use(changed.place):
-        measured = measure_and_sanitize.with_options(task_runner=threads(spec.workers))(
-            changed, splits, Unstored(loaded)
-        )
+        measured = measure_and_sanitize.on(threads(spec.workers))(changed, splits, Unstored(loaded))
         return publish(Findings(changed, *loaded, splits, **measured._asdict(), trained=Trained()), seconds)
 
 
@@ -57,6 +55,6 @@ def evaluate(spec: EvaluateSpec) -> Report:
         )
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, workers=spec.workers)
     with timed() as seconds, in_use(changed.place):
-        compare = compare_accuracy.with_options(task_runner=threads(spec.workers))
+        compare = compare_accuracy.on(threads(spec.workers))
         trained = compare(changed, found.splits, found.overlaps, found.sanitized)
         return publish(replace(found, spec=changed, trained=trained), seconds)

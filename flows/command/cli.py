@@ -32,8 +32,10 @@ def main() -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # a busy machine takes a minute
     for name, value in LEAN.items():
         os.environ.setdefault(name, value)
-    from flows.command.commands import execute
+    from flows.engine.importing import importing
 
+    with importing():
+        from flows.command.commands import execute
     execute()
 
 

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import version
+from types import ModuleType
 from typing import Any, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
@@ -20,6 +21,8 @@ from rich.console import Console
 
 from flows.command.deciding import apply, review
 from flows.command.keeping import clean, compare, export, report, verify
+from flows.engine import temporary
+from flows.engine.importing import importing
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
 from tasks.errors import CleanSplitError, UsageError
@@ -68,9 +71,7 @@ for command in (review, report, compare, verify, export, apply, clean):
 def run(spec: RunSpec) -> None:
     """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""
     _look(spec)
-    from flows.command.running import show
-
-    show(spec)
+    _flows().show(spec)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +91,9 @@ class AuditCommand(AuditSpec, Summarized):
 def audit(spec: AuditCommand) -> None:
     """Measure the overlap between existing splits, and write the splits without it."""
     _look(spec)
-    from flows.command.running import show, summarized
-
-    with summarized(spec.summary, spec.place):
-        show(AuditSpec.of(**{field.name: getattr(spec, field.name) for field in fields(AuditSpec)}))
+    flows = _flows()
+    with flows.summarized(spec.summary, spec.place):
+        flows.show(AuditSpec.of(**{field.name: getattr(spec, field.name) for field in fields(AuditSpec)}))
 
 
 @app.command
@@ -101,9 +101,7 @@ def audit(spec: AuditCommand) -> None:
 def dedupe(spec: DedupeSpec) -> None:
     """Find the images of one set that show the same, and list which of them to keep and which to remove."""
     _look(spec)
-    from flows.command.running import show
-
-    show(spec)
+    _flows().show(spec)
 
 
 @app.command
@@ -111,27 +109,21 @@ def dedupe(spec: DedupeSpec) -> None:
 def split(spec: SplitSpec) -> None:
     """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
     _look(spec)
-    from flows.command.running import show
-
-    show(spec)
+    _flows().show(spec)
 
 
 @app.command
 @takes(SanitizeSpec)
 def sanitize(spec: SanitizeSpec) -> None:
     """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
-    from flows.command.running import show
-
-    show(spec)
+    _flows().show(spec)
 
 
 @app.command
 @takes(EvaluateSpec)
 def evaluate(spec: EvaluateSpec) -> None:
     """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""
-    from flows.command.running import show
-
-    show(spec)
+    _flows().show(spec)
 
 
 @app.command
@@ -139,18 +131,25 @@ def evaluate(spec: EvaluateSpec) -> None:
 def prepare(spec: PrepareSpec) -> None:
     """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
     _look(spec)
-    from flows.command.running import show_prepared
-
-    show_prepared(spec)
+    _flows().show_prepared(spec)
 
 
 @app.command
 @takes(ReproduceSpec)
 def reproduce(spec: ReproduceSpec) -> None:
     """Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones."""
-    from flows.command.running import show_reproduced
+    _flows().show_reproduced(spec)
 
-    show_reproduced(spec)
+
+def _flows() -> ModuleType:
+    """Import the flows, while the server that they need is starting."""
+    server = temporary.start()
+    with importing():
+        from flows.command import running
+
+    if server:
+        server.serve()
+    return running
 
 
 def _look(spec: SourceSpec) -> None:

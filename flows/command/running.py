@@ -1,21 +1,19 @@
 """Run flows from the command: with progress, and with their reports in the terminal."""
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import PurePath
 from typing import Any
 
 from httpx import TransportError
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 
 from flows.audit import audit
 from flows.dedupe import dedupe
 from flows.engine import progress
+from flows.engine.temporary import stays
 from flows.pipeline import cleansplit
 from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
@@ -56,7 +54,6 @@ COURSE: dict[str, Any] = {
     "sizes": (50, 100, 1000, 5000, 200_000),
     "max_quarantine": 1.0,  # unreadable members are among the figures; no limit stops the comparison
 }
-PATIENCE, STARTS = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", 3
 
 
 def show(spec: Spec) -> None:
@@ -113,38 +110,18 @@ def _parameters(spec: Spec) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _server() -> Iterator[None]:
-    """Show progress while flows run, on the server that is set or a temporary one."""
-    address = PREFECT_API_URL.value()
-    if not address:
-        print("starting Prefect's temporary server", file=sys.stderr)
-        _start_temporary()
+    """Show progress while flows run, and name the server where it does not answer."""
     try:
         with progress.visible():
             yield
     except Exception as error:
         if isinstance(error, TransportError) or "Failed to reach API" in str(error):
-            where = f"at {address} " if address else ""
+            address = PREFECT_API_URL.value()
+            where = f"at {address} " if stays(address) else ""
             raise ServerError(
                 f"Prefect's server {where}does not answer; start it and run the same command again."
             ) from error
         raise
-
-
-def _start_temporary() -> None:
-    """Start the server that Prefect would start, but again when its first answer takes too long, as under load."""
-    server = SubprocessASGIServer()
-    for attempt in range(STARTS):
-        try:
-            server.start()
-        except (TransportError, RuntimeError) as error:
-            server.stop()
-            if attempt + 1 == STARTS or isinstance(error, RuntimeError):
-                raise ServerError(
-                    f"Prefect's temporary server did not start within {os.environ[PATIENCE]} seconds; set {PATIENCE} "
-                    "higher, or start a server and name it in PREFECT_API_URL."
-                ) from error
-        else:
-            return
 
 
 def _print(report: Report) -> None:

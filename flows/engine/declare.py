@@ -1,7 +1,9 @@
 """Declare flows whose runs can be told from those of others on the same server."""
 
+import copy
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow, tags
@@ -18,6 +20,9 @@ from prefect.settings import (
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.failure import in_one_sentence
 from flows.engine.names import OUTERMOST, TAG
+from flows.engine.parameters import Unstored
+from flows.engine.runners import AnyRunner
+from flows.engine.temporary import stays
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +31,7 @@ HEARTBEAT = 30  # seconds; automations.yaml waits three minutes for the next one
 RETRIES = 7  # of a call to the server: with growing delays they outlast one that is away for two minutes
 
 
-class _Marked(Flow[P, R]):
+class OurFlow(Flow[P, R]):
     """A flow whose runs are ours whoever calls it: the command, Python, or another flow.
 
     Only the outermost run on a server that stays has a heartbeat: each costs half a second in the end, and those below
@@ -34,21 +39,31 @@ class _Marked(Flow[P, R]):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it, marked as ours."""
         outermost = FlowRunContext.get() is None
-        beats = HEARTBEAT if PREFECT_API_URL.value() and outermost else None
-        settings: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: beats}
-        if "max_retries" not in get_current_settings().client.model_fields_set:  # which the user may have said
-            settings[PREFECT_CLIENT_MAX_RETRIES] = RETRIES
-        with tags(TAG, *[OUTERMOST] * outermost), temporary_settings(settings):
-            return super().__call__(*args, **kwargs)
+        with tags(TAG, *[OUTERMOST] * outermost), _settings(outermost):
+            result: Any = super().__call__(*args, **kwargs)
+        return result.value if isinstance(result, Unstored) else result
 
-    def with_options(self, **options: Any) -> Flow[P, R]:
-        changed = super().with_options(**options)
-        changed.__class__ = type(self)  # Prefect returns a plain flow
+    def on(self, runner: AnyRunner) -> "OurFlow[P, R]":
+        """Return this flow with another runner for its tasks; Prefect's own way builds the parameters' schema anew."""
+        changed = copy.copy(self)
+        changed.task_runner = runner
         return changed
 
 
-def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], Flow[P, R]]:
+def _settings(outermost: bool) -> AbstractContextManager[Any]:
+    """Set how runs speak with the server; where nothing differs nothing is set, since that costs 50 ms a flow."""
+    now, changed = get_current_settings(), dict[Any, Any]()
+    beats = HEARTBEAT if outermost and stays(PREFECT_API_URL.value()) else None
+    if now.flows.heartbeat_frequency != beats:
+        changed[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = beats
+    if "max_retries" not in now.client.model_fields_set:  # which the user may have said
+        changed[PREFECT_CLIENT_MAX_RETRIES] = RETRIES
+    return temporary_settings(changed) if changed else nullcontext()
+
+
+def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], OurFlow[P, R]]:
     """Declare a flow; it ends in one sentence when it can't do what is asked.
 
     Parameters
@@ -58,17 +73,17 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
         See `flows.engine.names`; by default runs have the name of the flow.
     """
 
-    def declare(function: Callable[P, R]) -> Flow[P, R]:
+    def declare(function: Callable[P, R]) -> OurFlow[P, R]:
         @in_one_sentence
         @functools.wraps(function)
-        def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        def inside(*args: P.args, **kwargs: P.kwargs) -> Unstored[R]:
             if flow_run.parent_flow_run_id is None:
                 close_what_dead_runs_left()
             with TagsContext(current_tags=set()):  # of a task with tags, Prefect asks the server for limits on each
-                return function(*args, **kwargs)
+                return Unstored(function(*args, **kwargs))  # else Prefect looks for futures in all that it holds
 
         # What is wrong with a parameter is said by its spec, in the sentence that the command prints.
-        declared = _Marked(inside, name=name, flow_run_name=flow_run_name or name, validate_parameters=False)
-        return cast(Flow[P, R], declared)
+        declared = OurFlow(inside, name=name, flow_run_name=flow_run_name or name, validate_parameters=False)
+        return cast(OurFlow[P, R], declared)
 
     return declare

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 class Unstored(Generic[T]):
-    """What a subflow gets without Prefect storing it with the subflow's parameters.
+    """What a subflow gets or gives without Prefect storing it or looking through it.
 
     Prefect refuses parameters of more than 524,288 bytes, which the records of some hundred classes are. What it can't
     encode, as it can't encode this, it leaves out.

@@ -16,16 +16,15 @@ from prefect.events import emit_event
 
 from flows.engine.names import TAG
 from tasks.errors import DataError
-from tasks.presenting.figures import title_of
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import accuracy_rows, band_rows, overlap_rows, to_markdown
+from tasks.presenting.titles import title_of
 from tasks.records import Report
 from tasks.records.naming import name_of
 from tasks.records.spec import SourceSpec
 from tasks.reporting.history import read_history
-from tasks.reporting.read import read_report
-from tasks.reporting.write import PAGE
+from tasks.reporting.read import PAGE, read_report
 from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
 from tasks.vocabulary.addresses import is_url

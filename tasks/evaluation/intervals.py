@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta, norm
-from scipy.stats import t as student
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
@@ -82,13 +81,13 @@ def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) 
     mean, tail = float(others.mean()), (1 - confidence) / 2
     if variance > 0:
         effective = min(mean * (1 - mean) / variance, len(others))
-    effective *= (norm.ppf(tail) / student.ppf(tail, _freedom(other_groups))) ** 2
+    effective *= (ndtri(tail) / stdtrit(_freedom(other_groups), tail)) ** 2
     shape = mean * effective + 0.5, (1 - mean) * effective + 0.5
     if not grouped.large.any():
-        low, high = beta.ppf([tail, 1 - tail], *shape)
+        low, high = betaincinv(*shape, [tail, 1 - tail])
         return share, 0.0 if mean == 0 else float(low), 1.0 if mean == 1 else float(high)
     rng = np.random.default_rng(0)
-    truth = share - mean + beta.ppf(rng.random(DRAWS), *shape)
+    truth = share - mean + betaincinv(*shape, rng.random(DRAWS))
     answered = np.append(grouped.means(right), [0, 1])
     for weight in grouped.weights[grouped.large]:
         truth -= weight * math.sqrt(together) * (rng.choice(answered, DRAWS) - answered.mean())
@@ -170,10 +169,10 @@ def contrast(parts: Sequence[Part], factors: Sequence[float], confidence: float 
     tail, deviation = (1 - confidence) / 2, math.sqrt(variance)
     mean, most = 100 * float(per_training.mean()), 100 * sum(map(abs, factors))  # no difference is larger
     if not any(len(part.large) for part in parts):
-        half = 100 * deviation * float(student.ppf(1 - tail, freedom))
+        half = 100 * deviation * float(stdtrit(freedom, 1 - tail))
         return mean, max(-most, mean - half), min(most, mean + half)
     rng = np.random.default_rng(0)
-    error = deviation * student.ppf(rng.random(DRAWS), freedom)
+    error = deviation * stdtrit(freedom, rng.random(DRAWS))
     for part, factor in pairs:
         for weight in part.large:
             error += factor * weight * rng.choice(part.might_be, DRAWS)

@@ -1,6 +1,6 @@
 """Accuracy on raw, sanitized, removed and control rows, with intervals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -15,17 +15,22 @@ OF_BOTH_ARMS = ("raw", "removed")  # the subsets on which models without twins a
 
 
 def score_split(
-    training: Training, name: SplitName, answers: pa.Table, groups: RowNumbers, removed: pa.Table, seed: int
-) -> list[Score]:
-    """Return the accuracies of one trained model on the subsets of one split.
+    trainings: Sequence[Training],
+    name: SplitName,
+    answers: Sequence[pa.Table],
+    groups: RowNumbers,
+    removed: pa.Table,
+    seed: int,
+) -> list[list[Score]]:
+    """Return the accuracies of trained models on the subsets of one split, a list for each model.
 
     Parameters
     ----------
-    training : Training
+    trainings : sequence of Training
     name : str
         The split.
-    answers : Table
-        What the model answered for its rows.
+    answers : sequence of Table
+        What each model answered for the split's rows.
     groups : ndarray
         int64 (n,): rows of one picture have one number.
     removed : Table
@@ -33,14 +38,17 @@ def score_split(
     seed : int
         Of the control subset.
     """
-    labels = answers["label"].to_numpy()
-    right = (labels == answers["predicted"].to_numpy()).astype(np.float64)
-    scores = []
-    for subset, mask in subsets(answers["id"].combine_chunks(), labels, removed, seed):
-        if training.arm == "with_twins" or subset in OF_BOTH_ARMS:
-            interval = accuracy(right[mask], groups[mask]) if mask.any() else (None, None, None)
-            about = training.model, training.rows, training.seed, training.arm, f"{name}_{subset}"
-            scores.append(Score(*about, int(mask.sum()), *interval))
+    labels = answers[0]["label"].to_numpy()
+    masks = dict(subsets(answers[0]["id"].combine_chunks(), labels, removed, seed))
+    scores: list[list[Score]] = []
+    for training, answered in zip(trainings, answers, strict=True):
+        right = (labels == answered["predicted"].to_numpy()).astype(np.float64)
+        scores.append([])
+        for subset, mask in masks.items():
+            if training.arm == "with_twins" or subset in OF_BOTH_ARMS:
+                interval = accuracy(right[mask], groups[mask]) if mask.any() else (None, None, None)
+                about = training.model, training.rows, training.seed, training.arm, f"{name}_{subset}"
+                scores[-1].append(Score(*about, int(mask.sum()), *interval))
     return scores
 
 

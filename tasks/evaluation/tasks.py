@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import sklearn
 
 from tasks.evaluation import effects
 from tasks.evaluation.compared import SCORED, prepare, read_groups
@@ -55,26 +56,32 @@ def train_and_score(
     trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
     removed = tables.read(workspace / sanitized.removed)
     groups = {name: read_groups(workspace / compared.groups(name))[0] for name in SCORED}
-    evaluations, reused = [], True
+    built = []
     for training in batch.trainings:
 
         def build(target: Place, training: Training = training) -> dict[str, Any]:
             trainer.write_answers(training, target)
             return {}
 
-        stage = stages.stage(workspace, "models", _inputs(splits, training, trainer.digest(training)), build)
-        scores = [
-            score
-            for name in SCORED
-            for score in score_split(
-                training, name, tables.read(stage.folder / f"{name}.parquet"), groups[name], removed, spec.seed
-            )
-        ]
-        evaluations.append(Evaluation(training, stage.folder.name, tuple(scores)))
-        reused &= stage.reused
+        built.append(stages.stage(workspace, "models", _inputs(splits, training, trainer.digest(training)), build))
+    scores = {
+        name: score_split(
+            batch.trainings,
+            name,
+            [tables.read(stage.folder / f"{name}.parquet") for stage in built],
+            groups[name],
+            removed,
+            spec.seed,
+        )
+        for name in SCORED
+    }
+    evaluations = [
+        Evaluation(training, stage.folder.name, tuple(chain.from_iterable(of_training)))
+        for training, stage, *of_training in zip(batch.trainings, built, *scores.values(), strict=True)
+    ]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
     message = f"{batch}: accuracy {np.mean(raw):.4f} on raw test"
-    return finished(evaluations, replace(stage, reused=reused), message)
+    return finished(evaluations, replace(built[0], reused=all(stage.reused for stage in built)), message)
 
 
 @stage_task("compare models with and without the twins of test rows")
@@ -112,5 +119,5 @@ def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:
         "seed": training.seed,
         "rows": rows,
         "threads": threads_of(training.rows),
-        "libraries": [sklearn.__version__, np.__version__],
+        "libraries": [version("scikit-learn"), np.__version__],
     }

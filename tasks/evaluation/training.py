@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.arms import has_twin, rows_of_arm
 from tasks.evaluation.compared import SCORED
-from tasks.evaluation.models import fit, predict
 from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
 from tasks.records import Batch, Overlap, Splits, Training
@@ -61,6 +60,8 @@ class Trainer:
             tables.write(pa.table(columns), target / f"{name}.parquet")
 
     def _fitted(self, training: Training) -> dict[SplitName, tuple[Labels, NDArray[np.float32]]]:
+        from tasks.evaluation.models import fit, predict  # scikit-learn, which answers that are found need not
+
         rows = self._rows[training]
         with blas_threads(threads_of(training.rows)):
             pixels = pixels_of(self._train, rows)

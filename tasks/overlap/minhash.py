@@ -9,7 +9,6 @@ and 64 patterns are visited at once with bitwise operations.
 from functools import lru_cache
 
 import numpy as np
-from datasketch import MinHash
 from numpy.typing import NDArray
 
 from tasks.vocabulary.arrays import Bits
@@ -23,6 +22,8 @@ EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 @lru_cache
 def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return datasketch's hash of each position under each permutation, uint32 (num_perm, length)."""
+    from datasketch import MinHash  # brings clients of databases, which take as long to import as all of numpy
+
     sets = ([b"%d" % position] for position in range(length))
     sketches = MinHash.bulk(sets, num_perm=num_perm, seed=seed, scheme="affine32")
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
@@ -49,6 +50,7 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
         ``MinHash(num_perm, seed, scheme="affine32")`` updated with ``b"%d" % position`` for
         each set bit of pattern k.
 
+    >>> from datasketch import MinHash
     >>> one = np.packbits(np.array([[0, 1, 1, 0, 0, 0, 0, 0]], np.uint8), axis=1)
     >>> sketch = MinHash(num_perm=16, seed=1, scheme="affine32")
     >>> sketch.update(b"1"); sketch.update(b"2")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest
 
 from tasks.overlap.find import Search, Side, Twins, find_twins
 from tasks.vocabulary.arrays import Mask, RowNumbers
@@ -63,6 +62,8 @@ def interval(true: int, found: int) -> tuple[float, float]:
     """Return the 95 % confidence interval of a recall, by Clopper and Pearson (1934); all of [0, 1] without rows."""
     if not true:
         return 0.0, 1.0
+    from scipy.stats import binomtest
+
     bounds = binomtest(found, true).proportion_ci(0.95, method="exact")
     return float(bounds.low), float(bounds.high)
 

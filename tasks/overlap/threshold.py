@@ -20,7 +20,6 @@ unless they are only a few. Where nothing can be predicted of a kind, its matche
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, poisson
 
 from tasks.records.verdict import PRECISION
 from tasks.views import photo
@@ -110,6 +109,8 @@ def stands_out(rows: Floats, percents: range) -> bool:
 
     Tested at each percent, at the 0.1 % level of a Poisson distribution.
     """
+    from scipy.stats import poisson
+
     for percent in percents:
         expected = look_alikes(rows, rows, percent)
         if expected is not None and poisson.sf(_at_least(rows, percent) - 1, expected) < 0.001:
@@ -119,6 +120,8 @@ def stands_out(rows: Floats, percents: range) -> bool:
 
 def is_common(alike: int, pairs: int) -> bool:
     """Say whether more than one random pair in a hundred is alike, beyond chance (Clopper and Pearson, 95 %)."""
+    from scipy.stats import binomtest
+
     return bool(pairs and binomtest(alike, pairs).proportion_ci(0.95, method="exact").low > 0.01)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tasks.presenting import charts, curves
 from tasks.presenting.sheets import as_images, sheet
+from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
 from tasks.storage import disk, tables
 from tasks.storage.images import Images, read_images, thumbnails
@@ -23,20 +24,6 @@ PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
 CLASSES_SHOWN = 40
 SHEET_QUALITY = 85  # of a JPEG
 ON_SHEET = 64  # pixels of the longer side of a photograph
-TITLES = {
-    "files": "20 files of each class, as they lie in {}",
-    "normalized": "The same images of {}, normalized",
-    "rows": "The first 200 rows of {}, with their classes",
-    "balance": "Rows of each class, before and after sanitizing",
-    "thresholds": "Rows with a twin, by similarity",
-    "precision": "Predicted precision of matches, by similarity",
-    "predictions": "200 answers to test rows; mistakes read: class but answer",
-    "learning-curves": "Accuracy by training size",
-    "effects": "What the twins do to accuracy by training size, with 95 % intervals of single looks",
-    "classes": "Accuracy of each class",
-    "confusion": "Answers to raw test rows",
-    "mistakes": "The most confident mistakes: class but answer, and how sure",
-}
 Drawn = dict[str, Image.Image | Figure]
 
 
@@ -62,16 +49,6 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     for name, figure in drawn.items():
         disk.write_bytes(folder / names[name], _encoded(figure, "JPEG" if names[name].endswith("jpg") else "PNG"))
     return [(names[name], title_of(name)) for name in drawn]
-
-
-def title_of(name: str) -> str:
-    """Return the title of a figure by its file's name without the ending.
-
-    >>> title_of("rows-test")
-    'The first 200 rows of test, with their classes'
-    """
-    kind, _, of = name.partition("-")
-    return TITLES[name] if name in TITLES else TITLES[kind].format(of)
 
 
 def _of_models(found: Findings, report: Report, workspace: Place) -> Drawn:

@@ -10,12 +10,12 @@ from markupsafe import Markup, escape
 
 from tasks.presenting import summary, words
 from tasks.presenting.drawn import claim_rows
-from tasks.presenting.figures import title_of
 from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.reasons import why_twins
 from tasks.presenting.saved import saved_lists
+from tasks.presenting.titles import title_of
 from tasks.records import REASONS, Report
 from tasks.records.rows import Form
 from tasks.storage import disk, tables

@@ -10,7 +10,6 @@ from tasks.records import Findings, Report
 from tasks.records.naming import name_of
 from tasks.reporting.assemble import assemble
 from tasks.reporting.history import remember
-from tasks.reporting.write import write_run
 from tasks.storage import disk, stages
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
@@ -36,6 +35,8 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Place) ->
     report = replace(assembled, run=disk.local(folder))
 
     def build(target: Place) -> dict[str, Any]:
+        from tasks.reporting.write import write_run  # and what draws: a run that is found again needs none of it
+
         write_run(found, report, workspace, target)
         return _made(found, seconds)
 

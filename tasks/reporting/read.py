@@ -12,7 +12,7 @@ from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 
 
 def read_report(run: Place) -> Report:

@@ -16,15 +16,13 @@ from tasks.records.card import card_header
 from tasks.records.conservation import conserve
 from tasks.reporting.actions import write_actions
 from tasks.reporting.duplicates import write_duplicates
-from tasks.reporting.read import REPORT
+from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids, thumbnails
 from tasks.storage.members import path_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
-
-PAGE = "report.html"
 
 
 def write_run(found: Findings, report: Report, workspace: Place, target: Place) -> None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -56,6 +55,8 @@ def find_fonts(folder: Place | None = None) -> list[Place]:
     DataError
         When there is no such font.
     """
+    import matplotlib
+
     folder = folder or Place.of(matplotlib.get_data_path()) / "fonts/ttf"
     names = disk.names_below(folder) if disk.is_folder(folder) else []
     files = [folder / name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]

@@ -53,7 +53,7 @@ def ours(place: Path, *, scaled: bool) -> int:
     """Audit train and test; return the test rows with a twin."""
     with tempfile.TemporaryDirectory() as space:
         given = {"train": str(place / "train"), "test": str(place / "test"), "workspace": Path(space)}
-        report = audit(**given, view="photo", scaled=scaled)  # type: ignore[call-overload]
+        report = audit(**given, view="photo", scaled=scaled)
         return report.pair("test", "train").either
 
 

@@ -41,7 +41,7 @@ def test_a_split_is_scored_on_all_subsets_and_without_twins_on_two() -> None:
         "without_twins": {"raw", "removed"},
     }
     for arm, wanted in subsets_of.items():
-        scores = score_split(Training("1nn", 50, 0, arm), "test", answers, np.arange(100), removed, 0)
+        (scores,) = score_split([Training("1nn", 50, 0, arm)], "test", [answers], np.arange(100), removed, 0)
         assert {score.evaluated_on for score in scores} == {f"test_{name}" for name in wanted}
         found = {score.evaluated_on: (score.n, score.accuracy) for score in scores}
         assert found["test_raw"] == (100, 0.8)
@@ -52,5 +52,6 @@ def test_no_rows_have_no_accuracy() -> None:
     answers = pa.table(
         {"id": pa.array([], pa.string()), "label": np.empty(0, np.int64), "predicted": np.empty(0, np.int64)}
     )
-    scores = score_split(Training("1nn", 50, 0, "with_twins"), "validation", answers, np.empty(0, np.int64), REMOVED, 0)
+    one, groups = Training("1nn", 50, 0, "with_twins"), np.empty(0, np.int64)
+    (scores,) = score_split([one], "validation", [answers], groups, REMOVED, 0)
     assert {(score.n, score.accuracy, score.low, score.high) for score in scores} == {(0, None, None, None)}

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tasks.presenting import charts
-from tasks.presenting.figures import title_of
 from tasks.presenting.sheets import GAP, as_images, sheet
+from tasks.presenting.titles import title_of
 from tasks.records import Report
 from tests.build import glyphs
 

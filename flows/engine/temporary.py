@@ -1,0 +1,116 @@
+"""Prefect's temporary server, started before Prefect itself and the flows are imported, which takes nearly as long.
+
+Prefect's own way to start it first imports all of the server into the process that only wants to use it.
+"""
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+import time
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+
+from tasks.errors import ServerError
+
+ADDRESS = "PREFECT_API_URL"
+PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
+HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
+ROLE = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+PROGRAM = """
+import gc, sys
+gc.disable()  # as in `importing`
+import uvicorn
+from prefect.server.api.server import create_app
+gc.freeze()
+gc.enable()
+uvicorn.run(create_app, factory=True, host=sys.argv[1], port=int(sys.argv[2]), log_level="error")
+"""
+
+_addresses: set[str] = set()
+
+
+def stays(address: str | None) -> bool:
+    """Return whether a server will be there when this process has ended."""
+    return bool(address) and address not in _addresses
+
+
+def start() -> "Temporary | None":
+    """Start a server, without waiting for it; or return None where the environment names one."""
+    if os.environ.get(ADDRESS):
+        return None
+    print("starting Prefect", file=sys.stderr)
+    server = Temporary()
+    atexit.register(server.stop)  # after what Prefect still has to tell it
+    return server
+
+
+class Temporary:
+    """A server for this process alone, on a free port of this machine."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._launch()
+
+    def serve(self) -> None:
+        """Wait until it answers, and let Prefect use it from now on; or end it where Prefect's settings name another.
+
+        Raises
+        ------
+        ServerError
+            When it does not answer in time.
+        """
+        from prefect.context import refresh_global_settings_context
+        from prefect.settings import PREFECT_API_URL
+
+        if PREFECT_API_URL.value():
+            self.stop()
+            return
+        patience = float(os.environ[PATIENCE])
+        limit, starts = self._begun + patience, 1
+        while not self._answers(limit):
+            if time.monotonic() > limit:
+                raise ServerError(
+                    f"Prefect's temporary server did not start within {patience:g} seconds; set {PATIENCE} higher, "
+                    f"or start a server and name it in {ADDRESS}."
+                )
+            if (code := self._process.poll()) is not None:
+                if starts == STARTS:
+                    raise ServerError(
+                        f"Prefect's temporary server ended with code {code}; above is what it said. "
+                        f"Or start a server and name it in {ADDRESS}."
+                    )
+                starts += 1
+                self._launch()
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os.environ[ADDRESS] = f"http://{HOST}:{self._port}/api"
+        os.environ["PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"] = "false"  # it is of this installation
+        refresh_global_settings_context()
+        _addresses.add(os.environ[ADDRESS])
+
+    def _launch(self) -> None:
+        with socket.create_server((HOST, 0)) as free:
+            self._port = free.getsockname()[1]
+        command = [sys.executable, "-P", "-c", PROGRAM, HOST, str(self._port)]
+        self._process = subprocess.Popen(command, env=os.environ | ROLE)
+
+    def _answers(self, limit: float) -> bool:
+        connection = HTTPConnection(HOST, self._port, timeout=max(limit - time.monotonic(), SECONDS_BETWEEN_LOOKS))
+        try:
+            connection.request("GET", "/api/health")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """End it; Prefect has stored what it was told."""
+        self._process.terminate()
+        try:
+            self._process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
