@@ -21,7 +21,7 @@ SHARED = ROOT.parent / "shared"
 Gray = NDArray[np.uint8]
 
 LETTERS = "ABCDEFGHIJ"
-GLYPHS = Reading("glyphs", "ink", 28, scaled=False)
+GLYPHS = Reading("glyphs", "ink", 28)
 TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": (50, "all"), "workers": 2, "max_quarantine": 0.1}
 
 

@@ -13,7 +13,6 @@ orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour 
 """
 
 import io
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,22 +21,18 @@ from hashlib import md5
 from typing import NamedTuple
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, walk_markers
+from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap
+from tasks.classes.jpeg import coded_digest, load_jpeg, scale_of
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 from tasks.vocabulary.arrays import Gray
 
-SCALED_SIDE = 128  # least side of a JPEG that is decoded at a reduced scale
+ORIENTATION = 0x0112  # of EXIF
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
-FILL = (127, 128)  # what libjpeg writes where a file has no more data; 127 where Pillow inverts CMYK
-PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
-HARMLESS_AT_THE_END = re.compile(r"extraneous bytes before marker 0xd9")
-WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in what libjpeg says
 
 
 class CostlyError(Exception):
@@ -45,13 +40,18 @@ class CostlyError(Exception):
 
 
 class Photograph(NamedTuple):
-    """What is kept of an image: facts of the file, MD5 of its pixels, a thumbnail, and two gray copies."""
+    """What is kept of an image: facts of the file, MD5 of its pixels, a thumbnail, and two gray copies.
+
+    Of a JPEG that was decoded at a reduced scale, the digest is that of the reduced pixels, and `coded` is that of all
+    that its pixels come from; see `tasks.classes.identical`.
+    """
 
     mode: str
     width: int
     height: int
     constant: bool
     digest: bytes
+    coded: bytes | None
     thumbnail: bytes
     gray: Gray  # uint8 (side, side)
     copy: Gray  # uint8 (64, 64)
@@ -60,17 +60,22 @@ class Photograph(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded image, mode L or RGB, and the size of the image in the file, upright."""
+    """A decoded image, mode L or RGB, and the size of the image in the file, upright.
+
+    Of a JPEG that was decoded at a reduced scale, `coded` is the digest of all that its pixels come from.
+    """
 
     image: Image.Image
     width: int
     height: int
+    coded: bytes | None = None
     remark: str = ""  # what the decoder complained of, although it had all pixels
 
     @property
     def digest(self) -> bytes:
-        """MD5 of mode, size and pixels: equal for the same image, whatever its file."""
-        md = md5(f"{self.image.mode} {self.width} {self.height} ".encode(), usedforsecurity=False)
+        """MD5 of mode, size and pixels: unless these are reduced, equal for the same image, whatever its file."""
+        said = f"{self.image.mode} {self.width} {self.height} " + "reduced " * (self.coded is not None)
+        md = md5(said.encode(), usedforsecurity=False)
         md.update(self.image.tobytes())
         return md.digest()
 
@@ -94,24 +99,26 @@ class Decoded:
         return all(low == high for low, high in pairs)
 
 
-def photograph(data: bytes, scaled: bool, side: int, cheap: bool = False) -> Photograph:
+def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Photograph:
     """Decode a file and keep of it what a shard holds; parameters and errors are those of `decode`."""
     with refusing():
-        image = decode(data, scaled, cheap)
+        image = decode(data, reduced, cheap)
         gray, copy = image.gray_copies(side, COPY_SIDE)
         constant = bool(gray.min() == gray.max()) and image.is_constant()
-        about = image.image.mode, image.width, image.height, constant, image.digest, image.thumbnail()
-        return Photograph(*about, gray, copy, image.remark)
+        if constant and image.coded:
+            constant = decode(data, False, cheap).is_constant()
+        about = image.image.mode, image.width, image.height, constant, image.digest, image.coded
+        return Photograph(*about, image.thumbnail(), gray, copy, image.remark)
 
 
-def decode(data: bytes, scaled: bool, cheap: bool = False) -> Decoded:
+def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
     """Decode a file.
 
     Parameters
     ----------
     data : bytes
-    scaled : bool
-        Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `SCALED_SIDE` pixels.
+    reduced : bool
+        Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `REDUCED_SIDE` pixels.
     cheap : bool
         Decode only what takes time and memory in proportion to its size.
 
@@ -126,7 +133,7 @@ def decode(data: bytes, scaled: bool, cheap: bool = False) -> Decoded:
         form = checked_format(data)
         if cheap and form not in CHEAP:
             raise CostlyError
-        return _decode(data, form, scaled, cheap)
+        return _decode(data, form, reduced, cheap)
 
 
 @contextmanager
@@ -142,7 +149,7 @@ def refusing() -> Iterator[None]:
         raise UnreadableError("undecodable", f"{type(error).__name__}: {error}") from error
 
 
-def _decode(data: bytes, form: str, scaled: bool, cheap: bool) -> Decoded:
+def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
@@ -151,7 +158,9 @@ def _decode(data: bytes, form: str, scaled: bool, cheap: bool) -> Decoded:
         if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
         width, height = image.size
-        loaded, remark = _load_jpeg(data, image, scaled) if form == "JPEG" else (image, "")
+        scale = scale_of(image) if reduced and form == "JPEG" else 1
+        coded = coded_digest(data, image.getexif().get(ORIENTATION)) if scale > 1 else None
+        loaded, remark = load_jpeg(data, image, scale) if form == "JPEG" else (image, "")
         loaded.load()
         size, upright = image.size, loaded
         ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
@@ -161,35 +170,7 @@ def _decode(data: bytes, form: str, scaled: bool, cheap: bool) -> Decoded:
             upright = upright.convert("I;16")
         pixels = _converted(upright)
         pixels.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
-        return Decoded(pixels, width, height, remark)
-
-
-def _load_jpeg(data: bytes, image: Image.Image, scaled: bool) -> tuple[Image.Image, str]:
-    """Decode a JPEG, and return what libjpeg complained of; refuse it if pixels are missing or wrong.
-
-    The usual ones are decoded by libjpeg-turbo through simplejpeg, which gives the pixels that Pillow gives, and tells
-    what libjpeg warns of. Of others, and at a reduced scale, only a missing end is noticed.
-    """
-    space = {"L": "GRAY", "RGB": "RGB"}.get(image.mode)
-    if scaled or space is None:
-        if scaled:
-            image.draft(None, (SCALED_SIDE, SCALED_SIDE))
-        image.load()
-        if _may_be_filled(image) and _still_waits(data, image, scaled):
-            raise UnreadableError("cut_jpeg", "filled with gray")
-        return image, ""
-    remark = ""
-    try:
-        pixels = simplejpeg.decode_jpeg(data, space, strict=True)
-    except ValueError as error:
-        remark = str(error)
-        if WRONG_PIXELS.search(remark) and not HARMLESS_AT_THE_END.search(remark):
-            reason = "cut_jpeg" if "remature end" in remark else "bad_jpeg"
-            raise UnreadableError(reason, remark) from error
-        pixels = simplejpeg.decode_jpeg(data, space, strict=False)
-    loaded = Image.fromarray(pixels[..., 0] if image.mode == "L" else pixels)
-    loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # how it is to be turned
-    return loaded, remark
+        return Decoded(pixels, width, height, coded, remark)
 
 
 def _converted(image: Image.Image) -> Image.Image:
@@ -209,19 +190,3 @@ def _converted(image: Image.Image) -> Image.Image:
     if image.mode in ("P", "CMYK", "YCbCr"):
         return image.convert("RGB")
     raise UnreadableError("unsupported_mode", image.mode)
-
-
-def _may_be_filled(image: Image.Image) -> bool:
-    """Say whether the end of a JPEG looks as it does when data were missing."""
-    last = image.getpixel((image.width - 1, image.height - 1))
-    gray = all(value in FILL for value in (last if isinstance(last, tuple) else (last,)))
-    return gray or "progression" in image.info
-
-
-def _still_waits(data: bytes, image: Image.Image, scaled: bool) -> bool:
-    """Return whether extra data change a JPEG's pixels: a decoder that has all it needs ignores them."""
-    end = walk_markers(data).end
-    with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
-        if scaled:
-            longer.draft(None, (SCALED_SIDE, SCALED_SIDE))
-        return longer.tobytes() != image.tobytes()

@@ -50,7 +50,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     with guarded() as guard:
         for data in (data for archive in archives for data in _sample(archive, SAMPLED // len(archives), workspace)):
             try:
-                image = guard.read(data, scaled=True, side=spec.side)
+                image = guard.read(data, spec.side)
             except UnreadableError:
                 continue
             are_glyphs.append(_is_glyph(data, spec.side))
@@ -61,7 +61,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"
     view, glyphs = VIEWS[chosen], bool(np.mean(are_glyphs or [True]) > 0.5)
     kind: Kind = "glyphs" if chosen == "ink" and glyphs else "photographs"
-    reading = Reading(kind, chosen, view.side or spec.side, spec.scaled)
+    reading = Reading(kind, chosen, view.side or spec.side)
     size = "of one size" if len(sizes) <= 1 else f"of {len(sizes)} sizes"
     why = f"{100 * share:.0f} % of ink and paper are saturated on the median of {len(shares)} sampled images {size}"
     if spec.view == "auto":

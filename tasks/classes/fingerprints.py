@@ -16,16 +16,22 @@ from tasks.views import VIEWS
 from tasks.vocabulary.arrays import Bits
 
 
-def write_fingerprints(shard: Shard, reading: Reading, workspace: Place, target: Place) -> None:
+def write_fingerprints(
+    shard: Shard, reading: Reading, right: dict[str, bytes], workspace: Place, target: Place
+) -> None:
     """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
 
     The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` and
     all ``pixels``, the ``bytes`` of their file, and the place of their gray copy in its file, ``copy``, as well.
+    `right` has the MD5 of those of which the shard has a wrong one.
     """
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
     view = VIEWS[reading.view]
     bits = _packed(view.bits(images.gray))
+    if right:
+        better = pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16))
+        known["md5"] = pc.coalesce(better, known["md5"])
     columns = {"id": images.ids, "md5": known["md5"], "bits": bits, **known}  # in this order
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}

@@ -5,22 +5,18 @@ a file is truncated. Two do not: Pillow does not check the length of PNG data as
 data with gray; so PNGs are parsed and inflated like glyphs (`tasks.classes.png`), and JPEGs are parsed by markers.
 """
 
-import re
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
+from tasks.classes.jpeg import walk_markers
 from tasks.classes.png import UnreadableError, walk_chunks
 from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
 
 MAX_PIXELS = 80_000_000
 CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # of which decoders visit a hundred million a second
-MAX_SEGMENTS = 10_000  # of a JPEG; each may hold 64 KiB
 CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats of which usual files are cheap to decode
-MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
-SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
 INFLATE_STEP = 1 << 20
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -57,45 +53,6 @@ def is_cheap(form: str, data: bytes, width: int, height: int) -> bool:
 def is_mislabelled(data: bytes, name: str) -> bool:
     """Say whether a file that can be read has another format than the ending of its name says."""
     return IMAGE_ENDINGS[PurePosixPath(name.lower()).suffix] != format_of(data)
-
-
-class Markers(NamedTuple):
-    """Where a JPEG ends, cameras may append data, and the number of its scans, each of which visits all pixels."""
-
-    end: int
-    scans: int
-
-
-def walk_markers(data: bytes) -> Markers:
-    """Follow the markers of a JPEG to its end.
-
-    Raises
-    ------
-    UnreadableError
-        When a segment or the end is missing.
-    """
-    position, scans, segments = 2, 0, 0
-    while position + 2 <= len(data):
-        kind = data[position + 1]
-        if data[position] != 0xFF:
-            raise UnreadableError("bad_jpeg", f"no marker at byte {position}")
-        if kind == EOI:
-            return Markers(position, scans)
-        if kind == 0xFF or kind in ALONE:
-            position += 1 if kind == 0xFF else 2
-            continue
-        segments += 1
-        if segments > MAX_SEGMENTS:
-            raise UnreadableError("bad_jpeg", f"more than {MAX_SEGMENTS:,} segments")
-        length = int.from_bytes(data[position + 2 : position + 4])
-        if length < 2:
-            raise UnreadableError("bad_jpeg", f"a segment of {length} bytes at byte {position}")
-        position += 2 + length
-        if kind == SOS:
-            scans += 1
-            found = MARKER.search(data, position)
-            position = found.start() if found else len(data)
-    raise UnreadableError("cut_jpeg", f"ends at byte {len(data)}")
 
 
 def _check_png(data: bytes) -> None:

@@ -36,12 +36,12 @@ class Guard:
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: Any = None
 
-    def read(self, data: bytes, scaled: bool, side: int) -> Photograph:
+    def read(self, data: bytes, side: int, reduced: bool = True) -> Photograph:
         """Decode a file; raises `UnreadableError`."""
         try:
-            return photograph(data, scaled, side, cheap=True)
+            return photograph(data, reduced, side, cheap=True)
         except CostlyError:
-            return self._read_elsewhere(Asked(scaled, side, data))
+            return self._read_elsewhere(Asked(reduced, side, data))
 
     def close(self) -> int | None:
         """End the process, if there is one, and return the code that it ended with, if it had ended by itself."""

@@ -37,7 +37,7 @@ def main() -> None:
 
 def _read(asked: Asked) -> Photograph | UnreadableError:
     try:
-        return photograph(asked.data, asked.scaled, asked.side)
+        return photograph(asked.data, asked.reduced, asked.side)
     except UnreadableError as error:
         return error
     except MemoryError:

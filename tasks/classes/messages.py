@@ -17,20 +17,20 @@ LENGTH = struct.Struct(">I")  # of the facts in an answer
 class Asked(NamedTuple):
     """A file, and how it is to be decoded."""
 
-    scaled: bool
+    reduced: bool
     side: int
     data: bytes
 
 
 def question(asked: Asked) -> bytes:
     """Return a question as bytes."""
-    return HEAD.pack(asked.scaled, asked.side) + asked.data
+    return HEAD.pack(asked.reduced, asked.side) + asked.data
 
 
 def asked_in(message: bytes) -> Asked:
     """Return the question in a message."""
-    scaled, side = HEAD.unpack_from(message)
-    return Asked(scaled, side, message[HEAD.size :])
+    reduced, side = HEAD.unpack_from(message)
+    return Asked(reduced, side, message[HEAD.size :])
 
 
 def answer(read: Photograph | UnreadableError, said: str) -> bytes:
@@ -38,6 +38,7 @@ def answer(read: Photograph | UnreadableError, said: str) -> bytes:
     if isinstance(read, UnreadableError):
         return _packed({"reason": read.reason, "detail": read.detail})
     facts = {"mode": read.mode, "size": [read.width, read.height], "constant": read.constant}
+    facts |= {"coded": read.coded and read.coded.hex()}
     remark = {"digest": read.digest.hex(), "remark": read.remark or said}
     return _packed(facts | remark) + read.gray.tobytes() + read.copy.tobytes() + read.thumbnail
 
@@ -52,7 +53,8 @@ def answer_in(message: bytes, side: int) -> Photograph:
     gray, copy = pixels[: side**2].reshape(side, side), pixels[side**2 :].reshape(COPY_SIDE, COPY_SIDE)
     thumbnail = message[start + len(pixels) :]
     (width, height), digest = facts["size"], bytes.fromhex(facts["digest"])
-    about = facts["mode"], width, height, facts["constant"], digest, thumbnail
+    coded = bytes.fromhex(facts["coded"]) if facts["coded"] else None
+    about = facts["mode"], width, height, facts["constant"], digest, coded, thumbnail
     return Photograph(*about, gray, copy, facts["remark"])
 
 

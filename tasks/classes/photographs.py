@@ -1,7 +1,8 @@
 """Read images of any size and format into small gray copies, and write down what a copy does not tell.
 
 Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
-MD5 of its pixels, whether they are all equal, mode, size, bytes, a thumbnail, and what its decoder complained of.
+MD5 of its pixels, whether they are all equal, for a JPEG of which these are reduced the digest of what they come from
+(see `tasks.classes.identical`), mode, size, bytes, a thumbnail, and what its decoder complained of.
 ``copies.gray`` has, in the same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
 """
 
@@ -26,6 +27,7 @@ SCHEMA = pa.schema(
         "id": pa.string(),
         "md5": pa.binary(16),
         "constant": pa.bool_(),
+        "coded": pa.binary(16),
         "mode": pa.string(),
         "width": pa.int32(),
         "height": pa.int32(),
@@ -61,7 +63,7 @@ def read_photographs(
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for row, data in members:
             try:
-                image = guard.read(data, reading.scaled, reading.side)
+                image = guard.read(data, reading.side)
             except UnreadableError as error:
                 failures[row] = error
                 continue
@@ -81,7 +83,7 @@ def read_photographs(
 
 def _facts(name: str, image: Photograph, length: int) -> tuple[object, ...]:
     size = image.mode, image.width, image.height, length
-    return name, image.digest, image.constant, *size, image.thumbnail, image.remark
+    return name, image.digest, image.constant, image.coded, *size, image.thumbnail, image.remark
 
 
 def _write(batch: list[tuple[object, ...]], writer: pq.ParquetWriter) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import PIL
 
 from tasks.classes.fingerprints import write_fingerprints
+from tasks.classes.identical.digests import digests_of
 from tasks.classes.parts import work_of
 from tasks.classes.shard import write_shard
-from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
+from tasks.records import ClassCounts, Corrected, Fingerprints, Part, Reading, Shard
 from tasks.records.inputs import FINGERPRINTS, SHARD
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages, tables
@@ -17,7 +18,7 @@ from tasks.storage.members import Members
 from tasks.storage.place import Place
 
 VERSION = 7
-PHOTOGRAPHS_VERSION = 7
+PHOTOGRAPHS_VERSION = 8
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 
@@ -62,14 +63,17 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> Shard:
 
 
 @stage_task("fingerprint {part}")
-def fingerprint(part: Part, shard: Shard, reading: Reading, workspace: Place) -> Fingerprints:
-    """Compute MD5 and packed view of every image of a shard."""
+def fingerprint(
+    part: Part, shard: Shard, reading: Reading, workspace: Place, corrected: Corrected | None = None
+) -> Fingerprints:
+    """Compute MD5 and packed view of every image of a shard; some MD5s of photographs are `corrected`."""
+    right = digests_of(shard, corrected, workspace) if corrected else {}
 
     def build(target: Place) -> dict[str, Any]:
-        write_fingerprints(shard, reading, workspace, target / FINGERPRINTS)
+        write_fingerprints(shard, reading, right, workspace, target / FINGERPRINTS)
         return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
 
-    stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading), build)
+    stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading, right), build)
     copies = shard.copies if reading.kind == "photographs" else None
     prints = Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result)
     return finished(prints, stage, f"{part}: {shard.rows:,} fingerprints")
@@ -79,12 +83,14 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
     """Return what determines a shard: the part's own members, not the source around them."""
     inputs = {"version": VERSION, "role": part.role, "labels": part.labels, "members": part.digest}
     if reading.kind == "photographs":
-        inputs |= {"photographs": PHOTOGRAPHS_VERSION, "scaled": reading.scaled, "pillow": PIL.__version__}
+        inputs |= {"photographs": PHOTOGRAPHS_VERSION, "pillow": PIL.__version__}
     return inputs | {"side": reading.side}
 
 
-def _fingerprint_inputs(shard: Shard, reading: Reading) -> dict[str, Any]:
+def _fingerprint_inputs(shard: Shard, reading: Reading, right: dict[str, bytes]) -> dict[str, Any]:
     inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
     if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
         inputs |= {"photographs": shard.folder, "view": reading.view}
+    if right:
+        inputs["right"] = {name: digest.hex() for name, digest in right.items()}
     return inputs

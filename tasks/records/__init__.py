@@ -3,7 +3,19 @@
 They hold logical names below the workspace, digests and counts, never arrays or places, so a workspace can be moved.
 """
 
-from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
+from tasks.records.inputs import (
+    REASONS,
+    Archive,
+    ClassCounts,
+    Corrected,
+    Doubts,
+    Fingerprints,
+    Part,
+    Piece,
+    Reading,
+    Shard,
+    Source,
+)
 from tasks.records.report import Report
 from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
 from tasks.records.rows import (
@@ -43,8 +55,10 @@ __all__ = [
     "Compared",
     "Conclusion",
     "Confusion",
+    "Corrected",
     "Decided",
     "Direction",
+    "Doubts",
     "Drawing",
     "Effect",
     "Evaluation",

@@ -8,6 +8,7 @@ from tasks.vocabulary import Kind, Role, ViewName
 
 SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
 PHOTOGRAPHS, COPIES, FINGERPRINTS = "photographs.parquet", "copies.gray", "fingerprints.parquet"
+DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
 
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
@@ -128,7 +129,6 @@ class Reading:
     kind: Kind
     view: ViewName
     side: int  # of the gray copies that models see
-    scaled: bool
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,32 @@ class Shard:
     def copies(self) -> str:
         """Gray copies of photographs, in the order of the table above; see `tasks.storage.copies`."""
         return f"{self.folder}/{COPIES}"
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """How many photographs of each shard are in doubt, and where their ids lie; see `tasks.classes.identical`."""
+
+    folder: str
+    counts: tuple[int, ...]
+
+    @property
+    def table(self) -> str:
+        """Table of the number of the shard and the id of each."""
+        return f"{self.folder}/{DOUBTS}"
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """Photographs that get another digest than that of their reduced pixels."""
+
+    folder: str
+    rows: int
+
+    @property
+    def table(self) -> str:
+        """Table of the id and the right digest of each."""
+        return f"{self.folder}/{CORRECTED}"
 
 
 @dataclass(frozen=True)

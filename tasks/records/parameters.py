@@ -109,13 +109,6 @@ Also = Annotated[
     tuple[Variant, ...],
     Field(description="Forms of photographs that are searched for as well, and counted separately: mirrored."),
 ]
-Scaled = Annotated[
-    bool,
-    Field(
-        description="Decode large JPEGs at a reduced scale: faster; images that are equal at that scale count as exact "
-        "twins."
-    ),
-]
 Threshold = Annotated[
     Share | None,
     Field(

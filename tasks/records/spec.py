@@ -83,7 +83,6 @@ class SourceSpec(WorkSpec):
 
     view: p.ComparedBy = "auto"
     also: p.Also = ()
-    scaled: p.Scaled = False
     runner: p.DecodedBy = "auto"
     fresh: p.Fresh = False
     classes: p.Classes = None

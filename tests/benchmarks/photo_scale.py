@@ -106,7 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=tuple(KINDS))
     parser.add_argument("--count", type=int)
-    parser.add_argument("--scaled", action="store_true")
     given = parser.parse_args(arguments)
     count = given.count or KINDS[given.kind][1]
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with visible():
                 report = audit(
                     train=str(place / "train.tar"), test=str(place / "test.tar"), workspace=place / "w",
-                    view="photo", runner="threads", scaled=given.scaled,
+                    view="photo", runner="threads",
                 )  # fmt: skip
             seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

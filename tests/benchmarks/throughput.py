@@ -49,11 +49,11 @@ def make(place: Path, count: int, width: int, height: int) -> None:
         pool.map(write_pictures, jobs)
 
 
-def ours(place: Path, *, scaled: bool) -> int:
+def cleansplit(place: Path) -> int:
     """Audit train and test; return the test rows with a twin."""
     with tempfile.TemporaryDirectory() as space:
         given = {"train": str(place / "train"), "test": str(place / "test"), "workspace": Path(space)}
-        report = audit(**given, view="photo", scaled=scaled)
+        report = audit(**given, view="photo")
         return report.pair("test", "train").either
 
 
@@ -80,10 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--size", type=int, nargs=2, default=(500, 375), metavar=("WIDTH", "HEIGHT"))
     given = parser.parse_args(arguments)
-    tools: dict[str, Callable[[Path], int]] = {
-        "cleansplit": lambda place: ours(place, scaled=False),
-        "cleansplit --scaled": lambda place: ours(place, scaled=True),
-    }
+    tools: dict[str, Callable[[Path], int]] = {"cleansplit": cleansplit}
     tools |= {f.__name__: f for f in (cleanvision, imagededup) if importlib.util.find_spec(f.__name__)}
     with tempfile.TemporaryDirectory() as folder, prefect_test_harness(server_startup_timeout=90):
         place = Path(folder) / "pictures"

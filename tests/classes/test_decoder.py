@@ -26,7 +26,7 @@ ENDINGS = {
 
 def reason(data: bytes) -> str:
     with pytest.raises(UnreadableError) as refusal:
-        decode(data, scaled=False)
+        decode(data, reduced=False)
     return refusal.value.reason
 
 
@@ -35,7 +35,7 @@ def test_every_format_is_read(form: str) -> None:
     image = scene(40, 30)
     lossless = form not in ("JPEG", "GIF", "AVIF", "HEIF")
     options = {"lossless": True} if form == "WEBP" else {}
-    decoded = decode(saved(image, form, **options), scaled=False)
+    decoded = decode(saved(image, form, **options), reduced=False)
     assert (decoded.image.mode, decoded.width, decoded.height) == ("RGB", 40, 30)
     assert np.array_equal(np.asarray(decoded.image), np.asarray(image)) or not lossless
 
@@ -60,7 +60,7 @@ def test_every_mode_has_a_rule(form: str, mode: str, expected: str | None) -> No
     if expected is None:
         assert reason(data) == "unsupported_mode"
         return
-    decoded = decode(data, scaled=False)
+    decoded = decode(data, reduced=False)
     assert decoded.image.mode == expected
     if mode == "I;16":
         assert np.array_equal(np.asarray(decoded.image), np.asarray(scene(20, 20).convert("L")))
@@ -68,33 +68,33 @@ def test_every_mode_has_a_rule(form: str, mode: str, expected: str | None) -> No
 
 def test_what_is_transparent_is_white() -> None:
     clear = Image.new("RGBA", (9, 9), (0, 0, 0, 0))
-    assert decode(saved(clear, "PNG"), scaled=False).image.getpixel((4, 4)) == (255, 255, 255)
+    assert decode(saved(clear, "PNG"), reduced=False).image.getpixel((4, 4)) == (255, 255, 255)
     palette = Image.new("P", (9, 9), 0)
     palette.putpalette([10, 20, 30] * 256)
     data = saved(palette, "PNG", transparency=0)
-    assert decode(data, scaled=False).image.getpixel((4, 4)) == (255, 255, 255)
+    assert decode(data, reduced=False).image.getpixel((4, 4)) == (255, 255, 255)
 
 
 def test_the_camera_s_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    decoded = decode(saved(scene(40, 30), "JPEG", exif=exif), scaled=False)
+    decoded = decode(saved(scene(40, 30), "JPEG", exif=exif), reduced=False)
     assert (decoded.width, decoded.height) == decoded.image.size == (30, 40)
 
 
 def test_the_same_photograph_has_one_digest_in_every_lossless_format() -> None:
     image = scene(33, 21)
     files = [saved(image, form) for form in ("PNG", "BMP", "TIFF", "PPM")]
-    assert len({decode(data, scaled=False).digest for data in files}) == 1
-    turned = decode(saved(image.rotate(90, expand=True), "PNG"), scaled=False)
-    assert turned.digest != decode(files[0], scaled=False).digest
+    assert len({decode(data, reduced=False).digest for data in files}) == 1
+    turned = decode(saved(image.rotate(90, expand=True), "PNG"), reduced=False)
+    assert turned.digest != decode(files[0], reduced=False).digest
 
 
 def test_the_first_frame_of_a_gif_stands_for_it_and_other_animations_are_refused() -> None:
     frames = [scene(20, 20, seed=seed) for seed in range(3)]
     several = {"save_all": True, "append_images": frames[1:]}
-    gif = decode(saved(frames[0], "GIF", **several), scaled=False)
-    alone = decode(saved(frames[0], "GIF"), scaled=False)
+    gif = decode(saved(frames[0], "GIF", **several), reduced=False)
+    alone = decode(saved(frames[0], "GIF"), reduced=False)
     assert np.array_equal(np.asarray(gif.image), np.asarray(alone.image))
     assert reason(saved(frames[0], "PNG", **several)) == "animated"
     assert reason(saved(frames[0], "WEBP", **several)) == "several_images"
@@ -113,7 +113,7 @@ def test_what_is_no_image_is_refused_and_another_format_than_the_name_says_is_no
 
 def test_heic_needs_an_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     data = saved(scene(40, 30), "HEIF")
-    assert decode(data, scaled=False).image.size == (40, 30)
+    assert decode(data, reduced=False).image.size == (40, 30)
     for cut in (60, len(data) // 2, len(data) - 9):
         assert reason(data[:cut]) == "undecodable"
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -123,9 +123,9 @@ def test_heic_needs_an_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_16_bit_netpbm_is_rounded_and_plain_text_is_read() -> None:
     gray = np.arange(256, dtype=np.uint16).reshape(16, 16)
     deep = b"P5 16 16 65535\n" + (gray * 257).astype(">u2").tobytes()
-    assert np.array_equal(np.asarray(decode(deep, scaled=False).image), gray)
+    assert np.array_equal(np.asarray(decode(deep, reduced=False).image), gray)
     plain = b"P2 16 16 255\n" + " ".join(map(str, gray.ravel())).encode()
-    assert np.array_equal(np.asarray(decode(plain, scaled=False).image), gray)
+    assert np.array_equal(np.asarray(decode(plain, reduced=False).image), gray)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
@@ -145,27 +145,27 @@ CUT: list[tuple[str, dict[str, object]]] = [
 @pytest.mark.parametrize(("form", "options"), CUT, ids=str)
 def test_a_cut_file_is_never_accepted_with_other_pixels(form: str, options: dict[str, object]) -> None:
     whole = saved(scene(64, 48), form, **options)
-    pixels = np.asarray(decode(whole, scaled=False).image)
+    pixels = np.asarray(decode(whole, reduced=False).image)
     for share in np.linspace(0.02, 0.999, 60):
         try:
-            decoded = decode(whole[: int(share * len(whole))], scaled=False)
+            decoded = decode(whole[: int(share * len(whole))], reduced=False)
         except UnreadableError:
             continue
         assert np.array_equal(np.asarray(decoded.image), pixels), share
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 20}, {"restart_marker_blocks": 2}], ids=str)
-@pytest.mark.parametrize("scaled", [False, True])
-def test_a_cut_jpeg_that_somebody_closed_again_is_found(options: dict[str, object], scaled: bool) -> None:
-    image = scene(517, 389) if scaled else scene(64, 48)
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_cut_jpeg_that_somebody_closed_again_is_found(options: dict[str, object], reduced: bool) -> None:
+    image = scene(517, 389) if reduced else scene(64, 48)
     whole = saved(image, "JPEG", **options)
     start = whole.rindex(b"\xff\xda") if options.get("progressive") else whole.index(b"\xff\xda")
-    decode(whole, scaled=scaled)
+    decode(whole, reduced=reduced)
     for share in (0.2, 0.5, 0.8):
         end = start + 14 + int(share * (len(whole) - start - 14))
         closed = whole[:end].rstrip(b"\xff") + b"\xff\xd9"
         with pytest.raises(UnreadableError) as refusal:
-            decode(closed, scaled=scaled)
+            decode(closed, reduced=reduced)
         assert refusal.value.reason == "cut_jpeg"
 
 
@@ -173,12 +173,12 @@ def test_a_whole_jpeg_whose_end_is_gray_is_accepted() -> None:
     image = scene(64, 48)
     image.paste((128, 128, 128), (32, 0, 64, 48))
     for options in ({}, {"progressive": True}):
-        assert decode(saved(image, "JPEG", **options), scaled=False).width == 64
+        assert decode(saved(image, "JPEG", **options), reduced=False).width == 64
 
 
 def test_what_a_camera_wrote_behind_the_end_does_no_harm() -> None:
     data = saved(scene(20, 20), "JPEG")
-    assert decode(data + b"trailer", scaled=False).digest == decode(data, scaled=False).digest
+    assert decode(data + b"trailer", reduced=False).digest == decode(data, reduced=False).digest
 
 
 @pytest.mark.parametrize("form", ENDINGS)
@@ -189,7 +189,7 @@ def test_damaged_files_have_an_outcome(form: str) -> None:
         at = rng.integers(0, len(data), 4)
         data[at] = rng.integers(0, 256, 4)
         try:
-            decoded = decode(data.tobytes(), scaled=False)
+            decoded = decode(data.tobytes(), reduced=False)
         except UnreadableError:
             continue
         assert decoded.image.mode in ("L", "RGB")
@@ -206,7 +206,7 @@ def test_the_view_is_that_of_its_definition() -> None:
         d = np.concatenate([gx.ravel(), gy.ravel()])
         big = 16 * d * d * d.size > (d * d).sum()
         expected = np.packbits(np.concatenate([big & (d > 0), big & (d < 0)]))
-        decoded = decode(saved(scene(50, 40, seed=seed), "PNG"), scaled=False)
+        decoded = decode(saved(scene(50, 40, seed=seed), "PNG"), reduced=False)
         assert np.array_equal(photo.photo_bits(decoded.gray_copies(16)[0][None])[0], expected)
 
 
@@ -220,14 +220,14 @@ def test_photographs_without_much_in_them_are_compared_exactly_only() -> None:
 @pytest.mark.parametrize("size", [(500, 375), (517, 389), (1025, 1025), (256, 192)], ids=str)
 def test_whole_jpegs_of_any_size_are_read_at_a_reduced_scale(size: tuple[int, int]) -> None:
     for options in ({}, {"progressive": True}):
-        decoded = decode(saved(scene(*size), "JPEG", **options), scaled=True)
+        decoded = decode(saved(scene(*size), "JPEG", **options), reduced=True)
         assert (decoded.width, decoded.height) == size
         assert min(decoded.image.size) >= 128
 
 
 def test_a_cut_cmyk_jpeg_that_somebody_closed_again_is_found() -> None:
     whole = saved(scene(256, 192).convert("CMYK"), "JPEG")
-    decode(whole, scaled=False)
+    decode(whole, reduced=False)
     assert reason(whole[: int(0.6 * len(whole))].rstrip(b"\xff") + b"\xff\xd9") == "cut_jpeg"
 
 
@@ -246,6 +246,6 @@ def test_what_is_published_of_an_image_is_its_pixels_alone(form: str, ending: st
     options: dict[str, object] = {"exif": exif, "icc_profile": secret * 10, "xmp": secret, "pnginfo": texts}
     data = saved(scene(40, 30), form, comment=secret * (5000 if form == "GIF" else 1), **options)
     assert secret[:7] in data or form == "PNG"  # there, texts may be compressed
-    image = decode(data, scaled=False)
+    image = decode(data, reduced=False)
     assert secret[:7] not in image.thumbnail()
     assert image.image.info == {}

@@ -31,7 +31,7 @@ def reader() -> Iterator[Guard]:
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "PPM"])
 def test_usual_files_are_decoded_where_they_are_read(form: str) -> None:
     with guarded() as reader:
-        assert reader.read(saved(scene(300, 200), form), False, SIDE).width == 300
+        assert reader.read(saved(scene(300, 200), form), SIDE, reduced=False).width == 300
         assert reader.process is None
 
 
@@ -41,7 +41,7 @@ def test_usual_files_are_decoded_where_they_are_read(form: str) -> None:
 )
 def test_a_process_gives_the_same(reader: Guard, form: str, how: dict[str, str]) -> None:
     data = saved(scene(300, 200), form, **how)
-    found, expected = reader.read(data, False, SIDE), photograph(data, False, SIDE)
+    found, expected = reader.read(data, SIDE, reduced=False), photograph(data, False, SIDE)
     assert reader.process is not None
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -49,7 +49,7 @@ def test_a_process_gives_the_same(reader: Guard, form: str, how: dict[str, str])
 
 def test_what_is_not_readable_there_has_its_reason(reader: Guard) -> None:
     with pytest.raises(UnreadableError) as raised:
-        reader.read(saved(scene(300, 200), "GIF")[:-200], False, SIDE)
+        reader.read(saved(scene(300, 200), "GIF")[:-200], SIDE, reduced=False)
     assert raised.value.reason == "undecodable"
 
 
@@ -57,9 +57,9 @@ def test_time_is_limited_and_the_next_file_is_read(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(guard, "SECONDS", 1)
     with guarded() as reader:
         with pytest.raises(UnreadableError) as raised:
-            reader.read(b"P3 4000 4000 255\n" + b"1 " * 25_000_000, False, SIDE)  # numbers as text
+            reader.read(b"P3 4000 4000 255\n" + b"1 " * 25_000_000, SIDE, reduced=False)  # numbers as text
         assert raised.value.reason == "too_costly"
-        assert reader.read(saved(scene(30, 20), "GIF"), False, SIDE).width == 30
+        assert reader.read(saved(scene(30, 20), "GIF"), SIDE, reduced=False).width == 30
 
 
 def test_memory_is_limited(reader: Guard) -> None:
@@ -68,17 +68,17 @@ def test_memory_is_limited(reader: Guard) -> None:
     header = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
     data = SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     with pytest.raises(UnreadableError) as raised:
-        reader.read(data, False, SIDE)
+        reader.read(data, SIDE, reduced=False)
     assert raised.value.reason == "too_costly"
 
 
 def test_a_process_that_others_end_costs_nothing(reader: Guard) -> None:
     data = saved(scene(300, 200), "GIF")
-    reader.read(data, False, SIDE)
+    reader.read(data, SIDE, reduced=False)
     assert reader.process is not None
     os.kill(reader.process.pid, signal.SIGKILL)
     reader.process.wait()
-    assert reader.read(data, False, SIDE).width == 300
+    assert reader.read(data, SIDE, reduced=False).width == 300
 
 
 def test_nothing_is_imported_from_the_folder_that_is_looked_through(
@@ -88,14 +88,14 @@ def test_nothing_is_imported_from_the_folder_that_is_looked_through(
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
     monkeypatch.chdir(tmp_path)
     with guarded() as reader:
-        assert reader.read(saved(scene(30, 20), "GIF"), False, SIDE).width == 30
+        assert reader.read(saved(scene(30, 20), "GIF"), SIDE, reduced=False).width == 30
 
 
 def test_limits_of_the_user_are_kept(tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_bytes(saved(scene(30, 20), "GIF"))
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_CPU, (100, 100)); from tasks.classes.guard import guarded;"
-        "reader = guarded(); print(reader.__enter__().read(open('a.gif', 'rb').read(), False, 28).width)"
+        "reader = guarded(); print(reader.__enter__().read(open('a.gif', 'rb').read(), 28, reduced=False).width)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -108,9 +108,9 @@ def test_many_scans_are_not_cheap() -> None:
     data = saved(scene(2000, 1500), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     with guarded() as reader:
-        reader.read(data, False, SIDE)
+        reader.read(data, SIDE, reduced=False)
         assert reader.process is None
-        reader.read(data[:-2] + last * 100 + data[-2:], False, SIDE)
+        reader.read(data[:-2] + last * 100 + data[-2:], SIDE, reduced=False)
         assert reader.process is not None
 
 
@@ -119,7 +119,7 @@ def test_what_libraries_print_is_said_of_the_file(reader: Guard, capfd: pytest.C
     data = bytearray(saved(bits, "TIFF", compression="group4"))
     for position in range(20, len(data) // 2, 400):
         data[position] ^= 0xFF
-    assert reader.read(bytes(data), False, SIDE).remark.startswith("Fax4Decode: ")
+    assert reader.read(bytes(data), SIDE, reduced=False).remark.startswith("Fax4Decode: ")
     assert not capfd.readouterr().err
 
 
@@ -133,5 +133,5 @@ def test_what_libraries_print_is_said_of_the_file(reader: Guard, capfd: pytest.C
 )
 def test_parts_are_limited(reader: Guard, data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableError) as raised:
-        reader.read(data, False, SIDE)
+        reader.read(data, SIDE, reduced=False)
     assert raised.value.reason == reason

@@ -8,7 +8,7 @@ from tasks.sources.pieces import MOST as MOST_MEMBERS
 from tasks.sources.pieces import Row, pieces_of
 from tests.build import GLYPHS
 
-PHOTOGRAPHS = Reading("photographs", "photo", 16, scaled=False)
+PHOTOGRAPHS = Reading("photographs", "photo", 16)
 
 
 def rows(members: dict[str, int], size: int = 300) -> list[Row]:

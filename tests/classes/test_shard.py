@@ -44,7 +44,7 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
 
 
 def fingerprint(shard: Shard, tmp_path: Path) -> pa.Table:
-    write_fingerprints(shard, GLYPHS, Place.of(tmp_path), Place.of(tmp_path / "f.parquet"))
+    write_fingerprints(shard, GLYPHS, {}, Place.of(tmp_path), Place.of(tmp_path / "f.parquet"))
     return pq.read_table(tmp_path / "f.parquet")
 
 

@@ -80,7 +80,7 @@ def targets(guard: Guard, folder: Path) -> dict[str, tuple[Read, list[bytes]]]:
     manifest = json.dumps({"files": {"a": {"bytes": 1, "sha256": ""}}, "result": {"stages": []}}).encode()
     pictures = [saved(small, form) for form in FORMS] + [saved(small, "JPEG", progressive=True)]
     return {
-        "picture": (lambda data: guard.read(data, False, 28), pictures),
+        "picture": (lambda data: guard.read(data, 28, reduced=False), pictures),
         "tar": (on_disk(entries(read_entries)), [tar]),
         "zip": (on_disk(entries(zips.read_entries)), [zipped.getvalue()]),
         "manifest": (on_disk(read_manifest), [manifest]),

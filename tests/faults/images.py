@@ -36,7 +36,7 @@ def main(*folders: Path, damaged: int = 2000) -> None:
         for name, data in files(folders or (SHARED / "corpora",), damaged):
             begin = time.monotonic()
             try:
-                guard.read(data, False, 28)
+                guard.read(data, 28, reduced=False)
                 outcomes["accepted"] += 1
             except UnreadableError as error:
                 outcomes[f"quarantined {error.reason}"] += 1

@@ -25,7 +25,7 @@ def main(step: int = 23) -> None:
             for end in range(data.index(b"\xff\xda") + 20, len(data) - 2, step):
                 found["cuts"] += 1
                 try:
-                    pixels = np.asarray(decode(data[:end] + EOI, scaled=False).image.convert("RGB")).astype(int)
+                    pixels = np.asarray(decode(data[:end] + EOI, reduced=False).image.convert("RGB")).astype(int)
                 except UnreadableError:
                     continue
                 found["accepted"] += 1

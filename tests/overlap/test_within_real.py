@@ -69,7 +69,7 @@ def test_groups_of_real_photographs_hold_all_pairs_that_agree(shared: Path, tmp_
 
 def pictures(files: list[bytes], folder: Path) -> tuple[SplitFingerprints, np.ndarray]:
     """Return rows of photographs as the engine sees them, and their gray copies."""
-    decoded = [decode(data, scaled=False) for data in files]
+    decoded = [decode(data, reduced=False) for data in files]
     side = VIEWS["photo"].side
     assert side is not None
     small, large = (np.stack([image.gray_copies(s)[0] for image in decoded]) for s in (side, COPY_SIDE))

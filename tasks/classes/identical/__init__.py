@@ -1,0 +1,1 @@
+"""Which photographs have identical pixels, where JPEGs were decoded at a reduced scale."""
