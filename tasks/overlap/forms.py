@@ -8,7 +8,7 @@ larger. A window is a scale and a shift of coordinates that run from -1 to 1; be
 import numpy as np
 
 from tasks.storage.copies import COPY_SIDE
-from tasks.views.photo import SIDE, comparable_bits
+from tasks.views.photo import BITS, SIDE, comparable_bits
 from tasks.vocabulary.arrays import Bits, Floats, Gray
 
 MOVE, ZOOM = 3 / 32, 0.1  # of coordinates, so half as much of the side; of the scale
@@ -32,8 +32,10 @@ def other_forms(copies: Gray) -> list[Bits]:
         uint8 (n, 98) each; where nothing is to be trimmed, the trimmed form has no bits.
     """
     scale, shift = _trim(copies)
-    trimmed = comparable_bits(_seen(copies, scale, shift))
-    trimmed[(scale == 1).all(axis=1)] = 0
+    bordered = (scale != 1).any(axis=1)
+    trimmed = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
+    if bordered.any():
+        trimmed[bordered] = comparable_bits(_seen(copies[bordered], scale[bordered], shift[bordered]))
     fixed = [_seen(copies, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
     return [trimmed, *map(comparable_bits, fixed)]
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 from tasks.overlap.jaccard import shared_bits
 from tasks.overlap.patterns import Patterns
@@ -178,10 +179,11 @@ def _first_look(rows: Patterns, tile: Tile, count: int, same: RowNumbers) -> Nea
 def _axes(rows: Patterns, others: Patterns) -> Pixels:
     """Return orthonormal axes along which a sample of the patterns varies most, float32 (length, AXES)."""
     sides = [(side, np.linspace(0, len(side) - 1, min(SAMPLE // 2, len(side)))) for side in (rows, others)]
-    sample = np.concatenate([_unpacked(side.take(at.astype(int))) for side, at in sides]).astype(np.float64)
-    centred = sample - sample.mean(axis=0)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    return vectors[:, ::-1][:, :AXES].astype(np.float32)
+    sample = np.concatenate([_unpacked(side.take(at.astype(int))) for side, at in sides])
+    centred, length = sample - sample.mean(axis=0), rows.length
+    among = [max(0, length - AXES), length - 1]
+    _, vectors = eigh(centred.T @ centred, subset_by_index=among, driver="evr")
+    return vectors[:, ::-1]
 
 
 def _factors(position: Pixels, patterns: Patterns) -> Pixels:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from tasks.storage.place import Place
-from tasks.vocabulary import GENERATED, SPLIT_FOLDERS
+from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS
 from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url
 
 SAY_NOTHING = {*SPLIT_FOLDERS, "large", "small", "images", "data"}  # of a source that other sources do not share
@@ -27,6 +27,8 @@ def name_of(sources: Sequence[str]) -> str:
 
 def _telling(source: str) -> list[str]:
     """Return the words of a source's name that say something, or else of the folder that holds it."""
+    if source.startswith(IN_PUBLIC):
+        return [source.removeprefix(IN_PUBLIC)]
     if source.partition(":")[0] in GENERATED:
         return [source.partition(":")[0]]
     if is_secret(source):

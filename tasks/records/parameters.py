@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from tasks.vocabulary import Chains, Keep, ModelName, Protect, Recipe, Runner, Variant, ViewName
+from tasks.vocabulary import Chains, Keep, ModelName, Protect, PublicName, Recipe, Runner, Variant, ViewName
 from tasks.vocabulary.addresses import SourceName
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -30,6 +30,10 @@ Small = Annotated[
 ]
 Dataset = Annotated[
     str, Field(description="Both sources by one name, if they are unset: fonts, fonts:FOLDER, or notmnist.")
+]
+PublicSet = Annotated[
+    PublicName | None,
+    Field(description="A public data set by name, which is downloaded and verified, instead of a root."),
 ]
 Root = Annotated[
     SourceName | None,

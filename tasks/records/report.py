@@ -42,7 +42,7 @@ def _kind_of(spec: Any) -> str:
     names = spec if isinstance(spec, dict) else spec.settings()
     if "source" in names:
         return "split" if "seed" in names else "dedupe"
-    return "run" if "dataset" in names else "audit"
+    return "audit" if "root" in names else "run"
 
 
 # By their fields alone, an audit of the folders 2019 and 2020 could be a run of so many rows.

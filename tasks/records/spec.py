@@ -14,7 +14,7 @@ from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import workspace_at
 from tasks.views import VIEWS
-from tasks.vocabulary import GENERATED, Protect, Role, ViewName
+from tasks.vocabulary import GENERATED, IN_PUBLIC, Protect, Role, ViewName
 from tasks.vocabulary.addresses import SourceName, is_url, reveal
 from tasks.vocabulary.columns import USUAL
 
@@ -311,6 +311,7 @@ class AuditSpec(OverlapSpec):
     """Parameters of `flows.audit.audit`."""
 
     root: p.Root = None
+    dataset: p.PublicSet = None
     train: p.TrainSource = None
     test: p.TestSource = None
     validation: p.ValidationSource = None
@@ -319,8 +320,9 @@ class AuditSpec(OverlapSpec):
     @property
     def sources(self) -> dict[Role, str]:
         """What to read for each role."""
+        root = self.root or (IN_PUBLIC + self.dataset if self.dataset else None)
         given: dict[Role, str | None] = {
-            "root": self.root, "train": self.train, "validation": self.validation, "test": self.test,
+            "root": root, "train": self.train, "validation": self.validation, "test": self.test,
         }  # fmt: skip
         return {role: name for role, name in given.items() if name is not None}
 
@@ -328,11 +330,13 @@ class AuditSpec(OverlapSpec):
         """Refuse anything but a root or the two splits, and a split that is given twice."""
         super().check()
         given = self.sources
+        if self.root and self.dataset:
+            raise UsageError("give either a root or --dataset.")
         if "root" in given:
             if len(given) > 1:
                 raise UsageError("give either a root that holds all splits, or --train and --test.")
         elif "train" not in given or "test" not in given:
-            raise UsageError("an audit needs a root that holds all splits, or --train and --test.")
+            raise UsageError("an audit needs a root that holds all splits, or --dataset, or --train and --test.")
         _check_different(given)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -18,38 +19,37 @@ from tasks.storage import disk
 from tasks.storage.members import is_zip
 from tasks.storage.place import Place
 from tasks.storage.rows.parquet import is_parquet
-from tasks.vocabulary import Role
 from tasks.vocabulary.addresses import public_name
 
-NOTMNIST_MIRRORS = (
-    "https://commondatastorage.googleapis.com/books1000/",
-    "http://yaroslavvb.com/upload/notMNIST/",
-)
-NOTMNIST_SHA256: dict[Role, str] = {
-    "large": "1e8261b75484b520dc76027f5c22af50fe608e3bb16277caec086eb928f9b61c",
-    "small": "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec",
-}
 TIMEOUT_SECONDS = 30
 LARGEST = 256 << 30  # bytes of an archive
 SLOWEST, PATIENCE_SECONDS = 1024, 60  # bytes a second that a server must send, after the first minute
 MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
 
 
-def download_notmnist(role: Role, folder: Place, mirrors: tuple[str, ...] = NOTMNIST_MIRRORS) -> Place:
-    """Download one of the two published archives from the first mirror that has it.
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file that does not change: its name and sha256, and the addresses below which it lies."""
+
+    name: str
+    sha256: str
+    mirrors: tuple[str, ...]
+
+
+def download_published(file: PublishedFile, folder: Place) -> Place:
+    """Download a published file from the first mirror that has it, unless it is here.
 
     Raises
     ------
     SourceUnavailableError
         When no mirror could be reached now.
     DataError
-        When what the mirrors hold is not the published archive.
+        When what the mirrors hold is not the published file.
     """
-    name = f"notMNIST_{role}.tar.gz"
     problems: list[DataError] = []
-    for mirror in mirrors:
+    for mirror in file.mirrors:
         try:
-            return _retrieve(mirror + name, f"sha256:{NOTMNIST_SHA256[role]}", folder, name)
+            return _retrieve(mirror + file.name, f"sha256:{file.sha256}", folder, file.name)
         except DataError as error:
             problems.append(error)
     healing = [problem for problem in problems if isinstance(problem, SourceUnavailableError)]
@@ -62,7 +62,7 @@ def download(url: str, folder: Place) -> Place:
     Raises
     ------
     SourceUnavailableError, DataError
-        See `download_notmnist`.
+        See `download_published`.
     """
     try:
         answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_SECONDS)
@@ -103,7 +103,7 @@ def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Pla
             f"{public_name(url)} could not be fetched completely ({type(error).__name__})."
         ) from None
     except ValueError as error:
-        raise DataError(f"{public_name(url)} is not the published archive: its sha256 differs.") from error
+        raise DataError(f"{public_name(url)} is not the published file: its sha256 differs.") from error
 
 
 def _fetch(url: str, target: str, _pooch: object) -> None:

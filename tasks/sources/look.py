@@ -1,10 +1,12 @@
 """Look at a source before any work begins."""
 
+from typing import get_args
+
 from tasks.errors import UsageError
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.storage import disk
 from tasks.storage.place import Place
-from tasks.vocabulary import GENERATED, Role
+from tasks.vocabulary import GENERATED, IN_PUBLIC, PublicName, Role
 from tasks.vocabulary.addresses import is_secret, is_url, public_name
 
 
@@ -22,6 +24,11 @@ def check_source(role: Role, name: str) -> None:
     UsageError
     """
     if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
+        return
+    if name.startswith(IN_PUBLIC):
+        known = get_args(PublicName)
+        if role != "root" or name.removeprefix(IN_PUBLIC) not in known:
+            raise UsageError(f"{role} {name}: --dataset takes one of {', '.join(known)}.")
         return
     if "://" in name:
         raise UsageError(f"{role} {public_name(name)}: only addresses of http:// and https:// are read.")

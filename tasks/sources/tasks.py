@@ -13,12 +13,13 @@ from tasks.sources import index as indexing
 from tasks.sources.archive import Entry
 from tasks.sources.look import check_source
 from tasks.sources.opening import Opened, open_source
+from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, stage_task
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tasks.vocabulary import Role
+from tasks.vocabulary import IN_PUBLIC, PublicName, Role
 from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 
 VERSION = 7
@@ -95,7 +96,9 @@ def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
     if source == "fonts" or source.startswith("fonts:"):
         return source, _render(role, source.partition(":")[2], workspace)
     if source == "notmnist":
-        return source, download.download_notmnist(role, workspace / DOWNLOADS)
+        return source, download.download_published(NOTMNIST_FILES[role], workspace / DOWNLOADS)
+    if source.startswith(IN_PUBLIC):
+        return source, _published(cast(PublicName, source.removeprefix(IN_PUBLIC)), workspace)
     if is_secret(source):
         return source, download.download(_kept_as(source), workspace / DOWNLOADS)
     if is_url(source):
@@ -122,6 +125,16 @@ def _kept_as(source: str) -> str:
     if not is_url(address):
         raise UsageError(f"{source}: the block holds no address of http:// or https://; store the whole address there.")
     return address
+
+
+def _published(name: PublicName, workspace: Place) -> Place:
+    """Return where a public set lies, downloaded and laid out."""
+    files, lay_out = PUBLIC_SETS[name].files, PUBLIC_SETS[name].lay_out
+    folder = workspace / DOWNLOADS / name  # several sets have files of the same names
+    here = [download.download_published(file, folder) for file in files]
+    inputs = {"version": VERSION, "name": name, "files": [file.sha256 for file in files]}
+    stage = stages.stage(workspace, "published", inputs, lambda target: {"read": lay_out(here, target)})
+    return stage.folder / stage.result["read"] if stage.result["read"] else stage.folder
 
 
 def _render(role: Role, folder: str, workspace: Place) -> Place:

@@ -19,6 +19,8 @@ Comparison = Literal["raw_minus_sanitized", "on_rows_with_twin", "on_other_rows"
 Unmeasured = Literal["no_twins", "little_left", "few_rows", "chance", "few_trainings"]  # why an effect can't be told
 Reason = Literal["exact", "near"]  # why a row was removed
 
+PublicName = Literal["cifar-10", "cifar-100", "mnist", "fashion-mnist", "gtsrb"]  # sets that have a train and a test
+IN_PUBLIC = "dataset:"  # begins the name of a source that is a public set
 GENERATED = ("notmnist", "fonts")  # sources that cleansplit fetches or renders, another for each role
 UNLABELLED = "(none)"  # the class of images that lie in no class folder, where there is none
 SPLIT_FOLDERS: dict[str, SplitName] = {

@@ -5,7 +5,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources import download
+from tasks.sources.published import NOTMNIST_FILES
 from tasks.sources.tasks import fetch
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
@@ -70,7 +71,8 @@ def fetched(url: str, folder: Path) -> Path:
 
 
 def fetched_notmnist(role: Role, folder: Path, mirrors: tuple[str, ...]) -> Path:
-    return Path(str(download.download_notmnist(role, Place.of(folder), mirrors)))
+    file = replace(NOTMNIST_FILES[role], mirrors=mirrors)
+    return Path(str(download.download_published(file, Place.of(folder))))
 
 
 def test_an_archive_is_fetched_once_while_nothing_changed(site: Site, tmp_path: Path) -> None:
@@ -127,7 +129,8 @@ def test_a_server_that_is_not_there_may_come_back(tmp_path: Path) -> None:
 def test_the_published_archives_are_verified_and_the_second_mirror_helps(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(download.NOTMNIST_SHA256, "small", hashlib.sha256(CONTENT).hexdigest())
+    ours = replace(NOTMNIST_FILES["small"], sha256=hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setitem(NOTMNIST_FILES, "small", ours)
     path = fetched_notmnist("small", tmp_path, ("http://127.0.0.1:9/", site.url))
     assert path.read_bytes() == CONTENT
     fetched_notmnist("small", tmp_path, ("http://127.0.0.1:9/", site.url))
