@@ -147,8 +147,8 @@ def _flows() -> ModuleType:
     with importing():
         from flows.command import running
 
-    if server:
-        server.serve()
+        if server:
+            server.serve()
     return running
 
 

@@ -4,6 +4,7 @@ Prefect's own way to start it first imports all of the server into the process t
 """
 
 import atexit
+import importlib
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ ADDRESS = "PREFECT_API_URL"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
 HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
+LATER = ("fastapi.encoders", "matplotlib.figure", "scipy.stats")
 ROLE = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 PROGRAM = """
 import gc, sys
@@ -57,6 +59,8 @@ class Temporary:
     def serve(self) -> None:
         """Wait until it answers, and let Prefect use it from now on; or end it where Prefect's settings name another.
 
+        Meanwhile, libraries are imported that later stages are likely to need.
+
         Raises
         ------
         ServerError
@@ -69,7 +73,7 @@ class Temporary:
             self.stop()
             return
         patience = float(os.environ[PATIENCE])
-        limit, starts = self._begun + patience, 1
+        limit, starts, later = self._begun + patience, 1, iter(LATER)
         while not self._answers(limit):
             if time.monotonic() > limit:
                 raise ServerError(
@@ -84,7 +88,10 @@ class Temporary:
                     )
                 starts += 1
                 self._launch()
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            if library := next(later, None):
+                importlib.import_module(library)
+            else:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
         os.environ[ADDRESS] = f"http://{HOST}:{self._port}/api"
         os.environ["PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"] = "false"  # it is of this installation
         refresh_global_settings_context()

@@ -42,7 +42,7 @@ class CostlyError(Exception):
 class Photograph(NamedTuple):
     """What is kept of an image: facts of the file, MD5 of its pixels, a thumbnail, and two gray copies.
 
-    Of a JPEG that was decoded at a reduced scale, the digest is that of the reduced pixels, and `coded` is that of all
+    Of a JPEG that was decoded at a reduced scale, the digest is that of thumbnail and copy, and `coded` is that of all
     that its pixels come from; see `tasks.classes.identical`.
     """
 
@@ -73,10 +73,17 @@ class Decoded:
 
     @property
     def digest(self) -> bytes:
-        """MD5 of mode, size and pixels: unless these are reduced, equal for the same image, whatever its file."""
-        said = f"{self.image.mode} {self.width} {self.height} " + "reduced " * (self.coded is not None)
-        md = md5(said.encode(), usedforsecurity=False)
-        md.update(self.image.tobytes())
+        """MD5 of mode, size and pixels, uint8: equal for the same image, whatever its file."""
+        return self._md5(self.image.tobytes())
+
+    def digest_of(self, *shown: bytes) -> bytes:
+        """MD5 of mode, size and what was made of reduced pixels: equal for the same image, and seldom for another."""
+        return self._md5(b"reduced", *shown)
+
+    def _md5(self, *parts: bytes) -> bytes:
+        md = md5(f"{self.image.mode} {self.width} {self.height} ".encode(), usedforsecurity=False)
+        for part in parts:
+            md.update(part)
         return md.digest()
 
     def gray_copies(self, *sides: int) -> list[NDArray[np.uint8]]:
@@ -107,8 +114,10 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
         constant = bool(gray.min() == gray.max()) and image.is_constant()
         if constant and image.coded:
             constant = decode(data, False, cheap).is_constant()
-        about = image.image.mode, image.width, image.height, constant, image.digest, image.coded
-        return Photograph(*about, image.thumbnail(), gray, copy, image.remark)
+        thumbnail = image.thumbnail()
+        digest = image.digest_of(copy.tobytes(), thumbnail) if image.coded else image.digest
+        about = image.image.mode, image.width, image.height, constant, digest, image.coded
+        return Photograph(*about, thumbnail, gray, copy, image.remark)
 
 
 def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:

@@ -1,7 +1,7 @@
 """Read images of any size and format into small gray copies, and write down what a copy does not tell.
 
 Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
-MD5 of its pixels, whether they are all equal, for a JPEG of which these are reduced the digest of what they come from
+MD5 of its pixels, whether they are all equal, for a JPEG that was decoded reduced the digest of what they come from
 (see `tasks.classes.identical`), mode, size, bytes, a thumbnail, and what its decoder complained of.
 ``copies.gray`` has, in the same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
 """

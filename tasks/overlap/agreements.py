@@ -12,9 +12,10 @@ from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.warp import halved
 from tasks.storage.copies import Copies
 from tasks.views.photo import LOWEST
-from tasks.vocabulary.arrays import Floats, Gray
+from tasks.vocabulary.arrays import Floats, Gray, Pixels
 
-AT_ONCE = 128  # pairs that are registered at a time: 20 MB; part of the result's last bits
+AT_ONCE = 128  # pairs that are registered at a time; more do not stay in the cache
+IN_CACHE = 16  # the same for copies of full size: 4 MB
 THREADS = 2
 GOES_ON = 0.65  # agreement of small copies below which a pair is not looked at more closely
 TEXTURED = 0.4  # share of a pair that must have texture for its agreement to mean anything
@@ -54,13 +55,17 @@ def _decided(first: Gray, second: Gray) -> Floats:
     maps = register_coarsely(small_one, small_two)
     found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
     on = np.flatnonzero(found >= GOES_ON)
-    if len(on):
-        one, two = one[on], two[on]
-        maps = register_finely(one, two, maps[on])
-        laid = overlay(one, two, maps)
-        found[on] = agreement(laid)
-        high = np.flatnonzero(found[on] >= LOWEST)
-        if len(high):
-            smooth = textured(laid.where(high)) < TEXTURED
-            found[on[high[smooth]]] = REFUSED
+    for start in range(0, len(on), IN_CACHE):
+        some = on[start : start + IN_CACHE]
+        found[some] = _agreed(one[some], two[some], maps[some])
     return np.floor(found * 10_000) / 10_000
+
+
+def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
+    """Return the agreement of copies of full size, from the maps that small ones gave."""
+    laid = overlay(first, second, register_finely(first, second, maps))
+    found = agreement(laid).astype(np.float64)
+    high = np.flatnonzero(found >= LOWEST)
+    if len(high):
+        found[high[textured(laid.where(high)) < TEXTURED]] = REFUSED
+    return found

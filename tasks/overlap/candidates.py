@@ -23,7 +23,9 @@ BLOCK = 32_768  # patterns that are signed at a time
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
 
 
-def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
+def lsh_pairs(
+    first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int, *, tell_fresh: bool = True
+) -> Iterator[Pairs]:
     """Yield near-duplicate pairs found by MinHash; a pair may be repeated with ``fresh`` false.
 
     Each pattern is signed on its sparser side: its set bits where ``(1 + t) * set <= length``, its
@@ -40,6 +42,8 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
     bands : Bands
     seed : int
         Of the hash positions.
+    tell_fresh : bool
+        Tell pairs that are repeated, which takes as long as all else where many are; otherwise all count as fresh.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
     >>> found = lsh_pairs(ones, ones, 90, Bands(2, 4), seed=1)
@@ -47,11 +51,13 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
     [(0, 0), (1, 1), (2, 2)]
     """
     for start in range(0, len(first), AT_ONCE):
-        for pairs in _join(first[start : start + AT_ONCE], second, percent, bands, seed):
+        for pairs in _join(first[start : start + AT_ONCE], second, percent, bands, seed, tell_fresh):
             yield pairs._replace(first=pairs.first + start)
 
 
-def _join(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
+def _join(
+    first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int, tell_fresh: bool
+) -> Iterator[Pairs]:
     need = least_shared(percent, first.length)
     keys_before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
     for side in ("set", "unset"):
@@ -62,7 +68,8 @@ def _join(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: i
                 pairs = verified(first, second, rows[0][i], rows[1][j], need)
                 if len(pairs.first):
                     yield pairs._replace(fresh=_is_new(pairs, keys_before))
-            keys_before.append((_spread(keys[0][band], rows[0], first), _spread(keys[1][band], rows[1], second)))
+            if tell_fresh:
+                keys_before.append((_spread(keys[0][band], rows[0], first), _spread(keys[1][band], rows[1], second)))
 
 
 def _signed_on(side: str, patterns: Patterns, percent: int) -> RowNumbers:

@@ -69,7 +69,12 @@ def least_shared(percent: int, length: int) -> NDArray[np.int64]:
 
 def shared_bits(first: Words, second: Words, i: NDArray[np.integer], j: NDArray[np.integer]) -> Counts:
     """Return how many set bits ``first[i]`` and ``second[j]`` share, pair by pair."""
-    return np.bitwise_count(first[i] & second[j]).sum(axis=1, dtype=np.int64)
+    words = np.take(first, i, axis=0)
+    words &= np.take(second, j, axis=0)
+    shared = np.zeros(len(words), np.int64)
+    for column in np.bitwise_count(words).T:  # of a dozen, which is quicker than a sum along the shorter axis
+        shared += column
+    return shared
 
 
 def similarity(a: Counts, b: Counts, shared: Counts, length: int) -> NDArray[np.float64]:

@@ -137,19 +137,24 @@ class _Join:
         return *merged(sides, self.groups, self.groups, _stream(found, same)), found
 
     def decided(self, proposed: Proposed, mirrored: bool) -> _Decided:
-        """Lay proposed pairs over each other."""
+        """Lay proposed pairs over each other, inside one set those that two pictures propose once."""
         near = proposed.nearest.row
         i, place = np.nonzero(near >= 0)
+        j = near[i, place]
+        pairs, of_pair = (i, j), np.arange(len(i))
+        if self.parts[0] is self.parts[1]:
+            keys, of_pair = np.unique(np.minimum(i, j) * len(near) + np.maximum(i, j), return_inverse=True)
+            pairs = np.divmod(keys, max(len(near), 1))
         copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))
-        one, two = (part.take(rows) for part, rows in zip(copies, (i, near[i, place]), strict=True))
-        agreed = agreements(one, two, mirrored)
+        one, two = (part.take(rows) for part, rows in zip(copies, pairs, strict=True))
+        agreed = agreements(one, two, mirrored)[of_pair]
         if self.but:
-            pairs = zip(self.parts, self.groups, (i, near[i, place]), strict=True)
-            agreed[self.but.are_different(*(part.side.digests[of.example[at]] for part, of, at in pairs))] = REFUSED
+            sides = zip(self.parts, self.groups, (i, j), strict=True)
+            agreed[self.but.are_different(*(part.side.digests[of.example[at]] for part, of, at in sides))] = REFUSED
         of_all = np.zeros(near.shape)
         of_all[i, place] = np.maximum(agreed, 0)
         crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]
-        return _Decided(i, near[i, place], agreed, crowd, proposed.recall)
+        return _Decided(i, j, agreed, crowd, proposed.recall)
 
 
 def _stream(found: _Decided, same: RowNumbers) -> Stream:

@@ -5,6 +5,7 @@ misses is measured on a sample.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,11 @@ import numpy as np
 from tasks.overlap.bands import Bands
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.jaccard import whole_percent
-from tasks.overlap.nearest import Nearest, nearest
+from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.recall import RecallCounts, sampled
 from tasks.overlap.search import AFFORDABLE
-from tasks.vocabulary.arrays import RowNumbers
+from tasks.vocabulary.arrays import Floats, RowNumbers
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
 PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes
@@ -56,24 +57,35 @@ def propose(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands
 
 def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int) -> Nearest:
     """Return the best of what MinHash finds for rows; see `propose`."""
-    found = Nearest.nothing(len(same), CANDIDATES)
-    waiting: list[tuple[RowNumbers, ...]] = []
-    for number, form in enumerate(forms):
-        for pairs in lsh_pairs(others, form, round(100 * FLOOR), bands, seed):
-            other = pairs.first != same[pairs.second]
-            row, pattern, shared = pairs.second[other], pairs.first[other], pairs.shared[other]
-            waiting.append((row, pattern, shared, form.counts[row], np.full(len(row), number)))
+
+    def of_form(number: int) -> Nearest:
+        form, found = forms[number], Nearest.nothing(len(same), CANDIDATES)
+        waiting: list[tuple[RowNumbers, RowNumbers, Floats]] = []
+        for pairs in lsh_pairs(others, form, round(100 * FLOOR), bands, seed, tell_fresh=False):
+            row, pattern = pairs.second, pairs.first
+            similarity = pairs.shared / (form.counts[row] + others.counts[pattern] - pairs.shared)
+            # Similar pairs meet in many bands, and only a row's best are kept.
+            good = (similarity >= found.similarity[row, -1]) & (pattern != same[row])
+            waiting.append((row[good], pattern[good], similarity[good]))
             if sum(len(part[0]) for part in waiting) > JOINED * CANDIDATES * len(same):
-                found = _joined(found, waiting, others)
-    return _joined(found, waiting, others)
+                found = _joined(found, waiting, number)
+        return _joined(found, waiting, number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = list(pool.map(of_form, range(len(forms))))
+    found = parts[0]
+    for part in parts[1:]:
+        at, place = np.nonzero(part.row >= 0)
+        found = found.joined(at, part.row[at, place], part.similarity[at, place], part.form[at, place])
+    return found
 
 
-def _joined(found: Nearest, waiting: list[tuple[RowNumbers, ...]], others: Patterns) -> Nearest:
+def _joined(found: Nearest, waiting: list[tuple[RowNumbers, RowNumbers, Floats]], number: int) -> Nearest:
     if not waiting:
         return found
-    row, pattern, shared, count, number = (np.concatenate(part) for part in zip(*waiting, strict=True))
+    row, pattern, similarity = (np.concatenate(part) for part in zip(*waiting, strict=True))
     waiting.clear()
-    return found.joined(row, pattern, shared / (count + others.counts[pattern] - shared), number)
+    return found.joined(row, pattern, similarity, np.full(len(row), number))
 
 
 def _compare(truth: Nearest, found: Nearest) -> RecallCounts:

@@ -67,12 +67,13 @@ def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
     mean: Pixels = a.mean(axis=1, keepdims=True)
     deviation: Pixels = a.std(axis=1, keepdims=True) + np.float32(1)
     target, slopes = (a - mean) / deviation, _slopes(first, mean, deviation)
+    weighted = np.empty_like(slopes)
     for _ in range(steps):
         b, inside = warped(second, maps)
         weight = inside.astype(np.float32)
         error = _standardized(b, weight) - target
         weight /= 1 + 4 * error * error
-        weighted = slopes * weight[:, None]
+        np.multiply(slopes, weight[:, None], out=weighted)
         hessian = np.matmul(weighted, slopes.transpose(0, 2, 1))
         diagonal = np.arange(PARAMETERS)
         hessian[:, diagonal, diagonal] *= np.float32(1 + 1e-3)
@@ -87,9 +88,15 @@ def _slopes(pictures: Pixels, mean: Pixels, deviation: Pixels) -> Pixels:
     n, side, _ = pictures.shape
     x, y = places(side)
     down, right = (part.reshape(n, -1) * np.float32(side / 2) for part in np.gradient(pictures, axis=(1, 2)))
-    gray: Pixels = pictures.reshape(n, -1) - mean
-    parts = [right * x, right * y, right, down * x, down * y, down, gray, np.broadcast_to(deviation, gray.shape)]
-    slopes: Pixels = np.asarray(np.stack(parts, axis=1) / deviation[:, None], np.float32)
+    slopes: Pixels = np.empty((n, PARAMETERS, side * side), np.float32)
+    for number, part in enumerate((right, down)):
+        at = 3 * number
+        np.multiply(part, x, out=slopes[:, at])
+        np.multiply(part, y, out=slopes[:, at + 1])
+        slopes[:, at + 2] = part
+    np.subtract(pictures.reshape(n, -1), mean, out=slopes[:, 6])
+    slopes[:, 7] = deviation
+    slopes /= deviation[:, None]
     return slopes
 
 

@@ -1,31 +1,25 @@
-"""Pictures per second, beside other tools on the same folder: ``python -m tests.benchmarks.throughput``.
+"""Seconds of whole commands, beside other tools: ``python -m tests.benchmarks.throughput [--peers PYTHON]``.
 
-Photographs are made, written as JPEGs into two folders of classes, a twentieth of them twice with small changes, and
-then searched for twins: by an audit from a fresh workspace to the published report (Prefect's server runs already), by
-CleanVision's near-duplicate check, and by imagededup's perceptual hash. Those two search one folder, not one in
-another, and write no report. They are measured where they are installed: ``pip install cleansplit[peers]``.
+Photographs are made, written as JPEGs into two folders of classes, a twentieth of test copies of train with small
+changes, and searched for twins from the files to the answer, each tool in a process of its own: cleansplit as the
+command, with the server that it starts, and its report; the others from `tests.benchmarks.leaks.peers`, by an
+interpreter that has them. Before that, the commands that do nothing new: help, a mistyped option, and the default run,
+the first time and again.
 """
 
 import argparse
-import importlib.util
-import io
 import os
-import resource
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Sequence
 from multiprocessing import Pool
 from pathlib import Path
 
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-
-from prefect.testing.utilities import prefect_test_harness
-
-from flows.audit import audit
+from tests.benchmarks.leaks.__main__ import PEERS, cleansplit, measured, peer
 from tests.build import saved, scene
 
 CLASSES = 10
+COMMAND = (sys.executable, "-m", "flows.command.cli")
 
 
 def write_pictures(job: tuple[Path, int, int, int, int]) -> None:
@@ -49,55 +43,34 @@ def make(place: Path, count: int, width: int, height: int) -> None:
         pool.map(write_pictures, jobs)
 
 
-def cleansplit(place: Path) -> int:
-    """Audit train and test; return the test rows with a twin."""
-    with tempfile.TemporaryDirectory() as space:
-        given = {"train": str(place / "train"), "test": str(place / "test"), "workspace": Path(space)}
-        report = audit(**given, view="photo")
-        return report.pair("test", "train").either
-
-
-def cleanvision(place: Path) -> int:
-    """Look for near duplicates with CleanVision; return the pictures that have one."""
-    from cleanvision import Imagelab
-
-    lab = Imagelab(data_path=str(place))
-    lab.find_issues({"near_duplicates": {}, "exact_duplicates": {}})
-    return int(lab.issues["is_near_duplicates_issue"].sum())
-
-
-def imagededup(place: Path) -> int:
-    """Look for duplicates with imagededup's perceptual hash; return the pictures that have one."""
-    from imagededup.methods import PHash
-
-    found = PHash(verbose=False).find_duplicates(image_dir=str(place), recursive=True)
-    return sum(bool(twins) for twins in found.values())
+def commands(space: Path) -> None:
+    """Print the seconds of commands that start, and of the default run."""
+    run = ("run", "--workspace", str(space / "w"))
+    for name, arguments in {"--help": ("--help",), "run --tresh 1": ("run", "--tresh", "1"), "run": run}.items():
+        print(f"{name:<20} {measured([*COMMAND, *arguments])[1]:>7.1f} s", flush=True)
+    print(f"{'run again':<20} {measured([*COMMAND, *run])[1]:>7.1f} s", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print seconds and pictures per second of each tool."""
+    """Print seconds, pictures per second and memory of each tool."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--size", type=int, nargs=2, default=(500, 375), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--peers", help="interpreter that has cleanvision, imagededup and faiss")
     given = parser.parse_args(arguments)
-    tools: dict[str, Callable[[Path], int]] = {"cleansplit": cleansplit}
-    tools |= {f.__name__: f for f in (cleanvision, imagededup) if importlib.util.find_spec(f.__name__)}
-    with tempfile.TemporaryDirectory() as folder, prefect_test_harness(server_startup_timeout=90):
-        place = Path(folder) / "pictures"
+    with tempfile.TemporaryDirectory() as folder:
+        space = Path(folder)
+        commands(space)
+        place = space / "pictures"
         make(place, given.count, *given.size)
         count = sum(1 for _ in place.rglob("*.jpg"))
         print(f"{count:,} JPEGs of {given.size[0]} x {given.size[1]}, {os.cpu_count()} cores")
-        for name, search in tools.items():
-            start = time.perf_counter()
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                found = search(place)
-            seconds = time.perf_counter() - start
-            print(
-                f"{name:<20} {seconds:>7.1f} s  {count / seconds:>7,.0f} pictures/s  {found:,} pictures with a twin",
-                flush=True,
-            )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak of this process {peak:,.0f} MB")
+        found = {"cleansplit": cleansplit(place, space / "audit", "--view", "photo")}
+        found |= {tool: peer(tool, given.peers, place) for tool in PEERS if given.peers}
+        for tool, one in found.items():
+            rate, rows = count / one.seconds, len({test for test, _ in one.pairs or ()})
+            what = f"{rate:>7,.0f} pictures/s  {one.peak:>6,.0f} MB  {rows:,} test rows with a twin"
+            print(f"{tool:<20} {one.seconds:>7.1f} s  {what}", flush=True)
 
 
 if __name__ == "__main__":

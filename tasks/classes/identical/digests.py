@@ -1,9 +1,9 @@
 """Tell which photographs have identical pixels, where JPEGs were decoded at a reduced scale.
 
-The digest of reduced pixels decides for nearly all JPEGs: where it differs, the full pixels do, and where all that the
-pixels come from is the same, they are the same. In doubt are JPEGs
+The digest of thumbnail and copy decides for nearly all JPEGs: where it differs, the full pixels do, and where all that
+the pixels come from is the same, they are the same. In doubt are JPEGs
 
-    with equal reduced pixels that were coded differently,
+    with equal thumbnails and copies that were coded differently,
     of mode and size of an image that was decoded in full, such as a PNG that somebody made of a JPEG.
 
 Those alone are decoded in full. An image gets another digest only where the one that it has says something wrong.
@@ -79,7 +79,7 @@ def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: P
     right = pc.coalesce(full["md5"], before["coded"])
     same_pixels = pa.table({"md5": before["md5"], "right": right}).group_by(["md5", "right"]).aggregate([])
     wrong = pc.or_(
-        pc.is_in(before["md5"], value_set=_repeated(same_pixels["md5"])),  # reduced pixels are equal, and full ones not
+        pc.is_in(before["md5"], value_set=_repeated(same_pixels["md5"])),  # thumbnails are equal, and full pixels not
         pc.is_in(right, value_set=known["md5"].filter(known["coded"].is_null()).combine_chunks()),
     )
     return pa.table([full["id"].filter(wrong), right.filter(wrong)], schema=DIGESTS).sort_by("id")

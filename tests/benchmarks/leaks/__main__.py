@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tests.benchmarks.leaks import page
+from tests.benchmarks.leaks import effects, page
 from tests.benchmarks.leaks.sets import DATA, SETS, Known, identical, planted, short
 from tests.benchmarks.photos import CHANGES, EACH
 from tests.benchmarks.photos import SETS as PHOTOS
 
-LIMIT = 180  # seconds of one tool on one set
+LIMIT = 120  # seconds of one tool on one set
 PEERS = ("cleanvision", "imagededup", "faiss")
 HERE = Path(__file__).parent
 
@@ -76,7 +76,7 @@ def cleansplit(folder: Path, workspace: Path, *more: str) -> Found:
     run = Path(said.strip())
     rows = pq.read_table(run / "removed.parquet").to_pylist()
     pairs = [(row["id"], row["twin_id"]) for row in rows if row["split"] == "test"]
-    if more:
+    if "--also" in more:
         least = 100 * (json.loads((run / "report.json").read_text())["verdict"]["threshold"] or 9)
         turned = pq.read_table(run / "variants.parquet").to_pylist()
         pairs += [(row["id"], row["twin_id"]) for row in turned if row["percent"] >= least > row["plain_percent"]]
@@ -127,9 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 changes[f"{tool}, {known.name}"] = shares(found)
     table = page.of_changes(list(CHANGES), changes)
     print(table)
+    with tempfile.TemporaryDirectory() as temporary:
+        done = {name: measured(effects.command(name, Path(temporary) / "w"))[0] for name in effects.RUNS}
+        effect = effects.table(
+            [row for name, run in done.items() if run for row in effects.rows_of(name, Path(run.strip()))]
+        )
+    print(effect)
     print(f"{time.perf_counter() - start:.0f} s in all")
     if given.page:
-        given.page.write_text(page.text(rows, table))
+        given.page.write_text(page.text(rows, table, effect))
 
 
 if __name__ == "__main__":

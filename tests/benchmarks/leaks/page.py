@@ -58,9 +58,10 @@ def of_changes(names: list[str], found: dict[str, list[float]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def text(rows: list[Row], changes: str) -> str:
+def text(rows: list[Row], changes: str, effect: str) -> str:
     """Return the page."""
     lines = [HEAD, ("---", "---", *["--:"] * (len(HEAD) - 2)), *(row.cells for row in rows)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    before, between, after = (Path(__file__).parent / "page.md").read_text().split("<!-- table -->\n")
-    return f"{before}{table}\n{between}{changes}\n{after}"
+    texts = (Path(__file__).parent / "page.md").read_text().split("<!-- table -->\n")
+    tables = [f"{one}\n" for one in (table, changes, effect)] + [""]
+    return "".join(part for pair in zip(texts, tables, strict=True) for part in pair)
