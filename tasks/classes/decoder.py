@@ -21,6 +21,7 @@ from hashlib import md5
 from typing import NamedTuple
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -93,11 +94,12 @@ class Decoded:
 
     def thumbnail(self) -> bytes:
         """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
-        factor, buffer = min(1.0, THUMBNAIL_SIDE / max(self.image.size)), io.BytesIO()
+        factor = min(1.0, THUMBNAIL_SIDE / max(self.image.size))
         size = max(1, round(factor * self.image.width)), max(1, round(factor * self.image.height))
         small = self.image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0)
-        return buffer.getvalue()
+        pixels = np.ascontiguousarray(small).reshape(size[1], size[0], -1)
+        space, sampling = ("RGB", "444") if small.mode == "RGB" else ("GRAY", "Gray")
+        return simplejpeg.encode_jpeg(pixels, THUMBNAIL_QUALITY, space, sampling, fastdct=False)
 
     def is_constant(self) -> bool:
         """Say whether all pixels are equal."""

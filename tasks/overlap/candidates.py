@@ -6,16 +6,20 @@ since all pairs are judged by the same positions. Verified pairs are yielded in 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.jaccard import least_shared
+from tasks.overlap.jaccard import Counts, least_shared
 from tasks.overlap.minhash import signatures
 from tasks.overlap.patterns import CHUNK, Pairs, Patterns, verified
 from tasks.vocabulary.arrays import Mask, RowNumbers
 
+SignedOn = Literal["set", "unset"]
+SIDES: tuple[SignedOn, ...] = get_args(SignedOn)
 HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
 AT_ONCE = 250_000  # patterns of the first set whose keys are in memory: of 96 bands, 400 MB
@@ -23,9 +27,7 @@ BLOCK = 32_768  # patterns that are signed at a time
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
 
 
-def lsh_pairs(
-    first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int, *, tell_fresh: bool = True
-) -> Iterator[Pairs]:
+def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
     """Yield near-duplicate pairs found by MinHash; a pair may be repeated with ``fresh`` false.
 
     Each pattern is signed on its sparser side: its set bits where ``(1 + t) * set <= length``, its
@@ -42,8 +44,6 @@ def lsh_pairs(
     bands : Bands
     seed : int
         Of the hash positions.
-    tell_fresh : bool
-        Tell pairs that are repeated, which takes as long as all else where many are; otherwise all count as fresh.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
     >>> found = lsh_pairs(ones, ones, 90, Bands(2, 4), seed=1)
@@ -51,33 +51,52 @@ def lsh_pairs(
     [(0, 0), (1, 1), (2, 2)]
     """
     for start in range(0, len(first), AT_ONCE):
-        for pairs in _join(first[start : start + AT_ONCE], second, percent, bands, seed, tell_fresh):
+        for pairs in _join(first[start : start + AT_ONCE], second, percent, bands, seed):
             yield pairs._replace(first=pairs.first + start)
 
 
-def _join(
-    first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int, tell_fresh: bool
-) -> Iterator[Pairs]:
+@dataclass(frozen=True)
+class Signed:
+    """Patterns that were signed on one side: which rows, int64 (n,), and their keys, uint64 (bands, n)."""
+
+    patterns: Patterns
+    rows: RowNumbers
+    keys: NDArray[np.uint64]
+
+    @classmethod
+    def on(cls, side: SignedOn, patterns: Patterns, percent: int, bands: Bands, seed: int) -> "Signed":
+        """Sign those patterns of which a near-duplicate may be found on a side."""
+        counts = patterns.counts if side == "set" else patterns.length - patterns.counts
+        rows = np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
+        return cls(patterns, rows, _band_keys(side, patterns, rows, bands, seed))
+
+    def spread(self, band: int) -> NDArray[np.uint64]:
+        """Return the keys of one band by pattern; 0 where a pattern was not signed on that side."""
+        spread = np.zeros(len(self.patterns), np.uint64)
+        spread[self.rows] = self.keys[band]
+        return spread
+
+
+def met(first: Signed, second: Signed, band: int, need: Counts) -> Iterator[Pairs]:
+    """Yield the near-duplicate pairs that meet in a band; `need` is what `least_shared` gives."""
+    for i, j in _meetings(first.keys, second.keys, band):
+        pairs = verified(first.patterns, second.patterns, first.rows[i], second.rows[j], need)
+        if len(pairs.first):
+            yield pairs
+
+
+def _join(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
     need = least_shared(percent, first.length)
     keys_before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
-    for side in ("set", "unset"):
-        rows = [_signed_on(side, patterns, percent) for patterns in (first, second)]
-        keys = [_band_keys(side, patterns, at, bands, seed) for patterns, at in zip((first, second), rows, strict=True)]
+    for side in SIDES:
+        one, two = (Signed.on(side, patterns, percent, bands, seed) for patterns in (first, second))
         for band in range(bands.bands):
-            for i, j in _meetings(keys[0], keys[1], band):
-                pairs = verified(first, second, rows[0][i], rows[1][j], need)
-                if len(pairs.first):
-                    yield pairs._replace(fresh=_is_new(pairs, keys_before))
-            if tell_fresh:
-                keys_before.append((_spread(keys[0][band], rows[0], first), _spread(keys[1][band], rows[1], second)))
+            for pairs in met(one, two, band, need):
+                yield pairs._replace(fresh=_is_new(pairs, keys_before))
+            keys_before.append((one.spread(band), two.spread(band)))
 
 
-def _signed_on(side: str, patterns: Patterns, percent: int) -> RowNumbers:
-    counts = patterns.counts if side == "set" else patterns.length - patterns.counts
-    return np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
-
-
-def _band_keys(side: str, patterns: Patterns, rows: RowNumbers, bands: Bands, seed: int) -> NDArray[np.uint64]:
+def _band_keys(side: SignedOn, patterns: Patterns, rows: RowNumbers, bands: Bands, seed: int) -> NDArray[np.uint64]:
     """Return one 64-bit key per band and row, uint64 (bands, n); equal rows of a band give equal keys."""
     keys = np.zeros((bands.bands, len(rows)), np.uint64)
     for start in range(0, len(rows), BLOCK):
@@ -153,10 +172,3 @@ def _is_new(pairs: Pairs, before: list[tuple[NDArray[np.uint64], NDArray[np.uint
         here, there = keys_i[pairs.first], keys_j[pairs.second]
         new &= (here != there) | (here == 0)
     return new
-
-
-def _spread(keys: NDArray[np.uint64], rows: RowNumbers, patterns: Patterns) -> NDArray[np.uint64]:
-    """Return the keys of one band by pattern; 0 where a pattern was not signed on that side."""
-    spread = np.zeros(len(patterns.counts), np.uint64)
-    spread[rows] = keys
-    return spread

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigh
 
 from tasks.overlap.jaccard import Counts, least_shared
 from tasks.overlap.patterns import CHUNK, Pairs, Patterns, possible_counts, verified
@@ -101,8 +102,9 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
     ]
     sample = np.concatenate([_unpacked(side) for side in sides])
     centred = sample - sample.mean(axis=0)
-    _, vectors = np.linalg.eigh(centred @ centred.T)
-    axes, _ = np.linalg.qr(centred.T @ vectors[:, ::-1][:, : max(AXES)])  # orthonormal, whatever the sample
+    most = [max(0, len(sample) - max(AXES)), len(sample) - 1]
+    _, vectors = eigh(centred @ centred.T, subset_by_index=most, driver="evr")
+    axes, _ = np.linalg.qr(centred.T @ vectors[:, ::-1])  # orthonormal, whatever the sample
     projected = [_project(side, axes) for side in sides]
     differ = np.abs(sides[0].counts[:, None] - sides[1].counts[None, :])
     allowed = differ <= _most_different(sides[0].counts[:, None] + sides[1].counts[None, :], percent, first.length)

@@ -4,15 +4,17 @@ All pairs are compared where ten minutes of one core are expected to suffice. Be
 misses is measured on a sample.
 """
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.candidates import lsh_pairs
-from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.candidates import AT_ONCE, Signed, met
+from tasks.overlap.jaccard import least_shared, whole_percent
 from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.recall import RecallCounts, sampled
@@ -56,36 +58,53 @@ def propose(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands
 
 
 def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int) -> Nearest:
-    """Return the best of what MinHash finds for rows; see `propose`."""
+    """Return the best of what MinHash finds for rows; see `propose`.
 
-    def of_form(number: int) -> Nearest:
-        form, found = forms[number], Nearest.nothing(len(same), CANDIDATES)
-        waiting: list[tuple[RowNumbers, RowNumbers, Floats]] = []
-        for pairs in lsh_pairs(others, form, round(100 * FLOOR), bands, seed, tell_fresh=False):
-            row, pattern = pairs.second, pairs.first
-            similarity = pairs.shared / (form.counts[row] + others.counts[pattern] - pairs.shared)
-            # Similar pairs meet in many bands, and only a row's best are kept.
-            good = (similarity >= found.similarity[row, -1]) & (pattern != same[row])
-            waiting.append((row[good], pattern[good], similarity[good]))
-            if sum(len(part[0]) for part in waiting) > JOINED * CANDIDATES * len(same):
-                found = _joined(found, waiting, number)
-        return _joined(found, waiting, number)
+    Signed are set bits alone, whose similarity counts here.
+    """
+    percent = round(100 * FLOOR)
+    need, best = least_shared(percent, others.length), _Best(len(same))
+
+    def search(start: int, part: Signed, number: int) -> None:
+        form = Signed.on("set", forms[number], percent, bands, seed)
+        for pairs in (pairs for band in range(bands.bands) for pairs in met(part, form, band, need)):
+            row, pattern = pairs.second, pairs.first + start
+            similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
+            other = pattern != same[row]
+            best.add(row[other], pattern[other], similarity[other], number)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(of_form, range(len(forms))))
-    found = parts[0]
-    for part in parts[1:]:
-        at, place = np.nonzero(part.row >= 0)
-        found = found.joined(at, part.row[at, place], part.similarity[at, place], part.form[at, place])
-    return found
+        for start in range(0, len(others), AT_ONCE):
+            part = Signed.on("set", others[start : start + AT_ONCE], percent, bands, seed)
+            list(pool.map(partial(search, start, part), range(len(forms))))
+    return best.found()
 
 
-def _joined(found: Nearest, waiting: list[tuple[RowNumbers, RowNumbers, Floats]], number: int) -> Nearest:
-    if not waiting:
-        return found
-    row, pattern, similarity = (np.concatenate(part) for part in zip(*waiting, strict=True))
-    waiting.clear()
-    return found.joined(row, pattern, similarity, np.full(len(row), number))
+class _Best:
+    """The best candidates of rows among pairs that come in any order and from several threads."""
+
+    def __init__(self, rows: int) -> None:
+        self._best, self._lock = Nearest.nothing(rows, CANDIDATES), threading.Lock()
+        self._waiting: list[tuple[RowNumbers, ...]] = []
+
+    def add(self, row: RowNumbers, pattern: RowNumbers, similarity: Floats, form: int) -> None:
+        """Take in pairs; those that are less similar than what a row has already are left out."""
+        good = similarity >= self._best.similarity[row, -1]
+        columns = row[good], pattern[good], similarity[good], np.full(good.sum(), form)
+        with self._lock:
+            self._waiting.append(columns)
+            if sum(len(part[0]) for part in self._waiting) > JOINED * CANDIDATES * len(self._best.row):
+                self._join()
+
+    def found(self) -> Nearest:
+        """Return the best candidates."""
+        self._join()
+        return self._best
+
+    def _join(self) -> None:
+        if self._waiting:
+            self._best = self._best.joined(*(np.concatenate(part) for part in zip(*self._waiting, strict=True)))
+            self._waiting.clear()
 
 
 def _compare(truth: Nearest, found: Nearest) -> RecallCounts:
