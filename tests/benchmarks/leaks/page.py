@@ -51,10 +51,13 @@ def row(known: Known, tool: str, pairs: frozenset[Named] | None, seconds: float,
     return Row((known.name, tool, *cells))
 
 
-def of_changes(names: list[str], found: dict[str, list[float]]) -> str:
+def of_changes(names: list[str], found: dict[str, list[float] | None]) -> str:
     """Return the table of changes, in percent."""
     lines = [["change", *found], ["---", *["--:"] * len(found)]]
-    lines += [[name, *(f"{100 * shares[at]:.0f}" for shares in found.values())] for at, name in enumerate(names)]
+    lines += [
+        [name, *(f"{100 * shares[at]:.0f}" if shares else "-" for shares in found.values())]
+        for at, name in enumerate(names)
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
