@@ -72,6 +72,29 @@ def test_a_server_that_takes_too_long_is_named_with_the_setting_that_helps(
     assert "did not start within 0 seconds; set PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS higher" in sentence
 
 
+def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
+    sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)  # a profile comes after the environment
+    (tmp_path / "profiles.toml").write_text(
+        'active = "there"\n[profiles.there]\nPREFECT_API_URL = "http://127.0.0.1:9/api"\n'
+    )
+    home = {"PREFECT_HOME": str(tmp_path), "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    given = ("--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"))
+    sentence = refused(command("run", *given, **home), 1)
+    assert "Prefect's server at http://127.0.0.1:9/api does not answer" in sentence
+    servers = [path for path in Path("/proc").glob("[0-9]*/environ") if _names(path, str(tmp_path))]
+    assert not servers
+
+
+def _names(environment: Path, home: str) -> bool:
+    """Say whether a process runs with a PREFECT_HOME; Linux tells, elsewhere there is nothing to look at."""
+    try:
+        return f"PREFECT_HOME={home}\0".encode() in environment.read_bytes()
+    except OSError:
+        return False
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
