@@ -16,27 +16,42 @@ AROUND = 7  # pixels: side of the box whose mean is taken away, since brightness
 
 @dataclass(frozen=True)
 class Starts:
-    """Maps, float32 (75, 2, 3), and for each map and pixel of the first picture the pixel under it, and if there is."""
+    """Where pixels of the second picture lie under those of the first.
+
+    Attributes
+    ----------
+    maps : ndarray
+        float32 (75, 2, 3).
+    under : ndarray
+        int64 (75, pixels): number of the pixel under each pixel of the first picture; one too high where there is none.
+    inside : ndarray
+        float32 (75, pixels): 1 where there is one.
+    times : ndarray
+        float32 (pixels, 75): how often each pixel of the second picture lies under one.
+    """
 
     maps: Pixels
     under: RowNumbers
     inside: Pixels
+    times: Pixels
 
 
 @cache
 def starts(side: int) -> Starts:
     """Return the starts for pictures of a side."""
     x, y = places(side)
-    maps, under, inside = [], [], []
+    maps, under, inside, pixels = [], [], [], side**2
     for scale in SCALES:
         for down in SHIFTS:
             for right in SHIFTS:
                 maps.append([[scale, 0, right], [0, scale, down]])
                 u, v = scale * x + right, scale * y + down
                 column, row = (np.clip(np.floor((at + 1) * side / 2), 0, side - 1).astype(np.int64) for at in (u, v))
-                under.append(row * side + column)
                 inside.append((np.abs(u) <= 1) & (np.abs(v) <= 1))
-    return Starts(np.array(maps, np.float32), np.stack(under), np.stack(inside).astype(np.float32))
+                under.append(np.where(inside[-1], row * side + column, pixels))
+    times = np.stack([np.bincount(one, minlength=pixels + 1)[:pixels] for one in under], axis=1)
+    there = np.stack(inside).astype(np.float32)
+    return Starts(np.array(maps, np.float32), np.stack(under), there, times.astype(np.float32))
 
 
 def best_start(first: Pixels, second: Pixels) -> Pixels:
@@ -48,11 +63,13 @@ def best_start(first: Pixels, second: Pixels) -> Pixels:
     tried = starts(first.shape[1])
     n, pixels = len(first), first.shape[1] ** 2
     a, b = (_detail(pictures).reshape(n, pixels) for pictures in (first, second))
-    under = b[:, tried.under] * tried.inside  # (n, 75, pixels)
+    # Pixels first: what lies under a pixel is then one run of memory for all pairs.
+    by_pixel = np.ascontiguousarray(a.T), np.concatenate([b.T, np.zeros((1, n), np.float32)])
+    products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][under]) for under in tried.under]
     count = tried.inside.sum(axis=1)
     sum_a, squares_a = a @ tried.inside.T, (a * a) @ tried.inside.T
-    sum_b, squares_b = under.sum(axis=2), np.einsum("nsp,nsp->ns", under, under)
-    both = np.matmul(under, a[:, :, None])[:, :, 0] - sum_a * sum_b / count
+    sum_b, squares_b = b @ tried.times, (b * b) @ tried.times
+    both = np.stack(products, axis=1) - sum_a * sum_b / count
     of_a, of_b = squares_a - sum_a**2 / count, squares_b - sum_b**2 / count
     correlation = both / np.sqrt(np.maximum(of_a * of_b, 0) + np.float32(1e-3))
     best = (correlation * (0.5 + 0.5 * count / pixels)).argmax(axis=1)
