@@ -115,6 +115,7 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
         assert pq.read_table(file).num_rows == 0
         press(page, "dsss")
         assert page.inner_text("#done") == "4 of 6 decided"
+        page.wait_for_load_state("networkidle")  # the pictures of the next pair are there
         assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
         assert not troubles
     with served(run.run) as address, opened(browser, address) as (page, troubles):
