@@ -76,11 +76,13 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
     def declare(function: Callable[P, R]) -> OurFlow[P, R]:
         @in_one_sentence
         @functools.wraps(function)
-        def inside(*args: P.args, **kwargs: P.kwargs) -> Unstored[R]:
-            if flow_run.parent_flow_run_id is None:
+        def inside(*args: P.args, **kwargs: P.kwargs) -> R | Unstored[R]:
+            outermost = flow_run.parent_flow_run_id is None
+            if outermost:
                 close_what_dead_runs_left()
             with TagsContext(current_tags=set()):  # of a task with tags, Prefect asks the server for limits on each
-                return Unstored(function(*args, **kwargs))  # else Prefect looks for futures in all that it holds
+                result = function(*args, **kwargs)
+            return result if outermost else Unstored(result)  # else Prefect looks for futures in all that it holds
 
         # What is wrong with a parameter is said by its spec, in the sentence that the command prints.
         declared = OurFlow(inside, name=name, flow_run_name=flow_run_name or name, validate_parameters=False)

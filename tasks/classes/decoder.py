@@ -8,8 +8,7 @@
     all else                    refused
 
 Of a GIF the first frame is used, of a JPEG the first image, of HEIC the main one; other files with several images are
-refused. The EXIF
-orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
+refused. The EXIF orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
 """
 
 import io
@@ -74,7 +73,7 @@ class Decoded:
 
     @property
     def digest(self) -> bytes:
-        """MD5 of mode, size and pixels, uint8: equal for the same image, whatever its file."""
+        """MD5 of mode, size and pixels: equal for the same image, whatever its file."""
         return self._md5(self.image.tobytes())
 
     def digest_of(self, *shown: bytes) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from multiprocessing import Pool
 from pathlib import Path
 
-from tests.benchmarks.leaks.__main__ import PEERS, cleansplit, measured, peer
+from tests.benchmarks.leaks.tools import PEERS, cleansplit, measured, peer
 from tests.build import saved, scene
 
 CLASSES = 10
