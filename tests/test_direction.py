@@ -63,7 +63,15 @@ def test_flows_are_orchestration_only() -> None:
 
 
 def test_one_module_touches_the_file_system() -> None:
-    """Beside `disk`, `place` asks for the current folder, and `workspace` for an environment variable."""
-    touching = {"os", "shutil", "fcntl", "filelock", "tempfile", "pathlib.Path"}
-    found = {path.stem for path in (ROOT / "tasks" / "storage").glob("*.py") if imports(path) & touching}
-    assert found == {"disk", "place", "workspace"}
+    """Beside `disk`, `place` asks for the current folder, and `workspace` for an environment variable.
+
+    In a bucket's room, `scratch` is a folder of this machine, and `objects` asks for the environment.
+    """
+    touching = {"os", "shutil", "fcntl", "filelock", "tempfile"}
+    found = {path.stem for path in (ROOT / "tasks" / "storage").rglob("*.py") if imports(path) & touching}
+    assert found == {"disk", "place", "workspace", "scratch", "objects"}
+
+
+def test_one_module_speaks_with_object_stores() -> None:
+    found = {path.stem for path in (ROOT / "tasks").rglob("*.py") if "obstore" in imports(path)}
+    assert found == {"objects"}

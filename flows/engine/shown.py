@@ -27,6 +27,7 @@ from tasks.reporting.history import read_history
 from tasks.reporting.read import PAGE, read_report
 from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
+from tasks.storage.workspace import run_at
 from tasks.vocabulary.addresses import is_url
 
 REMOVED_SHOWN = 200
@@ -60,7 +61,7 @@ def _address(source: str) -> str:
 
 def show(report: Report, about: str) -> None:
     """Create the artifacts of a run; `about` is what `key_of` gives for its sources."""
-    numbers, run = Numbers(report), Place.of(report.run)
+    numbers, run = Numbers(report), run_at(report.run)
 
     def named(kind: str) -> str:
         return f"{TAG}-{about}-{kind}"

@@ -52,7 +52,7 @@ def as_text(report: Report) -> str:
     for title, rows in tables_of(numbers)[:SHORT]:
         console.print(_table(title, rows))
     console.print(answer(numbers), highlight=False, markup=False)
-    console.print(str(report.run), highlight=False, markup=False, soft_wrap=True)
+    console.print(report.where, highlight=False, markup=False, soft_wrap=True)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
 
 
@@ -67,7 +67,7 @@ def as_html(report: Report) -> str:
             for row in rows
         )
         parts.append(Markup("<table><caption>{}</caption><tr>{}</tr>{}</table>").format(title, head, body))
-    parts.append(Markup("<p>{}</p>").format(report.run))
+    parts.append(Markup("<p>{}</p>").format(report.where))
     return str(Markup("\n").join(parts))
 
 

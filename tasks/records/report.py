@@ -32,6 +32,7 @@ from tasks.records.rows import (
 )
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.verdict import Judged, Verdict
+from tasks.storage.place import Place
 from tasks.views import VIEWS, View
 from tasks.vocabulary import Kind, SplitName, ViewName
 
@@ -62,7 +63,7 @@ class Report:
     Attributes
     ----------
     run : Path
-        The run's folder.
+        The run's folder. Of one in a bucket, its address as a path, which can't be opened; `where` is the address.
     spec : RunSpec, SplitSpec, AuditSpec or DedupeSpec
         The parameters that can change a result; sources under the names that may be shown.
     kind : {"glyphs", "photographs"}
@@ -97,6 +98,11 @@ class Report:
     variants: tuple[VariantCount, ...]
     judged: Judged | None = None
     gates: tuple[Gate, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """Where the run lies: a folder, or an address in a bucket."""
+        return str(Place.of(self.run))
 
     @property
     def view(self) -> View:

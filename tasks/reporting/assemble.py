@@ -36,7 +36,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
     trained, left = found.trained, found.sanitized
     report = Report(
-        run=disk.local(workspace),
+        run=disk.named(workspace),
         spec=replace(found.spec, threshold=found.verdict.threshold),
         kind=found.reading.kind,
         inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),

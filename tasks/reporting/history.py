@@ -1,7 +1,6 @@
 """One row per run of a workspace, for those who watch how a data set changes."""
 
 import contextlib
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +10,6 @@ from tasks.records import Report, Score
 from tasks.records.rows import PairOverlap, SplitGroups
 from tasks.reporting.read import read_report
 from tasks.storage import disk, stages, tables
-from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
@@ -39,13 +37,16 @@ SCHEMA = pa.schema(
 
 def remember(workspace: Place, report: Report) -> None:
     """Add a run to the history of its workspace, once; two runs that end together both get in."""
-    with storage_errors(workspace), disk.locked(workspace / "history"):
+
+    def with_run(part: Place) -> None:
         known, damaged = _known(workspace)
         if report.run.name not in known["run"].to_pylist():
-            known = pa.concat_tables([known, pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)])
-        elif not damaged:
-            return
-        disk.put(workspace / NAME, partial(tables.write, known))
+            row = pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)
+            tables.write(pa.concat_tables([known, row]), part)
+        elif damaged:
+            tables.write(known, part)
+
+    disk.revise(workspace / NAME, with_run)
 
 
 def read_history(workspace: Place) -> pa.Table:

@@ -32,7 +32,7 @@ def publish_run(found: Findings, seconds: dict[str, float], workspace: Place) ->
     assembled = assemble(found, workspace)
     about = {"version": VERSION, "report": stages.digest_of(assembled.to_json())}
     folder = workspace / "runs" / f"{name_of(list(found.spec.sources.values()))}-{stages.digest_of(about)[:10]}"
-    report = replace(assembled, run=disk.local(folder))
+    report = replace(assembled, run=disk.named(folder))
 
     def build(target: Place) -> dict[str, Any]:
         from tasks.reporting.write import write_run  # and what draws: a run that is found again needs none of it

@@ -24,7 +24,7 @@ def read_report(run: Place) -> Report:
         When its report.json is missing, or is not what this version writes.
     """
     try:
-        return Report.of_json(disk.local(run), json.loads(disk.read_text(run / REPORT)))
+        return Report.of_json(disk.named(run), json.loads(disk.read_text(run / REPORT)))
     except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(f"{run / REPORT} is missing or was written by another version; do the run again.") from error
 
@@ -46,4 +46,4 @@ def read_findings(run: Place) -> Findings:
         ) from error
     if gone := [name for name in found.names if not disk.exists(workspace / name)]:
         raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is gone; do the run again.")
-    return replace(found, spec=replace(found.spec, workspace=disk.local(workspace)))
+    return replace(found, spec=replace(found.spec, workspace=disk.named(workspace)))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tasks.records import Report
 from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage.workspace import run_at
 from tasks.vocabulary import SplitName
 
 Measure = Callable[[Report], Any]
@@ -71,7 +71,7 @@ def unreadable(role: str) -> Measure:
     """Measure which members were quarantined."""
 
     def measure(report: Report) -> tuple[str, ...]:
-        rows = tables.read(Place.of(report.run) / "quarantine.parquet").to_pylist()
+        rows = tables.read(run_at(report.run) / "quarantine.parquet").to_pylist()
         found = [row for row in rows if row["role"] == role and row["outcome"] == "quarantined"]
         return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in found))
 

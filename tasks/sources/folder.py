@@ -15,21 +15,21 @@ def read_folder(root: Place) -> Iterator[Entry]:
     Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
     ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
-    return (_entry(root, listed) for listed in disk.walk(root))
+    listed = list(disk.walk(root))
+    read = [each.name for each in listed if each.kind == "file" and each.name.isprintable()]
+    contents = disk.contents(root, read, MAX_MEMBER_BYTES + 1)
+    return (_entry(root, each, contents) for each in listed)
 
 
-def _entry(root: Place, listed: Listed) -> Entry:
+def _entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:
     name = listed.name
     if listed.kind != "file":
         return Entry(name, listed.kind, 0, 0, b"")
     if not name.isprintable():  # not UTF-8, or with control characters: could not be found again by its shown name
         return Entry(name, "bad_name", 0, 0, b"")
-    try:
-        size = disk.size_of(root / name)
-        if size > MAX_MEMBER_BYTES:
-            return Entry(name, "file", 0, size, b"")
-        with disk.reading(root / name) as file:
-            data = file.read(MAX_MEMBER_BYTES + 1)
-    except OSError:
+    data = next(contents)
+    if isinstance(data, OSError):
         return Entry(name, "unreadable", 0, 0, b"")
+    if len(data) > MAX_MEMBER_BYTES:
+        return Entry(name, "file", 0, disk.size_of(root / name), b"")
     return Entry(name, "file", 0, len(data), content_digest(data))

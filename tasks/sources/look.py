@@ -5,7 +5,7 @@ from typing import get_args
 from tasks.errors import UsageError
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.storage import disk
-from tasks.storage.place import Place
+from tasks.storage.place import Place, address_in
 from tasks.vocabulary import GENERATED, IN_PUBLIC, PublicName, Role
 from tasks.vocabulary.addresses import is_secret, is_url, public_name
 
@@ -30,8 +30,8 @@ def check_source(role: Role, name: str) -> None:
         if role != "root" or name.removeprefix(IN_PUBLIC) not in known:
             raise UsageError(f"{role} {name}: --dataset takes one of {', '.join(known)}.")
         return
-    if "://" in name:
-        raise UsageError(f"{role} {public_name(name)}: only addresses of http:// and https:// are read.")
+    if "://" in name and not address_in(name):
+        raise UsageError(f"{role} {public_name(name)}: only addresses of http://, https:// and s3:// are read.")
     place = Place.of(name)
     if not disk.expanded(place):
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")

@@ -5,7 +5,7 @@ So a decision holds in every run that has the same two images, wherever their fi
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -119,14 +119,15 @@ def add_decisions(workspace: Place, rows: Sequence[dict[str, object]], dropped: 
 
     The file is written whole and put in place of the old one: whoever reads it sees all of it.
     """
-    place = workspace / NAME
-    with disk.locked(workspace / "decisions"):
+    place, added, gone = workspace / NAME, pa.Table.from_pylist(list(rows), schema=SCHEMA), set(dropped)
+
+    def with_rows(part: Place) -> None:
         known = read_decisions(place).table if disk.exists(place) else SCHEMA.empty_table()
-        table = _once(_ordered(pa.concat_tables([known, pa.Table.from_pylist(list(rows), schema=SCHEMA)])))
-        gone = set(dropped)
+        table = _once(_ordered(pa.concat_tables([known, added])))
         pairs = zip(table["first"].to_pylist(), table["second"].to_pylist(), strict=True)
-        table = table.filter(pa.array([pair not in gone for pair in pairs], pa.bool_()))
-        disk.put(place, partial(tables.write, table))
+        tables.write(table.filter(pa.array([pair not in gone for pair in pairs], pa.bool_())), part)
+
+    disk.revise(place, with_rows)
 
 
 def _ordered(table: pa.Table) -> pa.Table:

@@ -1,7 +1,7 @@
-"""The only module that touches a file system.
+"""The only module that touches a file system; what lies in a bucket is asked of `tasks.storage.bucket`.
 
-Its operations are all that another kind of storage would have to offer: read, write, list, link, and build a folder
-next to its final place and commit it in one step. POSIX only: locks are `flock`'s, and folders are synced.
+A folder is built next to its final place and committed in one step. POSIX only: locks are `flock`'s, and folders are
+synced.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import errno
 import fcntl
 import glob
 import hashlib
+import importlib
 import os
 import shutil
 import stat
@@ -17,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
@@ -29,38 +30,66 @@ from tasks.storage.place import Place
 BUILDING, LOCK = "building", "lock"  # of the hidden neighbours of a folder that is being built
 _unfinished: set[Place] = set()
 _starting = threading.Lock()
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
+def _anywhere(function: Callable[Concatenate[Place, P], R]) -> Callable[Concatenate[Place, P], R]:
+    """Let a function be asked for what lies in a bucket, too: by its counterpart there, or through `local`."""
+
+    def asked(place: Place, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not place.in_bucket:
+            return function(place, *args, **kwargs)
+        module = importlib.import_module(f"tasks.storage.bucket.{'published' if place.published else 'sources'}")
+        found: R = getattr(module, function.__name__, function)(place, *args, **kwargs)
+        return found
+
+    asked.__name__, asked.__doc__ = function.__name__, function.__doc__
+    return asked
+
+
+@_anywhere
 def local(place: Place) -> Path:
-    """Return a path for libraries that open files themselves."""
+    """Return a path for libraries that open files themselves; of a file in a bucket, that of a copy."""
     return Path(str(place))
 
 
+def named(place: Place) -> Path:
+    """Return a path that can be shown and given to a command; what is in a bucket can't be opened by it."""
+    return Path(str(place))
+
+
+@_anywhere
 def resolved(place: Place) -> Place:
     """Return a place without symbolic links in its path."""
     return Place(str(local(place).resolve()))
 
 
+@_anywhere
 def is_inside(place: Place, folder: Place) -> bool:
     """Say whether a file lies below a folder when every symbolic link on the way is followed."""
     return local(place).resolve().is_relative_to(local(folder).resolve())
 
 
+@_anywhere
 def exists(place: Place) -> bool:
     """Say whether there is a file or folder."""
     return local(place).exists()
 
 
+@_anywhere
 def is_file(place: Place) -> bool:
     """Say whether there is a file."""
     return local(place).is_file()
 
 
+@_anywhere
 def is_folder(place: Place) -> bool:
     """Say whether there is a folder."""
     return local(place).is_dir()
 
 
+@_anywhere
 def size_of(place: Place) -> int:
     """Return the size of a file in bytes."""
     return local(place).stat().st_size
@@ -81,28 +110,33 @@ def free_bytes(place: Place) -> int:
     return shutil.disk_usage(local(place)).free
 
 
+@_anywhere
 def names_in(place: Place) -> list[str]:
     """Return the names of what a folder holds, sorted; of hidden files and folders none."""
     return sorted(name for name in os.listdir(local(place)) if not name.startswith("."))
 
 
+@_anywhere
 def folders_in(place: Place) -> list[str]:
     """Return the names of the folders that a folder holds, sorted; of hidden ones none."""
     return [name for name in names_in(place) if is_folder(place / name)]
 
 
+@_anywhere
 def names_below(place: Place) -> list[str]:
     """Return the names of all files below a folder, relative to it, sorted."""
     root = local(place)
     return [path.relative_to(root).as_posix() for path in sorted(root.rglob("*")) if path.is_file()]
 
 
+@_anywhere
 def matching(place: Place, pattern: str) -> list[Place]:
     """Return what lies below a folder and matches a shell pattern, sorted."""
     root = local(place)
     return [place / path.relative_to(root).as_posix() for path in sorted(root.glob(pattern))]
 
 
+@_anywhere
 def expanded(place: Place) -> list[Place]:
     """Return the file or folder that has a name; where there is none, the files that match the name as a pattern."""
     if exists(place):
@@ -117,6 +151,7 @@ class Listed(NamedTuple):
     kind: str
 
 
+@_anywhere
 def walk(place: Place) -> Iterator[Listed]:
     """Yield all that lies below a folder and is no folder, the files of a folder first, in name order.
 
@@ -157,9 +192,21 @@ def strange_below(place: Place) -> str | None:
     return None
 
 
+@_anywhere
 def read_bytes(place: Place) -> bytes:
     """Return the content of a file."""
     return local(place).read_bytes()
+
+
+@_anywhere
+def contents(folder: Place, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
+    """Yield the content of each of some files, at most `limit` bytes of it, or why it can't be read."""
+    for name in names:
+        try:
+            with reading(folder / name) as file:
+                yield file.read(limit)
+        except OSError as error:
+            yield error
 
 
 def read_pieces(place: Place, size: int, numbers: Iterable[int]) -> Iterator[bytes]:
@@ -170,11 +217,13 @@ def read_pieces(place: Place, size: int, numbers: Iterable[int]) -> Iterator[byt
             yield file.read(size)
 
 
+@_anywhere
 def read_text(place: Place) -> str:
     """Return the content of a text file, UTF-8."""
     return local(place).read_text(encoding="utf-8")
 
 
+@_anywhere
 def reading(place: Place) -> BufferedReader:
     """Open a file to read it."""
     return local(place).open("rb")
@@ -191,19 +240,21 @@ def writing_over(place: Place) -> BinaryIO:
     return local(place).open("xb")
 
 
+@_anywhere
 def arrow_input(place: Place) -> pa.NativeFile:
     """Open a file for pyarrow to read."""
-    return pa.OSFile(str(place), "rb")
+    return pa.OSFile(str(local(place)), "rb")
 
 
+@_anywhere
 def mapped(place: Place) -> pa.NativeFile:
     """Map a file into memory for pyarrow to read."""
-    return pa.memory_map(str(place), "r")
+    return pa.memory_map(str(local(place)), "r")
 
 
 def arrow_output(place: Place) -> pa.NativeFile:
     """Open a file for pyarrow to write."""
-    return pa.OSFile(str(place), "wb")
+    return pa.OSFile(str(local(place)), "wb")
 
 
 def write_bytes(place: Place, data: bytes) -> None:
@@ -268,12 +319,21 @@ def put(target: Place, write: Callable[[Place], object]) -> None:
     with storage_errors(target):
         try:
             write(part)
-            _sync(local(part))
-            local(part).replace(local(target))
+            if exists(part):
+                _sync(local(part))
+                local(part).replace(local(target))
         finally:
             local(part).unlink(missing_ok=True)
 
 
+@_anywhere
+def revise(place: Place, write: Callable[[Place], object]) -> None:
+    """Let `write` read a file and write what comes in its place, with nobody else in between; or write nothing."""
+    with storage_errors(place), locked(place):
+        put(place, write)
+
+
+@_anywhere
 def point(link_at: Place, target: str) -> None:
     """Let a symbolic link point to a name beside it, in one step."""
     path = local(link_at)

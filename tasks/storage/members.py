@@ -83,12 +83,14 @@ class Members:
         return self.source / path_of(class_name, member) if self.in_folder else None
 
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-        paths = (path_of(name, member) for name, member in zip(*_columns(index, "class_name", "member"), strict=True))
-        for row, (path, digest) in enumerate(zip(paths, *_columns(index, "digest"), strict=True)):
-            try:
-                data = disk.read_bytes(self.source / path)
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise _gone(self.source / path) from error
+        names, members, digests, sizes = _columns(index, "class_name", "member", "digest", "size")
+        paths = [path_of(name, member) for name, member in zip(names, members, strict=True)]
+        contents = disk.contents(self.source, paths, max(sizes, default=0) + 1)
+        for row, (path, digest, data) in enumerate(zip(paths, digests, contents, strict=True)):
+            if isinstance(data, FileNotFoundError | NotADirectoryError):
+                raise _gone(self.source / path) from data
+            if isinstance(data, OSError):
+                raise data
             yield row, self._verified(data, digest, path)
 
     def _in_order(self, index: pa.Table, read: Read) -> Iterator[tuple[int, bytes]]:

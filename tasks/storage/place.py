@@ -1,10 +1,13 @@
 """Where a file or folder lies."""
 
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from tasks.errors import DataError
+
+IN_BUCKET = "s3://"
 
 
 @dataclass(frozen=True)
@@ -14,17 +17,23 @@ class Place:
     Attributes
     ----------
     root : str
-        A file or folder of this machine, absolute. `tasks.storage.disk` alone knows how to reach it.
+        A file or folder of this machine, absolute, or the address of one in a bucket. `tasks.storage.disk` knows how
+        to reach it.
     name : str
         Parts joined by ``/``; empty for the root itself. A workspace is a root, so a name in it is what records hold.
+    published : bool
+        Whether the root is a workspace in a bucket, where a folder is what its manifest says.
     """
 
     root: str
     name: str = ""
+    published: bool = False
 
     @classmethod
     def of(cls, path: str | PurePath) -> "Place":
-        """Return a file or folder of this machine; ``~`` stands for the user's home."""
+        """Return a file or folder of this machine, or what has an address; ``~`` stands for the user's home."""
+        if address := address_in(path):
+            return cls(address)
         return cls(os.path.abspath(os.path.expanduser(path)))
 
     def __truediv__(self, name: str) -> "Place":
@@ -40,11 +49,16 @@ class Place:
         """
         if name.startswith("/") or ".." in name.split("/"):
             raise DataError(f"the name {name!r} points outside {self}; it was not written by cleansplit.")
-        return Place(self.root, f"{self.name}/{name}" if self.name else name)
+        return replace(self, name=f"{self.name}/{name}" if self.name else name)
 
     def locate(self, location: str) -> "Place":
         """Return what a record calls a location: a name below this workspace, or a source that lies elsewhere."""
-        return Place(location) if location.startswith("/") else self / location
+        return Place(location) if location.startswith(("/", IN_BUCKET)) else self / location
+
+    @property
+    def in_bucket(self) -> bool:
+        """Whether it lies in a bucket, not on this machine."""
+        return self.root.startswith(IN_BUCKET)
 
     @property
     def last(self) -> str:
@@ -55,8 +69,8 @@ class Place:
     def parent(self) -> "Place":
         """The folder that holds it."""
         if not self.name:
-            return Place(os.path.dirname(self.root))
-        return Place(self.root, self.name.rpartition("/")[0])
+            return replace(self, root=os.path.dirname(self.root))
+        return replace(self, name=self.name.rpartition("/")[0])
 
     def beside(self, last: str) -> "Place":
         """Return another place in the same folder."""
@@ -65,3 +79,15 @@ class Place:
     def __str__(self) -> str:
         """Return a path that can be shown."""
         return f"{self.root.rstrip('/')}/{self.name}" if self.name else self.root
+
+
+def address_in(path: str | PurePath) -> str | None:
+    """Return the address of a bucket, or of what lies in it, without its last slash; None for a path.
+
+    pathlib drops one of the two slashes of an address.
+
+    >>> address_in(PurePath("s3://bucket/set/")), address_in("data/s3")
+    ('s3://bucket/set', None)
+    """
+    found = re.fullmatch(r"s3:/{1,2}([^/].*?)/*", str(path))
+    return IN_BUCKET + found[1] if found else None

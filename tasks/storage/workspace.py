@@ -13,7 +13,7 @@ dies. Whoever gets an exclusive lock knows that anything unfinished was left by 
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -30,12 +30,21 @@ LEFTOVERS = (
 )  # fmt: skip
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # set where a workspace that every user can write is no danger
 _held: list[Place] = []
+STAGES = "stages/*/[!.]*"
 SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
 
 
 def workspace_at(path: str | PurePath | None) -> Place:
     """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``."""
-    return Place.of(path or os.environ.get("CLEANSPLIT_WORKSPACE") or "workspace")
+    place = Place.of(path or os.environ.get("CLEANSPLIT_WORKSPACE") or "workspace")
+    return replace(place, published=place.in_bucket)
+
+
+def run_at(path: str | PurePath) -> Place:
+    """Return the folder of a run, wherever its workspace lies."""
+    place = Place.of(path)
+    root, runs, run = place.root.rpartition("/runs/")
+    return replace(place, root=root, name=f"runs/{run}", published=True) if place.in_bucket and runs else place
 
 
 @contextlib.contextmanager
@@ -57,6 +66,10 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
     UsageError
         When `fresh` is set while another run is using the workspace.
     """
+    if workspace.published:
+        with _in_use_in_bucket(workspace, fresh):
+            yield
+        return
     with contextlib.ExitStack() as held:
         with storage_errors(workspace):
             disk.make_folder(workspace)
@@ -64,7 +77,7 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
             disk.probe(workspace)
             alone, share = held.enter_context(disk.held(workspace / ".in-use"))
             if fresh and not alone:
-                raise UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
+                raise _used(workspace)
             if alone:
                 disk.forget(_leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
             share()
@@ -72,6 +85,27 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
         _held.append(workspace)
         held.callback(_held.remove, workspace)
         yield
+
+
+@contextlib.contextmanager
+def _in_use_in_bucket(workspace: Place, fresh: bool) -> Iterator[None]:
+    """Make sure that a workspace in a bucket can be written, and let others see that it is used."""
+    from tasks.storage.bucket.cleaning import probe, remove
+    from tasks.storage.bucket.leases import lease
+
+    probe(workspace)
+    with lease(workspace, "run") as others:
+        if "cleaning" in others:
+            raise StorageError(f"{workspace} is being cleaned; try again in some minutes.", heals=True)
+        if fresh:
+            if others:
+                raise _used(workspace)
+            remove(workspace, disk.matching(workspace, STAGES))
+        yield
+
+
+def _used(workspace: Place) -> UsageError:
+    return UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
 
 
 def _refuse_others(workspace: Place) -> None:
@@ -103,6 +137,8 @@ def require_space(workspace: Place, needed: int, what: str) -> None:
     StorageError
         Gives both numbers.
     """
+    if workspace.published:  # a bucket has no end, and this machine holds a part of it at a time
+        return
     free = disk.free_bytes(workspace)
     if needed > max(free, SPACE_MATTERS_FROM):
         raise StorageError(
@@ -121,12 +157,11 @@ def find_run(run: str, workspace: Place) -> Place:
     DataError
         When it holds links or pipes: a run is read as it was written, and cleansplit writes none.
     """
-    named = workspace / "latest" if run == "latest" else Place.of(run)
+    named = workspace / "latest" if run == "latest" else run_at(run)
     found = [named] + ([workspace / "runs" / run] if "/" not in run else [])
     for folder in found:
-        if disk.is_folder(folder):
-            found_at = disk.resolved(folder)
-            if strange := disk.strange_below(found_at):
+        if disk.exists(folder) and disk.is_folder(found_at := disk.resolved(folder)):
+            if not found_at.in_bucket and (strange := disk.strange_below(found_at)):
                 raise DataError(
                     f"{found_at / strange} is no file, and was not written by cleansplit; do the run again."
                 )
@@ -177,21 +212,44 @@ def clean(workspace: Place, keep: int) -> Cleanup:
     """
     if not disk.is_folder(workspace / "runs"):
         raise UsageError(f"{workspace} holds no runs; name another --workspace.")
-    with storage_errors(workspace), disk.held(workspace / ".in-use") as (alone, _):
-        if not alone:
-            raise UsageError(f"a run is using {workspace}; clean it when that has ended.")
+    with storage_errors(workspace), _to_clean(workspace):
         folders = [workspace / "runs" / name for name in disk.names_in(workspace / "runs")]
         runs = {folder: facts for folder in folders if (facts := _facts(folder))}
         old = _old_runs(workspace, runs, keep)
         used = {stage for folder in runs if folder not in old for stage in runs[folder]["result"]["stages"]}
-        stages = [
-            place for place in disk.matching(workspace, "stages/*/[!.]*") if stages_of([place.name])[0] not in used
-        ]
-        freed = disk.bytes_only_in([*old, *stages])
-        locks = [disk.lock_of(place) for place in [*old, *stages]]
-        disk.forget([*old, *stages, *locks, *_leftovers(workspace)], workspace)
+        stages = [place for place in disk.matching(workspace, STAGES) if stages_of([place.name])[0] not in used]
+        freed = _remove(workspace, [*old, *stages])
         unknown = [folder.last for folder in folders if folder not in runs]
         return Cleanup([folder.last for folder in old], len(stages), freed, unknown)
+
+
+@contextlib.contextmanager
+def _to_clean(workspace: Place) -> Iterator[None]:
+    """Keep runs away while a workspace is cleaned."""
+    refused = UsageError(f"a run is using {workspace}; clean it when that has ended.")
+    if workspace.published:
+        from tasks.storage.bucket.leases import lease
+
+        with lease(workspace, "cleaning") as others:
+            if others:
+                raise refused
+            yield
+        return
+    with disk.held(workspace / ".in-use") as (alone, _):
+        if not alone:
+            raise refused
+        yield
+
+
+def _remove(workspace: Place, folders: list[Place]) -> int:
+    """Remove published folders; return the bytes that this frees."""
+    if workspace.published:
+        from tasks.storage.bucket.cleaning import remove
+
+        return remove(workspace, folders)
+    freed = disk.bytes_only_in(folders)
+    disk.forget([*folders, *map(disk.lock_of, folders), *_leftovers(workspace)], workspace)
+    return freed
 
 
 def _old_runs(workspace: Place, runs: dict[Place, dict[str, Any]], keep: int) -> list[Place]:

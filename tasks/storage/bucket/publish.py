@@ -1,0 +1,53 @@
+"""Publish a stage or run in a bucket, once: its files first, its manifest last, on the condition that there is none.
+
+Two that build the same at once both do the work; who comes last takes what the other published.
+"""
+
+from typing import Any
+
+from tasks.errors import StorageError
+from tasks.storage import disk
+from tasks.storage.bucket import objects, scratch
+from tasks.storage.bucket.published import Files, content_of, remember
+from tasks.storage.errors import storage_errors
+from tasks.storage.manifests import Build, Stage, built, is_of, sealed, unsealed
+from tasks.storage.place import Place
+
+
+def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str) -> Stage:
+    """Find a published folder, or build and publish it; see `tasks.storage.stages.stage`."""
+    place = folder / manifest
+    with storage_errors(folder), scratch.locked(str(folder)):
+        there = objects.read(place)
+        if there and (found := _published(folder, there, about)):
+            return found
+        with scratch.draft() as draft:
+            result, files = built(build, draft)
+            _upload(draft, files, folder)
+            text = sealed(about | {"result": result, "files": files}).encode()
+            won = objects.write_over(place, text, there.mark) if there else objects.write_new(place, text)
+            if won:
+                remember(folder, files)
+                for name, fact in files.items():
+                    scratch.keep(disk.local(draft / name), fact["sha256"])
+                return Stage(folder, result, reused=False)
+    there = objects.read(place)
+    if there and (found := _published(folder, there, about)):
+        return found
+    raise StorageError(f"{place} was changed while it was written; try again.", heals=True)
+
+
+def _published(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage | None:
+    """Return the stage of a manifest, unless it is damaged or of something else."""
+    record = unsealed(there.data.decode(errors="replace"))
+    if record is None or not is_of(record, about):
+        return None
+    remember(folder, record["files"])
+    return Stage(folder, record["result"], reused=True)
+
+
+def _upload(draft: Place, files: Files, workspace: Place) -> None:
+    for name, fact in files.items():
+        place = content_of(workspace, fact["sha256"])
+        if objects.size_of(place) != fact["bytes"]:
+            objects.upload(disk.local(draft / name), place)

@@ -1,0 +1,199 @@
+"""What a workspace in a bucket holds, as `tasks.storage.disk` shows it: a published folder is its manifest.
+
+Manifests are remembered: of one key there is never another, but for what is damaged or was removed, whose files are
+then missing when they are asked for.
+"""
+
+import hashlib
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tasks.errors import DataError, StorageError
+from tasks.storage import disk
+from tasks.storage.bucket import objects, scratch
+from tasks.storage.place import Place
+
+MANIFESTS = {"stages": "manifest.json", "runs": "run.json"}  # by the first part of a name
+PARTS = {"stages": 3, "runs": 2}  # of the name of a folder that is published
+CONTENT = "files"
+REMEMBERED = 10_000
+TRIES = 20  # at changing what others change, too
+Files = dict[str, dict[str, Any]]
+_known: OrderedDict[Place, Files] = OrderedDict()
+
+
+def content_of(workspace: Place, sha256: str) -> Place:
+    """Return where a workspace keeps a content."""
+    return Place(workspace.root, f"{CONTENT}/{sha256}", published=True)
+
+
+def remember(folder: Place, files: Files) -> None:
+    """Take note of the files of a published folder: their names, bytes and sha256."""
+    _known[folder] = files
+    while len(_known) > REMEMBERED:
+        _known.popitem(last=False)
+
+
+def exists(place: Place) -> bool:
+    """Say whether there is a file or folder."""
+    return is_file(place) or is_folder(place)
+
+
+def is_file(place: Place) -> bool:
+    """Say whether there is a file."""
+    folder, name = _split(place)
+    if folder is None or name == MANIFESTS[folder.name.partition("/")[0]]:
+        return objects.size_of(place) is not None
+    return name in (_files(folder) or {})
+
+
+def is_folder(place: Place) -> bool:
+    """Say whether there is a folder that holds something."""
+    folder, name = _split(place)
+    if folder is None:
+        return bool(objects.names_in(place))
+    files = _files(folder)
+    return files is not None and (not name or any(each.startswith(f"{name}/") for each in files))
+
+
+def size_of(place: Place) -> int:
+    """Return the size of a file in bytes."""
+    if fact := _fact(place):
+        return int(fact["bytes"])
+    size = objects.size_of(place)
+    if size is None:
+        raise FileNotFoundError(str(place))
+    return size
+
+
+def names_in(place: Place) -> list[str]:
+    """Return the names of what a folder holds, sorted."""
+    folder, name = _split(place)
+    if folder is None:
+        return objects.names_in(place)
+    return sorted({each.partition("/")[0] for each in _below(folder, name)})
+
+
+def names_below(place: Place) -> list[str]:
+    """Return the names of all files below a published folder, relative to it, sorted."""
+    folder, name = _split(place)
+    return sorted(_below(folder, name)) if folder else sorted(each.name for each in objects.below(place))
+
+
+def matching(place: Place, pattern: str) -> list[Place]:
+    """Return what lies below a folder and matches a pattern of as many parts, sorted."""
+    found = [place]
+    for part in pattern.split("/"):
+        found = [each / name for each in found for name in names_in(each) if PurePosixPath(name).match(part)]
+    return sorted(found, key=str)
+
+
+def expanded(place: Place) -> list[Place]:
+    """Return the file or folder that has a name; where there is none, the files that match the name as a pattern."""
+    return [place] if exists(place) else matching(place.parent, place.last)
+
+
+def walk(place: Place) -> Iterator[disk.Listed]:
+    """Yield all files below a folder, in name order."""
+    return (disk.Listed(name, "file") for name in names_below(place))
+
+
+def reading(place: Place) -> BufferedReader:
+    """Open a file to read it."""
+    return local(place).open("rb")
+
+
+def local(place: Place) -> Path:
+    """Return a file of this machine with the content of a file; it is fetched and verified where it is not here yet.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none.
+    DataError
+        When its content is damaged.
+    """
+    fact = _fact(place)
+    if fact is None:
+        return _whole(place)
+    sha256 = str(fact["sha256"])
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise DataError(f"{place} was not written by cleansplit; do the run again.")
+    return scratch.content(sha256, fact["bytes"]) or scratch.fetch(
+        objects.download(content_of(place, sha256)), sha256, str(place)
+    )
+
+
+def point(place: Place, target: str) -> None:
+    """Let a name stand for another beside it."""
+    objects.write(place, target.encode())
+
+
+def resolved(place: Place) -> Place:
+    """Return what ``latest`` stands for; of every other place, the place itself."""
+    if place.name != "latest":
+        return place
+    found = objects.read(place)
+    if found is None:
+        raise DataError(f"{place} is gone; do the run again.")
+    return place.parent / found.data.decode()
+
+
+def revise(place: Place, write: Callable[[Place], object]) -> None:
+    """Let `write` read an object and write what comes in its place; again where somebody else did so meanwhile."""
+    for _ in range(TRIES):
+        there = objects.read(place)
+        with scratch.draft() as draft:
+            write(draft / "new")
+            if not disk.exists(draft / "new"):
+                return
+            data = disk.read_bytes(draft / "new")
+        if objects.write_over(place, data, there.mark) if there else objects.write_new(place, data):
+            return
+    raise StorageError(f"{place} is changed by others all the time; try again later.", heals=True)
+
+
+def _whole(place: Place) -> Path:
+    """Return a small object that may change as a file of this machine."""
+    found = objects.read(place)
+    if found is None:
+        raise FileNotFoundError(str(place))
+    return scratch.fetch([found.data], hashlib.sha256(found.data).hexdigest(), str(place))
+
+
+def _split(place: Place) -> tuple[Place | None, str]:
+    """Return the published folder that a place lies in, and its name there."""
+    parts = place.name.split("/")
+    count = PARTS.get(parts[0])
+    if count is None or len(parts) < count:
+        return None, ""
+    return Place(place.root, "/".join(parts[:count]), published=True), "/".join(parts[count:])
+
+
+def _below(folder: Place, name: str) -> list[str]:
+    start = f"{name}/" if name else ""
+    files = [*(_files(folder) or {}), MANIFESTS[folder.name.partition("/")[0]]]
+    return [each[len(start) :] for each in files if each.startswith(start)]
+
+
+def _fact(place: Place) -> dict[str, Any] | None:
+    """Return what a manifest says of a file, if one does."""
+    folder, name = _split(place)
+    return ((folder and _files(folder)) or {}).get(name)
+
+
+def _files(folder: Place) -> Files | None:
+    """Return the files of a published folder; None where none is published."""
+    if folder not in _known:
+        found = objects.read(folder / MANIFESTS[folder.name.partition("/")[0]])
+        try:
+            files: Files = json.loads(found.data if found else b"")["files"]
+        except (ValueError, KeyError, TypeError):  # nothing, or a manifest that is damaged
+            return None
+        remember(folder, files)
+    return _known[folder]

@@ -1,0 +1,110 @@
+"""A folder of this machine: files of a bucket by their content, bounded in bytes, and what is being built.
+
+Every process of a machine may use the same: a file is put in its place whole, under the sha256 of its content.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from tasks.errors import DataError
+from tasks.storage.place import Place
+
+FOLDER, LIMIT = "CLEANSPLIT_SCRATCH", "CLEANSPLIT_SCRATCH_GB"
+USUAL_LIMIT = 20.0  # GB
+IN_USE_SECONDS = 600  # a file that was asked for within this time is not removed
+ABANDONED_SECONDS = 24 * 3600  # what was being built for longer than that is nobody's
+
+
+def folder() -> Path:
+    """Return the folder; it is made where it is missing."""
+    named = os.environ.get(FOLDER) or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "cleansplit"
+    found = Path(named).expanduser().absolute()
+    for part in ("files", "building", "locks"):
+        (found / part).mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def content(sha256: str, size: int) -> Path | None:
+    """Return the file of a content, if it is here."""
+    path = folder() / "files" / sha256
+    try:
+        if path.stat().st_size != size:  # cut off when the machine lost power
+            return None
+        os.utime(path)
+    except FileNotFoundError:
+        return None
+    return path
+
+
+def fetch(pieces: Iterable[bytes], sha256: str, name: str) -> Path:
+    """Keep a content that comes in pieces.
+
+    Raises
+    ------
+    DataError
+        When it has another digest.
+    """
+    path, part = folder() / "files" / sha256, folder() / "building" / uuid.uuid4().hex
+    digest = hashlib.sha256()
+    try:
+        with part.open("xb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+        if digest.hexdigest() != sha256:
+            raise DataError(f"{name} is damaged; run the same command again to rebuild it.")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _make_room()
+    return path
+
+
+def keep(path: Path, sha256: str) -> None:
+    """Keep a file that was built."""
+    path.replace(folder() / "files" / sha256)
+
+
+@contextlib.contextmanager
+def draft() -> Iterator[Place]:
+    """Let the block build a folder, which is removed when it ends."""
+    _make_room()
+    building = folder() / "building" / uuid.uuid4().hex
+    building.mkdir()
+    try:
+        yield Place(str(building))
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Let one process of this machine build what has a name; on another machine it may be built, too."""
+    with FileLock(folder() / "locks" / hashlib.sha256(name.encode()).hexdigest()[:32]):
+        yield
+
+
+def _make_room() -> None:
+    """Remove the files that were asked for longest ago, until the others are within the limit."""
+    limit, now = float(os.environ.get(LIMIT) or USUAL_LIMIT) * 1e9, time.time()
+    for left in folder().joinpath("building").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if now - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
+    with os.scandir(folder() / "files") as entries:
+        known = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in entries)
+    held = sum(size for _, size, _ in known)
+    for used, size, path in known:
+        if held <= limit or now - used < IN_USE_SECONDS:
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        held -= size
