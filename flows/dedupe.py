@@ -4,7 +4,7 @@ from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import collect, timed
-from flows.engine.runners import threads
+from flows.engine.runners import side_by_side
 from flows.prepare import load_sources
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
@@ -21,6 +21,6 @@ def dedupe(spec: DedupeSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
-        measure = measure_and_sanitize.on(threads(spec.workers))
+        measure = measure_and_sanitize.on(side_by_side(spec))
         measured = measure(spec, whole, Unstored(loaded))
         return publish(Findings(spec, *loaded, whole, **measured._asdict()), seconds)

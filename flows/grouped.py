@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.engine.runners import threads
+from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
 from flows.sanitize import MeasuredOverlap, decisions_of, measure_and_sanitize
 from tasks.overlap.bands import bands_for
@@ -29,7 +29,7 @@ class Grouped(NamedTuple):
 def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> tuple[Splits, MeasuredOverlap, RandomDraw]:
     """Draw splits that share no group, measure that, and do so with random splits, inside the flow that calls it."""
     grouped = group_all(spec, loaded)
-    measure = measure_and_sanitize.on(threads(spec.workers))
+    measure = measure_and_sanitize.on(side_by_side(spec))
     found: tuple[Overlap, ...] = ()
     for _ in range(ROUNDS):
         splits = _draw(spec, loaded, grouped, found)
@@ -42,7 +42,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> tuple[Splits, Me
         say(note)
     random = _draw(spec, loaded, grouped, (), at_random=True)
     of_random = measure(spec, random, Unstored(loaded), within=False)
-    compare = compare_accuracy.on(threads(spec.workers))
+    compare = compare_accuracy.on(side_by_side(spec))
     once = replace(spec, trainings=1, sizes=("all" if "all" in spec.sizes else max(spec.sizes),))
     trained = compare(once, random, of_random.overlaps, of_random.sanitized)
     return splits, measured, RandomDraw(random, of_random.overlaps, of_random.sanitized, trained)

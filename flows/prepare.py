@@ -1,15 +1,7 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
-from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar, cast
-from uuid import UUID
 
-from httpx import HTTPError
-from prefect.client.orchestration import get_client
-from prefect.runtime import flow_run
-from prefect.states import Crashed
-
-from flows.engine.closing import close_tasks
 from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
@@ -72,6 +64,8 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
         load = load_classes.on(for_decoding(pending.work, spec))
         shards, fingerprints = load(reading, parts, place)
     except ProcessLostError as lost:
+        if spec.runner == "dask":  # whose tasks were tried again already
+            raise
         say(f"{lost} Loading again in one process.")
         load = load_classes.on(threads(1))
         shards, fingerprints = load(reading, parts, place)
@@ -100,21 +94,12 @@ def load_classes(
     reading: Reading, parts: Unstored[list[Part]], workspace: Place
 ) -> tuple[list[Shard], list[Fingerprints]]:
     """Decode and fingerprint the parts of every source, a task each, in parallel."""
-    try:
-        loading = (load_part.submit(part, reading, workspace) for part in parts.value)
-        shards = collect("load classes", loading, len(parts.value))
-        photographs = reading.kind == "photographs"
-        corrected = tell_identical_apart(reading, parts.value, shards, workspace) if photographs else None
-        printing = (
-            fingerprint.submit(part, shard, reading, workspace, corrected)
-            for part, shard in zip(parts.value, shards, strict=True)
-        )
-        return shards, collect("fingerprint images", printing, len(shards))
-    except (BrokenProcessPool, BrokenPipeError) as error:  # the latter when it is killed before it was told what to do
-        lost = ProcessLostError("A process was killed while it was decoding, perhaps for lack of memory.")
-        try:
-            with get_client(sync_client=True) as client:
-                close_tasks([UUID(str(flow_run.id))], Crashed(message=str(lost)), client)
-        except HTTPError as why:  # the server is busy; the run goes on all the same
-            say(f"The tasks that were lost still show as running: {why}")
-        raise lost from error
+    loading = (load_part.submit(part, reading, workspace) for part in parts.value)
+    shards = collect("load classes", loading, len(parts.value))
+    photographs = reading.kind == "photographs"
+    corrected = tell_identical_apart(reading, parts.value, shards, workspace) if photographs else None
+    printing = (
+        fingerprint.submit(part, shard, reading, workspace, corrected)
+        for part, shard in zip(parts.value, shards, strict=True)
+    )
+    return shards, collect("fingerprint images", printing, len(shards))

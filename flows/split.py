@@ -4,7 +4,7 @@ from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import takes
 from flows.engine.progress import timed
-from flows.engine.runners import threads
+from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
 from flows.grouped import draw_in_groups
 from flows.prepare import load_sources
@@ -21,7 +21,7 @@ def split(spec: SplitSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         splits, measured, random = draw_in_groups(spec, loaded)
-        compare = compare_accuracy.on(threads(spec.workers))
+        compare = compare_accuracy.on(side_by_side(spec))
         trained = compare(spec, splits, measured.overlaps, measured.sanitized)
         found = Findings(spec, *loaded, splits, **measured._asdict(), trained=trained, random=random)
         return publish(found, seconds)

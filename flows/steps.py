@@ -8,7 +8,7 @@ from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
-from flows.engine.runners import threads
+from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
 from flows.prepare import prepare_splits
 from flows.publish import publish
@@ -26,8 +26,8 @@ from tasks.storage.workspace import find_run, in_use
 def prepare(spec: PrepareSpec) -> Path:
     """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
     with in_use(spec.place, spec.fresh):
-        _, _, splits = prepare_splits.on(threads(spec.workers))(spec)
-        return disk.local((spec.place / splits.train.files[0]).parent)
+        _, _, splits = prepare_splits.on(side_by_side(spec))(spec)
+        return disk.named((spec.place / splits.train.files[0]).parent)
 
 
 @our_flow(name="sanitize", flow_run_name=named_after(doing="sanitize", otherwise="run"))
@@ -40,7 +40,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
     splits = replace(found.splits, in_groups=None)  # what a twin is, is judged anew
     loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints)
     with timed() as seconds, in_use(changed.place):
-        measured = measure_and_sanitize.on(threads(spec.workers))(changed, splits, Unstored(loaded))
+        measured = measure_and_sanitize.on(side_by_side(spec))(changed, splits, Unstored(loaded))
         return publish(Findings(changed, *loaded, splits, **measured._asdict(), trained=Trained()), seconds)
 
 
@@ -53,8 +53,8 @@ def evaluate(spec: EvaluateSpec) -> Report:
         raise UsageError(
             f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
         )
-    changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, workers=spec.workers)
+    changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())
     with timed() as seconds, in_use(changed.place):
-        compare = compare_accuracy.on(threads(spec.workers))
+        compare = compare_accuracy.on(side_by_side(spec))
         trained = compare(changed, found.splits, found.overlaps, found.sanitized)
         return publish(replace(found, spec=changed, trained=trained), seconds)

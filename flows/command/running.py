@@ -96,9 +96,9 @@ def show_reproduced(spec: ReproduceSpec) -> None:
     """Do the course's exercise, and set its published figures beside the measured ones."""
     sources = {"large": spec.large, "small": spec.small} if spec.large or spec.small else {"dataset": "notmnist"}
     with _server():
-        found = cleansplit(**sources, workspace=spec.workspace, workers=spec.workers, runner=spec.runner, **COURSE)
+        found = cleansplit(**sources, workspace=spec.workspace, **spec.how(), **COURSE)
     print_checked(checked := check(found, figures()), Console(stderr=True))
-    print(found.run)
+    print(found.where)
     if different := [figure.name for figure in checked if figure.verdict == "different"]:
         raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
 
@@ -126,4 +126,4 @@ def _server() -> Iterator[None]:
 
 def _print(report: Report) -> None:
     print_summary(report, Console(stderr=True))
-    print(report.run)
+    print(report.where)

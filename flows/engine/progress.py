@@ -14,6 +14,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
 
+from flows.engine.runners import let_go
 from tasks.errors import LateError
 from tasks.stage_task import LIMIT_SECONDS
 
@@ -119,6 +120,8 @@ def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[
         futures.append(future)
         if len(futures) > IN_FLIGHT:
             futures[-IN_FLIGHT - 1].wait()
+            let_go(futures[-IN_FLIGHT - 1])
             yield
-    for _ in as_completed(futures[-IN_FLIGHT:]):
+    for future in as_completed(futures[-IN_FLIGHT:]):
+        let_go(future)
         yield

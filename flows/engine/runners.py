@@ -10,7 +10,7 @@ from typing import Any, cast
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from tasks.records.spec import SourceSpec
+from tasks.records.spec import SourceSpec, WorkSpec
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
@@ -20,9 +20,25 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 
 
+def side_by_side(spec: WorkSpec) -> AnyRunner:
+    """Return the runner for all but decoding: threads, or the cluster that was asked for."""
+    if spec.runner != "dask":
+        return threads(spec.workers)
+    from flows.engine.cluster import on_cluster  # which takes two seconds to import
+
+    return on_cluster(spec)
+
+
 def threads(workers: int | None) -> AnyRunner:
     """Return a runner for work that mostly waits or runs inside numpy."""
     return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1))
+
+
+def let_go(future: PrefectFuture[Any]) -> None:
+    """Take the state of a task that has ended from its cluster, which does the task again when it loses the state."""
+    if release := getattr(getattr(future, "wrapped_future", None), "release", None):
+        future.wait()
+        release()
 
 
 def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
@@ -35,6 +51,8 @@ def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
     spec : SourceSpec
     """
     count = spec.workers or os.cpu_count() or 1
+    if spec.runner == "dask":
+        return side_by_side(spec)
     if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
         return threads(spec.workers)
     pool = ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent, initargs=(os.getpid(),))

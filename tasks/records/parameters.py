@@ -211,12 +211,24 @@ SummaryFile = Annotated[
 Workspace = Annotated[
     PurePath | None,
     Field(
-        description="Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or "
-        "./workspace."
+        description="Folder for intermediate results and runs, or an address in a bucket, such as s3://bucket/prefix. "
+        "If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace."
     ),
 ]
 Workers = Annotated[PositiveInt | None, Field(description="Tasks to run in parallel. If unset, one per core.")]
-DecodedBy = Annotated[
-    Runner, Field(description="Decode in threads or in processes; auto takes processes for large sets.")
+RunBy = Annotated[
+    Runner,
+    Field(
+        description="Run tasks in threads, and decode in threads or in processes: auto takes processes for large sets. "
+        "dask runs all of them on a Dask cluster."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    Field(
+        description="Address of the scheduler of a Dask cluster, such as tcp://host:8786. If unset, dask starts a "
+        "cluster on this machine.",
+        pattern=r"^[a-z]+://\S+$",
+    ),
 ]
 Fresh = Annotated[bool, Field(description="Do everything anew instead of reusing what earlier runs stored.")]

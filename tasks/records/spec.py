@@ -21,7 +21,14 @@ from tasks.vocabulary.columns import USUAL
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
 LETTERS = 10  # classes of notMNIST, A to J
-CHANGES_NO_RESULT = ("workspace", "workers", "runner", "fresh", "decisions")  # the last by its content, not its name
+CHANGES_NO_RESULT = (
+    "workspace",
+    "workers",
+    "runner",
+    "cluster",
+    "fresh",
+    "decisions",
+)  # the last by its content, not its name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +68,18 @@ class WorkSpec(Spec):
     """What the parameters of flows that do heavy work have in common."""
 
     workers: p.Workers = None
+    runner: p.RunBy = "auto"
+    cluster: p.Cluster = None
+
+    def check(self) -> None:
+        """Refuse a cluster for other runners."""
+        super().check()
+        if self.cluster and self.runner != "dask":
+            raise UsageError(f"cluster {self.cluster} is for runner dask, not {self.runner}; add --runner dask.")
+
+    def how(self) -> dict[str, Any]:
+        """Return the parameters that say where tasks run."""
+        return {"workers": self.workers, "runner": self.runner, "cluster": self.cluster}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +102,6 @@ class SourceSpec(WorkSpec):
 
     view: p.ComparedBy = "auto"
     also: p.Also = ()
-    runner: p.DecodedBy = "auto"
     fresh: p.Fresh = False
     classes: p.Classes = None
     side: p.GlyphSide = 28
@@ -382,7 +400,6 @@ class ReproduceSpec(WorkSpec):
         ),
     ] = None
     small: Annotated[SourceName | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
-    runner: p.DecodedBy = "auto"
 
 
 def check_percents(**similarities: float | None) -> None:

@@ -52,7 +52,7 @@ SHARED: dict[str, Any] = {  # what commands that are no flows have in common wit
     "run": parameters.RunName,
     "workspace": parameters.Workspace,
     "workers": parameters.Workers,
-    "runner": parameters.DecodedBy,
+    "runner": parameters.RunBy,
 }
 
 

@@ -1,0 +1,58 @@
+"""Tasks on a Dask cluster: that of an address, or one that is started on this machine."""
+
+import logging
+import os
+from functools import cache
+from typing import Any, cast
+
+from flows.engine.runners import AnyRunner
+from tasks.errors import ServerError, UsageError
+from tasks.records.spec import WorkSpec
+
+SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
+
+
+def on_cluster(spec: WorkSpec) -> AnyRunner:
+    """Return a runner whose tasks run on the cluster that was asked for.
+
+    Raises
+    ------
+    UsageError
+        When what speaks with Dask is not installed.
+    ServerError
+        When the scheduler does not answer, or has no workers.
+    """
+    try:
+        from prefect_dask.task_runners import DaskTaskRunner
+    except ImportError as error:
+        raise UsageError(
+            "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
+        ) from error
+    logging.getLogger("prefect.task_runner.dask").setLevel(logging.WARNING)  # which tells of each connection
+    address = spec.cluster or _started(spec.workers or os.cpu_count() or 1)
+    _require_workers(address)
+    return cast(AnyRunner, DaskTaskRunner(address=address, client_kwargs={"set_as_default": False}))
+
+
+@cache
+def _started(workers: int) -> str:
+    """Start a cluster on this machine that lasts as long as this process; return its address."""
+    from distributed import LocalCluster
+
+    cluster = cast(Any, LocalCluster)(
+        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+    )
+    return str(cluster.scheduler_address)
+
+
+def _require_workers(address: str) -> None:
+    from distributed import Client
+
+    try:
+        with cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+    except (OSError, ValueError) as error:
+        what = "has no workers" if "workers" in str(error) else "does not answer"
+        raise ServerError(
+            f"the Dask scheduler at {address} {what}; start it and run the same command again."
+        ) from error

@@ -1,0 +1,43 @@
+"""Say what was lost with a process, and close the tasks that it leaves running in Prefect."""
+
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from uuid import UUID
+
+from httpx import HTTPError
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.states import Crashed
+
+from flows.engine.closing import close_tasks
+from flows.engine.progress import say
+from tasks.errors import ProcessLostError
+
+IN_POOL = "A process was killed while it was decoding, perhaps for lack of memory."
+IN_CLUSTER = (
+    "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
+    "look at their logs, and run the same command again to continue."
+)
+
+
+@contextmanager
+def lost_processes() -> Iterator[None]:
+    """Turn the loss of processes, by which the block ends, into a `ProcessLostError`."""
+    try:
+        yield
+    except Exception as error:
+        if (sentence := _of_lost(error)) is None:
+            raise
+        try:
+            with get_client(sync_client=True) as client:
+                close_tasks([UUID(str(flow_run.id))], Crashed(message=sentence), client)
+        except HTTPError as why:  # the server is busy; the run goes on all the same
+            say(f"The tasks that were lost still show as running: {why}")
+        raise ProcessLostError(sentence) from error
+
+
+def _of_lost(error: Exception) -> str | None:
+    if isinstance(error, BrokenProcessPool | BrokenPipeError):  # the latter when killed before it was told what to do
+        return IN_POOL
+    return IN_CLUSTER if type(error).__module__.partition(".")[0] == "distributed" else None
