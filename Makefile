@@ -1,4 +1,4 @@
-.PHONY: run check test serve deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults schema lock clean
+.PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 PORT ?= 4200
@@ -14,6 +14,9 @@ test: .venv/test lint ## lint, type-check and test
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
 	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)
+
+cluster: .venv/test   ## the same with an object store, a Dask scheduler and two workers that share nothing else
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.cluster --port $(PORT)
 
 deploy: .venv/run     ## work pool, deployments and automations on the server that PREFECT_API_URL names
 	$(BIN)/python -m flows.installation.deploy

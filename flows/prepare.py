@@ -64,7 +64,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
         load = load_classes.on(for_decoding(pending.work, spec))
         shards, fingerprints = load(reading, parts, place)
     except ProcessLostError as lost:
-        if spec.runner == "dask":  # whose tasks were tried again already
+        if spec.on_dask:  # whose tasks were tried again already
             raise
         say(f"{lost} Loading again in one process.")
         load = load_classes.on(threads(1))

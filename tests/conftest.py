@@ -26,7 +26,14 @@ from tests.build import (
     write_tar,
 )
 
-WHOLE = ("tests/browser", "tests/faults", "tests/flows", "tests/operations", "docs")  # folders of what takes long
+WHOLE = (
+    "tests/browser",
+    "tests/cluster",
+    "tests/faults",
+    "tests/flows",
+    "tests/operations",
+    "docs",
+)  # folders of what takes long
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

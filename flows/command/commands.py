@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from rich.console import Console
 
 from flows.command.deciding import apply, review
-from flows.command.keeping import clean, compare, export, report, verify
+from flows.command.keeping import clean, compare, export, pull, report, verify
 from flows.engine import temporary
 from flows.engine.importing import importing
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
@@ -62,7 +62,7 @@ app = App(
 )
 
 
-for command in (review, report, compare, verify, export, apply, clean):
+for command in (review, report, compare, verify, export, apply, pull, clean):
     app.command(validate_call(command))  # what was typed becomes what they take
 
 

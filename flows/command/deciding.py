@@ -33,7 +33,7 @@ def review(
     no_browser
         Only print the address.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     import webbrowser
 
@@ -74,7 +74,7 @@ def apply(
     execute
         Do it.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from tasks.exporting import apply as applying
     from tasks.reporting.read import read_findings, read_report

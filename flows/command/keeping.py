@@ -21,7 +21,7 @@ def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
     run
         The run: its folder, its id, or latest.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from tasks.reporting.verify import verify_run, what_is_wrong
 
@@ -44,7 +44,7 @@ def report(run: str = "latest", *, out: PurePath | None = None, workspace: PureP
     out
         File to write; by default RUN.html in the current folder. The page in the run's folder stays as it is.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from jinja2 import UndefinedError
 
@@ -74,7 +74,7 @@ def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
     other
         The later run.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from rich.console import Console
 
@@ -108,7 +108,7 @@ def export(
     out
         Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from tasks.exporting.export import export_run
     from tasks.reporting.read import read_findings, read_report
@@ -121,6 +121,26 @@ def export(
     print(target)
 
 
+def pull(run: str = "latest", *, out: PurePath | None = None, workspace: PurePath | None = None) -> None:
+    """Bring the folder of a run here from a workspace in a bucket, and verify every file of it.
+
+    Parameters
+    ----------
+    run
+        The run: its folder or address, its id, or latest.
+    out
+        Folder to write; it must not exist. By default RUN in the current folder.
+    workspace
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
+    """
+    from tasks.exporting.pull import pull_run
+
+    folder = find_run(run, workspace_at(workspace))
+    target = out or PurePath(folder.last)
+    pull_run(folder, Place.of(target))
+    print(target)
+
+
 def clean(*, keep: PositiveInt, workspace: PurePath | None = None) -> None:
     """Remove all but the newest runs, and the intermediate results that none of those uses.
 
@@ -129,7 +149,7 @@ def clean(*, keep: PositiveInt, workspace: PurePath | None = None) -> None:
     keep
         Number of runs to keep; the newest is always among them.
     workspace
-        Folder for intermediate results and runs. If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace.
+        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     done = remove_old(workspace_at(workspace), keep)
     for name in done.runs:

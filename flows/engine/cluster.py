@@ -23,15 +23,15 @@ def on_cluster(spec: WorkSpec) -> AnyRunner:
         When the scheduler does not answer, or has no workers.
     """
     try:
-        from prefect_dask.task_runners import DaskTaskRunner
+        from flows.engine.dask_runner import OnCluster
     except ImportError as error:
         raise UsageError(
             "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
         ) from error
-    logging.getLogger("prefect.task_runner.dask").setLevel(logging.WARNING)  # which tells of each connection
-    address = spec.cluster or _started(spec.workers or os.cpu_count() or 1)
+    logging.getLogger("prefect.task_runner.oncluster").setLevel(logging.WARNING)  # which tells of each connection
+    address = spec.scheduler or _started(spec.workers or os.cpu_count() or 1)
     _require_workers(address)
-    return cast(AnyRunner, DaskTaskRunner(address=address, client_kwargs={"set_as_default": False}))
+    return cast(AnyRunner, OnCluster(address=address, client_kwargs={"set_as_default": False}))
 
 
 @cache

@@ -22,7 +22,7 @@ KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 
 def side_by_side(spec: WorkSpec) -> AnyRunner:
     """Return the runner for all but decoding: threads, or the cluster that was asked for."""
-    if spec.runner != "dask":
+    if not spec.on_dask:
         return threads(spec.workers)
     from flows.engine.cluster import on_cluster  # which takes two seconds to import
 
@@ -51,7 +51,7 @@ def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
     spec : SourceSpec
     """
     count = spec.workers or os.cpu_count() or 1
-    if spec.runner == "dask":
+    if spec.on_dask:
         return side_by_side(spec)
     if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
         return threads(spec.workers)

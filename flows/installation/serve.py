@@ -39,6 +39,11 @@ def serve(port: int = 4200) -> None:
 
     A worker that dies is started again. Data and logs lie in PREFECT_HOME, by default the project's folder `.prefect`.
     """
+    keep_serving(port)
+
+
+def keep_serving(port: int, also: str = "") -> None:
+    """Do what `serve` does; `also` is what a user needs to type beside that."""
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise UsageError(f"port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
@@ -53,6 +58,7 @@ def serve(port: int = 4200) -> None:
             print(
                 f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
                 f"  export PREFECT_API_URL=http://{HOST}:{port}/api\n"
+                f"{also}"
                 "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
                 f"What the worker says is in {home / 'worker.log'}. Ctrl-C here takes everything down.\n",
                 flush=True,

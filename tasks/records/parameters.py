@@ -211,8 +211,8 @@ SummaryFile = Annotated[
 Workspace = Annotated[
     PurePath | None,
     Field(
-        description="Folder for intermediate results and runs, or an address in a bucket, such as s3://bucket/prefix. "
-        "If unset, the value of CLEANSPLIT_WORKSPACE, or ./workspace."
+        description="Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, "
+        "or ./workspace."
     ),
 ]
 Workers = Annotated[PositiveInt | None, Field(description="Tasks to run in parallel. If unset, one per core.")]
@@ -226,8 +226,8 @@ RunBy = Annotated[
 Cluster = Annotated[
     str | None,
     Field(
-        description="Address of the scheduler of a Dask cluster, such as tcp://host:8786. If unset, dask starts a "
-        "cluster on this machine.",
+        description="Address of the scheduler of a Dask cluster for all tasks, such as tcp://host:8786. If unset, the "
+        "value of CLEANSPLIT_CLUSTER; with neither, runner dask starts a cluster on this machine.",
         pattern=r"^[a-z]+://\S+$",
     ),
 ]

@@ -1,5 +1,6 @@
 """The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
 
+import os  # noqa: TID251  # the environment, no file
 import re
 from dataclasses import fields, replace
 from typing import Annotated, Any, ClassVar, Self, cast, get_type_hints
@@ -74,8 +75,20 @@ class WorkSpec(Spec):
     def check(self) -> None:
         """Refuse a cluster for other runners."""
         super().check()
-        if self.cluster and self.runner != "dask":
-            raise UsageError(f"cluster {self.cluster} is for runner dask, not {self.runner}; add --runner dask.")
+        if self.cluster and self.runner not in ("auto", "dask"):
+            raise UsageError(f"cluster {self.cluster} is for tasks on Dask, not for runner {self.runner}; give one.")
+
+    @property
+    def scheduler(self) -> str | None:
+        """Address of the Dask cluster to run on, if one is given, or CLEANSPLIT_CLUSTER names one for all runs."""
+        if self.runner not in ("auto", "dask"):
+            return None
+        return self.cluster or os.environ.get("CLEANSPLIT_CLUSTER") or None
+
+    @property
+    def on_dask(self) -> bool:
+        """Whether tasks run on a Dask cluster."""
+        return self.runner == "dask" or self.scheduler is not None
 
     def how(self) -> dict[str, Any]:
         """Return the parameters that say where tasks run."""

@@ -19,11 +19,12 @@ from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
+from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, PublicName, Role
 from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 
 VERSION = 7
-DOWNLOADS, INDEX = "downloads", "index.parquet"
+INDEX = "index.parquet"
 PIECES = TypeAdapter(list[Piece])
 
 
@@ -51,8 +52,8 @@ def index(source: Source, workspace: Place) -> list[Archive]:
         inputs = {"version": VERSION, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
         stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
     except DataError:
-        if source.location.startswith(f"{DOWNLOADS}/"):
-            disk.remove(workspace / source.location)  # "fetch it again" must not find the same file
+        if DOWNLOADS in source.location.split("/"):  # "fetch it again" must not find the same file
+            disk.remove(downloads_in(workspace) / source.location.rpartition("/")[2])
         raise
     archives = [_record(source, opened, stage, part) for part in stage.result["parts"]]
     count = sum(sum(archive.members.values()) + sum(archive.outside.values()) for archive in archives)
@@ -96,17 +97,30 @@ def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
     if source == "fonts" or source.startswith("fonts:"):
         return source, _render(role, source.partition(":")[2], workspace)
     if source == "notmnist":
-        return source, download.download_published(NOTMNIST_FILES[role], workspace / DOWNLOADS)
+        return source, _kept(download.download_published(NOTMNIST_FILES[role], downloads_in(workspace)), workspace)
     if source.startswith(IN_PUBLIC):
         return source, _published(cast(PublicName, source.removeprefix(IN_PUBLIC)), workspace)
     if is_secret(source):
-        return source, download.download(_kept_as(source), workspace / DOWNLOADS)
+        return source, _kept(download.download(_in_block(source), downloads_in(workspace)), workspace)
     if is_url(source):
-        return public_name(source), download.download(reveal(source), workspace / DOWNLOADS)
+        return public_name(source), _kept(download.download(reveal(source), downloads_in(workspace)), workspace)
     return source, Place.of(source)
 
 
-def _kept_as(source: str) -> str:
+def _kept(file: Place, workspace: Place) -> Place:
+    """Return where every machine that uses a workspace finds a downloaded file."""
+    if not workspace.published:
+        return file
+
+    def build(target: Place) -> dict[str, Any]:
+        disk.link(file, target / file.last)
+        return {}
+
+    inputs = {"version": VERSION, "name": file.last, "sha256": disk.sha256_of(file)}
+    return stages.stage(workspace, DOWNLOADS, inputs, build).folder / file.last
+
+
+def _in_block(source: str) -> str:
     """Return the address that a block of Prefect's server holds.
 
     Raises
@@ -130,7 +144,7 @@ def _kept_as(source: str) -> str:
 def _published(name: PublicName, workspace: Place) -> Place:
     """Return where a public set lies, downloaded and laid out."""
     files, lay_out = PUBLIC_SETS[name].files, PUBLIC_SETS[name].lay_out
-    folder = workspace / DOWNLOADS / name  # several sets have files of the same names
+    folder = downloads_in(workspace) / name  # several sets have files of the same names
     here = [download.download_published(file, folder) for file in files]
     inputs = {"version": VERSION, "name": name, "files": [file.sha256 for file in files]}
     stage = stages.stage(workspace, "published", inputs, lambda target: {"read": lay_out(here, target)})

@@ -295,6 +295,12 @@ def link(source: Place, target: Place) -> None:
         shutil.copyfile(local(source), local(target))
 
 
+def copy(source: Place, target: Place) -> None:
+    """Copy a file."""
+    make_folder(target.parent)
+    shutil.copyfile(local(source), local(target))
+
+
 def move(source: Place, target: Place) -> None:
     """Give a file another place on the same file system.
 

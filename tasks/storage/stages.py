@@ -76,7 +76,7 @@ def amend(place: Place, name: str, value: Any) -> None:
             record["result"][name] = value
             disk.write_text(part, sealed(record))
 
-    disk.revise(place, amended)
+    (disk.revise if place.published else disk.put)(place, amended)  # a lock would lie in the run's folder
 
 
 def damaged_files(folder: Place, listed: dict[str, dict[str, Any]]) -> list[str]:

@@ -30,6 +30,7 @@ LEFTOVERS = (
 )  # fmt: skip
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # set where a workspace that every user can write is no danger
 _held: list[Place] = []
+DOWNLOADS = "downloads"
 STAGES = "stages/*/[!.]*"
 SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
 
@@ -38,6 +39,15 @@ def workspace_at(path: str | PurePath | None) -> Place:
     """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``."""
     place = Place.of(path or os.environ.get("CLEANSPLIT_WORKSPACE") or "workspace")
     return replace(place, published=place.in_bucket)
+
+
+def downloads_in(workspace: Place) -> Place:
+    """Return the folder of this machine for the downloads of a workspace."""
+    if not workspace.published:
+        return workspace / DOWNLOADS
+    from tasks.storage.bucket.scratch import folder
+
+    return Place(str(folder() / DOWNLOADS))
 
 
 def run_at(path: str | PurePath) -> Place:

@@ -23,7 +23,7 @@ from flows.audit import audit
 from tasks.errors import DataError, UsageError
 from tasks.records.spec import AuditSpec
 from tasks.sources.published import PUBLIC_SETS
-from tasks.sources.tasks import DOWNLOADS
+from tasks.storage.workspace import DOWNLOADS
 from tasks.vocabulary import PublicName
 from tests.build import glyphs, saved, scene
 from tests.flows.test_rows import cifar_batches, idx

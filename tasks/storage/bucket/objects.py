@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -25,9 +26,11 @@ except ImportError as missing:
     raise UsageError("for buckets, install cleansplit with its extra: pip install 'cleansplit[s3]'.") from missing
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import BackoffConfig, S3Config
 
 PATIENCE = timedelta(minutes=2)  # for a store that is busy or away; after that the task fails, and is tried again
+BACKOFF: "BackoffConfig" = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=8), "base": 2}
+AT_ONCE = 16  # small requests that wait for their answers
 PART_BYTES = 16 << 20  # of an upload or a download
 
 
@@ -76,7 +79,11 @@ def _write_if(place: Place, data: bytes, mode: Any) -> bool:
     with _named(place):
         try:
             obstore.put(*_at(place), data, mode=mode, use_multipart=False)
-        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        except FileNotFoundError as error:  # the version, or all of the bucket
+            if mode == "create":
+                raise StorageError(f"{place}: there is no such bucket; create it, or choose another.") from error
             return False
         return True
 
@@ -88,6 +95,12 @@ def size_of(place: Place) -> int | None:
             return obstore.head(*_at(place))["size"]
         except FileNotFoundError:
             return None
+
+
+def sizes_of(places: Sequence[Place]) -> list[int | None]:
+    """Return the sizes of objects in bytes, None for each that is not there."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(size_of, places))
 
 
 def upload(source: Path, place: Place) -> None:
@@ -157,7 +170,8 @@ def delete(places: list[Place]) -> None:
 
 def _at(place: Place) -> tuple[S3Store, str]:
     bucket, _, prefix = place.root.removeprefix(IN_BUCKET).partition("/")
-    return _store(IN_BUCKET + bucket), "/".join(filter(None, (prefix, place.name)))
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return _store(IN_BUCKET + bucket, endpoint), "/".join(filter(None, (prefix, place.name)))
 
 
 def _listed(place: Place) -> tuple[S3Store, str | None]:
@@ -166,14 +180,16 @@ def _listed(place: Place) -> tuple[S3Store, str | None]:
 
 
 @lru_cache(maxsize=16)
-def _store(address: str) -> S3Store:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    config: S3Config = {"endpoint": endpoint} if endpoint else {}
+def _store(address: str, endpoint: str | None) -> S3Store:
+    # The store must know what it gets: some keep the part of a body that came before the connection broke.
+    config: S3Config = {"checksum_algorithm": "SHA256"}
+    if endpoint:
+        config["endpoint"] = endpoint
     return S3Store.from_url(
         address,
         config=config,
         client_options={"allow_http": bool(endpoint and endpoint.startswith("http://")), "timeout": PATIENCE},
-        retry_config={"max_retries": 10, "retry_timeout": PATIENCE},
+        retry_config={"max_retries": 20, "retry_timeout": PATIENCE, "backoff": BACKOFF},
         credential_provider=None if "AWS_ACCESS_KEY_ID" in os.environ else _credentials(address),
     )
 

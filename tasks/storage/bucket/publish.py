@@ -38,16 +38,20 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str) -
 
 
 def _published(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage | None:
-    """Return the stage of a manifest, unless it is damaged or of something else."""
+    """Return the stage of a manifest, unless that is damaged, of something else, or without its files."""
     record = unsealed(there.data.decode(errors="replace"))
-    if record is None or not is_of(record, about):
+    if record is None or not is_of(record, about) or _missing(record["files"], folder):
         return None
     remember(folder, record["files"])
     return Stage(folder, record["result"], reused=True)
 
 
 def _upload(draft: Place, files: Files, workspace: Place) -> None:
-    for name, fact in files.items():
-        place = content_of(workspace, fact["sha256"])
-        if objects.size_of(place) != fact["bytes"]:
-            objects.upload(disk.local(draft / name), place)
+    for name in _missing(files, workspace):
+        objects.upload(disk.local(draft / name), content_of(workspace, files[name]["sha256"]))
+
+
+def _missing(files: Files, workspace: Place) -> list[str]:
+    """Return the names of the files of which the workspace does not have the content, by its size."""
+    sizes = objects.sizes_of([content_of(workspace, fact["sha256"]) for fact in files.values()])
+    return [name for (name, fact), size in zip(files.items(), sizes, strict=True) if size != fact["bytes"]]

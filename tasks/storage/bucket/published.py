@@ -124,9 +124,7 @@ def local(place: Place) -> Path:
     sha256 = str(fact["sha256"])
     if not re.fullmatch("[0-9a-f]{64}", sha256):
         raise DataError(f"{place} was not written by cleansplit; do the run again.")
-    return scratch.content(sha256, fact["bytes"]) or scratch.fetch(
-        objects.download(content_of(place, sha256)), sha256, str(place)
-    )
+    return scratch.content(sha256, fact["bytes"]) or _fetched(place, sha256)
 
 
 def point(place: Place, target: str) -> None:
@@ -156,6 +154,15 @@ def revise(place: Place, write: Callable[[Place], object]) -> None:
         if objects.write_over(place, data, there.mark) if there else objects.write_new(place, data):
             return
     raise StorageError(f"{place} is changed by others all the time; try again later.", heals=True)
+
+
+def _fetched(place: Place, sha256: str) -> Path:
+    content = content_of(place, sha256)
+    try:
+        return scratch.fetch(objects.download(content), sha256, str(place))
+    except DataError:
+        objects.delete([content])  # so that the next run builds it again
+        raise
 
 
 def _whole(place: Place) -> Path:

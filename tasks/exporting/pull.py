@@ -1,0 +1,30 @@
+"""Bring the folder of a run here, from wherever its workspace lies."""
+
+from tasks.errors import DataError, UsageError
+from tasks.storage import disk
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+from tasks.storage.stages import damaged_files, read_manifest
+from tasks.storage.workspace import RUN_MANIFEST
+
+
+def pull_run(run: Place, out: Place) -> None:
+    """Copy a run to a folder that does not exist yet, and verify every file of it.
+
+    Raises
+    ------
+    UsageError
+        When there is something at `out` already.
+    DataError
+        When the run is damaged; nothing is left at `out` then.
+    """
+    if disk.exists(out):
+        raise UsageError(f"{out} is there already; remove it, or give another --out.")
+    with storage_errors(out):
+        disk.make_folder(out.parent)
+        with disk.draft(out, exclusive=False) as draft:
+            for name in disk.names_below(run):
+                disk.copy(run / name, draft / name)
+            manifest = read_manifest(draft / RUN_MANIFEST)
+            if manifest is None or damaged_files(draft, manifest["files"]):
+                raise DataError(f"{run} is damaged; run the command that made it again to rebuild it.")

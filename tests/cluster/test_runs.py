@@ -1,0 +1,175 @@
+"""The same run on threads, on a Dask cluster, and in a bucket that its workers share alone; also when workers die."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.audit import audit
+from flows.engine import cluster as engine
+from flows.pipeline import cleansplit
+from tasks.errors import ProcessLostError, ServerError, UsageError
+from tasks.records import Report
+from tasks.storage.stages import read_manifest
+from tasks.storage.workspace import RUN_MANIFEST, run_at
+from tests.build import TINY
+from tests.cluster.children import wait_for
+from tests.cluster.dask import Cluster
+from tests.cluster.faults import Delay
+from tests.cluster.proxy import Proxy
+from tests.cluster.store import BUCKET, Store, environment
+
+AUDITED: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
+
+
+@pytest.fixture(scope="module")
+def proxy(store: Store) -> Iterator[Proxy]:
+    with Proxy(store.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def cluster(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Start two workers that reach the store, each with a scratch folder of its own."""
+    folder = tmp_path_factory.mktemp("cluster")
+    own = [environment(proxy.port) | {"CLEANSPLIT_SCRATCH": str(folder / f"scratch-{n}")} for n in range(2)]
+    with Cluster(folder, own, memory="1.5GB") as cluster:
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def bucket(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let this process reach the store, too; return an address of its own in it."""
+    for name, value in environment(proxy.port).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CLEANSPLIT_SCRATCH", str(tmp_path / "scratch"))
+    yield f"s3://{BUCKET}/{tmp_path.name}"
+    proxy.faults.clear()
+
+
+def files_of(report: Report) -> dict[str, Any]:
+    """Return bytes and sha256 of each file of a run."""
+    manifest = read_manifest(run_at(report.run) / RUN_MANIFEST)
+    assert manifest is not None
+    files: dict[str, Any] = manifest["files"]
+    return files
+
+
+def test_a_run_is_the_same_wherever_it_is_done(
+    run: Report, sources: dict[str, Any], cluster: Cluster, bucket: str, tmp_path: Path
+) -> None:
+    on: dict[str, Any] = {"runner": "dask", "cluster": cluster.address}
+    beside = cleansplit(**sources, workspace=tmp_path / "w", **TINY, **on)
+    away = cleansplit(**sources, workspace=bucket, **TINY, **on)
+    assert files_of(run) == files_of(beside) == files_of(away)
+    assert away.where == f"{bucket}/runs/{run.run.name}"
+
+
+def test_photographs_are_the_same_wherever_they_are(
+    audited: Report, photographs: dict[str, Any], cluster: Cluster, bucket: str
+) -> None:
+    away = audit(**photographs, workspace=bucket, **AUDITED, runner="dask", cluster=cluster.address)
+    assert files_of(audited) == files_of(away)
+
+
+def kill_at(cluster: Cluster, task: str, ended: threading.Event) -> bool:
+    """Kill a worker that does a task of some name, once; return False when none did before the end."""
+    with cluster.client() as client:
+        asked: Any = client
+        while not ended.is_set():
+            busy = [where for where, keys in asked.processing().items() if any(task in str(key) for key in keys)]
+            if busy:
+                cluster.kill_worker(int(asked.scheduler_info(n_workers=-1)["workers"][busy[0]]["name"]))
+                return True
+            time.sleep(0.02)
+    return False
+
+
+def test_a_worker_that_dies_costs_what_it_was_doing(
+    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str
+) -> None:
+    proxy.add(Delay(seconds=0.05))  # so that a task lasts long enough to be met
+    ended, killed = threading.Event(), list[bool]()
+    tasks = ("load_part", "find_overlap", "train_and_score")
+    killing = threading.Thread(target=lambda: killed.extend(kill_at(cluster, task, ended) for task in tasks))
+    killing.start()
+    try:
+        report = cleansplit(**sources, workspace=bucket, **TINY, runner="dask", cluster=cluster.address)
+    finally:
+        ended.set()
+        killing.join()
+    assert killed == [True] * len(tasks)
+    assert files_of(report) == files_of(run)
+
+
+def kill_whoever(cluster: Cluster, task: str, ended: threading.Event) -> None:
+    """Kill every worker that takes a task of some name."""
+    while not ended.is_set():
+        with suppress(OSError, LookupError):  # one that ended meanwhile
+            kill_at(cluster, task, ended)
+
+
+def test_a_task_that_kills_its_workers_ends_the_run_which_continues(
+    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str
+) -> None:
+    proxy.add(Delay(seconds=0.1))
+    ended = threading.Event()
+    killing = threading.Thread(target=kill_whoever, args=(cluster, "find_overlap", ended))
+    killing.start()
+    on: dict[str, Any] = {"workspace": bucket, "runner": "dask", "cluster": cluster.address}
+    try:
+        with pytest.raises(ProcessLostError, match="lost its scheduler, or a worker"):
+            cleansplit(**sources, **TINY, **on)
+    finally:
+        ended.set()
+        killing.join()
+    proxy.faults.clear()
+    cluster.wait_for_workers()
+    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
+
+
+def test_a_flow_that_is_killed_is_continued(
+    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str, server: dict[str, str]
+) -> None:
+    proxy.add(Delay(seconds=0.05))
+    on: dict[str, Any] = {"workspace": bucket, "runner": "dask", "cluster": cluster.address}
+    script = f"from flows.pipeline import cleansplit\ncleansplit(**{ {**sources, **TINY, **on}!r})"
+    driver = subprocess.Popen([sys.executable, "-c", script], env=os.environ | server)
+    with cluster.client() as client:
+        wait_for(_processes(client, "find_overlap"), 120)
+    driver.kill()
+    driver.wait()
+    proxy.faults.clear()
+    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
+
+
+def _processes(client: Any, task: str) -> Callable[[], bool]:
+    return lambda: any(task in str(key) for keys in client.processing().values() for key in keys)
+
+
+def test_a_cluster_that_does_not_answer_is_named(
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SECONDS_FOR_SCHEDULER", 2)
+    with pytest.raises(ServerError, match=r"scheduler at tcp://127\.0\.0\.1:9 does not answer"):
+        cleansplit(**sources, workspace=tmp_path / "w", **TINY, runner="dask", cluster="tcp://127.0.0.1:9")
+
+
+def test_a_cluster_without_workers_is_named(
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SECONDS_FOR_WORKERS", 2)
+    with Cluster(tmp_path, []) as empty, pytest.raises(ServerError, match="has no workers"):
+        cleansplit(**sources, workspace=tmp_path / "w", **TINY, runner="dask", cluster=empty.address)
+
+
+def test_a_cluster_is_for_dask_alone(sources: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="is for tasks on Dask, not for runner threads"):
+        cleansplit(**sources, runner="threads", cluster="tcp://127.0.0.1:9")

@@ -1,0 +1,322 @@
+"""What a workspace in a bucket promises, against a real store."""
+
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import CleanSplitError, DataError, StorageError, UsageError
+from tasks.storage import disk, stages, workspace
+from tasks.storage.bucket import objects, published, scratch
+from tasks.storage.place import Place
+from tasks.storage.stages import Stage
+from tests.cluster.faults import Cut, Delay, LostAnswer, NoConditions, SlowDown
+from tests.cluster.proxy import Proxy
+from tests.cluster.store import Store
+
+LARGE = 20_000_000  # bytes; goes in two parts
+INPUTS = {"of": "a test"}
+
+
+def build(space: Place, text: str = "as built", size: int = 10) -> Stage:
+    """Find the stage of the tests, or build it."""
+
+    def written(target: Place) -> dict[str, Any]:
+        disk.make_folder(target / "folder")
+        disk.write_text(target / "folder" / "text", text)
+        disk.write_bytes(target / "data", bytes(size))
+        return {"text": text}
+
+    return stages.stage(space, "tested", INPUTS, written)
+
+
+def forget(space: Place) -> None:
+    """Forget what this machine knows of a workspace."""
+    shutil.rmtree(scratch.folder())
+    published._known.clear()  # as in a process that has just started
+
+
+def content_of(made: Stage, name: str) -> Place:
+    """Return the object that holds the content of a file."""
+    record = stages.read_manifest(made.folder / "manifest.json")
+    assert record is not None
+    return published.content_of(made.folder, record["files"][name]["sha256"])
+
+
+def test_a_stage_is_built_once_and_read_on_another_machine(space: Place) -> None:
+    made = build(space)
+    forget(space)
+    found = build(space, "other")
+    assert (made.reused, found.reused, found.result) == (False, True, {"text": "as built"})
+    assert disk.read_text(found.folder / "folder" / "text") == "as built"
+    assert disk.names_below(found.folder) == ["data", "folder/text", "manifest.json"]
+    assert [place.name for place in disk.matching(found.folder, "fold*/t*")] == [f"{found.folder.name}/folder/text"]
+    assert disk.is_folder(found.folder / "folder")
+    assert not disk.exists(found.folder / "fold")
+    with pytest.raises(FileNotFoundError):
+        disk.read_bytes(found.folder / "nothing")
+
+
+def test_what_differs_is_another_stage(space: Place) -> None:
+    build(space)
+    other = stages.stage(space, "tested", {"of": "another"}, lambda _: {"text": "other"})
+    assert (other.reused, other.result) == (False, {"text": "other"})
+
+
+def _race(address: str, start: Any, answers: Any, number: int) -> None:
+    os.environ["CLEANSPLIT_SCRATCH"] += f"-{number}"
+    space = workspace.workspace_at(address)
+
+    def written(target: Place) -> dict[str, Any]:
+        start.wait()  # all have seen that there is none
+        disk.write_text(target / "who", str(number))
+        return {"who": number}
+
+    made = stages.stage(space, "raced", INPUTS, written)
+    answers.put((made.reused, made.result["who"], disk.read_text(made.folder / "who")))
+
+
+def test_of_many_that_build_at_once_all_take_what_the_first_published(space: Place) -> None:
+    spawning = multiprocessing.get_context("spawn")
+    start, answers = spawning.Barrier(4), spawning.Queue()
+    racing = [spawning.Process(target=_race, args=(str(space), start, answers, number)) for number in range(4)]
+    for process in racing:
+        process.start()
+    found = [answers.get(timeout=60) for _ in racing]
+    for process in racing:
+        process.join()
+    assert sorted(reused for reused, _, _ in found) == [False, True, True, True]
+    winner = next(who for reused, who, _ in found if not reused)
+    assert {(who, text) for _, who, text in found} == {(winner, str(winner))}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"sha256": "0"}', b"\xff"])
+def test_a_damaged_manifest_is_replaced(space: Place, damage: bytes) -> None:
+    made = build(space)
+    objects.write(made.folder / "manifest.json", damage)
+    forget(space)
+    assert not build(space).reused
+    assert build(space).reused
+
+
+def test_content_that_is_gone_is_built_again(space: Place) -> None:
+    objects.delete([content_of(build(space), "data")])
+    forget(space)
+    assert not build(space).reused
+    assert disk.read_bytes(build(space).folder / "data") == bytes(10)
+
+
+def test_damaged_content_is_named_and_built_again(space: Place) -> None:
+    made = build(space)
+    objects.write(content_of(made, "data"), b"0" * 10)
+    forget(space)
+    with pytest.raises(DataError, match="data is damaged; run the same command again"):
+        disk.read_bytes(build(space).folder / "data")
+    assert not build(space).reused
+    assert disk.read_bytes(build(space).folder / "data") == bytes(10)
+
+
+def test_a_manifest_cannot_name_files_of_this_machine(space: Place) -> None:
+    record = {"files": {"data": {"bytes": 5, "sha256": "../../../etc/passwd"}}}
+    objects.write(space / "stages/tested/hostile/manifest.json", json.dumps(record).encode())
+    with pytest.raises(DataError, match="not written by cleansplit"):
+        disk.read_bytes(space / "stages/tested/hostile/data")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        SlowDown(share=0.4),
+        SlowDown(times=3),
+        Cut(after=0, times=2),
+        Cut(after=1_000_000, times=2),
+        LostAnswer(method="PUT", share=0.5),
+        LostAnswer(method="GET", times=2),
+        Delay(seconds=0.3),
+    ],
+    ids=repr,
+)
+def test_trouble_with_the_store_is_waited_out(space: Place, through: Proxy, fault: Any) -> None:
+    through.add(fault)
+    made = build(space, size=LARGE)
+    forget(space)
+    assert build(space).result == made.result
+    assert disk.read_bytes(made.folder / "data") == bytes(LARGE)
+    assert fault.happened
+
+
+def test_a_store_that_stays_busy_is_named(space: Place, through: Proxy) -> None:
+    through.add(SlowDown())
+    with pytest.raises(StorageError, match="does not answer as it should") as caught:
+        build(space)
+    assert caught.value.heals
+    assert "secret" not in str(caught.value)
+
+
+def test_a_store_that_restarts_is_waited_for(space: Place, store: Store) -> None:
+    down, answers = threading.Event(), list[Stage]()
+
+    def written(target: Place) -> dict[str, Any]:
+        down.wait()
+        disk.write_bytes(target / "data", bytes(LARGE))
+        return {}
+
+    building = threading.Thread(target=lambda: answers.append(stages.stage(space, "restarted", INPUTS, written)))
+    building.start()
+    store.kill()
+    down.set()
+    time.sleep(2)
+    store.start()
+    building.join()
+    forget(space)
+    assert disk.read_bytes(answers[0].folder / "data") == bytes(LARGE)
+
+
+def test_a_wrong_secret_is_named_and_not_shown(space: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
+    objects._store.cache_clear()
+    try:
+        with pytest.raises(StorageError, match="the store denies access") as caught:
+            build(space)
+    finally:
+        objects._store.cache_clear()
+    assert "another-secret" not in str(caught.value)
+
+
+def test_a_store_that_ignores_conditions_is_refused(space: Place, through: Proxy) -> None:
+    through.add(NoConditions())
+    with pytest.raises(StorageError, match="ignores conditions on writing"), workspace.in_use(space):
+        pass
+
+
+def test_two_that_change_one_file_both_get_in(space: Place) -> None:
+    place = space / "list"
+
+    def add(number: int) -> None:
+        def with_number(part: Place) -> None:
+            known = disk.read_text(place) if disk.exists(place) else ""
+            disk.write_text(part, f"{known}{number}\n")
+
+        disk.revise(place, with_number)
+
+    adding = [threading.Thread(target=add, args=(number,)) for number in range(6)]
+    for thread in adding:
+        thread.start()
+    for thread in adding:
+        thread.join()
+    assert sorted(disk.read_text(place).split()) == [str(number) for number in range(6)]
+
+
+def test_a_change_whose_answer_is_lost_is_made_once(space: Place, through: Proxy) -> None:
+    through.add(LostAnswer(method="PUT", times=1))
+    disk.revise(space / "list", lambda part: _write_unless(part, space / "list"))
+    assert disk.read_text(space / "list") == "x"
+
+
+def _write_unless(part: Place, place: Place) -> None:
+    if not disk.exists(place):
+        disk.write_text(part, "x")
+
+
+def test_runs_and_cleanings_keep_off_each_other(space: Place) -> None:
+    build(space)
+    with workspace.in_use(space):
+        with pytest.raises(UsageError, match="holds no runs"):
+            workspace.clean(space, 1)
+        publish_run(space, "one")
+        with pytest.raises(UsageError, match="a run is using"):
+            workspace.clean(space, 1)
+        with (
+            workspace.in_use(space),
+            pytest.raises(UsageError, match="another run"),
+            workspace.in_use(space, fresh=True),
+        ):
+            pass
+    objects.write(space / "leases" / "cleaning-of-another", b"")
+    with pytest.raises(StorageError, match="is being cleaned"), workspace.in_use(space):
+        pass
+
+
+def publish_run(space: Place, name: str) -> None:
+    """Publish a run that shares a file with the stage of the tests."""
+    made = build(space)
+
+    def written(target: Place) -> dict[str, Any]:
+        disk.link(made.folder / "data", target / "data")
+        disk.write_text(target / "own", name)
+        return {"finished": name, "stages": [f"tested/{made.folder.last}"]}
+
+    run = stages.publish(space / "runs" / name, {"name": name}, written, manifest=workspace.RUN_MANIFEST).folder
+    workspace.point_latest(run)
+
+
+def test_cleaning_removes_what_no_run_needs_and_nothing_else(space: Place) -> None:
+    for name in ("1", "2", "3"):
+        publish_run(space, name)
+    other = stages.stage(space, "tested", {"of": "another"}, _small)
+    objects.write(published.content_of(space, "0" * 64), b"left by a run that died")
+    done = workspace.clean(space, 2)
+    assert (done.runs, done.stages, done.unknown) == (["1"], 1, [])
+    assert done.bytes == len("1") + len("??") + len(b"left by a run that died")
+    forget(space)
+    assert not disk.exists(other.folder)
+    assert build(space).reused
+    assert workspace.find_run("latest", space).name == "runs/3"
+    assert [disk.read_text(space / "runs" / name / "own") for name in ("2", "3")] == ["2", "3"]
+
+
+def _small(target: Place) -> dict[str, Any]:
+    disk.write_text(target / "t", "??")
+    return {}
+
+
+def test_fresh_forgets_stages_and_keeps_runs(space: Place) -> None:
+    publish_run(space, "1")
+    with workspace.in_use(space, fresh=True):
+        pass
+    forget(space)
+    assert disk.read_bytes(space / "runs" / "1" / "data") == bytes(10)
+    assert not build(space).reused
+
+
+def test_scratch_keeps_within_its_limit(space: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEANSPLIT_SCRATCH_GB", "0.00005")
+    monkeypatch.setattr(scratch, "IN_USE_SECONDS", 0)
+    made = [stages.stage(space, "tested", {"number": number}, partial(_large, number)) for number in range(4)]
+    forget(space)
+    for stage in made:
+        assert disk.read_bytes(stage.folder / "data")[:1] == bytes([stage.result["number"]])
+    assert sum(path.stat().st_size for path in (scratch.folder() / "files").iterdir()) <= 50_000
+
+
+def _large(number: int, target: Place) -> dict[str, Any]:
+    disk.write_bytes(target / "data", bytes([number]) * 20_000)
+    return {"number": number}
+
+
+def _limited(address: str, answers: Any) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    try:
+        build(workspace.workspace_at(address), size=LARGE)
+    except CleanSplitError as error:
+        answers.put(str(error))
+
+
+def test_scratch_without_space_is_named_and_leaves_nothing(space: Place, tmp_path: Path) -> None:
+    spawning = multiprocessing.get_context("spawn")
+    answers = spawning.Queue()
+    child = spawning.Process(target=_limited, args=(str(space), answers))
+    child.start()
+    assert "would pass the size limit" in answers.get(timeout=60)
+    child.join()
+    assert objects.read(stages.stage_folder(space, "tested", INPUTS) / "manifest.json") is None
+    assert not list((tmp_path / "scratch" / "building").iterdir())
+    assert not build(space, size=LARGE).reused
