@@ -1,11 +1,12 @@
 """Measure whether two registered pictures have the same structure: the agreement of their gradients."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, minimum_filter, uniform_filter
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from tasks.registration.warp import warped
+from tasks.registration.warp import along_both, warped
 from tasks.vocabulary.arrays import Mask, Pixels, RowNumbers
 
 REACH = 2  # pixels around one that its gradient is made from
@@ -58,9 +59,9 @@ def agreement(pairs: Overlaid) -> Pixels:
     ndarray
         float32 (n,): 1 where all structure agrees, about 0 where it is unrelated.
     """
-    weight = _well_inside(pairs.inside)[:, 1:-1, 1:-1]
+    weight = _well_inside(pairs.inside)[:, 1:-1, 1:-1].astype(np.float32)
     (down_a, right_a), (down_b, right_b) = _gradients(pairs.first), _gradients(pairs.second)
-    norm_a, norm_b = np.hypot(right_a, down_a), np.hypot(right_b, down_b)
+    norm_a, norm_b = (np.sqrt(right * right + down * down) for right, down in ((right_a, down_a), (right_b, down_b)))
     least = weight * np.minimum(norm_a / _mean_norm(norm_a, weight), norm_b / _mean_norm(norm_b, weight))
     cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
     agreed: Pixels = (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
@@ -82,7 +83,7 @@ def textured(pairs: Overlaid) -> Pixels:
     a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in (pairs.first, pairs.second))
     gain = np.sqrt((_energy(there * a) + np.float32(0.1)) / (_energy(there * b) + np.float32(0.1)))
     covered = _box(there)
-    valid = (covered > LEAST_INSIDE)[:, ::STRIDE, ::STRIDE]
+    valid = covered > LEAST_INSIDE
     variance = np.maximum(_variance(a, there, covered), _variance(b * gain, there, covered))
     mean = (variance * valid).sum(axis=(1, 2)) / (valid.sum(axis=(1, 2)) + np.float32(1e-6))
     least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean)
@@ -90,11 +91,16 @@ def textured(pairs: Overlaid) -> Pixels:
     return share
 
 
-def _well_inside(inside: Mask) -> Pixels:
-    """Return where smoothing and gradients see nothing beyond the second picture: a frame would be structure there."""
-    size = (1, 2 * REACH + 1, 2 * REACH + 1)
-    least: Pixels = minimum_filter(inside.astype(np.float32), size, mode="constant", cval=1.0)
-    return least
+def _well_inside(inside: Mask) -> Mask:
+    """Return where smoothing and gradients see nothing beyond the second picture: a frame would be structure there.
+
+    What is inside is convex, so the corners of what they see tell.
+    """
+    numbers = np.arange(inside.shape[1])
+    low, high = np.maximum(numbers - REACH, 0), np.minimum(numbers + REACH, len(numbers) - 1)
+    rows = inside[:, low] & inside[:, high]
+    well: Mask = rows[:, :, low] & rows[:, :, high]
+    return well
 
 
 def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
@@ -108,9 +114,19 @@ def _mean_norm(norm: Pixels, weight: Pixels) -> Pixels:
     return root
 
 
+@cache
+def _smoothing(side: int, deviation: float) -> Pixels:
+    weights = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=3.0)
+    return weights.astype(np.float32)
+
+
+@cache
+def _windows(side: int) -> Pixels:
+    return uniform_filter1d(np.eye(side), WINDOW, axis=0, mode="constant")[::STRIDE].astype(np.float32)
+
+
 def _smooth(pictures: Pixels, deviation: float) -> Pixels:
-    smooth: Pixels = gaussian_filter(pictures, (0, deviation, deviation), mode="nearest", truncate=3.0)
-    return smooth
+    return along_both(_smoothing(pictures.shape[1], deviation), pictures)
 
 
 def _energy(pictures: Pixels) -> Pixels:
@@ -119,13 +135,13 @@ def _energy(pictures: Pixels) -> Pixels:
 
 
 def _box(pictures: Pixels) -> Pixels:
-    mean: Pixels = uniform_filter(pictures, (0, WINDOW, WINDOW), mode="constant")
-    return mean
+    """Return the mean of every window, float32 (n, side / STRIDE, side / STRIDE); beyond the edges all is 0."""
+    return along_both(_windows(pictures.shape[1]), pictures)
 
 
 def _variance(pictures: Pixels, there: Pixels, covered: Pixels) -> Pixels:
-    """Return the variance in every window, float32 (n, side / STRIDE, side / STRIDE)."""
-    share = covered[:, ::STRIDE, ::STRIDE] + np.float32(1e-6)
-    mean, squares = (_box(there * p)[:, ::STRIDE, ::STRIDE] / share for p in (pictures, pictures * pictures))
+    """Return the variance in every window."""
+    there = there * pictures
+    mean, squares = (_box(part) / (covered + np.float32(1e-6)) for part in (there, there * pictures))
     variance: Pixels = np.maximum(squares - mean * mean, 0)
     return variance

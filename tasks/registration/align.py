@@ -6,16 +6,18 @@ six numbers of the map. A pixel with the error e, in standard deviations, has th
 caption, a mark or a border counts little.
 """
 
+from functools import cache
+
 import numpy as np
 
 from tasks.registration.starts import best_start
-from tasks.registration.warp import IDENTITY, halved, places, warped
+from tasks.registration.warp import IDENTITY, halved, line, warped
 from tasks.vocabulary.arrays import Pixels
 
 SIDE = 64  # of the copies that are registered
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
 LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # of a map: differences from the identity
-PARAMETERS = 8
+PARAMETERS, TARGET = 8, 6  # of the fit; the number of the gain, whose slope is the first picture itself
 
 
 def register(first: Pixels, second: Pixels) -> Pixels:
@@ -37,11 +39,14 @@ def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
     ndarray
         float32 (n, 2, 3).
     """
-    n, steps = len(first), STEPS[first.shape[1]]
-    from_identity = refined(first, second, np.tile(IDENTITY, (n, 1, 1)), steps)
-    from_start = refined(first, second, best_start(first, second), steps)
-    better = correlation(first, second, from_start) > correlation(first, second, from_identity)
-    return np.where(better[:, None, None], from_start, from_identity)
+    steps, start = STEPS[first.shape[1]], best_start(first, second)
+    maps = refined(first, second, np.tile(IDENTITY, (len(first), 1, 1)), steps)
+    other = np.flatnonzero((start != IDENTITY).any(axis=(1, 2)))
+    first, second = first[other], second[other]
+    from_start = refined(first, second, start[other], steps)
+    better = correlation(first, second, from_start) > correlation(first, second, maps[other])
+    maps[other[better]] = from_start[better]
+    return maps
 
 
 def register_finely(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
@@ -63,15 +68,13 @@ def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
 
 def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
     """Return maps after some steps; a step that would distort beyond what is allowed is not taken."""
-    a = first.reshape(len(first), -1)
-    mean: Pixels = a.mean(axis=1, keepdims=True)
-    deviation: Pixels = a.std(axis=1, keepdims=True) + np.float32(1)
-    target, slopes = (a - mean) / deviation, _slopes(first, mean, deviation)
-    weighted = np.empty_like(slopes)
+    slopes = _slopes(first)
+    target, weighted = slopes[:, TARGET], np.empty_like(slopes)
     for _ in range(steps):
         b, inside = warped(second, maps)
         weight = inside.astype(np.float32)
-        error = _standardized(b, weight) - target
+        error = _standardized(b, weight)
+        error -= target
         weight /= 1 + 4 * error * error
         np.multiply(slopes, weight[:, None], out=weighted)
         hessian = np.matmul(weighted, slopes.transpose(0, 2, 1))
@@ -83,29 +86,37 @@ def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
     return maps
 
 
-def _slopes(pictures: Pixels, mean: Pixels, deviation: Pixels) -> Pixels:
-    """Return how gray values change with the six numbers of the map, gain and offset, float32 (n, 8, pixels)."""
+@cache
+def _differences(side: int) -> Pixels:
+    return np.asarray(np.gradient(np.eye(side), 2 / side, axis=0), np.float32)
+
+
+def _slopes(pictures: Pixels) -> Pixels:
+    """Return how gray values change with the six numbers of the map, gain and offset, float32 (n, 8, pixels).
+
+    Gray values are in standard deviations from the mean.
+    """
     n, side, _ = pictures.shape
-    x, y = places(side)
-    down, right = (part.reshape(n, -1) * np.float32(side / 2) for part in np.gradient(pictures, axis=(1, 2)))
-    slopes: Pixels = np.empty((n, PARAMETERS, side * side), np.float32)
-    for number, part in enumerate((right, down)):
-        at = 3 * number
-        np.multiply(part, x, out=slopes[:, at])
-        np.multiply(part, y, out=slopes[:, at + 1])
-        slopes[:, at + 2] = part
-    np.subtract(pictures.reshape(n, -1), mean, out=slopes[:, 6])
-    slopes[:, 7] = deviation
-    slopes /= deviation[:, None]
-    return slopes
+    mean = pictures.mean(axis=(1, 2), keepdims=True)
+    deviation = pictures.std(axis=(1, 2), keepdims=True) + np.float32(1)
+    slopes: Pixels = np.empty((n, PARAMETERS, side, side), np.float32)
+    slopes[:, TARGET] = (pictures - mean) / deviation
+    slopes[:, 7] = 1
+    across = _differences(side)
+    np.matmul(slopes[:, TARGET], across.T, out=slopes[:, 2])
+    np.matmul(across, slopes[:, TARGET], out=slopes[:, 5])
+    for at in (0, 3):
+        np.multiply(slopes[:, at + 2], line(side), out=slopes[:, at])
+        np.multiply(slopes[:, at + 2], line(side)[:, None], out=slopes[:, at + 1])
+    return slopes.reshape(n, PARAMETERS, side**2)
 
 
 def _standardized(values: Pixels, weight: Pixels) -> Pixels:
-    total = weight.sum(axis=1, keepdims=True) + np.float32(1e-6)
-    centred = values - (weight * values).sum(axis=1, keepdims=True) / total
-    deviation = np.sqrt((weight * centred * centred).sum(axis=1, keepdims=True) / total) + np.float32(0.5)
-    standardized: Pixels = centred / deviation
-    return standardized
+    """Return values, which are overwritten, less their weighted mean and in standard deviations."""
+    total = weight.sum(axis=1) + np.float32(1e-6)
+    values -= (np.vecdot(weight, values) / total)[:, None]
+    values /= (np.sqrt(np.vecdot(weight * values, values) / total) + np.float32(0.5))[:, None]
+    return values
 
 
 def _undone(maps: Pixels, step: Pixels) -> Pixels:

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from tasks.registration.warp import places
+from tasks.registration.warp import line
 from tasks.vocabulary.arrays import Pixels, RowNumbers
 
 SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # of the coordinates: up to an eighth of the side
@@ -39,7 +39,7 @@ class Starts:
 @cache
 def starts(side: int) -> Starts:
     """Return the starts for pictures of a side."""
-    x, y = places(side)
+    x, y = np.tile(line(side), side), np.repeat(line(side), side)
     maps, under, inside, pixels = [], [], [], side**2
     for scale in SCALES:
         for down in SHIFTS:

@@ -7,7 +7,6 @@ the place in the second picture that lies under the place (x, y) of the first is
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.vocabulary.arrays import Mask, Pixels
 
@@ -15,16 +14,38 @@ IDENTITY = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 
 
 @cache
-def places(side: int) -> tuple[Pixels, Pixels]:
-    """Return x and y of the pixels of a square picture, row by row, float32 (side * side,) each."""
-    line = (np.arange(side, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / side) - 1
-    return np.tile(line, side), np.repeat(line, side)
+def line(side: int) -> Pixels:
+    """Return the coordinate of each pixel of a line, float32 (side,)."""
+    return (np.arange(side, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / side) - 1
+
+
+@cache
+def _halving(side: int) -> Pixels:
+    return np.repeat(np.eye(side // 2, dtype=np.float32) / np.float32(2), 2, axis=1)
 
 
 def halved(pictures: Pixels) -> Pixels:
     """Return pictures at half the side: the means of four pixels."""
-    four = pictures[:, ::2, ::2], pictures[:, 1::2, ::2], pictures[:, ::2, 1::2], pictures[:, 1::2, 1::2]
-    return (four[0] + four[1] + four[2] + four[3]) * np.float32(0.25)
+    return along_both(_halving(pictures.shape[1]), pictures)
+
+
+def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
+    """Return weighted sums of the pixels of each column, and of those the same sums of each row.
+
+    Parameters
+    ----------
+    weights : ndarray
+        float32 (m, side).
+    pictures : ndarray
+        float32 (n, side, side).
+
+    Returns
+    -------
+    ndarray
+        float32 (n, m, m): each picture is multiplied by itself, so that it does not depend on the others.
+    """
+    both: Pixels = np.matmul(np.matmul(weights, pictures), weights.T)
+    return both
 
 
 def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
@@ -48,27 +69,40 @@ def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
     >>> [round(value, 2) for value in values[0].tolist()], bool(inside.all())
     ([0.0, 1.0, 2.0, 3.0], True)
     """
-    side = pictures.shape[1]
-    x, y = places(side)
-    u = maps[:, 0, 0, None] * x + maps[:, 0, 1, None] * y + maps[:, 0, 2, None]
-    v = maps[:, 1, 0, None] * x + maps[:, 1, 1, None] * y + maps[:, 1, 2, None]
+    n, side, _ = pictures.shape
+    u, v = (_places(maps[:, axis], side) for axis in (0, 1))
     inside = (np.abs(u) <= 1) & (np.abs(v) <= 1)
-    return _interpolated(pictures, _pixel(u, side), _pixel(v, side)), inside
+    values = _interpolated(pictures, _pixel(u, side), _pixel(v, side))
+    return values.reshape(n, side**2), inside.reshape(n, side**2)
+
+
+def _places(row: Pixels, side: int) -> Pixels:
+    """Return one coordinate of where the pixels of the first picture lie in the second, float32 (n, side, side)."""
+    x, y, shift = (row[:, number, None] for number in range(3))
+    return (x * line(side))[:, None, :] + (y * line(side) + shift)[:, :, None]
 
 
 def _pixel(place: Pixels, side: int) -> Pixels:
-    """Return fractional pixel numbers, at most those of the last pair of neighbours."""
-    return np.clip((place + 1) * np.float32(side / 2) - np.float32(0.5), 0, np.float32(side - 1.001))
+    """Turn coordinates into fractional pixel numbers, at most those of the last pair of neighbours."""
+    place *= np.float32(side / 2)
+    place += np.float32(side / 2 - 0.5)
+    return np.clip(place, 0, np.float32(side - 1.001), out=place)
 
 
 def _interpolated(pictures: Pixels, u: Pixels, v: Pixels) -> Pixels:
     n, side, _ = pictures.shape
-    column, row = u.astype(np.int32), v.astype(np.int32)
-    u, v = u - column, v - row
+    column, row = np.floor(u), np.floor(v)
+    u -= column
+    v -= row
+    row *= side
+    row += column
+    at = row.astype(np.int64)  # at once: integers that are looked up are 64 bits wide
+    at += np.arange(0, n * side**2, side**2)[:, None, None]
     flat = pictures.reshape(-1)
-    at: NDArray[np.int32] = (np.arange(n, dtype=np.int32) * side * side)[:, None] + row * side + column
-    top, bottom = flat[at], flat[at + side]
-    top += (flat[at + 1] - top) * u
-    bottom += (flat[at + side + 1] - bottom) * u
-    values: Pixels = top + (bottom - top) * v
-    return values
+    top, bottom = flat.take(at), flat[side:].take(at)
+    top += (flat[1:].take(at) - top) * u
+    bottom += (flat[side + 1 :].take(at) - bottom) * u
+    bottom -= top
+    bottom *= v
+    top += bottom
+    return top
