@@ -2,7 +2,6 @@
 
 from hashlib import md5
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,7 +12,6 @@ from tasks.storage import tables
 from tasks.storage.images import Images, read_images
 from tasks.storage.place import Place
 from tasks.views import VIEWS
-from tasks.vocabulary.arrays import Bits
 
 
 def write_fingerprints(
@@ -28,7 +26,7 @@ def write_fingerprints(
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
     view = VIEWS[reading.view]
-    bits = _packed(view.bits(images.gray))
+    bits = tables.binary(view.bits(images.gray))
     if right:
         better = pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16))
         known["md5"] = pc.coalesce(better, known["md5"])
@@ -61,8 +59,3 @@ def _of_photographs(images: Images, photographs: Place) -> dict[str, pa.Array]:
     }  # fmt: skip
     arrays = {name: column.combine_chunks() for name, column in columns.items()}
     return arrays | {"font": pa.nulls(len(images), pa.string()), "copy": at.cast(pa.int64())}
-
-
-def _packed(bits: Bits) -> pa.Array:
-    bits = np.ascontiguousarray(bits)
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(bits.shape[1]), len(bits), [None, pa.py_buffer(bits)])

@@ -16,7 +16,7 @@ from tasks.records.conservation import conserve
 from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
+from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 TWINS = pa.schema(
     {
@@ -107,7 +107,7 @@ def read_split(split: Split, fingerprints: Sequence[Fingerprints], workspace: Pl
     conserve(f"fingerprints of {split.name}", len(ids), len(ids) - found["id"].null_count)  # else rows would be alike
     ranks = np.empty(len(ids), np.int64)
     ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
-    side = Side(bytes_of(found["md5"]), bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)
+    side = Side(tables.bytes_of(found["md5"]), tables.bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)
     length = int(read[0].schema.metadata[b"view_bits"])
     class_names, fonts = columns["class_name"].combine_chunks(), found["font"].combine_chunks()
     rows = SplitFingerprints(ids, class_names, fonts, found["one_colour"].to_numpy(), side, length)
@@ -143,11 +143,3 @@ def shared_fonts(rows: SplitFingerprints, others: SplitFingerprints) -> dict[str
 def distinct(side: Side) -> NDArray[np.void]:
     """Return the distinct images of a split as their digests."""
     return np.unique(as_void(side.digests))
-
-
-def bytes_of(column: pa.ChunkedArray) -> Bits:
-    """Return fixed-size binary values as uint8 (n, width)."""
-    array = column.combine_chunks()
-    width = array.type.byte_width
-    start = array.offset * width
-    return np.frombuffer(array.buffers()[1], np.uint8)[start : start + len(array) * width].reshape(-1, width)

@@ -1,7 +1,8 @@
 """Images in memory and as Parquet: the one place that knows their columns.
 
-In memory an image is side x side bytes of gray; in a file it is float32, (gray - 127.5) / 255, which
-dictionary encoding makes as small. Files are written and read a row group at a time.
+In memory an image is side x side bytes of gray, and so it is in a shard. In the file of a split, which others read, it
+is float32, (gray - 127.5) / 255, which dictionary encoding makes as small, but takes ten times as long. Files are
+written and read a row group at a time.
 """
 
 import json
@@ -95,14 +96,15 @@ def mean_and_deviation(pixels: int, total: int, squares: int) -> tuple[float, fl
 
 
 def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
-    """Return the schema of shards and splits: ``id``, ``class_name``, ``label``, ``pixels`` [side, side].
+    """Return the schema of shards and splits: ``id``, ``class_name``, ``label``, ``pixels``.
 
-    With class names it carries the metadata by which `datasets` knows them.
+    Pixels of a shard are side x side bytes; those of a split, which has class names, float32 [side, side], and it
+    carries the metadata by which `datasets` knows both.
     """
-    pixels = pa.list_(pa.list_(pa.float32(), side), side)
-    columns = pa.schema({"id": pa.string(), "class_name": pa.string(), "label": pa.int64(), "pixels": pixels})
+    columns = {"id": pa.string(), "class_name": pa.string(), "label": pa.int64()}
     if classes is None:
-        return columns
+        return pa.schema(columns | {"pixels": pa.binary(side * side)})
+    pixels = pa.list_(pa.list_(pa.float32(), side), side)
     text, value = {"dtype": "string", "_type": "Value"}, {"dtype": "float32", "_type": "Value"}
     features = {
         "id": text,
@@ -110,16 +112,21 @@ def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
         "label": {"names": list(classes), "_type": "ClassLabel"},
         "pixels": {"feature": {"feature": value, "length": side, "_type": "List"}, "length": side, "_type": "List"},
     }
-    return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.schema(columns | {"pixels": pixels}, about)
 
 
 def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:
-    """Write images to one Parquet file; without rows, a file with the schema alone."""
+    """Write images to one Parquet file, a shard or, with class names, a part of a split.
+
+    Without rows, the file has the schema alone.
+    """
     columns = schema(images.gray.shape[1], classes)
-    with tables.writer(target, columns) as writer:
+    encoded, of_gray = (True, _to_pixels) if classes is not None else (["id", "class_name", "label"], _to_bytes)
+    with tables.writer(target, columns, use_dictionary=encoded) as writer:
         for start in range(0, len(images), ROW_GROUP):
             part = images[start : start + ROW_GROUP]
-            arrays = [part.ids, part.class_names, pa.array(part.labels), _to_pixels(part.gray)]
+            arrays = [part.ids, part.class_names, pa.array(part.labels), of_gray(part.gray)]
             writer.write_table(pa.table(arrays, schema=columns))
 
 
@@ -200,15 +207,19 @@ def _side_of(file: pq.ParquetFile, path: Place) -> int:
     """Return the side of the images in a file; one flipped bit can give its columns another type."""
     place = file.schema_arrow.get_field_index("pixels")
     kind = file.schema_arrow.field(place).type if place >= 0 else None
-    if kind is None or not pa.types.is_fixed_size_list(kind):
+    side = 0
+    if kind is not None and pa.types.is_fixed_size_list(kind):
+        side = kind.list_size
+    elif kind is not None and pa.types.is_fixed_size_binary(kind) and math.sqrt(kind.byte_width).is_integer():
+        side = math.isqrt(kind.byte_width)
+    if not side:
         raise DataError(f"{path} is damaged; run the same command again to rebuild it.")
-    side: int = kind.list_size
     return side
 
 
 def _of_table(table: pa.Table) -> Images:
     ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
-    return Images(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"].combine_chunks()))
+    return Images(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"]))
 
 
 def _to_pixels(gray: Gray) -> pa.Array:
@@ -217,9 +228,18 @@ def _to_pixels(gray: Gray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
 
 
-def _to_gray(pixels: pa.FixedSizeListArray) -> Gray:
-    side = pixels.type.list_size
-    return restore(pixels.flatten().flatten().to_numpy()).reshape(-1, side, side)
+def _to_bytes(gray: Gray) -> pa.Array:
+    return tables.binary(as_rows(gray))
+
+
+def _to_gray(pixels: pa.ChunkedArray) -> Gray:
+    if pa.types.is_fixed_size_binary(pixels.type):
+        gray = tables.bytes_of(pixels)
+        side = math.isqrt(gray.shape[1])
+    else:
+        side = pixels.type.list_size
+        gray = restore(pixels.combine_chunks().flatten().flatten().to_numpy())
+    return gray.reshape(-1, side, side)
 
 
 def _no_gray(side: int) -> Gray:

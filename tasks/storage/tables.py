@@ -13,6 +13,7 @@ from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
+from tasks.vocabulary.arrays import Bits
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
@@ -55,6 +56,20 @@ def read_rows(place: Place, first: int, count: int) -> pa.Table:
         starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
         groups = np.flatnonzero((starts[1:] > first) & (starts[:-1] < first + count)).tolist()
         return file.read_row_groups(groups).slice(first - int(starts[groups[0]]) if groups else 0, count)
+
+
+def binary(rows: Bits) -> pa.Array:
+    """Return rows of bytes, uint8 (n, width), as fixed-size binary values."""
+    rows = np.ascontiguousarray(rows)
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(rows.shape[1]), len(rows), [None, pa.py_buffer(rows)])
+
+
+def bytes_of(column: pa.ChunkedArray) -> Bits:
+    """Return fixed-size binary values as uint8 (n, width); the inverse of `binary`."""
+    array = column.combine_chunks()
+    width = array.type.byte_width
+    start = array.offset * width
+    return np.frombuffer(array.buffers()[1], np.uint8)[start : start + len(array) * width].reshape(-1, width)
 
 
 @contextmanager
