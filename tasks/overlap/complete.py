@@ -38,9 +38,9 @@ PAIR, PER_AXIS, ALONE, WITH_TILE = 0.7, 0.03, 200, 20
 
 @dataclass(frozen=True)
 class Bounds:
-    """Orthonormal axes, float64 (length, k), and what searching by them is expected to cost, in nanoseconds."""
+    """Orthonormal axes, float32 (length, k), and what searching by them is expected to cost, in nanoseconds."""
 
-    axes: Floats
+    axes: Pixels
     cost: float
 
 
@@ -131,7 +131,7 @@ class _Tile(NamedTuple):
     right: Pixels
 
 
-def _tiles(first: Patterns, second: Patterns, axes: Floats, percent: int) -> Iterator[_Tile]:
+def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Iterator[_Tile]:
     """Yield tiles that together hold all pairs that bit counts allow."""
     projected = _project(second, axes)
     for start in range(0, len(first), ROWS):
@@ -183,7 +183,7 @@ def _most_different(total: Counts, percent: int, length: int) -> Floats:
     return (100 - percent) / (100 + percent) * np.minimum(total, 2 * length - total)
 
 
-def _factors(projected: Floats, patterns: Patterns, percent: int, sparse: bool, left: bool) -> Pixels:
+def _factors(projected: Pixels, patterns: Patterns, percent: int, sparse: bool, left: bool) -> Pixels:
     """Return one side of a matrix product that gives the squared distances of projections less what is allowed."""
     counts = patterns.counts if sparse else patterns.length - patterns.counts
     own = (projected**2).sum(axis=1) - (100 - percent) / (100 + percent) * counts
@@ -197,10 +197,10 @@ def _slack(length: int) -> float:
     return 0.5 + 2e-5 * length
 
 
-def _project(patterns: Patterns, axes: Floats) -> Floats:
+def _project(patterns: Patterns, axes: Pixels) -> Pixels:
     parts = [_unpacked(patterns[start : start + AT_ONCE]) @ axes for start in range(0, len(patterns), AT_ONCE)]
-    return np.concatenate([np.empty((0, axes.shape[1])), *parts])
+    return np.concatenate([np.empty((0, axes.shape[1]), np.float32), *parts])
 
 
-def _unpacked(patterns: Patterns) -> Floats:
-    return np.unpackbits(patterns.bits, axis=1, count=patterns.length).astype(np.float64)
+def _unpacked(patterns: Patterns) -> Pixels:
+    return np.unpackbits(patterns.bits, axis=1, count=patterns.length).astype(np.float32)
