@@ -38,7 +38,7 @@ def write_fingerprints(
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:
     digests = [md5(image, usedforsecurity=False).digest() for image in images.gray]
-    members = [name.as_py().split("/", 2)[2] for name in images.ids]
+    members = [name.split("/", 2)[2] for name in images.ids.to_pylist()]
     fonts = pa.array([glyphs.font_of(member) for member in members], pa.string())
     return {
         "md5": pa.array(digests, pa.binary(16)),

@@ -8,11 +8,12 @@ import lzma
 import struct
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
 from tasks.errors import DataError
@@ -117,13 +118,13 @@ class Archives:
         self.archives, self.number = archives, -1
         self.file: BinaryIO = io.BytesIO()
         try:
-            self.starts = np.cumsum([0, *map(disk.size_of, archives)])
+            self.starts = [0, *accumulate(map(disk.size_of, archives))]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise _gone(archives[0]) from error
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the member that lies at an offset; what is no member gives other bytes than its index says."""
-        number = int(np.searchsorted(self.starts[1:-1], offset, side="right"))
+        number = bisect_right(self.starts, offset, 1, len(self.starts) - 1) - 1
         if number != self.number:
             self.close()
             try:
@@ -132,7 +133,7 @@ class Archives:
                 raise _gone(self.archives[number]) from error
             self.number, zipped = number, is_zip(self.archives[number])
             self.read_one = _zip_reader(self.file) if zipped else _tar_reader(self.file)
-        return self.read_one(offset - int(self.starts[number]), size)
+        return self.read_one(offset - self.starts[number], size)
 
     def close(self) -> None:
         """Close what is open."""
