@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap
-from tasks.classes.jpeg import coded_digest, load_jpeg, scale_of
+from tasks.classes.jpeg import SOS, coded_digest, load_jpeg, scale_of, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 from tasks.vocabulary.arrays import Gray
@@ -160,16 +160,18 @@ def refusing() -> Iterator[None]:
 
 
 def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
+    parts = list(segments(data)) if form == "JPEG" else []
     with Image.open(io.BytesIO(data), formats=[form]) as image:
-        if image.width * image.height > MAX_PIXELS:
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
             raise UnreadableError("too_many_pixels", f"{image.width}x{image.height}")
-        if cheap and not is_cheap(form, data, *image.size):
+        if cheap and not is_cheap(form, data, pixels, sum(part.kind == SOS for part in parts)):
             raise CostlyError
         if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
         width, height = image.size
         scale = scale_of(image) if reduced and form == "JPEG" else 1
-        coded = coded_digest(data, image.getexif().get(ORIENTATION)) if scale > 1 else None
+        coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
         loaded, remark = load_jpeg(data, image, scale) if form == "JPEG" else (image, "")
         loaded.load()
         size, upright = image.size, loaded
@@ -178,9 +180,9 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
             width, height = height, width
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
-        pixels = _converted(upright)
-        pixels.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
-        return Decoded(pixels, width, height, coded, remark)
+        plain = _converted(upright)
+        plain.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
+        return Decoded(plain, width, height, coded, remark)
 
 
 def _converted(image: Image.Image) -> Image.Image:

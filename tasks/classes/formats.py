@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from tasks.classes.jpeg import walk_markers
 from tasks.classes.png import UnreadableError, walk_chunks
 from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
 
@@ -23,7 +22,13 @@ ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (
 
 
 def checked_format(data: bytes) -> str:
-    """Return Pillow's name of the format of a whole file, whatever its name says; raises `UnreadableError`."""
+    """Return Pillow's name of the format of a file, whatever its name says.
+
+    Raises
+    ------
+    UnreadableError
+        When it is of no known format, or not whole; of a JPEG, that remains to be seen.
+    """
     if not data:
         raise UnreadableError("empty")
     form = format_of(data)
@@ -34,15 +39,14 @@ def checked_format(data: bytes) -> str:
     return form
 
 
-def is_cheap(form: str, data: bytes, width: int, height: int) -> bool:
+def is_cheap(form: str, data: bytes, pixels: int, scans: int) -> bool:
     """Say whether decoding a file takes time and memory in proportion to its bytes and pixels, and not many of these.
 
-    What is not cheap by this rule is decoded by a process with limits; see `tasks.classes.guard`.
+    What is not cheap by this rule is decoded by a process with limits; see `tasks.classes.guard`. Each scan of a JPEG
+    visits all pixels.
     """
-    if width * height > CHEAP_PIXELS:
+    if pixels > CHEAP_PIXELS or pixels * scans > CHEAP_VISITS:
         return False
-    if form == "JPEG":
-        return width * height * walk_markers(data).scans <= CHEAP_VISITS
     if form == "BMP":
         return data[30:34] == bytes(4)  # no compression by run lengths
     if form == "PPM":
@@ -86,10 +90,6 @@ def _inflated_length(compressed: bytes, expected: int) -> int:
     return length if inflater.eof and not inflater.unused_data else -1
 
 
-def _check_jpeg(data: bytes) -> None:
-    walk_markers(data)
-
-
 def _check_webp(data: bytes) -> None:
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise UnreadableError("undecodable", "shorter than its header says")
@@ -107,5 +107,5 @@ def _check_heif(_data: bytes) -> None:
 
 
 CHECKS: dict[str, Callable[[bytes], None]] = {
-    "PNG": _check_png, "JPEG": _check_jpeg, "WEBP": _check_webp, "HEIF": _check_heif
+    "PNG": _check_png, "WEBP": _check_webp, "HEIF": _check_heif
 }  # fmt: skip

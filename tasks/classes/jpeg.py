@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -33,15 +33,8 @@ class Segment(NamedTuple):
     stop: int
 
 
-class Markers(NamedTuple):
-    """Where a JPEG ends, cameras may append data, and the number of its scans, each of which visits all pixels."""
-
-    end: int
-    scans: int
-
-
 def segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments of a JPEG, its end last.
+    """Yield the segments of a JPEG, its end last; cameras may append data.
 
     Raises
     ------
@@ -73,25 +66,19 @@ def segments(data: bytes) -> Iterator[Segment]:
     raise UnreadableError("cut_jpeg", f"ends at byte {len(data)}")
 
 
-def walk_markers(data: bytes) -> Markers:
-    """Follow the markers of a JPEG to its end; raises what `segments` raises."""
-    scans = 0
-    for segment in segments(data):
-        scans += segment.kind == SOS
-    return Markers(segment.start, scans)
-
-
-def coded_digest(data: bytes, orientation: object) -> bytes:
+def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> bytes:
     """Return a digest of all that the pixels of a JPEG come from: two files that have the same have the same pixels.
 
     Parameters
     ----------
     data : bytes
+    parts : sequence of Segment
+        All of its segments.
     orientation : int or None
         What its EXIF says, by which it is turned.
     """
     digest, view = sha256(repr(orientation).encode()), memoryview(data)
-    for kind, start, stop in segments(data):
+    for kind, start, stop in parts:
         if kind not in SAY_NOTHING:
             digest.update(view[start:stop])
     return digest.digest()[:DIGEST_BYTES]
@@ -140,6 +127,6 @@ def _may_be_filled(image: Image.Image) -> bool:
 
 def _still_waits(data: bytes, image: Image.Image) -> bool:
     """Return whether extra data change a JPEG's pixels: a decoder that has all it needs ignores them."""
-    end = walk_markers(data).end
+    *_, (_, end, _) = segments(data)
     with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
         return longer.tobytes() != image.tobytes()
