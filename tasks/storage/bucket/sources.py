@@ -70,7 +70,7 @@ def local(place: Place) -> Path:
     UsageError
         Always.
     """
-    raise UsageError(f"{place} is in a bucket, where this can't be done; name a place of this machine.")
+    raise UsageError(f"{place} is in a bucket, and this needs a place of this machine; name one, or copy it there.")
 
 
 def resolved(place: Place) -> Place:

@@ -1,0 +1,137 @@
+"""Sources in a bucket are read as on disk, and downloads become content of a workspace in a bucket."""
+
+import shutil
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flows.audit import audit
+from tasks.errors import DataError, UsageError
+from tasks.records import Report
+from tasks.sources.folder import read_folder
+from tasks.sources.look import check_source
+from tasks.sources.tasks import fetch, index
+from tasks.storage import disk
+from tasks.storage.bucket import objects, scratch
+from tasks.storage.bucket.sources import Ranged
+from tasks.storage.place import Place
+from tests.cluster.store import BUCKET
+from tests.cluster.test_runs import AUDITED, files_of
+
+
+def uploaded(path: Path, address: str) -> str:
+    """Store a file, or all files of a folder, below an address."""
+    place = Place.of(address)
+    for file in [path] if path.is_file() else filter(Path.is_file, path.rglob("*")):
+        objects.upload(file, place / file.relative_to(path).as_posix() if file != path else place)
+    return address
+
+
+def packed(form: str, folder: Path, target: Path) -> Path:
+    """Return a folder as it is, or as an archive."""
+    if form == "folder":
+        return folder
+    files = [(path, path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    if form == "zip":
+        with zipfile.ZipFile(target, "w") as archive:
+            for path, name in files:
+                archive.write(path, name)
+    else:
+        with tarfile.open(target, "w:gz" if form == "tar.gz" else "w") as tar:
+            for path, name in files:
+                tar.add(path, name)
+    return target
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "zip", "tar.gz"])
+def test_a_source_in_a_bucket_is_read_as_on_disk(
+    form: str, audited: Report, photographs: dict[str, Any], space: Place, tmp_path: Path
+) -> None:
+    below = f"s3://{BUCKET}/{tmp_path.name}-sources"
+    away = {
+        name: uploaded(packed(form, Path(folder), tmp_path / f"{name}.{form}"), f"{below}/{name}{form}")
+        for name, folder in photographs.items()
+    }
+    report = audit(**away, workspace=tmp_path / "w", **AUDITED)
+    names_of_sources = ("report", "actions.csv", "duplicates/", "remove/")  # these hold the names of the sources
+    here, there = (
+        {name: fact for name, fact in files_of(each).items() if not name.startswith(names_of_sources)}
+        for each in (audited, report)
+    )
+    assert here == there
+    assert [source.name for source in report.inputs] == list(away.values())
+
+
+def test_a_folder_is_listed_in_the_order_of_a_disk(space: Place, tmp_path: Path) -> None:
+    for name in ("b.png", "a/z.png", "a/.hidden", "a-b/x.png", "a/b/c.png", "ü 1/ä%20.png"):
+        (tmp_path / "s" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "s" / name).write_bytes(name.encode())
+    address = uploaded(tmp_path / "s", f"s3://{BUCKET}/{tmp_path.name}/s")
+    objects.write(Place.of(address) / "a", b"")  # as the consoles of stores make a folder
+    assert list(read_folder(Place.of(address))) == list(read_folder(Place.of(tmp_path / "s")))
+
+
+def test_a_file_is_read_in_ranges(space: Place, tmp_path: Path) -> None:
+    data = np.random.default_rng(0).bytes(3_000_000)
+    (tmp_path / "f").write_bytes(data)
+    place = Place.of(uploaded(tmp_path / "f", f"s3://{BUCKET}/{tmp_path.name}/f"))
+    with disk.reading(place) as file:
+        for start in (0, 2_999_990, 1_000_000, 999_000, 3_000_000):
+            file.seek(start)
+            assert file.read(2000) == data[start : start + 2000]
+        assert file.seek(-5, 2) == 2_999_995
+        assert file.read() == data[-5:]
+    assert Ranged(place).readall() == data
+
+
+def test_what_is_not_there_is_named(space: Place) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        check_source("train", f"s3://{BUCKET}/nothing")
+    with pytest.raises(UsageError, match="only addresses of http"):
+        check_source("train", "gs://bucket/train")
+
+
+def test_arrays_in_a_bucket_are_refused(space: Place, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8), np.uint8))
+    source = uploaded(tmp_path / "x.npy", f"s3://{BUCKET}/{tmp_path.name}/x.npy")
+    error = index.fn(fetch.fn("train", source, {}, space).data, space).data
+    assert isinstance(error, UsageError)
+    assert "this needs a place of this machine" in str(error)
+
+
+@pytest.fixture
+def served(sources: dict[str, Any], tmp_path: Path) -> Iterator[str]:
+    """Serve the archives over HTTP, and one that is damaged."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    shutil.copy(sources["large"], folder / "large.tar.gz")
+    (folder / "damaged.tar.gz").write_bytes(Path(sources["large"]).read_bytes()[:-1000])
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_download_is_found_by_other_machines(served: str, space: Place) -> None:
+    source = fetch.fn("large", f"{served}/large.tar.gz", {}, space).data
+    assert source.location.startswith("stages/downloads/")
+    shutil.rmtree(scratch.folder())
+    (archive,) = index.fn(source, space).data
+    assert sum(archive.members.values()) == 423
+
+
+def test_a_damaged_download_is_fetched_again(served: str, space: Place) -> None:
+    source = fetch.fn("large", f"{served}/damaged.tar.gz", {}, space).data
+    downloads = scratch.folder() / "downloads"
+    assert len(list(downloads.iterdir())) == 1
+    state = index.fn(source, space)
+    assert isinstance(state.data, DataError)
+    assert not list(downloads.iterdir())
