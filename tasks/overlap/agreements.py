@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tasks.registration.agreement import agreement, overlay, textured
+from tasks.registration.agreement import VERSION, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.warp import halved
 from tasks.storage.copies import Copies
+from tasks.views import VIEWS
 from tasks.views.photo import LOWEST
+from tasks.vocabulary import ViewName
 from tasks.vocabulary.arrays import Floats, Gray, Pixels
 
 AT_ONCE = 128  # pairs that are registered at a time; more do not stay in the cache
@@ -20,6 +22,11 @@ THREADS = 2
 GOES_ON = 0.65  # agreement of small copies below which a pair is not looked at more closely
 TEXTURED = 0.4  # share of a pair that must have texture for its agreement to mean anything
 REFUSED = -1.0
+
+
+def measured_by(view: ViewName) -> dict[str, int]:
+    """Return what a comparison by a view depends on beside its images and parameters."""
+    return {"agreement": VERSION} if VIEWS[view].on_pixels else {}
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from tasks.overlap.agreements import measured_by
 from tasks.overlap.bands import Bands
 from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.count import count_overlap
@@ -48,6 +49,7 @@ def find_overlap(
         mirrored, floor = "mirrored" in spec.also, spec.floor_percent
         return write_twins(join, VIEWS[view], floor, bands, seed, mirrored, workspace, target)
 
+    inputs |= measured_by(view)
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (bands.bands, bands.rows) if bands and stage.result["recall"] else None
     joined = Joined(first.name, second.name, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
@@ -82,6 +84,7 @@ def find_baseline(
         tables.write(found, target / BASELINE)
         return {"rows": len(found)}
 
+    inputs |= measured_by(view)
     stage = stages.stage(workspace, "baseline", inputs, build)
     baseline = Baseline(stage.folder.name, stages.digest_of(inputs))
     return finished(baseline, stage, f"{stage.result['rows']:,} matches that are no leak")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.overlap.agreements import measured_by
 from tasks.overlap.bands import Bands
 from tasks.overlap.tables import read_split
 from tasks.overlap.tasks import prints_of
@@ -49,6 +50,7 @@ def find_links(
             return {"method": None, "short_side": None}
         return write_links(rows, VIEWS[view], spec.floor_percent, bands, seed, target)
 
+    inputs |= measured_by(view)
     stage = stages.stage(workspace, "links", inputs, build)
     linked = Linked(
         split.name, stage.folder.name, stages.digest_of(inputs), stage.result["method"], stage.result["short_side"]
