@@ -4,16 +4,17 @@ import functools
 import logging
 import os  # noqa: TID251  # the environment, no file
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect import task
 from prefect.assets import materialize
+from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
-from tasks.errors import CleanSplitError
+from tasks.errors import CleanSplitError, UsageError
 from tasks.storage.stages import Stage
 
 # A task that takes longer fails. It stops at its next step in Python: calls into libraries are not interrupted, which
@@ -21,6 +22,7 @@ from tasks.storage.stages import Stage
 LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
 logging.getLogger("prefect.task_runs").addFilter(lambda entry: not str(entry.msg).startswith("Timeout of"))
 UNNAMED = "cleansplit://run"
+STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # names a Secret block with variables for object stores
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -61,6 +63,7 @@ def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Fun
         @functools.wraps(function)
         def in_one_sentence(*args: Any, **kwargs: Any) -> Any:
             try:
+                take_credentials()
                 return function(*args, **kwargs)
             except CleanSplitError as error:
                 return Failed(message=str(error), data=error)
@@ -68,6 +71,26 @@ def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Fun
         return declared(in_one_sentence)
 
     return declare
+
+
+@functools.cache
+def take_credentials() -> None:
+    """Take what a block of Prefect's server holds for object stores into this process's environment, if one is named.
+
+    Raises
+    ------
+    UsageError
+        When there is no such block, or it holds anything but variables of the environment.
+    """
+    if not (name := os.environ.get(STORE_BLOCK)):
+        return
+    try:
+        held = cast(Any, Secret.load(name)).get()
+    except ValueError as error:
+        raise UsageError(f"{STORE_BLOCK}: the server has no Secret block {name}; create it under Blocks.") from error
+    if not isinstance(held, dict) or not all(str(key).startswith("AWS_") for key in held):
+        raise UsageError(f'{STORE_BLOCK}: the block {name} must hold JSON such as {{"AWS_ACCESS_KEY_ID": "..."}}.')
+    os.environ.update({key: str(value) for key, value in held.items()})
 
 
 def done(record: T, message: str, name: str = "Completed") -> Any:

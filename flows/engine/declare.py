@@ -24,6 +24,7 @@ from flows.engine.names import OUTERMOST, TAG
 from flows.engine.parameters import Unstored
 from flows.engine.runners import AnyRunner
 from flows.engine.temporary import stays
+from tasks.stage_task import take_credentials
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,6 +80,7 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
         @functools.wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R | Unstored[R]:
             outermost = flow_run.parent_flow_run_id is None
+            take_credentials()
             if outermost:
                 close_what_dead_runs_left()
             with (

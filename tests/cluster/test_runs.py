@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from prefect.blocks.system import Secret
 
 from flows.audit import audit
 from flows.engine import cluster as engine
 from flows.pipeline import cleansplit
 from tasks.errors import ProcessLostError, ServerError, UsageError
 from tasks.records import Report
+from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
 from tests.build import TINY
@@ -26,6 +28,7 @@ from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
 
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 AUDITED: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
 
 
@@ -77,6 +80,39 @@ def test_photographs_are_the_same_wherever_they_are(
 ) -> None:
     away = audit(**photographs, workspace=bucket, **AUDITED, runner="dask", cluster=cluster.address)
     assert files_of(audited) == files_of(away)
+
+
+def test_credentials_may_lie_in_a_block(
+    audited: Report,
+    photographs: dict[str, Any],
+    proxy: Proxy,
+    bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = environment(proxy.port)
+    cast(Any, Secret)(value={name: variables[name] for name in SECRETS}).save("store", overwrite=True)
+    own = {name: value for name, value in variables.items() if name not in SECRETS}
+    own |= {"CLEANSPLIT_STORE_BLOCK": "store", "CLEANSPLIT_SCRATCH": str(tmp_path / "of the worker")}
+    for name in SECRETS:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)  # and so after the test
+    monkeypatch.setenv("CLEANSPLIT_STORE_BLOCK", "store")
+    take_credentials.cache_clear()
+    with Cluster(tmp_path / "cluster", [own]) as alone:
+        away = audit(**photographs, workspace=bucket, **AUDITED, runner="dask", cluster=alone.address)
+    assert files_of(audited) == files_of(away)
+
+
+def test_a_block_that_holds_something_else_is_named(
+    prefect_server: None, photographs: dict[str, Any], bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast(Any, Secret)(value={"PATH": "here"}).save("other", overwrite=True)
+    take_credentials.cache_clear()
+    for name, said in (("other", "must hold JSON"), ("none", "no Secret block none")):
+        monkeypatch.setenv("CLEANSPLIT_STORE_BLOCK", name)
+        with pytest.raises(UsageError, match=said):
+            audit(**photographs, workspace=bucket, **AUDITED)
 
 
 def kill_at(cluster: Cluster, task: str, ended: threading.Event) -> bool:

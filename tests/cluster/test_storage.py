@@ -7,6 +7,7 @@ import resource
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tasks.storage import disk, stages, workspace
 from tasks.storage.bucket import objects, published, scratch
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tests.cluster.faults import Cut, Delay, LostAnswer, NoConditions, SlowDown
+from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, SlowDown
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import Store
 
@@ -131,26 +132,25 @@ def test_a_manifest_cannot_name_files_of_this_machine(space: Place) -> None:
         disk.read_bytes(space / "stages/tested/hostile/data")
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        SlowDown(share=0.4),
-        SlowDown(times=3),
-        Cut(after=0, times=2),
-        Cut(after=1_000_000, times=2),
-        LostAnswer(method="PUT", share=0.5),
-        LostAnswer(method="GET", times=2),
-        Delay(seconds=0.3),
-    ],
-    ids=repr,
-)
-def test_trouble_with_the_store_is_waited_out(space: Place, through: Proxy, fault: Any) -> None:
-    through.add(fault)
+FAULTS: dict[str, Callable[[], Fault]] = {
+    "some are refused": lambda: SlowDown(share=0.4),
+    "the first are refused": lambda: SlowDown(times=3),
+    "cut before the body": lambda: Cut(after=0, times=2),
+    "cut in the body": lambda: Cut(after=1_000_000, times=2),
+    "answers to PUT are lost": lambda: LostAnswer(method="PUT", share=0.5),
+    "answers to GET are lost": lambda: LostAnswer(method="GET", times=2),
+    "slow": lambda: Delay(seconds=0.3),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_trouble_with_the_store_is_waited_out(space: Place, through: Proxy, fault: str) -> None:
+    added = through.add(FAULTS[fault]())
     made = build(space, size=LARGE)
     forget(space)
     assert build(space).result == made.result
     assert disk.read_bytes(made.folder / "data") == bytes(LARGE)
-    assert fault.happened
+    assert added.happened
 
 
 def test_a_store_that_stays_busy_is_named(space: Place, through: Proxy) -> None:
