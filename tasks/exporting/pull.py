@@ -23,8 +23,15 @@ def pull_run(run: Place, out: Place) -> None:
     with storage_errors(out):
         disk.make_folder(out.parent)
         with disk.draft(out, exclusive=False) as draft:
-            for name in disk.names_below(run):
-                disk.copy(run / name, draft / name)
+            try:
+                for name in disk.names_below(run):
+                    disk.copy(run / name, draft / name)
+            except FileNotFoundError as error:
+                raise _damaged(run) from error
             manifest = read_manifest(draft / RUN_MANIFEST)
             if manifest is None or damaged_files(draft, manifest["files"]):
-                raise DataError(f"{run} is damaged; run the command that made it again to rebuild it.")
+                raise _damaged(run)
+
+
+def _damaged(run: Place) -> DataError:
+    return DataError(f"{run} is damaged; run the command that made it again to rebuild it.")

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from tasks.errors import CleanSplitError, DataError, StorageError, UsageError
+from tasks.exporting.pull import pull_run
 from tasks.storage import disk, stages, workspace
 from tasks.storage.bucket import objects, published, scratch
+from tasks.storage.manifests import sealed
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, SlowDown
@@ -125,11 +127,61 @@ def test_damaged_content_is_named_and_built_again(space: Place) -> None:
     assert disk.read_bytes(build(space).folder / "data") == bytes(10)
 
 
-def test_a_manifest_cannot_name_files_of_this_machine(space: Place) -> None:
-    record = {"files": {"data": {"bytes": 5, "sha256": "../../../etc/passwd"}}}
-    objects.write(space / "stages/tested/hostile/manifest.json", json.dumps(record).encode())
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"data": {"bytes": 5, "sha256": "../../../etc/passwd"}},
+        {"data": {"bytes": "5", "sha256": "0" * 64}},
+        {"data": {"sha256": "0" * 64}},
+        {"data": 5},
+        ["data"],
+        None,
+    ],
+    ids=json.dumps,
+)
+def test_a_manifest_that_others_wrote_is_refused(space: Place, files: Any) -> None:
+    objects.write(space / "stages/tested/hostile/manifest.json", sealed({"files": files}).encode())
     with pytest.raises(DataError, match="not written by cleansplit"):
         disk.read_bytes(space / "stages/tested/hostile/data")
+
+
+@pytest.mark.parametrize("name", ["../out", "/out", "a/../../out"])
+def test_a_manifest_names_nothing_outside_its_folder(space: Place, tmp_path: Path, name: str) -> None:
+    publish_run(space, "one")
+    run = space / "runs" / "one"
+    record = stages.read_manifest(run / workspace.RUN_MANIFEST)
+    assert record is not None
+    record["files"][name] = record["files"]["own"]
+    objects.write(run / workspace.RUN_MANIFEST, sealed(record).encode())
+    forget(space)
+    with pytest.raises(DataError, match="points outside"):
+        pull_run(run, Place.of(tmp_path / "pulled"))
+    assert not (tmp_path / "pulled").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_brought_home_whole_or_not_at_all(space: Place, tmp_path: Path) -> None:
+    publish_run(space, "one")
+    run = workspace.find_run("one", space)
+    pull_run(run, Place.of(tmp_path / "pulled"))
+    assert (tmp_path / "pulled" / "own").read_text() == "one"
+    assert verify_files(tmp_path / "pulled") == []
+    with pytest.raises(UsageError, match="is there already"):
+        pull_run(run, Place.of(tmp_path / "pulled"))
+    record = stages.read_manifest(run / workspace.RUN_MANIFEST)
+    assert record is not None
+    objects.delete([published.content_of(run, record["files"]["data"]["sha256"])])
+    forget(space)
+    with pytest.raises(DataError, match="is damaged"):
+        pull_run(run, Place.of(tmp_path / "again"))
+    assert not (tmp_path / "again").exists()
+
+
+def verify_files(run: Path) -> list[str]:
+    """Return what is wrong with the files of a run on this machine."""
+    record = stages.read_manifest(Place.of(run / workspace.RUN_MANIFEST))
+    assert record is not None
+    return stages.damaged_files(Place.of(run), record["files"])
 
 
 FAULTS: dict[str, Callable[[], Fault]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.errors import StorageError
 from tasks.storage import disk
 from tasks.storage.bucket import objects, scratch
-from tasks.storage.bucket.published import Files, content_of, remember
+from tasks.storage.bucket.published import Files, checked, content_of, remember
 from tasks.storage.errors import storage_errors
 from tasks.storage.manifests import Build, Stage, built, is_of, sealed, unsealed
 from tasks.storage.place import Place
@@ -40,9 +40,9 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str) -
 def _published(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage | None:
     """Return the stage of a manifest, unless that is damaged, of something else, or without its files."""
     record = unsealed(there.data.decode(errors="replace"))
-    if record is None or not is_of(record, about) or _missing(record["files"], folder):
+    if record is None or not is_of(record, about) or _missing(files := checked(record.get("files"), folder), folder):
         return None
-    remember(folder, record["files"])
+    remember(folder, files)
     return Stage(folder, record["result"], reused=True)
 
 

@@ -5,7 +5,6 @@ then missing when they are asked for.
 """
 
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 from tasks.errors import DataError, StorageError
 from tasks.storage import disk
 from tasks.storage.bucket import objects, scratch
+from tasks.storage.manifests import unsealed
 from tasks.storage.place import Place
 
 MANIFESTS = {"stages": "manifest.json", "runs": "run.json"}  # by the first part of a name
@@ -122,8 +122,6 @@ def local(place: Place) -> Path:
     if fact is None:
         return _whole(place)
     sha256 = str(fact["sha256"])
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise DataError(f"{place} was not written by cleansplit; do the run again.")
     return scratch.content(sha256, fact["bytes"]) or _fetched(place, sha256)
 
 
@@ -195,12 +193,24 @@ def _fact(place: Place) -> dict[str, Any] | None:
 
 
 def _files(folder: Place) -> Files | None:
-    """Return the files of a published folder; None where none is published."""
+    """Return the files of a published folder; None where none is published, or its manifest is damaged."""
     if folder not in _known:
         found = objects.read(folder / MANIFESTS[folder.name.partition("/")[0]])
-        try:
-            files: Files = json.loads(found.data if found else b"")["files"]
-        except (ValueError, KeyError, TypeError):  # nothing, or a manifest that is damaged
+        record = unsealed(found.data.decode(errors="replace")) if found else None
+        if record is None:
             return None
-        remember(folder, files)
+        remember(folder, checked(record.get("files"), folder))
     return _known[folder]
+
+
+def checked(files: Any, folder: Place) -> Files:
+    """Return what a manifest says of files, as far as it can be used: it may be anybody's."""
+    if isinstance(files, dict) and all(map(_is_fact, files.values())):
+        return files
+    raise DataError(f"{folder} was not written by cleansplit; do the run again.")
+
+
+def _is_fact(fact: Any) -> bool:
+    if not isinstance(fact, dict) or not isinstance(fact.get("bytes"), int):
+        return False
+    return re.fullmatch("[0-9a-f]{64}", str(fact.get("sha256"))) is not None
