@@ -7,7 +7,7 @@ from tasks.sources.layout import refuse_splits, split_folders
 from tasks.storage import disk
 from tasks.storage.place import Place, address_in
 from tasks.vocabulary import GENERATED, IN_PUBLIC, PublicName, Role
-from tasks.vocabulary.addresses import is_secret, is_url, public_name
+from tasks.vocabulary.addresses import is_secret, is_url, public_name, reveal
 
 
 def check_source(role: Role, name: str) -> None:
@@ -32,7 +32,7 @@ def check_source(role: Role, name: str) -> None:
         return
     if "://" in name and not address_in(name):
         raise UsageError(f"{role} {public_name(name)}: only addresses of http://, https:// and s3:// are read.")
-    place = Place.of(name)
+    place = Place.of(reveal(name))
     if not disk.expanded(place):
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
     if role != "root" and disk.is_folder(place):

@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
+from tasks.vocabulary.addresses import public_name
 
 IN_BUCKET = "s3://"
 
@@ -31,8 +32,21 @@ class Place:
 
     @classmethod
     def of(cls, path: str | PurePath) -> "Place":
-        """Return a file or folder of this machine, or what has an address; ``~`` stands for the user's home."""
+        """Return a file or folder of this machine, or what has an address; ``~`` stands for the user's home.
+
+        Raises
+        ------
+        UsageError
+            When an address holds more than a bucket and a name.
+        """
         if address := address_in(path):
+            if public_name(address) != address:
+                raise UsageError(
+                    f"{public_name(address)}: addresses in buckets have no credentials, ? and #; credentials come from "
+                    "the environment."
+                )
+            if not re.fullmatch(r"s3://[\w.-]+(/.*)?", address, re.ASCII):
+                raise UsageError(f"{address} names no bucket; give an address such as s3://bucket/prefix.")
             return cls(address)
         return cls(os.path.abspath(os.path.expanduser(path)))
 

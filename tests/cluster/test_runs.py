@@ -1,12 +1,8 @@
 """The same run on threads, on a Dask cluster, and in a bucket that its workers share alone; also when workers die."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,13 +12,12 @@ from prefect.blocks.system import Secret
 from flows.audit import audit
 from flows.engine import cluster as engine
 from flows.pipeline import cleansplit
-from tasks.errors import ProcessLostError, ServerError, UsageError
+from tasks.errors import ServerError, UsageError
 from tasks.records import Report
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
 from tests.build import TINY
-from tests.cluster.children import wait_for
 from tests.cluster.dask import Cluster
 from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
@@ -143,51 +138,6 @@ def test_a_worker_that_dies_costs_what_it_was_doing(
         killing.join()
     assert killed == [True] * len(tasks)
     assert files_of(report) == files_of(run)
-
-
-def kill_whoever(cluster: Cluster, task: str, ended: threading.Event) -> None:
-    """Kill every worker that takes a task of some name."""
-    while not ended.is_set():
-        with suppress(OSError, LookupError):  # one that ended meanwhile
-            kill_at(cluster, task, ended)
-
-
-def test_a_task_that_kills_its_workers_ends_the_run_which_continues(
-    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str
-) -> None:
-    proxy.add(Delay(seconds=0.1))
-    ended = threading.Event()
-    killing = threading.Thread(target=kill_whoever, args=(cluster, "find_overlap", ended))
-    killing.start()
-    on: dict[str, Any] = {"workspace": bucket, "runner": "dask", "cluster": cluster.address}
-    try:
-        with pytest.raises(ProcessLostError, match="lost its scheduler, or a worker"):
-            cleansplit(**sources, **TINY, **on)
-    finally:
-        ended.set()
-        killing.join()
-    proxy.faults.clear()
-    cluster.wait_for_workers()
-    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
-
-
-def test_a_flow_that_is_killed_is_continued(
-    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str, server: dict[str, str]
-) -> None:
-    proxy.add(Delay(seconds=0.05))
-    on: dict[str, Any] = {"workspace": bucket, "runner": "dask", "cluster": cluster.address}
-    script = f"from flows.pipeline import cleansplit\ncleansplit(**{ {**sources, **TINY, **on}!r})"
-    driver = subprocess.Popen([sys.executable, "-c", script], env=os.environ | server)
-    with cluster.client() as client:
-        wait_for(_processes(client, "find_overlap"), 120)
-    driver.kill()
-    driver.wait()
-    proxy.faults.clear()
-    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
-
-
-def _processes(client: Any, task: str) -> Callable[[], bool]:
-    return lambda: any(task in str(key) for keys in client.processing().values() for key in keys)
 
 
 def test_a_cluster_that_does_not_answer_is_named(

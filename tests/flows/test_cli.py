@@ -225,8 +225,28 @@ def test_text_is_utf_8_whatever_the_locale_says() -> None:
     assert sentence.startswith("cleansplit: there is no run 猫; ")
 
 
-@pytest.mark.parametrize("address", ["HTPS://me:hush@example.org/a.tar?key=hush", "s3://me:hush@bucket/a#hush"])
-def test_a_mistyped_address_keeps_its_secrets(address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("HTPS://me:hush@example.org/a.tar?key=hush", "only addresses of http://, https:// and s3:// are read"),
+        ("s3://me:hush@bucket/a#hush", "s3://bucket/a: addresses in buckets have no credentials, ? and #"),
+    ],
+)
+def test_a_mistyped_address_keeps_its_secrets(address: str, sentence: str) -> None:
     done = command("audit", "--train", address, "--test", "b.tar")
-    assert "only addresses of http:// and https:// are read" in refused(done, 2)
+    assert sentence in refused(done, 2)
+    assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [("s3://a bucket/w", "names no bucket"), ("s3://büro/w", "names no bucket"), ("s3://bucket/a/../b", "can't be")],
+)
+def test_an_address_that_no_bucket_has_is_named(address: str, sentence: str) -> None:
+    assert sentence in refused(command("verify", "--workspace", address), 2)
+
+
+def test_a_workspace_keeps_its_secrets() -> None:
+    done = command("verify", "--workspace", "s3://me:hush@bucket/w")
+    assert "s3://bucket/w: addresses in buckets have no credentials" in refused(done, 2)
     assert "hush" not in done.stderr

@@ -212,6 +212,8 @@ def _named(place: Place) -> Iterator[None]:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise StorageError(f"{place}: the store denies access; check the credentials and their rights.") from error
+    except ValueError as error:  # as of a//b
+        raise UsageError(f"{place} can't be the name of anything in a bucket; check the address.") from error
     except BaseError as error:
         raise StorageError(
             f"{place}: the store does not answer as it should ({type(error).__name__}); check AWS_ENDPOINT_URL and "

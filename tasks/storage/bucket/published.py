@@ -57,8 +57,9 @@ def is_folder(place: Place) -> bool:
     folder, name = _split(place)
     if folder is None:
         return bool(objects.names_in(place))
-    files = _files(folder)
-    return files is not None and (not name or any(each.startswith(f"{name}/") for each in files))
+    if not name:  # what is remembered may be gone
+        return objects.size_of(folder / MANIFESTS[folder.name.partition("/")[0]]) is not None
+    return any(each.startswith(f"{name}/") for each in _files(folder) or ())
 
 
 def size_of(place: Place) -> int:
