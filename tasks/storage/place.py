@@ -45,8 +45,9 @@ class Place:
                     f"{public_name(address)}: addresses in buckets have no credentials, ? and #; credentials come from "
                     "the environment."
                 )
-            if not re.fullmatch(r"s3://[\w.-]+(/.*)?", address, re.ASCII):
-                raise UsageError(f"{address} names no bucket; give an address such as s3://bucket/prefix.")
+            bucket, *parts = address.removeprefix(IN_BUCKET).split("/")
+            if not re.fullmatch(r"[\w.-]+", bucket, re.ASCII) or {"", ".", ".."} & set(parts):
+                raise UsageError(f"{address} is no address in a bucket; give one such as s3://bucket/prefix.")
             return cls(address)
         return cls(os.path.abspath(os.path.expanduser(path)))
 

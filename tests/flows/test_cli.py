@@ -238,12 +238,9 @@ def test_a_mistyped_address_keeps_its_secrets(address: str, sentence: str) -> No
     assert "hush" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("address", "sentence"),
-    [("s3://a bucket/w", "names no bucket"), ("s3://büro/w", "names no bucket"), ("s3://bucket/a/../b", "can't be")],
-)
-def test_an_address_that_no_bucket_has_is_named(address: str, sentence: str) -> None:
-    assert sentence in refused(command("verify", "--workspace", address), 2)
+@pytest.mark.parametrize("address", ["s3://a bucket/w", "s3://büro/w", "s3://bucket/a/../b"])
+def test_an_address_that_no_bucket_has_is_named(address: str) -> None:
+    assert "is no address in a bucket" in refused(command("verify", "--workspace", address), 2)
 
 
 def test_a_workspace_keeps_its_secrets() -> None:
