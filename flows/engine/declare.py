@@ -83,10 +83,8 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
             take_credentials()
             if outermost:
                 close_what_dead_runs_left()
-            with (
-                lost_processes(),
-                TagsContext(current_tags=set()),
-            ):  # of a task with tags, Prefect asks the server for limits on each
+            # Of a task with tags, Prefect asks the server for limits on each.
+            with lost_processes(), TagsContext(current_tags=set()):
                 result = function(*args, **kwargs)
             return result if outermost else Unstored(result)  # else Prefect looks for futures in all that it holds
 

@@ -11,13 +11,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cyclopts
 from prefect.settings import PREFECT_HOME
 
-from flows.installation.serve import HOST, SECONDS_TO_END, keep_serving
+from flows.installation.serve import HOST, keep_serving, running
 from flows.installation.server import in_one_sentence
 from tasks.errors import ServerError, UsageError
 
@@ -56,16 +55,16 @@ def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
     home = PREFECT_HOME.value() / "cluster"
     (home / "store").mkdir(parents=True, exist_ok=True)
     os.environ.update(ACCESS)
-    with contextlib.ExitStack() as running:
-        store = running.enter_context(_running([_weed(), *STORE, f"-dir={home / 'store'}"], home / "store.log"))
+    with contextlib.ExitStack() as started:
+        store = started.enter_context(running([_weed(), *STORE, f"-dir={home / 'store'}"], home / "store.log"))
         _wait_for(store, STORE_PORT, home / "store.log")
         scheduler = _dask("scheduler", f"--host={HOST}", f"--port={SCHEDULER_PORT}", "--no-dashboard")
-        _wait_for(running.enter_context(_running(scheduler, home / "scheduler.log")), SCHEDULER_PORT, home)
+        _wait_for(started.enter_context(running(scheduler, home / "scheduler.log")), SCHEDULER_PORT, home)
         for number in range(workers):
             own = {"CLEANSPLIT_SCRATCH": str(home / f"scratch-{number}")}
             options = ("--nworkers=1", "--nthreads=1", f"--memory-limit={memory}", "--no-dashboard", f"--name={number}")
             worker = _dask("worker", ACCESS["CLEANSPLIT_CLUSTER"], *options, f"--local-directory={home}")
-            running.enter_context(_running(worker, home / f"worker-{number}.log", own))
+            started.enter_context(running(worker, home / f"worker-{number}.log", own))
         keep_serving(port, "".join(f"  export {name}={value}\n" for name, value in ACCESS.items()))
 
 
@@ -78,24 +77,6 @@ def _weed() -> str:
 
 def _dask(role: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "dask", role, *arguments]
-
-
-@contextlib.contextmanager
-def _running(command: list[str], log: Path, own: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside us, out of reach of the terminal's Ctrl-C, and end it with all that it started."""
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            command, env=os.environ | dict(own or {}), stdout=out, stderr=out, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS_TO_END)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -52,7 +52,7 @@ def keep_serving(port: int, also: str = "") -> None:
     os.environ.update(ENVIRONMENT)
     with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{port}/api"}):
         os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value() or ""
-        with _running("server", "start", "--host", HOST, "--port", str(port), log=home / "server.log") as server:
+        with running(prefect("server", "start", "--host", HOST, "--port", str(port)), home / "server.log") as server:
             _wait_for(server, home / "server.log")
             deploy()
             print(
@@ -73,7 +73,7 @@ def _work(server: subprocess.Popen[bytes], log: Path) -> None:
     """Keep a worker running as long as the server runs; in the end cancel its runs before it goes."""
     with contextlib.ExitStack() as lost:
         while True:
-            with _running(*WORKING, log=log) as worker:
+            with running(prefect(*WORKING), log) as worker:
                 try:
                     while worker.poll() is None:
                         if server.poll() is not None:
@@ -93,11 +93,16 @@ def _end_group(leader: int) -> None:
 
 
 @contextlib.contextmanager
-def _running(*arguments: str, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of Prefect's commands beside us, out of reach of the terminal's Ctrl-C, and end it last of all."""
-    with contextlib.ExitStack() as opened:
-        out = opened.enter_context(log.open("ab")) if log else None
-        process = subprocess.Popen(prefect(*arguments), cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+def running(
+    command: Sequence[str], log: Path, own: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside us, out of reach of the terminal's Ctrl-C, and end it last of all.
+
+    `own` are variables of the environment for it alone.
+    """
+    with log.open("ab") as out:
+        environment = os.environ | dict(own or {})
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
         try:
             yield process
         finally:

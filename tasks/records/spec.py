@@ -22,14 +22,8 @@ from tasks.vocabulary.columns import USUAL
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
 LETTERS = 10  # classes of notMNIST, A to J
-CHANGES_NO_RESULT = (
-    "workspace",
-    "workers",
-    "runner",
-    "cluster",
-    "fresh",
-    "decisions",
-)  # the last by its content, not its name
+# Decisions count by their content, not by the name of their file.
+CHANGES_NO_RESULT = ("workspace", "workers", "runner", "cluster", "fresh", "decisions")
 
 
 @dataclass(frozen=True, kw_only=True)

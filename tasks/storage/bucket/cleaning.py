@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tasks.errors import StorageError
 from tasks.storage.bucket import objects
-from tasks.storage.bucket.published import CONTENT, MANIFESTS, content_of
+from tasks.storage.bucket.published import CONTENT, MANIFESTS, checked, content_of, manifest_of
 from tasks.storage.manifests import unsealed
 from tasks.storage.place import Place
 
@@ -35,7 +35,7 @@ def remove(workspace: Place, folders: Iterable[Place]) -> int:
 
     Nobody else may be using the workspace.
     """
-    objects.delete([folder / MANIFESTS[folder.name.partition("/")[0]] for folder in folders])
+    objects.delete(list(map(manifest_of, folders)))
     needed = _needed(workspace)
     spare = [each for each in objects.below(workspace / CONTENT) if each.name not in needed]
     objects.delete([content_of(workspace, each.name) for each in spare])
@@ -59,5 +59,5 @@ def _needed(workspace: Place) -> set[str]:
             record = unsealed(there.data.decode(errors="replace")) if there else None
             if record is None:
                 raise StorageError(f"{workspace / kind / name} is damaged; delete it, and clean again.")
-            found |= {fact["sha256"] for fact in record["files"].values()}
+            found |= {fact["sha256"] for fact in checked(record.get("files"), workspace / kind / name).values()}
     return found

@@ -8,7 +8,6 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,6 +31,11 @@ def content_of(workspace: Place, sha256: str) -> Place:
     return Place(workspace.root, f"{CONTENT}/{sha256}", published=True)
 
 
+def manifest_of(folder: Place) -> Place:
+    """Return the manifest of a published folder."""
+    return folder / MANIFESTS[folder.name.partition("/")[0]]
+
+
 def remember(folder: Place, files: Files) -> None:
     """Take note of the files of a published folder: their names, bytes and sha256."""
     _known[folder] = files
@@ -47,7 +51,7 @@ def exists(place: Place) -> bool:
 def is_file(place: Place) -> bool:
     """Say whether there is a file."""
     folder, name = _split(place)
-    if folder is None or name == MANIFESTS[folder.name.partition("/")[0]]:
+    if folder is None or place == manifest_of(folder):
         return objects.size_of(place) is not None
     return name in (_files(folder) or {})
 
@@ -58,7 +62,7 @@ def is_folder(place: Place) -> bool:
     if folder is None:
         return bool(objects.names_in(place))
     if not name:  # what is remembered may be gone
-        return objects.size_of(folder / MANIFESTS[folder.name.partition("/")[0]]) is not None
+        return objects.size_of(manifest_of(folder)) is not None
     return any(each.startswith(f"{name}/") for each in _files(folder) or ())
 
 
@@ -102,11 +106,6 @@ def expanded(place: Place) -> list[Place]:
 def walk(place: Place) -> Iterator[disk.Listed]:
     """Yield all files below a folder, in name order."""
     return (disk.Listed(name, "file") for name in names_below(place))
-
-
-def reading(place: Place) -> BufferedReader:
-    """Open a file to read it."""
-    return local(place).open("rb")
 
 
 def local(place: Place) -> Path:
@@ -183,7 +182,7 @@ def _split(place: Place) -> tuple[Place | None, str]:
 
 def _below(folder: Place, name: str) -> list[str]:
     start = f"{name}/" if name else ""
-    files = [*(_files(folder) or {}), MANIFESTS[folder.name.partition("/")[0]]]
+    files = [*(_files(folder) or {}), manifest_of(folder).last]
     return [each[len(start) :] for each in files if each.startswith(start)]
 
 
@@ -196,7 +195,7 @@ def _fact(place: Place) -> dict[str, Any] | None:
 def _files(folder: Place) -> Files | None:
     """Return the files of a published folder; None where none is published, or its manifest is damaged."""
     if folder not in _known:
-        found = objects.read(folder / MANIFESTS[folder.name.partition("/")[0]])
+        found = objects.read(manifest_of(folder))
         record = unsealed(found.data.decode(errors="replace")) if found else None
         if record is None:
             return None
