@@ -1,18 +1,20 @@
 """Write the splits without the rows that go, and the lists of those rows and of label conflicts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tasks.records import Overlap, Splits, between
 from tasks.records.conservation import conserve
 from tasks.sanitizing import policy
 from tasks.storage import disk, tables
-from tasks.storage.images import read_images, write_split
+from tasks.storage.images import Images, read_ids, take_images, write_split
 from tasks.storage.place import Place
 from tasks.views import View
 from tasks.vocabulary import LOSES_TO, Protect
+from tasks.vocabulary.arrays import RowNumbers
 
 SANITIZED = "sanitized"
 
@@ -42,12 +44,14 @@ def write_sanitized(
         twins = [policy.read_twins(between(overlaps, name, other), name, workspace) for other in others]
         gone = policy.removed_rows(twins, name)
         unconfirmed.append(policy.unconfirmed_rows(twins, gone, name, view.similar_percent))
-        images = read_images(splits[name].places(workspace))
-        kept = policy.keep_mask(images.ids, gone, ["exact", "near"])
-        conserve(f"sanitize {name}", len(images), int(kept.sum()), len(gone))
-        facts["exact_left"][name] = int(policy.keep_mask(images.ids, gone, ["exact"]).sum())
-        facts["near_left"][name] = int(kept.sum())
-        facts["splits"][name] = write_split(images.take(kept), name, splits.classes, target / SANITIZED)
+        files = splits[name].places(workspace)
+        ids = read_ids(files)
+        kept = np.flatnonzero(policy.keep_mask(ids, gone, ["exact", "near"]))
+        facts["exact_left"][name] = int(policy.keep_mask(ids, gone, ["exact"]).sum())
+        facts["near_left"][name] = len(kept)
+        written = write_split(len(kept), _kept_of(files, kept), name, splits.classes, target / SANITIZED)
+        facts["splits"][name] = written
+        conserve(f"sanitize {name}", len(ids), written["rows"], len(gone))
         removed.append(gone)
     conflicts = [
         policy.conflicts(policy.read_twins(overlap, name, workspace), name)
@@ -60,3 +64,7 @@ def write_sanitized(
         names = [view.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
+
+
+def _kept_of(files: Sequence[Place], kept: RowNumbers) -> Callable[[int, int], Images]:
+    return lambda start, stop: take_images(files, kept[start:stop])

@@ -1,40 +1,59 @@
-"""Bring the drawn rows together from their shards."""
+"""Bring the drawn rows together from their shards, and write them as splits."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from tasks.records import Shard
-from tasks.storage.images import Images, concatenate, read_images
+from tasks.records.conservation import conserve
+from tasks.storage import disk, tables
+from tasks.storage.images import MAX_ROWS_PER_FILE, Images, of_table, write_split
 from tasks.storage.place import Place
-from tasks.vocabulary import SplitName
+from tasks.storage.shuffle import deal_out
+from tasks.vocabulary import SPLITS, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
-READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one shard
+RAW, DEALT = "raw", "dealt"
 
 
-def gather(shards: Sequence[Shard], rows: dict[SplitName, RowNumbers], workspace: Place) -> dict[SplitName, Images]:
-    """Read each shard once and return the rows of every split in the order asked for.
+def write_splits(
+    shards: Sequence[Shard],
+    drawn: dict[SplitName, RowNumbers],
+    classes: Sequence[str],
+    workspace: Place,
+    target: Place,
+) -> dict[str, Any]:
+    """Read each shard once and write every split with its rows in the order asked for.
 
     Parameters
     ----------
     shards : sequence of Shard
-    rows : dict
-        Split name to numbers of rows, counted over all shards, int64 (n,).
-    workspace : Place
+    drawn : dict
+        Split name to numbers of rows, counted over all shards, int64 (n,); no row is drawn twice.
+    classes : sequence of str
+    workspace, target : Place
+
+    Returns
+    -------
+    dict
+        Split name to what `tasks.storage.images.write_split` returns.
     """
-    starts = np.cumsum([0, *(shard.rows for shard in shards)])
+    files = [(name, start) for name in SPLITS for start in range(0, max(len(drawn[name]), 1), MAX_ROWS_PER_FILE)]
+    piece = deal_out(
+        lambda number: tables.read(workspace / shards[number].images),
+        [shard.rows for shard in shards],
+        [drawn[name][start : start + MAX_ROWS_PER_FILE] for name, start in files],
+        target / DEALT,
+    )
+    conserve("draw splits", sum(map(len, drawn.values())), len(np.unique(np.concatenate([*drawn.values()]))))
 
-    def read(number: int) -> dict[SplitName, Images]:
-        images, first, end = read_images([workspace / shards[number].images]), starts[number], starts[number + 1]
-        return {name: images.take(drawn[(drawn >= first) & (drawn < end)] - first) for name, drawn in rows.items()}
+    def piece_of(name: SplitName) -> Callable[[int, int], Images]:
+        return lambda start, _stop: of_table(piece(files.index((name, start))))
 
-    with ThreadPoolExecutor(READERS) as pool:
-        parts = list(pool.map(read, range(len(shards))))
-    splits = {}
-    for name, drawn in rows.items():
-        back = np.empty(len(drawn), np.int64)
-        back[np.argsort(np.searchsorted(starts, drawn, side="right"), kind="stable")] = np.arange(len(drawn))
-        splits[name] = concatenate([part.pop(name) for part in parts]).take(back)
-    return splits
+    written: dict[str, Any] = {}
+    for name in SPLITS:
+        written[name] = write_split(len(drawn[name]), piece_of(name), name, classes, target / RAW)
+        conserve(f"draw {name}", len(drawn[name]), written[name]["rows"])
+    disk.remove(target / DEALT)
+    return written

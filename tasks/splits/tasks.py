@@ -6,26 +6,25 @@ from typing import Any
 import numpy as np
 
 from tasks.records import InGroups, LoadedSources, Overlap, Shard, Split, SplitDuplicates, Splits
-from tasks.records.conservation import conserve
 from tasks.records.spec import PrepareSpec, TrainedSpec
 from tasks.records.verdict import Verdict
 from tasks.splits.course import draw_as_course
 from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all, take_one
-from tasks.splits.gather import gather
+from tasks.splits.gather import RAW, write_splits
 from tasks.splits.grouped import deal
 from tasks.splits.groups import row_groups
 from tasks.splits.sizes import notes_on, sizes_of_splits
 from tasks.splits.table import rows_of, shared_with_others, write_groups
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
-from tasks.storage.images import read_ids, read_labels, write_split
+from tasks.storage.images import read_ids, read_labels
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import SPLITS, Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
 VERSION = 2
-RAW, GROUPS = "raw", "groups.parquet"
+GROUPS = "groups.parquet"
 Drawn = dict[SplitName, RowNumbers]
 
 
@@ -73,9 +72,6 @@ def draw_grouped(
         sizes = sizes_of_splits(spec, len(ids))
         dealt = deal(np.arange(len(ids)) if at_random else of.of_row, labels, sizes, [spec.seed])
         notes = notes_on(dealt, sizes, of.of_row, labels, ids) if not at_random else []
-        images = gather(shards, rows := rows_of(dealt, spec.seed), workspace)
-        for name in SPLITS:
-            conserve(f"draw {name}", len(rows[name]), len(set(images[name].ids.to_pylist())))
         write_groups(ids, of.of_row, labels, dealt, spec.folds, spec.seed, target / GROUPS)
         facts = {
             "groups": int(of.of_row.max(initial=-1)) + 1,
@@ -85,8 +81,7 @@ def draw_grouped(
             "completeness": of.completeness,
             "shared": shared_with_others(dealt, of.of_row),
         }
-        classes = _classes(shards)
-        written = {name: write_split(images[name], name, classes, target / RAW) for name in SPLITS}
+        written = write_splits(shards, rows_of(dealt, spec.seed), _classes(shards), workspace, target)
         return written | {"facts": facts, "notes": notes}
 
     stage = stages.stage(workspace, "splits", {"version": VERSION, "shards": _digests(shards)} | inputs, build)
@@ -114,12 +109,7 @@ def _write(shards: Sequence[Shard], rows: Callable[[], Drawn], how: dict[str, An
     """Find or write the splits; `how` is what determines the rows, besides the shards."""
 
     def build(target: Place) -> dict[str, Any]:
-        drawn = rows()
-        images = gather(shards, drawn, workspace)
-        classes = _classes(shards)
-        for name in SPLITS:
-            conserve(f"draw {name}", len(drawn[name]), len(set(images[name].ids.to_pylist())))
-        return {name: write_split(images[name], name, classes, target / RAW) for name in SPLITS}
+        return write_splits(shards, rows(), _classes(shards), workspace, target)
 
     inputs = {"version": VERSION, "shards": _digests(shards)} | how
     return stages.stage(workspace, "splits", inputs, build)

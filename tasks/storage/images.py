@@ -7,7 +7,7 @@ written and read a row group at a time.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from tasks.errors import DataError
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import AnyArray, Gray, Labels, Pixels
+from tasks.vocabulary.arrays import AnyArray, Gray, Labels, Pixels, RowNumbers
 
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192
@@ -130,8 +130,19 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
             writer.write_table(pa.table(arrays, schema=columns))
 
 
-def write_split(images: Images, name: str, classes: Sequence[str], folder: Place) -> dict[str, Any]:
+def write_split(
+    rows: int, piece: Callable[[int, int], Images], name: str, classes: Sequence[str], folder: Place
+) -> dict[str, Any]:
     """Write ``name-00000-of-0000N.parquet``, at most 100,000 rows a file; an empty split is one file without rows.
+
+    Parameters
+    ----------
+    rows : int
+    piece : callable
+        Returns the rows of the split from one number to another; a file's at a time, from several threads.
+    name : str
+    classes : sequence of str
+    folder : Place
 
     Returns
     -------
@@ -139,12 +150,17 @@ def write_split(images: Images, name: str, classes: Sequence[str], folder: Place
         What `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
     disk.make_folder(folder)
-    count = max(1, -(-len(images) // MAX_ROWS_PER_FILE))
-    paths = [folder / f"{name}-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
-    parts = [images[i * MAX_ROWS_PER_FILE : (i + 1) * MAX_ROWS_PER_FILE] for i in range(count)]
+    starts = range(0, max(rows, 1), MAX_ROWS_PER_FILE)
+    paths = [folder / f"{name}-{i:05d}-of-{len(starts):05d}.parquet" for i in range(len(starts))]
+
+    def write(start: int, path: Place) -> int:
+        images = piece(start, min(start + MAX_ROWS_PER_FILE, rows))
+        write_images(images, path, classes)
+        return len(images)
+
     with ThreadPoolExecutor(WRITERS) as pool:
-        list(pool.map(lambda part, path: write_images(part, path, classes), parts, paths))
-    return {"rows": len(images), "files": [p.last for p in paths], "sha256": [disk.sha256_of(p) for p in paths]}
+        written = sum(pool.map(write, starts, paths))
+    return {"rows": written, "files": [p.last for p in paths], "sha256": [disk.sha256_of(p) for p in paths]}
 
 
 def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
@@ -161,10 +177,21 @@ def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
     """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
     for path in files:
         with tables.opened(path) as file:
-            side = _side_of(file, path)
-            yield Images(pa.array([], pa.string()), pa.array([], pa.string()), _NO_LABELS, _no_gray(side))
+            yield _nothing(_side_of(file, path))
             for group in range(file.num_row_groups):
-                yield _of_table(file.read_row_group(group))
+                yield of_table(file.read_row_group(group))
+
+
+def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
+    """Read some rows, their numbers over all files ascending, int64 (n,), in memory for these and a row group."""
+    parts: list[Images] = []
+    first = 0
+    for path in files:
+        count, side = shape_of([path])
+        here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + count)]
+        parts += [_nothing(side)] + ([of_table(tables.take_rows(path, here - first))] if len(here) else [])
+        first += count
+    return concatenate(parts)
 
 
 def shape_of(files: Sequence[Place]) -> tuple[int, int]:
@@ -217,7 +244,8 @@ def _side_of(file: pq.ParquetFile, path: Place) -> int:
     return side
 
 
-def _of_table(table: pa.Table) -> Images:
+def of_table(table: pa.Table) -> Images:
+    """Return the rows of a table that has the columns of a shard or a split."""
     ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
     return Images(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"]))
 
@@ -242,9 +270,9 @@ def _to_gray(pixels: pa.ChunkedArray) -> Gray:
     return gray.reshape(-1, side, side)
 
 
-def _no_gray(side: int) -> Gray:
-    return np.empty((0, side, side), np.uint8)
+def _nothing(side: int) -> Images:
+    no_names = pa.array([], pa.string())
+    return Images(no_names, no_names, np.empty(0, np.int64), np.empty((0, side, side), np.uint8))
 
 
-_NO_LABELS = np.empty(0, np.int64)
 _NORMALIZED = ((np.arange(256) - CENTRE) / SCALE).astype(np.float32)

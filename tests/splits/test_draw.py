@@ -8,10 +8,11 @@ from tasks.errors import DataError, UsageError
 from tasks.records import ClassCounts, Shard
 from tasks.records.spec import RunSpec
 from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all
-from tasks.splits.gather import gather
-from tasks.storage.images import Images, write_images
+from tasks.splits.gather import write_splits
+from tasks.storage.images import Images, read_images, write_images
 from tasks.storage.place import Place
-from tasks.vocabulary import Role
+from tasks.vocabulary import Role, SplitName
+from tasks.vocabulary.arrays import RowNumbers
 from tests.build import glyphs
 
 
@@ -112,7 +113,16 @@ def test_gathered_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
         write_images(images, Place.of(tmp_path) / shards[-1].images)
         every += ids
     rows = np.random.default_rng(0).permutation(60)[:40]
-    found = gather(shards, {"train": rows, "validation": np.empty(0, np.int64)}, Place.of(tmp_path))
-    assert found["train"].ids.to_pylist() == [every[row] for row in rows]
-    assert np.array_equal(found["train"].gray, gray[rows])
-    assert len(found["validation"]) == 0
+    drawn: dict[SplitName, RowNumbers] = {
+        "train": rows,
+        "validation": np.empty(0, np.int64),
+        "test": np.setdiff1d(np.arange(60), rows),
+    }
+    place = Place.of(tmp_path)
+    written = write_splits(shards, drawn, ["A", "B", "C"], place, place / "split")
+    for name, wanted in drawn.items():
+        assert (written[name]["rows"], len(written[name]["files"])) == (len(wanted), 1)
+        found = read_images([place / f"split/raw/{file}" for file in written[name]["files"]])
+        assert found.ids.to_pylist() == [every[row] for row in wanted]
+        assert np.array_equal(found.gray, gray[wanted])
+    assert list((tmp_path / "split").iterdir()) == [tmp_path / "split/raw"]

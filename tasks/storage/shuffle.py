@@ -1,0 +1,74 @@
+"""Give the rows of many tables another order, in memory for a few tables at a time.
+
+Every table is read once, and its rows are dealt out to files, one for each piece of what is asked for; then a piece is
+read back and put in order. Memory grows with a table and a piece, not with all rows.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import RowNumbers
+
+READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one table and what it deals out
+PLACE = "place"  # column of a dealt row: its place in its piece
+
+
+def deal_out(
+    read: Callable[[int], pa.Table], counts: Sequence[int], pieces: Sequence[RowNumbers], folder: Place
+) -> Callable[[int], pa.Table]:
+    """Deal out rows of tables to files in a folder, and return what reads a piece in its order and drops its file.
+
+    Parameters
+    ----------
+    read : callable
+        Returns a table by its number; at least one, all of one schema.
+    counts : sequence of int
+        How many rows each table has.
+    pieces : sequence of ndarray
+        Numbers of rows, counted over all tables, int64 (n,), in the order asked for.
+    folder : Place
+        A new folder for the files.
+    """
+    wanted = np.concatenate([np.empty(0, np.int64), *pieces])
+    piece = np.repeat(np.arange(len(pieces)), [len(rows) for rows in pieces])
+    place = np.concatenate([np.empty(0, np.int64), *(np.arange(len(rows)) for rows in pieces)])
+    order = np.argsort(wanted, kind="stable")
+    starts = np.cumsum([0, *counts])
+    bounds = np.searchsorted(wanted, starts, sorter=order)
+    disk.make_folder(folder)
+    files = [folder / f"{number:05d}.arrow" for number in range(len(pieces))]
+    lock = threading.Lock()
+    with ExitStack() as stack:
+        writers: list[pa.RecordBatchStreamWriter] = []
+
+        def deal(number: int) -> None:
+            table, mine = read(number), order[bounds[number] : bounds[number + 1]]
+            with lock:
+                if not writers:
+                    schema = table.schema.append(pa.field(PLACE, pa.int64()))
+                    outputs = [stack.enter_context(disk.arrow_output(file)) for file in files]
+                    writers.extend(stack.enter_context(pa.ipc.new_stream(out, schema)) for out in outputs)
+            for number_of_piece in np.unique(piece[mine]).tolist():
+                rows = mine[piece[mine] == number_of_piece]
+                part = table.take(pa.array(wanted[rows] - starts[number])).append_column(PLACE, pa.array(place[rows]))
+                with lock:
+                    writers[number_of_piece].write_table(part)
+
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(deal, range(len(counts))))
+    return lambda number: _in_order(files[number])
+
+
+def _in_order(file: Place) -> pa.Table:
+    with disk.arrow_input(file) as source:
+        table = pa.ipc.open_stream(source).read_all()
+    disk.remove(file)
+    back = np.argsort(table[PLACE].to_numpy())
+    return table.drop_columns([PLACE]).take(pa.array(back)).combine_chunks()
