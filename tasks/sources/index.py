@@ -5,18 +5,19 @@ folders), ``member`` (path below the class folder), ``offset``, ``size``, ``dige
 ``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, where the source has groups.
 """
 
-import posixpath
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tasks.errors import DataError, UsageError
+from tasks.errors import UsageError
 from tasks.records import Piece
 from tasks.records.conservation import conserve
-from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.sources.archive import MAX_MEMBER_BYTES
 from tasks.sources.layout import common_root, is_below, is_metadata, refuse_splits, split_folders
-from tasks.sources.pieces import Row, pieces_of
+from tasks.sources.listing import Listing
+from tasks.sources.pieces import pieces_of
 from tasks.storage import tables
 from tasks.storage.members import DIGEST_BYTES
 from tasks.storage.place import Place
@@ -35,7 +36,6 @@ SCHEMA = pa.schema(
         "group": pa.string(),
     }
 )
-IMAGES = tuple(IMAGE_ENDINGS)
 NOT_A_FILE = {
     "link": "link_member",
     "special": "special_member",
@@ -47,18 +47,25 @@ NOT_A_FILE = {
 }
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
+ORDER = ("class_name", "member", "offset", "size", "digest")
+IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # all other reasons quarantine a member
 
 
-def write_index(
-    entries: Iterable[Entry], source: str, target: Place, root: str | None = None
-) -> tuple[list[Piece], dict[str, int], str]:
+class Placed(NamedTuple):
+    """The class of a folder, what comes before the names of its members in the index, and whether it is metadata."""
+
+    class_name: str
+    before: str
+    metadata: bool
+
+
+def write_index(listing: Listing, target: Place, root: str | None = None) -> tuple[list[Piece], dict[str, int], str]:
     """Write the index of a source.
 
     Parameters
     ----------
-    entries : iterable of Entry
-    source : str
-        Its name, for messages.
+    listing : Listing
+        Of its members.
     target : Place
     root : str, optional
         The folder, inside the source, that holds the class folders; found from the names if unset. Images that lie in
@@ -75,125 +82,115 @@ def write_index(
 
     Raises
     ------
-    DataError
-        When a name points outside the archive.
     UsageError
         When the folders are named like splits, not like classes.
     """
-    clean = lru_cache(lambda folder: _clean_name(folder, source))  # a source has many members and few folders
-    members = []
-    for entry in entries:
-        folder, _, name = entry.name.rpartition("/")
-        members.append((clean(folder), _clean_name(name, source), entry))
-    folders = {folder for folder, name, entry in members if _names_an_image(name, entry)}
+    folders = listing.with_images
     if root is None:
         root = common_root(folders)
-        refuse_splits(source, split_folders(folders))
+        refuse_splits(listing.source, split_folders(folders))
     flat = bool(folders) and {folder for folder in folders if is_below(folder, root)} <= {root}
-    place = lru_cache(lambda folder: _place(folder, root, flat))
-    rows = sorted(_row(*place(folder), folder, name, entry) for folder, name, entry in members)
-    _settle_duplicates(rows)
-    columns = [[row.class_name or None for row in rows], *([row[i] for row in rows] for i in range(1, len(SCHEMA)))]
-    table = pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    rows = _rows(listing, [_place(folder, root, flat) for folder in listing.folders])
+    rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])).combine_chunks()
+    rows = _with_settled_duplicates(rows)
+    unplaced = pc.equal(rows["class_name"], "")
+    table = rows.set_column(0, "class_name", pc.if_else(unplaced, None, rows["class_name"])).cast(SCHEMA)
     tables.write(table, target, row_group_size=ROW_GROUP)
-    conserve(f"index {source}", len(members), len(table))
-    outcomes = [row.outcome for row in rows if not row.class_name]
-    return list(pieces_of(rows)), {outcome: outcomes.count(outcome) for outcome in ("quarantined", "ignored")}, root
+    conserve(f"index {listing.source}", len(listing), len(table))
+    outcomes = rows.filter(unplaced)["outcome"]
+    outside = {name: int(pc.sum(pc.equal(outcomes, name)).as_py() or 0) for name in ("quarantined", "ignored")}
+    return list(pieces_of(table)), outside, root
 
 
-def by_split(entries: Sequence[Entry], source: str) -> dict[SplitName, tuple[str, list[Entry]]]:
-    """Return the folder and the entries of each split that a source holds; what lies in none counts to train.
+def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
+    """Return the folder and the members of each split that a source holds; what lies in none counts to train.
 
     Raises
     ------
-    DataError
-        When a name points outside the archive.
     UsageError
         When the source does not hold splits alone, one of them train.
     """
-    clean = lru_cache(lambda folder: _clean_name(folder, source))
-    folders = [clean(entry.name.rpartition("/")[0]) for entry in entries]
-    images = (_names_an_image(entry.name.rpartition("/")[2], entry) for entry in entries)
-    found = split_folders({folder for folder, is_image in zip(folders, images, strict=True) if is_image})
+    found = split_folders(listing.with_images)
     if not found:
         raise UsageError(
-            f"{source} does not hold the folders train and test, and no others with images; name the splits with "
-            "--train and --test."
+            f"{listing.source} does not hold the folders train and test, and no others with images; name the splits "
+            "with --train and --test."
         )
-    inside = lru_cache(lambda folder: [name for name, root in found.items() if is_below(folder, root)])
-    own: dict[SplitName, list[Entry]] = {name: [] for name in found}
-    for entry, folder in zip(entries, folders, strict=True):
-        own[next(iter(inside(folder)), "train")].append(entry)
-    return {name: (root, own[name]) for name, root in found.items()}
+    names = [next((n for n, root in found.items() if is_below(folder, root)), "train") for folder in listing.folders]
+    split = np.array(names, object)[listing.folder] if len(listing) else np.empty(0, object)
+    return {name: (root, listing.filter(split == name)) for name, root in found.items()}
 
 
-def _clean_name(name: str, source: str) -> str:
-    """Return a name as valid text without a leading ``./``."""
-    if (
-        name.startswith(("/", "\\"))
-        or (name[:1].isalpha() and name[1:2] == ":")
-        or ".." in name.replace("\\", "/").split("/")
-    ):
-        raise DataError(
-            f"{source} has the member {name!r}, which points out of the archive; check where it comes from."
-        )
-    text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if not text.isprintable():  # control and bidirectional characters would take effect wherever the name is shown
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "/".join(part for part in text.split("/") if part not in ("", "."))
-
-
-def _names_an_image(name: str, entry: Entry) -> bool:
-    return entry.kind == "file" and name.lower().endswith(IMAGES) and not is_metadata(name)
-
-
-def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
-    """Return the class of a folder, the part of its path below the class folder, and whether it is metadata."""
+def _place(folder: str, root: str, flat: bool) -> Placed:
     metadata = any(map(is_metadata, folder.split("/")))
     if metadata or not is_below(folder, root) or (folder == root and not flat):
-        return "", "", metadata
+        return Placed("", _ended(folder), metadata)
     if flat:
-        return UNLABELLED, folder[len(root) :].lstrip("/") + "/" * (folder != root), False
+        return Placed(UNLABELLED, _ended(folder[len(root) :].lstrip("/")), False)
     class_name, _, rest = folder[len(root) :].lstrip("/").partition("/")
-    return class_name, rest + "/" if rest else "", False
+    return Placed(class_name, _ended(rest), False)
 
 
-def _row(class_name: str, prefix: str, metadata: bool, folder: str, name: str, entry: Entry) -> Row:
-    if entry.kind == "beside":
-        return Row("", posixpath.join(folder, name), 0, entry.size, None, "ignored", "beside_rows")
-    member = prefix + name if class_name else posixpath.join(folder, name)
-    digest = entry.digest or None
-    if metadata or is_metadata(name):
-        outcome, reason = "ignored", "os_metadata"
-    elif entry.kind != "file":
-        outcome, reason = "quarantined", NOT_A_FILE[entry.kind]
-    elif not name.lower().endswith(IMAGES):
-        outcome, reason = "ignored", "not_image_name"
-    elif not class_name:
-        outcome, reason = "quarantined", "no_class"
-    elif len(name) > MAX_NAME_PART or len(folder) + len(name) >= MAX_NAME:
-        outcome, reason = "quarantined", "name_too_long"
-    elif entry.size > MAX_MEMBER_BYTES:
-        outcome, reason = "quarantined", "oversize_file"
-    else:
-        return Row(class_name, member, entry.offset, entry.size, digest, None, None, entry.group)
-    return Row(class_name, member, entry.offset, entry.size, digest, outcome, reason, entry.group)
+def _ended(folder: str) -> str:
+    return folder + "/" if folder else ""
 
 
-def _settle_duplicates(rows: list[Row]) -> None:
+def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
+    """Return the rows of the index in any order, with "" for no class; of several reasons, the first counts."""
+    table, at = listing.table, pa.array(listing.folder)
+    names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
+    of_folder = {
+        "class_name": pa.array([place.class_name for place in placed], pa.string()).take(at),
+        "before": pa.array([place.before for place in placed], pa.string()).take(at),
+        "whole": pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at),
+        "metadata": pa.array([place.metadata for place in placed], pa.bool_()).take(at),
+    }
+    class_names = pc.if_else(beside, "", of_folder["class_name"])
+    before = pc.if_else(beside, of_folder["whole"], of_folder["before"])
+    lengths = pc.utf8_length(of_folder["whole"]).to_numpy(), pc.utf8_length(names).to_numpy()
+    wrong = {
+        "beside_rows": beside,
+        "os_metadata": of_folder["metadata"].to_numpy(zero_copy_only=False) | listing.is_metadata,
+        **{reason: pc.equal(table["kind"], kind) for kind, reason in NOT_A_FILE.items()},
+        "not_image_name": ~listing.named(IMAGE_ENDINGS),
+        "no_class": pc.equal(class_names, ""),
+        "name_too_long": (lengths[1] > MAX_NAME_PART) | (lengths[0] + lengths[1] > MAX_NAME),
+        "oversize_file": pc.greater(table["size"], MAX_MEMBER_BYTES),
+    }
+    first = np.select([np.asarray(rows) for rows in wrong.values()], range(len(wrong)), -1)
+    code = pa.array(first, mask=first < 0)
+    columns = [
+        class_names,
+        pc.binary_join_element_wise(before, names, ""),
+        pc.if_else(beside, 0, table["offset"]),
+        table["size"],
+        pc.if_else(beside, None, table["digest"]),
+        pa.array(["ignored" if reason in IGNORED else "quarantined" for reason in wrong]).take(code),
+        pa.array(list(wrong)).take(code),
+        pc.if_else(beside, None, table["group"]),
+    ]
+    return pa.table(columns, schema=SCHEMA).combine_chunks()
+
+
+def _with_settled_duplicates(rows: pa.Table) -> pa.Table:
     """Among members with the same name, keep the first if all are equal, and none if they differ."""
-    start = 0
-    for end in range(1, len(rows) + 1):
-        if (
-            end < len(rows)
-            and rows[end].member == rows[start].member
-            and rows[end].class_name == rows[start].class_name
-        ):
-            continue
-        same = [number for number in range(start, end) if rows[number].outcome is None]
+    if len(rows) < 2:
+        return rows
+    again = np.ones(len(rows) - 1, np.bool_)
+    for name in ("class_name", "member"):
+        again &= pc.equal(rows[name][1:], rows[name][:-1]).to_numpy()
+    if not again.any():
+        return rows
+    group = np.cumsum(np.append(True, ~again))
+    settled: dict[str, list[str | None]] = {name: rows[name].to_pylist() for name in ("outcome", "reason")}
+    for number in np.unique(group[1:][again]).tolist():
+        start, end = np.searchsorted(group, [number, number + 1]).tolist()
+        same = [row for row in range(start, end) if settled["outcome"][row] is None]
         if len(same) > 1:
-            equal = len({rows[number].digest for number in same}) == 1
-            settled = ("ignored", "duplicate_identical") if equal else ("quarantined", "duplicate_member")
-            for number in same[1:] if equal else same:
-                rows[number] = rows[number]._replace(outcome=settled[0], reason=settled[1])
-        start = end
+            equal = len({rows["digest"][row].as_py() for row in same}) == 1
+            for row in same[1:] if equal else same:
+                settled["outcome"][row] = "ignored" if equal else "quarantined"
+                settled["reason"][row] = "duplicate_identical" if equal else "duplicate_member"
+    for name, values in settled.items():
+        rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.string()))
+    return rows

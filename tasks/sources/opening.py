@@ -11,8 +11,9 @@ from tasks.sources import archive, zips
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.layout import refuse_splits, split_folders
+from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.rows import files_beside, read_rows
-from tasks.sources.webdataset import named_by_class
+from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.members import Archives, is_zip
@@ -27,11 +28,11 @@ VERSION = 6
 class Opened(NamedTuple):
     """A source as it can be read, and what determines its index.
 
-    `entries` lists what it holds; `root` is where its class folders lie, if that is known.
+    `members` lists what it holds; `root` is where its class folders lie, if that is known.
     """
 
     location: str
-    entries: Callable[[], list[Entry]]
+    members: Callable[[], Listing]
     digest: str
     root: str | None = None
     files: bool = False  # whether its members are files of a folder
@@ -67,7 +68,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
 
 def _listed(source: Source, entries: list[Entry]) -> Opened:
     digest = stages.digest_of([(entry.name, entry.kind, entry.digest.hex(), entry.group) for entry in entries])
-    return Opened(source.location, lambda: entries, digest)
+    return Opened(source.location, lambda: list_members(entries, source.name), digest)
 
 
 def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
@@ -88,18 +89,20 @@ def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | N
     return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
 
 
-def _members(source: Source, files: Sequence[Place]) -> list[Entry]:
+def _members(source: Source, files: Sequence[Place]) -> Listing:
     """List the members of archives as if these lay one behind the other; see `tasks.storage.members.Archives`."""
-    found: list[Entry] = []
+    found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:
         called = file.last if several else source.name
         read_entries = zips.read_entries if is_zip(file) else partial(archive.read_entries, called=called)
         with contextlib.closing(Archives([file])) as one:
             prefix = f"{file.last.partition('.')[0]}-" if several else ""
-            entries = named_by_class(list(read_entries(file)), one.read, prefix)
+            listing = list_members(read_entries(file), called)
+            if listing.named(FACTS).any():
+                entries = named_by_class(list(listing.entries()), one.read, prefix)
+                listing = list_members(entries, called)
         split = split_in(file.last) if several and source.role == "root" else None
-        below = f"{split}/" if split else ""
-        found += [entry._replace(name=below + entry.name, offset=start + entry.offset) for entry in entries]
+        found.append(listing.moved(f"{split}/" if split else "", start))
         start += disk.size_of(file)
-    return found
+    return together(found, source.name)

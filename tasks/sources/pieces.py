@@ -1,50 +1,69 @@
 """Cut the members of a class into pieces, each with a digest, so that a few new members change few pieces."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.records import Piece
+from tasks.storage import tables
+from tasks.vocabulary.arrays import RowNumbers
 
 USUAL, MOST = 1024, 4096  # members of a piece
+ENDS = USUAL.bit_length() - 1  # bits of a digest that say whether a piece ends behind its member
+NOTHING = b"None"  # what stands for an outcome or a reason that is not there
+SEPARATOR = pa.scalar(b"\0", pa.large_binary())
 
 
-class Row(NamedTuple):
-    """One row of the index; sorts by class, member and place. The class name is empty outside the class folders."""
+def pieces_of(index: pa.Table) -> Iterator[Piece]:
+    """Yield the pieces of all classes, given an index in its order.
 
-    class_name: str
-    member: str
-    offset: int
-    size: int
-    digest: bytes | None
-    outcome: str | None
-    reason: str | None
-    group: str | None = None
-
-
-def pieces_of(rows: Sequence[Row]) -> Iterator[Piece]:
-    """Yield the pieces of all classes, given the rows of an index in their order.
-
-    A piece ends behind a member whose digest says so, as it does for one in `USUAL` members, or is full.
+    A piece ends behind a member whose digest says so, as it does for one in `USUAL` members, or is full. Its own digest
+    is that of its members, and does not depend on where they lie.
     """
-    for class_name, members in groupby(rows, lambda row: row.class_name):
-        if not class_name:
-            continue
-        piece: list[Row] = []
-        for row in members:
-            piece.append(row)
-            ends = row.digest is not None and int.from_bytes(row.digest[:4]) % USUAL == 0
-            if ends or len(piece) == MOST:
-                yield _piece(class_name, piece)
-                piece = []
-        if piece:
-            yield _piece(class_name, piece)
+    if not len(index):
+        return
+    index = index.combine_chunks()
+    names, sizes = index["class_name"].fill_null(""), np.cumsum([0, *index["size"].to_numpy()])
+    changes = np.flatnonzero(pc.not_equal(names[1:], names[:-1]).to_numpy(zero_copy_only=False)) + 1
+    ends, lines = _ends(index), _Lines(index)
+    for start, stop in pairwise([0, *changes.tolist(), len(index)]):
+        if class_name := names[start].as_py():
+            for first, end in pairwise(_cuts(start, stop, ends)):
+                digest = hashlib.sha256(lines[first:end]).hexdigest()
+                yield Piece(class_name, end - first, digest, int(sizes[end] - sizes[first]))
 
 
-def _piece(class_name: str, rows: Sequence[Row]) -> Piece:
-    """Return a piece with the digest of its members, which does not depend on where they lie."""
-    sha = hashlib.sha256()
-    for row in rows:
-        sha.update(f"{row.member}\0{row.size}\0{row.outcome}\0{row.reason}\0".encode() + (row.digest or b""))
-    return Piece(class_name, len(rows), sha.hexdigest(), sum(row.size for row in rows))
+def _ends(index: pa.Table) -> RowNumbers:
+    """Return behind which rows a piece ends, whatever is before it."""
+    digests = index["digest"]
+    last_bits = np.ascontiguousarray(tables.bytes_of(digests)[:, :4]).view(">u4").ravel() & (USUAL - 1)
+    return np.flatnonzero((last_bits == 0) & digests.is_valid().to_numpy()) + 1
+
+
+def _cuts(start: int, stop: int, ends: RowNumbers) -> list[int]:
+    """Return where pieces begin and end between two rows."""
+    cuts = [start]
+    inside = ends[np.searchsorted(ends, start, side="right") : np.searchsorted(ends, stop)]
+    for end in [*inside.tolist(), stop]:
+        cuts.extend(range(cuts[-1] + MOST, end, MOST))
+        cuts.append(end)
+    return cuts
+
+
+class _Lines:
+    """What rows are, as bytes one behind the other: member, size, outcome, reason and digest."""
+
+    def __init__(self, index: pa.Table) -> None:
+        texts = [index["member"], pc.cast(index["size"], pa.string()), index["outcome"], index["reason"]]
+        columns = [pc.fill_null(pc.cast(text, pa.large_binary()), NOTHING) for text in texts]
+        digests = pc.fill_null(pc.cast(index["digest"], pa.large_binary()), b"")
+        lines = pc.binary_join_element_wise(*columns, digests, SEPARATOR).combine_chunks()
+        _, offsets, self.data = lines.buffers()
+        self.starts = np.frombuffer(offsets, np.int64)[lines.offset :]
+
+    def __getitem__(self, rows: slice) -> memoryview:
+        return memoryview(self.data)[self.starts[rows.start] : self.starts[rows.stop]]

@@ -10,7 +10,7 @@ from tasks.errors import DataError, UsageError
 from tasks.records import Archive, Piece, Source
 from tasks.sources import download, fonts
 from tasks.sources import index as indexing
-from tasks.sources.archive import Entry
+from tasks.sources.listing import Listing
 from tasks.sources.look import check_source
 from tasks.sources.opening import Opened, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
@@ -63,17 +63,17 @@ def index(source: Source, workspace: Place) -> list[Archive]:
 
 def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
     """Write one index, or of a root one per split, and return what each holds."""
-    entries = opened.entries()
-    held: dict[Any, tuple[str | None, list[Entry]]] = {None: (opened.root, entries)}
+    members = opened.members()
+    held: dict[Any, tuple[str | None, Listing]] = {None: (opened.root, members)}
     if source.role == "root":
-        held = {**indexing.by_split(entries, source.name)}
+        held = {**indexing.by_split(members)}
     parts = []
     for role, (root, own) in held.items():
         name = f"{role}.parquet" if role else INDEX
-        pieces, outside, found = indexing.write_index(own, source.name, target / name, root)
+        pieces, outside, found = indexing.write_index(own, target / name, root)
         held_pieces = PIECES.dump_python(pieces, mode="json")
         parts.append({"role": role, "root": found, "index": name, "pieces": held_pieces, "outside": outside})
-    return {"parts": parts, "bytes": sum(entry.size for entry in entries)}
+    return {"parts": parts, "bytes": members.bytes}
 
 
 def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) -> Archive:

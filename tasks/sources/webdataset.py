@@ -14,6 +14,7 @@ from tasks.storage.rows.numbered import row_name
 from tasks.vocabulary.columns import find
 from tasks.vocabulary.formats import IMAGE_ENDINGS
 
+FACTS = (".cls", ".json")  # endings of files that may tell a class
 MAX_FACTS = 1 << 20  # bytes of a file that is read for a class
 
 
@@ -46,7 +47,7 @@ def _labels(entries: Sequence[Entry], read: Read) -> Iterator[tuple[str, str]]:
     flat = len({posixpath.dirname(entry.name) for entry in entries if _is_image(entry)}) == 1
     for entry in entries:
         ending = _ending(entry)
-        if entry.kind != "file" or entry.size > MAX_FACTS or ending not in (".cls", ".json"):
+        if entry.kind != "file" or entry.size > MAX_FACTS or ending not in FACTS:
             continue
         try:
             text = read(entry.offset, entry.size).decode()

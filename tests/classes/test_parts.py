@@ -1,20 +1,25 @@
 from hashlib import sha256
 
 import numpy as np
+import pyarrow as pa
 
 from tasks.classes.parts import LEAST, MOST, parts_of, work_of
 from tasks.records import Archive, Part, Reading
+from tasks.sources.index import SCHEMA
 from tasks.sources.pieces import MOST as MOST_MEMBERS
-from tasks.sources.pieces import Row, pieces_of
+from tasks.sources.pieces import pieces_of
 from tests.build import GLYPHS
 
 PHOTOGRAPHS = Reading("photographs", "photo", 16)
 
 
-def rows(members: dict[str, int], size: int = 300) -> list[Row]:
+def rows(members: dict[str, int], size: int = 300, digest: bytes | None = None) -> pa.Table:
     """Return rows of an index: so many members of each class, with digests as of different contents."""
     names = [(name, f"{number:07d}.png") for name, count in sorted(members.items()) for number in range(count)]
-    return [Row(*name, 0, size, sha256(repr(name).encode()).digest()[:16], None, None) for name in names]
+    digests = [digest or sha256(repr(name).encode()).digest()[:16] for name in names]
+    columns = {"class_name": [c for c, _ in names], "member": [m for _, m in names], "digest": digests}
+    columns |= {"offset": [0] * len(names), "size": [size] * len(names)}
+    return pa.table([columns.get(name, [None] * len(names)) for name in SCHEMA.names], schema=SCHEMA)
 
 
 def source(members: dict[str, int], size: int = 300) -> Archive:
@@ -31,7 +36,7 @@ def test_pieces_hold_all_members_once_and_none_is_larger_than_the_limit() -> Non
     pieces = list(pieces_of(rows(members)))
     assert source(members).members == members
     assert max(piece.members for piece in pieces) <= MOST_MEMBERS
-    equal = [row._replace(digest=bytes(16)) for row in rows({"a": 10})]
+    equal = rows({"a": 10}, digest=bytes(16))
     assert [piece.members for piece in pieces_of(equal)] == [1] * 10, "copies of one image that ends pieces"
 
 

@@ -15,6 +15,7 @@ from tasks.records import Archive, Shard
 from tasks.sources.archive import Entry, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
+from tasks.sources.listing import list_members
 from tasks.storage.images import mean_and_deviation, read_images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
@@ -35,7 +36,7 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
     """Write the shard of class A, the first part of the source."""
     target = tmp_path / "out"
     target.mkdir()
-    pieces, outside, _ = write_index(entries, "s", Place.of(tmp_path / "index.parquet"))
+    pieces, outside, _ = write_index(list_members(entries, "s"), Place.of(tmp_path / "index.parquet"))
     archive = Archive("large", "s", "", "", "", 0, {}, tuple(pieces), outside)
     part = parts_of(archive, ["A", "B"], GLYPHS)[0]
     index = read_rows(Place.of(tmp_path / "index.parquet"), part.first, part.members)
@@ -118,7 +119,9 @@ def test_a_shard_of_several_classes_counts_each_of_them(tmp_path: Path) -> None:
     names = [f"c{number:02d}" for number in range(30)]
     members = {f"{name}/{i}.png": png(image) for n, name in enumerate(names) for i, image in enumerate(glyphs(3, n))}
     path = write_tar(tmp_path / "a.tar", members | {"c07/broken.png": b"", "c08/notes.txt": b"x"})
-    pieces, outside, _ = write_index(read_entries(Place.of(path)), "s", index := Place.of(tmp_path / "index.parquet"))
+    pieces, outside, _ = write_index(
+        list_members(read_entries(Place.of(path)), "s"), index := Place.of(tmp_path / "index.parquet")
+    )
     archive = Archive("train", "s", "", "", "", 0, {}, tuple(pieces), outside)
     (part,) = parts_of(archive, names, GLYPHS)
     counts = write_shard(

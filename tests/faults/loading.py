@@ -12,6 +12,7 @@ from tasks.records import Archive, Reading
 from tasks.sources.archive import decompress, packing_of, read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
+from tasks.sources.listing import list_members
 from tasks.storage.images import read_images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
@@ -37,7 +38,7 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
             decompress(root, target / "archive.tar", packing)
             root = target / "archive.tar"
         entries = read_entries(root)
-    pieces, outside, below = write_index(entries, source.name, target / "index.parquet")
+    pieces, outside, below = write_index(list_members(entries, source.name), target / "index.parquet")
     if source.is_dir():
         root = Place.of(source / below)
     archive = Archive("large", source.name, "", "index.parquet", "", 0, {}, tuple(pieces), outside)

@@ -10,6 +10,7 @@ from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
 from tasks.sources.index import by_split, write_index
 from tasks.sources.layout import split_folders
+from tasks.sources.listing import list_members
 from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, Role
@@ -21,7 +22,7 @@ def entry(name: str, data: bytes = b"x", kind: str = "file", offset: int = 0) ->
 
 
 def outcomes(entries: list[Entry], tmp_path: Path) -> dict[tuple[str | None, str], str | None]:
-    write_index(entries, "source", Place.of(tmp_path / "index.parquet"))
+    write_index(list_members(entries, "source"), Place.of(tmp_path / "index.parquet"))
     rows = pq.read_table(tmp_path / "index.parquet").to_pylist()
     assert len(rows) == len(entries), "every member has a row"
     return {(row["class_name"], row["member"]): row["reason"] for row in rows}
@@ -62,14 +63,14 @@ def test_an_oversized_member_is_refused_unread(tmp_path: Path) -> None:
 
 def test_of_equal_members_with_one_name_the_first_stays(tmp_path: Path) -> None:
     entries = [entry("r/A/1.png", offset=o) for o in (0, 512)] + [entry("r/B/1.png")]
-    write_index(entries, "source", Place.of(tmp_path / "i.parquet"))
+    write_index(list_members(entries, "source"), Place.of(tmp_path / "i.parquet"))
     reasons = pq.read_table(tmp_path / "i.parquet")["reason"].to_pylist()
     assert reasons == [None, "duplicate_identical", None]
 
 
 def test_of_different_members_with_one_name_none_stays(tmp_path: Path) -> None:
     entries = [entry("r/A/1.png", b"a"), entry("r/A/1.png", b"b"), entry("r/B/1.png")]
-    write_index(entries, "source", Place.of(tmp_path / "i.parquet"))
+    write_index(list_members(entries, "source"), Place.of(tmp_path / "i.parquet"))
     reasons = pq.read_table(tmp_path / "i.parquet")["reason"].to_pylist()
     assert reasons == ["duplicate_member", "duplicate_member", None]
 
@@ -79,14 +80,17 @@ def test_of_different_members_with_one_name_none_stays(tmp_path: Path) -> None:
 )
 def test_a_name_that_points_out_of_the_archive_refuses_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="points out of the archive"):
-        write_index([entry("r/A/1.png"), entry(name)], "source", Place.of(tmp_path / "i.parquet"))
+        write_index(list_members([entry("r/A/1.png"), entry(name)], "source"), Place.of(tmp_path / "i.parquet"))
 
 
 def test_the_digest_of_a_class_depends_on_its_own_members_in_any_order(tmp_path: Path) -> None:
     one = [entry("r/A/1.png", b"1"), entry("r/A/2.png", b"2"), entry("r/B/1.png", b"3")]
     changed = [*one[:2], entry("r/B/1.png", b"4")]
     digests = [
-        {piece.class_name: piece.digest for piece in write_index(entries, "s", Place.of(tmp_path / "i.parquet"))[0]}
+        {
+            piece.class_name: piece.digest
+            for piece in write_index(list_members(entries, "s"), Place.of(tmp_path / "i.parquet"))[0]
+        }
         for entries in (one, one[::-1], changed)
     ]
     assert digests[0] == digests[1]
@@ -99,8 +103,8 @@ def test_a_folder_and_an_archive_of_the_same_files_have_the_same_classes(tmp_pat
     place = Place.of(tmp_path)
     write_tar(tmp_path / "a.tar", members)
     write_folder(tmp_path / "f", members)
-    tar = write_index(read_entries(place / "a.tar"), "s", place / "1.parquet")
-    folder = write_index(read_folder(place / "f"), "s", place / "2.parquet")
+    tar = write_index(list_members(read_entries(place / "a.tar"), "s"), place / "1.parquet")
+    folder = write_index(list_members(read_folder(place / "f"), "s"), place / "2.parquet")
     assert tar[0] == folder[0]
 
 
@@ -183,7 +187,7 @@ def test_a_run_needs_two_classes(classes: tuple[tuple[str, int], ...], said: str
 
 def test_images_without_class_folders_are_one_class(tmp_path: Path) -> None:
     entries = [entry("1.png"), entry("2.png"), entry("notes/a.txt"), entry("a.txt")]
-    pieces, outside, root = write_index(entries, "s", Place.of(tmp_path / "i.parquet"))
+    pieces, outside, root = write_index(list_members(entries, "s"), Place.of(tmp_path / "i.parquet"))
     assert ([(piece.class_name, piece.members) for piece in pieces], root) == ([(UNLABELLED, 4)], "")
     assert outside == {"quarantined": 0, "ignored": 0}
     assert {row["member"]: row["reason"] for row in pq.read_table(tmp_path / "i.parquet").to_pylist()} == {
@@ -194,14 +198,14 @@ def test_images_without_class_folders_are_one_class(tmp_path: Path) -> None:
 def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
     entries = [entry(f"data/{split}/{name}/1.png") for split in ("train", "val", "test") for name in "ab"]
     with pytest.raises(UsageError, match="s holds the folders data/train, data/val, data/test, which are splits"):
-        write_index(entries, "s", Place.of(tmp_path / "i.parquet"))
+        write_index(list_members(entries, "s"), Place.of(tmp_path / "i.parquet"))
     entries += [entry("data/labels.csv"), entry("__MACOSX/data/train/a/1.png")]
-    found = by_split(entries, "s")
+    found = by_split(list_members(entries, "s"))
     assert {name: (root, len(own)) for name, (root, own) in found.items()} == {
         "train": ("data/train", 4), "validation": ("data/val", 2), "test": ("data/test", 2),
     }  # fmt: skip
     root, own = found["train"]
-    pieces, outside, _ = write_index(own, "s", Place.of(tmp_path / "t.parquet"), root)
+    pieces, outside, _ = write_index(own, Place.of(tmp_path / "t.parquet"), root)
     assert [piece.class_name for piece in pieces] == ["a", "b"]
     assert outside == {"quarantined": 0, "ignored": 2}, "what lies beside the splits is accounted for once"
 
@@ -213,4 +217,4 @@ def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
 def test_classes_that_are_named_like_a_split_stay_classes(folders: set[str]) -> None:
     assert split_folders(folders) == {}
     with pytest.raises(UsageError, match="does not hold the folders train and test"):
-        by_split([entry(f"{folder}/1.png") for folder in folders], "s")
+        by_split(list_members([entry(f"{folder}/1.png") for folder in folders], "s"))

@@ -7,6 +7,7 @@ import pytest
 from tasks.errors import DataError
 from tasks.sources import zips
 from tasks.sources.index import write_index
+from tasks.sources.listing import list_members
 from tasks.storage.place import Place
 
 MEMBERS = {f"root/A/{i}.png": bytes([i]) * (i * 37) for i in range(40)}
@@ -63,7 +64,7 @@ def test_a_member_that_is_longer_than_it_says_is_damaged(tmp_path: Path) -> None
 def test_a_name_that_points_out_is_refused(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "a.zip", {"r/A/1.png": b"1", name: b"2"})
     with pytest.raises(DataError, match="points out of the archive"):
-        write_index(zips.read_entries(Place.of(path)), "a.zip", Place.of(tmp_path / "i.parquet"))
+        write_index(list_members(zips.read_entries(Place.of(path)), "a.zip"), Place.of(tmp_path / "i.parquet"))
 
 
 @pytest.mark.parametrize("damage", ["cut", "no directory", "garbage"])
