@@ -9,12 +9,13 @@ from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
 from flows.sanitize import MeasuredOverlap, decisions_of, measure_and_sanitize
 from tasks.overlap.bands import bands_for
-from tasks.overlap.tasks import find_baseline, judge_twins
+from tasks.overlap.tasks import find_baseline, judge_twins, look_up
 from tasks.overlap.within.tasks import find_links, group_duplicates
 from tasks.records import LoadedSources, Overlap, RandomDraw, SplitDuplicates, Splits
 from tasks.records.spec import TrainedSpec
 from tasks.records.verdict import Verdict
 from tasks.splits.tasks import draw_grouped, take_whole
+from tasks.vocabulary import SPLITS
 
 ROUNDS = 5  # of drawing: twins that are found only between splits join their groups, and splits are drawn again
 
@@ -50,18 +51,20 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> tuple[Splits, Me
 
 def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     """Find the twins in all sources as one set, or what is alike, where that is to stay together as well."""
-    alone, place, view, prints = spec.of_one_set(), spec.place, loaded.reading.view, loaded.fingerprints
+    alone, place, view = spec.of_one_set(), spec.place, loaded.reading.view
     bands = bands_for(alone, view)
     (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
-    baseline = find_baseline.submit(alone, view, whole, prints, bands, place)
-    (linked,) = collect("compare within", [find_links.submit(alone, view, whole.train, prints, bands, place)])
+    looking = [look_up.submit(whole[name], loaded.fingerprints, place) for name in SPLITS]
+    prints, *nothing = collect("look up fingerprints", looking)
+    baseline = find_baseline.submit(alone, view, [prints, *nothing], bands, place)
+    (linked,) = collect("compare within", [find_links.submit(alone, view, prints, bands, place)])
     judging = [judge_twins.submit(alone, view, (), linked, baseline, place)]
     ((verdict, _),) = collect("judge twins", judging)
     if not verdict.told:
         say(verdict.warning)
     joining = replace(verdict, threshold=alone.floor_percent / 100) if spec.group_alike else verdict
     decided = decisions_of(spec)
-    grouping = [group_duplicates.submit(alone, view, whole.train, prints, linked, joining, decided, place)]
+    grouping = [group_duplicates.submit(alone, view, prints, linked, joining, decided, place)]
     (twins,) = collect("group duplicates", grouping)
     return Grouped(twins, verdict)
 

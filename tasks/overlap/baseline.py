@@ -1,6 +1,6 @@
 """How similar images are that cannot be a leak: rows of train against the rest of train, and random pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +9,13 @@ import pyarrow as pa
 from tasks.overlap.agreements import agreements
 from tasks.overlap.bands import Bands
 from tasks.overlap.exact import as_void
-from tasks.overlap.find import Search, Side, find_twins
+from tasks.overlap.find import Search, find_twins
 from tasks.overlap.jaccard import shared_bits, similarity
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.pictures import Pictures, find_picture_twins
-from tasks.overlap.tables import SplitFingerprints
+from tasks.overlap.pictures import find_picture_twins
+from tasks.overlap.tables import Rows, SplitFingerprints
 from tasks.overlap.threshold import Best
+from tasks.overlap.tiles import SLICE
 from tasks.views import View
 from tasks.vocabulary.arrays import RowNumbers
 
@@ -28,27 +29,23 @@ BASELINE = pa.schema({"kind": pa.string(), "similarity": pa.float64(), "crowd": 
 class _Part(NamedTuple):
     """Some rows of a split: numbers of distinct images."""
 
-    of: SplitFingerprints
+    of: Rows
     rows: RowNumbers
 
-    @property
-    def side(self) -> Side:
-        return self.of.side.take(self.rows)
-
-    @property
-    def pictures(self) -> Pictures:
-        return Pictures(self.side, self.of.pictures.copies.take(self.rows))
+    def slices(self, view: View) -> Iterator[SplitFingerprints]:
+        """Yield the rows, of glyphs at most `SLICE` at a time."""
+        size = len(self.rows) if view.on_pixels else SLICE
+        for start in range(0, len(self.rows), size):
+            yield self.of.take(self.rows[start : start + size])
 
 
-def measure_baseline(
-    train: SplitFingerprints, others: Sequence[SplitFingerprints], view: View, bands: Bands | None, seed: int
-) -> pa.Table:
+def measure_baseline(train: Rows, others: Sequence[Rows], view: View, bands: Bands | None, seed: int) -> pa.Table:
     """Return the similarity of the best match of rows that are no leak.
 
     Parameters
     ----------
-    train : SplitFingerprints
-    others : sequence of SplitFingerprints
+    train : Rows
+    others : sequence of Rows
         Of validation and test.
     view : View
     bands, seed
@@ -67,7 +64,7 @@ def measure_baseline(
     count = min(PICTURES if view.on_pixels else GLYPHS, len(images) // 4)
     sample, rest = _Part(train, np.sort(images[:count])), _Part(train, np.sort(images[count:]))
     found = {"train": [_best(sample, rest, view, round(100 * view.floor), bands, seed)]}
-    parts = [_Part(other, _distinct(other)) for other in others if len(other.side)]
+    parts = [_Part(other, _distinct(other)) for other in others if len(other)]
     found["random"] = [_random(part, train, view, rng) for part in parts]
     if not view.on_pixels:
         thin = _Part(train, np.sort(images[:THINNED]))
@@ -81,35 +78,40 @@ def _table(kind: str, best: Best) -> pa.Table:
     return pa.table([kinds, pa.array(best.similarity), pa.array(best.crowd)], schema=BASELINE)
 
 
-def _distinct(split: SplitFingerprints) -> RowNumbers:
+def _distinct(split: Rows) -> RowNumbers:
     """Return a row of each distinct image."""
-    return np.unique(as_void(split.side.digests), return_index=True)[1]
+    return np.unique(as_void(split.digests), return_index=True)[1]
 
 
 def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | None, seed: int) -> Best:
     """Return each row's best match; of rows that have the same image there, none."""
     if not len(rows.rows) or not len(others.rows):
         return Best(np.empty(0), np.empty(0))
-    if view.on_pixels:
-        found = find_picture_twins(rows.pictures, others.pictures, False, bands, seed)
-        twins, crowd = found.of_first, found.crowd
-    else:
-        twins, _ = find_twins(rows.side, others.side, Search(rows.of.length, floor, bands, seed))
-        crowd = np.zeros(len(twins.row))
-    return Best(twins.jaccard[~twins.exact], crowd[~twins.exact])
+    own = rows.of.take(rows.rows)
+    exact, similarity, crowd = np.zeros(len(own), np.bool_), np.zeros(len(own)), np.zeros(len(own))
+    for other in others.slices(view):
+        if view.on_pixels:
+            pictures = find_picture_twins(own.pictures, other.pictures, False, bands, seed)
+            twins, crowd = pictures.of_first, pictures.crowd
+        else:
+            twins, _ = find_twins(own.side, other.side, Search(own.length, floor, bands, seed))
+        exact |= twins.exact
+        similarity = np.maximum(similarity, twins.jaccard)
+    return Best(similarity[~exact], crowd[~exact])
 
 
-def _random(part: _Part, train: SplitFingerprints, view: View, rng: np.random.Generator) -> Best:
+def _random(part: _Part, train: Rows, view: View, rng: np.random.Generator) -> Best:
     """Return random pairs of different images."""
     one = rng.permutation(part.rows)[:RANDOM_PAIRS]
-    two = rng.integers(0, len(train.side), len(one))
-    differ = (part.of.side.digests[one] != train.side.digests[two]).any(axis=1)
-    one, two = one[differ], two[differ]
+    two = rng.integers(0, len(train), len(one))
+    rows, others = part.of.take(one), train.take(two)
+    differ = np.flatnonzero((rows.digests != others.digests).any(axis=1))
+    rows, others = rows.take(differ), others.take(differ)
     if view.on_pixels:
-        found = agreements(part.of.pictures.copies.take(one), train.pictures.copies.take(two))
+        found = agreements(rows.pictures.copies, others.pictures.copies)
         return Best(found, np.zeros(len(found)))
-    first, second = (Patterns.of(s.side.bits[rows], s.length) for s, rows in ((part.of, one), (train, two)))
-    pairs = np.arange(len(one))
+    first, second = (Patterns.of(side.side.bits, side.length) for side in (rows, others))
+    pairs = np.arange(len(differ))
     shared = shared_bits(first.words, second.words, pairs, pairs)
     found = similarity(first.counts, second.counts, shared, first.length)
     found[first.counts == 0] = 0  # rows without bits are no twins

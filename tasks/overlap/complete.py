@@ -32,13 +32,14 @@ THREADS = 2  # that judge and verify tiles at the same time; each holds up to 14
 GATHERED = 1 << 17  # pairs that are yielded at a time, at least
 AT_ONCE = 8192  # patterns that are projected at a time
 STRIP = 64  # rows of a tile whose pairs are all verified at a time
+AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
 # Nanoseconds, measured on one core: a pair in a tile, an axis of it, and its verification, alone or with its tile.
 PAIR, PER_AXIS, ALONE, WITH_TILE = 0.7, 0.03, 200, 20
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Orthonormal axes, float32 (length, k), and what searching by them is expected to cost, in nanoseconds."""
+    """Orthonormal axes, float32 (length, k), and nanoseconds of one core that a pair costs, on average of all."""
 
     axes: Pixels
     cost: float
@@ -108,14 +109,14 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
     projected = [_project(side, axes) for side in sides]
     differ = np.abs(sides[0].counts[:, None] - sides[1].counts[None, :])
     allowed = differ <= _most_different(sides[0].counts[:, None] + sides[1].counts[None, :], percent, first.length)
-    pairs, costs = allowed.mean() * len(first) * len(second), {}
+    share, costs = float(allowed.mean()), {}
     for count in AXES:
         left, right = (
             _factors(rows[:, :count], side, percent, True, left=left)
             for rows, side, left in zip(projected, sides, (True, False), strict=True)
         )
         passing = float(((left @ right.T <= _slack(first.length)) & allowed).sum() / max(allowed.sum(), 1))
-        costs[count] = pairs * (PAIR + PER_AXIS * count + min(ALONE * passing, WITH_TILE))
+        costs[count] = share * (PAIR + PER_AXIS * count + min(ALONE * passing, WITH_TILE))
     best = min(costs, key=costs.__getitem__)
     return Bounds(axes[:, :best], costs[best])
 

@@ -71,8 +71,7 @@ def _recall(join: Joined, threshold: int, floor: int) -> MeasuredRecall | None:
     facts = join.facts["recall"]
     if facts is None:
         return None
-    true, found = ({int(percent): rows for percent, rows in facts[name].items()} for name in ("true", "found"))
-    counts = RecallCounts(facts["rows"], true, found)
+    counts = RecallCounts.from_json(facts)
     at_floor, at_threshold = (counts.at(join.facts["recall_from"] or percent) for percent in (floor, threshold))
     low, high = interval(*at_floor) if join.facts["method"] == "minhash" else (None, None)
     return MeasuredRecall(counts.rows, *at_floor, *at_threshold, low, high)

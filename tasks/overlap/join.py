@@ -1,103 +1,118 @@
 """Join two splits: their twins in each other, as tables, and what no threshold changes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from tasks.overlap.bands import Bands
-from tasks.overlap.find import Search
-from tasks.overlap.mirrored import MIRRORED, mirrored_table
-from tasks.overlap.pictures import find_picture_twins
-from tasks.overlap.recall import contradicts
-from tasks.overlap.search import Searched, search_twins
-from tasks.overlap.tables import SplitFingerprints, distinct, read_split, shared_fonts, twins_table
-from tasks.records import Fingerprints, Split
+from tasks.overlap.exact import as_void
+from tasks.overlap.merge import Found, merged, recall_of
+from tasks.overlap.mirrored import MIRRORED
+from tasks.overlap.prints import StoredRows
+from tasks.overlap.recall import RecallCounts, contradicts
+from tasks.overlap.search import AFFORDABLE_IN_NEED, Method, cost_of, method_of
+from tasks.overlap.tables import TWINS
+from tasks.overlap.tiles import Join, StoredTile, compare
 from tasks.records.conservation import conserve
-from tasks.storage import tables
+from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.views import View
-from tasks.vocabulary.arrays import Floats
+
+TILES = "tiles"
 
 
-@dataclass(frozen=True)
-class Join:
-    """Two splits to be joined.
-
-    Attributes
-    ----------
-    pair : tuple of Split
-    prints : tuple
-        Fingerprints of the shards that each comes from.
-    searched : Split
-        The one that may lose rows to the other: of photographs, candidates are sought for its rows.
-    """
-
-    pair: tuple[Split, Split]
-    prints: tuple[Sequence[Fingerprints], Sequence[Fingerprints]]
-    searched: Split
+def write_tile(join: Join, number: int, target: Place) -> dict[str, Any]:
+    """Write what one of the tiles found; return the rest, which `StoredTile` takes."""
+    return compare(join, *join.tiles[number], method_of(*join.sides, join.search)).write(target)
 
 
-def write_twins(
-    join: Join,
-    view: View,
-    percent: int,
-    bands: Bands | None,
-    seed: int,
-    mirrored: bool,
-    workspace: Place,
-    target: Place,
-) -> dict[str, Any]:
+def write_twins(join: Join, stored: Sequence[StoredTile], target: Place) -> dict[str, Any]:
     """Write one table of twins per direction, and if asked for one of twins that are mirrored.
+
+    Parameters
+    ----------
+    join : Join
+    stored : sequence of StoredTile
+        What `write_tile` made of each tile; without them the join is done here, tile by tile.
+    target : Place
 
     Returns
     -------
     dict
-        Per split, counts that no threshold changes; how the twins were found, and the measured recall of MinHash.
+        How the twins were found, and the measured recall of MinHash.
     """
-    first, second = join.pair
-    one, two = (read_split(split, of, workspace) for split, of in zip(join.pair, join.prints, strict=True))
-    if view.on_pixels:
-        found, crowd = _search_pictures(join, one, two, view, bands, seed, mirrored, target)
-    else:
-        crowd = None
-        found = search_twins(one.side, two.side, Search(one.length, percent, bands, seed))
-    of_first, of_second = (crowd if split is join.searched else None for split in join.pair)
-    for split, table in (
-        (first, twins_table(one, two, found.of_first, of_first)),
-        (second, twins_table(two, one, found.of_second, of_second)),
-    ):
-        conserve(f"twins of {split.name}", split.rows, len(table))
-        tables.write(table, target / f"{split.name}.parquet")
-    shared = {"distinct_exact": len(np.intersect1d(distinct(one.side), distinct(two.side)))}
-    facts: dict[str, Any] = {first.name: shared_fonts(one, two) | shared, second.name: shared_fonts(two, one) | shared}
-    facts |= {"method": found.method, "stated": found.stated, "contradicted": found.contradicted}
-    sides = [rows.short_sides for rows in (one, two) if rows.short_sides is not None and len(rows.side)]
+    bands, floor = join.search.bands, join.search.percent
+    if join.view.on_pixels:
+        return _write_pictures(join, stored or _found(join, "all pairs", target), target)
+    stated, method = bands.recall_at(floor / 100) if bands else 1.0, method_of(*join.sides, join.search)
+    recall = _write_sides(join, stored or _found(join, method, target), method, target)
+    contradicted = method == "minhash" and contradicts(recall, floor, stated)
+    if contradicted and cost_of(*join.sides, floor) <= AFFORDABLE_IN_NEED:
+        method = "all pairs"
+        _write_sides(join, _found(join, method, target), method, target)
+    disk.remove(target / TILES)
+    facts = asdict(recall) if bands else None
+    return {"method": method, "stated": stated, "contradicted": contradicted, "recall": facts}
+
+
+def shared_by(join: Join, one: StoredRows, two: StoredRows, twins: Place) -> dict[str, Any]:
+    """Count what two splits share and no threshold changes, by name; `twins` has the tables of `write_twins`.
+
+    Fonts count in any class. The short side is the median of both splits' photographs.
+    """
+    exact = tables.read(twins / f"{join.names[0]}.parquet", ["exact"])["exact"].to_numpy()
+    common = len(np.unique(as_void(one.digests[exact])))
+    fonts = [rows.column("font") for rows in (one, two)]
+    facts: dict[str, Any] = {
+        name: {
+            "same_font": int(pc.sum(pc.is_in(own, value_set=others.drop_null().unique())).as_py() or 0),
+            "unknown_font": own.null_count,
+            "distinct_exact": common,
+        }
+        for name, own, others in zip(join.names, fonts, fonts[::-1], strict=True)
+    }
+    sides = [rows.column("short_side").to_numpy() for rows in (one, two) if join.view.on_pixels and len(rows)]
     facts["short_side"] = int(np.median(np.concatenate(sides))) if sides else None
-    facts["recall_from"] = None if view.recall_from is None else round(100 * view.recall_from)
-    return facts | {"recall": found.recall and asdict(found.recall)}
+    facts["recall_from"] = None if join.view.recall_from is None else round(100 * join.view.recall_from)
+    return facts
 
 
-def _search_pictures(
-    join: Join,
-    one: SplitFingerprints,
-    two: SplitFingerprints,
-    view: View,
-    bands: Bands | None,
-    seed: int,
-    mirrored: bool,
-    target: Place,
-) -> tuple[Searched, Floats]:
-    """Return the twins of photographs, sought for the rows of the split that may lose some, and their crowd."""
-    turned = join.searched.name == join.pair[1].name
-    rows, others = (two, one) if turned else (one, two)
-    found = find_picture_twins(rows.pictures, others.pictures, mirrored, bands, seed)
-    if found.mirrored is not None:
-        tables.write(mirrored_table(rows, others, found.of_first, found.mirrored), target / MIRRORED)
-    both = (found.of_second, found.of_first) if turned else (found.of_first, found.of_second)
-    if found.recall is None or bands is None or view.recall_from is None:
-        return Searched(*both, "all pairs", None, 1.0), found.crowd
-    stated = bands.recall_at(view.recall_from)
-    missed = contradicts(found.recall, round(100 * view.recall_from), stated)
-    return Searched(*both, "minhash", found.recall, stated, missed), found.crowd
+def _write_pictures(join: Join, found: Found, target: Place) -> dict[str, Any]:
+    bands, best = join.search.bands, join.view.recall_from
+    _write_sides(join, found, "all pairs", target)
+    if join.mirrored:
+        tables.write(pa.concat_tables(filter(None, (tile.mirrored for tile in found))), target / MIRRORED)
+    proposed = [recall for tile in found if (recall := tile.recall) is not None]
+    disk.remove(target / TILES)
+    if not proposed or bands is None or best is None:
+        return {"method": "all pairs", "stated": 1.0, "contradicted": False, "recall": None}
+    recall, stated = reduce(add, proposed), bands.recall_at(best)
+    missed = contradicts(recall, round(100 * best), stated)
+    return {"method": "minhash", "stated": stated, "contradicted": missed, "recall": asdict(recall)}
+
+
+def _write_sides(join: Join, found: Found, method: Method, target: Place) -> RecallCounts:
+    """Write the twins of both splits; return what the method beside found of glyphs."""
+    counts = []
+    for side, name in enumerate(join.names):
+        rows = 0
+        with tables.writer(target / f"{name}.parquet", TWINS) as writer:
+            for table in merged(join, side, found):
+                writer.write_table(table.select(TWINS.names).combine_chunks())
+                counts.append(recall_of(table, "found" if method == "all pairs" else "beside"))
+                rows += len(table)
+        conserve(f"twins of {name}", len(join.sides[side]), rows)
+    return reduce(add, counts)
+
+
+def _found(join: Join, method: Method, target: Place) -> Found:
+    """Return what every tile finds; of several, kept on disk for the time being."""
+    if len(join.tiles) == 1:
+        return [compare(join, *join.tiles[0], method)]
+    folders = [target / TILES / f"{number:05d}" for number in range(len(join.tiles))]
+    found = (compare(join, *tile, method) for tile in join.tiles)
+    return [StoredTile(folder, tile.write(folder)) for folder, tile in zip(folders, found, strict=True)]

@@ -14,11 +14,11 @@ import numpy as np
 
 from tasks.overlap.bands import Bands
 from tasks.overlap.candidates import AT_ONCE, Signed, met
+from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.jaccard import least_shared, whole_percent
 from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.recall import RecallCounts, sampled
-from tasks.overlap.search import AFFORDABLE
 from tasks.vocabulary.arrays import Floats, RowNumbers
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one

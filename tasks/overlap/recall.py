@@ -1,10 +1,10 @@
 """Measure the recall of MinHash: the share of the rows with a near twin whose best twin it names."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from tasks.overlap.find import Search, Side, Twins, find_twins
 from tasks.vocabulary.arrays import Mask, RowNumbers
 
 SAMPLE_ROWS = 500
@@ -25,6 +25,12 @@ class RecallCounts:
         true, found = (dict(zip(values.tolist(), rows.tolist(), strict=True)) for values, rows in counts)
         return cls(len(percent), true, found)
 
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "RecallCounts":
+        """Return counts that were kept as JSON, whose keys are text."""
+        true, found = ({int(percent): rows for percent, rows in facts[name].items()} for name in ("true", "found"))
+        return cls(facts["rows"], true, found)
+
     def at(self, percent: int) -> tuple[int, int]:
         """Return the rows whose best twin is near and at least so similar, and how many of them were found."""
         true, found = (sum(count for p, count in counts.items() if p >= percent) for counts in (self.true, self.found))
@@ -39,23 +45,9 @@ class RecallCounts:
         return RecallCounts(self.rows + other.rows, true, found)
 
 
-def compare(truth: Twins, found: Twins) -> RecallCounts:
-    """Count the rows whose best twin is near, and those of which a search names that very twin."""
-    near = (truth.row >= 0) & ~truth.exact
-    named = near & (found.row == truth.row)
-    return RecallCounts.of(truth.percent, near, named)
-
-
 def sampled(rows: int, seed: int) -> RowNumbers:
     """Return the rows that are searched in full, ascending."""
     return np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE_ROWS])
-
-
-def measure_on_sample(of: Side, found_in: Side, found: Twins, search: Search) -> RecallCounts:
-    """Compare what MinHash found for sampled rows with what comparing all pairs finds for them."""
-    rows = sampled(len(of), search.seed)
-    truth, _ = find_twins(of.take(rows), found_in, replace(search, bands=None))
-    return compare(truth, _of_rows(found, rows))
 
 
 def interval(true: int, found: int) -> tuple[float, float]:
@@ -71,7 +63,3 @@ def interval(true: int, found: int) -> tuple[float, float]:
 def contradicts(recall: RecallCounts, percent: int, stated: float) -> bool:
     """Say whether a measured recall is lower than the stated one, beyond chance."""
     return interval(*recall.at(percent))[1] < stated
-
-
-def _of_rows(twins: Twins, rows: RowNumbers) -> Twins:
-    return Twins(**{name: column[rows] for name, column in vars(twins).items()})

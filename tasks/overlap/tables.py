@@ -1,22 +1,16 @@
-"""Read splits with their fingerprints, and write tables of twins."""
+"""Rows of splits with their fingerprints, and tables of their twins."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from tasks.overlap.exact import as_void
 from tasks.overlap.find import Side, Twins
+from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import Pictures
-from tasks.records import Fingerprints, Split
-from tasks.records.conservation import conserve
-from tasks.storage import tables
 from tasks.storage.copies import Copies
-from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
+from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
 TWINS = pa.schema(
     {
@@ -36,6 +30,38 @@ TWINS = pa.schema(
         "crowd": pa.float64(),  # of photographs; see `tasks.overlap.pictures`
     }
 )
+SAMPLED = 512  # rows that say how alike the bits of a split are
+BESIDE = {"beside_exact": pa.bool_(), "beside_jaccard": pa.float64(), "beside_rank": pa.int64()}
+FOUND = pa.schema([*TWINS, pa.field("rank", pa.int64()), pa.field("other_rank", pa.int64()), *BESIDE.items()])
+
+
+class Rows(Protocol):
+    """Rows of a split with their fingerprints, in memory or not."""
+
+    @property
+    def length(self) -> int:
+        """How many bits a row has."""
+
+    @property
+    def digests(self) -> Bits:
+        """The digests of all rows, uint8 (rows, 16)."""
+
+    @property
+    def sample(self) -> Patterns:
+        """The bits of some rows that lie evenly among all."""
+
+    def __len__(self) -> int: ...
+
+    def between(self, first: int, stop: int) -> "SplitFingerprints":
+        """Return a slice."""
+
+    def take(self, rows: RowNumbers) -> "SplitFingerprints":
+        """Return some rows, in their order; a row may be asked for several times."""
+
+
+def evenly(rows: int) -> RowNumbers:
+    """Return the numbers of some rows that lie evenly among all."""
+    return np.linspace(0, max(rows - 1, 0), min(SAMPLED, rows)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -51,6 +77,7 @@ class SplitFingerprints:
     one_colour: Mask
     side: Side
     length: int
+    ranks: RowNumbers  # place of each row in the order of the ids of the whole split
     copies: Copies | None = None
     short_sides: RowNumbers | None = None
     pixels: RowNumbers | None = None  # of the original
@@ -70,14 +97,27 @@ class SplitFingerprints:
             self.one_colour[rows],
             self.side.take(rows),
             self.length,
+            self.ranks[rows],
             self.copies and self.copies.take(rows),
             **numbers,
         )
 
-    def blank(self) -> int:
-        """Return how many rows have no bit set, or all: their bits say nothing of what they show."""
-        counts = np.bitwise_count(self.side.bits).sum(axis=1, dtype=np.int64)
-        return int(((counts == 0) | (counts == self.length)).sum())
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def digests(self) -> Bits:
+        """The digests of all rows, uint8 (rows, 16)."""
+        return self.side.digests
+
+    @property
+    def sample(self) -> Patterns:
+        """The bits of some rows."""
+        return Patterns.of(self.side.bits[evenly(len(self))], self.length)
+
+    def between(self, first: int, stop: int) -> "SplitFingerprints":
+        """Return a slice."""
+        return self.take(np.arange(first, stop))
 
     @property
     def pictures(self) -> Pictures:
@@ -85,38 +125,6 @@ class SplitFingerprints:
         if self.copies is None:
             raise TypeError("glyphs have no copies to lay over each other")
         return Pictures(self.side, self.copies)
-
-
-def read_split(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> SplitFingerprints:
-    """Read a split's rows and find their fingerprints.
-
-    Parameters
-    ----------
-    split : Split
-    fingerprints : sequence of Fingerprints
-        Of all shards that its rows come from.
-    workspace : Place
-    """
-    columns = pa.concat_tables([tables.read(path, ["id", "class_name", "label"]) for path in split.places(workspace)])
-    read = [tables.read(workspace / each.table) for each in fingerprints]
-    prints = pa.concat_tables(
-        [table.append_column("file", pa.array([number] * len(table), pa.int64())) for number, table in enumerate(read)]
-    )
-    ids = columns["id"].combine_chunks()
-    found = prints.take(pc.index_in(ids, value_set=prints["id"].combine_chunks()))
-    conserve(f"fingerprints of {split.name}", len(ids), len(ids) - found["id"].null_count)  # else rows would be alike
-    ranks = np.empty(len(ids), np.int64)
-    ranks[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
-    side = Side(tables.bytes_of(found["md5"]), tables.bytes_of(found["bits"]), columns["label"].to_numpy(), ranks)
-    length = int(read[0].schema.metadata[b"view_bits"])
-    class_names, fonts = columns["class_name"].combine_chunks(), found["font"].combine_chunks()
-    rows = SplitFingerprints(ids, class_names, fonts, found["one_colour"].to_numpy(), side, length)
-    files = [workspace / each.copies for each in fingerprints if each.copies]
-    if not files:
-        return rows
-    copies = Copies(files, found["file"].to_numpy(), found["copy"].to_numpy())
-    sizes = {name: found[name].to_numpy() for name in ("pixels", "bytes")}
-    return replace(rows, copies=copies, short_sides=found["short_side"].to_numpy(), **sizes)
 
 
 def twins_table(
@@ -134,12 +142,44 @@ def twins_table(
     return pa.table([*columns, pa.array(twins.count), pa.array(crowd)], schema=TWINS)
 
 
-def shared_fonts(rows: SplitFingerprints, others: SplitFingerprints) -> dict[str, int]:
-    """Count the rows whose font also occurs in the other split in any class, and those of unknown font."""
-    shared = pc.is_in(rows.fonts, value_set=others.fonts.drop_null())
-    return {"same_font": int(pc.sum(shared).as_py() or 0), "unknown_font": rows.fonts.null_count}
+def found_table(
+    rows: SplitFingerprints,
+    others: SplitFingerprints,
+    twins: Twins,
+    crowd: Floats | None = None,
+    beside: Twins | None = None,
+    asked: RowNumbers | None = None,
+) -> pa.Table:
+    """Return what `twins_table` does, the ranks of the twins, and the best twin that another search found.
+
+    Parameters
+    ----------
+    rows, others : SplitFingerprints
+        Slices of two splits.
+    twins : Twins
+    crowd : ndarray, optional
+    beside : Twins, optional
+        What the other search found for some rows.
+    asked : ndarray, optional
+        int64: numbers of these rows, ascending; all if not given.
+
+    Returns
+    -------
+    Table
+        Schema `FOUND`.
+    """
+    count = len(rows)
+    ranks = [_ranks(others, row) for row in (twins.row, twins.other_row)]
+    if beside is None:
+        nothing = [pa.nulls(count, BESIDE[name]) for name in BESIDE]
+        return pa.table([*twins_table(rows, others, twins, crowd).columns, *ranks, *nothing], schema=FOUND)
+    asked = np.arange(count) if asked is None else asked
+    columns = (pa.array(beside.exact), pa.array(beside.jaccard, mask=beside.row < 0), _ranks(others, beside.row))
+    at = np.full(count, -1)
+    at[asked] = np.arange(len(asked))
+    found = [column.take(pa.array(at, mask=at < 0)) for column in columns]
+    return pa.table([*twins_table(rows, others, twins, crowd).columns, *ranks, *found], schema=FOUND)
 
 
-def distinct(side: Side) -> NDArray[np.void]:
-    """Return the distinct images of a split as their digests."""
-    return np.unique(as_void(side.digests))
+def _ranks(others: SplitFingerprints, rows: RowNumbers) -> pa.Array:
+    return pa.array(others.ranks).take(pa.array(rows, mask=rows < 0))

@@ -4,82 +4,121 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from tasks.overlap.agreements import measured_by
 from tasks.overlap.bands import Bands
 from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.count import count_overlap
-from tasks.overlap.join import Join, write_twins
-from tasks.overlap.tables import distinct, read_split
+from tasks.overlap.exact import as_void
+from tasks.overlap.find import Search
+from tasks.overlap.join import shared_by, write_tile, write_twins
+from tasks.overlap.prints import StoredRows, prints_of, write_prints
+from tasks.overlap.tiles import Join, StoredTile
 from tasks.overlap.verdict import MATCHED, Matches, judge
 from tasks.overlap.within.write import read_matches
-from tasks.records import Baseline, Fingerprints, Joined, Linked, Overlap, Split, Splits, Within, between
+from tasks.records import Baseline, Fingerprints, Joined, Linked, Overlap, Prints, Split, Tile, Within, between
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
 from tasks.views import VIEWS
-from tasks.vocabulary import LOSES_TO, SPLITS, ViewName
+from tasks.vocabulary import LOSES_TO, ViewName
 
 VERSION = 4
+LOOKED_UP = 1
 SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
 BASELINE = "baseline.parquet"
 
 
-@stage_task("find overlap of {first.name} and {second.name}")
+@stage_task("look up fingerprints of {split.name}")
+def look_up(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> Prints:
+    """Bring the fingerprints of a split's rows together, in the order of the rows."""
+    own = prints_of(split, fingerprints)
+    inputs = {"version": LOOKED_UP, "split": split.sha256, "fingerprints": [each.sha256 for each in own]}
+    stage = stages.stage(workspace, "prints", inputs, lambda target: write_prints(split, own, workspace, target))
+    prints = Prints(
+        split=split.name,
+        rows=split.rows,
+        length=stage.result["length"],
+        folder=stage.folder.name,
+        sha256=split.sha256,
+        of=tuple(each.sha256 for each in own),
+        copies=tuple(each.copies for each in own if each.copies),
+    )
+    return finished(prints, stage, f"{split.name}: {split.rows:,} fingerprints")
+
+
+def tiles_between(spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None) -> int:
+    """Return in how many tiles two splits are compared; a single one needs no task of its own."""
+    return len(_join(spec, view, first, second, bands, spec.place)[0].tiles)
+
+
+@stage_task("compare {first.split} and {second.split}, tile {number}")
+def compare_tile(
+    spec: ComparingSpec,
+    view: ViewName,
+    first: Prints,
+    second: Prints,
+    bands: Bands | None,
+    number: int,
+    workspace: Place,
+) -> Tile:
+    """Find the twins of a slice of a split in a slice of another, in both directions."""
+    join, inputs = _join(spec, view, first, second, bands, workspace)
+    inputs |= {"tile": [[rows.start, rows.stop] for rows in join.tiles[number]], **measured_by(view)}
+    stage = stages.stage(workspace, "tiles", inputs, lambda target: write_tile(join, number, target))
+    one, two = (f"{rows.start + 1:,} to {rows.stop:,}" for rows in join.tiles[number])
+    tile = Tile(stage.folder.name, stage.result)
+    return finished(tile, stage, f"rows {one} of {first.split} with {two} of {second.split}")
+
+
+@stage_task("find overlap of {first.split} and {second.split}")
 def find_overlap(
     spec: ComparingSpec,
     view: ViewName,
-    first: Split,
-    second: Split,
-    fingerprints: Sequence[Fingerprints],
+    first: Prints,
+    second: Prints,
     bands: Bands | None,
+    tiles: Sequence[Tile],
     workspace: Place,
 ) -> Joined:
-    """Find exact and near twins between two splits, in both directions."""
-    searched = second if spec.protect == "train" else first
-    join = Join((first, second), (prints_of(first, fingerprints), prints_of(second, fingerprints)), searched)
-    inputs = _inputs(spec, view, join, bands)
-    # Of the hash positions: none that data could be made for.
-    seed = int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)
+    """Find exact and near twins between two splits, in both directions, or put together what tiles found."""
+    join, inputs = _join(spec, view, first, second, bands, workspace)
 
     def build(target: Place) -> dict[str, Any]:
-        mirrored, floor = "mirrored" in spec.also, spec.floor_percent
-        return write_twins(join, VIEWS[view], floor, bands, seed, mirrored, workspace, target)
+        stored = [StoredTile(workspace / tile.folder, tile.result) for tile in tiles]
+        facts = write_twins(join, stored, target)
+        return facts | shared_by(join, StoredRows(first, workspace), StoredRows(second, workspace), target)
 
     inputs |= measured_by(view)
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (bands.bands, bands.rows) if bands and stage.result["recall"] else None
-    joined = Joined(first.name, second.name, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
-    return finished(joined, stage, f"{first.name} and {second.name}: {stage.result['method']}")
+    joined = Joined(first.split, second.split, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
+    return finished(joined, stage, f"{first.split} and {second.split}: {stage.result['method']}")
 
 
-@stage_task("measure the baseline of {splits.train.name}")
+@stage_task("measure the baseline of train")
 def find_baseline(
-    spec: ComparingSpec,
-    view: ViewName,
-    splits: Splits,
-    fingerprints: Sequence[Fingerprints],
-    bands: Bands | None,
-    workspace: Place,
+    spec: ComparingSpec, view: ViewName, prints: Sequence[Prints], bands: Bands | None, workspace: Place
 ) -> Baseline:
-    """Measure how similar images are that are no leak."""
-    parts = [(splits[name], prints_of(splits[name], fingerprints)) for name in SPLITS]
+    """Measure how similar images are that are no leak; `prints` are those of train, validation and test."""
     inputs = {
         "version": VERSION,
         "view": view,
-        "splits": [split.sha256 for split, _ in parts],
-        "fingerprints": [each.sha256 for _, of in parts for each in of],
+        "splits": [one.sha256 for one in prints],
+        "fingerprints": [sha256 for one in prints for sha256 in one.of],
         "bands": bands and [bands.bands, bands.rows],
         "seed": spec.settings().get("seed"),
     }
     seed = int(stages.digest_of(inputs)[:8], 16)
 
     def build(target: Place) -> dict[str, Any]:
-        train, *others = (read_split(split, of, workspace) for split, of in parts)
-        others = [other for other in others if len(other.side)] or [train]
+        train, *others = (StoredRows(one, workspace) for one in prints)
+        others = [other for other in others if len(other)] or [train]
         found = measure_baseline(train, others, VIEWS[view], bands, seed)
         tables.write(found, target / BASELINE)
         return {"rows": len(found)}
@@ -136,35 +175,46 @@ def judge_twins(
     return finished((verdict, overlaps), stage, "; ".join(counts))
 
 
-@stage_task("count distinct images of {split.name}")
-def count_within(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> Within:
+@stage_task("count distinct images of {prints.split}")
+def count_within(prints: Prints, workspace: Place) -> Within:
     """Count the redundancy inside one split, and the images that say nothing of what they show."""
-    prints = prints_of(split, fingerprints)
 
     def build(_target: Place) -> dict[str, Any]:
-        rows = read_split(split, prints, workspace)
-        return {"distinct": len(distinct(rows.side)), "one_colour": int(rows.one_colour.sum()), "blank": rows.blank()}
+        rows = StoredRows(prints, workspace)
+        distinct = len(np.unique(as_void(rows.digests)))
+        one_colour = int(pc.sum(rows.column("one_colour")).as_py() or 0)
+        return {"distinct": distinct, "one_colour": one_colour, "blank": rows.blank()}
 
-    inputs = {"version": VERSION, "split": split.sha256, "fingerprints": [each.sha256 for each in prints]}
+    inputs = {"version": VERSION, "split": prints.sha256, "fingerprints": prints.of}
     stage = stages.stage(workspace, "within", inputs, build)
-    within = Within(split=split.name, rows=split.rows, folder=stage.folder.name, **stage.result)
-    return finished(within, stage, f"{split.name}: {within.distinct:,} distinct images in {within.rows:,} rows")
+    within = Within(split=prints.split, rows=prints.rows, folder=stage.folder.name, **stage.result)
+    return finished(within, stage, f"{prints.split}: {within.distinct:,} distinct images in {within.rows:,} rows")
 
 
-def prints_of(split: Split, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
-    """Return the fingerprints of the shards that a split's rows come from."""
-    found = [each for each in fingerprints if each.role in split.drawn_from]
-    return found or list(fingerprints)  # an audit without validation has no rows of it to look up
-
-
-def _inputs(spec: ComparingSpec, view: ViewName, join: Join, bands: Bands | None) -> dict[str, Any]:
+def _join(
+    spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None, workspace: Place
+) -> tuple[Join, dict[str, Any]]:
+    """Return two splits as they are to be joined, and what determines the result."""
+    searched = second if spec.protect == "train" else first
     inputs = {
         "version": VERSION,
-        "splits": [[split.name, split.sha256] for split in join.pair],
-        "fingerprints": [each.sha256 for of in join.prints for each in of],
+        "splits": [[prints.split, prints.sha256] for prints in (first, second)],
+        "fingerprints": [sha256 for prints in (first, second) for sha256 in prints.of],
         "floor": spec.floor_percent,
         "bands": bands and [bands.bands, bands.rows],
         "seed": spec.settings().get("seed"),
         "also": spec.also,
     }
-    return inputs | {"searched": join.searched.name} if VIEWS[view].on_pixels else inputs
+    if VIEWS[view].on_pixels:
+        inputs["searched"] = searched.split
+    # Of the hash positions: none that data could be made for.
+    seed = int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)
+    join = Join(
+        names=(first.split, second.split),
+        sides=(StoredRows(first, workspace), StoredRows(second, workspace)),
+        view=VIEWS[view],
+        search=Search(first.length, spec.floor_percent, bands, seed),
+        searched=int(searched is second),
+        mirrored="mirrored" in spec.also,
+    )
+    return join, inputs

@@ -75,6 +75,41 @@ class Splits:
 
 
 @dataclass(frozen=True)
+class Prints:
+    """Fingerprints of a split's rows, in their order; see `tasks.overlap.prints`.
+
+    `sha256` are the digests of the split's files, `of` those of the tables that its rows were looked up in, and of
+    photographs `copies` the files with gray copies that belong to these tables. `length` is that of the bits.
+    """
+
+    split: SplitName
+    rows: int
+    length: int
+    folder: str
+    sha256: tuple[str, ...]
+    of: tuple[str, ...]
+    copies: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        """One row per row of the split."""
+        return f"{self.folder}/prints.parquet"
+
+    @property
+    def sample(self) -> str:
+        """The bits of a few hundred of its rows."""
+        return f"{self.folder}/sample.parquet"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a slice of one split shares with a slice of another; see `tasks.overlap.tiles`."""
+
+    folder: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Joined:
     """Best matches between two splits, one table per direction, before anything is called a near twin.
 

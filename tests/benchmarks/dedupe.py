@@ -12,9 +12,8 @@ import time
 import numpy as np
 import pyarrow as pa
 
-from tasks.overlap.find import Search, Side
+from tasks.overlap.find import Search, Side, find_twins
 from tasks.overlap.likeness import Likeness
-from tasks.overlap.search import search_twins
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.within.keeping import find_duplicates
 from tasks.overlap.within.search import search_within
@@ -48,7 +47,7 @@ def made(rows: int, seed: int = 0) -> SplitFingerprints:
     digests[:, :8] = np.unique(every, axis=0, return_inverse=True)[1].astype(np.uint64)[:, None].view(np.uint8)
     names = pa.array(np.char.mod("%08d", np.arange(rows)))
     side = Side(digests, every, np.zeros(rows, np.int64), np.arange(rows))
-    return SplitFingerprints(names, names, names, np.zeros(rows, np.bool_), side, LENGTH)
+    return SplitFingerprints(names, names, names, np.zeros(rows, np.bool_), side, LENGTH, side.ranks)
 
 
 def peak() -> float:
@@ -79,7 +78,7 @@ def main() -> None:
     first, second = (rows.side.take(np.flatnonzero(which)) for which in (~part, part))
     start = time.monotonic()
     with blas_threads(1):
-        search_twins(first, second, Search(LENGTH, 95))
+        find_twins(first, second, Search(LENGTH, 95))
     join = time.monotonic() - start
     pairs = (len(first) * len(second)) / (count * count / 2)
     print(f"a tenth with the rest {join:.1f} s: {join / pairs:.1f} s for as many pairs as inside the set")

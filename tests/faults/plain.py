@@ -27,7 +27,7 @@ from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.overlap.bands import bands_for
-from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins
+from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins, look_up
 from tasks.overlap.within.tasks import find_links, group_duplicates
 from tasks.records import Findings
 from tasks.records.spec import RunSpec
@@ -87,16 +87,18 @@ def run(spec: RunSpec) -> None:
         prints = tuple(record_of(fingerprint.fn(*pair, reading, space)) for pair in zip(parts, shards, strict=True))
         splits = record_of(draw_splits.fn(spec, shards, space))
         view, bands = reading.view, bands_for(spec, reading.view)
-        joined = [record_of(find_overlap.fn(spec, view, splits[a], splits[b], prints, bands, space)) for a, b in PAIRS]
-        baseline = record_of(find_baseline.fn(spec, view, splits, prints, bands, space))
+        looked_up = {name: record_of(look_up.fn(splits[name], prints, space)) for name in SPLITS}
+        pairs = [(looked_up[first], looked_up[second]) for first, second in PAIRS]
+        joined = [record_of(find_overlap.fn(spec, view, *pair, bands, (), space)) for pair in pairs]
+        baseline = record_of(find_baseline.fn(spec, view, list(looked_up.values()), bands, space))
         inside = [name for name in SPLITS if splits[name].rows]
-        linked = [record_of(find_links.fn(spec, view, splits[name], prints, bands, space)) for name in inside]
+        linked = [record_of(find_links.fn(spec, view, looked_up[name], bands, space)) for name in inside]
         verdict, overlaps = record_of(judge_twins.fn(spec, view, joined, linked[0], baseline, space))
         groups = [
-            record_of(group_duplicates.fn(spec, view, splits[name], prints, of, verdict, None, space))
+            record_of(group_duplicates.fn(spec, view, looked_up[name], of, verdict, None, space))
             for name, of in zip(inside, linked, strict=True)
         ]
-        within = tuple(record_of(count_within.fn(splits[name], prints, space)) for name in SPLITS)
+        within = tuple(record_of(count_within.fn(looked_up[name], space)) for name in SPLITS)
         sanitized = record_of(remove_overlap.fn(spec, view, splits, overlaps, space))
         compared = record_of(find_compared.fn(splits, overlaps, space))
         planned = batches(plan(spec, compared.usable, splits.train.rows))

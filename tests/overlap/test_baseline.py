@@ -14,7 +14,7 @@ SEED = 7
 
 def split_of(gray: Gray) -> SplitFingerprints:
     ids = pa.array([f"{number:05d}" for number in range(len(gray))], pa.string())
-    return SplitFingerprints(ids, ids, ids, np.zeros(len(gray), np.bool_), side_of(gray), LENGTH)
+    return SplitFingerprints(ids, ids, ids, np.zeros(len(gray), np.bool_), (side := side_of(gray)), LENGTH, side.ranks)
 
 
 def scatter(count: int, seed: int) -> Gray:

@@ -33,7 +33,7 @@ def fingerprints(
     labels = np.zeros(count, np.int64) if labels is None else labels
     side = Side(wide, np.packbits(bits, axis=1), labels, np.arange(count))
     names = pa.array([f"{number:05d}" for number in range(count)])
-    return SplitFingerprints(names, names, names, np.zeros(count, np.bool_), side, LENGTH)
+    return SplitFingerprints(names, names, names, np.zeros(count, np.bool_), side, LENGTH, side.ranks)
 
 
 def families(count: int, seed: int) -> np.ndarray:

@@ -25,7 +25,7 @@ def rows_of(name: SplitName, split: Split) -> SplitFingerprints:
     ids = pa.array([f"{name}/{i:03d}" for i in range(len(gray))], pa.string())
     texts = pa.array([f"{label}" for label in labels], pa.string())
     one_colour = np.zeros(len(gray), np.bool_)
-    return SplitFingerprints(ids, texts, texts, one_colour, side_of(gray, labels), LENGTH)
+    return SplitFingerprints(ids, texts, texts, one_colour, (side := side_of(gray, labels)), LENGTH, side.ranks)
 
 
 def sanitize(splits: dict[SplitName, Split], protect: Protect, exhaustive: bool) -> dict[SplitName, Split]:

@@ -1,15 +1,13 @@
 """Prefect tasks of what people decided: keep it with the run, and apply it to the twins of two splits."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from tasks.overlap.count import count_overlap
 from tasks.overlap.decided.between import Settled, settle
 from tasks.overlap.mirrored import MIRRORED
-from tasks.overlap.tables import read_split
-from tasks.overlap.tasks import prints_of
-from tasks.records import Decided, Fingerprints, Joined, Overlap, Split
+from tasks.overlap.prints import StoredRows
+from tasks.records import Decided, Joined, Overlap, Prints
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
@@ -42,8 +40,7 @@ def take_decisions(file: str, workspace: Place) -> Decided:
 def apply_decisions(
     spec: ComparingSpec,
     view: ViewName,
-    pair: tuple[Split, Split],
-    fingerprints: Sequence[Fingerprints],
+    pair: tuple[Prints, Prints],
     joined: Joined,
     verdict: Verdict,
     decided: Decided,
@@ -54,12 +51,12 @@ def apply_decisions(
     seed = int(stages.digest_of(inputs)[:8], 16)
 
     def build(target: Place) -> dict[str, Any]:
-        one, two = (read_split(split, prints_of(split, fingerprints), workspace) for split in pair)
+        one, two = (StoredRows(prints, workspace).all() for prints in pair)
         decisions = read_decisions(workspace / decided.table)
         settled = Settled(one, two, VIEWS[view], verdict.percent, spec.floor_percent, seed, decisions)
-        first, second = (tables.read(workspace / joined.table(split.name)) for split in pair)
-        for split, table in zip(pair, settle(settled, (first, second)), strict=True):
-            tables.write(table, target / f"{split.name}.parquet")
+        first, second = (tables.read(workspace / joined.table(prints.split)) for prints in pair)
+        for prints, table in zip(pair, settle(settled, (first, second)), strict=True):
+            tables.write(table, target / f"{prints.split}.parquet")
         if disk.exists(workspace / joined.folder / MIRRORED):
             disk.link(workspace / joined.folder / MIRRORED, target / MIRRORED)
         return {}

@@ -8,13 +8,12 @@ import numpy as np
 
 from tasks.overlap.bands import Bands
 from tasks.overlap.candidates import lsh_pairs
-from tasks.overlap.complete import complete_pairs
+from tasks.overlap.complete import AFFORDABLE, complete_pairs
 from tasks.overlap.exact import group
-from tasks.overlap.find import Search
 from tasks.overlap.jaccard import similarity
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import picture_pairs
-from tasks.overlap.search import AFFORDABLE, cost_of
+from tasks.overlap.search import cost_of
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.threshold import Best
 from tasks.overlap.within.forest import Forest, maximum_forest
@@ -84,7 +83,7 @@ def _of_glyphs(rows: SplitFingerprints, floor: int, bands: Bands | None, seed: i
     alike = group(keys, side.labels, side.ranks)
     with_bits = np.flatnonzero(said[alike.example])
     patterns = Patterns.of(side.bits[alike.example[with_bits]], rows.length)
-    minhash = bands is not None and cost_of(side, side, Search(rows.length, floor, bands, seed)) > AFFORDABLE
+    minhash = bands is not None and cost_of(rows, rows, floor) > AFFORDABLE
     best = _BestMatches(len(alike), side.labels[alike.example])
 
     def pairs() -> Iterator[Forest]:

@@ -7,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.find import Search
 from tasks.overlap.jaccard import whole_percent
 from tasks.overlap.likeness import Likeness
 from tasks.overlap.proposals import CANDIDATES, PAIR
 from tasks.overlap.search import cost_of
-from tasks.overlap.tables import SplitFingerprints
+from tasks.overlap.tables import Rows, SplitFingerprints
 from tasks.overlap.threshold import Best
 from tasks.overlap.verdict import Matches
 from tasks.overlap.within.decided import settled_links
@@ -47,12 +46,12 @@ DUPLICATES = pa.schema(
 )
 
 
-def is_asked_too_much(rows: SplitFingerprints, view: View, floor: int) -> bool:
+def is_asked_too_much(rows: Rows, view: View, floor: int) -> bool:
     """Say whether comparing a split with itself would take longer than a minute of one core."""
-    count = len(rows.side)
+    count = len(rows)
     if view.on_pixels:
         return PAIR * (1 + FORMS) * count**2 + DECIDED * CANDIDATES * count > UNASKED
-    return cost_of(rows.side, rows.side, Search(rows.length, floor)) > UNASKED
+    return cost_of(rows, rows, floor) > UNASKED
 
 
 def write_links(

@@ -1,0 +1,71 @@
+"""Put together what tiles found: of each row the best twin of all slices of the other split, and counts.
+
+As within a slice, the best is exact before near, then the more similar, then the one whose id comes first: the result
+does not depend on where slices end.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.overlap.jaccard import whole_percent
+from tasks.overlap.recall import RecallCounts
+from tasks.overlap.tables import BESIDE, FOUND
+from tasks.overlap.tiles import Compared, Join, StoredTile
+from tasks.overlap.twins import NONE
+from tasks.vocabulary.arrays import Mask
+
+Found = Sequence[Compared | StoredTile]  # in the order of `Join.tiles`
+TWIN = ["twin_id", "twin_class_name", "exact", "jaccard", "percent", "rank"]
+OTHER = ["other_id", "other_class_name", "other_exact", "other_jaccard", "other_percent", "other_rank"]
+
+
+def merged(join: Join, side: int, found: Found) -> Iterator[pa.Table]:
+    """Yield the twins of the rows of one split, a slice at a time, schema `FOUND`."""
+    count = len(join.slices(1))
+    rows = [found[start : start + count] for start in range(0, len(found), count)]
+    for tiles in rows if side == 0 else zip(*rows, strict=True):
+        yield reduce(better, (tile.table(side) for tile in tiles))
+
+
+def better(one: pa.Table, two: pa.Table) -> pa.Table:
+    """Return the better twins of the same rows in two slices of the other split, and what they count together."""
+    columns = {name: one[name] for name in FOUND.names}
+    for prefix, names in (("", TWIN), ("other_", OTHER), ("beside_", list(BESIDE))):
+        takes = pa.array(_is_better(two, one, prefix))
+        columns |= {name: pc.if_else(takes, two[name], one[name]) for name in names}
+    columns["twins"] = pc.add(one["twins"], two["twins"])
+    columns["crowd"] = pc.max_element_wise(one["crowd"], two["crowd"])
+    return pa.table(columns, schema=FOUND)
+
+
+def recall_of(table: pa.Table, truth: Literal["found", "beside"]) -> RecallCounts:
+    """Count the rows with a near twin, and those of which both methods name the same; one of them has the truth.
+
+    Only rows count for which the method beside was asked.
+    """
+    table = table.filter(table["beside_exact"].is_valid())
+    first = "" if truth == "found" else "beside_"
+    exact = table[f"{first}exact"].to_numpy()
+    similarity = table[f"{first}jaccard"].fill_null(0.0).to_numpy()
+    ranks = {name: table[name].fill_null(NONE).to_numpy() for name in ("rank", "beside_rank")}
+    near = (ranks[f"{first}rank"] != NONE) & ~exact
+    return RecallCounts.of(whole_percent(similarity), near, near & (ranks["rank"] == ranks["beside_rank"]))
+
+
+def _is_better(two: pa.Table, one: pa.Table, prefix: str) -> Mask:
+    (exact_one, like_one, rank_one), (exact_two, like_two, rank_two) = (
+        (
+            table[f"{prefix}exact"].fill_null(False).to_numpy(),
+            table[f"{prefix}jaccard"].fill_null(-1.0).to_numpy(),
+            table[f"{prefix}rank"].fill_null(NONE).to_numpy(),
+        )
+        for table in (one, two)
+    )
+    nearer = (like_two > like_one) | ((like_two == like_one) & (rank_two < rank_one))
+    best: Mask = np.where(exact_one == exact_two, nearer, exact_two)
+    return best

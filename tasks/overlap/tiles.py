@@ -1,0 +1,143 @@
+"""Compare two splits tile by tile: a slice of one with a slice of the other, so that memory is bounded.
+
+Where slices end does not depend on the machine, and tiles merge exactly; see `tasks.overlap.merge`.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.overlap.find import Search, find_twins
+from tasks.overlap.mirrored import MIRRORED, mirrored_table
+from tasks.overlap.pictures import find_picture_twins
+from tasks.overlap.recall import RecallCounts, sampled
+from tasks.overlap.search import Method
+from tasks.overlap.tables import Rows, SplitFingerprints, found_table
+from tasks.storage import disk, tables
+from tasks.storage.place import Place
+from tasks.views import View
+from tasks.vocabulary import SplitName
+
+SLICE = 250_000  # glyphs of either split
+SEARCHED = 10_000  # photographs that are searched for; the split that they are searched in is not cut
+
+
+@dataclass(frozen=True)
+class Join:
+    """Two splits to be joined, and how.
+
+    Attributes
+    ----------
+    names, sides
+        Of the two splits.
+    view : View
+    search : Search
+    searched : int
+        Number of the one that may lose rows to the other: of photographs, candidates are sought for its rows.
+    mirrored : bool
+        Search for photographs also as they look in a mirror.
+    """
+
+    names: tuple[SplitName, SplitName]
+    sides: tuple[Rows, Rows]
+    view: View
+    search: Search
+    searched: int = 1
+    mirrored: bool = False
+
+    @property
+    def tiles(self) -> list[tuple[range, range]]:
+        """The tiles, all that meet a slice of the first split one behind the other."""
+        return list(product(self.slices(0), self.slices(1)))
+
+    def slices(self, side: int) -> list[range]:
+        """Return the slices that one of the splits is cut into; without rows, it is one."""
+        rows = len(self.sides[side])
+        size = SLICE
+        if self.view.on_pixels:
+            size = SEARCHED if side == self.searched else max(rows, 1)
+        return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a tile found.
+
+    `tables` are of schema `FOUND`, for the rows of both slices. Of photographs, `mirrored` are the twins in a mirror,
+    and `recall` is that of MinHash, where it proposed candidates.
+    """
+
+    tables: tuple[pa.Table, pa.Table]
+    mirrored: pa.Table | None = None
+    recall: RecallCounts | None = None
+
+    def table(self, side: int) -> pa.Table:
+        """Return the twins of the rows of one slice."""
+        return self.tables[side]
+
+    def write(self, target: Place) -> dict[str, Any]:
+        """Write it into a folder; return the rest, for JSON."""
+        disk.make_folder(target)
+        for side, table in enumerate(self.tables):
+            tables.write(table, target / f"{side}.parquet")
+        if self.mirrored is not None:
+            tables.write(self.mirrored, target / MIRRORED)
+        return {"recall": self.recall and asdict(self.recall)}
+
+
+@dataclass(frozen=True)
+class StoredTile:
+    """What a tile found and wrote; see `Compared`."""
+
+    folder: Place
+    result: dict[str, Any]
+
+    def table(self, side: int) -> pa.Table:
+        """Return the twins of the rows of one slice."""
+        return tables.read(self.folder / f"{side}.parquet")
+
+    @property
+    def mirrored(self) -> pa.Table | None:
+        """Twins in a mirror, if they were asked for."""
+        return tables.read(self.folder / MIRRORED) if disk.exists(self.folder / MIRRORED) else None
+
+    @property
+    def recall(self) -> RecallCounts | None:
+        """What MinHash found of photographs, where it proposed candidates."""
+        return RecallCounts.from_json(self.result["recall"]) if self.result["recall"] else None
+
+
+def compare(join: Join, first: range, second: range, method: Method) -> Compared:
+    """Find the twins of two slices in each other.
+
+    Glyphs are searched as `method` says. Beside it, where MinHash is asked at all, stands the best twin of the other
+    method: of all rows where all pairs are compared, otherwise of those of the second split that were `sampled`.
+    """
+    one, two = (side.between(rows.start, rows.stop) for side, rows in zip(join.sides, (first, second), strict=True))
+    if join.view.on_pixels:
+        return _pictures(join, one, two)
+    everything = replace(join.search, bands=None)
+    if method == "minhash":
+        found = find_twins(one.side, two.side, join.search)
+        rows = sampled(len(join.sides[1]), join.search.seed)
+        asked = rows[(rows >= second.start) & (rows < second.stop)] - second.start
+        truth, _ = find_twins(two.side.take(asked), one.side, everything)
+        of_second = found_table(two, one, found[1], None, truth, asked)
+        return Compared((found_table(one, two, found[0]), of_second))
+    found = find_twins(one.side, two.side, everything)
+    named = find_twins(one.side, two.side, join.search) if join.search.bands else (None, None)
+    pairs = zip(((one, two), (two, one)), found, named, strict=True)
+    of_first, of_second = (found_table(*rows, twins, None, beside) for rows, twins, beside in pairs)
+    return Compared((of_first, of_second))
+
+
+def _pictures(join: Join, one: SplitFingerprints, two: SplitFingerprints) -> Compared:
+    rows, others = (one, two) if join.searched == 0 else (two, one)
+    search = join.search
+    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed)
+    both = [found_table(rows, others, found.of_first, found.crowd), found_table(others, rows, found.of_second)]
+    seen = None if found.mirrored is None else mirrored_table(rows, others, found.of_first, found.mirrored)
+    of_first, of_second = both if join.searched == 0 else both[::-1]
+    return Compared((of_first, of_second), seen, found.recall)
