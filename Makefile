@@ -67,7 +67,7 @@ sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.js
 
 faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults
-	$(BIN)/pytest tests/cluster/ended_runs.py
+	$(BIN)/pytest tests/cluster/faults_of_runs.py
 
 schema: .venv/run     ## docs/report.schema.json, from the types of the report
 	$(BIN)/python -c 'import json; from tasks.records.report import schema; print(json.dumps(schema(), indent=1))' > docs/report.schema.json

@@ -48,7 +48,8 @@ class Cluster:
         """The processes of the workers that are there now, by the worker's number."""
         with self.client() as client:
             workers = client.scheduler_info(n_workers=-1)["workers"]
-            return {int(workers[address]["name"]): pid for address, pid in client.run(os.getpid).items()}
+            pids = client.run(os.getpid, on_error="ignore")  # those that end just now are not there
+            return {int(workers[address]["name"]): pid for address, pid in pids.items() if address in workers}
 
     @contextmanager
     def client(self) -> Iterator[Client]:

@@ -1,7 +1,5 @@
 """The same run on threads, on a Dask cluster, and in a bucket that its workers share alone; also when workers die."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +17,6 @@ from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
 from tests.build import TINY
 from tests.cluster.dask import Cluster
-from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
 
@@ -108,36 +105,6 @@ def test_a_block_that_holds_something_else_is_named(
         monkeypatch.setenv("CLEANSPLIT_STORE_BLOCK", name)
         with pytest.raises(UsageError, match=said):
             audit(**photographs, workspace=bucket, **AUDITED)
-
-
-def kill_at(cluster: Cluster, task: str, ended: threading.Event) -> bool:
-    """Kill a worker that does a task of some name, once; return False when none did before the end."""
-    with cluster.client() as client:
-        asked: Any = client
-        while not ended.is_set():
-            busy = [where for where, keys in asked.processing().items() if any(task in str(key) for key in keys)]
-            if busy:
-                cluster.kill_worker(int(asked.scheduler_info(n_workers=-1)["workers"][busy[0]]["name"]))
-                return True
-            time.sleep(0.02)
-    return False
-
-
-def test_a_worker_that_dies_costs_what_it_was_doing(
-    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str
-) -> None:
-    proxy.add(Delay(seconds=0.05))  # so that a task lasts long enough to be met
-    ended, killed = threading.Event(), list[bool]()
-    tasks = ("load_part", "find_overlap", "train_and_score")
-    killing = threading.Thread(target=lambda: killed.extend(kill_at(cluster, task, ended) for task in tasks))
-    killing.start()
-    try:
-        report = cleansplit(**sources, workspace=bucket, **TINY, runner="dask", cluster=cluster.address)
-    finally:
-        ended.set()
-        killing.join()
-    assert killed == [True] * len(tasks)
-    assert files_of(report) == files_of(run)
 
 
 def test_a_cluster_that_does_not_answer_is_named(

@@ -1,9 +1,10 @@
-"""What ends a run on a cluster, and that the run after it continues: takes minutes, and is part of ``make faults``."""
+"""What dies under a run on a cluster, and what becomes of the run: takes minutes, and is part of ``make faults``."""
 
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,9 +19,22 @@ from tests.cluster.children import wait_for
 from tests.cluster.dask import Cluster
 from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
-from tests.cluster.test_runs import bucket, cluster, files_of, kill_at, proxy
+from tests.cluster.test_runs import bucket, cluster, files_of, proxy
 
 __all__ = ["bucket", "cluster", "proxy"]  # fixtures
+
+
+def kill_at(cluster: Cluster, task: str, ended: threading.Event) -> bool:
+    """Kill a worker that does a task of some name, once; return False when none did before the end."""
+    with cluster.client() as client:
+        asked: Any = client
+        while not ended.is_set():
+            busy = [where for where, keys in asked.processing().items() if any(task in str(key) for key in keys)]
+            if busy:
+                cluster.kill_worker(int(asked.scheduler_info(n_workers=-1)["workers"][busy[0]]["name"]))
+                return True
+            time.sleep(0.02)
+    return False
 
 
 def kill_whoever(cluster: Cluster, task: str, ended: threading.Event) -> None:
@@ -28,6 +42,23 @@ def kill_whoever(cluster: Cluster, task: str, ended: threading.Event) -> None:
     while not ended.is_set():
         with suppress(OSError, LookupError):  # one that ended meanwhile
             kill_at(cluster, task, ended)
+
+
+def test_a_worker_that_dies_costs_what_it_was_doing(
+    run: Report, sources: dict[str, Any], cluster: Cluster, proxy: Proxy, bucket: str
+) -> None:
+    proxy.add(Delay(seconds=0.05))  # so that a task lasts long enough to be met
+    ended, killed = threading.Event(), list[bool]()
+    tasks = ("load_part", "find_overlap", "train_and_score")
+    killing = threading.Thread(target=lambda: killed.extend(kill_at(cluster, task, ended) for task in tasks))
+    killing.start()
+    try:
+        report = cleansplit(**sources, workspace=bucket, **TINY, runner="dask", cluster=cluster.address)
+    finally:
+        ended.set()
+        killing.join()
+    assert killed == [True] * len(tasks)
+    assert files_of(report) == files_of(run)
 
 
 def test_a_task_that_kills_its_workers_ends_the_run_which_continues(
