@@ -1,11 +1,10 @@
 """Tasks on a Dask cluster: that of an address, or one that is started on this machine."""
 
 import logging
-import os
 from functools import cache
 from typing import Any, cast
 
-from flows.engine.runners import AnyRunner
+from flows.engine.runners import AnyRunner, at_once
 from tasks.errors import ServerError, UsageError
 from tasks.records.spec import WorkSpec
 
@@ -29,18 +28,22 @@ def on_cluster(spec: WorkSpec) -> AnyRunner:
             "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
         ) from error
     logging.getLogger("prefect.task_runner.oncluster").setLevel(logging.WARNING)  # which tells of each connection
-    address = spec.scheduler or _started(spec.workers or os.cpu_count() or 1)
+    address = spec.scheduler or _started(at_once(spec), spec.memory)
     _require_workers(address)
     return cast(AnyRunner, OnCluster(address=address, client_kwargs={"set_as_default": False}))
 
 
 @cache
-def _started(workers: int) -> str:
+def _started(workers: int, memory: float | None) -> str:
     """Start a cluster on this machine that lasts as long as this process; return its address."""
     from distributed import LocalCluster
 
     cluster = cast(Any, LocalCluster)(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=workers,
+        threads_per_worker=1,
+        memory_limit="auto" if memory is None else round(memory * 1e9 / workers),
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
     )
     return str(cluster.scheduler_address)
 

@@ -10,11 +10,13 @@ from typing import Any, cast
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from flows.engine.machine import memory_of_machine
 from tasks.records.spec import SourceSpec, WorkSpec
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
 PROCESSES_FROM = 500_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
+PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB that the largest tasks take; see tests/benchmarks/cluster.py
 SECONDS_BETWEEN_LOOKS = 0.5
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
@@ -23,15 +25,23 @@ KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 def side_by_side(spec: WorkSpec) -> AnyRunner:
     """Return the runner for all but decoding: threads, or the cluster that was asked for."""
     if not spec.on_dask:
-        return threads(spec.workers)
+        return threads(at_once(spec))
     from flows.engine.cluster import on_cluster  # which takes two seconds to import
 
     return on_cluster(spec)
 
 
-def threads(workers: int | None) -> AnyRunner:
+def at_once(spec: WorkSpec) -> int:
+    """Return how many tasks run at the same time: what was asked for, or one per core if memory has room for them."""
+    if spec.workers and not spec.memory:
+        return spec.workers
+    room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / PER_TASK)
+    return max(1, min(spec.workers or os.cpu_count() or 1, room))
+
+
+def threads(workers: int) -> AnyRunner:
     """Return a runner for work that mostly waits or runs inside numpy."""
-    return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers or os.cpu_count() or 1))
+    return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers))
 
 
 def let_go(future: PrefectFuture[Any]) -> None:
@@ -50,11 +60,11 @@ def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
         What is to be decoded, in glyphs.
     spec : SourceSpec
     """
-    count = spec.workers or os.cpu_count() or 1
+    count = at_once(spec)
     if spec.on_dask:
         return side_by_side(spec)
     if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
-        return threads(spec.workers)
+        return threads(count)
     pool = ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent, initargs=(os.getpid(),))
     return cast(AnyRunner, pool)
 

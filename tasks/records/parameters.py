@@ -215,7 +215,18 @@ Workspace = Annotated[
         "or ./workspace."
     ),
 ]
-Workers = Annotated[PositiveInt | None, Field(description="Tasks to run in parallel. If unset, one per core.")]
+Workers = Annotated[
+    PositiveInt | None,
+    Field(description="Tasks to run in parallel. If unset, one per core, or as many as memory has room for."),
+]
+Memory = Annotated[
+    float | None,
+    Field(
+        description="Gigabytes that tasks may take together on this machine; it limits how many run in parallel. If "
+        "unset, three quarters of what the machine has, or of the limit that it sets.",
+        gt=0,
+    ),
+]
 RunBy = Annotated[
     Runner,
     Field(

@@ -23,7 +23,7 @@ PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the co
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
 LETTERS = 10  # classes of notMNIST, A to J
 # Decisions count by their content, not by the name of their file.
-CHANGES_NO_RESULT = ("workspace", "workers", "runner", "cluster", "fresh", "decisions")
+CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ class WorkSpec(Spec):
     """What the parameters of flows that do heavy work have in common."""
 
     workers: p.Workers = None
+    memory: p.Memory = None
     runner: p.RunBy = "auto"
     cluster: p.Cluster = None
 
@@ -86,7 +87,7 @@ class WorkSpec(Spec):
 
     def how(self) -> dict[str, Any]:
         """Return the parameters that say where tasks run."""
-        return {"workers": self.workers, "runner": self.runner, "cluster": self.cluster}
+        return {"workers": self.workers, "memory": self.memory, "runner": self.runner, "cluster": self.cluster}
 
 
 @dataclass(frozen=True, kw_only=True)
