@@ -7,6 +7,7 @@ since all pairs are judged by the same positions. Verified pairs are yielded in 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,7 +23,7 @@ SignedOn = Literal["set", "unset"]
 SIDES: tuple[SignedOn, ...] = get_args(SignedOn)
 HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
-AT_ONCE = 250_000  # patterns of the first set whose keys are in memory: of 96 bands, 400 MB
+AT_ONCE = 250_000  # patterns of either set whose keys are in memory: of 96 bands, 200 MB
 BLOCK = 32_768  # patterns that are signed at a time
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
 
@@ -50,17 +51,22 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
     >>> sorted({pair for pairs in found for pair in zip(pairs.first.tolist(), pairs.second.tolist())})
     [(0, 0), (1, 1), (2, 2)]
     """
-    for start in range(0, len(first), AT_ONCE):
-        for pairs in _join(first[start : start + AT_ONCE], second, percent, bands, seed):
-            yield pairs._replace(first=pairs.first + start)
+    for start, other in product(range(0, len(first), AT_ONCE), range(0, len(second), AT_ONCE)):
+        sides = first[start : start + AT_ONCE], second[other : other + AT_ONCE]
+        for pairs in _join(*sides, percent, bands, seed):
+            yield pairs._replace(first=pairs.first + start, second=pairs.second + other)
 
 
 @dataclass(frozen=True)
 class Signed:
-    """Patterns that were signed on one side: which rows, int64 (n,), and their keys, uint64 (bands, n)."""
+    """Patterns that were signed on one side: which rows, int64 (n,), and their keys, uint64 (bands, n).
+
+    `place` is the place of each pattern among these rows, -1 where it was not signed on that side.
+    """
 
     patterns: Patterns
     rows: RowNumbers
+    place: RowNumbers
     keys: NDArray[np.uint64]
 
     @classmethod
@@ -68,13 +74,9 @@ class Signed:
         """Sign those patterns of which a near-duplicate may be found on a side."""
         counts = patterns.counts if side == "set" else patterns.length - patterns.counts
         rows = np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
-        return cls(patterns, rows, _band_keys(side, patterns, rows, bands, seed))
-
-    def spread(self, band: int) -> NDArray[np.uint64]:
-        """Return the keys of one band by pattern; 0 where a pattern was not signed on that side."""
-        spread = np.zeros(len(self.patterns), np.uint64)
-        spread[self.rows] = self.keys[band]
-        return spread
+        place = np.full(len(patterns), -1)
+        place[rows] = np.arange(len(rows))
+        return cls(patterns, rows, place, _band_keys(side, patterns, rows, bands, seed))
 
 
 def met(first: Signed, second: Signed, band: int, need: Counts) -> Iterator[Pairs]:
@@ -87,13 +89,16 @@ def met(first: Signed, second: Signed, band: int, need: Counts) -> Iterator[Pair
 
 def _join(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
     need = least_shared(percent, first.length)
-    keys_before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
+    before: list[tuple[Signed, Signed]] = []
     for side in SIDES:
         one, two = (Signed.on(side, patterns, percent, bands, seed) for patterns in (first, second))
         for band in range(bands.bands):
             for pairs in met(one, two, band, need):
-                yield pairs._replace(fresh=_is_new(pairs, keys_before))
-            keys_before.append((one.spread(band), two.spread(band)))
+                new = _met_nowhere(pairs, one, two, band)
+                for earlier in before:
+                    new &= _met_nowhere(pairs, *earlier, bands.bands)
+                yield pairs._replace(fresh=new)
+        before.append((one, two))
 
 
 def _band_keys(side: SignedOn, patterns: Patterns, rows: RowNumbers, bands: Bands, seed: int) -> NDArray[np.uint64]:
@@ -165,10 +170,11 @@ def _neighbours(
         yield np.repeat(i[part], width), j[(start[part][:, None] + np.arange(width)).ravel()]
 
 
-def _is_new(pairs: Pairs, before: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]]) -> Mask:
-    """Return, for each pair, whether it agreed in no earlier band: so pairs are counted once without listing them."""
+def _met_nowhere(pairs: Pairs, first: Signed, second: Signed, bands: int) -> Mask:
+    """Return, for each pair, whether it agrees in none of the first bands: so it is counted once without a list."""
     new = np.ones(len(pairs.first), np.bool_)
-    for keys_i, keys_j in before:
-        here, there = keys_i[pairs.first], keys_j[pairs.second]
-        new &= (here != there) | (here == 0)
+    here, there = first.place[pairs.first], second.place[pairs.second]
+    signed = np.flatnonzero((here >= 0) & (there >= 0))
+    for keys_i, keys_j in zip(first.keys[:bands], second.keys[:bands], strict=True):
+        new[signed] &= keys_i[here[signed]] != keys_j[there[signed]]
     return new

@@ -34,9 +34,9 @@ REMOVED = pa.schema(
 )
 
 
-def read_twins(overlap: Overlap, rows_of: SplitName, workspace: Place) -> pa.Table:
-    """Return the twins of the rows of one of an overlap's splits; see `at_threshold`."""
-    table = tables.read(workspace / overlap.table(rows_of))
+def read_twins(overlap: Overlap, rows_of: SplitName, first: int, rows: int, workspace: Place) -> pa.Table:
+    """Return the twins of some rows of one of an overlap's splits; see `at_threshold`."""
+    table = tables.read_rows(workspace / overlap.table(rows_of), first, rows)
     return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, overlap.percent)
 
 
@@ -49,12 +49,12 @@ def at_threshold(table: pa.Table, other: SplitName, threshold: int) -> pa.Table:
 
 
 def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
-    """Return the rows that a split loses, in its own row order, each with its best twin.
+    """Return the rows that a split loses, of some rows, in their order, each with its best twin.
 
     Parameters
     ----------
     twins : sequence of Table
-        Twins of the split's rows in each split that it loses rows to, of equal length and order.
+        Twins of these rows in each split that they are lost to, of equal length and order.
 
     Returns
     -------

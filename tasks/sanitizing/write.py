@@ -17,6 +17,7 @@ from tasks.vocabulary import LOSES_TO, Protect
 from tasks.vocabulary.arrays import RowNumbers
 
 SANITIZED = "sanitized"
+AT_ONCE = 250_000  # rows whose twins are in memory
 
 
 def write_sanitized(
@@ -41,9 +42,12 @@ def write_sanitized(
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
     for name, others in LOSES_TO[protect].items():
-        twins = [policy.read_twins(between(overlaps, name, other), name, workspace) for other in others]
-        gone = policy.removed_rows(twins, name)
-        unconfirmed.append(policy.unconfirmed_rows(twins, gone, name, view.similar_percent))
+        lost = []
+        for start in _starts(splits[name].rows):
+            twins = [policy.read_twins(between(overlaps, name, o), name, start, AT_ONCE, workspace) for o in others]
+            lost.append(policy.removed_rows(twins, name))
+            unconfirmed.append(policy.unconfirmed_rows(twins, lost[-1], name, view.similar_percent))
+        gone = pa.concat_tables(lost)
         files = splits[name].places(workspace)
         ids = read_ids(files)
         kept = np.flatnonzero(policy.keep_mask(ids, gone, ["exact", "near"]))
@@ -54,9 +58,10 @@ def write_sanitized(
         conserve(f"sanitize {name}", len(ids), written["rows"], len(gone))
         removed.append(gone)
     conflicts = [
-        policy.conflicts(policy.read_twins(overlap, name, workspace), name)
+        policy.conflicts(policy.read_twins(overlap, name, start, AT_ONCE, workspace), name)
         for overlap in overlaps
         for name in (overlap.first, overlap.second)
+        for start in _starts(splits[name].rows)
     ]
     facts["groups"] = policy.star_groups(pa.concat_tables(removed))
     for file, rows in (("removed", removed), ("label_conflicts", conflicts), ("unconfirmed", unconfirmed)):
@@ -64,6 +69,10 @@ def write_sanitized(
         names = [view.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
+
+
+def _starts(rows: int) -> range:
+    return range(0, max(rows, 1), AT_ONCE)
 
 
 def _kept_of(files: Sequence[Place], kept: RowNumbers) -> Callable[[int, int], Images]:

@@ -1,8 +1,9 @@
 """The same run in threads, on a Dask cluster, and in a bucket: ``python -m tests.benchmarks.cluster [--count N]``.
 
-N glyphs are made, two in a hundred of them copies; 24 of 25 are the large archive. A real object store, a scheduler and
-workers with scratch folders of their own run on this machine, so the figures are of its cores. Printed are seconds per
-stage, the peak of the largest worker, and whether all three runs left the same files.
+N glyphs are made, two in a hundred of them copies; one of 25 is test, one of 100 validation, the others are train. A
+real object store, a scheduler and workers with scratch folders of their own run on this machine, so the figures are of
+its cores. Printed are seconds per stage, the most memory that any worker held while it did a task of each kind, that of
+the run's own process, and whether all runs left the same files.
 """
 
 import argparse
@@ -10,60 +11,52 @@ import os
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
-import numpy as np
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
-from tests.build import LETTERS, Gray, glyphs, members_of, noise, write_tar
+from tests.benchmarks.many import SMALL, write
 from tests.cluster.dask import Cluster
 from tests.cluster.store import BUCKET, Store
 
-SHAPES = 2000  # that glyphs are drawn from
-SETTINGS: dict[str, Any] = {"models": ("softmax",), "sizes": (1000,), "max_quarantine": 0.1}
+WAYS = ("threads", "dask", "bucket")
+LOOK = 0.2  # seconds between two looks at the workers' memory
+Peaks = dict[str, float]
 
 
-def drawn(count: int, seed: int) -> list[Gray]:
-    """Return glyphs that differ from each other in noise, two in a hundred of them copies of others."""
-    rng = np.random.default_rng(seed)
-    shapes = glyphs(min(SHAPES, count), seed)
-    found = [noise(shapes[number % len(shapes)], 40, seed=seed + number) for number in range(count)]
-    for number in rng.choice(count, count // 50, replace=False):
-        found[number] = found[int(rng.integers(count))]
-    return found
-
-
-def write(count: int, place: Path) -> dict[str, str]:
-    """Write two archives; return where they lie."""
-    share = count // len(LETTERS)
-    small = share // 25
-    of = {letter: drawn(share, seed=1000 * number) for number, letter in enumerate(LETTERS)}
-    parts = {
-        "large": {letter: images[small:] for letter, images in of.items()},
-        "small": {letter: images[:small] for letter, images in of.items()},
-    }
-    return {name: str(write_tar(place / f"{name}.tar", members_of(part, name))) for name, part in parts.items()}
+def settings_of(count: int) -> dict[str, Any]:
+    """Return the parameters of a run that takes all glyphs: a small model, so that the other stages show."""
+    test, validation = count // SMALL, count // 100
+    sizes = {"train": count - test - validation, "validation": validation, "test": test}
+    rounded = {name: rows // 10 * 10 for name, rows in sizes.items()}
+    return rounded | {"models": ("softmax",), "sizes": (1000,), "max_quarantine": 0.1}
 
 
 @contextmanager
-def watched(cluster: Cluster) -> Iterator[list[float]]:
-    """Collect the most memory that any worker held while the block runs, in MB."""
-    peaks, ended = [0.0], threading.Event()
+def watched(cluster: Cluster) -> Iterator[Peaks]:
+    """Collect the most memory that a worker held while it did tasks of each kind, in MB."""
+    peaks: Peaks = defaultdict(float)
+    ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(1):
-            with suppress(OSError, LookupError):  # one that ended meanwhile
-                status = [Path(f"/proc/{pid}/status").read_text() for pid in cluster.pids.values()]
-                peaks.append(max(int(text.split("VmHWM:")[1].split()[0]) / 1024 for text in status))
+        with cluster.client() as client:
+            asked: Any = client
+            pids = asked.run(os.getpid)
+            while not ended.wait(LOOK):
+                with suppress(OSError, LookupError):  # a worker that ended meanwhile
+                    for address, keys in asked.processing().items():
+                        for kind in {str(key).rsplit("-", 5)[0] for key in keys}:
+                            peaks[kind] = max(peaks[kind], _held(pids[address]))
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -74,37 +67,58 @@ def watched(cluster: Cluster) -> Iterator[list[float]]:
         watching.join()
 
 
-def timed(what: str, sources: dict[str, str], **how: Any) -> tuple[Report, dict[str, Any]]:
-    """Do a run and print what it took; return its report and the facts of its files."""
+def _held(pid: int | str, what: str = "VmRSS") -> float:
+    return int(Path(f"/proc/{pid}/status").read_text().split(f"{what}:")[1].split()[0]) / 1024
+
+
+def timed(what: str, sources: dict[str, str], count: int, **how: Any) -> dict[str, Any]:
+    """Do a run and print what it took; return the facts of its files."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of this process starts anew
     start = time.perf_counter()
-    report = cleansplit(**sources, **SETTINGS, **how)
+    report: Report = cleansplit(**sources, **settings_of(count), **how)
     seconds = time.perf_counter() - start
     manifest = read_manifest(run_at(report.run) / RUN_MANIFEST) or {}
     stages = ", ".join(f"{name} {took:.1f}" for name, took in manifest["result"]["seconds"].items() if took >= 0.5)
-    print(f"{what:<28} {seconds:6.1f} s: {stages}", flush=True)
-    return report, manifest["files"]
+    print(f"{what:<28} {seconds:6.1f} s, own process {_held('self', 'VmHWM'):,.0f} MB: {stages}", flush=True)
+    files: dict[str, Any] = manifest["files"]
+    return files
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print what three runs took."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print what the runs took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", default="1.5GB")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--archives", type=Path, help="folder to keep the archives in, for further runs")
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder, prefect_test_harness(server_startup_timeout=90):
-        place = Path(folder)
-        sources = write(given.count, place)
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        archives = given.archives or place
+        sources = {name: str(archives / f"{name}.tar") for name in ("large", "small")}
+        if not Path(sources["small"]).exists():
+            archives.mkdir(parents=True, exist_ok=True)
+            sources = write(given.count, archives)
         print(f"{given.count:,} glyphs, {given.workers} workers of {given.memory}", flush=True)
-        _, first = timed("threads, local disk", sources, workspace=place / "threads", runner="threads")
-        with Store(place / "store") as store:
+        stack.enter_context(prefect_test_harness(server_startup_timeout=90))
+        found = []
+        if "threads" in given.ways:
+            found.append(timed("threads, local disk", sources, given.count, workspace=place / "t", runner="threads"))
+        if set(given.ways) & {"dask", "bucket"}:
+            store = stack.enter_context(Store(place / "store"))
             os.environ.update(store.environment | {"CLEANSPLIT_SCRATCH": str(place / "scratch")})
             own = [{"CLEANSPLIT_SCRATCH": str(place / f"scratch-{number}")} for number in range(given.workers)]
-            with Cluster(place / "cluster", own, given.memory) as cluster, watched(cluster) as peaks:
-                on = {"runner": "dask", "cluster": cluster.address}
-                _, second = timed("Dask, local disk", sources, workspace=place / "dask", **on)
-                _, third = timed("Dask, bucket", sources, workspace=f"s3://{BUCKET}/w", **on)
-        print(f"largest worker {max(peaks):,.0f} MB; all files the same: {first == second == third}")
+            cluster = stack.enter_context(Cluster(place / "cluster", own, given.memory))
+            on = {"runner": "dask", "cluster": cluster.address}
+            for way, workspace in (("dask", place / "d"), ("bucket", f"s3://{BUCKET}/w")):
+                if way in given.ways:
+                    with watched(cluster) as peaks:
+                        what = "Dask, local disk" if way == "dask" else "Dask, bucket"
+                        found.append(timed(what, sources, given.count, workspace=workspace, **on))
+                    largest = sorted(peaks.items(), key=lambda kind: -kind[1])
+                    print("  workers, MB:", ", ".join(f"{kind} {peak:,.0f}" for kind, peak in largest), flush=True)
+        print(f"all files the same: {all(files == found[0] for files in found)}")
 
 
 if __name__ == "__main__":

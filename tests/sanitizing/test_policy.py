@@ -56,7 +56,7 @@ def twins_of_test(tmp_path: Path) -> list[pa.Table]:
             row("t4", "y", 100, exact=True),
         ],
     )
-    return [policy.read_twins(overlap, "test", Place.of(tmp_path)) for overlap in (in_train, in_validation)]
+    return [policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path)) for overlap in (in_train, in_validation)]
 
 
 def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: list[pa.Table]) -> None:
@@ -99,7 +99,7 @@ def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_pa
             row("t2", "a", 100, **other, other_percent=100, other_jaccard=1.0, other_exact=True),
         ],
     )
-    found = policy.conflicts(policy.read_twins(overlap, "test", Place.of(tmp_path)), "test").to_pylist()
+    found = policy.conflicts(policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path)), "test").to_pylist()
     assert [(r["id"], r["reason"], r["twin_class_name"], r["jaccard"]) for r in found] == [
         ("t1", "near", "B", 0.95),
         ("t2", "exact", "B", 1.0),
@@ -108,7 +108,7 @@ def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_pa
 
 def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
     overlap = twins(tmp_path, "train", "test", [])
-    assert len(policy.removed_rows([policy.read_twins(overlap, "test", Place.of(tmp_path))], "test")) == 0
+    assert len(policy.removed_rows([policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path))], "test")) == 0
 
 
 def test_rows_that_stay_with_a_similar_match_are_listed(twins_of_test: list[pa.Table]) -> None:
