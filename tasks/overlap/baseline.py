@@ -49,7 +49,8 @@ def measure_baseline(train: Rows, others: Sequence[Rows], view: View, bands: Ban
         Of validation and test.
     view : View
     bands, seed
-        As the splits are searched; the seed also draws rows.
+        As photographs are searched; glyphs are compared with all others, which takes less time than to sign them. The
+        seed also draws rows.
 
     Returns
     -------
@@ -69,7 +70,7 @@ def measure_baseline(train: Rows, others: Sequence[Rows], view: View, bands: Ban
     if not view.on_pixels:
         thin = _Part(train, np.sort(images[:THINNED]))
         thinned = [_Part(p.of, np.sort(rng.permutation(p.rows)[:THINNED])) for p in parts]
-        found["thinned"] = [_best(part, thin, view, THINNED_FLOOR, None, seed) for part in thinned]
+        found["thinned"] = [_best(part, thin, view, THINNED_FLOOR, bands, seed) for part in thinned]
     return pa.concat_tables([BASELINE.empty_table(), *(_table(kind, best) for kind in found for best in found[kind])])
 
 
@@ -94,7 +95,7 @@ def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | Non
             pictures = find_picture_twins(own.pictures, other.pictures, False, bands, seed)
             twins, crowd = pictures.of_first, pictures.crowd
         else:
-            twins, _ = find_twins(own.side, other.side, Search(own.length, floor, bands, seed))
+            twins, _ = find_twins(own.side, other.side, Search(own.length, floor))
         exact |= twins.exact
         similarity = np.maximum(similarity, twins.jaccard)
     return Best(similarity[~exact], crowd[~exact])
