@@ -1,9 +1,9 @@
-# The image of all services in compose.yaml.
+# The image of all services in compose.yaml and compose.cluster.yaml, so it has the extras for object stores and Dask.
 ARG PYTHON=python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 FROM ${PYTHON}
 WORKDIR /app
-COPY requirements.lock .
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-cluster.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements-cluster.lock
 COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . && useradd --create-home cleansplit \
   && mkdir /workspace /server && chown cleansplit /workspace /server

@@ -75,7 +75,9 @@ schema: .venv/run     ## docs/report.schema.json, from the types of the report
 lock:                 ## resolve the locks anew; needs uv
 	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --output-file requirements.lock
-	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --extra dev --constraint requirements.lock --universal \
+	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --extra s3 --extra dask --constraint requirements.lock \
+	  --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements-cluster.lock
+	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --extra dev --constraint requirements-cluster.lock --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements-dev.lock
 
 clean:

@@ -15,14 +15,20 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from distributed import Client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from tasks.storage.bucket.cleaning import probe
+from tasks.storage.workspace import workspace_at
+from tests.cluster.children import free_ports
+from tests.cluster.store import PORTS
 from tests.operations.conftest import ROOT, ended, free_port, start, until
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 HTTP = ("server:4200", "localhost:4200")
-SECRETS = {"POSTGRES_PASSWORD": "word/pass@#:1", "PREFECT_AUTH": "admin:wordpass"}
+ON_CLUSTER: dict[str, Any] = yaml.safe_load((ROOT / "compose.cluster.yaml").read_text())["services"]
+SECRETS = {"POSTGRES_PASSWORD": "word/pass@#:1", "PREFECT_AUTH": "admin:wordpass", "STORE_SECRET": "word/pass@#:2"}
 
 
 def test_only_the_ui_is_reachable_and_nothing_starts_without_secrets() -> None:
@@ -40,8 +46,44 @@ def test_only_the_ui_is_reachable_and_nothing_starts_without_secrets() -> None:
 def test_the_image_is_built_from_files_that_are_there() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = [line.split()[1] for line in lines if line.startswith("COPY")]
-    assert copied == ["requirements.lock", "."]
-    assert (ROOT / "requirements.lock").is_file()
+    assert copied == ["requirements-cluster.lock", "."]
+    assert (ROOT / "requirements-cluster.lock").is_file()
+
+
+def test_a_cluster_is_reached_by_names_of_its_services_alone() -> None:
+    assert set(ON_CLUSTER) == {"store", "scheduler", "dask", "deploy", "worker"}
+    assert not any("ports" in service for service in ON_CLUSTER.values())
+    access = ON_CLUSTER["worker"]["environment"]
+    assert access == ON_CLUSTER["deploy"]["environment"]
+    assert access.items() <= ON_CLUSTER["dask"]["environment"].items()
+    assert "${STORE_SECRET:?" in access["AWS_SECRET_ACCESS_KEY"]
+    for address in (access["AWS_ENDPOINT_URL"], access["CLEANSPLIT_CLUSTER"], ON_CLUSTER["dask"]["command"][2]):
+        name, port = address.split("/")[-1].split(":")
+        assert port in " ".join(ON_CLUSTER[name]["command"])
+    assert ON_CLUSTER["dask"]["environment"]["PREFECT_API_URL"] == SERVICES["worker"]["environment"]["PREFECT_API_URL"]
+
+
+def test_the_commands_of_a_cluster_work_outside_containers(tmp_path: Path) -> None:
+    ports = dict(zip((*PORTS, "scheduler"), map(str, free_ports(len(PORTS) + 1)), strict=True))
+    store, scheduler = f"127.0.0.1:{ports['s3.port']}", f"127.0.0.1:{ports['scheduler']}"
+    values = {name: _filled(value) for name, value in ON_CLUSTER["dask"]["environment"].items()}
+    values |= {"AWS_ENDPOINT_URL": f"http://{store}", "CLEANSPLIT_SCRATCH": str(tmp_path / "scratch")}
+    environment = os.environ | values | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+    def command_of(name: str) -> list[str]:
+        words = [word.replace("scheduler:8786", scheduler) for word in ON_CLUSTER[name]["command"]]
+        return [ports["scheduler"] if word == "8786" else word.replace("=/data", f"={tmp_path}") for word in words]
+
+    words = [word for word in command_of("store") if not word.startswith("-s3.port")]
+    own = [f"-{name}={port}" for name, port in ports.items() if name in PORTS]
+    with contextlib.ExitStack() as running:
+        for command in (["weed", *words, *own], command_of("scheduler"), command_of("dask")):
+            process = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+            running.callback(process.wait)
+            running.callback(process.terminate)
+        client: Any = running.enter_context(Client(f"tcp://{scheduler}", timeout=60, set_as_default=False))  # type: ignore[no-untyped-call]
+        client.wait_for_workers(1, timeout=60)
+        client.submit(probe, workspace_at(values["CLEANSPLIT_WORKSPACE"])).result(timeout=120)
 
 
 @pytest.fixture
