@@ -85,7 +85,7 @@ def _write_pictures(join: Join, found: Found, target: Place) -> dict[str, Any]:
     bands, best = join.search.bands, join.view.recall_from
     _write_sides(join, found, "all pairs", target)
     if join.mirrored:
-        tables.write(pa.concat_tables(filter(None, (tile.mirrored for tile in found))), target / MIRRORED)
+        tables.write(pa.concat_tables(seen for tile in found if (seen := tile.mirrored) is not None), target / MIRRORED)
     proposed = [recall for tile in found if (recall := tile.recall) is not None]
     disk.remove(target / TILES)
     if not proposed or bands is None or best is None:

@@ -12,11 +12,14 @@ from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
 from tasks.storage import disk, tables
-from tasks.storage.images import Images, concatenate, read_images
+from tasks.storage.images import iterate_images, read_ids, shape_of, take_images
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
+from tasks.vocabulary.arrays import Gray, RowNumbers
+
+AT_ONCE = 50_000  # pairs of twins whose pixels are in memory
 
 
 def verify_run(run: Place) -> list[str]:
@@ -48,22 +51,35 @@ def what_is_wrong(run: Place, wrong: Sequence[str]) -> DataError:
 
 def _disagreements(run: Place, report: Report) -> Iterator[str]:
     yield from _members(run, report)
-    raw = {name: _images(run / "raw", name) for name in SPLITS}
-    for name, images in raw.items():
-        yield from _rows(f"raw {name}", images, report.rows[name], report.classes)
-    ids = pa.concat_arrays([images.ids for images in raw.values()])
-    if len(ids) != len(ids.unique()):
+    raw = {name: disk.matching(run / "raw", f"{name}-*.parquet") for name in SPLITS}
+    for name, files in raw.items():
+        yield from _rows(f"raw {name}", files, report.rows[name], report.classes)
+    ids = {name: read_ids(files) for name, files in raw.items()}
+    if sum(map(len, ids.values())) != len(pa.chunked_array([*ids.values()]).unique()):
         yield "raw: an id occurs more than once."
     removed = tables.read(run / "removed.parquet")
-    yield from _twins(raw, removed)
-    for name in (name for name in SPLITS if disk.matching(run, f"sanitized/{name}-*.parquet")):
-        gone = removed.filter(pc.equal(removed["split"], name))["id"].combine_chunks()
-        stays = pc.invert(pc.is_in(raw[name].ids, value_set=gone))
-        left = _images(run / "sanitized", name)
-        yield from _rows(f"sanitized {name}", left, report.sanitized.near[name], report.classes)
-        expected = raw[name].take(stays.to_numpy(zero_copy_only=False))
-        if not left.ids.equals(expected.ids) or not np.array_equal(left.gray, expected.gray):
-            yield f"sanitized {name} is not raw {name} without its removed rows."
+    yield from _twins(raw, ids, removed)
+    for name in SPLITS:
+        left = disk.matching(run / "sanitized", f"{name}-*.parquet")
+        if left:
+            yield from _rows(f"sanitized {name}", left, report.sanitized.near[name], report.classes)
+            gone = removed.filter(pc.equal(removed["split"], name))["id"].combine_chunks()
+            stays = pc.invert(pc.is_in(ids[name], value_set=gone)).to_numpy(zero_copy_only=False)
+            if not _are_rows(left, raw[name], np.flatnonzero(stays)):
+                yield f"sanitized {name} is not raw {name} without its removed rows."
+
+
+def _are_rows(left: Sequence[Place], files: Sequence[Place], rows: RowNumbers) -> bool:
+    """Say whether images are some rows of others, in their order."""
+    if shape_of(left)[0] != len(rows):
+        return False
+    start = 0
+    for images in iterate_images(left):
+        expected = take_images(files, rows[start : start + len(images)])
+        if not images.ids.equals(expected.ids) or not np.array_equal(images.gray, expected.gray):
+            return False
+        start += len(images)
+    return True
 
 
 def _members(run: Place, report: Report) -> Iterator[str]:
@@ -80,36 +96,39 @@ def _members(run: Place, report: Report) -> Iterator[str]:
                 yield f"{where}: {expected:,} are {outcome}, and quarantine.parquet names {count:,}."
 
 
-def _rows(what: str, images: Images, count: int, classes: Sequence[str]) -> Iterator[str]:
-    if len(images) != count:
-        yield f"{what} has {len(images):,} rows, and the report says {count:,}."
-    names = np.array(classes, dtype=object)
-    known = (images.labels >= 0) & (images.labels < len(names))
-    class_names = images.class_names.to_numpy(zero_copy_only=False)
-    if not known.all() or not (names[images.labels] == class_names).all():
-        yield f"{what} has labels that are not those of its classes."
+def _rows(what: str, files: Sequence[Place], count: int, classes: Sequence[str]) -> Iterator[str]:
+    rows, _ = shape_of(files)
+    if rows != count:
+        yield f"{what} has {rows:,} rows, and the report says {count:,}."
+    names = pa.array(classes, pa.string())
+    for file in files:
+        table = tables.read(file, ["class_name", "label"])
+        labels = table["label"].to_numpy()
+        known = bool(((labels >= 0) & (labels < len(names))).all())
+        if not known or not names.take(pa.array(labels)).equals(table["class_name"].combine_chunks()):
+            yield f"{what} has labels that are not those of its classes."
+            return
 
 
-def _twins(raw: dict[Any, Images], removed: pa.Table) -> Iterator[str]:
+def _twins(raw: dict[Any, list[Place]], ids: dict[Any, pa.Array], removed: pa.Table) -> Iterator[str]:
     """Yield where a removed row or its twin does not exist, or an exact twin has other pixels."""
-    of, found_in = (removed[name].to_numpy(zero_copy_only=False) for name in ("split", "twin_split"))
-    exact = pc.equal(removed["reason"], "exact").to_numpy(zero_copy_only=False)
     for split in SPLITS:
         for other in SPLITS:
-            pairs = removed.filter(pa.array((of == split) & (found_in == other)))
+            pairs = removed.filter(pc.and_(pc.equal(removed["split"], split), pc.equal(removed["twin_split"], other)))
             places = [
-                pc.index_in(pairs[column].combine_chunks(), value_set=raw[name].ids)
+                pc.index_in(pairs[column].combine_chunks(), value_set=ids[name])
                 for column, name in (("id", split), ("twin_id", other))
             ]
             if any(place.null_count for place in places):
                 yield f"removed.parquet names rows that {split} or {other} does not have."
                 continue
-            here, there = (place.to_numpy() for place in places)
-            same = (raw[split].gray[here] == raw[other].gray[there]).all(axis=(1, 2))
-            if not same[exact[(of == split) & (found_in == other)]].all():
+            exact = np.flatnonzero(pc.equal(pairs["reason"], "exact").to_numpy())
+            here, there = (place.to_numpy()[exact] for place in places)
+            parts = (slice(start, start + AT_ONCE) for start in range(0, len(exact), AT_ONCE))
+            if not all(np.array_equal(_gray(raw[split], here[p]), _gray(raw[other], there[p])) for p in parts):
                 yield f"removed.parquet lists rows of {split} as exact twins of rows in {other} with different pixels."
 
 
-def _images(folder: Place, name: str) -> Images:
-    files = disk.matching(folder, f"{name}-*.parquet")
-    return concatenate([read_images([file]) for file in files])
+def _gray(files: Sequence[Place], rows: RowNumbers) -> Gray:
+    wanted, back = np.unique(rows, return_inverse=True)
+    return take_images(files, wanted.astype(np.int64)).gray[back]

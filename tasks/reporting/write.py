@@ -97,8 +97,10 @@ def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
     for name in SPLITS:
         for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
             disk.make_folder(target / folder)
-            paths = (path_of(*row.split("/", 2)[1:]) for row in read_ids(split.places(workspace)).to_pylist())
-            disk.write_text(target / folder / f"{name}.txt", "".join(f"{path}\n" for path in paths))
+            disk.write_text(target / folder / f"{name}.txt", "")
+            for file in split.places(workspace):
+                paths = (path_of(*row.split("/", 2)[1:]) for row in read_ids([file]).to_pylist())
+                disk.add_text(target / folder / f"{name}.txt", "".join(f"{path}\n" for path in paths))
 
 
 def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:

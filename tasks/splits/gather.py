@@ -8,7 +8,7 @@ import numpy as np
 from tasks.records import Shard
 from tasks.records.conservation import conserve
 from tasks.storage import disk, tables
-from tasks.storage.images import MAX_ROWS_PER_FILE, Images, of_table, write_split
+from tasks.storage.images import Images, file_starts, of_table, write_split
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, SplitName
@@ -39,11 +39,12 @@ def write_splits(
     dict
         Split name to what `tasks.storage.images.write_split` returns.
     """
-    files = [(name, start) for name in SPLITS for start in range(0, max(len(drawn[name]), 1), MAX_ROWS_PER_FILE)]
+    starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
+    files = [(name, start) for name in SPLITS for start in starts[name]]
     piece = deal_out(
         lambda number: tables.read(workspace / shards[number].images),
         [shard.rows for shard in shards],
-        [drawn[name][start : start + MAX_ROWS_PER_FILE] for name, start in files],
+        [drawn[name][start : start + starts[name].step] for name, start in files],
         target / DEALT,
     )
     conserve("draw splits", sum(map(len, drawn.values())), len(np.unique(np.concatenate([*drawn.values()]))))

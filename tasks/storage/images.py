@@ -130,6 +130,11 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
             writer.write_table(pa.table(arrays, schema=columns))
 
 
+def file_starts(rows: int) -> range:
+    """Return where the files of a split start; without rows, it is one."""
+    return range(0, max(rows, 1), MAX_ROWS_PER_FILE)
+
+
 def write_split(
     rows: int, piece: Callable[[int, int], Images], name: str, classes: Sequence[str], folder: Place
 ) -> dict[str, Any]:
@@ -150,11 +155,11 @@ def write_split(
         What `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
     disk.make_folder(folder)
-    starts = range(0, max(rows, 1), MAX_ROWS_PER_FILE)
+    starts = file_starts(rows)
     paths = [folder / f"{name}-{i:05d}-of-{len(starts):05d}.parquet" for i in range(len(starts))]
 
     def write(start: int, path: Place) -> int:
-        images = piece(start, min(start + MAX_ROWS_PER_FILE, rows))
+        images = piece(start, min(start + starts.step, rows))
         write_images(images, path, classes)
         return len(images)
 
@@ -217,9 +222,10 @@ def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
     """Return some images of a run or shard, uint8 (side, side) each, by id."""
     wanted = pa.array(sorted(set(ids)), pa.string())
     found: dict[str, Gray] = {}
-    for part in iterate_images(files):
-        rows = np.flatnonzero(pc.is_in(part.ids, value_set=wanted).to_numpy(zero_copy_only=False))
-        found |= {part.ids[row].as_py(): part.gray[row] for row in rows.tolist()}
+    for path in files:
+        rows = np.flatnonzero(pc.is_in(read_ids([path]), value_set=wanted).to_numpy(zero_copy_only=False))
+        part = take_images([path], rows)
+        found |= dict(zip(part.ids.to_pylist(), part.gray, strict=True))
     return found
 
 
