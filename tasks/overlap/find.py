@@ -66,6 +66,10 @@ class Twins:
     other_percent: RowNumbers
     count: RowNumbers
 
+    def take(self, rows: RowNumbers) -> "Twins":
+        """Return those of some rows, in their order."""
+        return Twins(**{name: column[rows] for name, column in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Search:

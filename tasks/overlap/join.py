@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.overlap.exact import as_void
-from tasks.overlap.merge import Found, merged, recall_of
+from tasks.overlap.merge import Found, merged
 from tasks.overlap.mirrored import MIRRORED
 from tasks.overlap.prints import StoredRows
 from tasks.overlap.recall import RecallCounts, contradicts
@@ -26,7 +26,7 @@ TILES = "tiles"
 
 
 def write_tile(join: Join, number: int, target: Place) -> dict[str, Any]:
-    """Write what one of the tiles found; return the rest, which `StoredTile` takes."""
+    """Write what one of the tiles found; return what `StoredTile` takes beside its folder."""
     return compare(join, *join.tiles[number], method_of(*join.sides, join.search)).write(target)
 
 
@@ -49,13 +49,14 @@ def write_twins(join: Join, stored: Sequence[StoredTile], target: Place) -> dict
     if join.view.on_pixels:
         return _write_pictures(join, stored or _found(join, "all pairs", target), target)
     stated, method = bands.recall_at(floor / 100) if bands else 1.0, method_of(*join.sides, join.search)
-    recall = _write_sides(join, stored or _found(join, method, target), method, target)
-    contradicted = method == "minhash" and contradicts(recall, floor, stated)
+    found = stored or _found(join, method, target)
+    recall = _write_sides(join, found, target)
+    contradicted = method == "minhash" and recall is not None and contradicts(recall, floor, stated)
     if contradicted and cost_of(*join.sides, floor) <= AFFORDABLE_IN_NEED:
         method = "all pairs"
-        _write_sides(join, _found(join, method, target), method, target)
+        _write_sides(join, _found(join, method, target), target)
     disk.remove(target / TILES)
-    facts = asdict(recall) if bands else None
+    facts = recall and asdict(recall)
     return {"method": method, "stated": stated, "contradicted": contradicted, "recall": facts}
 
 
@@ -83,30 +84,28 @@ def shared_by(join: Join, one: StoredRows, two: StoredRows, twins: Place) -> dic
 
 def _write_pictures(join: Join, found: Found, target: Place) -> dict[str, Any]:
     bands, best = join.search.bands, join.view.recall_from
-    _write_sides(join, found, "all pairs", target)
+    recall = _write_sides(join, found, target)
     if join.mirrored:
         tables.write(pa.concat_tables(seen for tile in found if (seen := tile.mirrored) is not None), target / MIRRORED)
-    proposed = [recall for tile in found if (recall := tile.recall) is not None]
     disk.remove(target / TILES)
-    if not proposed or bands is None or best is None:
+    if recall is None or bands is None or best is None:
         return {"method": "all pairs", "stated": 1.0, "contradicted": False, "recall": None}
-    recall, stated = reduce(add, proposed), bands.recall_at(best)
+    stated = bands.recall_at(best)
     missed = contradicts(recall, round(100 * best), stated)
     return {"method": "minhash", "stated": stated, "contradicted": missed, "recall": asdict(recall)}
 
 
-def _write_sides(join: Join, found: Found, method: Method, target: Place) -> RecallCounts:
-    """Write the twins of both splits; return what the method beside found of glyphs."""
-    counts = []
+def _write_sides(join: Join, found: Found, target: Place) -> RecallCounts | None:
+    """Write the twins of both splits; return what MinHash found, where it was asked."""
     for side, name in enumerate(join.names):
         rows = 0
         with tables.writer(target / f"{name}.parquet", TWINS) as writer:
             for table in merged(join, side, found):
                 writer.write_table(table.select(TWINS.names).combine_chunks())
-                counts.append(recall_of(table, "found" if method == "all pairs" else "beside"))
                 rows += len(table)
         conserve(f"twins of {name}", len(join.sides[side]), rows)
-    return reduce(add, counts)
+    asked = [recall for tile in found if (recall := tile.recall) is not None]
+    return reduce(add, asked) if asked else None
 
 
 def _found(join: Join, method: Method, target: Place) -> Found:

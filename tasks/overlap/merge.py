@@ -6,15 +6,12 @@ does not depend on where slices end.
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.overlap.jaccard import whole_percent
-from tasks.overlap.recall import RecallCounts
-from tasks.overlap.tables import BESIDE, FOUND
+from tasks.overlap.tables import FOUND
 from tasks.overlap.tiles import Compared, Join, StoredTile
 from tasks.overlap.twins import NONE
 from tasks.vocabulary.arrays import Mask
@@ -35,26 +32,12 @@ def merged(join: Join, side: int, found: Found) -> Iterator[pa.Table]:
 def better(one: pa.Table, two: pa.Table) -> pa.Table:
     """Return the better twins of the same rows in two slices of the other split, and what they count together."""
     columns = {name: one[name] for name in FOUND.names}
-    for prefix, names in (("", TWIN), ("other_", OTHER), ("beside_", list(BESIDE))):
+    for prefix, names in (("", TWIN), ("other_", OTHER)):
         takes = pa.array(_is_better(two, one, prefix))
         columns |= {name: pc.if_else(takes, two[name], one[name]) for name in names}
     columns["twins"] = pc.add(one["twins"], two["twins"])
     columns["crowd"] = pc.max_element_wise(one["crowd"], two["crowd"])
     return pa.table(columns, schema=FOUND)
-
-
-def recall_of(table: pa.Table, truth: Literal["found", "beside"]) -> RecallCounts:
-    """Count the rows with a near twin, and those of which both methods name the same; one of them has the truth.
-
-    Only rows count for which the method beside was asked.
-    """
-    table = table.filter(table["beside_exact"].is_valid())
-    first = "" if truth == "found" else "beside_"
-    exact = table[f"{first}exact"].to_numpy()
-    similarity = table[f"{first}jaccard"].fill_null(0.0).to_numpy()
-    ranks = {name: table[name].fill_null(NONE).to_numpy() for name in ("rank", "beside_rank")}
-    near = (ranks[f"{first}rank"] != NONE) & ~exact
-    return RecallCounts.of(whole_percent(similarity), near, near & (ranks["rank"] == ranks["beside_rank"]))
 
 
 def _is_better(two: pa.Table, one: pa.Table, prefix: str) -> Mask:

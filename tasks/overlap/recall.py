@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.overlap.find import Twins
 from tasks.vocabulary.arrays import Mask, RowNumbers
 
 SAMPLE_ROWS = 500
@@ -43,6 +44,12 @@ class RecallCounts:
             for mine, theirs in ((self.true, other.true), (self.found, other.found))
         )
         return RecallCounts(self.rows + other.rows, true, found)
+
+
+def counted(truth: Twins, found: Twins) -> RecallCounts:
+    """Count the rows whose best twin is near, and those of which a search names that very twin."""
+    near = (truth.row >= 0) & ~truth.exact
+    return RecallCounts.of(truth.percent, near, near & (found.row == truth.row))
 
 
 def sampled(rows: int, seed: int) -> RowNumbers:

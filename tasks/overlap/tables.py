@@ -31,8 +31,7 @@ TWINS = pa.schema(
     }
 )
 SAMPLED = 512  # rows that say how alike the bits of a split are
-BESIDE = {"beside_exact": pa.bool_(), "beside_jaccard": pa.float64(), "beside_rank": pa.int64()}
-FOUND = pa.schema([*TWINS, pa.field("rank", pa.int64()), pa.field("other_rank", pa.int64()), *BESIDE.items()])
+FOUND = pa.schema([*TWINS, pa.field("rank", pa.int64()), pa.field("other_rank", pa.int64())])
 
 
 class Rows(Protocol):
@@ -143,42 +142,11 @@ def twins_table(
 
 
 def found_table(
-    rows: SplitFingerprints,
-    others: SplitFingerprints,
-    twins: Twins,
-    crowd: Floats | None = None,
-    beside: Twins | None = None,
-    asked: RowNumbers | None = None,
+    rows: SplitFingerprints, others: SplitFingerprints, twins: Twins, crowd: Floats | None = None
 ) -> pa.Table:
-    """Return what `twins_table` does, the ranks of the twins, and the best twin that another search found.
-
-    Parameters
-    ----------
-    rows, others : SplitFingerprints
-        Slices of two splits.
-    twins : Twins
-    crowd : ndarray, optional
-    beside : Twins, optional
-        What the other search found for some rows.
-    asked : ndarray, optional
-        int64: numbers of these rows, ascending; all if not given.
-
-    Returns
-    -------
-    Table
-        Schema `FOUND`.
-    """
-    count = len(rows)
+    """Return what `twins_table` does for slices of two splits, and the ranks of the twins: schema `FOUND`."""
     ranks = [_ranks(others, row) for row in (twins.row, twins.other_row)]
-    if beside is None:
-        nothing = [pa.nulls(count, BESIDE[name]) for name in BESIDE]
-        return pa.table([*twins_table(rows, others, twins, crowd).columns, *ranks, *nothing], schema=FOUND)
-    asked = np.arange(count) if asked is None else asked
-    columns = (pa.array(beside.exact), pa.array(beside.jaccard, mask=beside.row < 0), _ranks(others, beside.row))
-    at = np.full(count, -1)
-    at[asked] = np.arange(len(asked))
-    found = [column.take(pa.array(at, mask=at < 0)) for column in columns]
-    return pa.table([*twins_table(rows, others, twins, crowd).columns, *ranks, *found], schema=FOUND)
+    return pa.table([*twins_table(rows, others, twins, crowd).columns, *ranks], schema=FOUND)
 
 
 def _ranks(others: SplitFingerprints, rows: RowNumbers) -> pa.Array:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tasks.overlap.find import Search, find_twins
 from tasks.overlap.mirrored import MIRRORED, mirrored_table
 from tasks.overlap.pictures import find_picture_twins
-from tasks.overlap.recall import RecallCounts, sampled
+from tasks.overlap.recall import RecallCounts, counted, sampled
 from tasks.overlap.search import Method
 from tasks.overlap.tables import Rows, SplitFingerprints, found_table
 from tasks.storage import disk, tables
@@ -65,8 +65,8 @@ class Join:
 class Compared:
     """What a tile found.
 
-    `tables` are of schema `FOUND`, for the rows of both slices. Of photographs, `mirrored` are the twins in a mirror,
-    and `recall` is that of MinHash, where it proposed candidates.
+    `tables` are of schema `FOUND`, for the rows of both slices; of photographs, `mirrored` are the twins in a mirror.
+    `recall` is that of MinHash, where it was asked.
     """
 
     tables: tuple[pa.Table, pa.Table]
@@ -105,32 +105,34 @@ class StoredTile:
 
     @property
     def recall(self) -> RecallCounts | None:
-        """What MinHash found of photographs, where it proposed candidates."""
+        """What MinHash found, where it was asked."""
         return RecallCounts.from_json(self.result["recall"]) if self.result["recall"] else None
 
 
 def compare(join: Join, first: range, second: range, method: Method) -> Compared:
-    """Find the twins of two slices in each other.
+    """Find the twins of two slices in each other, of glyphs as `method` says.
 
-    Glyphs are searched as `method` says. Beside it, where MinHash is asked at all, stands the best twin of the other
-    method: of all rows where all pairs are compared, otherwise of those of the second split that were `sampled`.
+    Where all pairs are compared, MinHash is asked beside it, in the first tile alone: signing all rows of large splits
+    takes longer than comparing them. Where MinHash is the method, what it misses is measured on a sample of the second
+    split's rows.
     """
     one, two = (side.between(rows.start, rows.stop) for side, rows in zip(join.sides, (first, second), strict=True))
     if join.view.on_pixels:
         return _pictures(join, one, two)
-    everything = replace(join.search, bands=None)
+    everything, recall = replace(join.search, bands=None), None
     if method == "minhash":
         found = find_twins(one.side, two.side, join.search)
         rows = sampled(len(join.sides[1]), join.search.seed)
-        asked = rows[(rows >= second.start) & (rows < second.stop)] - second.start
-        truth, _ = find_twins(two.side.take(asked), one.side, everything)
-        of_second = found_table(two, one, found[1], None, truth, asked)
-        return Compared((found_table(one, two, found[0]), of_second))
-    found = find_twins(one.side, two.side, everything)
-    named = find_twins(one.side, two.side, join.search) if join.search.bands else (None, None)
-    pairs = zip(((one, two), (two, one)), found, named, strict=True)
-    of_first, of_second = (found_table(*rows, twins, None, beside) for rows, twins, beside in pairs)
-    return Compared((of_first, of_second))
+        rows = rows[(rows >= second.start) & (rows < second.stop)] - second.start
+        truth, _ = find_twins(two.side.take(rows), one.side, everything)
+        recall = counted(truth, found[1].take(rows))
+    else:
+        found = find_twins(one.side, two.side, everything)
+        if join.search.bands and first.start == second.start == 0:
+            named = find_twins(one.side, two.side, join.search)
+            recall = counted(found[0], named[0]) + counted(found[1], named[1])
+    tables_of = found_table(one, two, found[0]), found_table(two, one, found[1])
+    return Compared(tables_of, recall=recall)
 
 
 def _pictures(join: Join, one: SplitFingerprints, two: SplitFingerprints) -> Compared:

@@ -44,12 +44,14 @@ def test_tiles_merge_to_the_whole(tmp_path_factory: pytest.TempPathFactory, sets
     join = Join(("train", "test"), rows, VIEWS["ink"], Search(LENGTH, 90, BANDS, seed))
     disk.make_folder(place / "whole")
     whole = write_twins(join, (), place / "whole")
+    assert whole["recall"] is not None
     with patch.object(tiles, "SLICE", slice_):
         folders = [place / f"{number}" for number in range(len(join.tiles))]
         stored = [StoredTile(folder, write_tile(join, number, folder)) for number, folder in enumerate(folders)]
         disk.make_folder(place / "merged")
-        assert write_twins(join, stored, place / "merged") == whole
+        found = write_twins(join, stored, place / "merged")
         disk.make_folder(place / "alone")
-        assert write_twins(join, (), place / "alone") == whole
+        assert write_twins(join, (), place / "alone") == found
+        assert found | {"recall": None} == whole | {"recall": None}, "MinHash is asked in one tile alone"
     for other in ("merged", "alone"):
         assert read(place / other) == read(place / "whole")
