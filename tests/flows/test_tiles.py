@@ -1,0 +1,43 @@
+"""Runs whose splits are compared in tiles, a task each, have the files of runs that compare them whole."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.audit import audit
+from flows.pipeline import cleansplit
+from tasks.records import Report
+from tasks.storage.place import Place
+from tasks.storage.stages import read_manifest
+from tests.build import TINY
+
+
+def files_of(report: Report) -> dict[str, Any]:
+    record = read_manifest(Place.of(report.run / "run.json"))
+    assert record is not None
+    files: dict[str, Any] = record["files"]
+    return files
+
+
+def stages_of(workspace: Path) -> int:
+    return len(list((workspace / "stages/tiles").glob("*/manifest.json")))
+
+
+def test_photographs(
+    audited: Report, photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 5)
+    given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
+    assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
+    assert stages_of(tmp_path) == 3, "11 test pictures meet all of train; of validation there are none"
+
+
+def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = TINY | {"exhaustive": True}  # MinHash, which is asked in the first tile alone, is not asked
+    whole = cleansplit(**sources, workspace=tmp_path / "whole", **settings)
+    monkeypatch.setattr("tasks.overlap.tiles.SLICE", 45)
+    monkeypatch.setattr("tasks.sanitizing.write.AT_ONCE", 33)
+    assert files_of(cleansplit(**sources, workspace=tmp_path / "tiles", **settings)) == files_of(whole)
+    assert stages_of(tmp_path / "whole") == 0
+    assert stages_of(tmp_path / "tiles") > 20
