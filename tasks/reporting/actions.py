@@ -10,7 +10,7 @@ from pyarrow.csv import write_csv
 from tasks.records import Archive, Findings, Report
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids
-from tasks.storage.members import path_of
+from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
@@ -25,12 +25,13 @@ class Paths:
     def __init__(self, archives: Sequence[Archive]) -> None:
         self.folders: dict[str, str] = {archive.role: _folder_of(archive) for archive in archives}
 
-    def of(self, ids: pa.Array) -> list[str]:
+    def of(self, ids: pa.Array) -> pa.Array:
         """Return the path of the image of each id; of none, an empty text."""
-        return [self._of(*name.split("/", 2)) if name else "" for name in ids.to_pylist()]
-
-    def _of(self, role: str, class_name: str, member: str) -> str:
-        return f"{self.folders[role]}/{path_of(class_name, member)}"
+        found = pa.nulls(len(ids), pa.string())
+        for role, folder in self.folders.items():
+            paths = pc.binary_join_element_wise(folder, paths_of(ids), "/")
+            found = pc.if_else(pc.starts_with(ids, f"{role}/"), paths, found)
+        return pc.fill_null(found, "")
 
 
 def write_actions(found: Findings, report: Report, workspace: Place, target: Place) -> None:
@@ -45,12 +46,12 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     for name in (name for name in SPLITS if found.splits[name].rows):
         ids = read_ids(found.splits[name].places(workspace))
         at = pc.index_in(ids, value_set=said["id"].combine_chunks())
-        about, own = said.take(at), paths.of(ids)
-        classes = pa.array([row.split("/", 2)[1] for row in ids.to_pylist()], pa.string())
+        about = said.take(at)
+        classes = pc.list_element(pc.split_pattern(ids, "/", max_splits=2), 1)
         action = pc.fill_null(about["action"], "keep").combine_chunks()
-        twins = pa.array(paths.of(about["twin_id"]), pa.string())
         split = pa.array([name] * len(ids), pa.string())
-        values = [pa.array(own, pa.string()), split, classes, action, about["reason"], twins, about["similarity"]]
+        twins = paths.of(about["twin_id"])
+        values = [paths.of(ids), split, classes, action, about["reason"], twins, about["similarity"]]
         table = pa.table(dict(zip(columns, values, strict=True))).sort_by("path")
         parts.append(table)
         goes = table.filter(pc.equal(table["action"], "remove"))["path"].to_pylist()

@@ -30,7 +30,9 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
         folder, prefix = (target, "") if report.alone else (target / FOLDER, f"{of.counts.split}-")
         disk.make_folder(folder)
         for name, listed in (("keep", kept), ("remove", goes)):
-            disk.write_text(folder / f"{prefix}{name}.txt", "".join(f"{path}\n" for path in sorted(paths.of(listed))))
+            disk.write_text(
+                folder / f"{prefix}{name}.txt", "".join(f"{path}\n" for path in sorted(paths.of(listed).to_pylist()))
+            )
 
 
 def _write(table: pa.Table, report: Report, target: Place) -> None:

@@ -20,7 +20,7 @@ from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids, thumbnails
-from tasks.storage.members import path_of
+from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
@@ -99,7 +99,7 @@ def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
             disk.make_folder(target / folder)
             disk.write_text(target / folder / f"{name}.txt", "")
             for file in split.places(workspace):
-                paths = (path_of(*row.split("/", 2)[1:]) for row in read_ids([file]).to_pylist())
+                paths = paths_of(read_ids([file])).to_pylist()
                 disk.add_text(target / folder / f"{name}.txt", "".join(f"{path}\n" for path in paths))
 
 

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import io
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.errors import DataError
 from tasks.storage import disk
@@ -143,6 +145,15 @@ class Archives:
 def path_of(class_name: str, member: str) -> str:
     """Return the path of a member below the folder that holds the class folders."""
     return member if class_name == UNLABELLED else f"{class_name}/{member}"
+
+
+def paths_of(ids: pa.Array) -> pa.Array:
+    """Return the paths of members by the ids of their images, of which the role and the class are the first parts.
+
+    >>> paths_of(pa.array(["large/A/1.png", None])).to_pylist()
+    ['A/1.png', None]
+    """
+    return pc.replace_substring_regex(ids, f"^[^/]*/(?:{re.escape(UNLABELLED)}/)?", "")
 
 
 def is_zip(place: Place) -> bool:
