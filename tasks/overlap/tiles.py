@@ -53,12 +53,14 @@ class Join:
         return list(product(self.slices(0), self.slices(1)))
 
     def slices(self, side: int) -> list[range]:
-        """Return the slices that one of the splits is cut into; without rows, it is one."""
+        """Return the slices that one of the splits is cut into: one, where either has no rows."""
         rows = len(self.sides[side])
         size = SLICE
         if self.view.on_pixels:
-            size = SEARCHED if side == self.searched else max(rows, 1)
-        return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), size)]
+            size = SEARCHED if side == self.searched else rows
+        if not all(map(len, self.sides)):
+            size = rows
+        return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), max(size, 1))]
 
 
 @dataclass(frozen=True)
