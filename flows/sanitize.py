@@ -83,11 +83,11 @@ def submit_joins(
     """Start a task for each pair of splits; large ones are compared tile by tile before, a task each."""
     pairs = [(prints[first], prints[second]) for first, second in PAIRS]
     counts = [tiles_between(spec, view, *pair, bands) for pair in pairs]
-    numbered = [(pair, tile) for pair, count in zip(pairs, counts, strict=True) for tile in range(count) if count > 1]
+    numbered = [(pair, tile) for pair, count in zip(pairs, counts, strict=True) for tile in range(count)]
     comparing = (compare_tile.submit(spec, view, *pair, bands, tile, spec.place) for pair, tile in numbered)
     tiles = iter(collect("compare tiles", comparing, len(numbered)) if numbered else ())
     return [
-        find_overlap.submit(spec, view, *pair, bands, list(islice(tiles, count if count > 1 else 0)), spec.place)
+        find_overlap.submit(spec, view, *pair, bands, list(islice(tiles, count)), spec.place)
         for pair, count in zip(pairs, counts, strict=True)
     ]
 

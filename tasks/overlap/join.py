@@ -1,7 +1,7 @@
 """Join two splits: their twins in each other, as tables, and what no threshold changes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -54,7 +54,8 @@ def write_twins(join: Join, stored: Sequence[StoredTile], target: Place) -> dict
     contradicted = method == "minhash" and recall is not None and contradicts(recall, floor, stated)
     if contradicted and cost_of(*join.sides, floor) <= AFFORDABLE_IN_NEED:
         method = "all pairs"
-        _write_sides(join, _found(join, method, target), target)
+        without = replace(join, search=replace(join.search, bands=None))  # what it misses is known
+        _write_sides(join, _found(without, method, target), target)
     disk.remove(target / TILES)
     facts = recall and asdict(recall)
     return {"method": method, "stated": stated, "contradicted": contradicted, "recall": facts}

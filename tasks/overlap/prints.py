@@ -17,13 +17,14 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.tables import SplitFingerprints, evenly
 from tasks.records import Fingerprints, Prints, Split
 from tasks.records.conservation import conserve
+from tasks.records.splits import PRINTS, SAMPLE
 from tasks.storage import disk, tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
-TABLE, SAMPLE, DEALT = "prints.parquet", "sample.parquet", "dealt"
+DEALT = "dealt"
 PIECE = 50_000  # rows of a row group
 TEXTS = ["class_name", "font"]  # columns whose values repeat
 
@@ -55,12 +56,12 @@ def write_prints(split: Split, fingerprints: Sequence[Fingerprints], workspace: 
     )
     parts = (_beside(rows.slice(start, PIECE), piece(number)) for number, start in enumerate(starts))
     first = next(parts)
-    with tables.writer(target / TABLE, first.schema, use_dictionary=TEXTS) as writer:
+    with tables.writer(target / PRINTS, first.schema, use_dictionary=TEXTS) as writer:
         writer.write_table(first)
         for part in parts:
             writer.write_table(part)
     disk.remove(target / DEALT)
-    tables.write(tables.take_rows(target / TABLE, evenly(len(ids)), ["bits"]), target / SAMPLE)
+    tables.write(tables.take_rows(target / PRINTS, evenly(len(ids)), ["bits"]), target / SAMPLE)
     return {"length": int(first.schema.metadata[b"view_bits"])}
 
 

@@ -54,8 +54,9 @@ def look_up(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place
 
 
 def tiles_between(spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None) -> int:
-    """Return in how many tiles two splits are compared; a single one needs no task of its own."""
-    return len(_join(spec, view, first, second, bands, spec.place)[0].tiles)
+    """Return how many tiles of two splits are tasks of their own: none, where there is but one."""
+    count = len(_join(spec, view, first, second, bands, spec.place)[0].tiles)
+    return count if count > 1 else 0
 
 
 @stage_task("compare {first.split} and {second.split}, tile {number}")

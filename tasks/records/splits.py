@@ -10,6 +10,8 @@ from tasks.records.verdict import Verdict
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 
+PRINTS, SAMPLE = "prints.parquet", "sample.parquet"  # files of `Prints`
+
 
 @dataclass(frozen=True)
 class Split:
@@ -93,12 +95,12 @@ class Prints:
     @property
     def table(self) -> str:
         """One row per row of the split."""
-        return f"{self.folder}/prints.parquet"
+        return f"{self.folder}/{PRINTS}"
 
     @property
     def sample(self) -> str:
         """The bits of a few hundred of its rows."""
-        return f"{self.folder}/sample.parquet"
+        return f"{self.folder}/{SAMPLE}"
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ class Paths:
 
     def of(self, ids: pa.Array) -> pa.Array:
         """Return the path of the image of each id; of none, an empty text."""
-        found = pa.nulls(len(ids), pa.string())
+        found, below = pa.nulls(len(ids), pa.string()), paths_of(ids)
         for role, folder in self.folders.items():
-            paths = pc.binary_join_element_wise(folder, paths_of(ids), "/")
+            paths = pc.binary_join_element_wise(folder, below, "/")
             found = pc.if_else(pc.starts_with(ids, f"{role}/"), paths, found)
         return pc.fill_null(found, "")
 

@@ -12,14 +12,14 @@ from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
 from tasks.storage import disk, tables
-from tasks.storage.images import iterate_images, read_ids, shape_of, take_images
+from tasks.storage.images import read_ids, shape_of, take_images
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray, RowNumbers
 
-AT_ONCE = 50_000  # pairs of twins whose pixels are in memory
+AT_ONCE = 50_000  # rows, or pairs of them, whose pixels are in memory
 
 
 def verify_run(run: Place) -> list[str]:
@@ -73,12 +73,11 @@ def _are_rows(left: Sequence[Place], files: Sequence[Place], rows: RowNumbers) -
     """Say whether images are some rows of others, in their order."""
     if shape_of(left)[0] != len(rows):
         return False
-    start = 0
-    for images in iterate_images(left):
-        expected = take_images(files, rows[start : start + len(images)])
+    for start in range(0, len(rows), AT_ONCE):
+        part = np.arange(start, min(start + AT_ONCE, len(rows)))
+        images, expected = take_images(left, part), take_images(files, rows[part])
         if not images.ids.equals(expected.ids) or not np.array_equal(images.gray, expected.gray):
             return False
-        start += len(images)
     return True
 
 

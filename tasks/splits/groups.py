@@ -12,7 +12,7 @@ from tasks.errors import DataError
 from tasks.joined import RowNumbers, first_with, groups_of
 from tasks.records import Archive, Fingerprints, Overlap, SplitDuplicates
 from tasks.storage import tables
-from tasks.storage.members import path_of
+from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 
 NOTHING = -1
@@ -103,7 +103,7 @@ def own_groups(
         names = _looked_up(ids, (_of_index(archive, workspace) for archive in archives), "group")
     else:
         pattern = re.compile(by)
-        names = pa.array([_matched(pattern, path_of(*row.split("/", 2)[1:])) for row in ids.to_pylist()], pa.string())
+        names = pa.array([_matched(pattern, path) for path in paths_of(ids).to_pylist()], pa.string())
     if names.null_count == len(names):
         where = {
             "font": "name of an image gives a font",

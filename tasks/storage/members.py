@@ -150,8 +150,8 @@ def path_of(class_name: str, member: str) -> str:
 def paths_of(ids: pa.Array) -> pa.Array:
     """Return the paths of members by the ids of their images, of which the role and the class are the first parts.
 
-    >>> paths_of(pa.array(["large/A/1.png", None])).to_pylist()
-    ['A/1.png', None]
+    >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", None])).to_pylist()
+    ['A/1.png', 'b/2.png', None]
     """
     return pc.replace_substring_regex(ids, f"^[^/]*/(?:{re.escape(UNLABELLED)}/)?", "")
 

@@ -83,7 +83,8 @@ def test_the_commands_of_a_cluster_work_outside_containers(tmp_path: Path) -> No
             running.callback(process.terminate)
         client: Any = running.enter_context(Client(f"tcp://{scheduler}", timeout=60, set_as_default=False))  # type: ignore[no-untyped-call]
         client.wait_for_workers(1, timeout=60)
-        client.submit(probe, workspace_at(values["CLEANSPLIT_WORKSPACE"])).result(timeout=120)
+        found = client.submit(probe, workspace_at(values["CLEANSPLIT_WORKSPACE"])).result(timeout=120)
+        assert found is None, "the store keeps conditions on writing, by the credentials and the address of the worker"
 
 
 @pytest.fixture

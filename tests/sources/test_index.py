@@ -9,7 +9,7 @@ from tasks.sources.archive import Entry, read_entries
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
 from tasks.sources.index import by_split, write_index
-from tasks.sources.layout import split_folders
+from tasks.sources.layout import is_metadata, split_folders
 from tasks.sources.listing import list_members
 from tasks.storage.members import content_digest
 from tasks.storage.place import Place
@@ -54,6 +54,12 @@ def test_what_is_no_image_has_an_outcome_and_a_reason(name: str, kind: str, reas
     found = outcomes([entry("r/A/1.png"), entry("r/B/1.png"), entry(name, kind=kind)], tmp_path)
     assert reason in found.values()
     assert sum(value is None for value in found.values()) == 2
+
+
+def test_what_is_metadata_is_so_by_name_and_in_columns() -> None:
+    names = ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini", "a.png~", "a.png", "~a.png", "thumbs.db", "a~.png"]
+    listing = list_members([entry(f"A/{name}") for name in names], "s")
+    assert listing.is_metadata.tolist() == [is_metadata(name) for name in names]
 
 
 def test_an_oversized_member_is_refused_unread(tmp_path: Path) -> None:
