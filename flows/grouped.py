@@ -7,10 +7,11 @@ from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
+from flows.joins import submit_links
 from flows.sanitize import MeasuredOverlap, decisions_of, measure_and_sanitize
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import find_baseline, judge_twins, look_up
-from tasks.overlap.within.tasks import find_links, group_duplicates
+from tasks.overlap.within.tasks import group_duplicates
 from tasks.records import LoadedSources, Overlap, RandomDraw, SplitDuplicates, Splits
 from tasks.records.spec import TrainedSpec
 from tasks.records.verdict import Verdict
@@ -57,7 +58,7 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     looking = [look_up.submit(whole[name], loaded.fingerprints, place) for name in SPLITS]
     prints, *nothing = collect("look up fingerprints", looking)
     baseline = find_baseline.submit(alone, view, [prints, *nothing], bands, place)
-    (linked,) = collect("compare within", [find_links.submit(alone, view, prints, bands, place)])
+    (linked,) = collect("compare within", submit_links(alone, view, [prints], bands))
     judging = [judge_twins.submit(alone, view, (), linked, baseline, place)]
     ((verdict, _),) = collect("judge twins", judging)
     if not verdict.told:

@@ -1,30 +1,20 @@
 """Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
 
-from itertools import islice
 from typing import Any, NamedTuple, cast
-
-from prefect.futures import PrefectFuture
 
 from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from tasks.overlap.bands import Bands, bands_for
+from flows.joins import submit_joins, submit_links
+from tasks.overlap.bands import bands_for
 from tasks.overlap.decided.tasks import apply_decisions, take_decisions
-from tasks.overlap.tasks import (
-    compare_tile,
-    count_within,
-    find_baseline,
-    find_overlap,
-    judge_twins,
-    look_up,
-    tiles_between,
-)
-from tasks.overlap.within.tasks import find_links, group_duplicates
-from tasks.records import Decided, LoadedSources, Overlap, Prints, Sanitized, SplitDuplicates, Splits, Within
+from tasks.overlap.tasks import count_within, find_baseline, judge_twins, look_up
+from tasks.overlap.within.tasks import group_duplicates
+from tasks.records import Decided, LoadedSources, Overlap, Sanitized, SplitDuplicates, Splits, Within
 from tasks.records.spec import ComparingSpec, SearchSpec
 from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
-from tasks.vocabulary import PAIRS, SPLITS, SplitName, ViewName
+from tasks.vocabulary import PAIRS, SPLITS
 
 
 class MeasuredOverlap(NamedTuple):
@@ -50,7 +40,7 @@ def measure_and_sanitize(
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
     joins = submit_joins(spec, view, prints, bands)
     inside = [name for name in SPLITS if splits[name].rows and within]
-    links = [find_links.submit(spec, view, prints[name], bands, spec.place) for name in inside]
+    links = submit_links(spec, view, [prints[name] for name in inside], bands)
     counts = [count_within.submit(prints[name], spec.place) for name in SPLITS]
     if splits.in_groups:
         by: Any = splits.in_groups.verdict
@@ -75,21 +65,6 @@ def measure_and_sanitize(
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, spec.place)]
     duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)
     return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, verdict, decided)
-
-
-def submit_joins(
-    spec: ComparingSpec, view: ViewName, prints: dict[SplitName, Prints], bands: Bands | None
-) -> list[PrefectFuture[Any]]:
-    """Start a task for each pair of splits; large ones are compared tile by tile before, a task each."""
-    pairs = [(prints[first], prints[second]) for first, second in PAIRS]
-    counts = [tiles_between(spec, view, *pair, bands) for pair in pairs]
-    numbered = [(pair, tile) for pair, count in zip(pairs, counts, strict=True) for tile in range(count)]
-    comparing = (compare_tile.submit(spec, view, *pair, bands, tile, spec.place) for pair, tile in numbered)
-    tiles = iter(collect("compare tiles", comparing, len(numbered)) if numbered else ())
-    return [
-        find_overlap.submit(spec, view, *pair, bands, list(islice(tiles, count)), spec.place)
-        for pair, count in zip(pairs, counts, strict=True)
-    ]
 
 
 def decisions_of(spec: SearchSpec) -> Decided | None:

@@ -154,7 +154,7 @@ def _exact_stream(sides: tuple[Side, Side], groups: Sequence[EqualRows]) -> Stre
 
 def _near_stream(sides: tuple[Side, Side], groups: list[EqualRows], search: Search, but: Decisions | None) -> Stream:
     first, second = (Patterns.of(side.bits[g.example], search.length) for side, g in zip(sides, groups, strict=True))
-    for i, j, shared, fresh in _pairs(first, second, search):
+    for i, j, shared, fresh in near_pairs(first, second, search):
         kept = first.counts[i] > 0  # only another row without bits is similar to one
         if but:
             one, two = (side.digests[of.example[at]] for side, of, at in zip(sides, groups, (i, j), strict=True))
@@ -163,7 +163,8 @@ def _near_stream(sides: tuple[Side, Side], groups: list[EqualRows], search: Sear
         yield i, j, similarity(first.counts[i], second.counts[j], shared, search.length), fresh
 
 
-def _pairs(first: Patterns, second: Patterns, search: Search) -> Iterator[Pairs]:
+def near_pairs(first: Patterns, second: Patterns, search: Search) -> Iterator[Pairs]:
+    """Yield the near-duplicate pairs of two sets of patterns, as `complete_pairs` or `lsh_pairs` does."""
     if search.bands is None:
         return complete_pairs(first, second, search.percent)
     return lsh_pairs(first, second, search.percent, search.bands, search.seed)

@@ -14,6 +14,7 @@ from tasks.vocabulary.arrays import Bits, Floats, Gray
 MOVE, ZOOM = 3 / 32, 0.1  # of coordinates, so half as much of the side; of the scale
 MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]
 ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
+FORMS = 2 + len(MOVED) + len(ZOOMED)  # as it is, trimmed, moved, zoomed
 PLAIN_WITHIN = 16  # gray levels: how far pixels of a border are from the median of the outermost line
 MOST_TRIMMED = 24  # pixels of each side
 

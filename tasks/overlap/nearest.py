@@ -10,9 +10,10 @@ differ, d, and a Jaccard similarity of at least s of their set bits, a and b man
 Here s is the similarity that a row's candidates have reached already: the longer the search, the fewer pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
@@ -22,6 +23,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
 ROWS, TILE = 128, 4096  # rows that are searched for at a time, in all forms; patterns that they meet at a time
+TILES = 16  # that are projected at a time: 50 MB
 PIECE = 1 << 16  # pairs whose bits are counted at a time: 20 MB
 AXES, SAMPLE = 128, 1024  # of the projections; patterns that the axes are computed from
 THREADS = 2
@@ -100,45 +102,55 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     found = Nearest.nothing(len(forms[0]), count)
     if not len(others) or not len(forms[0]):
         return found
-    tiles = _tiles(others)
     axes = _axes(forms[0], others)
-    projected = [_factors(_unpacked(tile) @ axes, tile) for _, tile in tiles]
-
-    def search(start: int) -> Nearest:
-        rows = slice(start, start + ROWS)
-        return _search([form[rows] for form in forms], tiles, axes, projected, count, floor, same[rows])
-
+    blocks = [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)]
+    parts: list[Nearest] = []
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(search, range(0, len(forms[0]), ROWS)))
-    return Nearest(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity", "form")))
+        for tiles in _tiles(others, axes):
+
+            def first_look(rows: slice, tile: _Tile = tiles[0]) -> Nearest:
+                return _first_look(forms[0][rows], tile, count, same[rows])
+
+            def search(rows: slice, best: Nearest, tiles: Sequence[_Tile] = tiles) -> Nearest:
+                return _search([form[rows] for form in forms], tiles, axes, best, floor, same[rows])
+
+            parts = list(pool.map(search, blocks, parts or pool.map(first_look, blocks)))
+    found = Nearest(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity", "form"))
+    )
+    below = found.similarity < floor
+    below[:, 0] = False
+    found.row[below], found.similarity[below], found.form[below] = NOTHING, -1.0, NOTHING
+    return found
 
 
-Tile = tuple[RowNumbers, Patterns]
+class _Tile(NamedTuple):
+    """Some patterns, their numbers, and the factors of their bounds."""
+
+    numbers: RowNumbers
+    patterns: Patterns
+    right: Pixels
 
 
-def _tiles(others: Patterns) -> list[Tile]:
-    """Deal patterns out to tiles, so that each is a sample of all: a good candidate is met early."""
+def _tiles(others: Patterns, axes: Pixels) -> Iterator[list[_Tile]]:
+    """Deal patterns out to tiles, so that each is a sample of all: a good candidate is met early; some at a time."""
     count = -(-len(others) // TILE)
-    deals = [np.arange(first, len(others), count) for first in range(count)]
-    return [(rows, others.take(rows)) for rows in deals]
+    for start in range(0, count, TILES):
+        deals = [np.arange(first, len(others), count) for first in range(start, min(start + TILES, count))]
+        dealt = [(rows, others.take(rows)) for rows in deals]
+        yield [_Tile(rows, tile, _factors(_unpacked(tile) @ axes, tile)) for rows, tile in dealt]
 
 
 def _search(
-    forms: list[Patterns],
-    tiles: list[Tile],
-    axes: Pixels,
-    projected: list[Pixels],
-    count: int,
-    floor: float,
-    same: RowNumbers,
+    forms: list[Patterns], tiles: Sequence[_Tile], axes: Pixels, best: Nearest, floor: float, same: RowNumbers
 ) -> Nearest:
-    best = _first_look(forms[0], tiles[0], count, same)
+    """Return the best of what was found before and of some tiles."""
     row, form = (part.ravel() for part in np.meshgrid(np.arange(len(same)), np.arange(len(forms))))
     said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
     stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
     row, form = row[said], form[said]
     position = _unpacked(stack) @ axes
-    for (numbers, tile), right in zip(tiles, projected, strict=True):
+    for numbers, tile, right in tiles:
         least = best.least(floor)
         i, j = np.nonzero(_bounds(position, stack, least[row]) @ right.T <= SLACK)
         keep = numbers[j] != same[row[i]]
@@ -148,9 +160,6 @@ def _search(
         good = similarity >= least[row[i]]
         i, j, similarity = i[good], j[good], similarity[good]
         best = best.joined(row[i], numbers[j], similarity, form[i])
-    below = best.similarity < floor
-    below[:, 0] = False
-    best.row[below], best.similarity[below], best.form[below] = NOTHING, -1.0, NOTHING
     return best
 
 
@@ -161,9 +170,9 @@ def _shared(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers) -> 
     return np.concatenate([np.empty(0, np.int64), *shared])
 
 
-def _first_look(rows: Patterns, tile: Tile, count: int, same: RowNumbers) -> Nearest:
+def _first_look(rows: Patterns, tile: _Tile, count: int, same: RowNumbers) -> Nearest:
     """Return the best of one tile for rows as they are: every bound needs something to start from."""
-    numbers, others = tile
+    numbers, others, _ = tile
     shared = (_unpacked(rows) @ _unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
     similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1

@@ -5,7 +5,7 @@ decided counts for both its rows, so a picture of the other split has those twin
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,7 @@ def find_picture_twins(
     mirrored: bool,
     bands: Bands | None,
     seed: int,
+    of: int | None = None,
     but: Decisions | None = None,
 ) -> PictureTwins:
     """Find the twins of two splits in each other, searching for those of the first.
@@ -65,14 +66,14 @@ def find_picture_twins(
     first, second : Pictures
     mirrored : bool
         Search also for pictures of the first split as they look in a mirror.
-    bands, seed
-        See `tasks.overlap.proposals.propose`.
+    bands, seed, of
+        See `tasks.overlap.proposals.propose`; by default, the first split is all that is searched for.
     but : Decisions, optional
         Pairs that were judged to be different are no twins.
     """
     with blas_threads(1):
         groups = _distinct(first.side), _distinct(second.side)
-        join = _Join((first, second), groups, bands, seed, but)
+        join = _Join((first, second), groups, bands, seed, of or len(first.side), but)
         plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
         of_first, of_second, found = join.twins(plain, mirrored=False)
         seen = None
@@ -83,29 +84,6 @@ def find_picture_twins(
 
 @dataclass(frozen=True)
 class PicturePairs:
-    """Pairs of distinct pictures of one set that were decided, and how far they agree; see `PictureTwins`."""
-
-    groups: EqualRows
-    first: RowNumbers
-    second: RowNumbers
-    agreed: Floats
-    crowd: Floats
-    recall: RecallCounts | None
-
-
-def picture_pairs(pictures: Pictures, bands: Bands | None, seed: int, but: Decisions | None = None) -> PicturePairs:
-    """Return the pairs of a set's pictures that may be the same picture, each once in either order or in both."""
-    groups = _distinct(pictures.side)
-    join = _Join((pictures, pictures), (groups, groups), bands, seed, but)
-    copies = pictures.copies.take(groups.example)
-    forms = [Patterns.of(bits, BITS) for bits in (pictures.side.bits[groups.example], *_forms(copies))]
-    found = join.decided(propose(forms, forms[0], np.arange(len(groups)), bands, seed), mirrored=False)
-    known = found.agreed >= 0
-    return PicturePairs(groups, found.first[known], found.second[known], found.agreed[known], found.crowd, found.recall)
-
-
-@dataclass(frozen=True)
-class _Decided:
     """Candidates that were looked at: numbers of distinct pictures and their agreement; see `PictureTwins`."""
 
     first: RowNumbers
@@ -113,6 +91,30 @@ class _Decided:
     agreed: Floats
     crowd: Floats
     recall: RecallCounts | None
+
+
+def picture_pairs(
+    pictures: Pictures, rows: range, bands: Bands | None, seed: int, but: Decisions | None = None
+) -> PicturePairs:
+    """Return the pairs of some rows of a set with any other that may be the same picture, in either order or in both.
+
+    Parameters
+    ----------
+    pictures : Pictures
+        None of them twice.
+    rows : range
+        Those that are searched for.
+    bands, seed, but
+        See `find_picture_twins`.
+    """
+    with blas_threads(1):
+        own, every = np.array(rows, np.int64), Patterns.of(pictures.side.bits, BITS)
+        forms = [every.take(own), *(Patterns.of(bits, BITS) for bits in _forms(pictures.copies.take(own)))]
+        proposed = propose(forms, every, own, bands, seed, len(every))
+        copies, digests = (pictures.copies, pictures.copies), (pictures.side.digests, pictures.side.digests)
+        found = _decide(proposed, copies, digests, mirrored=False, but=but, own=own)
+    known = found.agreed >= 0
+    return replace(found, first=own[found.first[known]], second=found.second[known], agreed=found.agreed[known])
 
 
 @dataclass(frozen=True)
@@ -123,41 +125,53 @@ class _Join:
     groups: tuple[EqualRows, EqualRows]
     bands: Bands | None
     seed: int
+    of: int
     but: Decisions | None
 
-    def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, _Decided]:
+    def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, PicturePairs]:
         """Return the twins of the pictures in some forms, in both directions."""
         sides = self.parts[0].side, self.parts[1].side
         others = Patterns.of(sides[1].bits[self.groups[1].example], BITS)
         same = np.full(len(self.groups[0]), -1)
         i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
         same[i] = j
-        proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed)
-        found = self.decided(proposed, mirrored)
+        proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed, self.of)
+        one, two = (
+            (part.copies.take(of.example), part.side.digests[of.example])
+            for part, of in zip(self.parts, self.groups, strict=True)
+        )
+        found = _decide(proposed, (one[0], two[0]), (one[1], two[1]), mirrored, self.but)
         return *merged(sides, self.groups, self.groups, _stream(found, same)), found
 
-    def decided(self, proposed: Proposed, mirrored: bool) -> _Decided:
-        """Lay proposed pairs over each other, inside one set those that two pictures propose once."""
-        near = proposed.nearest.row
-        i, place = np.nonzero(near >= 0)
-        j = near[i, place]
-        pairs, of_pair = (i, j), np.arange(len(i))
-        if self.parts[0] is self.parts[1]:
-            keys, of_pair = np.unique(np.minimum(i, j) * len(near) + np.maximum(i, j), return_inverse=True)
-            pairs = np.divmod(keys, max(len(near), 1))
-        copies = (part.copies.take(of.example) for part, of in zip(self.parts, self.groups, strict=True))
-        one, two = (part.take(rows) for part, rows in zip(copies, pairs, strict=True))
-        agreed = agreements(one, two, mirrored)[of_pair]
-        if self.but:
-            sides = zip(self.parts, self.groups, (i, j), strict=True)
-            agreed[self.but.are_different(*(part.side.digests[of.example[at]] for part, of, at in sides))] = REFUSED
-        of_all = np.zeros(near.shape)
-        of_all[i, place] = np.maximum(agreed, 0)
-        crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]
-        return _Decided(i, j, agreed, crowd, proposed.recall)
+
+def _decide(
+    proposed: Proposed,
+    copies: tuple[Copies, Copies],
+    digests: tuple[Bits, Bits],
+    mirrored: bool,
+    but: Decisions | None,
+    own: RowNumbers | None = None,
+) -> PicturePairs:
+    """Lay proposed pairs over each other; inside one set, where rows have numbers of their own, each pair once."""
+    near = proposed.nearest.row
+    first, place = np.nonzero(near >= 0)
+    i, j = first if own is None else own[first], near[first, place]
+    pairs, of_pair = (i, j), np.arange(len(i))
+    if own is not None:  # in an order that does not depend on which of them proposes it
+        count = max(len(digests[0]), 1)
+        keys, of_pair = np.unique(np.minimum(i, j) * count + np.maximum(i, j), return_inverse=True)
+        pairs = np.divmod(keys, count)
+    one, two = (side.take(rows) for side, rows in zip(copies, pairs, strict=True))
+    agreed = agreements(one, two, mirrored)[of_pair]
+    if but:
+        agreed[but.are_different(digests[0][i], digests[1][j])] = REFUSED
+    of_all = np.zeros(near.shape)
+    of_all[first, place] = np.maximum(agreed, 0)
+    crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]
+    return PicturePairs(first, j, agreed, crowd, proposed.recall)
 
 
-def _stream(found: _Decided, same: RowNumbers) -> Stream:
+def _stream(found: PicturePairs, same: RowNumbers) -> Stream:
     """Yield the pairs; those that may be the same picture count, and those that are."""
     of_same = np.flatnonzero(same >= 0)
     yield of_same, same[of_same], np.ones(len(of_same)), np.ones(len(of_same), np.bool_)

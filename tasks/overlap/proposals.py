@@ -15,6 +15,7 @@ import numpy as np
 from tasks.overlap.bands import Bands
 from tasks.overlap.candidates import AT_ONCE, Signed, met
 from tasks.overlap.complete import AFFORDABLE
+from tasks.overlap.forms import FORMS
 from tasks.overlap.jaccard import least_shared, whole_percent
 from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
@@ -34,7 +35,9 @@ class Proposed:
     recall: RecallCounts | None = None
 
 
-def propose(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int) -> Proposed:
+def propose(
+    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int, of: int
+) -> Proposed:
     """Return the candidates of rows.
 
     Parameters
@@ -48,13 +51,25 @@ def propose(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands
         How MinHash signatures are cut; None compares all pairs, whatever that costs.
     seed : int
         Of the hash positions.
+    of : int
+        How many rows are searched for in all, of which these may be a slice: what that costs decides.
     """
-    if bands is None or PAIR * len(forms) * len(forms[0]) * len(others) <= AFFORDABLE:
+    if bands is None or is_affordable(of, len(others), len(forms)):
         return Proposed(nearest(forms, others, CANDIDATES, FLOOR, same))
     found = by_minhash(forms, others, same, bands, seed)
     rows = sampled(len(same), seed)
     truth = nearest([form.take(rows) for form in forms], others, CANDIDATES, FLOOR, same[rows])
     return Proposed(found, _compare(truth, found.take(rows)))
+
+
+def is_affordable(rows: int, others: int, forms: int = FORMS) -> bool:
+    """Say whether all pairs are compared."""
+    return cost_of(rows, others, forms) <= AFFORDABLE
+
+
+def cost_of(rows: int, others: int, forms: int = FORMS) -> float:
+    """Return the nanoseconds of one core that comparing all pairs takes."""
+    return PAIR * forms * rows * others
 
 
 def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int) -> Nearest:

@@ -18,7 +18,7 @@ from tasks.overlap.join import shared_by, write_tile, write_twins
 from tasks.overlap.prints import StoredRows, prints_of, write_prints
 from tasks.overlap.tiles import Join, StoredTile
 from tasks.overlap.verdict import MATCHED, Matches, judge
-from tasks.overlap.within.write import read_matches
+from tasks.overlap.within.links import read_matches
 from tasks.records import Baseline, Fingerprints, Joined, Linked, Overlap, Prints, Split, Tile, Within, between
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict

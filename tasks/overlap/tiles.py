@@ -21,7 +21,16 @@ from tasks.views import View
 from tasks.vocabulary import SplitName
 
 SLICE = 250_000  # glyphs of either split
-SEARCHED = 10_000  # photographs that are searched for; the split that they are searched in is not cut
+SEARCHED = 20_000  # photographs that are searched for; the split that they are searched in is not cut
+
+
+def slices(rows: int, size: int) -> list[range]:
+    """Cut rows into slices of a size: one, where there are none.
+
+    >>> slices(5, 2)
+    [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), max(size, 1))]
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class Join:
             size = SEARCHED if side == self.searched else rows
         if not all(map(len, self.sides)):
             size = rows
-        return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), max(size, 1))]
+        return slices(rows, size)
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,8 @@ def compare(join: Join, first: range, second: range, method: Method) -> Compared
 def _pictures(join: Join, one: SplitFingerprints, two: SplitFingerprints) -> Compared:
     rows, others = (one, two) if join.searched == 0 else (two, one)
     search = join.search
-    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed)
+    of = len(join.sides[join.searched])
+    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed, of)
     both = [found_table(rows, others, found.of_first, found.crowd), found_table(others, rows, found.of_second)]
     seen = None if found.mirrored is None else mirrored_table(rows, others, found.of_first, found.mirrored)
     of_first, of_second = both if join.searched == 0 else both[::-1]

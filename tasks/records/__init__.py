@@ -30,6 +30,7 @@ from tasks.records.rows import (
     VariantCount,
 )
 from tasks.records.splits import (
+    Alike,
     Baseline,
     Decided,
     Direction,
@@ -49,6 +50,7 @@ from tasks.records.splits import (
 
 __all__ = [
     "REASONS",
+    "Alike",
     "Archive",
     "Baseline",
     "Batch",

@@ -68,10 +68,16 @@ class WorkSpec(Spec):
     cluster: p.Cluster = None
 
     def check(self) -> None:
-        """Refuse a cluster for other runners."""
+        """Refuse a cluster for other runners, and limits for workers that somebody else started."""
         super().check()
         if self.cluster and self.runner not in ("auto", "dask"):
             raise UsageError(f"cluster {self.cluster} is for tasks on Dask, not for runner {self.runner}; give one.")
+        for name in ("workers", "memory"):
+            if self.scheduler and (asked := getattr(self, name)):
+                raise UsageError(
+                    f"{name} {asked:g} is for tasks on this machine, but they run on the cluster at {self.scheduler}, "
+                    f"whose workers have limits of their own; leave {name} out."
+                )
 
     @property
     def scheduler(self) -> str | None:

@@ -105,10 +105,18 @@ class Prints:
 
 @dataclass(frozen=True)
 class Tile:
-    """What a slice of one split shares with a slice of another; see `tasks.overlap.tiles`."""
+    """What a slice of a split shares with one of another or of itself; see `tasks.overlap.tiles`."""
 
     folder: str
     result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Which rows of a split are equal, and how many images there are to compare; see `tasks.overlap.within`."""
+
+    folder: str
+    images: int
 
 
 @dataclass(frozen=True)

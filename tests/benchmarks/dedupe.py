@@ -15,8 +15,8 @@ import pyarrow as pa
 from tasks.overlap.find import Search, Side, find_twins
 from tasks.overlap.likeness import Likeness
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.keeping import find_duplicates
-from tasks.overlap.within.search import search_within
+from tasks.overlap.within.keeping import find_duplicates, find_groups
+from tasks.overlap.within.search import search_within, self_join
 from tasks.threads import blas_threads
 from tasks.views import VIEWS
 
@@ -62,11 +62,13 @@ def main() -> None:
     rows = made(count)
     print(f"{count:,} rows, {peak():,.0f} MB before the search", flush=True)
     start = time.monotonic()
-    links = search_within(rows, VIEWS["ink"], 95, None, 1)
+    join = self_join(rows, VIEWS["ink"], 95, None, 1)
+    links = search_within(join)
     searched = time.monotonic()
-    found = find_duplicates(
-        Likeness(rows, rows, on_pixels=False), links.alike, links.forest, 95, np.arange(count), "keep"
-    )
+    groups = find_groups(rows.digests, join.distinct, links.forest, 95)
+    members = rows.take(groups.row)
+    likeness = Likeness(members, members, on_pixels=False)
+    found = find_duplicates(likeness, groups, 95, np.arange(len(members)), "keep")
     grouped = time.monotonic()
     goes = int((found.row != found.twin).sum())
     print(f"inside the set {searched - start:.1f} s, groups {grouped - searched:.1f} s, peak {peak():,.0f} MB")
@@ -79,9 +81,9 @@ def main() -> None:
     start = time.monotonic()
     with blas_threads(1):
         find_twins(first, second, Search(LENGTH, 95))
-    join = time.monotonic() - start
+    joined = time.monotonic() - start
     pairs = (len(first) * len(second)) / (count * count / 2)
-    print(f"a tenth with the rest {join:.1f} s: {join / pairs:.1f} s for as many pairs as inside the set")
+    print(f"a tenth with the rest {joined:.1f} s: {joined / pairs:.1f} s for as many pairs as inside the set")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,11 @@ import pytest
 from flows.pipeline import cleansplit
 from tasks.errors import ProcessLostError
 from tasks.records import Report
-from tests.build import TINY
 from tests.cluster.children import wait_for
 from tests.cluster.dask import Cluster
 from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
-from tests.cluster.test_runs import bucket, cluster, files_of, proxy
+from tests.cluster.test_runs import TINY, bucket, cluster, files_of, proxy
 
 __all__ = ["bucket", "cluster", "proxy"]  # fixtures
 

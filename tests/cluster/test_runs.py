@@ -15,12 +15,13 @@ from tasks.records import Report
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
-from tests.build import TINY
+from tests.build import TINY as ON_THIS_MACHINE
 from tests.cluster.dask import Cluster
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+TINY = ON_THIS_MACHINE | {"workers": None}
 AUDITED: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
 
 
@@ -126,3 +127,12 @@ def test_a_cluster_without_workers_is_named(
 def test_a_cluster_is_for_dask_alone(sources: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="is for tasks on Dask, not for runner threads"):
         cleansplit(**sources, runner="threads", cluster="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(("given", "named"), [({"workers": 3}, "workers 3"), ({"memory": 8.5}, "memory 8.5")])
+def test_limits_of_this_machine_are_not_for_a_cluster(
+    sources: dict[str, Any], given: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEANSPLIT_CLUSTER", "tcp://127.0.0.1:9")
+    with pytest.raises(UsageError, match=rf"{named} .* the cluster at tcp://127\.0\.0\.1:9, whose workers have limits"):
+        cleansplit(**sources, **given)

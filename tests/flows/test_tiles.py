@@ -30,7 +30,8 @@ def test_photographs(
     monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 5)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
-    assert stages_of(tmp_path) == 3, "11 test pictures meet all of train; of validation there are none"
+    between, within = 3, 4 + 3  # slices of 13 test pictures, and of 16 in train; of validation there are none
+    assert stages_of(tmp_path) == between + within
 
 
 def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

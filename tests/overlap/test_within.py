@@ -1,5 +1,7 @@
 """Groups inside one set: against brute force, at every threshold, with chains, equal rows and rows without bits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,10 +15,10 @@ from tasks.overlap.jaccard import whole_percent
 from tasks.overlap.likeness import Likeness
 from tasks.overlap.tables import SplitFingerprints
 from tasks.overlap.within.forest import Forest, maximum_forest
-from tasks.overlap.within.keeping import Duplicates, find_duplicates
-from tasks.overlap.within.search import search_within
+from tasks.overlap.within.keeping import Duplicates, find_duplicates, find_groups
+from tasks.overlap.within.search import Links, search_within, self_join
 from tasks.views import VIEWS
-from tasks.vocabulary import Chains
+from tasks.vocabulary import Chains, ViewName
 
 LENGTH = 784
 
@@ -76,9 +78,25 @@ def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
 def duplicates(
     rows: SplitFingerprints, percent: int, chains: Chains = "keep", preferred: np.ndarray | None = None
 ) -> Duplicates:
-    links = search_within(rows, VIEWS["ink"], 90, None, 1)
-    order = np.arange(len(rows.side)) if preferred is None else preferred
-    return find_duplicates(Likeness(rows, rows, on_pixels=False), links.alike, links.forest, percent, order, chains)
+    return found_within(rows, "ink", percent, chains=chains, preferred=preferred)
+
+
+def found_within(
+    rows: SplitFingerprints,
+    view: ViewName,
+    percent: int,
+    bands: Bands | None = None,
+    chains: Chains = "keep",
+    preferred: np.ndarray | None = None,
+) -> Duplicates:
+    """Return the duplicates of a set, by the numbers of its rows."""
+    join = self_join(rows, VIEWS[view], 90, bands, 1)
+    groups = find_groups(rows.digests, join.distinct, search_within(join).forest, percent)
+    members = rows.take(groups.row)
+    order = np.arange(len(rows)) if preferred is None else preferred
+    likeness = Likeness(members, members, join.view.on_pixels)
+    found = find_duplicates(likeness, groups, percent, order[groups.row], chains)
+    return replace(found, row=groups.row[found.row], twin=groups.row[found.twin])
 
 
 @pytest.mark.parametrize("percent", [90, 93, 95, 97, 99])
@@ -86,9 +104,8 @@ def duplicates(
 def test_groups_are_those_of_all_pairs_at_every_threshold(percent: int, bands: Bands | None) -> None:
     bits = families(400, seed=percent)
     rows = fingerprints(bits)
-    links = search_within(rows, VIEWS["ink"], 90, bands, 1)
-    likeness = Likeness(rows, rows, on_pixels=False)
-    found = find_duplicates(likeness, links.alike, links.forest, percent, np.arange(400), "keep")
+    links = search_within(self_join(rows, VIEWS["ink"], 90, bands, 1))
+    found = found_within(rows, "ink", percent, bands)
     group = np.arange(400, 800)
     group[found.row] = found.group
     assert same_partition(group, groups_by_brute_force(bits, percent))
@@ -161,7 +178,7 @@ def test_best_matches_are_those_of_all_pairs() -> None:
     bits = families(200, seed=9)
     labels = np.random.default_rng(0).integers(0, 3, 200)
     digests = np.unique(bits, axis=0, return_inverse=True)[1]
-    links = search_within(fingerprints(bits, labels, digests), VIEWS["ink"], 90, None, 1)
+    links = search_within(self_join(fingerprints(bits, labels, digests), VIEWS["ink"], 90, None, 1))
     first = np.unique(digests, return_index=True)[1]
     similar = brute_similarity(bits[first], bits[first])
     said = bits[first].max(axis=1) > 0
@@ -170,6 +187,27 @@ def test_best_matches_are_those_of_all_pairs() -> None:
     best = np.where(similar.max(axis=1) >= 0.9, similar.max(axis=1), 0)
     order = np.argsort(digests[first])
     assert np.allclose(np.sort(links.best.similarity), np.sort(best[order]))
+
+
+def links_of(rows: SplitFingerprints, slice_size: int, bands: Bands | None = None) -> Links:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.overlap.tiles.SLICE", slice_size)
+        return search_within(self_join(rows, VIEWS["ink"], 90, bands, 1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [29, 100, 299])
+def test_tiles_find_what_the_whole_does(seed: int, size: int) -> None:
+    bits = families(300, seed)
+    bits[10:20] = 1  # blank the other way round
+    rng = np.random.default_rng(seed)
+    digests = np.unique(bits, axis=0, return_inverse=True)[1] * 2 + rng.integers(0, 2, 300)  # equal bits, other images
+    rows = fingerprints(bits, rng.integers(0, 3, 300), digests)
+    whole, tiles = links_of(rows, 300), links_of(rows, size)
+    assert len(whole.forest.first) > 100
+    assert all(map(np.array_equal, whole.forest, tiles.forest))
+    assert np.array_equal(whole.best.similarity, tiles.best.similarity)
+    assert np.array_equal(whole.other_class, tiles.other_class)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -183,6 +221,7 @@ def test_a_forest_of_pairs_in_pieces_joins_what_all_pairs_join(seed: int, monkey
     pieces = [Forest(first[part], second[part], similarity[part]) for part in parts]
     forest = maximum_forest(100, pieces)
     assert len(forest.first) < 100
+    assert all(map(np.array_equal, forest, maximum_forest(100, reversed(pieces)))), "there is one such forest"
     for percent in range(80, 101):
         one, other = (
             groups_of(100, [(some.first, some.second)]) for some in (forest.reaching(percent), every.reaching(percent))

@@ -12,25 +12,21 @@ from tasks.classes.decoder import decode
 from tasks.overlap.agreements import agreements
 from tasks.overlap.find import Side
 from tasks.overlap.jaccard import whole_percent
-from tasks.overlap.likeness import Likeness
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.keeping import find_duplicates
-from tasks.overlap.within.search import search_within
+from tasks.overlap.within.search import search_within, self_join
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.views.photo import BITS
 from tasks.vocabulary import ViewName
-from tests.overlap.test_within import fingerprints, groups_by_brute_force, same_partition
+from tests.overlap.test_within import fingerprints, found_within, groups_by_brute_force, same_partition
 from tests.real import read_gray, read_members
 
 
 def grouped(rows: SplitFingerprints, view: ViewName, percent: int) -> np.ndarray:
     """Return the group of every row; rows in none have one of their own."""
     count = len(rows.side)
-    links = search_within(rows, VIEWS[view], 90, None, 1)
-    likeness = Likeness(rows, rows, VIEWS[view].on_pixels)
-    found = find_duplicates(likeness, links.alike, links.forest, percent, np.arange(count), "keep")
+    found = found_within(rows, view, percent)
     group = np.arange(count, 2 * count)
     group[found.row] = found.group
     return group
@@ -65,6 +61,23 @@ def test_groups_of_real_photographs_hold_all_pairs_that_agree(shared: Path, tmp_
     together = found[one[near]] == found[two[near]]
     assert len(together) > 10
     assert together.mean() > 0.95, "but for pairs whose bits are less alike than those of any candidate"
+
+
+def test_tiles_of_photographs_find_what_the_whole_does(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted(dict(read_members(shared / "data" / "mri_test.tar")).items())
+    some = [data for _, data in files[:75]]
+    rows, _ = pictures([*some, *some[:5]], tmp_path)
+    join = self_join(rows, VIEWS["photo"], 90, None, 1)
+    whole = search_within(join)
+    monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 20)
+    assert len(join.tiles) == 4
+    tiles = search_within(join)
+    assert all(map(np.array_equal, whole.forest, tiles.forest))
+    assert np.array_equal(whole.best.similarity, tiles.best.similarity)
+    assert np.array_equal(whole.best.crowd, tiles.best.crowd)
+    assert (whole.best.crowd > 0.5).any(), "scans look alike"
 
 
 def pictures(files: list[bytes], folder: Path) -> tuple[SplitFingerprints, np.ndarray]:

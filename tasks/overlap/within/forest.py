@@ -2,7 +2,8 @@
 
 Of all pairs a maximum spanning forest is kept. At any threshold, the pairs of the forest that reach it join the same
 images into the same groups as all pairs that reach it do, and the least similar of them says from which threshold on a
-group falls apart (the cut property; Kruskal, On the shortest spanning subtree of a graph, 1956).
+group falls apart (the cut property; Kruskal, On the shortest spanning subtree of a graph, 1956). Of equally similar
+pairs the one with the smaller numbers comes first, so there is one such forest, however pairs are cut into pieces.
 """
 
 from collections.abc import Iterable
@@ -56,7 +57,8 @@ def _merged(count: int, parts: list[Forest]) -> Forest:
     low, high, similarity = low[order], high[order], similarity[order]
     best = (low != high) & np.append(True, (np.diff(low) != 0) | (np.diff(high) != 0))[: len(low)]  # of each pair
     low, high, similarity = low[best], high[best], similarity[best]
-    weights = 2 - similarity  # above 0, which would be no pair
+    weights = np.empty(len(low))  # all different, so that the forest does not depend on how pairs come
+    weights[np.lexsort((high, low, -similarity))] = np.arange(1, len(low) + 1)  # from 1: 0 would be no pair
     tree = minimum_spanning_tree(coo_array((weights, (low, high)), shape=(count, count)).tocsr()).tocoo()
     i, j = (part.astype(np.int64) for part in tree.coords)
     kept = np.sort(np.searchsorted(low * count + high, i * count + j))

@@ -10,24 +10,44 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.joined import first_with, groups_of
+from tasks.overlap.exact import as_void
 from tasks.overlap.jaccard import whole_percent
 from tasks.overlap.likeness import Likeness
+from tasks.overlap.within.distinct import Distinct
 from tasks.overlap.within.forest import Forest
 from tasks.storage.decisions import Decisions
 from tasks.vocabulary import Chains
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
+from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
 EQUAL_BITS = 100  # percent
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Rows of a set that are not alone in their group.
+
+    Attributes
+    ----------
+    row, group : ndarray
+        int64 (n,): numbers of the rows, ascending, and of their groups.
+    weakest : ndarray
+        float64 (n,): of the group, from which threshold on it falls apart; 1 where all its images are identical.
+    """
+
+    row: RowNumbers
+    group: RowNumbers
+    weakest: Floats
+
+
+@dataclass(frozen=True)
 class Duplicates:
-    """Rows of a set that belong to groups, in the order of groups, the row that stays first.
+    """The rows of groups in the order of groups, the row that stays first.
 
     Attributes
     ----------
     row, group, twin : ndarray
-        int64 (n,): number of a row, of its group, and of the row that stays instead of it: itself, if it stays.
+        int64 (n,): place of a row among those of `Groups`, number of its group, and place of the row that stays
+        instead of it: its own, if it stays.
     similarity : ndarray
         float64 (n,): to that row.
     exact : ndarray
@@ -47,57 +67,64 @@ class Duplicates:
     chain: Mask
 
 
+def find_groups(digests: Bits, distinct: Distinct, forest: Forest, percent: int) -> Groups:
+    """Return the groups of a set at a threshold.
+
+    Parameters
+    ----------
+    digests : ndarray
+        uint8 (rows, 16).
+    distinct, forest
+        See `tasks.overlap.within.search`.
+    percent : int
+        Similarity in whole percent from which rows are twins; above 100 identical ones alone are.
+    """
+    count, links = len(digests), forest.reaching(percent)
+    same = np.unique(as_void(digests), return_inverse=True)[1]
+    equal = [same, distinct.of_row] if percent <= EQUAL_BITS else [same]
+    ends = distinct.example[links.first], distinct.example[links.second]
+    group = groups_of(count, [*((np.arange(count), first_with(keys)) for keys in equal), ends])
+    weakest = np.ones(count)
+    np.minimum.at(weakest, group[ends[0]], np.minimum(links.similarity, 1))
+    rows = np.flatnonzero(np.bincount(group)[group] > 1)
+    return Groups(rows, np.unique(group[rows], return_inverse=True)[1], weakest[group[rows]])
+
+
 def find_duplicates(
     likeness: Likeness,
-    alike: RowNumbers,
-    forest: Forest,
+    groups: Groups,
     percent: int,
     preferred: RowNumbers,
     chains: Chains,
     decided: Decisions | None = None,
 ) -> Duplicates:
-    """Return the groups of a set at a threshold.
+    """Return what stays of the groups of a set.
 
     Parameters
     ----------
     likeness : Likeness
-    alike, forest
-        See `tasks.overlap.within.search.Links`.
+        Of the rows of `groups`.
+    groups : Groups
     percent : int
-        Similarity in whole percent from which rows are twins; above 100 identical ones alone are.
+        As of `find_groups`.
     preferred : ndarray
-        int64 (rows,): place of each row in the order in which rows are preferred; a permutation.
+        int64 (n,): place of each of these rows in the order in which rows are preferred; no two are equal.
     chains : {"keep", "cut"}
     decided : Decisions, optional
         What people said of pairs, which the links are settled by.
     """
-    count, links = len(alike), forest.reaching(percent)
-    same = np.unique(likeness.digests[0], return_inverse=True)[1]
-    examples = np.unique(alike, return_index=True)[1]
-    equal = [same, alike] if percent <= EQUAL_BITS else [same]
-    joined = [(np.arange(count), first_with(keys)) for keys in equal] + [
-        (examples[links.first], examples[links.second])
-    ]
-    group = groups_of(count, joined)
-    rows = np.flatnonzero(np.bincount(group)[group] > 1)
-    rows = rows[np.lexsort((preferred[rows], group[rows]))]
-    weakest = np.ones(count)
-    np.minimum.at(weakest, group[examples[links.first]], np.minimum(links.similarity, 1))
-    twin, found, rounds = _stars(likeness, rows, group[rows], percent, chains, decided)
-    chain = np.zeros(count, np.bool_)
-    chain[group[rows[rounds > 0]]] = True
-    digests, of_rows = likeness.digests[0], group[rows]
-    _, number = np.unique(of_rows, return_inverse=True)
-    order = np.lexsort((preferred[rows], twin != rows, number))
+    rows, digests = np.lexsort((preferred, groups.group)), likeness.digests[0]
+    twin, found, rounds = _stars(likeness, rows, groups.group[rows], percent, chains, decided)
+    order = np.lexsort((preferred[rows], twin != rows, groups.group[rows]))
     picked = rows[order]
     return Duplicates(
         picked,
-        number[order],
+        groups.group[picked],
         twin[order],
         found[order],
         digests[picked] == digests[twin[order]],
-        weakest[of_rows[order]],
-        chain[of_rows[order]],
+        groups.weakest[picked],
+        np.isin(groups.group[picked], groups.group[rows[rounds > 0]]),
     )
 
 

@@ -1,58 +1,44 @@
-"""Search the pairs of similar images inside one set: all verified ones, of which a spanning forest is kept."""
+"""Search the pairs of similar images inside one set: all verified ones, of which a spanning forest is kept.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+Large sets are searched tile by tile, so that memory is bounded: of glyphs every slice meets itself and those after it,
+of photographs a slice of those that are searched for meets all. What tiles find is put together exactly.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 
 import numpy as np
 
+from tasks.overlap import tiles
 from tasks.overlap.bands import Bands
-from tasks.overlap.candidates import lsh_pairs
-from tasks.overlap.complete import AFFORDABLE, complete_pairs
-from tasks.overlap.exact import group
+from tasks.overlap.exact import as_void
+from tasks.overlap.find import Search, near_pairs
 from tasks.overlap.jaccard import similarity
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import picture_pairs
-from tasks.overlap.search import cost_of
-from tasks.overlap.tables import SplitFingerprints
+from tasks.overlap.proposals import is_affordable
+from tasks.overlap.search import Method, method_of
+from tasks.overlap.tables import Rows, SplitFingerprints
 from tasks.overlap.threshold import Best
+from tasks.overlap.within.distinct import Distinct, distinct_images
 from tasks.overlap.within.forest import Forest, maximum_forest
+from tasks.overlap.within.matches import BestMatches
 from tasks.storage.decisions import Decisions
 from tasks.threads import blas_threads
 from tasks.views import View
-from tasks.vocabulary.arrays import Mask, RowNumbers
+from tasks.vocabulary.arrays import Mask
 
 
 @dataclass(frozen=True)
-class Links:
-    """What hangs together in a set.
+class SelfJoin:
+    """A set that is joined with itself, and how.
 
     Attributes
     ----------
-    alike : ndarray
-        int64 (rows,): rows with the same number are equal to the engine: of glyphs their bits, of photographs their
-        pixels. `forest` joins these numbers.
-    best : Best
-        Of each distinct image, its best match that is not identical; 0 where it has none from the floor on.
-    other_class : ndarray
-        bool: whether that match has another class.
-    """
-
-    alike: RowNumbers
-    forest: Forest
-    best: Best
-    other_class: Mask
-    method: Literal["all pairs", "minhash"]
-
-
-def search_within(
-    rows: SplitFingerprints, view: View, floor: int, bands: Bands | None, seed: int, but: Decisions | None = None
-) -> Links:
-    """Search the pairs of a set's rows from a similarity on.
-
-    Parameters
-    ----------
-    rows : SplitFingerprints
+    rows : Rows
+    distinct : Distinct
+        Its images, whose numbers all results are about.
     view : View
     floor : int
         Similarity in whole percent; of photographs all pairs that are decided are kept.
@@ -61,68 +47,145 @@ def search_within(
     but : Decisions, optional
         Pairs that were judged to be different are none.
     """
+
+    rows: Rows
+    distinct: Distinct
+    view: View
+    floor: int
+    bands: Bands | None
+    seed: int
+    but: Decisions | None = None
+
+    @property
+    def tiles(self) -> list[tuple[range, range]]:
+        """Numbers of images that meet in each tile."""
+        count = len(self.distinct)
+        parts = tiles.slices(count, _slice(self.view))
+        if self.view.on_pixels:
+            return [(some, range(count)) for some in parts]
+        return list(combinations_with_replacement(parts, 2))
+
+    @property
+    def method(self) -> Method:
+        """How the whole set is searched."""
+        if self.view.on_pixels:
+            count = len(self.distinct)
+            return "minhash" if self.bands and not is_affordable(count, count) else "all pairs"
+        return method_of(self.rows, self.rows, self.search)
+
+    @property
+    def search(self) -> Search:
+        """What is searched for among glyphs."""
+        return Search(self.rows.length, self.floor, self.bands, self.seed)
+
+    def images(self, some: range) -> SplitFingerprints:
+        """Return the first rows of some images."""
+        return self.rows.take(self.distinct.example[some.start : some.stop])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What hangs together among the images of a tile, by their numbers, and the best match of each."""
+
+    forest: Forest
+    matches: BestMatches
+
+
+@dataclass(frozen=True)
+class Links:
+    """What hangs together in a set.
+
+    Attributes
+    ----------
+    forest : Forest
+        Of the numbers of `Distinct`.
+    best : Best
+        Of each image by its digest, its best match that is not identical; 0 where it has none from the floor on.
+    other_class : ndarray
+        bool: whether that match has another class.
+    """
+
+    forest: Forest
+    best: Best
+    other_class: Mask
+
+
+def search_within(join: SelfJoin) -> Links:
+    """Search the pairs of a set from a similarity on, tile by tile."""
+    return put_together(join, (search_tile(join, *tile) for tile in join.tiles))
+
+
+def search_tile(join: SelfJoin, first: range, second: range) -> Found:
+    """Search the pairs of two slices, or those inside one."""
     with blas_threads(1):
-        return _of_pictures(rows, bands, seed, but) if view.on_pixels else _of_glyphs(rows, floor, bands, seed, but)
+        return _of_pictures(join, first) if join.view.on_pixels else _of_glyphs(join, first, second)
 
 
-def _of_pictures(rows: SplitFingerprints, bands: Bands | None, seed: int, but: Decisions | None) -> Links:
-    found = picture_pairs(rows.pictures, bands, seed, but)
-    best = _BestMatches(len(found.groups), rows.side.labels[found.groups.example])
+def put_together(join: SelfJoin, found: Iterable[Found]) -> Links:
+    """Return what hangs together in the whole set, by what was found in its tiles."""
+    count = len(join.distinct)
+    matches = BestMatches.none(np.arange(count))
+
+    def forests() -> Iterator[Forest]:
+        for tile in found:
+            matches.take_in(tile.matches)
+            yield tile.forest
+
+    forest = maximum_forest(count, forests())
+    _, example = np.unique(as_void(join.rows.digests), return_index=True)
+    number = join.distinct.of_row[example]  # of images, of which several may have the same bits
+    again = np.bincount(number, minlength=count)[number] > 1
+    similar = np.where(again, 1.0, matches.similarity[number])
+    return Links(forest, Best(similar, matches.crowd[number]), matches.other_class[number])
+
+
+def _of_pictures(join: SelfJoin, some: range) -> Found:
+    images = join.images(range(len(join.distinct)))
+    found = picture_pairs(images.pictures, some, join.bands, join.seed, join.but)
+    matches = BestMatches.none(np.arange(len(images)))
     pairs = Forest(found.first, found.second, found.agreed)
-    best.add(pairs)
-    forest = maximum_forest(len(found.groups), [pairs])
-    method: Literal["all pairs", "minhash"] = "all pairs" if found.recall is None else "minhash"
-    return Links(found.groups.of_row, forest, Best(best.similarity, found.crowd), best.other_class, method)
+    matches.add(pairs, images.side.labels)
+    matches.crowd[some.start : some.stop] = found.crowd
+    return Found(maximum_forest(len(images), [pairs]), matches.known())
 
 
-def _of_glyphs(rows: SplitFingerprints, floor: int, bands: Bands | None, seed: int, but: Decisions | None) -> Links:
-    side = rows.side
-    said = side.bits.max(axis=1, initial=0) > 0  # rows without bits can only be identical
-    by_bits = said[:, None] & (but is None)  # people judge images, of which several may have the same bits
-    keys = np.concatenate([side.bits, np.where(by_bits, 0, side.digests)], axis=1)
-    alike = group(keys, side.labels, side.ranks)
-    with_bits = np.flatnonzero(said[alike.example])
-    patterns = Patterns.of(side.bits[alike.example[with_bits]], rows.length)
-    minhash = bands is not None and cost_of(rows, rows, floor) > AFFORDABLE
-    best = _BestMatches(len(alike), side.labels[alike.example])
+def _of_glyphs(join: SelfJoin, first: range, second: range) -> Found:
+    slices = [first] if first == second else [first, second]
+    images = [join.images(some) for some in slices]
+    numbers = np.concatenate([np.array(some, np.int64) for some in slices])
+    labels = np.concatenate([some.side.labels for some in images])
+    start = 0 if first == second else len(images[0])
+    says = [np.flatnonzero(some.side.bits.max(axis=1, initial=0) > 0) for some in images]
+    sides = [Patterns.of(some.side.bits[rows], join.rows.length) for some, rows in zip(images, says, strict=True)]
+    matches, digests = BestMatches.none(numbers), np.concatenate([some.side.digests for some in images])
+    search = join.search if join.method == "minhash" else replace(join.search, bands=None)
 
     def pairs() -> Iterator[Forest]:
-        found = lsh_pairs(patterns, patterns, floor, bands, seed) if minhash and bands else None
-        for i, j, shared, fresh in found or complete_pairs(patterns, patterns, floor):
-            one = (i < j) & fresh
-            if but:
-                first, second = (side.digests[alike.example[with_bits[at]]] for at in (i, j))
-                one &= ~but.are_different(first, second)
-            i, j, shared = i[one], j[one], shared[one]
-            similar = similarity(patterns.counts[i], patterns.counts[j], shared, rows.length)
-            some = Forest(with_bits[i], with_bits[j], similar)
-            best.add(some)
+        for i, j, shared, fresh in near_pairs(sides[0], sides[-1], search):
+            one, two = says[0][i], says[-1][j] + start
+            kept = (one < two) & fresh
+            if join.but:
+                kept &= ~join.but.are_different(digests[one], digests[two])
+            counts = sides[0].counts[i[kept]], sides[-1].counts[j[kept]]
+            some = Forest(one[kept], two[kept], similarity(*counts, shared[kept], join.rows.length))
+            matches.add(some, labels)
             yield some
 
-    forest = maximum_forest(len(alike), pairs())
-    images = group(side.digests, side.labels, side.ranks)  # several of which may have the same bits
-    item = alike.of_row[images.example]
-    again = np.bincount(item, minlength=len(alike))[item] > 1
-    found = np.where(again & said[images.example], 1.0, best.similarity[item])
-    nothing = np.zeros(len(found))
-    return Links(
-        alike.of_row, forest, Best(found, nothing), best.other_class[item], "minhash" if minhash else "all pairs"
-    )
+    forest = maximum_forest(len(numbers), pairs())
+    return Found(Forest(numbers[forest.first], numbers[forest.second], forest.similarity), matches.known())
 
 
-class _BestMatches:
-    """The best match of each of some images, and whether its class is another."""
+def self_join(
+    rows: Rows, view: View, floor: int, bands: Bands | None, seed: int, but: Decisions | None = None
+) -> SelfJoin:
+    """Return a set as it is to be joined with itself."""
+    return SelfJoin(rows, distinct_images(rows, view.on_pixels, but is not None), view, floor, bands, seed, but)
 
-    def __init__(self, count: int, labels: RowNumbers) -> None:
-        self.labels, self.similarity = labels, np.zeros(count)
-        self.other_class = np.zeros(count, np.bool_)
 
-    def add(self, pairs: Forest) -> None:
-        """Take in pairs; of equally similar matches, one of another class counts."""
-        differs: Mask = np.not_equal(self.labels[pairs.first], self.labels[pairs.second])
-        for at in (pairs.first, pairs.second):
-            before = self.similarity.copy()
-            np.maximum.at(self.similarity, at, pairs.similarity)
-            self.other_class[self.similarity > before] = False
-            top = differs & (pairs.similarity == self.similarity[at])
-            self.other_class[at[top]] = True
+def is_cut(rows: int, view: View) -> bool:
+    """Say whether a set is so large that its tiles are searched apart."""
+    return rows > _slice(view)
+
+
+def _slice(view: View) -> int:
+    return tiles.SEARCHED if view.on_pixels else tiles.SLICE

@@ -1,12 +1,24 @@
 """Prefect tasks of what lies inside one split: the pairs that hang together, and the groups at the threshold."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from tasks.overlap.agreements import measured_by
 from tasks.overlap.bands import Bands
 from tasks.overlap.prints import StoredRows
-from tasks.overlap.within.write import Rules, is_asked_too_much, write_duplicates, write_links
-from tasks.records import Decided, Linked, Prints, SplitDuplicates
+from tasks.overlap.within.links import (
+    is_asked_too_much,
+    read_alike,
+    read_found,
+    write_alike,
+    write_found,
+    write_links,
+)
+from tasks.overlap.within.search import SelfJoin, is_cut, search_tile, self_join
+from tasks.overlap.within.write import Rules, write_duplicates
+from tasks.records import Alike, Decided, Linked, Prints, SplitDuplicates, Tile
 from tasks.records.rows import SplitGroups
 from tasks.records.spec import SearchSpec
 from tasks.records.verdict import Verdict
@@ -17,7 +29,45 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
-VERSION = 2
+VERSION = 3
+SEEDED = 2  # version that hash positions are drawn from: the same for the same data, whatever else changes
+
+
+def is_in_tiles(spec: SearchSpec, view: ViewName, prints: Prints) -> bool:
+    """Say whether a split is compared with itself tile by tile, a task each."""
+    return is_cut(prints.rows, VIEWS[view]) and not _is_left_out(spec, view, StoredRows(prints, spec.place))
+
+
+@stage_task("tell the images of {prints.split} apart")
+def tell_apart(view: ViewName, prints: Prints, workspace: Place) -> Alike:
+    """Find which rows of a split are equal, so that its images are compared once."""
+    inputs = {"version": VERSION, "view": view, "split": prints.sha256, "fingerprints": prints.of}
+    rows = StoredRows(prints, workspace)
+    stage = stages.stage(workspace, "alike", inputs, lambda target: write_alike(rows, VIEWS[view], target))
+    alike = Alike(stage.folder.name, stage.result["images"])
+    return finished(alike, stage, f"{prints.split}: {alike.images:,} distinct images to compare")
+
+
+def tiles_within(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike) -> int:
+    """Return how many tiles a split is compared with itself in."""
+    return len(_join(spec, view, prints, bands, alike, spec.place)[0].tiles)
+
+
+@stage_task("compare {prints.split} with itself, tile {number}")
+def compare_within(
+    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike, number: int, workspace: Place
+) -> Tile:
+    """Find the pairs of similar images in two slices of a split, or in one."""
+    join, inputs = _join(spec, view, prints, bands, alike, workspace)
+    slices = join.tiles[number]
+    inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
+
+    def build(target: Place) -> dict[str, Any]:
+        return write_found(search_tile(join, *slices), target)
+
+    stage = stages.stage(workspace, "tiles", inputs, build)
+    one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
+    return finished(Tile(stage.folder.name, stage.result), stage, f"images {one} of {prints.split} with {two}")
 
 
 @stage_task("find similar images within {prints.split}")
@@ -26,25 +76,27 @@ def find_links(
     view: ViewName,
     prints: Prints,
     bands: Bands | None,
+    alike: Alike | None,
+    tiles: Sequence[Tile],
     workspace: Place,
 ) -> Linked:
     """Find the pairs of similar images inside a split; of a large one only where they are asked for."""
-    inputs = {
-        "version": VERSION,
-        "view": view,
-        "split": prints.sha256,
-        "fingerprints": prints.of,
-        "floor": spec.floor_percent,
-        "bands": bands and [bands.bands, bands.rows],
-        "asked": spec.joins_within,
-    }
-    seed = int(stages.digest_of(inputs)[:8], 16)
+    stored = StoredRows(prints, workspace)
+    inputs = _inputs(spec, view, prints, bands)
+    seed = _seed(inputs)
 
     def build(target: Place) -> dict[str, Any]:
-        rows = StoredRows(prints, workspace)
-        if not spec.joins_within and is_asked_too_much(rows, VIEWS[view], spec.floor_percent):
+        if _is_left_out(spec, view, stored):
             return {"method": None, "short_side": None}
-        return write_links(rows.all(), VIEWS[view], spec.floor_percent, bands, seed, target)
+        if alike:
+            join = _join(spec, view, prints, bands, alike, workspace)[0]
+            found = (read_found(workspace / tile.folder) for tile in tiles)
+        else:
+            join = self_join(stored.all(), VIEWS[view], spec.floor_percent, bands, seed)
+            found = (search_tile(join, *tile) for tile in join.tiles)
+        write_links(join, found, target)
+        sides = stored.column("short_side").to_numpy() if VIEWS[view].on_pixels else ()
+        return {"method": join.method, "short_side": int(np.median(sides)) if len(sides) else None}
 
     inputs |= measured_by(view)
     stage = stages.stage(workspace, "links", inputs, build)
@@ -76,7 +128,7 @@ def group_duplicates(
     rules = Rules(verdict.percent, spec.floor_percent, spec.keep, spec.chains)
 
     def build(target: Place) -> dict[str, Any]:
-        rows, links = StoredRows(prints, workspace).all(), workspace / linked.folder
+        rows, links = StoredRows(prints, workspace), workspace / linked.folder
         decisions = read_decisions(workspace / decided.table) if decided else None
         return write_duplicates(rows, VIEWS[view], prints.split, links, rules, decisions, target)
 
@@ -88,3 +140,32 @@ def group_duplicates(
     goes = counts.exact + counts.near
     message = f"{prints.split}: {counts.groups:,} groups of {counts.grouped:,} images, of which {goes:,} go"
     return finished(SplitDuplicates(counts, stage.folder.name), stage, message)
+
+
+def _is_left_out(spec: SearchSpec, view: ViewName, rows: StoredRows) -> bool:
+    return not spec.joins_within and is_asked_too_much(rows, VIEWS[view], spec.floor_percent)
+
+
+def _inputs(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "view": view,
+        "split": prints.sha256,
+        "fingerprints": prints.of,
+        "floor": spec.floor_percent,
+        "bands": bands and [bands.bands, bands.rows],
+        "asked": spec.joins_within,
+    }
+
+
+def _seed(inputs: dict[str, Any]) -> int:
+    return int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)
+
+
+def _join(
+    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike, workspace: Place
+) -> tuple[SelfJoin, dict[str, Any]]:
+    """Return a split as it is to be joined with itself, and what determines the result."""
+    inputs = _inputs(spec, view, prints, bands)
+    rows, distinct = StoredRows(prints, workspace), read_alike(workspace / alike.folder)
+    return SelfJoin(rows, distinct, VIEWS[view], spec.floor_percent, bands, _seed(inputs)), inputs
