@@ -1,9 +1,10 @@
 """The same run in threads, on a Dask cluster, and in a bucket: ``python -m tests.benchmarks.cluster [--count N]``.
 
-N glyphs are made, two in a hundred of them copies; one of 25 is test, one of 100 validation, the others are train. A
-real object store, a scheduler and workers with scratch folders of their own run on this machine, so the figures are of
-its cores. Printed are seconds per stage, the most memory that any worker held while it did a task of each kind, that of
-the run's own process, and whether all runs left the same files.
+N glyphs are made, two in a hundred of them copies; one of 25 is test, one of 100 validation, the others are train. Or
+other images are given: ``--flow audit --given train=a.tar test=b.tar``. A real object store, a scheduler and workers
+with scratch folders of their own run on this machine, so the figures are of its cores. Printed are seconds per stage,
+the most memory that any worker held while it did a task of each kind, that of the run's own process, and whether all
+runs left the same files.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.audit import audit
+from flows.dedupe import dedupe
 from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.storage.stages import read_manifest
@@ -29,6 +32,7 @@ from tests.benchmarks.many import SMALL, write
 from tests.cluster.dask import Cluster
 from tests.cluster.store import BUCKET, Store
 
+FLOWS: dict[str, Callable[..., Report]] = {"run": cleansplit, "audit": audit, "dedupe": dedupe}
 WAYS = ("threads", "dask", "bucket")
 LOOK = 0.2  # seconds between two looks at the workers' memory
 Peaks = dict[str, float]
@@ -71,11 +75,11 @@ def _held(pid: int | str, what: str = "VmRSS") -> float:
     return int(Path(f"/proc/{pid}/status").read_text().split(f"{what}:")[1].split()[0]) / 1024
 
 
-def timed(what: str, sources: dict[str, str], count: int, **how: Any) -> dict[str, Any]:
+def timed(what: str, flow: str, given: dict[str, Any], **how: Any) -> dict[str, Any]:
     """Do a run and print what it took; return the facts of its files."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak of this process starts anew
     start = time.perf_counter()
-    report: Report = cleansplit(**sources, **settings_of(count), **how)
+    report: Report = FLOWS[flow](**given, **how)
     seconds = time.perf_counter() - start
     manifest = read_manifest(run_at(report.run) / RUN_MANIFEST) or {}
     stages = ", ".join(f"{name} {took:.1f}" for name, took in manifest["result"]["seconds"].items() if took >= 0.5)
@@ -84,10 +88,27 @@ def timed(what: str, sources: dict[str, str], count: int, **how: Any) -> dict[st
     return files
 
 
+def parameters_of(given: argparse.Namespace, place: Path) -> dict[str, Any]:
+    """Return the parameters of the flow: those that were given, or those of glyphs that are made."""
+    if given.given:
+        pairs = (entry.split("=", 1) for entry in given.given)
+        return {name: int(value) if value.isdigit() else value for name, value in pairs}
+    archives = given.archives or place
+    sources = {name: str(archives / f"{name}.tar") for name in ("large", "small")}
+    if not Path(sources["small"]).exists():
+        archives.mkdir(parents=True, exist_ok=True)
+        sources = write(given.count, archives)
+    if given.flow == "run":
+        return sources | settings_of(given.count)
+    return {"source": sources["large"], "max_quarantine": 0.1}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print what the runs took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50_000)
+    parser.add_argument("--flow", choices=FLOWS, default="run", help="dedupe takes the larger of the two archives")
+    parser.add_argument("--given", nargs="+", metavar="NAME=VALUE", help="parameters of the flow, for other images")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", default="1.5GB")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
@@ -95,16 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        archives = given.archives or place
-        sources = {name: str(archives / f"{name}.tar") for name in ("large", "small")}
-        if not Path(sources["small"]).exists():
-            archives.mkdir(parents=True, exist_ok=True)
-            sources = write(given.count, archives)
-        print(f"{given.count:,} glyphs, {given.workers} workers of {given.memory}", flush=True)
+        parameters = parameters_of(given, place)
+        print(f"{given.flow}, {given.workers} workers of {given.memory}: {parameters}", flush=True)
         stack.enter_context(prefect_test_harness(server_startup_timeout=90))
         found = []
         if "threads" in given.ways:
-            found.append(timed("threads, local disk", sources, given.count, workspace=place / "t", runner="threads"))
+            how = {"workspace": place / "t", "runner": "threads"}
+            found.append(timed("threads, local disk", given.flow, parameters, **how))
         if set(given.ways) & {"dask", "bucket"}:
             store = stack.enter_context(Store(place / "store"))
             os.environ.update(store.environment | {"CLEANSPLIT_SCRATCH": str(place / "scratch")})
@@ -115,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if way in given.ways:
                     with watched(cluster) as peaks:
                         what = "Dask, local disk" if way == "dask" else "Dask, bucket"
-                        found.append(timed(what, sources, given.count, workspace=workspace, **on))
+                        found.append(timed(what, given.flow, parameters, workspace=workspace, **on))
                     largest = sorted(peaks.items(), key=lambda kind: -kind[1])
                     print("  workers, MB:", ", ".join(f"{kind} {peak:,.0f}" for kind, peak in largest), flush=True)
         print(f"all files the same: {all(files == found[0] for files in found)}")
