@@ -1,6 +1,7 @@
 .PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
+TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))  # some tests wait for a server most of their time
 PORT ?= 4200
 
 run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
@@ -10,7 +11,7 @@ check: .venv/test lint ## about a minute: lint, types, and every test that needs
 	$(BIN)/pytest --numprocesses 2 -m "not whole"
 
 test: .venv/test lint ## lint, type-check and test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
 	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)
@@ -67,7 +68,7 @@ sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.js
 
 faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults
-	$(BIN)/pytest tests/cluster/faults_of_runs.py
+	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/operations/faults_of_installation.py
 
 schema: .venv/run     ## docs/report.schema.json, from the types of the report
 	$(BIN)/python -c 'import json; from tasks.records.report import schema; print(json.dumps(schema(), indent=1))' > docs/report.schema.json

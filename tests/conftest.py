@@ -13,9 +13,9 @@ from flows.command.cli import LEAN
 from tasks.records import Report
 from tests.build import (
     LETTERS,
+    MEASURED,
     ROOT,
     SHARED,
-    TINY,
     glyphs,
     members_of,
     noise,
@@ -93,7 +93,7 @@ def run(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest.
     """Run the pipeline once."""
     from flows.pipeline import cleansplit
 
-    return cleansplit(**sources, workspace=tmp_path_factory.mktemp("workspace"), **TINY)
+    return cleansplit(**sources, workspace=tmp_path_factory.mktemp("workspace"), **MEASURED)
 
 
 @pytest.fixture(scope="session")

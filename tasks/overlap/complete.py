@@ -46,12 +46,12 @@ class Bounds:
 
 
 def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Pairs]:
-    """Yield every near-duplicate pair once.
+    """Yield every near-duplicate pair.
 
     Parameters
     ----------
     first, second : Patterns
-        Of equal length.
+        Of equal length. Each pair comes once; of a set and itself, the very same object, in one order or in both.
     percent : int
         Similarity in whole percent from which a pair counts.
 
@@ -63,7 +63,8 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
         return
     axes = choose_bounds(first, second, percent).axes
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
-    one, two = (patterns.take(order) for patterns, order in zip((first, second), orders, strict=True))
+    one = first.take(orders[0])
+    two = one if first is second else second.take(orders[1])
     for pairs in _gathered(_found(_tiles(one, two, axes, percent), percent)):
         yield pairs._replace(first=orders[0][pairs.first], second=orders[1][pairs.second])
 
@@ -133,12 +134,14 @@ class _Tile(NamedTuple):
 
 
 def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Iterator[_Tile]:
-    """Yield tiles that together hold all pairs that bit counts allow."""
+    """Yield tiles that together hold all pairs that bit counts allow; those below the diagonal are left out."""
     projected = _project(second, axes)
     for start in range(0, len(first), ROWS):
         block = first[start : start + ROWS]
         low, high = possible_counts(block.counts, percent, first.length)
         begin, end = np.searchsorted(second.counts, low), np.searchsorted(second.counts, high, side="right")
+        if first is second:
+            begin = np.maximum(begin, start)
         sparse = bool(2 * block.counts.sum() <= first.length * len(block))  # which of the two bounds is the narrower
         left = _factors(_project(block, axes), block, percent, sparse, left=True)
         for other in range(begin, end, COLUMNS):

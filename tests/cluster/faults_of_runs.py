@@ -18,7 +18,7 @@ from tests.cluster.children import wait_for
 from tests.cluster.dask import Cluster
 from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
-from tests.cluster.test_runs import TINY, bucket, cluster, files_of, proxy
+from tests.cluster.test_runs import ON_CLUSTER, bucket, cluster, files_of, proxy
 
 __all__ = ["bucket", "cluster", "proxy"]  # fixtures
 
@@ -52,7 +52,7 @@ def test_a_worker_that_dies_costs_what_it_was_doing(
     killing = threading.Thread(target=lambda: killed.extend(kill_at(cluster, task, ended) for task in tasks))
     killing.start()
     try:
-        report = cleansplit(**sources, workspace=bucket, **TINY, runner="dask", cluster=cluster.address)
+        report = cleansplit(**sources, workspace=bucket, **ON_CLUSTER, runner="dask", cluster=cluster.address)
     finally:
         ended.set()
         killing.join()
@@ -70,13 +70,13 @@ def test_a_task_that_kills_its_workers_ends_the_run_which_continues(
     on: dict[str, Any] = {"workspace": bucket, "runner": "dask", "cluster": cluster.address}
     try:
         with pytest.raises(ProcessLostError, match="lost its scheduler, or a worker"):
-            cleansplit(**sources, **TINY, **on)
+            cleansplit(**sources, **ON_CLUSTER, **on)
     finally:
         ended.set()
         killing.join()
     proxy.faults.clear()
     cluster.wait_for_workers()
-    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
+    assert files_of(cleansplit(**sources, **ON_CLUSTER, **on)) == files_of(run)
 
 
 def test_a_scheduler_that_dies_ends_the_run_which_continues(
@@ -93,11 +93,11 @@ def test_a_scheduler_that_dies_ends_the_run_which_continues(
     killing = threading.Thread(target=kill_scheduler)
     killing.start()
     with pytest.raises(ProcessLostError, match="lost its scheduler, or a worker"):
-        cleansplit(**sources, **TINY, **on)
+        cleansplit(**sources, **ON_CLUSTER, **on)
     killing.join()
     proxy.faults.clear()
     cluster.start()
-    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
+    assert files_of(cleansplit(**sources, **ON_CLUSTER, **on)) == files_of(run)
 
 
 def test_a_flow_that_is_killed_is_continued(
@@ -105,14 +105,14 @@ def test_a_flow_that_is_killed_is_continued(
 ) -> None:
     proxy.add(Delay(seconds=0.05))
     on: dict[str, Any] = {"workspace": bucket, "runner": "dask", "cluster": cluster.address}
-    script = f"from flows.pipeline import cleansplit\ncleansplit(**{ {**sources, **TINY, **on}!r})"
+    script = f"from flows.pipeline import cleansplit\ncleansplit(**{ {**sources, **ON_CLUSTER, **on}!r})"
     driver = subprocess.Popen([sys.executable, "-c", script], env=os.environ | server)
     with cluster.client() as client:
         wait_for(_processes(client, "find_overlap"), 120)
     driver.kill()
     driver.wait()
     proxy.faults.clear()
-    assert files_of(cleansplit(**sources, **TINY, **on)) == files_of(run)
+    assert files_of(cleansplit(**sources, **ON_CLUSTER, **on)) == files_of(run)
 
 
 def _processes(client: Any, task: str) -> Callable[[], bool]:

@@ -15,13 +15,13 @@ from tasks.records import Report
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
-from tests.build import TINY as ON_THIS_MACHINE
+from tests.build import MEASURED
 from tests.cluster.dask import Cluster
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-TINY = ON_THIS_MACHINE | {"workers": None}
+ON_CLUSTER = MEASURED | {"workers": None}
 AUDITED: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
 
 
@@ -62,8 +62,8 @@ def test_a_run_is_the_same_wherever_it_is_done(
     run: Report, sources: dict[str, Any], cluster: Cluster, bucket: str, tmp_path: Path
 ) -> None:
     on: dict[str, Any] = {"runner": "dask", "cluster": cluster.address}
-    beside = cleansplit(**sources, workspace=tmp_path / "w", **TINY, **on)
-    away = cleansplit(**sources, workspace=bucket, **TINY, **on)
+    beside = cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, **on)
+    away = cleansplit(**sources, workspace=bucket, **ON_CLUSTER, **on)
     assert files_of(run) == files_of(beside) == files_of(away)
     assert away.where == f"{bucket}/runs/{run.run.name}"
 
@@ -113,7 +113,7 @@ def test_a_cluster_that_does_not_answer_is_named(
 ) -> None:
     monkeypatch.setattr(engine, "SECONDS_FOR_SCHEDULER", 2)
     with pytest.raises(ServerError, match=r"scheduler at tcp://127\.0\.0\.1:9 does not answer"):
-        cleansplit(**sources, workspace=tmp_path / "w", **TINY, runner="dask", cluster="tcp://127.0.0.1:9")
+        cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, runner="dask", cluster="tcp://127.0.0.1:9")
 
 
 def test_a_cluster_without_workers_is_named(
@@ -121,7 +121,7 @@ def test_a_cluster_without_workers_is_named(
 ) -> None:
     monkeypatch.setattr(engine, "SECONDS_FOR_WORKERS", 2)
     with Cluster(tmp_path, []) as empty, pytest.raises(ServerError, match="has no workers"):
-        cleansplit(**sources, workspace=tmp_path / "w", **TINY, runner="dask", cluster=empty.address)
+        cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, runner="dask", cluster=empty.address)
 
 
 def test_a_cluster_is_for_dask_alone(sources: dict[str, Any]) -> None:

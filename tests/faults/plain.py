@@ -92,7 +92,7 @@ def run(spec: RunSpec) -> None:
         joined = [record_of(find_overlap.fn(spec, view, *pair, bands, (), space)) for pair in pairs]
         baseline = record_of(find_baseline.fn(spec, view, list(looked_up.values()), bands, space))
         inside = [name for name in SPLITS if splits[name].rows]
-        linked = [record_of(find_links.fn(spec, view, looked_up[name], bands, space)) for name in inside]
+        linked = [record_of(find_links.fn(spec, view, looked_up[name], bands, None, (), space)) for name in inside]
         verdict, overlaps = record_of(judge_twins.fn(spec, view, joined, linked[0], baseline, space))
         groups = [
             record_of(group_duplicates.fn(spec, view, looked_up[name], of, verdict, None, space))

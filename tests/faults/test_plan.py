@@ -22,7 +22,7 @@ def assert_survived(tally: Tally) -> None:
 
 
 FAMILIES: dict[str, Callable[[Golden, Path], Tally]] = {
-    "crash": lambda golden, scratch: crash.crash_loop(golden, scratch, step=54),
+    "crash": lambda golden, scratch: crash.crash_loop(golden, scratch, step=108),
     "kill": lambda golden, scratch: crash.kill_loop(golden, scratch, 3),
     "rot": lambda golden, scratch: rot.rotten(golden, scratch, step=122),
     "size": lambda golden, scratch: storage.small_files(golden, scratch, [500, 5000]),
@@ -34,10 +34,6 @@ FAMILIES: dict[str, Callable[[Golden, Path], Tally]] = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_slice_of_the_plan(family: str, golden: Golden, tmp_path: Path) -> None:
     assert_survived(FAMILIES[family](golden, tmp_path))
-
-
-def test_a_server_that_goes_away_is_named(golden: Golden, server: dict[str, str], tmp_path: Path) -> None:
-    assert_survived(outside.server_gone(server, tmp_path, golden.sources))
 
 
 def test_the_plan_counts_what_went_wrong(golden: Golden, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tasks.errors import UsageError
 from tests.build import ROOT, write_tar
 
-TINY = ("--models", "softmax", "--sizes", "50", "--max-quarantine", "0.1")
+TINY = ("--models", "softmax", "--sizes", "50", "--trainings", "1", "--max-quarantine", "0.1")
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,16 +7,21 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
 
+from tests.flows.test_cli import TINY
+
 BUILDING = "stages/*/.*.building"  # folders that a run has begun to write
 
 
-def test_ctrl_c_stops_at_once_and_the_next_run_continues(server: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "flows.command.cli", "run", "--workspace", str(tmp_path), "--models", "softmax"]
-    command += ["--sizes", "50"]
+def test_ctrl_c_stops_at_once_and_the_next_run_continues(
+    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "flows.command.cli", "run", "--workspace", str(tmp_path), *TINY]
+    command += ["--large", sources["large"], "--small", sources["small"]]
     environment = os.environ | server
     since = FlowRunFilter(start_time=FlowRunFilterStartTime.model_validate({"after_": datetime.now(UTC)}))
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)

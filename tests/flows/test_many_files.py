@@ -12,7 +12,7 @@ from tasks.records import Report
 from tasks.reporting.verify import verify_run
 from tasks.storage.images import read_images
 from tasks.storage.place import Place
-from tests.build import TINY
+from tests.build import MEASURED
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def many(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest
     """Run the pipeline with at most 150 rows a file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tasks.storage.images.MAX_ROWS_PER_FILE", 150)
-        return cleansplit(**sources, workspace=tmp_path_factory.mktemp("many"), **TINY)
+        return cleansplit(**sources, workspace=tmp_path_factory.mktemp("many"), **MEASURED)
 
 
 def places(run: Path, name: str) -> list[Place]:

@@ -37,7 +37,7 @@ from tasks.errors import DataError, GateError, UsageError
 from tasks.records import Report, parameters
 from tasks.records.report import schema
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec, SplitSpec
-from tests.build import TINY, glyphs, members_of, write_tar
+from tests.build import MEASURED, glyphs, members_of, write_tar
 
 FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
     "run": (cleansplit, RunSpec),
@@ -58,7 +58,7 @@ SHARED: dict[str, Any] = {  # what commands that are no flows have in common wit
 
 def run_again(workspace: Path, sources: dict[str, Any], **changed: Any) -> UUID:
     """Run the flow again and return the id that the server gave this run of it."""
-    ended = cleansplit(**sources, workspace=workspace, **TINY | changed, return_state=True)
+    ended = cleansplit(**sources, workspace=workspace, **MEASURED | changed, return_state=True)
     ended.result()
     number = ended.state_details.flow_run_id
     assert number is not None
@@ -119,7 +119,7 @@ def test_a_run_is_published_whole(run: Report) -> None:
 def test_latest_is_the_run_that_was_published_last(run: Report, sources: dict[str, Any], tmp_path: Path) -> None:
     workspace = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
     for changed in ({"threshold": 0.98}, {}):
-        newest = cleansplit(**sources, workspace=workspace, **TINY | changed)
+        newest = cleansplit(**sources, workspace=workspace, **MEASURED | changed)
         assert (workspace / "latest").resolve() == newest.run.resolve()
     assert newest.run.name == run.run.name
 
@@ -221,7 +221,7 @@ def test_the_effect_of_the_twins_is_concluded_of_every_model(run: Report) -> Non
 
 
 def test_intervals_do_not_depend_on_which_split_loses_rows(run: Report, sources: dict[str, Any]) -> None:
-    other = cleansplit(**sources, workspace=run.run.parents[1], **TINY | {"protect": "test"})
+    other = cleansplit(**sources, workspace=run.run.parents[1], **MEASURED | {"protect": "test"})
     scores = [
         {
             (s.model, s.train_rows, s.seed, s.arm): (s.accuracy, s.low, s.high)
@@ -274,7 +274,7 @@ def test_a_process_pool_gives_the_same_run(
     run: Report, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.engine.runners.PROCESSES_FROM", 1)
-    other = cleansplit(**sources, workspace=tmp_path, **TINY)
+    other = cleansplit(**sources, workspace=tmp_path, **MEASURED)
     assert other.run.name == run.run.name
     for path in sorted(p.relative_to(run.run) for p in run.run.rglob("*") if p.is_file() and p.name != "run.json"):
         assert (other.run / path).read_bytes() == (run.run / path).read_bytes(), path
@@ -345,7 +345,7 @@ def arguments_of(command: str) -> dict[str, Any]:
 def test_what_cannot_be_is_said_in_one_sentence(
     prefect_server: None, sources: dict[str, Any], tmp_path: Path, wrong: dict[str, Any], sentence: str
 ) -> None:
-    state = cleansplit(**sources | {"workspace": tmp_path} | TINY | wrong, return_state=True)
+    state = cleansplit(**sources | {"workspace": tmp_path} | MEASURED | wrong, return_state=True)
     assert state.is_failed()
     with pytest.raises(UsageError, match=sentence) as caught:
         state.result()
@@ -361,7 +361,7 @@ def test_too_many_unreadable_members_of_a_class_fail_the_run_after_its_report(
     run: Report, sources: dict[str, Any]
 ) -> None:
     with pytest.raises(GateError) as caught:
-        cleansplit(**sources, workspace=run.run.parents[1], **TINY | {"max_quarantine": 0.01})
+        cleansplit(**sources, workspace=run.run.parents[1], **MEASURED | {"max_quarantine": 0.01})
     assert "of small F (7.69 %) are quarantined, more than the 1 % allowed by --max-quarantine" in str(caught.value)
     assert (caught.value.report.run / "report.json").is_file()
 

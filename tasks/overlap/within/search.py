@@ -159,11 +159,12 @@ def _of_glyphs(join: SelfJoin, first: range, second: range) -> Found:
     sides = [Patterns.of(some.side.bits[rows], join.rows.length) for some, rows in zip(images, says, strict=True)]
     matches, digests = BestMatches.none(numbers), np.concatenate([some.side.digests for some in images])
     search = join.search if join.method == "minhash" else replace(join.search, bands=None)
+    once = first == second and search.bands is None  # all pairs of a slice come in one order only, whichever it is
 
     def pairs() -> Iterator[Forest]:
         for i, j, shared, fresh in near_pairs(sides[0], sides[-1], search):
             one, two = says[0][i], says[-1][j] + start
-            kept = (one < two) & fresh
+            kept = (one != two if once else one < two) & fresh
             if join.but:
                 kept &= ~join.but.are_different(digests[one], digests[two])
             counts = sides[0].counts[i[kept]], sides[-1].counts[j[kept]]

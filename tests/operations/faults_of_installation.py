@@ -1,0 +1,80 @@
+"""What dies in an installation, and what must not: takes minutes of waiting, and is part of ``make faults``."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+
+from tests.operations.conftest import ROOT, ended, prefect, processes_with, read, start, until
+from tests.operations.test_installation import DEPLOYMENTS, children_of, foreign_run, runs_named, tasks_of
+
+LONGER_THAN_THE_LIMIT = 200  # seconds; without a heartbeat, ours are dead after 180
+
+
+@pytest.fixture(scope="module")
+def dead_run(installation: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> UUID:
+    """Start a run with a worker of its own, and kill both; what is asked of it can wait until the last test."""
+    assert prefect("work-pool", "create", "doomed", "--type", "process", **installation).returncode == 0
+    entry = DEPLOYMENTS[0] | {"name": "doomed", "work_pool": DEPLOYMENTS[0]["work_pool"] | {"name": "doomed"}}
+    file = tmp_path_factory.mktemp("deployment") / "prefect.yaml"
+    file.write_text(yaml.safe_dump({"name": "cleansplit", "pull": None, "deployments": [entry]}))
+    deployed = prefect("deploy", "--all", "--prefect-file", str(file), **installation)
+    assert deployed.returncode == 0, deployed.stderr
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "doomed"]
+    worker = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | installation, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    run = start("cleansplit/doomed", installation, workspace=tmp_path_factory.mktemp("doomed"))
+    until(lambda: read(run).state_name == "Running", 60)
+    until(lambda: len(children_of(run)) > 0, 60)
+    worker.kill()
+    worker.wait()
+    for number in processes_with(f"PREFECT__FLOW_RUN_ID={run}"):
+        os.kill(number, signal.SIGKILL)
+    return run
+
+
+def test_a_worker_that_dies_is_started_again(
+    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    (worker,) = (
+        n for n in processes_with(f"PREFECT_HOME={installation['PREFECT_HOME']}") if is_worker(n, "cleansplit")
+    )
+    os.kill(worker, signal.SIGKILL)
+    given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
+    run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
+    assert ended(run).is_completed(), ended(run).message
+    said = (Path(installation["PREFECT_HOME"]) / "serve.log").read_text()
+    assert "the worker ended by itself" in said
+    assert "worker.log" in said
+
+
+def is_worker(process: int, pool: str) -> bool:
+    """Say whether a process is the worker of a pool."""
+    words = (Path("/proc") / str(process) / "cmdline").read_text().split("\0")
+    return ["worker", "start", "--pool", pool] in (words[-5:-1], words[-6:-2])
+
+
+def test_a_run_whose_worker_was_killed_does_not_stay_running(
+    installation: dict[str, str], dead_run: UUID, tmp_path: Path
+) -> None:
+    state = ended(dead_run, 300)
+    assert state.is_crashed()
+    assert state.message.startswith("No heartbeat for 3 minutes")
+    unknown = start("evaluate/on-demand", installation, workspace=tmp_path)  # the next run closes what is below it
+    assert ended(unknown).is_failed()
+    assert all(ended(child.id, 10).is_crashed() for child in children_of(dead_run))
+    until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)
+
+
+def test_a_foreign_run_goes_on(installation: dict[str, str], dead_run: UUID, tmp_path: Path) -> None:
+    theirs = foreign_run(LONGER_THAN_THE_LIMIT, tmp_path, installation)
+    assert theirs.wait(LONGER_THAN_THE_LIMIT + 60) == 0
+    (run,) = runs_named("theirs")
+    assert ended(run.id).is_completed()
