@@ -11,7 +11,7 @@ check: .venv/test lint ## about a minute: lint, types, and every test that needs
 	$(BIN)/pytest --numprocesses 2 -m "not whole"
 
 test: .venv/test lint ## lint, type-check and test
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
 	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)

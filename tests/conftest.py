@@ -27,21 +27,30 @@ from tests.build import (
 )
 
 WHOLE = (
-    "tests/browser",
-    "tests/cluster",
-    "tests/faults",
-    "tests/flows",
     "tests/operations",
     "docs",
-)  # folders of what takes long
+    "tests/cluster",
+    "tests/flows",
+    "tests/browser",
+    "tests/faults",
+)  # folders of what takes long, the longest first
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, subprocesses or a browser: by its folder, or by asking for a run."""
+    """Mark what needs a server, subprocesses or a browser: by its folder, or by asking for a run.
+
+    What takes longest comes first, so that none of several processes is left alone with a minute's work at the end.
+    """
     for item in items:
         folder = item.path.relative_to(ROOT).as_posix()
         if folder.startswith(WHOLE) or "prefect_server" in getattr(item, "fixturenames", ()):
             item.add_marker("whole")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT).as_posix()
+    return next((turn for turn, name in enumerate(WHOLE) if folder.startswith(name)), len(WHOLE))
 
 
 @pytest.fixture(scope="session")
