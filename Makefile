@@ -1,8 +1,9 @@
-.PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults schema lock clean
+.PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults same schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
 TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))  # some tests wait for a server most of their time
 PORT ?= 4200
+DATA ?= ../shared/data
 
 run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
 	$(BIN)/cleansplit run
@@ -69,6 +70,11 @@ sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.js
 faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults
 	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/operations/faults_of_installation.py
+
+same: .venv/test      ## open fonts and brain scans in threads, on a cluster, in a bucket: the same files; 7 minutes
+	$(BIN)/python -m tests.benchmarks.cluster --flow run --given large=$(DATA)/openfonts_large.tar.gz \
+	  small=$(DATA)/openfonts_small.tar.gz validation=0
+	$(BIN)/python -m tests.benchmarks.cluster --flow audit --given train=$(DATA)/mri_train.tar test=$(DATA)/mri_test.tar
 
 schema: .venv/run     ## docs/report.schema.json, from the types of the report
 	$(BIN)/python -c 'import json; from tasks.records.report import schema; print(json.dumps(schema(), indent=1))' > docs/report.schema.json

@@ -9,6 +9,7 @@ runs left the same files.
 
 import argparse
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -103,7 +104,7 @@ def parameters_of(given: argparse.Namespace, place: Path) -> dict[str, Any]:
     return {"source": sources["large"], "max_quarantine": 0.1}
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print what the runs took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50_000)
@@ -136,8 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         found.append(timed(what, given.flow, parameters, workspace=workspace, **on))
                     largest = sorted(peaks.items(), key=lambda kind: -kind[1])
                     print("  workers, MB:", ", ".join(f"{kind} {peak:,.0f}" for kind, peak in largest), flush=True)
-        print(f"all files the same: {all(files == found[0] for files in found)}")
+        same = all(files == found[0] for files in found)
+        print(f"all files the same: {same}")
+    return 0 if same else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,10 +15,11 @@ from tasks.records import Report
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
-from tests.build import MEASURED
+from tests.build import MEASURED, write_tar
 from tests.cluster.dask import Cluster
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
+from tests.real import read_members
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ON_CLUSTER = MEASURED | {"workers": None}
@@ -73,6 +74,22 @@ def test_photographs_are_the_same_wherever_they_are(
 ) -> None:
     away = audit(**photographs, workspace=bucket, **AUDITED, runner="dask", cluster=cluster.address)
     assert files_of(audited) == files_of(away)
+
+
+@pytest.mark.parametrize("kind", ["openfonts", "mri"])
+def test_real_images_are_the_same_wherever_they_are(
+    kind: str, shared: Path, prefect_server: None, cluster: Cluster, bucket: str, tmp_path: Path
+) -> None:
+    """Of the whole sets, ``python -m tests.benchmarks.cluster --given`` says the same; see `make same`."""
+    given: dict[str, Any] = {}
+    for split, part in {"train": ("large", "train"), "test": ("small", "test")}.items():
+        (file,) = (file for name in part for file in (shared / "data").glob(f"{kind}_{name}.tar*"))
+        members = sorted(read_members(file))
+        given[split] = str(write_tar(tmp_path / f"{split}.tar", dict(members[:: len(members) // 120])))
+    here = audit(**given, workspace=tmp_path / "w")
+    on: dict[str, Any] = {"runner": "dask", "cluster": cluster.address}
+    beside, away = (audit(**given, workspace=space, **on) for space in (tmp_path / "d", bucket))
+    assert files_of(here) == files_of(beside) == files_of(away)
 
 
 def test_credentials_may_lie_in_a_block(
