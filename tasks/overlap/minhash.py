@@ -3,7 +3,7 @@
 The signature of a set of bit positions under one permutation is the smallest hash among them,
 which is the hash of the *first set bit* when positions are visited in the order of their hashes.
 Half the bits of a typical pattern are set or unset, so a few visits settle almost every pattern,
-and 64 patterns are visited at once with bitwise operations.
+and 64 patterns are visited at once with bitwise operations. Of patterns with few bits, all hashes are looked up.
 """
 
 from functools import lru_cache
@@ -15,6 +15,7 @@ from tasks.vocabulary.arrays import Bits
 
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
+SPARSE = 12  # patterns of which fewer than one bit in so many is set are looked up bit by bit: most visits find nothing
 TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 
@@ -59,8 +60,24 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
     """
     result = np.empty((num_perm, len(bits)), np.uint32)
     for start in range(0, len(bits), CHUNK):
-        _sign(np.unpackbits(bits[start : start + CHUNK], axis=1, count=length), result[:, start : start + CHUNK], seed)
+        flat = np.unpackbits(bits[start : start + CHUNK], axis=1, count=length)
+        few = SPARSE * flat.sum(axis=1, dtype=np.int64) < length
+        for which, sign in ((np.flatnonzero(few), _sign_few), (np.flatnonzero(~few), _sign)):
+            if len(which):
+                signed = np.empty((num_perm, len(which)), np.uint32)
+                sign(flat[which], signed, seed)
+                result[:, start + which] = signed
     return result
+
+
+def _sign_few(flat: NDArray[np.uint8], result: NDArray[np.uint32], seed: int) -> None:
+    """Write the signatures of patterns with few bits set: the smallest hash of those."""
+    pattern, position = np.nonzero(flat)
+    there, start = np.unique(pattern, return_index=True)
+    result[:] = EMPTY
+    for hashes, signed in zip(hash_table(flat.shape[1], len(result), seed), result, strict=True):
+        if len(there):
+            signed[there] = np.minimum.reduceat(hashes.take(position), start)
 
 
 def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32], seed: int) -> None:
