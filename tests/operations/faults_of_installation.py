@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,20 @@ def dead_run(installation: dict[str, str], tmp_path_factory: pytest.TempPathFact
     return run
 
 
+@pytest.fixture(scope="module")
+def theirs(installation: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run of another team that outlives the limit."""
+    process = foreign_run(LONGER_THAN_THE_LIMIT, tmp_path_factory.mktemp("theirs"), installation)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(autouse=True)
+def beside_others(theirs: subprocess.Popen[bytes], dead_run: UUID) -> None:
+    """Let a foreign and a dead run be the first, so that heartbeats are missed while the other tests run."""
+
+
 def test_a_worker_that_dies_is_started_again(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -73,8 +88,7 @@ def test_a_run_whose_worker_was_killed_does_not_stay_running(
     until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)
 
 
-def test_a_foreign_run_goes_on(installation: dict[str, str], dead_run: UUID, tmp_path: Path) -> None:
-    theirs = foreign_run(LONGER_THAN_THE_LIMIT, tmp_path, installation)
+def test_a_foreign_run_goes_on(theirs: subprocess.Popen[bytes]) -> None:
     assert theirs.wait(LONGER_THAN_THE_LIMIT + 60) == 0
     (run,) = runs_named("theirs")
     assert ended(run.id).is_completed()

@@ -14,6 +14,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.client.schemas.sorting import TaskRunSort
 
 from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources import download
@@ -163,7 +164,7 @@ def test_a_source_that_fails_twice_is_tried_again_by_prefect(
     assert state.is_completed()
     with get_client(sync_client=True) as client:
         for _ in range(50):
-            run = max(client.read_task_runs(limit=200), key=lambda task: str(task.created))
+            (run,) = client.read_task_runs(limit=1, sort=TaskRunSort.EXPECTED_START_TIME_DESC)
             names = [entry.name for entry in client.read_task_run_states(run.id)]
             if names[-1] == "Completed":
                 break
