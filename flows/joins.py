@@ -9,9 +9,11 @@ from prefect.futures import PrefectFuture
 from flows.engine.progress import collect
 from tasks.overlap.bands import Bands
 from tasks.overlap.tasks import compare_tile, find_overlap, tiles_between
-from tasks.overlap.within.tasks import compare_within, find_links, is_in_tiles, tell_apart, tiles_within
-from tasks.records import Alike, Prints
+from tasks.overlap.within.search import tiles_within
+from tasks.overlap.within.tasks import compare_within, find_links, is_in_tiles, tell_apart
+from tasks.records import Alike, Prints, Tile
 from tasks.records.spec import ComparingSpec, SearchSpec
+from tasks.views import VIEWS
 from tasks.vocabulary import PAIRS, SplitName, ViewName
 
 
@@ -34,19 +36,20 @@ def submit_links(
     spec: SearchSpec, view: ViewName, sets: Sequence[Prints], bands: Bands | None
 ) -> list[PrefectFuture[Any]]:
     """Start comparing each of some splits with itself."""
-    large = [prints for prints in sets if is_in_tiles(spec, view, prints)]
-    telling = [tell_apart.submit(view, prints, spec.place) for prints in large]
-    apart: list[Alike] = collect("tell images apart", telling) if large else []
-    alike = dict(zip((prints.split for prints in large), apart, strict=True))
-    counts = [tiles_within(spec, view, prints, bands, alike[prints.split]) for prints in large]
-    numbered = [(prints, tile) for prints, count in zip(large, counts, strict=True) for tile in range(count)]
-    comparing = (
-        compare_within.submit(spec, view, prints, bands, alike[prints.split], tile, spec.place)
-        for prints, tile in numbered
-    )
-    found = iter(collect("compare tiles within", comparing, len(numbered)) if numbered else ())
-    tiles = {prints.split: list(islice(found, count)) for prints, count in zip(large, counts, strict=True)}
+    found = [_tiles_within(spec, view, prints, bands) for prints in sets]
     return [
-        find_links.submit(spec, view, prints, bands, alike.get(prints.split), tiles.get(prints.split, []), spec.place)
-        for prints in sets
+        find_links.submit(spec, view, prints, bands, alike, tiles, spec.place)
+        for prints, (alike, tiles) in zip(sets, found, strict=True)
     ]
+
+
+def _tiles_within(
+    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None
+) -> tuple[Alike | None, list[Tile]]:
+    """Compare a large split with itself tile by tile; of others, there is nothing to be done before."""
+    if not is_in_tiles(spec, view, prints):
+        return None, []
+    (alike,) = collect("tell images apart", [tell_apart.submit(view, prints, spec.place)])
+    count = len(tiles_within(alike.images, VIEWS[view]))
+    comparing = (compare_within.submit(spec, view, prints, bands, alike, number, spec.place) for number in range(count))
+    return alike, collect("compare tiles within", comparing, count)

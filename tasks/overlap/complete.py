@@ -134,7 +134,7 @@ class _Tile(NamedTuple):
 
 
 def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Iterator[_Tile]:
-    """Yield tiles that together hold all pairs that bit counts allow; those below the diagonal are left out."""
+    """Yield tiles that together hold all pairs that bit counts allow; of a set and itself, those on one side."""
     projected = _project(second, axes)
     for start in range(0, len(first), ROWS):
         block = first[start : start + ROWS]

@@ -59,11 +59,7 @@ class SelfJoin:
     @property
     def tiles(self) -> list[tuple[range, range]]:
         """Numbers of images that meet in each tile."""
-        count = len(self.distinct)
-        parts = tiles.slices(count, _slice(self.view))
-        if self.view.on_pixels:
-            return [(some, range(count)) for some in parts]
-        return list(combinations_with_replacement(parts, 2))
+        return tiles_within(len(self.distinct), self.view)
 
     @property
     def method(self) -> Method:
@@ -181,6 +177,14 @@ def self_join(
 ) -> SelfJoin:
     """Return a set as it is to be joined with itself."""
     return SelfJoin(rows, distinct_images(rows, view.on_pixels, but is not None), view, floor, bands, seed, but)
+
+
+def tiles_within(images: int, view: View) -> list[tuple[range, range]]:
+    """Return the numbers of images that meet in each tile of a set that is joined with itself."""
+    parts = tiles.slices(images, _slice(view))
+    return (
+        [(some, range(images)) for some in parts] if view.on_pixels else list(combinations_with_replacement(parts, 2))
+    )
 
 
 def is_cut(rows: int, view: View) -> bool:

@@ -16,7 +16,7 @@ from tasks.overlap.within.links import (
     write_found,
     write_links,
 )
-from tasks.overlap.within.search import SelfJoin, is_cut, search_tile, self_join
+from tasks.overlap.within.search import SelfJoin, is_cut, search_tile, self_join, tiles_within
 from tasks.overlap.within.write import Rules, write_duplicates
 from tasks.records import Alike, Decided, Linked, Prints, SplitDuplicates, Tile
 from tasks.records.rows import SplitGroups
@@ -48,23 +48,18 @@ def tell_apart(view: ViewName, prints: Prints, workspace: Place) -> Alike:
     return finished(alike, stage, f"{prints.split}: {alike.images:,} distinct images to compare")
 
 
-def tiles_within(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike) -> int:
-    """Return how many tiles a split is compared with itself in."""
-    return len(_join(spec, view, prints, bands, alike, spec.place)[0].tiles)
-
-
 @stage_task("compare {prints.split} with itself, tile {number}")
 def compare_within(
     spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike, number: int, workspace: Place
 ) -> Tile:
     """Find the pairs of similar images in two slices of a split, or in one."""
-    join, inputs = _join(spec, view, prints, bands, alike, workspace)
-    slices = join.tiles[number]
-    inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
+    inputs = _inputs(spec, view, prints, bands)
+    slices = tiles_within(alike.images, VIEWS[view])[number]
 
     def build(target: Place) -> dict[str, Any]:
-        return write_found(search_tile(join, *slices), target)
+        return write_found(search_tile(_join(spec, view, prints, bands, alike, workspace), *slices), target)
 
+    inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
     stage = stages.stage(workspace, "tiles", inputs, build)
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
     return finished(Tile(stage.folder.name, stage.result), stage, f"images {one} of {prints.split} with {two}")
@@ -82,23 +77,20 @@ def find_links(
 ) -> Linked:
     """Find the pairs of similar images inside a split; of a large one only where they are asked for."""
     stored = StoredRows(prints, workspace)
-    inputs = _inputs(spec, view, prints, bands)
-    seed = _seed(inputs)
 
     def build(target: Place) -> dict[str, Any]:
         if _is_left_out(spec, view, stored):
             return {"method": None, "short_side": None}
+        join = _join(spec, view, prints, bands, alike, workspace)
         if alike:
-            join = _join(spec, view, prints, bands, alike, workspace)[0]
             found = (read_found(workspace / tile.folder) for tile in tiles)
         else:
-            join = self_join(stored.all(), VIEWS[view], spec.floor_percent, bands, seed)
             found = (search_tile(join, *tile) for tile in join.tiles)
         write_links(join, found, target)
         sides = stored.column("short_side").to_numpy() if VIEWS[view].on_pixels else ()
         return {"method": join.method, "short_side": int(np.median(sides)) if len(sides) else None}
 
-    inputs |= measured_by(view)
+    inputs = _inputs(spec, view, prints, bands) | measured_by(view)
     stage = stages.stage(workspace, "links", inputs, build)
     linked = Linked(
         prints.split, stage.folder.name, stages.digest_of(inputs), stage.result["method"], stage.result["short_side"]
@@ -158,14 +150,11 @@ def _inputs(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | Non
     }
 
 
-def _seed(inputs: dict[str, Any]) -> int:
-    return int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)
-
-
 def _join(
-    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike, workspace: Place
-) -> tuple[SelfJoin, dict[str, Any]]:
-    """Return a split as it is to be joined with itself, and what determines the result."""
-    inputs = _inputs(spec, view, prints, bands)
-    rows, distinct = StoredRows(prints, workspace), read_alike(workspace / alike.folder)
-    return SelfJoin(rows, distinct, VIEWS[view], spec.floor_percent, bands, _seed(inputs)), inputs
+    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike | None, workspace: Place
+) -> SelfJoin:
+    """Return a split as it is to be joined with itself, in memory if it is small."""
+    inputs = _inputs(spec, view, prints, bands) | {"version": SEEDED}
+    how = VIEWS[view], spec.floor_percent, bands, int(stages.digest_of(inputs)[:8], 16)
+    rows = StoredRows(prints, workspace)
+    return SelfJoin(rows, read_alike(workspace / alike.folder), *how) if alike else self_join(rows.all(), *how)
