@@ -5,6 +5,7 @@ folders), ``member`` (path below the class folder), ``offset``, ``size``, ``dige
 ``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, where the source has groups.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,7 @@ NOT_A_FILE = {
     "missing": "missing_file",
 }
 MAX_NAME, MAX_NAME_PART = 1024, 255
+AT_ONCE = 65_536  # members of which there are rows at a time
 ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
 ORDER = ("class_name", "member", "offset", "size", "digest")
 IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # all other reasons quarantine a member
@@ -90,16 +92,24 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
         root = common_root(folders)
         refuse_splits(listing.source, split_folders(folders))
     flat = bool(folders) and {folder for folder in folders if is_below(folder, root)} <= {root}
-    rows = _rows(listing, [_place(folder, root, flat) for folder in listing.folders])
-    rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])).combine_chunks()
-    rows = _with_settled_duplicates(rows)
-    unplaced = pc.equal(rows["class_name"], "")
-    table = rows.set_column(0, "class_name", pc.if_else(unplaced, None, rows["class_name"])).cast(SCHEMA)
-    tables.write(table, target, row_group_size=ROW_GROUP)
-    conserve(f"index {listing.source}", len(listing), len(table))
-    outcomes = rows.filter(unplaced)["outcome"]
-    outside = {name: int(pc.sum(pc.equal(outcomes, name)).as_py() or 0) for name in ("quarantined", "ignored")}
-    return list(pieces_of(table)), outside, root
+    placed = [_place(folder, root, flat) for folder in listing.folders]
+    outside, counted = {"quarantined": 0, "ignored": 0}, 0
+    with tables.writer(target, SCHEMA) as writer:
+
+        def written() -> Iterator[pa.Table]:
+            nonlocal counted
+            for members in _in_order(listing, placed):
+                table = _settled(_rows(members, placed))
+                writer.write_table(table, ROW_GROUP)
+                counted += len(table)
+                outcomes = table.filter(pc.is_null(table["class_name"]))["outcome"]
+                for name in outside:
+                    outside[name] += pc.sum(pc.equal(outcomes, name)).as_py() or 0
+                yield table
+
+        pieces = list(pieces_of(written()))
+    conserve(f"index {listing.source}", len(listing), counted)
+    return pieces, outside, root
 
 
 def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
@@ -121,6 +131,25 @@ def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
     return {name: (root, listing.filter(split == name)) for name, root in found.items()}
 
 
+def _in_order(listing: Listing, placed: list[Placed]) -> Iterator[Listing]:
+    """Yield the members by class and name, some at a time; all of one name together, in any order."""
+    beside = pc.equal(listing.table["kind"], "beside").to_numpy()
+    names = sorted({"", *(place.class_name for place in placed)})
+    number = {name: at for at, name in enumerate(names)}
+    of_class = np.array([number[place.class_name] for place in placed], np.int32)[listing.folder]
+    of_class[beside] = number[""]
+    member = _members(listing, placed)
+    keys = pa.table({"class": pa.array(of_class), "member": member})
+    order = pc.sort_indices(keys, [("class", "ascending"), ("member", "ascending")]).to_numpy()
+    start = 0
+    while start < len(order):
+        end = min(start + AT_ONCE, len(order))
+        while end < len(order) and keys.slice(order[end], 1) == keys.slice(order[end - 1], 1):
+            end += 1
+        yield listing.take(order[start:end])
+        start = end
+
+
 def _place(folder: str, root: str, flat: bool) -> Placed:
     metadata = any(map(is_metadata, folder.split("/")))
     if metadata or not is_below(folder, root) or (folder == root and not flat):
@@ -135,33 +164,36 @@ def _ended(folder: str) -> str:
     return folder + "/" if folder else ""
 
 
+def _members(listing: Listing, placed: list[Placed]) -> pa.Array:
+    """Return what members are called in the index: their paths below the folder of their class, if they have one."""
+    at, beside = pa.array(listing.folder), pc.equal(listing.table["kind"], "beside")
+    before = pa.array([place.before for place in placed], pa.string()).take(at)
+    whole = pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at)
+    return pc.binary_join_element_wise(pc.if_else(beside, whole, before), listing.table["name"], "")
+
+
 def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
     """Return the rows of the index in any order, with "" for no class; of several reasons, the first counts."""
     table, at = listing.table, pa.array(listing.folder)
     names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
-    of_folder = {
-        "class_name": pa.array([place.class_name for place in placed], pa.string()).take(at),
-        "before": pa.array([place.before for place in placed], pa.string()).take(at),
-        "whole": pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at),
-        "metadata": pa.array([place.metadata for place in placed], pa.bool_()).take(at),
-    }
-    class_names = pc.if_else(beside, "", of_folder["class_name"])
-    before = pc.if_else(beside, of_folder["whole"], of_folder["before"])
-    lengths = pc.utf8_length(of_folder["whole"]).to_numpy(), pc.utf8_length(names).to_numpy()
+    class_names = pc.if_else(beside, "", pa.array([place.class_name for place in placed], pa.string()).take(at))
+    metadata = pa.array([place.metadata for place in placed], pa.bool_()).take(at)
+    lengths = pc.utf8_length(names).to_numpy()
+    of_folders = np.array([len(_ended(folder)) for folder in listing.folders], np.int64)[listing.folder]
     wrong = {
         "beside_rows": beside,
-        "os_metadata": of_folder["metadata"].to_numpy(zero_copy_only=False) | listing.is_metadata,
+        "os_metadata": metadata.to_numpy(zero_copy_only=False) | listing.is_metadata,
         **{reason: pc.equal(table["kind"], kind) for kind, reason in NOT_A_FILE.items()},
         "not_image_name": ~listing.named(IMAGE_ENDINGS),
         "no_class": pc.equal(class_names, ""),
-        "name_too_long": (lengths[1] > MAX_NAME_PART) | (lengths[0] + lengths[1] > MAX_NAME),
+        "name_too_long": (lengths > MAX_NAME_PART) | (of_folders + lengths > MAX_NAME),
         "oversize_file": pc.greater(table["size"], MAX_MEMBER_BYTES),
     }
     first = np.select([np.asarray(rows) for rows in wrong.values()], range(len(wrong)), -1)
     code = pa.array(first, mask=first < 0)
     columns = [
         class_names,
-        pc.binary_join_element_wise(before, names, ""),
+        _members(listing, placed),
         pc.if_else(beside, 0, table["offset"]),
         table["size"],
         pc.if_else(beside, None, table["digest"]),
@@ -170,6 +202,14 @@ def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
         pc.if_else(beside, None, table["group"]),
     ]
     return pa.table(columns, schema=SCHEMA).combine_chunks()
+
+
+def _settled(rows: pa.Table) -> pa.Table:
+    """Return rows of the index in order, those that hold the same name settled, and without a class where it is ""."""
+    rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])).combine_chunks()
+    rows = _with_settled_duplicates(rows)
+    class_names = pc.if_else(pc.equal(rows["class_name"], ""), None, rows["class_name"])
+    return rows.set_column(0, "class_name", class_names).cast(SCHEMA)
 
 
 def _with_settled_duplicates(rows: pa.Table) -> pa.Table:

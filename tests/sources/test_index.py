@@ -5,6 +5,7 @@ import pytest
 
 from tasks.errors import DataError, UsageError
 from tasks.records import Archive, Piece
+from tasks.sources import index, pieces
 from tasks.sources.archive import Entry, read_entries
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
@@ -72,6 +73,25 @@ def test_of_equal_members_with_one_name_the_first_stays(tmp_path: Path) -> None:
     write_index(list_members(entries, "source"), Place.of(tmp_path / "i.parquet"))
     reasons = pq.read_table(tmp_path / "i.parquet")["reason"].to_pylist()
     assert reasons == [None, "duplicate_identical", None]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 7, 100])
+def test_the_index_and_its_pieces_do_not_depend_on_how_many_rows_are_made_at_a_time(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "MOST", 20)
+    monkeypatch.setattr(pieces, "USUAL", 8)
+    entries = [entry(f"r/{name}/{at}.png", str(at).encode()) for name in ("A", "A b", "B") for at in range(60)]
+    entries += [entry("r/A/5.png", b"5", offset=512), entry("r/A/6.png", b"another", offset=512)] * 3
+    entries += [entry(name) for name in ("r/A/.DS_Store", "r/stray.png", "r/B/readme.txt", "s.png")]
+    entries += [entry(f"r/C/{at}.png") for at in range(70)]  # copies, each of which ends a piece, or none
+    entries += [entry("r/A/1.png", kind="beside"), entry("r/B/x/1.png", kind="link")]
+    whole = write_index(list_members(entries, "source"), Place.of(tmp_path / "whole.parquet"))
+    monkeypatch.setattr(index, "AT_ONCE", at_once)
+    found = write_index(list_members(entries[::-1], "source"), Place.of(tmp_path / "parts.parquet"))
+    assert found == whole
+    assert pq.read_table(tmp_path / "parts.parquet") == pq.read_table(tmp_path / "whole.parquet")
+    assert sum(piece.members for piece in found[0]) + sum(found[1].values()) == len(entries)
 
 
 def test_of_different_members_with_one_name_none_stays(tmp_path: Path) -> None:
