@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from tasks.overlap.find import Side
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.tables import SplitFingerprints, evenly
-from tasks.records import Fingerprints, Prints, Split
+from tasks.overlap.tiles import slices
+from tasks.records import Drawn, Fingerprints, Prints
 from tasks.records.conservation import conserve
 from tasks.records.splits import PRINTS, SAMPLE
 from tasks.storage import disk, tables
@@ -25,54 +26,69 @@ from tasks.storage.shuffle import deal_out
 from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
 DEALT = "dealt"
-PIECE = 50_000  # rows of a row group
+PIECE = 50_000  # rows of a row group; no piece has rows of two files of the split
+NOT_OURS = -1  # number of a table that no row of the split is looked up in
 TEXTS = ["class_name", "font"]  # columns whose values repeat
 
 
-def prints_of(split: Split, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
+def prints_of(split: Drawn, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
     """Return the fingerprints of the shards that a split's rows come from."""
     found = [each for each in fingerprints if each.role in split.drawn_from]
     return found or list(fingerprints)  # an audit without validation has no rows of it to look up
 
 
-def write_prints(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place, target: Place) -> dict[str, Any]:
-    """Write the fingerprints of a split's rows, in memory for a piece of them and all ids; return the bits' length."""
-    rows = pa.concat_tables([tables.read(path, ["id", "class_name", "label"]) for path in split.places(workspace)])
-    ids = rows["id"].combine_chunks()
-    own = [tables.read(workspace / each.table, ["id"])["id"] for each in fingerprints]
-    known = pa.concat_arrays([chunk for column in own for chunk in column.chunks] or [ids.slice(0, 0)])
-    at = pc.index_in(ids, value_set=known)
-    conserve(f"fingerprints of {split.name}", len(ids), len(ids) - at.null_count)  # else rows would be alike
-    rank = np.empty(len(ids), np.int64)
-    rank[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
-    rows = rows.append_column("rank", pa.array(rank))
-    starts = range(0, max(len(ids), 1), PIECE)
-    numbers = at.to_numpy(zero_copy_only=False).astype(np.int64)
+def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place, target: Place) -> dict[str, Any]:
+    """Write the fingerprints of a split's rows, in memory for a piece of them and all numbers; return the bits' length.
+
+    Parameters
+    ----------
+    split : Drawn
+    fingerprints : sequence of Fingerprints
+        Of all shards, in the order in which the split counts their rows.
+    workspace, target : Place
+    """
+    numbers = tables.read(workspace / split.numbers)
+    own = prints_of(split, fingerprints)
+    pieces = slices(len(numbers), PIECE)
     piece = deal_out(
-        lambda number: _numbered(fingerprints[number], number, workspace),
-        [len(column) for column in own],
-        [numbers[start : start + PIECE] for start in starts],
+        lambda number: _numbered(fingerprints[number], own, workspace),
+        [tables.count(workspace / each.table) for each in fingerprints],
+        [numbers["row"][some.start : some.stop].to_numpy() for some in pieces],
         target / DEALT,
     )
-    parts = (_beside(rows.slice(start, PIECE), piece(number)) for number, start in enumerate(starts))
+    parts = (
+        _beside(rows.append_column("rank", numbers["rank"][some.start : some.stop]), piece(number), split)
+        for number, (some, rows) in enumerate(zip(pieces, _pieces_of(split, workspace), strict=True))
+    )
     first = next(parts)
     with tables.writer(target / PRINTS, first.schema, use_dictionary=TEXTS) as writer:
         writer.write_table(first)
         for part in parts:
             writer.write_table(part)
     disk.remove(target / DEALT)
-    tables.write(tables.take_rows(target / PRINTS, evenly(len(ids)), ["bits"]), target / SAMPLE)
+    tables.write(tables.take_rows(target / PRINTS, evenly(len(numbers)), ["bits"]), target / SAMPLE)
     return {"length": int(first.schema.metadata[b"view_bits"])}
 
 
-def _numbered(fingerprints: Fingerprints, number: int, workspace: Place) -> pa.Table:
+def _pieces_of(split: Drawn, workspace: Place) -> Iterator[pa.Table]:
+    for place in split.places(workspace):
+        rows = tables.read(place, ["id", "class_name", "label"])
+        for some in slices(len(rows), PIECE):
+            yield rows[some.start : some.stop]
+
+
+def _numbered(fingerprints: Fingerprints, own: Sequence[Fingerprints], workspace: Place) -> pa.Table:
     table = tables.read(workspace / fingerprints.table)
-    return table.drop_columns(["id"]).append_column("file", pa.array(np.full(len(table), number)))
+    number = own.index(fingerprints) if fingerprints in own else NOT_OURS
+    return table.append_column("file", pa.array(np.full(len(table), number)))
 
 
-def _beside(rows: pa.Table, found: pa.Table) -> pa.Table:
-    columns = [rows[name] for name in rows.column_names] + [found[name] for name in found.column_names]
-    table = pa.table(columns, [*rows.column_names, *found.column_names])
+def _beside(rows: pa.Table, found: pa.Table, split: Drawn) -> pa.Table:
+    same = pc.sum(pc.equal(rows["id"], found["id"])).as_py() or 0
+    conserve(f"fingerprints of {split.name}", len(rows), same)  # else rows would be alike that are not
+    table = rows
+    for name in found.column_names[1:]:
+        table = table.append_column(name, found[name])
     return table.combine_chunks().replace_schema_metadata(found.schema.metadata)
 
 

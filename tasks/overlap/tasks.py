@@ -19,7 +19,7 @@ from tasks.overlap.prints import StoredRows, prints_of, write_prints
 from tasks.overlap.tiles import Join, StoredTile
 from tasks.overlap.verdict import MATCHED, Matches, judge
 from tasks.overlap.within.links import read_matches
-from tasks.records import Baseline, Fingerprints, Joined, Linked, Overlap, Prints, Split, Tile, Within, between
+from tasks.records import Baseline, Drawn, Fingerprints, Joined, Linked, Overlap, Prints, Tile, Within, between
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
@@ -36,11 +36,15 @@ BASELINE = "baseline.parquet"
 
 
 @stage_task("look up fingerprints of {split.name}")
-def look_up(split: Split, fingerprints: Sequence[Fingerprints], workspace: Place) -> Prints:
+def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place) -> Prints:
     """Bring the fingerprints of a split's rows together, in the order of the rows."""
     own = prints_of(split, fingerprints)
     inputs = {"version": LOOKED_UP, "split": split.sha256, "fingerprints": [each.sha256 for each in own]}
-    stage = stages.stage(workspace, "prints", inputs, lambda target: write_prints(split, own, workspace, target))
+
+    def build(target: Place) -> dict[str, Any]:
+        return write_prints(split, fingerprints, workspace, target)
+
+    stage = stages.stage(workspace, "prints", inputs, build)
     prints = Prints(
         split=split.name,
         rows=split.rows,

@@ -10,6 +10,7 @@ from tasks.records.verdict import Verdict
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 
+RAW = "raw"  # folder of drawn splits
 PRINTS, SAMPLE = "prints.parquet", "sample.parquet"  # files of `Prints`
 
 
@@ -21,19 +22,37 @@ class Split:
     files: tuple[str, ...]
     rows: int
     sha256: tuple[str, ...]
-    drawn_from: tuple[Role, ...] = ()  # the sources that its rows come from; any, if none is named
 
     @classmethod
-    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any], drawn_from: Sequence[Role] = ()) -> "Split":
+    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any]) -> "Split":
         """Return the record of a split written by `tasks.storage.images.write_split`."""
-        files = tuple(f"{folder.name}/{file}" for file in facts["files"])
-        return cls(
-            name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]), drawn_from=tuple(drawn_from)
-        )
+        return cls(name=name, **_written(folder, facts))
 
     def places(self, workspace: Place) -> list[Place]:
         """Return where its files lie."""
         return [workspace / file for file in self.files]
+
+
+@dataclass(frozen=True)
+class Drawn(Split):
+    """A split as it was drawn, and where its rows come from.
+
+    `numbers` is the file that says so, see `tasks.splits.numbers`; `drawn_from` are the sources, any if none is named.
+    """
+
+    numbers: str
+    drawn_from: tuple[Role, ...] = ()
+
+    @classmethod
+    def of_stage(cls, name: SplitName, stage: Place, facts: dict[str, Any], drawn_from: Sequence[Role] = ()) -> "Drawn":
+        """Return the record of a split written by `tasks.splits.gather.write_splits` into the folder of a stage."""
+        numbers = f"{stage.name}/{facts['numbers']}"
+        return cls(name=name, **_written(stage / RAW, facts), numbers=numbers, drawn_from=tuple(drawn_from))
+
+
+def _written(folder: Place, facts: dict[str, Any]) -> dict[str, Any]:
+    files = tuple(f"{folder.name}/{file}" for file in facts["files"])
+    return {"files": files, "rows": facts["rows"], "sha256": tuple(facts["sha256"])}
 
 
 @dataclass(frozen=True)
@@ -65,14 +84,14 @@ class Splits:
     """The three splits of a run and their class names; `notes` says which sizes were chosen for the user."""
 
     classes: tuple[str, ...]
-    train: Split
-    validation: Split
-    test: Split
+    train: Drawn
+    validation: Drawn
+    test: Drawn
     notes: tuple[str, ...] = ()
     in_groups: InGroups | None = None
 
-    def __getitem__(self, name: SplitName) -> Split:
-        split: Split = getattr(self, name)
+    def __getitem__(self, name: SplitName) -> Drawn:
+        split: Drawn = getattr(self, name)
         return split
 
 

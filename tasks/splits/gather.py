@@ -7,6 +7,8 @@ import numpy as np
 
 from tasks.records import Shard
 from tasks.records.conservation import conserve
+from tasks.records.splits import RAW
+from tasks.splits.numbers import write_numbers
 from tasks.storage import disk, tables
 from tasks.storage.images import Images, file_starts, of_table, write_split
 from tasks.storage.place import Place
@@ -14,7 +16,7 @@ from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
-RAW, DEALT = "raw", "dealt"
+DEALT = "dealt"
 
 
 def write_splits(
@@ -37,7 +39,7 @@ def write_splits(
     Returns
     -------
     dict
-        Split name to what `tasks.storage.images.write_split` returns.
+        Split name to what `tasks.storage.images.write_split` returns, and the name of the file with its numbers.
     """
     starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
     files = [(name, start) for name in SPLITS for start in starts[name]]
@@ -56,5 +58,6 @@ def write_splits(
     for name in SPLITS:
         written[name] = write_split(len(drawn[name]), piece_of(name), name, classes, target / RAW)
         conserve(f"draw {name}", len(drawn[name]), written[name]["rows"])
+        written[name]["numbers"] = write_numbers(shards, name, drawn[name], target)
     disk.remove(target / DEALT)
     return written

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks.records import InGroups, LoadedSources, Overlap, Shard, Split, SplitDuplicates, Splits
+from tasks.records import Drawn, InGroups, LoadedSources, Overlap, Shard, SplitDuplicates, Splits
 from tasks.records.spec import PrepareSpec, TrainedSpec
 from tasks.records.verdict import Verdict
 from tasks.splits.course import draw_as_course
 from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all, take_one
-from tasks.splits.gather import RAW, write_splits
+from tasks.splits.gather import write_splits
 from tasks.splits.grouped import deal
 from tasks.splits.groups import row_groups
 from tasks.splits.sizes import notes_on, sizes_of_splits
@@ -23,9 +23,9 @@ from tasks.storage.stages import Stage
 from tasks.vocabulary import SPLITS, Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
-VERSION = 2
+VERSION = 3
 GROUPS = "groups.parquet"
-Drawn = dict[SplitName, RowNumbers]
+Rows = dict[SplitName, RowNumbers]
 
 
 @stage_task("draw train, validation and test")
@@ -85,7 +85,7 @@ def draw_grouped(
         return written | {"facts": facts, "notes": notes}
 
     stage = stages.stage(workspace, "splits", {"version": VERSION, "shards": _digests(shards)} | inputs, build)
-    splits = {name: Split.of(name, stage.folder / RAW, stage.result[name]) for name in SPLITS}
+    splits = {name: Drawn.of_stage(name, stage.folder, stage.result[name]) for name in SPLITS}
     groups = InGroups(**stage.result["facts"], verdict=verdict, folder=stage.folder.name)
     notes = tuple(stage.result["notes"])
     record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes, groups)
@@ -105,7 +105,7 @@ def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
     return _finished(shards, (), _write(shards, lambda: take_all(class_ranges(shards)), {}, workspace))
 
 
-def _write(shards: Sequence[Shard], rows: Callable[[], Drawn], how: dict[str, Any], workspace: Place) -> Stage:
+def _write(shards: Sequence[Shard], rows: Callable[[], Rows], how: dict[str, Any], workspace: Place) -> Stage:
     """Find or write the splits; `how` is what determines the rows, besides the shards."""
 
     def build(target: Place) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _finished(shards: Sequence[Shard], notes: tuple[str, ...], stage: Stage, all
     drawn_from: dict[SplitName, list[Role]] = {
         name: [role for role in (name, "small" if name == "test" else "large") if role in roles] for name in SPLITS
     }
-    splits = {name: Split.of(name, stage.folder / RAW, stage.result[name], drawn_from[name]) for name in SPLITS}
+    splits = {name: Drawn.of_stage(name, stage.folder, stage.result[name], drawn_from[name]) for name in SPLITS}
     record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
 

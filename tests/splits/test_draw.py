@@ -9,6 +9,7 @@ from tasks.records import ClassCounts, Shard
 from tasks.records.spec import RunSpec
 from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
+from tasks.storage import tables
 from tasks.storage.images import Images, read_images, write_images
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
@@ -125,4 +126,8 @@ def test_gathered_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
         found = read_images([place / f"split/raw/{file}" for file in written[name]["files"]])
         assert found.ids.to_pylist() == [every[row] for row in wanted]
         assert np.array_equal(found.gray, gray[wanted])
-    assert list((tmp_path / "split").iterdir()) == [tmp_path / "split/raw"]
+        numbers = tables.read(place / "split" / written[name]["numbers"])
+        assert np.array_equal(numbers["row"], wanted)
+        assert np.array_equal(numbers["rank"], np.argsort(np.argsort(wanted)))
+    left = {file.name for file in (tmp_path / "split").iterdir()}
+    assert left == {"raw", *(one["numbers"] for one in written.values())}
