@@ -122,7 +122,7 @@ def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:
 
 def star_groups(removed: pa.Table) -> dict[str, int]:
     """Count groups: a kept or protected row and the removed rows whose best twin it is, so no chains."""
-    sizes = np.unique(removed["twin_id"].to_numpy(zero_copy_only=False), return_counts=True)[1]
+    sizes = pc.value_counts(removed["twin_id"]).field("counts").to_numpy()
     return {
         "count": len(sizes),
         "rows": len(removed) + len(sizes),

@@ -10,14 +10,14 @@ from tasks.records import Overlap, Splits, between
 from tasks.records.conservation import conserve
 from tasks.sanitizing import policy
 from tasks.storage import disk, tables
-from tasks.storage.images import Images, read_ids, take_images, write_split
+from tasks.storage.images import Images, take_images, write_split
 from tasks.storage.place import Place
 from tasks.views import View
 from tasks.vocabulary import LOSES_TO, Protect
 from tasks.vocabulary.arrays import RowNumbers
 
 SANITIZED = "sanitized"
-AT_ONCE = 250_000  # rows whose twins are in memory
+AT_ONCE = 100_000  # rows whose twins are in memory
 
 
 def write_sanitized(
@@ -42,20 +42,21 @@ def write_sanitized(
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
     for name, others in LOSES_TO[protect].items():
-        lost = []
+        lost, stay = [], [np.empty(0, np.int64)]
+        facts["exact_left"][name] = 0
         for start in _starts(splits[name].rows):
             twins = [policy.read_twins(between(overlaps, name, o), name, start, AT_ONCE, workspace) for o in others]
             lost.append(policy.removed_rows(twins, name))
             unconfirmed.append(policy.unconfirmed_rows(twins, lost[-1], name, view.similar_percent))
-        gone = pa.concat_tables(lost)
-        files = splits[name].places(workspace)
-        ids = read_ids(files)
-        kept = np.flatnonzero(policy.keep_mask(ids, gone, ["exact", "near"]))
-        facts["exact_left"][name] = int(policy.keep_mask(ids, gone, ["exact"]).sum())
+            ids = twins[0]["id"].combine_chunks()
+            stay.append(start + np.flatnonzero(policy.keep_mask(ids, lost[-1], ["exact", "near"])))
+            facts["exact_left"][name] += int(policy.keep_mask(ids, lost[-1], ["exact"]).sum())
+        gone, kept = pa.concat_tables(lost), np.concatenate(stay)
         facts["near_left"][name] = len(kept)
+        files = splits[name].places(workspace)
         written = write_split(len(kept), _kept_of(files, kept), name, splits.classes, target / SANITIZED)
         facts["splits"][name] = written
-        conserve(f"sanitize {name}", len(ids), written["rows"], len(gone))
+        conserve(f"sanitize {name}", splits[name].rows, written["rows"], len(gone))
         removed.append(gone)
     conflicts = [
         policy.conflicts(policy.read_twins(overlap, name, start, AT_ONCE, workspace), name)
