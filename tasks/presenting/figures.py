@@ -16,7 +16,7 @@ from tasks.presenting.sheets import as_images, sheet
 from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
 from tasks.storage import disk, tables
-from tasks.storage.images import Images, read_images, thumbnails
+from tasks.storage.images import Images, read_ids, read_images, take_images, thumbnails
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
@@ -124,10 +124,11 @@ def _predictions(found: Findings, workspace: Place) -> Image.Image:
 
 
 def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:
-    images = read_images(found.splits.test.places(workspace))
-    place = {name: row for row, name in enumerate(images.ids.to_pylist())}
+    files = found.splits.test.places(workspace)
     mistakes = [mistake for mistake in report.mistakes if mistake.model == report.mistakes[0].model]
-    chosen = images.take(np.array([place[mistake.id] for mistake in mistakes]))
+    rows = pc.index_in(pa.array([mistake.id for mistake in mistakes]), value_set=read_ids(files)).to_numpy()
+    ascending, back = np.unique(rows, return_inverse=True)
+    chosen = take_images(files, ascending).take(back)
     words = [f"{m.class_name} but {m.predicted} {m.confidence:.2f}" for m in mistakes]
     return sheet(_shown(found, chosen, workspace), words, 10)
 

@@ -1,13 +1,13 @@
 """Say of every image what to do with it: actions.csv, and per split a list of the files to remove."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.csv import write_csv
+from pyarrow.csv import CSVWriter
 
-from tasks.records import Archive, Findings, Report
+from tasks.records import Archive, Findings, Report, Split
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids
 from tasks.storage.members import paths_of
@@ -17,6 +17,9 @@ from tasks.vocabulary import SPLITS
 ACTIONS, REMOVE = "actions.csv", "remove"
 ORDER = ("remove", "review", "keep")  # of what is said of one image several times, the first counts
 NAMED = ("id", "reason", "similarity", "twin_id")
+TEXTS = ("path", "split", "class", "action", "why", "twin")
+COLUMNS = pa.schema({name: pa.string() for name in TEXTS} | {"similarity": pa.float64()})
+AT_ONCE = 100_000  # rows
 
 
 class Paths:
@@ -41,25 +44,40 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     review; all others keep.
     """
     paths, said = Paths(found.archives), _said(found, report, workspace, target)
-    columns = ("path", "split", "class", "action", "why", "twin", "similarity")
-    parts = []
-    for name in (name for name in SPLITS if found.splits[name].rows):
-        ids = read_ids(found.splits[name].places(workspace))
-        at = pc.index_in(ids, value_set=said["id"].combine_chunks())
-        about = said.take(at)
-        classes = pc.list_element(pc.split_pattern(ids, "/", max_splits=2), 1)
-        action = pc.fill_null(about["action"], "keep").combine_chunks()
-        split = pa.array([name] * len(ids), pa.string())
-        twins = paths.of(about["twin_id"])
-        values = [paths.of(ids), split, classes, action, about["reason"], twins, about["similarity"]]
-        table = pa.table(dict(zip(columns, values, strict=True))).sort_by("path")
-        parts.append(table)
-        goes = table.filter(pc.equal(table["action"], "remove"))["path"].to_pylist()
-        if goes and not report.alone:
-            disk.make_folder(target / REMOVE)
-            disk.write_text(target / REMOVE / f"{name}.txt", "".join(f"{path}\n" for path in goes))
-    with disk.arrow_output(target / ACTIONS) as out:
-        write_csv(pa.concat_tables(parts), out)
+    with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
+        for name in (name for name in SPLITS if found.splits[name].rows):
+            goes = target / REMOVE / f"{name}.txt"
+            for rows in _rows_of(found.splits[name], paths, said, workspace):
+                writer.write_table(rows)
+                lost = rows.filter(pc.equal(rows["action"], "remove"))["path"]
+                if len(lost) and not report.alone:
+                    disk.make_folder(target / REMOVE)
+                    disk.add_text(goes, as_lines(lost))
+
+
+def as_lines(texts: pa.Array) -> str:
+    """Return a line for each of some texts."""
+    return "".join(f"{text}\n" for text in texts.to_pylist())
+
+
+def _rows_of(split: Split, paths: Paths, said: pa.Table, workspace: Place) -> Iterator[pa.Table]:
+    """Yield the rows of actions.csv for a split in the order of paths, some at a time: their texts are large."""
+    ids = read_ids(split.places(workspace))
+    own, about = paths.of(ids), pc.index_in(ids, value_set=said["id"].combine_chunks())
+    order = pc.sort_indices(own)
+    for start in range(0, len(ids), AT_ONCE):
+        rows = order[start : start + AT_ONCE]
+        named, what = ids.take(rows), said.take(about.take(rows))
+        columns = [
+            own.take(rows),
+            pa.array([split.name] * len(rows), pa.string()),
+            pc.list_element(pc.split_pattern(named, "/", max_splits=2), 1),
+            pc.fill_null(what["action"], "keep"),
+            what["reason"],
+            paths.of(what["twin_id"]),
+            what["similarity"],
+        ]
+        yield pa.table(columns, COLUMNS)
 
 
 def _said(found: Findings, report: Report, workspace: Place, target: Place) -> pa.Table:
@@ -75,11 +93,12 @@ def _said(found: Findings, report: Report, workspace: Place, target: Place) -> p
     if alike is not None:
         rows.append(_rows(alike, "review"))
     table = pa.concat_tables(rows) if rows else _rows(goes, "remove")
-    rank = np.array([ORDER.index(action) for action in table["action"].to_pylist()], np.int64)
-    ids = table["id"].to_numpy(zero_copy_only=False).astype(str)
-    order = np.lexsort((np.arange(len(rank)), rank, ids))
-    first = np.append(True, ids[order][1:] != ids[order][:-1])[: len(order)]
-    return table.take(pa.array(order[first]))
+    rank = pc.index_in(table["action"], value_set=pa.array(ORDER))
+    table = table.append_column("rank", rank).append_column("number", pa.array(np.arange(len(table))))
+    table = table.sort_by([(name, "ascending") for name in ("id", "rank", "number")])
+    first = np.ones(len(table), np.bool_)
+    first[1:] = pc.not_equal(table["id"][1:], table["id"][:-1]).to_numpy()
+    return table.filter(pa.array(first))
 
 
 def _rows(table: pa.Table, action: str, why: str | None = None) -> pa.Table:

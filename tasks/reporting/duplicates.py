@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings, Report
-from tasks.reporting.actions import Paths
+from tasks.reporting.actions import AT_ONCE, Paths, as_lines
 from tasks.storage import disk, tables
 from tasks.storage.images import read_ids
 from tasks.storage.place import Place
@@ -30,9 +30,12 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
         folder, prefix = (target, "") if report.alone else (target / FOLDER, f"{of.counts.split}-")
         disk.make_folder(folder)
         for name, listed in (("keep", kept), ("remove", goes)):
-            disk.write_text(
-                folder / f"{prefix}{name}.txt", "".join(f"{path}\n" for path in sorted(paths.of(listed).to_pylist()))
-            )
+            own = paths.of(listed)
+            order = pc.sort_indices(own)
+            disk.write_text(folder / f"{prefix}{name}.txt", "")
+            for start in range(0, len(own), AT_ONCE):
+                lines = as_lines(own.take(order[start : start + AT_ONCE]))
+                disk.add_text(folder / f"{prefix}{name}.txt", lines)
 
 
 def _write(table: pa.Table, report: Report, target: Place) -> None:
