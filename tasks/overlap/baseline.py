@@ -32,11 +32,10 @@ class _Part(NamedTuple):
     of: Rows
     rows: RowNumbers
 
-    def slices(self, view: View) -> Iterator[SplitFingerprints]:
-        """Yield the rows, of glyphs at most `SLICE` at a time."""
-        size = len(self.rows) if view.on_pixels else SLICE
-        for start in range(0, len(self.rows), size):
-            yield self.of.take(self.rows[start : start + size])
+    def slices(self) -> Iterator[SplitFingerprints]:
+        """Yield the rows, at most `SLICE` at a time."""
+        for start in range(0, len(self.rows), SLICE):
+            yield self.of.take(self.rows[start : start + SLICE])
 
 
 def measure_baseline(train: Rows, others: Sequence[Rows], view: View, bands: Bands | None, seed: int) -> pa.Table:
@@ -90,10 +89,11 @@ def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | Non
         return Best(np.empty(0), np.empty(0))
     own = rows.of.take(rows.rows)
     exact, similarity, crowd = np.zeros(len(own), np.bool_), np.zeros(len(own)), np.zeros(len(own))
-    for other in others.slices(view):
+    pairs = len(rows.rows) * len(others.rows)
+    for other in others.slices():
         if view.on_pixels:
-            pictures = find_picture_twins(own.pictures, other.pictures, False, bands, seed)
-            twins, crowd = pictures.of_first, pictures.crowd
+            pictures = find_picture_twins(own.pictures, other.pictures, False, bands, seed, pairs)
+            twins, crowd = pictures.of_first, np.maximum(crowd, pictures.crowd)
         else:
             twins, _ = find_twins(own.side, other.side, Search(own.length, floor))
         exact |= twins.exact

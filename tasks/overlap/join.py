@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.overlap.exact import as_void
-from tasks.overlap.merge import Found, merged
-from tasks.overlap.mirrored import MIRRORED
+from tasks.overlap.merge import Found, by_slice, merged
+from tasks.overlap.mirrored import MIRRORED, best_mirrored
 from tasks.overlap.prints import StoredRows
 from tasks.overlap.recall import RecallCounts, contradicts
 from tasks.overlap.search import AFFORDABLE_IN_NEED, Method, cost_of, method_of
@@ -87,7 +87,12 @@ def _write_pictures(join: Join, found: Found, target: Place) -> dict[str, Any]:
     bands, best = join.search.bands, join.view.recall_from
     recall = _write_sides(join, found, target)
     if join.mirrored:
-        tables.write(pa.concat_tables(seen for tile in found if (seen := tile.mirrored) is not None), target / MIRRORED)
+        searched = zip(by_slice(join, join.searched, found), merged(join, join.searched, found), strict=True)
+        seen = [
+            best_mirrored([table for tile in tiles if (table := tile.mirrored) is not None], plain)
+            for tiles, plain in searched
+        ]
+        tables.write(pa.concat_tables(seen), target / MIRRORED)
     disk.remove(target / TILES)
     if recall is None or bands is None or best is None:
         return {"method": "all pairs", "stated": 1.0, "contradicted": False, "recall": None}

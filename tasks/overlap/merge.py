@@ -23,10 +23,15 @@ OTHER = ["other_id", "other_class_name", "other_exact", "other_jaccard", "other_
 
 def merged(join: Join, side: int, found: Found) -> Iterator[pa.Table]:
     """Yield the twins of the rows of one split, a slice at a time, schema `FOUND`."""
+    for tiles in by_slice(join, side, found):
+        yield reduce(better, (tile.table(side) for tile in tiles))
+
+
+def by_slice(join: Join, side: int, found: Found) -> Iterator[Found]:
+    """Yield the tiles of each slice of one split."""
     count = len(join.slices(1))
     rows = [found[start : start + count] for start in range(0, len(found), count)]
-    for tiles in rows if side == 0 else zip(*rows, strict=True):
-        yield reduce(better, (tile.table(side) for tile in tiles))
+    yield from rows if side == 0 else zip(*rows, strict=True)
 
 
 def better(one: pa.Table, two: pa.Table) -> pa.Table:

@@ -1,5 +1,7 @@
 """Twins of photographs as they look in a mirror: counted separately, and never removed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +40,27 @@ def mirrored_table(rows: SplitFingerprints, others: SplitFingerprints, plain: Tw
     columns += [others.ids.take(twin), others.class_names.take(twin), pa.array(mirrored.jaccard[at])]
     percents = [pa.array(mirrored.percent[at]), pa.array(np.where(plain.exact, 100, plain.percent)[at])]
     return pa.table([*columns, *percents], schema=SCHEMA)
+
+
+def best_mirrored(found: Sequence[pa.Table], plain: pa.Table) -> pa.Table:
+    """Return the best of what several slices of a split show of the same rows in a mirror.
+
+    Parameters
+    ----------
+    found : sequence of Table
+        Of each slice, what `mirrored_table` returns.
+    plain : Table
+        The twins of all these rows as they are, in the whole split: schema `tasks.overlap.tables.TWINS`.
+    """
+    if len(found) == 1:
+        return found[0]
+    best = pa.concat_tables(found).sort_by([("agreement", "descending"), ("twin_id", "ascending")])
+    rows, first = np.unique(pc.index_in(best["id"], value_set=plain["id"].combine_chunks()), return_index=True)
+    best, plain = best.take(pa.array(first)), plain.take(pa.array(rows))
+    before = pc.if_else(plain["exact"], 1.0, pc.fill_null(plain["jaccard"], 0.0))
+    percent = pc.if_else(plain["exact"], 100, plain["percent"])
+    best = best.set_column(best.column_names.index("plain_percent"), "plain_percent", percent)
+    return best.filter(pc.greater(best["agreement"], before))
 
 
 def count_mirrored(table: Place, rows_of: SplitName, found_in: SplitName, threshold: int) -> VariantCount:

@@ -4,7 +4,7 @@ Of each picture the most similar ones of the other split are candidates, see `ta
 decided counts for both its rows, so a picture of the other split has those twins that name it as a candidate.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +40,8 @@ class PictureTwins:
     """Twins in both directions; those of the first in a mirror, if asked for; what MinHash found, if it proposed.
 
     `crowd` is, for each row of the first split, the agreement of the fifth best of its candidates, 0 where there are
-    fewer: what a mere look-alike of it reaches, unless it has as many copies.
+    fewer: what a mere look-alike of it reaches, unless it has as many copies. Of a split that is compared in slices, it
+    is that of the slice in which it is highest.
     """
 
     of_first: Twins
@@ -56,7 +57,7 @@ def find_picture_twins(
     mirrored: bool,
     bands: Bands | None,
     seed: int,
-    of: int | None = None,
+    pairs: int | None = None,
     but: Decisions | None = None,
 ) -> PictureTwins:
     """Find the twins of two splits in each other, searching for those of the first.
@@ -66,14 +67,14 @@ def find_picture_twins(
     first, second : Pictures
     mirrored : bool
         Search also for pictures of the first split as they look in a mirror.
-    bands, seed, of
-        See `tasks.overlap.proposals.propose`; by default, the first split is all that is searched for.
+    bands, seed, pairs
+        See `tasks.overlap.proposals.propose`; by default, these two splits are all that is searched.
     but : Decisions, optional
         Pairs that were judged to be different are no twins.
     """
     with blas_threads(1):
         groups = _distinct(first.side), _distinct(second.side)
-        join = _Join((first, second), groups, bands, seed, of or len(first.side), but)
+        join = _Join((first, second), groups, bands, seed, pairs, but)
         plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
         of_first, of_second, found = join.twins(plain, mirrored=False)
         seen = None
@@ -94,27 +95,47 @@ class PicturePairs:
 
 
 def picture_pairs(
-    pictures: Pictures, rows: range, bands: Bands | None, seed: int, but: Decisions | None = None
+    parts: tuple[Pictures, Pictures],
+    numbers: tuple[range, range],
+    bands: Bands | None,
+    seed: int,
+    pairs: int,
+    but: Decisions | None = None,
 ) -> PicturePairs:
-    """Return the pairs of some rows of a set with any other that may be the same picture, in either order or in both.
+    """Return the pairs of some pictures of a set with others that may be the same, in either order or in both.
 
     Parameters
     ----------
-    pictures : Pictures
-        None of them twice.
-    rows : range
-        Those that are searched for.
-    bands, seed, but
+    parts : tuple of Pictures
+        Those that are searched for, and those that they are searched in. No picture of the set is there twice.
+    numbers : tuple of range
+        Their numbers in the set, which are those of the result.
+    bands, seed, pairs, but
         See `find_picture_twins`.
     """
     with blas_threads(1):
-        own, every = np.array(rows, np.int64), Patterns.of(pictures.side.bits, BITS)
-        forms = [every.take(own), *(Patterns.of(bits, BITS) for bits in _forms(pictures.copies.take(own)))]
-        proposed = propose(forms, every, own, bands, seed, len(every))
-        copies, digests = (pictures.copies, pictures.copies), (pictures.side.digests, pictures.side.digests)
-        found = _decide(proposed, copies, digests, mirrored=False, but=but, own=own)
+        own, others = (np.array(some, np.int64) for some in numbers)
+        one, two = (Patterns.of(part.side.bits, BITS) for part in parts)
+        same = np.where(np.isin(own, others), own - numbers[1].start, -1)
+        forms = [one, *(Patterns.of(bits, BITS) for bits in _forms(parts[0].copies))]
+        proposed = propose(forms, two, same, bands, seed, pairs)
+        copies = Copies.concatenated([part.copies for part in parts])
+
+        def agree(i: RowNumbers, j: RowNumbers) -> Floats:
+            """Lay each pair over each other once, in an order that does not depend on which of them proposes it."""
+            a, b = own[i], others[j]
+            smaller, larger = np.minimum(a, b), np.maximum(a, b)
+            _, at, of_pair = np.unique(
+                smaller * (larger.max(initial=0) + 1) + larger, return_index=True, return_inverse=True
+            )
+            ahead, i, j = (a < b)[at], i[at], j[at] + len(own)
+            first, second = np.where(ahead, i, j), np.where(ahead, j, i)
+            return agreements(copies.take(first), copies.take(second), mirrored=False)[of_pair]
+
+        found = _decide(proposed, agree, (parts[0].side.digests, parts[1].side.digests), but)
     known = found.agreed >= 0
-    return replace(found, first=own[found.first[known]], second=found.second[known], agreed=found.agreed[known])
+    first, second = own[found.first[known]], others[found.second[known]]
+    return replace(found, first=first, second=second, agreed=found.agreed[known])
 
 
 @dataclass(frozen=True)
@@ -125,7 +146,7 @@ class _Join:
     groups: tuple[EqualRows, EqualRows]
     bands: Bands | None
     seed: int
-    of: int
+    pairs: int | None
     but: Decisions | None
 
     def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, PicturePairs]:
@@ -135,40 +156,32 @@ class _Join:
         same = np.full(len(self.groups[0]), -1)
         i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
         same[i] = j
-        proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed, self.of)
-        one, two = (
-            (part.copies.take(of.example), part.side.digests[of.example])
-            for part, of in zip(self.parts, self.groups, strict=True)
-        )
-        found = _decide(proposed, (one[0], two[0]), (one[1], two[1]), mirrored, self.but)
+        pairs = self.pairs or len(sides[0]) * len(others)
+        proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed, pairs)
+        examples = [of.example for of in self.groups]
+        one, two = (part.copies.take(rows) for part, rows in zip(self.parts, examples, strict=True))
+        digests = sides[0].digests[examples[0]], sides[1].digests[examples[1]]
+        found = _decide(proposed, lambda i, j: agreements(one.take(i), two.take(j), mirrored), digests, self.but)
         return *merged(sides, self.groups, self.groups, _stream(found, same)), found
 
 
 def _decide(
     proposed: Proposed,
-    copies: tuple[Copies, Copies],
+    agree: Callable[[RowNumbers, RowNumbers], Floats],
     digests: tuple[Bits, Bits],
-    mirrored: bool,
     but: Decisions | None,
-    own: RowNumbers | None = None,
 ) -> PicturePairs:
-    """Lay proposed pairs over each other; inside one set, where rows have numbers of their own, each pair once."""
+    """Lay proposed pairs over each other, as `agree` does for their places on both sides."""
     near = proposed.nearest.row
     first, place = np.nonzero(near >= 0)
-    i, j = first if own is None else own[first], near[first, place]
-    pairs, of_pair = (i, j), np.arange(len(i))
-    if own is not None:  # in an order that does not depend on which of them proposes it
-        count = max(len(digests[0]), 1)
-        keys, of_pair = np.unique(np.minimum(i, j) * count + np.maximum(i, j), return_inverse=True)
-        pairs = np.divmod(keys, count)
-    one, two = (side.take(rows) for side, rows in zip(copies, pairs, strict=True))
-    agreed = agreements(one, two, mirrored)[of_pair]
+    second = near[first, place]
+    agreed = agree(first, second)
     if but:
-        agreed[but.are_different(digests[0][i], digests[1][j])] = REFUSED
+        agreed[but.are_different(digests[0][first], digests[1][second])] = REFUSED
     of_all = np.zeros(near.shape)
     of_all[first, place] = np.maximum(agreed, 0)
     crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]
-    return PicturePairs(first, j, agreed, crowd, proposed.recall)
+    return PicturePairs(first, second, agreed, crowd, proposed.recall)
 
 
 def _stream(found: PicturePairs, same: RowNumbers) -> Stream:

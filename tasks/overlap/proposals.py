@@ -36,7 +36,7 @@ class Proposed:
 
 
 def propose(
-    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int, of: int
+    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int, pairs: int
 ) -> Proposed:
     """Return the candidates of rows.
 
@@ -51,10 +51,10 @@ def propose(
         How MinHash signatures are cut; None compares all pairs, whatever that costs.
     seed : int
         Of the hash positions.
-    of : int
-        How many rows are searched for in all, of which these may be a slice: what that costs decides.
+    pairs : int
+        How many pairs of rows the whole search has, of which this may be a tile: what that costs decides.
     """
-    if bands is None or is_affordable(of, len(others), len(forms)):
+    if bands is None or is_affordable(pairs, len(forms)):
         return Proposed(nearest(forms, others, CANDIDATES, FLOOR, same))
     found = by_minhash(forms, others, same, bands, seed)
     rows = sampled(len(same), seed)
@@ -62,14 +62,14 @@ def propose(
     return Proposed(found, _compare(truth, found.take(rows)))
 
 
-def is_affordable(rows: int, others: int, forms: int = FORMS) -> bool:
+def is_affordable(pairs: int, forms: int = FORMS) -> bool:
     """Say whether all pairs are compared."""
-    return cost_of(rows, others, forms) <= AFFORDABLE
+    return cost_of(pairs, forms) <= AFFORDABLE
 
 
-def cost_of(rows: int, others: int, forms: int = FORMS) -> float:
+def cost_of(pairs: int, forms: int = FORMS) -> float:
     """Return the nanoseconds of one core that comparing all pairs takes."""
-    return PAIR * forms * rows * others
+    return PAIR * forms * pairs
 
 
 def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int) -> Nearest:

@@ -3,6 +3,7 @@
 Where slices end does not depend on the machine, and tiles merge exactly; see `tasks.overlap.merge`.
 """
 
+import math
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -20,8 +21,8 @@ from tasks.storage.place import Place
 from tasks.views import View
 from tasks.vocabulary import SplitName
 
-SLICE = 250_000  # glyphs of either split
-SEARCHED = 20_000  # photographs that are searched for; the split that they are searched in is not cut
+SLICE = 250_000  # rows of either split, but for photographs that are searched for
+SEARCHED = 20_000  # of these
 
 
 def slices(rows: int, size: int) -> list[range]:
@@ -64,12 +65,8 @@ class Join:
     def slices(self, side: int) -> list[range]:
         """Return the slices that one of the splits is cut into: one, where either has no rows."""
         rows = len(self.sides[side])
-        size = SLICE
-        if self.view.on_pixels:
-            size = SEARCHED if side == self.searched else rows
-        if not all(map(len, self.sides)):
-            size = rows
-        return slices(rows, size)
+        size = SEARCHED if self.view.on_pixels and side == self.searched else SLICE
+        return slices(rows, size if all(map(len, self.sides)) else rows)
 
 
 @dataclass(frozen=True)
@@ -148,9 +145,8 @@ def compare(join: Join, first: range, second: range, method: Method) -> Compared
 
 def _pictures(join: Join, one: SplitFingerprints, two: SplitFingerprints) -> Compared:
     rows, others = (one, two) if join.searched == 0 else (two, one)
-    search = join.search
-    of = len(join.sides[join.searched])
-    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed, of)
+    search, pairs = join.search, math.prod(map(len, join.sides))
+    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed, pairs)
     both = [found_table(rows, others, found.of_first, found.crowd), found_table(others, rows, found.of_second)]
     seen = None if found.mirrored is None else mirrored_table(rows, others, found.of_first, found.mirrored)
     of_first, of_second = both if join.searched == 0 else both[::-1]

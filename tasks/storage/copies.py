@@ -25,6 +25,12 @@ class Copies:
     file: RowNumbers
     place: RowNumbers
 
+    @classmethod
+    def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":
+        """Return the rows of several, all of the same files, one behind the other."""
+        file, place = (np.concatenate([getattr(part, name) for part in parts]) for name in ("file", "place"))
+        return cls(parts[0].files, file, place)
+
     def __len__(self) -> int:
         return len(self.file)
 

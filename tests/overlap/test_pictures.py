@@ -6,16 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.overlap import agreements, nearest, proposals
+from tasks.overlap import agreements, nearest, proposals, tiles
 from tasks.overlap.bands import Bands
-from tasks.overlap.find import Side, Twins
+from tasks.overlap.find import Search, Side, Twins
+from tasks.overlap.join import write_twins
 from tasks.overlap.pictures import Pictures, PictureTwins, find_picture_twins
+from tasks.overlap.tables import SplitFingerprints
+from tasks.overlap.tiles import Join
+from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
-from tasks.views.photo import SIDE, comparable_bits
+from tasks.views import VIEWS
+from tasks.views.photo import BITS, SIDE, comparable_bits
 from tasks.vocabulary.arrays import Gray
 from tests.build import saved, scene
 
@@ -145,6 +151,39 @@ def test_where_minhash_proposes_copies_are_found_too_and_what_it_misses_is_count
     assert proposed.recall.rows == len(TEST) - 1, "distinct pictures"
     true, named = proposed.recall.at(90)
     assert true == named >= 5
+
+
+def rows_of(pictures: Pictures, name: str) -> SplitFingerprints:
+    ids = pa.array([f"{name}/a/{number:02d}" for number in range(len(pictures.side))], pa.string())
+    side, fonts = pictures.side, pa.nulls(len(ids), pa.string())
+    texts = pa.array(["a"] * len(ids), pa.string())
+    return SplitFingerprints(ids, texts, fonts, np.zeros(len(ids), np.bool_), side, BITS, side.ranks, pictures.copies)
+
+
+@pytest.mark.parametrize("searched", [0, 1])
+def test_slices_of_both_splits_find_what_the_whole_does_where_all_are_candidates(
+    searched: int, sets: tuple[Pictures, Pictures], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "CANDIDATES", 100)
+    monkeypatch.setattr(proposals, "FLOOR", 0.0)
+    sides = rows_of(sets[0], "test"), rows_of(sets[1], "train")
+    join = Join(("test", "train"), sides, VIEWS["photo"], Search(BITS, 86, None), searched, mirrored=True)
+    tables_of = []
+    for folder in ("whole", "cut"):
+        (tmp_path / folder).mkdir()
+        place = Place.of(tmp_path / folder)
+        write_twins(join, (), place)
+        tables_of.append([tables.read(place / f"{name}.parquet") for name in ("test", "train", "variants")])
+        monkeypatch.setattr(tiles, "SEARCHED", 7)
+        monkeypatch.setattr(tiles, "SLICE", 9)
+        assert len(join.tiles) > 9
+    whole, cut = tables_of
+    for one, other in zip(whole, cut, strict=True):
+        left = [name for name in one.column_names if name != "crowd"]  # it is that of one slice
+        assert other.select(left) == one.select(left)
+    assert whole[2].num_rows >= 2
+    for one, other in zip(whole[:2], cut[:2], strict=True):
+        assert (other["crowd"].to_numpy() <= one["crowd"].to_numpy()).all()
 
 
 def test_a_set_without_pictures_has_no_twins(sets: tuple[Pictures, Pictures], tmp_path: Path) -> None:

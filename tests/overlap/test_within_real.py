@@ -80,6 +80,25 @@ def test_tiles_of_photographs_find_what_the_whole_does(
     assert (whole.best.crowd > 0.5).any(), "scans look alike"
 
 
+def test_slices_on_both_sides_find_what_the_whole_does_where_all_are_candidates(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted(dict(read_members(shared / "data" / "mri_test.tar")).items())
+    some = [data for _, data in files[:40]]
+    rows, _ = pictures([*some, *some[:5]], tmp_path)
+    monkeypatch.setattr("tasks.overlap.proposals.CANDIDATES", len(some))
+    monkeypatch.setattr("tasks.overlap.proposals.FLOOR", 0.0)
+    join = self_join(rows, VIEWS["photo"], 90, None, 1)
+    whole = search_within(join)
+    monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 15)
+    monkeypatch.setattr("tasks.overlap.tiles.SLICE", 25)
+    assert len(join.tiles) == 6
+    tiles = search_within(join)
+    assert all(map(np.array_equal, whole.forest, tiles.forest))
+    assert np.array_equal(whole.best.similarity, tiles.best.similarity)
+    assert np.array_equal(whole.other_class, tiles.other_class)
+
+
 def pictures(files: list[bytes], folder: Path) -> tuple[SplitFingerprints, np.ndarray]:
     """Return rows of photographs as the engine sees them, and their gray copies."""
     decoded = [decode(data, reduced=False) for data in files]

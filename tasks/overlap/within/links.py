@@ -27,7 +27,7 @@ def is_asked_too_much(rows: Rows, view: View, floor: int) -> bool:
     """Say whether comparing a split with itself would take longer than a minute of one core."""
     count = len(rows)
     if view.on_pixels:
-        return proposals.cost_of(count, count) + DECIDED * proposals.CANDIDATES * count > UNASKED
+        return proposals.cost_of(count * count) + DECIDED * proposals.CANDIDATES * count > UNASKED
     return cost_of(rows, rows, floor) > UNASKED
 
 

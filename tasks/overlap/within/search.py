@@ -1,12 +1,13 @@
 """Search the pairs of similar images inside one set: all verified ones, of which a spanning forest is kept.
 
 Large sets are searched tile by tile, so that memory is bounded: of glyphs every slice meets itself and those after it,
-of photographs a slice of those that are searched for meets all. What tiles find is put together exactly.
+of photographs every slice of those that are searched for meets every slice of all. What tiles find is put together
+exactly.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 
@@ -65,8 +66,7 @@ class SelfJoin:
     def method(self) -> Method:
         """How the whole set is searched."""
         if self.view.on_pixels:
-            count = len(self.distinct)
-            return "minhash" if self.bands and not is_affordable(count, count) else "all pairs"
+            return "minhash" if self.bands and not is_affordable(len(self.distinct) ** 2) else "all pairs"
         return method_of(self.rows, self.rows, self.search)
 
     @property
@@ -114,7 +114,7 @@ def search_within(join: SelfJoin) -> Links:
 def search_tile(join: SelfJoin, first: range, second: range) -> Found:
     """Search the pairs of two slices, or those inside one."""
     with blas_threads(1):
-        return _of_pictures(join, first) if join.view.on_pixels else _of_glyphs(join, first, second)
+        return _of_pictures(join, first, second) if join.view.on_pixels else _of_glyphs(join, first, second)
 
 
 def put_together(join: SelfJoin, found: Iterable[Found]) -> Links:
@@ -135,14 +135,22 @@ def put_together(join: SelfJoin, found: Iterable[Found]) -> Links:
     return Links(forest, Best(similar, matches.crowd[number]), matches.other_class[number])
 
 
-def _of_pictures(join: SelfJoin, some: range) -> Found:
-    images = join.images(range(len(join.distinct)))
-    found = picture_pairs(images.pictures, some, join.bands, join.seed, join.but)
-    matches = BestMatches.none(np.arange(len(images)))
-    pairs = Forest(found.first, found.second, found.agreed)
-    matches.add(pairs, images.side.labels)
-    matches.crowd[some.start : some.stop] = found.crowd
-    return Found(maximum_forest(len(images), [pairs]), matches.known())
+def _of_pictures(join: SelfJoin, first: range, second: range) -> Found:
+    parts = join.images(first), join.images(second)
+    pairs = len(join.distinct) ** 2
+    found = picture_pairs(
+        (parts[0].pictures, parts[1].pictures), (first, second), join.bands, join.seed, pairs, join.but
+    )
+    numbers = np.union1d(first, second)
+    places = Forest(np.searchsorted(numbers, found.first), np.searchsorted(numbers, found.second), found.agreed)
+    labels = np.empty(len(numbers), np.int64)
+    for some, part in zip((first, second), parts, strict=True):
+        labels[np.searchsorted(numbers, some)] = part.side.labels
+    matches = BestMatches.none(numbers)
+    matches.add(places, labels)
+    matches.crowd[np.searchsorted(numbers, first)] = found.crowd
+    forest = maximum_forest(len(numbers), [places])
+    return Found(Forest(numbers[forest.first], numbers[forest.second], forest.similarity), matches.known())
 
 
 def _of_glyphs(join: SelfJoin, first: range, second: range) -> Found:
@@ -181,16 +189,11 @@ def self_join(
 
 def tiles_within(images: int, view: View) -> list[tuple[range, range]]:
     """Return the numbers of images that meet in each tile of a set that is joined with itself."""
-    parts = tiles.slices(images, _slice(view))
-    return (
-        [(some, range(images)) for some in parts] if view.on_pixels else list(combinations_with_replacement(parts, 2))
-    )
+    if view.on_pixels:
+        return list(product(tiles.slices(images, tiles.SEARCHED), tiles.slices(images, tiles.SLICE)))
+    return list(combinations_with_replacement(tiles.slices(images, tiles.SLICE), 2))
 
 
 def is_cut(rows: int, view: View) -> bool:
     """Say whether a set is so large that its tiles are searched apart."""
-    return rows > _slice(view)
-
-
-def _slice(view: View) -> int:
-    return tiles.SEARCHED if view.on_pixels else tiles.SLICE
+    return rows > (tiles.SEARCHED if view.on_pixels else tiles.SLICE)
