@@ -24,20 +24,24 @@ def saved_lists(run: Place) -> list[Saved]:
     lists = [("remove.txt", run / "remove.txt")]
     if disk.is_folder(run / "remove"):
         lists += [(f"remove-{name}", run / "remove" / name) for name in disk.names_in(run / "remove")]
-    found = [(name, "files to remove", disk.read_text(place)) for name, place in lists if disk.is_file(place)]
+    short = [(name, place) for name, place in lists if disk.is_file(place) and disk.size_of(place) <= MOST]
+    found = [(name, "files to remove", disk.read_text(place)) for name, place in short]
     if disk.is_file(run / "actions.csv"):
-        found.append(
-            ("actions.csv", "what to do, why, and the twin of each", _in_question(disk.read_text(run / "actions.csv")))
-        )
+        found.append(("actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")))
     return [Saved(name, title, _uri(text)) for name, title, text in found if 0 < len(text) <= MOST]
 
 
-def _in_question(actions: str) -> str:
-    """Return the header and the rows of images that go or should be looked at."""
+def _in_question(actions: Place) -> str:
+    """Return the header and the rows of images that go or should be looked at; if they are too many, some of them."""
     out = io.StringIO()
-    head, *rows = csv.reader(io.StringIO(actions, newline=""))
-    kept = [row for row in rows if row[head.index("action")] != "keep"]
-    csv.writer(out, lineterminator="\n").writerows([head, *kept] if kept else [])
+    with disk.reading(actions) as file:
+        rows, writer = csv.reader(io.TextIOWrapper(file, "utf-8", newline="")), csv.writer(out, lineterminator="\n")
+        head = next(rows)
+        for row in rows:
+            if row[head.index("action")] != "keep":
+                writer.writerows([row] if out.tell() else [head, row])
+            if out.tell() > MOST:
+                break
     return out.getvalue()
 
 

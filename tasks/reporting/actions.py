@@ -63,7 +63,8 @@ def as_lines(texts: pa.Array) -> str:
 def _rows_of(split: Split, paths: Paths, said: pa.Table, workspace: Place) -> Iterator[pa.Table]:
     """Yield the rows of actions.csv for a split in the order of paths, some at a time: their texts are large."""
     ids = read_ids(split.places(workspace))
-    own, about = paths.of(ids), pc.index_in(ids, value_set=said["id"].combine_chunks())
+    parts = [paths.of(ids.slice(start, AT_ONCE)) for start in range(0, len(ids), AT_ONCE)]
+    own, about = pa.concat_arrays(parts), pc.index_in(ids, value_set=said["id"].combine_chunks())
     order = pc.sort_indices(own)
     for start in range(0, len(ids), AT_ONCE):
         rows = order[start : start + AT_ONCE]
