@@ -5,7 +5,8 @@ from typing import cast
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import collect, say
-from tasks.evaluation.plan import batches, notes_on, plan, side_by_side
+from flows.engine.runners import memory_of_task
+from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.records import Batch, Evaluation, Overlap, Sanitized, Splits, Trained
 from tasks.records.spec import TrainedSpec
@@ -19,7 +20,9 @@ def compare_accuracy(spec: TrainedSpec, splits: Splits, overlaps: Sequence[Overl
     (compared,) = collect("group test rows", [find_compared.submit(splits, overlaps, spec.place)])
     for note in notes_on(spec.sizes, compared.usable, splits.train.rows):
         say(note)
-    planned = batches(plan(spec, compared.usable, splits.train.rows))
+    plans = plan(spec, compared.usable, splits.train.rows)
+    check_memory(plans, spec.side**2, memory_of_task(spec))
+    planned = batches(plans)
     if not planned:
         return Trained()
     trained: dict[Batch, list[Evaluation]] = {}

@@ -1,6 +1,7 @@
 """Tasks on a Dask cluster: that of an address, or one that is started on this machine."""
 
 import logging
+import math
 from functools import cache
 from typing import Any, cast
 
@@ -28,9 +29,22 @@ def on_cluster(spec: WorkSpec) -> AnyRunner:
             "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
         ) from error
     logging.getLogger("prefect.task_runner.oncluster").setLevel(logging.WARNING)  # which tells of each connection
-    address = spec.scheduler or _started(at_once(spec), spec.memory)
+    address = _address_of(spec)
     _require_workers(address)
     return cast(AnyRunner, OnCluster(address=address, client_kwargs={"set_as_default": False}))
+
+
+def memory_of_worker(spec: WorkSpec) -> float:
+    """Return the gigabytes that the smallest worker of the cluster may take; without end, where none has a limit."""
+    from distributed import Client
+
+    with cast(Any, Client)(_address_of(spec), timeout=SECONDS_FOR_SCHEDULER, set_as_default=False) as client:
+        workers = client.scheduler_info()["workers"].values()
+    return min((worker["memory_limit"] / 1e9 for worker in workers if worker["memory_limit"]), default=math.inf)
+
+
+def _address_of(spec: WorkSpec) -> str:
+    return spec.scheduler or _started(at_once(spec), spec.memory)
 
 
 @cache

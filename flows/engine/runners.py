@@ -39,6 +39,15 @@ def at_once(spec: WorkSpec) -> int:
     return max(1, min(spec.workers or os.cpu_count() or 1, room))
 
 
+def memory_of_task(spec: WorkSpec) -> float:
+    """Return the gigabytes that a task may take which runs alone: those of this machine, or of a worker."""
+    if not spec.on_dask:
+        return memory_of_machine()
+    from flows.engine.cluster import memory_of_worker
+
+    return memory_of_worker(spec)
+
+
 def threads(workers: int) -> AnyRunner:
     """Return a runner for work that mostly waits or runs inside numpy."""
     return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers))

@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from tasks.errors import UsageError
 from tasks.evaluation.neighbours import NEAREST
 from tasks.records import Batch, Training
 from tasks.records.spec import TrainedSpec
 from tasks.vocabulary import ARMS, ModelName
 
 ALONE_FROM = 50_000  # rows from which trainings run one after another, each on two threads, to stay within memory
+FITTED, COMPARED = (
+    6,
+    3,
+)  # bytes of memory for a pixel of a training row, measured: of other models, and of 1nn
 DETERMINED: tuple[ModelName, ...] = ("softmax", NEAREST)  # models that the same rows make the same, whatever the seed
 
 
@@ -47,6 +52,30 @@ def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]
         rows = f"train has {usable:,} without a twin in test"
         notes.append(f"training on {', '.join(alone)} rows with twins only: {rows}")
     return notes
+
+
+def check_memory(plans: Sequence[Training], pixels: int, room: float) -> None:
+    """Refuse a training whose rows do not fit into the memory that there is for it, which would end its process.
+
+    Parameters
+    ----------
+    plans : sequence of Training
+    pixels : int
+        Of an image.
+    room : float
+        Gigabytes.
+
+    Raises
+    ------
+    UsageError
+    """
+    for one in plans:
+        needed = one.rows * pixels * (COMPARED if one.model == NEAREST else FITTED) / 1e9
+        if needed > room:
+            raise UsageError(
+                f"training {one.model} on {one.rows:,} rows takes some {needed:.1f} GB, and there are {room:.1f}; "
+                "choose smaller --sizes. All that comes before is kept."
+            )
 
 
 def threads_of(rows: int) -> int:

@@ -13,7 +13,7 @@ from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
 from tasks.records import Batch, Overlap, Splits, Training
 from tasks.storage import tables
-from tasks.storage.images import Images, as_rows, normalize, read_images, read_labels
+from tasks.storage.images import Images, as_rows, normalize, read_images, read_labels, take_images
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
 from tasks.vocabulary import SplitName
@@ -62,7 +62,7 @@ class Trainer:
     def _fitted(self, training: Training) -> dict[SplitName, tuple[Labels, NDArray[np.float32]]]:
         from tasks.evaluation.models import fit, predict  # scikit-learn, which answers that are found need not
 
-        rows = self._rows[training]
+        rows = self._places[training]
         with blas_threads(threads_of(training.rows)):
             pixels = pixels_of(self._train, rows)
             classifier = fit(training.model, pixels, self._train.labels[rows], training.seed)
@@ -70,11 +70,19 @@ class Trainer:
             return {name: predict(classifier, pixels_of(images)) for name, images in self._scored.items()}
 
     @cached_property
+    def _used(self) -> RowNumbers:
+        """Rows of train that any training uses, ascending."""
+        return np.unique(np.concatenate(list(self._rows.values())))
+
+    @cached_property
     def _train(self) -> Images:
-        """Rows of train up to the last one that is used."""
-        return read_images(
-            self._splits.train.places(self._workspace), 1 + max(int(rows.max()) for rows in self._rows.values())
-        )
+        """Those rows."""
+        return take_images(self._splits.train.places(self._workspace), self._used)
+
+    @cached_property
+    def _places(self) -> dict[Training, RowNumbers]:
+        """Where among them the rows of each training are."""
+        return {training: np.searchsorted(self._used, rows) for training, rows in self._rows.items()}
 
     @cached_property
     def _scored(self) -> dict[SplitName, Images]:
@@ -83,11 +91,11 @@ class Trainer:
     @cached_property
     def _neighbours(self) -> dict[Training, dict[SplitName, Labels]]:
         """Labels of the nearest training rows, for all trainings at once."""
-        train, sets = as_rows(self._train.gray), list(self._rows.values())
+        train, sets = as_rows(self._train.gray), list(self._places.values())
         found = {name: nearest(train, sets, as_rows(images.gray)) for name, images in self._scored.items()}
         return {
             training: {name: self._train.labels[rows[number]] for name, rows in found.items()}
-            for number, training in enumerate(self._rows)
+            for number, training in enumerate(self._places)
         }
 
 

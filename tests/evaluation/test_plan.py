@@ -1,6 +1,10 @@
 from collections import Counter
 
-from tasks.evaluation.plan import batches, notes_on, plan, side_by_side
+import pytest
+
+from tasks.errors import UsageError
+from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
+from tasks.records import Training
 from tasks.records.parameters import Size
 from tasks.records.spec import RunSpec
 from tasks.vocabulary import ModelName
@@ -61,3 +65,11 @@ def test_a_task_makes_all_trainings_of_an_arm_and_of_1nn_those_of_both() -> None
     ]
     small, *large = side_by_side(found)
     assert [len(small), *map(len, large)] == [3, 1, 1, 1], "large ones run alone"
+
+
+def test_a_training_that_memory_has_no_room_for_is_refused_by_name() -> None:
+    plans = [Training("1nn", 2_000_000, 1, "with_twins"), Training("softmax", 2_000_000, 1, "with_twins")]
+    check_memory(plans, 784, 9.5)
+    with pytest.raises(UsageError, match=r"training softmax on 2,000,000 rows takes some 9\.4 GB, and there are 1\.5"):
+        check_memory(plans[::-1], 784, 1.5)
+    check_memory(plans, 784, float("inf"))
