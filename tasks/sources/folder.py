@@ -1,12 +1,15 @@
 """Read a folder with one subfolder per class as if it were an archive."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
 from tasks.storage import disk
 from tasks.storage.disk import Listed
 from tasks.storage.members import content_digest
 from tasks.storage.place import Place
+
+AT_ONCE = 4096  # files whose names are in memory
 
 
 def read_folder(root: Place) -> Iterator[Entry]:
@@ -15,10 +18,11 @@ def read_folder(root: Place) -> Iterator[Entry]:
     Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
     ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
-    listed = list(disk.walk(root))
-    read = [each.name for each in listed if each.kind == "file" and each.name.isprintable()]
-    contents = disk.contents(root, read, MAX_MEMBER_BYTES + 1)
-    return (_entry(root, each, contents) for each in listed)
+    walked = disk.walk(root)
+    while listed := list(islice(walked, AT_ONCE)):
+        read = [each.name for each in listed if each.kind == "file" and each.name.isprintable()]
+        contents = disk.contents(root, read, MAX_MEMBER_BYTES + 1)
+        yield from (_entry(root, each, contents) for each in listed)
 
 
 def _entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:

@@ -1,10 +1,13 @@
 """Open a source, whatever its form: rows of a table, a folder, an archive or several."""
 
 import contextlib
-import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
 
 from tasks.records import Source
 from tasks.sources import archive, zips
@@ -16,6 +19,7 @@ from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
+from tasks.storage.manifests import ListDigest
 from tasks.storage.members import Archives, is_zip
 from tasks.storage.place import Place
 from tasks.storage.rows import open_rows
@@ -51,12 +55,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
     place = workspace.locate(source.location)
     with storage_errors(place):
         if rows := open_rows(place, source.columns):
-            entries = list(read_rows(rows))
+            opened = _listed(source, chain(read_rows(rows), files_beside(rows, place)))
             if source.role != "root":
-                refuse_splits(source.name, split_folders({posixpath.dirname(entry.name) for entry in entries}))
-            return _listed(source, [*entries, *files_beside(rows, place)])._replace(root="")
+                refuse_splits(source.name, split_folders(_folders_of_rows(opened.members())))
+            return opened._replace(root="")
         if disk.is_folder(place):
-            return _listed(source, list(read_folder(place)))._replace(files=True)
+            return _listed(source, read_folder(place))._replace(files=True)
         files = disk.expanded(place)
         packings = [archive.packing_of(file) for file in files]
     location = source.location
@@ -66,9 +70,22 @@ def open_source(source: Source, workspace: Place) -> Opened:
     return Opened(location, partial(_members, source, files), str(source.sha256))
 
 
-def _listed(source: Source, entries: list[Entry]) -> Opened:
-    digest = stages.digest_of([(entry.name, entry.kind, entry.digest.hex(), entry.group) for entry in entries])
-    return Opened(source.location, lambda: list_members(entries, source.name), digest)
+def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
+    """List members by name; their names and digests are what determines the index."""
+    digest = ListDigest()
+
+    def noted() -> Iterator[Entry]:
+        for entry in entries:
+            digest.add((entry.name, entry.kind, entry.digest.hex(), entry.group))
+            yield entry
+
+    listing = list_members(noted(), source.name)
+    return Opened(source.location, lambda: listing, digest.hexdigest())
+
+
+def _folders_of_rows(listing: Listing) -> set[str]:
+    rows = listing.filter(pc.not_equal(listing.table["kind"], "beside").to_numpy())
+    return {listing.folders[number] for number in np.unique(rows.folder).tolist()}
 
 
 def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
