@@ -1,7 +1,8 @@
 """Train the models of a batch, and write what each answers."""
 
 import hashlib
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,9 @@ from tasks.storage.place import Place
 from tasks.threads import blas_threads
 from tasks.vocabulary import SplitName
 from tasks.vocabulary.arrays import Labels, Pixels, RowNumbers
+
+Answers = tuple[Labels, NDArray[np.float32]]  # label of each row, and confidence
+AT_ONCE = 100_000  # rows that are scored
 
 
 class Trainer:
@@ -59,7 +63,7 @@ class Trainer:
             columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
             tables.write(pa.table(columns), target / f"{name}.parquet")
 
-    def _fitted(self, training: Training) -> dict[SplitName, tuple[Labels, NDArray[np.float32]]]:
+    def _fitted(self, training: Training) -> dict[SplitName, Answers]:
         from tasks.evaluation.models import fit, predict  # scikit-learn, which answers that are found need not
 
         rows = self._places[training]
@@ -67,7 +71,7 @@ class Trainer:
             pixels = pixels_of(self._train, rows)
             classifier = fit(training.model, pixels, self._train.labels[rows], training.seed)
             del pixels  # the scored splits come beside it
-            return {name: predict(classifier, pixels_of(images)) for name, images in self._scored.items()}
+            return {name: _answers(partial(predict, classifier), images) for name, images in self._scored.items()}
 
     @cached_property
     def _used(self) -> RowNumbers:
@@ -97,6 +101,13 @@ class Trainer:
             training: {name: self._train.labels[rows[number]] for name, rows in found.items()}
             for number, training in enumerate(self._places)
         }
+
+
+def _answers(predict: Callable[[Pixels], Answers], images: Images) -> Answers:
+    """Return what a model answers for images, which need memory as pixels for some at a time."""
+    starts = range(0, max(len(images), 1), AT_ONCE)
+    labels, confidences = zip(*(predict(pixels_of(images[start : start + AT_ONCE])) for start in starts), strict=True)
+    return np.concatenate(labels), np.concatenate(confidences)
 
 
 def pixels_of(images: Images, rows: RowNumbers | None = None) -> Pixels:

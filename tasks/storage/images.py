@@ -194,7 +194,9 @@ def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
     for path in files:
         count, side = shape_of([path])
         here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + count)]
-        parts += [_nothing(side)] + ([of_table(tables.take_rows(path, here - first))] if len(here) else [])
+        parts.append(_nothing(side))
+        if len(here):  # as float32, pixels take four times the memory
+            parts += map(of_table, tables.taken(path, here - first))
         first += count
     return concatenate(parts)
 

@@ -59,20 +59,24 @@ def read_rows(place: Place, first: int, count: int) -> pa.Table:
 
 
 def take_rows(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read some rows of a table, their numbers ascending, int64 (n,); a row group at a time, and none without any.
+    """Read some rows of a table as `taken` yields them; raises what `read` raises."""
+    return pa.concat_tables(taken(place, rows, columns))
+
+
+def taken(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read some rows of a table, their numbers ascending, int64 (n,): first none, then those of a row group at a time.
 
     Raises what `read` raises.
     """
     with opened(place) as file:
-        empty = file.schema_arrow.empty_table()
-        parts, first = [empty if columns is None else empty.select(list(columns))], 0
+        empty, first = file.schema_arrow.empty_table(), 0
+        yield empty if columns is None else empty.select(list(columns))
         for group in range(file.num_row_groups):
             end = first + file.metadata.row_group(group).num_rows
             here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)]
             if len(here):
-                parts.append(file.read_row_group(group, columns).take(pa.array(here - first)))
+                yield file.read_row_group(group, columns).take(pa.array(here - first))
             first = end
-        return pa.concat_tables(parts)
 
 
 def count(place: Place) -> int:
