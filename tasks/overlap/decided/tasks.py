@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.overlap.count import count_overlap
-from tasks.overlap.decided.between import Settled, settle
+from tasks.overlap.decided.between import Settled
 from tasks.overlap.mirrored import MIRRORED
 from tasks.overlap.prints import StoredRows
 from tasks.records import Decided, Joined, Overlap, Prints
@@ -51,12 +51,11 @@ def apply_decisions(
     seed = int(stages.digest_of(inputs)[:8], 16)
 
     def build(target: Place) -> dict[str, Any]:
-        one, two = (StoredRows(prints, workspace).all() for prints in pair)
+        one, two = (StoredRows(prints, workspace) for prints in pair)
         decisions = read_decisions(workspace / decided.table)
         settled = Settled(one, two, VIEWS[view], verdict.percent, spec.floor_percent, seed, decisions)
-        first, second = (tables.read(workspace / joined.table(prints.split)) for prints in pair)
-        for prints, table in zip(pair, settle(settled, (first, second)), strict=True):
-            tables.write(table, target / f"{prints.split}.parquet")
+        for prints, direction in zip(pair, (settled, settled.turned()), strict=True):
+            direction.write(workspace / joined.table(prints.split), target / f"{prints.split}.parquet")
         if disk.exists(workspace / joined.folder / MIRRORED):
             disk.link(workspace / joined.folder / MIRRORED, target / MIRRORED)
         return {}
