@@ -23,6 +23,7 @@ from tasks.storage import tables
 from tasks.storage.members import DIGEST_BYTES
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, SplitName
+from tasks.vocabulary.arrays import RowNumbers
 from tasks.vocabulary.formats import IMAGE_ENDINGS
 
 SCHEMA = pa.schema(
@@ -143,11 +144,20 @@ def _in_order(listing: Listing, placed: list[Placed]) -> Iterator[Listing]:
     order = pc.sort_indices(keys, [("class", "ascending"), ("member", "ascending")]).to_numpy()
     start = 0
     while start < len(order):
-        end = min(start + AT_ONCE, len(order))
-        while end < len(order) and keys.slice(order[end], 1) == keys.slice(order[end - 1], 1):
-            end += 1
+        end = _end_of_name(keys, order, min(start + AT_ONCE, len(order)))
         yield listing.take(order[start:end])
         start = end
+
+
+def _end_of_name(keys: pa.Table, order: RowNumbers, end: int) -> int:
+    """Return where the members end, from a place in their order on, that are named like the one before it."""
+    while end < len(order):
+        last, following = keys.slice(order[end - 1], 1).to_pylist()[0], keys.take(order[end : end + AT_ONCE])
+        other = np.logical_or(*(pc.not_equal(following[name], last[name]).to_numpy() for name in ("class", "member")))
+        if other.any():
+            return end + int(other.argmax())
+        end += len(following)
+    return end
 
 
 def _place(folder: str, root: str, flat: bool) -> Placed:
