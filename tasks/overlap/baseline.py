@@ -15,7 +15,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import find_picture_twins
 from tasks.overlap.tables import Rows, SplitFingerprints
 from tasks.overlap.threshold import Best
-from tasks.overlap.tiles import SLICE
+from tasks.overlap.tiles import AMONG, SLICE
 from tasks.views import View
 from tasks.vocabulary.arrays import RowNumbers
 
@@ -32,10 +32,11 @@ class _Part(NamedTuple):
     of: Rows
     rows: RowNumbers
 
-    def slices(self) -> Iterator[SplitFingerprints]:
-        """Yield the rows, at most `SLICE` at a time."""
-        for start in range(0, len(self.rows), SLICE):
-            yield self.of.take(self.rows[start : start + SLICE])
+    def slices(self, view: View) -> Iterator[SplitFingerprints]:
+        """Yield the rows, as many at a time as tiles have."""
+        size = AMONG if view.on_pixels else SLICE
+        for start in range(0, len(self.rows), size):
+            yield self.of.take(self.rows[start : start + size])
 
 
 def measure_baseline(train: Rows, others: Sequence[Rows], view: View, bands: Bands | None, seed: int) -> pa.Table:
@@ -90,7 +91,7 @@ def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | Non
     own = rows.of.take(rows.rows)
     exact, similarity, crowd = np.zeros(len(own), np.bool_), np.zeros(len(own)), np.zeros(len(own))
     pairs = len(rows.rows) * len(others.rows)
-    for other in others.slices():
+    for other in others.slices(view):
         if view.on_pixels:
             pictures = find_picture_twins(own.pictures, other.pictures, False, bands, seed, pairs)
             twins, crowd = pictures.of_first, np.maximum(crowd, pictures.crowd)

@@ -21,8 +21,8 @@ from tasks.storage.place import Place
 from tasks.views import View
 from tasks.vocabulary import SplitName
 
-SLICE = 250_000  # rows of either split, but for photographs that are searched for
-SEARCHED = 20_000  # of these
+SLICE = 250_000  # glyphs of either split
+SEARCHED, AMONG = 20_000, 1_000_000  # photographs that are searched for, and those that they are searched in
 
 
 def slices(rows: int, size: int) -> list[range]:
@@ -65,7 +65,9 @@ class Join:
     def slices(self, side: int) -> list[range]:
         """Return the slices that one of the splits is cut into: one, where either has no rows."""
         rows = len(self.sides[side])
-        size = SEARCHED if self.view.on_pixels and side == self.searched else SLICE
+        size = SLICE
+        if self.view.on_pixels:
+            size = SEARCHED if side == self.searched else AMONG
         return slices(rows, size if all(map(len, self.sides)) else rows)
 
 

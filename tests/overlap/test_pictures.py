@@ -175,7 +175,7 @@ def test_slices_of_both_splits_find_what_the_whole_does_where_all_are_candidates
         write_twins(join, (), place)
         tables_of.append([tables.read(place / f"{name}.parquet") for name in ("test", "train", "variants")])
         monkeypatch.setattr(tiles, "SEARCHED", 7)
-        monkeypatch.setattr(tiles, "SLICE", 9)
+        monkeypatch.setattr(tiles, "AMONG", 9)
         assert len(join.tiles) > 9
     whole, cut = tables_of
     for one, other in zip(whole, cut, strict=True):

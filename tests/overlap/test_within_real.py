@@ -91,7 +91,7 @@ def test_slices_on_both_sides_find_what_the_whole_does_where_all_are_candidates(
     join = self_join(rows, VIEWS["photo"], 90, None, 1)
     whole = search_within(join)
     monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 15)
-    monkeypatch.setattr("tasks.overlap.tiles.SLICE", 25)
+    monkeypatch.setattr("tasks.overlap.tiles.AMONG", 25)
     assert len(join.tiles) == 6
     tiles = search_within(join)
     assert all(map(np.array_equal, whole.forest, tiles.forest))

@@ -20,7 +20,7 @@ from tasks.overlap.likeness import Likeness
 from tasks.overlap.merge import better
 from tasks.overlap.pictures import find_picture_twins
 from tasks.overlap.tables import TWINS, Rows, SplitFingerprints, found_table
-from tasks.overlap.tiles import SLICE, slices
+from tasks.overlap.tiles import AMONG, SLICE, slices
 from tasks.storage import tables
 from tasks.storage.decisions import JUDGED, Decisions
 from tasks.storage.place import Place
@@ -78,7 +78,7 @@ class Settled:
         return reduce(better, self._found(rows)).select(TWINS.names)
 
     def _found(self, rows: SplitFingerprints) -> Iterator[pa.Table]:
-        for some in slices(len(self.two), SLICE):
+        for some in slices(len(self.two), AMONG if self.view.on_pixels else SLICE):
             others = self.two.between(some.start, some.stop)
             if self.view.on_pixels:
                 pictures = rows.pictures, others.pictures

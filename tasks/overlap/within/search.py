@@ -190,7 +190,7 @@ def self_join(
 def tiles_within(images: int, view: View) -> list[tuple[range, range]]:
     """Return the numbers of images that meet in each tile of a set that is joined with itself."""
     if view.on_pixels:
-        return list(product(tiles.slices(images, tiles.SEARCHED), tiles.slices(images, tiles.SLICE)))
+        return list(product(tiles.slices(images, tiles.SEARCHED), tiles.slices(images, tiles.AMONG)))
     return list(combinations_with_replacement(tiles.slices(images, tiles.SLICE), 2))
 
 
