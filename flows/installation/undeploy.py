@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import cyclopts
@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterId,
     FlowRunFilter,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     FlowRunFilterTags,
@@ -27,6 +28,7 @@ from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
 from flows.installation.server import ACTIVE, POOL, in_one_sentence, require_server
 from tasks.errors import UsageError
 
+AT_ONCE = 50  # runs that Prefect's server deletes in one call, at most
 OURS = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]))
 
 
@@ -78,9 +80,11 @@ def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
     flows: set[UUID] = set()
     for artifact in _all(lambda: client.read_artifacts(flow_run_filter=OURS)):
         client.delete_artifact(artifact.id)
-    for run in _all(lambda: client.read_flow_runs(flow_run_filter=OURS)):
-        flows.add(run.flow_id)
-        client.delete_flow_run(run.id)
+    while runs := client.read_flow_runs(flow_run_filter=OURS, limit=AT_ONCE):
+        flows |= {run.flow_id for run in runs}
+        some = FlowRunFilter(id=FlowRunFilterId(any_=[run.id for run in runs]))
+        # One by one takes a second each; Prefect's client has no call for it.
+        cast(Any, client).request("POST", "/flow_runs/bulk_delete", json={"flow_runs": some.model_dump(mode="json")})
     return flows
 
 
