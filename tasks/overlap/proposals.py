@@ -80,8 +80,11 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, ba
     percent = round(100 * FLOOR)
     need, best = least_shared(percent, others.length), _Best(len(same))
 
+    def sign(form: Patterns) -> Signed:
+        return Signed.on("set", form, percent, bands, seed)
+
     def search(start: int, part: Signed, number: int) -> None:
-        form = Signed.on("set", forms[number], percent, bands, seed)
+        form = signed[number]
         for pairs in (pairs for band in range(bands.bands) for pairs in met(part, form, band, need)):
             row, pattern = pairs.second, pairs.first + start
             similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
@@ -89,8 +92,9 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, ba
             best.add(row[other], pattern[other], similarity[other], number)
 
     with ThreadPoolExecutor(THREADS) as pool:
+        signed = list(pool.map(sign, forms))
         for start in range(0, len(others), AT_ONCE):
-            part = Signed.on("set", others[start : start + AT_ONCE], percent, bands, seed)
+            part = sign(others[start : start + AT_ONCE])
             list(pool.map(partial(search, start, part), range(len(forms))))
     return best.found()
 
