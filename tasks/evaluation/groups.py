@@ -7,7 +7,8 @@ import numpy as np
 from tasks.evaluation.arms import has_twin
 from tasks.joined import first_with, groups_of
 from tasks.storage import tables
-from tasks.storage.images import as_rows, read_images
+from tasks.storage.images import as_rows, iterate_images
+from tasks.storage.members import DIGEST_BYTES, content_digest
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import AnyArray, RowNumbers
 
@@ -32,11 +33,8 @@ def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
 
 def equal_pixels(files: list[Place]) -> RowNumbers:
     """Give rows of a split that have equal pixels, as they are stored for training, the same number."""
-    gray = as_rows(read_images(files).gray)
-    if not len(gray):
-        return np.empty(0, np.int64)
-    keys = np.ascontiguousarray(gray).view(np.dtype((np.void, gray.shape[1]))).ravel()
-    return np.unique(keys, return_inverse=True)[1]
+    digests = [content_digest(image) for part in iterate_images(files) for image in as_rows(part.gray)]
+    return np.unique(np.array(digests, f"V{DIGEST_BYTES}"), return_inverse=True)[1]
 
 
 def verified_twins(table: Place, threshold: int) -> RowNumbers:
