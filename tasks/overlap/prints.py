@@ -26,7 +26,7 @@ from tasks.storage.shuffle import deal_out
 from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
 DEALT = "dealt"
-PIECE = 50_000  # rows of a row group; no piece has rows of two files of the split
+PIECE = 50_000  # rows of a row group, or fewer at the end of a file of the split
 NOT_OURS = -1  # number of a table that no row of the split is looked up in
 TEXTS = ["class_name", "font"]  # columns whose values repeat
 
@@ -49,15 +49,16 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
     """
     numbers = tables.read(workspace / split.numbers)
     own = prints_of(split, fingerprints)
-    pieces = slices(len(numbers), PIECE)
+    sizes = [len(some) for place in split.places(workspace) for some in slices(tables.count(place), PIECE)]
+    pieces = [numbers.slice(first, size) for first, size in zip(np.cumsum([0, *sizes]).tolist(), sizes, strict=False)]
     piece = deal_out(
         lambda number: _numbered(fingerprints[number], own, workspace),
         [tables.count(workspace / each.table) for each in fingerprints],
-        [numbers["row"][some.start : some.stop].to_numpy() for some in pieces],
+        [some["row"].to_numpy() for some in pieces],
         target / DEALT,
     )
     parts = (
-        _beside(rows.append_column("rank", numbers["rank"][some.start : some.stop]), piece(number), split)
+        _beside(rows.append_column("rank", some["rank"]), piece(number), split)
         for number, (some, rows) in enumerate(zip(pieces, _pieces_of(split, workspace), strict=True))
     )
     first = next(parts)
