@@ -89,16 +89,8 @@ def is_bomb(unpacked: int, packed: int) -> bool:
     return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
 
 
-def decompress(source: Place, target: Place, packing: str, grown: Callable[[int], None] = lambda _size: None) -> None:
+def decompress(source: Place, target: Place, packing: str) -> None:
     """Write the tar inside a compressed one, reading it to its very end, which is what checks its checksums.
-
-    Parameters
-    ----------
-    source, target : Place
-    packing : str
-        As `packing_of` returns it.
-    grown : callable
-        Is told how many bytes can be read from the target, whenever there are more.
 
     Raises
     ------
@@ -116,8 +108,6 @@ def decompress(source: Place, target: Place, packing: str, grown: Callable[[int]
                         "too many for an archive of images; check where it comes from."
                     )
                 out.write(chunk)
-                out.flush()
-                grown(written)
     except EOFError as error:
         raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
     except (OSError, zlib.error, lzma.LZMAError) as error:
@@ -126,12 +116,8 @@ def decompress(source: Place, target: Place, packing: str, grown: Callable[[int]
         raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
 
 
-def read_entries(
-    place: Place, called: str | None = None, reading: Callable[[Place], BinaryIO] = disk.reading
-) -> Iterator[Entry]:
-    """Yield every member of a plain tar except folders, in archive order.
-
-    `called` names it in messages; `reading` opens it, and is another if it is still being written.
+def read_entries(place: Place, called: str | None = None) -> Iterator[Entry]:
+    """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
 
     Headers of ordinary files, nearly all there are, are read here, a window of the archive at a time;
     everything else is left to `tarfile`, which takes four times as long.
@@ -142,7 +128,7 @@ def read_entries(
         When the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
     """
     called = called or str(place)
-    with reading(place) as file:
+    with disk.reading(place) as file:
         window, position = _Window(file), 0
         known: dict[str, str] = {}  # global headers
         for _ in range(MAX_MEMBERS):

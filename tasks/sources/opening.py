@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,7 +19,6 @@ from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
-from tasks.storage.growing import Growing
 from tasks.storage.manifests import ListDigest
 from tasks.storage.members import Archives, is_zip
 from tasks.storage.place import Place
@@ -65,11 +63,11 @@ def open_source(source: Source, workspace: Place) -> Opened:
             return _listed(source, read_folder(place))._replace(files=True)
         files = disk.expanded(place)
         packings = [archive.packing_of(file) for file in files]
-    location, listed = source.location, dict[str, Listing]()
+    location = source.location
     if any(packings):
-        location, listed = _unpacked(source, files, packings, workspace)
+        location = _unpacked(source, files, packings, workspace)
         files = disk.expanded(workspace.locate(location))
-    return Opened(location, partial(_members, source, files, listed), str(source.sha256))
+    return Opened(location, partial(_members, source, files), str(source.sha256))
 
 
 def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
@@ -90,14 +88,8 @@ def _folders_of_rows(listing: Listing) -> set[str]:
     return {listing.folders[number] for number in np.unique(rows.folder).tolist()}
 
 
-def _unpacked(
-    source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place
-) -> tuple[str, dict[str, Listing]]:
-    """Unpack archives into a stage; return the location of what they hold, and the members that were listed meanwhile.
-
-    The latter are by the names of the archives that were unpacked; what had been unpacked before is not listed.
-    """
-    listed: dict[str, Listing] = {}
+def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
+    """Unpack archives into a stage and return the location of what they hold."""
 
     def build(target: Place) -> dict[str, Any]:
         known = (archive.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
@@ -107,37 +99,14 @@ def _unpacked(
             if packing is None:
                 disk.link(file, plain)
             else:
-                called = plain.last if len(files) > 1 else source.name
-                if listing := _unpack(file, plain, packing, called):
-                    listed[plain.last] = listing
+                archive.decompress(file, plain, packing)
         return {}
 
     stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
-    return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar", listed
+    return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
 
 
-def _unpack(packed: Place, plain: Place, packing: str, called: str) -> Listing | None:
-    """Unpack an archive; if it is a tar, list its members meanwhile: one takes a core as long as the other."""
-    growing = Growing()
-
-    def unpack() -> None:
-        try:
-            archive.decompress(packed, plain, packing, growing.grown)
-        finally:
-            growing.ended()
-
-    with ThreadPoolExecutor(1) as pool:
-        unpacking = pool.submit(unpack)
-        try:
-            growing.wait(beyond=0)
-            if is_zip(plain):  # whose list stands at its end
-                return None
-            return list_members(archive.read_entries(plain, called, growing.reading), called)
-        finally:
-            unpacking.result()  # what is wrong with the packed file says more than what is wrong with its beginning
-
-
-def _members(source: Source, files: Sequence[Place], listed: dict[str, Listing]) -> Listing:
+def _members(source: Source, files: Sequence[Place]) -> Listing:
     """List the members of archives as if these lay one behind the other; see `tasks.storage.members.Archives`."""
     found: list[Listing] = []
     start, several = 0, len(files) > 1
@@ -146,9 +115,7 @@ def _members(source: Source, files: Sequence[Place], listed: dict[str, Listing])
         read_entries = zips.read_entries if is_zip(file) else partial(archive.read_entries, called=called)
         with contextlib.closing(Archives([file])) as one:
             prefix = f"{file.last.partition('.')[0]}-" if several else ""
-            listing = listed.get(file.last)
-            if listing is None:
-                listing = list_members(read_entries(file), called)
+            listing = list_members(read_entries(file), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)
