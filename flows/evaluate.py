@@ -21,10 +21,10 @@ def compare_accuracy(spec: TrainedSpec, splits: Splits, overlaps: Sequence[Overl
     for note in notes_on(spec.sizes, compared.usable, splits.train.rows):
         say(note)
     plans = plan(spec, compared.usable, splits.train.rows)
+    if not plans:
+        return Trained()
     check_memory(plans, spec.side**2, memory_of_task(spec))
     planned = batches(plans)
-    if not planned:
-        return Trained()
     trained: dict[Batch, list[Evaluation]] = {}
     for some in side_by_side(planned):
         futures = [

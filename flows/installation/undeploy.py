@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
 
@@ -78,8 +78,9 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
 def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
     """Remove our runs and their artifacts; return the flows that they were runs of."""
     flows: set[UUID] = set()
-    for artifact in _all(lambda: client.read_artifacts(flow_run_filter=OURS)):
-        client.delete_artifact(artifact.id)
+    while artifacts := client.read_artifacts(flow_run_filter=OURS):
+        for artifact in artifacts:
+            client.delete_artifact(artifact.id)
     while runs := client.read_flow_runs(flow_run_filter=OURS, limit=AT_ONCE):
         flows |= {run.flow_id for run in runs}
         some = FlowRunFilter(id=FlowRunFilterId(any_=[run.id for run in runs]))
@@ -94,12 +95,6 @@ def _remove_unused(client: SyncPrefectClient, flows: Iterable[UUID]) -> None:
         of_flow = FlowFilter(id=FlowFilterId(any_=[flow]))
         if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):
             client.delete_flow(flow)
-
-
-def _all(read: Callable[[], Sequence[Any]]) -> Iterator[Any]:
-    """Yield what is read, a page at a time, until what was yielded is gone."""
-    while page := read():
-        yield from page
 
 
 if __name__ == "__main__":

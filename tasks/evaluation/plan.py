@@ -10,10 +10,7 @@ from tasks.records.spec import TrainedSpec
 from tasks.vocabulary import ARMS, ModelName
 
 ALONE_FROM = 50_000  # rows from which trainings run one after another, each on two threads, to stay within memory
-FITTED, COMPARED = (
-    6,
-    3,
-)  # bytes of memory for a pixel of a training row, measured: of other models, and of 1nn
+FITTED, NEAR = 6, 3  # bytes of memory for a pixel of a training row, measured: of models that are fitted, and of 1nn
 DETERMINED: tuple[ModelName, ...] = ("softmax", NEAREST)  # models that the same rows make the same, whatever the seed
 
 
@@ -70,7 +67,7 @@ def check_memory(plans: Sequence[Training], pixels: int, room: float) -> None:
     UsageError
     """
     for one in plans:
-        needed = one.rows * pixels * (COMPARED if one.model == NEAREST else FITTED) / 1e9
+        needed = one.rows * pixels * (NEAR if one.model == NEAREST else FITTED) / 1e9
         if needed > room:
             raise UsageError(
                 f"training {one.model} on {one.rows:,} rows takes some {needed:.1f} GB, and there are {room:.1f}; "

@@ -37,8 +37,9 @@ def _in_question(actions: Place) -> str:
     with disk.reading(actions) as file:
         rows, writer = csv.reader(io.TextIOWrapper(file, "utf-8", newline="")), csv.writer(out, lineterminator="\n")
         head = next(rows)
+        action = head.index("action")
         for row in rows:
-            if row[head.index("action")] != "keep":
+            if row[action] != "keep":
                 writer.writerows([row] if out.tell() else [head, row])
             if out.tell() > MOST:
                 break

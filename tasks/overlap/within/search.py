@@ -136,7 +136,8 @@ def put_together(join: SelfJoin, found: Iterable[Found]) -> Links:
 
 
 def _of_pictures(join: SelfJoin, first: range, second: range) -> Found:
-    parts = join.images(first), join.images(second)
+    searched = join.images(first)
+    parts = searched, searched if first == second else join.images(second)
     pairs = len(join.distinct) ** 2
     found = picture_pairs(
         (parts[0].pictures, parts[1].pictures), (first, second), join.bands, join.seed, pairs, join.but
