@@ -9,13 +9,19 @@ TOGETHER = {
     f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
     for name, value in {"READ_BATCH_SIZE": "100", "BATCH_SIZE": "100", "FLUSH_INTERVAL": "1"}.items()
 }
-LEAN = TOGETHER | {
-    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
-    for name in (
-        "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
-        "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
-    )
+LEAN = {
+    **TOGETHER,
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # which imports every integration
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # a server that stays does it
+    **{
+        f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
+        for name in (
+            "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
+            "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
+        )
+    },
 }  # fmt: skip
+WITH_FLOWS = ("run", "audit", "dedupe", "split", "sanitize", "evaluate", "prepare", "reproduce")  # commands
 
 
 def main() -> None:
@@ -32,8 +38,11 @@ def main() -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # a busy machine takes a minute
     for name, value in LEAN.items():
         os.environ.setdefault(name, value)
+    from flows.engine import temporary
     from flows.engine.importing import importing
 
+    if sys.argv[1:2] and sys.argv[1] in WITH_FLOWS and "--help" not in sys.argv:
+        temporary.start()  # before what was typed is read: all that follows waits for it
     with importing():
         from flows.command.commands import execute
     execute()

@@ -4,6 +4,7 @@ Prefect's own way to start it first imports all of the server into the process t
 """
 
 import atexit
+import functools
 import importlib
 import os
 import socket
@@ -39,11 +40,11 @@ def stays(address: str | None) -> bool:
     return bool(address) and address not in _addresses
 
 
+@functools.cache
 def start() -> "Temporary | None":
-    """Start a server, without waiting for it; or return None where the environment names one."""
+    """Start the server of this process, without waiting for it; or return None where the environment names one."""
     if os.environ.get(ADDRESS):
         return None
-    print("starting Prefect", file=sys.stderr)
     server = Temporary()
     atexit.register(server.stop)  # after what Prefect still has to tell it
     return server
@@ -72,6 +73,7 @@ class Temporary:
         if PREFECT_API_URL.value():
             self.stop()
             return
+        print("starting Prefect", file=sys.stderr)
         patience = float(os.environ[PATIENCE])
         limit, starts, later = self._begun + patience, 1, iter(LATER)
         while not self._answers(limit):

@@ -7,21 +7,25 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from tasks.evaluation import effects
 from tasks.evaluation.compared import SCORED, prepare, read_groups
 from tasks.evaluation.plan import threads_of
 from tasks.evaluation.scores import score_split
 from tasks.evaluation.training import Trainer
-from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Splits, Trained, Training, between
+from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training, between
 from tasks.records.spec import TrainedSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
+from tasks.storage.stages import Stage
 
 VERSION = 5
 COMPARED_VERSION = 1
 COMPARISON_VERSION = 5
+SCORES_VERSION = 1
+SCORES = TypeAdapter(list[list[Score]])  # of each training
 
 
 @stage_task("group test rows and see what can be compared")
@@ -54,8 +58,6 @@ def train_and_score(
 ) -> list[Evaluation]:
     """Train one model some times on rows of one arm, and score each on raw, sanitized and control rows."""
     trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
-    removed = tables.read(workspace / sanitized.removed)
-    groups = {name: read_groups(workspace / compared.groups(name))[0] for name in SCORED}
     built = []
     for training in batch.trainings:
 
@@ -64,24 +66,28 @@ def train_and_score(
             return {}
 
         built.append(stages.stage(workspace, "models", _inputs(splits, training, trainer.digest(training)), build))
-    scores = {
-        name: score_split(
-            batch.trainings,
-            name,
-            [tables.read(stage.folder / f"{name}.parquet") for stage in built],
-            groups[name],
-            removed,
-            spec.seed,
-        )
-        for name in SCORED
+
+    def score(_target: Place) -> dict[str, Any]:
+        scores = _scores(batch, built, sanitized, compared, spec.seed, workspace)
+        return {"scores": SCORES.dump_python(scores, mode="json")}
+
+    inputs = {
+        "version": SCORES_VERSION,
+        "models": [[vars(training), stage.folder.name] for training, stage in zip(batch.trainings, built, strict=True)],
+        "removed": sanitized.sha256,
+        "compared": compared.folder,
+        "seed": spec.seed,
     }
+    scored = stages.stage(workspace, "scores", inputs, score)
+    scores = SCORES.validate_python(scored.result["scores"])
     evaluations = [
-        Evaluation(training, stage.folder.name, tuple(chain.from_iterable(of_training)))
-        for training, stage, *of_training in zip(batch.trainings, built, *scores.values(), strict=True)
+        Evaluation(training, stage.folder.name, tuple(of_training))
+        for training, stage, of_training in zip(batch.trainings, built, scores, strict=True)
     ]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
     message = f"{batch}: accuracy {np.mean(raw):.4f} on raw test"
-    return finished(evaluations, replace(built[0], reused=all(stage.reused for stage in built)), message)
+    reused = all(stage.reused for stage in (*built, scored))
+    return finished(evaluations, replace(scored, reused=reused), message)
 
 
 @stage_task("compare models with and without the twins of test rows")
@@ -109,6 +115,19 @@ def measure_effects(
     found = effects.FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
     return finished(record, stage, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
+
+
+def _scores(
+    batch: Batch, built: Sequence[Stage], sanitized: Sanitized, compared: Compared, seed: int, workspace: Place
+) -> list[list[Score]]:
+    """Return the scores of each training, from what its model answered."""
+    removed = tables.read(workspace / sanitized.removed)
+    of_splits = []
+    for name in SCORED:
+        answers = [tables.read(stage.folder / f"{name}.parquet") for stage in built]
+        groups = read_groups(workspace / compared.groups(name))[0]
+        of_splits.append(score_split(batch.trainings, name, answers, groups, removed, seed))
+    return [list(chain.from_iterable(of_training)) for of_training in zip(*of_splits, strict=True)]
 
 
 def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The command as people and scripts use it: a process with two streams and an exit code."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from flows.command.cli import WITH_FLOWS
+from flows.command.commands import app
 from tasks.errors import UsageError
 from tests.build import ROOT, write_tar
 
@@ -83,8 +86,23 @@ def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
     given = ("--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"))
     sentence = refused(command("run", *given, **home), 1)
     assert "Prefect's server at http://127.0.0.1:9/api does not answer" in sentence
-    servers = [path for path in Path("/proc").glob("[0-9]*/environ") if _names(path, str(tmp_path))]
-    assert not servers
+    assert not _servers(tmp_path)
+
+
+def test_a_mistyped_command_leaves_no_server_running(tmp_path: Path) -> None:
+    home = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": ""}
+    assert "Unknown option" in refused(command("run", "--tresh", "1", **home), 2)
+    assert not _servers(tmp_path)
+
+
+def test_a_server_is_begun_early_for_all_commands_that_need_one() -> None:
+    commands = {name: app[name].default_command for name in app if not name.startswith("-")}
+    needing = {name for name, body in commands.items() if body and "_flows" in inspect.unwrap(body).__code__.co_names}
+    assert set(WITH_FLOWS) == needing
+
+
+def _servers(home: Path) -> list[Path]:
+    return [path for path in Path("/proc").glob("[0-9]*/environ") if _names(path, str(home))]
 
 
 def _names(environment: Path, home: str) -> bool:
