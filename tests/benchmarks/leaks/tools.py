@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -47,16 +48,20 @@ def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> tuple[str | No
 
 
 def _memory_of_session(session: int) -> float:
-    """Return the memory of the processes of a session in MB, shared pages counted in part."""
-    total = 0
+    """Return the memory of the processes of a session in MB: their own pages, and shared ones of that with the most.
+
+    What `smaps` says is more exact, but takes 10 ms of a process with a gigabyte, which it stops: a tenth of its time.
+    """
+    own, shared = 0, [0]
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             if int(stat.read_text().rpartition(")")[2].split()[3]) == session:
-                lines = (stat.parent / "smaps_rollup").read_text().splitlines()
-                total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        except (OSError, StopIteration):
+                resident, of_files = map(int, (stat.parent / "statm").read_text().split()[1:3])
+                own += resident - of_files
+                shared.append(of_files)
+        except (OSError, ValueError):
             continue
-    return total / 1024
+    return (own + max(shared)) * resource.getpagesize() / (1 << 20)
 
 
 def cleansplit(folder: Path, workspace: Path, *more: str) -> Found:
