@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple
@@ -10,10 +11,15 @@ import simplejpeg
 from PIL import Image
 
 from tasks.classes.png import UnreadableError
+from tasks.vocabulary.arrays import Gray
 
 MAX_SEGMENTS = 10_000  # each may hold 64 KiB
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
 SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
+FRAMES = (0xC0, 0xC1, 0xC2)  # that libjpeg decodes
+FRAME = struct.Struct(">BHHB")  # bits of a value, height, width, components
+USUAL = {*FRAMES, 0xC4, 0xDB, 0xDD, SOS, EOI, 0xFE}  # beside them JFIF and Adobe
+APPLICATIONS = {0xE0: (b"JFIF\0", 18), 0xEE: (b"Adobe", 16)}  # how their segments start, and the least bytes of these
 SAY_NOTHING = (0xFE, *range(0xE1, 0xEE), 0xEF)  # of the pixels: comments, and applications but for JFIF and Adobe
 DIGEST_BYTES = 16
 REDUCED_SIDE = 128  # pixels that a reduced JPEG has at least on each side; copies and thumbnails have fewer
@@ -84,38 +90,80 @@ def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> 
     return digest.digest()[:DIGEST_BYTES]
 
 
-def scale_of(image: Image.Image) -> int:
-    """Return how many pixels of a JPEG become one; of the modes that only Pillow decodes, one."""
-    if image.mode not in SPACES:
-        return 1
-    return next((scale for scale in SCALES if min(image.size) >= scale * REDUCED_SIDE), 1)
+class Frame(NamedTuple):
+    """What a JPEG is, as Pillow names it: mode, width and height."""
+
+    mode: str
+    width: int
+    height: int
+
+    @property
+    def scale(self) -> int:
+        """How many pixels become one when it is decoded reduced; of the modes that only Pillow decodes, one."""
+        if self.mode not in SPACES:
+            return 1
+        return next((scale for scale in SCALES if min(self.width, self.height) >= scale * REDUCED_SIDE), 1)
+
+    def pixels(self, data: bytes, scale: int, strict: bool = True) -> Gray:
+        """Decode it with libjpeg-turbo, uint8 (height, width, 1 or 3); raises ValueError, if strict of a mere warning.
+
+        The pixels are those that Pillow gives.
+        """
+        width, height = (-(-side // scale) if scale > 1 else 0 for side in self[1:])  # 0 asks for all
+        space = SPACES[self.mode]
+        pixels: Gray = simplejpeg.decode_jpeg(data, space, strict=strict, min_width=width, min_height=height)
+        return pixels
+
+
+def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
+    """Return the frame of the usual JPEG, of which Pillow says nothing else; None of any other.
+
+    It is gray or of three components, and no segment turns it, as EXIF and XMP may, or is one that Pillow looks into.
+    """
+    frames = [part for part in parts if part.kind in FRAMES]
+    if len(frames) != 1 or not all(part.kind in USUAL or _is_known(data, part) for part in parts):
+        return None
+    bits, height, width, components = FRAME.unpack_from(data.ljust(frames[0].start + 12), frames[0].start + 4)
+    if bits != 8 or components not in (1, 3) or not height or not width:
+        return None
+    return Frame("L" if components == 1 else "RGB", width, height)
+
+
+def _is_known(data: bytes, part: Segment) -> bool:
+    """Say whether a segment is one of JFIF or Adobe, and whole."""
+    start, least = APPLICATIONS.get(part.kind, (b"", 0))
+    return bool(least) and data.startswith(start, part.start + 4) and part.stop - part.start >= least
 
 
 def load_jpeg(data: bytes, image: Image.Image, scale: int) -> tuple[Image.Image, str]:
     """Decode a JPEG, and return what libjpeg complained of; refuse it if pixels are missing or wrong.
 
-    The usual ones are decoded by libjpeg-turbo through simplejpeg, which gives the pixels that Pillow gives, and tells
-    what libjpeg warns of, at a reduced scale, too. Of others only a missing end is noticed.
+    Of what simplejpeg decodes, it tells what libjpeg warns of, at a reduced scale, too. Of others only a missing end is
+    noticed.
     """
-    space = SPACES.get(image.mode)
-    if space is None:
+    frame = Frame(image.mode, *image.size)
+    if image.mode not in SPACES:
         image.load()
         if _may_be_filled(image) and _still_waits(data, image):
             raise UnreadableError("cut_jpeg", "filled with gray")
         return image, ""
-    width, height = (-(-side // scale) if scale > 1 else 0 for side in image.size)  # 0 asks for all
-    size, remark = {"min_width": width, "min_height": height}, ""
+    remark = ""
     try:
-        pixels = simplejpeg.decode_jpeg(data, space, strict=True, **size)
+        pixels = frame.pixels(data, scale)
     except ValueError as error:
         remark = str(error)
         if WRONG_PIXELS.search(remark) and not HARMLESS_AT_THE_END.search(remark):
             reason = "cut_jpeg" if "remature end" in remark else "bad_jpeg"
             raise UnreadableError(reason, remark) from error
-        pixels = simplejpeg.decode_jpeg(data, space, strict=False, **size)
-    loaded = Image.fromarray(pixels[..., 0] if image.mode == "L" else pixels)
+        pixels = frame.pixels(data, scale, strict=False)
+    loaded = as_image(pixels)
     loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # how it is to be turned
     return loaded, remark
+
+
+def as_image(pixels: Gray) -> Image.Image:
+    """Return pixels, uint8 (height, width, 1 or 3), as Pillow's image."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _may_be_filled(image: Image.Image) -> bool:

@@ -66,12 +66,15 @@ class Galleries:
     all: bool
 
 
-def build_galleries(run: Place, report: Report) -> Galleries:
-    """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups."""
+def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None = None) -> Galleries:
+    """Choose the pairs of a run that are worth a look: near twins from the least similar on, the largest groups.
+
+    `glyphs` are files that hold its images, by default those of its raw splits.
+    """
     chosen, groups, wanted, whole = _choose(run, report)
     lists = ("duplicates",) * 3 if report.alone else ("removed", "removed", "label_conflicts")
     names = [f"{name}.parquet" for name in (*lists, "unconfirmed")]
-    images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(run, wanted)
+    images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(glyphs or _raw(run), wanted)
     pairs = [
         [_pair(row, images, report, name) for row in table.to_pylist()]
         for table, name in zip(chosen, names, strict=True)
@@ -182,9 +185,12 @@ def _thumbnails_of(run: Place) -> Images:
     return images
 
 
-def _glyphs_of(run: Place, ids: Sequence[str]) -> Images:
-    """Return the images of some ids, wherever they are in the raw splits."""
-    files = [place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]
+def _raw(run: Place) -> list[Place]:
+    return [place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]
+
+
+def _glyphs_of(files: Sequence[Place], ids: Sequence[str]) -> Images:
+    """Return the images of some ids, wherever they are."""
     return {name: _Embedded(_png_uri(gray), gray) for name, gray in gray_of(files, ids).items()}
 
 

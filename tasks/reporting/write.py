@@ -42,8 +42,9 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
         _write_thumbnails(found, report, workspace, target)
         _write_remarks(found, report, workspace, target)
         _write_paths(found, workspace, target / "paths")
+    shards = [workspace / shard.images for shard in found.shards]
     disk.write_text(target / "README.md", _readme(found, report, drawn))
-    disk.write_text(target / PAGE, build_page(target, report))
+    disk.write_text(target / PAGE, build_page(target, report, glyphs=shards))
 
 
 def _link_splits(found: Findings, report: Report, workspace: Place, target: Place) -> None:

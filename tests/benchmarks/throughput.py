@@ -8,6 +8,7 @@ the first time and again.
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from tests.benchmarks.leaks.tools import PEERS, cleansplit, measured, peer
 from tests.build import saved, scene
 
 CLASSES = 10
+LEAST = 0.05  # seconds of a stage that is shown
 COMMAND = (sys.executable, "-m", "flows.command.cli")
 
 
@@ -51,6 +53,13 @@ def commands(space: Path) -> None:
     print(f"{'run again':<20} {measured([*COMMAND, *run])[1]:>7.1f} s", flush=True)
 
 
+def stages(workspace: Path) -> str:
+    """Return the seconds of the stages of a run, those that take any."""
+    (made,) = workspace.glob("runs/*/run.json")
+    seconds: dict[str, float] = json.loads(made.read_text())["result"]["seconds"]
+    return ", ".join(f"{name} {own:.1f}" for name, own in seconds.items() if own >= LEAST)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print seconds, pictures per second and memory of each tool."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rate, rows = count / one.seconds, len({test for test, _ in one.pairs or ()})
             what = f"{rate:>7,.0f} pictures/s  {one.peak:>6,.0f} MB  {rows:,} test rows with a twin"
             print(f"{tool:<20} {one.seconds:>7.1f} s  {what}", flush=True)
+        print(f"cleansplit's stages: {stages(space / 'audit')}; the rest is start, end, and Prefect between them")
 
 
 if __name__ == "__main__":
