@@ -58,6 +58,7 @@ def find_picture_twins(
     bands: Bands | None,
     seed: int,
     pairs: int | None = None,
+    sample: int = 0,
     but: Decisions | None = None,
 ) -> PictureTwins:
     """Find the twins of two splits in each other, searching for those of the first.
@@ -67,7 +68,7 @@ def find_picture_twins(
     first, second : Pictures
     mirrored : bool
         Search also for pictures of the first split as they look in a mirror.
-    bands, seed, pairs
+    bands, seed, pairs, sample
         See `tasks.overlap.proposals.propose`; by default, these two splits are all that is searched.
     but : Decisions, optional
         Pairs that were judged to be different are no twins.
@@ -76,7 +77,7 @@ def find_picture_twins(
         groups = _distinct(first.side), _distinct(second.side)
         join = _Join((first, second), groups, bands, seed, pairs, but)
         plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
-        of_first, of_second, found = join.twins(plain, mirrored=False)
+        of_first, of_second, found = join.twins(plain, mirrored=False, sample=sample)
         seen = None
         if mirrored:
             seen, _, _ = join.twins([_mirrored(first.copies.take(groups[0].example))], mirrored=True)
@@ -149,7 +150,7 @@ class _Join:
     pairs: int | None
     but: Decisions | None
 
-    def twins(self, forms: Sequence[Bits], mirrored: bool) -> tuple[Twins, Twins, PicturePairs]:
+    def twins(self, forms: Sequence[Bits], mirrored: bool, sample: int = 0) -> tuple[Twins, Twins, PicturePairs]:
         """Return the twins of the pictures in some forms, in both directions."""
         sides = self.parts[0].side, self.parts[1].side
         others = Patterns.of(sides[1].bits[self.groups[1].example], BITS)
@@ -157,7 +158,8 @@ class _Join:
         i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
         same[i] = j
         pairs = self.pairs or len(sides[0]) * len(others)
-        proposed = propose([Patterns.of(bits, BITS) for bits in forms], others, same, self.bands, self.seed, pairs)
+        patterns = [Patterns.of(bits, BITS) for bits in forms]
+        proposed = propose(patterns, others, same, self.bands, self.seed, pairs, sample)
         examples = [of.example for of in self.groups]
         one, two = (part.copies.take(rows) for part, rows in zip(self.parts, examples, strict=True))
         digests = sides[0].digests[examples[0]], sides[1].digests[examples[1]]

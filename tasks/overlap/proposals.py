@@ -29,14 +29,20 @@ JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put to
 
 @dataclass(frozen=True)
 class Proposed:
-    """Candidates of each row, and of MinHash, where it proposed them, what was found on a sample of the rows."""
+    """Candidates of each row, and what MinHash found on a sample of rows, where it proposed them and that was asked."""
 
     nearest: Nearest
     recall: RecallCounts | None = None
 
 
 def propose(
-    forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands | None, seed: int, pairs: int
+    forms: Sequence[Patterns],
+    others: Patterns,
+    same: RowNumbers,
+    bands: Bands | None,
+    seed: int,
+    pairs: int,
+    sample: int = 0,
 ) -> Proposed:
     """Return the candidates of rows.
 
@@ -53,11 +59,15 @@ def propose(
         Of the hash positions.
     pairs : int
         How many pairs of rows the whole search has, of which this may be a tile: what that costs decides.
+    sample : int
+        Rows that are compared with all where MinHash proposes, to measure what it misses.
     """
     if bands is None or is_affordable(pairs, len(forms)):
         return Proposed(nearest(forms, others, CANDIDATES, FLOOR, same))
     found = by_minhash(forms, others, same, bands, seed)
-    rows = sampled(len(same), seed)
+    if not sample:
+        return Proposed(found)
+    rows = sampled(len(same), seed, sample)
     truth = nearest([form.take(rows) for form in forms], others, CANDIDATES, FLOOR, same[rows])
     return Proposed(found, _compare(truth, found.take(rows)))
 

@@ -52,9 +52,9 @@ def counted(truth: Twins, found: Twins) -> RecallCounts:
     return RecallCounts.of(truth.percent, near, near & (found.row == truth.row))
 
 
-def sampled(rows: int, seed: int) -> RowNumbers:
+def sampled(rows: int, seed: int, count: int = SAMPLE_ROWS) -> RowNumbers:
     """Return the rows that are searched in full, ascending."""
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:SAMPLE_ROWS])
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
 def interval(true: int, found: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tasks.overlap.find import Search, find_twins
 from tasks.overlap.mirrored import MIRRORED, mirrored_table
 from tasks.overlap.pictures import find_picture_twins
-from tasks.overlap.recall import RecallCounts, counted, sampled
+from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, counted, sampled
 from tasks.overlap.search import Method
 from tasks.overlap.tables import Rows, SplitFingerprints, found_table
 from tasks.storage import disk, tables
@@ -148,7 +148,8 @@ def compare(join: Join, first: range, second: range, method: Method) -> Compared
 def _pictures(join: Join, one: SplitFingerprints, two: SplitFingerprints) -> Compared:
     rows, others = (one, two) if join.searched == 0 else (two, one)
     search, pairs = join.search, math.prod(map(len, join.sides))
-    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed, pairs)
+    sample = math.ceil(SAMPLE_ROWS * len(rows) * len(others) / max(pairs, 1))  # of this tile
+    found = find_picture_twins(rows.pictures, others.pictures, join.mirrored, search.bands, search.seed, pairs, sample)
     both = [found_table(rows, others, found.of_first, found.crowd), found_table(others, rows, found.of_second)]
     seen = None if found.mirrored is None else mirrored_table(rows, others, found.of_first, found.mirrored)
     of_first, of_second = both if join.searched == 0 else both[::-1]

@@ -16,7 +16,7 @@ from tasks.overlap.find import Search, Side, Twins
 from tasks.overlap.join import write_twins
 from tasks.overlap.pictures import Pictures, PictureTwins, find_picture_twins
 from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.tiles import Join
+from tasks.overlap.tiles import Join, compare
 from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
@@ -145,7 +145,7 @@ def test_where_minhash_proposes_copies_are_found_too_and_what_it_misses_is_count
 ) -> None:
     assert found.recall is None
     monkeypatch.setattr(proposals, "AFFORDABLE", 0)
-    proposed = find_picture_twins(*sets, mirrored=False, bands=CERTAIN, seed=1)
+    proposed = find_picture_twins(*sets, mirrored=False, bands=CERTAIN, seed=1, sample=500)
     assert (proposed.of_first.row[:17] == OF_COPIES).all()
     assert proposed.recall is not None
     assert proposed.recall.rows == len(TEST) - 1, "distinct pictures"
@@ -184,6 +184,20 @@ def test_slices_of_both_splits_find_what_the_whole_does_where_all_are_candidates
     assert whole[2].num_rows >= 2
     for one, other in zip(whole[:2], cut[:2], strict=True):
         assert (other["crowd"].to_numpy() <= one["crowd"].to_numpy()).all()
+
+
+def test_tiles_share_the_sample_on_which_minhash_is_measured(
+    sets: tuple[Pictures, Pictures], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "AFFORDABLE", 0)
+    for name, value in {"SAMPLE_ROWS": 12, "SEARCHED": 7, "AMONG": 9}.items():
+        monkeypatch.setattr(tiles, name, value)
+    sides = rows_of(sets[0], "test"), rows_of(sets[1], "train")
+    join = Join(("test", "train"), sides, VIEWS["photo"], Search(BITS, 86, CERTAIN, seed=1), searched=0)
+    recalls = [compare(join, *tile, "minhash").recall for tile in join.tiles]
+    rows = [recall.rows for recall in recalls if recall]
+    assert len(rows) == len(join.tiles) > 9
+    assert 12 <= sum(rows) < 12 + len(rows), "each tile has its share, and at least a row"
 
 
 def test_a_set_without_pictures_has_no_twins(sets: tuple[Pictures, Pictures], tmp_path: Path) -> None:
