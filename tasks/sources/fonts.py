@@ -71,9 +71,10 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
     styles = draw_styles(fonts, GLYPHS["large"] - SHARED + GLYPHS["small"], seed)
     styles = styles[: GLYPHS["large"]] if role == "large" else styles[-GLYPHS["small"] :]
     root = f"notMNIST_{role}"
+    drawn = [[draw(style, letter) for letter in LETTERS] for style in styles]  # a font is loaded once for all letters
     with disk.writing(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for letter in LETTERS:
-            glyphs = ((style.font, draw(style, letter)) for style in styles)
+        for number, letter in enumerate(LETTERS):
+            glyphs = ((style.font, letters[number]) for style, letters in zip(styles, drawn, strict=True))
             for name, data in _name_members(glyphs):
                 _add(tar, f"{root}/{letter}/{name}", data)
             if letter in UNREADABLE[role]:
