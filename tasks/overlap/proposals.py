@@ -13,17 +13,20 @@ from functools import partial
 import numpy as np
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.candidates import AT_ONCE, Signed, met
+from tasks.overlap.candidates import AT_ONCE
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.forms import FORMS
 from tasks.overlap.jaccard import least_shared, whole_percent
+from tasks.overlap.meetings import Meeting
 from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.recall import RecallCounts, sampled
+from tasks.overlap.signed import Signed
 from tasks.vocabulary.arrays import Floats, RowNumbers
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
 PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes
+BANDS_APART = 4  # into so many parts bands are dealt, of which two are searched at the same time
 JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put together at a time
 
 
@@ -89,23 +92,26 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, ba
     """
     percent = round(100 * FLOOR)
     need, best = least_shared(percent, others.length), _Best(len(same))
+    in_turn = [range(bands.bands)[start::BANDS_APART] for start in range(BANDS_APART)]
 
     def sign(form: Patterns) -> Signed:
         return Signed.on("set", form, percent, bands, seed)
 
-    def search(start: int, part: Signed, number: int) -> None:
-        form = signed[number]
-        for pairs in (pairs for band in range(bands.bands) for pairs in met(part, form, band, need)):
-            row, pattern = pairs.second, pairs.first + start
-            similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
-            other = pattern != same[row]
-            best.add(row[other], pattern[other], similarity[other], number)
+    def search(start: int, part: Signed, some: Sequence[int]) -> None:
+        meetings = [Meeting(form, part, need) for form in signed]
+        for in_band in map(part.sorted_by, some):
+            for number, meeting in enumerate(meetings):
+                for pairs in meeting.pairs(in_band):
+                    row, pattern = pairs.first, pairs.second + start
+                    similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
+                    other = pattern != same[row]
+                    best.add(row[other], pattern[other], similarity[other], number)
 
     with ThreadPoolExecutor(THREADS) as pool:
         signed = list(pool.map(sign, forms))
         for start in range(0, len(others), AT_ONCE):
             part = sign(others[start : start + AT_ONCE])
-            list(pool.map(partial(search, start, part), range(len(forms))))
+            list(pool.map(partial(search, start, part), in_turn))
     return best.found()
 
 

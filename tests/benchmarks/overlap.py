@@ -20,7 +20,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from tasks.overlap import candidates, complete, patterns
+from tasks.overlap import complete, meetings, patterns
 from tasks.overlap.bands import choose_bands
 from tasks.overlap.find import Search, Twins, find_twins
 from tasks.views import VIEWS
@@ -50,7 +50,7 @@ def counting() -> Iterator[Counter]:
         counter.candidates += len(i)
         return verify(first, second, i, j, need)
 
-    joins: tuple[Any, ...] = (candidates, complete)
+    joins: tuple[Any, ...] = (meetings, complete)
     for join in joins:
         join.verified = wrapped
     try:
