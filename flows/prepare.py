@@ -3,14 +3,15 @@
 from typing import TypeVar, cast
 
 from flows.engine.declare import our_flow
+from flows.engine.lost import again_in_one
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.engine.runners import for_decoding, threads
+from flows.engine.runners import for_decoding
 from tasks.classes.detection import detect
 from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
 from tasks.classes.tasks import count_pending, fingerprint, load_part
-from tasks.errors import ProcessLostError, UsageError
+from tasks.errors import UsageError
 from tasks.records import Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
@@ -60,15 +61,8 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     parts = Unstored([part for archive in archives for part in parts_of(archive, classes, reading)])
     pending = count_pending(parts.value, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
-    try:
-        load = load_classes.on(for_decoding(pending.work, spec))
-        shards, fingerprints = load(reading, parts, place)
-    except ProcessLostError as lost:
-        if spec.on_dask:  # whose tasks were tried again already
-            raise
-        say(f"{lost} Loading again in one process.")
-        load = load_classes.on(threads(1))
-        shards, fingerprints = load(reading, parts, place)
+    runner = for_decoding(pending.work, spec)
+    shards, fingerprints = again_in_one(load_classes, runner, spec, reading, parts, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
 
 

@@ -1,6 +1,7 @@
-"""A fixed number of BLAS threads while a model is fitted: the last bits of its scores depend on it.
+"""How many threads compute: those of a task, and those of BLAS, on which the last bits of scores depend.
 
-The limit holds for a whole process. Tasks that run side by side in one share it; those that need another one wait.
+The limit of BLAS holds for a whole process. Tasks that run side by side in one share it; those that need another one
+wait.
 """
 
 import threading
@@ -33,6 +34,20 @@ class _Shared:
 
 
 _shared = _Shared()
+
+
+_alone = False
+
+
+def compute_alone() -> None:
+    """Let each task of this process compute in its own thread: there are as many processes as cores."""
+    global _alone
+    _alone = True
+
+
+def of_task(wanted: int) -> int:
+    """Return how many of so many threads a task may start for work outside of the interpreter."""
+    return 1 if _alone else wanted
 
 
 @contextmanager

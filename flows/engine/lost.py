@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from httpx import HTTPError
@@ -12,9 +13,11 @@ from prefect.states import Crashed
 
 from flows.engine.closing import close_tasks
 from flows.engine.progress import say
+from flows.engine.runners import AnyRunner, threads
 from tasks.errors import ProcessLostError
+from tasks.records.spec import WorkSpec
 
-IN_POOL = "A process was killed while it was decoding, perhaps for lack of memory."
+IN_POOL = "A process of this run was killed, perhaps for lack of memory."
 IN_CLUSTER = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
     "look at their logs, and run the same command again to continue."
@@ -35,6 +38,17 @@ def lost_processes() -> Iterator[None]:
         except HTTPError as why:  # the server is busy; the run goes on all the same
             say(f"The tasks that were lost still show as running: {why}")
         raise ProcessLostError(sentence) from error
+
+
+def again_in_one(flow: Any, runner: AnyRunner, spec: WorkSpec, *arguments: Any) -> Any:
+    """Run a flow, and what it has not finished when its processes are lost again, one task after the other."""
+    try:
+        return flow.on(runner)(*arguments)
+    except ProcessLostError as lost:
+        if spec.on_dask:  # whose tasks were tried again already
+            raise
+        say(f"{lost} What is not finished is done in one process.")
+        return flow.on(threads(1))(*arguments)
 
 
 def _of_lost(error: Exception) -> str | None:

@@ -12,6 +12,9 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 
 from flows.engine.machine import memory_of_machine
 from tasks.records.spec import SourceSpec, WorkSpec
+from tasks.threads import compute_alone
+from tasks.views import VIEWS
+from tasks.vocabulary import ViewName
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
@@ -74,13 +77,34 @@ def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
         return side_by_side(spec)
     if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
         return threads(count)
-    pool = ProcessPoolTaskRunner(max_workers=count, initializer=end_with_parent, initargs=(os.getpid(),))
+    return processes(count)
+
+
+def for_tiles(view: ViewName, spec: WorkSpec) -> AnyRunner:
+    """Return the runner for tiles: processes for photographs, unless other ones were asked for.
+
+    Laying pictures over each other takes many short steps, after each of which threads wait for the interpreter: two
+    are a third faster than one, and more are not.
+    """
+    count = at_once(spec)
+    if spec.on_dask or spec.runner == "threads" or count == 1 or not VIEWS[view].on_pixels:
+        return side_by_side(spec)
+    return processes(count)
+
+
+def processes(count: int) -> AnyRunner:
+    """Return a runner for work that mostly needs the interpreter."""
+    pool = ProcessPoolTaskRunner(max_workers=count, initializer=start_in_pool, initargs=(os.getpid(),))
     return cast(AnyRunner, pool)
 
 
-def end_with_parent(parent: int) -> None:
-    """Let this process of a pool end when the process that started it is gone; by itself it would wait forever."""
+def start_in_pool(parent: int) -> None:
+    """Let this process of a pool compute in one thread a task, and end when the process that started it is gone.
+
+    By itself it would wait forever.
+    """
     keep_memory()
+    compute_alone()
 
     def watch() -> None:
         while os.getppid() == parent:

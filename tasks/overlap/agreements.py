@@ -11,6 +11,7 @@ from tasks.registration.agreement import VERSION, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.warp import halved
 from tasks.storage.copies import Copies
+from tasks.threads import of_task
 from tasks.views import VIEWS
 from tasks.views.photo import LOWEST
 from tasks.vocabulary import ViewName
@@ -51,7 +52,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
         one, two = first.take(part).read(), second.take(part).read()
         return _decided(one[:, :, ::-1] if mirrored else one, two)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
     return np.concatenate([np.empty(0), *parts])
 

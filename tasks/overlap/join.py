@@ -17,7 +17,7 @@ from tasks.overlap.prints import StoredRows
 from tasks.overlap.recall import RecallCounts, contradicts
 from tasks.overlap.search import AFFORDABLE_IN_NEED, Method, cost_of, method_of
 from tasks.overlap.tables import TWINS
-from tasks.overlap.tiles import Join, StoredTile, compare
+from tasks.overlap.tiles import Join, Slices, StoredTile, compare
 from tasks.records.conservation import conserve
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
@@ -25,9 +25,9 @@ from tasks.storage.place import Place
 TILES = "tiles"
 
 
-def write_tile(join: Join, number: int, target: Place) -> dict[str, Any]:
+def write_tile(join: Join, tile: Slices, target: Place) -> dict[str, Any]:
     """Write what one of the tiles found; return what `StoredTile` takes beside its folder."""
-    return compare(join, *join.tiles[number], method_of(*join.sides, join.search)).write(target)
+    return compare(join, *tile, method_of(*join.sides, join.search)).write(target)
 
 
 def write_twins(join: Join, stored: Sequence[StoredTile], target: Place) -> dict[str, Any]:

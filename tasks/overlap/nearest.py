@@ -20,6 +20,7 @@ from scipy.linalg import eigh
 
 from tasks.overlap.jaccard import shared_bits
 from tasks.overlap.patterns import Patterns
+from tasks.threads import of_task
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
 ROWS, TILE = 128, 4096  # rows that are searched for at a time, in all forms; patterns that they meet at a time
@@ -105,7 +106,7 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     axes = _axes(forms[0], others)
     blocks = [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)]
     parts: list[Nearest] = []
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(of_task(THREADS)) as pool:
         for tiles in _tiles(others, axes):
 
             def first_look(rows: slice, tile: _Tile = tiles[0]) -> Nearest:

@@ -22,6 +22,7 @@ from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.recall import RecallCounts, sampled
 from tasks.overlap.signed import Signed
+from tasks.threads import of_task
 from tasks.vocabulary.arrays import Floats, RowNumbers
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
@@ -107,7 +108,7 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, ba
                     other = pattern != same[row]
                     best.add(row[other], pattern[other], similarity[other], number)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(of_task(THREADS)) as pool:
         signed = list(pool.map(sign, forms))
         for start in range(0, len(others), AT_ONCE):
             part = sign(others[start : start + AT_ONCE])

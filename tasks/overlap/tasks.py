@@ -16,7 +16,7 @@ from tasks.overlap.exact import as_void
 from tasks.overlap.find import Search
 from tasks.overlap.join import shared_by, write_tile, write_twins
 from tasks.overlap.prints import StoredRows, prints_of, write_prints
-from tasks.overlap.tiles import Join, StoredTile
+from tasks.overlap.tiles import Join, Slices, StoredTile
 from tasks.overlap.verdict import MATCHED, Matches, judge
 from tasks.overlap.within.links import read_matches
 from tasks.records import Baseline, Drawn, Fingerprints, Joined, Linked, Overlap, Prints, Tile, Within, between
@@ -57,10 +57,12 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
     return finished(prints, stage, f"{split.name}: {split.rows:,} fingerprints")
 
 
-def tiles_between(spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None) -> int:
-    """Return how many tiles of two splits are tasks of their own: none, where there is but one."""
-    count = len(_join(spec, view, first, second, bands, spec.place)[0].tiles)
-    return count if count > 1 else 0
+def tiles_between(
+    spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None
+) -> list[Slices]:
+    """Return the tiles of two splits that are tasks of their own: none, where there is but one."""
+    found = _join(spec, view, first, second, bands, spec.place)[0].tiles
+    return found if len(found) > 1 else []
 
 
 @stage_task("compare {first.split} and {second.split}, tile {number}")
@@ -71,15 +73,16 @@ def compare_tile(
     second: Prints,
     bands: Bands | None,
     number: int,
+    slices: Slices,
     workspace: Place,
 ) -> Tile:
     """Find the twins of a slice of a split in a slice of another, in both directions."""
     join, inputs = _join(spec, view, first, second, bands, workspace)
-    inputs |= {"tile": [[rows.start, rows.stop] for rows in join.tiles[number]], **measured_by(view)}
-    stage = stages.stage(workspace, "tiles", inputs, lambda target: write_tile(join, number, target))
-    one, two = (f"{rows.start + 1:,} to {rows.stop:,}" for rows in join.tiles[number])
+    inputs |= {"tile": [[rows.start, rows.stop] for rows in slices], **measured_by(view)}
+    stage = stages.stage(workspace, "tiles", inputs, lambda target: write_tile(join, slices, target))
+    one, two = (f"{rows.start + 1:,} to {rows.stop:,}" for rows in slices)
     tile = Tile(stage.folder.name, stage.result)
-    return finished(tile, stage, f"rows {one} of {first.split} with {two} of {second.split}")
+    return finished(tile, stage, f"tile {number}: rows {one} of {first.split} with {two} of {second.split}")
 
 
 @stage_task("find overlap of {first.split} and {second.split}")

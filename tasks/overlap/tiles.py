@@ -10,9 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from tasks.overlap.bands import Bands
 from tasks.overlap.find import Search, find_twins
 from tasks.overlap.mirrored import MIRRORED, mirrored_table
 from tasks.overlap.pictures import find_picture_twins
+from tasks.overlap.proposals import is_affordable
 from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, counted, sampled
 from tasks.overlap.search import Method
 from tasks.overlap.tables import Rows, SplitFingerprints, found_table
@@ -23,6 +25,10 @@ from tasks.vocabulary import SplitName
 
 SLICE = 250_000  # glyphs of either split
 SEARCHED, AMONG = 20_000, 1_000_000  # photographs that are searched for, and those that they are searched in
+IN_FULL = 5_000  # that are searched for where all pairs are compared, and nothing is signed anew for each tile
+
+
+Slices = tuple[range, range]  # rows of both sides of a tile
 
 
 def slices(rows: int, size: int) -> list[range]:
@@ -32,6 +38,11 @@ def slices(rows: int, size: int) -> list[range]:
     [range(0, 2), range(2, 4), range(4, 5)]
     """
     return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), max(size, 1))]
+
+
+def searched_at_once(pairs: int, bands: Bands | None) -> int:
+    """Return how many photographs a tile searches for, if the whole search has so many pairs of rows."""
+    return SEARCHED if bands and not is_affordable(pairs) else IN_FULL
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class Join:
     mirrored: bool = False
 
     @property
-    def tiles(self) -> list[tuple[range, range]]:
+    def tiles(self) -> list[Slices]:
         """The tiles, all that meet a slice of the first split one behind the other."""
         return list(product(self.slices(0), self.slices(1)))
 
@@ -67,7 +78,8 @@ class Join:
         rows = len(self.sides[side])
         size = SLICE
         if self.view.on_pixels:
-            size = SEARCHED if side == self.searched else AMONG
+            at_once = searched_at_once(math.prod(map(len, self.sides)), self.search.bands)
+            size = at_once if side == self.searched else AMONG
         return slices(rows, size if all(map(len, self.sides)) else rows)
 
 

@@ -23,5 +23,5 @@ def test_processes_that_die_at_once_are_done_without(
     given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.5}
     with caplog.at_level(logging.INFO):
         found = audit(**given, runner="processes", workspace=tmp_path / "lost")
-    assert "A process was killed while it was decoding" in caplog.text
+    assert "A process of this run was killed" in caplog.text
     assert (found.pair("test", "train").exact, found.pair("test", "train").near) == (20, 20), "as they were planted"

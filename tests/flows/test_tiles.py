@@ -27,7 +27,7 @@ def stages_of(workspace: Path) -> int:
 def test_photographs(
     audited: Report, photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 5)
+    monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 5)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
     between, within = 3, 4 + 3  # slices of 13 test pictures, and of 16 in train; of validation there are none

@@ -47,7 +47,9 @@ def test_tiles_merge_to_the_whole(tmp_path_factory: pytest.TempPathFactory, sets
     assert whole["recall"] is not None
     with patch.object(tiles, "SLICE", slice_):
         folders = [place / f"{number}" for number in range(len(join.tiles))]
-        stored = [StoredTile(folder, write_tile(join, number, folder)) for number, folder in enumerate(folders)]
+        stored = [
+            StoredTile(folder, write_tile(join, tile, folder)) for tile, folder in zip(join.tiles, folders, strict=True)
+        ]
         disk.make_folder(place / "merged")
         found = write_twins(join, stored, place / "merged")
         disk.make_folder(place / "alone")

@@ -174,7 +174,7 @@ def test_slices_of_both_splits_find_what_the_whole_does_where_all_are_candidates
         place = Place.of(tmp_path / folder)
         write_twins(join, (), place)
         tables_of.append([tables.read(place / f"{name}.parquet") for name in ("test", "train", "variants")])
-        monkeypatch.setattr(tiles, "SEARCHED", 7)
+        monkeypatch.setattr(tiles, "IN_FULL", 7)
         monkeypatch.setattr(tiles, "AMONG", 9)
         assert len(join.tiles) > 9
     whole, cut = tables_of

@@ -71,7 +71,7 @@ def test_tiles_of_photographs_find_what_the_whole_does(
     rows, _ = pictures([*some, *some[:5]], tmp_path)
     join = self_join(rows, VIEWS["photo"], 90, None, 1)
     whole = search_within(join)
-    monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 20)
+    monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 20)
     assert len(join.tiles) == 4
     tiles = search_within(join)
     assert all(map(np.array_equal, whole.forest, tiles.forest))
@@ -90,7 +90,7 @@ def test_slices_on_both_sides_find_what_the_whole_does_where_all_are_candidates(
     monkeypatch.setattr("tasks.overlap.proposals.FLOOR", 0.0)
     join = self_join(rows, VIEWS["photo"], 90, None, 1)
     whole = search_within(join)
-    monkeypatch.setattr("tasks.overlap.tiles.SEARCHED", 15)
+    monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 15)
     monkeypatch.setattr("tasks.overlap.tiles.AMONG", 25)
     assert len(join.tiles) == 6
     tiles = search_within(join)

@@ -60,7 +60,7 @@ class SelfJoin:
     @property
     def tiles(self) -> list[tuple[range, range]]:
         """Numbers of images that meet in each tile."""
-        return tiles_within(len(self.distinct), self.view)
+        return tiles_within(len(self.distinct), self.view, self.bands)
 
     @property
     def method(self) -> Method:
@@ -188,13 +188,14 @@ def self_join(
     return SelfJoin(rows, distinct_images(rows, view.on_pixels, but is not None), view, floor, bands, seed, but)
 
 
-def tiles_within(images: int, view: View) -> list[tuple[range, range]]:
+def tiles_within(images: int, view: View, bands: Bands | None) -> list[tiles.Slices]:
     """Return the numbers of images that meet in each tile of a set that is joined with itself."""
     if view.on_pixels:
-        return list(product(tiles.slices(images, tiles.SEARCHED), tiles.slices(images, tiles.AMONG)))
+        searched = tiles.slices(images, tiles.searched_at_once(images**2, bands))
+        return list(product(searched, tiles.slices(images, tiles.AMONG)))
     return list(combinations_with_replacement(tiles.slices(images, tiles.SLICE), 2))
 
 
-def is_cut(rows: int, view: View) -> bool:
+def is_cut(rows: int, view: View, bands: Bands | None) -> bool:
     """Say whether a set is so large that its tiles are searched apart."""
-    return rows > (tiles.SEARCHED if view.on_pixels else tiles.SLICE)
+    return rows > (tiles.searched_at_once(rows**2, bands) if view.on_pixels else tiles.SLICE)

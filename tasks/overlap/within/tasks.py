@@ -8,6 +8,7 @@ import numpy as np
 from tasks.overlap.agreements import measured_by
 from tasks.overlap.bands import Bands
 from tasks.overlap.prints import StoredRows
+from tasks.overlap.tiles import Slices
 from tasks.overlap.within.links import (
     is_asked_too_much,
     read_alike,
@@ -16,7 +17,7 @@ from tasks.overlap.within.links import (
     write_found,
     write_links,
 )
-from tasks.overlap.within.search import SelfJoin, is_cut, search_tile, self_join, tiles_within
+from tasks.overlap.within.search import SelfJoin, is_cut, search_tile, self_join
 from tasks.overlap.within.write import Rules, write_duplicates
 from tasks.records import Alike, Decided, Linked, Prints, SplitDuplicates, Tile
 from tasks.records.rows import SplitGroups
@@ -33,9 +34,9 @@ VERSION = 3
 SEEDED = 2  # version that hash positions are drawn from: the same for the same data, whatever else changes
 
 
-def is_in_tiles(spec: SearchSpec, view: ViewName, prints: Prints) -> bool:
+def is_in_tiles(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None) -> bool:
     """Say whether a split is compared with itself tile by tile, a task each."""
-    return is_cut(prints.rows, VIEWS[view]) and not _is_left_out(spec, view, StoredRows(prints, spec.place))
+    return is_cut(prints.rows, VIEWS[view], bands) and not _is_left_out(spec, view, StoredRows(prints, spec.place))
 
 
 @stage_task("tell the images of {prints.split} apart")
@@ -50,11 +51,17 @@ def tell_apart(view: ViewName, prints: Prints, workspace: Place) -> Alike:
 
 @stage_task("compare {prints.split} with itself, tile {number}")
 def compare_within(
-    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike, number: int, workspace: Place
+    spec: SearchSpec,
+    view: ViewName,
+    prints: Prints,
+    bands: Bands | None,
+    alike: Alike,
+    number: int,
+    slices: Slices,
+    workspace: Place,
 ) -> Tile:
     """Find the pairs of similar images in two slices of a split, or in one."""
     inputs = _inputs(spec, view, prints, bands)
-    slices = tiles_within(alike.images, VIEWS[view])[number]
 
     def build(target: Place) -> dict[str, Any]:
         return write_found(search_tile(_join(spec, view, prints, bands, alike, workspace), *slices), target)
@@ -62,7 +69,7 @@ def compare_within(
     inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
     stage = stages.stage(workspace, "tiles", inputs, build)
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
-    return finished(Tile(stage.folder.name, stage.result), stage, f"images {one} of {prints.split} with {two}")
+    return finished(Tile(stage.folder.name, stage.result), stage, f"tile {number}: {prints.split}, {one} with {two}")
 
 
 @stage_task("find similar images within {prints.split}")
