@@ -230,8 +230,8 @@ Memory = Annotated[
 RunBy = Annotated[
     Runner,
     Field(
-        description="Run tasks in threads, and decode in threads or in processes: auto takes processes for large sets. "
-        "dask runs all of them on a Dask cluster."
+        description="Run tasks in threads; decode, and compare photographs, in threads or in processes: auto takes "
+        "processes for large sets. dask runs all of them on a Dask cluster."
     ),
 ]
 Cluster = Annotated[

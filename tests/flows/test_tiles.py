@@ -1,5 +1,8 @@
 """Runs whose splits are compared in tiles, a task each, have the files of runs that compare them whole."""
 
+import logging
+import multiprocessing.spawn
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from tasks.records import Report
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
 from tests.build import TINY
+from tests.flows.test_lost_processes import DIES
 
 
 def files_of(report: Report) -> dict[str, Any]:
@@ -32,6 +36,24 @@ def test_photographs(
     assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
     between, within = 3, 4 + 3  # slices of 13 test pictures, and of 16 in train; of validation there are none
     assert stages_of(tmp_path) == between + within
+
+
+@pytest.mark.skipif(not Path(DIES).exists(), reason=f"needs {DIES}")
+def test_tiles_whose_processes_die_are_compared_in_one(
+    audited: Report,
+    photographs: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 5)
+    resource_tracker.ensure_running()
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", DIES.encode())
+    given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
+    with caplog.at_level(logging.INFO):
+        found = audit(**photographs, workspace=tmp_path, **given)
+    assert caplog.text.count("What is not finished is done in one process") == 3, "between splits, and inside two"
+    assert files_of(found) == files_of(audited)
 
 
 def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
