@@ -41,7 +41,7 @@ def main() -> None:
     from flows.engine import temporary
     from flows.engine.importing import importing
 
-    if sys.argv[1:2] and sys.argv[1] in WITH_FLOWS and "--help" not in sys.argv:
+    if {*sys.argv[1:2]} & {*WITH_FLOWS} and not {*sys.argv} & {"--help", "-h"}:
         temporary.start()  # before what was typed is read: all that follows waits for it
     with importing():
         from flows.command.commands import execute
