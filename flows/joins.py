@@ -50,7 +50,7 @@ def submit_joins(
     pairs = [(prints[first], prints[second]) for first, second in PAIRS]
     cut = [tiles_between(spec, view, *pair, bands) for pair in pairs]
     tiles = [(pair, *tile) for pair, some in zip(pairs, cut, strict=True) for tile in enumerate(some)]
-    runner = for_tiles(view, spec)
+    runner = for_tiles(max(one.rows for one in prints.values()), view, spec)
     found = iter(again_in_one(compare_tiles, runner, spec, spec, view, Unstored(tiles), bands) if tiles else ())
     return [
         find_overlap.submit(spec, view, *pair, bands, list(islice(found, len(some))), spec.place)
@@ -77,5 +77,5 @@ def _tiles_within(
         return None, []
     (alike,) = collect("tell images apart", [tell_apart.submit(view, prints, spec.place)])
     tiles = Unstored(tiles_within(alike.images, VIEWS[view], bands))
-    runner = for_tiles(view, spec)
+    runner = for_tiles(prints.rows, view, spec)
     return alike, again_in_one(compare_tiles_within, runner, spec, spec, view, prints, bands, alike, tiles)

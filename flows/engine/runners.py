@@ -11,6 +11,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.engine.machine import memory_of_machine
+from tasks.overlap.tiles import AMONG
 from tasks.records.spec import SourceSpec, WorkSpec
 from tasks.threads import compute_alone
 from tasks.views import VIEWS
@@ -20,6 +21,7 @@ AnyRunner = TaskRunner[PrefectFuture[Any]]
 
 PROCESSES_FROM = 500_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
 PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB that the largest tasks take; see tests/benchmarks/cluster.py
+PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
 SECONDS_BETWEEN_LOOKS = 0.5
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
@@ -34,11 +36,14 @@ def side_by_side(spec: WorkSpec) -> AnyRunner:
     return on_cluster(spec)
 
 
-def at_once(spec: WorkSpec) -> int:
-    """Return how many tasks run at the same time: what was asked for, or one per core if memory has room for them."""
+def at_once(spec: WorkSpec, per_task: float = PER_TASK) -> int:
+    """Return how many tasks run at the same time: what was asked for, or one per core if memory has room for them.
+
+    `per_task` are the gigabytes that each takes.
+    """
     if spec.workers and not spec.memory:
         return spec.workers
-    room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / PER_TASK)
+    room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / per_task)
     return max(1, min(spec.workers or os.cpu_count() or 1, room))
 
 
@@ -80,13 +85,20 @@ def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
     return processes(count)
 
 
-def for_tiles(view: ViewName, spec: WorkSpec) -> AnyRunner:
+def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> AnyRunner:
     """Return the runner for tiles: processes for photographs, unless other ones were asked for.
 
     Laying pictures over each other takes many short steps, after each of which threads wait for the interpreter: two
     are a third faster than one, and more are not.
+
+    Parameters
+    ----------
+    images : int
+        Of the largest set that is searched in.
+    view : str
+    spec : WorkSpec
     """
-    count = at_once(spec)
+    count = at_once(spec, max(PER_TASK, PER_TILE + PER_IMAGE * min(images, AMONG)))
     if spec.on_dask or spec.runner == "threads" or count == 1 or not VIEWS[view].on_pixels:
         return side_by_side(spec)
     return processes(count)

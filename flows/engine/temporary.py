@@ -23,8 +23,15 @@ HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the se
 LATER = ("fastapi.encoders", "matplotlib.figure", "scipy.stats")
 ROLE = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 PROGRAM = """
-import gc, sys
+import gc, os, signal, sys, threading, time
 gc.disable()  # as in `importing`
+def end_with(parent):  # by itself, a server would outlive a run that is killed
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+    os._exit(1)
+threading.Thread(target=end_with, args=(int(sys.argv[3]),), daemon=True).start()
 import uvicorn
 from prefect.server.api.server import create_app
 gc.freeze()
@@ -102,7 +109,7 @@ class Temporary:
     def _launch(self) -> None:
         with socket.create_server((HOST, 0)) as free:
             self._port = free.getsockname()[1]
-        command = [sys.executable, "-P", "-c", PROGRAM, HOST, str(self._port)]
+        command = [sys.executable, "-P", "-c", PROGRAM, HOST, str(self._port), str(os.getpid())]
         self._process = subprocess.Popen(command, env=os.environ | ROLE)
 
     def _answers(self, limit: float) -> bool:

@@ -3,7 +3,8 @@
 Two archives of notMNIST's size are made, or were; then `cleansplit run` draws 200,000, 10,000 and 10,000 rows,
 measures and removes their overlap, and trains one small model; then the course's notebook with datasketch does the same
 without any training. Both scripts lie in the shared folder beside this project. Printed are seconds by stage, what is
-outside of stages (start, end, and what Prefect does between them), the processor time of all processes, and the ratio.
+outside of stages (start, end, the report, and what Prefect does between), the processor time of all processes, and the
+ratio.
 """
 
 import argparse

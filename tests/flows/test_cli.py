@@ -4,7 +4,9 @@ import inspect
 import os
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +97,28 @@ def test_a_mistyped_command_leaves_no_server_running(tmp_path: Path) -> None:
     assert not _servers(tmp_path)
 
 
+def test_a_server_ends_with_a_run_that_is_killed(sources: dict[str, Any], tmp_path: Path) -> None:
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": ""}
+    given = ["--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"), *TINY]
+    run = subprocess.Popen([sys.executable, "-m", "flows.command.cli", "run", *given], env=environment)
+    assert _soon(lambda: len(_servers(tmp_path)) == 2), "the run and its server"
+    run.kill()
+    run.wait()
+    assert _soon(lambda: not _servers(tmp_path))
+
+
 def test_a_server_is_begun_early_for_all_commands_that_need_one() -> None:
     commands = {name: app[name].default_command for name in app if not name.startswith("-")}
     needing = {name for name, body in commands.items() if body and "_flows" in inspect.unwrap(body).__code__.co_names}
     assert set(WITH_FLOWS) == needing
+
+
+def _soon(holds: Callable[[], bool]) -> bool:
+    """Say whether something comes true within some seconds."""
+    end = time.monotonic() + 20
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.1)
+    return holds()
 
 
 def _servers(home: Path) -> list[Path]:
