@@ -41,7 +41,7 @@ def lost_processes() -> Iterator[None]:
 
 
 def again_in_one(flow: Any, runner: AnyRunner, spec: WorkSpec, *arguments: Any) -> Any:
-    """Run a flow, and what it has not finished when its processes are lost again, one task after the other."""
+    """Run a flow; when its processes are lost, do again what it has not finished, one task after the other."""
     try:
         return flow.on(runner)(*arguments)
     except ProcessLostError as lost:
