@@ -133,7 +133,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
 
 
 def _usual_jpeg(data: bytes, parts: Sequence[Segment], frame: Frame, reduced: bool, cheap: bool) -> Decoded | None:
-    """Decode a JPEG without Pillow, which takes up to twice as long; None if anything is wrong, so that Pillow says what.
+    """Decode a JPEG without Pillow, which takes twice as long; None if anything is wrong, so that Pillow says what.
 
     Parameters
     ----------
