@@ -7,7 +7,7 @@ from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
-from flows.joins import submit_links
+from flows.joins import submit_comparisons
 from flows.sanitize import MeasuredOverlap, decisions_of, measure_and_sanitize
 from tasks.overlap.bands import bands_for
 from tasks.overlap.tasks import find_baseline, judge_twins, look_up
@@ -58,7 +58,8 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     looking = [look_up.submit(whole[name], loaded.fingerprints, place) for name in SPLITS]
     prints, *nothing = collect("look up fingerprints", looking)
     baseline = find_baseline.submit(alone, view, [prints, *nothing], bands, place)
-    (linked,) = collect("compare within", submit_links(alone, view, [prints], bands))
+    _, links = submit_comparisons(alone, view, [], [prints], bands)
+    (linked,) = collect("compare within", links)
     judging = [judge_twins.submit(alone, view, (), linked, baseline, place)]
     ((verdict, _),) = collect("judge twins", judging)
     if not verdict.told:

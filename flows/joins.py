@@ -1,6 +1,7 @@
 """Splits are compared with each other and with themselves, a task each; large ones tile by tile before, a task each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -17,65 +18,73 @@ from tasks.overlap.tiles import Slices
 from tasks.overlap.within.search import tiles_within
 from tasks.overlap.within.tasks import compare_within, find_links, is_in_tiles, tell_apart
 from tasks.records import Alike, Prints, Tile
-from tasks.records.spec import ComparingSpec, SearchSpec
+from tasks.records.spec import ComparingSpec
 from tasks.views import VIEWS
-from tasks.vocabulary import PAIRS, SplitName, ViewName
+from tasks.vocabulary import ViewName
 
-PairTiles = list[tuple[tuple[Prints, Prints], int, Slices]]  # pairs of splits, and a tile of each with its number
+Pair = tuple[Prints, Prints]
+Futures = list[PrefectFuture[Any]]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What is compared before the splits are: tiles of pairs of them, and of some of them with themselves."""
+
+    between: list[tuple[Pair, list[Slices]]]
+    within: list[tuple[Prints, Alike, list[Slices]]]
+
+    def __len__(self) -> int:
+        return sum(len(slices) for _, slices in self.between) + sum(len(slices) for *_, slices in self.within)
+
+    @property
+    def images(self) -> int:
+        """Rows of the largest split."""
+        rows = [prints.rows for pair, _ in self.between for prints in pair]
+        return max(rows + [prints.rows for prints, *_ in self.within])
 
 
 @our_flow(name="compare tiles")
-def compare_tiles(spec: ComparingSpec, view: ViewName, tiles: Unstored[PairTiles], bands: Bands | None) -> list[Tile]:
-    """Compare slices of splits with slices of others, a task each."""
-    comparing = (compare_tile.submit(spec, view, *pair, bands, *tile, spec.place) for pair, *tile in tiles.value)
-    return collect("compare tiles", comparing, len(tiles.value))
+def compare_tiles(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Unstored[Tiles]) -> list[Tile]:
+    """Compare slices of splits with slices of others or of their own, a task each."""
+
+    def comparing() -> Iterator[PrefectFuture[Any]]:
+        for pair, slices in tiles.value.between:
+            for tile in enumerate(slices):
+                yield compare_tile.submit(spec, view, *pair, bands, *tile, spec.place)
+        for prints, alike, slices in tiles.value.within:
+            for tile in enumerate(slices):
+                yield compare_within.submit(spec, view, prints, bands, alike, *tile, spec.place)
+
+    return collect("compare tiles", comparing(), len(tiles.value))
 
 
-@our_flow(name="compare tiles within")
-def compare_tiles_within(
-    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike, tiles: Unstored[list[Slices]]
-) -> list[Tile]:
-    """Compare slices of a split with each other, and each with itself, a task each."""
-    comparing = (
-        compare_within.submit(spec, view, prints, bands, alike, number, tile, spec.place)
-        for number, tile in enumerate(tiles.value)
+def submit_comparisons(
+    spec: ComparingSpec, view: ViewName, pairs: Sequence[Pair], alone: Sequence[Prints], bands: Bands | None
+) -> tuple[Futures, Futures]:
+    """Start comparing pairs of splits, and each of some splits with itself; return the futures of both."""
+    cut = [prints for prints in alone if is_in_tiles(spec, view, prints, bands)]
+    telling = [tell_apart.submit(view, prints, spec.place) for prints in cut]
+    alike = dict(zip(cut, collect("tell images apart", telling) if cut else (), strict=True))
+    tiles = Tiles(
+        [(pair, tiles_between(spec, view, *pair, bands)) for pair in pairs],
+        [(prints, one, tiles_within(one.images, VIEWS[view], bands)) for prints, one in alike.items()],
     )
-    return collect("compare tiles within", comparing, len(tiles.value))
-
-
-def submit_joins(
-    spec: ComparingSpec, view: ViewName, prints: dict[SplitName, Prints], bands: Bands | None
-) -> list[PrefectFuture[Any]]:
-    """Start comparing each pair of splits."""
-    pairs = [(prints[first], prints[second]) for first, second in PAIRS]
-    cut = [tiles_between(spec, view, *pair, bands) for pair in pairs]
-    tiles = [(pair, *tile) for pair, some in zip(pairs, cut, strict=True) for tile in enumerate(some)]
-    runner = for_tiles(max(one.rows for one in prints.values()), view, spec)
-    found = iter(again_in_one(compare_tiles, runner, spec, spec, view, Unstored(tiles), bands) if tiles else ())
-    return [
-        find_overlap.submit(spec, view, *pair, bands, list(islice(found, len(some))), spec.place)
-        for pair, some in zip(pairs, cut, strict=True)
+    found = iter(_found(spec, view, bands, tiles))
+    joins = [
+        find_overlap.submit(spec, view, *pair, bands, list(islice(found, len(slices))), spec.place)
+        for pair, slices in tiles.between
     ]
-
-
-def submit_links(
-    spec: SearchSpec, view: ViewName, sets: Sequence[Prints], bands: Bands | None
-) -> list[PrefectFuture[Any]]:
-    """Start comparing each of some splits with itself."""
-    found = [_tiles_within(spec, view, prints, bands) for prints in sets]
-    return [
-        find_links.submit(spec, view, prints, bands, alike, tiles, spec.place)
-        for prints, (alike, tiles) in zip(sets, found, strict=True)
+    within = {prints: list(islice(found, len(slices))) for prints, _, slices in tiles.within}
+    links = [
+        find_links.submit(spec, view, prints, bands, alike.get(prints), within.get(prints, []), spec.place)
+        for prints in alone
     ]
+    return joins, links
 
 
-def _tiles_within(
-    spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None
-) -> tuple[Alike | None, list[Tile]]:
-    """Compare a large split with itself tile by tile; of others, there is nothing to be done before."""
-    if not is_in_tiles(spec, view, prints, bands):
-        return None, []
-    (alike,) = collect("tell images apart", [tell_apart.submit(view, prints, spec.place)])
-    tiles = Unstored(tiles_within(alike.images, VIEWS[view], bands))
-    runner = for_tiles(prints.rows, view, spec)
-    return alike, again_in_one(compare_tiles_within, runner, spec, spec, view, prints, bands, alike, tiles)
+def _found(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Tiles) -> list[Tile]:
+    if not len(tiles):
+        return []
+    runner = for_tiles(tiles.images, view, spec)
+    found: list[Tile] = again_in_one(compare_tiles, runner, spec, spec, view, bands, Unstored(tiles))
+    return found

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.joins import submit_joins, submit_links
+from flows.joins import submit_comparisons
 from tasks.overlap.bands import bands_for
 from tasks.overlap.decided.tasks import apply_decisions, take_decisions
 from tasks.overlap.tasks import count_within, find_baseline, judge_twins, look_up
@@ -38,9 +38,9 @@ def measure_and_sanitize(
     view, bands = loaded.reading.view, bands_for(spec, loaded.reading.view)
     looking = [look_up.submit(splits[name], loaded.fingerprints, spec.place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
-    joins = submit_joins(spec, view, prints, bands)
     inside = [name for name in SPLITS if splits[name].rows and within]
-    links = submit_links(spec, view, [prints[name] for name in inside], bands)
+    pairs = [(prints[first], prints[second]) for first, second in PAIRS]
+    joins, links = submit_comparisons(spec, view, pairs, [prints[name] for name in inside], bands)
     counts = [count_within.submit(prints[name], spec.place) for name in SPLITS]
     if splits.in_groups:
         by: Any = splits.in_groups.verdict
