@@ -134,7 +134,7 @@ def robbed(
             os.kill(pool[-1], signal.SIGKILL)
         said = process.communicate(timeout=300)[1]
         problems = Counter(unexplained=int(process.returncode != 0) + len(unfinished(command.workspace)))
-        problems["unexplained"] += "A process was killed" not in said and number == 0
+        problems["unexplained"] += "A process of this run was killed" not in said and number == 0
         problems["wrong"] += plain.digest(command.workspace) != golden
         tally.count(f"kill {number}, code {process.returncode}, said {said[-500:]!r}", +problems)
     return tally
