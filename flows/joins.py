@@ -33,14 +33,11 @@ class Tiles:
     between: list[tuple[Pair, list[Slices]]]
     within: list[tuple[Prints, Alike, list[Slices]]]
 
-    def __len__(self) -> int:
-        return sum(len(slices) for _, slices in self.between) + sum(len(slices) for *_, slices in self.within)
-
     @property
-    def images(self) -> int:
-        """Rows of the largest split."""
-        rows = [prints.rows for pair, _ in self.between for prints in pair]
-        return max(rows + [prints.rows for prints, *_ in self.within])
+    def all(self) -> list[Slices]:
+        """All tiles, in the order in which they are compared."""
+        between = [tile for _, slices in self.between for tile in slices]
+        return between + [tile for _, _, slices in self.within for tile in slices]
 
 
 @our_flow(name="compare tiles")
@@ -55,7 +52,7 @@ def compare_tiles(spec: ComparingSpec, view: ViewName, bands: Bands | None, tile
             for tile in enumerate(slices):
                 yield compare_within.submit(spec, view, prints, bands, alike, *tile, spec.place)
 
-    return collect("compare tiles", comparing(), len(tiles.value))
+    return collect("compare tiles", comparing(), len(tiles.value.all))
 
 
 def submit_comparisons(
@@ -83,8 +80,8 @@ def submit_comparisons(
 
 
 def _found(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Tiles) -> list[Tile]:
-    if not len(tiles):
+    if not tiles.all:
         return []
-    runner = for_tiles(tiles.images, view, spec)
+    runner = for_tiles(max(len(rows) for tile in tiles.all for rows in tile), view, spec)
     found: list[Tile] = again_in_one(compare_tiles, runner, spec, spec, view, bands, Unstored(tiles))
     return found

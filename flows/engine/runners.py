@@ -11,7 +11,6 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.engine.machine import memory_of_machine
-from tasks.overlap.tiles import AMONG
 from tasks.records.spec import SourceSpec, WorkSpec
 from tasks.threads import compute_alone
 from tasks.views import VIEWS
@@ -94,14 +93,14 @@ def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> AnyRunner:
     Parameters
     ----------
     images : int
-        Of the largest set that is searched in.
+        Of the largest slice.
     view : str
     spec : WorkSpec
     """
-    count = at_once(spec, max(PER_TASK, PER_TILE + PER_IMAGE * min(images, AMONG)))
-    if spec.on_dask or spec.runner == "threads" or count == 1 or not VIEWS[view].on_pixels:
+    if spec.on_dask or not VIEWS[view].on_pixels:
         return side_by_side(spec)
-    return processes(count)
+    count = at_once(spec, max(PER_TASK, PER_TILE + PER_IMAGE * images))
+    return threads(count) if spec.runner == "threads" or count == 1 else processes(count)
 
 
 def processes(count: int) -> AnyRunner:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -192,12 +193,12 @@ def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
     starts = np.cumsum([0, *(shape_of([path])[0] for path in files)])
     ends = np.searchsorted(rows, starts)
 
-    def read(number: int) -> Images:
+    def read(number: int) -> list[Images]:
         here = rows[ends[number] : ends[number + 1]] - starts[number]
-        return concatenate([*map(of_table, tables.taken(files[number], here))])  # as float32 they take four times more
+        return [*map(of_table, tables.taken(files[number], here))]  # of float32, which takes four times the memory
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return concatenate([*pool.map(read, range(len(files)))])
+        return concatenate([*chain.from_iterable(pool.map(read, range(len(files))))])
 
 
 def shape_of(files: Sequence[Place]) -> tuple[int, int]:

@@ -8,7 +8,6 @@ the first time and again.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from multiprocessing import Pool
 from pathlib import Path
 
-from tests.benchmarks.leaks.tools import PEERS, cleansplit, measured, peer
+from tests.benchmarks.leaks.tools import PEERS, cleansplit, measured, peer, stages_of
 from tests.build import saved, scene
 
 CLASSES = 10
@@ -53,13 +52,6 @@ def commands(space: Path) -> None:
     print(f"{'run again':<20} {measured([*COMMAND, *run])[1]:>7.1f} s", flush=True)
 
 
-def stages(workspace: Path) -> str:
-    """Return the seconds of the stages of a run, those that take any."""
-    (made,) = workspace.glob("runs/*/run.json")
-    seconds: dict[str, float] = json.loads(made.read_text())["result"]["seconds"]
-    return ", ".join(f"{name} {own:.1f}" for name, own in seconds.items() if own >= LEAST)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print seconds, pictures per second and memory of each tool."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -80,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rate, rows = count / one.seconds, len({test for test, _ in one.pairs or ()})
             what = f"{rate:>7,.0f} pictures/s  {one.peak:>6,.0f} MB  {rows:,} test rows with a twin"
             print(f"{tool:<20} {one.seconds:>7.1f} s  {what}", flush=True)
-        print(f"cleansplit's stages: {stages(space / 'audit')}; the rest is start, end, and Prefect between them")
+        shown = [f"{name} {own:.1f}" for name, own in stages_of(space / "audit").items() if own >= LEAST]
+        print(f"cleansplit's stages: {', '.join(shown)}; the rest is start, end, and Prefect between them")
 
 
 if __name__ == "__main__":

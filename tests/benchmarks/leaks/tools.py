@@ -80,6 +80,13 @@ def cleansplit(folder: Path, workspace: Path, *more: str) -> Found:
     return Found(frozenset((short(one), short(other)) for one, other in pairs), seconds, peak)
 
 
+def stages_of(workspace: Path) -> dict[str, float]:
+    """Return the seconds of the stages of the only run in a workspace."""
+    (made,) = workspace.glob("runs/*/run.json")
+    seconds: dict[str, float] = json.loads(made.read_text())["result"]["seconds"]
+    return seconds
+
+
 def peer(tool: str, python: str, folder: Path) -> Found:
     """Run another tool."""
     said, seconds, peak = measured([python, str(HERE / "peers.py"), tool, str(folder)], LIMIT)
