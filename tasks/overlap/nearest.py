@@ -29,6 +29,7 @@ PIECE = 1 << 16  # pairs whose bits are counted at a time: 20 MB
 AXES, SAMPLE = 128, 1024  # of the projections; patterns that the axes are computed from
 THREADS = 2
 SLACK = 0.52  # more than single precision can err by, in bits
+MANY = 0.1  # share of pairs; where more pass the bound, it costs less to count the bits of all in a matrix product
 NOTHING = -1
 
 
@@ -153,7 +154,10 @@ def _search(
     position = _unpacked(stack) @ axes
     for numbers, tile, right in tiles:
         least = best.least(floor)
-        i, j = np.nonzero(_bounds(position, stack, least[row]) @ right.T <= SLACK)
+        passing = _bounds(position, stack, least[row]) @ right.T <= SLACK
+        if np.count_nonzero(passing) > MANY * passing.size:  # with all bits as axes, the bound is the distance itself
+            passing = _bounds(_unpacked(stack), stack, least[row]) @ _factors(_unpacked(tile), tile).T <= SLACK
+        i, j = np.nonzero(passing)
         keep = numbers[j] != same[row[i]]
         i, j = i[keep], j[keep]
         shared = _shared(stack, tile, i, j)
@@ -177,13 +181,10 @@ def _first_look(rows: Patterns, tile: _Tile, count: int, same: RowNumbers) -> Ne
     shared = (_unpacked(rows) @ _unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
     similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1
-    order = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
-    at = np.repeat(np.arange(len(rows)), order.shape[1])
-    found = similarity[at, order.ravel()]
-    real = found >= 0
-    return Nearest.nothing(len(rows), count).joined(
-        at[real], numbers[order.ravel()[real]], found[real], np.zeros(real.sum(), np.int64)
-    )
+    least = np.partition(similarity, -min(count, len(others)), axis=1)[:, -min(count, len(others)), None]
+    at, place = np.nonzero(similarity >= np.maximum(least, 0))
+    nothing = Nearest.nothing(len(rows), count)
+    return nothing.joined(at, numbers[place], similarity[at, place], np.zeros(len(at), np.int64))
 
 
 def _axes(rows: Patterns, others: Patterns) -> Pixels:
@@ -200,7 +201,7 @@ def _factors(position: Pixels, patterns: Patterns) -> Pixels:
     """Return the second side of a matrix product that gives squared distances less what is allowed; see `_bounds`."""
     counts = patterns.counts.astype(np.float32)
     columns = [-2 * position, (position**2).sum(axis=1)[:, None], counts[:, None], np.ones((len(counts), 1))]
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
 def _bounds(position: Pixels, patterns: Patterns, least: Floats) -> Pixels:
@@ -208,7 +209,7 @@ def _bounds(position: Pixels, patterns: Patterns, least: Floats) -> Pixels:
     allowed = (1 - least) / (1 + least)
     own = (position.astype(np.float64) ** 2).sum(axis=1) - allowed * patterns.counts
     columns = [position, np.ones((len(own), 1)), -allowed[:, None], own[:, None]]
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
 def _unpacked(patterns: Patterns) -> Pixels:
