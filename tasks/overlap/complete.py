@@ -65,16 +65,17 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
     one = first.take(orders[0])
     two = one if first is second else second.take(orders[1])
-    for pairs in _gathered(_found(_tiles(one, two, axes, percent), percent)):
+    tiles = _tiles(one, two, axes, percent)
+    for pairs in _gathered(_found(tiles, least_shared(percent, first.length))):
         yield pairs._replace(first=orders[0][pairs.first], second=orders[1][pairs.second])
 
 
-def _found(tiles: Iterator["_Tile"], percent: int) -> Iterator[Pairs]:
+def _found(tiles: Iterator["_Tile"], need: Counts) -> Iterator[Pairs]:
     """Yield the near-duplicates of tiles, a few of which are searched at the same time."""
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: deque[Future[list[Pairs]]] = deque()
         for tile in tiles:
-            waiting.append(pool.submit(_pairs_of_tile, tile, percent))
+            waiting.append(pool.submit(_pairs_of_tile, tile, need))
             if len(waiting) > 2 * THREADS:
                 yield from waiting.popleft().result()
         for future in waiting:
@@ -150,9 +151,8 @@ def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Ite
             yield _Tile(block, there, start, other, left, right)
 
 
-def _pairs_of_tile(tile: _Tile, percent: int) -> list[Pairs]:
+def _pairs_of_tile(tile: _Tile, need: Counts) -> list[Pairs]:
     """Return the near-duplicates of a tile, by their places on both sides."""
-    need = least_shared(percent, tile.first.length)
     passing = np.flatnonzero((tile.left @ tile.right.T).ravel() <= _slack(tile.first.length))
     if ALONE * len(passing) > WITH_TILE * len(tile.first) * len(tile.second):
         found = _verified_together(tile.first, tile.second, need)

@@ -46,10 +46,10 @@ class RecallCounts:
         return RecallCounts(self.rows + other.rows, true, found)
 
 
-def counted(truth: Twins, found: Twins) -> RecallCounts:
-    """Count the rows whose best twin is near, and those of which a search names that very twin."""
+def counted(truth: Twins, named: RowNumbers) -> RecallCounts:
+    """Count the rows whose best twin is near, and those of which a search names that very twin, its row."""
     near = (truth.row >= 0) & ~truth.exact
-    return RecallCounts.of(truth.percent, near, near & (found.row == truth.row))
+    return RecallCounts.of(truth.percent, near, near & (named == truth.row))
 
 
 def sampled(rows: int, seed: int, count: int = SAMPLE_ROWS) -> RowNumbers:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tasks.overlap.bands import Bands
-from tasks.overlap.find import Search, find_twins
+from tasks.overlap.find import Search, Side, Twins, find_twins
 from tasks.overlap.mirrored import MIRRORED, mirrored_table
 from tasks.overlap.pictures import find_picture_twins
 from tasks.overlap.proposals import is_affordable
@@ -147,14 +148,24 @@ def compare(join: Join, first: range, second: range, method: Method) -> Compared
         rows = sampled(len(join.sides[1]), join.search.seed)
         rows = rows[(rows >= second.start) & (rows < second.stop)] - second.start
         truth, _ = find_twins(two.side.take(rows), one.side, everything)
-        recall = counted(truth, found[1].take(rows))
+        recall = counted(truth, found[1].row[rows])
     else:
         found = find_twins(one.side, two.side, everything)
         if join.search.bands and first.start == second.start == 0:
-            named = find_twins(one.side, two.side, join.search)
-            recall = counted(found[0], named[0]) + counted(found[1], named[1])
+            recall = _asked(join.search, (one.side, two.side), found)
     tables_of = found_table(one, two, found[0]), found_table(two, one, found[1])
     return Compared(tables_of, recall=recall)
+
+
+def _asked(search: Search, sides: tuple[Side, Side], found: tuple[Twins, Twins]) -> RecallCounts:
+    """Ask MinHash for the twins of those rows that have any: it verifies its pairs, so of others it names none."""
+    rows = [np.flatnonzero(twins.row >= 0) for twins in found]
+    asked = find_twins(sides[0].take(rows[0]), sides[1].take(rows[1]), search)
+    named = [np.full(len(side), -1) for side in sides]
+    for here, there in ((0, 1), (1, 0)):
+        has = asked[here].row >= 0
+        named[here][rows[here][has]] = rows[there][asked[here].row[has]]
+    return counted(found[0], named[0]) + counted(found[1], named[1])
 
 
 def _pictures(join: Join, one: SplitFingerprints, two: SplitFingerprints) -> Compared:
