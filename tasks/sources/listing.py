@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.errors import DataError
-from tasks.sources.archive import Entry
+from tasks.sources.archive import Columns, Entry
 from tasks.sources.layout import METADATA_NAMES
 from tasks.storage.members import DIGEST_BYTES
 from tasks.vocabulary.arrays import Mask, RowNumbers
@@ -27,8 +28,9 @@ SCHEMA = pa.schema(
         "group": pa.string(),
     }
 )
-AT_ONCE = 1 << 15  # members that are Python objects at a time
-IS_CLEAN = re.compile(r"\w[\w. +-]*", re.ASCII).fullmatch  # a name that needs no cleaning; nearly all are such
+AT_ONCE = 1 << 12  # members that are Python objects at a time
+# A name that needs no cleaning, as nearly all: printable, without "/", ":" and "\\", and neither "." nor "..".
+IS_CLEAN = re.compile(r"\w[ -.0-9;-\[\]-~]*", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,13 @@ class Listing:
 
 
 def list_members(entries: Iterable[Entry], source: str) -> Listing:
+    """Return members as a listing; see `list_columns`."""
+    entries = iter(entries)
+    batches = iter(lambda: list(zip(*islice(entries, AT_ONCE), strict=True)), [])
+    return list_columns(batches, source)
+
+
+def list_columns(batches: Iterable[Columns], source: str) -> Listing:
     """Return members as a listing, their names as valid text without a leading ``./``.
 
     Raises
@@ -106,23 +115,36 @@ def list_members(entries: Iterable[Entry], source: str) -> Listing:
     DataError
         When a name points outside the source.
     """
-    entries, batches = iter(entries), []
     numbers: dict[str, int] = {}  # of clean folders
     known: dict[str, int] = {}  # of folders as they are written
-    while batch := list(islice(entries, AT_ONCE)):
-        folders, names = [], []
-        for entry in batch:
-            folder, _, name = entry.name.rpartition("/")
-            number = known.get(folder)
-            if number is None:
-                number = known[folder] = numbers.setdefault(_clean(folder, source), len(numbers))
-            folders.append(number)
-            names.append(name if IS_CLEAN(name) else _clean(name, source))
-        _, kinds, offsets, sizes, digests, groups = zip(*batch, strict=True)
-        columns = [folders, names, kinds, offsets, sizes, [digest or None for digest in digests], groups]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-        batches.append(pa.record_batch(arrays, SCHEMA))
-    return Listing(source, list(numbers), pa.Table.from_batches(batches, SCHEMA))
+    parts = [_batch(columns, known, numbers, source) for columns in _gathered(batches)]
+    return Listing(source, list(numbers), pa.Table.from_batches(parts, SCHEMA))
+
+
+def _gathered(batches: Iterable[Columns]) -> Iterator[Columns]:
+    """Put batches together that are small, as they are where members are unusual."""
+    waiting: list[list[Any]] = [[] for _ in Entry._fields]
+    for columns in batches:
+        for own, more in zip(waiting, columns, strict=True):
+            own.extend(more)
+        if len(waiting[0]) >= AT_ONCE:
+            yield waiting
+            waiting = [[] for _ in Entry._fields]
+    if waiting[0]:
+        yield waiting
+
+
+def _batch(columns: Columns, known: dict[str, int], numbers: dict[str, int], source: str) -> pa.RecordBatch:
+    paths, kinds, offsets, sizes, digests, groups = columns
+    parts = [path.rpartition("/") for path in paths]
+    for folder in dict.fromkeys(folder for folder, _, _ in parts):
+        if folder not in known:
+            known[folder] = numbers.setdefault(_clean(folder, source), len(numbers))
+    folders = [known[folder] for folder, _, _ in parts]
+    names = [name if IS_CLEAN(name) else _clean(name, source) for _, _, name in parts]
+    found = [folders, names, kinds, offsets, sizes, [digest or None for digest in digests], groups]
+    arrays = [pa.array(column, field.type) for column, field in zip(found, SCHEMA, strict=True)]
+    return pa.record_batch(arrays, SCHEMA)
 
 
 def together(listings: Sequence[Listing], source: str) -> Listing:

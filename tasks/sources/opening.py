@@ -14,7 +14,7 @@ from tasks.sources import archive, zips
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.layout import refuse_splits, split_folders
-from tasks.sources.listing import Listing, list_members, together
+from tasks.sources.listing import Listing, list_columns, list_members, together
 from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import disk, stages
@@ -112,10 +112,12 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
     start, several = 0, len(files) > 1
     for file in files:
         called = file.last if several else source.name
-        read_entries = zips.read_entries if is_zip(file) else partial(archive.read_entries, called=called)
         with contextlib.closing(Archives([file])) as one:
             prefix = f"{file.last.partition('.')[0]}-" if several else ""
-            listing = list_members(read_entries(file), called)
+            if is_zip(file):
+                listing = list_members(zips.read_entries(file), called)
+            else:
+                listing = list_columns(archive.read_columns(file, called), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)

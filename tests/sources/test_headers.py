@@ -1,0 +1,96 @@
+"""What is read of many headers at once is what is read of each by itself."""
+
+import io
+import random
+import tarfile
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import DataError
+from tasks.sources import archive
+from tasks.sources.archive import Entry
+from tasks.sources.headers import Files, ordinary_files
+from tasks.storage.place import Place
+
+FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
+SIZES = [0, 1, 511, 512, 513, 700, 5000, 40_000]
+NONE = Files([], [], [], 0)
+READ = [*range(100), *[*range(124, 136), *range(148, 157)] * 4, *range(257, 265), *range(345, 500)]  # not mode or time
+
+
+def members(seed: int) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Yield files with names of 1 to 250 characters, of which some are no ASCII, and a few folders and links."""
+    rng = random.Random(seed)  # noqa: S311
+    for number in range(60):
+        part = rng.choice(["a", "glyph é", "x" * 90, "Zm9u==", "ü" * 40])
+        info = tarfile.TarInfo("/".join(["root", *[part] * rng.randint(1, 3), f"{number}.png"]))
+        info.type = rng.choices([tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE], [8, 4, 1, 1])[0]
+        data = rng.randbytes(rng.choice(SIZES)) if info.isfile() else b""
+        info.size = len(data)
+        yield info, data
+
+
+def built(seed: int, how: int) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=how) as tar:
+        for info, data in members(seed):
+            try:
+                tar.addfile(info, io.BytesIO(data))
+            except ValueError:  # a name that USTAR can't hold
+                continue
+    return out.getvalue()
+
+
+def outcome(path: Path) -> list[Entry] | str:
+    try:
+        return list(archive.read_entries(Place.of(path)))
+    except DataError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("how", FORMATS)
+def test_they_are_the_members_that_tarfile_lists(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(built(1, FORMATS[how]))
+    with tarfile.open(path) as tar:
+        listed = [(m.name, m.offset_data, m.size) for m in tar if m.isfile()]
+    assert [(e.name, e.offset, e.size) for e in archive.read_entries(Place.of(path)) if e.kind == "file"] == listed
+
+
+def test_most_are_read_many_at_once() -> None:
+    data = built(5, tarfile.USTAR_FORMAT)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        ordinary = [member.name for member in takewhile(tarfile.TarInfo.isreg, tar)]
+    assert len(ordinary) > 3
+    assert ordinary_files(data).names == ordinary
+
+
+@pytest.mark.parametrize("how", FORMATS)
+def test_a_changed_header_is_read_as_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    data, path, rng = built(3, FORMATS[how]), tmp_path / "a.tar", random.Random(3)  # noqa: S311
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        starts = [member.offset_data - tarfile.BLOCKSIZE for member in tar]
+    for _ in range(200):
+        changed, start = bytearray(data), rng.choice(starts)
+        for _ in range(rng.randint(1, 3)):
+            changed[start + rng.choice(READ)] = rng.choice([0, 32, 47, 48, 55, 56, 120, 128, 255])
+        if rng.random() < 0.7:  # with the checksum that belongs to it
+            block = changed[start : start + 512]
+            block[148:156] = b" " * 8
+            changed[start + 148 : start + 156] = f"{sum(block):06o}\0 ".encode()
+        path.write_bytes(changed)
+        many = outcome(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(archive, "ordinary_files", lambda _: NONE)
+            assert outcome(path) == many
+
+
+def test_a_file_that_is_cut_is_left_to_its_reader() -> None:
+    info = tarfile.TarInfo("a.png")
+    info.size = 10_000
+    header = info.tobuf(tarfile.USTAR_FORMAT)
+    assert ordinary_files(header + bytes(512)) == Files(["a.png"], [512], [10_000], 512 + 20 * 512)
+    assert ordinary_files(header[:511]) == NONE
