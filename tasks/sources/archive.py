@@ -7,15 +7,15 @@ two zero blocks that close an archive, followed only by zeros.
 """
 
 import bz2
-import gzip
 import io
 import lzma
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
+from isal import igzip
+from isal.igzip_lib import IsalError
 
 from tasks.errors import DataError
 from tasks.sources.headers import BLOCK, Files, ordinary_files
@@ -43,7 +43,7 @@ class Packing(NamedTuple):
 
 
 PACKINGS = {
-    "gzip": Packing(b"\x1f\x8b", gzip.open),
+    "gzip": Packing(b"\x1f\x8b", igzip.open),
     "bz2": Packing(b"BZh", bz2.open),
     "xz": Packing(b"\xfd7zXZ\0", lzma.open),
     "zstd": Packing(b"\x28\xb5\x2f\xfd", lambda file: pa.CompressedInputStream(pa.PythonFile(file), "zstd")),
@@ -113,7 +113,7 @@ def decompress(source: Place, target: Place, packing: str) -> None:
                 out.write(chunk)
     except EOFError as error:
         raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
-    except (OSError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, IsalError, lzma.LZMAError) as error:  # type: ignore[misc]  # its stub says an instance
         if getattr(error, "errno", None) is not None:
             raise  # of the device, not of what it holds
         raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
