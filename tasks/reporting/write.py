@@ -1,6 +1,7 @@
 """Write what a user takes away from a run."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
 import pyarrow as pa
@@ -29,22 +30,27 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
     content = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
     disk.write_text(target / REPORT, content + "\n")
+    with ThreadPoolExecutor(1) as beside:  # drawing mostly waits for files, and compresses
+        drawing = beside.submit(write_figures, found, report, workspace, target / "figures")
+        _write_tables(found, report, workspace, target)
+        disk.write_text(target / "README.md", _readme(found, report, drawing.result()))
+    shards = [workspace / shard.images for shard in found.shards]
+    disk.write_text(target / PAGE, build_page(target, report, glyphs=shards))
+
+
+def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     _link_splits(found, report, workspace, target)
     write_duplicates(found, report, workspace, target)
     if found.splits.in_groups:
         disk.link(workspace / found.splits.in_groups.table, target / "groups.parquet")
     _write_quarantine(found, report, workspace, target)
     write_actions(found, report, workspace, target)
-    drawn = write_figures(found, report, workspace, target / "figures")
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":
         _write_thumbnails(found, report, workspace, target)
         _write_remarks(found, report, workspace, target)
         _write_paths(found, workspace, target / "paths")
-    shards = [workspace / shard.images for shard in found.shards]
-    disk.write_text(target / "README.md", _readme(found, report, drawn))
-    disk.write_text(target / PAGE, build_page(target, report, glyphs=shards))
 
 
 def _link_splits(found: Findings, report: Report, workspace: Place, target: Place) -> None:

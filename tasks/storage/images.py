@@ -223,12 +223,14 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
 def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
     """Return some images of a run or shard, uint8 (side, side) each, by id."""
     wanted = pa.array(sorted(set(ids)), pa.string())
-    found: dict[str, Gray] = {}
-    for path in files:
+
+    def read(path: Place) -> dict[str, Gray]:
         rows = np.flatnonzero(pc.is_in(read_ids([path]), value_set=wanted).to_numpy(zero_copy_only=False))
         part = take_images([path], rows)
-        found |= dict(zip(part.ids.to_pylist(), part.gray, strict=True))
-    return found
+        return dict(zip(part.ids.to_pylist(), part.gray, strict=True))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return {name: image for part in pool.map(read, files) for name, image in part.items()}
 
 
 def thumbnails(files: Sequence[Place], ids: Sequence[str]) -> dict[str, bytes]:
