@@ -72,7 +72,9 @@ def normalize(gray: Gray) -> Pixels:
     >>> normalize(np.array([0, 255], np.uint8)).tolist()
     [-0.5, 0.5]
     """
-    return _NORMALIZED[gray]
+    pixels: Pixels = np.subtract(gray, np.float32(CENTRE), dtype=np.float32)
+    pixels /= np.float32(SCALE)
+    return pixels
 
 
 def restore(pixels: Pixels) -> Gray:
@@ -284,5 +286,3 @@ def _nothing(side: int) -> Images:
     no_names = pa.array([], pa.string())
     return Images(no_names, no_names, np.empty(0, np.int64), np.empty((0, side, side), np.uint8))
 
-
-_NORMALIZED = ((np.arange(256) - CENTRE) / SCALE).astype(np.float32)
