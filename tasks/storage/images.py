@@ -285,4 +285,3 @@ def _to_gray(pixels: pa.ChunkedArray) -> Gray:
 def _nothing(side: int) -> Images:
     no_names = pa.array([], pa.string())
     return Images(no_names, no_names, np.empty(0, np.int64), np.empty((0, side, side), np.uint8))
-

@@ -94,17 +94,20 @@ class Members:
                 raise _gone(self.source / path) from data
             if isinstance(data, OSError):
                 raise data
-            yield row, self._verified(data, digest, path)
+            if content_digest(data) != digest:
+                raise self._changed(path)
+            yield row, data
 
     def _in_order(self, index: pa.Table, read: Read) -> Iterator[tuple[int, bytes]]:
         names, members, offsets, sizes, digests = _columns(index, "class_name", "member", "offset", "size", "digest")
         for row in sorted(range(len(names)), key=offsets.__getitem__):
-            yield row, self._verified(read(offsets[row], sizes[row]), digests[row], f"{names[row]}/{members[row]}")
+            data = read(offsets[row], sizes[row])
+            if content_digest(data) != digests[row]:
+                raise self._changed(f"{names[row]}/{members[row]}")
+            yield row, data
 
-    def _verified(self, data: bytes, digest: bytes, name: str) -> bytes:
-        if content_digest(data) != digest:
-            raise DataError(f"{name} of {self.source} has changed since it was indexed; do the run again.")
-        return data
+    def _changed(self, name: str) -> DataError:
+        return DataError(f"{name} of {self.source} has changed since it was indexed; do the run again.")
 
 
 class Archives:
@@ -117,7 +120,7 @@ class Archives:
     """
 
     def __init__(self, archives: Sequence[Place]) -> None:
-        self.archives, self.number = archives, -1
+        self.archives, self.start, self.stop = archives, 0, 0  # where the archive lies that is open
         self.file: BinaryIO = io.BytesIO()
         try:
             self.starts = [0, *accumulate(map(disk.size_of, archives))]
@@ -126,16 +129,18 @@ class Archives:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the member that lies at an offset; what is no member gives other bytes than its index says."""
-        number = bisect_right(self.starts, offset, 1, len(self.starts) - 1) - 1
-        if number != self.number:
-            self.close()
-            try:
-                self.file = disk.reading(self.archives[number])
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise _gone(self.archives[number]) from error
-            self.number, zipped = number, is_zip(self.archives[number])
-            self.read_one = _zip_reader(self.file) if zipped else _tar_reader(self.file)
-        return self.read_one(offset - self.starts[number], size)
+        if not self.start <= offset < self.stop:
+            self._open(bisect_right(self.starts, offset, 1, len(self.starts) - 1) - 1)
+        return self.read_one(offset - self.start, size)
+
+    def _open(self, number: int) -> None:
+        self.close()
+        archive, (self.start, self.stop) = self.archives[number], self.starts[number : number + 2]
+        try:
+            self.file = disk.reading(archive)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise _gone(archive) from error
+        self.read_one = _zip_reader(self.file) if is_zip(archive) else _tar_reader(self.file)
 
     def close(self) -> None:
         """Close what is open."""
