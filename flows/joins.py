@@ -25,6 +25,8 @@ from tasks.vocabulary import ViewName
 Pair = tuple[Prints, Prints]
 Futures = list[PrefectFuture[Any]]
 
+TOGETHER = 5_000  # photographs up to which to search for them in threads takes less time than to start processes
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -59,11 +61,13 @@ def submit_comparisons(
     spec: ComparingSpec, view: ViewName, pairs: Sequence[Pair], alone: Sequence[Prints], bands: Bands | None
 ) -> tuple[Futures, Futures]:
     """Start comparing pairs of splits, and each of some splits with itself; return the futures of both."""
-    cut = [prints for prints in alone if is_in_tiles(spec, view, prints, bands)]
+    searched = sum(min(one.rows, two.rows) for one, two in pairs) + sum(prints.rows for prints in alone)
+    apart = VIEWS[view].on_pixels and searched > TOGETHER
+    cut = [prints for prints in alone if is_in_tiles(spec, view, prints, bands, apart)]
     telling = [tell_apart.submit(view, prints, spec.place) for prints in cut]
     alike = dict(zip(cut, collect("tell images apart", telling) if cut else (), strict=True))
     tiles = Tiles(
-        [(pair, tiles_between(spec, view, *pair, bands)) for pair in pairs],
+        [(pair, tiles_between(spec, view, *pair, bands, apart)) for pair in pairs],
         [(prints, one, tiles_within(one.images, VIEWS[view], bands)) for prints, one in alike.items()],
     )
     found = iter(_found(spec, view, bands, tiles))

@@ -58,11 +58,11 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
 
 
 def tiles_between(
-    spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None
+    spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None, apart: bool
 ) -> list[Slices]:
-    """Return the tiles of two splits that are tasks of their own: none, where there is but one."""
-    found = _join(spec, view, first, second, bands, spec.place)[0].tiles
-    return found if len(found) > 1 else []
+    """Return the tiles of two splits that are tasks of their own: of a single one, if it is to be `apart`."""
+    join, _ = _join(spec, view, first, second, bands, spec.place)
+    return join.tiles if len(join.tiles) > 1 or (apart and all(map(len, join.sides))) else []
 
 
 @stage_task("compare {first.split} and {second.split}, tile {number}")

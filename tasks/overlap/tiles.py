@@ -25,8 +25,8 @@ from tasks.views import View
 from tasks.vocabulary import SplitName
 
 SLICE = 250_000  # glyphs of either split
-SEARCHED, AMONG = 20_000, 1_000_000  # photographs that are searched for, and those that they are searched in
-IN_FULL = 5_000  # that are searched for where all pairs are compared, and nothing is signed anew for each tile
+SEARCHED, AMONG = 25_000, 1_000_000  # photographs that are searched for, and those that they are searched in
+IN_FULL = 3_000  # that are searched for where all pairs are compared, and nothing is signed anew for each tile
 
 
 Slices = tuple[range, range]  # rows of both sides of a tile
@@ -41,9 +41,10 @@ def slices(rows: int, size: int) -> list[range]:
     return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), max(size, 1))]
 
 
-def searched_at_once(pairs: int, bands: Bands | None) -> int:
-    """Return how many photographs a tile searches for, if the whole search has so many pairs of rows."""
-    return SEARCHED if bands and not is_affordable(pairs) else IN_FULL
+def searched_at_once(rows: int, others: int, bands: Bands | None) -> int:
+    """Return how many of some photographs a tile searches for among others: equally many in each."""
+    most = SEARCHED if bands and not is_affordable(rows * others) else IN_FULL
+    return -(-rows // max(1, -(-rows // most)))
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,11 @@ class Join:
 
     def slices(self, side: int) -> list[range]:
         """Return the slices that one of the splits is cut into: one, where either has no rows."""
-        rows = len(self.sides[side])
+        rows, others = len(self.sides[side]), len(self.sides[1 - side])
         size = SLICE
         if self.view.on_pixels:
-            at_once = searched_at_once(math.prod(map(len, self.sides)), self.search.bands)
-            size = at_once if side == self.searched else AMONG
-        return slices(rows, size if all(map(len, self.sides)) else rows)
+            size = searched_at_once(rows, others, self.search.bands) if side == self.searched else AMONG
+        return slices(rows, size if rows and others else rows)
 
 
 @dataclass(frozen=True)

@@ -191,11 +191,11 @@ def self_join(
 def tiles_within(images: int, view: View, bands: Bands | None) -> list[tiles.Slices]:
     """Return the numbers of images that meet in each tile of a set that is joined with itself."""
     if view.on_pixels:
-        searched = tiles.slices(images, tiles.searched_at_once(images**2, bands))
+        searched = tiles.slices(images, tiles.searched_at_once(images, images, bands))
         return list(product(searched, tiles.slices(images, tiles.AMONG)))
     return list(combinations_with_replacement(tiles.slices(images, tiles.SLICE), 2))
 
 
 def is_cut(rows: int, view: View, bands: Bands | None) -> bool:
     """Say whether a set is so large that its tiles are searched apart."""
-    return rows > (tiles.searched_at_once(rows**2, bands) if view.on_pixels else tiles.SLICE)
+    return rows > (tiles.searched_at_once(rows, rows, bands) if view.on_pixels else tiles.SLICE)

@@ -34,9 +34,10 @@ VERSION = 3
 SEEDED = 2  # version that hash positions are drawn from: the same for the same data, whatever else changes
 
 
-def is_in_tiles(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None) -> bool:
-    """Say whether a split is compared with itself tile by tile, a task each."""
-    return is_cut(prints.rows, VIEWS[view], bands) and not _is_left_out(spec, view, StoredRows(prints, spec.place))
+def is_in_tiles(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, apart: bool) -> bool:
+    """Say whether a split is compared with itself tile by tile, a task each; a single one, if it is to be `apart`."""
+    cut = is_cut(prints.rows, VIEWS[view], bands) or (apart and prints.rows > 0)
+    return cut and not _is_left_out(spec, view, StoredRows(prints, spec.place))
 
 
 @stage_task("tell the images of {prints.split} apart")
