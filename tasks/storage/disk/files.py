@@ -1,0 +1,165 @@
+"""Read and write files, link, copy, move and remove them."""
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from tasks.errors import StorageError
+from tasks.storage.disk.anywhere import anywhere, local
+from tasks.storage.disk.looking import is_folder
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+
+
+@anywhere
+def read_bytes(place: Place) -> bytes:
+    """Return the content of a file."""
+    return local(place).read_bytes()
+
+
+@anywhere
+def contents(folder: Place, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
+    """Yield the content of each of some files, at most `limit` bytes of it, or why it can't be read."""
+    for name in names:
+        try:
+            with reading(folder / name) as file:
+                yield file.read(limit)
+        except OSError as error:
+            yield error
+
+
+def read_pieces(place: Place, size: int, numbers: Iterable[int]) -> Iterator[bytes]:
+    """Read pieces of equal size from a file, by their numbers."""
+    with reading(place) as file:
+        for number in numbers:
+            file.seek(number * size)
+            yield file.read(size)
+
+
+@anywhere
+def read_text(place: Place) -> str:
+    """Return the content of a text file, UTF-8."""
+    return local(place).read_text(encoding="utf-8")
+
+
+@anywhere
+def reading(place: Place) -> BufferedReader:
+    """Open a file to read it."""
+    return local(place).open("rb")
+
+
+def writing(place: Place) -> BinaryIO:
+    """Open a new file to write it; one that is there is an error."""
+    return local(place).open("xb")
+
+
+def writing_over(place: Place) -> BinaryIO:
+    """Open a file to write it anew, with the rights that the umask leaves."""
+    local(place).unlink(missing_ok=True)
+    return local(place).open("xb")
+
+
+@anywhere
+def arrow_input(place: Place) -> pa.NativeFile:
+    """Open a file for pyarrow to read."""
+    return pa.OSFile(str(local(place)), "rb")
+
+
+@anywhere
+def mapped(place: Place) -> pa.NativeFile:
+    """Map a file into memory for pyarrow to read."""
+    return pa.memory_map(str(local(place)), "r")
+
+
+def arrow_output(place: Place) -> pa.NativeFile:
+    """Open a file for pyarrow to write."""
+    return pa.OSFile(str(local(place)), "wb")
+
+
+def write_bytes(place: Place, data: bytes) -> None:
+    """Write a file."""
+    local(place).write_bytes(data)
+
+
+def write_text(place: Place, text: str) -> None:
+    """Write a text file, UTF-8."""
+    local(place).write_text(text, encoding="utf-8")
+
+
+def add_text(place: Place, text: str) -> None:
+    """Add to a text file, UTF-8; it is made where it is missing."""
+    with storage_errors(place), local(place).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def sha256_of(place: Place) -> str:
+    """Return the sha256 (hex) of a file."""
+    with reading(place) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_folder(place: Place) -> None:
+    """Make a folder and those above it, where they are missing."""
+    local(place).mkdir(parents=True, exist_ok=True)
+
+
+def link(source: Place, target: Place) -> None:
+    """Make `target` the same file as `source`, or a copy of it where hard links don't work."""
+    make_folder(target.parent)
+    try:
+        os.link(local(source), local(target))
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            raise
+        shutil.copyfile(local(source), local(target))
+
+
+def copy(source: Place, target: Place) -> None:
+    """Copy a file."""
+    make_folder(target.parent)
+    shutil.copyfile(local(source), local(target))
+
+
+def move(source: Place, target: Place) -> None:
+    """Give a file another place on the same file system.
+
+    Raises
+    ------
+    StorageError
+        When that is on another one, where moving is copying and deleting.
+    """
+    try:
+        local(source).rename(local(target))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise StorageError(
+            f"{target.parent} is on another file system than {source}; choose a folder beside the source."
+        ) from error
+
+
+def remove(place: Place) -> None:
+    """Remove a file, or a folder with all that it holds, where it is there."""
+    path = local(place)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def forget(places: Iterable[Place], workspace: Place) -> None:
+    """Remove files and folders; each folder is renamed first, so none is ever seen half removed."""
+    for place in places:
+        if is_folder(place) and not local(place).is_symlink():
+            gone = workspace / f".gone.{uuid.uuid4().hex}"
+            local(place).rename(local(gone))
+            remove(gone)
+        else:
+            remove(place)
