@@ -18,7 +18,7 @@ from tasks.overlap.tables import SplitFingerprints, evenly
 from tasks.overlap.tiles import slices
 from tasks.records import Drawn, Fingerprints, Prints
 from tasks.records.conservation import conserve
-from tasks.records.splits import PRINTS, SAMPLE
+from tasks.records.overlaps import PRINTS, SAMPLE
 from tasks.storage import disk, tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place

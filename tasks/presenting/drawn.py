@@ -1,7 +1,7 @@
 """What is said of splits that were drawn in groups."""
 
 from tasks.presenting.numbers import Numbers
-from tasks.records.rows import Claim, Drawing
+from tasks.records.effects import Claim, Drawing
 
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}
 

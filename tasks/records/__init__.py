@@ -3,6 +3,7 @@
 They hold logical names below the workspace, digests and counts, never arrays or places, so a workspace can be moved.
 """
 
+from tasks.records.effects import Claim, Conclusion, Confusion, Drawing, Effect, Mistake, Score
 from tasks.records.inputs import (
     REASONS,
     Archive,
@@ -16,38 +17,24 @@ from tasks.records.inputs import (
     Shard,
     Source,
 )
-from tasks.records.report import Report
-from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
-from tasks.records.rows import (
-    Claim,
-    Conclusion,
-    Confusion,
-    Drawing,
-    Effect,
-    MeasuredRecall,
-    Mistake,
-    Score,
-    VariantCount,
-)
-from tasks.records.splits import (
+from tasks.records.overlaps import (
     Alike,
     Baseline,
     Decided,
     Direction,
-    Drawn,
-    InGroups,
     Joined,
     Linked,
     Overlap,
     Prints,
-    Sanitized,
-    Split,
     SplitDuplicates,
-    Splits,
     Tile,
     Within,
     between,
 )
+from tasks.records.report import Report
+from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
+from tasks.records.rows import MeasuredRecall, VariantCount
+from tasks.records.splits import Drawn, InGroups, Sanitized, Split, Splits
 
 __all__ = [
     "REASONS",

@@ -6,24 +6,19 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from tasks.records.effects import Conclusion, Confusion, Drawing, Effect, Mistake, Score
 from tasks.records.rows import (
     ClassMembers,
     ClassRows,
-    Conclusion,
-    Confusion,
-    Drawing,
-    Effect,
     Gate,
     Groups,
     IgnoredKind,
     Input,
-    Mistake,
     NearDuplicates,
     PairConflicts,
     PairFonts,
     PairOverlap,
     RowsLeft,
-    Score,
     SplitGroups,
     SplitRows,
     ThresholdRows,

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from tasks.records.effects import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
+from tasks.records.overlaps import Decided, Overlap, SplitDuplicates, Within
 from tasks.records.report import AnySpec
-from tasks.records.rows import Conclusion, Confusion, Effect, Mistake, Score
-from tasks.records.splits import Decided, Overlap, Sanitized, SplitDuplicates, Splits, Within
+from tasks.records.splits import Sanitized, Splits
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import Arm, ModelName, SplitName, Unmeasured
 
