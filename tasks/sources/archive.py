@@ -1,21 +1,14 @@
 """Read tar archives without extracting anything, and without silently losing a member.
 
-`tarfile` stops silently at a damaged header, never reads the gzip trailer, and trusts any
-length that an extended header claims. So a compressed stream is read to its end within limits,
-extended headers are measured before `tarfile` sees them, and the iteration must end at the
-two zero blocks that close an archive, followed only by zeros.
+`tarfile` stops silently at a damaged header, and trusts any length that an extended header claims. So extended headers
+are measured before `tarfile` sees them, and the iteration must end at the two zero blocks that close an archive,
+followed only by zeros. Compressed archives are unpacked before; see `tasks.sources.packed`.
 """
 
-import bz2
 import io
-import lzma
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
-
-import pyarrow as pa
-from isal import igzip
-from isal.igzip_lib import IsalError
 
 from tasks.errors import DataError
 from tasks.sources.headers import BLOCK, Files, ordinary_files
@@ -24,30 +17,13 @@ from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 
 CHUNK, FEW = 1 << 20, 16 * BLOCK  # bytes in which archives are read; in which ordinary headers are sought at first
-MAX_BYTES = 64 << 30  # decompressed
 LARGEST = 1 << 40  # bytes that a header may claim
-MAX_RATIO, RATIO_MATTERS_FROM = 200, 64 << 20  # gzip reaches 1,028:1 on zeros, others more; images stay below 10:1
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
 MAX_EXTENDED_HEADER = 64 << 10
 MAX_HEADERS = 16  # extended ones of one member, of which tar programs write two or three
 LENGTH_DIGITS = 20  # of the record of a pax header
 EXTENDED_HEADERS = b"xgXLK"
-
-
-class Packing(NamedTuple):
-    """A compression of whole archives: how its files start, and how they are opened."""
-
-    start: bytes
-    opened: Callable[[BinaryIO], Any]
-
-
-PACKINGS = {
-    "gzip": Packing(b"\x1f\x8b", igzip.open),
-    "bz2": Packing(b"BZh", bz2.open),
-    "xz": Packing(b"\xfd7zXZ\0", lzma.open),
-    "zstd": Packing(b"\x28\xb5\x2f\xfd", lambda file: pa.CompressedInputStream(pa.PythonFile(file), "zstd")),
-}
 
 
 class Entry(NamedTuple):
@@ -64,59 +40,10 @@ class Entry(NamedTuple):
 Columns = Sequence[Sequence[Any]]  # fields of some entries, one column each: a fraction of the time of as many entries
 
 
-def packing_of(place: Place) -> str | None:
-    """Return how a file is compressed, as its first bytes say: gzip, bz2, xz or zstd; None if it is not."""
-    with disk.reading(place) as file:
-        start = file.read(6)
-    return next((name for name, packing in PACKINGS.items() if start.startswith(packing.start)), None)
-
-
 def is_tar(place: Place) -> bool:
     """Say whether a file starts as a tar archive does."""
     with disk.reading(place) as file:
         return tarfile.is_tarfile(file)
-
-
-def unpacked_size(place: Place, packing: str) -> int:
-    """Return what gzip's trailer says of the length of its content, modulo 4 GiB (RFC 1952); 0 of other formats."""
-    if packing != "gzip":
-        return 0
-    size = disk.size_of(place)
-    with disk.reading(place) as file:
-        file.seek(size - min(4, size))
-        return int.from_bytes(file.read(4), "little")
-
-
-def is_bomb(unpacked: int, packed: int) -> bool:
-    """Say whether so many bytes are too many for images, by themselves or for what they come from."""
-    return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
-
-
-def decompress(source: Place, target: Place, packing: str) -> None:
-    """Write the tar inside a compressed one, reading it to its very end, which is what checks its checksums.
-
-    Raises
-    ------
-    DataError
-        When the stream is damaged, cut, followed by something else, or larger than the budgets.
-    """
-    compressed, written = disk.size_of(source), 0
-    try:
-        with disk.reading(source) as packed, PACKINGS[packing].opened(packed) as stream, disk.writing(target) as out:
-            while chunk := stream.read(CHUNK):
-                written += len(chunk)
-                if is_bomb(written, compressed):
-                    raise DataError(
-                        f"{source} unpacks to more than {written:,} bytes from {compressed:,}, "
-                        "too many for an archive of images; check where it comes from."
-                    )
-                out.write(chunk)
-    except EOFError as error:
-        raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
-    except (OSError, IsalError, lzma.LZMAError) as error:  # type: ignore[misc]  # its stub says an instance
-        if getattr(error, "errno", None) is not None:
-            raise  # of the device, not of what it holds
-        raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
 
 
 def read_entries(place: Place, called: str | None = None) -> Iterator[Entry]:

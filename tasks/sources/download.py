@@ -14,7 +14,8 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from tasks.errors import DataError, SourceUnavailableError
-from tasks.sources.archive import is_tar, packing_of
+from tasks.sources.archive import is_tar
+from tasks.sources.packed import packing_of
 from tasks.storage import disk
 from tasks.storage.members import is_zip
 from tasks.storage.place import Place

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tasks.records import Source
-from tasks.sources import archive, zips
+from tasks.sources import archive, packed, zips
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.layout import refuse_splits, split_folders
@@ -62,7 +62,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
         if disk.is_folder(place):
             return _listed(source, read_folder(place))._replace(files=True)
         files = disk.expanded(place)
-        packings = [archive.packing_of(file) for file in files]
+        packings = [packed.packing_of(file) for file in files]
     location = source.location
     if any(packings):
         location = _unpacked(source, files, packings, workspace)
@@ -92,14 +92,14 @@ def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | N
     """Unpack archives into a stage and return the location of what they hold."""
 
     def build(target: Place) -> dict[str, Any]:
-        known = (archive.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
+        known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
         require_space(workspace, sum(known), f"unpacking {source.name}")
         for number, (file, packing) in enumerate(zip(files, packings, strict=True)):
             plain = target / f"archive-{number:05d}.tar"
             if packing is None:
                 disk.link(file, plain)
             else:
-                archive.decompress(file, plain, packing)
+                packed.decompress(file, plain, packing)
         return {}
 
     stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)

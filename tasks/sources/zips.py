@@ -5,7 +5,8 @@ import zipfile
 from collections.abc import Iterator
 
 from tasks.errors import DataError
-from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, is_bomb
+from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry
+from tasks.sources.packed import is_bomb
 from tasks.storage import disk
 from tasks.storage.members import content_digest, read_zipped
 from tasks.storage.place import Place

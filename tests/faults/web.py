@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tasks.sources import download
-from tasks.sources.archive import packing_of
+from tasks.sources.packed import packing_of
 from tasks.storage.place import Place
 from tests.faults import plain
 from tests.faults.oracle import Golden, Tally, judge

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DataError
-from tasks.sources import archive
+from tasks.sources import archive, packed
 from tasks.sources.archive import Entry
 from tasks.storage.place import Place
 from tests.build import write_tar
@@ -23,7 +23,7 @@ def names(path: Path) -> list[str]:
 
 
 def decompress(source: Path, target: Path) -> None:
-    archive.decompress(Place.of(source), Place.of(target), archive.packing_of(Place.of(source)) or "gzip")
+    packed.decompress(Place.of(source), Place.of(target), packed.packing_of(Place.of(source)) or "gzip")
 
 
 def test_every_member_is_found_where_it_lies(tmp_path: Path) -> None:
