@@ -5,7 +5,7 @@ import io
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from PIL import Image
 
 from tasks.classes.png import chunk
 from tasks.records import Reading
+from tasks.sources.archive import Entry, read_columns
+from tasks.storage.place import Place
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -116,3 +118,9 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()
+
+
+def read_entries(place: Place) -> Iterator[Entry]:
+    """Yield the members of a tar one by one."""
+    for columns in read_columns(place):
+        yield from map(Entry._make, zip(*columns, strict=True))

@@ -151,12 +151,13 @@ def _search(
     said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
     stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
     row, form = row[said], form[said]
-    position = _unpacked(stack) @ axes
+    bits = _unpacked(stack)
+    position = bits @ axes
     for numbers, tile, right in tiles:
         least = best.least(floor)
         passing = _bounds(position, stack, least[row]) @ right.T <= SLACK
         if np.count_nonzero(passing) > MANY * passing.size:  # with all bits as axes, the bound is the distance itself
-            passing = _bounds(_unpacked(stack), stack, least[row]) @ _factors(_unpacked(tile), tile).T <= SLACK
+            passing = _bounds(bits, stack, least[row]) @ _factors(_unpacked(tile), tile).T <= SLACK
         i, j = np.nonzero(passing)
         keep = numbers[j] != same[row[i]]
         i, j = i[keep], j[keep]

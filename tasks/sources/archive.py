@@ -46,12 +46,6 @@ def is_tar(place: Place) -> bool:
         return tarfile.is_tarfile(file)
 
 
-def read_entries(place: Place, called: str | None = None) -> Iterator[Entry]:
-    """Yield the members of a plain tar one by one; see `read_columns`."""
-    for columns in read_columns(place, called):
-        yield from map(Entry._make, zip(*columns, strict=True))
-
-
 def read_columns(place: Place, called: str | None = None) -> Iterator[Columns]:
     """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
 
@@ -71,7 +65,8 @@ def read_columns(place: Place, called: str | None = None) -> Iterator[Columns]:
             seen += len(files.names) or 1
             if files.names:
                 yield _files(files, position, window)
-                position, piece = position + files.end, min(2 * piece, CHUNK)
+                position += files.end
+                piece = min(2 * piece, CHUNK) if len(files.names) > 1 else FEW  # of large files there is one in a piece
                 continue
             piece = FEW
             _check_extended_headers(called, window, position)

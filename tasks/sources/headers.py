@@ -35,6 +35,8 @@ def ordinary_files(data: bytes) -> Files:
     >>> ordinary_files(bytes(1024))
     Files(names=[], offsets=[], sizes=[], end=0)
     """
+    if len(data) < BLOCK or data[KIND] not in KINDS:  # as in archives with an extended header for each member
+        return Files([], [], [], 0)
     blocks = np.frombuffer(data, np.uint8, len(data) // BLOCK * BLOCK).reshape(-1, BLOCK)
     sizes, known = _octal(blocks[:, SIZE])
     known &= np.isin(blocks[:, SIZE_END], list(ENDS))

@@ -228,11 +228,11 @@ def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
 
     def read(path: Place) -> dict[str, Gray]:
         rows = np.flatnonzero(pc.is_in(read_ids([path]), value_set=wanted).to_numpy(zero_copy_only=False))
-        part = take_images([path], rows)
-        return dict(zip(part.ids.to_pylist(), part.gray, strict=True))
+        parts = map(of_table, tables.taken(path, rows))
+        return {name: gray for part in parts for name, gray in zip(part.ids.to_pylist(), part.gray, strict=True)}
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return {name: image for part in pool.map(read, files) for name, image in part.items()}
+        return {name: gray for part in pool.map(read, files) for name, gray in part.items()}
 
 
 def thumbnails(files: Sequence[Place], ids: Sequence[str]) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from tasks.classes.parts import parts_of
 from tasks.classes.shard import write_shard
 from tasks.errors import DataError
 from tasks.records import Archive, Shard
-from tasks.sources.archive import Entry, read_entries
+from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
@@ -20,7 +20,7 @@ from tasks.storage.images import mean_and_deviation, read_images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.storage.tables import read_rows
-from tests.build import GLYPHS, font_member, glyphs, png, raw_png, write_folder, write_tar
+from tests.build import GLYPHS, font_member, glyphs, png, raw_png, read_entries, write_folder, write_tar
 
 IMAGES = glyphs(5, seed=3)
 MEMBERS = {f"root/A/{font_member(f'f{i}.ttf')}": png(image) for i, image in enumerate(IMAGES)} | {

@@ -24,10 +24,9 @@ from tasks.classes.png import UnreadableError
 from tasks.errors import CleanSplitError
 from tasks.reporting.read import read_report
 from tasks.sources import zips
-from tasks.sources.archive import read_entries
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
-from tests.build import glyphs, png, saved, scene, write_tar
+from tests.build import glyphs, png, read_entries, saved, scene, write_tar
 
 FORMS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 Read = Callable[[bytes], object]

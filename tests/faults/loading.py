@@ -9,7 +9,6 @@ from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import settled_members
 from tasks.classes.shard import write_shard
 from tasks.records import Archive, Reading
-from tasks.sources.archive import read_entries
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
@@ -17,7 +16,7 @@ from tasks.sources.packed import decompress, packing_of
 from tasks.storage.images import read_images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
-from tests.build import GLYPHS
+from tests.build import GLYPHS, read_entries
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from tasks.errors import DataError
 from tasks.sources import archive, packed
 from tasks.sources.archive import Entry
 from tasks.storage.place import Place
-from tests.build import write_tar
+from tests.build import read_entries, write_tar
 
 MEMBERS = {f"root/A/{i}.png": bytes([i]) * (i * 37) for i in range(40)}
 
 
 def entries(path: Path) -> list[Entry]:
-    return list(archive.read_entries(Place.of(path)))
+    return list(read_entries(Place.of(path)))
 
 
 def names(path: Path) -> list[str]:

@@ -7,9 +7,9 @@ import pytest
 from tasks.classes.glyphs import font_of
 from tasks.errors import DataError
 from tasks.sources import fonts
-from tasks.sources.archive import read_entries
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
+from tests.build import read_entries
 
 
 @pytest.fixture(scope="module")

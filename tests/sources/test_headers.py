@@ -14,6 +14,7 @@ from tasks.sources import archive
 from tasks.sources.archive import Entry
 from tasks.sources.headers import Files, ordinary_files
 from tasks.storage.place import Place
+from tests.build import read_entries
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 SIZES = [0, 1, 511, 512, 513, 700, 5000, 40_000]
@@ -46,7 +47,7 @@ def built(seed: int, how: int) -> bytes:
 
 def outcome(path: Path) -> list[Entry] | str:
     try:
-        return list(archive.read_entries(Place.of(path)))
+        return list(read_entries(Place.of(path)))
     except DataError as error:
         return str(error)
 
@@ -57,7 +58,7 @@ def test_they_are_the_members_that_tarfile_lists(tmp_path: Path, how: str) -> No
     path.write_bytes(built(1, FORMATS[how]))
     with tarfile.open(path) as tar:
         listed = [(m.name, m.offset_data, m.size) for m in tar if m.isfile()]
-    assert [(e.name, e.offset, e.size) for e in archive.read_entries(Place.of(path)) if e.kind == "file"] == listed
+    assert [(e.name, e.offset, e.size) for e in read_entries(Place.of(path)) if e.kind == "file"] == listed
 
 
 def test_most_are_read_many_at_once() -> None:

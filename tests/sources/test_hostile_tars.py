@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DataError
-from tasks.sources.archive import read_entries
 from tasks.storage.place import Place
+from tests.build import read_entries
 
 END = bytes(1024)
 

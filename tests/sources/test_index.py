@@ -6,7 +6,7 @@ import pytest
 from tasks.errors import DataError, UsageError
 from tasks.records import Archive, Piece
 from tasks.sources import index, pieces
-from tasks.sources.archive import Entry, read_entries
+from tasks.sources.archive import Entry
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
 from tasks.sources.index import by_split, write_index
@@ -15,7 +15,7 @@ from tasks.sources.listing import list_members
 from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, Role
-from tests.build import write_folder, write_tar
+from tests.build import read_entries, write_folder, write_tar
 
 
 def entry(name: str, data: bytes = b"x", kind: str = "file", offset: int = 0) -> Entry:
