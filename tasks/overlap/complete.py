@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
 
+from tasks.overlap.axes import principal_axes, unpacked
 from tasks.overlap.jaccard import Counts, least_shared
 from tasks.overlap.patterns import CHUNK, Pairs, Patterns, possible_counts, verified
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
@@ -103,11 +103,7 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
         patterns.take(np.linspace(0, len(patterns) - 1, min(SAMPLE, len(patterns))).astype(int))
         for patterns in (first, second)
     ]
-    sample = np.concatenate([_unpacked(side) for side in sides])
-    centred = sample - sample.mean(axis=0)
-    most = [max(0, len(sample) - max(AXES)), len(sample) - 1]
-    _, vectors = eigh(centred @ centred.T, subset_by_index=most, driver="evr")
-    axes, _ = np.linalg.qr(centred.T @ vectors[:, ::-1])  # orthonormal, whatever the sample
+    axes = principal_axes(np.concatenate([unpacked(side) for side in sides]), max(AXES))
     projected = [_project(side, axes) for side in sides]
     differ = np.abs(sides[0].counts[:, None] - sides[1].counts[None, :])
     allowed = differ <= _most_different(sides[0].counts[:, None] + sides[1].counts[None, :], percent, first.length)
@@ -202,9 +198,5 @@ def _slack(length: int) -> float:
 
 
 def _project(patterns: Patterns, axes: Pixels) -> Pixels:
-    parts = [_unpacked(patterns[start : start + AT_ONCE]) @ axes for start in range(0, len(patterns), AT_ONCE)]
+    parts = [unpacked(patterns[start : start + AT_ONCE]) @ axes for start in range(0, len(patterns), AT_ONCE)]
     return np.concatenate([np.empty((0, axes.shape[1]), np.float32), *parts])
-
-
-def _unpacked(patterns: Patterns) -> Pixels:
-    return np.unpackbits(patterns.bits, axis=1, count=patterns.length).astype(np.float32)

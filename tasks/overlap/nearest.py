@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
 
+from tasks.overlap.axes import principal_axes, unpacked
 from tasks.overlap.jaccard import shared_bits
 from tasks.overlap.patterns import Patterns
 from tasks.threads import of_task
@@ -25,7 +25,6 @@ from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
 ROWS, TILE = 128, 4096  # rows that are searched for at a time, in all forms; patterns that they meet at a time
 TILES = 16  # that are projected at a time: 50 MB
-PIECE = 1 << 16  # pairs whose bits are counted at a time: 20 MB
 AXES, SAMPLE = 128, 1024  # of the projections; patterns that the axes are computed from
 THREADS = 2
 SLACK = 0.52  # more than single precision can err by, in bits
@@ -140,7 +139,7 @@ def _tiles(others: Patterns, axes: Pixels) -> Iterator[list[_Tile]]:
     for start in range(0, count, TILES):
         deals = [np.arange(first, len(others), count) for first in range(start, min(start + TILES, count))]
         dealt = [(rows, others.take(rows)) for rows in deals]
-        yield [_Tile(rows, tile, _factors(_unpacked(tile) @ axes, tile)) for rows, tile in dealt]
+        yield [_Tile(rows, tile, _factors(unpacked(tile) @ axes, tile)) for rows, tile in dealt]
 
 
 def _search(
@@ -151,17 +150,17 @@ def _search(
     said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
     stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
     row, form = row[said], form[said]
-    bits = _unpacked(stack)
+    bits = unpacked(stack)
     position = bits @ axes
     for numbers, tile, right in tiles:
         least = best.least(floor)
         passing = _bounds(position, stack, least[row]) @ right.T <= SLACK
         if np.count_nonzero(passing) > MANY * passing.size:  # with all bits as axes, the bound is the distance itself
-            passing = _bounds(bits, stack, least[row]) @ _factors(_unpacked(tile), tile).T <= SLACK
+            passing = _bounds(bits, stack, least[row]) @ _factors(unpacked(tile), tile).T <= SLACK
         i, j = np.nonzero(passing)
         keep = numbers[j] != same[row[i]]
         i, j = i[keep], j[keep]
-        shared = _shared(stack, tile, i, j)
+        shared = shared_bits(stack.words, tile.words, i, j)
         similarity = shared / np.maximum(stack.counts[i] + tile.counts[j] - shared, 1)
         good = similarity >= least[row[i]]
         i, j, similarity = i[good], j[good], similarity[good]
@@ -169,17 +168,10 @@ def _search(
     return best
 
 
-def _shared(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers) -> RowNumbers:
-    """Return how many set bits each pair shares; a piece at a time, since pairs may be many."""
-    pieces = [slice(start, start + PIECE) for start in range(0, len(i), PIECE)]
-    shared = [shared_bits(first.words, second.words, i[piece], j[piece]) for piece in pieces]
-    return np.concatenate([np.empty(0, np.int64), *shared])
-
-
 def _first_look(rows: Patterns, tile: _Tile, count: int, same: RowNumbers) -> Nearest:
     """Return the best of one tile for rows as they are: every bound needs something to start from."""
     numbers, others, _ = tile
-    shared = (_unpacked(rows) @ _unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
+    shared = (unpacked(rows) @ unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
     similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1
     least = np.partition(similarity, -min(count, len(others)), axis=1)[:, -min(count, len(others)), None]
@@ -189,13 +181,10 @@ def _first_look(rows: Patterns, tile: _Tile, count: int, same: RowNumbers) -> Ne
 
 
 def _axes(rows: Patterns, others: Patterns) -> Pixels:
-    """Return orthonormal axes along which a sample of the patterns varies most, float32 (length, AXES)."""
+    """Return axes along which a sample of the patterns varies most, float32 (length, AXES)."""
     sides = [(side, np.linspace(0, len(side) - 1, min(SAMPLE // 2, len(side)))) for side in (rows, others)]
-    sample = np.concatenate([_unpacked(side.take(at.astype(int))) for side, at in sides])
-    centred, length = sample - sample.mean(axis=0), rows.length
-    among = [max(0, length - AXES), length - 1]
-    _, vectors = eigh(centred.T @ centred, subset_by_index=among, driver="evr")
-    return vectors[:, ::-1]
+    sample = np.concatenate([unpacked(side.take(at.astype(int))) for side, at in sides])
+    return principal_axes(sample, AXES)
 
 
 def _factors(position: Pixels, patterns: Patterns) -> Pixels:
@@ -211,7 +200,3 @@ def _bounds(position: Pixels, patterns: Patterns, least: Floats) -> Pixels:
     own = (position.astype(np.float64) ** 2).sum(axis=1) - allowed * patterns.counts
     columns = [position, np.ones((len(own), 1)), -allowed[:, None], own[:, None]]
     return np.concatenate(columns, axis=1, dtype=np.float32)
-
-
-def _unpacked(patterns: Patterns) -> Pixels:
-    return np.unpackbits(patterns.bits, axis=1, count=patterns.length).astype(np.float32)
