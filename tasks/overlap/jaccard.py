@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORD = 64
+AT_ONCE = 16_384  # pairs whose bits are counted at a time, so that they stay in the cache
 Words = NDArray[np.uint64]
 Counts = NDArray[np.int64]
 
@@ -69,11 +70,15 @@ def least_shared(percent: int, length: int) -> NDArray[np.int64]:
 
 def shared_bits(first: Words, second: Words, i: NDArray[np.integer], j: NDArray[np.integer]) -> Counts:
     """Return how many set bits ``first[i]`` and ``second[j]`` share, pair by pair."""
-    words = np.take(first, i, axis=0)
-    words &= np.take(second, j, axis=0)
-    shared = np.zeros(len(words), np.int64)
-    for column in np.bitwise_count(words).T:  # of a dozen, which is quicker than a sum along the shorter axis
-        shared += column
+    shared = np.empty(len(i), np.int64)
+    for start in range(0, len(i), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        words = np.take(first, i[part], axis=0)
+        words &= np.take(second, j[part], axis=0)
+        count = np.zeros(len(words), np.uint16)
+        for column in np.bitwise_count(words).T:  # of a dozen, which is quicker than a sum along the shorter axis
+            count += column
+        shared[part] = count
     return shared
 
 

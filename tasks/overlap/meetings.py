@@ -1,6 +1,5 @@
 """Where signed patterns meet: pairs whose keys of a band agree, each of them verified."""
 
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,13 +12,13 @@ from tasks.vocabulary.arrays import Mask, RowNumbers
 
 HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
-REMEMBERED = 3  # bands in which a pair may have met before; more cost as much as they save
 
 
 class Meeting:
-    """Two sets of signed patterns whose near-duplicate pairs are told band by band, most of them once.
+    """Two sets of signed patterns whose near-duplicate pairs are told band by band.
 
-    Near copies meet in most bands, so a pair that met in one of the last bands is not verified again.
+    Near copies meet in most bands, so a pair that met in the last one is not verified again; to look for it in bands
+    further back costs as much as it saves.
 
     Parameters
     ----------
@@ -31,19 +30,18 @@ class Meeting:
 
     def __init__(self, first: Signed, second: Signed, need: Counts) -> None:
         self._first, self._second, self._need = first, second, need
-        self._before: deque[tuple[int, Mask]] = deque(maxlen=REMEMBERED)  # bands, and rows whose pairs all met there
+        self._before = 0, np.zeros(len(first.rows), np.bool_)  # the last band, and rows whose pairs all met there
 
     def pairs(self, second: Sorted) -> Iterator[Pairs]:
         """Yield those that meet in a band, by which the second set is sorted."""
-        one, keys = self._first.sorted_by(second.band), (self._first.keys, self._second.keys)
+        one, (band, met_there) = self._first.sorted_by(second.band), self._before
+        before = self._first.keys[band], self._second.keys[band]
         whole = np.ones(len(one.order), np.bool_)
         for i, j, all_of_bucket in _meetings(one, second):
             whole[i] &= all_of_bucket
-            for band, met_there in self._before:
-                new = np.flatnonzero(~met_there[i] | (keys[0][band][i] != keys[1][band][j]))
-                i, j = i[new], j[new]
-            yield _verified(self._first, self._second, i, j, self._need)
-        self._before.appendleft((second.band, whole))
+            new = np.flatnonzero(~met_there[i] | (before[0][i] != before[1][j]))
+            yield _verified(self._first, self._second, i[new], j[new], self._need)
+        self._before = second.band, whole
 
 
 def met(first: Signed, second: Signed, band: int, need: Counts) -> Iterator[Pairs]:

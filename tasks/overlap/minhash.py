@@ -6,6 +6,7 @@ Half the bits of a typical pattern are set or unset, so a few visits settle almo
 and 64 patterns are visited at once with bitwise operations. Of patterns with few bits, all hashes are looked up.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -64,24 +65,25 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
         few = SPARSE * flat.sum(axis=1, dtype=np.int64) < length
         for which, sign in ((np.flatnonzero(few), _sign_few), (np.flatnonzero(~few), _sign)):
             if len(which):
-                signed = np.empty((num_perm, len(which)), np.uint32)
-                sign(flat[which], signed, seed)
-                result[:, start + which] = signed
+                table = hash_table(length, num_perm, seed)
+                for row, signed in zip(result, sign(flat[which], table), strict=True):
+                    row[start + which] = signed
     return result
 
 
-def _sign_few(flat: NDArray[np.uint8], result: NDArray[np.uint32], seed: int) -> None:
-    """Write the signatures of patterns with few bits set: the smallest hash of those."""
+def _sign_few(flat: NDArray[np.uint8], table: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
+    """Yield the signatures of patterns with few bits set, a permutation at a time: the smallest hash of those."""
     pattern, position = np.nonzero(flat)
     there, start = np.unique(pattern, return_index=True)
-    result[:] = EMPTY
-    for hashes, signed in zip(hash_table(flat.shape[1], len(result), seed), result, strict=True):
+    for hashes in table:
+        signed = np.full(len(flat), EMPTY)
         if len(there):
             signed[there] = np.minimum.reduceat(hashes.take(position), start)
+        yield signed
 
 
-def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32], seed: int) -> None:
-    """Write the signatures of unpacked patterns, uint8 (n, length), to `result`, (num_perm, n)."""
+def _sign(flat: NDArray[np.uint8], table: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
+    """Yield the signatures of unpacked patterns, uint8 (n, length), a permutation at a time, uint32 (n,)."""
     n, length = flat.shape
     # Position-major and packed along the patterns: row p holds bit p of 64 patterns per word.
     columns = np.zeros((length, -(-n // 64) * 8), np.uint8)
@@ -89,15 +91,15 @@ def _sign(flat: NDArray[np.uint8], result: NDArray[np.uint32], seed: int) -> Non
         turned = np.packbits(np.ascontiguousarray(flat[start : start + TURN].T), axis=1)
         columns[:, start // 8 : start // 8 + turned.shape[1]] = turned
     words = columns.view(np.uint64)
-    table = hash_table(length, len(result), seed)
     order = np.argsort(table, axis=1, kind="stable")
     in_order = np.take_along_axis(table, order, axis=1)
-    for k in range(len(result)):
+    for k, hashes in enumerate(table):
         ranks, settled = _first_set(words[order[k, :VISITS]], n)
-        result[k] = in_order[k].take(ranks)
+        signed = in_order[k].take(ranks)
         late = np.flatnonzero(~settled)
         if len(late):
-            result[k, late] = np.where(flat[late].astype(bool), table[k], EMPTY).min(axis=1)
+            signed[late] = np.where(flat[late].astype(bool), hashes, EMPTY).min(axis=1)
+        yield signed
 
 
 def _first_set(visited: NDArray[np.uint64], n: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
