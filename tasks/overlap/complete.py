@@ -30,7 +30,7 @@ SAMPLE = 512  # patterns of each side that the axes are computed from, and their
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: 16 MB of bounds
 THREADS = 2  # that judge and verify tiles at the same time; each holds up to 140 MB where all pairs are twins
 GATHERED = 1 << 17  # pairs that are yielded at a time, at least
-AT_ONCE = 8192  # patterns that are projected at a time
+AT_ONCE = 2048  # patterns that are projected at a time: 6 MB
 STRIP = 64  # rows of a tile whose pairs are all verified at a time
 AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
 # Nanoseconds, measured on one core: a pair in a tile, an axis of it, and its verification, alone or with its tile.
