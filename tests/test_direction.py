@@ -62,6 +62,13 @@ def test_flows_are_orchestration_only() -> None:
         assert not {name.split(".")[0] for name in imports(path)} & {"numpy", "pyarrow", "PIL", "sklearn"}, path
 
 
+@pytest.mark.parametrize(("flow", "stage"), [("loading", "classes"), ("joins", "overlap")])
+def test_flows_whose_tasks_run_in_processes_bring_one_stage(flow: str, stage: str) -> None:
+    """Each process of a pool imports the module of its flow before it does anything."""
+    used = {name.split(".")[1] for name in imports(ROOT / "flows" / f"{flow}.py") if name.startswith("tasks.")}
+    assert used & STAGES == {stage}
+
+
 def test_one_package_touches_the_file_system() -> None:
     """Beside `disk`, `place` asks for the current folder, and `workspace` for an environment variable.
 
