@@ -16,6 +16,7 @@ from PIL import Image
 from tasks.classes.png import chunk
 from tasks.records import Reading
 from tasks.sources.archive import Entry, read_columns
+from tasks.storage import disk
 from tasks.storage.place import Place
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,5 +123,6 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 
 def read_entries(place: Place) -> Iterator[Entry]:
     """Yield the members of a tar one by one."""
-    for columns in read_columns(place):
-        yield from map(Entry._make, zip(*columns, strict=True))
+    with disk.reading(place) as tar:
+        for columns in read_columns(tar, str(place)):
+            yield from map(Entry._make, zip(*columns, strict=True))

@@ -46,7 +46,7 @@ def is_tar(place: Place) -> bool:
         return tarfile.is_tarfile(file)
 
 
-def read_columns(place: Place, called: str | None = None) -> Iterator[Columns]:
+def read_columns(file: BinaryIO, called: str) -> Iterator[Columns]:
     """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
 
     Headers of ordinary files, nearly all there are, are read many at a time; everything else is left to `tarfile`.
@@ -56,31 +56,29 @@ def read_columns(place: Place, called: str | None = None) -> Iterator[Columns]:
     DataError
         When the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
     """
-    called = called or str(place)
-    with disk.reading(place) as file:
-        window, position, piece, seen = _Window(file), 0, FEW, 0
-        known: dict[str, str] = {}  # global headers
-        while seen < MAX_MEMBERS:
-            files = ordinary_files(window.read(position, piece))
-            seen += len(files.names) or 1
-            if files.names:
-                yield _files(files, position, window)
-                position += files.end
-                piece = min(2 * piece, CHUNK) if len(files.names) > 1 else FEW  # of large files there is one in a piece
-                continue
-            piece = FEW
-            _check_extended_headers(called, window, position)
-            member, end, known = _next_member(called, file, position, known)
-            if member is None:
-                break
-            if member.size < 0 or not position < end < LARGEST:
-                raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
-            if not member.isdir():
-                yield [[field] for field in _other(member, window)]
-            position = end
-        else:
-            raise DataError(f"{called} has more than {MAX_MEMBERS:,} members; check where it comes from.")
-        _check_end(called, file, position)
+    window, position, piece, seen = _Window(file), 0, FEW, 0
+    known: dict[str, str] = {}  # global headers
+    while seen < MAX_MEMBERS:
+        files = ordinary_files(window.read(position, piece))
+        seen += len(files.names) or 1
+        if files.names:
+            yield _files(files, position, window)
+            position += files.end
+            piece = min(2 * piece, CHUNK) if len(files.names) > 1 else FEW  # of large files there is one in a piece
+            continue
+        piece = FEW
+        _check_extended_headers(called, window, position)
+        member, end, known = _next_member(called, file, position, known)
+        if member is None:
+            break
+        if member.size < 0 or not position < end < LARGEST:
+            raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
+        if not member.isdir():
+            yield [[field] for field in _other(member, window)]
+        position = end
+    else:
+        raise DataError(f"{called} has more than {MAX_MEMBERS:,} members; check where it comes from.")
+    _check_end(called, file, position)
 
 
 def _next_member(
@@ -126,9 +124,11 @@ class _Window:
 
 
 def _files(files: Files, position: int, window: _Window) -> Columns:
-    """Return the entries of files that were found in a window from a position on."""
+    """Return the entries of files that were found in a window from a position on; the last one may end behind it."""
     count, offsets = len(files.names), [position + at for at in files.offsets]
-    digests = [_digest(offset, size, window) for offset, size in zip(offsets, files.sizes, strict=True)]
+    data, starts = window.data, [offset - window.start for offset in offsets[:-1]]
+    digests = [content_digest(data[at : at + size]) for at, size in zip(starts, files.sizes, strict=False)]
+    digests.append(_digest(offsets[-1], files.sizes[-1], window))
     return files.names, ["file"] * count, offsets, files.sizes, digests, [None] * count
 
 

@@ -1,10 +1,11 @@
 """Open a source, whatever its form: rows of a table, a folder, an archive or several."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -63,11 +64,11 @@ def open_source(source: Source, workspace: Place) -> Opened:
             return _listed(source, read_folder(place))._replace(files=True)
         files = disk.expanded(place)
         packings = [packed.packing_of(file) for file in files]
-    location = source.location
+    location, listed = source.location, dict[str, Listing]()
     if any(packings):
-        location = _unpacked(source, files, packings, workspace)
+        location, listed = _unpacked(source, files, packings, workspace)
         files = disk.expanded(workspace.locate(location))
-    return Opened(location, partial(_members, source, files), str(source.sha256))
+    return Opened(location, partial(_members, source, files, listed), str(source.sha256))
 
 
 def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
@@ -88,8 +89,14 @@ def _folders_of_rows(listing: Listing) -> set[str]:
     return {listing.folders[number] for number in np.unique(rows.folder).tolist()}
 
 
-def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
-    """Unpack archives into a stage and return the location of what they hold."""
+def _unpacked(
+    source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place
+) -> tuple[str, dict[str, Listing]]:
+    """Unpack archives into a stage; return where they lie, and by their names the members of those that are new there.
+
+    What is unpacked is listed while the stage computes digests, and waits for the disk.
+    """
+    listing: dict[str, Future[Listing]] = {}
 
     def build(target: Place) -> dict[str, Any]:
         known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
@@ -98,26 +105,35 @@ def _unpacked(source: Source, files: Sequence[Place], packings: Sequence[str | N
             plain = target / f"archive-{number:05d}.tar"
             if packing is None:
                 disk.link(file, plain)
-            else:
-                packed.decompress(file, plain, packing)
+                continue
+            packed.decompress(file, plain, packing)
+            if not is_zip(plain):  # opened here, since the stage will be renamed
+                listing[plain.last] = beside.submit(_listed_tar, disk.reading(plain), _called(plain, source, files))
         return {}
 
-    stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
-    return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
+    with ThreadPoolExecutor(1) as beside:
+        stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
+    location = f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
+    return location, {name: members.result() for name, members in listing.items()}
 
 
-def _members(source: Source, files: Sequence[Place]) -> Listing:
-    """List the members of archives as if these lay one behind the other; see `tasks.storage.members.Archives`."""
+def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listing]) -> Listing:
+    """List the members of archives as if these lay one behind the other; see `tasks.storage.members.Archives`.
+
+    Those of some are listed already, by the names of these.
+    """
     found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:
-        called = file.last if several else source.name
+        called = _called(file, source, files)
         with contextlib.closing(Archives([file])) as one:
             prefix = f"{file.last.partition('.')[0]}-" if several else ""
-            if is_zip(file):
+            if file.last in listed:
+                listing = listed[file.last]
+            elif is_zip(file):
                 listing = list_members(zips.read_entries(file), called)
             else:
-                listing = list_columns(archive.read_columns(file, called), called)
+                listing = _listed_tar(disk.reading(file), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)
@@ -125,3 +141,13 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
         found.append(listing.moved(f"{split}/" if split else "", start))
         start += disk.size_of(file)
     return together(found, source.name)
+
+
+def _listed_tar(tar: BinaryIO, called: str) -> Listing:
+    with tar:
+        return list_columns(archive.read_columns(tar, called), called)
+
+
+def _called(file: Place, source: Source, files: Sequence[Place]) -> str:
+    """Return what one of the files of a source is called in messages."""
+    return file.last if len(files) > 1 else source.name

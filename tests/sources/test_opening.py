@@ -1,0 +1,96 @@
+"""Archives are listed while their stage is completed: as they are listed later, and with the same complaints."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from tasks.errors import DataError
+from tasks.records import Source
+from tasks.sources import archive
+from tasks.sources.archive import Columns
+from tasks.sources.opening import open_source
+from tasks.storage.place import Place
+from tests.build import write_tar
+
+MEMBERS = {f"root/A/{number}.png": bytes([number]) * (number * 371) for number in range(60)}
+
+
+def source(path: Path) -> Source:
+    return Source("large", path.name, str(path), path.name, path.stat().st_size if path.is_file() else 0, {})
+
+
+def members(path: Path, workspace: Path) -> tuple[str, list[tuple[str, int]]]:
+    opened = open_source(source(path), Place.of(workspace))
+    return opened.location, [(entry.name, entry.offset) for entry in opened.members().entries()]
+
+
+def test_what_is_unpacked_is_listed_once_and_as_it_is_when_it_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    read = archive.read_columns
+
+    def counting(tar: BinaryIO, called: str) -> Iterator[Columns]:
+        listed.append(called)
+        return read(tar, called)
+
+    monkeypatch.setattr(archive, "read_columns", counting)
+    path = write_tar(tmp_path / "a.tar.gz", MEMBERS)
+    location, found = members(path, tmp_path / "w")
+    assert [name for name, _ in found] == list(MEMBERS)
+    assert listed == ["a.tar.gz"]
+    assert (location, found) == members(path, tmp_path / "w")
+    assert listed == ["a.tar.gz", "a.tar.gz"]
+
+
+def test_several_archives_lie_one_behind_the_other(tmp_path: Path) -> None:
+    names = list(MEMBERS)
+    write_tar(tmp_path / "1.tar.gz", {name: MEMBERS[name] for name in names[:20]})
+    write_tar(tmp_path / "2.tar", {name: MEMBERS[name] for name in names[20:40]})
+    write_tar(tmp_path / "3.tar.gz", {name: MEMBERS[name] for name in names[40:]})
+    location, found = members(tmp_path / "*.tar*", tmp_path / "w")
+    assert location.endswith("archive-*.tar")
+    assert [name for name, _ in found] == names
+    assert (location, found) == members(tmp_path / "*.tar*", tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("stream", "damaged gzip"),
+        ("end of the stream", "middle of its gzip stream"),
+        ("nothing", "middle of its gzip stream"),
+        ("end of the tar", "truncated"),
+        ("header", "not a readable tar|bad header"),
+    ],
+)
+def test_what_is_damaged_is_named_and_what_was_wrong_first(tmp_path: Path, damage: str, says: str) -> None:
+    tar = bytearray(write_tar(tmp_path / "a.tar", MEMBERS).read_bytes())
+    if damage == "end of the tar":
+        del tar[-20_000:]
+    if damage == "header":
+        tar[100:110] = b"x" * 10
+    data = bytearray(gzip.compress(tar))
+    if damage == "stream":
+        data[len(data) // 2] ^= 16
+    if damage == "end of the stream":
+        del data[-100:]
+    if damage == "nothing":
+        del data[10:]
+    (tmp_path / "bad.tar.gz").write_bytes(data)
+    with pytest.raises(DataError, match=says):
+        members(tmp_path / "bad.tar.gz", tmp_path / "w")
+    assert not list((tmp_path / "w").glob("stages/unpacked/.*building"))
+
+
+def test_a_zip_in_another_compression_is_read(tmp_path: Path) -> None:
+    inside = io.BytesIO()
+    with zipfile.ZipFile(inside, "w") as zipped:
+        zipped.writestr("root/A/1.png", b"one")
+    (tmp_path / "a.zip.gz").write_bytes(gzip.compress(inside.getvalue()))
+    assert [name for name, _ in members(tmp_path / "a.zip.gz", tmp_path / "w")[1]] == ["root/A/1.png"]
