@@ -29,6 +29,7 @@ MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
+LEAST_WIDTH = 5.5  # inches, for the legend
 NAMED_UP_TO = 60  # classes whose names can be read along an axis
 
 
@@ -170,7 +171,7 @@ def _sizes(axes: Axes, counts: dict[str, list[int]]) -> None:
 def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with one panel per model over a logarithmic axis of training rows."""
     models: Sequence[str] = list(dict.fromkeys(score.model for score in report.scores))
-    figure = figure_of(max(5.0, 3.4 * len(models)), 4.0)
+    figure = figure_of(max(LEAST_WIDTH, 3.4 * len(models)), 4.0)
     panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     sizes = sorted({score.train_rows for score in report.scores})
     for model, axes in zip(models, panels, strict=True):

@@ -15,7 +15,7 @@ from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.storage.workspace import RUN_MANIFEST, point_latest, stages_of
 
-VERSION = 10
+VERSION = 11
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 

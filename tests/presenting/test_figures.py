@@ -1,10 +1,12 @@
 """Pictures of a real run: all there, of the right shape, always the same."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tasks.presenting import charts
@@ -64,6 +66,16 @@ def test_class_names_of_any_kind_and_missing_numbers_can_be_drawn(run: Report, d
     strange = replace(run, classes=names, scores=(*run.scores, *empty), balance=balance)
     draw(strange).savefig(tmp_path / "a.png")  # type: ignore[operator]
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("draw", [charts.learning_curves, charts.effects])
+@pytest.mark.parametrize("models", [["softmax"], ["softmax", "1nn"]])
+def test_a_legend_lies_inside_its_figure(run: Report, draw: Callable[[Report], Figure], models: list[str]) -> None:
+    scores = tuple(score for score in run.scores if score.model in models)
+    figure = draw(replace(run, scores=scores, effects=tuple(e for e in run.effects if e.model in models)))
+    figure.draw_without_rendering()
+    (legend,) = (one.get_window_extent() for one in figure.legends)
+    assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1
 
 
 def test_confusions_count_every_test_row_and_mistakes_come_surest_first(run: Report) -> None:
