@@ -95,8 +95,9 @@ def sums(gray: Gray) -> tuple[int, int]:
     """
     if not len(gray):
         return 0, 0
-    tall = Image.fromarray(gray.reshape(-1, gray.shape[2]))  # Pillow counts without an array of wider numbers
-    count, value = np.array(tall.histogram()), np.arange(256)
+    parts = (as_rows(part) for part in np.array_split(gray, len(gray) // BATCH + 1))
+    count = np.sum([Image.fromarray(part).histogram() for part in parts], axis=0)  # without wider numbers in between
+    value = np.arange(256)
     return int(count @ value), int(count @ value**2)
 
 

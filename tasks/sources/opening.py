@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
@@ -107,6 +107,7 @@ def _unpacked(
                 disk.link(file, plain)
                 continue
             packed.decompress(file, plain, packing)
+            wait(listing.values())  # so that one is open at a time
             if not is_zip(plain):  # opened here, since the stage will be renamed
                 listing[plain.last] = beside.submit(_listed_tar, disk.reading(plain), _called(plain, source, files))
         return {}

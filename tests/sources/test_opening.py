@@ -1,7 +1,10 @@
 """Archives are listed while their stage is completed: as they are listed later, and with the same complaints."""
 
+import contextlib
 import gzip
 import io
+import os
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +60,30 @@ def test_several_archives_lie_one_behind_the_other(tmp_path: Path) -> None:
     assert location.endswith("archive-*.tar")
     assert [name for name, _ in found] == names
     assert (location, found) == members(tmp_path / "*.tar*", tmp_path / "w")
+
+
+def open_files() -> Iterator[str]:
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            yield os.readlink(link)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not say what is open")
+def test_not_all_of_many_archives_are_open_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    most: list[int] = []
+    read = archive.read_columns
+
+    def slowly(tar: BinaryIO, called: str) -> Iterator[Columns]:
+        time.sleep(0.02)  # longer than it takes to unpack one
+        most.append(sum(name.endswith(".tar") and "unpacked" in name for name in open_files()))
+        return read(tar, called)
+
+    names = list(MEMBERS)[:20]
+    for number, name in enumerate(names):
+        write_tar(tmp_path / f"{number:02}.tar.gz", {name: MEMBERS[name]})
+    monkeypatch.setattr(archive, "read_columns", slowly)
+    assert [name for name, _ in members(tmp_path / "*.tar.gz", tmp_path / "w")[1]] == names
+    assert max(most) <= 2, "one that is listed, and one that is written"
 
 
 @pytest.mark.parametrize(
