@@ -19,7 +19,7 @@ from tasks.vocabulary import ViewName
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
-PROCESSES_FROM = 500_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
+PROCESSES_FROM = 400_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
 PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB that the largest tasks take; see tests/benchmarks/cluster.py
 PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
 SECONDS_BETWEEN_LOOKS = 0.5

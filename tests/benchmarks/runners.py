@@ -34,9 +34,10 @@ def write_archive(count: int, target: Path) -> Path:
     return write_tar(target, members)
 
 
-def load(archive: Path, workspace: Path, runner: str) -> float:
-    """Load an archive as both sources, and return the seconds of loading."""
-    sources = ("--large", str(archive), "--small", str(archive), "--train", "10", "--validation", "0", "--test", "10")
+def load(archives: Sequence[Path], workspace: Path, runner: str) -> float:
+    """Load both sources, and return the seconds of loading."""
+    large, small = map(str, archives)
+    sources = ("--large", large, "--small", small, "--train", "10", "--validation", "0", "--test", "10")
     given = ("--workspace", str(workspace), "--runner", runner)
     done = subprocess.run(
         [sys.executable, "-m", "flows.command.cli", "prepare", *sources, *given],
@@ -56,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'images':>8}  {'threads':>8}  {'processes':>9}  {'threads / processes':>19}   ({os.cpu_count()} cores)")
     with prefect_test_harness(server_startup_timeout=90), tempfile.TemporaryDirectory() as place:
         for size in sizes:
-            archive = write_archive(size // 2, Path(place) / f"{size}.tar")
-            seconds = [load(archive, Path(place) / f"{size}-{runner}", runner) for runner in ("threads", "processes")]
+            archives = [write_archive(size // 2, Path(place) / f"{role}-{size}.tar") for role in ("large", "small")]
+            seconds = [load(archives, Path(place) / f"{size}-{runner}", runner) for runner in ("threads", "processes")]
             ratio = seconds[0] / seconds[1]
             print(f"{size:>8,}  {seconds[0]:>7.1f}s  {seconds[1]:>8.1f}s  {ratio:>19.2f}", flush=True)
 
