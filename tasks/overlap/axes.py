@@ -7,15 +7,9 @@ randomness, 2011, algorithm 4.4).
 
 import numpy as np
 
-from tasks.overlap.patterns import Patterns
 from tasks.vocabulary.arrays import Pixels
 
-STEPS = 2
-
-
-def unpacked(patterns: Patterns) -> Pixels:
-    """Return patterns as numbers 0 and 1, float32 (n, length)."""
-    return np.unpackbits(patterns.bits, axis=1, count=patterns.length).astype(np.float32)
+STEPS = 2  # of the iteration; more show less than a thousandth more of the variance of glyphs
 
 
 def principal_axes(sample: Pixels, count: int) -> Pixels:

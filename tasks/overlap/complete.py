@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.overlap.axes import principal_axes, unpacked
+from tasks.overlap.axes import principal_axes
 from tasks.overlap.jaccard import Counts, least_shared
 from tasks.overlap.patterns import CHUNK, Pairs, Patterns, possible_counts, verified
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
@@ -103,7 +103,7 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
         patterns.take(np.linspace(0, len(patterns) - 1, min(SAMPLE, len(patterns))).astype(int))
         for patterns in (first, second)
     ]
-    axes = principal_axes(np.concatenate([unpacked(side) for side in sides]), max(AXES))
+    axes = principal_axes(np.concatenate([side.unpacked() for side in sides]), max(AXES))
     projected = [_project(side, axes) for side in sides]
     differ = np.abs(sides[0].counts[:, None] - sides[1].counts[None, :])
     allowed = differ <= _most_different(sides[0].counts[:, None] + sides[1].counts[None, :], percent, first.length)
@@ -198,5 +198,5 @@ def _slack(length: int) -> float:
 
 
 def _project(patterns: Patterns, axes: Pixels) -> Pixels:
-    parts = [unpacked(patterns[start : start + AT_ONCE]) @ axes for start in range(0, len(patterns), AT_ONCE)]
+    parts = [patterns[start : start + AT_ONCE].unpacked() @ axes for start in range(0, len(patterns), AT_ONCE)]
     return np.concatenate([np.empty((0, axes.shape[1]), np.float32), *parts])

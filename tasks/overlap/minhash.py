@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.vocabulary.arrays import Bits
+from tasks.vocabulary.arrays import Bits, RowNumbers
 
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
@@ -29,6 +29,12 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     sets = ([b"%d" % position] for position in range(length))
     sketches = MinHash.bulk(sets, num_perm=num_perm, seed=seed, scheme="affine32")
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
+
+
+@lru_cache
+def visits(length: int, num_perm: int, seed: int) -> RowNumbers:
+    """Return the positions that are visited under each permutation, int64 (num_perm, at most VISITS)."""
+    return np.argsort(hash_table(length, num_perm, seed), axis=1, kind="stable")[:, :VISITS].copy()
 
 
 def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
@@ -65,24 +71,23 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
         few = SPARSE * flat.sum(axis=1, dtype=np.int64) < length
         for which, sign in ((np.flatnonzero(few), _sign_few), (np.flatnonzero(~few), _sign)):
             if len(which):
-                table = hash_table(length, num_perm, seed)
-                for row, signed in zip(result, sign(flat[which], table), strict=True):
+                for row, signed in zip(result, sign(flat[which], num_perm, seed), strict=True):
                     row[start + which] = signed
     return result
 
 
-def _sign_few(flat: NDArray[np.uint8], table: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
+def _sign_few(flat: NDArray[np.uint8], num_perm: int, seed: int) -> Iterator[NDArray[np.uint32]]:
     """Yield the signatures of patterns with few bits set, a permutation at a time: the smallest hash of those."""
     pattern, position = np.nonzero(flat)
     there, start = np.unique(pattern, return_index=True)
-    for hashes in table:
+    for hashes in hash_table(flat.shape[1], num_perm, seed):
         signed = np.full(len(flat), EMPTY)
         if len(there):
             signed[there] = np.minimum.reduceat(hashes.take(position), start)
         yield signed
 
 
-def _sign(flat: NDArray[np.uint8], table: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
+def _sign(flat: NDArray[np.uint8], num_perm: int, seed: int) -> Iterator[NDArray[np.uint32]]:
     """Yield the signatures of unpacked patterns, uint8 (n, length), a permutation at a time, uint32 (n,)."""
     n, length = flat.shape
     # Position-major and packed along the patterns: row p holds bit p of 64 patterns per word.
@@ -91,11 +96,9 @@ def _sign(flat: NDArray[np.uint8], table: NDArray[np.uint32]) -> Iterator[NDArra
         turned = np.packbits(np.ascontiguousarray(flat[start : start + TURN].T), axis=1)
         columns[:, start // 8 : start // 8 + turned.shape[1]] = turned
     words = columns.view(np.uint64)
-    order = np.argsort(table, axis=1, kind="stable")
-    in_order = np.take_along_axis(table, order, axis=1)
-    for k, hashes in enumerate(table):
-        ranks, settled = _first_set(words[order[k, :VISITS]], n)
-        signed = in_order[k].take(ranks)
+    for hashes, visited in zip(hash_table(length, num_perm, seed), visits(length, num_perm, seed), strict=True):
+        ranks, settled = _first_set(words[visited], n)
+        signed = hashes[visited].take(ranks)
         late = np.flatnonzero(~settled)
         if len(late):
             signed[late] = np.where(flat[late].astype(bool), hashes, EMPTY).min(axis=1)

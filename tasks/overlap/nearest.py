@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.overlap.axes import principal_axes, unpacked
+from tasks.overlap.axes import principal_axes
 from tasks.overlap.jaccard import shared_bits
 from tasks.overlap.patterns import Patterns
 from tasks.threads import of_task
@@ -139,7 +139,7 @@ def _tiles(others: Patterns, axes: Pixels) -> Iterator[list[_Tile]]:
     for start in range(0, count, TILES):
         deals = [np.arange(first, len(others), count) for first in range(start, min(start + TILES, count))]
         dealt = [(rows, others.take(rows)) for rows in deals]
-        yield [_Tile(rows, tile, _factors(unpacked(tile) @ axes, tile)) for rows, tile in dealt]
+        yield [_Tile(rows, tile, _factors(tile.unpacked() @ axes, tile)) for rows, tile in dealt]
 
 
 def _search(
@@ -150,13 +150,13 @@ def _search(
     said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
     stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
     row, form = row[said], form[said]
-    bits = unpacked(stack)
+    bits = stack.unpacked()
     position = bits @ axes
     for numbers, tile, right in tiles:
         least = best.least(floor)
         passing = _bounds(position, stack, least[row]) @ right.T <= SLACK
         if np.count_nonzero(passing) > MANY * passing.size:  # with all bits as axes, the bound is the distance itself
-            passing = _bounds(bits, stack, least[row]) @ _factors(unpacked(tile), tile).T <= SLACK
+            passing = _bounds(bits, stack, least[row]) @ _factors(tile.unpacked(), tile).T <= SLACK
         i, j = np.nonzero(passing)
         keep = numbers[j] != same[row[i]]
         i, j = i[keep], j[keep]
@@ -171,7 +171,7 @@ def _search(
 def _first_look(rows: Patterns, tile: _Tile, count: int, same: RowNumbers) -> Nearest:
     """Return the best of one tile for rows as they are: every bound needs something to start from."""
     numbers, others, _ = tile
-    shared = (unpacked(rows) @ unpacked(others).T).astype(np.int64)  # whole numbers: exact in single precision
+    shared = (rows.unpacked() @ others.unpacked().T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
     similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1
     least = np.partition(similarity, -min(count, len(others)), axis=1)[:, -min(count, len(others)), None]
@@ -183,7 +183,7 @@ def _first_look(rows: Patterns, tile: _Tile, count: int, same: RowNumbers) -> Ne
 def _axes(rows: Patterns, others: Patterns) -> Pixels:
     """Return axes along which a sample of the patterns varies most, float32 (length, AXES)."""
     sides = [(side, np.linspace(0, len(side) - 1, min(SAMPLE // 2, len(side)))) for side in (rows, others)]
-    sample = np.concatenate([unpacked(side.take(at.astype(int))) for side, at in sides])
+    sample = np.concatenate([side.take(at.astype(int)).unpacked() for side, at in sides])
     return principal_axes(sample, AXES)
 
 

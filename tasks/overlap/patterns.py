@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.overlap.jaccard import Counts, Words, count_bits, shared_bits, to_words
-from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
+from tasks.vocabulary.arrays import Bits, Mask, Pixels, RowNumbers
 
 CHUNK = 1 << 19  # pairs that are verified at a time: about 100 MB
 
@@ -38,6 +38,10 @@ class Patterns:
     def take(self, rows: RowNumbers) -> "Patterns":
         """Return the patterns of some rows, in their order."""
         return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.length)
+
+    def unpacked(self) -> Pixels:
+        """Return the bits as numbers 0 and 1, float32 (n, length)."""
+        return np.unpackbits(self.bits, axis=1, count=self.length).astype(np.float32)
 
     @classmethod
     def of(cls, bits: Bits, length: int) -> "Patterns":
