@@ -86,6 +86,6 @@ def submit_comparisons(
 def _found(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Tiles) -> list[Tile]:
     if not tiles.all:
         return []
-    runner = for_tiles(max(len(rows) for tile in tiles.all for rows in tile), view, spec)
-    found: list[Tile] = again_in_one(compare_tiles, runner, spec, spec, view, bands, Unstored(tiles))
+    workers = for_tiles(max(len(rows) for tile in tiles.all for rows in tile), view, spec)
+    found: list[Tile] = again_in_one(compare_tiles, workers, spec, spec, view, bands, Unstored(tiles))
     return found

@@ -1,22 +1,23 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from flows.engine.declare import our_flow
 from flows.engine.lost import again_in_one
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import for_decoding
-from flows.loading import load_classes
 from tasks.classes.detection import detect
+from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
-from tasks.classes.tasks import count_pending
+from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import UsageError
-from tasks.records import LoadedSources, Splits
+from tasks.records import Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
+from tasks.storage.place import Place
 from tasks.storage.workspace import require_space
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
@@ -60,6 +61,39 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     parts = Unstored([part for archive in archives for part in parts_of(archive, classes, reading)])
     pending = count_pending(parts.value, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
-    runner = for_decoding(pending.work, spec)
-    shards, fingerprints = again_in_one(load_classes, runner, spec, reading, parts, place)
+    workers = for_decoding(pending.work, spec)
+    shards, fingerprints = again_in_one(load_classes, workers, spec, reading, parts, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
+
+
+@our_flow(name="load classes")
+def load_classes(
+    reading: Reading, parts: Unstored[list[Part]], workspace: Place
+) -> tuple[list[Shard], list[Fingerprints]]:
+    """Decode and fingerprint the parts of every source, a task each, in parallel."""
+    loading = (load_part.submit(part, reading, workspace) for part in parts.value)
+    shards = collect("load classes", loading, len(parts.value))
+    photographs = reading.kind == "photographs"
+    corrected = tell_identical_apart(reading, parts.value, shards, workspace) if photographs else None
+    printing = (
+        fingerprint.submit(part, shard, reading, workspace, corrected)
+        for part, shard in zip(parts.value, shards, strict=True)
+    )
+    return shards, collect("fingerprint images", printing, len(shards))
+
+
+def tell_identical_apart(
+    reading: Reading, parts: list[Part], shards: list[Shard], workspace: Place
+) -> Corrected | None:
+    """Decode in full the photographs of which a reduced scale does not say whether they are identical, if there are."""
+    (doubts,) = collect("look for identical", [find_doubts.submit(shards, workspace)])
+    if not sum(doubts.counts):
+        return None
+    decoding = [
+        decode_in_full.submit(parts[number], number, doubts, reading, workspace)
+        for number, count in enumerate(doubts.counts)
+        if count
+    ]
+    in_full = collect("decode in full", decoding)
+    (corrected,) = collect("tell identical apart", [correct_digests.submit(shards, in_full, workspace)])
+    return cast(Corrected, corrected) if corrected.rows else None

@@ -1,13 +1,27 @@
 """Imports go one way: flows -> tasks/<stage>/tasks.py -> the stage's own modules -> what all stages share."""
 
 import ast
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"sources", "classes", "splits", "overlap", "sanitizing", "evaluation", "reporting"}
-SHARED = {"errors", "vocabulary", "storage", "views", "records", "stage_task", "threads", "registration", "joined"}
+SHARED = {
+    "errors",
+    "vocabulary",
+    "storage",
+    "views",
+    "records",
+    "stage_task",
+    "threads",
+    "processes",
+    "registration",
+    "joined",
+}
 PLAIN = SHARED - {"stage_task"}  # without Prefect
 MAY_IMPORT = {
     "errors": set(),
@@ -17,6 +31,7 @@ MAY_IMPORT = {
     "records": {"errors", "vocabulary", "storage", "views"},
     "stage_task": {"errors", "storage"},
     "threads": set(),
+    "processes": {"errors", "threads"},
     "joined": set(),
     "registration": {"vocabulary"},
     **dict.fromkeys(STAGES, SHARED),
@@ -62,11 +77,15 @@ def test_flows_are_orchestration_only() -> None:
         assert not {name.split(".")[0] for name in imports(path)} & {"numpy", "pyarrow", "PIL", "sklearn"}, path
 
 
-@pytest.mark.parametrize(("flow", "stage"), [("loading", "classes"), ("joins", "overlap")])
-def test_flows_whose_tasks_run_in_processes_bring_one_stage(flow: str, stage: str) -> None:
-    """Each process of a pool imports the module of its flow before it does anything."""
-    used = {name.split(".")[1] for name in imports(ROOT / "flows" / f"{flow}.py") if name.startswith("tasks.")}
-    assert used & STAGES == {stage}
+def test_work_that_is_done_apart_needs_no_prefect() -> None:
+    """Processes that do it start in half the time without."""
+    found = [path for path in (ROOT / "tasks").rglob("tasks.py") if "tasks.processes.apart" in imports(path)]
+    handed = {name for path in found for name in re.findall(r"\bapart\((\w+)", path.read_text())}
+    homes = {name for path in found for name in imports(path) if name.rpartition(".")[2] in handed}
+    assert len(homes) == len(handed) >= 5
+    modules = {home.rpartition(".")[0] for home in homes}
+    program = f"import sys; [__import__(name) for name in {sorted(modules)}]; sys.exit('prefect' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_one_package_touches_the_file_system() -> None:

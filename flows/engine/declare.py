@@ -19,7 +19,7 @@ from prefect.settings import (
 
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.failure import in_one_sentence
-from flows.engine.lost import lost_processes
+from flows.engine.lost import lost_cluster
 from flows.engine.names import OUTERMOST, TAG
 from flows.engine.parameters import Unstored
 from flows.engine.runners import AnyRunner
@@ -84,7 +84,7 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
             if outermost:
                 close_what_dead_runs_left()
             # Of a task with tags, Prefect asks the server for limits on each.
-            with lost_processes(), TagsContext(current_tags=set()):
+            with lost_cluster(), TagsContext(current_tags=set()):
                 result = function(*args, **kwargs)
             return result if outermost else Unstored(result)  # else Prefect looks for futures in all that it holds
 

@@ -1,7 +1,6 @@
-"""Say what was lost with a process, and close the tasks that it leaves running in Prefect."""
+"""Go on where processes were lost; say what was lost with a cluster, and close the tasks that it leaves running."""
 
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -13,45 +12,40 @@ from prefect.states import Crashed
 
 from flows.engine.closing import close_tasks
 from flows.engine.progress import say
-from flows.engine.runners import AnyRunner, threads
+from flows.engine.runners import Workers, threads
 from tasks.errors import ProcessLostError
+from tasks.processes import in_processes
 from tasks.records.spec import WorkSpec
 
-IN_POOL = "A process of this run was killed, perhaps for lack of memory."
-IN_CLUSTER = (
+LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
     "look at their logs, and run the same command again to continue."
 )
 
 
 @contextmanager
-def lost_processes() -> Iterator[None]:
-    """Turn the loss of processes, by which the block ends, into a `ProcessLostError`."""
+def lost_cluster() -> Iterator[None]:
+    """Turn the loss of a cluster, by which the block ends, into a `ProcessLostError`."""
     try:
         yield
     except Exception as error:
-        if (sentence := _of_lost(error)) is None:
+        if type(error).__module__.partition(".")[0] != "distributed":
             raise
         try:
             with get_client(sync_client=True) as client:
-                close_tasks([UUID(str(flow_run.id))], Crashed(message=sentence), client)
+                close_tasks([UUID(str(flow_run.id))], Crashed(message=LOST), client)
         except HTTPError as why:  # the server is busy; the run goes on all the same
             say(f"The tasks that were lost still show as running: {why}")
-        raise ProcessLostError(sentence) from error
+        raise ProcessLostError(LOST) from error
 
 
-def again_in_one(flow: Any, runner: AnyRunner, spec: WorkSpec, *arguments: Any) -> Any:
+def again_in_one(flow: Any, workers: Workers, spec: WorkSpec, *arguments: Any) -> Any:
     """Run a flow; when its processes are lost, do again what it has not finished, one task after the other."""
     try:
-        return flow.on(runner)(*arguments)
+        with in_processes(workers.processes):
+            return flow.on(workers.runner)(*arguments)
     except ProcessLostError as lost:
         if spec.on_dask:  # whose tasks were tried again already
             raise
         say(f"{lost} What is not finished is done in one process.")
         return flow.on(threads(1))(*arguments)
-
-
-def _of_lost(error: Exception) -> str | None:
-    if isinstance(error, BrokenProcessPool | BrokenPipeError):  # the latter when killed before it was told what to do
-        return IN_POOL
-    return IN_CLUSTER if type(error).__module__.partition(".")[0] == "distributed" else None

@@ -1,30 +1,28 @@
 """Choose how tasks run side by side."""
 
-import atexit
-import contextlib
-import ctypes
 import os
-import threading
-import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.engine.machine import memory_of_machine
 from tasks.records.spec import SourceSpec, WorkSpec
-from tasks.threads import compute_alone
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
-PROCESSES_FROM = 400_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
+PROCESSES_FROM = 100_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
 PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB that the largest tasks take; see tests/benchmarks/cluster.py
 PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
-SECONDS_BETWEEN_LOOKS = 0.5
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
+
+
+class Workers(NamedTuple):
+    """What the tasks of a flow run on: a runner, and how many processes do their heavy work; 0 for none."""
+
+    runner: AnyRunner
+    processes: int = 0
 
 
 def side_by_side(spec: WorkSpec) -> AnyRunner:
@@ -68,8 +66,8 @@ def let_go(future: PrefectFuture[Any]) -> None:
         release()
 
 
-def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
-    """Return the runner that was asked for; by default processes when there is enough to do, threads otherwise.
+def for_decoding(work: int, spec: SourceSpec) -> Workers:
+    """Return the workers that were asked for; by default processes when there is enough to do, threads otherwise.
 
     Parameters
     ----------
@@ -79,14 +77,14 @@ def for_decoding(work: int, spec: SourceSpec) -> AnyRunner:
     """
     count = at_once(spec)
     if spec.on_dask:
-        return side_by_side(spec)
+        return Workers(side_by_side(spec))
     if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
-        return threads(count)
-    return processes(count)
+        return Workers(threads(count))
+    return with_processes(count)
 
 
-def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> AnyRunner:
-    """Return the runner for tiles: processes for photographs, unless other ones were asked for.
+def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> Workers:
+    """Return the workers for tiles: processes for photographs, unless other ones were asked for.
 
     Laying pictures over each other takes many short steps, after each of which threads wait for the interpreter: two
     are a third faster than one, and more are not.
@@ -99,37 +97,14 @@ def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> AnyRunner:
     spec : WorkSpec
     """
     if spec.on_dask or not VIEWS[view].on_pixels:
-        return side_by_side(spec)
+        return Workers(side_by_side(spec))
     count = at_once(spec, max(PER_TASK, PER_TILE + PER_IMAGE * images))
-    return threads(count) if spec.runner == "threads" or count == 1 else processes(count)
+    return Workers(threads(count)) if spec.runner == "threads" or count == 1 else with_processes(count)
 
 
-def processes(count: int) -> AnyRunner:
-    """Return a runner for work that mostly needs the interpreter."""
-    pool = ProcessPoolTaskRunner(max_workers=count, initializer=start_in_pool, initargs=(os.getpid(),))
-    return cast(AnyRunner, pool)
+def with_processes(count: int) -> Workers:
+    """Return workers for work that mostly needs the interpreter.
 
-
-def start_in_pool(parent: int) -> None:
-    """Let this process of a pool compute in one thread a task, and end when the process that started it is gone.
-
-    By itself it would wait forever.
+    There is a thread more than processes: while one keeps the books of a task, no process waits.
     """
-    keep_memory()
-    compute_alone()
-    atexit.register(os._exit, 0)  # last of what ends it: taking apart all modules takes half a second
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def keep_memory() -> None:
-    """Let glibc keep the memory of one picture for the next: giving it back and taking it again costs a tenth."""
-    with contextlib.suppress(AttributeError, OSError):  # another C library
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT)
+    return Workers(threads(count + 1), count)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from tasks.classes import glyphs
 from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
-from tasks.storage import tables
+from tasks.storage import disk, tables
 from tasks.storage.images import Images, read_images
 from tasks.storage.place import Place
 from tasks.views import VIEWS
@@ -16,8 +16,10 @@ from tasks.views import VIEWS
 
 def write_fingerprints(
     shard: Shard, reading: Reading, right: dict[str, bytes], workspace: Place, target: Place
-) -> None:
+) -> dict[str, str]:
     """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
+
+    Returned is the digest of the table.
 
     The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` and
     all ``pixels``, the ``bytes`` of their file, and the place of their gray copy in its file, ``copy``, as well.
@@ -34,6 +36,7 @@ def write_fingerprints(
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}
     tables.write(pa.table(columns).replace_schema_metadata(length), target)
+    return {"sha256": disk.sha256_of(target)}
 
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +16,20 @@ from tasks.classes.samples import write_samples
 from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
+from tasks.storage import disk, tables
 from tasks.storage.images import Images, write_images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
 
 Refused = list[tuple[object, ...]]  # rows of the quarantine
+
+
+def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -> dict[str, Any]:
+    """Write the shard of a part; return the counts of its classes and the digest of its images, for JSON."""
+    index = tables.read_rows(workspace / part.index, part.first, part.members)
+    members = Members(workspace.locate(part.location), part.columns)
+    counts = write_shard(part, index, members, reading, target)
+    return {"classes": [asdict(one) for one in counts], "sha256": disk.sha256_of(target / SHARD)}
 
 
 def write_shard(

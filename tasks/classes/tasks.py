@@ -1,7 +1,7 @@
 """Prefect tasks of the classes stage: a shard and a fingerprint table per part of a source."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import PIL
@@ -9,12 +9,12 @@ import PIL
 from tasks.classes.fingerprints import write_fingerprints
 from tasks.classes.identical.digests import digests_of
 from tasks.classes.parts import work_of
-from tasks.classes.shard import write_shard
+from tasks.classes.shard import build_shard
+from tasks.processes import apart
 from tasks.records import ClassCounts, Corrected, Fingerprints, Part, Reading, Shard
-from tasks.records.inputs import FINGERPRINTS, SHARD
+from tasks.records.inputs import FINGERPRINTS
 from tasks.stage_task import finished, stage_task
-from tasks.storage import disk, stages, tables
-from tasks.storage.members import Members
+from tasks.storage import disk, stages
 from tasks.storage.place import Place
 
 VERSION = 8
@@ -49,10 +49,7 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> Shard:
     """Decode and normalize the images of a part of a source."""
 
     def build(target: Place) -> dict[str, Any]:
-        index = tables.read_rows(workspace / part.index, part.first, part.members)
-        members = Members(workspace.locate(part.location), part.columns)
-        counts = write_shard(part, index, members, reading, target)
-        return {"classes": [asdict(one) for one in counts], "sha256": disk.sha256_of(target / SHARD)}
+        return apart(build_shard, part, reading, workspace, target)
 
     stage = stages.stage(workspace, "classes", _shard_inputs(part, reading), build)
     classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
@@ -70,8 +67,7 @@ def fingerprint(
     right = digests_of(shard, corrected, workspace) if corrected else {}
 
     def build(target: Place) -> dict[str, Any]:
-        write_fingerprints(shard, reading, right, workspace, target / FINGERPRINTS)
-        return {"sha256": disk.sha256_of(target / FINGERPRINTS)}
+        return apart(write_fingerprints, shard, reading, right, workspace, target / FINGERPRINTS)
 
     stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading, right), build)
     copies = shard.copies if reading.kind == "photographs" else None

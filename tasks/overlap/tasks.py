@@ -19,6 +19,7 @@ from tasks.overlap.prints import StoredRows, prints_of, write_prints
 from tasks.overlap.tiles import Join, Slices, StoredTile
 from tasks.overlap.verdict import MATCHED, Matches, judge
 from tasks.overlap.within.links import read_matches
+from tasks.processes import apart
 from tasks.records import Baseline, Drawn, Fingerprints, Joined, Linked, Overlap, Prints, Tile, Within, between
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
@@ -79,7 +80,7 @@ def compare_tile(
     """Find the twins of a slice of a split in a slice of another, in both directions."""
     join, inputs = _join(spec, view, first, second, bands, workspace)
     inputs |= {"tile": [[rows.start, rows.stop] for rows in slices], **measured_by(view)}
-    stage = stages.stage(workspace, "tiles", inputs, lambda target: write_tile(join, slices, target))
+    stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
     one, two = (f"{rows.start + 1:,} to {rows.stop:,}" for rows in slices)
     tile = Tile(stage.folder.name, stage.result)
     return finished(tile, stage, f"tile {number}: rows {one} of {first.split} with {two} of {second.split}")

@@ -10,6 +10,11 @@ INK_ABOVE = 127
 ONLY_FIRST, ONLY_SECOND = (213, 94, 0), (0, 114, 178)  # orange and blue that the colour-blind can tell apart
 
 
+def ink_length(side: int) -> int:
+    """Return how many pixels an image has."""
+    return side**2
+
+
 def ink_bits(gray: Gray) -> Bits:
     """Return the ink (gray > 127) of images as packed bits, row by row, first pixel in the highest bit.
 
@@ -43,7 +48,7 @@ INK = View(
     name="ink",
     on_pixels=False,
     side=None,
-    length=lambda side: side**2,
+    length=ink_length,
     bits=ink_bits,
     column="jaccard",
     threshold=0.95,

@@ -17,6 +17,11 @@ BITS = 4 * (SIDE - 2) ** 2  # four planes: gradients to the right, left, bottom,
 ONE_PLANE = 0.8  # largest share of an image's set bits in one plane; above it, the bits carry too little information
 
 
+def photo_length(_side: int) -> int:
+    """Return how many bits an image has, whatever its size."""
+    return BITS
+
+
 def photo_bits(gray: Gray) -> Bits:
     """Return the packed bits of the photo view.
 
@@ -74,7 +79,7 @@ PHOTO = View(
     name="photo",
     on_pixels=True,
     side=SIDE,
-    length=lambda _: BITS,
+    length=photo_length,
     bits=comparable_bits,
     column="agreement",
     threshold=None,

@@ -11,6 +11,8 @@ from tasks.vocabulary.arrays import Bits, Gray
 class View:
     """Which bits describe an image, when two images are twins by them, and how a twin is shown.
 
+    Its functions are those of modules, so that it can be handed to another process.
+
     Attributes
     ----------
     name : str

@@ -1,14 +1,19 @@
-"""Processes of a pool that die, even before they are told what to do: the run goes on in one process."""
+"""Processes that die, even before they are told what to do, and that take too long."""
 
 import logging
 import multiprocessing.spawn
+import time
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import task
+from prefect.task_engine import TaskRunTimeoutError
 
 from flows.audit import audit
+from flows.engine.declare import our_flow
+from tasks.processes import apart, in_processes
 
 DIES = "/bin/false"
 
@@ -25,3 +30,20 @@ def test_processes_that_die_at_once_are_done_without(
         found = audit(**given, runner="processes", workspace=tmp_path / "lost")
     assert "A process of this run was killed" in caplog.text
     assert (found.pair("test", "train").exact, found.pair("test", "train").near) == (20, 20), "as they were planted"
+
+
+@task(timeout_seconds=2)
+def waits() -> None:
+    apart(time.sleep, 60)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_limit_of_time_ends_work_in_a_process() -> None:
+    @our_flow(name="waits")
+    def waiting() -> None:
+        waits.submit().result()
+
+    start = time.monotonic()
+    with pytest.raises(TaskRunTimeoutError), in_processes(1):
+        waiting()
+    assert time.monotonic() - start < 30, "and the process with it"

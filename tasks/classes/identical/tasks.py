@@ -7,6 +7,7 @@ import PIL
 import pyarrow as pa
 
 from tasks.classes.identical.digests import corrected, in_doubt, read_in_full
+from tasks.processes import apart
 from tasks.records import Corrected, Doubts, Part, Reading, Shard
 from tasks.records.inputs import CORRECTED, DOUBTS, IN_FULL
 from tasks.stage_task import finished, stage_task
@@ -39,7 +40,7 @@ def decode_in_full(part: Part, number: int, doubts: Doubts, reading: Reading, wo
     ids = tables.read(workspace / doubts.table, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()
 
     def build(target: Place) -> dict[str, Any]:
-        tables.write(read_in_full(part, ids, reading.side, workspace), target / IN_FULL)
+        tables.write(apart(read_in_full, part, ids, reading.side, workspace), target / IN_FULL)
         return {}
 
     inputs = {"version": VERSION, "members": part.digest, "ids": stages.digest_of(ids.to_pylist())}

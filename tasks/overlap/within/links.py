@@ -9,11 +9,12 @@ from tasks.overlap import proposals
 from tasks.overlap.search import cost_of
 from tasks.overlap.tables import Rows
 from tasks.overlap.threshold import Best
+from tasks.overlap.tiles import Slices
 from tasks.overlap.verdict import Matches
 from tasks.overlap.within.distinct import Distinct, distinct_images
 from tasks.overlap.within.forest import Forest
 from tasks.overlap.within.matches import BestMatches
-from tasks.overlap.within.search import Found, SelfJoin, put_together
+from tasks.overlap.within.search import Found, How, SelfJoin, put_together, search_tile
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.views import View
@@ -43,8 +44,9 @@ def read_alike(folder: Place) -> Distinct:
     return Distinct.of(tables.read(folder / ALIKE)["alike"].to_numpy())
 
 
-def write_found(found: Found, target: Place) -> dict[str, Any]:
-    """Write what hangs together in a tile."""
+def write_searched(rows: Rows, alike: Place, how: How, tile: Slices, target: Place) -> dict[str, Any]:
+    """Write what hangs together in a tile of a set, whose images are `alike` as `write_alike` wrote."""
+    found = search_tile(SelfJoin(rows, read_alike(alike), *how), *tile)
     tables.write(pa.table(found.forest._asdict()), target / FOREST)
     tables.write(pa.table(vars(found.matches)), target / MATCHES)
     return {}

@@ -30,6 +30,8 @@ from tasks.threads import blas_threads
 from tasks.views import View
 from tasks.vocabulary.arrays import Mask
 
+How = tuple[View, int, Bands | None, int]  # a set is joined with itself: see `SelfJoin` from `view` on
+
 
 @dataclass(frozen=True)
 class SelfJoin:

@@ -14,11 +14,12 @@ from tasks.overlap.within.links import (
     read_alike,
     read_found,
     write_alike,
-    write_found,
     write_links,
+    write_searched,
 )
-from tasks.overlap.within.search import SelfJoin, is_cut, search_tile, self_join
+from tasks.overlap.within.search import How, SelfJoin, is_cut, search_tile, self_join
 from tasks.overlap.within.write import Rules, write_duplicates
+from tasks.processes import apart
 from tasks.records import Alike, Decided, Linked, Prints, SplitDuplicates, Tile
 from tasks.records.rows import SplitGroups
 from tasks.records.spec import SearchSpec
@@ -65,7 +66,8 @@ def compare_within(
     inputs = _inputs(spec, view, prints, bands)
 
     def build(target: Place) -> dict[str, Any]:
-        return write_found(search_tile(_join(spec, view, prints, bands, alike, workspace), *slices), target)
+        rows, how = StoredRows(prints, workspace), _how(spec, view, prints, bands)
+        return apart(write_searched, rows, workspace / alike.folder, how, slices, target)
 
     inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
     stage = stages.stage(workspace, "tiles", inputs, build)
@@ -162,7 +164,10 @@ def _join(
     spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None, alike: Alike | None, workspace: Place
 ) -> SelfJoin:
     """Return a split as it is to be joined with itself, in memory if it is small."""
-    inputs = _inputs(spec, view, prints, bands) | {"version": SEEDED}
-    how = VIEWS[view], spec.floor_percent, bands, int(stages.digest_of(inputs)[:8], 16)
-    rows = StoredRows(prints, workspace)
+    rows, how = StoredRows(prints, workspace), _how(spec, view, prints, bands)
     return SelfJoin(rows, read_alike(workspace / alike.folder), *how) if alike else self_join(rows.all(), *how)
+
+
+def _how(spec: SearchSpec, view: ViewName, prints: Prints, bands: Bands | None) -> How:
+    inputs = _inputs(spec, view, prints, bands) | {"version": SEEDED}
+    return VIEWS[view], spec.floor_percent, bands, int(stages.digest_of(inputs)[:8], 16)

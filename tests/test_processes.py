@@ -1,0 +1,85 @@
+"""Processes that do the heavy work of tasks, real ones."""
+
+import contextvars
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import ProcessLostError, StorageError
+from tasks.processes import apart, in_processes
+
+SOON = 10  # seconds; less than what is interrupted would take
+
+
+def who() -> tuple[int, int, bool]:
+    return os.getpid(), os.getppid(), "prefect" in sys.modules
+
+
+def fail() -> None:
+    raise StorageError("the device is away for a moment", heals=True)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_and_wait(mark: Path) -> None:
+    mark.touch()
+    time.sleep(6 * SOON)
+
+
+def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
+    assert apart(who)[0] == os.getpid()
+    with in_processes(0):
+        assert apart(who)[0] == os.getpid()
+    with in_processes(1):
+        process, parent, prefect = apart(who)
+        assert (parent, prefect) == (os.getpid(), False)
+    assert process != os.getpid()
+    assert apart(who)[0] == os.getpid(), "again"
+
+
+def test_an_error_says_and_is_what_it_was() -> None:
+    with in_processes(1), pytest.raises(StorageError, match="away for a moment") as found:
+        apart(fail)
+    assert found.value.heals, "so its task is tried again"
+
+
+def test_a_process_that_was_killed_is_told_from_an_error() -> None:
+    with in_processes(1):
+        with pytest.raises(ProcessLostError, match="was killed, perhaps for lack of memory"):
+            apart(die)
+        with pytest.raises(ProcessLostError):
+            apart(who)
+
+
+def test_an_error_of_the_block_ends_what_processes_do(tmp_path: Path) -> None:
+    seen: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            apart(write_and_wait, tmp_path / "mark")
+        except ProcessLostError as error:
+            seen.append(error)
+
+    def end() -> None:
+        with in_processes(1):
+            context = contextvars.copy_context()
+            waiting.append(threading.Thread(target=context.run, args=(work,)))
+            waiting[0].start()
+            while not (tmp_path / "mark").exists():
+                time.sleep(0.05)
+            raise KeyboardInterrupt
+
+    waiting: list[threading.Thread] = []
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        end()
+    waiting[0].join(SOON)
+    assert time.monotonic() - start < SOON
+    assert len(seen) == 1
