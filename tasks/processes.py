@@ -8,14 +8,14 @@ import atexit
 import contextlib
 import ctypes
 import multiprocessing
-import os  # noqa: TID251  # this process
+import os  # noqa: TID251  # how a process ends
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
-from multiprocessing.synchronize import Event
+from multiprocessing.connection import Connection
 from typing import ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
@@ -24,7 +24,7 @@ from tasks.threads import compute_alone
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_STEPS = 0.5
 LOST = "A process of this run was killed, perhaps for lack of memory."
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
@@ -42,17 +42,18 @@ def in_processes(count: int) -> Iterator[None]:
         yield
         return
     spawn = multiprocessing.get_context("spawn")
-    stop = spawn.Event()
-    pool = ProcessPoolExecutor(count, spawn, _begin, (os.getpid(), stop))
+    theirs, ours = spawn.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, spawn, _begin, (theirs,))
     token = _pool.set(pool)
-    try:
-        yield
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        _pool.reset(token)
-        pool.shutdown(cancel_futures=True)
+    with theirs, ours:
+        try:
+            yield
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            _pool.reset(token)
+            pool.shutdown(cancel_futures=True)
 
 
 def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -70,7 +71,7 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         future = pool.submit(function, *arguments, **named)
     except (BrokenProcessPool, BrokenPipeError) as error:  # the latter when killed before it was told what to do
         raise ProcessLostError(LOST) from error
-    while not wait([future], SECONDS_BETWEEN_LOOKS).done:
+    while not wait([future], SECONDS_BETWEEN_STEPS).done:
         pass  # a limit of time reaches a thread between two steps in Python
     try:
         return future.result()
@@ -78,10 +79,10 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         raise ProcessLostError(LOST) from error
 
 
-def _begin(parent: int, stop: Event) -> None:
-    """Let this process compute in one thread a task, and end when it is told to, or when who started it is gone.
+def _begin(connection: Connection) -> None:
+    """Let this process compute in one thread a task, and end as soon as nobody holds the other end of a connection.
 
-    By itself it would wait forever.
+    When who started it was killed, it would wait forever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     _keep_memory()
@@ -89,8 +90,7 @@ def _begin(parent: int, stop: Event) -> None:
     atexit.register(os._exit, 0)  # last of what ends it: taking apart all modules takes a while
 
     def watch() -> None:
-        while os.getppid() == parent and not stop.wait(SECONDS_BETWEEN_LOOKS):
-            pass
+        connection.poll(None)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -83,3 +83,9 @@ def test_an_error_of_the_block_ends_what_processes_do(tmp_path: Path) -> None:
     waiting[0].join(SOON)
     assert time.monotonic() - start < SOON
     assert len(seen) == 1
+
+
+def test_a_lost_process_does_not_keep_the_block_from_ending() -> None:
+    """What tells processes to end must not wait for one that was killed."""
+    with pytest.raises(ProcessLostError), in_processes(2):
+        apart(die)
