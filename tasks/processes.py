@@ -1,21 +1,20 @@
 """Processes for the heavy work of tasks: a task hands it to one of them, and does all else where it runs.
 
 They import what the work needs and no more, so they start in half the time that importing Prefect takes, and Prefect
-knows nothing of them: a task costs the same with and without.
+knows nothing of them: a task costs the same with and without. Unlike those of Python's own pool they do not run the
+script again that called us.
 """
 
 import atexit
 import contextlib
 import ctypes
-import multiprocessing
-import os  # noqa: TID251  # how a process ends
+import os  # noqa: TID251  # processes
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor, wait
 from contextvars import ContextVar
-from multiprocessing.connection import Connection
 from typing import ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
@@ -24,12 +23,16 @@ from tasks.threads import compute_alone
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SECONDS_BETWEEN_STEPS = 0.5
 LOST = "A process of this run was killed, perhaps for lack of memory."
+SECONDS_BETWEEN_LOOKS = 0.5
+ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder, which may be the one that is looked through
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: a process that keeps memory for its next task is not ended for it
+}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 
-_pool: ContextVar[ProcessPoolExecutor | None] = ContextVar("processes of this flow", default=None)
+_pool: ContextVar[Executor | None] = ContextVar("processes of this flow", default=None)
 
 
 @contextlib.contextmanager
@@ -41,19 +44,16 @@ def in_processes(count: int) -> Iterator[None]:
     if not count:
         yield
         return
-    spawn = multiprocessing.get_context("spawn")
-    theirs, ours = spawn.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, spawn, _begin, (theirs,))
-    token = _pool.set(pool)
-    with theirs, ours:
-        try:
-            yield
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            _pool.reset(token)
-            pool.shutdown(cancel_futures=True)
+    from loky import ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(),), env=ENVIRONMENT)
+    token, finished = _pool.set(pool), False
+    try:
+        yield
+        finished = True
+    finally:
+        _pool.reset(token)
+        pool.shutdown(kill_workers=not finished)
 
 
 def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -67,30 +67,27 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     pool = _pool.get()
     if pool is None:
         return function(*arguments, **named)
+    from loky.process_executor import BrokenProcessPool, ShutdownExecutorError
+
     try:
         future = pool.submit(function, *arguments, **named)
-    except (BrokenProcessPool, BrokenPipeError) as error:  # the latter when killed before it was told what to do
-        raise ProcessLostError(LOST) from error
-    while not wait([future], SECONDS_BETWEEN_STEPS).done:
-        pass  # a limit of time reaches a thread between two steps in Python
-    try:
+        while not wait([future], SECONDS_BETWEEN_LOOKS).done:
+            pass  # a limit of time reaches a thread between two steps in Python
         return future.result()
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, ShutdownExecutorError) as error:  # the latter when the block has ended
         raise ProcessLostError(LOST) from error
 
 
-def _begin(connection: Connection) -> None:
-    """Let this process compute in one thread a task, and end as soon as nobody holds the other end of a connection.
-
-    When who started it was killed, it would wait forever.
-    """
+def _begin(parent: int) -> None:
+    """Let this process compute in one thread a task, and end when who started it is gone: it would wait forever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     _keep_memory()
     compute_alone()
     atexit.register(os._exit, 0)  # last of what ends it: taking apart all modules takes a while
 
     def watch() -> None:
-        connection.poll(None)
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -2,17 +2,21 @@
 
 import contextvars
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from loky.backend import resource_tracker
 
 from tasks.errors import ProcessLostError, StorageError
 from tasks.processes import apart, in_processes
 
+ROOT = Path(__file__).resolve().parents[1]
 SOON = 10  # seconds; less than what is interrupted would take
 
 
@@ -89,3 +93,28 @@ def test_a_lost_process_does_not_keep_the_block_from_ending() -> None:
     """What tells processes to end must not wait for one that was killed."""
     with pytest.raises(ProcessLostError), in_processes(2):
         apart(die)
+
+
+def test_a_process_that_does_not_start_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource_tracker.ensure_running()  # which is started in the same way
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(ProcessLostError), in_processes(2):
+        apart(who)
+
+
+def test_a_script_that_calls_us_is_not_run_again(tmp_path: Path) -> None:
+    """Whoever calls a flow in a script need not say that it is the main one."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from tasks.processes import apart, in_processes\n"
+        "from tests.test_processes import who\n"
+        "print('begins')\n"
+        "with in_processes(1):\n"
+        "    print(apart(who)[2])\n"
+    )
+    (tmp_path / "pickle.py").write_text("raise SystemExit('of the current folder')")
+    done = subprocess.run(
+        [sys.executable, "-P", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("begins\nFalse\n", "")

@@ -147,7 +147,7 @@ def with_pool(
     command = Command(plain.fresh(scratch / "w"), environment, "processes", sources)
     process = command.start()
     for _ in range(300):
-        pool = [pid for pid in command.processes() if pid != process.pid and b"spawn_main" in _command_line(pid)]
+        pool = [pid for pid in command.processes() if pid != process.pid and b"popen_loky" in _command_line(pid)]
         if len(pool) >= 2:
             time.sleep(seconds)
             return command, process, pool

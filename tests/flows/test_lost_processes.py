@@ -1,9 +1,9 @@
 """Processes that die, even before they are told what to do, and that take too long."""
 
 import logging
-import multiprocessing.spawn
+import os
+import signal
 import time
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,19 @@ from prefect.task_engine import TaskRunTimeoutError
 
 from flows.audit import audit
 from flows.engine.declare import our_flow
+from tasks import processes
 from tasks.processes import apart, in_processes
 
-DIES = "/bin/false"
+
+def dies(_parent: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.skipif(not Path(DIES).exists(), reason=f"needs {DIES}")
 @pytest.mark.usefixtures("prefect_server")
 def test_processes_that_die_at_once_are_done_without(
     sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    resource_tracker.ensure_running()  # which is started in the same way, and lives
-    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", DIES.encode())
+    monkeypatch.setattr(processes, "_begin", dies)
     given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.5}
     with caplog.at_level(logging.INFO):
         found = audit(**given, runner="processes", workspace=tmp_path / "lost")

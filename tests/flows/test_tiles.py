@@ -1,8 +1,6 @@
 """Runs whose splits are compared in tiles, a task each, have the files of runs that compare them whole."""
 
 import logging
-import multiprocessing.spawn
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,12 @@ import pytest
 
 from flows.audit import audit
 from flows.pipeline import cleansplit
+from tasks import processes
 from tasks.records import Report
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
 from tests.build import TINY
-from tests.flows.test_lost_processes import DIES
+from tests.flows.test_lost_processes import dies
 
 
 def files_of(report: Report) -> dict[str, Any]:
@@ -47,7 +46,6 @@ def test_splits_of_a_tile_each_are_compared_apart_where_there_are_many_in_all(
     assert stages_of(tmp_path) == 1 + 2, "test in train, and either in itself"
 
 
-@pytest.mark.skipif(not Path(DIES).exists(), reason=f"needs {DIES}")
 def test_tiles_whose_processes_die_are_compared_in_one(
     audited: Report,
     photographs: dict[str, Any],
@@ -56,8 +54,7 @@ def test_tiles_whose_processes_die_are_compared_in_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 5)
-    resource_tracker.ensure_running()
-    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", DIES.encode())
+    monkeypatch.setattr(processes, "_begin", dies)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     with caplog.at_level(logging.INFO):
         found = audit(**photographs, workspace=tmp_path, **given)
