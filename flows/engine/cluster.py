@@ -5,14 +5,17 @@ import math
 from functools import cache
 from typing import Any, cast
 
-from flows.engine.runners import AnyRunner, at_once
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner
+
+from flows.engine.machine import at_once
 from tasks.errors import ServerError, UsageError
 from tasks.records.spec import WorkSpec
 
 SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
 
 
-def on_cluster(spec: WorkSpec) -> AnyRunner:
+def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
     """Return a runner whose tasks run on the cluster that was asked for.
 
     Raises
@@ -31,7 +34,7 @@ def on_cluster(spec: WorkSpec) -> AnyRunner:
     logging.getLogger("prefect.task_runner.oncluster").setLevel(logging.WARNING)  # which tells of each connection
     address = _address_of(spec)
     _require_workers(address)
-    return cast(AnyRunner, OnCluster(address=address, client_kwargs={"set_as_default": False}))
+    return cast("TaskRunner[PrefectFuture[Any]]", OnCluster(address=address, client_kwargs={"set_as_default": False}))
 
 
 def memory_of_worker(spec: WorkSpec) -> float:

@@ -1,12 +1,11 @@
 """Choose how tasks run side by side."""
 
-import os
 from typing import Any, NamedTuple, cast
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.engine.machine import memory_of_machine
+from flows.engine.machine import PER_TASK, at_once, memory_of_machine
 from tasks.records.spec import SourceSpec, WorkSpec
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
@@ -14,7 +13,6 @@ from tasks.vocabulary import ViewName
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
 PROCESSES_FROM = 100_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
-PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB that the largest tasks take; see tests/benchmarks/cluster.py
 PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
 
 
@@ -32,17 +30,6 @@ def side_by_side(spec: WorkSpec) -> AnyRunner:
     from flows.engine.cluster import on_cluster  # which takes two seconds to import
 
     return on_cluster(spec)
-
-
-def at_once(spec: WorkSpec, per_task: float = PER_TASK) -> int:
-    """Return how many tasks run at the same time: what was asked for, or one per core if memory has room for them.
-
-    `per_task` are the gigabytes that each takes.
-    """
-    if spec.workers and not spec.memory:
-        return spec.workers
-    room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / per_task)
-    return max(1, min(spec.workers or os.cpu_count() or 1, room))
 
 
 def memory_of_task(spec: WorkSpec) -> float:

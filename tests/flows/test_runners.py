@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from flows.engine import machine, runners
-from flows.engine.machine import memory_of_machine
-from flows.engine.runners import at_once
+from flows.engine import machine
+from flows.engine.machine import at_once, memory_of_machine
 from tasks.records.spec import WorkSpec
 
 
 def test_tasks_go_side_by_side_where_memory_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     for gigabytes, expected in ((64.0, 8), (4.1, 3), (0.5, 1)):
-        monkeypatch.setattr(runners, "memory_of_machine", lambda gigabytes=gigabytes: gigabytes)
+        monkeypatch.setattr(machine, "memory_of_machine", lambda gigabytes=gigabytes: gigabytes)
         assert at_once(WorkSpec()) == expected
         assert at_once(WorkSpec(workers=5)) == 5, "asked for"
     assert at_once(WorkSpec(memory=3)) == 3
