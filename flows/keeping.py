@@ -7,7 +7,7 @@ from flows.engine.progress import say
 from tasks.errors import UsageError
 from tasks.records.spec import CleanSpec, VerifySpec
 from tasks.reporting.verify import verify_run, what_is_wrong
-from tasks.storage import workspace
+from tasks.storage import cleaning
 from tasks.storage.workspace import find_run, has_runs
 
 
@@ -16,7 +16,7 @@ from tasks.storage.workspace import find_run, has_runs
 def clean(spec: CleanSpec) -> list[str]:
     """Remove all but the newest runs, and the intermediate results that none of those uses; return the runs removed."""
     try:
-        done = workspace.clean(spec.place, spec.keep)
+        done = cleaning.clean(spec.place, spec.keep)
     except UsageError as reason:  # there is nothing yet, or a run is using it: the next time will do
         say(str(reason))
         return []

@@ -7,8 +7,8 @@ from pydantic import PositiveInt
 
 from tasks.errors import DataError
 from tasks.storage import disk
+from tasks.storage.cleaning import clean as remove_old
 from tasks.storage.place import Place
-from tasks.storage.workspace import clean as remove_old
 from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import Format
 

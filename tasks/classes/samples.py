@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from tasks.records import Reading
 from tasks.storage import tables
-from tasks.storage.images import Images, as_rows, thumbnails
+from tasks.storage.image_files import thumbnails
+from tasks.storage.images import Images, as_rows
 from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Labels, RowNumbers

@@ -16,7 +16,7 @@ from tasks.exporting.originals import Originals
 from tasks.records import Archive
 from tasks.storage import disk, tables
 from tasks.storage.errors import storage_errors
-from tasks.storage.images import read_ids
+from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals
 from tasks.storage import disk, tables
-from tasks.storage.images import read_ids, read_labels
+from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
 
 MAX_BYTES_PER_FILE = 500_000_000  # what the Hugging Face Hub advises

@@ -31,7 +31,8 @@ from tasks.records import Archive
 from tasks.records.card import card_header
 from tasks.storage import disk, tables
 from tasks.storage.errors import storage_errors
-from tasks.storage.images import iterate_images, normalize, read_ids, read_labels, shape_of
+from tasks.storage.image_files import iterate_images, read_ids, read_labels, shape_of
+from tasks.storage.images import normalize
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, require_space

@@ -11,7 +11,8 @@ from PIL import Image
 
 from tasks.records import Archive
 from tasks.storage import tables
-from tasks.storage.images import Images, iterate_images, read_ids
+from tasks.storage.image_files import iterate_images, read_ids
+from tasks.storage.images import Images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
 

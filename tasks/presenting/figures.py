@@ -16,7 +16,8 @@ from tasks.presenting.sheets import as_images, sheet
 from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
 from tasks.storage import disk, tables
-from tasks.storage.images import Images, read_ids, read_images, take_images, thumbnails
+from tasks.storage.image_files import read_ids, read_images, take_images, thumbnails
+from tasks.storage.images import Images
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 

@@ -15,7 +15,7 @@ from tasks.presenting.registered import laid_over
 from tasks.records import Report
 from tasks.records.verdict import Predicted
 from tasks.storage import disk, tables
-from tasks.storage.images import gray_of
+from tasks.storage.image_files import gray_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray

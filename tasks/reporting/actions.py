@@ -9,7 +9,7 @@ from pyarrow.csv import CSVWriter
 
 from tasks.records import Archive, Findings, Report, Split
 from tasks.storage import disk, tables
-from tasks.storage.images import read_ids
+from tasks.storage.image_files import read_ids
 from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS

@@ -26,7 +26,8 @@ from tasks.reporting.gates import measure_gates
 from tasks.reporting.judged import judged_pairs
 from tasks.reporting.refused import ignored_kinds
 from tasks.storage import disk
-from tasks.storage.images import mean_and_deviation, read_labels
+from tasks.storage.image_files import read_labels
+from tasks.storage.images import mean_and_deviation
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, Role, SplitName
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from tasks.records import Findings, Report
 from tasks.reporting.actions import AT_ONCE, Paths, as_lines
 from tasks.storage import disk, tables
-from tasks.storage.images import read_ids
+from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 
 TABLE, UNCONFIRMED, FOLDER = "duplicates.parquet", "unconfirmed.parquet", "duplicates"

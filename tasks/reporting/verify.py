@@ -12,7 +12,7 @@ from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
 from tasks.storage import disk, tables
-from tasks.storage.images import read_ids, shape_of, take_images
+from tasks.storage.image_files import read_ids, shape_of, take_images
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.workspace import RUN_MANIFEST

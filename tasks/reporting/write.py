@@ -20,7 +20,7 @@ from tasks.reporting.duplicates import write_duplicates
 from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
 from tasks.storage import disk, tables
-from tasks.storage.images import read_ids, thumbnails
+from tasks.storage.image_files import read_ids, thumbnails
 from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS

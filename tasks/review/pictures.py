@@ -15,7 +15,7 @@ from tasks.records import Findings
 from tasks.registration.align import register
 from tasks.storage import disk, tables
 from tasks.storage.copies import Copies
-from tasks.storage.images import gray_of, thumbnails
+from tasks.storage.image_files import gray_of, thumbnails
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.formats import format_of

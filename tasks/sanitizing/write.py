@@ -10,7 +10,8 @@ from tasks.records import Overlap, Splits, between
 from tasks.records.conservation import conserve
 from tasks.sanitizing import policy
 from tasks.storage import disk, tables
-from tasks.storage.images import Images, take_images, write_split
+from tasks.storage.image_files import take_images
+from tasks.storage.images import Images, write_split
 from tasks.storage.place import Place
 from tasks.views import View
 from tasks.vocabulary import LOSES_TO, Protect

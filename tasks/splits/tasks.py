@@ -17,7 +17,7 @@ from tasks.splits.sizes import notes_on, sizes_of_splits
 from tasks.splits.table import rows_of, shared_with_others, write_groups
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
-from tasks.storage.images import read_ids, read_labels
+from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import SPLITS, Role, SplitName

@@ -7,21 +7,17 @@ written and read a row group at a time.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tasks.errors import DataError
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import AnyArray, Gray, Labels, Pixels, RowNumbers
+from tasks.vocabulary.arrays import AnyArray, Gray, Labels, Pixels
 
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192
@@ -171,91 +167,6 @@ def write_split(
     return {"rows": written, "files": [p.last for p in paths], "sha256": [disk.sha256_of(p) for p in paths]}
 
 
-def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
-    """Read images from Parquet files, all or the first `rows`, page checksums verified."""
-    parts: list[Images] = []
-    for part in iterate_images(files):
-        parts.append(part)
-        if rows is not None and sum(map(len, parts)) >= rows:
-            break
-    return concatenate(parts)[:rows]
-
-
-def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
-    """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
-    for path in files:
-        with tables.opened(path) as file:
-            yield _nothing(_side_of(file, path))
-            for group in range(file.num_row_groups):
-                yield of_table(file.read_row_group(group))
-
-
-def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
-    """Read some rows, their numbers over all files ascending, int64 (n,), in memory for these and some row groups."""
-    starts = np.cumsum([0, *(shape_of([path])[0] for path in files)])
-    ends = np.searchsorted(rows, starts)
-
-    def read(number: int) -> list[Images]:
-        here = rows[ends[number] : ends[number + 1]] - starts[number]
-        return [*map(of_table, tables.taken(files[number], here))]  # of float32, which takes four times the memory
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return concatenate([*chain.from_iterable(pool.map(read, range(len(files))))])
-
-
-def shape_of(files: Sequence[Place]) -> tuple[int, int]:
-    """Return rows and side of the images in Parquet files, from their footers alone."""
-    rows, side = 0, 0
-    for path in files:
-        with tables.opened(path) as file:
-            rows, side = rows + file.metadata.num_rows, _side_of(file, path)
-    return rows, side
-
-
-def read_labels(files: Iterable[Place]) -> Labels:
-    """Read the labels alone, int64 (n,)."""
-    return pa.concat_tables([tables.read(path, ["label"]) for path in files])["label"].to_numpy()
-
-
-def read_ids(files: Iterable[Place]) -> pa.Array:
-    """Read the ids alone, in row order."""
-    return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
-
-
-def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
-    """Return some images of a run or shard, uint8 (side, side) each, by id."""
-    wanted = pa.array(sorted(set(ids)), pa.string())
-
-    def read(path: Place) -> dict[str, Gray]:
-        rows = np.flatnonzero(pc.is_in(read_ids([path]), value_set=wanted).to_numpy(zero_copy_only=False))
-        parts = map(of_table, tables.taken(path, rows))
-        return {name: gray for part in parts for name, gray in zip(part.ids.to_pylist(), part.gray, strict=True)}
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return {name: gray for part in pool.map(read, files) for name, gray in part.items()}
-
-
-def thumbnails(files: Sequence[Place], ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the thumbnails of some photographs, JPEG files, by id."""
-    wanted = pc.field("id").isin(pa.array(ids, pa.string()))
-    found = (tables.read(path, ["id", "thumbnail"], filters=wanted) for path in files)
-    return {row["id"]: row["thumbnail"] for table in found for row in table.to_pylist()}
-
-
-def _side_of(file: pq.ParquetFile, path: Place) -> int:
-    """Return the side of the images in a file; one flipped bit can give its columns another type."""
-    place = file.schema_arrow.get_field_index("pixels")
-    kind = file.schema_arrow.field(place).type if place >= 0 else None
-    side = 0
-    if kind is not None and pa.types.is_fixed_size_list(kind):
-        side = kind.list_size
-    elif kind is not None and pa.types.is_fixed_size_binary(kind) and math.sqrt(kind.byte_width).is_integer():
-        side = math.isqrt(kind.byte_width)
-    if not side:
-        raise DataError(f"{path} is damaged; run the same command again to rebuild it.")
-    return side
-
-
 def of_table(table: pa.Table) -> Images:
     """Return the rows of a table that has the columns of a shard or a split."""
     ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
@@ -280,8 +191,3 @@ def _to_gray(pixels: pa.ChunkedArray) -> Gray:
         side = pixels.type.list_size
         gray = restore(pixels.combine_chunks().flatten().flatten().to_numpy())
     return gray.reshape(-1, side, side)
-
-
-def _nothing(side: int) -> Images:
-    no_names = pa.array([], pa.string())
-    return Images(no_names, no_names, np.empty(0, np.int64), np.empty((0, side, side), np.uint8))

@@ -1,4 +1,4 @@
-"""The workspace as a whole: entered by runs, swept, cleaned, and searched for runs.
+"""The workspace as a whole: entered by runs, swept, and searched for runs.
 
     stages/<stage>/<key>/   intermediate results, immutable
     runs/<run id>/          what a user takes away; files are hard links to stages
@@ -12,16 +12,14 @@ dies. Whoever gets an exclusive lock knows that anything unfinished was left by 
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePath
-from typing import Any
 
 from tasks.errors import DataError, StorageError, UsageError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
-from tasks.storage.stages import read_manifest
 
 RUN_MANIFEST = "run.json"
 LEFTOVERS = (
@@ -89,7 +87,7 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
             if fresh and not alone:
                 raise _used(workspace)
             if alone:
-                disk.forget(_leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
+                disk.forget(leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
             share()
             sweep(workspace)
         _held.append(workspace)
@@ -190,90 +188,6 @@ def point_latest(run: Place) -> None:
     disk.point(runs.parent / "latest", f"{runs.last}/{run.last}")
 
 
-def stages_of(names: Iterable[str]) -> list[str]:
-    """Return the stages in which names lie, as ``<stage>/<key>``; names elsewhere have none.
-
-    >>> stages_of(["stages/splits/3f/raw/a.parquet", "stages/splits/3f", "/data/large.tar"])
-    ['splits/3f']
-    """
-    below = [name.split("/") for name in names if name.startswith("stages/")]
-    return sorted({"/".join(parts[1:3]) for parts in below})
-
-
-@dataclass(frozen=True)
-class Cleanup:
-    """What cleaning removed: run ids, number of stages, bytes; and folders that are no complete run, left alone."""
-
-    runs: list[str]
-    stages: int
-    bytes: int
-    unknown: list[str]
-
-
-def clean(workspace: Place, keep: int) -> Cleanup:
-    """Remove all but the newest runs, and the stages that none of those uses.
-
-    The run that ``latest`` points to is always kept, and so is a folder that is no complete run.
-
-    Raises
-    ------
-    UsageError
-        When a run is using the workspace, or there is none.
-    """
-    if not disk.is_folder(workspace / "runs"):
-        raise UsageError(f"{workspace} holds no runs; name another --workspace.")
-    with storage_errors(workspace), _to_clean(workspace):
-        folders = [workspace / "runs" / name for name in disk.names_in(workspace / "runs")]
-        runs = {folder: facts for folder in folders if (facts := _facts(folder))}
-        old = _old_runs(workspace, runs, keep)
-        used = {stage for folder in runs if folder not in old for stage in runs[folder]["result"]["stages"]}
-        stages = [place for place in disk.matching(workspace, STAGES) if stages_of([place.name])[0] not in used]
-        freed = _remove(workspace, [*old, *stages])
-        unknown = [folder.last for folder in folders if folder not in runs]
-        return Cleanup([folder.last for folder in old], len(stages), freed, unknown)
-
-
-@contextlib.contextmanager
-def _to_clean(workspace: Place) -> Iterator[None]:
-    """Keep runs away while a workspace is cleaned."""
-    refused = UsageError(f"a run is using {workspace}; clean it when that has ended.")
-    if workspace.published:
-        from tasks.storage.bucket.leases import lease
-
-        with lease(workspace, "cleaning") as others:
-            if others:
-                raise refused
-            yield
-        return
-    with disk.held(workspace / ".in-use") as (alone, _):
-        if not alone:
-            raise refused
-        yield
-
-
-def _remove(workspace: Place, folders: list[Place]) -> int:
-    """Remove published folders; return the bytes that this frees."""
-    if workspace.published:
-        from tasks.storage.bucket.cleaning import remove
-
-        return remove(workspace, folders)
-    freed = disk.bytes_only_in(folders)
-    disk.forget([*folders, *map(disk.lock_of, folders), *_leftovers(workspace)], workspace)
-    return freed
-
-
-def _old_runs(workspace: Place, runs: dict[Place, dict[str, Any]], keep: int) -> list[Place]:
-    """Return all but the newest runs; that which ``latest`` points to counts as the newest."""
-    latest = disk.resolved(workspace / "latest").last
-    ordered = sorted(runs, key=lambda run: (run.last == latest, runs[run]["result"]["finished"], run.last))
-    return [run for run in runs if run in ordered[:-keep]]
-
-
-def _facts(folder: Place) -> dict[str, Any] | None:
-    """Return the manifest of a complete run."""
-    facts = read_manifest(folder / RUN_MANIFEST)
-    return facts if facts and "stages" in facts["result"] else None
-
-
-def _leftovers(workspace: Place) -> list[Place]:
+def leftovers(workspace: Place) -> list[Place]:
+    """Return what dead runs may have left unfinished."""
     return [place for pattern in LEFTOVERS for place in disk.matching(workspace, pattern)]

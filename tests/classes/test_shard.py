@@ -16,7 +16,8 @@ from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
-from tasks.storage.images import mean_and_deviation, read_images
+from tasks.storage.image_files import read_images
+from tasks.storage.images import mean_and_deviation
 from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.storage.tables import read_rows

@@ -16,7 +16,7 @@ import pytest
 
 from tasks.errors import CleanSplitError, DataError, StorageError, UsageError
 from tasks.exporting.pull import pull_run
-from tasks.storage import disk, stages, workspace
+from tasks.storage import cleaning, disk, stages, workspace
 from tasks.storage.bucket import objects, published, scratch
 from tasks.storage.manifests import sealed
 from tasks.storage.place import Place
@@ -282,10 +282,10 @@ def test_runs_and_cleanings_keep_off_each_other(space: Place) -> None:
     build(space)
     with workspace.in_use(space):
         with pytest.raises(UsageError, match="holds no runs"):
-            workspace.clean(space, 1)
+            cleaning.clean(space, 1)
         publish_run(space, "one")
         with pytest.raises(UsageError, match="a run is using"):
-            workspace.clean(space, 1)
+            cleaning.clean(space, 1)
         with (
             workspace.in_use(space),
             pytest.raises(UsageError, match="another run"),
@@ -315,7 +315,7 @@ def test_cleaning_removes_what_no_run_needs_and_nothing_else(space: Place) -> No
         publish_run(space, name)
     other = stages.stage(space, "tested", {"of": "another"}, _small)
     objects.write(published.content_of(space, "0" * 64), b"left by a run that died")
-    done = workspace.clean(space, 2)
+    done = cleaning.clean(space, 2)
     assert (done.runs, done.stages, done.unknown) == (["1"], 1, [])
     assert done.bytes == len("1") + len("??") + len(b"left by a run that died")
     forget(space)

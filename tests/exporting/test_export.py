@@ -16,7 +16,8 @@ from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run, files_of
 from tasks.exporting.pickling import write_pickle
 from tasks.records import Report
-from tasks.storage.images import normalize, read_images
+from tasks.storage.image_files import read_images
+from tasks.storage.images import normalize
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run
 from tasks.vocabulary import Format, SplitName

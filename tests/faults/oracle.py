@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tasks.reporting.verify import verify_run
-from tasks.storage.images import read_images
+from tasks.storage.image_files import read_images
 from tasks.storage.place import Place
 from tasks.storage.stages import MANIFEST, damaged_files, read_manifest
 from tests.faults import plain

@@ -10,7 +10,7 @@ import pytest
 from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
-from tasks.storage.images import read_images
+from tasks.storage.image_files import read_images
 from tasks.storage.place import Place
 from tests.build import MEASURED
 

@@ -11,7 +11,8 @@ from tasks.records import Report
 from tasks.records.rows import PairFonts
 from tasks.reproducing import published
 from tasks.reproducing.published import Published, check
-from tasks.storage.images import normalize, read_images
+from tasks.storage.image_files import read_images
+from tasks.storage.images import normalize
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName
 

@@ -8,7 +8,7 @@ import pytest
 
 from flows.pipeline import cleansplit
 from tasks.records.spec import RunSpec
-from tasks.storage.images import read_images
+from tasks.storage.image_files import read_images
 from tasks.storage.place import Place
 from tests.build import LETTERS, TINY, Gray, font_member, glyphs, png, write_tar
 

@@ -10,7 +10,8 @@ from tasks.records.spec import RunSpec
 from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
 from tasks.storage import tables
-from tasks.storage.images import Images, read_images, write_images
+from tasks.storage.image_files import read_images
+from tasks.storage.images import Images, write_images
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import StorageError, UsageError
-from tasks.storage import disk, workspace
+from tasks.storage import cleaning, disk, workspace
 from tasks.storage.place import Place
 from tasks.storage.stages import publish, stage
 from tasks.storage.workspace import in_use
@@ -46,7 +46,7 @@ def names(folder: Path) -> list[str]:
 
 def test_cleaning_keeps_the_newest_runs_and_the_stages_that_they_use(space: Place, tmp_path: Path) -> None:
     stage(space, "classes", {"key": "of a run that never ended"}, lambda target: write(target / "data", "x" * 1000))
-    done = workspace.clean(space, keep=2)
+    done = cleaning.clean(space, keep=2)
     assert done.runs == ["run-1", "run-2"]
     assert names(tmp_path) == ["run-3", "run-4"]
     assert done.stages == 3
@@ -58,13 +58,13 @@ def test_cleaning_keeps_the_newest_runs_and_the_stages_that_they_use(space: Plac
 
 def test_the_run_that_latest_points_to_is_always_kept(space: Place, tmp_path: Path) -> None:
     workspace.point_latest(space / "runs" / "run-2")
-    assert workspace.clean(space, keep=1).runs == ["run-1", "run-3", "run-4"]
+    assert cleaning.clean(space, keep=1).runs == ["run-1", "run-3", "run-4"]
     assert names(tmp_path) == ["run-2"]
 
 
 def test_a_folder_that_is_no_complete_run_is_named_and_left_alone(space: Place, tmp_path: Path) -> None:
     (tmp_path / "runs" / "run-1" / "run.json").write_text("{}")
-    done = workspace.clean(space, keep=1)
+    done = cleaning.clean(space, keep=1)
     assert done.unknown == ["run-1"]
     assert names(tmp_path) == ["run-1", "run-4"]
 
@@ -90,14 +90,14 @@ def living(space: Place) -> Any:
 
 def test_nothing_is_cleaned_or_forgotten_while_a_run_uses_the_workspace(space: Place, living: Any) -> None:
     with pytest.raises(UsageError, match="a run is using"):
-        workspace.clean(space, keep=1)
+        cleaning.clean(space, keep=1)
     with pytest.raises(UsageError, match="another run is using"), workspace.in_use(space, fresh=True):
         pass
     with workspace.in_use(space):
         pass
     living.kill()
     living.join()
-    assert workspace.clean(space, keep=1).runs == ["run-1", "run-2", "run-3"]
+    assert cleaning.clean(space, keep=1).runs == ["run-1", "run-2", "run-3"]
 
 
 def test_fresh_forgets_the_stages_and_keeps_the_runs(space: Place, tmp_path: Path) -> None:
