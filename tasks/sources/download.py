@@ -17,7 +17,7 @@ from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
 from tasks.storage import disk
-from tasks.storage.members import is_zip
+from tasks.storage.archives import is_zip
 from tasks.storage.place import Place
 from tasks.storage.rows.parquet import is_parquet
 from tasks.vocabulary.addresses import public_name

@@ -19,9 +19,9 @@ from tasks.sources.listing import Listing, list_columns, list_members, together
 from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import disk, stages
+from tasks.storage.archives import Archives, is_zip
 from tasks.storage.errors import storage_errors
 from tasks.storage.manifests import ListDigest
-from tasks.storage.members import Archives, is_zip
 from tasks.storage.place import Place
 from tasks.storage.rows import open_rows
 from tasks.storage.rows.numbered import split_in
@@ -119,7 +119,7 @@ def _unpacked(
 
 
 def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listing]) -> Listing:
-    """List the members of archives as if these lay one behind the other; see `tasks.storage.members.Archives`.
+    """List the members of archives as if these lay one behind the other; see `tasks.storage.archives.Archives`.
 
     Those of some are listed already, by the names of these.
     """

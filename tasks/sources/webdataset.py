@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from tasks.sources.archive import Entry
-from tasks.storage.members import Read
+from tasks.storage.archives import Read
 from tasks.storage.rows.numbered import row_name
 from tasks.vocabulary.columns import find
 from tasks.vocabulary.formats import IMAGE_ENDINGS
