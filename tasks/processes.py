@@ -12,10 +12,11 @@ import os  # noqa: TID251  # processes
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, wait
+from concurrent.futures import wait
 from contextvars import ContextVar
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
 from tasks.threads import compute_alone
@@ -32,7 +33,8 @@ ENVIRONMENT = {
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 
-_pool: ContextVar[Executor | None] = ContextVar("processes of this flow", default=None)
+_pool: ContextVar[Any] = ContextVar("processes of this flow", default=None)
+_running: list[Any] = []
 
 
 @contextlib.contextmanager
@@ -46,14 +48,24 @@ def in_processes(count: int) -> Iterator[None]:
         return
     from loky import ProcessPoolExecutor
 
+    # Without psutil and pgrep it ends processes, but not theirs, which end by themselves.
+    warnings.filterwarnings("ignore", "Failed to kill subprocesses")
     pool = ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(),), env=ENVIRONMENT)
     token, finished = _pool.set(pool), False
+    _running.append(pool)
     try:
         yield
         finished = True
     finally:
+        _running.remove(pool)
         _pool.reset(token)
         pool.shutdown(kill_workers=not finished)
+
+
+def end_processes() -> None:
+    """End all processes, whatever they are doing, with what the system keeps for them."""
+    for pool in _running:
+        pool.shutdown(kill_workers=True)
 
 
 def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

@@ -14,7 +14,7 @@ import pytest
 from loky.backend import resource_tracker
 
 from tasks.errors import ProcessLostError, StorageError
-from tasks.processes import apart, in_processes
+from tasks.processes import apart, end_processes, in_processes
 
 ROOT = Path(__file__).resolve().parents[1]
 SOON = 10  # seconds; less than what is interrupted would take
@@ -37,6 +37,11 @@ def write_and_wait(mark: Path) -> None:
     time.sleep(6 * SOON)
 
 
+def semaphores() -> list[Path]:
+    """Return what the system keeps for processes of this one, on Linux."""
+    return list(Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*"))  # noqa: S108  # of the system
+
+
 def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
     assert apart(who)[0] == os.getpid()
     with in_processes(0):
@@ -45,6 +50,7 @@ def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
         process, parent, prefect = apart(who)
         assert (parent, prefect) == (os.getpid(), False)
     assert process != os.getpid()
+    assert not semaphores(), "left behind"
     assert apart(who)[0] == os.getpid(), "again"
 
 
@@ -62,7 +68,8 @@ def test_a_process_that_was_killed_is_told_from_an_error() -> None:
             apart(who)
 
 
-def test_an_error_of_the_block_ends_what_processes_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended_by", ["an error of the block", "who stops the run"])
+def test_what_processes_do_can_be_ended(ended_by: str, tmp_path: Path) -> None:
     seen: list[BaseException] = []
 
     def work() -> None:
@@ -78,6 +85,10 @@ def test_an_error_of_the_block_ends_what_processes_do(tmp_path: Path) -> None:
             waiting[0].start()
             while not (tmp_path / "mark").exists():
                 time.sleep(0.05)
+            if ended_by == "an error of the block":
+                raise KeyboardInterrupt
+            end_processes()
+            waiting[0].join(SOON)
             raise KeyboardInterrupt
 
     waiting: list[threading.Thread] = []
@@ -87,6 +98,7 @@ def test_an_error_of_the_block_ends_what_processes_do(tmp_path: Path) -> None:
     waiting[0].join(SOON)
     assert time.monotonic() - start < SOON
     assert len(seen) == 1
+    assert not semaphores()
 
 
 def test_a_lost_process_does_not_keep_the_block_from_ending() -> None:

@@ -12,12 +12,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from tasks.processes import end_processes
 from tasks.storage import disk, workspace
 
-SECONDS_TO_TELL_PREFECT = 3
+SECONDS_FOR_EACH = 3  # for telling Prefect, and for ending processes
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 _flow: contextvars.Context | None = None  # of the outermost flow that this process runs
@@ -55,7 +57,7 @@ def told_when_stopped() -> Iterator[None]:
 def stay_until_stopped() -> None:
     """Once a signal has arrived, wait for the thread that ends this process; otherwise return at once."""
     if _stopping.is_set():
-        time.sleep(2 * SECONDS_TO_TELL_PREFECT)
+        time.sleep(3 * SECONDS_FOR_EACH)
 
 
 def _watch(reading: int) -> None:
@@ -71,15 +73,19 @@ def _stop(number: signal.Signals) -> None:
         word = WORDS[number]
         print(f"\ncleansplit: {word}; the same command continues where it stopped.", file=sys.stderr, flush=True)
         if _flow is not None:
-            message = f"The run was {word}."
-            teller = threading.Thread(target=_flow.copy().run, args=(_tell_prefect, message), daemon=True)
-            teller.start()
-            teller.join(SECONDS_TO_TELL_PREFECT)
+            _in_time(partial(_flow.copy().run, _tell_prefect, f"The run was {word}."))
+        _in_time(end_processes)
         _end_children()
         disk.drop_unfinished()
         workspace.sweep_held()
     finally:
         os._exit(128 + number)
+
+
+def _in_time(do: Callable[[], object]) -> None:
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    thread.join(SECONDS_FOR_EACH)
 
 
 def _tell_prefect(message: str) -> None:
