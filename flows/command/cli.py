@@ -11,6 +11,7 @@ TOGETHER = {
 }
 LEAN = {
     **TOGETHER,
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "10",  # seconds, and at its end; nobody looks on
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # which imports every integration
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # a server that stays does it
     **{

@@ -13,6 +13,7 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOCAL_STORAGE_PATH,
     get_current_settings,
     temporary_settings,
 )
@@ -89,7 +90,15 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
             return result if outermost else Unstored(result)  # else Prefect looks for futures in all that it holds
 
         # What is wrong with a parameter is said by its spec, in the sentence that the command prints.
-        declared = OurFlow(inside, name=name, flow_run_name=flow_run_name or name, validate_parameters=False)
+        # Nor is a result kept; where to keep it Prefect would ask the server, unless that is said.
+        declared = OurFlow(
+            inside,
+            name=name,
+            flow_run_name=flow_run_name or name,
+            validate_parameters=False,
+            persist_result=False,
+            result_storage=PREFECT_LOCAL_STORAGE_PATH.value(),
+        )
         return cast(OurFlow[P, R], declared)
 
     return declare

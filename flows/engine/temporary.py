@@ -103,6 +103,7 @@ class Temporary:
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         os.environ[ADDRESS] = f"http://{HOST}:{self._port}/api"
         os.environ["PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"] = "false"  # it is of this installation
+        os.environ["PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"] = "false"  # no browser speaks with it
         refresh_global_settings_context()
         _addresses.add(os.environ[ADDRESS])
 
