@@ -64,7 +64,7 @@ def in_processes(count: int) -> Iterator[None]:
 
 def end_processes() -> None:
     """End all processes, whatever they are doing, with what the system keeps for them."""
-    for pool in _running:
+    for pool in _running.copy():  # what ends meanwhile takes itself out
         pool.shutdown(kill_workers=True)
 
 
