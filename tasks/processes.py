@@ -8,6 +8,7 @@ script again that called us.
 import atexit
 import contextlib
 import ctypes
+import gc
 import os  # noqa: TID251  # processes
 import signal
 import threading
@@ -66,6 +67,7 @@ def end_processes() -> None:
     """End all processes, whatever they are doing, with what the system keeps for them."""
     for pool in _running.copy():  # what ends meanwhile takes itself out
         pool.shutdown(kill_workers=True)
+    gc.collect()  # names of semaphores go with the last that refers to them
 
 
 def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
