@@ -3,15 +3,18 @@
 import os
 import sys
 
+
 # The database of a server without Postgres takes one writer at a time, and who finds it locked tries again in two
 # seconds; so what tasks report is written together, and a temporary server does nothing that one run can do without.
-TOGETHER = {
-    f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
-    for name, value in {"READ_BATCH_SIZE": "100", "BATCH_SIZE": "100", "FLUSH_INTERVAL": "1"}.items()
-}
+def _together(seconds: int) -> dict[str, str]:
+    """Return the settings by which a server writes what tasks report at most each so many seconds, and at its end."""
+    values = {"READ_BATCH_SIZE": "100", "BATCH_SIZE": "100", "FLUSH_INTERVAL": str(seconds)}
+    return {f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value for name, value in values.items()}
+
+
+TOGETHER = _together(1)
 LEAN = {
-    **TOGETHER,
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "10",  # seconds, and at its end; nobody looks on
+    **_together(10),  # nobody looks on
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # which imports every integration
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # a server that stays does it
     **{

@@ -11,9 +11,8 @@ from tasks.records.naming import name_of
 from tasks.reporting.assemble import assemble
 from tasks.reporting.history import remember
 from tasks.storage import disk, stages
-from tasks.storage.cleaning import stages_of
 from tasks.storage.place import Place
-from tasks.storage.stages import Stage
+from tasks.storage.stages import Stage, stages_of
 from tasks.storage.workspace import RUN_MANIFEST, point_latest
 
 VERSION = 11

@@ -20,10 +20,8 @@ ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one with
 DAMAGED_ZIP = (
     struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError,
 )  # fmt: skip
-PACKED, MAX_PACKED = (
-    (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA),
-    64 << 20,
-)  # compressions; bytes of a member, and of its window
+PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpacks without end
+MAX_PACKED = 64 << 20  # bytes of such a member, and of its window
 LZMA_HEADER = struct.Struct("<2H1BI")
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
 Read = Callable[[int, int], bytes]  # from an offset and a size

@@ -1,7 +1,7 @@
 """Clean a workspace: remove old runs, and the stages that none of the others uses."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from tasks.errors import UsageError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
-from tasks.storage.stages import read_manifest
+from tasks.storage.stages import read_manifest, stages_of
 from tasks.storage.workspace import RUN_MANIFEST, STAGES, leftovers
 
 
@@ -86,13 +86,3 @@ def _facts(folder: Place) -> dict[str, Any] | None:
     """Return the manifest of a complete run."""
     facts = read_manifest(folder / RUN_MANIFEST)
     return facts if facts and "stages" in facts["result"] else None
-
-
-def stages_of(names: Iterable[str]) -> list[str]:
-    """Return the stages in which names lie, as ``<stage>/<key>``; names elsewhere have none.
-
-    >>> stages_of(["stages/splits/3f/raw/a.parquet", "stages/splits/3f", "/data/large.tar"])
-    ['splits/3f']
-    """
-    below = [name.split("/") for name in names if name.startswith("stages/")]
-    return sorted({"/".join(parts[1:3]) for parts in below})

@@ -4,6 +4,7 @@ The key of a stage is a digest of its inputs, so identical work is reused instea
 every file still has the digest that its manifest gives. In a bucket the digests are checked when files are read.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from tasks.storage import disk
@@ -21,6 +22,7 @@ __all__ = [
     "read_manifest",
     "stage",
     "stage_folder",
+    "stages_of",
 ]
 
 
@@ -77,6 +79,16 @@ def amend(place: Place, name: str, value: Any) -> None:
             disk.write_text(part, sealed(record))
 
     (disk.revise if place.published else disk.put)(place, amended)  # a lock would lie in the run's folder
+
+
+def stages_of(names: Iterable[str]) -> list[str]:
+    """Return the stages in which names lie, as ``<stage>/<key>``; names elsewhere have none.
+
+    >>> stages_of(["stages/splits/3f/raw/a.parquet", "stages/splits/3f", "/data/large.tar"])
+    ['splits/3f']
+    """
+    below = [name.split("/") for name in names if name.startswith("stages/")]
+    return sorted({"/".join(parts[1:3]) for parts in below})
 
 
 def damaged_files(folder: Place, listed: dict[str, dict[str, Any]]) -> list[str]:
