@@ -2,32 +2,29 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from itertools import chain
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
 
 from tasks.records import Source
-from tasks.sources import archive, packed, zips
+from tasks.sources import packed, zips
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.layout import refuse_splits, split_folders
-from tasks.sources.listing import Listing, list_columns, list_members, together
+from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.rows import files_beside, read_rows
+from tasks.sources.unpacking import called_in_messages, list_tar, unpack
 from tasks.sources.webdataset import FACTS, named_by_class
-from tasks.storage import disk, stages
+from tasks.storage import disk
 from tasks.storage.archives import Archives, is_zip
 from tasks.storage.errors import storage_errors
 from tasks.storage.manifests import ListDigest
 from tasks.storage.place import Place
 from tasks.storage.rows import open_rows
 from tasks.storage.rows.numbered import split_in
-from tasks.storage.workspace import require_space
-
-VERSION = 6
 
 
 class Opened(NamedTuple):
@@ -66,7 +63,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
         packings = [packed.packing_of(file) for file in files]
     location, listed = source.location, dict[str, Listing]()
     if any(packings):
-        location, listed = _unpacked(source, files, packings, workspace)
+        location, listed = unpack(source, files, packings, workspace)
         files = disk.expanded(workspace.locate(location))
     return Opened(location, partial(_members, source, files, listed), str(source.sha256))
 
@@ -89,35 +86,6 @@ def _folders_of_rows(listing: Listing) -> set[str]:
     return {listing.folders[number] for number in np.unique(rows.folder).tolist()}
 
 
-def _unpacked(
-    source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place
-) -> tuple[str, dict[str, Listing]]:
-    """Unpack archives into a stage; return where they lie, and by their names the members of those that are new there.
-
-    What is unpacked is listed while the stage computes digests, and waits for the disk.
-    """
-    listing: dict[str, Future[Listing]] = {}
-
-    def build(target: Place) -> dict[str, Any]:
-        known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
-        require_space(workspace, sum(known), f"unpacking {source.name}")
-        for number, (file, packing) in enumerate(zip(files, packings, strict=True)):
-            plain = target / f"archive-{number:05d}.tar"
-            if packing is None:
-                disk.link(file, plain)
-                continue
-            packed.decompress(file, plain, packing)
-            wait(listing.values())  # so that one is open at a time
-            if not is_zip(plain):  # opened here, since the stage will be renamed
-                listing[plain.last] = beside.submit(_listed_tar, disk.reading(plain), _called(plain, source, files))
-        return {}
-
-    with ThreadPoolExecutor(1) as beside:
-        stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
-    location = f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
-    return location, {name: members.result() for name, members in listing.items()}
-
-
 def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listing]) -> Listing:
     """List the members of archives as if these lay one behind the other; see `tasks.storage.archives.Archives`.
 
@@ -126,7 +94,7 @@ def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listin
     found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:
-        called = _called(file, source, files)
+        called = called_in_messages(file, source, files)
         with contextlib.closing(Archives([file])) as one:
             prefix = f"{file.last.partition('.')[0]}-" if several else ""
             if file.last in listed:
@@ -134,7 +102,7 @@ def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listin
             elif is_zip(file):
                 listing = list_members(zips.read_entries(file), called)
             else:
-                listing = _listed_tar(disk.reading(file), called)
+                listing = list_tar(disk.reading(file), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)
@@ -142,13 +110,3 @@ def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listin
         found.append(listing.moved(f"{split}/" if split else "", start))
         start += disk.size_of(file)
     return together(found, source.name)
-
-
-def _listed_tar(tar: BinaryIO, called: str) -> Listing:
-    with tar:
-        return list_columns(archive.read_columns(tar, called), called)
-
-
-def _called(file: Place, source: Source, files: Sequence[Place]) -> str:
-    """Return what one of the files of a source is called in messages."""
-    return file.last if len(files) > 1 else source.name
