@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from flows.command.cli import LEAN
+from flows.command.cli import LEAN, TOGETHER
 from tasks.records import Report
 from tests.build import (
     LETTERS,
@@ -55,12 +55,15 @@ def _turn(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """Run flows against one server of their own, which does as little as the command's temporary one."""
+    """Run flows against one server of their own, which does as little as the command's temporary one.
+
+    But it writes down each second what tasks report, since tests ask for it.
+    """
     from prefect.testing.utilities import prefect_test_harness
 
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
-            for name, value in LEAN.items():
+            for name, value in (LEAN | TOGETHER).items():
                 environment.setenv(name, value)
             stack.enter_context(prefect_test_harness(server_startup_timeout=90))
         yield

@@ -10,14 +10,13 @@ ratio.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks.leaks.tools import measured, stages_of
+from tests.benchmarks.leaks.tools import Measured, measured, show, stages_of
 from tests.build import SHARED
 
 ROWS = ("--train", "200000", "--validation", "10000", "--test", "10000")
@@ -26,22 +25,13 @@ LIMIT = 1200  # seconds
 ARCHIVES = ("notMNIST_large.tar.gz", "notMNIST_small.tar.gz")
 
 
-def timed(command: Sequence[str]) -> tuple[str, float, float]:
-    """Run a command; return what it prints, its seconds, and those of processors that it and its processes took."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said, seconds, _ = measured(command, LIMIT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if said is None:
+def timed(name: str, command: Sequence[str]) -> Measured:
+    """Run a command, and print what it took."""
+    took = measured(command, LIMIT)
+    if took.said is None:
         raise SystemExit(f"{' '.join(command[:3])} failed, or took longer than {LIMIT} seconds")
-    return said, seconds, sum(getattr(after, name) - getattr(before, name) for name in ("ru_utime", "ru_stime"))
-
-
-def show(name: str, stages: dict[str, float], seconds: float, worked: float) -> None:
-    """Print the seconds of a run, and where they went."""
-    print(f"\n{name}: {seconds:.1f} s, of processors {worked:.1f} s")
-    for stage, own in stages.items():
-        print(f"  {stage:<22} {own:>6.1f}")
-    print(f"  {'outside of stages':<22} {seconds - sum(stages.values()):>6.1f}", flush=True)
+    print(f"\n{name}: {took.seconds:.1f} s")
+    return took
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,15 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             subprocess.run([sys.executable, scripts / "make_full_scale.py", place], check=True)
         sources = ("--large", archives[0], "--small", archives[1], "--workspace", folder)
         command = [sys.executable, "-m", "flows.command.cli", "run", *sources, *ROWS, *ONE_MODEL]
-        _, seconds, worked = timed(command)
+        took = timed("cleansplit", command)
         ours = stages_of(Path(folder))
-        show("cleansplit", ours, seconds, worked)
+        show(ours, took.seconds, took.worked)
         notebook = [sys.executable, str(scripts / "notebook_baseline.py"), *archives, *ROWS, "--no-fit"]
-        said, theirs, their_work = timed(notebook)
-        stages = json.loads(said.splitlines()[-1])["seconds"]
-        show("notebook", stages, theirs, their_work)
+        theirs = timed("notebook", notebook)
+        stages = json.loads(str(theirs.said).splitlines()[-1])["seconds"]
+        show(stages, theirs.seconds, theirs.worked)
     of_stages = sum(stages.values()) / sum(ours.values())
-    print(f"\nThe notebook takes {theirs / seconds:.1f} times as long, in stages {of_stages:.1f} times.")
+    print(f"\nThe notebook takes {theirs.seconds / took.seconds:.1f} times as long, in stages {of_stages:.1f} times.")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pool, Process
 from pathlib import Path
 
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+from flows.command.cli import LEAN
+
+os.environ |= {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", **LEAN}  # as the command's own server
 
 import numpy as np
 from PIL import Image
@@ -28,11 +30,13 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.audit import audit
 from flows.engine.progress import visible
+from tests.benchmarks.leaks.tools import show, stages_of, worked
 from tests.build import SHARED, saved, scene
 
 CLASSES = 10
 SCENES, LARGE_SCENES = 4000, 24
 LARGE_SIZE = (4000, 3000)
+BOTH = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
 
 
 def jittered(number: int) -> bytes:
@@ -117,14 +121,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         size = sum(path.stat().st_size for path in place.glob("*.tar"))
         print(f"{count:,} pictures, {size / 1e9:.1f} GB", flush=True)
         with prefect_test_harness(server_startup_timeout=90):
-            start = time.perf_counter()
+            start, before = time.perf_counter(), worked(*BOTH)
             with visible():
                 report = audit(
                     train=str(place / "train.tar"), test=str(place / "test.tar"), workspace=place / "w",
                     view="photo",
                 )  # fmt: skip
             seconds = time.perf_counter() - start
-    peak, other = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+            show(stages_of(place / "w"), seconds, worked(*BOTH) - before)
+    peak, other = (resource.getrusage(who).ru_maxrss / 1024 for who in BOTH)
     rate, found = count / seconds, report.pair("test", "train").either
     print(
         f"{seconds:.0f} s, {rate:,.0f} pictures/s, peak {peak:,.0f} MB, others {other:,.0f} MB; "

@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from multiprocessing import Pool
 from pathlib import Path
 
-from tests.benchmarks.leaks.tools import PEERS, cleansplit, measured, peer, stages_of
+from tests.benchmarks.leaks.tools import PEERS, cleansplit, measured, peer, show, stages_of
 from tests.build import saved, scene
 
 CLASSES = 10
-LEAST = 0.05  # seconds of a stage that is shown
 COMMAND = (sys.executable, "-m", "flows.command.cli")
 
 
@@ -48,12 +47,12 @@ def commands(space: Path) -> None:
     """Print the seconds of commands that start, and of the default run."""
     run = ("run", "--workspace", str(space / "w"))
     for name, arguments in {"--help": ("--help",), "run --tresh 1": ("run", "--tresh", "1"), "run": run}.items():
-        print(f"{name:<20} {measured([*COMMAND, *arguments])[1]:>7.1f} s", flush=True)
-    print(f"{'run again':<20} {measured([*COMMAND, *run])[1]:>7.1f} s", flush=True)
+        print(f"{name:<20} {measured([*COMMAND, *arguments]).seconds:>7.1f} s", flush=True)
+    print(f"{'run again':<20} {measured([*COMMAND, *run]).seconds:>7.1f} s", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print seconds, pictures per second and memory of each tool."""
+    """Print seconds, pictures per second and memory of each tool, and where those of cleansplit went."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--size", type=int, nargs=2, default=(500, 375), metavar=("WIDTH", "HEIGHT"))
@@ -69,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = {"cleansplit": cleansplit(place, space / "audit", "--view", "photo")}
         found |= {tool: peer(tool, given.peers, place) for tool in PEERS if given.peers}
         for tool, one in found.items():
-            rate, rows = count / one.seconds, len({test for test, _ in one.pairs or ()})
-            what = f"{rate:>7,.0f} pictures/s  {one.peak:>6,.0f} MB  {rows:,} test rows with a twin"
-            print(f"{tool:<20} {one.seconds:>7.1f} s  {what}", flush=True)
-        shown = [f"{name} {own:.1f}" for name, own in stages_of(space / "audit").items() if own >= LEAST]
-        print(f"cleansplit's stages: {', '.join(shown)}; the rest is start, end, and Prefect between them")
+            rate, rows = count / one.took.seconds, len({test for test, _ in one.pairs or ()})
+            what = f"{rate:>7,.0f} pictures/s  {one.took.peak:>6,.0f} MB  {rows:,} test rows with a twin"
+            print(f"{tool:<20} {one.took.seconds:>7.1f} s, of processors {one.took.worked:>5.1f}  {what}", flush=True)
+        print("cleansplit, by stage")
+        show(stages_of(space / "audit"), *found["cleansplit"].took[1:3])
 
 
 if __name__ == "__main__":

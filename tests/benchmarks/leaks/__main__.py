@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             known = make(Path(temporary) / "set")
             known = replace(known, identical=identical(known.folder))  # which takes out what can't be read
             for tool, found in everyone(known, given.peers, Path(temporary)).items():
-                rows.append(page.row(known, tool, found.pairs, found.seconds, found.peak))
+                rows.append(page.row(known, tool, found.pairs, found.took.seconds, found.took.peak))
                 print(rows[-1].line(), flush=True)
     for archives in PHOTOS:
         with tempfile.TemporaryDirectory() as temporary:
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = page.of_changes(list(CHANGES), changes)
     print(table)
     with tempfile.TemporaryDirectory() as temporary:
-        done = {name: measured(effects.command(name, Path(temporary) / "w"))[0] for name in effects.RUNS}
+        done = {name: measured(effects.command(name, Path(temporary) / "w")).said for name in effects.RUNS}
         effect = effects.table(
             [row for name, run in done.items() if run for row in effects.rows_of(name, Path(run.strip()))]
         )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -17,21 +18,30 @@ from tests.benchmarks.leaks.sets import short
 
 LIMIT, OWN_LIMIT = 120, 300  # seconds of another tool, and of cleansplit, on one set
 PEERS = ("cleanvision", "imagededup", "faiss")
+LEAST = 0.05  # seconds of a stage that is shown
 HERE = Path(__file__).parent
+
+
+class Measured(NamedTuple):
+    """What a command printed, or None if it failed; its seconds, those of processors, and its peak in MB."""
+
+    said: str | None
+    seconds: float
+    worked: float
+    peak: float
 
 
 @dataclass(frozen=True)
 class Found:
-    """Pairs of test and train images that a tool calls duplicates, or None without an answer; seconds, peak in MB."""
+    """Pairs of test and train images that a tool calls duplicates, or None without an answer, and what it took."""
 
     pairs: frozenset[tuple[str, str]] | None
-    seconds: float
-    peak: float
+    took: Measured
 
 
-def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> tuple[str | None, float, float]:
-    """Run a command; return what it prints, its seconds, and the largest sum of the memory of its processes."""
-    start, peak = time.perf_counter(), 0.0
+def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> Measured:
+    """Run a command; its peak is the largest sum of the memory of its processes."""
+    start, before, peak = time.perf_counter(), worked(), 0.0
     quiet = os.environ | {"PREFECT_API_URL": ""}
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=quiet, start_new_session=True)
@@ -40,11 +50,24 @@ def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> tuple[str | No
             if time.perf_counter() - start > limit:
                 os.killpg(process.pid, 9)
                 process.wait()
-                return None, limit, peak
+                return Measured(None, limit, worked() - before, peak)
             time.sleep(0.05)
         seconds = time.perf_counter() - start
         out.seek(0)
-        return out.read() if process.returncode in (0, 4) else None, seconds, peak
+        said = out.read() if process.returncode in (0, 4) else None
+        return Measured(said, seconds, worked() - before, peak)
+
+
+def worked(*whose: int) -> float:
+    """Return the seconds of processors that processes took so far: by default those that this one started and saw end.
+
+    Parameters
+    ----------
+    *whose : int
+        ``RUSAGE_SELF``, ``RUSAGE_CHILDREN`` or both.
+    """
+    of = map(resource.getrusage, whose or (resource.RUSAGE_CHILDREN,))
+    return sum(usage.ru_utime + usage.ru_stime for usage in of)
 
 
 def _memory_of_session(session: int) -> float:
@@ -67,17 +90,17 @@ def _memory_of_session(session: int) -> float:
 def cleansplit(folder: Path, workspace: Path, *more: str) -> Found:
     """Audit a set with the command."""
     command = [sys.executable, "-m", "flows.command.cli", "audit", str(folder), "--workspace", str(workspace)]
-    said, seconds, peak = measured([*command, "--max-quarantine", "1", *more])
-    if said is None:
-        return Found(None, seconds, peak)
-    run = Path(said.strip())
+    took = measured([*command, "--max-quarantine", "1", *more])
+    if took.said is None:
+        return Found(None, took)
+    run = Path(took.said.strip())
     rows = pq.read_table(run / "removed.parquet").to_pylist()
     pairs = [(row["id"], row["twin_id"]) for row in rows if row["split"] == "test"]
     if "--also" in more:
         least = 100 * (json.loads((run / "report.json").read_text())["verdict"]["threshold"] or 9)
         turned = pq.read_table(run / "variants.parquet").to_pylist()
         pairs += [(row["id"], row["twin_id"]) for row in turned if row["percent"] >= least > row["plain_percent"]]
-    return Found(frozenset((short(one), short(other)) for one, other in pairs), seconds, peak)
+    return Found(frozenset((short(one), short(other)) for one, other in pairs), took)
 
 
 def stages_of(workspace: Path) -> dict[str, float]:
@@ -87,8 +110,18 @@ def stages_of(workspace: Path) -> dict[str, float]:
     return seconds
 
 
+def show(stages: dict[str, float], seconds: float, worked: float) -> None:
+    """Print where the seconds of a run went, by its stages, and how much of the processors it used."""
+    for stage, own in stages.items():
+        if own >= LEAST:
+            print(f"  {stage:<22} {own:>6.1f}")
+    outside, busy = seconds - sum(stages.values()), worked / (seconds * (os.cpu_count() or 1))
+    print(f"  {'start, end, between':<22} {outside:>6.1f}")
+    print(f"  {'of processors':<22} {worked:>6.1f}, {busy:.0%} of {os.cpu_count()}", flush=True)
+
+
 def peer(tool: str, python: str, folder: Path) -> Found:
     """Run another tool."""
-    said, seconds, peak = measured([python, str(HERE / "peers.py"), tool, str(folder)], LIMIT)
-    pairs = None if said is None else frozenset((short(a), short(b)) for a, b in json.loads(said)["pairs"])
-    return Found(pairs, seconds, peak)
+    took = measured([python, str(HERE / "peers.py"), tool, str(folder)], LIMIT)
+    pairs = None if took.said is None else frozenset((short(a), short(b)) for a, b in json.loads(took.said)["pairs"])
+    return Found(pairs, took)
