@@ -41,6 +41,6 @@ def _measured(numbers: Numbers, measured: MeasuredRecall) -> str:
             f"({low} to {high})."
         )
     return (
-        f"Of {true} rows whose best twin is near, among {rows} sampled test rows, that twin was found for "
+        f"Of {true} rows whose best twin is near, among {rows} sampled rows, that twin was found for "
         f"{found} ({low} to {high}), and at the threshold for {named} of {similar}."
     )

@@ -125,8 +125,8 @@ def _members(role: Role, class_name: str, counts: Sequence[ClassCounts]) -> Clas
 
 def _near_duplicates(found: Findings) -> NearDuplicates:
     joins = found.overlaps
-    bands, rows_per_band = joins[0].bands or (None, None)
-    alone = any(join.method == "minhash" for join in joins)
+    alone = [join for join in joins if join.method == "minhash"]  # of a pair of which one is empty, there is no search
+    bands, rows_per_band = next((join.bands for join in [*alone, *joins] if join.bands), (None, None))
     return NearDuplicates(
         threshold=found.verdict.threshold,
         floor=found.spec.floor_percent / 100,
@@ -134,18 +134,23 @@ def _near_duplicates(found: Findings) -> NearDuplicates:
         num_perm=bands and rows_per_band and bands * rows_per_band,
         bands=bands,
         rows_per_band=rows_per_band,
-        recall_at_floor=joins[0].recall_at_floor if alone else 1.0,
+        recall_at_floor=min((join.recall_at_floor for join in alone), default=1.0),
         recall_measured=_recall(found),
         contradicted=any(join.contradicted for join in joins),
     )
 
 
 def _recall(found: Findings) -> MeasuredRecall | None:
-    """Return the recall of MinHash: where it searched alone, on test in train; otherwise on all rows of all pairs."""
+    """Return the recall of MinHash: on all rows of all splits, or, where it searched alone, on a sample of one pair.
+
+    That pair is one in which it is lower than stated, or test in train.
+    """
+    sampled = [overlap for overlap in found.overlaps if overlap.recall and overlap.recall.high is not None]
+    if sampled:
+        return min(sampled, key=lambda one: (not one.contradicted, (one.first, one.second) != ("train", "test"))).recall
     measured = [overlap.recall for overlap in found.overlaps if overlap.recall]
-    sampled = [recall for recall in measured if recall.high is not None]
-    if sampled or not measured:
-        return sampled[0] if sampled else None
+    if not measured:
+        return None
     counts = ("rows", "true_at_floor", "found_at_floor", "true_at_threshold", "found_at_threshold")
     sums = {name: sum(getattr(recall, name) for recall in measured) for name in counts}
     return MeasuredRecall(**sums, low=None, high=None)

@@ -1,5 +1,6 @@
 """An audit of planted splits: every count is known beforehand."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,21 @@ def test_a_common_mark_hides_no_leak(prefect_server: None, tmp_path: Path) -> No
         audit(**sources, max_overlap=0.01, workspace=tmp_path / "w")
     measured = caught.value.report.near_duplicates.recall_measured
     assert measured.true_at_threshold == measured.found_at_threshold == 40, "other positions are drawn for every input"
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_how_minhash_searched_is_said_of_test_in_train(
+    copied: bool,
+    photographs: dict[str, Any],
+    prefect_server: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tasks.overlap.proposals.AFFORDABLE", 0)
+    copy = {"validation": str(shutil.copytree(photographs["train"], tmp_path / "copy"))} if copied else {}
+    report = audit(**photographs, **copy, workspace=tmp_path / "w", max_quarantine=0.5)
+    search, bands = report.near_duplicates, choose_bands(672, 60, 0.93)
+    assert (search.method, search.bands, search.rows_per_band) == ("minhash", bands.bands, bands.rows)
+    assert search.recall_at_floor == bands.recall_at(0.60)
+    assert search.recall_measured
+    assert search.recall_measured.rows == report.pair("test", "train").rows
