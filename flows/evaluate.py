@@ -1,5 +1,6 @@
 """The final flow: train with and without the twins of test rows, and score raw against sanitized."""
 
+import warnings
 from collections.abc import Sequence
 from typing import cast
 
@@ -26,11 +27,13 @@ def compare_accuracy(spec: TrainedSpec, splits: Splits, overlaps: Sequence[Overl
     check_memory(plans, spec.side**2, memory_of_task(spec))
     planned = batches(plans)
     trained: dict[Batch, list[Evaluation]] = {}
-    for some in side_by_side(planned):
-        futures = [
-            train_and_score.submit(spec, splits, overlaps, sanitized, compared, batch, spec.place) for batch in some
-        ]
-        trained |= dict(zip(some, collect("train and score", futures), strict=True))
+    with warnings.catch_warnings():  # here: what to ignore is said for all threads at once
+        warnings.filterwarnings("ignore", "Stochastic Optimizer: Maximum iterations")  # the limit is intended
+        for some in side_by_side(planned):
+            futures = [
+                train_and_score.submit(spec, splits, overlaps, sanitized, compared, batch, spec.place) for batch in some
+            ]
+            trained |= dict(zip(some, collect("train and score", futures), strict=True))
     evaluations = [evaluation for batch in planned for evaluation in trained[batch]]
     comparison = measure_effects.submit(spec, splits, sanitized, compared, evaluations, spec.place)
     return cast(Trained, collect("compare", [comparison])[0])

@@ -10,6 +10,7 @@ from flows.engine.runners import for_decoding
 from tasks.classes.detection import detect
 from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
+from tasks.classes.quarantine import require_images
 from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import UsageError
 from tasks.records import Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
@@ -63,6 +64,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
     workers = for_decoding(pending.work, spec)
     shards, fingerprints = again_in_one(load_classes, workers, spec, reading, parts, place)
+    require_images(shards, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
 
 

@@ -56,14 +56,16 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
             are_glyphs.append(_is_glyph(data, spec.side))
             shares.append(saturated_share(image.gray))
             sizes.add((image.width, image.height))
-    share = float(np.median(shares)) if shares else 1.0
+    share = float(np.median(shares or [0.0]))
     is_ink = share >= INK_FROM and len(sizes) <= 1
     chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"
-    view, glyphs = VIEWS[chosen], bool(np.mean(are_glyphs or [True]) > 0.5)
+    view, glyphs = VIEWS[chosen], bool(np.mean(are_glyphs or [False]) > 0.5)
     kind: Kind = "glyphs" if chosen == "ink" and glyphs else "photographs"
     reading = Reading(kind, chosen, view.side or spec.side)
     size = "of one size" if len(sizes) <= 1 else f"of {len(sizes)} sizes"
     why = f"{100 * share:.0f} % of ink and paper are saturated on the median of {len(shares)} sampled images {size}"
+    if not shares:
+        why = "none of the images that were sampled can be read"
     if spec.view == "auto":
         return Detected(reading, f"view {chosen}, since {why}; --view sets another")
     return Detected(reading, f"view {chosen} as asked for: {why}")

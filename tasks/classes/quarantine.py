@@ -1,8 +1,13 @@
 """Members that are no images of a shard, each with its reason."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.errors import DataError
+from tasks.records import Shard
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
@@ -49,3 +54,23 @@ def write_quarantine(rows: list[tuple[object, ...]], target: Place) -> None:
     rows = sorted(rows, key=lambda row: (row[0], row[1] or "", row[2], row[4]))
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in SCHEMA]
     tables.write(pa.table(columns, schema=SCHEMA), target)
+
+
+def require_images(shards: Sequence[Shard], workspace: Place) -> None:
+    """Refuse a source of which nothing can be read.
+
+    Raises
+    ------
+    DataError
+        When all members of a source are refused; it names the reasons and a member.
+    """
+    for role in dict.fromkeys(shard.role for shard in shards):
+        own = [shard for shard in shards if shard.role == role]
+        if any(shard.rows for shard in own):
+            continue
+        refused = pa.concat_tables([tables.read(workspace / shard.quarantine) for shard in own]).to_pylist()
+        reasons = Counter(row["reason"] for row in refused).most_common()
+        first = next(row for row in refused if row["reason"] == reasons[0][0])
+        told = ", ".join(f"{count:,} as {reason}" for reason, count in reasons)
+        name = f"{first['class_name']}/{first['member']}" + (f" ({first['detail']})" if first["detail"] else "")
+        raise DataError(f"no image of {role} can be read: refused are {told}. Look at {name}, or name another source.")

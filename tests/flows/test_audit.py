@@ -9,13 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.audit import audit
-from tasks.errors import GateError, UsageError
+from flows.dedupe import dedupe
+from flows.engine.progress import visible
+from tasks.errors import DataError, GateError, UsageError
 from tasks.overlap.bands import choose_bands
 from tasks.overlap.minhash import hash_table
 from tasks.records import Report
 from tasks.records.rows import Gate, Groups, PairConflicts, PairFonts, RowsLeft, SplitRows
 from tasks.vocabulary import SplitName
-from tests.build import Gray, font_member, glyphs, noise, png, write_folder
+from tests.build import Gray, font_member, glyphs, noise, png, saved, scene, write_folder
 
 OWN = glyphs(60, seed=77)
 
@@ -240,3 +242,29 @@ def test_how_minhash_searched_is_said_of_test_in_train(
     assert search.recall_at_floor == bands.recall_at(0.60)
     assert search.recall_measured
     assert search.recall_measured.rows == report.pair("test", "train").rows
+
+
+@pytest.mark.parametrize("unreadable", ["train", "test"])
+def test_a_source_of_which_nothing_can_be_read_is_refused_in_a_sentence(
+    unreadable: str, prefect_server: None, tmp_path: Path
+) -> None:
+    """What is cut or no image is refused for its reason, under whatever name it comes."""
+    good = {f"{name}/{n}.png": saved(scene(60, 50, seed=n), "PNG") for n, name in enumerate("aabb")}
+    bad = {f"{name}/{n}.jpg": saved(scene(60, 50, seed=n), "JPEG")[: 300 - n] for n, name in enumerate("aab")}
+    members = {"train": good, "test": good} | {unreadable: bad | {"b/x.jpg": b"text", "a/notes.txt": b"text"}}
+    given: dict[str, Any] = {name: str(write_folder(tmp_path / name, of)) for name, of in members.items()}
+    with pytest.raises(DataError) as caught:
+        audit(**given, workspace=tmp_path / "w", max_quarantine=1)
+    assert str(caught.value) == (
+        f"no image of {unreadable} can be read: refused are 3 as cut_jpeg, 1 as not_image_name, 1 as not_image. "
+        "Look at a/0.jpg (ends at byte 300), or name another source."
+    )
+
+
+def test_where_no_sampled_image_can_be_read_that_is_said(
+    prefect_server: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = {f"{name}/{n}.jpg": saved(scene(60, 50, seed=n), "JPEG")[:300] for n, name in enumerate("aabb")}
+    with visible(), pytest.raises(DataError, match="no image of source can be read"):
+        dedupe(str(write_folder(tmp_path / "bad", bad)), workspace=tmp_path / "w")
+    assert "view photo, since none of the images that were sampled can be read; --view" in capsys.readouterr().err
