@@ -1,6 +1,7 @@
 """Charts of the overlap against similarity: rows with a twin, and how sure that is."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tasks.presenting.charts import BLUE, GREEN, ORANGE, figure_of, thousands
 from tasks.records import Report
@@ -48,7 +49,8 @@ def precision(report: Report) -> Figure:
     rows = axes.twinx()
     rows.plot([p.similarity for p in curve], [p.rows for p in curve], "-", color=ORANGE, label="rows with a match")
     rows.set_ylabel("rows with a match, not identical")
-    rows.set_ylim(bottom=0)
+    rows.set_ylim(0, None if any(point.rows for point in curve) else 1)
+    rows.yaxis.set_major_locator(MaxNLocator(integer=True))
     thousands(rows.yaxis)
     if report.verdict.threshold is not None:
         axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="threshold")
