@@ -25,7 +25,7 @@ from tasks.vocabulary import ViewName
 Pair = tuple[Prints, Prints]
 Futures = list[PrefectFuture[Any]]
 
-TOGETHER = 5_000  # photographs up to which to search for them in threads takes less time than to start processes
+FEW = 5_000  # photographs up to which to search for them in threads takes less time than to start processes
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def submit_comparisons(
 ) -> tuple[Futures, Futures]:
     """Start comparing pairs of splits, and each of some splits with itself; return the futures of both."""
     searched = sum(min(one.rows, two.rows) for one, two in pairs) + sum(prints.rows for prints in alone)
-    apart = VIEWS[view].on_pixels and searched > TOGETHER
+    apart = VIEWS[view].on_pixels and searched > FEW
     cut = [prints for prints in alone if is_in_tiles(spec, view, prints, bands, apart)]
     telling = [tell_apart.submit(view, prints, spec.place) for prints in cut]
     alike = dict(zip(cut, collect("tell images apart", telling) if cut else (), strict=True))
