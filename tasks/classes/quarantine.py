@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from tasks.errors import DataError
 from tasks.records import Shard
 from tasks.storage import tables
+from tasks.storage.members import path_of
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
 
@@ -68,9 +69,9 @@ def require_images(shards: Sequence[Shard], workspace: Place) -> None:
         own = [shard for shard in shards if shard.role == role]
         if any(shard.rows for shard in own):
             continue
-        refused = pa.concat_tables([tables.read(workspace / shard.quarantine) for shard in own]).to_pylist()
-        reasons = Counter(row["reason"] for row in refused).most_common()
-        first = next(row for row in refused if row["reason"] == reasons[0][0])
+        refused = pa.concat_tables([tables.read(workspace / shard.quarantine) for shard in own])
+        reasons = Counter(refused["reason"].to_pylist()).most_common()
         told = ", ".join(f"{count:,} as {reason}" for reason, count in reasons)
-        name = f"{first['class_name']}/{first['member']}" + (f" ({first['detail']})" if first["detail"] else "")
+        first = refused.filter(pc.equal(refused["reason"], reasons[0][0])).slice(0, 1).to_pylist()[0]
+        name = path_of(first["class_name"], first["member"]) + (f" ({first['detail']})" if first["detail"] else "")
         raise DataError(f"no image of {role} can be read: refused are {told}. Look at {name}, or name another source.")

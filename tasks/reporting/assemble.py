@@ -125,8 +125,9 @@ def _members(role: Role, class_name: str, counts: Sequence[ClassCounts]) -> Clas
 
 def _near_duplicates(found: Findings) -> NearDuplicates:
     joins = found.overlaps
-    alone = [join for join in joins if join.method == "minhash"]  # of a pair of which one is empty, there is no search
-    bands, rows_per_band = next((join.bands for join in [*alone, *joins] if join.bands), (None, None))
+    alone = [join for join in joins if join.method == "minhash"]
+    # They are the same wherever it was asked, which it is not between splits of which one is empty.
+    bands, rows_per_band = next((join.bands for join in joins if join.bands), (None, None))
     return NearDuplicates(
         threshold=found.verdict.threshold,
         floor=found.spec.floor_percent / 100,

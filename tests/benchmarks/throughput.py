@@ -71,8 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rate, rows = count / one.took.seconds, len({test for test, _ in one.pairs or ()})
             what = f"{rate:>7,.0f} pictures/s  {one.took.peak:>6,.0f} MB  {rows:,} test rows with a twin"
             print(f"{tool:<20} {one.took.seconds:>7.1f} s, of processors {one.took.worked:>5.1f}  {what}", flush=True)
+        took = found["cleansplit"].took
         print("cleansplit, by stage")
-        show(stages_of(space / "audit"), *found["cleansplit"].took[1:3])
+        show(stages_of(space / "audit"), took.seconds, took.worked)
 
 
 if __name__ == "__main__":

@@ -268,3 +268,24 @@ def test_where_no_sampled_image_can_be_read_that_is_said(
     with visible(), pytest.raises(DataError, match="no image of source can be read"):
         dedupe(str(write_folder(tmp_path / "bad", bad)), workspace=tmp_path / "w")
     assert "view photo, since none of the images that were sampled can be read; --view" in capsys.readouterr().err
+
+
+def test_of_a_source_without_classes_the_example_is_named_by_its_own_path(prefect_server: None, tmp_path: Path) -> None:
+    good = {f"{n}.png": saved(scene(60, 50, seed=n), "PNG") for n in range(4)}
+    given: dict[str, Any] = {
+        name: str(write_folder(tmp_path / name, of)) for name, of in {"train": good, "test": {"1.jpg": b"text"}}.items()
+    }
+    with pytest.raises(DataError, match=r"refused are 1 as not_image\. Look at 1\.jpg"):
+        audit(**given, workspace=tmp_path / "w")
+
+
+def test_the_page_says_of_a_parameter_that_was_not_given_that_it_was_not(audited: Report) -> None:
+    page = (audited.run / "report.html").read_text(encoding="utf-8")
+    settings = page[page.index('id="settings"') :]
+    for name, said in (
+        ("max_overlap", "not given"),
+        ("columns", "not given"),
+        ("also", "mirrored"),
+        ("exhaustive", "False"),
+    ):
+        assert f'<th scope="row">{name}</th><td class="name"><bdi>{said}</bdi>' in settings
