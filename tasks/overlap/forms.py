@@ -6,6 +6,7 @@ larger. A window is a scale and a shift of coordinates that run from -1 to 1; be
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.storage.copies import COPY_SIDE
 from tasks.views.photo import BITS, SIDE, comparable_bits
@@ -33,27 +34,29 @@ def other_forms(copies: Gray) -> list[Bits]:
         uint8 (n, 98) each; where nothing is to be trimmed, the trimmed form has no bits.
     """
     scale, shift = _trim(copies)
+    gray = copies.astype(np.float32)  # once for all windows
     bordered = (scale != 1).any(axis=1)
     trimmed = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
     if bordered.any():
-        trimmed[bordered] = comparable_bits(_seen(copies[bordered], scale[bordered], shift[bordered]))
-    fixed = [_seen(copies, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
+        trimmed[bordered] = comparable_bits(_seen(gray[bordered], scale[bordered], shift[bordered]))
+    fixed = [_seen(gray, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
     return [trimmed, *map(comparable_bits, fixed)]
 
 
 def mirrored_form(copies: Gray) -> Bits:
     """Return the bits of copies, uint8 (n, 64, 64), as they look in a mirror, uint8 (n, 98)."""
-    return comparable_bits(_seen(copies[:, :, ::-1], np.ones((1, 2)), np.zeros((1, 2))))
+    gray = copies[:, :, ::-1].astype(np.float32)
+    return comparable_bits(_seen(gray, np.ones((1, 2)), np.zeros((1, 2))))
 
 
-def _seen(copies: Gray, scale: Floats, shift: Floats) -> Gray:
-    """Return small copies seen through windows, (n, 2) or one for all: x and y."""
+def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
+    """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or one for all: x and y."""
     across, down = (_weights(scale[:, axis], shift[:, axis]) for axis in (0, 1))
-    small = np.matmul(np.matmul(down, copies.astype(np.float32)), across.transpose(0, 2, 1))
+    small = np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))
     return np.rint(small).astype(np.uint8)
 
 
-def _weights(scale: Floats, shift: Floats) -> Floats:
+def _weights(scale: Floats, shift: Floats) -> NDArray[np.float32]:
     """Return what each pixel of a line counts in each of a smaller line: triangles as wide as what they stand for."""
     centre = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
     middle = ((centre * scale[:, None] + shift[:, None] + 1) * (COPY_SIDE / 2))[:, :, None]

@@ -38,11 +38,12 @@ def photo_bits(gray: Gray) -> Bits:
     ndarray
         uint8 (n, 98), first bit in the highest place.
     """
-    g = gray.astype(np.int64)
+    g = gray.astype(np.int16)  # narrow: there are eight forms of each image of a million
     down = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
     right = g[:, :, :-2] + 2 * g[:, :, 1:-1] + g[:, :, 2:]
     d = np.concatenate([_flat(down[:, :, 2:] - down[:, :, :-2]), _flat(right[:, 2:] - right[:, :-2])], axis=1)
-    big = 16 * d * d * d.shape[1] > (d * d).sum(axis=1, keepdims=True)
+    squares = np.multiply(d, d, dtype=np.int32)  # at most 1020 squared
+    big = squares > squares.sum(axis=1, keepdims=True, dtype=np.int32) // (16 * d.shape[1])
     return np.packbits(np.concatenate([big & (d > 0), big & (d < 0)], axis=1), axis=1)
 
 
@@ -71,7 +72,7 @@ def difference(one: Gray, two: Gray) -> Gray:
     return (255 - (apart.max(axis=2) if apart.ndim == 3 else apart)).astype(np.uint8)
 
 
-def _flat(planes: NDArray[np.int64]) -> NDArray[np.int64]:
+def _flat(planes: NDArray[np.int16]) -> NDArray[np.int16]:
     return planes.reshape(len(planes), (SIDE - 2) ** 2)
 
 
