@@ -87,5 +87,4 @@ def _found(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Tile
     if not tiles.all:
         return []
     workers = for_tiles(max(len(rows) for tile in tiles.all for rows in tile), view, spec)
-    found: list[Tile] = again_in_one(compare_tiles, workers, spec, spec, view, bands, Unstored(tiles))
-    return found
+    return again_in_one(lambda runner: compare_tiles.on(runner)(spec, view, bands, Unstored(tiles)), workers, spec)

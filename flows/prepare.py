@@ -1,19 +1,20 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
+from collections.abc import Sequence
 from typing import TypeVar, cast
 
 from flows.engine.declare import our_flow
 from flows.engine.lost import again_in_one
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.engine.runners import for_decoding
+from flows.engine.runners import for_decoding, for_unpacking
 from tasks.classes.detection import detect
 from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
 from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import UsageError
-from tasks.records import Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
+from tasks.records import Archive, Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Source, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
@@ -50,7 +51,8 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     columns = spec.columns_by_use
     fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
-    indexed = collect("index members", [index.submit(source, place) for source in sources])
+    unpacking = for_unpacking(sum(source.bytes for source in sources), spec)
+    indexed = again_in_one(lambda _: _index(sources, place), unpacking, spec)
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
     for difference in differences(archives):
@@ -63,9 +65,14 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     pending = count_pending(parts.value, reading, place)
     require_space(place, pending.stored, f"a run of {pending.images:,} images")
     workers = for_decoding(pending.work, spec)
-    shards, fingerprints = again_in_one(load_classes, workers, spec, reading, parts, place)
+    shards, fingerprints = again_in_one(lambda runner: load_classes.on(runner)(reading, parts, place), workers, spec)
     require_images(shards, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
+
+
+def _index(sources: Sequence[Source], place: Place) -> list[list[Archive]]:
+    """Index sources, where the flow that calls it runs its tasks."""
+    return collect("index members", [index.submit(source, place) for source in sources])
 
 
 @our_flow(name="load classes")

@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LOST = "A process of this run was killed, perhaps for lack of memory."
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS, SECONDS_IDLE = 0.5, 10
 ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder, which may be the one that is looked through
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: a process that keeps memory for its next task is not ended for it
@@ -35,38 +35,41 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 
 _pool: ContextVar[Any] = ContextVar("processes of this flow", default=None)
-_running: list[Any] = []
+_pools: set[Any] = set()  # that may have processes: at most a few, one for each thread that runs flows
 
 
 @contextlib.contextmanager
 def in_processes(count: int) -> Iterator[None]:
     """Let what tasks of the block do `apart` be done in so many processes; where it is, for 0.
 
-    When the block ends with an error, they end, whatever they are doing.
+    They start when there is something to do, and end when there was nothing for a while: a block that follows finds
+    them. When the block ends with an error, they end, whatever they are doing.
     """
     if not count:
         yield
         return
-    from loky import ProcessPoolExecutor
+    from loky import get_reusable_executor
 
     # Without psutil and pgrep it ends processes, but not theirs, which end by themselves.
     warnings.filterwarnings("ignore", "Failed to kill subprocesses")
-    pool = ProcessPoolExecutor(count, initializer=_begin, initargs=(os.getpid(),), env=ENVIRONMENT)
+    begin = {"initializer": _begin, "initargs": (os.getpid(),)}
+    pool = get_reusable_executor(count, timeout=SECONDS_IDLE, env=ENVIRONMENT, **begin)
     token, finished = _pool.set(pool), False
-    _running.append(pool)
+    _pools.add(pool)
     try:
         yield
         finished = True
     finally:
-        _running.remove(pool)
         _pool.reset(token)
-        pool.shutdown(kill_workers=not finished)
+        if not finished:
+            _pools.discard(pool)
+            pool.shutdown(kill_workers=True)
 
 
 def end_processes() -> None:
     """End all processes, whatever they are doing, with what the system keeps for them."""
-    for pool in _running.copy():  # what ends meanwhile takes itself out
-        pool.shutdown(kill_workers=True)
+    while _pools:
+        _pools.pop().shutdown(kill_workers=True)
     gc.collect()  # names of semaphores go with the last that refers to them
 
 

@@ -1,5 +1,6 @@
 """Processes that do the heavy work of tasks, real ones."""
 
+import contextlib
 import contextvars
 import gc
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from loky.backend import resource_tracker
 
+from tasks import processes
 from tasks.errors import ProcessLostError, StorageError
 from tasks.processes import apart, end_processes, in_processes
 
@@ -31,6 +33,13 @@ def fail() -> None:
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_there(process: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, 0)
+        return True
+    return False
 
 
 def write_and_wait(mark: Path) -> None:
@@ -57,8 +66,23 @@ def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
         process, parent, prefect = apart(who)
         assert (parent, prefect) == (os.getpid(), False)
     assert process != os.getpid()
-    assert not semaphores(), "left behind"
     assert apart(who)[0] == os.getpid(), "again"
+    with in_processes(1):
+        assert apart(who)[0] == process, "which waited"
+    end_processes()
+    assert not semaphores(), "left behind"
+
+
+def test_processes_that_have_nothing_to_do_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "SECONDS_IDLE", 0.1)
+    with in_processes(1):
+        process, _, _ = apart(who)
+    limit = time.monotonic() + SOON
+    while is_there(process):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    with in_processes(1):
+        assert apart(who)[0] not in (process, os.getpid()), "another one"
 
 
 def test_an_error_says_and_is_what_it_was() -> None:

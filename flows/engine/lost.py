@@ -1,8 +1,8 @@
 """Go on where processes were lost; say what was lost with a cluster, and close the tasks that it leaves running."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
 from httpx import HTTPError
@@ -12,10 +12,12 @@ from prefect.states import Crashed
 
 from flows.engine.closing import close_tasks
 from flows.engine.progress import say
-from flows.engine.runners import Workers, threads
+from flows.engine.runners import AnyRunner, Workers, threads
 from tasks.errors import ProcessLostError
 from tasks.processes import in_processes
 from tasks.records.spec import WorkSpec
+
+T = TypeVar("T")
 
 LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
@@ -39,13 +41,13 @@ def lost_cluster() -> Iterator[None]:
         raise ProcessLostError(LOST) from error
 
 
-def again_in_one(flow: Any, workers: Workers, spec: WorkSpec, *arguments: Any) -> Any:
-    """Run a flow; when its processes are lost, do again what it has not finished, one task after the other."""
+def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec) -> T:
+    """Do something on workers; when their processes are lost, do what is not finished one task after the other."""
     try:
         with in_processes(workers.processes):
-            return flow.on(workers.runner)(*arguments)
+            return do(workers.runner)
     except ProcessLostError as lost:
         if spec.on_dask:  # whose tasks were tried again already
             raise
         say(f"{lost} What is not finished is done in one process.")
-        return flow.on(threads(1))(*arguments)
+        return do(threads(1))

@@ -13,6 +13,7 @@ from tasks.vocabulary import ViewName
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
 PROCESSES_FROM = 100_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
+PACKED_GLYPH = 480  # bytes of notMNIST's archives for each
 PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
 
 
@@ -68,6 +69,11 @@ def for_decoding(work: int, spec: SourceSpec) -> Workers:
     if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
         return Workers(threads(count))
     return with_processes(count)
+
+
+def for_unpacking(size: int, spec: SourceSpec) -> Workers:
+    """Return the workers for unpacking so many bytes: processes where images follow for which there will be some."""
+    return for_decoding(size // PACKED_GLYPH, spec)
 
 
 def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> Workers:

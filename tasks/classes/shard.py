@@ -20,6 +20,7 @@ from tasks.storage import disk, tables
 from tasks.storage.images import Images, write_images
 from tasks.storage.members import Members
 from tasks.storage.place import Place
+from tasks.storage.stages import DIGESTS
 
 Refused = list[tuple[object, ...]]  # rows of the quarantine
 
@@ -29,7 +30,8 @@ def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     members = Members(workspace.locate(part.location), part.columns)
     counts = write_shard(part, index, members, reading, target)
-    return {"classes": [asdict(one) for one in counts], "sha256": disk.sha256_of(target / SHARD)}
+    sha256 = disk.sha256_of(target / SHARD)
+    return {"classes": [asdict(one) for one in counts], "sha256": sha256, DIGESTS: {SHARD: sha256}}
 
 
 def write_shard(

@@ -1,6 +1,7 @@
 """Unpack compressed archives, to their very end and within limits."""
 
 import bz2
+import hashlib
 import lzma
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
@@ -55,17 +56,22 @@ def is_bomb(unpacked: int, packed: int) -> bool:
     return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
 
 
-def decompress(source: Place, target: Place, packing: str) -> None:
-    """Write the tar inside a compressed one, reading it to its very end, which is what checks its checksums.
+def decompress(source: Place, target: Place, packing: str) -> str:
+    """Write the tar inside a compressed one to an empty file, reading to its very end, which checks its checksums.
+
+    Returns
+    -------
+    str
+        The sha256 (hex) of what was written.
 
     Raises
     ------
     DataError
         When the stream is damaged, cut, followed by something else, or larger than the budgets.
     """
-    compressed, written = disk.size_of(source), 0
+    compressed, written, digest = disk.size_of(source), 0, hashlib.sha256()
     try:
-        with disk.reading(source) as packed, PACKINGS[packing].opened(packed) as stream, disk.writing(target) as out:
+        with disk.reading(source) as packed, PACKINGS[packing].opened(packed) as stream, disk.adding(target) as out:
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
                 if is_bomb(written, compressed):
@@ -74,9 +80,11 @@ def decompress(source: Place, target: Place, packing: str) -> None:
                         "too many for an archive of images; check where it comes from."
                     )
                 out.write(chunk)
+                digest.update(chunk)
     except EOFError as error:
         raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
     except (OSError, IsalError, lzma.LZMAError) as error:  # type: ignore[misc]  # its stub says an instance
         if getattr(error, "errno", None) is not None:
             raise  # of the device, not of what it holds
         raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
+    return digest.hexdigest()

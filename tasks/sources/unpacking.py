@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, BinaryIO
 
+from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import archive, packed
 from tasks.sources.listing import Listing, list_columns
 from tasks.storage import disk, stages
-from tasks.storage.archives import is_zip
+from tasks.storage.archives import ZIP_STARTS
 from tasks.storage.place import Place
 from tasks.storage.workspace import require_space
 
@@ -20,7 +21,7 @@ def unpack(
 ) -> tuple[str, dict[str, Listing]]:
     """Unpack archives into a stage; return where they lie, and by their names the members of those that are new there.
 
-    What is unpacked is listed while the stage computes digests, and waits for the disk.
+    What is unpacked is listed meanwhile, and while the stage waits for the disk.
 
     Parameters
     ----------
@@ -36,7 +37,8 @@ def unpack(
     DataError
         When one is damaged, cut, or larger than the budgets.
     """
-    listing: dict[str, Future[Listing]] = {}
+    listing: dict[str, Future[Listing | None]] = {}
+    digests: dict[str, str] = {}
 
     def build(target: Place) -> dict[str, Any]:
         known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
@@ -46,17 +48,30 @@ def unpack(
             if packing is None:
                 disk.link(file, plain)
                 continue
-            packed.decompress(file, plain, packing)
             wait(listing.values())  # so that one is open at a time
-            if not is_zip(plain):  # opened here, since the stage will be renamed
-                called = called_in_messages(plain, source, files)
-                listing[plain.last] = beside.submit(list_tar, disk.reading(plain), called)
-        return {}
+            disk.write_bytes(plain, b"")
+            growing = disk.Growing(plain)  # opened here, since the stage will be renamed
+            listing[plain.last] = beside.submit(_list, growing, called_in_messages(plain, source, files))
+            try:
+                digests[plain.last] = apart(packed.decompress, file, plain, packing)
+            finally:
+                growing.whole.set()
+        return {stages.DIGESTS: digests}
 
     with ThreadPoolExecutor(1) as beside:
         stage = stages.stage(workspace, "unpacked", {"version": VERSION, "sha256": source.sha256}, build)
     location = f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"
-    return location, {name: members.result() for name, members in listing.items()}
+    listed = {name: future.result() for name, future in listing.items()}
+    return location, {name: members for name, members in listed.items() if members is not None}
+
+
+def _list(unpacked: BinaryIO, called: str) -> Listing | None:
+    """List the members of what was in a compressed archive, and close it; None if it is a zip."""
+    if unpacked.read(4) in ZIP_STARTS:
+        unpacked.close()
+        return None
+    unpacked.seek(0)
+    return list_tar(unpacked, called)
 
 
 def list_tar(tar: BinaryIO, called: str) -> Listing:

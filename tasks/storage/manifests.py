@@ -10,6 +10,7 @@ from tasks.storage import disk
 from tasks.storage.place import Place
 
 MANIFEST = "manifest.json"
+DIGESTS = "digests"  # of files that a builder has computed itself, sha256 (hex) by name: it may return them, too
 Build = Callable[[Place], dict[str, Any]]  # writes files into a folder and returns what serializes to JSON
 
 
@@ -81,10 +82,11 @@ def is_of(record: dict[str, Any], about: dict[str, Any]) -> bool:
 
 def built(build: Build, draft: Place) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Build a folder; return the result and the facts of each file."""
+    result = build(draft)
+    known = result.pop(DIGESTS, {})
+    files = {
+        name: {"bytes": disk.size_of(draft / name), "sha256": known.get(name) or disk.sha256_of(draft / name)}
+        for name in disk.names_below(draft)
+    }
     # As it will be read back, the order of keys included: what is reused must equal what is built.
-    result = json.loads(json.dumps(build(draft), sort_keys=True))
-    return result, {name: _facts(draft / name) for name in disk.names_below(draft)}
-
-
-def _facts(place: Place) -> dict[str, Any]:
-    return {"bytes": disk.size_of(place), "sha256": disk.sha256_of(place)}
+    return json.loads(json.dumps(result, sort_keys=True)), files

@@ -9,10 +9,11 @@ from typing import Any
 
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
-from tasks.storage.manifests import MANIFEST, Build, Stage, built, digest_of, is_of, read_manifest, sealed
+from tasks.storage.manifests import DIGESTS, MANIFEST, Build, Stage, built, digest_of, is_of, read_manifest, sealed
 from tasks.storage.place import Place
 
 __all__ = [
+    "DIGESTS",
     "MANIFEST",
     "Stage",
     "amend",
@@ -38,7 +39,8 @@ def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> 
         Everything that determines the output: digests of what is read, the parameters that
         matter, and the version of the code as ``version``. Must serialize to JSON.
     build : callable
-        Writes files into the folder that it is given and returns a JSON-serializable dict.
+        Writes files into the folder that it is given and returns a JSON-serializable dict. Files whose digests it
+        returns under `DIGESTS`, which is no part of the result, are not read again.
 
     Raises
     ------

@@ -7,6 +7,7 @@ exactly.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations_with_replacement, product
 
 import numpy as np
@@ -64,7 +65,7 @@ class SelfJoin:
         """Numbers of images that meet in each tile."""
         return tiles_within(len(self.distinct), self.view, self.bands)
 
-    @property
+    @cached_property
     def method(self) -> Method:
         """How the whole set is searched."""
         if self.view.on_pixels:

@@ -3,6 +3,7 @@
 anywhere  where a place is, and who is asked for what is in a bucket
 looking   what is there
 files     reading, writing, removing
+growing   reading what is still being written
 building  what comes to its place in one step, and locks
 """
 
@@ -27,6 +28,7 @@ from tasks.storage.disk.building import (
 )
 from tasks.storage.disk.files import (
     add_text,
+    adding,
     arrow_input,
     arrow_output,
     contents,
@@ -47,6 +49,7 @@ from tasks.storage.disk.files import (
     writing,
     writing_over,
 )
+from tasks.storage.disk.growing import Growing
 from tasks.storage.disk.looking import (
     Listed,
     bytes_only_in,
@@ -68,8 +71,10 @@ from tasks.storage.disk.looking import (
 
 __all__ = [
     "BUILDING",
+    "Growing",
     "Listed",
     "add_text",
+    "adding",
     "arrow_input",
     "arrow_output",
     "bytes_only_in",
