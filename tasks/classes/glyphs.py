@@ -77,7 +77,7 @@ def read_glyphs(
             _decode_batch(batch, gray, decoded)
     _decode_batch(batch, gray, decoded)
     accepted = np.flatnonzero(decoded)
-    return accepted, gray[accepted], failures
+    return accepted, gray if decoded.all() else gray[accepted], failures
 
 
 def _decode_batch(batch: dict[int, bytes], gray: Gray, decoded: Mask) -> None:
