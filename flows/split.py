@@ -3,7 +3,7 @@
 from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import takes
-from flows.engine.progress import timed
+from flows.engine.progress import say, timed
 from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
 from flows.grouped import draw_in_groups
@@ -20,6 +20,8 @@ def split(spec: SplitSpec) -> Report:
     """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
+        if not spec.models:
+            say("nothing is trained, since there are no two classes to tell apart")
         splits, measured, random = draw_in_groups(spec, loaded)
         compare = compare_accuracy.on(side_by_side(spec))
         trained = compare(spec, splits, measured.overlaps, measured.sanitized)

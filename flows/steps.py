@@ -53,6 +53,8 @@ def evaluate(spec: EvaluateSpec) -> Report:
         raise UsageError(
             f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
         )
+    if len(found.splits.classes) < 2:
+        raise UsageError(f"{spec.run} has no two classes to tell apart, so nothing can be trained; use another run.")
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())
     with timed() as seconds, in_use(changed.place):
         compare = compare_accuracy.on(side_by_side(spec))

@@ -77,10 +77,10 @@ def _check_alike(archives: Sequence[Archive]) -> None:
     for archive in archives:
         names = list(archive.members)
         if names == [UNLABELLED]:
-            raise DataError(f"{archive.name} has no class folders, and a run needs classes; an audit does not.")
+            raise DataError(f"{archive.name} has no class folders, and a run needs them; audit and split do not.")
         if len(names) < 2:
             raise DataError(
-                f"{archive.name} has one class folder ({_some(names)}), and a run needs two; audit compares one, too."
+                f"{archive.name} has one class folder ({_some(names)}), and a run needs two; audit and split take one."
             )
     if different := differences(archives):
         raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")

@@ -19,6 +19,7 @@ from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import effect_in_short
 from tasks.records import Report
 from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
 from tests.build import font_member, glyphs, noise, png, write_folder, write_tar
 
 TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": ("all",), "trainings": 1, "workers": 2}
@@ -198,6 +199,25 @@ def test_two_sources_are_drawn_from_together(prefect_server: None, tmp_path: Pat
     again = sanitize(run=found.run.name, threshold=0.99, workspace=tmp_path / "w")
     assert again.verdict.threshold == 0.99
     assert evaluate(run=found.run.name, models=("1nn",), sizes=("all",), workspace=tmp_path / "w").scores
+
+
+@pytest.mark.parametrize("classes", ["one", "none"])
+def test_a_set_without_several_classes_is_split_and_not_trained_on(
+    prefect_server: None, tmp_path: Path, classes: str
+) -> None:
+    of_one = members("a", families=40)
+    made = of_one if classes == "one" else {name.removeprefix("a/"): data for name, data in of_one.items()}
+    source = write_folder(tmp_path / "set", made)
+    report = split(source=str(source), workspace=tmp_path / "w", workers=2)
+    assert [pair.either for pair in report.overlap] == [0] * 6
+    rows = [getattr(report.rows, name) for name in SPLITS]
+    assert sum(rows) == len(of_one)
+    assert min(rows) > 0
+    assert not report.scores
+    assert not report.effects
+    assert "the images have no classes" in (report.run / "report.html").read_text().lower() or classes == "one"
+    with pytest.raises(UsageError, match="no two classes to tell apart"):
+        evaluate(run=report.run.name, workspace=tmp_path / "w", models=("1nn",))
 
 
 @pytest.mark.parametrize(

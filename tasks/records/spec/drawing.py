@@ -1,7 +1,8 @@
 """How splits are drawn, and what is trained on them."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import ClassVar, Self
 
 from pydantic.dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from tasks.errors import UsageError
 from tasks.records import parameters as p
 from tasks.records.spec.base import WorkSpec
 from tasks.records.spec.searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different
-from tasks.vocabulary import GENERATED, Role
+from tasks.vocabulary import GENERATED, Role, ViewName
 
 LETTERS = 10  # classes of notMNIST, A to J
 
@@ -111,11 +112,17 @@ class SplitSpec(DrawnAndTrained):
     """Parameters of `flows.split.split`."""
 
     source: p.OneSource
+    trains: ClassVar[bool] = False  # not for certain: one class is enough to split, and too little to train on
 
     @property
     def sources(self) -> dict[Role, str]:
         """What to read."""
         return {"source": self.source}
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell: without models where there is nothing to tell apart."""
+        spec = super().settled(view, side, classes)
+        return spec if classes > 1 else replace(spec, models=())
 
 
 def _check_divides(name: str, rows: int | None, classes: int) -> None:
