@@ -63,8 +63,11 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     kind: Kind = "glyphs" if chosen == "ink" and glyphs else "photographs"
     reading = Reading(kind, chosen, view.side or spec.side)
     size = "of one size" if len(sizes) <= 1 else f"of {len(sizes)} sizes"
-    median = f"{100 * share:.0f} % of ink and paper are saturated on the median of {len(shares)} sampled images {size}"
-    why = median if shares else "none of the images that were sampled can be read"
+    sampled = (
+        f"the median of {len(shares)} sampled images {size}" if len(shares) != 1 else "the one image that was sampled"
+    )
+    found = f"{100 * share:.0f} % of ink and paper are saturated on {sampled}"
+    why = found if shares else "none of the images that were sampled can be read"
     if spec.view == "auto":
         return Detected(reading, f"view {chosen}, since {why}; --view sets another")
     return Detected(reading, f"view {chosen} as asked for: {why}")
