@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_what_is_found_again_equals_what_was_built_to_the_order_of_its_keys(tmp_
 
     first, second = (stage(tmp_path, {}, unordered) for _ in range(2))
     assert list(first.result.items()) == list(second.result.items())
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_digests_that_a_builder_knows_are_those_by_which_damage_is_noticed(tmp_path: Path, right: bool) -> None:
+    def knowing(target: Place) -> dict[str, Any]:
+        result = build(target)
+        return result | {stages.DIGESTS: {"data": hashlib.sha256(b"content" if right else b"other").hexdigest()}}
+
+    first, second = (stage(tmp_path, {}, knowing) for _ in range(2))
+    assert first.result == {"rows": 1}
+    assert second.reused == right
 
 
 def test_other_inputs_get_a_stage_of_their_own(tmp_path: Path) -> None:
