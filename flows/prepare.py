@@ -52,7 +52,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
     unpacking = for_unpacking(sum(source.bytes for source in sources), spec)
-    indexed = again_in_one(lambda _: _index(sources, place), unpacking, spec)
+    indexed = again_in_one(lambda _: _index(sources, place), unpacking, spec, stay=True)
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
     for difference in differences(archives):

@@ -39,11 +39,11 @@ _pools: set[Any] = set()  # that may have processes: at most a few, one for each
 
 
 @contextlib.contextmanager
-def in_processes(count: int) -> Iterator[None]:
+def in_processes(count: int, stay: bool = False) -> Iterator[None]:
     """Let what tasks of the block do `apart` be done in so many processes; where it is, for 0.
 
-    They start when there is something to do, and end when there was nothing for a while: a block that follows finds
-    them. When the block ends with an error, they end, whatever they are doing.
+    They start when there is something to do, and end with the block, whatever they are doing if it ends with an error;
+    or `stay` for one that follows, and end when there was nothing to do for a while.
     """
     if not count:
         yield
@@ -61,9 +61,9 @@ def in_processes(count: int) -> Iterator[None]:
         finished = True
     finally:
         _pool.reset(token)
-        if not finished:
+        if not (finished and stay):
             _pools.discard(pool)
-            pool.shutdown(kill_workers=True)
+            pool.shutdown(kill_workers=not finished)
 
 
 def end_processes() -> None:

@@ -66,16 +66,23 @@ def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
         process, parent, prefect = apart(who)
         assert (parent, prefect) == (os.getpid(), False)
     assert process != os.getpid()
+    assert not semaphores(), "left behind"
     assert apart(who)[0] == os.getpid(), "again"
+
+
+def test_processes_stay_for_a_block_that_follows_if_they_are_to() -> None:
+    with in_processes(1, stay=True):
+        process, _, _ = apart(who)
+    assert apart(who)[0] == os.getpid()
     with in_processes(1):
         assert apart(who)[0] == process, "which waited"
-    end_processes()
+    assert not is_there(process)
     assert not semaphores(), "left behind"
 
 
-def test_processes_that_have_nothing_to_do_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_stay_and_have_nothing_to_do_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "SECONDS_IDLE", 0.1)
-    with in_processes(1):
+    with in_processes(1, stay=True):
         process, _, _ = apart(who)
     limit = time.monotonic() + SOON
     while is_there(process):

@@ -41,10 +41,13 @@ def lost_cluster() -> Iterator[None]:
         raise ProcessLostError(LOST) from error
 
 
-def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec) -> T:
-    """Do something on workers; when their processes are lost, do what is not finished one task after the other."""
+def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec, stay: bool = False) -> T:
+    """Do something on workers; when their processes are lost, do what is not finished one task after the other.
+
+    The processes may `stay` for what follows.
+    """
     try:
-        with in_processes(workers.processes):
+        with in_processes(workers.processes, stay):
             return do(workers.runner)
     except ProcessLostError as lost:
         if spec.on_dask:  # whose tasks were tried again already
