@@ -30,7 +30,6 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.audit import audit
 from flows.engine.progress import visible
-from tasks.processes import end_processes
 from tests.benchmarks.leaks.tools import show, stages_of, worked
 from tests.build import SHARED, saved, scene
 
@@ -129,7 +128,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     view="photo",
                 )  # fmt: skip
             seconds = time.perf_counter() - start
-            end_processes()  # those that wait for more work count when they have ended
             show(stages_of(place / "w"), seconds, worked(*BOTH) - before)
     peak, other = (resource.getrusage(who).ru_maxrss / 1024 for who in BOTH)
     rate, found = count / seconds, report.pair("test", "train").either
