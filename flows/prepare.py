@@ -1,6 +1,5 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
-from collections.abc import Sequence
 from typing import TypeVar, cast
 
 from flows.engine.declare import our_flow
@@ -14,7 +13,7 @@ from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
 from tasks.classes.tasks import count_pending, fingerprint, load_part
 from tasks.errors import UsageError
-from tasks.records import Archive, Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Source, Splits
+from tasks.records import Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
@@ -52,7 +51,10 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
     unpacking = for_unpacking(sum(source.bytes for source in sources), spec)
-    indexed = again_in_one(lambda _: _index(sources, place), unpacking, spec, stay=True)
+    indexed = again_in_one(
+        lambda _: collect("index members", [index.submit(source, place) for source in sources]),  # tasks of this flow
+        unpacking, spec, stay=True,
+    )  # fmt: skip
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
     for difference in differences(archives):
@@ -68,11 +70,6 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     shards, fingerprints = again_in_one(lambda runner: load_classes.on(runner)(reading, parts, place), workers, spec)
     require_images(shards, place)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
-
-
-def _index(sources: Sequence[Source], place: Place) -> list[list[Archive]]:
-    """Index sources, where the flow that calls it runs its tasks."""
-    return collect("index members", [index.submit(source, place) for source in sources])
 
 
 @our_flow(name="load classes")
