@@ -174,7 +174,8 @@ def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Itera
         shared = np.zeros((len(strip), len(others)), np.uint32)
         for word in range(strip.words.shape[1]):
             shared += np.bitwise_count(strip.words[:, word, None] & others.words[None, :, word])
-        i, j = np.nonzero(shared >= need[strip.counts[:, None] + others.counts[None, :]])
+        near = shared >= need[strip.counts[:, None] + others.counts[None, :]]
+        i, j = np.divmod(np.flatnonzero(near), len(others))
         yield Pairs(i + start, j, shared[i, j].astype(np.int64), np.ones(len(i), np.bool_))
 
 
