@@ -5,6 +5,7 @@ decided counts for both its rows, so a picture of the other split has those twin
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,12 +20,13 @@ from tasks.overlap.proposals import Proposed, propose
 from tasks.overlap.recall import RecallCounts
 from tasks.storage.copies import Copies
 from tasks.storage.decisions import Decisions
-from tasks.threads import blas_threads
+from tasks.threads import blas_threads, of_task
 from tasks.views.photo import BITS, LOWEST
 from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
 
 CROWD = 5  # place of the candidate that says what look-alikes of a picture reach
-FORMS_AT_ONCE = 1024  # pictures whose forms are made at a time
+FORMS_AT_ONCE = 512  # pictures whose forms are made at a time, in each thread
+THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,8 @@ def _distinct(side: Side) -> EqualRows:
 
 
 def _forms(copies: Copies) -> list[Bits]:
-    parts = [other_forms(part.read()) for part in _pieces(copies)]
+    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+        parts = list(pool.map(lambda part: other_forms(part.read()), _pieces(copies)))
     return [np.concatenate(form) for form in zip(*parts, strict=True)]
 
 
