@@ -63,7 +63,7 @@ def require_images(shards: Sequence[Shard], workspace: Place) -> None:
     Raises
     ------
     DataError
-        When all members of a source are refused; it names the reasons and a member.
+        When all members of a source are refused or ignored; it names the reasons and a member.
     """
     for role in dict.fromkeys(shard.role for shard in shards):
         own = [shard for shard in shards if shard.role == role]
@@ -74,4 +74,4 @@ def require_images(shards: Sequence[Shard], workspace: Place) -> None:
         told = ", ".join(f"{count:,} as {reason}" for reason, count in reasons)
         first = refused.filter(pc.equal(refused["reason"], reasons[0][0])).slice(0, 1).to_pylist()[0]
         name = path_of(first["class_name"], first["member"]) + (f" ({first['detail']})" if first["detail"] else "")
-        raise DataError(f"no image of {role} can be read: refused are {told}. Look at {name}, or name another source.")
+        raise DataError(f"no image of {role} can be read: left out are {told}. Look at {name}, or name another source.")

@@ -39,9 +39,9 @@ def drawn(numbers: Numbers) -> list[str]:
     drawing = numbers.report.drawing
     if drawing is None:
         return []
-    said = [
-        f"The largest group has {numbers(drawing, 'largest')} images. groups.parquet names the group of every image."
-    ]
+    largest = f"The largest group has {numbers(drawing, 'largest')} images."
+    alone = "Each image is a group of its own."
+    said = [f"{alone if drawing.largest == 1 else largest} groups.parquet names the group of every image."]
     if drawing.unmatched:
         said.append(
             f"{numbers(drawing, 'unmatched')} images have no group that --group-by names; twins apart, each is alone."
