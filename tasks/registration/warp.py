@@ -19,14 +19,12 @@ def line(side: int) -> Pixels:
     return (np.arange(side, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / side) - 1
 
 
-@cache
-def _halving(side: int) -> Pixels:
-    return np.repeat(np.eye(side // 2, dtype=np.float32) / np.float32(2), 2, axis=1)
-
-
 def halved(pictures: Pixels) -> Pixels:
     """Return pictures at half the side: the means of four pixels."""
-    return along_both(_halving(pictures.shape[1]), pictures)
+    lines = pictures[:, ::2] + pictures[:, 1::2]
+    means: Pixels = lines[:, :, ::2] + lines[:, :, 1::2]
+    means /= 4
+    return means
 
 
 def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
