@@ -5,6 +5,7 @@
 Prints microseconds per real image. Needs the shared data folder.
 """
 
+import argparse
 import io
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ def microseconds(work: Callable[[], object], images: int) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"This benchmark needs the shared data folder {SHARED}.")
     members = [data for _, data in read_members(SHARED / "data" / "notmnist_real_5k.tar.gz")]

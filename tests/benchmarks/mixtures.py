@@ -5,6 +5,7 @@ textures, copies among look-alikes, look-alikes among unlike pictures, a test se
 as a user would. Printed are the threshold, the copies that are called twins, and the other rows that are.
 """
 
+import argparse
 import os
 import tempfile
 from collections.abc import Sequence
@@ -77,6 +78,7 @@ def write(folder: Path, split: str, name: str, pictures: Pictures) -> None:
 
 def main() -> None:
     """Print a line per set."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(f"{'set':<28} {'threshold':>9} {'copies found':>13} {'others called twins':>20} {'alike':>6}")
     with prefect_test_harness(server_startup_timeout=90):
         for name, (train, new, copies) in sets().items():

@@ -7,6 +7,7 @@ found, the recall of both against brute force, candidates per true pair, and sec
 data folder.
 """
 
+import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -154,6 +155,7 @@ def add_row(table: Table, percent: int, method: str, result: Result, truth: Trut
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     if not SHARED.is_dir():
         raise SystemExit(f"This benchmark needs the shared data folder {SHARED}.")
     console = Console(width=130)

@@ -6,6 +6,7 @@ are the same picture and of those that are only alike are called twins. The data
 not there are left out. The frames of traffic signs are split by track: no two frames of one track lie on both sides.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -100,6 +101,7 @@ def claimed(pairs: Judged, train: Path, test: Path, report: Report, folder: Path
 
 def main() -> None:
     """Print a line per set."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(f"{'set':<14} {'view':<6} {'threshold':>9} {'predicted':>9}", end=" ")
     print(f"{'rows':>6} {'identical':>9} {'near':>5} {'other class':>11}  judged")
     with prefect_test_harness(server_startup_timeout=90), tempfile.TemporaryDirectory() as temporary:
