@@ -32,7 +32,7 @@ def contents(folder: Place, names: Iterable[str], limit: int) -> Iterator[bytes 
             with local(folder / name).open("rb", buffering=0) as file:
                 is_small = os.fstat(file.fileno()).st_size < limit
                 # Python sets aside as much memory as it is asked to read, and for a megabyte takes longer than to read.
-                yield file.readall() if is_small else file.read(limit)
+                yield file.readall()[:limit] if is_small else BufferedReader(file).read(limit)
         except OSError as error:
             yield error
 
