@@ -105,17 +105,21 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
         return found
     axes = _axes(forms[0], others)
     blocks = [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)]
-    parts: list[Nearest] = []
-    with ThreadPoolExecutor(of_task(THREADS)) as pool:
-        for tiles in _tiles(others, axes):
+    numbers = _dealt(len(others))[0]
+    seen = others.take(numbers)
+    bits = seen.unpacked()
 
-            def first_look(rows: slice, tile: _Tile = tiles[0], bits: Pixels = tiles[0].patterns.unpacked()) -> Nearest:
-                return _first_look(forms[0][rows], tile, bits, count, same[rows])
+    def first_look(rows: slice) -> Nearest:
+        return _first_look(forms[0][rows], same[rows], seen, numbers, bits, count)
+
+    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+        parts = list(pool.map(first_look, blocks))
+        for tiles in _tiles(others, axes):
 
             def search(rows: slice, best: Nearest, tiles: Sequence[_Tile] = tiles) -> Nearest:
                 return _search([form[rows] for form in forms], tiles, axes, best, floor, same[rows])
 
-            parts = list(pool.map(search, blocks, parts or pool.map(first_look, blocks)))
+            parts = list(pool.map(search, blocks, parts))
     found = Nearest(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity", "form"))
     )
@@ -133,12 +137,17 @@ class _Tile(NamedTuple):
     right: Pixels
 
 
+def _dealt(count: int) -> list[RowNumbers]:
+    """Deal numbers out to tiles, so that each is a sample of all: a good candidate is met early."""
+    tiles = -(-count // TILE)
+    return [np.arange(first, count, tiles) for first in range(tiles)]
+
+
 def _tiles(others: Patterns, axes: Pixels) -> Iterator[list[_Tile]]:
-    """Deal patterns out to tiles, so that each is a sample of all: a good candidate is met early; some at a time."""
-    count = -(-len(others) // TILE)
-    for start in range(0, count, TILES):
-        deals = [np.arange(first, len(others), count) for first in range(start, min(start + TILES, count))]
-        dealt = [(rows, others.take(rows)) for rows in deals]
+    """Yield the tiles of patterns, some at a time."""
+    deals = _dealt(len(others))
+    for start in range(0, len(deals), TILES):
+        dealt = [(rows, others.take(rows)) for rows in deals[start : start + TILES]]
         yield [_Tile(rows, tile, _factors(tile.unpacked() @ axes, tile)) for rows, tile in dealt]
 
 
@@ -166,9 +175,10 @@ def _search(
     return best
 
 
-def _first_look(rows: Patterns, tile: _Tile, bits: Pixels, count: int, same: RowNumbers) -> Nearest:
-    """Return the best of one tile, of these bits, for rows as they are: every bound needs something to start from."""
-    numbers, others, _ = tile
+def _first_look(
+    rows: Patterns, same: RowNumbers, others: Patterns, numbers: RowNumbers, bits: Pixels, count: int
+) -> Nearest:
+    """Return the best among some others, of these numbers and bits: every bound needs something to start from."""
     shared = (rows.unpacked() @ bits.T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
     similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1
