@@ -166,7 +166,7 @@ def _search(
         passing = _bounds(position, stack, least) @ right.T <= SLACK
         if np.count_nonzero(passing) > MANY * passing.size:  # with all bits as axes, the bound is the distance itself
             passing = _bounds(bits, stack, least) @ _factors(tile.unpacked(), tile).T <= SLACK
-        i, j = np.divmod(np.flatnonzero(passing), len(numbers))  # a tenth of the time of nonzero
+        i, j = np.divmod(np.flatnonzero(passing), len(numbers))  # nonzero takes up to six times as long
         shared = shared_bits(stack.words, tile.words, i, j)
         similarity = shared / np.maximum(stack.counts[i] + tile.counts[j] - shared, 1)
         good = (similarity >= least[i]) & (numbers[j] != same[row[i]])
