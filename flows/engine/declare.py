@@ -24,13 +24,14 @@ from flows.engine.lost import lost_cluster
 from flows.engine.names import OUTERMOST, TAG
 from flows.engine.parameters import Unstored
 from flows.engine.runners import AnyRunner
-from flows.engine.temporary import MOST_RETRIES, stays
+from flows.engine.temporary import stays
 from tasks.stage_task import take_credentials
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 HEARTBEAT = 30  # seconds; automations.yaml waits three minutes for the next one
+RETRIES = 7  # of a call to the server: with growing delays they outlast one that is away for two minutes
 
 
 class OurFlow(Flow[P, R]):
@@ -61,7 +62,7 @@ def _settings(outermost: bool) -> AbstractContextManager[Any]:
     if now.flows.heartbeat_frequency != beats:
         changed[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = beats
     if "max_retries" not in now.client.model_fields_set:  # which the user may have said
-        changed[PREFECT_CLIENT_MAX_RETRIES] = MOST_RETRIES
+        changed[PREFECT_CLIENT_MAX_RETRIES] = RETRIES
     return temporary_settings(changed) if changed else nullcontext()
 
 

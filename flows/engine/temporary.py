@@ -18,7 +18,6 @@ from tasks.errors import ServerError
 
 ADDRESS = "PREFECT_API_URL"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
-RETRIES, MOST_RETRIES = "PREFECT_CLIENT_MAX_RETRIES", 7  # of a call to a server: they outlast one away for two minutes
 SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
 HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
 LATER = ("fastapi.encoders", "matplotlib.figure")
@@ -26,7 +25,7 @@ ROLE = {
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
-    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",  # a library that checks its own types at every call
+    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",  # a library whose checks of its own types take long to import
 }
 PROGRAM = """
 import gc, os, signal, sys, threading, time
@@ -110,7 +109,6 @@ class Temporary:
         os.environ[ADDRESS] = f"http://{HOST}:{self._port}/api"
         os.environ["PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"] = "false"  # it is of this installation
         os.environ["PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"] = "false"  # no browser speaks with it
-        os.environ.setdefault(RETRIES, str(MOST_RETRIES))  # here: each flow would take 50 ms to set it
         refresh_global_settings_context()
         _addresses.add(os.environ[ADDRESS])
 

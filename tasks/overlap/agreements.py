@@ -18,7 +18,7 @@ from tasks.vocabulary import ViewName
 from tasks.vocabulary.arrays import Floats, Gray, Pixels
 
 AT_ONCE = 256  # pairs that are registered at a time: with fewer, threads wait for the interpreter more than they work
-IN_CACHE = 16  # the same for copies of full size, which stay in the cache: 4 MB
+IN_CACHE = 16  # the same for copies of full size: of more, threads give the memory back and take it again each time
 THREADS = 2
 GOES_ON = 0.65  # agreement of small copies below which a pair is not looked at more closely
 TEXTURED = 0.4  # share of a pair that must have texture for its agreement to mean anything

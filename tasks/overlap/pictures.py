@@ -4,9 +4,10 @@ Of each picture the most similar ones of the other split are candidates, see `ta
 decided counts for both its rows, so a picture of the other split has those twins that name it as a candidate.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tasks.overlap.bands import Bands
 from tasks.overlap.exact import EqualRows, equal_groups, group
 from tasks.overlap.find import Side, Stream, Twins, merged
 from tasks.overlap.forms import mirrored_form, other_forms
+from tasks.overlap.nearest import THREADS
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import Proposed, propose
 from tasks.overlap.recall import RecallCounts
@@ -22,11 +24,12 @@ from tasks.storage.copies import Copies
 from tasks.storage.decisions import Decisions
 from tasks.threads import blas_threads, of_task
 from tasks.views.photo import BITS, LOWEST
-from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
+from tasks.vocabulary.arrays import Bits, Floats, Gray, RowNumbers
+
+T = TypeVar("T")
 
 CROWD = 5  # place of the candidate that says what look-alikes of a picture reach
 FORMS_AT_ONCE = 512  # pictures whose forms are made at a time, in each thread
-THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -202,15 +205,18 @@ def _distinct(side: Side) -> EqualRows:
 
 
 def _forms(copies: Copies) -> list[Bits]:
-    with ThreadPoolExecutor(of_task(THREADS)) as pool:
-        parts = list(pool.map(lambda part: other_forms(part.read()), _pieces(copies)))
-    return [np.concatenate(form) for form in zip(*parts, strict=True)]
+    return [np.concatenate(form) for form in zip(*_made(other_forms, copies), strict=True)]
 
 
 def _mirrored(copies: Copies) -> Bits:
-    return np.concatenate([mirrored_form(part.read()) for part in _pieces(copies)])
+    return np.concatenate(_made(mirrored_form, copies))
 
 
-def _pieces(copies: Copies) -> Iterator[Copies]:
-    for start in range(0, max(1, len(copies)), FORMS_AT_ONCE):
-        yield copies.take(np.arange(start, min(start + FORMS_AT_ONCE, len(copies))))
+def _made(make: Callable[[Gray], T], copies: Copies) -> list[T]:
+    """Return what is made of all copies, some at a time."""
+
+    def made(start: int) -> T:
+        return make(copies.take(np.arange(start, min(start + FORMS_AT_ONCE, len(copies)))).read())
+
+    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+        return list(pool.map(made, range(0, max(1, len(copies)), FORMS_AT_ONCE)))

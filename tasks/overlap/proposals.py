@@ -26,7 +26,7 @@ from tasks.threads import of_task
 from tasks.vocabulary.arrays import Floats, RowNumbers
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
-PAIR = 8.0  # nanoseconds of one core that comparing a form of a row with a pattern takes in large sets
+PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes in sets of look-alikes
 BANDS_APART = 4  # into so many parts bands are dealt, of which two are searched at the same time
 JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put together at a time
 
