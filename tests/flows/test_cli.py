@@ -14,6 +14,7 @@ import pytest
 
 from flows.command.cli import WITH_FLOWS
 from flows.command.commands import app
+from flows.engine import temporary
 from tasks.errors import UsageError
 from tests.build import ROOT, write_tar
 
@@ -89,6 +90,22 @@ def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
     sentence = refused(command("run", *given, **home), 1)
     assert "Prefect's server at http://127.0.0.1:9/api does not answer" in sentence
     assert not _servers(tmp_path)
+
+
+@pytest.mark.parametrize(("said", "counts"), [('PREFECT_CLIENT_MAX_RETRIES = "2"', 2), ("", 7)])
+def test_how_often_calls_are_retried_is_what_a_profile_says(tmp_path: Path, said: str, counts: int) -> None:
+    (tmp_path / "profiles.toml").write_text(f'active = "mine"\n[profiles.mine]\n{said}\n')
+    program = """
+from flows.engine import temporary
+temporary.start().serve()
+from flows.engine.declare import our_flow
+from prefect.settings import get_current_settings
+print(our_flow(name="retries")(lambda: get_current_settings().client.max_retries)())
+"""
+    alone = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_CLIENT_MAX_RETRIES"} | alone
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{counts}\n"
 
 
 def test_a_mistyped_command_leaves_no_server_running(tmp_path: Path) -> None:
