@@ -3,6 +3,7 @@
 What a command needs beyond that is imported when it runs, so that help and mistakes are answered at once.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -182,6 +183,7 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         _stop(f"a bug in cleansplit stopped the run; please report the contents of {file.name}.", 1, errors)
     finally:
         stay_until_stopped()
+        gc.freeze()  # what is left goes with the process: Python would look for garbage in all of it
 
 
 def _usage(error: CycloptsError) -> str:
