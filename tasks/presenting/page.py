@@ -22,6 +22,10 @@ from tasks.storage import disk, tables
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
+ENVIRONMENT = Environment(
+    loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled here: a command imports this while it waits for Prefect
 QUARANTINE_SHOWN = 300
 MEMBERS_SHOWN = 100  # classes of all sources
 LARGER = Markup(
@@ -60,13 +64,10 @@ def build_page(
     DataError
         When a table of the run is damaged or gone.
     """
-    environment = Environment(
-        loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    style, script = (_asset(environment, name) for name in ("page.css", "page.js"))
+    style, script = (_asset(name) for name in ("page.css", "page.js"))
     if report.kind == "photographs":
         style += LARGER
-    page = environment.get_template("page.html.jinja").render(
+    page = PAGE.render(
         style=style,
         script=script,
         policy=_policy(style, script),
@@ -142,9 +143,9 @@ def _cells(rows: summary.TableRows) -> list[dict[str, Markup]]:
     return [{name: Markup(cell) if "<data" in cell else escape(cell) for name, cell in row.items()} for row in rows]  # noqa: S704
 
 
-def _asset(environment: Environment, name: str) -> Markup:
-    loader: Any = environment.loader
-    return Markup(loader.get_source(environment, name)[0])  # noqa: S704  # a file of ours
+def _asset(name: str) -> Markup:
+    loader: Any = ENVIRONMENT.loader
+    return Markup(loader.get_source(ENVIRONMENT, name)[0])  # noqa: S704  # a file of ours
 
 
 def _policy(style: str, script: str) -> str:

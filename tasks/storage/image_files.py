@@ -70,22 +70,26 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
 
 def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
     """Return some images of a run or shard, uint8 (side, side) each, by id."""
+    parts = map(of_table, _rows_of(files, ids))
+    return {name: gray for part in parts for name, gray in zip(part.ids.to_pylist(), part.gray, strict=True)}
+
+
+def thumbnails(files: Sequence[Place], ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the thumbnails of some photographs, JPEG files, by id."""
+    parts = _rows_of(files, ids, ["id", "thumbnail"])
+    return {row["id"]: row["thumbnail"] for part in parts for row in part.to_pylist()}
+
+
+def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] | None = None) -> list[pa.Table]:
+    """Return the rows of some ids, in which there is a table or more of each file."""
     wanted = pa.array(sorted(set(ids)), pa.string())
 
-    def read(path: Place) -> dict[str, Gray]:
+    def read(path: Place) -> list[pa.Table]:
         rows = np.flatnonzero(pc.is_in(read_ids([path]), value_set=wanted).to_numpy(zero_copy_only=False))
-        parts = map(of_table, tables.taken(path, rows))
-        return {name: gray for part in parts for name, gray in zip(part.ids.to_pylist(), part.gray, strict=True)}
+        return list(tables.taken(path, rows, columns))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return {name: gray for part in pool.map(read, files) for name, gray in part.items()}
-
-
-def thumbnails(files: Sequence[Place], ids: Sequence[str]) -> dict[str, bytes]:
-    """Return the thumbnails of some photographs, JPEG files, by id."""
-    wanted = pc.field("id").isin(pa.array(ids, pa.string()))
-    found = (tables.read(path, ["id", "thumbnail"], filters=wanted) for path in files)
-    return {row["id"]: row["thumbnail"] for table in found for row in table.to_pylist()}
+        return list(chain.from_iterable(pool.map(read, files)))
 
 
 def _side_of(file: pq.ParquetFile, path: Place) -> int:
