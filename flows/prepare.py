@@ -1,6 +1,6 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from flows.engine.declare import our_flow
 from flows.engine.lost import again_in_one
@@ -11,9 +11,9 @@ from tasks.classes.detection import detect
 from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
-from tasks.classes.tasks import count_pending, fingerprint, load_part
+from tasks.classes.tasks import count_pending, fingerprint_again, load_part
 from tasks.errors import UsageError
-from tasks.records import Corrected, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
+from tasks.records import Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
@@ -78,28 +78,31 @@ def load_classes(
 ) -> tuple[list[Shard], list[Fingerprints]]:
     """Decode and fingerprint the parts of every source, a task each, in parallel."""
     loading = (load_part.submit(part, reading, workspace) for part in parts.value)
-    shards = collect("load classes", loading, len(parts.value))
-    photographs = reading.kind == "photographs"
-    corrected = tell_identical_apart(reading, parts.value, shards, workspace) if photographs else None
-    printing = (
-        fingerprint.submit(part, shard, reading, workspace, corrected)
-        for part, shard in zip(parts.value, shards, strict=True)
-    )
-    return shards, collect("fingerprint images", printing, len(shards))
+    loaded = collect("load classes", loading, len(parts.value))
+    shards, prints = ([pair[number] for pair in loaded] for number in range(2))
+    if reading.kind == "photographs":
+        prints = tell_identical_apart(reading, parts.value, shards, prints, workspace)
+    return shards, prints
 
 
 def tell_identical_apart(
-    reading: Reading, parts: list[Part], shards: list[Shard], workspace: Place
-) -> Corrected | None:
-    """Decode in full the photographs of which a reduced scale does not say whether they are identical, if there are."""
+    reading: Reading, parts: list[Part], shards: list[Shard], prints: list[Fingerprints], workspace: Place
+) -> list[Fingerprints]:
+    """Decode in full the photographs of which a reduced scale does not say whether they are identical, if there are.
+
+    Returned are the fingerprints, those of shards that have such photographs with what was found.
+    """
     (doubts,) = collect("look for identical", [find_doubts.submit(shards, workspace)])
-    if not sum(doubts.counts):
-        return None
-    decoding = [
-        decode_in_full.submit(parts[number], number, doubts, reading, workspace)
-        for number, count in enumerate(doubts.counts)
-        if count
-    ]
+    doubtful = [number for number, count in enumerate(doubts.counts) if count]
+    if not doubtful:
+        return prints
+    decoding = [decode_in_full.submit(parts[number], number, doubts, reading, workspace) for number in doubtful]
     in_full = collect("decode in full", decoding)
     (corrected,) = collect("tell identical apart", [correct_digests.submit(shards, in_full, workspace)])
-    return cast(Corrected, corrected) if corrected.rows else None
+    if not corrected.rows:
+        return prints
+    printing = [
+        fingerprint_again.submit(parts[number], shards[number], reading, workspace, corrected) for number in doubtful
+    ]
+    again = dict(zip(doubtful, collect("fingerprint again", printing), strict=True))
+    return [again.get(number, one) for number, one in enumerate(prints)]

@@ -45,8 +45,8 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
 
 
 @stage_task("load {part}")
-def load_part(part: Part, reading: Reading, workspace: Place) -> Shard:
-    """Decode and normalize the images of a part of a source."""
+def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fingerprints]:
+    """Decode and normalize the images of a part of a source, and compute MD5 and packed view of each."""
 
     def build(target: Place) -> dict[str, Any]:
         return apart(build_shard, part, reading, workspace, target)
@@ -54,25 +54,34 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> Shard:
     stage = stages.stage(workspace, "classes", _shard_inputs(part, reading), build)
     classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
     shard = Shard(part.role, stage.folder.name, classes, stage.result["sha256"])
+    prints, printed = _fingerprinted(shard, reading, workspace)
     quarantined, ignored = (sum(getattr(one, name) for one in classes) for name in ("quarantined", "ignored"))
     counts = f"{shard.rows:,} images, {quarantined:,} quarantined, {ignored:,} ignored"
-    return finished(shard, stage, f"{part}: {counts}")
+    return finished((shard, prints), printed if stage.reused else stage, f"{part}: {counts}")
 
 
-@stage_task("fingerprint {part}")
-def fingerprint(
-    part: Part, shard: Shard, reading: Reading, workspace: Place, corrected: Corrected | None = None
+@stage_task("fingerprint {part} again")
+def fingerprint_again(
+    part: Part, shard: Shard, reading: Reading, workspace: Place, corrected: Corrected
 ) -> Fingerprints:
-    """Compute MD5 and packed view of every image of a shard; some MD5s of photographs are `corrected`."""
-    right = digests_of(shard, corrected, workspace) if corrected else {}
+    """Compute the fingerprints of a shard of photographs anew, some of whose MD5s are `corrected`."""
+    right = digests_of(shard, corrected, workspace)
+    prints, stage = _fingerprinted(shard, reading, workspace, right)
+    return finished(prints, stage, f"{part}: {len(right):,} of {shard.rows:,} MD5s corrected")
+
+
+def _fingerprinted(
+    shard: Shard, reading: Reading, workspace: Place, right: dict[str, bytes] | None = None
+) -> tuple[Fingerprints, stages.Stage]:
+    """Return the fingerprints of a shard, and their stage; `right` are the MD5s of which the shard has wrong ones."""
+    right = right or {}
 
     def build(target: Place) -> dict[str, Any]:
         return apart(write_fingerprints, shard, reading, right, workspace, target / FINGERPRINTS)
 
     stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading, right), build)
     copies = shard.copies if reading.kind == "photographs" else None
-    prints = Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result)
-    return finished(prints, stage, f"{part}: {shard.rows:,} fingerprints")
+    return Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result), stage
 
 
 def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What many classes of few images cost: ``python -m tests.benchmarks.classes [--classes 10 100 1000 10000]``.
 
 Four images a class in train and one in test, audited by the command as a user would, from files to report. Printed are
-seconds, the tasks that load and fingerprint, and the seconds of the stages that depend on the number of classes.
+seconds, the tasks that load, and the seconds of the stages that depend on the number of classes.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.build import saved, scene
 
-STAGES = ("load classes", "fingerprint images", "find overlap", "publish report")
+STAGES = ("load classes", "find overlap", "publish report")
 LINE = re.compile(r"^(\w+ \w+) +(\d+) tasks, ([\d.]+) s$", re.MULTILINE)
 
 
@@ -33,7 +33,7 @@ def write(folder: Path, classes: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", type=int, nargs="+", default=[10, 100, 1000, 10_000])
-    print(f"{'classes':>8}{'seconds':>9}{'tasks':>7}{'load':>9}{'prints':>9}{'overlap':>9}{'report':>9}")
+    print(f"{'classes':>8}{'seconds':>9}{'tasks':>7}{'load':>9}{'overlap':>9}{'report':>9}")
     for classes in parser.parse_args().classes:
         with tempfile.TemporaryDirectory() as scratch:
             write(Path(scratch) / "data", classes)
@@ -43,7 +43,7 @@ def main() -> None:
             ended = subprocess.run(command, capture_output=True, text=True, check=True)
             seconds = time.monotonic() - start
         found = {name: (int(tasks), float(took)) for name, tasks, took in LINE.findall(ended.stderr)}
-        tasks = found["load classes"][0] + found["fingerprint images"][0]
+        tasks = found["load classes"][0]
         took = "".join(f"{found[name][1]:>9.1f}" for name in STAGES)
         print(f"{classes:>8}{seconds:>9.1f}{tasks:>7}{took}", flush=True)
 

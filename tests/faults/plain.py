@@ -22,7 +22,7 @@ from prefect.logging import disable_run_logger
 
 from tasks.classes.detection import detect
 from tasks.classes.parts import parts_of
-from tasks.classes.tasks import fingerprint, load_part
+from tasks.classes.tasks import load_part
 from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
@@ -83,8 +83,7 @@ def run(spec: RunSpec) -> None:
         reading = detect(archives, spec, space).reading
         spec = spec.settled(reading.view, reading.side, len(classes))
         parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
-        shards = [record_of(load_part.fn(part, reading, space)) for part in parts]
-        prints = tuple(record_of(fingerprint.fn(*pair, reading, space)) for pair in zip(parts, shards, strict=True))
+        shards, prints = zip(*(record_of(load_part.fn(part, reading, space)) for part in parts), strict=True)
         splits = record_of(draw_splits.fn(spec, shards, space))
         view, bands = reading.view, bands_for(spec, reading.view)
         looked_up = {name: record_of(look_up.fn(splits[name], prints, space)) for name in SPLITS}
