@@ -17,7 +17,7 @@ from tasks.overlap.patterns import Pairs, Patterns
 from tasks.overlap.signed import SIDES, Signed
 from tasks.vocabulary.arrays import Mask
 
-AT_ONCE = 250_000  # patterns of either set whose keys are in memory: of 96 bands, 200 MB
+AT_ONCE = 250_000  # patterns of either set whose keys are in memory: of 96 bands, 100 MB
 
 
 def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
@@ -50,12 +50,12 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
 
 
 def _join(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Pairs]:
-    need = least_shared(percent, first.length)
+    need, least = least_shared(percent, first.length), np.full(len(first), percent / 100)
     before: list[tuple[Signed, Signed]] = []
     for side in SIDES:
         one, two = (Signed.on(side, patterns, percent, bands, seed) for patterns in (first, second))
         for band in range(bands.bands):
-            for pairs in met(one, two, band, need):
+            for pairs in met(one.sorted_by(band), two.sorted_by(band), need, least):
                 new = _met_nowhere(pairs, one, two, band)
                 for earlier in before:
                     new &= _met_nowhere(pairs, *earlier, bands.bands)

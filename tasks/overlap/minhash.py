@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.vocabulary.arrays import Bits, RowNumbers
 
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
-CHUNK = 16_384  # patterns at a time: their unpacked bits stay below 30 MB
+CHUNK = 32_768  # patterns at a time: their unpacked bits stay below 30 MB
 SPARSE = 12  # patterns of which fewer than one bit in so many is set are looked up bit by bit: most visits find nothing
 TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set

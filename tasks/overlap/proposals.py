@@ -17,10 +17,11 @@ from tasks.overlap.candidates import AT_ONCE
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.forms import FORMS
 from tasks.overlap.jaccard import least_shared, whole_percent
-from tasks.overlap.meetings import Meeting
+from tasks.overlap.meetings import met
 from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.recall import RecallCounts, sampled
+from tasks.overlap.seen import Seen
 from tasks.overlap.signed import Signed
 from tasks.threads import of_task
 from tasks.vocabulary.arrays import Floats, RowNumbers
@@ -99,10 +100,10 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, ba
         return Signed.on("set", form, percent, bands, seed)
 
     def search(start: int, part: Signed, some: Sequence[int]) -> None:
-        meetings = [Meeting(form, part, need) for form in signed]
+        seen = [Seen() for _ in signed]
         for in_band in map(part.sorted_by, some):
-            for number, meeting in enumerate(meetings):
-                for pairs in meeting.pairs(in_band):
+            for number, form in enumerate(signed):
+                for pairs in met(form.sorted_by(in_band.band), in_band, need, best.least(), seen[number]):
                     row, pattern = pairs.first, pairs.second + start
                     similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
                     other = pattern != same[row]
@@ -131,6 +132,10 @@ class _Best:
             self._waiting.append(columns)
             if sum(len(part[0]) for part in self._waiting) > JOINED * CANDIDATES * len(self._best.row):
                 self._join()
+
+    def least(self) -> Floats:
+        """Return the similarity from which a pattern is of interest to each row."""
+        return np.maximum(self._best.similarity[:, -1], FLOOR)
 
     def found(self) -> Nearest:
         """Return the best candidates."""

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.overlap import meetings, patterns, signed
+from tasks.overlap import meetings, patterns, seen, signed
 from tasks.overlap.bands import choose_bands
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import complete_pairs
 from tasks.overlap.jaccard import least_shared
-from tasks.overlap.meetings import Meeting, met
+from tasks.overlap.meetings import met
 from tasks.overlap.patterns import Patterns
+from tasks.overlap.seen import Seen
 from tasks.overlap.signed import Signed
 
 BANDS = choose_bands(128, 90, 0.99)
@@ -21,6 +22,14 @@ def near_equal(count: int, seed: int, length: int = 784, flips: int = 4) -> Patt
     bits = np.tile(base, (count, 1))
     bits[np.repeat(np.arange(count), flips), rng.integers(0, length, count * flips)] ^= True
     return Patterns.of(np.packbits(bits, axis=1), length)
+
+
+def of_many_counts(count: int, seed: int) -> Patterns:
+    """Return variants of one pattern that lack more and more of its bits."""
+    rng = np.random.default_rng(seed)
+    bits = np.tile(np.random.default_rng(0).random(784) < 0.3, (count, 1))
+    bits &= rng.random((count, 784)) > np.linspace(0, 0.2, count)[:, None]
+    return Patterns.of(np.packbits(bits, axis=1), 784)
 
 
 def pairs_of(stream: object) -> tuple[set[tuple[int, int]], int]:
@@ -65,21 +74,47 @@ def test_a_bucket_too_large_to_compare_in_full_still_finds_a_twin_of_every_patte
     assert sum(compared) < most, "the work grows with the patterns, not with their square"
 
 
-@pytest.mark.parametrize("heavy", [128, 8])  # of the latter, buckets are not compared in full
-def test_what_met_in_the_band_before_is_left_out_and_nothing_else(heavy: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meetings, "HEAVY", heavy)
-    first, second = (Signed.on("set", near_equal(n, n, flips=8), 80, BANDS, seed=1) for n in (150, 400))
-    need = least_shared(80, 784)
-    in_bands = [pairs_of(met(first, second, band, need))[0] for band in range(BANDS.bands)]
-    compared = counted(monkeypatch)
-    meeting = Meeting(first, second, need)
-    told = [pairs_of(meeting.pairs(second.sorted_by(band)))[0] for band in range(BANDS.bands)]
+def test_pairs_that_their_numbers_of_bits_forbid_are_left_out_and_nothing_else_is() -> None:
+    rows, others = of_many_counts(150, 1), of_many_counts(400, 2)
+    first, second = (Signed.on("set", patterns, 80, BANDS, seed=1) for patterns in (rows, others))
+    least = np.linspace(0.8, 1, len(rows))  # of each row another one
+    need, left_out = least_shared(80, 784), 0
+    for band in range(BANDS.bands):
+        sides = first.sorted_by(band), second.sorted_by(band)
+        near, _ = pairs_of(met(*sides, need, np.full(len(rows), 0.01)))
+        told, _ = pairs_of(met(*sides, need, least))
+        counts = {(i, j): sorted((int(rows.counts[i]), int(others.counts[j]))) for i, j in near}
+        assert told == {(i, j) for (i, j), (fewer, more) in counts.items() if fewer / more >= least[i]}
+        left_out += len(near - told)
+    assert left_out > 1000
+
+
+def test_what_was_seen_in_a_band_before_is_left_out_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "BITS", 16)  # places for 60,000 pairs, of which many displace others
+    rows, others = near_equal(150, 1, flips=8), near_equal(400, 2, flips=8)
+    first, second = (Signed.on("set", patterns, 80, BANDS, seed=1) for patterns in (rows, others))
+    need, least = least_shared(80, 784), np.full(len(rows), 0.8)
+    sides = [(first.sorted_by(band), second.sorted_by(band)) for band in range(BANDS.bands)]
+    in_bands = [pairs_of(met(*side, need, least))[0] for side in sides]
+    compared, remembered = counted(monkeypatch), Seen()
+    told = [pairs_of(met(*side, need, least, remembered))[0] for side in sides]
     assert set().union(*told) == set().union(*in_bands)
     assert all(some <= whole for some, whole in zip(told, in_bands, strict=True))
     assert told[0] == in_bands[0]
-    if heavy == 128:
-        assert sum(map(len, told)) < 0.8 * sum(map(len, in_bands))
-        assert sum(compared) < 0.8 * sum(map(len, in_bands))
+    assert sum(map(len, told)) < 0.5 * sum(map(len, in_bands))
+    assert sum(compared) < 0.5 * sum(map(len, in_bands))
+
+
+def test_fewer_pairs_are_compared_where_more_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, others = of_many_counts(150, 1), of_many_counts(400, 2)
+    first, second = (Signed.on("set", patterns, 80, BANDS, seed=1).sorted_by(0) for patterns in (rows, others))
+    compared = counted(monkeypatch)
+    numbers = []
+    for least in (0.8, 0.97):
+        list(met(first, second, least_shared(80, 784), np.full(len(rows), least)))
+        numbers.append(sum(compared))
+        del compared[:]
+    assert 0 < numbers[1] < 0.7 * numbers[0]
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
