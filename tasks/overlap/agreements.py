@@ -9,13 +9,14 @@ import numpy as np
 
 from tasks.registration.agreement import VERSION, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
-from tasks.registration.warp import halved
+from tasks.registration.repeated import Repeated
+from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
 from tasks.views import VIEWS
 from tasks.views.photo import LOWEST
 from tasks.vocabulary import ViewName
-from tasks.vocabulary.arrays import Floats, Gray, Pixels
+from tasks.vocabulary.arrays import Floats, Pixels
 
 AT_ONCE = 256  # pairs that are registered at a time: with fewer, threads wait for the interpreter more than they work
 IN_CACHE = 16  # the same for copies of full size: of more, threads give the memory back and take it again each time
@@ -49,27 +50,27 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
     def decide(start: int) -> Floats:
         part = np.arange(start, min(start + AT_ONCE, len(first)))
-        one, two = first.take(part).read(), second.take(part).read()
-        return _decided(one[:, :, ::-1] if mirrored else one, two)
+        one, of = first.take(part).without_repeats()
+        gray = one.read()[:, :, ::-1] if mirrored else one.read()
+        return _decided(Repeated(gray.astype(np.float32), of), second.take(part).read().astype(np.float32))
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
     return np.concatenate([np.empty(0), *parts])
 
 
-def _decided(first: Gray, second: Gray) -> Floats:
-    one, two = first.astype(np.float32), second.astype(np.float32)
-    small_one, small_two = halved(halved(one)), halved(halved(two))
+def _decided(first: Repeated, second: Pixels) -> Floats:
+    small_one, small_two = first.changed(quartered), quartered(second)
     maps = register_coarsely(small_one, small_two)
     found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
-        found[some] = _agreed(one[some], two[some], maps[some])
+        found[some] = _agreed(first.take(some), second[some], maps[some])
     return np.floor(found * 10_000) / 10_000
 
 
-def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
+def _agreed(first: Repeated, second: Pixels, maps: Pixels) -> Floats:
     """Return the agreement of copies of full size, from the maps that small ones gave."""
     laid = overlay(first, second, register_finely(first, second, maps))
     found = agreement(laid).astype(np.float64)

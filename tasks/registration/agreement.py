@@ -1,11 +1,12 @@
 """Measure whether two registered pictures have the same structure: the agreement of their gradients."""
 
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
+from tasks.registration.repeated import Repeated
 from tasks.registration.warp import along_both, warped
 from tasks.vocabulary.arrays import Mask, Pixels, RowNumbers
 
@@ -19,23 +20,25 @@ LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # of a textured window: gray levels squ
 
 
 class Overlaid(NamedTuple):
-    """Pairs of pictures, the second laid over the first: float32 (n, side, side), and where the second has values."""
+    """Pairs of pictures, the second laid over the first, float32 (n, side, side), and where it has values."""
 
-    first: Pixels
+    first: Repeated
     second: Pixels
     inside: Mask
 
     def where(self, pairs: RowNumbers) -> "Overlaid":
         """Return some pairs, in their order."""
-        return Overlaid(self.first[pairs], self.second[pairs], self.inside[pairs])
+        return Overlaid(self.first.take(pairs), self.second[pairs], self.inside[pairs])
 
 
-def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
+def overlay(first: Repeated, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
     """Lay pictures over others.
 
     Parameters
     ----------
-    first, second : ndarray
+    first : Repeated
+        Gray values.
+    second : ndarray
         Gray values, float32 (n, side, side).
     maps : ndarray
         From the first to the second, float32 (n, 2, 3).
@@ -45,7 +48,7 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
     if smooth:
-        first, values = _smooth(first, BLUR), _smooth(values, BLUR)
+        first, values = first.changed(partial(_smooth, deviation=BLUR)), _smooth(values, BLUR)
     return Overlaid(first, values, inside)
 
 
@@ -60,8 +63,9 @@ def agreement(pairs: Overlaid) -> Pixels:
     ndarray
         float32 (n,): 1 where all structure agrees, about 0 where it is unrelated.
     """
-    weight = _well_inside(pairs.inside)[:, 1:-1, 1:-1].astype(np.float32)
-    (down_a, right_a), (down_b, right_b) = _gradients(pairs.first), _gradients(pairs.second)
+    first, second, inside = pairs
+    weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
+    (down_a, right_a), (down_b, right_b) = (first.each(_down), first.each(_right)), (_down(second), _right(second))
     norm_a, norm_b = (np.sqrt(right * right + down * down) for right, down in ((right_a, down_a), (right_b, down_b)))
     least = weight * np.minimum(norm_a / _mean_norm(norm_a, weight), norm_b / _mean_norm(norm_b, weight))
     cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
@@ -81,7 +85,7 @@ def textured(pairs: Overlaid) -> Pixels:
         float32 (n,), in [0, 1].
     """
     there = pairs.inside.astype(np.float32)
-    a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in (pairs.first, pairs.second))
+    a, b = pairs.first.each(_detail), _detail(pairs.second)
     gain = np.sqrt((_energy(there * a) + np.float32(0.1)) / (_energy(there * b) + np.float32(0.1)))
     covered = _box(there)
     valid = covered > LEAST_INSIDE
@@ -104,9 +108,16 @@ def _well_inside(inside: Mask) -> Mask:
     return well
 
 
-def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
-    down = pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1]
-    return down, pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
+def _detail(pictures: Pixels) -> Pixels:
+    return pictures - _smooth(pictures, BACKGROUND)
+
+
+def _down(pictures: Pixels) -> Pixels:
+    return pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1]
+
+
+def _right(pictures: Pixels) -> Pixels:
+    return pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
 
 
 def _mean_norm(norm: Pixels, weight: Pixels) -> Pixels:

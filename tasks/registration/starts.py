@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from tasks.registration.repeated import Repeated
 from tasks.registration.warp import line
 from tasks.vocabulary.arrays import Pixels, RowNumbers
 
@@ -54,15 +55,15 @@ def starts(side: int) -> Starts:
     return Starts(np.array(maps, np.float32), np.stack(under), there, times.astype(np.float32))
 
 
-def best_start(first: Pixels, second: Pixels) -> Pixels:
+def best_start(first: Repeated, second: Pixels) -> Pixels:
     """Return for each pair the map under which the pictures correlate best, float32 (n, 2, 3).
 
     A map under which only part of the pictures overlap must correlate better: the correlation is multiplied by half of
     one plus the share of the overlap.
     """
-    tried = starts(first.shape[1])
-    n, pixels = len(first), first.shape[1] ** 2
-    a, b = (_detail(pictures).reshape(n, pixels) for pictures in (first, second))
+    tried = starts(second.shape[1])
+    n, pixels = len(second), second.shape[1] ** 2
+    a, b = (detail.reshape(n, pixels) for detail in (first.each(_detail), _detail(second)))
     # Pixels first: what lies under a pixel is then one run of memory for all pairs.
     by_pixel = np.ascontiguousarray(a.T), np.concatenate([b.T, np.zeros((1, n), np.float32)])
     products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][under]) for under in tried.under]

@@ -27,6 +27,11 @@ def halved(pictures: Pixels) -> Pixels:
     return means
 
 
+def quartered(pictures: Pixels) -> Pixels:
+    """Return pictures at a quarter of the side."""
+    return halved(halved(pictures))
+
+
 def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
     """Return weighted sums of the pixels of each column, and of those the same sums of each row.
 

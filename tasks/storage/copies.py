@@ -38,6 +38,12 @@ class Copies:
         """Return those of some rows, in their order."""
         return Copies(self.files, self.file[rows], self.place[rows])
 
+    def without_repeats(self) -> "tuple[Copies, RowNumbers]":
+        """Return those that are not the one before once more, and for each row the number of its own, int64 (n,)."""
+        new = np.ones(len(self), np.bool_)
+        new[1:] = (np.diff(self.file) != 0) | (np.diff(self.place) != 0)
+        return self.take(np.flatnonzero(new)), np.cumsum(new) - 1
+
     def read(self) -> Gray:
         """Return the copies, uint8 (n, 64, 64).
 

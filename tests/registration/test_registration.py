@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from tasks.registration.agreement import agreement, overlay, textured
+from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
+from tasks.registration.repeated import Repeated
 from tasks.registration.warp import IDENTITY, halved, warped
 from tasks.vocabulary.arrays import Pixels
 from tests.build import scene
@@ -51,6 +52,10 @@ def pixels_apart(found: Pixels, known: Pixels) -> float:
     return float(np.abs((found - known) @ CORNERS.T).max() * SIDE / 2)
 
 
+def laid(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
+    return overlay(Repeated.once(first), second, maps, smooth)
+
+
 def same(count: int) -> Pixels:
     return np.tile(IDENTITY, (count, 1, 1))
 
@@ -60,7 +65,7 @@ def test_a_picture_agrees_with_itself_the_better_the_larger_its_gradients(gain: 
     pictures = windows(MIDDLE) * gain
     maps = register(pictures, pictures)
     assert pixels_apart(maps, IDENTITY) < 0.05
-    found = agreement(overlay(pictures, pictures, maps))
+    found = agreement(laid(pictures, pictures, maps))
     assert least < found.min() <= found.max() <= 1, "not 1: gradients of less than a gray level have no sure direction"
 
 
@@ -91,11 +96,9 @@ def test_a_copy_that_was_moved_agrees_where_it_was_moved_to(box: Box, turn: floa
     pictures, copies = windows(MIDDLE), windows(box, turn)
     maps = register(pictures, copies)
     assert pixels_apart(maps, known_map(MIDDLE, box, turn)) < 1
-    found = agreement(overlay(pictures, copies, maps))
+    found = agreement(laid(pictures, copies, maps))
     assert found.min() >= 0.95
-    assert (found - agreement(overlay(pictures, copies, same(len(pictures))))).min() > 0.02, (
-        "as they lie, they agree less"
-    )
+    assert (found - agreement(laid(pictures, copies, same(len(pictures))))).min() > 0.02, "as they lie, they agree less"
 
 
 @pytest.mark.parametrize(("down", "right"), [(8, 8), (-8, 8), (6, -7)])
@@ -106,7 +109,7 @@ def test_a_fine_texture_is_found_an_eighth_of_the_side_away(down: int, right: in
     pictures, copies = fine[:, 16:80, 16:80], fine[:, 16 + down : 80 + down, 16 + right : 80 + right]
     maps = register(pictures, copies)
     assert np.abs(maps[:, :, 2] * SIDE / 2 + [right, down]).max() < 1
-    assert agreement(overlay(pictures, copies, maps)).min() >= 0.95
+    assert agreement(laid(pictures, copies, maps)).min() >= 0.95
 
 
 @pytest.mark.parametrize("shift", [20, -20])
@@ -116,7 +119,7 @@ def test_what_is_black_beyond_the_edge_of_a_moved_copy_counts_little(shift: int)
     copies = np.stack([gray(each.crop((shift, shift, 320 + shift, 320 + shift))) for each in scenes])
     maps = register(pictures, copies)
     assert np.abs(maps[:, :, 2] + shift / 160).max() * SIDE / 2 < 1
-    assert agreement(overlay(pictures, copies, maps)).min() >= 0.95
+    assert agreement(laid(pictures, copies, maps)).min() >= 0.95
 
 
 def test_other_brightness_and_contrast_change_little() -> None:
@@ -128,7 +131,7 @@ def test_other_brightness_and_contrast_change_little() -> None:
         255 * (pictures / 255) ** np.float32(1.6),
     ):
         maps = register(pictures, copies.astype(np.float32))
-        assert agreement(overlay(pictures, copies.astype(np.float32), maps)).min() >= 0.95
+        assert agreement(laid(pictures, copies.astype(np.float32), maps)).min() >= 0.95
         assert pixels_apart(maps, IDENTITY) < 1
 
 
@@ -136,10 +139,10 @@ def test_pictures_of_other_things_do_not_agree_however_they_are_laid() -> None:
     pictures = windows(MIDDLE)
     i, j = np.nonzero(~np.eye(len(pictures), dtype=bool))
     maps = register(pictures[i], pictures[j])
-    assert agreement(overlay(pictures[i], pictures[j], maps)).max() < 0.8, "clearly below 0.86"
+    assert agreement(laid(pictures[i], pictures[j], maps)).max() < 0.8, "clearly below 0.86"
     off = np.abs(maps - IDENTITY).max(axis=0)
     assert (off <= [[LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT], [LARGEST_SHEAR, LARGEST_SCALE, LARGEST_SHIFT]]).all()
-    negative = agreement(overlay(pictures, 255 - pictures, same(len(pictures))))
+    negative = agreement(laid(pictures, 255 - pictures, same(len(pictures))))
     assert negative.max() < -0.95, "gradients that point the other way"
 
 
@@ -147,8 +150,8 @@ def test_a_pair_does_not_depend_on_the_batch_it_stands_in() -> None:
     pictures, copies = windows(MIDDLE), windows((90, 75, 400, 385))
     order = np.random.default_rng(0).permutation(len(pictures))
     others = np.concatenate([copies[order], np.zeros_like(copies[:3])]), np.concatenate([pictures, copies[:3]])
-    together = agreement(overlay(*others, register(*others)))
-    alone = [agreement(overlay(a[None], b[None], register(a[None], b[None])))[0] for a, b in zip(*others, strict=True)]
+    together = agreement(laid(*others, register(*others)))
+    alone = [agreement(laid(a[None], b[None], register(a[None], b[None])))[0] for a, b in zip(*others, strict=True)]
     np.testing.assert_allclose(together, alone, atol=1e-4)
     assert np.ptp(together) > 0.3
 
@@ -158,12 +161,12 @@ def test_smooth_pictures_have_little_texture_and_scenes_have_much() -> None:
     vignette = 255 - ((x - 32) ** 2 + (y - 32) ** 2) / 9
     smooth = np.rint(np.stack([np.full_like(x, 100), 3 * x + y, 255 - 2 * x - 2 * y, vignette]))
     i, j = np.nonzero(np.ones((len(smooth), len(smooth))))
-    assert textured(overlay(smooth[i], smooth[j], register(smooth[i], smooth[j]))).max() < 0.4
+    assert textured(laid(smooth[i], smooth[j], register(smooth[i], smooth[j]))).max() < 0.4
     ramp = smooth[1:2]
-    assert agreement(overlay(ramp, ramp, register(ramp, ramp))) > 0.95, "which is why agreement alone does not do"
+    assert agreement(laid(ramp, ramp, register(ramp, ramp))) > 0.95, "which is why agreement alone does not do"
     pictures = windows(MIDDLE)
-    assert textured(overlay(pictures, pictures, same(len(pictures)))).min() > 0.5
-    assert textured(overlay(pictures, np.repeat(smooth[:1], len(pictures), axis=0), same(len(pictures)))).min() > 0.5, (
+    assert textured(laid(pictures, pictures, same(len(pictures)))).min() > 0.5
+    assert textured(laid(pictures, np.repeat(smooth[:1], len(pictures), axis=0), same(len(pictures)))).min() > 0.5, (
         "of one"
     )
 
@@ -173,10 +176,10 @@ def test_constant_pictures_agree_with_nothing_and_give_numbers() -> None:
     pictures = windows(MIDDLE)[:3]
     for first, second in ((plain, plain), (plain, pictures), (pictures, plain), (plain, plain[::-1])):
         maps = register(first, second)
-        for values in (maps, textured(overlay(first, second, maps))):
+        for values in (maps, textured(laid(first, second, maps))):
             assert np.isfinite(values).all()
         for smooth in (True, False):
-            assert np.abs(agreement(overlay(first, second, maps, smooth))).max() < 0.01
+            assert np.abs(agreement(laid(first, second, maps, smooth))).max() < 0.01
 
 
 def test_coordinates_run_from_minus_one_to_one_over_the_sides() -> None:
