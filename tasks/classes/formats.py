@@ -8,7 +8,6 @@ data with gray; so PNGs are parsed and inflated like glyphs (`tasks.classes.png`
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 from tasks.classes.png import UnreadableError, walk_chunks
 from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
@@ -56,7 +55,7 @@ def is_cheap(form: str, data: bytes, pixels: int, scans: int) -> bool:
 
 def is_mislabelled(data: bytes, name: str) -> bool:
     """Say whether a file that can be read has another format than the ending of its name says."""
-    return IMAGE_ENDINGS[PurePosixPath(name.lower()).suffix] != format_of(data)
+    return IMAGE_ENDINGS["." + name.lower().rpartition(".")[2]] != format_of(data)
 
 
 def _check_png(data: bytes) -> None:
