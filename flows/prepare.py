@@ -79,7 +79,7 @@ def load_classes(
     """Decode and fingerprint the parts of every source, a task each, in parallel."""
     loading = (load_part.submit(part, reading, workspace) for part in parts.value)
     loaded = collect("load classes", loading, len(parts.value))
-    shards, prints = ([pair[number] for pair in loaded] for number in range(2))
+    shards, prints = [shard for shard, _ in loaded], [of_shard for _, of_shard in loaded]
     if reading.kind == "photographs":
         prints = tell_identical_apart(reading, parts.value, shards, prints, workspace)
     return shards, prints

@@ -13,6 +13,7 @@ import sys
 import time
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 from tasks.errors import ServerError
 
@@ -27,30 +28,7 @@ ROLE = {
     "PREFECT__SERVER_FINAL": "1",
     "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",  # a library whose checks of its own types take long to import
 }
-PROGRAM = """
-import asyncio, gc, os, signal, sys, threading, time
-gc.disable()  # as in `importing`
-def end_with(parent):  # by itself, a server would outlive a run that is killed
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(5)
-    os._exit(1)
-threading.Thread(target=end_with, args=(int(sys.argv[3]),), daemon=True).start()
-import uvicorn
-from prefect.server.api.server import create_app
-gc.freeze()
-gc.enable()
-class Server(uvicorn.Server):  # who ends it has asked all it wants to know, and waits: uvicorn takes 0.2 s longer
-    async def main_loop(self):
-        while not await self.on_tick(0):
-            await asyncio.sleep(0.02)
-    async def shutdown(self, sockets=None):
-        for server in self.servers:
-            server.close()
-        await self.lifespan.shutdown()
-Server(uvicorn.Config(create_app, factory=True, host=sys.argv[1], port=int(sys.argv[2]), log_level="error")).run()
-"""
+PROGRAM = Path(__file__).with_name("temporary_server.py")
 
 _addresses: set[str] = set()
 
@@ -123,7 +101,7 @@ class Temporary:
     def _launch(self) -> None:
         with socket.create_server((HOST, 0)) as free:
             self._port = free.getsockname()[1]
-        command = [sys.executable, "-P", "-c", PROGRAM, HOST, str(self._port), str(os.getpid())]
+        command = [sys.executable, "-P", str(PROGRAM), HOST, str(self._port), str(os.getpid())]
         self._process = subprocess.Popen(command, env=os.environ | ROLE)
 
     def _answers(self, limit: float) -> bool:

@@ -82,7 +82,7 @@ def _heavy_buckets(key: Words, size: RowNumbers, second: Sorted) -> Iterator[tup
         How many it meets.
     second : Sorted
     """
-    starts = np.flatnonzero(np.diff(key, prepend=key[:1] ^ MIX))
+    starts = np.flatnonzero(np.diff(key, prepend=~key[:1]))
     here = np.diff(starts, append=len(key))
     pairs = np.add.reduceat(size, starts) if len(starts) else size
     for number in np.flatnonzero(pairs > HEAVY * here):

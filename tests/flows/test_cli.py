@@ -1,7 +1,10 @@
 """The command as people and scripts use it: a process with two streams and an exit code."""
 
+import contextlib
 import inspect
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -66,6 +69,15 @@ def test_it_needs_no_server(sources: dict[str, Any], tmp_path: Path) -> None:
     done = command("run", "--large", sources["large"], "--small", sources["small"], *workspace, *TINY, **home)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).is_dir()
+    assert "Traceback" not in done.stderr
+    assert not _servers(tmp_path / "prefect")
+    # What its own server was told is stored when it has ended, to the last task.
+    with contextlib.closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as database:
+        flows = database.execute("select state_type from flow_run").fetchall()
+        tasks = database.execute("select state_type from task_run").fetchall()
+    assert {*flows, *tasks} == {("COMPLETED",)}
+    told = sum(map(int, re.findall(r" (\d+) tasks", done.stderr)))
+    assert len(tasks) == told + len(flows), "each flow below another is a task, and one task measures the baseline"
 
 
 def test_a_server_that_takes_too_long_is_named_with_the_setting_that_helps(
