@@ -67,7 +67,9 @@ def agreement(pairs: Overlaid) -> Pixels:
     weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
     (down_a, right_a), (down_b, right_b) = (first.each(_down), first.each(_right)), (_down(second), _right(second))
     norm_a, norm_b = (np.sqrt(right * right + down * down) for right, down in ((right_a, down_a), (right_b, down_b)))
-    least = weight * np.minimum(norm_a / _mean_norm(norm_a, weight), norm_b / _mean_norm(norm_b, weight))
+    pixels = weight.sum(axis=(1, 2)) + np.float32(1e-6)
+    root_a, root_b = (_root_mean_square(weight * norm * norm, pixels) for norm in (norm_a, norm_b))
+    least = weight * np.minimum(norm_a / root_a, norm_b / root_b)
     cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
     agreed: Pixels = (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
     return agreed
@@ -120,9 +122,9 @@ def _right(pictures: Pixels) -> Pixels:
     return pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
 
 
-def _mean_norm(norm: Pixels, weight: Pixels) -> Pixels:
-    mean = (weight * norm * norm).sum(axis=(1, 2)) / (weight.sum(axis=(1, 2)) + np.float32(1e-6))
-    root: Pixels = (np.sqrt(mean) + np.float32(0.2))[:, None, None]
+def _root_mean_square(squares: Pixels, pixels: Pixels) -> Pixels:
+    """Return it for each picture, plus a little, given weighted squares and the sum of their weights."""
+    root: Pixels = (np.sqrt(squares.sum(axis=(1, 2)) / pixels) + np.float32(0.2))[:, None, None]
     return root
 
 
