@@ -8,7 +8,6 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow, tags
 from prefect.context import FlowRunContext, TagsContext
-from prefect.runtime import flow_run
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
@@ -80,7 +79,8 @@ def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Calla
         @in_one_sentence
         @functools.wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R | Unstored[R]:
-            outermost = flow_run.parent_flow_run_id is None
+            own = cast(FlowRunContext, FlowRunContext.get()).flow_run
+            outermost = own is None or own.parent_task_run_id is None  # of its parent Prefect would ask the server
             take_credentials()
             if outermost:
                 close_what_dead_runs_left()
