@@ -27,7 +27,7 @@ class Overlaid(NamedTuple):
     inside: Mask
 
     def where(self, pairs: RowNumbers) -> "Overlaid":
-        """Return some pairs, in their order."""
+        """Return some pairs, whose numbers are ascending."""
         return Overlaid(self.first.take(pairs), self.second[pairs], self.inside[pairs])
 
 

@@ -29,7 +29,7 @@ class Repeated:
         return len(self.of)
 
     def take(self, pairs: RowNumbers) -> "Repeated":
-        """Return those of some pairs, in their order."""
+        """Return those of some pairs, whose numbers are ascending."""
         chosen, of = np.unique(self.of[pairs], return_inverse=True)
         return Repeated(self.pictures[chosen], of)
 
