@@ -51,8 +51,8 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     def decide(start: int) -> Floats:
         part = np.arange(start, min(start + AT_ONCE, len(first)))
         one, of = first.take(part).without_repeats()
-        gray = one.read()[:, :, ::-1] if mirrored else one.read()
-        return _decided(Repeated(gray.astype(np.float32), of), second.take(part).read().astype(np.float32))
+        searched, others = (copies.read().astype(np.float32) for copies in (one, second.take(part)))
+        return _decided(Repeated(searched[:, :, ::-1] if mirrored else searched, of), others)
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))

@@ -28,7 +28,7 @@ def met(first: Sorted, second: Sorted, need: Counts, least: Floats, seen: Seen |
         float64 (n,), above 0: for each pattern of the first, the Jaccard similarity of set bits from which a pair is of
         interest. Those whose numbers of bits forbid it are passed over where they lie: a bucket is ordered by these.
     seen : Seen, optional
-        Pairs that were yielded for other bands, and those that it remembers are not yielded again.
+        Pairs of other bands: those that it remembers are not compared again, and what is yielded is added to it.
     """
     for i, j in _meetings(first, second, least):
         if seen:

@@ -10,7 +10,7 @@ from tasks.overlap.jaccard import Words
 from tasks.overlap.signed import HALF, MIX
 from tasks.vocabulary.arrays import RowNumbers
 
-BITS = 20  # of the number of a place: 8 MB, which the near pairs of some bands of 50,000 rows fill
+BITS = 20  # of the number of a place: 8 MB, which the near pairs of some bands of 25,000 rows fill
 NOTHING = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
