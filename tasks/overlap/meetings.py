@@ -44,17 +44,16 @@ def _meetings(first: Sorted, second: Sorted, least: Floats) -> Iterator[tuple[Ro
     """Yield rows (i, j) that meet, at most about `CHUNK` at a time."""
     if not len(second.words):
         return
+    light = np.ones(len(first.words), np.bool_)
+    for part, bucket in _heavy_buckets(first, second):
+        light[part] = False
+        yield from _neighbours(first.signed, second.signed, np.sort(first.rows[part]), np.sort(bucket), first.band)
     low, high = _between(first, second.signed, least)
     begin = np.searchsorted(second.words, low)
     there = second.words.take(begin, mode="clip")
-    meet = np.flatnonzero((low <= there) & (there < high))
-    key, rows, begin = first.words[meet] >> HALF, first.rows[meet], begin[meet]
+    meet = np.flatnonzero(light & (low <= there) & (there < high))
+    rows, begin = first.rows[meet], begin[meet]
     size = np.searchsorted(second.words, high[meet]) - begin
-    light = np.ones(len(meet), np.bool_)
-    for part, bucket in _heavy_buckets(key, size, second):
-        light[part] = False
-        yield from _neighbours(first.signed, second.signed, np.sort(rows[part]), np.sort(bucket), first.band)
-    rows, begin, size = rows[light], begin[light], size[light]
     chunk = np.cumsum(size) // CHUNK  # a row's pairs all go with its last one
     for some in np.split(np.arange(len(size)), np.flatnonzero(np.diff(chunk)) + 1):
         count = size[some]
@@ -71,25 +70,19 @@ def _between(first: Sorted, second: Signed, least: Floats) -> tuple[Words, Words
     return keys + second.starts[fewest], keys + second.starts[most + 1]
 
 
-def _heavy_buckets(key: Words, size: RowNumbers, second: Sorted) -> Iterator[tuple[slice, RowNumbers]]:
-    """Yield the buckets that it would be quadratic to compare in full: rows of one side, and those of the other.
+def _heavy_buckets(first: Sorted, second: Sorted) -> Iterator[tuple[slice, RowNumbers]]:
+    """Yield the buckets that it would be quadratic to compare in full: places of one side, and rows of the other.
 
-    Parameters
-    ----------
-    key : ndarray
-        Of each row of one side that meets others, ascending.
-    size : ndarray
-        How many it meets.
-    second : Sorted
+    Which these are does not depend on what was found before: several threads find that in any order.
     """
-    starts = np.flatnonzero(np.diff(key, prepend=~key[:1]))
-    here = np.diff(starts, append=len(key))
-    pairs = np.add.reduceat(size, starts) if len(starts) else size
-    for number in np.flatnonzero(pairs > HEAVY * here):
-        one = key[starts[number]]
-        begin, end = np.searchsorted(second.words, [one << HALF, (one << HALF) | PLACE])
-        if pairs[number] > HEAVY * (here[number] + end - begin):
-            yield slice(starts[number], starts[number] + here[number]), second.rows[begin:end]
+    keys = first.words >> HALF
+    starts = np.flatnonzero(np.diff(keys, prepend=~keys[:1]))
+    rows = np.diff(starts, append=len(keys))
+    for number in np.flatnonzero(rows > HEAVY):
+        start, here = starts[number], rows[number]
+        begin, end = np.searchsorted(second.words, [keys[start] << HALF, (keys[start] << HALF) | PLACE])
+        if here * (end - begin) > HEAVY * (here + end - begin):
+            yield slice(start, start + here), second.rows[begin:end]
 
 
 def _neighbours(

@@ -105,6 +105,21 @@ def test_what_was_seen_in_a_band_before_is_left_out_and_nothing_else_is(monkeypa
     assert sum(compared) < 0.5 * sum(map(len, in_bands))
 
 
+def test_which_buckets_are_heavy_and_what_is_found_there_does_not_depend_on_what_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(meetings, "HEAVY", 1)
+    rows, others = of_many_counts(150, 1), of_many_counts(400, 2)
+    first, second = (Signed.on("set", patterns, 80, BANDS, seed=1).sorted_by(0) for patterns in (rows, others))
+    monkeypatch.setattr(meetings, "NEIGHBOURS", 400)  # all, so that what is light and pruned is all that may be missing
+    heavy = {int(row) for part, _ in meetings._heavy_buckets(first, second) for row in first.rows[part]}
+    assert 50 < len(heavy) <= 150
+    need = least_shared(80, 784)
+    found = [pairs_of(met(first, second, need, np.full(len(rows), least)))[0] for least in (0.8, 0.99)]
+    in_heavy = [{pair for pair in some if pair[0] in heavy} for some in found]
+    assert in_heavy[0] == in_heavy[1] != set()
+
+
 def test_fewer_pairs_are_compared_where_more_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, others = of_many_counts(150, 1), of_many_counts(400, 2)
     first, second = (Signed.on("set", patterns, 80, BANDS, seed=1).sorted_by(0) for patterns in (rows, others))
