@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -23,10 +24,15 @@ SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
 HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
 LATER = ("fastapi.encoders", "matplotlib.figure", "tasks.reporting.write")
 ROLE = {
+    ADDRESS: "",  # it is a server
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
     "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",  # a library whose checks of its own types take long to import
+}
+ALONE = {  # of its only client
+    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # it is of this installation
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # no browser speaks with it
 }
 PROGRAM = Path(__file__).with_name("temporary_server.py")
 
@@ -58,22 +64,24 @@ class Temporary:
     def serve(self) -> None:
         """Wait until it answers, and let Prefect use it from now on; or end it where Prefect's settings name another.
 
-        Meanwhile, libraries are imported that later stages are likely to need.
+        Meanwhile, and while the first calls wait for answers, libraries are imported that later stages may need.
 
         Raises
         ------
         ServerError
             When it does not answer in time.
         """
-        from prefect.context import refresh_global_settings_context
         from prefect.settings import PREFECT_API_URL
 
         if PREFECT_API_URL.value():
             self.stop()
             return
         print("starting Prefect", file=sys.stderr)
+        os.environ |= ALONE
         patience = float(os.environ[PATIENCE])
-        limit, starts, later = self._begun + patience, 1, iter(LATER)
+        self._name()
+        threading.Thread(target=_import_later, daemon=True).start()
+        limit, starts = self._begun + patience, 1
         while not self._answers(limit):
             if time.monotonic() > limit:
                 raise ServerError(
@@ -88,13 +96,14 @@ class Temporary:
                     )
                 starts += 1
                 self._launch()
-            if library := next(later, None):
-                importlib.import_module(library)
-            else:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                self._name()
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _name(self) -> None:
+        """Let Prefect's settings name it; they are made anew, which takes as long as a few looks."""
+        from prefect.context import refresh_global_settings_context
+
         os.environ[ADDRESS] = f"http://{HOST}:{self._port}/api"
-        os.environ["PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED"] = "false"  # it is of this installation
-        os.environ["PREFECT_CLIENT_CSRF_SUPPORT_ENABLED"] = "false"  # no browser speaks with it
         refresh_global_settings_context()
         _addresses.add(os.environ[ADDRESS])
 
@@ -122,3 +131,8 @@ class Temporary:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _import_later() -> None:
+    for library in LATER:
+        importlib.import_module(library)
