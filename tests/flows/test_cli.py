@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.server.api.server import API_ROUTERS
+from prefect.utilities.callables import parameter_schema
 
 from flows.command.cli import WITH_FLOWS
 from flows.command.commands import app
 from flows.engine import temporary
+from flows.engine.temporary_server import ASKED
 from tasks.errors import UsageError
 from tests.build import ROOT, write_tar
 
@@ -118,6 +121,44 @@ print(our_flow(name="retries")(lambda: get_current_settings().client.max_retries
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_CLIENT_MAX_RETRIES"} | alone
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"{counts}\n"
+
+
+def test_a_temporary_server_serves_what_a_lasting_one_does(tmp_path: Path) -> None:
+    program = """
+import json
+from urllib.request import urlopen
+from flows.engine import temporary
+started = temporary.start()
+if {again}:
+    started._process.kill()
+started.serve()
+from prefect.server.api.server import create_api_app
+from prefect.settings import PREFECT_API_URL
+with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
+    print(json.load(told)["paths"].keys() == create_api_app().openapi()["paths"].keys())
+"""
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
+    for again in (False, True):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(again=again)],
+            env=environment, capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        assert done.stdout == "True\n"
+
+
+def test_what_runs_ask_of_a_temporary_server_are_routes_of_prefect() -> None:
+    assert set(ASKED) <= {router.prefix for router in API_ROUTERS}
+
+
+def test_a_flow_has_the_schema_of_its_parameters_though_it_is_made_late() -> None:
+    from flows.pipeline import cleansplit
+
+    names = list(inspect.signature(cleansplit.fn).parameters)
+    assert len(names) > 30
+    assert list(inspect.signature(cleansplit).parameters) == names
+    for schema in (cleansplit.parameters, parameter_schema(cleansplit)):
+        assert list(schema.properties) == names
+        assert schema.properties["seed"]["description"].startswith("Seed")
 
 
 def test_a_mistyped_command_leaves_no_server_running(tmp_path: Path) -> None:
