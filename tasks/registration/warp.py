@@ -102,9 +102,10 @@ def _interpolated(pictures: Pixels, u: Pixels, v: Pixels) -> Pixels:
     at = row.astype(np.int64)  # at once: integers that are looked up are 64 bits wide
     at += np.arange(0, n * side**2, side**2)[:, None, None]
     flat = pictures.reshape(-1)
-    top, bottom = flat.take(at), flat[side:].take(at)
-    top += (flat[1:].take(at) - top) * u
-    bottom += (flat[side + 1 :].take(at) - bottom) * u
+    # Of no number is it asked whether it is inside, as all are: looking up takes two thirds of the time.
+    top, right, bottom, further = (flat[start:].take(at, mode="wrap") for start in (0, 1, side, side + 1))
+    top += (right - top) * u
+    bottom += (further - bottom) * u
     bottom -= top
     bottom *= v
     top += bottom
