@@ -18,7 +18,7 @@ from tasks.storage import disk, stages
 from tasks.storage.place import Place
 
 VERSION = 8
-PHOTOGRAPHS_VERSION = 8
+PHOTOGRAPHS_VERSION = 9
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 
