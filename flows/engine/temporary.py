@@ -80,7 +80,7 @@ class Temporary:
         os.environ |= ALONE
         patience = float(os.environ[PATIENCE])
         self._name()
-        threading.Thread(target=_import_later, daemon=True).start()
+        threading.Thread(target=_import_later).start()
         limit, starts = self._begun + patience, 1
         while not self._answers(limit):
             if time.monotonic() > limit:

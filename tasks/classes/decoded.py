@@ -55,7 +55,7 @@ class Decoded:
         pixels = self.pixels
         if pixels is None or factor < 1:
             size = max(1, round(factor * self.image.width)), max(1, round(factor * self.image.height))
-            small = self.image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+            small = self.image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)  # by a whole factor first
             pixels = np.frombuffer(small.tobytes(), np.uint8).reshape(size[1], size[0], -1)
         space, sampling = ("RGB", "444") if self.image.mode == "RGB" else ("GRAY", "Gray")
         return simplejpeg.encode_jpeg(pixels, THUMBNAIL_QUALITY, space, sampling, fastdct=False)
