@@ -7,7 +7,6 @@ script again that called us.
 
 import atexit
 import contextlib
-import ctypes
 import gc
 import os  # noqa: TID251  # processes
 import signal
@@ -20,6 +19,7 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
+from tasks.memory import keep_memory
 from tasks.threads import compute_alone
 
 P = ParamSpec("P")
@@ -31,8 +31,6 @@ ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder, which may be the one that is looked through
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: a process that keeps memory for its next task is not ended for it
 }
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-KEPT, LARGEST = 128 << 20, 32 << 20  # bytes
 
 _pool: ContextVar[Any] = ContextVar("processes of this flow", default=None)
 _pools: set[Any] = set()  # that may have processes: at most a few, one for each thread that runs flows
@@ -98,7 +96,7 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
 def _begin(parent: int) -> None:
     """Let this process compute in one thread a task, and end when who started it is gone: it would wait forever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
-    _keep_memory()
+    keep_memory()
     compute_alone()
     atexit.register(os._exit, 0)  # last of what ends it: taking apart all modules takes a while
 
@@ -108,11 +106,3 @@ def _begin(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _keep_memory() -> None:
-    """Let glibc keep the memory of one picture for the next: giving it back and taking it again costs a tenth."""
-    with contextlib.suppress(AttributeError, OSError):  # another C library
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, LARGEST)
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT)

@@ -27,6 +27,7 @@ from flows.engine.importing import importing
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
 from tasks.errors import CleanSplitError, UsageError
+from tasks.memory import share_memory
 from tasks.records import parameters as p
 from tasks.records.spec import (
     AuditSpec,
@@ -144,6 +145,7 @@ def reproduce(spec: ReproduceSpec) -> None:
 
 def _flows() -> ModuleType:
     """Import the flows, while the server that they need is starting."""
+    share_memory()
     server = temporary.start()
     with importing():
         from flows.command import running
