@@ -10,7 +10,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -64,7 +63,7 @@ class Temporary:
     def serve(self) -> None:
         """Wait until it answers, and let Prefect use it from now on; or end it where Prefect's settings name another.
 
-        Meanwhile, and while the first calls wait for answers, libraries are imported that later stages may need.
+        Meanwhile, libraries are imported that later stages are likely to need; beside what follows that would slow it.
 
         Raises
         ------
@@ -80,8 +79,7 @@ class Temporary:
         os.environ |= ALONE
         patience = float(os.environ[PATIENCE])
         self._name()
-        threading.Thread(target=_import_later).start()
-        limit, starts = self._begun + patience, 1
+        limit, starts, later = self._begun + patience, 1, iter(LATER)
         while not self._answers(limit):
             if time.monotonic() > limit:
                 raise ServerError(
@@ -97,7 +95,10 @@ class Temporary:
                 starts += 1
                 self._launch()
                 self._name()
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            if library := next(later, None):
+                importlib.import_module(library)
+            else:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _name(self) -> None:
         """Let Prefect's settings name it; they are made anew, which takes as long as a few looks."""
@@ -131,8 +132,3 @@ class Temporary:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def _import_later() -> None:
-    for library in LATER:
-        importlib.import_module(library)
