@@ -56,9 +56,9 @@ def _application() -> Callable[[], object]:
             self.router.routes.extend(router.routes)
 
     server.FastAPI = Application  # type: ignore[attr-defined]
-    # Routes are looked at in their order.
-    in_order = sorted(server.API_ROUTERS, key=lambda router: router.prefix not in ASKED)
-    server.API_ROUTERS = tuple(in_order)  # type: ignore[assignment]
+    # Routes are looked at in their order. A later Prefect may keep them elsewhere, and then keeps its own.
+    in_order = sorted(getattr(server, "API_ROUTERS", ()), key=lambda router: router.prefix not in ASKED)
+    server.API_ROUTERS = tuple(in_order)
     # Both would write all settings down, a thirtieth of the start each time: to log as before, and to look for another
     # application with the same settings.
     configuration.setup_logging = lambda *_: configuration.PROCESS_LOGGING_CONFIG
