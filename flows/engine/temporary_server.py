@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 
-ASKED = ("/flows", "/flow_runs", "/task_runs", "/events", "/logs", "/artifacts")  # what runs speak with
 SECONDS_BETWEEN_LOOKS, SECONDS_TO_END, SECONDS_PER_TURN = 0.5, 5, 0.02
 
 
@@ -56,9 +55,6 @@ def _application() -> Callable[[], object]:
             self.router.routes.extend(router.routes)
 
     server.FastAPI = Application  # type: ignore[attr-defined]
-    # Routes are looked at in their order. A later Prefect may keep them elsewhere, and then keeps its own.
-    in_order = sorted(getattr(server, "API_ROUTERS", ()), key=lambda router: router.prefix not in ASKED)
-    server.API_ROUTERS = tuple(in_order)
     # Both would write all settings down, a thirtieth of the start each time: to log as before, and to look for another
     # application with the same settings.
     configuration.setup_logging = lambda *_: configuration.PROCESS_LOGGING_CONFIG

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.server.api.server import API_ROUTERS
 from prefect.utilities.callables import parameter_schema
 
 from flows.command.cli import WITH_FLOWS
 from flows.command.commands import app
 from flows.engine import temporary
-from flows.engine.temporary_server import ASKED
 from tasks.errors import UsageError
 from tests.build import ROOT, write_tar
 
@@ -144,10 +142,6 @@ with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
             env=environment, capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         assert done.stdout == "True\n"
-
-
-def test_what_runs_ask_of_a_temporary_server_are_routes_of_prefect() -> None:
-    assert set(ASKED) <= {router.prefix for router in API_ROUTERS}
 
 
 def test_a_flow_has_the_schema_of_its_parameters_though_it_is_made_late() -> None:
