@@ -75,10 +75,7 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
     lists = ("duplicates",) * 3 if report.alone else ("removed", "removed", "label_conflicts")
     names = [f"{name}.parquet" for name in (*lists, "unconfirmed")]
     images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(glyphs or _raw(run), wanted)
-    pairs = [
-        [_pair(row, images, report, name) for row in table.to_pylist()]
-        for table, name in zip(chosen, names, strict=True)
-    ]
+    pairs = [_pairs(table.to_pylist(), images, report, name) for table, name in zip(chosen, names, strict=True)]
     shown = [[Shown(*member, images[member[0]].uri) for member in group] for group in groups]
     near, exact, conflicts, alike = pairs
     return Galleries(near, exact, conflicts, alike, groups=shown, all=whole)
@@ -129,19 +126,24 @@ def _numbered(rows: pa.Table) -> pa.Table:
     return rows.append_column("number", pa.array(range(len(rows)), pa.int64()))
 
 
-def _pair(row: dict[str, Any], images: "Images", report: Report, table: str) -> Pair:
-    one, two = images[row["id"]], images[row["twin_id"]]
-    column, laid = report.view.column, report.view.on_pixels and row["reason"] != "exact"
-    moved = laid_over(one.pixels, two.pixels) if laid else two.pixels
+def _pairs(rows: list[dict[str, Any]], images: "Images", report: Report, table: str) -> list[Pair]:
+    over = [row for row in rows if report.view.on_pixels and row["reason"] != "exact"]
+    moved = laid_over(*([images[row[name]].pixels for row in over] for name in ("id", "twin_id")))
+    laid = {row["number"]: twin for row, twin in zip(over, moved, strict=True)}
+    return [_pair(row, images, report, table, laid.get(row["number"])) for row in rows]
+
+
+def _pair(row: dict[str, Any], images: "Images", report: Report, table: str, laid: Gray | None) -> Pair:
+    one, two, column = images[row["id"]], images[row["twin_id"]], report.view.column
     return Pair(
         row=Shown(row["id"], row["class_name"], row["split"], one.uri),
         twin=Shown(row["twin_id"], row["twin_class_name"], row["twin_split"], two.uri),
-        registered=_jpeg_uri(moved) if laid else None,
-        difference=_png_uri(_difference(one.pixels, moved, report)),
+        registered=None if laid is None else _jpeg_uri(laid),
+        difference=_png_uri(_difference(one.pixels, two.pixels if laid is None else laid, report)),
         reason=row["reason"],
         similarity=row[column],
         place=f"{table}.{row['number']}.{column}",
-        predicted=report.verdict.predicted_at(row[column]) if laid else None,
+        predicted=None if laid is None else report.verdict.predicted_at(row[column]),
     )
 
 

@@ -1,4 +1,6 @@
-"""Lay a picture over its twin, to look at: what the comparison of photographs sees."""
+"""Lay pictures over their twins, to look at: what the comparison of photographs sees."""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -7,34 +9,42 @@ from tasks.registration.align import SIDE, register
 from tasks.registration.warp import warped
 from tasks.vocabulary.arrays import Gray, Pixels
 
+AT_A_TIME = 16  # pairs: what numpy does once for all of them takes as long for one
 SHOWN_SIDE = 96  # pixels of the square in which a picture is moved
 NOTHING_THERE = 235  # gray where the picture has nothing to lay over
 
 
-def laid_over(row: Gray, twin: Gray) -> Gray:
-    """Return the twin as it lies over a row.
+def laid_over(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
+    """Return twins as they lie over rows.
 
     Parameters
     ----------
-    row, twin : ndarray
-        uint8 (height, width, 3) each, of any sizes.
+    rows, twins : sequence of ndarray
+        A row and its twin at the same place, uint8 (height, width, 3) each, of any sizes.
 
     Returns
     -------
-    ndarray
-        uint8, of the row's shape.
+    list of ndarray
+        uint8, each of its row's shape.
     """
-    maps = register(_copy(row), _copy(twin))
-    square = np.asarray(_resized(twin, SHOWN_SIDE, SHOWN_SIDE)).transpose(2, 0, 1).astype(np.float32)
-    values, inside = warped(square, np.repeat(maps, len(square), axis=0))
+    starts = range(0, len(rows), AT_A_TIME)
+    return [one for at in starts for one in _laid(rows[at : at + AT_A_TIME], twins[at : at + AT_A_TIME])]
+
+
+def _laid(rows: Sequence[Gray], twins: Sequence[Gray]) -> Iterator[Gray]:
+    maps = register(_copies(rows), _copies(twins))
+    squares = np.stack([np.asarray(_resized(twin, SHOWN_SIDE, SHOWN_SIDE)) for twin in twins])
+    channels = squares.transpose(0, 3, 1, 2).reshape(-1, SHOWN_SIDE, SHOWN_SIDE).astype(np.float32)
+    values, inside = warped(channels, np.repeat(maps, squares.shape[3], axis=0))
     values[~inside] = NOTHING_THERE
-    moved = np.rint(values).astype(np.uint8).reshape(square.shape).transpose(1, 2, 0)
-    return np.asarray(_resized(np.ascontiguousarray(moved), row.shape[1], row.shape[0]))
+    moved = np.rint(values).astype(np.uint8).reshape(len(rows), -1, SHOWN_SIDE, SHOWN_SIDE).transpose(0, 2, 3, 1)
+    for row, picture in zip(rows, moved, strict=True):
+        yield np.asarray(_resized(np.ascontiguousarray(picture), row.shape[1], row.shape[0]))
 
 
-def _copy(picture: Gray) -> Pixels:
-    gray = Image.fromarray(picture).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(gray)[None].astype(np.float32)
+def _copies(pictures: Sequence[Gray]) -> Pixels:
+    grays = [Image.fromarray(one).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR) for one in pictures]
+    return np.stack([np.asarray(gray) for gray in grays]).astype(np.float32)
 
 
 def _resized(picture: Gray, width: int, height: int) -> Image.Image:
