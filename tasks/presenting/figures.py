@@ -4,10 +4,12 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -145,18 +147,23 @@ def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Imag
 def _small(data: bytes) -> Image.Image:
     """Return an image file at the size that it has on a sheet."""
     image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
-    image.thumbnail((ON_SHEET, ON_SHEET))
+    image.thumbnail((ON_SHEET, ON_SHEET), reducing_gap=1.0)  # a JPEG is decoded at the size that is wanted, or nearly
     return image
 
 
 def _encoded(figure: Image.Image | Figure, form: str) -> bytes:
     """Return a file that depends on nothing but what it shows."""
     buffer = io.BytesIO()
-    if isinstance(figure, Figure):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a class name in a script that the font lacks shows as boxes
-            figure.savefig(buffer, metadata={"Software": None})
-    else:
-        # PNG has no quality, and optimizing it takes five times as long for a hundredth of the size.
-        figure.save(buffer, form, optimize=form == "JPEG", quality=SHEET_QUALITY)
+    image = _drawn(figure) if isinstance(figure, Figure) else figure
+    # PNG has no quality, and optimizing it takes five times as long for a hundredth of the size.
+    image.save(buffer, form, optimize=form == "JPEG", quality=SHEET_QUALITY)
     return buffer.getvalue()
+
+
+def _drawn(chart: Figure) -> Image.Image:
+    """Return a chart as pixels; to save it, matplotlib draws it twice, once for a layout that drawing makes anyway."""
+    canvas: Any = FigureCanvasAgg(chart)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class name in a script that the font lacks shows as boxes
+        canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
