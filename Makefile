@@ -1,7 +1,7 @@
 .PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults same schema lock clean
 PYTHON ?= python3
 BIN = .venv/bin
-TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))  # some tests wait for a server most of their time
+TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))  # some tests wait for a server most of their time
 PORT ?= 4200
 DATA ?= ../shared/data
 

@@ -1,7 +1,8 @@
 """Fixtures: real archives built on the spot, the shared data where it is there, one Prefect server for all tests."""
 
+import atexit
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import settings
 from PIL import Image
 
 from flows.command.cli import LEAN, TOGETHER
+from flows.engine import temporary
 from tasks.records import Report
 from tests.build import (
     LETTERS,
@@ -54,18 +56,23 @@ def _turn(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """Run flows against one server of their own, which does as little as the command's temporary one.
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run flows against one server of their own, the command's temporary one.
 
     But it writes down each second what tasks report, since tests ask for it.
     """
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
-            for name, value in (LEAN | TOGETHER).items():
-                environment.setenv(name, value)
-            stack.enter_context(prefect_test_harness(server_startup_timeout=90))
+    database = tmp_path_factory.mktemp("prefect") / "prefect.db"
+    own = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}", temporary.PATIENCE: "90"}
+    with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
+        for name, value in (temporary.ALONE | {temporary.ADDRESS: ""} | LEAN | TOGETHER | own).items():
+            environment.setenv(name, value)
+        server = temporary.Temporary()
+        atexit.register(server.stop)  # as the command does it: after what Prefect still has to tell it
+        server.serve()
+        address = os.environ[temporary.ADDRESS]
+    with temporary_settings({PREFECT_API_URL: address}):
         yield
 
 
