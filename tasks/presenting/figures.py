@@ -147,7 +147,7 @@ def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Imag
 def _small(data: bytes) -> Image.Image:
     """Return an image file at the size that it has on a sheet."""
     image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
-    image.thumbnail((ON_SHEET, ON_SHEET), reducing_gap=1.0)  # a JPEG is decoded at the size that is wanted, or nearly
+    image.thumbnail((ON_SHEET, ON_SHEET), Image.Resampling.BILINEAR, reducing_gap=1.0)
     return image
 
 

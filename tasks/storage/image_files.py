@@ -85,8 +85,9 @@ def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] 
     wanted = pa.array(sorted(set(ids)), pa.string())
 
     def read(path: Place) -> list[pa.Table]:
-        rows = np.flatnonzero(pc.is_in(read_ids([path]), value_set=wanted).to_numpy(zero_copy_only=False))
-        return list(tables.taken(path, rows, columns))
+        with tables.opened(path) as file:
+            rows = np.flatnonzero(pc.is_in(file.read(["id"])["id"], value_set=wanted).to_numpy())
+            return list(tables.taken_from(file, rows, columns))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(chain.from_iterable(pool.map(read, files)))

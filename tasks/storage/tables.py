@@ -69,14 +69,19 @@ def taken(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) 
     Raises what `read` raises.
     """
     with opened(place) as file:
-        empty, first = file.schema_arrow.empty_table(), 0
-        yield empty if columns is None else empty.select(list(columns))
-        for group in range(file.num_row_groups):
-            end = first + file.metadata.row_group(group).num_rows
-            here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)]
-            if len(here):
-                yield file.read_row_group(group, columns).take(pa.array(here - first))
-            first = end
+        yield from taken_from(file, rows, columns)
+
+
+def taken_from(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read some rows of an opened table as `taken` yields them."""
+    empty, first = file.schema_arrow.empty_table(), 0
+    yield empty if columns is None else empty.select(list(columns))
+    for group in range(file.num_row_groups):
+        end = first + file.metadata.row_group(group).num_rows
+        here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)]
+        if len(here):
+            yield file.read_row_group(group, columns).take(pa.array(here - first))
+        first = end
 
 
 def count(place: Place) -> int:
