@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import json
 import os
 import re
 import sqlite3
@@ -10,16 +11,22 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from prefect import Flow
+from prefect.futures import PrefectConcurrentFuture
 from prefect.utilities.callables import parameter_schema
 
 from flows.command.cli import WITH_FLOWS
 from flows.command.commands import app
 from flows.engine import temporary
+from flows.engine.parameters import Unstored
 from tasks.errors import UsageError
+from tasks.records.spec import AuditSpec
 from tests.build import ROOT, write_tar
 
 TINY = ("--models", "softmax", "--sizes", "50", "--trainings", "1", "--max-quarantine", "0.1")
@@ -142,6 +149,19 @@ with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
             env=environment, capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         assert done.stdout == "True\n"
+
+
+def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
+    from flows.pipeline import cleansplit
+
+    given: dict[str, Any] = {
+        "workspace": Path("w"), "nothing": None, "sizes": (50, "all"), "share": 0.5, "spec": AuditSpec.of(root="猫"),
+        "held": Unstored({"by": "the flow"}), "future": PrefectConcurrentFuture(uuid4(), Future()),
+    }  # fmt: skip
+    kept = cleansplit.serialize_parameters(given)
+    assert kept == Flow.serialize_parameters(cleansplit, given)
+    assert (kept["workspace"], kept["held"]) == ("w", "<Unstored>")
+    assert json.loads(json.dumps(kept)) == kept
 
 
 def test_a_flow_has_the_schema_of_its_parameters_though_it_is_made_late() -> None:
