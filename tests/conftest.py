@@ -1,6 +1,5 @@
 """Fixtures: real archives built on the spot, the shared data where it is there, one Prefect server for all tests."""
 
-import atexit
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,8 +67,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
         for name, value in (temporary.ALONE | {temporary.ADDRESS: ""} | LEAN | TOGETHER | own).items():
             environment.setenv(name, value)
-        server = temporary.Temporary()
-        atexit.register(server.stop)  # as the command does it: after what Prefect still has to tell it
+        server = temporary.start()
+        assert server, "no server is named yet"
         server.serve()
         address = os.environ[temporary.ADDRESS]
     with temporary_settings({PREFECT_API_URL: address}):

@@ -19,7 +19,7 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.utilities.callables import ParameterSchema, parameter_schema
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.failure import in_one_sentence
@@ -81,14 +81,14 @@ def _kept(value: Any) -> Any:
     """Return a value as JSON has it, or the name of a type that JSON does not know."""
     try:
         return to_jsonable_python(value, fallback=_as_text)
-    except PydanticSerializationError:
+    except ValueError:  # as whatever pydantic can't write down raises
         return f"<{type(value).__name__}>"
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, PurePath):  # of which Pydantic knows the concrete ones alone
         return str(value)
-    raise PydanticSerializationError(f"{type(value).__name__} is not JSON")
+    raise ValueError(f"{type(value).__name__} is not JSON")
 
 
 def _settings(outermost: bool) -> AbstractContextManager[Any]:

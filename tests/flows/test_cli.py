@@ -154,7 +154,10 @@ with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
 def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
     from flows.pipeline import cleansplit
 
+    endless: list[Any] = []
+    endless.append(endless)
     given: dict[str, Any] = {
+        "endless": endless, "bytes": b"\xff",
         "workspace": Path("w"), "nothing": None, "sizes": (50, "all"), "share": 0.5, "spec": AuditSpec.of(root="猫"),
         "held": Unstored({"by": "the flow"}), "future": PrefectConcurrentFuture(uuid4(), Future()),
     }  # fmt: skip
