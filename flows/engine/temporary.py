@@ -72,8 +72,9 @@ class Temporary:
         """
         from prefect.settings import PREFECT_API_URL
 
-        if PREFECT_API_URL.value():
-            self.stop()
+        if named := PREFECT_API_URL.value():
+            if named not in _addresses:  # as it is at a second command of one process
+                self.stop()
             return
         print("starting Prefect", file=sys.stderr)
         os.environ |= ALONE

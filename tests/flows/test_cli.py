@@ -151,6 +151,24 @@ with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
         assert done.stdout == "True\n"
 
 
+def test_commands_of_one_process_share_its_server(sources: dict[str, Any], tmp_path: Path) -> None:
+    program = """
+import contextlib, sys
+from flows.command.commands import execute
+for threshold in ("0.9", "0.95"):
+    with contextlib.suppress(SystemExit):
+        execute([*sys.argv[1:], "--threshold", threshold])
+"""
+    given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
+        env=environment, capture_output=True, text=True, timeout=240, check=True,
+    )  # fmt: skip
+    assert done.stderr.count("starting Prefect") == 1
+    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
+
+
 def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
     from flows.pipeline import cleansplit
 
