@@ -19,7 +19,7 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.utilities.callables import ParameterSchema, parameter_schema
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_json
 
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.failure import in_one_sentence
@@ -80,7 +80,7 @@ class OurFlow(Flow[P, R]):
 def _kept(value: Any) -> Any:
     """Return a value as JSON has it, or the name of a type that JSON does not know."""
     try:
-        return to_jsonable_python(value, fallback=_as_text)
+        return from_json(to_json(value, fallback=_as_text))
     except ValueError:  # as whatever pydantic can't write down raises
         return f"<{type(value).__name__}>"
 

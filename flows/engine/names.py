@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from prefect.runtime import flow_run
 
+from tasks.errors import UsageError
 from tasks.records.naming import name_of
 
 TAG = "cleansplit"  # of every run of ours; prefect.yaml gives both to those of deployments
@@ -26,7 +27,10 @@ def named_after(*parameters: str, doing: str = "", otherwise: str = "") -> Calla
 
     def name() -> str:
         given = [str(flow_run.parameters[parameter]) for parameter in parameters if flow_run.parameters[parameter]]
-        what = name_of(given) if given else PurePath(str(flow_run.parameters.get(otherwise, ""))).name
+        try:
+            what = name_of(given) if given else PurePath(str(flow_run.parameters.get(otherwise, ""))).name
+        except UsageError:  # of which the run itself tells
+            what = "run"
         return f"{doing} {what}".strip() + f" {date.today()}"
 
     return name

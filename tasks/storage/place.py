@@ -37,7 +37,7 @@ class Place:
         Raises
         ------
         UsageError
-            When an address holds more than a bucket and a name.
+            When an address holds more than a bucket and a name, or a name is in another encoding than UTF-8.
         """
         if address := address_in(path):
             if public_name(address) != address:
@@ -49,7 +49,9 @@ class Place:
             if not re.fullmatch(r"[\w.-]+", bucket, re.ASCII) or {"", ".", ".."} & set(parts):
                 raise UsageError(f"{address} is no address in a bucket; give one such as s3://bucket/prefix.")
             return cls(address)
-        return cls(os.path.abspath(os.path.expanduser(path)))
+        own = os.path.abspath(os.path.expanduser(path))
+        refuse_other_encodings(own)
+        return cls(own)
 
     def __truediv__(self, name: str) -> "Place":
         """Return what has a name below this place.
@@ -94,6 +96,20 @@ class Place:
     def __str__(self) -> str:
         """Return a path that can be shown."""
         return f"{self.root.rstrip('/')}/{self.name}" if self.name else self.root
+
+
+def refuse_other_encodings(name: str) -> None:
+    """Refuse a name in another encoding than UTF-8, which neither Prefect nor the files of a run can hold.
+
+    Raises
+    ------
+    UsageError
+    """
+    shown = name.encode(errors="backslashreplace").decode()
+    if shown != name:
+        raise UsageError(
+            f"{public_name(shown)} has a name that is not UTF-8; rename it, or link to it by another name."
+        )
 
 
 def address_in(path: str | PurePath) -> str | None:

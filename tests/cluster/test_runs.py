@@ -12,6 +12,7 @@ from flows.engine import cluster as engine
 from flows.pipeline import cleansplit
 from tasks.errors import ServerError, UsageError
 from tasks.records import Report
+from tasks.records.spec import SanitizeSpec
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
@@ -144,6 +145,8 @@ def test_a_cluster_without_workers_is_named(
 def test_a_cluster_is_for_dask_alone(sources: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="is for tasks on Dask, not for runner threads"):
         cleansplit(**sources, runner="threads", cluster="tcp://127.0.0.1:9")
+    with pytest.raises(UsageError, match="is for tasks on Dask, not for runner threads"):
+        SanitizeSpec.of(runner="threads", cluster="tcp://127.0.0.1:9")
 
 
 @pytest.mark.parametrize(("given", "named"), [({"workers": 3}, "workers 3"), ({"memory": 8.5}, "memory 8.5")])

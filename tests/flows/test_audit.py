@@ -207,6 +207,24 @@ def test_what_cannot_be_is_a_usage_error(prefect_server: None, tmp_path: Path) -
         audit(train="a", test="b", max_overlap=2.0, workspace=tmp_path)
 
 
+def test_what_is_not_utf_8_is_refused(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {"root": str(tmp_path), "workspace": tmp_path}
+    (old := tmp_path / "old\udcff").mkdir()
+    for wrong in (
+        {"root": str(old)},
+        {"workspace": str(old)},
+        {"columns": ("path=\ud800",)},
+        {"root": "s3://b/\udcff"},
+    ):
+        with pytest.raises(UsageError, match=r"\\ud[c8][f0][f0] has a name that is not UTF-8"):
+            audit(**(whole | wrong))
+    with pytest.raises(UsageError, match=r"^https://here/\\udcff has a name"):
+        audit(root="https://me:secret@here/\udcff?token", workspace=tmp_path)
+    monkeypatch.chdir(old)
+    with pytest.raises(UsageError, match=r"old\\udcff/workspace has a name"):
+        audit(root=str(tmp_path))
+
+
 def test_a_common_mark_hides_no_leak(prefect_server: None, tmp_path: Path) -> None:
     """Test images are train images and a few pixels: those that mislead MinHash by the hash positions of seed 1."""
     bands = choose_bands(128, 90, 0.99)

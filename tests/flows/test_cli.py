@@ -244,6 +244,9 @@ def _names(environment: Path, home: str) -> bool:
         (("run", "--tresh", "1"), "Unknown option"),
         (("rum",), "Unknown command"),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
+        (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8; rename it, or link to it by another name."),
+        (("run", "--group-by", "a\udcff"), r"a\udcff has a name that is not UTF-8"),
+        (("verify", "run\udcff"), r"run\udcff has a name that is not UTF-8"),
     ],
 )
 def test_usage_errors_exit_with_2(

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from tasks.errors import UsageError
 from tasks.records import parameters as p
 from tasks.records.wording import sentence
-from tasks.storage.place import Place
+from tasks.storage.place import Place, refuse_other_encodings
 from tasks.storage.workspace import workspace_at
 
 
@@ -28,6 +28,9 @@ class Spec:
         UsageError
             Names the first value or combination that is impossible.
         """
+        for value in parameters.values():
+            for part in value if isinstance(value, list | tuple) else [value]:
+                refuse_other_encodings(str(part))
         try:
             spec = cls(**parameters)
         except ValidationError as error:
@@ -37,7 +40,8 @@ class Spec:
         return spec
 
     def check(self) -> None:
-        """Refuse what no single parameter's type can."""
+        """Refuse what no single parameter's type can, and a workspace that can't be named."""
+        _ = self.place
 
     @property
     def place(self) -> Place:

@@ -65,6 +65,7 @@ class SanitizeSpec(WorkSpec):
 
     def check(self) -> None:
         """Refuse similarities that are no whole percent."""
+        super().check()
         check_percents(threshold=self.threshold, floor=self.floor)
 
     def changes(self) -> dict[str, Any]:
