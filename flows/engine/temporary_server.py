@@ -4,6 +4,7 @@ It is run as a file by `flows.engine.temporary`, so that nothing of ours is impo
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-SECONDS_BETWEEN_LOOKS, SECONDS_TO_END, SECONDS_PER_TURN = 0.5, 5, 0.02
+SECONDS_BETWEEN_LOOKS, SECONDS_TO_END = 0.5, 5
 
 
 def main() -> None:
@@ -27,18 +28,24 @@ def main() -> None:
     gc.enable()
 
     class Server(uvicorn.Server):
-        """A server whose only client waits for its end: uvicorn takes 0.2 s more to look for others."""
+        """A server whose only client waits for its end: uvicorn takes 0.2 s more to look for others.
+
+        Nor does it look ten times a second whether it is to end, or what time it is for the headers of its answers.
+        """
 
         async def main_loop(self) -> None:
-            while not await self.on_tick(0):
-                await asyncio.sleep(SECONDS_PER_TURN)
+            told = asyncio.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, told.set)
+            if not self.should_exit:  # by a signal while it started
+                await told.wait()
 
         async def shutdown(self, sockets: object = None) -> None:  # noqa: ARG002  # as uvicorn calls it
             for listening in self.servers:
                 listening.close()
             await self.lifespan.shutdown()
 
-    Server(uvicorn.Config(create_app, factory=True, host=host, port=port, log_level="error")).run()
+    Server(uvicorn.Config(create_app, factory=True, host=host, port=port, log_level="error", date_header=False)).run()
 
 
 def _application() -> Callable[[], object]:
@@ -55,6 +62,8 @@ def _application() -> Callable[[], object]:
             self.router.routes.extend(router.routes)
 
     server.FastAPI = Application  # type: ignore[attr-defined]
+    # It would look several times a second for what is asked of a server that stays, such as to remove old logs.
+    server.background_worker = lambda *_, **__: contextlib.nullcontext()  # type: ignore[attr-defined,assignment]
     # Both would write all settings down, a thirtieth of the start each time: to log as before, and to look for another
     # application with the same settings.
     configuration.setup_logging = lambda *_: configuration.PROCESS_LOGGING_CONFIG
