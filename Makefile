@@ -1,7 +1,10 @@
 .PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults same schema lock clean
 PYTHON ?= python3
+unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
 TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))  # some tests wait for a server most of their time
+PIP = $(BIN)/python -m pip install --quiet --require-hashes
+LOCKED = --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 PORT ?= 4200
 DATA ?= ../shared/data
 
@@ -79,24 +82,30 @@ same: .venv/test      ## open fonts and brain scans in threads, on a cluster, in
 schema: .venv/run     ## docs/report.schema.json, from the types of the report
 	$(BIN)/python -c 'import json; from tasks.records.report import schema; print(json.dumps(schema(), indent=1))' > docs/report.schema.json
 
-lock:                 ## resolve the locks anew; needs uv
-	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes \
-	  --no-annotate --no-header --output-file requirements.lock
-	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --extra s3 --extra dask --constraint requirements.lock \
-	  --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements-cluster.lock
-	printf 'setuptools>=77\n' | uv pip compile pyproject.toml - --extra dev --constraint requirements-cluster.lock --universal \
-	  --python-version 3.11 --generate-hashes --no-annotate --no-header --output-file requirements-dev.lock
+lock: .venv/run       ## resolve the locks anew
+	printf 'setuptools>=77\n' | $(BIN)/uv pip compile pyproject.toml - $(LOCKED) --output-file requirements.lock
+	printf 'setuptools>=77\n' | $(BIN)/uv pip compile pyproject.toml - $(LOCKED) --extra s3 --extra dask \
+	  --constraint requirements.lock --output-file requirements-cluster.lock
+	printf 'setuptools>=77\n' | $(BIN)/uv pip compile pyproject.toml - $(LOCKED) --extra dev \
+	  --constraint requirements-cluster.lock --output-file requirements-dev.lock
+	printf 'uv\n' | $(BIN)/uv pip compile - $(LOCKED) --output-file requirements-uv.lock
 
 clean:
 	rm -rf .venv
 
-.venv/run: requirements.lock pyproject.toml
+# Of what a lock names; uv does it on all cores, and pip where uv can't: for an index that only pip's settings name.
+define install
+$(PIP) -r requirements-uv.lock && $(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --require-hashes \
+  -r $(1) || $(PIP) -r $(1)
+endef
+
+.venv/run: requirements.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cleansplit needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(call install,requirements.lock)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/test: requirements-dev.lock .venv/run
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(call install,requirements-dev.lock)
 	touch $@
