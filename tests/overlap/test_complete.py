@@ -79,6 +79,12 @@ def brute_force(first: Mask, second: Mask, percent: int) -> set[tuple[int, int]]
     return set(zip(*(rows.tolist() for rows in np.nonzero(shared >= need)), strict=True))
 
 
+@pytest.fixture(autouse=True, params=[0, complete.FEW], ids=["axes", "no-axes"])
+def with_and_without_axes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few pairs be judged by axes, as many are, and verified without."""
+    monkeypatch.setattr(complete, "FEW", request.param)
+
+
 def found(first: Mask, second: Mask, percent: int) -> list[tuple[int, int]]:
     sides = [Patterns.of(np.packbits(side, axis=1), side.shape[1]) for side in (first, second)]
     stream = complete_pairs(sides[0], sides[1], percent)
