@@ -45,7 +45,11 @@ def main() -> None:
                 listening.close()
             await self.lifespan.shutdown()
 
-    Server(uvicorn.Config(create_app, factory=True, host=host, port=port, log_level="error", date_header=False)).run()
+    config = uvicorn.Config(
+        create_app, factory=True, host=host, port=port, log_level="error",
+        date_header=False, ws_per_message_deflate=False,  # nothing goes over a network
+    )  # fmt: skip
+    Server(config).run()
 
 
 def _application() -> Callable[[], object]:
