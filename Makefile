@@ -3,6 +3,7 @@ PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
 TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))  # some tests wait for a server most of their time
+ALONE = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1  # tests run side by side; what tasks use, they say themselves
 PIP = $(BIN)/python -m pip install --quiet --require-hashes
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 PORT ?= 4200
@@ -12,10 +13,10 @@ run: .venv/run        ## the default job: render two archives, split, measure, s
 	$(BIN)/cleansplit run
 
 check: .venv/test lint ## about a minute: lint, types, and every test that needs no server, subprocess or browser
-	$(BIN)/pytest --numprocesses 2 -m "not whole"
+	$(ALONE) $(BIN)/pytest --numprocesses 2 -m "not whole"
 
 test: .venv/test lint ## lint, type-check and test
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
+	$(ALONE) $(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
 	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)
