@@ -83,11 +83,11 @@ def test_the_report_is_valid_against_its_schema(content: dict[str, Any]) -> None
 
 
 def test_a_report_that_lacks_a_table_or_has_a_wrong_type_is_not_valid(content: dict[str, Any]) -> None:
+    valid = jsonschema.Draft202012Validator(schema()).is_valid
+    assert valid(content)
     for name in content:
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({key: value for key, value in content.items() if key != name}, schema())
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(content | {name: 1}, schema())
+        assert not valid({key: value for key, value in content.items() if key != name}), name
+        assert not valid(content | {name: 1}), name
 
 
 def test_what_is_read_back_is_the_record_but_for_what_changes_no_result(
