@@ -32,7 +32,7 @@ THREADS = 2  # that judge and verify tiles at the same time; each holds up to 14
 GATHERED = 1 << 17  # pairs that are yielded at a time, at least
 AT_ONCE = 2048  # patterns that are projected at a time: 6 MB
 STRIP = 64  # rows of a tile whose pairs are all verified at a time
-FEW = 1 << 22  # pairs; so many are all verified while axes would be chosen
+FEW = 1 << 21  # pairs; so many are all verified while axes would be chosen
 AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
 # Nanoseconds, measured on one core: a pair in a tile, an axis of it, and its verification, alone or with its tile.
 PAIR, PER_AXIS, ALONE, WITH_TILE = 0.7, 0.03, 200, 20
