@@ -50,6 +50,7 @@ def main() -> None:
         date_header=False, ws_per_message_deflate=False,  # nothing goes over a network
     )  # fmt: skip
     Server(config).run()
+    os._exit(0)  # taking apart all modules takes a while
 
 
 def _application() -> Callable[[], object]:
