@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tasks.classes.glyphs import font_of
 from tasks.errors import DataError
@@ -61,3 +62,20 @@ def test_a_glyph_touches_all_four_sides_of_its_square() -> None:
 def test_a_folder_without_fonts_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no font that draws the letters A to J"):
         fonts.find_fonts(Place.of(tmp_path))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_ink_is_slanted_as_the_whole_canvas_would_be(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    style = fonts.Style(Place.of("a.ttf"), 0, float(rng.uniform(-1, 1)), int(rng.integers(*fonts.SIZES)))
+    canvas = Image.new("L", (4 * style.size, 3 * style.size))
+    ink = Image.fromarray(rng.integers(0, 256, (style.size, style.size), np.uint8))
+    canvas.paste(ink, (int(rng.integers(-9, canvas.width)), int(rng.integers(-9, canvas.height))))
+    shear = (1, style.slant, -style.slant * style.size, 0, 1, 0)
+    whole = canvas.transform(canvas.size, Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
+    bounds = canvas.getbbox()
+    assert bounds
+    part, found = fonts._slanted(canvas, bounds, style), whole.getbbox()
+    assert (part.getbbox() is None) == (found is None)
+    if found:
+        assert np.array_equal(part.crop(part.getbbox()), whole.crop(found))
