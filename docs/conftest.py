@@ -8,16 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.database import home_with_database
+
 
 @pytest.fixture(autouse=True)
 def tried_in_a_folder_of_its_own(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Run the shell blocks of a page, and let its Python blocks see what they left."""
     page = Path(str(request.node.path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.setenv("PREFECT_HOME", str(home_with_database(tmp_path / "prefect", tmp_path_factory)))
     for commands in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
         done = subprocess.run(["bash", "-euc", commands], capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr

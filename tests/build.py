@@ -26,7 +26,7 @@ Gray = NDArray[np.uint8]
 LETTERS = "ABCDEFGHIJ"
 GLYPHS = Reading("glyphs", "ink", 28)
 TINY: dict[str, Any] = {
-    "models": ("softmax", "1nn"),
+    "models": ("sgd", "1nn"),
     "sizes": (50, "all"),
     "trainings": 1,
     "workers": 2,

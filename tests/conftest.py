@@ -26,6 +26,7 @@ from tests.build import (
     write_folder,
     write_tar,
 )
+from tests.database import NAME, home_with_database
 
 WHOLE = (
     "tests/operations",
@@ -62,8 +63,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    database = tmp_path_factory.mktemp("prefect") / "prefect.db"
-    own = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{database}", temporary.PATIENCE: "90"}
+    home = home_with_database(tmp_path_factory.mktemp("prefect"), tmp_path_factory)
+    database = f"sqlite+aiosqlite:///{home / NAME}"
+    own = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database, temporary.PATIENCE: "90"}
     with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
         for name, value in (temporary.ALONE | {temporary.ADDRESS: ""} | LEAN | TOGETHER | own).items():
             environment.setenv(name, value)
@@ -73,6 +75,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         address = os.environ[temporary.ADDRESS]
     with temporary_settings({PREFECT_API_URL: address}):
         yield
+
+
+@pytest.fixture
+def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for Prefect, for servers of a test's own."""
+    return home_with_database(tmp_path / "prefect", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

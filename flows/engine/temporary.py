@@ -21,7 +21,7 @@ ADDRESS = "PREFECT_API_URL"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
 HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
-LATER = ("matplotlib.figure", "tasks.reporting.write")
+LATER = ("matplotlib.figure", "tasks.reporting.write", "prefect.flow_engine", "pyarrow.dataset")
 ROLE = {
     ADDRESS: "",  # it is a server
     "PREFECT_UI_ENABLED": "0",

@@ -113,8 +113,8 @@ def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
 
 
 @pytest.mark.parametrize(("said", "counts"), [('PREFECT_CLIENT_MAX_RETRIES = "2"', 2), ("", 7)])
-def test_how_often_calls_are_retried_is_what_a_profile_says(tmp_path: Path, said: str, counts: int) -> None:
-    (tmp_path / "profiles.toml").write_text(f'active = "mine"\n[profiles.mine]\n{said}\n')
+def test_how_often_calls_are_retried_is_what_a_profile_says(home: Path, said: str, counts: int) -> None:
+    (home / "profiles.toml").write_text(f'active = "mine"\n[profiles.mine]\n{said}\n')
     program = """
 from flows.engine import temporary
 temporary.start().serve()
@@ -122,13 +122,13 @@ from flows.engine.declare import our_flow
 from prefect.settings import get_current_settings
 print(our_flow(name="retries")(lambda: get_current_settings().client.max_retries)())
 """
-    alone = {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
+    alone = {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_CLIENT_MAX_RETRIES"} | alone
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"{counts}\n"
 
 
-def test_a_temporary_server_that_had_to_start_again_serves_what_a_lasting_one_does(tmp_path: Path) -> None:
+def test_a_temporary_server_that_had_to_start_again_serves_what_a_lasting_one_does(home: Path) -> None:
     program = """
 import json
 from urllib.request import urlopen
@@ -141,14 +141,14 @@ from prefect.settings import PREFECT_API_URL
 with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
     print(json.load(told)["paths"].keys() == create_api_app().openapi()["paths"].keys())
 """
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout == "True\n"
 
 
-def test_commands_of_one_process_share_its_server(sources: dict[str, Any], tmp_path: Path) -> None:
+def test_commands_of_one_process_share_its_server(sources: dict[str, Any], home: Path, tmp_path: Path) -> None:
     program = """
 import contextlib, sys
 from flows.command.commands import execute
@@ -157,7 +157,7 @@ for threshold in ("0.9", "0.95"):
         execute([*sys.argv[1:], "--threshold", threshold])
 """
     given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
     done = subprocess.run(
         [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
         env=environment, capture_output=True, text=True, timeout=240, check=True,
@@ -199,14 +199,14 @@ def test_a_mistyped_command_leaves_no_server_running(tmp_path: Path) -> None:
     assert not _servers(tmp_path)
 
 
-def test_a_server_ends_with_a_run_that_is_killed(sources: dict[str, Any], tmp_path: Path) -> None:
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path), "PREFECT_API_URL": ""}
+def test_a_server_ends_with_a_run_that_is_killed(sources: dict[str, Any], home: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
     given = ["--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"), *TINY]
     run = subprocess.Popen([sys.executable, "-m", "flows.command.cli", "run", *given], env=environment)
-    assert _soon(lambda: len(_servers(tmp_path)) == 2), "the run and its server"
+    assert _soon(lambda: len(_servers(home)) == 2), "the run and its server"
     run.kill()
     run.wait()
-    assert _soon(lambda: not _servers(tmp_path))
+    assert _soon(lambda: not _servers(home))
 
 
 def test_a_server_is_begun_early_for_all_commands_that_need_one() -> None:

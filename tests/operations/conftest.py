@@ -16,13 +16,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tests.database import home_with_database
+
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300  # seconds: a run that takes ten takes a minute where other tests take all processors
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Serve everything; yield the environment that leads there; take it down and see that nothing is left."""
-    home, port = tmp_path_factory.mktemp("prefect"), free_port()
+    home, port = home_with_database(tmp_path_factory.mktemp("prefect"), tmp_path_factory), free_port()
     url = f"http://127.0.0.1:{port}/api"
     environment = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     said = home / "serve.log"
@@ -32,7 +35,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
             cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
-        until(lambda: "Ctrl-C here" in said.read_text() or process.poll() is not None, 150)
+        until(lambda: "Ctrl-C here" in said.read_text() or process.poll() is not None)
         assert process.poll() is None, said.read_text()
         with temporary_settings({PREFECT_API_URL: url}):
             yield environment
@@ -65,13 +68,13 @@ def read(run: UUID) -> FlowRun:
         return client.read_flow_run(run)
 
 
-def ended(run: UUID, seconds: float = 150) -> Any:
+def ended(run: UUID, seconds: float = PATIENCE) -> Any:
     """Wait for a run to end and return its state."""
     until(lambda: bool((state := read(run).state) and state.is_final()), seconds)
     return read(run).state
 
 
-def until(holds: Callable[[], bool], seconds: float) -> None:
+def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until something holds."""
     limit = time.monotonic() + seconds
     while not holds():

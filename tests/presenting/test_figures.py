@@ -69,7 +69,7 @@ def test_class_names_of_any_kind_and_missing_numbers_can_be_drawn(run: Report, d
 
 
 @pytest.mark.parametrize("draw", [charts.learning_curves, charts.effects])
-@pytest.mark.parametrize("models", [["softmax"], ["softmax", "1nn"]])
+@pytest.mark.parametrize("models", [["sgd"], ["sgd", "1nn"]])
 def test_a_legend_lies_inside_its_figure(run: Report, draw: Callable[[Report], Figure], models: list[str]) -> None:
     scores = tuple(score for score in run.scores if score.model in models)
     figure = draw(replace(run, scores=scores, effects=tuple(e for e in run.effects if e.model in models)))
@@ -79,7 +79,7 @@ def test_a_legend_lies_inside_its_figure(run: Report, draw: Callable[[Report], F
 
 
 def test_confusions_count_every_test_row_and_mistakes_come_surest_first(run: Report) -> None:
-    assert [entry.model for entry in run.confusion] == ["softmax", "1nn"]
+    assert [entry.model for entry in run.confusion] == ["sgd", "1nn"]
     for entry in run.confusion:
         assert sum(map(sum, entry.counts)) == run.rows.test
         raw = next(
@@ -91,5 +91,5 @@ def test_confusions_count_every_test_row_and_mistakes_come_surest_first(run: Rep
         assert sum(row[place] for place, row in enumerate(entry.counts)) / run.rows.test == pytest.approx(raw)
     sure = [mistake.confidence for mistake in run.mistakes]
     assert sure == sorted(sure, reverse=True)
-    assert {mistake.model for mistake in run.mistakes} == {"softmax"}
+    assert {mistake.model for mistake in run.mistakes} == {"sgd"}
     assert all(mistake.class_name != mistake.predicted for mistake in run.mistakes)

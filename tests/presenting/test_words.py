@@ -60,7 +60,7 @@ def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) 
     assert "No effect of the twins can be told from chance for 1nn (-0.10 to +0.12 points)." in said
     one = replace(found, points=3.0, low=1.0, high=5.0)
     said = effect_in_short(Numbers(replace(run, conclusions=(one, none))))
-    assert said.startswith("The twins add +3.00 (+1.00 to +5.00) points to the accuracy of softmax and ")
+    assert said.startswith("The twins add +3.00 (+1.00 to +5.00) points to the accuracy of sgd and ")
     assert "to that of 1nn." in said
 
 
@@ -69,7 +69,7 @@ def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: U
     untold = tuple(replace(one, reason=reason, points=None, low=None, high=None) for one in run.conclusions)
     numbers = Numbers(replace(run, conclusions=untold))
     said = effect_in_short(numbers)
-    assert said.startswith("What the twins did to the accuracy of softmax and 1nn can't be measured: ")
+    assert said.startswith("What the twins did to the accuracy of sgd and 1nn can't be measured: ")
     assert said.count(".") == 1
     assert verdicts(numbers)[:-1] == [said], "nothing is claimed of any model"
 

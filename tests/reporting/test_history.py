@@ -16,7 +16,7 @@ def test_a_run_is_remembered_once_with_its_numbers(run: Report) -> None:
     leak = run.pair("test", "train")
     assert (mine[0]["exact"], mine[0]["near"]) == (leak.exact, leak.near)
     assert (mine[0]["left"], mine[0]["quarantined"]) == (80, 4)
-    assert mine[0]["model"] == "softmax"
+    assert mine[0]["model"] == "sgd"
     assert 0 < mine[0]["accuracy_raw"] < 1
     assert mine[0]["seconds"] > 0
 
