@@ -42,7 +42,7 @@ from pydantic import SecretStr
 
 from flows.engine.shown import key_of
 from tests.faults.web import Handler, serve_all, status
-from tests.operations.conftest import ROOT, ended, prefect, processes_with, read, start, until
+from tests.operations.conftest import PATIENCE, ROOT, ended, prefect, processes_with, read, start, until
 
 OUTPUT = ROOT / "tests" / "output"  # pictures that tests leave for people to look at
 QUICK = {"models": '["1nn"]', "sizes": "[50]", "max_quarantine": 0.1}
@@ -416,7 +416,7 @@ def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], di
 
 
 def test_removing_ours_leaves_what_others_have(installation: dict[str, str], tmp_path: Path) -> None:
-    assert foreign_run(0, tmp_path, installation).wait(60) == 0
+    assert foreign_run(0, tmp_path, installation).wait(PATIENCE) == 0
     (theirs,) = runs_named("theirs")
     assert ended(theirs.id).is_completed()
     with get_client(sync_client=True) as client:
