@@ -195,7 +195,7 @@ def test_a_scheduled_run_executes_by_itself(
         def runs() -> list[Any]:
             of = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[nightly.id]))
             found = [run for run in client.read_flow_runs(flow_run_filter=of) if run.state_name == "Completed"]
-            return [run for run in found if run.parameters["workspace"] == str(tmp_path)]  # not the one of 3 o'clock
+            return [run for run in found if run.parameters.get("workspace") == str(tmp_path)]  # not that of 3 o'clock
 
         try:
             until(lambda: len(runs()) > 0)
