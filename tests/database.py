@@ -20,7 +20,7 @@ def home_with_database(home: Path, factory: pytest.TempPathFactory) -> Path:
         if not (made / NAME).exists():
             command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
             own = {"PREFECT_HOME": str(made), "PREFECT_API_URL": ""}
-            subprocess.run(command, env=os.environ | own, check=True, capture_output=True)
+            subprocess.run(command, env=os.environ | own, check=True)
     home.mkdir(exist_ok=True)
     shutil.copy(made / NAME, home)
     return home

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from tests.database import home_with_database
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300  # seconds: a run that takes ten takes a minute where other tests take all processors
+SECONDS_TO_WAIT = 300  # for what has to start first, where other tests take all processors
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,13 @@ def read(run: UUID) -> FlowRun:
         return client.read_flow_run(run)
 
 
-def ended(run: UUID, seconds: float = PATIENCE) -> Any:
+def ended(run: UUID, seconds: float = SECONDS_TO_WAIT) -> Any:
     """Wait for a run to end and return its state."""
     until(lambda: bool((state := read(run).state) and state.is_final()), seconds)
     return read(run).state
 
 
-def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+def until(holds: Callable[[], bool], seconds: float = SECONDS_TO_WAIT) -> None:
     """Wait until something holds."""
     limit = time.monotonic() + seconds
     while not holds():

@@ -42,7 +42,7 @@ from pydantic import SecretStr
 
 from flows.engine.shown import key_of
 from tests.faults.web import Handler, serve_all, status
-from tests.operations.conftest import PATIENCE, ROOT, ended, prefect, processes_with, read, start, until
+from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
 
 OUTPUT = ROOT / "tests" / "output"  # pictures that tests leave for people to look at
 QUICK = {"models": '["1nn"]', "sizes": "[50]", "max_quarantine": 0.1}
@@ -178,7 +178,7 @@ def test_a_failure_is_the_sentence_of_the_command(
     missing = start("audit/on-demand", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
     sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
     assert ended(missing).message == sentence
-    until(lambda: sum(sentence in line for line in logs_of(missing)) == 2)  # by the task, and by the run
+    until(lambda: sum(sentence in line for line in logs_of(missing)) == 2, 15)  # by the task, and by the run
     assert not any("Traceback" in line or "exception" in line for line in logs_of(missing))
 
 
@@ -213,9 +213,9 @@ def test_a_cancelled_run_stops_and_leaves_nothing_half_done(installation: dict[s
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(run, Cancelling(), force=True)
     assert ended(run).is_cancelled()
-    until(lambda: not processes_with(f"PREFECT__FLOW_RUN_ID={run}"))
+    until(lambda: not processes_with(f"PREFECT__FLOW_RUN_ID={run}"), 30)
     assert all(child.state.is_final() for child in children_of(run))
-    until(lambda: all(task.state.is_final() for task in tasks_of(run)))
+    until(lambda: all(task.state.is_final() for task in tasks_of(run)), 30)
     assert list(tmp_path.glob("stages/*/.*.building")) == []
 
 
@@ -285,7 +285,7 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
             "cleansplit/on-demand", installation, workspace=tmp_path, large=json.dumps('/a"b.tar'), small="/c.tar"
         )
         assert ended(run).is_failed()
-        until(lambda: any(of_this in json.loads(text)["text"] for text in told))
+        until(lambda: any(of_this in json.loads(text)["text"] for text in told), 60)
     said = [text for text in told if of_this in json.loads(text)["text"]]
     assert len(said) == 1, "once, although the run below it failed as well"
 
@@ -359,7 +359,7 @@ def test_another_overlap_than_the_last_time_is_an_event(
     shutil.copy(sources["large"], own["small"])
     last = by_command(*given, **installation)
     assert last.returncode == 0, last.stderr
-    until(lambda: len(events_of(about)) == 1)
+    until(lambda: len(events_of(about)) == 1, 30)
     (event,) = events_of(about)
     assert event["payload"]["now"]["test in train"] > event["payload"]["before"]["test in train"]
     made = events("cleansplit://" + about, "prefect.asset.materialization.succeeded")
@@ -400,7 +400,7 @@ def test_deployments_may_carry_their_code(
         given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
         run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
         assert ended(run).is_completed(), ended(run).message
-        until(lambda: any("git_clone" in line for line in logs_of(run)))
+        until(lambda: any("git_clone" in line for line in logs_of(run)), 15)
     finally:
         assert installed("deploy", **installation).returncode == 0
         assert prefect("work-pool", "delete", "kubernetes", **installation).returncode == 0
@@ -416,7 +416,7 @@ def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], di
 
 
 def test_removing_ours_leaves_what_others_have(installation: dict[str, str], tmp_path: Path) -> None:
-    assert foreign_run(0, tmp_path, installation).wait(PATIENCE) == 0
+    assert foreign_run(0, tmp_path, installation).wait(SECONDS_TO_WAIT) == 0
     (theirs,) = runs_named("theirs")
     assert ended(theirs.id).is_completed()
     with get_client(sync_client=True) as client:
