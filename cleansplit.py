@@ -156,8 +156,9 @@ def _result(command: str, spec: Spec) -> Result:
     if code == 0:
         return Result(read_report(Place.of(folder)))
     sentence = said.removeprefix("cleansplit: ")
-    if code == errors.GateError.exit_code:
-        raise errors.GateError(sentence, read_report(Place.of(folder)))
+    for kind in (errors.GateError, errors.UndecidedError):
+        if code == kind.exit_code:
+            raise kind(sentence, read_report(Place.of(folder)))
     raise ERRORS.get(code, errors.CleanSplitError)(sentence)
 
 

@@ -56,6 +56,12 @@ class GateError(CleanSplitError):
         self.report = report
 
 
+class UndecidedError(GateError):
+    """A limit that only rows pass of which nobody can tell whether they are duplicates; the report has been written."""
+
+    exit_code = 5
+
+
 class StorageError(CleanSplitError):
     """The workspace is full, read-only, out of reach, or not ours to write to."""
 

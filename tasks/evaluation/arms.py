@@ -17,10 +17,10 @@ from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
 AMONG = 20  # times as many rows of train as it uses a repeated training draws from, so that not all need to be read
 
 
-def has_twin(twins: Place, threshold: int) -> Mask:
-    """Return, for each row of a split, whether it has an exact twin, or a near one at the threshold, in the other."""
-    table = tables.read(twins, ["exact", "percent"])
-    mask: Mask = pc.or_(table["exact"], pc.greater_equal(table["percent"], threshold)).to_numpy()
+def has_twin(twins: Place) -> Mask:
+    """Return, for each row of a split, whether it has an identical image or a near-duplicate in the other."""
+    table = tables.read(twins, ["exact", "near"])
+    mask: Mask = pc.or_(table["exact"], table["near"]).to_numpy()
     return mask
 
 

@@ -23,12 +23,12 @@ def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, targe
     """Write the groups of the scored splits, and return the fields of `tasks.records.Compared` but its folder."""
     for name in SCORED:
         joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}
-        found = {other: verified_twins(workspace / join.table(name), join.percent) for other, join in joins.items()}
+        found = {other: verified_twins(workspace / join.table(name)) for other, join in joins.items()}
         groups = group_rows([equal_pixels(splits[name].places(workspace)), *found.values()])
         twins = found["train"] >= 0
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
     with_test = between(overlaps, "train", "test")  # groups and twins are now those of test
-    usable = int((~has_twin(workspace / with_test.table("train"), with_test.percent)).sum())
+    usable = int((~has_twin(workspace / with_test.table("train"))).sum())
     reason = why_not(usable, splits.train.rows, twins, groups)
     return {"usable": splits.train.rows if reason else usable, "reason": reason}
 

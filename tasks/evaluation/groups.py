@@ -38,8 +38,8 @@ def equal_pixels(files: list[Place]) -> RowNumbers:
     return np.unique(np.array(digests, f"V{DIGEST_BYTES}"), return_inverse=True)[1]
 
 
-def verified_twins(table: Place, threshold: int) -> RowNumbers:
+def verified_twins(table: Place) -> RowNumbers:
     """Give rows of a split with the same best twin in another the same number, those without one -1."""
     names = tables.read(table, ["twin_id"])["twin_id"].combine_chunks().dictionary_encode().indices
-    numbers: RowNumbers = np.where(has_twin(table, threshold), names.fill_null(-1).to_numpy().astype(np.int64), -1)
+    numbers: RowNumbers = np.where(has_twin(table), names.fill_null(-1).to_numpy().astype(np.int64), -1)
     return numbers

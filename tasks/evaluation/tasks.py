@@ -39,7 +39,7 @@ def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place)
         "version": COMPARED_VERSION,
         "splits": [splits[name].sha256 for name in SCORED],
         "train": splits.train.rows,
-        "overlaps": [[overlap.sha256, overlap.percent] for overlap in overlaps],
+        "overlaps": [overlap.sha256 for overlap in overlaps],
     }
     stage = stages.stage(workspace, "compared", inputs, build)
     record = Compared(stage.folder.name, stage.result["usable"], stage.result["reason"])

@@ -42,7 +42,7 @@ class Trainer:
     def __init__(self, splits: Splits, overlap: Overlap, batch: Batch, seed: int, workspace: Place) -> None:
         self._splits, self._workspace = splits, workspace
         labels = read_labels(splits.train.places(workspace))
-        twins = has_twin(workspace / overlap.table("train"), overlap.percent)
+        twins = has_twin(workspace / overlap.table("train"))
         self._rows = {
             one: rows_of_arm(one.arm, one.rows, labels, twins, one.seed, again=one.seed != seed)
             for one in batch.trainings

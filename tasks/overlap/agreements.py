@@ -10,6 +10,7 @@ import numpy as np
 from tasks.registration.agreement import VERSION, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.repeated import Repeated
+from tasks.registration.sharpness import equally_sharp
 from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
@@ -71,7 +72,8 @@ def _decided(first: Repeated, second: Pixels) -> Floats:
 
 
 def _agreed(first: Repeated, second: Pixels, maps: Pixels) -> Floats:
-    """Return the agreement of copies of full size, from the maps that small ones gave."""
+    """Return the agreement of copies of full size that are made equally sharp, from the maps that small ones gave."""
+    first, second = equally_sharp(first, second)
     laid = overlay(first, second, register_finely(first, second, maps))
     found = agreement(laid).astype(np.float64)
     high = np.flatnonzero(found >= LOWEST)

@@ -1,120 +1,163 @@
-"""How similar images are that cannot be a leak: rows of train against the rest of train, and random pairs."""
+"""How similar images are that are no leak: images of train in the rest of train, and random pairs.
+
+Near-identical photographs hang together in components. Where copies are, a component is nearly a clique: each of its
+pictures resembles each other one. Where it is not, as in the frames of a film, or where almost all pictures are one
+component, near-identity proves nothing: those pictures are *chained*. Random pairs are drawn between components, since
+copies make random pairs, too.
+"""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.overlap.agreements import agreements
-from tasks.overlap.bands import Bands
-from tasks.overlap.exact import as_void
-from tasks.overlap.find import Search, find_twins
-from tasks.overlap.jaccard import shared_bits, similarity
-from tasks.overlap.patterns import Patterns
-from tasks.overlap.pictures import find_picture_twins
-from tasks.overlap.tables import Rows, SplitFingerprints
-from tasks.overlap.threshold import Best
-from tasks.overlap.tiles import AMONG, SLICE
-from tasks.views import View
-from tasks.vocabulary.arrays import RowNumbers
+from tasks.joined import groups_of
+from tasks.overlap.images import Images, as_void, read_images
+from tasks.overlap.join import AMONG, Join, near_pairs, similarity_of
+from tasks.overlap.pairs import Pairs, together
+from tasks.overlap.pictures import candidate_pairs, hanging
+from tasks.overlap.prints import slices
+from tasks.overlap.proposals import How
+from tasks.overlap.threshold import NEAR_IDENTICAL, best_of, look_alikes_of, near_identical
+from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
 
-GLYPHS, PICTURES = 2000, 500  # rows of train; deciding pictures takes longer
+GLYPHS, PICTURES = 2000, 500  # images of train; laying pictures over each other takes longer
 RANDOM_PAIRS = 500
-THINNED = 5000  # rows of either side of what is measured on less than all: there, not every row has a look-alike
-THINNED_FLOOR = 60  # percent: less similar best matches of glyphs are not looked for
-BASELINE = pa.schema({"kind": pa.string(), "similarity": pa.float64(), "crowd": pa.float64()})
+COMPONENTS, INSIDE = 200, 10  # largest components that are looked into, and pairs of each
+NEARLY, RESEMBLES = 0.9, 0.95  # share of the pairs of a clique, and their agreement
+ALMOST_ALL = 0.9  # of the pictures
+BASELINE = pa.schema(
+    {"kind": pa.string(), "similarity": pa.float64(), "beyond": pa.float64(), "label": pa.int64()}
+)  # `beyond`: see `tasks.overlap.threshold.look_alikes_of`
 
 
-class _Part(NamedTuple):
-    """Some rows of a split: numbers of distinct images."""
+@dataclass(frozen=True)
+class Compared:
+    """The splits that were compared, train first: the joins of all pairs of them that have images, and their pairs."""
 
-    of: Rows
-    rows: RowNumbers
+    joins: Sequence[Join]
+    pairs: Sequence[Pairs]
 
-    def slices(self, view: View) -> Iterator[SplitFingerprints]:
-        """Yield the rows, as many at a time as tiles have."""
-        size = AMONG if view.on_pixels else SLICE
-        for start in range(0, len(self.rows), size):
-            yield self.of.take(self.rows[start : start + size])
+    @cached_property
+    def images(self) -> dict[str, Images]:
+        """The images of each split."""
+        prints = {side.split: side for join in self.joins for side in join.sides}
+        return {name: read_images(side, self.joins[0].workspace) for name, side in prints.items()}
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """Number of the first image of each split among the images of all."""
+        sizes = [len(images) for images in self.images.values()]
+        return dict(zip(self.images, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+
+    @cached_property
+    def components(self) -> RowNumbers:
+        """Component of each image of all splits; glyphs hang together by identity alone."""
+        digests = np.concatenate([images.digests for images in self.images.values()])
+        _, first, number = np.unique(as_void(digests), return_index=True, return_inverse=True)
+        links = [(np.arange(len(digests)), first[number])]
+        for join, pairs in zip(self.joins, self.pairs, strict=True):
+            if join.view.on_pixels:
+                near = pairs.where(pairs.similarity >= near_identical(join.sides[join.searched].short_side))
+                one, two = (self.starts[side.split] for side in join.sides)
+                links.append((near.first + one, near.second + two))
+        return groups_of(len(digests), links)
+
+    def measured(self, one: RowNumbers, two: RowNumbers) -> Floats:
+        """Return the similarity of pairs of images, by their numbers among those of all splits."""
+        names, found = list(self.images), np.zeros(len(one))
+        splits = [np.searchsorted(list(self.starts.values()), side, side="right") - 1 for side in (one, two)]
+        for a, b in sorted(set(zip(splits[0].tolist(), splits[1].tolist(), strict=True))):
+            at = np.flatnonzero((splits[0] == a) & (splits[1] == b))
+            ends = (one[at] - self.starts[names[a]], two[at] - self.starts[names[b]])
+            found[at] = similarity_of(*(self.images[names[s]].take(end) for s, end in zip((a, b), ends, strict=True)))
+        return found
 
 
-def measure_baseline(train: Rows, others: Sequence[Rows], view: View, bands: Bands | None, seed: int) -> pa.Table:
-    """Return the similarity of the best match of rows that are no leak.
+def measure_baseline(found: Compared, train: str, seed: int) -> tuple[pa.Table, Bits]:
+    """Return the similarity of matches that are no leak, and the digests of chained pictures.
 
     Parameters
     ----------
-    train : Rows
-    others : sequence of Rows
-        Of validation and test.
-    view : View
-    bands, seed
-        As photographs are searched; glyphs are compared with all others, which takes less time than to sign them. The
-        seed also draws rows.
+    found : Compared
+    train : str
+        Name of the split in whose rest its own images are searched.
+    seed : int
+        That images and pairs are drawn by.
 
     Returns
     -------
-    Table
-        Schema `BASELINE`: ``train`` of rows of train, in the rest of train; ``random`` of random pairs of a row of the
-        others and one of train; of glyphs also ``thinned`` of rows of the others, in some of train. Nowhere is a match
-        the same image.
+    table : Table
+        Schema `BASELINE`: ``train`` of the best match of images of train in the rest of it, ``random`` of random pairs
+        of an image of another split and one of train, or of two of train where there is no other.
+    chained : ndarray
+        uint8 (n, 16).
     """
     rng = np.random.default_rng(seed)
-    images = _distinct(train)
-    images = images[rng.permutation(len(images))]
-    count = min(PICTURES if view.on_pixels else GLYPHS, len(images) // 4)
-    sample, rest = _Part(train, np.sort(images[:count])), _Part(train, np.sort(images[count:]))
-    found = {"train": [_best(sample, rest, view, round(100 * view.floor), bands, seed)]}
-    parts = [_Part(other, _distinct(other)) for other in others if len(other)]
-    found["random"] = [_random(part, train, view, rng) for part in parts]
-    if not view.on_pixels:
-        thin = _Part(train, np.sort(images[:THINNED]))
-        thinned = [_Part(p.of, np.sort(rng.permutation(p.rows)[:THINNED])) for p in parts]
-        found["thinned"] = [_best(part, thin, view, THINNED_FLOOR, bands, seed) for part in thinned]
-    return pa.concat_tables([BASELINE.empty_table(), *(_table(kind, best) for kind in found for best in found[kind])])
+    best = _within_train(_with_itself(found.joins[0], train), found.images[train], rng)
+    sizes, own = {name: len(images) for name, images in found.images.items()}, found.images[train]
+    others = [name for name in found.images if name != train and sizes[name]] or [train]
+    one = np.concatenate([rng.permutation(sizes[name])[:RANDOM_PAIRS] + found.starts[name] for name in others])
+    two = rng.integers(0, max(len(own), 1), len(one)) + found.starts[train]
+    apart = found.components[one] != found.components[two]
+    random = found.measured(one[apart], two[apart]) if len(own) else np.empty(0)
+    nothing = np.zeros(len(random))
+    parts = [("train", *best), ("random", random, nothing, nothing.astype(np.int64))]
+    columns = [pa.array(np.concatenate([part[k] for part in parts])) for k in (1, 2, 3)]
+    kinds = pa.array([kind for kind, values, *_ in parts for _ in values], pa.string())
+    return pa.table([kinds, *columns], schema=BASELINE), _chained(found, rng)
 
 
-def _table(kind: str, best: Best) -> pa.Table:
-    kinds = pa.array([kind] * len(best.similarity), pa.string())
-    return pa.table([kinds, pa.array(best.similarity), pa.array(best.crowd)], schema=BASELINE)
+def _with_itself(join: Join, split: str) -> Join:
+    side = next(prints for prints in join.sides if prints.split == split)
+    return replace(join, first=side, second=side)
 
 
-def _distinct(split: Rows) -> RowNumbers:
-    """Return a row of each distinct image."""
-    return np.unique(as_void(split.digests), return_index=True)[1]
+def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[Floats, Floats, RowNumbers]:
+    """Return similarity, what is beyond the copies, and label of the best matches of some images in the rest."""
+    order = rng.permutation(len(train))
+    count = min(PICTURES if join.view.on_pixels else GLYPHS, len(train) // 4)
+    sample, rest = np.sort(order[:count]), np.sort(order[count:])
+    one = train.take(sample), sample
+
+    def found() -> Iterator[Pairs]:
+        for some in slices(len(rest), AMONG):
+            two = train.take(rest[some.start : some.stop]), rest[some.start : some.stop]
+            if join.view.on_pixels:
+                how = How(join.bands, join.seed, count * len(rest))
+                yield candidate_pairs(one, two, how, within=True).pairs
+            else:
+                yield near_pairs(join, one, two, "all pairs")
+
+    pairs = together(list(found()) if count else [])
+    best, beyond = best_of(pairs, len(train), side=0, within=True), np.zeros(len(train))
+    if join.view.on_pixels:
+        certain = pairs.where(pairs.similarity >= NEAR_IDENTICAL)
+        beyond = look_alikes_of(pairs, hanging(certain, train, train, within=True), side=0, within=True)
+    return best[sample], beyond[sample], train.labels[sample]
 
 
-def _best(rows: _Part, others: _Part, view: View, floor: int, bands: Bands | None, seed: int) -> Best:
-    """Return each row's best match; of rows that have the same image there, none."""
-    if not len(rows.rows) or not len(others.rows):
-        return Best(np.empty(0), np.empty(0))
-    own = rows.of.take(rows.rows)
-    exact, similarity, crowd = np.zeros(len(own), np.bool_), np.zeros(len(own)), np.zeros(len(own))
-    pairs = len(rows.rows) * len(others.rows)
-    for other in others.slices(view):
-        if view.on_pixels:
-            pictures = find_picture_twins(own.pictures, other.pictures, False, bands, seed, pairs)
-            twins, crowd = pictures.of_first, np.maximum(crowd, pictures.crowd)
-        else:
-            twins, _ = find_twins(own.side, other.side, Search(own.length, floor))
-        exact |= twins.exact
-        similarity = np.maximum(similarity, twins.jaccard)
-    return Best(similarity[~exact], crowd[~exact])
-
-
-def _random(part: _Part, train: Rows, view: View, rng: np.random.Generator) -> Best:
-    """Return random pairs of different images."""
-    one = rng.permutation(part.rows)[:RANDOM_PAIRS]
-    two = rng.integers(0, len(train), len(one))
-    rows, others = part.of.take(one), train.take(two)
-    differ = np.flatnonzero((rows.digests != others.digests).any(axis=1))
-    rows, others = rows.take(differ), others.take(differ)
-    if view.on_pixels:
-        found = agreements(rows.pictures.copies, others.pictures.copies)
-        return Best(found, np.zeros(len(found)))
-    first, second = (Patterns.of(side.side.bits, side.length) for side in (rows, others))
-    pairs = np.arange(len(differ))
-    shared = shared_bits(first.words, second.words, pairs, pairs)
-    found = similarity(first.counts, second.counts, shared, first.length)
-    found[first.counts == 0] = 0  # rows without bits are no twins
-    return Best(found, np.zeros(len(found)))
+def _chained(found: Compared, rng: np.random.Generator) -> Bits:
+    """Return the digests of pictures whose component is not nearly a clique, or almost all there is."""
+    if not found.joins[0].view.on_pixels:
+        return np.empty((0, 16), np.uint8)
+    component = found.components
+    sizes = np.bincount(component, minlength=1)
+    largest = np.argsort(-sizes, kind="stable")[: int((sizes > 2).sum())]
+    members = np.argsort(component, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    looked = largest[:COMPONENTS]
+    of = np.repeat(looked, INSIDE)
+    one = rng.integers(0, sizes[of])
+    two = (one + rng.integers(1, sizes[of])) % sizes[of]
+    resembles = found.measured(members[starts[of] + one], members[starts[of] + two]) >= RESEMBLES
+    shares = resembles.reshape(len(looked), INSIDE).mean(axis=1)
+    wrong = set(looked[shares < NEARLY].tolist())
+    if len(looked) and shares.mean() < NEARLY:  # so much for those that are not looked into
+        wrong |= set(largest[COMPONENTS:].tolist())
+    if len(sizes) and sizes.max() > ALMOST_ALL * len(component):
+        wrong.add(int(sizes.argmax()))
+    digests = np.concatenate([images.digests for images in found.images.values()])
+    return digests[np.isin(component, sorted(wrong))]

@@ -1,6 +1,6 @@
 """Find all near-duplicate pairs between two sets of bit patterns, by bounds that every near-duplicate keeps.
 
-Two patterns x and y of N bits, with a and b of them set, differ in d = |x - y|^2 bits. By `tasks.overlap.jaccard`,
+Two patterns x and y of N bits, with a and b of them set, differ in d = |x - y|^2 bits. By `tasks.overlap.patterns`,
 near-duplicates at p percent have
 
     d <= c (a + b)   and   d <= c (2 N - a - b)   with   c = (100 - p) / (100 + p).
@@ -20,17 +20,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.overlap.axes import principal_axes
-from tasks.overlap.jaccard import Counts, least_shared
-from tasks.overlap.patterns import CHUNK, Pairs, Patterns, possible_counts, verified
+from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, least_shared, possible_counts, verified
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
 AXES = (32, 64, 128, 256)  # numbers of axes to choose from
 SAMPLE = 512  # patterns of each side that the axes are computed from, and their number is chosen by
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: 16 MB of bounds
 THREADS = 2  # that judge and verify tiles at the same time; each holds up to 140 MB where all pairs are twins
-GATHERED = 1 << 17  # pairs that are yielded at a time, at least
 AT_ONCE = 2048  # patterns that are projected at a time: 6 MB
+STEPS = 2  # of subspace iteration; more show less than a thousandth more of the variance of glyphs
 STRIP = 64  # rows of a tile whose pairs are all verified at a time
 FEW = 1 << 21  # pairs; so many are all verified while axes would be chosen
 AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
@@ -46,7 +44,7 @@ class Bounds:
     cost: float
 
 
-def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Pairs]:
+def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Shared]:
     """Yield every near-duplicate pair.
 
     Parameters
@@ -68,35 +66,20 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     one = first.take(orders[0])
     two = one if first is second else second.take(orders[1])
     tiles = _tiles(one, two, axes, percent)
-    for pairs in _gathered(_found(tiles, least_shared(percent, first.length))):
+    for pairs in _found(tiles, least_shared(percent, first.length)):
         yield pairs._replace(first=orders[0][pairs.first], second=orders[1][pairs.second])
 
 
-def _found(tiles: Iterator["_Tile"], need: Counts) -> Iterator[Pairs]:
+def _found(tiles: Iterator["_Tile"], need: Counts) -> Iterator[Shared]:
     """Yield the near-duplicates of tiles, a few of which are searched at the same time."""
     with ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[Future[list[Pairs]]] = deque()
+        waiting: deque[Future[list[Shared]]] = deque()
         for tile in tiles:
             waiting.append(pool.submit(_pairs_of_tile, tile, need))
             if len(waiting) > 2 * THREADS:
                 yield from waiting.popleft().result()
         for future in waiting:
             yield from future.result()
-
-
-def _gathered(stream: Iterator[Pairs]) -> Iterator[Pairs]:
-    """Put small pieces together: whoever takes them in passes over all rows for each."""
-    parts: list[Pairs] = []
-    count = 0
-    for pairs in stream:
-        parts.append(pairs)
-        count += len(pairs.first)
-        if count >= GATHERED:
-            yield Pairs(*map(np.concatenate, zip(*parts, strict=True)))
-            parts.clear()
-            count = 0
-    if parts:
-        yield Pairs(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
@@ -119,6 +102,39 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
         costs[count] = share * (PAIR + PER_AXIS * count + min(ALONE * passing, WITH_TILE))
     best = min(costs, key=costs.__getitem__)
     return Bounds(axes[:, :best], costs[best])
+
+
+def principal_axes(sample: Pixels, count: int) -> Pixels:
+    """Return axes along which a sample varies most, the most telling first.
+
+    Any orthonormal axes give true bounds, so these need not be exact: a few steps of subspace iteration take a quarter
+    of the time of an eigendecomposition (Halko, Martinsson and Tropp, Finding structure with randomness, 2011,
+    algorithm 4.4).
+
+    Parameters
+    ----------
+    sample : ndarray
+        float32 (n, length).
+    count : int
+
+    Returns
+    -------
+    ndarray
+        float32 (length, count), orthonormal whatever the sample; fewer where that has fewer rows or columns.
+
+    >>> axes = principal_axes(np.array([[0, 0], [0, 1], [0, 0]], np.float32), 1)
+    >>> np.abs(axes).round(3).tolist()
+    [[0.0], [1.0]]
+    """
+    centred = sample - sample.mean(axis=0)
+    start = np.random.default_rng(0).standard_normal((len(sample), min(count, *sample.shape)), np.float32)
+    axes, _ = np.linalg.qr(centred.T @ start)
+    for _ in range(STEPS):
+        axes, _ = np.linalg.qr(centred.T @ (centred @ axes))
+    shown = centred @ axes
+    _, turn = np.linalg.eigh(shown.T @ shown)
+    ordered: Pixels = axes @ turn[:, ::-1]
+    return ordered
 
 
 class _Tile(NamedTuple):
@@ -149,7 +165,7 @@ def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Ite
             yield _Tile(block, there, start, other, left, right)
 
 
-def _pairs_of_tile(tile: _Tile, need: Counts) -> list[Pairs]:
+def _pairs_of_tile(tile: _Tile, need: Counts) -> list[Shared]:
     """Return the near-duplicates of a tile, by their places on both sides."""
     passing = np.flatnonzero((tile.left @ tile.right.T).ravel() <= _slack(tile.first.length))
     if ALONE * len(passing) > WITH_TILE * len(tile.first) * len(tile.second):
@@ -163,13 +179,13 @@ def _pairs_of_tile(tile: _Tile, need: Counts) -> list[Pairs]:
     ]
 
 
-def _verified_alone(block: Patterns, others: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Iterator[Pairs]:
+def _verified_alone(block: Patterns, others: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Iterator[Shared]:
     for start in range(0, len(i), CHUNK):
         part = slice(start, start + CHUNK)
         yield verified(block, others, i[part], j[part], need)
 
 
-def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Iterator[Pairs]:
+def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Iterator[Shared]:
     """Yield the near-duplicates among all pairs of two sets."""
     for start in range(0, len(block), STRIP):
         strip = block[start : start + STRIP]
@@ -178,7 +194,7 @@ def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Itera
             shared += np.bitwise_count(strip.words[:, word, None] & others.words[None, :, word])
         near = shared >= need[strip.counts[:, None] + others.counts[None, :]]
         i, j = np.divmod(np.flatnonzero(near), len(others))
-        yield Pairs(i + start, j, shared[i, j].astype(np.int64), np.ones(len(i), np.bool_))
+        yield Shared(i + start, j, shared[i, j].astype(np.int64))
 
 
 def _most_different(total: Counts, percent: int, length: int) -> Floats:

@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.overlap.axes import principal_axes
-from tasks.overlap.jaccard import shared_bits
-from tasks.overlap.patterns import Patterns
+from tasks.overlap.complete import principal_axes
+from tasks.overlap.patterns import Patterns, shared_bits
 from tasks.threads import of_task
 from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
@@ -82,7 +81,9 @@ class Nearest:
         return best
 
 
-def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, same: RowNumbers) -> Nearest:
+def nearest(
+    forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: tuple[RowNumbers, RowNumbers]
+) -> Nearest:
     """Return the best pattern of each row, and up to `count` from the floor on.
 
     Parameters
@@ -93,11 +94,11 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     count : int
     floor : float
         Jaccard similarity of set bits.
-    same : ndarray
-        int64 (n,): the pattern that a row must not be given, its own; -1 for none.
+    groups : tuple of ndarray
+        int64 (n,) and int64 (patterns,): group of each row and of each pattern; a row gets no pattern of its own group.
 
     >>> ones = Patterns.of(np.packbits(np.tril(np.ones((4, 16), np.uint8)), axis=1), 16)
-    >>> nearest([ones], ones, 2, 0.5, np.arange(4)).row.tolist()
+    >>> nearest([ones], ones, 2, 0.5, (np.arange(4), np.arange(4))).row.tolist()
     [[1, -1], [2, 0], [3, 1], [2, 1]]
     """
     found = Nearest.nothing(len(forms[0]), count)
@@ -110,14 +111,14 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     bits = seen.unpacked()
 
     def first_look(rows: slice) -> Nearest:
-        return _first_look(forms[0][rows], same[rows], seen, numbers, bits, count)
+        return _first_look(forms[0][rows], groups[0][rows], seen, numbers, groups[1][numbers], bits, count)
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(first_look, blocks))
         for tiles in _tiles(others, axes):
 
             def search(rows: slice, best: Nearest, tiles: Sequence[_Tile] = tiles) -> Nearest:
-                return _search([form[rows] for form in forms], tiles, axes, best, floor, same[rows])
+                return _search([form[rows] for form in forms], tiles, axes, best, floor, (groups[0][rows], groups[1]))
 
             parts = list(pool.map(search, blocks, parts))
     found = Nearest(
@@ -152,10 +153,15 @@ def _tiles(others: Patterns, axes: Pixels) -> Iterator[list[_Tile]]:
 
 
 def _search(
-    forms: list[Patterns], tiles: Sequence[_Tile], axes: Pixels, best: Nearest, floor: float, same: RowNumbers
+    forms: list[Patterns],
+    tiles: Sequence[_Tile],
+    axes: Pixels,
+    best: Nearest,
+    floor: float,
+    groups: tuple[RowNumbers, RowNumbers],
 ) -> Nearest:
     """Return the best of what was found before and of some tiles."""
-    row, form = (part.ravel() for part in np.meshgrid(np.arange(len(same)), np.arange(len(forms))))
+    row, form = (part.ravel() for part in np.meshgrid(np.arange(len(groups[0])), np.arange(len(forms))))
     said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
     stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
     row, form = row[said], form[said]
@@ -169,19 +175,25 @@ def _search(
         i, j = np.divmod(np.flatnonzero(passing), len(numbers))  # nonzero takes up to six times as long
         shared = shared_bits(stack.words, tile.words, i, j)
         similarity = shared / np.maximum(stack.counts[i] + tile.counts[j] - shared, 1)
-        good = (similarity >= least[i]) & (numbers[j] != same[row[i]])
+        good = (similarity >= least[i]) & (groups[1][numbers[j]] != groups[0][row[i]])
         i, j = i[good], j[good]
         best = best.joined(row[i], numbers[j], similarity[good], form[i])
     return best
 
 
 def _first_look(
-    rows: Patterns, same: RowNumbers, others: Patterns, numbers: RowNumbers, bits: Pixels, count: int
+    rows: Patterns,
+    groups: RowNumbers,
+    others: Patterns,
+    numbers: RowNumbers,
+    groups_of_others: RowNumbers,
+    bits: Pixels,
+    count: int,
 ) -> Nearest:
     """Return the best among some others, of these numbers and bits: every bound needs something to start from."""
     shared = (rows.unpacked() @ bits.T).astype(np.int64)  # whole numbers: exact in single precision
     similarity = shared / np.maximum(rows.counts[:, None] + others.counts - shared, 1)
-    similarity[(numbers == same[:, None]) | (rows.counts[:, None] == 0)] = -1
+    similarity[(groups_of_others == groups[:, None]) | (rows.counts[:, None] == 0)] = -1
     least = np.partition(similarity, -min(count, len(others)), axis=1)[:, -min(count, len(others)), None]
     at, place = np.nonzero(similarity >= np.maximum(least, 0))
     nothing = Nearest.nothing(len(rows), count)

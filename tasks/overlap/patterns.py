@@ -1,28 +1,132 @@
-"""Bit patterns, verified pairs of them, and what bit counts alone say of a pair."""
+"""Packed bit patterns and their two-sided Jaccard similarity, compared in integers.
+
+Two bit patterns of the same length N are near-duplicates at p percent when the Jaccard similarity
+of their set bits and that of their unset bits are both at least p / 100. With a and b set bits,
+of which i are shared, the two sides are
+
+    i / (a + b - i)   and   (N - a - b + i) / (N - i)
+
+and both conditions, solved for i, ask for at least a number that depends on a + b alone:
+
+    i >= p (a + b) / (100 + p)   and   i >= (100 (a + b) - (100 - p) N) / (100 + p)
+
+So one table of N * 2 + 1 integers settles every pair, exactly, from one population count.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tasks.overlap.jaccard import Counts, Words, count_bits, shared_bits, to_words
-from tasks.vocabulary.arrays import Bits, Mask, Pixels, RowNumbers
+from tasks.vocabulary.arrays import Bits, Pixels, RowNumbers
+
+AT_ONCE = 16_384  # pairs whose bits are counted at a time, so that they stay in the cache
+Words = NDArray[np.uint64]
+Counts = NDArray[np.int64]
+
+
+def to_words(bits: NDArray[np.uint8]) -> Words:
+    """Return packed bits, uint8 (n, bytes), as uint64 (n, words), padded with unset bits.
+
+    >>> to_words(np.array([[0b10000001, 1]], np.uint8)).shape
+    (1, 1)
+    """
+    n, width = bits.shape
+    padded = np.zeros((n, -(-width // 8) * 8), np.uint8)
+    padded[:, :width] = bits
+    return padded.view(np.uint64)
+
+
+def count_bits(words: Words) -> Counts:
+    """Return the number of set bits of each row.
+
+    >>> count_bits(to_words(np.array([[255, 1], [0, 0]], np.uint8))).tolist()
+    [9, 0]
+    """
+    return np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+
+
+def least_shared(percent: int, length: int) -> NDArray[np.int64]:
+    """Return, for each sum a + b of two bit counts, how many bits near-duplicates must share.
+
+    Parameters
+    ----------
+    percent : int
+        Similarity in whole percent, 1 to 100.
+    length : int
+        Bits per pattern, N.
+
+    Returns
+    -------
+    ndarray
+        int64, shape (2 N + 1,); compare with ``shared >= table[a + b]``.
+
+    >>> table = least_shared(50, 8)  # of 2 + 2 bits, 2 of 3 are a Jaccard similarity of 1/3: both must be shared
+    >>> int(table[2 + 2])
+    2
+    """
+    total = np.arange(2 * length + 1)
+    for_set = -(-percent * total // (100 + percent))
+    for_unset = -(-(100 * total - (100 - percent) * length) // (100 + percent))
+    return np.maximum(for_set, for_unset)
+
+
+def shared_bits(first: Words, second: Words, i: NDArray[np.integer], j: NDArray[np.integer]) -> Counts:
+    """Return how many set bits ``first[i]`` and ``second[j]`` share, pair by pair."""
+    shared = np.empty(len(i), np.int64)
+    for start in range(0, len(i), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        words = np.take(first, i[part], axis=0)
+        words &= np.take(second, j[part], axis=0)
+        count = np.zeros(len(words), np.uint16)
+        for column in np.bitwise_count(words).T:  # of a dozen, which is quicker than a sum along the shorter axis
+            count += column
+        shared[part] = count
+    return shared
+
+
+def similarity(a: Counts, b: Counts, shared: Counts, length: int) -> NDArray[np.float64]:
+    """Return the two-sided Jaccard similarity in [0, 1]: the smaller of both sides; two empty sets are alike.
+
+    Equal fractions give equal floats and different ones different floats, since no denominator
+    exceeds `length`.
+
+    >>> similarity(np.array([4, 0]), np.array([5, 0]), np.array([4, 0]), 8).tolist()
+    [0.75, 1.0]
+    """
+    union, unset_shared, unset_union = a + b - shared, length - a - b + shared, length - shared
+    on = np.divide(shared, union, out=np.ones(len(shared)), where=union > 0)
+    off = np.divide(unset_shared, unset_union, out=np.ones(len(shared)), where=unset_union > 0)
+    return np.minimum(on, off)
+
+
+def whole_percent(similarities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the largest whole percent that each similarity reaches.
+
+    A similarity is a fraction k / n with n of at most a few thousand bits, so 100 k / n is an integer or
+    at least 1 / n away from one: the allowance for rounding can't lift it over a percent.
+
+    >>> whole_percent(np.array([0.57, 0.95, 749 / 784, -1.0])).tolist()
+    [57, 95, 95, -100]
+    """
+    return np.floor(100 * similarities + 1e-6).astype(np.int64)
+
 
 CHUNK = 1 << 19  # pairs that are verified at a time: about 100 MB
 
 
-class Pairs(NamedTuple):
-    """Verified pairs: rows of both sets, set bits that they share, and whether a pair is new in the stream."""
+class Shared(NamedTuple):
+    """Verified pairs: numbers of their patterns, int64 (n,), and how many set bits they share, int64 (n,)."""
 
     first: RowNumbers
     second: RowNumbers
     shared: Counts
-    fresh: Mask
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """Distinct bit patterns: packed bytes, the same as words, set bits of each, and bits per pattern."""
+    """Bit patterns: packed bytes, the same as words, set bits of each, and bits per pattern."""
 
     bits: Bits
     words: Words
@@ -50,7 +154,7 @@ class Patterns:
         return cls(bits, words, count_bits(words), length)
 
 
-def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Pairs:
+def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Shared:
     """Keep the candidates that are near-duplicates; bit counts alone refuse most of the others."""
     a, b = first.counts[i], second.counts[j]
     least = need[a + b]
@@ -58,7 +162,7 @@ def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, ne
     i, j, least = i[possible], j[possible], least[possible]
     shared = shared_bits(first.words, second.words, i, j)
     near = np.flatnonzero(shared >= least)
-    return Pairs(i[near], j[near], shared[near], np.ones(len(near), np.bool_))
+    return Shared(i[near], j[near], shared[near])
 
 
 def possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, int]:

@@ -1,215 +1,173 @@
-"""Find the twins of photographs: candidates by their bits, each decided on registered gray copies.
+"""The strategy for photographs: bits propose candidates, and registered gray copies decide.
 
-Of each picture the most similar ones of the other split are candidates, see `tasks.overlap.proposals`. A pair that is
-decided counts for both its rows, so a picture of the other split has those twins that name it as a candidate.
+Each picture gets its most similar ones as candidates, see `tasks.overlap.proposals`. Where most of them are copies of
+one picture, that is in one component of duplicates, there may be more, and what look-alikes reach is not seen yet. So
+more are asked for outside of that component, as long as it grows: a picture that hangs together with another one by
+duplicates need not be laid over it. So the number of copies is not limited, and a component looks at each picture at
+most once in a round.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from tasks.overlap.agreements import REFUSED, agreements
-from tasks.overlap.bands import Bands
-from tasks.overlap.exact import EqualRows, equal_groups, group
-from tasks.overlap.find import Side, Stream, Twins, merged
-from tasks.overlap.forms import mirrored_form, other_forms
-from tasks.overlap.nearest import THREADS
+from tasks.joined import groups_of
+from tasks.overlap.agreements import agreements
+from tasks.overlap.images import Images, same_images
+from tasks.overlap.nearest import THREADS, Nearest
+from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import Proposed, propose
+from tasks.overlap.proposals import CANDIDATES, How, propose
 from tasks.overlap.recall import RecallCounts
+from tasks.overlap.threshold import MOST, homes
 from tasks.storage.copies import Copies
-from tasks.storage.decisions import Decisions
 from tasks.threads import blas_threads, of_task
-from tasks.views.photo import BITS, LOWEST
-from tasks.vocabulary.arrays import Bits, Floats, Gray, RowNumbers
+from tasks.views.forms import mirrored_form, other_forms
+from tasks.views.photo import BITS
+from tasks.vocabulary.arrays import Floats, Gray, Mask, RowNumbers
 
 T = TypeVar("T")
+Side = tuple[Images, RowNumbers]  # pictures, and their numbers in the split
 
-CROWD = 5  # place of the candidate that says what look-alikes of a picture reach
 FORMS_AT_ONCE = 512  # pictures whose forms are made at a time, in each thread
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """A split of photographs as the engine sees it, and the gray copy of each row."""
+class Looked(NamedTuple):
+    """Pairs that were laid over each other, and what MinHash found on a sample, where it proposed them."""
 
-    side: Side
-    copies: Copies
-
-
-@dataclass(frozen=True)
-class PictureTwins:
-    """Twins in both directions; those of the first in a mirror, if asked for; what MinHash found, if it proposed.
-
-    `crowd` is, for each row of the first split, the agreement of the fifth best of its candidates, 0 where there are
-    fewer: what a mere look-alike of it reaches, unless it has as many copies. Of a split that is compared in slices, it
-    is that of the slice in which it is highest.
-    """
-
-    of_first: Twins
-    of_second: Twins
-    crowd: Floats
-    mirrored: Twins | None
-    recall: RecallCounts | None
+    pairs: Pairs
+    recall: RecallCounts | None = None
 
 
-def find_picture_twins(
-    first: Pictures,
-    second: Pictures,
-    mirrored: bool,
-    bands: Bands | None,
-    seed: int,
-    pairs: int | None = None,
-    sample: int = 0,
-    but: Decisions | None = None,
-) -> PictureTwins:
-    """Find the twins of two splits in each other, searching for those of the first.
+def candidate_pairs(one: Side, two: Side, how: How, within: bool, sample: int = 0) -> Looked:
+    """Return the candidates of pictures with their agreement; the numbers are those of the split.
 
     Parameters
     ----------
-    first, second : Pictures
-    mirrored : bool
-        Search also for pictures of the first split as they look in a mirror.
-    bands, seed, pairs, sample
-        See `tasks.overlap.proposals.propose`; by default, these two splits are all that is searched.
-    but : Decisions, optional
-        Pairs that were judged to be different are no twins.
+    one, two : tuple of Images and ndarray
+        Those that are searched for and those among which, each with their numbers, int64 (n,).
+    how : How
+    within : bool
+        Whether both are of one split.
+    sample : int
+        See `tasks.overlap.proposals.propose`.
     """
     with blas_threads(1):
-        groups = _distinct(first.side), _distinct(second.side)
-        join = _Join((first, second), groups, bands, seed, pairs, but)
-        plain = [first.side.bits[groups[0].example], *_forms(first.copies.take(groups[0].example))]
-        of_first, of_second, found = join.twins(plain, mirrored=False, sample=sample)
-        seen = None
-        if mirrored:
-            seen, _, _ = join.twins([_mirrored(first.copies.take(groups[0].example))], mirrored=True)
-    return PictureTwins(of_first, of_second, found.crowd[groups[0].of_row], seen, found.recall)
+        found = propose(_forms(one[0]), two[0].patterns, _apart(one, two, within=within), how, sample=sample)
+        pairs = _listed(found.nearest, one[1], two[1])
+        return Looked(_measured(in_order(pairs, within), one, two, within), found.recall)
 
 
-@dataclass(frozen=True)
-class PicturePairs:
-    """Candidates that were looked at: numbers of distinct pictures and their agreement; see `PictureTwins`."""
-
-    first: RowNumbers
-    second: RowNumbers
-    agreed: Floats
-    crowd: Floats
-    recall: RecallCounts | None
+def mirrored_pairs(one: Side, two: Side, how: How) -> Pairs:
+    """Return the candidates of pictures as they look in a mirror."""
+    with blas_threads(1):
+        forms = [Patterns.of(np.concatenate(_made(mirrored_form, one[0].gray)), BITS)]
+        pairs = _listed(propose(forms, two[0].patterns, _apart(one, two, within=False), how).nearest, one[1], two[1])
+        return _measured(in_order(pairs, within=False), one, two, within=False, mirrored=True)
 
 
-def picture_pairs(
-    parts: tuple[Pictures, Pictures],
-    numbers: tuple[range, range],
-    bands: Bands | None,
-    seed: int,
-    pairs: int,
-    but: Decisions | None = None,
-) -> PicturePairs:
-    """Return the pairs of some pictures of a set with others that may be the same, in either order or in both.
+def with_more(pairs: Pairs, one: Images, two: Images, lines: tuple[Floats, Floats], how: How, within: bool) -> Pairs:
+    """Return pairs and those of further candidates of pictures most of whose candidates are copies of one picture.
 
     Parameters
     ----------
-    parts : tuple of Pictures
-        Those that are searched for, and those that they are searched in. No picture of the set is there twice.
-    numbers : tuple of range
-        Their numbers in the set, which are those of the result.
-    bands, seed, pairs, but
-        See `find_picture_twins`.
+    pairs : Pairs
+        As `candidate_pairs` returns them, of all pictures of the first set.
+    one, two : Images
+    lines : tuple of ndarray
+        float64 (n,): agreement from which the pairs of each picture of either set are duplicates; the lower one counts.
+    how : How
+    within : bool
     """
-    with blas_threads(1):
-        own, others = (np.array(some, np.int64) for some in numbers)
-        one, two = (Patterns.of(part.side.bits, BITS) for part in parts)
-        same = np.where(np.isin(own, others), own - numbers[1].start, -1)
-        forms = [one, *(Patterns.of(bits, BITS) for bits in _forms(parts[0].copies))]
-        proposed = propose(forms, two, same, bands, seed, pairs)
-        copies = Copies.concatenated([part.copies for part in parts])
-
-        def agree(i: RowNumbers, j: RowNumbers) -> Floats:
-            """Lay each pair over each other once, in an order that does not depend on which of them proposes it."""
-            a, b = own[i], others[j]
-            smaller, larger = np.minimum(a, b), np.maximum(a, b)
-            _, at, of_pair = np.unique(
-                smaller * (larger.max(initial=0) + 1) + larger, return_index=True, return_inverse=True
-            )
-            ahead, i, j = (a < b)[at], i[at], j[at] + len(own)
-            first, second = np.where(ahead, i, j), np.where(ahead, j, i)
-            return agreements(copies.take(first), copies.take(second), mirrored=False)[of_pair]
-
-        found = _decide(proposed, agree, (parts[0].side.digests, parts[1].side.digests), but)
-    known = found.agreed >= 0
-    first, second = own[found.first[known]], others[found.second[known]]
-    return replace(found, first=first, second=second, agreed=found.agreed[known])
+    count, grown = CANDIDATES, None
+    while True:
+        components = hanging(pairs.where(are_duplicates(pairs, lines)), one, two, within)
+        of, other = pairs.ends(0)
+        if within:
+            of, other = np.append(of, other), np.append(other, of)
+        home = homes(of, components, other)
+        asking = np.flatnonzero(np.bincount(of[components[1][other] == home[of]], minlength=len(one)) >= MOST)
+        if grown is not None:
+            asking = asking[np.isin(home[asking], home[grown])]
+        if not len(asking):
+            return pairs
+        searched, own = one.take(asking), How(how.bands, how.seed, len(asking) * len(two))
+        with blas_threads(1):
+            found = propose(_forms(searched), two.patterns, (home[asking], components[1]), own, count).nearest
+            new = _unseen(_once(found, asking, home), pairs, within)
+            new = _measured(new, (one, np.arange(len(one))), (two, np.arange(len(two))), within)
+        pairs, count = in_order(together([pairs, new]), within), 2 * count
+        grown = new.first[are_duplicates(new, lines)]
 
 
-@dataclass(frozen=True)
-class _Join:
-    """Two splits whose equal pictures are collapsed to one."""
-
-    parts: tuple[Pictures, Pictures]
-    groups: tuple[EqualRows, EqualRows]
-    bands: Bands | None
-    seed: int
-    pairs: int | None
-    but: Decisions | None
-
-    def twins(self, forms: Sequence[Bits], mirrored: bool, sample: int = 0) -> tuple[Twins, Twins, PicturePairs]:
-        """Return the twins of the pictures in some forms, in both directions."""
-        sides = self.parts[0].side, self.parts[1].side
-        others = Patterns.of(sides[1].bits[self.groups[1].example], BITS)
-        same = np.full(len(self.groups[0]), -1)
-        i, j = equal_groups(*self.groups, sides[0].digests, sides[1].digests)
-        same[i] = j
-        pairs = self.pairs or len(sides[0]) * len(others)
-        patterns = [Patterns.of(bits, BITS) for bits in forms]
-        proposed = propose(patterns, others, same, self.bands, self.seed, pairs, sample)
-        examples = [of.example for of in self.groups]
-        one, two = (part.copies.take(rows) for part, rows in zip(self.parts, examples, strict=True))
-        digests = sides[0].digests[examples[0]], sides[1].digests[examples[1]]
-        found = _decide(proposed, lambda i, j: agreements(one.take(i), two.take(j), mirrored), digests, self.but)
-        return *merged(sides, self.groups, self.groups, _stream(found, same)), found
+def are_duplicates(pairs: Pairs, lines: tuple[Floats, Floats]) -> Mask:
+    """Return which pairs reach the line of one of their images."""
+    reached: Mask = pairs.similarity >= np.minimum(lines[0][pairs.first], lines[1][pairs.second])
+    return reached
 
 
-def _decide(
-    proposed: Proposed,
-    agree: Callable[[RowNumbers, RowNumbers], Floats],
-    digests: tuple[Bits, Bits],
-    but: Decisions | None,
-) -> PicturePairs:
-    """Lay proposed pairs over each other, as `agree` does for their places on both sides."""
-    near = proposed.nearest.row
-    first, place = np.nonzero(near >= 0)
-    second = near[first, place]
-    agreed = agree(first, second)
-    if but:
-        agreed[but.are_different(digests[0][first], digests[1][second])] = REFUSED
-    of_all = np.zeros(near.shape)
-    of_all[first, place] = np.maximum(agreed, 0)
-    crowd = -np.sort(-of_all, axis=1)[:, CROWD - 1]
-    return PicturePairs(first, second, agreed, crowd, proposed.recall)
+def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
+    """Return the component of each image of two sets, or of one, that hang together by duplicates."""
+    if within:
+        groups = groups_of(len(one), [(duplicates.first, duplicates.second)])
+        return groups, groups
+    i, j = same_images(one.digests, two.digests)
+    links = [(duplicates.first, duplicates.second + len(one)), (i, j + len(one))]
+    groups = groups_of(len(one) + len(two), links)
+    return groups[: len(one)], groups[len(one) :]
 
 
-def _stream(found: PicturePairs, same: RowNumbers) -> Stream:
-    """Yield the pairs; those that may be the same picture count, and those that are."""
-    of_same = np.flatnonzero(same >= 0)
-    yield of_same, same[of_same], np.ones(len(of_same)), np.ones(len(of_same), np.bool_)
-    known = found.agreed >= 0
-    agreed = found.agreed[known]
-    yield found.first[known], found.second[known], agreed, agreed >= LOWEST
+def _once(found: Nearest, asking: RowNumbers, home: RowNumbers) -> Pairs:
+    """Return for each component and each of its candidates the pair with the most similar bits."""
+    pairs = _listed(found, asking, np.arange(int(found.row.max(initial=-1)) + 1))
+    order = np.lexsort((pairs.first, -pairs.similarity, pairs.second, home[pairs.first]))
+    key = home[pairs.first[order]], pairs.second[order]
+    new = np.append(True, (np.diff(key[0]) != 0) | (np.diff(key[1]) != 0))[: len(order)]
+    return pairs.where(order[new])
 
 
-def _distinct(side: Side) -> EqualRows:
-    return group(side.digests, side.labels, side.ranks)
+def _unseen(new: Pairs, pairs: Pairs, within: bool) -> Pairs:
+    """Return the new ones among pairs."""
+    new, width = in_order(new, within), int(max(new.second.max(initial=0), pairs.second.max(initial=0))) + 1
+    return new.where(~np.isin(new.first * width + new.second, pairs.first * width + pairs.second))
 
 
-def _forms(copies: Copies) -> list[Bits]:
-    return [np.concatenate(form) for form in zip(*_made(other_forms, copies), strict=True)]
+def _apart(one: Side, two: Side, within: bool) -> tuple[RowNumbers, RowNumbers]:
+    """Return groups by which no picture is a candidate of itself."""
+    if within:
+        return one[1], two[1]
+    i, j = same_images(one[0].digests, two[0].digests)
+    own, others = np.arange(len(one[0])), len(one[0]) + np.arange(len(two[0]))
+    others[j] = i
+    return own, others
 
 
-def _mirrored(copies: Copies) -> Bits:
-    return np.concatenate(_made(mirrored_form, copies))
+def _listed(found: Nearest, first: RowNumbers, second: RowNumbers) -> Pairs:
+    row, place = np.nonzero(found.row >= 0)
+    return Pairs(first[row], second[found.row[row, place]], found.similarity[row, place])
+
+
+def _measured(pairs: Pairs, one: Side, two: Side, within: bool, mirrored: bool = False) -> Pairs:
+    """Lay pairs over each other: of two splits the second over the searched one, of one the later over the earlier."""
+    if not len(pairs.first):
+        return NO_PAIRS
+    sides = [one, two]
+    if within:  # either picture of a pair may be among those that were searched for
+        numbers, at = np.unique(np.concatenate([one[1], two[1]]), return_index=True)
+        both = Copies.concatenated([one[0].gray, two[0].gray]).take(at)
+        copies = both.take(np.searchsorted(numbers, pairs.first)), both.take(np.searchsorted(numbers, pairs.second))
+    else:
+        ends = zip(sides, (pairs.first, pairs.second), strict=True)
+        copies = tuple(side[0].gray.take(np.searchsorted(side[1], end)) for side, end in ends)  # type: ignore[assignment]
+    return pairs._replace(similarity=agreements(*copies, mirrored))
+
+
+def _forms(images: Images) -> list[Patterns]:
+    """Return pictures in all forms in which they are searched for, as they are first."""
+    others = [np.concatenate(form) for form in zip(*_made(other_forms, images.gray), strict=True)]
+    return [images.patterns, *(Patterns.of(bits, BITS) for bits in others)]
 
 
 def _made(make: Callable[[Gray], T], copies: Copies) -> list[T]:

@@ -1,34 +1,41 @@
-"""Look up the fingerprints of a split's rows once, and read them by slices, by rows, or by columns.
+"""Look up the fingerprints of a split's rows once, and write its distinct images.
 
-The table has a row per row of the split: ``id``, ``class_name``, ``label``, ``rank`` (place in the order of ids), and
-the columns of `tasks.classes.fingerprints`; of photographs also ``file``, the number of the file with the gray copy.
+``prints.parquet`` has a row per row of the split: ``id``, ``class_name``, ``label``, ``rank`` (place in the order of
+ids) and the columns of `tasks.classes.fingerprints`; of photographs also ``file``, the number of the file with the gray
+copy. ``images.parquet`` has a row per distinct image, in the order of their smallest ids; ``of-row.parquet`` the number
+of each row's image.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.overlap.find import Side
-from tasks.overlap.patterns import Patterns
-from tasks.overlap.tables import SplitFingerprints, evenly
-from tasks.overlap.tiles import slices
-from tasks.records import Drawn, Fingerprints, Prints
+from tasks.overlap.images import common_labels, number_images
+from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
-from tasks.records.overlaps import PRINTS, SAMPLE
+from tasks.records.overlaps import IMAGES, OF_ROW, PRINTS, SAMPLE
 from tasks.storage import disk, tables
-from tasks.storage.copies import Copies
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
-from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
+from tasks.vocabulary.arrays import Bits, RowNumbers
 
 DEALT = "dealt"
 PIECE = 50_000  # rows of a row group, or fewer at the end of a file of the split
+SAMPLED = 512  # images that say how alike the bits of a split are
 NOT_OURS = -1  # number of a table that no row of the split is looked up in
 TEXTS = ["class_name", "font"]  # columns whose values repeat
+
+
+def slices(rows: int, size: int) -> list[range]:
+    """Cut rows into slices of a size: one, where there are none.
+
+    >>> slices(5, 2)
+    [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(start + size, rows)) for start in range(0, max(rows, 1), max(size, 1))]
 
 
 def prints_of(split: Drawn, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
@@ -38,7 +45,7 @@ def prints_of(split: Drawn, fingerprints: Sequence[Fingerprints]) -> list[Finger
 
 
 def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place, target: Place) -> dict[str, Any]:
-    """Write the fingerprints of a split's rows, in memory for a piece of them and all numbers; return the bits' length.
+    """Write the fingerprints of a split's rows, in memory for a piece of them and all numbers, and its images.
 
     Parameters
     ----------
@@ -46,6 +53,11 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
     fingerprints : sequence of Fingerprints
         Of all shards, in the order in which the split counts their rows.
     workspace, target : Place
+
+    Returns
+    -------
+    dict
+        Bits of a row, distinct images, how many rows have no bit set or all, and of photographs the median short side.
     """
     numbers = tables.read(workspace / split.numbers)
     own = prints_of(split, fingerprints)
@@ -67,8 +79,31 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
         for part in parts:
             writer.write_table(part)
     disk.remove(target / DEALT)
-    tables.write(tables.take_rows(target / PRINTS, evenly(len(numbers)), ["bits"]), target / SAMPLE)
-    return {"length": int(first.schema.metadata[b"view_bits"])}
+    length = int(first.schema.metadata[b"view_bits"])
+    return {"length": length} | write_images(target, length, photographs="short_side" in first.column_names)
+
+
+def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any]:
+    """Write the distinct images of the rows that lie in a folder; return what `write_prints` does but the length."""
+    rows = tables.read(target / PRINTS, ["md5", "rank", "label", *(["short_side"] if photographs else [])])
+    of_row, example = number_images(tables.bytes_of(rows["md5"]), rows["rank"].to_numpy())
+    tables.write(pa.table({"image": of_row}), target / OF_ROW)
+    order = np.argsort(example)
+    columns = ["md5", "bits", *(["file", "copy"] if photographs else [])]
+    images = tables.take_rows(target / PRINTS, example[order], columns).take(pa.array(np.argsort(order)))
+    labels = common_labels(of_row, rows["label"].to_numpy(), len(example))
+    tables.write(images.append_column("label", pa.array(labels)), target / IMAGES)
+    evenly = np.linspace(0, max(len(images) - 1, 0), min(SAMPLED, len(images))).astype(np.int64)
+    tables.write(images.select(["bits"]).take(pa.array(evenly)), target / SAMPLE)
+    blank = _blank(tables.bytes_of(images["bits"]), length)
+    side = int(np.median(rows["short_side"].to_numpy())) if photographs and len(rows) else None
+    return {"images": len(example), "blank": int(np.isin(of_row, blank).sum()), "short_side": side}
+
+
+def _blank(bits: Bits, length: int) -> RowNumbers:
+    """Return the images with no bit set, or all: their bits say nothing of what they show."""
+    counts = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+    return np.flatnonzero((counts == 0) | (counts == length))
 
 
 def _pieces_of(split: Drawn, workspace: Place) -> Iterator[pa.Table]:
@@ -91,82 +126,3 @@ def _beside(rows: pa.Table, found: pa.Table, split: Drawn) -> pa.Table:
     for name in found.column_names[1:]:
         table = table.append_column(name, found[name])
     return table.combine_chunks().replace_schema_metadata(found.schema.metadata)
-
-
-@dataclass(frozen=True)
-class StoredRows:
-    """The rows of a split with their fingerprints, read when they are asked for."""
-
-    prints: Prints
-    workspace: Place
-
-    def __len__(self) -> int:
-        return self.prints.rows
-
-    @property
-    def length(self) -> int:
-        """How many bits a row has."""
-        return self.prints.length
-
-    @property
-    def digests(self) -> Bits:
-        """The digests of all rows, uint8 (rows, 16)."""
-        return tables.bytes_of(tables.read(self._table, ["md5"])["md5"])
-
-    @property
-    def sample(self) -> Patterns:
-        """The bits of some rows that lie evenly among all."""
-        bits = tables.bytes_of(tables.read(self.workspace / self.prints.sample)["bits"])
-        return Patterns.of(bits, self.length)
-
-    def all(self) -> SplitFingerprints:
-        """Return every row."""
-        return self._of(tables.read(self._table))
-
-    def between(self, first: int, stop: int) -> SplitFingerprints:
-        """Return a slice."""
-        return self._of(tables.read_rows(self._table, first, stop - first))
-
-    def take(self, rows: RowNumbers) -> SplitFingerprints:
-        """Return some rows, in their order; a row may be asked for several times."""
-        wanted, back = np.unique(rows, return_inverse=True)
-        found = self._of(tables.take_rows(self._table, wanted))
-        return found if np.array_equal(wanted, rows) else found.take(back)
-
-    def column(self, name: str) -> pa.Array:
-        """Return a column of all rows."""
-        return tables.read(self._table, [name])[name].combine_chunks()
-
-    def slices(self, name: str) -> Iterator[pa.Array]:
-        """Yield a column, some rows at a time."""
-        with tables.opened(self._table) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, [name])[name].combine_chunks()
-
-    def blank(self) -> int:
-        """Return how many rows have no bit set, or all: their bits say nothing of what they show."""
-        return sum(_blank(tables.bytes_of(pa.chunked_array([bits])), self.length) for bits in self.slices("bits"))
-
-    @property
-    def _table(self) -> Place:
-        return self.workspace / self.prints.table
-
-    def _of(self, table: pa.Table) -> SplitFingerprints:
-        ranks = table["rank"].to_numpy()
-        order = np.empty(len(ranks), np.int64)
-        order[np.argsort(ranks)] = np.arange(len(ranks))
-        side = Side(tables.bytes_of(table["md5"]), tables.bytes_of(table["bits"]), table["label"].to_numpy(), order)
-        ids, class_names, fonts = (table[name].combine_chunks() for name in ("id", "class_name", "font"))
-        one_colour: Mask = table["one_colour"].to_numpy()
-        rows = SplitFingerprints(ids, class_names, fonts, one_colour, side, self.length, ranks)
-        if not self.prints.copies:
-            return rows
-        files = [self.workspace / file for file in self.prints.copies]
-        copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
-        sizes = {name: table[name].to_numpy() for name in ("pixels", "bytes")}
-        return replace(rows, copies=copies, short_sides=table["short_side"].to_numpy(), **sizes)
-
-
-def _blank(bits: Bits, length: int) -> int:
-    counts = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
-    return int(((counts == 0) | (counts == length)).sum())

@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from tasks.overlap.bands import Bands
-from tasks.overlap.candidates import AT_ONCE
+from tasks.overlap.candidates import AT_ONCE, Signed, met
 from tasks.overlap.complete import AFFORDABLE
-from tasks.overlap.forms import FORMS
-from tasks.overlap.jaccard import least_shared, whole_percent
-from tasks.overlap.meetings import met
+from tasks.overlap.minhash import Bands
 from tasks.overlap.nearest import THREADS, Nearest, nearest
-from tasks.overlap.patterns import Patterns
+from tasks.overlap.patterns import Patterns, least_shared, whole_percent
 from tasks.overlap.recall import RecallCounts, sampled
-from tasks.overlap.seen import Seen
-from tasks.overlap.signed import Signed
+from tasks.records.overlaps import Method
 from tasks.threads import of_task
+from tasks.views.forms import FORMS
 from tasks.vocabulary.arrays import Floats, RowNumbers
+
+Groups = tuple[RowNumbers, RowNumbers]
 
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
 PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes in sets of look-alikes
@@ -40,14 +40,31 @@ class Proposed:
     recall: RecallCounts | None = None
 
 
+class How(NamedTuple):
+    """How candidates are searched.
+
+    Attributes
+    ----------
+    bands : Bands or None
+        How MinHash signatures are cut; None compares all pairs, whatever that costs.
+    seed : int
+        Of the hash positions.
+    pairs : int
+        Pairs of rows of the whole search, of which this may be a tile: what they cost decides.
+    """
+
+    bands: Bands | None
+    seed: int
+    pairs: int
+
+    @property
+    def method(self) -> Method:
+        """All pairs where they are affordable, MinHash elsewhere."""
+        return "all pairs" if self.bands is None or is_affordable(self.pairs) else "minhash"
+
+
 def propose(
-    forms: Sequence[Patterns],
-    others: Patterns,
-    same: RowNumbers,
-    bands: Bands | None,
-    seed: int,
-    pairs: int,
-    sample: int = 0,
+    forms: Sequence[Patterns], others: Patterns, groups: Groups, how: How, count: int = CANDIDATES, sample: int = 0
 ) -> Proposed:
     """Return the candidates of rows.
 
@@ -56,24 +73,21 @@ def propose(
     forms : sequence of Patterns
         The rows in each form.
     others : Patterns
-    same : ndarray
-        int64 (n,): the pattern of the very same image, which is no candidate; -1 for none.
-    bands : Bands or None
-        How MinHash signatures are cut; None compares all pairs, whatever that costs.
-    seed : int
-        Of the hash positions.
-    pairs : int
-        How many pairs of rows the whole search has, of which this may be a tile: what that costs decides.
+    groups : tuple of ndarray
+        See `tasks.overlap.nearest.nearest`.
+    how : How
+    count : int
+        Candidates of a row.
     sample : int
         Rows that are compared with all where MinHash proposes, to measure what it misses.
     """
-    if bands is None or is_affordable(pairs, len(forms)):
-        return Proposed(nearest(forms, others, CANDIDATES, FLOOR, same))
-    found = by_minhash(forms, others, same, bands, seed)
+    if how.bands is None or how.method == "all pairs":
+        return Proposed(nearest(forms, others, count, FLOOR, groups))
+    found = by_minhash(forms, others, groups, how.bands, how.seed, count)
     if not sample:
         return Proposed(found)
-    rows = sampled(len(same), seed, sample)
-    truth = nearest([form.take(rows) for form in forms], others, CANDIDATES, FLOOR, same[rows])
+    rows = sampled(len(groups[0]), how.seed, sample)
+    truth = nearest([form.take(rows) for form in forms], others, count, FLOOR, (groups[0][rows], groups[1]))
     return Proposed(found, _compare(truth, found.take(rows)))
 
 
@@ -87,26 +101,27 @@ def cost_of(pairs: int, forms: int = FORMS) -> float:
     return PAIR * forms * pairs
 
 
-def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, bands: Bands, seed: int) -> Nearest:
+def by_minhash(
+    forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
+) -> Nearest:
     """Return the best of what MinHash finds for rows; see `propose`.
 
     Signed are set bits alone, whose similarity counts here.
     """
     percent = round(100 * FLOOR)
-    need, best = least_shared(percent, others.length), _Best(len(same))
+    need, best = least_shared(percent, others.length), _Best(len(groups[0]), count)
     in_turn = [range(bands.bands)[start::BANDS_APART] for start in range(BANDS_APART)]
 
     def sign(form: Patterns) -> Signed:
         return Signed.on("set", form, percent, bands, seed)
 
     def search(start: int, part: Signed, some: Sequence[int]) -> None:
-        seen = [Seen() for _ in signed]
         for in_band in map(part.sorted_by, some):
             for number, form in enumerate(signed):
-                for pairs in met(form.sorted_by(in_band.band), in_band, need, best.least(), seen[number]):
+                for pairs in met(form.sorted_by(in_band.band), in_band, need, best.least()):
                     row, pattern = pairs.first, pairs.second + start
                     similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
-                    other = pattern != same[row]
+                    other = groups[1][pattern] != groups[0][row]
                     best.add(row[other], pattern[other], similarity[other], number)
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
@@ -120,8 +135,8 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, same: RowNumbers, ba
 class _Best:
     """The best candidates of rows among pairs that come in any order and from several threads."""
 
-    def __init__(self, rows: int) -> None:
-        self._best, self._lock = Nearest.nothing(rows, CANDIDATES), threading.Lock()
+    def __init__(self, rows: int, count: int) -> None:
+        self._best, self._lock = Nearest.nothing(rows, count), threading.Lock()
         self._waiting: list[tuple[RowNumbers, ...]] = []
 
     def add(self, row: RowNumbers, pattern: RowNumbers, similarity: Floats, form: int) -> None:
@@ -130,7 +145,7 @@ class _Best:
         columns = row[good], pattern[good], similarity[good], np.full(good.sum(), form)
         with self._lock:
             self._waiting.append(columns)
-            if sum(len(part[0]) for part in self._waiting) > JOINED * CANDIDATES * len(self._best.row):
+            if sum(len(part[0]) for part in self._waiting) > JOINED * self._best.row.size:
                 self._join()
 
     def least(self) -> Floats:

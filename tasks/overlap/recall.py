@@ -1,11 +1,13 @@
-"""Measure the recall of MinHash: the share of the rows with a near twin whose best twin it names."""
+"""Measure the recall of MinHash: the share of the images with a near-duplicate whose best one it names."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tasks.overlap.find import Twins
+from tasks.overlap.pairs import Pairs, best_two
+from tasks.overlap.patterns import whole_percent
+from tasks.records.rows import MeasuredRecall
 from tasks.vocabulary.arrays import Mask, RowNumbers
 
 SAMPLE_ROWS = 500
@@ -13,7 +15,7 @@ SAMPLE_ROWS = 500
 
 @dataclass(frozen=True)
 class RecallCounts:
-    """Rows that were looked at; of them, by the percent of their best twin, those with a near twin, and those found."""
+    """Images that were looked at; by the percent of their best near-duplicate, those with one, and those found."""
 
     rows: int
     true: dict[int, int]
@@ -46,10 +48,22 @@ class RecallCounts:
         return RecallCounts(self.rows + other.rows, true, found)
 
 
-def counted(truth: Twins, named: RowNumbers) -> RecallCounts:
-    """Count the rows whose best twin is near, and those of which a search names that very twin, its row."""
-    near = (truth.row >= 0) & ~truth.exact
-    return RecallCounts.of(truth.percent, near, near & (named == truth.row))
+def count_named(truth: Pairs, found: Pairs) -> RecallCounts:
+    """Count the first images of pairs by the percent of their best one, and those for which a search names that one."""
+    (image, best, similarity), (own, named, _) = _best(truth), _best(found)
+    at = np.searchsorted(own, image)
+    there = at < len(own)
+    there[there] &= own[at[there]] == image[there]
+    same = there.copy()
+    same[there] = named[at[there]] == best[there]
+    return RecallCounts.of(whole_percent(similarity), np.ones(len(image), np.bool_), same)
+
+
+def _best(pairs: Pairs) -> Pairs:
+    """Return the best pair of each first image, ordered by these."""
+    one_class = np.zeros(int(pairs.second.max(initial=-1)) + 1, np.int64)
+    best = pairs.where(best_two(pairs.first, pairs.second, pairs.similarity, one_class))
+    return best.where(np.argsort(best.first))
 
 
 def sampled(rows: int, seed: int, count: int = SAMPLE_ROWS) -> RowNumbers:
@@ -65,6 +79,13 @@ def interval(true: int, found: int) -> tuple[float, float]:
 
     bounds = binomtest(found, true).proportion_ci(0.95, method="exact")
     return float(bounds.low), float(bounds.high)
+
+
+def measured_recall(counts: RecallCounts, floor: int, threshold: int, sampled: bool) -> MeasuredRecall:
+    """Return the recall of MinHash at the floor and at the threshold, with an interval where a sample was searched."""
+    at_floor, at_threshold = (counts.at(percent) for percent in (floor, threshold))
+    low, high = interval(*at_floor) if sampled else (None, None)
+    return MeasuredRecall(counts.rows, *at_floor, *at_threshold, low, high)
 
 
 def contradicts(recall: RecallCounts, percent: int, stated: float) -> bool:

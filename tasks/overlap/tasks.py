@@ -1,139 +1,164 @@
-"""Prefect tasks of the overlap stage: one join per pair of splits, one count per split, and the verdict on them."""
+"""Prefect tasks of the overlap stage: look up, compare, judge, settle, and group."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
 from tasks.overlap.agreements import measured_by
-from tasks.overlap.bands import Bands
-from tasks.overlap.baseline import measure_baseline
-from tasks.overlap.count import count_overlap
-from tasks.overlap.exact import as_void
-from tasks.overlap.find import Search
-from tasks.overlap.join import shared_by, write_tile, write_twins
-from tasks.overlap.prints import StoredRows, prints_of, write_prints
-from tasks.overlap.tiles import Join, Slices, StoredTile
-from tasks.overlap.verdict import MATCHED, Matches, judge
-from tasks.overlap.within.links import read_matches
+from tasks.overlap.baseline import Compared, measure_baseline
+from tasks.overlap.groups import Rules, write_groups
+from tasks.overlap.images import read_rows
+from tasks.overlap.join import PAIRS, UNASKED, Join, Slices, write_join, write_tile
+from tasks.overlap.minhash import Bands
+from tasks.overlap.pairs import read_pairs
+from tasks.overlap.prints import prints_of, write_prints
+from tasks.overlap.recall import RecallCounts, measured_recall
+from tasks.overlap.settled import Given, read_chained, read_searched
+from tasks.overlap.twins import write_twins
+from tasks.overlap.verdict import Matches, judge
 from tasks.processes import apart
-from tasks.records import Baseline, Drawn, Fingerprints, Joined, Linked, Overlap, Prints, Tile, Within, between
+from tasks.records import (
+    Baseline,
+    Decided,
+    Direction,
+    Drawn,
+    Fingerprints,
+    Joined,
+    Overlap,
+    Prints,
+    Ruling,
+    SplitDuplicates,
+    SplitPair,
+    Tile,
+    Within,
+)
+from tasks.records.overlaps import BASELINE, CHAINED
+from tasks.records.rows import SplitGroups, VariantCount
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
+from tasks.storage.decisions import NAME, read_decisions
 from tasks.storage.place import Place
 from tasks.views import VIEWS
-from tasks.vocabulary import LOSES_TO, ViewName
+from tasks.vocabulary import ViewName
 
-VERSION = 4
-LOOKED_UP = 1
-MEASURED = 2  # version of the baseline, whose rows are drawn as they always were
+VERSION = 5
+LOOKED_UP = 2
 SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
-BASELINE = "baseline.parquet"
+NOT_COMPARED = {"method": None, "stated": 1.0, "contradicted": False, "recall": None}
+OVERLAP = TypeAdapter(tuple[Direction, ...])
 
 
 @stage_task("look up fingerprints of {split.name}")
 def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place) -> Prints:
-    """Bring the fingerprints of a split's rows together, in the order of the rows."""
+    """Bring the fingerprints of a split's rows together, in the order of the rows, and find its distinct images."""
     own = prints_of(split, fingerprints)
     inputs = {"version": LOOKED_UP, "split": split.sha256, "fingerprints": [each.sha256 for each in own]}
-
-    def build(target: Place) -> dict[str, Any]:
-        return write_prints(split, fingerprints, workspace, target)
-
-    stage = stages.stage(workspace, "prints", inputs, build)
+    stage = stages.stage(
+        workspace, "prints", inputs, lambda target: write_prints(split, fingerprints, workspace, target)
+    )
     prints = Prints(
         split=split.name,
         rows=split.rows,
-        length=stage.result["length"],
         folder=stage.folder.name,
         sha256=split.sha256,
         of=tuple(each.sha256 for each in own),
         copies=tuple(each.copies for each in own if each.copies),
+        **stage.result,
     )
-    return finished(prints, stage, f"{split.name}: {split.rows:,} fingerprints")
+    return finished(prints, stage, f"{split.name}: {split.rows:,} fingerprints of {prints.images:,} images")
 
 
-def tiles_between(
-    spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None, apart: bool
+@stage_task("take decisions")
+def take_decisions(file: str, workspace: Place) -> Decided:
+    """Keep a copy of the decisions that a run is made with, since more may be added to the file."""
+    found = read_decisions(Place.of(file))
+
+    def build(target: Place) -> dict[str, Any]:
+        tables.write(found.table, target / NAME)
+        return {}
+
+    pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
+    inputs = {"version": 1, "pairs": pairs}
+    stage, same = stages.stage(workspace, "decisions", inputs, build), sum(found.by_pair.values())
+    decided = Decided(stage.folder.name, stages.digest_of(inputs), same, len(found) - same)
+    return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
+
+
+def tiles_of(
+    spec: ComparingSpec, view: ViewName, pair: SplitPair, bands: Bands | None, in_process: bool
 ) -> list[Slices]:
-    """Return the tiles of two splits that are tasks of their own: of a single one, if it is to be `apart`."""
-    join, _ = _join(spec, view, first, second, bands, spec.place)
-    return join.tiles if len(join.tiles) > 1 or (apart and all(map(len, join.sides))) else []
+    """Return the tiles of two splits that are tasks of their own: a single one only if it is to be `in_process`."""
+    join, _ = _join(spec, view, pair, bands, spec.place)
+    if _is_left_out(spec, join):
+        return []
+    return join.tiles if len(join.tiles) > 1 or in_process else []
 
 
-@stage_task("compare {first.split} and {second.split}, tile {number}")
+@stage_task("compare {pair}, tile {number}")
 def compare_tile(
     spec: ComparingSpec,
     view: ViewName,
-    first: Prints,
-    second: Prints,
+    pair: SplitPair,
     bands: Bands | None,
     number: int,
     slices: Slices,
     workspace: Place,
 ) -> Tile:
-    """Find the twins of a slice of a split in a slice of another, in both directions."""
-    join, inputs = _join(spec, view, first, second, bands, workspace)
-    inputs |= {"tile": [[rows.start, rows.stop] for rows in slices], **measured_by(view)}
+    """Find the pairs of similar images in a slice of a split and one of another, or of the same."""
+    join, inputs = _join(spec, view, pair, bands, workspace)
+    inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
     stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
-    one, two = (f"{rows.start + 1:,} to {rows.stop:,}" for rows in slices)
-    tile = Tile(stage.folder.name, stage.result)
-    return finished(tile, stage, f"tile {number}: rows {one} of {first.split} with {two} of {second.split}")
+    one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
+    return finished(Tile(stage.folder.name, stage.result), stage, f"tile {number}: images {one} with {two} of {pair}")
 
 
-@stage_task("find overlap of {first.split} and {second.split}")
+@stage_task("find overlap of {pair}")
 def find_overlap(
     spec: ComparingSpec,
     view: ViewName,
-    first: Prints,
-    second: Prints,
+    pair: SplitPair,
     bands: Bands | None,
     tiles: Sequence[Tile],
     workspace: Place,
 ) -> Joined:
-    """Find exact and near twins between two splits, in both directions, or put together what tiles found."""
-    join, inputs = _join(spec, view, first, second, bands, workspace)
+    """Find the pairs of similar images of two splits or of one, or put together what tiles found.
+
+    A large split is compared with itself only where that is asked for.
+    """
+    join, inputs = _join(spec, view, pair, bands, workspace)
 
     def build(target: Place) -> dict[str, Any]:
-        stored = [StoredTile(workspace / tile.folder, tile.result) for tile in tiles]
-        facts = write_twins(join, stored, target)
-        return facts | shared_by(join, StoredRows(first, workspace), StoredRows(second, workspace), target)
+        return dict(NOT_COMPARED) if _is_left_out(spec, join) else apart(write_join, join, tiles, target)
 
     inputs |= measured_by(view)
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (bands.bands, bands.rows) if bands and stage.result["recall"] else None
-    joined = Joined(first.split, second.split, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
-    return finished(joined, stage, f"{first.split} and {second.split}: {stage.result['method']}")
+    joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
+    return finished(joined, stage, f"{pair}: {joined.method or 'not compared, which takes long'}")
 
 
-@stage_task("measure the baseline of train")
+@stage_task("measure the baseline")
 def find_baseline(
-    spec: ComparingSpec, view: ViewName, prints: Sequence[Prints], bands: Bands | None, workspace: Place
+    spec: ComparingSpec, view: ViewName, joined: Sequence[Joined], bands: Bands | None, workspace: Place
 ) -> Baseline:
-    """Measure how similar images are that are no leak; `prints` are those of train, validation and test."""
-    inputs = {
-        "version": VERSION,
-        "view": view,
-        "splits": [one.sha256 for one in prints],
-        "fingerprints": [sha256 for one in prints for sha256 in one.of],
-        "bands": bands and [bands.bands, bands.rows],
-        "seed": spec.settings().get("seed"),
-    }
-    seed = int(stages.digest_of(inputs)[:8], 16)
+    """Measure how similar images are that are no leak: in the rest of the first split, and in random pairs."""
+    inputs = {"version": VERSION, "joins": [join.sha256 for join in joined], "seed": spec.settings().get("seed")}
+    first = joined[0].pair.first.split
 
     def build(target: Place) -> dict[str, Any]:
-        train, *others = (StoredRows(one, workspace) for one in prints)
-        others = [other for other in others if len(other)] or [train]
-        found = measure_baseline(train, others, VIEWS[view], bands, seed)
+        joins = [_join(spec, view, one.pair, bands, workspace)[0] for one in joined]
+        compared = Compared(joins, [read_pairs(workspace / one.folder / PAIRS) for one in joined])
+        found, chained = apart(measure_baseline, compared, first, int(stages.digest_of(inputs)[:8], 16))
         tables.write(found, target / BASELINE)
-        return {"rows": len(found)}
+        tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
+        return {"rows": len(found), "chained": len(chained)}
 
-    inputs |= {"measured": MEASURED, **measured_by(view)}
     stage = stages.stage(workspace, "baseline", inputs, build)
     baseline = Baseline(stage.folder.name, stages.digest_of(inputs))
     return finished(baseline, stage, f"{stage.result['rows']:,} matches that are no leak")
@@ -144,45 +169,100 @@ def judge_twins(
     spec: ComparingSpec,
     view: ViewName,
     joined: Sequence[Joined],
-    linked: Linked | None,
-    by: Baseline | Verdict,
+    bands: Bands | None,
+    baseline: Baseline,
     workspace: Place,
-) -> tuple[Verdict, tuple[Overlap, ...]]:
-    """Say from which similarity on two images are twins, by a baseline or as it is settled, and count them."""
-    asked = None if spec.threshold is None else round(100 * spec.threshold)
-
-    def matches() -> Matches:
-        if linked and spec.joins_within:  # there is one split, and what matters are the matches inside it
-            return read_matches(workspace / linked.folder)
-        return Matches.of(
-            [
-                [tables.read(workspace / between(joined, name, other).table(name), MATCHED) for other in others]
-                for name, others in LOSES_TO[spec.protect].items()
-            ]
-        )
-
-    def build(_target: Place) -> dict[str, Any]:
-        sides = [linked.short_side] if linked and spec.joins_within else [join.facts["short_side"] for join in joined]
-        short_side = next(filter(None, sides), None)
-        if isinstance(by, Verdict):
-            return asdict(by)
-        of = tables.read(workspace / by.folder / BASELINE)
-        return asdict(judge(matches(), of, VIEWS[view], spec.floor_percent, asked, short_side))
-
+) -> Ruling:
+    """Say from which similarity on two images are duplicates."""
     inputs = {
         "version": VERSION,
         "joins": [join.sha256 for join in joined],
-        "links": linked.sha256 if linked and spec.joins_within else None,
-        "by": asdict(by),
-        "view": view,
-        "settings": [spec.floor_percent, asked, spec.protect],
+        "baseline": baseline.sha256,
+        "settings": [spec.floor_percent, spec.threshold, spec.protect],
     }
+
+    def build(_target: Place) -> dict[str, Any]:
+        searched = [one for one in joined if one.pair.first.images and one.pair.second.images] or joined[:1]
+        joins = [_join(spec, view, one.pair, bands, workspace)[0] for one in searched]
+        chained = read_chained(baseline, workspace)
+        parts = [
+            Matches.of(join, read_pairs(workspace / one.folder / PAIRS), read_searched(join), chained)
+            for join, one in zip(joins, searched, strict=True)
+        ]
+        sides = [prints.short_side for join in joins for prints in join.sides]
+        short_side, of = next(filter(None, sides), None), tables.read(workspace / baseline.table)
+        matches = Matches.together(parts)
+        return asdict(judge(matches, of, VIEWS[view], spec.floor_percent, spec.threshold, short_side))
+
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)
-    overlaps = tuple(count_overlap(join, verdict.percent, spec.floor_percent, spec.also, workspace) for join in joined)
-    directions = [direction for overlap in overlaps for direction in overlap.directions]
-    counts = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a twin in {d.found_in}" for d in directions)
-    return finished((verdict, overlaps), stage, "; ".join(counts))
+    why = f"duplicates from {verdict.threshold} on" if verdict.threshold else "identical images only"
+    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage, f"{why}: {verdict.reason}")
+
+
+@stage_task("settle {joined.pair}")
+def settle_overlap(
+    spec: ComparingSpec,
+    view: ViewName,
+    joined: Joined,
+    bands: Bands | None,
+    ruling: Ruling,
+    decided: Decided | None,
+    workspace: Place,
+) -> Overlap:
+    """Write the best duplicate of each row of two splits in the other, by the verdict and by what people decided."""
+    join, _ = _join(spec, view, joined.pair, bands, workspace)
+    inputs = _settled_by(joined, ruling, decided) | {"floor": spec.floor_percent, "also": spec.also}
+
+    def build(target: Place) -> dict[str, Any]:
+        return apart(write_twins, join, Given(joined, ruling, decided), spec.floor_percent, target)
+
+    stage = stages.stage(workspace, "settled", inputs, build)
+    facts = joined.facts
+    overlap = Overlap(
+        first=joined.pair.first.split,
+        second=joined.pair.second.split,
+        folder=stage.folder.name,
+        sha256=stages.digest_of(inputs),
+        directions=OVERLAP.validate_python(stage.result["directions"]),
+        method=facts["method"],
+        bands=joined.bands,
+        recall_at_floor=facts["stated"],
+        recall=_recall(join, facts, ruling.verdict),
+        contradicted=facts["contradicted"],
+        variants=_variants(join, stage.result["mirrored"]) if spec.also else (),
+    )
+    counts = (
+        f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions
+    )
+    return finished(overlap, stage, "; ".join(counts))
+
+
+@stage_task("group the duplicates within {joined.pair.first.split}")
+def group_duplicates(
+    spec: ComparingSpec,
+    view: ViewName,
+    joined: Joined,
+    bands: Bands | None,
+    ruling: Ruling,
+    decided: Decided | None,
+    workspace: Place,
+) -> SplitDuplicates:
+    """Say which images of a split show the same, and which of each group stays."""
+    prints, rules = joined.pair.first, Rules(spec.keep, spec.chains)
+    inputs = _settled_by(joined, ruling, decided) | {"rules": [rules.keep, rules.chains]}
+
+    def build(target: Place) -> dict[str, Any]:
+        join, _ = _join(spec, view, joined.pair, bands, workspace)
+        return apart(write_groups, join, Given(joined, ruling, decided), rules, target)
+
+    if joined.method is None:
+        return SplitDuplicates(SplitGroups(prints.split, prints.rows, method=None), None)
+    stage = stages.stage(workspace, "duplicates", inputs, build)
+    counts = SplitGroups(prints.split, prints.rows, joined.method, **stage.result)
+    goes = counts.exact + counts.near
+    message = f"{prints.split}: {counts.groups:,} groups of {counts.grouped:,} images; {goes:,} of these go"
+    return finished(SplitDuplicates(counts, stage.folder.name), stage, message)
 
 
 @stage_task("count distinct images of {prints.split}")
@@ -190,41 +270,72 @@ def count_within(prints: Prints, workspace: Place) -> Within:
     """Count the redundancy inside one split, and the images that say nothing of what they show."""
 
     def build(_target: Place) -> dict[str, Any]:
-        rows = StoredRows(prints, workspace)
-        distinct = len(np.unique(as_void(rows.digests)))
-        one_colour = int(pc.sum(rows.column("one_colour")).as_py() or 0)
-        return {"distinct": distinct, "one_colour": one_colour, "blank": rows.blank()}
+        one_colour = read_rows(prints, workspace, ["one_colour"])["one_colour"]
+        return {"one_colour": int(pc.sum(one_colour).as_py() or 0)}
 
     inputs = {"version": VERSION, "split": prints.sha256, "fingerprints": prints.of}
     stage = stages.stage(workspace, "within", inputs, build)
-    within = Within(split=prints.split, rows=prints.rows, folder=stage.folder.name, **stage.result)
+    own = {"distinct": prints.images, "blank": prints.blank}
+    within = Within(split=prints.split, rows=prints.rows, folder=stage.folder.name, **own, **stage.result)
     return finished(within, stage, f"{prints.split}: {within.distinct:,} distinct images in {within.rows:,} rows")
 
 
+def _settled_by(joined: Joined, ruling: Ruling, decided: Decided | None) -> dict[str, Any]:
+    """Return what determines which pairs are duplicates."""
+    return {
+        "version": VERSION,
+        "join": joined.sha256,
+        "ruling": ruling.sha256,
+        "threshold": [ruling.verdict.threshold, ruling.verdict.reason],
+        "decided": decided and decided.sha256,
+    }
+
+
+def _recall(join: Join, facts: dict[str, Any], verdict: Verdict) -> Any:
+    if facts["recall"] is None:
+        return None
+    of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # of photographs, bits are found
+    floor, threshold = of_bits or join.percent, of_bits or round(100 * (verdict.threshold or 1))
+    counts = RecallCounts.from_json(facts["recall"])
+    return measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")
+
+
+def _variants(join: Join, mirrored: int) -> tuple[VariantCount, ...]:
+    here, there = join.sides[join.searched].split, join.sides[1 - join.searched].split
+    return (VariantCount(here, there, "mirrored", mirrored),)
+
+
+def _is_left_out(spec: ComparingSpec, join: Join) -> bool:
+    """Say whether comparing a split with itself takes longer than a minute of one core, and nobody asked for it."""
+    return join.within and not spec.joins_within and join.cost > UNASKED
+
+
 def _join(
-    spec: ComparingSpec, view: ViewName, first: Prints, second: Prints, bands: Bands | None, workspace: Place
+    spec: ComparingSpec, view: ViewName, pair: SplitPair, bands: Bands | None, workspace: Place
 ) -> tuple[Join, dict[str, Any]]:
-    """Return two splits as they are to be joined, and what determines the result."""
-    searched = second if spec.protect == "train" else first
+    """Return two splits as they are to be compared, and what determines the result."""
+    searched = int(not pair.within and spec.protect == "train")
     inputs = {
         "version": VERSION,
-        "splits": [[prints.split, prints.sha256] for prints in (first, second)],
-        "fingerprints": [sha256 for prints in (first, second) for sha256 in prints.of],
+        "splits": [[prints.split, prints.sha256] for prints in (pair.first, pair.second)],
+        "fingerprints": [sha256 for prints in (pair.first, pair.second) for sha256 in prints.of],
         "floor": spec.floor_percent,
         "bands": bands and [bands.bands, bands.rows],
         "seed": spec.settings().get("seed"),
         "also": spec.also,
+        "asked": pair.within and spec.joins_within,
     }
     if VIEWS[view].on_pixels:
-        inputs["searched"] = searched.split
-    # Of the hash positions: none that data could be made for.
-    seed = int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)
+        inputs["searched"] = searched
     join = Join(
-        names=(first.split, second.split),
-        sides=(StoredRows(first, workspace), StoredRows(second, workspace)),
+        first=pair.first,
+        second=pair.second,
+        workspace=workspace,
         view=VIEWS[view],
-        search=Search(first.length, spec.floor_percent, bands, seed),
-        searched=int(searched is second),
+        percent=spec.floor_percent,
+        bands=bands,
+        seed=int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16),  # none that data could be made for
+        searched=searched,
         mirrored="mirrored" in spec.also,
     )
     return join, inputs

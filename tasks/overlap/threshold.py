@@ -1,121 +1,165 @@
-"""Predict how many matches are mere look-alikes, and choose from which similarity on matches are believed.
+"""Predict how many matches of photographs are mere look-alikes, and from which agreement on matches are believed.
 
-Look-alikes become rarer with similarity, at a rate that their own numbers show. Let z = artanh(s), Fisher's transform
-of a similarity s. The share of best matches with at least z falls off about exponentially, which is a power of 1 - s,
-the law of distances between neighbours in a smooth distribution (Levina and Bickel, Maximum likelihood estimation of
-intrinsic dimension, 2004). So the rows in the two half units of z below a threshold, n1 and then n2, tell how many
-look-alikes there are above it:
+Let z = artanh(G), Fisher's transform of an agreement G. The share of look-alikes with at least z falls at least as fast
+as an exponential: their distances are those of neighbours in a smooth distribution, a power of 1 - G (Levina and
+Bickel, Maximum likelihood estimation of intrinsic dimension, 2004), so the tail is log-concave in z. Take a window of
+two half units of z, with n1 and then n2 matches, that ends at u. It extrapolates, with r = n2 / n1,
 
-    r = n2 / n1,    look-alikes = n2 * r / (1 - r).
+    look-alikes from z on = n2 * r / (1 - r) * r^((z - u) / half),
 
-Both counts are taken one standard deviation higher than they are, and r is at most 0.95. Where too few rows lie in the
-farther half unit to measure r, it is at least one half. Nothing is predicted where hardly any row lies below both, for
-then all rows have a look-alike.
+which is an upper bound wherever the window lies at or below z. Copies in its nearer half raise it, so the least bound
+of all windows counts: copies can't hide each other. Copies in its farther half would lower it, so n1 counts as at most
+what the windows below lead to expect there.
 
-A set may hold pictures of several kinds: some that nothing resembles, and some that all resemble each other. Of the
-latter, the former say nothing. So rows in a *crowd*, whose fifth best match is similar, too, are predicted apart,
-unless they are only a few. Where nothing can be predicted of a kind, its matches count as look-alikes.
+All counts are taken one standard deviation higher than they are, and r is at most 0.95. A window says nothing where
+hardly any match lies in its farther half.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from scipy.special import betainc, gammainc
+from scipy.special import betainc
 
+from tasks.overlap.pairs import Pairs
+from tasks.overlap.proposals import CANDIDATES
 from tasks.records.verdict import PRECISION
-from tasks.views import photo
-from tasks.vocabulary.arrays import Floats, Mask
+from tasks.views.photo import LOWEST
+from tasks.vocabulary.arrays import Floats, RowNumbers
 
 HALF_UNIT = 0.5
+WINDOWS = np.arange(0.3, np.arctanh(0.99) + 1e-9, 0.05)  # units of z: where windows end
+LEAST_END = 1.3  # the lowest threshold, from which on windows bound what is above; lower ones bound higher ones
 FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measure a rate from
-MOST = 0.95  # of r
-LOWEST, HIGHEST = round(100 * photo.LOWEST), 99  # percent: between these the threshold of a set of pictures lies
-SMALL, LARGE = (40, LOWEST), (128, 97)  # short side in pixels, and lowest threshold for it
-CROWDED = 0.66  # half a unit of z below the lowest threshold
+STEEPEST = 0.95  # r at most
+FIRST, LAST = round(100 * LOWEST), 99  # percent: between these the threshold of a set lies
+NEAR_IDENTICAL, OF_SMALL, SMALL = (
+    0.99,
+    0.995,
+    48,
+)  # agreement, that of pictures whose short side is below so many pixels
+CROWDED = (
+    0.66  # agreement of look-alikes from which a picture is in a crowd: half a unit of z below the lowest threshold
+)
+MOST = CANDIDATES // 2  # candidates in one component, from which on there may be more of it
+FIFTH = 4  # place of the candidate, from 0, that says what look-alikes reach
+GAP = 1.0  # units of z that end the copies of a picture among its candidates
 
 
-class Best(NamedTuple):
-    """Best match of each row: its similarity, and that of the fifth best candidate, float64 (n,) each."""
+def near_identical(short_side: int | None) -> float:
+    """Return the agreement from which two pictures are the same whatever their set says.
 
-    similarity: Floats
-    crowd: Floats
-
-    def where(self, rows: Mask) -> "Best":
-        """Return those of some rows."""
-        return Best(self.similarity[rows], self.crowd[rows])
+    Of 109 judged pairs of look-alikes that were chosen to be hard, one is above; see docs/photos.md.
+    """
+    return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
 
 
-def predicted_precision(rows: Best, pool: Best, percents: range) -> dict[int, float | None]:
-    """Return the predicted precision of matches from each percent on; None where nothing can be predicted.
+def best_of(pairs: Pairs, count: int, side: int, within: bool) -> Floats:
+    """Return the similarity of each image of a side with its best match, float64 (count,); 0 where there is none."""
+    best = np.zeros(count)
+    for end in (pairs.first, pairs.second) if within else (pairs.ends(side)[0],):
+        np.maximum.at(best, end, pairs.similarity)
+    return best
 
-    It never falls with similarity: what is believed at one is believed at a higher one.
+
+def homes(of: RowNumbers, components: tuple[RowNumbers, RowNumbers], other: RowNumbers) -> RowNumbers:
+    """Return the component that each image belongs to, or that most of its candidates are in, int64 (images,).
 
     Parameters
     ----------
-    rows : Best
-        Of the rows that may be called twins.
-    pool : Best
-        Of these and of further rows, from which the rate is measured.
-    percents : range
-        In rising order.
-
-    >>> sure = Best(np.r_[np.linspace(0, 0.6, 200), np.full(50, 0.98)], np.zeros(250))
-    >>> predicted_precision(sure, sure, range(90, 93))[92] > 0.9
-    True
+    of, other : ndarray
+        int64 (n,): images and their candidates.
+    components : tuple of ndarray
+        int64: those of the images and of the candidates, in one numbering.
     """
-    parts = _kinds(rows, pool)
-    found: dict[int, float | None] = {}
-    best: float | None = None
-    for percent in percents:
-        counts = [_at_least(part.similarity, percent) for part, _ in parts]
-        false = [look_alikes(part.similarity, of.similarity, percent) for part, of in parts]
-        if sum(counts) and any(expected is not None for expected in false):
-            wrong = sum(n if expected is None else expected for n, expected in zip(counts, false, strict=True) if n)
-            best = max(best or 0.0, 1 - wrong / sum(counts))
-        found[percent] = best
+    own, theirs = components
+    sizes = np.bincount(np.concatenate([own] if own is theirs else [own, theirs]), minlength=1)
+    pairs, counts = np.unique(np.stack([of, theirs[other]]), axis=1, return_counts=True)
+    many = (counts >= MOST) & (sizes[own[pairs[0]]] == 1)
+    found = own.copy()
+    found[pairs[0][many]] = pairs[1][many]
     return found
 
 
+def look_alikes_of(pairs: Pairs, components: tuple[RowNumbers, RowNumbers], side: int, within: bool) -> Floats:
+    """Return what look-alikes of each picture of a side reach, float64 (images,); 0 where it has few.
+
+    Copies are one picture, so components of near-identical ones are looked at: a picture has the candidates of all that
+    are in its component, and of each other component the best one counts.
+    """
+    of, other = pairs.ends(side)
+    agreed, own, theirs = pairs.similarity, components[side], components[0 if within else 1 - side]
+    if within:
+        of, other, agreed = np.append(of, other), np.append(other, of), np.append(agreed, agreed)
+    home = homes(of, (own, theirs), other)
+    count = int(max(own.max(initial=-1), theirs.max(initial=-1))) + 1
+    one, two = home[of], theirs[other]
+    order = np.lexsort((-agreed, two, one))
+    order = order[
+        (one[order] != two[order]) & ((np.diff(one[order], prepend=-1) != 0) | (np.diff(two[order], prepend=-1) != 0))
+    ]
+    order = order[np.lexsort((-agreed[order], one[order]))]
+    place = np.arange(len(order)) - np.searchsorted(one[order], one[order])
+    order, place = order[place < CANDIDATES], place[place < CANDIDATES]
+    found = np.zeros((count, CANDIDATES))
+    found[one[order], place] = np.maximum(agreed[order], 0)
+    return beyond_copies(found)[home]
+
+
+def beyond_copies(candidates: Floats) -> Floats:
+    """Return what look-alikes of each picture reach: its fifth best candidate, not counting its own copies.
+
+    A gap of one unit of z among the candidates ends its copies, where those before it may be the same picture.
+
+    >>> beyond_copies(np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 10])).tolist()
+    [0.2, 0.9]
+    """
+    z = _z(candidates)
+    reached = candidates[:, FIFTH].copy()
+    gaps = (z[:, :-1] - z[:, 1:] >= GAP) & (candidates[:, :-1] >= LOWEST) & (candidates[:, 1:] > 0)
+    rows = np.flatnonzero(gaps.any(axis=1))
+    place = np.minimum(gaps[rows].argmax(axis=1) + 1 + FIFTH, candidates.shape[1] - 1)
+    reached[rows] = candidates[rows, place]
+    return reached
+
+
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
-    """Return how many rows are expected to have a look-alike from this percent on; None where that can't be said."""
-    low, middle, high = np.tanh(np.arctanh(percent / 100) - HALF_UNIT * np.array([2, 1, 0]))
-    few = _few(pool)
-    if (pool < middle).sum() < few:
+    """Return the least bound of how many rows have a look-alike from this percent on; None where no window tells.
+
+    Parameters
+    ----------
+    rows : ndarray
+        Agreement of the best match of rows, float64 (n,).
+    pool : ndarray
+        The same of these and further rows, from which rates are measured.
+    percent : int
+    """
+    z, own, end = _z(pool), _z(rows), np.arctanh(percent / 100)
+    uppers = WINDOWS[end + 1e-9 >= WINDOWS]
+    far, close = (_between(z, uppers - (back + 1) * HALF_UNIT, uppers - back * HALF_UNIT) for back in (1, 0))
+    tells = np.flatnonzero(far >= max(FEW, FEW_SHARE * len(pool)))
+    bounding = tells[uppers[tells] >= LEAST_END - 1e-9]
+    if not len(bounding):
         return None
-    far, close = _between(pool, low, middle), _between(pool, middle, high)
-    rate = _raised(close) / (far + 1)
-    rate = min(max(rate, 0.5) if far < few else rate, MOST)
-    return float(_raised(_between(rows, middle, high)) * rate / (1 - rate))
+    close, rate = _raised(close), np.full(len(uppers), STEEPEST)
+    for window in tells.tolist():
+        start = uppers[window] - 2 * HALF_UNIT
+        before = tells[uppers[tells] <= start]
+        most = _extrapolated(close[before], rate[before], start - uppers[before]).min(initial=far[window])
+        rate[window] = min(close[window] / (most + 1), STEEPEST)
+    here = _raised(_between(own, uppers - HALF_UNIT, uppers))
+    return float(_extrapolated(here, rate, end - uppers)[bounding].min())
 
 
-def own_percent(precision: dict[int, float | None]) -> int | None:
-    """Return the lowest percent at which the predicted precision is as asked for; None where there is none."""
-    return next((percent for percent, value in precision.items() if value is not None and value >= PRECISION), None)
+def own_percent(rows: Floats, pool: Floats) -> int | None:
+    """Return the lowest percent whose matches have the predicted precision that is asked for; None without any."""
+    for percent in range(FIRST, LAST + 1):
+        count, wrong = int((rows >= percent / 100).sum()), look_alikes(rows, pool, percent)
+        if count and wrong is not None and 1 - wrong / count >= PRECISION:
+            return percent
+    return None
 
 
-def least_percent(short_side: float) -> int:
-    """Return the lowest threshold for pictures whose shorter side has so many pixels.
-
-    The larger pictures are, the less a copy of them loses, and the more a look-alike differs.
-
-    >>> least_percent(32), least_percent(64), least_percent(500)
-    (86, 91, 97)
-    """
-    sides, percents = zip(SMALL, LARGE, strict=True)
-    return int(np.ceil(np.interp(np.log(short_side), np.log(sides), percents) - 1e-9))
-
-
-def stands_out(rows: Floats, percents: range) -> bool:
-    """Say whether more matches are very similar than the decline of the less similar ones leads to expect.
-
-    Tested at each percent, at the 0.1 % level of a Poisson distribution: of mean m, it has n or more with the
-    probability P(n, m), the regularized incomplete gamma function.
-    """
-    for percent in percents:
-        expected = look_alikes(rows, rows, percent)
-        if expected is not None and gammainc(_at_least(rows, percent), expected) < 0.001:
-            return True
-    return False
+def are_few(rows: int, of: int) -> bool:
+    """Say whether rows are too few to be judged by themselves."""
+    return rows < max(FEW, FEW_SHARE * of)
 
 
 def is_common(alike: int, pairs: int) -> bool:
@@ -130,25 +174,21 @@ def is_common(alike: int, pairs: int) -> bool:
     return bool(alike and betainc(alike, pairs - alike + 1, 0.01) < 0.025)
 
 
-def _kinds(rows: Best, pool: Best) -> list[tuple[Best, Best]]:
-    """Return the rows that stand alone and those in a crowd, each with its pool; all together where either are few."""
-    crowded = rows.crowd >= CROWDED, pool.crowd >= CROWDED
-    if min(crowded[1].sum(), (~crowded[1]).sum()) < _few(pool.crowd):
-        return [(rows, pool)]
-    return [(rows.where(inside), pool.where(of_pool)) for inside, of_pool in (crowded, (~crowded[0], ~crowded[1]))]
+def _z(agreement: Floats) -> Floats:
+    z: Floats = np.arctanh(np.clip(agreement, -0.999, 0.9999))
+    return z
 
 
-def _few(pool: Floats) -> float:
-    return max(FEW, FEW_SHARE * len(pool))
+def _extrapolated(count: Floats, rate: Floats, distance: Floats) -> Floats:
+    """Return how many are farther than a distance above a window, in whose nearer half are so many."""
+    return count * rate / (1 - rate) * rate ** (distance / HALF_UNIT)
 
 
-def _raised(count: int) -> float:
-    return count + 0.5 + float(np.sqrt(count + 0.5))
+def _between(z: Floats, low: Floats, high: Floats) -> Floats:
+    """Return how many values lie in each window."""
+    ordered = np.sort(z)
+    return (np.searchsorted(ordered, high) - np.searchsorted(ordered, low)).astype(np.float64)
 
 
-def _between(similarity: Floats, low: float, high: float) -> int:
-    return int(((similarity >= low) & (similarity < high)).sum())
-
-
-def _at_least(similarity: Floats, percent: int) -> int:
-    return int((similarity >= percent / 100).sum())
+def _raised(count: Floats) -> Floats:
+    return count + 0.5 + np.sqrt(count + 0.5)

@@ -1,140 +1,266 @@
-"""Say from which similarity two images are twins, and whether that can be told from what happens without a leak."""
+"""Say from which similarity two images are duplicates, and which rows are undecided.
+
+Glyphs are near-duplicates by definition. Of photographs, near-identical ones are the same picture whatever their set
+says. For others every set has thresholds of its own, one for pictures that stand alone and one for those in a crowd of
+look-alikes; a kind without a threshold is undecided, and silences no other.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.overlap.images import SEVERAL, Images, as_void
+from tasks.overlap.join import Join
+from tasks.overlap.pairs import Pairs
+from tasks.overlap.pictures import hanging
 from tasks.overlap.threshold import (
-    HIGHEST,
-    LOWEST,
-    Best,
+    CROWDED,
+    FIRST,
+    LAST,
+    NEAR_IDENTICAL,
+    are_few,
+    best_of,
     is_common,
-    least_percent,
+    look_alikes,
+    look_alikes_of,
+    near_identical,
     own_percent,
-    predicted_precision,
-    stands_out,
 )
-from tasks.records.verdict import Band, Predicted, Verdict, Why, WhyNot
+from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.views import View
-from tasks.vocabulary.arrays import Floats, Mask
+from tasks.views.photo import LOWEST
+from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
-EDGES = (LOWEST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
-MATCHED = ("class_name", "twin_class_name", "exact", "jaccard", "crowd")  # columns of twins that a verdict needs
-ENOUGH = 30  # near-duplicates of glyphs below which nothing is said against them
+EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
+NEVER = np.inf
+
+
+class Lines(NamedTuple):
+    """For each image of a split, the similarity from which its pairs are duplicates, and whether that is undecided."""
+
+    line: Floats
+    undecided: Mask
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The best match of each searched row without an identical image, and whether its class is another."""
+    """The images of a searched split, and their best matches, one element each.
 
-    best: Best
+    Attributes
+    ----------
+    best, beyond : ndarray
+        Similarity of the best match that is not identical, and what look-alikes reach; 0 where there is none.
+    chained : ndarray
+        Whether near-identity proves nothing.
+    identical : ndarray
+        Whether the other split has the same image.
+    other_class : ndarray
+        Whether the best match has another class.
+    rows, labels : ndarray
+        int64: how many rows have the image, and their class.
+    """
+
+    best: Floats
+    beyond: Floats
+    chained: Mask
+    identical: Mask
     other_class: Mask
-
-    @property
-    def similarity(self) -> Floats:
-        """Similarity of each, float64 (n,)."""
-        return self.best.similarity
+    rows: RowNumbers
+    labels: RowNumbers
 
     @classmethod
-    def of(cls, tables_of_splits: Sequence[Sequence[pa.Table]]) -> "Matches":
-        """Return the matches of some splits, each with its tables of twins in all splits that it may lose rows to."""
-        columns = zip(*(_best(tables) for tables in tables_of_splits), strict=True)
-        similarity, crowd, other_class = (np.concatenate(column) for column in columns)
-        return cls(Best(similarity, crowd), other_class)
+    def of(cls, join: Join, pairs: Pairs, of_row: RowNumbers, chained: Bits) -> "Matches":
+        """Return the matches of the searched images of a join; `of_row` has the image of each row."""
+        here, there = join.searched, join.searched if join.within else 1 - join.searched
+        images, others = join.images(here), join.images(there)
+        best, beyond = best_of(pairs, len(images), here, join.within), np.zeros(len(images))
+        if join.view.on_pixels:
+            certain = pairs.where(pairs.similarity >= NEAR_IDENTICAL)
+            both = (images, images) if join.within else (join.images(0), join.images(1))
+            beyond = look_alikes_of(pairs, hanging(certain, *both, join.within), here, join.within)
+        differs = _differs(pairs, join.labels, here, join.within, best)
+        return cls(
+            best,
+            beyond,
+            _are_among(images, chained),
+            np.zeros(len(images), np.bool_) if join.within else _are_among(images, others.digests),
+            differs,
+            np.bincount(of_row, minlength=len(images)),
+            images.labels,
+        )
+
+    @classmethod
+    def together(cls, parts: "Sequence[Matches]") -> "Matches":
+        """Return the matches of several joins."""
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+    def where(self, some: Mask) -> "Matches":
+        """Return some of them."""
+        return Matches(**{name: values[some] for name, values in vars(self).items()})
 
 
 def judge(
-    matches: Matches, baseline: pa.Table, view: View, floor: int, asked: int | None, short_side: int | None
+    matches: Matches, baseline: pa.Table, view: View, floor: int, asked: float | None, short_side: int | None
 ) -> Verdict:
     """Return the verdict on a set of images.
 
     Parameters
     ----------
     matches : Matches
+        Of all joins of evaluated splits.
     baseline : Table
         See `tasks.overlap.baseline`.
     view : View
     floor : int
         Percent from which images are reported.
-    asked : int or None
+    asked : float or None
         Threshold that the user asks for.
     short_side : int or None
         Of photographs, in pixels.
     """
-    of = {kind: _of_kind(baseline, kind) for kind in ("train", "random", "thinned")}
-    rows = matches.best if view.on_pixels else of["thinned"]
-    pool = Best(*map(np.append, rows, of["train"])) if view.on_pixels else rows
-    percents = range(min(floor, LOWEST if view.on_pixels else HIGHEST), HIGHEST + 1)
-    precision = predicted_precision(rows, pool, percents)
-    own, least = own_percent(precision), least_percent(short_side) if view.on_pixels and short_side else None
-    nothing_alike = view.on_pixels and not (matches.similarity >= LOWEST / 100).any()
-    usual = least or LOWEST if nothing_alike else _usual(view, own, least)
-    why_not = _why_not(usual, rows.similarity, of["random"].similarity, view)
-    threshold = asked if asked is not None else None if why_not else usual
-    similar, below = view.similar_percent / 100, 1.01 if threshold is None else threshold / 100
-    unconfirmed = (matches.similarity >= similar) & (matches.similarity < below)
-    return Verdict(
-        threshold=_share(threshold),
-        reason="asked" if asked is not None else why_not or _why(view, own, least),
-        why_not=why_not,
-        least=_share(least),
-        own=_share(own) if view.on_pixels else None,
+    train, random = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random"))
+    pairs, left = random["similarity"].to_numpy(), matches.where(~matches.identical)
+    certain = near_identical(short_side) if view.on_pixels else None
+    if certain and is_common(int((pairs >= certain).sum()), len(pairs)):
+        certain = None
+    if view.on_pixels:
+        kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1))
+    else:
+        kinds, precision = (), dict.fromkeys(range(floor, LAST + 2))
+    threshold, why = _threshold(kinds, certain, pairs, view)
+    own = min((kind.threshold for kind in kinds if kind.threshold), default=None)
+    open_ended = any(kind.threshold is None for kind in kinds)
+    verdict = Verdict(
+        threshold=asked or threshold,
+        reason="asked" if asked else why,
+        why_not=why if why == "chance" else "alike" if open_ended else None,
+        near_identical=certain,
+        kinds=kinds,
+        least=LOWEST if view.on_pixels else None,
+        own=own,
         short_side=short_side,
-        rows=len(rows.similarity),
-        baseline_rows=len(of["train"].similarity),
-        random_pairs=len(of["random"].similarity),
-        unconfirmed=int(unconfirmed.sum()),
-        bands=_bands(matches, of, precision, percents[0]),
-        curve=tuple(Predicted(p / 100, int((matches.similarity >= p / 100).sum()), precision[p]) for p in percents),
+        rows=len(left.best),
+        baseline_rows=len(train),
+        random_pairs=len(pairs),
+        unconfirmed=0,
+        expected=None if view.on_pixels else _expected(left, train, asked or view.threshold or 1),
+        bands=_bands(left, train["similarity"].to_numpy(), pairs, precision),
+        curve=tuple(
+            Predicted(p / 100, int(left.rows[left.best >= p / 100].sum()), value) for p, value in precision.items()
+        ),
     )
+    undecided = are_undecided(lines_of(matches, verdict, view), matches.best, view) & ~matches.identical
+    why_not = verdict.why_not if undecided.any() or verdict.why_not == "chance" else None
+    return replace(verdict, unconfirmed=int(matches.rows[undecided].sum()), why_not=why_not)
 
 
-def _usual(view: View, own: int | None, least: int | None) -> int | None:
-    """Return the threshold in percent where the user asks for none; None where no similarity is enough."""
-    if view.threshold is not None:
-        return round(100 * view.threshold)
-    return None if own is None else max(own, least or LOWEST)
-
-
-def _why_not(usual: int | None, rows: Floats, random: Floats, view: View) -> WhyNot | None:
-    """Say why matches from the usual threshold on may happen without a leak; None where they do not."""
-    if usual is None:
-        return "alike"
-    if is_common(int((random >= usual / 100).sum()), len(random)):
-        return "chance"
-    few = int((rows >= usual / 100).sum()) < ENOUGH
-    return None if view.on_pixels or few or stands_out(rows, range(usual, HIGHEST + 1)) else "alike"
-
-
-def _why(view: View, own: int | None, least: int | None) -> Why:
+def lines_of(matches: Matches, verdict: Verdict, view: View) -> Lines:
+    """Return from which similarity on the pairs of each image are duplicates."""
+    count = len(matches.best)
+    if verdict.reason == "asked":
+        return Lines(np.full(count, verdict.threshold), np.zeros(count, np.bool_))
     if not view.on_pixels:
-        return "view"
-    return "own" if own is not None and own >= (least or 0) else "size"
+        defined = NEVER if verdict.threshold is None else verdict.threshold
+        return Lines(np.full(count, defined), np.full(count, verdict.threshold is None))
+    line = np.full(count, NEVER)
+    for kind in verdict.kinds:
+        if kind.threshold is not None:
+            line[_is_of(kind.kind, matches.beyond)] = kind.threshold
+    undecided = line == NEVER
+    if verdict.near_identical is not None:
+        line[~matches.chained] = np.minimum(line[~matches.chained], verdict.near_identical)
+    return Lines(line, undecided)
 
 
-def _best(tables: Sequence[pa.Table]) -> tuple[Floats, Floats, Mask]:
-    exact = np.any([table["exact"].to_numpy() for table in tables], axis=0)
-    similarity = np.stack([table["jaccard"].fill_null(0.0).to_numpy() for table in tables])
-    others = [pc.not_equal(table["class_name"], table["twin_class_name"]) for table in tables]
-    differs = np.stack([pc.fill_null(other, False).to_numpy() for other in others])
-    best = similarity.argmax(axis=0)
-    at = np.arange(similarity.shape[1])
-    crowd = np.max([table["crowd"].to_numpy() for table in tables], axis=0)
-    return similarity[best, at][~exact], crowd[~exact], differs[best, at][~exact]
+def are_undecided(lines: Lines, similarity: Floats, view: View) -> Mask:
+    """Return which images have a match that is similar, and that nobody can tell from a look-alike."""
+    undecided: Mask = lines.undecided & (similarity < lines.line) & (similarity >= view.similar)
+    return undecided
 
 
-def _bands(matches: Matches, of: dict[str, Best], precision: dict[int, float | None], first: int) -> tuple[Band, ...]:
+def _judge_kinds(
+    left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range
+) -> tuple[tuple[KindVerdict, ...], dict[int, float | None]]:
+    """Return the verdict on each kind of pictures, and the predicted precision of all matches from each percent on."""
+    best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
+    at_once = certain or NEVER
+    sure = (left.best >= at_once) & ~left.chained  # neither these nor those of train explain the other matches
+    kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
+    for kind in _kinds(left.beyond, beyond):
+        rows = left.best[_is_of(kind, left.beyond) & ~sure]
+        pool = np.append(rows, best[_is_of(kind, beyond) & (best < at_once)])
+        percent = own_percent(rows, pool)
+        if percent and is_common(int((random >= percent / 100).sum()), len(random)):
+            percent = None
+        share = None if percent is None else percent / 100
+        kinds.append(KindVerdict(kind, int(left.rows[_is_of(kind, left.beyond)].sum()), share))
+        for p in percents:
+            wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
+            known[p] |= wrong is not None
+            right[p] += 0.0 if wrong is None else max(count - wrong, 0.0)
+    precision: dict[int, float | None] = {}
+    last: float | None = None
+    for p in percents:  # it never falls: what is believed at one similarity is believed at a higher one
+        count = int((left.best >= p / 100).sum())
+        of_sure = int((left.best[sure] >= p / 100).sum())
+        if count and (known[p] or of_sure):
+            last = max(last or 0.0, min((right[p] + of_sure) / count, 1.0))
+        precision[p] = last
+    return tuple(kinds), precision
+
+
+def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
+    """Return the kinds of pictures that are judged by themselves: one, where either is few."""
+    crowded = int((rows >= CROWDED).sum() + (train >= CROWDED).sum())
+    count = len(rows) + len(train)
+    return ("all",) if are_few(min(crowded, count - crowded), count) else ("alone", "crowd")
+
+
+def _is_of(kind: Crowd, beyond: Floats) -> Mask:
+    if kind == "all":
+        return np.ones(len(beyond), np.bool_)
+    found: Mask = (beyond >= CROWDED) == (kind == "crowd")
+    return found
+
+
+def _threshold(
+    kinds: Sequence[KindVerdict], certain: float | None, random: Floats, view: View
+) -> tuple[float | None, Why]:
+    """Return the lowest threshold where the user asks for none, and why."""
+    if view.threshold is not None:
+        common = is_common(int((random >= view.threshold).sum()), len(random))
+        return (None, "chance") if common else (view.threshold, "view")
+    own = [kind.threshold for kind in kinds if kind.threshold is not None]
+    if own:
+        return min(*own, certain or NEVER, NEVER), "own"
+    return (certain, "near_identical") if certain else (None, "alike")
+
+
+def _expected(left: Matches, train: pa.Table, threshold: float) -> float | None:
+    """Return the share of rows that have a near-duplicate without a leak, from train rows of their classes."""
+    labels, near = train["label"].to_numpy(), train["similarity"].to_numpy() >= threshold
+    known = [label for label in np.unique(left.labels[left.labels != SEVERAL]).tolist() if (labels == label).any()]
+    weights = [int(left.rows[left.labels == label].sum()) for label in known]
+    if not sum(weights):
+        return None
+    return float(np.average([near[labels == label].mean() for label in known], weights=weights))
+
+
+def _bands(left: Matches, train: Floats, random: Floats, precision: dict[int, float | None]) -> tuple[Band, ...]:
+    first = min(precision)
     edges = [first, *(edge for edge in EDGES if edge > first)]
     bands = []
     for low, high in pairwise(edges):
-        inside = _between(matches.similarity, low, high)
-        shares = [_mean(inside), *(_mean(_between(of[kind].similarity, low, high)) for kind in ("train", "random"))]
-        rows, other_class = int(inside.sum()), int(matches.other_class[inside].sum())
-        bands.append(Band(low / 100, high / 100, rows, other_class, precision[low], *shares))
+        inside = _between(left.best, low, high)
+        rows, other_class = int(left.rows[inside].sum()), int(left.rows[inside & left.other_class].sum())
+        share = rows / int(left.rows.sum()) if len(left.rows) else None
+        shares = [_mean(_between(values, low, high)) for values in (train, random)]
+        bands.append(Band(low / 100, high / 100, rows, other_class, precision[low], share, *shares))
     return tuple(bands)
 
 
@@ -143,14 +269,20 @@ def _between(similarity: Floats, low: int, high: int) -> Mask:
     return (similarity >= low / 100) & ((similarity < high / 100) | (high == EDGES[-1]))
 
 
-def _of_kind(baseline: pa.Table, kind: str) -> Best:
-    rows = baseline.filter(pc.equal(baseline["kind"], kind))
-    return Best(rows["similarity"].to_numpy(), rows["crowd"].to_numpy())
-
-
 def _mean(rows: Mask) -> float | None:
     return float(rows.mean()) if len(rows) else None
 
 
-def _share(percent: int | None) -> float | None:
-    return None if percent is None else percent / 100
+def _differs(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], here: int, within: bool, best: Floats) -> Mask:
+    """Return which images have a best match of another class; of equally similar ones, that one counts."""
+    one, two = labels[0][pairs.first], labels[1][pairs.second]
+    other = pairs.where((one != two) | (one == SEVERAL))
+    found = np.zeros(len(best), np.bool_)
+    for end in (other.first, other.second) if within else (other.ends(here)[0],):
+        found[end[other.similarity == best[end]]] = True
+    return found
+
+
+def _are_among(images: Images, digests: Bits) -> Mask:
+    found: Mask = np.isin(as_void(images.digests), as_void(digests))
+    return found

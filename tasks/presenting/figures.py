@@ -42,7 +42,7 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     drawn["balance"] = charts.balance(report)
     if not report.alone:
         drawn["thresholds"] = curves.thresholds(report)
-    if report.view.on_pixels or not report.verdict.told:
+    if report.view.on_pixels:
         drawn["precision"] = curves.precision(report)
     if report.scores:
         drawn |= _of_models(found, report, workspace)

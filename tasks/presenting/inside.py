@@ -11,10 +11,10 @@ def group_rows(numbers: Numbers) -> list[dict[str, str]]:
             "inside": "the set" if numbers.report.alone else of.split,
             "rows": numbers(of, "rows"),
             "groups": numbers(of, "groups"),
-            "grouped": numbers(of, "grouped"),
             "exact": numbers(of, "exact"),
             "near": numbers(of, "near"),
             "largest": numbers(of, "largest"),
+            "undecided": numbers(of, "undecided"),
             "chains": numbers(of, "chains"),
             "conflicts": numbers(of, "conflicts"),
         }
@@ -30,10 +30,15 @@ def headline_of_set(numbers: Numbers) -> str:
     if numbers.report.verdict.threshold is not None:
         similar = numbers(numbers.report.verdict, "threshold")
         kinds += f", {numbers(found, 'near')} are near-duplicates (similarity {similar} or higher)"
-    return (
-        f"{numbers.sum(found, 'exact', 'near')} of the {numbers(found, 'rows')} images repeat one that stays: {kinds}. "
-        "keep.txt and remove.txt list them, and duplicates.parquet says why."
+    said = (
+        f"{numbers.sum(found, 'exact', 'near')} of the {numbers(found, 'rows')} images repeat one that stays: {kinds}."
     )
+    if found.undecided:
+        said += (
+            f" {numbers(found, 'undecided')} more are undecided: each is similar to another one, and may "
+            "be a duplicate or a look-alike."
+        )
+    return f"{said} keep.txt and remove.txt list them, and duplicates.parquet says why."
 
 
 def inside(numbers: Numbers) -> list[str]:
@@ -48,8 +53,7 @@ def _of_split(numbers: Numbers, of: SplitGroups) -> list[str]:
     where = "" if numbers.report.alone else f"{of.split}: "
     if of.method is None:
         return [
-            f"{of.split} was not compared with itself, which takes more than a minute; cleansplit dedupe does so with "
-            "a source."
+            f"{of.split} was not compared with itself, which takes more than a minute; run `cleansplit dedupe SOURCE`."
         ]
     if not of.groups:
         return [] if not numbers.report.alone else ["No image has a duplicate."]
@@ -58,7 +62,9 @@ def _of_split(numbers: Numbers, of: SplitGroups) -> list[str]:
         f"has {numbers(of, 'largest')}."
     )
     if of.chains:
-        said += f" {numbers(of, 'chains')} of them are chains: not all of their images are twins of the preferred one."
+        said += (
+            f" {numbers(of, 'chains')} of them are chains: not all of their images are duplicates of the preferred one."
+        )
     if of.conflicts:
         said += f" {numbers(of, 'conflicts')} of them have images of several classes."
     if of.method == "minhash":

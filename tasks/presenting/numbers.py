@@ -21,7 +21,7 @@ FORMS: dict[Form, Callable[[Any], str]] = {
     "accuracy": lambda value: f"{100 * value:.1f}",
     "points": lambda value: _points(value),
     "size": lambda value: f"{value:.1f}",
-    "similarity": lambda value: f"{value:.2f}",
+    "similarity": lambda value: f"{value:.3f}".removesuffix("0"),
     "probability": lambda value: f"{value:.4f}",
     "moment": lambda value: f"{value:.4f}",
     "limit": lambda value: f"{value:,}" if isinstance(value, int) else f"{value:.4f}",

@@ -1,43 +1,64 @@
-"""Why twins begin at the similarity at which they do, in sentences."""
+"""Why images are duplicates from the similarity on from which they are, in sentences."""
 
 from tasks.presenting.numbers import Numbers
+from tasks.records.verdict import KindVerdict
+
+KINDS = {"all": "of these pictures", "alone": "of pictures that stand alone", "crowd": "of pictures in a crowd"}
 
 
 def why_twins(numbers: Numbers) -> list[str]:
-    """Say why twins begin at the similarity at which they do, and what it was measured on."""
+    """Say from which similarity on images are duplicates, why, and what it was measured on."""
     verdict = numbers.report.verdict
     said = [_why(numbers)]
     if not verdict.told:
         said.insert(0, verdict.warning)
     if verdict.unconfirmed and numbers.report.drawing is None:  # of all sources as one set
         said.append(
-            f"{numbers(verdict, 'unconfirmed')} further rows are alike, unconfirmed: they stay, and "
-            "unconfirmed.parquet names them."
+            f"{numbers(verdict, 'unconfirmed')} rows are undecided: they stay, and unconfirmed.parquet names them. "
+            "Decide them with `cleansplit review`, or choose a --threshold."
         )
+    if not numbers.report.view.on_pixels:
+        return said
     said.append(
-        "Predicted precision is the share of matches that are more than look-alikes, as the decline of less similar "
-        f"matches lets expect; measured on {numbers(verdict, 'rows')} rows, beside {numbers(verdict, 'baseline_rows')} "
-        f"rows of train in the rest of it and {numbers(verdict, 'random_pairs')} random pairs, which are no leak."
+        "Predicted precision is the share of matches that are more than look-alikes, as the less similar matches "
+        f"predict; measured on {numbers(verdict, 'rows')} images, compared with {numbers(verdict, 'baseline_rows')} "
+        f"train images matched within train and {numbers(verdict, 'random_pairs')} random pairs."
     )
     return said
 
 
 def _why(numbers: Numbers) -> str:
     verdict = numbers.report.verdict
-    found = {name: numbers(verdict, name) for name in ("threshold", "least", "own", "short_side")}
-    size = f"for pictures with a short side of {found['short_side']} pixels it is at least {found['least']}"
-    enough = (
-        f"and {found['own']} would be enough for these images" if verdict.own else "and no picture is alike another"
+    if verdict.reason == "asked":
+        return f"The threshold of {numbers(verdict, 'threshold')} was asked for."
+    if not numbers.report.view.on_pixels:
+        return _by_definition(numbers)
+    said = [_of_kind(numbers, kind) for kind in verdict.kinds if kind.rows]
+    if verdict.near_identical is None:
+        said.append("More than one random pair in a hundred is nearly identical, so near-identity proves nothing.")
+    else:
+        nearly = numbers(verdict, "near_identical", "probability")
+        said.append(
+            f"Near-identical pictures, from an agreement of {nearly} on, are duplicates whatever the others are."
+        )
+    return " ".join(said)
+
+
+def _by_definition(numbers: Numbers) -> str:
+    verdict = numbers.report.verdict
+    if verdict.why_not == "chance":
+        return "More than one random pair in a hundred is as similar as near-duplicates are."
+    return (
+        f"Glyphs are near-duplicates from a similarity of {numbers(verdict, 'threshold')} on, by definition, be they "
+        "copies or the same letter of a similar font."
     )
-    sentences = {
-        "asked": f"The threshold of {found['threshold']} was asked for.",
-        "view": f"Glyphs are near-duplicates from a similarity of {found['threshold']} on, by definition, be they "
-        "copies or the same letter of a similar font.",
-        "own": f"The threshold is {found['threshold']}, the lowest with a predicted precision of 0.95; {size}.",
-        "size": f"The threshold is {found['threshold']}: {size}, {enough}.",
-        "alike": "No similarity is enough for a predicted precision of 0.95.",
-        "chance": "More than one random pair in a hundred is as similar as twins would be.",
-    }
-    if verdict.reason == "alike" and not numbers.report.view.on_pixels:
-        return "There are no more very similar glyphs than the number of less similar ones lets expect."
-    return sentences[verdict.reason]
+
+
+def _of_kind(numbers: Numbers, kind: KindVerdict) -> str:
+    what = f"{numbers(kind, 'rows')} {KINDS[kind.kind].removeprefix('of ')}"
+    if kind.threshold is None:
+        return f"Of {what} no similarity below near-identity is enough for a predicted precision of 0.95."
+    return (
+        f"Of {what} those with an agreement of {numbers(kind, 'threshold')} or higher are duplicates, the lowest with "
+        "a predicted precision of 0.95."
+    )

@@ -13,9 +13,15 @@ def how_searched(numbers: Numbers) -> str:
 
 def _method(numbers: Numbers) -> str:
     search, on_pixels = numbers.report.near_duplicates, numbers.report.view.on_pixels
-    laid = "Of each searched row, the pictures with the most similar bits, up to ten, were laid over it and compared."
+    laid = (
+        "Each row was aligned with its ten most similar candidates, and with more where most of these are duplicates."
+    )
     if search.method == "all pairs":
-        return laid if on_pixels else "All pairs were compared: nothing at or above the floor is missed."
+        return (
+            f"{laid} Candidates were chosen among all pairs."
+            if on_pixels
+            else "All pairs were compared: nothing at or above the floor is missed."
+        )
     found = f"is found with probability {numbers(search, 'recall_at_floor')}"
     independent = "where hash positions are independent of the data."
     if on_pixels:
@@ -32,15 +38,15 @@ def _measured(numbers: Numbers, measured: MeasuredRecall) -> str:
     )  # fmt: skip
     if numbers.report.near_duplicates.method == "all pairs":
         return (
-            f"MinHash alone names the best twin of {found} of the {true} rows whose best twin is near, and of "
+            f"MinHash alone names the best match of {found} of the {true} images that have a near-duplicate, and of "
             f"{named} of {similar} at the threshold."
         )
     if numbers.report.view.on_pixels:
         return (
-            f"Of {true} rows that have such a candidate, among {rows} sampled, the best one was found for {found} "
+            f"Of {true} images that have such a candidate, among {rows} sampled, the best one was found for {found} "
             f"({low} to {high})."
         )
     return (
-        f"Of {true} rows whose best twin is near, among {rows} sampled rows, that twin was found for "
+        f"Of {true} images that have a near-duplicate, among {rows} sampled, the best one was found for "
         f"{found} ({low} to {high}), and at the threshold for {named} of {similar}."
     )

@@ -49,9 +49,10 @@ def overlap_rows(numbers: Numbers) -> TableRows:
     return [
         {
             "rows of": pair.rows_of,
-            "found in": pair.found_in,
-            **{name: numbers(pair, name) for name in ("rows", "exact", "near", "either")},
+            "in": pair.found_in,
+            **{name: numbers(pair, name) for name in ("rows", "exact", "near")},
             "share": numbers.share(pair, "either"),
+            "undecided": numbers(pair, "undecided"),
             "conflicts": numbers(pair, "cross_class"),
         }
         for pair in numbers.report.overlap

@@ -35,28 +35,50 @@ def headline(numbers: Numbers) -> str:
         return _warnings(numbers) + headline_of_set(numbers)
     if report.drawing is not None:
         return _warnings(numbers) + headline_of_groups(numbers, report.drawing)
-    left = (
-        f"After removing rows shared with train or validation, {numbers(report.sanitized.near, 'test')} rows are left."
-    )
-    return f"{_warnings(numbers)}{_leak(numbers)} {left}"
+    others = "train or validation" if report.scored == "test" else "train"
+    left = f"After removing rows shared with {others}, {numbers(report.sanitized.near, report.scored)} rows are left."
+    return f"{_warnings(numbers)}{_leak(numbers)} {left}" if report.rows[report.scored] else _leak(numbers)
 
 
 def _leak(numbers: Numbers) -> str:
-    """Say how many test rows have a twin in train; what there is none of does not come first."""
-    leak, told = numbers.report.pair("test", "train"), numbers.report.verdict.threshold is not None
-    rows, near = f"the {numbers(leak, 'rows')} test rows", numbers.share(leak, "near")
-    similar = f"(similarity {numbers(numbers.report.near_duplicates, 'threshold')} or higher)" if told else ""
+    """Say how many evaluated rows have a duplicate in train, and how many are undecided."""
+    report = numbers.report
+    name, told = report.scored, report.verdict.threshold is not None
+    leak = report.pair(name, "train")
+    if not leak.rows:
+        return "Neither test nor validation has any rows, so nothing is known of their overlap with train."
+    rows, near = f"the {numbers(leak, 'rows')} {name} rows", numbers.share(leak, "near")
+    similar = _similar(numbers) if told else ""
     if leak.exact:
-        more = f", and a further {near} have a near-duplicate {similar}" if told else ""
-        return f"{numbers.share(leak, 'exact')} of {rows} have an identical image in train{more}."
-    if leak.near:
-        return f"{near} of {rows} have a near-duplicate in train {similar}, and none has an identical image there."
-    return f"None of {rows} has an identical image in train{f' or a near-duplicate {similar}' if told else ''}."
+        more = f", and a further {near} have a near-duplicate {similar}" if leak.near else ""
+        said = f"{numbers.share(leak, 'exact')} of {rows} have an identical image in train{more}."
+    elif leak.near:
+        said = f"{near} of {rows} have a near-duplicate in train {similar}, and none has an identical image there."
+    else:
+        said = f"None of {rows} has an identical image in train{f' or a near-duplicate {similar}' if told else ''}."
+    if name == "test" and report.pair("test", "validation").either:
+        said += f" {numbers(report.pair('test', 'validation'), 'either')} have a duplicate in validation."
+    if leak.undecided:
+        said += (
+            f" {numbers(leak, 'undecided')} more ({numbers.share(leak, 'undecided')}) are undecided: each is "
+            "similar to a train row, and may be a duplicate or a look-alike."
+        )
+    return said
+
+
+def _similar(numbers: Numbers) -> str:
+    """Return from which similarity on images are near-duplicates, and what to expect of glyphs without a leak."""
+    verdict = numbers.report.verdict
+    least = f"similarity {numbers(numbers.report.near_duplicates, 'threshold')} or higher"
+    if numbers.report.view.on_pixels:
+        return f"({least})"
+    expected = "" if verdict.expected is None else f"; {numbers(verdict, 'expected')} are expected without a leak"
+    return f"(near by definition: {least}{expected})"
 
 
 def _warnings(numbers: Numbers) -> str:
-    doubt = numbers.report.verdict.warning
-    return f"{_ignored(numbers)}{doubt} {_missed(numbers)}" if doubt else f"{_ignored(numbers)}{_missed(numbers)}"
+    chance = f"{numbers.report.verdict.warning} " if numbers.report.verdict.why_not == "chance" else ""
+    return f"{_ignored(numbers)}{chance}{_missed(numbers)}"
 
 
 def _ignored(numbers: Numbers) -> str:

@@ -1,27 +1,43 @@
 """Records of what splits share, and of what hangs together inside one."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
 from tasks.records.rows import MeasuredRecall, SplitGroups, VariantCount
+from tasks.records.verdict import Verdict
 from tasks.vocabulary import SplitName
 
-PRINTS, SAMPLE = "prints.parquet", "sample.parquet"  # files of `Prints`
+Method = Literal["all pairs", "minhash"]
+BASELINE, CHAINED = "baseline.parquet", "chained.parquet"
+PRINTS, IMAGES, OF_ROW, SAMPLE = "prints.parquet", "images.parquet", "of-row.parquet", "sample.parquet"
 
 
 @dataclass(frozen=True)
 class Prints:
-    """Fingerprints of a split's rows, in their order; see `tasks.overlap.prints`.
+    """Fingerprints of a split's rows, and its distinct images; see `tasks.overlap.prints`.
 
-    `sha256` are the digests of the split's files, `of` those of the tables that its rows were looked up in, and of
-    photographs `copies` the files with gray copies that belong to these tables. `length` is that of the bits.
+    Attributes
+    ----------
+    length : int
+        Bits of an image.
+    blank : int
+        Rows with no bit set, or all.
+    short_side : int or None
+        Of photographs, the median in pixels.
+    sha256, of : tuple of str
+        Digests of the split's files, and of the tables that its rows were looked up in.
+    copies : tuple of str
+        Of photographs, the files with gray copies that belong to these tables.
     """
 
     split: SplitName
     rows: int
+    images: int
     length: int
+    blank: int
+    short_side: int | None
     folder: str
     sha256: tuple[str, ...]
     of: tuple[str, ...]
@@ -33,51 +49,66 @@ class Prints:
         return f"{self.folder}/{PRINTS}"
 
     @property
+    def images_table(self) -> str:
+        """One row per distinct image."""
+        return f"{self.folder}/{IMAGES}"
+
+    @property
+    def of_row(self) -> str:
+        """Number of the image of each row."""
+        return f"{self.folder}/{OF_ROW}"
+
+    @property
     def sample(self) -> str:
-        """The bits of a few hundred of its rows."""
+        """The bits of a few hundred of its images."""
         return f"{self.folder}/{SAMPLE}"
 
 
 @dataclass(frozen=True)
+class SplitPair:
+    """Two splits that are compared, or one with itself."""
+
+    first: Prints
+    second: Prints
+
+    @property
+    def within(self) -> bool:
+        """Whether a split is compared with itself."""
+        return self.first.split == self.second.split
+
+    def __str__(self) -> str:
+        return f"{self.first.split} with {'itself' if self.within else self.second.split}"
+
+
+@dataclass(frozen=True)
 class Tile:
-    """What a slice of a split shares with one of another or of itself; see `tasks.overlap.tiles`."""
+    """What a slice of a split shares with one of another or of itself; see `tasks.overlap.join`."""
 
     folder: str
     result: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Which rows of a split are equal, and how many images there are to compare; see `tasks.overlap.within`."""
-
-    folder: str
-    images: int
-
-
-@dataclass(frozen=True)
 class Joined:
-    """Best matches between two splits, one table per direction, before anything is called a near twin.
+    """Pairs of similar images of two splits, or of one, before any is called a duplicate.
 
-    `facts` are those of `tasks.overlap.join.write_twins`.
+    `facts` are those of `tasks.overlap.join.write_join`; without a method, the splits were not compared.
     """
 
-    first: SplitName
-    second: SplitName
+    pair: SplitPair
     folder: str
     sha256: str
-    bands: tuple[int, int] | None  # bands and rows per band of MinHash, where it was asked
+    bands: tuple[int, int] | None  # bands and rows per band of MinHash
     facts: dict[str, Any]
 
-    def table(self, rows_of: SplitName) -> str:
-        """Best matches of the rows of one of the two splits in the other."""
-        return f"{self.folder}/{rows_of}.parquet"
+    @property
+    def method(self) -> Method | None:
+        """How the images were compared."""
+        return self.facts["method"]
 
 
-Pair = TypeVar("Pair", "Joined", "Overlap")
-
-
-def between(found: Iterable[Pair], one: SplitName, other: SplitName) -> Pair:
-    """Return what was found between two splits, in whichever order they were joined."""
+def between(found: "Iterable[Overlap]", one: SplitName, other: SplitName) -> "Overlap":
+    """Return what was found between two splits, in whichever order they were compared."""
     return next(pair for pair in found if {pair.first, pair.second} == {one, other})
 
 
@@ -103,6 +134,25 @@ class Baseline:
     folder: str
     sha256: str
 
+    @property
+    def table(self) -> str:
+        """One row per match."""
+        return f"{self.folder}/{BASELINE}"
+
+    @property
+    def chained(self) -> str:
+        """Digests of the pictures whose near-identity proves nothing."""
+        return f"{self.folder}/{CHAINED}"
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """From which similarity on images are duplicates, and the baseline that this was judged by."""
+
+    verdict: Verdict
+    baseline: Baseline
+    sha256: str
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -114,6 +164,7 @@ class Direction:
     exact: int
     near: int
     either: int
+    undecided: int
     distinct_exact: int
     cross_class: int
     conflicts_exact: int
@@ -131,9 +182,8 @@ class Overlap:
     second: SplitName
     folder: str
     sha256: str
-    percent: int  # similarity from which rows are near twins
     directions: tuple[Direction, ...]
-    method: Literal["all pairs", "minhash"]
+    method: Method
     bands: tuple[int, int] | None  # bands and rows per band of MinHash, where it was asked
     recall_at_floor: float  # that MinHash states
     recall: MeasuredRecall | None  # of MinHash
@@ -160,20 +210,6 @@ class Within:
     one_colour: int
     blank: int  # no bit of the view set, or all
     folder: str
-
-
-@dataclass(frozen=True)
-class Linked:
-    """Which images of a split hang together, whatever the threshold; without a method it was not searched.
-
-    `short_side` is the median of the shorter sides of photographs, in pixels.
-    """
-
-    split: SplitName
-    folder: str
-    sha256: str
-    method: Literal["all pairs", "minhash"] | None
-    short_side: int | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from tasks.vocabulary import Chains, Keep, ModelName, Protect, PublicName, Recipe, Runner, Variant, ViewName
+from tasks.vocabulary import (
+    Chains,
+    Keep,
+    ModelName,
+    Protect,
+    PublicName,
+    Recipe,
+    Runner,
+    Undecided,
+    Variant,
+    ViewName,
+)
 from tasks.vocabulary.addresses import SourceName
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -141,10 +152,15 @@ Protected = Annotated[Protect, Field(description=PROTECT)]
 MaxOverlap = Annotated[
     Share | None,
     Field(
-        description="Gate: largest share of test rows that may have a twin in train. Above it the run fails, after its "
-        "report is written."
+        description="Gate: largest share of the rows of test and of validation that may have a duplicate in train, and "
+        "of test in validation. Above it the run fails, after its report is written."
     ),
 ]
+UNDECIDED = (
+    "What a gate does where only undecided rows pass its limit, which may be duplicates or look-alikes: fail with exit "
+    "code 5, or pass."
+)
+OfUndecided = Annotated[Undecided, Field(description=UNDECIDED)]
 MaxQuarantine = Annotated[Share, Field(description="Gate: largest share of a class that may be unreadable.")]
 MaxIgnored = Annotated[
     Share | None, Field(description="Gate: largest share of members that may be ignored for the ending of their names.")
@@ -229,6 +245,7 @@ Memory = Annotated[
 ]
 RunBy = Annotated[
     Runner,
+    Undecided,
     Field(
         description="Run tasks in threads; decode, and compare photographs, in threads or in processes: auto takes "
         "processes for large sets. dask runs all of them on a Dask cluster."

@@ -29,7 +29,7 @@ from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec
 from tasks.records.verdict import Judged, Verdict
 from tasks.storage.place import Place
 from tasks.views import VIEWS, View
-from tasks.vocabulary import Kind, SplitName, ViewName
+from tasks.vocabulary import EVALUATED, Kind, SplitName, ViewName
 
 T = TypeVar("T")
 
@@ -108,6 +108,17 @@ class Report:
     def alone(self) -> bool:
         """Whether one set was looked at, which is all in train, and no overlap."""
         return isinstance(self.spec, DedupeSpec)
+
+    @property
+    def evaluated(self) -> tuple[SplitName, ...]:
+        """The splits that models are scored on, the more important first: those with rows, or that were given."""
+        given = {entry.role for entry in self.inputs}
+        return tuple(name for name in EVALUATED if self.rows[name] or name in given)
+
+    @property
+    def scored(self) -> SplitName:
+        """The split that the answer is about: test, or validation where there is no test."""
+        return next((name for name in EVALUATED if self.rows[name]), "test")
 
     @property
     def ignored_share(self) -> float:

@@ -94,6 +94,7 @@ class PairOverlap:
     exact: Count
     near: Count
     either: Count
+    undecided: Count  # without a duplicate, and with a similar match that can't be told from a look-alike
     distinct_exact: Count  # distinct images that both have
     cross_class: Count  # rows with a twin of another class
 
@@ -124,8 +125,9 @@ class SplitGroups:
     """Groups of images inside one split that show the same, at the threshold; all 0 where it was not searched.
 
     `grouped` are the images of all groups. Of these, some go: `exact` are identical to the one that stays instead,
-    `near` are its near-duplicates. `chains` are groups some of whose images are no twins of the preferred one;
-    `conflicts` have images of several classes.
+    `near` are its near-duplicates. `chains` are groups some of whose images are no duplicates of the preferred one;
+    `conflicts` have images of several classes. `undecided` are images in no group whose best match is similar, and of
+    which nobody can tell whether it shows the same.
     """
 
     split: SplitName
@@ -138,6 +140,7 @@ class SplitGroups:
     largest: Count = 0
     chains: Count = 0
     conflicts: Count = 0
+    undecided: Count = 0
 
     @property
     def left(self) -> int:
@@ -176,7 +179,7 @@ class Groups:
 
 @dataclass(frozen=True, config=STRICT)
 class MeasuredRecall:
-    """Rows that were searched by MinHash; those whose best twin is near; and those of which MinHash names that twin.
+    """Images that MinHash was asked about; those with a near-duplicate; and those whose best one it names.
 
     The interval is that of the recall at the floor, where only a sample was searched in full.
     """
@@ -219,12 +222,16 @@ class RowsLeft:
 
 @dataclass(frozen=True, config=STRICT)
 class Gate:
-    """A limit that was set, the value found, and whether the limit held."""
+    """A limit that was set, the value found, and whether the limit held.
+
+    There is no value where nothing could be measured. `most` counts undecided rows as duplicates, where there are any.
+    """
 
     name: str
     limit: Annotated[int | float, shown("limit", 0)]
-    value: Annotated[int | float, shown("limit", 0)]
+    value: Annotated[int | float | None, shown("limit", 0)]
     passed: bool
+    most: Annotated[float | None, shown("limit", 0)] = None
 
 
 @dataclass(frozen=True, config=STRICT)

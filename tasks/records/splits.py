@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.verdict import Verdict
+from tasks.records.overlaps import Ruling
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 
@@ -58,8 +58,8 @@ class InGroups:
     """Groups by which splits were drawn, or by which random splits are judged.
 
     `shared` are test rows with a row of their group in train or validation; `purity` and `completeness` are those of
-    groups of twins against the user's own. `verdict` is that on all sources as one
-    set: it says what a twin is. `folder` has the table of groups.
+    groups of twins against the user's own. `ruling` is that on all sources as one
+    set: it says what a duplicate is. `folder` has the table of groups.
     """
 
     groups: int
@@ -68,7 +68,7 @@ class InGroups:
     purity: float | None
     completeness: float | None
     shared: int
-    verdict: Verdict
+    ruling: Ruling
     folder: str
 
     @property

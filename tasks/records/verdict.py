@@ -6,10 +6,11 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records.rows import STRICT, Count, Sha256, Share, Similarity, shown
 
-Why = Literal["asked", "view", "size", "own", "alike", "chance"]
+Why = Literal["asked", "view", "own", "near_identical", "alike", "chance"]
+Crowd = Literal["all", "alone", "crowd"]
 WhyNot = Literal["alike", "chance"]
 WARNINGS: dict[WhyNot, str] = {
-    "alike": "Near-duplicates can't be told from look-alikes in these images",
+    "alike": "Near-duplicates cannot be distinguished from look-alikes in some of these images",
     "chance": "Even random pairs of these images match",
 }
 
@@ -71,31 +72,52 @@ class Predicted:
 
 
 @dataclass(frozen=True, config=STRICT)
+class KindVerdict:
+    """From which agreement pictures of a kind are duplicates; None where it can't be told.
+
+    A picture in a crowd has several look-alikes; all are judged together where one kind has few.
+    """
+
+    kind: Crowd
+    rows: Count
+    threshold: Annotated[float | None, shown("similarity", 0, 1)]
+
+
+@dataclass(frozen=True, config=STRICT)
 class Verdict:
-    """From which similarity images are called twins.
+    """From which similarity images are duplicates.
 
     Attributes
     ----------
     threshold : float or None
-        None where only identical images are twins.
+        The lowest of any kind; None where only identical images are duplicates.
     reason : str
-        Why: asked for; that of the view; that of pictures of this size; the set's own. Or why there is none: matches
-        can't be told from look-alikes; random pairs match.
+        Why: asked for; the definition of the view; the set's own; only near-identical pictures. Or why there is none:
+        near-duplicates can't be distinguished from look-alikes; random pairs match.
     why_not : str or None
-        Why near-duplicates can't be told from what happens without a leak; None where they can.
+        Why some rows are undecided; None where none can be.
+    near_identical : float or None
+        Agreement from which pictures are the same whatever their set says; None where random pairs reach it.
+    kinds : tuple of KindVerdict
+        Of photographs.
     least, own : float or None
-        Threshold of pictures of this size; lowest similarity of the predicted precision that is asked for.
+        Lowest threshold that a set can have; lowest that the images of this set allow.
     short_side : int or None
         Median of the shorter sides of the pictures, in pixels.
     rows, baseline_rows, random_pairs : int
         That the prediction, the baseline and the share of random pairs are made from.
     unconfirmed : int
-        Searched rows whose best match is similar, and not called a twin.
+        Rows that are undecided: their best match is similar, and nobody can tell whether it is a duplicate.
+    expected : float or None
+        Of glyphs, the share of rows that have a near-duplicate without a leak: images of train in the rest of train, of
+        the same classes as the searched rows.
     """
 
     threshold: Annotated[float | None, shown("similarity", 0, 1)]
     reason: Why
     why_not: WhyNot | None
+    near_identical: Annotated[float | None, shown("similarity", 0, 1)]
+    kinds: tuple[KindVerdict, ...]
     least: Annotated[float | None, shown("similarity", 0, 1)]
     own: Annotated[float | None, shown("similarity", 0, 1)]
     short_side: Annotated[int | None, shown("count", 0)]
@@ -103,6 +125,7 @@ class Verdict:
     baseline_rows: Count
     random_pairs: Count
     unconfirmed: Count
+    expected: Share
     bands: tuple[Band, ...]
     curve: tuple[Predicted, ...]
 
@@ -111,11 +134,6 @@ class Verdict:
         """Whether near-duplicates can be told from what happens without a leak."""
         return self.why_not is None
 
-    @property
-    def percent(self) -> int:
-        """Threshold in whole percent; 101, which only a person's judgment reaches, where identical images are twins."""
-        return 101 if self.threshold is None else round(100 * self.threshold)
-
     def predicted_at(self, similarity: float) -> Predicted | None:
         """Return what is predicted of matches at least so similar."""
         known = [point for point in self.curve if point.similarity <= similarity + 1e-9]
@@ -123,10 +141,10 @@ class Verdict:
 
     @property
     def warning(self) -> str:
-        """One sentence where the similarity of these images proves nothing; empty where it does."""
+        """One sentence where the similarity of some of these images proves nothing; empty where it does."""
         if self.why_not is None:
             return ""
         why = WARNINGS[self.why_not]
-        if self.threshold is None:
-            return f"{why}: only identical images are called twins."
-        return f"{why}: many of the near-duplicates at the threshold that was asked for may be different pictures."
+        if self.reason == "asked":
+            return f"{why}: many of the near-duplicates at the threshold that was asked for may be different images."
+        return f"{why}: similar images are undecided."

@@ -10,7 +10,7 @@ from tasks.registration.repeated import Repeated
 from tasks.registration.warp import along_both, warped
 from tasks.vocabulary.arrays import Mask, Pixels, RowNumbers
 
-VERSION = 2  # of the measure: an agreement of another version may be another
+VERSION = 3  # of the measure: an agreement of another version may be another
 REACH = 2  # pixels around one that its gradient is made from
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients are taken
 BACKGROUND = 5.0  # pixels: of the smoothing that is taken away before texture is measured

@@ -80,7 +80,9 @@ def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:
 
 
 def _overlap(d: Direction) -> PairOverlap:
-    return PairOverlap(d.rows_of, d.found_in, d.rows, d.exact, d.near, d.either, d.distinct_exact, d.cross_class)
+    return PairOverlap(
+        d.rows_of, d.found_in, d.rows, d.exact, d.near, d.either, d.undecided, d.distinct_exact, d.cross_class
+    )
 
 
 def _balance(found: Findings, workspace: Place) -> tuple[ClassRows, ...]:

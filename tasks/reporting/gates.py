@@ -1,9 +1,13 @@
 """Limits that the user set: measured for every run, enforced after its report is written."""
 
-from tasks.errors import GateError
+from collections.abc import Callable
+
+from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
-from tasks.records.rows import ClassMembers, Gate
+from tasks.records.rows import ClassMembers, Gate, PairOverlap, SplitGroups
 from tasks.records.spec import DedupeSpec
+
+WAYS_ON = "decide them with `cleansplit review`, choose a --threshold, or accept them with --undecided pass"
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
@@ -13,15 +17,13 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
     if spec.max_ignored is not None:
         gates.append(_at_most("max_ignored", spec.max_ignored, report.ignored_share))
     if isinstance(spec, DedupeSpec):
-        found = report.duplicates_in("train")
         if spec.max_duplicates is not None:
-            gates.append(_at_most("max_duplicates", spec.max_duplicates, (found.exact + found.near) / found.rows))
+            gates.append(_of_duplicates("max_duplicates", spec.max_duplicates, report))
         return tuple(gates)
     if spec.max_overlap is not None:
-        leak = report.pair("test", "train")
-        gates.append(_at_most("max_overlap", spec.max_overlap, leak.either / leak.rows if leak.rows else 0.0))
+        gates.append(_of_duplicates("max_overlap", spec.max_overlap, report))
     if spec.min_rows is not None:
-        left = report.sanitized.near.test
+        left = report.sanitized.near[report.scored]
         gates.append(Gate("min_rows", spec.min_rows, left, left >= spec.min_rows))
     search = report.near_duplicates
     if search.contradicted and search.method == "minhash" and search.recall_measured:
@@ -30,40 +32,74 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
 
 
 def enforce_gates(report: Report) -> None:
-    """Raise a `GateError` whose sentence gives the numbers of every gate that did not hold."""
-    reasons = [_sentence(gate, report) for gate in report.gates if not gate.passed]
-    if reasons:
-        raise GateError("; ".join(reasons) + ".", report)
+    """Raise an error whose sentence gives the numbers of every gate that did not hold.
+
+    Raises
+    ------
+    UndecidedError
+        When only undecided rows pass the limits.
+    GateError
+    """
+    failed = [gate for gate in report.gates if not gate.passed]
+    if not failed:
+        return
+    sentence = "; ".join(_sentence(gate, report) for gate in failed) + "."
+    raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentence, report)
 
 
 def _at_most(name: str, limit: float, value: float) -> Gate:
     return Gate(name, limit, value, value <= limit)
 
 
+def _of_duplicates(name: str, limit: float, report: Report) -> Gate:
+    """Return a gate of duplicates: that of the split where most rows have one; a split without rows fails it."""
+    counted = _counted(report)
+    if not counted or not all(one.rows for one in counted):
+        return Gate(name, limit, None, passed=False)
+    value, most = (max(map(share, counted)) for share in (_share, _most))
+    held = value <= limit and (most <= limit or report.spec.undecided == "pass")
+    return Gate(name, limit, value, held, most if most > value else None)
+
+
+def _counted(report: Report) -> list[PairOverlap | SplitGroups]:
+    """Return the counts of duplicates that matter: inside one set, or of each evaluated split in those before it."""
+    if report.alone:
+        return [report.duplicates_in("train")]
+    return [
+        report.pair(name, other)
+        for name in report.evaluated
+        for other in ("train", "validation")
+        if other != name and (other == "train" or report.rows.validation)
+    ]
+
+
+def _share(counts: PairOverlap | SplitGroups) -> float:
+    return (counts.exact + counts.near) / counts.rows
+
+
+def _most(counts: PairOverlap | SplitGroups) -> float:
+    return _share(counts) + counts.undecided / counts.rows
+
+
+def _is_open(gate: Gate) -> bool:
+    """Say whether only undecided rows pass a limit."""
+    return gate.value is not None and gate.value <= gate.limit and gate.most is not None
+
+
 def _sentence(gate: Gate, report: Report) -> str:
-    if gate.name == "max_overlap":
-        leak = report.pair("test", "train")
-        return (
-            f"{leak.either:,} of {leak.rows:,} test rows ({100 * gate.value:.2f} %) have a twin in train, "
-            f"more than the {100 * gate.limit:g} % allowed by --max-overlap"
-        )
-    if gate.name == "max_duplicates":
-        found = report.duplicates_in("train")
-        return (
-            f"{found.exact + found.near:,} of {found.rows:,} images ({100 * gate.value:.2f} %) are duplicates, "
-            f"more than the {100 * gate.limit:g} % allowed by --max-duplicates"
-        )
+    if gate.name in ("max_overlap", "max_duplicates"):
+        return _of_rows(gate, report)
+    value = 100 * (gate.value or 0)
     if gate.name == "max_quarantine":
         worst = _largest_quarantine(report)
         return (
             f"{worst.quarantined:,} of {worst.members:,} members of {worst.role} {worst.class_name} "
-            f"({100 * gate.value:.2f} %) are quarantined, more than the {100 * gate.limit:g} % allowed by "
-            "--max-quarantine"
+            f"({value:.2f} %) are quarantined, more than the {100 * gate.limit:g} % allowed by --max-quarantine"
         )
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
         return (
-            f"{sum(kind.count for kind in report.ignored):,} members ({100 * gate.value:.2f} %) are ignored for the "
+            f"{sum(kind.count for kind in report.ignored):,} members ({value:.2f} %) are ignored for the "
             f"ending of their names ({kinds}), more than the {100 * gate.limit:g} % allowed by --max-ignored"
         )
     if gate.name == "recall":
@@ -71,7 +107,28 @@ def _sentence(gate: Gate, report: Report) -> str:
             f"the search for near-duplicates found at most {gate.value:.4f} of them, and not the stated "
             f"{gate.limit:.4f}; compare all pairs with --exhaustive"
         )
-    return f"{gate.value:,.0f} test rows are left, fewer than the {gate.limit:,.0f} required by --min-rows"
+    return f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by --min-rows"
+
+
+def _of_rows(gate: Gate, report: Report) -> str:
+    flag = f"--{gate.name.replace('_', '-')}"
+    if gate.value is None:
+        empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
+        return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows"
+    share: Callable[[PairOverlap | SplitGroups], float] = _most if _is_open(gate) else _share
+    worst = max(_counted(report), key=share)
+    whose, where = "images", ""
+    if isinstance(worst, PairOverlap):
+        whose, where = f"{worst.rows_of} rows", f" in {worst.found_in}"
+    number = worst.exact + worst.near
+    said = f"{number:,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) "
+    said += f"have a duplicate{where}" if where else "are duplicates"
+    if _is_open(gate):
+        return (
+            f"{said}, and {worst.undecided:,} more are undecided: that may be more than the {100 * gate.limit:g} % "
+            f"allowed by {flag}; {WAYS_ON}"
+        )
+    return f"{said}, more than the {100 * gate.limit:g} % allowed by {flag}"
 
 
 def _largest_quarantine(report: Report) -> ClassMembers:

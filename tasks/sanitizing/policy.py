@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from tasks.records import Overlap
 from tasks.records.removed import is_removed
 from tasks.storage import tables
-from tasks.storage.decisions import JUDGED
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, Reason, SplitName
 from tasks.vocabulary.arrays import Mask
@@ -35,16 +34,13 @@ REMOVED = pa.schema(
 
 
 def read_twins(overlap: Overlap, rows_of: SplitName, first: int, rows: int, workspace: Place) -> pa.Table:
-    """Return the twins of some rows of one of an overlap's splits; see `at_threshold`."""
+    """Return the best matches of some rows of one of an overlap's splits, with ``found_in`` added."""
     table = tables.read_rows(workspace / overlap.table(rows_of), first, rows)
-    return at_threshold(table, overlap.second if rows_of == overlap.first else overlap.first, overlap.percent)
+    return in_split(table, overlap.second if rows_of == overlap.first else overlap.first)
 
 
-def at_threshold(table: pa.Table, other: SplitName, threshold: int) -> pa.Table:
-    """Return a table of twins with ``near`` and ``other_near`` (at the threshold) and ``found_in`` added."""
-    table = table.append_column("near", pc.greater_equal(table["percent"], threshold))
-    table = table.append_column("judged", pc.equal(table["percent"], JUDGED))
-    table = table.append_column("other_near", pc.greater_equal(table["other_percent"], threshold))
+def in_split(table: pa.Table, other: SplitName) -> pa.Table:
+    """Return a table of best matches with the split that they are in."""
     return table.append_column("found_in", pa.array([other] * len(table), pa.string()))
 
 
@@ -81,8 +77,8 @@ def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
     )
 
 
-def unconfirmed_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitName, percent: int) -> pa.Table:
-    """Return the rows that stay although their best match is similar, each with that match, in their own order.
+def undecided_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitName) -> pa.Table:
+    """Return the rows that stay although nobody can tell whether their best match is a duplicate, each with that match.
 
     Parameters
     ----------
@@ -91,11 +87,10 @@ def unconfirmed_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitN
     removed : Table
         What that returns.
     split : str
-    percent : int
-        Similarity from which a match is worth a look.
     """
+    none = pa.array(np.zeros(len(twins[0]), np.bool_))
     similar = [
-        table.set_column(table.column_names.index("near"), "near", pc.greater_equal(table["percent"], percent))
+        table.drop_columns(["exact", "near"]).append_column("exact", none).append_column("near", table["undecided"])
         for table in twins
     ]
     found = removed_rows(similar, split)
@@ -115,7 +110,7 @@ def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:
         found["other_id"],
         found["found_in"],
         found["other_class_name"],
-        pc.equal(found["other_percent"], JUDGED),
+        found["other_judged"],
     ]
     return pa.table(columns, schema=REMOVED)
 

@@ -12,7 +12,7 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import LOSES_TO, ViewName
 
-VERSION = 4
+VERSION = 5
 
 
 @stage_task("sanitize splits, protecting {spec.protect}")
@@ -28,7 +28,6 @@ def remove_overlap(
         "version": VERSION,
         "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
         "overlap": [overlap.sha256 for overlap in overlaps],
-        "threshold": [overlap.percent for overlap in overlaps],
         "view": view,
         "protect": spec.protect,
     }

@@ -48,7 +48,7 @@ def write_sanitized(
         for start in _starts(splits[name].rows):
             twins = [policy.read_twins(between(overlaps, name, o), name, start, AT_ONCE, workspace) for o in others]
             lost.append(policy.removed_rows(twins, name))
-            unconfirmed.append(policy.unconfirmed_rows(twins, lost[-1], name, view.similar_percent))
+            unconfirmed.append(policy.undecided_rows(twins, lost[-1], name))
             ids = twins[0]["id"].combine_chunks()
             stay.append(start + np.flatnonzero(policy.keep_mask(ids, lost[-1], ["exact", "near"])))
             facts["exact_left"][name] += int(policy.keep_mask(ids, lost[-1], ["exact"]).sum())

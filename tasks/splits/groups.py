@@ -135,7 +135,7 @@ def _looked_up(ids: pa.Array, parts: Iterable[pa.Table], column: str) -> pa.Arra
 def _pairs(overlap: Overlap, ids: pa.Array, workspace: Place) -> Iterable[tuple[RowNumbers, RowNumbers]]:
     """Yield rows and their twins in another split, as numbers of rows of all sources."""
     for name in (overlap.first, overlap.second):
-        table = tables.read(workspace / overlap.table(name), ["id", "twin_id", "exact", "percent"])
-        table = table.filter(pc.or_(table["exact"], pc.greater_equal(table["percent"], overlap.percent)))
+        table = tables.read(workspace / overlap.table(name), ["id", "twin_id", "exact", "near"])
+        table = table.filter(pc.or_(table["exact"], table["near"]))
         one, other = (pc.index_in(table[column].combine_chunks(), value_set=ids) for column in ("id", "twin_id"))
         yield one.to_numpy(), other.to_numpy()

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.records import Drawn, InGroups, LoadedSources, Overlap, Shard, SplitDuplicates, Splits
+from tasks.records import Drawn, InGroups, LoadedSources, Overlap, Ruling, Shard, SplitDuplicates, Splits
 from tasks.records.spec import PrepareSpec, TrainedSpec
-from tasks.records.verdict import Verdict
 from tasks.splits.course import draw_as_course
 from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all, take_one
 from tasks.splits.gather import write_splits
@@ -50,7 +49,7 @@ def draw_grouped(
     loaded: LoadedSources,
     twins: SplitDuplicates,
     found: Sequence[Overlap],
-    verdict: Verdict,
+    ruling: Ruling,
     at_random: bool,
     workspace: Place,
 ) -> Splits:
@@ -58,7 +57,7 @@ def draw_grouped(
     shards = loaded.shards
     inputs = {
         "groups": twins.folder,
-        "found": [[overlap.sha256, overlap.percent] for overlap in found],
+        "found": [overlap.sha256 for overlap in found],
         "by": [spec.group_by, spec.folds, [archive.sha256 for archive in loaded.archives] if spec.group_by else None],
         "sizes": [spec.train, spec.validation, spec.test],
         "seed": spec.seed,
@@ -86,7 +85,7 @@ def draw_grouped(
 
     stage = stages.stage(workspace, "splits", {"version": VERSION, "shards": _digests(shards)} | inputs, build)
     splits = {name: Drawn.of_stage(name, stage.folder, stage.result[name]) for name in SPLITS}
-    groups = InGroups(**stage.result["facts"], verdict=verdict, folder=stage.folder.name)
+    groups = InGroups(**stage.result["facts"], ruling=ruling, folder=stage.folder.name)
     notes = tuple(stage.result["notes"])
     record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes, groups)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")

@@ -31,7 +31,6 @@ SCHEMA = pa.schema(
         "second_id": pa.string(),
     }
 )
-JUDGED = 101  # percent that stand for a twin that a person judged to be the same: above every threshold
 NEEDED = ("first", "second", "same")
 Key = tuple[bytes, bytes]
 

@@ -42,6 +42,8 @@ class View:
         What a report says of the comparison; may be empty.
     variants : tuple of str
         Forms that can be searched for as well.
+    similar : float
+        Similarity from which a match is undecided that can't be told from a look-alike.
     """
 
     name: ViewName
@@ -59,8 +61,4 @@ class View:
     legend: str
     sentence: str = ""
     variants: tuple[Variant, ...] = ()
-
-    @property
-    def similar_percent(self) -> int:
-        """Similarity from which a match is worth a look even if it is not called a twin."""
-        return round(100 * (self.threshold or self.floor))
+    similar: float = 0.95

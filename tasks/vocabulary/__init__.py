@@ -9,6 +9,7 @@ ViewName = Literal["ink", "photo"]  # which bits describe an image to the overla
 Variant = Literal["mirrored"]  # forms of an image that are searched for as well
 Recipe = Literal["cleansplit", "course", "grouped"]  # how splits are drawn
 Protect = Literal["train", "test"]
+Undecided = Literal["fail", "pass"]  # what a gate does where only undecided rows pass its limit
 Keep = Literal["largest", "first"]  # which image of a group stays
 Chains = Literal["keep", "cut"]  # whether a group keeps those that are no twins of the one that stays
 Format = Literal["course", "npz", "folder", "links", "parquet"]  # of an export
@@ -28,6 +29,7 @@ SPLIT_FOLDERS: dict[str, SplitName] = {
     "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+EVALUATED: tuple[SplitName, ...] = ("test", "validation")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
 LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {  # the splits that each may lose rows to
     "train": {"validation": ("train",), "test": ("train", "validation")},

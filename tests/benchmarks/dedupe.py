@@ -6,25 +6,24 @@ search inside the set, beside the join of a tenth of it with the rest in the sam
 """
 
 import argparse
+import hashlib
 import resource
+import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
-from tasks.overlap.find import Search, Side, find_twins
-from tasks.overlap.likeness import Likeness
-from tasks.overlap.tables import SplitFingerprints
-from tasks.overlap.within.keeping import find_duplicates, find_groups
-from tasks.overlap.within.search import search_within, self_join
-from tasks.threads import blas_threads
-from tasks.views import VIEWS
+from tasks.records import Prints
+from tests.overlap.engine import measure, write_split
 
 LENGTH, AT_ONCE = 784, 20_000
 
 
-def made(rows: int, seed: int = 0) -> SplitFingerprints:
-    """Return fingerprints of glyphs that come in families."""
+def made(rows: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Return packed bits of glyphs that come in families."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:28, :28]
     packed = []
@@ -42,12 +41,13 @@ def made(rows: int, seed: int = 0) -> SplitFingerprints:
         bits[copies] = bits[rng.integers(0, count, len(copies))]
         bits[copies] ^= rng.random((len(copies), LENGTH)) < rng.choice([0, 0.004, 0.01], (len(copies), 1))
         packed.append(np.packbits(bits, axis=1))
-    every = np.concatenate(packed)
-    digests = np.zeros((rows, 16), np.uint8)
-    digests[:, :8] = np.unique(every, axis=0, return_inverse=True)[1].astype(np.uint64)[:, None].view(np.uint8)
-    names = pa.array(np.char.mod("%08d", np.arange(rows)))
-    side = Side(digests, every, np.zeros(rows, np.int64), np.arange(rows))
-    return SplitFingerprints(names, names, names, np.zeros(rows, np.bool_), side, LENGTH, side.ranks)
+    return np.concatenate(packed)
+
+
+def split_of(folder: Path, name: Any, packed: NDArray[np.uint8]) -> Prints:
+    """Write glyphs as a split; those with equal bits are the same image."""
+    digests = [hashlib.md5(row.tobytes(), usedforsecurity=False).digest() for row in packed]
+    return write_split(folder, name, packed, LENGTH, digests, None)
 
 
 def peak() -> float:
@@ -59,30 +59,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=500_000)
     count = parser.parse_args().rows
-    rows = made(count)
-    print(f"{count:,} rows, {peak():,.0f} MB before the search", flush=True)
-    start = time.monotonic()
-    join = self_join(rows, VIEWS["ink"], 95, None, 1)
-    links = search_within(join)
-    searched = time.monotonic()
-    groups = find_groups(rows.digests, join.distinct, links.forest, 95)
-    members = rows.take(groups.row)
-    likeness = Likeness(members, members, on_pixels=False)
-    found = find_duplicates(likeness, groups, 95, np.arange(len(members)), "keep")
-    grouped = time.monotonic()
-    goes = int((found.row != found.twin).sum())
-    print(f"inside the set {searched - start:.1f} s, groups {grouped - searched:.1f} s, peak {peak():,.0f} MB")
-    print(
-        f"{found.group.max() + 1:,} groups, {goes:,} rows go, {len(links.forest.first):,} pairs in the forest",
-        flush=True,
-    )
-    part = np.arange(count) < count // 10
-    first, second = (rows.side.take(np.flatnonzero(which)) for which in (~part, part))
-    start = time.monotonic()
-    with blas_threads(1):
-        find_twins(first, second, Search(LENGTH, 95))
-    joined = time.monotonic() - start
-    pairs = (len(first) * len(second)) / (count * count / 2)
+    packed = made(count)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        whole = split_of(folder, "train", packed)
+        print(f"{count:,} rows, {peak():,.0f} MB before the search", flush=True)
+        start = time.monotonic()
+        measured = measure(folder, whole, whole, "ink", asked=0.95)
+        searched = time.monotonic()
+        found = measured.groups()
+        grouped = time.monotonic()
+        goes = int((found.row != found.twin).sum())
+        print(f"inside the set {searched - start:.1f} s, groups {grouped - searched:.1f} s, peak {peak():,.0f} MB")
+        print(f"{found.group.max() + 1:,} groups, {goes:,} rows go, {len(measured.settled.pairs.first):,} pairs kept")
+        first, second = (
+            split_of(folder, name, part)
+            for name, part in (("validation", packed[count // 10 :]), ("test", packed[: count // 10]))
+        )
+        start = time.monotonic()
+        measure(folder, first, second, "ink", asked=0.95)
+        joined = time.monotonic() - start
+    pairs = 0.9 * 0.1 * 2
     print(f"a tenth with the rest {joined:.1f} s: {joined / pairs:.1f} s for as many pairs as inside the set")
 
 

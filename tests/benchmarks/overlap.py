@@ -21,13 +21,13 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from tasks.overlap import complete, meetings, patterns
-from tasks.overlap.bands import choose_bands
-from tasks.overlap.find import Search, Twins, find_twins
+from tasks.overlap import candidates, complete, patterns
+from tasks.overlap.minhash import choose_bands
+from tasks.threads import blas_threads
 from tasks.views import VIEWS
 from tests.benchmarks.brute_force import Truth, compare_all
 from tests.build import SHARED
-from tests.overlap.sets import Gray, ink, side_of
+from tests.overlap.sets import Gray, ink
 from tests.real import read_gray
 
 PERCENTS = (85, 90, 95, 97, 99)
@@ -51,7 +51,7 @@ def counting() -> Iterator[Counter]:
         counter.candidates += len(i)
         return verify(first, second, i, j, need)
 
-    joins: tuple[Any, ...] = (meetings, complete)
+    joins: tuple[Any, ...] = (candidates, complete)
     for join in joins:
         join.verified = wrapped
     try:
@@ -62,11 +62,17 @@ def counting() -> Iterator[Counter]:
 
 
 def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
-    """Find twins with the engine; pairs are counted row by row, so collapsed patterns count fully."""
-    bands = None if exhaustive else choose_bands(NUM_PERM, percent, 0.99)
-    with counting() as counter:
-        found: Twins = find_twins(side_of(train), side_of(test), Search(train[0].size, percent, bands))[1]
-    return int(found.count.sum()), found.row >= 0, counter.candidates
+    """Find near-duplicates with the engine; MinHash yields a pair in each band in which it meets."""
+    one, two = (patterns.Patterns.of(np.packbits(ink(side), axis=1), train[0].size) for side in (train, test))
+    with counting() as counter, blas_threads(1):
+        if exhaustive:
+            stream = complete.complete_pairs(one, two, percent)
+        else:
+            stream = candidates.lsh_pairs(one, two, percent, choose_bands(NUM_PERM, percent, 0.99), seed=1)
+        keys = np.unique(np.concatenate([np.empty(0, np.int64), *(i * len(test) + j for i, j, _ in stream)]))
+    rows = np.zeros(len(test), np.bool_)
+    rows[keys % len(test)] = True
+    return len(keys), rows, counter.candidates
 
 
 def datasketch_lsh(sketches: tuple[list[MinHash], list[MinHash]], lsh: MinHashLSH, near: Callable[..., Any]) -> Result:

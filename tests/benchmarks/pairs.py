@@ -49,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train, test = (
             copies_of(archive, members_of(archive), folder / archive.name) for archive in (given.train, given.test)
         )
-        found = nearest([patterns(test)], patterns(train), CANDIDATES, 0.0, np.full(len(test), -1))
+        found = nearest(
+            [patterns(test)],
+            patterns(train),
+            CANDIDATES,
+            0.0,
+            (len(train) + np.arange(len(test)), np.arange(len(train))),
+        )
         i, place = np.nonzero(found.row >= 0)
         start = time.process_time()
         agreed = deciding.agreements(test.take(i), train.take(found.row[i, place]))

@@ -13,7 +13,7 @@ TWINS = pa.table(
     {
         "twin_id": ["a", "b", "b", None, "a"],
         "exact": [True, False, False, False, False],
-        "percent": [0, 97, 90, 0, 95],
+        "near": [False, True, False, False, True],
     }
 )
 
@@ -31,7 +31,7 @@ def test_no_rows_have_no_groups() -> None:
 
 def test_only_verified_twins_join_rows(tmp_path: Path) -> None:
     pq.write_table(TWINS, tmp_path / "test.parquet")
-    first, second, below, none, last = verified_twins(Place(str(tmp_path), "test.parquet"), 95).tolist()
+    first, second, below, none, last = verified_twins(Place(str(tmp_path), "test.parquet")).tolist()
     assert first == last != second
     assert second >= 0
     assert below == none == -1

@@ -26,10 +26,17 @@ from tasks.classes.tasks import load_part
 from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
-from tasks.overlap.bands import bands_for
-from tasks.overlap.tasks import count_within, find_baseline, find_overlap, judge_twins, look_up
-from tasks.overlap.within.tasks import find_links, group_duplicates
-from tasks.records import Findings
+from tasks.overlap.minhash import bands_for
+from tasks.overlap.tasks import (
+    count_within,
+    find_baseline,
+    find_overlap,
+    group_duplicates,
+    judge_twins,
+    look_up,
+    settle_overlap,
+)
+from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.publish import publish_run
 from tasks.sanitizing.tasks import remove_overlap
@@ -87,16 +94,16 @@ def run(spec: RunSpec) -> None:
         splits = record_of(draw_splits.fn(spec, shards, space))
         view, bands = reading.view, bands_for(spec, reading.view)
         looked_up = {name: record_of(look_up.fn(splits[name], prints, space)) for name in SPLITS}
-        pairs = [(looked_up[first], looked_up[second]) for first, second in PAIRS]
-        joined = [record_of(find_overlap.fn(spec, view, *pair, bands, (), space)) for pair in pairs]
-        baseline = record_of(find_baseline.fn(spec, view, list(looked_up.values()), bands, space))
-        inside = [name for name in SPLITS if splits[name].rows]
-        linked = [record_of(find_links.fn(spec, view, looked_up[name], bands, None, (), space)) for name in inside]
-        verdict, overlaps = record_of(judge_twins.fn(spec, view, joined, linked[0], baseline, space))
-        groups = [
-            record_of(group_duplicates.fn(spec, view, looked_up[name], of, verdict, None, space))
-            for name, of in zip(inside, linked, strict=True)
-        ]
+        between = [SplitPair(looked_up[first], looked_up[second]) for first, second in PAIRS]
+        inside = [SplitPair(looked_up[name], looked_up[name]) for name in SPLITS if splits[name].rows]
+        joined, alone = (
+            [record_of(find_overlap.fn(spec, view, pair, bands, (), space)) for pair in pairs]
+            for pairs in (between, inside)
+        )
+        baseline = record_of(find_baseline.fn(spec, view, joined, bands, space))
+        ruling = record_of(judge_twins.fn(spec, view, joined, bands, baseline, space))
+        overlaps = [record_of(settle_overlap.fn(spec, view, one, bands, ruling, None, space)) for one in joined]
+        groups = [record_of(group_duplicates.fn(spec, view, one, bands, ruling, None, space)) for one in alone]
         within = tuple(record_of(count_within.fn(looked_up[name], space)) for name in SPLITS)
         sanitized = record_of(remove_overlap.fn(spec, view, splits, overlaps, space))
         compared = record_of(find_compared.fn(splits, overlaps, space))
@@ -107,8 +114,8 @@ def run(spec: RunSpec) -> None:
         evaluations = [evaluation for batch in done for evaluation in batch]
         trained = record_of(measure_effects.fn(spec, splits, sanitized, compared, evaluations, space))
         found = Findings(
-            spec, reading, tuple(archives), tuple(shards), prints, splits, overlaps, within,
-            tuple(groups), sanitized, verdict, trained
+            spec, reading, tuple(archives), tuple(shards), prints, splits, tuple(overlaps), within,
+            tuple(groups), sanitized, ruling.verdict, trained
         )  # fmt: skip
         publish_run(found, {}, space)
 

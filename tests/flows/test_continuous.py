@@ -63,4 +63,4 @@ def test_the_hook_runs_the_gate(server: dict[str, str], tmp_path: Path) -> None:
         command, cwd=tmp_path, env=os.environ | server | {"PATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 4
-    assert "4 of 4 test rows (100.00 %) have a twin in train" in done.stderr
+    assert "4 of 4 test rows (100.00 %) have a duplicate in train" in done.stderr

@@ -28,7 +28,7 @@ def on_the_tests_server(server: dict[str, str]) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a root of splits; two of test's 12 images have a twin in train, one an exact one."""
+    """Build a root of splits; two of test's 12 images have a duplicate in train, one an exact one."""
     folder, own = tmp_path_factory.mktemp("data"), glyphs(40, seed=2)
     train = {f"train/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(28)}
     test = {f"test/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(28, 38)}
@@ -63,7 +63,7 @@ def test_errors_are_the_sentences_of_the_command(data: Path, tmp_path: Path) -> 
         cleansplit.audit(root="nowhere")
     with pytest.raises(UsageError, match="threshold: give a number"):
         cleansplit.audit(root=str(data), threshold=2)
-    with pytest.raises(GateError, match="have a twin in train, more than the 1 % allowed") as failed:
+    with pytest.raises(GateError, match="have a duplicate in train, more than the 1 % allowed") as failed:
         cleansplit.audit(root=str(data), max_overlap=0.01, workspace=tmp_path)
     assert failed.value.report.pair("test", "train").either == 2
 

@@ -13,7 +13,7 @@ from flows.audit import audit
 from flows.pipeline import cleansplit
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
-from tasks.overlap.bands import choose_bands
+from tasks.overlap.minhash import choose_bands
 from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash
@@ -43,7 +43,7 @@ def test_the_published_twins_are_found_and_none_has_another_class(cifar: Report,
     near = {twin["test"].split("/", 1)[1] for twin in listed if twin["judgment"] == "near"}
     removed = {row["id"].split("/", 1)[1]: row for row in pq.read_table(cifar.run / "removed.parquet").to_pylist()}
     assert cifar.spec.view == "photo"
-    assert cifar.verdict.reason in ("own", "size")
+    assert cifar.verdict.reason == "own"
     assert len(near & set(removed)) >= 0.9 * len(near)
     assert all(row["class_name"] == row["twin_class_name"] for row in removed.values())
     assert {row["reason"] for row in removed.values()} == {"near"}
@@ -58,10 +58,13 @@ def test_minhash_proposes_all_but_the_stated_share(cifar: Report) -> None:
         tables = [pq.read_table(workspace / prints.table) for prints in fingerprints if prints.role == role]
         bits = [np.frombuffer(b, np.uint8) for table in tables for b in table["bits"].to_pylist()]
         of[role] = Patterns.of(np.stack(bits), BITS)
-    bands, none = choose_bands(VIEWS["photo"].permutations, 60, 0.93), np.full(len(of["small"]), -1)
+    bands, apart = (
+        choose_bands(VIEWS["photo"].permutations, 60, 0.93),
+        (len(of["large"]) + np.arange(len(of["small"])), np.arange(len(of["large"]))),
+    )
     assert (bands.bands, bands.rows) == (96, 7)
-    truth = nearest([of["small"]], of["large"], CANDIDATES, FLOOR, none)
-    found = by_minhash([of["small"]], of["large"], none, bands, seed=1)
+    truth = nearest([of["small"]], of["large"], CANDIDATES, FLOOR, apart)
+    found = by_minhash([of["small"]], of["large"], apart, bands, 1, CANDIDATES)
     similar = truth.similarity[:, 0] >= 0.6
     assert similar.sum() > 90
     assert (found.row[similar, 0] == truth.row[similar, 0]).mean() >= bands.recall_at(0.6)

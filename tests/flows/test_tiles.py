@@ -30,7 +30,7 @@ def stages_of(workspace: Path) -> int:
 def test_photographs(
     audited: Report, photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 5)
+    monkeypatch.setattr("tasks.overlap.join.IN_FULL", 5)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
     between, within = 3, 4 + 3  # slices of 13 test pictures, and of 16 in train; of validation there are none
@@ -53,7 +53,7 @@ def test_tiles_whose_processes_die_are_compared_in_one(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("tasks.overlap.tiles.IN_FULL", 5)
+    monkeypatch.setattr("tasks.overlap.join.IN_FULL", 5)
     monkeypatch.setattr(processes, "_begin", dies)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     with caplog.at_level(logging.INFO):
@@ -65,7 +65,7 @@ def test_tiles_whose_processes_die_are_compared_in_one(
 def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TINY | {"exhaustive": True}  # MinHash, which is asked in the first tile alone, is not asked
     whole = cleansplit(**sources, workspace=tmp_path / "whole", **settings)
-    monkeypatch.setattr("tasks.overlap.tiles.SLICE", 45)
+    monkeypatch.setattr("tasks.overlap.join.SLICE", 45)
     monkeypatch.setattr("tasks.sanitizing.write.AT_ONCE", 33)
     assert files_of(cleansplit(**sources, workspace=tmp_path / "tiles", **settings)) == files_of(whole)
     assert stages_of(tmp_path / "whole") == 0

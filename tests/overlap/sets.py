@@ -1,28 +1,12 @@
 """Sets of images with known or hostile content, as the engine sees them."""
 
-import hashlib
-
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.overlap.find import Side
-
 SIDE = 12
 LENGTH = SIDE * SIDE
 Gray = NDArray[np.uint8]
-
-
-def side_of(gray: Gray, labels: NDArray[np.int64] | None = None, ranks: NDArray[np.int64] | None = None) -> Side:
-    """Return images, uint8 (n, side, side), as the engine sees them."""
-    digests = [hashlib.md5(image.tobytes(), usedforsecurity=False).digest() for image in gray]
-    n = len(gray)
-    return Side(
-        digests=np.frombuffer(b"".join(digests), np.uint8).reshape(n, 16),
-        bits=np.packbits(gray.reshape(n, gray.shape[1] * gray.shape[2]) > 127, axis=1),
-        labels=np.zeros(n, np.int64) if labels is None else labels,
-        ranks=np.arange(n) if ranks is None else ranks,
-    )
 
 
 def ink(gray: Gray) -> NDArray[np.bool_]:

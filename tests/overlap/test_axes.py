@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.overlap.axes import principal_axes
+from tasks.overlap.complete import principal_axes
 from tasks.vocabulary.arrays import Pixels
 
 N = 784

@@ -1,16 +1,15 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.overlap import meetings, patterns, seen, signed
-from tasks.overlap.bands import choose_bands
-from tasks.overlap.candidates import lsh_pairs
+from tasks.overlap import candidates as module
+from tasks.overlap import patterns
+from tasks.overlap.candidates import Signed, lsh_pairs, met
 from tasks.overlap.complete import complete_pairs
-from tasks.overlap.jaccard import least_shared
-from tasks.overlap.meetings import met
-from tasks.overlap.patterns import Patterns
-from tasks.overlap.seen import Seen
-from tasks.overlap.signed import Signed
+from tasks.overlap.minhash import choose_bands
+from tasks.overlap.patterns import Patterns, Shared, least_shared
 
 BANDS = choose_bands(128, 90, 0.99)
 
@@ -32,21 +31,14 @@ def of_many_counts(count: int, seed: int) -> Patterns:
     return Patterns.of(np.packbits(bits, axis=1), 784)
 
 
-def pairs_of(stream: object) -> tuple[set[tuple[int, int]], int]:
-    """Return the distinct pairs of a stream, and how many of them came as fresh."""
-    found: set[tuple[int, int]] = set()
-    fresh = 0
-    for pairs in stream:  # type: ignore[attr-defined]
-        found |= set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
-        fresh += int(pairs.fresh.sum())
-    return found, fresh
+def pairs_of(stream: Iterator[Shared]) -> set[tuple[int, int]]:
+    """Return the distinct pairs of a stream."""
+    return {pair for pairs in stream for pair in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)}
 
 
-def test_every_pair_is_fresh_exactly_once_however_often_it_comes() -> None:
+def test_what_is_found_is_near_and_nearly_all_that_is() -> None:
     first, second = near_equal(300, 1), near_equal(200, 2)
-    found, fresh = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1))
-    assert fresh == len(found)
-    truth, _ = pairs_of(complete_pairs(first, second, 90))
+    found, truth = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1)), pairs_of(complete_pairs(first, second, 90))
     assert found <= truth
     assert len(found) >= 0.99 * len(truth)
 
@@ -54,23 +46,22 @@ def test_every_pair_is_fresh_exactly_once_however_often_it_comes() -> None:
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = near_equal(300, 1), near_equal(200, 2)
     whole = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1))
-    monkeypatch.setattr(meetings, "CHUNK", 100)
-    monkeypatch.setattr(signed, "BLOCK", 7)
+    for name, value in (("CHUNK", 100), ("BLOCK", 7), ("AT_ONCE", 90)):
+        monkeypatch.setattr(module, name, value)
     assert pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1)) == whole
-    assert pairs_of(complete_pairs(first, second, 90))[1] == len(pairs_of(complete_pairs(first, second, 90))[0])
 
 
 def test_a_bucket_too_large_to_compare_in_full_still_finds_a_twin_of_every_pattern(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, second = near_equal(3000, 1), near_equal(700, 2)
-    monkeypatch.setattr(meetings, "HEAVY", 8)
+    monkeypatch.setattr(module, "HEAVY", 8)
     compared = counted(monkeypatch)
-    found, _ = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1))
+    found = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1))
     rows: NDArray[np.int64] = np.array(sorted(found))
     assert len(np.unique(rows[:, 0])) == 3000
     assert len(np.unique(rows[:, 1])) == 700
-    most = 2 * BANDS.bands * (3000 * meetings.NEIGHBOURS + 700 * meetings.NEIGHBOURS)
+    most = 2 * BANDS.bands * (3000 * module.NEIGHBOURS + 700 * module.NEIGHBOURS)
     assert sum(compared) < most, "the work grows with the patterns, not with their square"
 
 
@@ -81,41 +72,25 @@ def test_pairs_that_their_numbers_of_bits_forbid_are_left_out_and_nothing_else_i
     need, left_out = least_shared(80, 784), 0
     for band in range(BANDS.bands):
         sides = first.sorted_by(band), second.sorted_by(band)
-        near, _ = pairs_of(met(*sides, need, np.full(len(rows), 0.01)))
-        told, _ = pairs_of(met(*sides, need, least))
+        near = pairs_of(met(*sides, need, np.full(len(rows), 0.01)))
+        told = pairs_of(met(*sides, need, least))
         counts = {(i, j): sorted((int(rows.counts[i]), int(others.counts[j]))) for i, j in near}
         assert told == {(i, j) for (i, j), (fewer, more) in counts.items() if fewer / more >= least[i]}
         left_out += len(near - told)
     assert left_out > 1000
 
 
-def test_what_was_seen_in_a_band_before_is_left_out_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen, "BITS", 16)  # places for 60,000 pairs, of which many displace others
-    rows, others = near_equal(150, 1, flips=8), near_equal(400, 2, flips=8)
-    first, second = (Signed.on("set", patterns, 80, BANDS, seed=1) for patterns in (rows, others))
-    need, least = least_shared(80, 784), np.full(len(rows), 0.8)
-    sides = [(first.sorted_by(band), second.sorted_by(band)) for band in range(BANDS.bands)]
-    in_bands = [pairs_of(met(*side, need, least))[0] for side in sides]
-    compared, remembered = counted(monkeypatch), Seen()
-    told = [pairs_of(met(*side, need, least, remembered))[0] for side in sides]
-    assert set().union(*told) == set().union(*in_bands)
-    assert all(some <= whole for some, whole in zip(told, in_bands, strict=True))
-    assert told[0] == in_bands[0]
-    assert sum(map(len, told)) < 0.5 * sum(map(len, in_bands))
-    assert sum(compared) < 0.5 * sum(map(len, in_bands))
-
-
 def test_which_buckets_are_heavy_and_what_is_found_there_does_not_depend_on_what_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(meetings, "HEAVY", 1)
+    monkeypatch.setattr(module, "HEAVY", 1)
     rows, others = of_many_counts(150, 1), of_many_counts(400, 2)
     first, second = (Signed.on("set", patterns, 80, BANDS, seed=1).sorted_by(0) for patterns in (rows, others))
-    monkeypatch.setattr(meetings, "NEIGHBOURS", 400)  # all, so that what is light and pruned is all that may be missing
-    heavy = {int(row) for part, _ in meetings._heavy_buckets(first, second) for row in first.rows[part]}
+    monkeypatch.setattr(module, "NEIGHBOURS", 400)  # all, so that what is light and pruned is all that may be missing
+    heavy = {int(row) for part, _ in module._heavy_buckets(first, second) for row in first.rows[part]}
     assert 50 < len(heavy) <= 150
     need = least_shared(80, 784)
-    found = [pairs_of(met(first, second, need, np.full(len(rows), least)))[0] for least in (0.8, 0.99)]
+    found = [pairs_of(met(first, second, need, np.full(len(rows), least))) for least in (0.8, 0.99)]
     in_heavy = [{pair for pair in some if pair[0] in heavy} for some in found]
     assert in_heavy[0] == in_heavy[1] != set()
 
@@ -133,7 +108,7 @@ def test_fewer_pairs_are_compared_where_more_is_asked(monkeypatch: pytest.Monkey
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let `meetings` count the pairs that it compares."""
+    """Let `module` count the pairs that it compares."""
     compared: list[int] = []
     verify = patterns.verified
 
@@ -141,5 +116,5 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         compared.append(len(arguments[2]))  # type: ignore[arg-type]
         return verify(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(meetings, "verified", counting)
+    monkeypatch.setattr(module, "verified", counting)
     return compared

@@ -7,8 +7,7 @@ import pytest
 
 from tasks.overlap import complete
 from tasks.overlap.complete import choose_bounds, complete_pairs
-from tasks.overlap.jaccard import least_shared
-from tasks.overlap.patterns import Patterns
+from tasks.overlap.patterns import Patterns, least_shared
 from tasks.vocabulary.arrays import Mask
 
 N = 784

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.overlap.forms import MOVE, MOVED, ZOOMED, mirrored_form, other_forms
 from tasks.storage.copies import COPY_SIDE
+from tasks.views.forms import MOVE, MOVED, ZOOMED, mirrored_form, other_forms
 from tasks.views.photo import SIDE, comparable_bits
 from tasks.vocabulary.arrays import Bits, Floats, Gray
 from tests.build import scene

@@ -6,8 +6,7 @@ from datasketch import MinHash
 from numpy.typing import NDArray
 
 from tasks.errors import UsageError
-from tasks.overlap.bands import Bands, choose_bands
-from tasks.overlap.minhash import signatures
+from tasks.overlap.minhash import Bands, choose_bands, signatures
 from tests.real import read_gray
 
 

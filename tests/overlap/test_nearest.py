@@ -18,7 +18,7 @@ Kind = Callable[[np.random.Generator, int, int], Mask]
 
 @pytest.fixture(autouse=True, scope="module")
 def one_blas_thread() -> Iterator[None]:
-    """Search as `find_picture_twins` does: the search has threads of its own."""
+    """Search as `candidate_pairs` does: the search has threads of its own."""
     with blas_threads(1):
         yield
 
@@ -67,6 +67,11 @@ def brute_force(forms: Sequence[Mask], others: Mask, count: int, floor: float, s
     return found
 
 
+def own_of(same: RowNumbers, others: int) -> tuple[RowNumbers, RowNumbers]:
+    """Return groups by which each row is in that of its own pattern, or alone."""
+    return np.where(same >= 0, same, others + np.arange(len(same))), np.arange(others)
+
+
 def assert_equal(found: Nearest, truth: Nearest) -> None:
     assert found.row.tolist() == truth.row.tolist()
     assert found.similarity.tolist() == truth.similarity.tolist()
@@ -90,7 +95,9 @@ def test_the_nearest_patterns_are_those_of_brute_force(kind: Kind, data: st.Data
         patch.setattr(module, "ROWS", data.draw(st.sampled_from([1, 7, 128])))
         patch.setattr(module, "TILE", data.draw(st.sampled_from([2, 9, 4096])))
         patch.setattr(module, "AXES", data.draw(st.sampled_from([1, 5, 128])))
-        assert_equal(nearest([patterns(form) for form in forms], patterns(others), asked, floor, same), truth)
+        assert_equal(
+            nearest([patterns(form) for form in forms], patterns(others), asked, floor, own_of(same, count)), truth
+        )
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -105,16 +112,25 @@ def test_many_tiles_and_any_number_of_threads_change_nothing(threads: int, monke
     assert (truth.row[:, 1] >= 0).any()
     for name, value in (("TILE", 64), ("ROWS", 16), ("THREADS", threads)):
         monkeypatch.setattr(module, name, value)
-    assert_equal(nearest([patterns(form) for form in forms], patterns(others), 3, 0.5, same), truth)
+    assert_equal(
+        nearest([patterns(form) for form in forms], patterns(others), 3, 0.5, own_of(same, len(others))), truth
+    )
 
 
 def test_the_best_counts_always_and_others_from_the_floor_on() -> None:
     own = np.array([[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]], np.bool_)
     others = np.array([[1, 0, 0, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0, 0, 0]], np.bool_)
     given_rows = [patterns(own)], patterns(others)
-    assert nearest(*given_rows, 2, 0.6, np.array([-1])).row.tolist() == [[1, -1]]
-    assert nearest(*given_rows, 2, 0.25, np.array([-1])).row.tolist() == [[1, 0]]
-    assert nearest(*given_rows, 2, 0.6, np.array([1])).row.tolist() == [[0, -1]], "its own is never given"
+    assert nearest(*given_rows, 2, 0.6, own_of(np.array([-1]), 2)).row.tolist() == [[1, -1]]
+    assert nearest(*given_rows, 2, 0.25, own_of(np.array([-1]), 2)).row.tolist() == [[1, 0]]
+    assert nearest(*given_rows, 2, 0.6, own_of(np.array([1]), 2)).row.tolist() == [[0, -1]], "its own is never given"
+
+
+def test_no_row_is_given_a_pattern_of_its_group() -> None:
+    rows = patterns(np.eye(4, 16, dtype=np.bool_) | np.eye(4, 16, 8, dtype=np.bool_))
+    groups = np.array([0, 0, 1, 1])
+    found = nearest([rows], rows, 4, 0.0, (groups, groups))
+    assert [sorted(row) for row in found.row.tolist()] == [[-1, -1, 2, 3]] * 2 + [[-1, -1, 0, 1]] * 2
 
 
 def test_of_equally_similar_patterns_the_smaller_numbers_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,16 +138,16 @@ def test_of_equally_similar_patterns_the_smaller_numbers_are_kept(monkeypatch: p
     own[0, :4] = True
     others = np.tile(own, (50, 1))
     monkeypatch.setattr(module, "TILE", 7)  # which deals small numbers to later tiles
-    found = nearest([patterns(own), patterns(own)], patterns(others), 4, 0.5, np.array([1]))
+    found = nearest([patterns(own), patterns(own)], patterns(others), 4, 0.5, own_of(np.array([1]), 50))
     assert found.row.tolist() == [[0, 2, 3, 4]]
     assert found.form.tolist() == [[0, 0, 0, 0]]
 
 
 def test_nothing_is_found_for_no_rows_and_among_no_patterns() -> None:
     some, none = patterns(np.eye(3, 16, dtype=np.bool_)), patterns(np.zeros((0, 16), np.bool_))
-    assert nearest([some, some], none, 2, 0.5, np.full(3, -1)).row.tolist() == [[-1, -1]] * 3
+    assert nearest([some, some], none, 2, 0.5, own_of(np.full(3, -1), 0)).row.tolist() == [[-1, -1]] * 3
     for others in (some, none):
-        assert nearest([none], others, 2, 0.5, np.empty(0, np.int64)).row.shape == (0, 2)
+        assert nearest([none], others, 2, 0.5, own_of(np.empty(0, np.int64), len(others))).row.shape == (0, 2)
 
 
 def pairs(rng: np.random.Generator, count: int) -> tuple[RowNumbers, RowNumbers, Floats, RowNumbers]:

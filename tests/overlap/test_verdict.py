@@ -1,6 +1,5 @@
-"""From which similarity on images are called twins: the verdict on matches whose nature is known."""
+"""From which similarity on images are duplicates: the verdict on matches whose nature is known."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.overlap.baseline import BASELINE
-from tasks.overlap.tables import TWINS
-from tasks.overlap.threshold import Best
-from tasks.overlap.verdict import Matches, judge
+from tasks.overlap.verdict import Matches, judge, lines_of
 from tasks.records.verdict import Verdict
 from tasks.views import VIEWS
 
@@ -28,130 +25,138 @@ def copies(rows: int, low: float = 0.97) -> Floats:
     return np.linspace(low, 0.999, rows)
 
 
-def baseline(train: Floats, random: Floats, thinned: Floats | None = None) -> pa.Table:
-    parts = {"train": train, "random": random, "thinned": np.empty(0) if thinned is None else thinned}
-    kinds = [kind for kind, values in parts.items() for _ in values]
-    similarity = np.concatenate(list(parts.values()))
-    return pa.table([pa.array(kinds, pa.string()), similarity, np.zeros(len(similarity))], schema=BASELINE)
+def baseline(train: Floats, random: Floats, beyond: Floats | None = None, labels: Any = None) -> pa.Table:
+    kinds = pa.array(["train"] * len(train) + ["random"] * len(random), pa.string())
+    both = np.append(train, random)
+    crowd, label = np.zeros(len(both)), np.zeros(len(both), np.int64)
+    if beyond is not None:
+        crowd[: len(train)] = beyond
+    if labels is not None:
+        label[: len(train)] = labels
+    return pa.table([kinds, both, crowd, label], schema=BASELINE)
 
 
-def matches_of(similarity: Floats, crowd: Floats | None = None) -> Matches:
-    best = Best(similarity, np.zeros(len(similarity)) if crowd is None else crowd)
-    return Matches(best, np.zeros(len(similarity), np.bool_))
+def matches_of(similarity: Floats, beyond: Floats | None = None, **more: Any) -> Matches:
+    n = len(similarity)
+    none = np.zeros(n, np.bool_)
+    given: dict[str, Any] = {
+        "chained": none, "identical": none, "other_class": none, "rows": np.ones(n, np.int64),
+        "labels": np.zeros(n, np.int64),
+    }  # fmt: skip
+    return Matches(similarity, np.zeros(n) if beyond is None else beyond, **given | more)
 
 
-def of_pictures(similarity: Floats, side: int = 32, asked: int | None = None, random: Floats | None = None) -> Verdict:
+def of_pictures(
+    similarity: Floats, side: int = 32, asked: float | None = None, random: Floats | None = None
+) -> Verdict:
     """Judge photographs with a short side of `side` pixels, beside a baseline without copies."""
     unrelated = np.full(500, 0.3) if random is None else random
-    matches = matches_of(similarity)
-    return judge(matches, baseline(look_alikes(500, seed=9), unrelated), PHOTO, 86, asked, side)
+    return judge(matches_of(similarity), baseline(look_alikes(500, seed=9), unrelated), PHOTO, 86, asked, side)
 
 
-def of_glyphs(similarity: Floats, thinned: Floats, asked: int | None = None, random: Floats | None = None) -> Verdict:
-    matches = matches_of(similarity)
-    unrelated = np.full(500, 0.3) if random is None else random
-    return judge(matches, baseline(similarity[:100], unrelated, thinned), INK, 90, asked, None)
-
-
-def test_copies_among_unlike_pictures_are_twins_from_the_lowest_threshold_on() -> None:
-    found = of_pictures(np.append(look_alikes(500, 0), copies(100, 0.88)))
-    assert (found.threshold, found.reason, found.told, found.warning) == (0.86, "own", True, "")
-    assert (found.least, found.own, found.short_side) == (0.86, 0.86, 32)
+@pytest.mark.parametrize("side", [32, 400])
+def test_copies_among_unlike_pictures_are_duplicates_from_the_lowest_threshold_on_whatever_their_size(
+    side: int,
+) -> None:
+    found = of_pictures(np.append(look_alikes(500, 0), copies(100, 0.88)), side)
+    assert (found.threshold, found.reason, found.told, found.warning) == (0.87, "own", True, "")
+    assert (found.least, found.own, found.short_side) == (0.86, 0.87, side)
+    assert found.near_identical == (0.995 if side == 32 else 0.99)
     assert found.unconfirmed == 0
 
 
-def test_large_pictures_have_a_higher_threshold_and_what_is_below_it_is_unconfirmed() -> None:
-    rows = np.append(look_alikes(500, 0), copies(100, 0.88))
-    found = of_pictures(rows, side=400)
-    assert (found.threshold, found.reason, found.least, found.own) == (0.97, "size", 0.97, 0.86)
-    assert found.unconfirmed == ((rows >= 0.86) & (rows < 0.97)).sum()
-
-
-def test_look_alikes_alone_are_no_twins() -> None:
-    found = of_pictures(look_alikes(2000, 0, centre=1.2))
-    assert (found.threshold, found.reason, found.told, found.percent) == (None, "alike", False, 101)
-    assert "only identical images are called twins" in found.warning
-    assert found.unconfirmed == (look_alikes(2000, 0, centre=1.2) >= 0.86).sum() > 500
+def test_look_alikes_alone_are_undecided_and_near_identical_ones_are_duplicates() -> None:
+    rows = look_alikes(2000, 0, centre=1.2)
+    found = of_pictures(rows)
+    assert (found.threshold, found.reason, found.told) == (0.995, "near_identical", False)
+    assert found.unconfirmed == ((rows >= 0.95) & (rows < 0.995)).sum() > 50
+    assert "undecided" in found.warning
 
 
 def test_where_nothing_is_alike_nothing_is_in_doubt() -> None:
     found = of_pictures(np.full(1000, 0.4))
-    assert (found.reason, found.told, found.warning, found.unconfirmed) == ("size", True, "", 0)
-    assert found.threshold is not None
+    assert (found.told, found.warning, found.unconfirmed) == (True, "", 0)
 
 
-def test_look_alikes_among_pictures_that_nothing_resembles_are_no_twins() -> None:
-    unlike, products, planted = look_alikes(150, 0), look_alikes(150, 1, centre=1.9), copies(40)
-    rows = np.concatenate([unlike, products, planted])
-    crowd = np.concatenate([unlike - 0.1, products - 0.02, np.full(40, 0.3)])
-    one_kind = judge(matches_of(rows), baseline(unlike, np.full(500, 0.3)), PHOTO, 86, None, 160)
-    assert one_kind.threshold == 0.97  # what the products reach, and nobody would notice
-    found = judge(matches_of(rows, crowd), baseline(unlike, np.full(500, 0.3)), PHOTO, 86, None, 160)
-    assert (found.threshold, found.reason) == (None, "alike")
+def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the_other() -> None:
+    unlike, products, planted = look_alikes(400, 0), look_alikes(400, 1, centre=1.9), copies(60, 0.9)
+    rows = np.concatenate([unlike, planted, products])
+    beyond = np.concatenate([unlike - 0.1, np.full(60, 0.3), products - 0.02])
+    matches, of_train = matches_of(rows, beyond), baseline(unlike, np.full(500, 0.3), unlike - 0.1)
+    found = judge(matches, of_train, PHOTO, 86, None, 160)
+    assert [(kind.kind, kind.threshold is not None) for kind in found.kinds] == [("alone", True), ("crowd", False)]
+    lines = lines_of(matches, found, PHOTO)
+    called = rows >= lines.line
+    assert called[400:460].mean() > 0.9
+    assert not called[460:][products < 0.99].any()
+    assert found.unconfirmed == (~called[460:] & (products >= 0.95)).sum() > 0
 
 
-def test_where_random_pairs_match_nothing_is_a_twin() -> None:
-    found = of_pictures(np.append(look_alikes(500, 0), copies(100)), random=np.repeat([0.3, 0.99], [480, 20]))
-    assert (found.threshold, found.reason, found.told) == (None, "chance", False)
-    assert "random pairs" in found.warning
+def test_where_random_pairs_are_nearly_identical_that_proves_nothing() -> None:
+    found = of_pictures(np.append(look_alikes(500, 0), copies(100)), random=np.repeat([0.3, 0.999], [480, 20]))
+    assert (found.near_identical, found.threshold, found.told) == (None, None, False)
+
+
+def test_near_identity_of_chained_pictures_proves_nothing() -> None:
+    alike = np.minimum(look_alikes(1000, 2, centre=1.9), 0.98)
+    rows = np.append(np.full(40, 0.991), alike)
+    matches = matches_of(rows, chained=np.arange(1040) < 20)
+    found = judge(matches, baseline(look_alikes(500, 1, centre=1.9), np.full(500, 0.3)), PHOTO, 86, None, 400)
+    assert (found.reason, found.threshold) == ("near_identical", 0.99)
+    assert np.flatnonzero(rows >= lines_of(matches, found, PHOTO).line).tolist() == list(range(20, 40))
+    assert found.unconfirmed == 20 + (alike >= 0.95).sum()
 
 
 def test_a_threshold_that_is_asked_for_is_taken_and_doubted() -> None:
-    found = of_pictures(look_alikes(2000, 0, centre=1.2), asked=90)
-    assert (found.threshold, found.reason, found.told, found.percent) == (0.9, "asked", False, 90)
-    assert "may be different pictures" in found.warning
+    found = of_pictures(look_alikes(2000, 0, centre=1.2), asked=0.9)
+    assert (found.threshold, found.reason) == (0.9, "asked")
+    assert lines_of(matches_of(np.zeros(3)), found, PHOTO).line.tolist() == [0.9] * 3
+    assert found.unconfirmed == 0
+
+
+def test_copies_of_glyphs_are_near_by_definition_however_smoothly_they_decline() -> None:
+    rng = np.random.default_rng(0)
+    points, others = rng.random((2000, 4)), rng.random((1500, 4))
+    distance = np.sqrt(((points[:, None] - others[None]) ** 2).sum(axis=2)).min(axis=1)
+    rows = np.clip(1 - 0.4 * distance, 0, 1)
+    found = judge(matches_of(rows), baseline(rows[:1000], np.full(500, 0.3)), INK, 90, None, None)
+    assert (found.threshold, found.reason, found.told, found.unconfirmed) == (0.95, "view", True, 0)
+    assert found.expected == pytest.approx((rows[:1000] >= 0.95).mean()), "so many happen without a leak"
+
+
+def test_what_to_expect_of_glyphs_is_taken_from_train_rows_of_the_same_classes() -> None:
+    train, labels = np.repeat([0.99, 0.5], [300, 700]), np.repeat([0, 1], [300, 700])
+    given = baseline(train, np.full(500, 0.3), labels=labels)
+    for share in (0.0, 0.25, 1.0):
+        of_test = np.repeat([0, 1], [int(400 * share), 400 - int(400 * share)])
+        found = judge(matches_of(np.full(400, 0.5), labels=of_test), given, INK, 90, None, None)
+        assert found.expected == pytest.approx(share)
+    strange = judge(matches_of(np.full(400, 0.5), labels=np.full(400, 7)), given, INK, 90, None, None)
+    assert strange.expected is None, "train has no rows of that class"
+
+
+def test_the_definition_of_glyphs_is_off_only_where_random_pairs_meet_it() -> None:
+    rows = np.repeat([0.99, 0.4], [100, 300])
+    found = judge(matches_of(rows), baseline(rows, np.repeat([0.3, 0.97], [480, 20])), INK, 90, None, None)
+    assert (found.threshold, found.reason, found.told, found.unconfirmed) == (None, "chance", False, 100)
+    assert "random pairs" in found.warning
 
 
 def test_too_few_pictures_say_nothing() -> None:
-    found = judge(matches_of(copies(5)), baseline(copies(4), copies(0)), PHOTO, 86, None, 32)
-    assert (found.threshold, found.told) == (None, False)
-    assert all(point.precision is None for point in found.curve)
-
-
-def test_glyphs_keep_their_threshold_where_near_ones_stand_out() -> None:
-    rows = np.append(look_alikes(900, 1, rate=4, centre=0.9), copies(150, 0.985))
-    found = of_glyphs(rows, rows)
-    assert (found.threshold, found.reason, found.told, found.unconfirmed) == (0.95, "view", True, 0)
-
-
-def test_glyphs_of_a_smooth_distribution_are_no_twins_and_are_listed() -> None:
-    rng = np.random.default_rng(0)
-    points, others = rng.random((2000, 4)), rng.random((3000, 4))
-    distance = np.sqrt(((points[:, None] - others[None, :1500]) ** 2).sum(axis=2)).min(axis=1)
-    rows = np.clip(1 - 0.4 * distance, 0, 1)
-    assert (rows >= 0.95).mean() > 0.3
-    found = of_glyphs(rows, rows)
-    assert (found.threshold, found.reason, found.told) == (None, "alike", False)
-    assert found.unconfirmed == (rows >= 0.95).sum()
-    assert of_glyphs(rows, rows, asked=95).threshold == 0.95
-
-
-def test_a_handful_of_near_glyphs_is_not_doubted() -> None:
-    rows = np.append(np.full(100, 0.5), np.full(20, 0.96))
-    assert of_glyphs(rows, rows).told
+    found = judge(matches_of(copies(5, 0.9)), baseline(copies(4), np.empty(0)), PHOTO, 86, None, 400)
+    assert (found.threshold, found.reason) == (0.99, "near_identical")
+    assert [kind.threshold for kind in found.kinds] == [None]
 
 
 def test_bands_count_every_row_from_the_lowest_edge_once() -> None:
     rows = np.array([0.2, 0.86, 0.879, 0.9, 0.95, 0.99, 0.995, 1.0])
-    matches = replace(matches_of(rows), other_class=rows == 0.995)
+    matches = matches_of(rows, other_class=rows == 0.995, rows=np.array([1, 1, 2, 1, 1, 1, 1, 1]))
     found = judge(matches, baseline(np.array([0.5, 0.9]), np.array([0.86, 0.2, 0.2, 0.2])), PHOTO, 86, None, 32)
-    assert sum(band.rows for band in found.bands) == 7
+    assert sum(band.rows for band in found.bands) == 8, "an image may have several rows"
     counted = {band.low: (band.rows, band.other_class, band.baseline, band.random) for band in found.bands}
-    assert counted[0.86] == (2, 0, 0.0, 0.25)
+    assert counted[0.86] == (3, 0, 0.0, 0.25)
     assert counted[0.90] == (1, 0, 0.5, 0.0)
     assert counted[0.99] == (3, 1, 0.0, 0.0)
-    assert [point.rows for point in found.curve][:3] == [7, 6, 5]
-
-
-def twins(rows: list[dict[str, Any]]) -> pa.Table:
-    empty = dict.fromkeys(TWINS.names) | {"exact": False, "class_name": "A", "crowd": 0.0}
-    return pa.Table.from_pylist([empty | row for row in rows], TWINS)
-
-
-@pytest.mark.parametrize("turn", [1, -1], ids=["in this order", "in the other"])
-def test_the_best_match_of_a_row_is_that_in_any_split_and_identical_ones_are_left_out(turn: int) -> None:
-    in_train = twins([{"jaccard": 0.9, "twin_class_name": "A"}, {"jaccard": 1.0, "twin_class_name": "A"}, {}])
-    in_validation = twins([{"jaccard": 0.95, "twin_class_name": "B"}, {"exact": True, "jaccard": 1.0}, {}])
-    found = Matches.of([[in_train, in_validation][::turn]])
-    assert found.similarity.tolist() == [0.95, 0.0]
-    assert found.other_class.tolist() == [True, False]
+    assert [point.rows for point in found.curve][:3] == [8, 7, 5]
+    values = [point.precision for point in found.curve if point.precision is not None]
+    assert values == sorted(values), "what is believed at one similarity is believed at a higher one"

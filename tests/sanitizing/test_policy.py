@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.overlap.tables import TWINS
+from tasks.overlap.twins import TWINS
 from tasks.records import Overlap
 from tasks.sanitizing import policy
 from tasks.storage.place import Place
@@ -14,13 +14,13 @@ from tasks.vocabulary import SplitName
 
 def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[str, Any]]) -> Overlap:
     """Write the twins of the rows of `second` in `first`; what a row does not give is null or 0."""
-    empty = dict.fromkeys(TWINS.names) | {"exact": False, "other_exact": False, "percent": 0, "other_percent": 0}
+    flags = [name for name in TWINS.names if TWINS.field(name).type == pa.bool_()]
+    empty = dict.fromkeys(TWINS.names) | dict.fromkeys(flags, False)
     folder = tmp_path / f"{first}-{second}"
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist([empty | row for row in rows], TWINS), folder / f"{second}.parquet")
     facts: dict[str, Any] = {
         "sha256": "",
-        "percent": 95,
         "directions": (),
         "bands": None,
         "recall_at_floor": 1.0,
@@ -31,8 +31,9 @@ def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[s
 
 
 def row(name: str, twin: str | None = None, percent: int = 0, exact: bool = False, **more: Any) -> dict[str, Any]:
-    found = {"twin_id": twin, "twin_class_name": "A", "percent": percent, "jaccard": percent / 100} if twin else {}
-    return {"id": name, "class_name": "A", "exact": exact, "twins": int(bool(twin))} | found | more
+    near = {"near": percent >= 95 and not exact, "undecided": percent == 94}
+    found = near | {"twin_id": twin, "twin_class_name": "A", "jaccard": percent / 100} if twin else {}
+    return {"id": name, "class_name": "A", "exact": exact} | found | more
 
 
 @pytest.fixture
@@ -94,9 +95,9 @@ def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_pa
         "train",
         "test",
         [
-            row("t0", "a", 100, **other, other_percent=94, other_jaccard=0.94),
-            row("t1", "a", 100, **other, other_percent=95, other_jaccard=0.95),
-            row("t2", "a", 100, **other, other_percent=100, other_jaccard=1.0, other_exact=True),
+            row("t0", "a", 100, **other, other_jaccard=0.94),
+            row("t1", "a", 100, **other, other_near=True, other_jaccard=0.95),
+            row("t2", "a", 100, **other, other_jaccard=1.0, other_exact=True),
         ],
     )
     found = policy.conflicts(policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path)), "test").to_pylist()
@@ -111,9 +112,9 @@ def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
     assert len(policy.removed_rows([policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path))], "test")) == 0
 
 
-def test_rows_that_stay_with_a_similar_match_are_listed(twins_of_test: list[pa.Table]) -> None:
-    similar = policy.unconfirmed_rows(twins_of_test, policy.removed_rows(twins_of_test, "test"), "test", 90).to_pylist()
-    assert similar == []  # t1 has a similar twin in train, and goes because of one in validation
+def test_rows_that_stay_with_an_undecided_match_are_listed(twins_of_test: list[pa.Table]) -> None:
+    similar = policy.undecided_rows(twins_of_test, policy.removed_rows(twins_of_test, "test"), "test").to_pylist()
+    assert similar == []  # t1 has an undecided match in train, and goes because of one in validation
     (in_train, _) = twins_of_test
-    (left,) = policy.unconfirmed_rows([in_train], policy.removed_rows([in_train], "test"), "test", 90).to_pylist()
+    (left,) = policy.undecided_rows([in_train], policy.removed_rows([in_train], "test"), "test").to_pylist()
     assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "alike", "a", 0.94)

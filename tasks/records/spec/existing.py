@@ -11,7 +11,7 @@ from tasks.records import parameters as p
 from tasks.records.spec.base import Spec, WorkSpec
 from tasks.records.spec.drawing import TrainingSpec
 from tasks.records.spec.searching import OverlapSpec, check_different, check_percents
-from tasks.vocabulary import IN_PUBLIC, Protect, Role
+from tasks.vocabulary import IN_PUBLIC, Protect, Role, Undecided
 from tasks.vocabulary.addresses import SourceName
 
 
@@ -61,6 +61,7 @@ class SanitizeSpec(WorkSpec):
     protect: Annotated[Protect | None, Field(description=p.PROTECT)] = None
     max_overlap: p.MaxOverlap = None
     min_rows: p.MinRows = None
+    undecided: Annotated[Undecided | None, Field(description=p.UNDECIDED)] = None
     decisions: p.DecisionsFile = None
 
     def check(self) -> None:

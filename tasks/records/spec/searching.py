@@ -85,6 +85,7 @@ class SearchSpec(SourceSpec):
     decisions: p.DecisionsFile = None
     max_quarantine: p.MaxQuarantine = 0.01
     max_ignored: p.MaxIgnored = None
+    undecided: p.OfUndecided = "fail"
     joins_within: ClassVar[bool] = False  # whether a split is compared with itself, however long that takes
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:

@@ -4,7 +4,7 @@ from math import floor
 import numpy as np
 import pytest
 
-from tasks.overlap.jaccard import count_bits, least_shared, shared_bits, similarity, to_words, whole_percent
+from tasks.overlap.patterns import count_bits, least_shared, shared_bits, similarity, to_words, whole_percent
 
 
 def two_sided(a: int, b: int, shared: int, length: int) -> Fraction:

@@ -8,7 +8,6 @@ larger. A window is a scale and a shift of coordinates that run from -1 to 1; be
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.storage.copies import COPY_SIDE
 from tasks.views.photo import BITS, SIDE, comparable_bits
 from tasks.vocabulary.arrays import Bits, Floats, Gray
 
@@ -51,23 +50,23 @@ def mirrored_form(copies: Gray) -> Bits:
 
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
     """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or one for all: x and y."""
-    across, down = (_weights(scale[:, axis], shift[:, axis]) for axis in (0, 1))
+    across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
     small = np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))
     return np.rint(small).astype(np.uint8)
 
 
-def _weights(scale: Floats, shift: Floats) -> NDArray[np.float32]:
+def _weights(scale: Floats, shift: Floats, side: int) -> NDArray[np.float32]:
     """Return what each pixel of a line counts in each of a smaller line: triangles as wide as what they stand for."""
     centre = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
-    middle = ((centre * scale[:, None] + shift[:, None] + 1) * (COPY_SIDE / 2))[:, :, None]
-    width = (scale * (COPY_SIDE / SIDE))[:, None, None]
-    places = np.arange(-COPY_SIDE // 4, COPY_SIDE + COPY_SIDE // 4)  # with a margin, which repeats the edge
+    middle = ((centre * scale[:, None] + shift[:, None] + 1) * (side / 2))[:, :, None]
+    width = (scale * (side / SIDE))[:, None, None]
+    places = np.arange(-side // 4, side + side // 4)  # with a margin, which repeats the edge
     weight = np.clip(1 - np.abs(places + 0.5 - middle) / width, 0, None)
-    folded = np.zeros((*weight.shape[:2], COPY_SIDE))
-    inside = (places >= 0) & (places < COPY_SIDE)
+    folded = np.zeros((*weight.shape[:2], side))
+    inside = (places >= 0) & (places < side)
     folded += weight[:, :, inside]
     folded[:, :, 0] += weight[:, :, places < 0].sum(axis=2)
-    folded[:, :, -1] += weight[:, :, places >= COPY_SIDE].sum(axis=2)
+    folded[:, :, -1] += weight[:, :, places >= side].sum(axis=2)
     return (folded / folded.sum(axis=2, keepdims=True)).astype(np.float32)
 
 
@@ -75,8 +74,8 @@ def _trim(copies: Gray) -> tuple[Floats, Floats]:
     """Return scale and shift of the window inside a plain border, (n, 2) each: x and y."""
     ends = [_border(copies.transpose(0, 2, 1)), _border(copies)]
     low, high = (np.stack([end[k] for end in ends], axis=1) for k in (0, 1))
-    scale = (COPY_SIDE - low - high) / COPY_SIDE
-    return scale, (low - high) / COPY_SIDE
+    side = copies.shape[1]
+    return (side - low - high) / side, (low - high) / side
 
 
 def _border(copies: Gray) -> tuple[Floats, Floats]:

@@ -1,1 +1,0 @@
-"""What people decided about pairs of two splits, applied to their twins."""

@@ -1,0 +1,127 @@
+"""The distinct images of a split, which are what is compared: one for all rows with equal pixels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.overlap.patterns import Patterns
+from tasks.records import Prints
+from tasks.storage import tables
+from tasks.storage.copies import Copies
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
+
+SEVERAL = -1  # label of an image whose rows have different ones
+NOTHING = -1
+
+
+@dataclass(frozen=True)
+class Images:
+    """Distinct images, in the order of their smallest ids.
+
+    Attributes
+    ----------
+    digests : ndarray
+        uint8 (n, 16): MD5 of the pixels.
+    patterns : Patterns
+        Bits of the view.
+    labels : ndarray
+        int64 (n,): class of its rows, or `SEVERAL`.
+    copies : Copies or None
+        Gray copies of photographs.
+    """
+
+    digests: Bits
+    patterns: Patterns
+    labels: RowNumbers
+    copies: Copies | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, some: RowNumbers) -> "Images":
+        """Return some images, in their order."""
+        return Images(
+            self.digests[some], self.patterns.take(some), self.labels[some], self.copies and self.copies.take(some)
+        )
+
+    @property
+    def gray(self) -> Copies:
+        """Gray copies, which photographs have."""
+        if self.copies is None:
+            raise TypeError("glyphs have no gray copies")
+        return self.copies
+
+
+def read_images(prints: Prints, workspace: Place, some: range | None = None) -> Images:
+    """Return the distinct images of a split, or a slice of them."""
+    place = workspace / prints.images_table
+    table = tables.read(place) if some is None else tables.read_rows(place, some.start, len(some))
+    copies = None
+    if prints.copies:
+        files = [workspace / file for file in prints.copies]
+        copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
+    patterns = Patterns.of(tables.bytes_of(table["bits"]), prints.length)
+    return Images(tables.bytes_of(table["md5"]), patterns, table["label"].to_numpy(), copies)
+
+
+def read_sample(prints: Prints, workspace: Place) -> Patterns:
+    """Return the bits of a few hundred images that lie evenly among all."""
+    return Patterns.of(tables.bytes_of(tables.read(workspace / prints.sample)["bits"]), prints.length)
+
+
+def read_rows(prints: Prints, workspace: Place, columns: Sequence[str]) -> pa.Table:
+    """Return columns of all rows of a split; ``image`` is the number of each row's image."""
+    return tables.read(workspace / prints.table, columns)
+
+
+def same_images(first: Bits, second: Bits) -> tuple[RowNumbers, RowNumbers]:
+    """Return the numbers of the images that two sets have in common, given distinct digests, uint8 (n, 16)."""
+    _, i, j = np.intersect1d(as_void(first), as_void(second), assume_unique=True, return_indices=True)
+    return i, j
+
+
+def number_images(digests: Bits, ranks: RowNumbers) -> tuple[RowNumbers, RowNumbers]:
+    """Return the image of each row, int64 (rows,), and the row with the smallest id of each image, int64 (images,).
+
+    Parameters
+    ----------
+    digests : ndarray
+        uint8 (rows, 16).
+    ranks : ndarray
+        int64 (rows,): place of each row in the order of ids.
+
+    >>> of_row, example = number_images(np.array([[7], [9], [7]], np.uint8), np.array([2, 0, 1]))
+    >>> of_row.tolist(), example.tolist()
+    ([1, 0, 1], [1, 2])
+    """
+    by_id = np.argsort(ranks)
+    _, first, number = np.unique(as_void(digests[by_id]), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    of_row = np.empty(len(ranks), np.int64)
+    of_row[by_id] = np.argsort(order)[number]
+    return of_row, by_id[first[order]]
+
+
+def common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNumbers:
+    """Return the label of each image, int64 (images,): that of all its rows, or `SEVERAL`."""
+    low, high = np.full(images, np.iinfo(np.int64).max), np.full(images, -1)
+    np.minimum.at(low, of_row, labels)
+    np.maximum.at(high, of_row, labels)
+    return np.where(low == high, low, SEVERAL)
+
+
+def among(keys: Bits, wanted: Sequence[bytes]) -> Mask:
+    """Return which rows of keys, uint8 (n, width), are one of some keys."""
+    if not wanted or not len(keys):
+        return np.zeros(len(keys), np.bool_)
+    found: Mask = np.isin(as_void(keys), np.array(wanted, f"V{keys.shape[1]}"))
+    return found
+
+
+def as_void(keys: Bits) -> NDArray[np.void]:
+    """Return the rows of keys, uint8 (n, width), as values that can be compared and sorted."""
+    return np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()

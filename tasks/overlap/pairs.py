@@ -1,0 +1,143 @@
+"""Pairs of similar images, and which of them matter: memory grows with the images, not with their pairs.
+
+Of all near-duplicate pairs of glyphs, those are kept that are the best of one of their images, or its best of another
+class. Inside one set a maximum spanning forest is kept as well: at any threshold, its pairs that reach the threshold
+join the same images as all pairs that reach it (the cut property; Kruskal, On the shortest spanning subtree of a graph,
+1956). Of equally similar pairs the one with the smaller numbers is preferred, so the result does not depend on how
+pairs are cut into pieces.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+from tasks.overlap.images import SEVERAL
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
+
+GATHERED = 1 << 22  # pairs that are taken in at a time: about 200 MB
+
+
+class Pairs(NamedTuple):
+    """Pairs of images by their numbers, int64 (n,) each, with their similarity, float64 (n,)."""
+
+    first: RowNumbers
+    second: RowNumbers
+    similarity: Floats
+
+    def ends(self, side: int) -> tuple[RowNumbers, RowNumbers]:
+        """Return the numbers of the images of one side, and of the other."""
+        return (self.second, self.first) if side else (self.first, self.second)
+
+    def where(self, some: Mask | RowNumbers) -> "Pairs":
+        """Return some of the pairs."""
+        return Pairs(self.first[some], self.second[some], self.similarity[some])
+
+
+NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+
+def together(parts: Sequence[Pairs]) -> Pairs:
+    """Return the pairs of several."""
+    return Pairs(*(np.concatenate(columns) for columns in zip(NO_PAIRS, *parts, strict=True)))
+
+
+def in_order(pairs: Pairs, within: bool) -> Pairs:
+    """Return each pair once, ordered by its numbers; pairs within one set have the smaller number first."""
+    first, second = pairs.first, pairs.second
+    if within:
+        first, second = np.minimum(first, second), np.maximum(first, second)
+    order = np.lexsort((-pairs.similarity, second, first))
+    first, second = first[order], second[order]
+    new = np.append(True, (np.diff(first) != 0) | (np.diff(second) != 0))[: len(first)]
+    if within:
+        new &= first != second
+    return Pairs(first[new], second[new], pairs.similarity[order][new])
+
+
+def gathered(stream: Iterable[Pairs], keep: Callable[[Pairs], Pairs]) -> Pairs:
+    """Return what `keep` keeps of a stream of pairs, of which it is shown many at a time."""
+    kept, waiting = NO_PAIRS, [NO_PAIRS]
+    for some in stream:
+        waiting.append(some)
+        if sum(len(part.first) for part in waiting) > GATHERED:
+            kept, waiting = keep(together([kept, *waiting])), []
+    return keep(together([kept, *waiting]))
+
+
+def that_matter(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], within: bool) -> Pairs:
+    """Return the pairs that are best for one of their images; see above.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    labels : tuple of ndarray
+        int64 (images,): classes of the images of both sides.
+    within : bool
+        Whether both sides are one set.
+    """
+    pairs = in_order(pairs, within)
+    first, second, similarity = pairs
+    if not within:
+        kept = best_two(first, second, similarity, labels[1]) | best_two(second, first, similarity, labels[0])
+        return pairs.where(kept)
+    ends, others, twice = np.append(first, second), np.append(second, first), np.append(similarity, similarity)
+    best = best_two(ends, others, twice, labels[0])
+    kept = best[: len(first)] | best[len(first) :]
+    kept[spanning(pairs, len(labels[0]))] = True
+    return pairs.where(kept)
+
+
+def best_two(of: RowNumbers, other: RowNumbers, weight: Floats, labels: RowNumbers) -> Mask:
+    """Return which pairs are the best of an image, or the best with an image of another class than that one has.
+
+    The best has the highest weight, and of equal ones the smallest number.
+
+    >>> best_two(np.zeros(3, int), np.arange(3), np.array([0.9, 0.95, 0.8]), np.array([1, 1, 2])).tolist()
+    [False, True, True]
+    """
+    order = np.lexsort((other, -weight, of))
+    kept = np.zeros(len(of), np.bool_)
+    start = _starts(of[order])
+    best = order[start]
+    kept[best] = True
+    label = labels[other]
+    of_best = np.repeat(label[best], np.diff(np.append(start, len(order))))
+    rest = order[(label[order] != of_best) & (of_best != SEVERAL)]
+    kept[rest[_starts(of[rest])]] = True
+    return kept
+
+
+def _starts(keys: RowNumbers) -> RowNumbers:
+    return np.flatnonzero(np.append(True, np.diff(keys) != 0)[: len(keys)])
+
+
+def spanning(pairs: Pairs, count: int) -> RowNumbers:
+    """Return the numbers of the pairs of a maximum spanning forest of `count` images, of pairs that are `in_order`.
+
+    >>> pairs = Pairs(np.array([0, 0, 1, 3]), np.array([1, 2, 2, 4]), np.array([0.9, 0.7, 0.8, 0.6]))
+    >>> spanning(pairs, 5).tolist()
+    [0, 2, 3]
+    """
+    first, second, similarity = pairs
+    weights = np.empty(len(first))  # all different, so that there is one such forest
+    weights[np.lexsort((second, first, -similarity))] = np.arange(1, len(first) + 1)  # from 1: 0 would be no pair
+    tree = minimum_spanning_tree(coo_array((weights, (first, second)), shape=(count, count)).tocsr()).tocoo()
+    i, j = (part.astype(np.int64) for part in tree.coords)
+    return np.sort(np.searchsorted(first * count + second, i * count + j))
+
+
+def write_pairs(pairs: Pairs, target: Place) -> None:
+    """Write pairs as a table."""
+    tables.write(pa.table(pairs._asdict()), target)
+
+
+def read_pairs(place: Place) -> Pairs:
+    """Return the pairs of a table."""
+    table = tables.read(place)
+    return Pairs(*(table[name].to_numpy() for name in Pairs._fields))

@@ -1,1 +1,0 @@
-"""Similar images inside one set: their groups, and which of each group stays."""

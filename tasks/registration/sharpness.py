@@ -1,0 +1,95 @@
+"""Make two pictures equally sharp: a blurred copy lacks the finest structure of its original.
+
+The sharpness of a picture is the energy of its finest octave relative to that of the next one. The sharper picture is
+smoothed until it is as sharp as the other. All is done on cosine transforms: there, smoothing with mirrored edges is a
+product, so the sharpness after every smoothing that is tried follows from one transform.
+"""
+
+from functools import cache
+
+import numpy as np
+from scipy.fft import dct
+from scipy.ndimage import gaussian_filter1d
+
+from tasks.registration.repeated import Repeated
+from tasks.registration.warp import along_both
+from tasks.vocabulary.arrays import Pixels
+
+DEVIATIONS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)  # pixels of a side of 64
+CLEARLY = 1.15  # times as sharp
+FINE, COARSE = 1.0, 2.0  # pixels: smoothing that ends the finest octave and the next
+
+
+def equally_sharp(first: Repeated, second: Pixels) -> tuple[Repeated, Pixels]:
+    """Return pairs of pictures, float32 (n, side, side), of which the sharper one is as sharp as the other.
+
+    Pairs whose pictures are about equally sharp stay as they are.
+    """
+    transformed = first.changed(_transformed), _transformed(second)
+    curves = _sharpness(transformed[0].pictures)[first.of], _sharpness(transformed[1])
+    smoothing = [_smoothing_to(*both) for both in (curves, curves[::-1])]
+    changed = [np.flatnonzero(which) for which in smoothing]
+    if len(changed[0]):
+        pictures = first.pictures[first.of]
+        pictures[changed[0]] = _smoothed(transformed[0].pictures[first.of[changed[0]]], smoothing[0][changed[0]])
+        first = Repeated.once(pictures)
+    if len(changed[1]):
+        second = second.copy()
+        second[changed[1]] = _smoothed(transformed[1][changed[1]], smoothing[1][changed[1]])
+    return first, second
+
+
+def _smoothing_to(curves: Pixels, others: Pixels) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the number of the deviation that makes each picture as sharp as the other; 0 where it is not sharper."""
+    aim = others[:, :1]
+    best = np.abs(np.log((curves + 1e-9) / (aim + 1e-9))).argmin(axis=1)
+    return np.where(curves[:, 0] > CLEARLY * aim[:, 0], best, 0)
+
+
+def _transformed(pictures: Pixels) -> Pixels:
+    return along_both(_cosines(pictures.shape[1]), pictures)
+
+
+def _smoothed(transformed: Pixels, deviations: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Pixels:
+    side = transformed.shape[1]
+    gains = np.stack([_gain(side, DEVIATIONS[number]) for number in deviations.tolist()])
+    return along_both(np.ascontiguousarray(_cosines(side).T), transformed * gains)
+
+
+def _sharpness(transformed: Pixels) -> Pixels:
+    """Return the sharpness of each picture after each smoothing, float32 (n, deviations)."""
+    n, side, _ = transformed.shape
+    power = (transformed * transformed).reshape(n, -1)
+    fine, coarse = _octaves(side)
+    sharpness: Pixels = np.divide(power @ fine, power @ coarse + np.float32(1e-3 * side * side), dtype=np.float32)
+    return sharpness
+
+
+@cache
+def _octaves(side: int) -> tuple[Pixels, Pixels]:
+    """Return what each coefficient adds to the energies of the finest octave and the next, (pixels, deviations)."""
+    fine, coarse = 1 - _gain(side, FINE), _gain(side, FINE) - _gain(side, COARSE)
+    gains = [_gain(side, deviation) for deviation in DEVIATIONS]
+    one, two = (
+        np.stack([((gain * octave) ** 2).ravel() for gain in gains], axis=1).astype(np.float32)
+        for octave in (fine, coarse)
+    )
+    return one, two
+
+
+@cache
+def _gain(side: int, deviation: float) -> Pixels:
+    """Return what smoothing multiplies each coefficient of a cosine transform with, float32 (side, side)."""
+    if not deviation:
+        return np.ones((side, side), np.float32)
+    smoothed = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="reflect")
+    basis = dct(np.eye(side), axis=0, norm="ortho")
+    along = np.einsum("kp,pq,kq->k", basis, smoothed, basis)
+    gain: Pixels = np.outer(along, along).astype(np.float32)
+    return gain
+
+
+@cache
+def _cosines(side: int) -> Pixels:
+    basis: Pixels = dct(np.eye(side), axis=0, norm="ortho").astype(np.float32)
+    return basis

@@ -1,0 +1,154 @@
+"""Splits of small sets on disk, and all of the overlap stage on them, as its tasks do it but without Prefect."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks.overlap.baseline import Compared, measure_baseline
+from tasks.overlap.groups import Grouped, group_rows
+from tasks.overlap.join import PAIRS, Join, write_join
+from tasks.overlap.minhash import Bands
+from tasks.overlap.pairs import read_pairs
+from tasks.overlap.prints import write_images
+from tasks.overlap.settled import Settled, settle
+from tasks.overlap.twins import Direction, SplitRows
+from tasks.overlap.verdict import Matches, judge
+from tasks.records import Prints
+from tasks.records.overlaps import PRINTS
+from tasks.records.verdict import Verdict
+from tasks.storage import tables
+from tasks.storage.copies import COPY_SIDE
+from tasks.storage.decisions import Decisions
+from tasks.storage.place import Place
+from tasks.views import VIEWS
+from tasks.views.photo import BITS, SIDE, comparable_bits
+from tasks.vocabulary import Chains, SplitName, ViewName
+
+Gray = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+
+def glyph_split(
+    workspace: Path, name: SplitName, bits: NDArray[Any], labels: Labels | None = None, digests: Sequence[bytes] = ()
+) -> Prints:
+    """Write glyphs, bool (n, length), as a split; those with equal bits are the same image, unless digests differ."""
+    found = list(digests) or [hashlib.md5(row.tobytes(), usedforsecurity=False).digest() for row in bits.astype(bool)]
+    return write_split(workspace, name, np.packbits(bits.astype(bool), axis=1), bits.shape[1], found, labels)
+
+
+def picture_split(
+    workspace: Path, name: SplitName, pictures: Sequence[Image.Image], labels: Labels | None = None
+) -> Prints:
+    """Write pictures as a split, with the copies that the product makes of them."""
+    digests = [hashlib.md5(each.tobytes(), usedforsecurity=False).digest() for each in pictures]
+    copies = workspace / f"{name}.gray"
+    copies.write_bytes(small(pictures, COPY_SIDE).tobytes())
+    sides = [min(each.size) for each in pictures]
+    return write_split(
+        workspace, name, comparable_bits(small(pictures, SIDE)), BITS, digests, labels, (f"{name}.gray",), sides
+    )
+
+
+def small(pictures: Sequence[Image.Image], side: int) -> Gray:
+    """Return gray copies of pictures."""
+    copies = [np.asarray(each.convert("L").resize((side, side), Image.Resampling.BILINEAR)) for each in pictures]
+    return np.array(copies, np.uint8).reshape(-1, side, side)
+
+
+def write_split(
+    workspace: Path,
+    name: SplitName,
+    packed: Gray,
+    length: int,
+    digests: Sequence[bytes],
+    labels: Labels | None,
+    copies: tuple[str, ...] = (),
+    sides: Sequence[int] = (),
+) -> Prints:
+    """Write rows, their fingerprints and their distinct images as the stage does; ids are in the order of rows."""
+    count = len(digests)
+    labels = np.zeros(count, np.int64) if labels is None else labels
+    columns: dict[str, Any] = {
+        "id": pa.array([f"{name}/{number:06d}" for number in range(count)], pa.string()),
+        "class_name": pa.array([str(label) for label in labels.tolist()], pa.string()),
+        "label": pa.array(labels, pa.int64()),
+        "rank": pa.array(np.arange(count)),
+        "md5": pa.array(digests, pa.binary(16)),
+        "bits": tables.binary(packed.reshape(count, -1)) if count else pa.array([], pa.binary(packed.shape[1])),
+        "font": pa.nulls(count, pa.string()),
+        "one_colour": pa.array(np.zeros(count, np.bool_)),
+    }
+    if copies:
+        ones, numbers = np.ones(count, np.int64), np.arange(count)
+        columns |= {"file": pa.array(ones - 1), "copy": pa.array(numbers), "pixels": pa.array(ones)}
+        columns |= {"bytes": pa.array(ones), "short_side": pa.array(sides, pa.int32())}
+    target = Place.of(workspace) / name
+    (workspace / name).mkdir(parents=True, exist_ok=True)
+    tables.write(pa.table(columns), target / PRINTS)
+    facts = write_images(target, length, photographs=bool(copies))
+    return Prints(split=name, rows=count, length=length, folder=name, sha256=(), of=(), copies=copies, **facts)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the stage found of two splits, or of one with itself."""
+
+    join: Join
+    verdict: Verdict
+    settled: Settled
+    facts: dict[str, Any]
+
+    def direction(self, side: int) -> Direction:
+        """Return the matches of the rows of a side."""
+        rows = [SplitRows.of(prints, self.join.workspace) for prints in self.join.sides]
+        return Direction.of(self.join, self.settled, side, (rows[0], rows[1]))
+
+    def duplicates(self, side: int) -> NDArray[np.bool_]:
+        """Return which rows of a side have a duplicate in the other."""
+        best = self.direction(side).best
+        return best.exact | best.near
+
+    def undecided(self, side: int) -> NDArray[np.bool_]:
+        """Return which rows of a side are undecided."""
+        return self.direction(side).best.undecided
+
+    def groups(self, chains: Chains = "keep", decisions: Decisions | None = None) -> Grouped:
+        """Return the groups of a split that was compared with itself."""
+        rows = SplitRows.of(self.join.first, self.join.workspace)
+        images = self.join.images(0)
+        return group_rows(images, self.settled, rows, np.arange(len(rows.image)), chains, decisions)
+
+
+def measure(
+    workspace: Path,
+    first: Prints,
+    second: Prints,
+    view: ViewName,
+    asked: float | None = None,
+    bands: Bands | None = None,
+    decisions: Decisions | None = None,
+    searched: int = 1,
+    seed: int = 1,
+) -> Measured:
+    """Compare two splits, or one with itself, judge and settle them."""
+    place, own = Place.of(workspace), VIEWS[view]
+    percent = round(100 * own.floor)
+    within = first == second
+    join = Join(first, second, place, own, percent, bands, seed, 0 if within else searched)
+    target = place / f"join-{first.split}-{second.split}"
+    (workspace / target.name).mkdir(exist_ok=True)
+    facts = write_join(join, (), target)
+    pairs = read_pairs(target / PAIRS)
+    baseline, chained = measure_baseline(Compared([join], [pairs]), first.split, seed)
+    of_row = tables.read(place / join.sides[join.searched].of_row)["image"].to_numpy()
+    matches = Matches.of(join, pairs, of_row, chained)
+    verdict = judge(matches, baseline, own, percent, asked, first.short_side or second.short_side)
+    settled = settle(join, pairs, verdict, chained, of_row, decisions)
+    return Measured(replace(join, seed=seed), verdict, settled, facts)

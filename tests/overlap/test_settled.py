@@ -1,0 +1,94 @@
+"""What people decided of pairs counts, in glyphs and in pictures, between splits and inside one."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from tasks.storage.decisions import SCHEMA, Decisions
+from tests.overlap.engine import Measured, glyph_split, measure, picture_split
+from tests.overlap.test_copies import SCENES, copies_of
+
+Bits = NDArray[np.bool_]
+
+
+def decided(pairs: list[tuple[bytes, bytes, bool]]) -> Decisions:
+    rows = [
+        dict.fromkeys(SCHEMA.names) | {"first": min(a, b), "second": max(a, b), "same": same} for a, b, same in pairs
+    ]
+    return Decisions(pa.Table.from_pylist(rows, SCHEMA))
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+@pytest.fixture
+def glyphs() -> tuple[Bits, Bits]:
+    """Test 0 is close to train 0, less so to train 1, and test 1 to nothing."""
+    rng = np.random.default_rng(0)
+    train = rng.random((6, 784)) < 0.4
+    train[1] = train[0]
+    train[1, :6] ^= True
+    test = np.stack([train[0], rng.random(784) < 0.4])
+    test[0, 700:702] ^= True
+    return train, test
+
+
+def found(folder: Path, glyphs: tuple[Bits, Bits], decisions: Decisions | None) -> Measured:
+    splits = glyph_split(folder, "train", glyphs[0]), glyph_split(folder, "test", glyphs[1])
+    return measure(folder, splits[0], splits[1], "ink", asked=0.95, decisions=decisions)
+
+
+def of(row: Bits) -> bytes:
+    return digest(row.tobytes())
+
+
+def test_the_next_best_counts_where_the_best_was_judged_to_be_another_image(
+    tmp_path: Path, glyphs: tuple[Bits, Bits]
+) -> None:
+    train, test = glyphs
+    assert found(tmp_path, glyphs, None).direction(1).best.image.tolist() == [0, -1]
+    told = found(tmp_path, glyphs, decided([(of(train[0]), of(test[0]), False)]))
+    assert told.direction(1).best.image.tolist() == [1, -1]
+    assert told.duplicates(1).tolist() == [True, False]
+    assert told.duplicates(0).tolist() == [False, True, False, False, False, False]
+    both = decided([(of(train[0]), of(test[0]), False), (of(train[1]), of(test[0]), False)])
+    assert not found(tmp_path, glyphs, both).duplicates(1).any()
+
+
+def test_a_pair_that_was_judged_to_be_the_same_counts_however_unlike_it_is(
+    tmp_path: Path, glyphs: tuple[Bits, Bits]
+) -> None:
+    train, test = glyphs
+    told = found(tmp_path, glyphs, decided([(of(train[4]), of(test[1]), True)])).direction(1)
+    assert told.best.image.tolist() == [0, 4]
+    assert (told.best.near.tolist(), told.best.judged.tolist()) == ([True, True], [False, True])
+    assert told.best.similarity[1] < 0.7
+
+
+def test_groups_inside_a_split_obey_what_was_decided(tmp_path: Path, glyphs: tuple[Bits, Bits]) -> None:
+    rows = np.concatenate(glyphs)
+    split = glyph_split(tmp_path, "train", rows)
+    assert measure(tmp_path, split, split, "ink", asked=0.95).groups().row.tolist() == [0, 1, 6]
+    decisions = decided(
+        [(of(rows[0]), of(rows[1]), False), (of(rows[1]), of(rows[6]), False), (of(rows[3]), of(rows[4]), True)]
+    )
+    told = measure(tmp_path, split, split, "ink", asked=0.95, decisions=decisions).groups(decisions=decisions)
+    assert [set(told.row[told.group == number].tolist()) for number in (0, 1)] == [{0, 6}, {3, 4}]
+
+
+def test_pictures_that_were_told_apart_are_no_duplicates_although_more_candidates_are_asked_for(tmp_path: Path) -> None:
+    train = copies_of(SCENES[0], 12, 1) + SCENES[1:20]
+    splits = (
+        picture_split(tmp_path, "train", train),
+        picture_split(tmp_path, "test", [SCENES[0], SCENES[30], SCENES[31]]),
+    )
+    pairs = [(digest(copy.tobytes()), digest(SCENES[0].tobytes()), False) for copy in train[:12]]
+    pairs.append((digest(train[15].tobytes()), digest(SCENES[31].tobytes()), True))
+    told = measure(tmp_path, splits[0], splits[1], "photo", asked=0.9, decisions=decided(pairs))
+    assert told.duplicates(1).tolist() == [False, False, True]
+    assert np.flatnonzero(told.duplicates(0)).tolist() == [15]
