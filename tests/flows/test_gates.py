@@ -1,0 +1,92 @@
+"""Gates close: on the duplicates of every evaluated split, on undecided rows, and where there are no rows."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.audit import audit
+from flows.dedupe import dedupe
+from tasks.errors import GateError, UndecidedError
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.words import headline
+from tasks.records import Report
+from tasks.records.rows import SplitRows
+from tasks.reporting.gates import enforce_gates, measure_gates
+from tests.build import glyphs, png, saved, write_folder
+from tests.overlap.test_copies import film
+
+LIMIT: dict[str, Any] = {"max_overlap": 0.01, "max_quarantine": 1}
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the frames of one film, every other one in test: all are alike, and none is told from a look-alike."""
+    files = {f"{('train', 'test')[n % 2]}/a/{n:03d}.png": saved(frame, "PNG") for n, frame in enumerate(film(60))}
+    return write_folder(tmp_path_factory.mktemp("film"), files)
+
+
+def test_a_gate_that_can_not_tell_fails_with_a_code_of_its_own_and_names_the_ways_on(
+    prefect_server: None, frames: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UndecidedError, match="more are undecided: that may be more than the 1 % allowed") as caught:
+        audit(root=str(frames), workspace=tmp_path, **LIMIT)
+    assert caught.value.exit_code == 5
+    assert "`cleansplit review`, choose a --threshold, or accept them with --undecided pass" in str(caught.value)
+    report: Report = caught.value.report
+    leak, (gate,) = report.pair("test", "train"), (one for one in report.gates if one.name == "max_overlap")
+    assert leak.either == 0
+    assert leak.undecided == report.verdict.unconfirmed > 20
+    assert (gate.value, gate.most, gate.passed) == (0, leak.undecided / 30, False)
+    assert f"{leak.undecided} more ({100 * leak.undecided / 30:.1f} %) are undecided" in headline(Numbers(report))
+    assert (report.run / "unconfirmed.parquet").is_file()
+    assert audit(root=str(frames), workspace=tmp_path, undecided="pass", **LIMIT).gates[-1].passed
+    with pytest.raises(GateError, match="have a duplicate in train"):
+        audit(root=str(frames), workspace=tmp_path, threshold=0.9, **LIMIT)
+
+
+def test_duplicates_inside_a_set_that_nobody_can_tell_fail_alike(
+    prefect_server: None, frames: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UndecidedError, match="more are undecided") as caught:
+        dedupe(str(frames / "train"), max_duplicates=0.05, workspace=tmp_path)
+    (inside,) = (of for of in caught.value.report.duplicates if of.rows)
+    assert inside.undecided > 20
+    assert "more are undecided" in headline(Numbers(caught.value.report))
+
+
+def splits_of(folder: Path, **rows: list[int]) -> str:
+    own = glyphs(60, seed=8)
+    files = {f"{split}/{'ab'[n % 2]}/{n}.png": png(own[n]) for split, some in rows.items() for n in some}
+    return str(write_folder(folder, files))
+
+
+def test_without_a_test_split_headline_and_gate_speak_of_validation(prefect_server: None, tmp_path: Path) -> None:
+    root = splits_of(tmp_path / "data", train=list(range(30)), val=list(range(24, 40)))
+    with pytest.raises(GateError, match=r"6 of 16 validation rows \(37\.50 %\) have a duplicate in train") as caught:
+        audit(root=root, workspace=tmp_path / "w", **LIMIT)
+    said = headline(Numbers(caught.value.report))
+    assert "37.5 % of the 16 validation rows have an identical image in train" in said
+    assert "10 rows are left" in said
+    with pytest.raises(GateError, match="10 validation rows are left"):
+        audit(root=root, workspace=tmp_path / "w", min_rows=11)
+
+
+def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: Path) -> None:
+    root = splits_of(tmp_path / "data", train=list(range(20)), val=list(range(20, 40)), test=list(range(20, 40)))
+    with pytest.raises(GateError, match=r"20 of 20 test rows \(100\.00 %\) have a duplicate in validation") as caught:
+        audit(root=root, workspace=tmp_path / "w", **LIMIT)
+    assert "20 have a duplicate in validation." in headline(Numbers(caught.value.report))
+
+
+def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited: Report) -> None:
+    limited = replace(audited, spec=replace(audited.spec, max_overlap=1.0), gates=())
+    assert measure_gates(limited)[-1].passed
+    pairs = tuple(replace(pair, rows=0) if pair.rows_of == "test" else pair for pair in audited.overlap)
+    empty = replace(limited, overlap=pairs, rows=SplitRows(train=audited.rows.train, validation=0, test=0))
+    gate = measure_gates(empty)[-1]
+    assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
+    with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no rows"):
+        enforce_gates(replace(empty, gates=(gate,)))
+    assert "nothing is known of their overlap" in headline(Numbers(empty))
