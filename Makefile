@@ -38,11 +38,13 @@ lint: .venv/test
 bench: .venv/test     ## overlap against brute force, the exact join and datasketch
 	$(BIN)/python -m tests.benchmarks.overlap
 
-verdicts: .venv/test  ## what is called the same photograph: judged sets, planted copies, look-alikes, mixtures; 9 minutes
+verdicts: .venv/test  ## what is called a duplicate: judged sets, planted copies, look-alikes, ever more copies; an hour
 	$(BIN)/python -m tests.benchmarks.verdicts
 	$(BIN)/python -m tests.benchmarks.photos
 	$(BIN)/python -m tests.benchmarks.lookalikes
 	$(BIN)/python -m tests.benchmarks.mixtures
+	$(BIN)/python -m tests.benchmarks.family
+	$(BIN)/python -m tests.benchmarks.monotone
 
 picture: .venv/test   ## the README's picture, from a run on two archives of open fonts: make picture LARGE=... SMALL=...
 	$(BIN)/cleansplit run --large $(LARGE) --small $(SMALL) --validation 0

@@ -2,7 +2,8 @@
 
 Sets that would refute the verdict on photographs: no copies at all, few pictures, one picture with most of the copies,
 textures, copies among look-alikes, look-alikes among unlike pictures, a test set of nothing but copies. Each is audited
-as a user would. Printed are the threshold, the copies that are called twins, and the other rows that are.
+as a user would. Printed are the threshold, the copies that are called duplicates, the other rows that are, and how many
+rows are undecided.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def write(folder: Path, split: str, name: str, pictures: Pictures) -> None:
 def main() -> None:
     """Print a line per set."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    print(f"{'set':<28} {'threshold':>9} {'copies found':>13} {'others called twins':>20} {'alike':>6}")
+    print(f"{'set':<28} {'threshold':>9} {'copies found':>13} {'others called':>20} {'undecided':>9}")
     with prefect_test_harness(server_startup_timeout=90):
         for name, (train, new, copies) in sets().items():
             with tempfile.TemporaryDirectory() as temporary:
@@ -92,10 +93,8 @@ def main() -> None:
             found = sum("/copy-" in row for row in gone)
             threshold = report.verdict.threshold or "none"
             of = f"{found} of {len(copies)}"
-            print(
-                f"{name:<28} {threshold:>9} {of:>13} {len(gone) - found:>20} {report.verdict.unconfirmed:>6}",
-                flush=True,
-            )
+            open_ = report.pair("test", "train").undecided
+            print(f"{name:<28} {threshold:>9} {of:>13} {len(gone) - found:>20} {open_:>9}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What is called a twin on sets whose truth somebody judged: ``python -m tests.benchmarks.verdicts``.
+"""What is called a duplicate on sets whose truth somebody judged: ``python -m tests.benchmarks.verdicts``.
 
 Each set is audited as a user would. Printed is the threshold that it chose, the predicted precision there, the test
-rows that are removed, those whose twin has another class, and, where pairs were judged by eye, how many of those that
-are the same picture and of those that are only alike are called twins. The data lie beside the project; sets that are
-not there are left out. The frames of traffic signs are split by track: no two frames of one track lie on both sides.
+rows that are removed, those whose duplicate has another class, and, where pairs were judged by eye, how many of those
+that are the same picture and of those that are only alike are called duplicates. The data lie beside the project; sets
+that are not there are left out. The frames of traffic signs are split by track: no two frames of one track lie on both
+sides.
 """
 
 import argparse

@@ -21,17 +21,13 @@ Named = tuple[str, str]  # class/file of a test and of a train image
 
 @dataclass(frozen=True)
 class Known:
-    """A set and what is known: `same` and `alike` are judged pairs; of `listed` test images a twin is known.
-
-    Where `none` is set, no image of test but identical ones has a twin in train by construction.
-    """
+    """A set and what is known: `same` and `alike` are judged pairs; of `listed` test images a duplicate is known."""
 
     name: str
     folder: Path
     same: frozenset[Named] = frozenset()
     alike: frozenset[Named] = frozenset()
     listed: frozenset[str] = frozenset()
-    none: bool = False
     identical: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -103,7 +99,13 @@ def _signs(folder: Path) -> Known:
     for archive, split in ((train, "train"), (test, "test")):
         unpack(archive, folder / split)
         archive.unlink()
-    return Known("traffic signs, by track", folder, none=True)
+    return Known("traffic signs, by track", folder)
+
+
+def _xrays(folder: Path) -> Known:
+    trained = {path.name for path in unpack(DATA / "xray_train.tar", folder / "train")}
+    tested = unpack(DATA / "xray_test.tar", folder / "test")  # a file of the same name is a smaller, re-encoded copy
+    return Known("X-rays", folder, listed=frozenset(short(str(path)) for path in tested if path.name in trained))
 
 
 def _halves(folder: Path) -> Known:
@@ -133,4 +135,5 @@ SETS: tuple[Callable[[Path], Known], ...] = (
     _pair("brain scans", "mri_train.tar", "mri_test.tar"),
     _pair("Fashion-MNIST, sample", "fashion_train.tar", "fashion_test.tar"),
     _signs,
+    _xrays,
 )
