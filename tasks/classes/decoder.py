@@ -136,16 +136,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
 
 
 def _usual_jpeg(data: bytes, parts: Sequence[Segment], frame: Frame, reduced: bool, cheap: bool) -> Decoded | None:
-    """Decode a JPEG without Pillow, which takes twice as long; None if anything is wrong, so that Pillow says what.
-
-    Parameters
-    ----------
-    data, reduced, cheap
-        As of `decode`.
-    parts : sequence of Segment
-    frame : Frame
-        As `tasks.classes.jpeg.frame_of` returns it.
-    """
+    """Decode a JPEG without Pillow, which takes twice as long; None if anything is wrong, so that Pillow says what."""
     _check_size("JPEG", data, frame[1:], parts, cheap)
     scale = frame.scale if reduced else 1
     try:
