@@ -1,4 +1,4 @@
-.PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz sbom faults same schema lock clean
+.PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
 PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
@@ -68,6 +68,10 @@ hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the co
 
 fuzz: .venv/test      ## damaged pictures, archives and run folders for five minutes; findings are kept in .fuzz
 	$(BIN)/python -m tests.faults.fuzz
+
+pins:                 ## actions and images that are not pinned by digest
+	@grep -HnE '^ *(- )?(uses|image): |^(FROM|ARG PYTHON)' action.yml .github/workflows/*.yml compose*.yaml Dockerfile \
+	  | grep -vE '@(sha256:)?[0-9a-f]{40}|image: cleansplit$$|FROM [$$]' || echo "all actions and images are pinned by digest"
 
 sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.json
 	$(BIN)/python -m pip install --quiet --target .venv/sbom cyclonedx-bom

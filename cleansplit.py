@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 from pyarrow.csv import read_csv
@@ -136,7 +136,8 @@ def _result(command: str, spec: Spec) -> Result:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
         env=os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )  # fmt: skip
-    said, show, (given, found, told) = "", _line(), _pipes(process)
+    said, show = "", _line()
+    given, found, told = cast("tuple[IO[str], ...]", (process.stdin, process.stdout, process.stderr))
     try:
         with given:
             json.dump([command, *_arguments(spec)], given)
@@ -160,12 +161,6 @@ def _result(command: str, spec: Spec) -> Result:
         if code == kind.exit_code:
             raise kind(sentence, read_report(Place.of(folder)))
     raise ERRORS.get(code, errors.CleanSplitError)(sentence)
-
-
-def _pipes(process: "subprocess.Popen[str]") -> tuple[IO[str], IO[str], IO[str]]:
-    if process.stdin is None or process.stdout is None or process.stderr is None:
-        raise TypeError("the process has no pipes")
-    return process.stdin, process.stdout, process.stderr
 
 
 def _arguments(spec: Spec) -> list[str]:

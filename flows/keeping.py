@@ -8,7 +8,7 @@ from tasks.errors import UsageError
 from tasks.records.spec import CleanSpec, VerifySpec
 from tasks.reporting.verify import verify_run, what_is_wrong
 from tasks.storage import cleaning
-from tasks.storage.workspace import find_run, has_runs
+from tasks.storage.workspace import find_run, latest_in
 
 
 @our_flow(name="clean", flow_run_name=named_after(doing="clean"))
@@ -30,7 +30,7 @@ def clean(spec: CleanSpec) -> list[str]:
 @takes(VerifySpec)
 def verify(spec: VerifySpec) -> str:
     """Check a whole run again: every file, every row, every count; return its name. What is wrong fails the run."""
-    if spec.run == "latest" and not has_runs(spec.place):
+    if spec.run == "latest" and not latest_in(spec.place):
         say(f"{spec.place} holds no runs yet")
         return ""
     folder = find_run(spec.run, spec.place)

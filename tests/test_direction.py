@@ -90,14 +90,15 @@ def test_work_that_is_done_apart_needs_no_prefect() -> None:
 
 
 def test_one_package_touches_the_file_system() -> None:
-    """Beside `disk`, `place` asks for the current folder, and `workspace` for an environment variable.
+    """Beside `disk`, `started` asks for the current folder, and `place` and `workspace` for what the system says.
 
     In a bucket's room, `scratch` is a folder of this machine, and `objects` asks for the environment.
     """
     touching = {"os", "shutil", "fcntl", "filelock", "tempfile"}
     storage = ROOT / "tasks" / "storage"
     outside = (path for path in storage.rglob("*.py") if storage / "disk" not in path.parents)
-    assert {path.stem for path in outside if imports(path) & touching} == {"place", "workspace", "scratch", "objects"}
+    found = {path.stem for path in outside if imports(path) & touching}
+    assert found == {"started", "place", "workspace", "scratch", "objects"}
 
 
 def test_one_module_speaks_with_object_stores() -> None:

@@ -37,6 +37,9 @@ def main() -> None:
         paths = os.pathsep.join(filter(None, sys.path))  # without the current folder, which -P leaves out, too
         again = [sys.executable, "-P", "-X", "utf8", "-m", "flows.command.cli", *sys.argv[1:]]
         os.execve(sys.executable, again, os.environ | {"PYTHONPATH": paths})  # noqa: S606  # ourselves
+    from tasks.storage.started import work_elsewhere
+
+    work_elsewhere()  # before anything takes settings from the current folder
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")  # a busy machine takes a minute

@@ -4,6 +4,7 @@ What a command needs beyond that is imported when it runs, so that help and mist
 """
 
 import gc
+import inspect
 import os
 import signal
 import sys
@@ -13,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import version
 from types import ModuleType
-from typing import Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError, validate_call
 from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 from rich.console import Console
 
 from flows.command.deciding import apply, review
@@ -37,7 +39,6 @@ from tasks.records.spec import (
     ReproduceSpec,
     RunSpec,
     SanitizeSpec,
-    SourceSpec,
     Spec,
     SplitSpec,
 )
@@ -65,6 +66,9 @@ app = App(
 
 
 for command in (review, report, compare, verify, export, apply, pull, clean):
+    for name, hint in inspect.get_annotations(command).items():
+        if said := [part.description for part in get_args(hint) if isinstance(part, FieldInfo)]:
+            command.__annotations__[name] = Annotated[hint, Parameter(help=said[0])]
     app.command(validate_call(command))  # what was typed becomes what they take
 
 
@@ -72,8 +76,7 @@ for command in (review, report, compare, verify, export, apply, pull, clean):
 @takes(RunSpec)
 def run(spec: RunSpec) -> None:
     """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""
-    _look(spec)
-    _flows().show(spec)
+    _flows(spec).show(spec)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +95,7 @@ class AuditCommand(AuditSpec, Summarized):
 @takes(AuditCommand)
 def audit(spec: AuditCommand) -> None:
     """Measure the overlap between existing splits, and write the splits without it."""
-    _look(spec)
-    flows = _flows()
+    flows = _flows(spec)
     with flows.summarized(spec.summary, spec.place):
         flows.show(AuditSpec.of(**{field.name: getattr(spec, field.name) for field in fields(AuditSpec)}))
 
@@ -102,49 +104,47 @@ def audit(spec: AuditCommand) -> None:
 @takes(DedupeSpec)
 def dedupe(spec: DedupeSpec) -> None:
     """Find the images of one set that show the same, and list which of them to keep and which to remove."""
-    _look(spec)
-    _flows().show(spec)
+    _flows(spec).show(spec)
 
 
 @app.command
 @takes(SplitSpec)
 def split(spec: SplitSpec) -> None:
     """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
-    _look(spec)
-    _flows().show(spec)
+    _flows(spec).show(spec)
 
 
 @app.command
 @takes(SanitizeSpec)
 def sanitize(spec: SanitizeSpec) -> None:
     """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
-    _flows().show(spec)
+    _flows(spec).show(spec)
 
 
 @app.command
 @takes(EvaluateSpec)
 def evaluate(spec: EvaluateSpec) -> None:
     """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""
-    _flows().show(spec)
+    _flows(spec).show(spec)
 
 
 @app.command
 @takes(PrepareSpec)
 def prepare(spec: PrepareSpec) -> None:
     """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
-    _look(spec)
-    _flows().show_prepared(spec)
+    _flows(spec).show_prepared(spec)
 
 
 @app.command
 @takes(ReproduceSpec)
 def reproduce(spec: ReproduceSpec) -> None:
     """Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones."""
-    _flows().show_reproduced(spec)
+    _flows(spec).show_reproduced(spec)
 
 
-def _flows() -> ModuleType:
-    """Import the flows, while the server that they need is starting."""
+def _flows(spec: Spec) -> ModuleType:
+    """Import the flows, while the server that they need is starting, unless their sources are wrong."""
+    _look(spec)
     share_memory()
     server = temporary.start()
     with importing():
@@ -155,9 +155,9 @@ def _flows() -> ModuleType:
     return running
 
 
-def _look(spec: SourceSpec) -> None:
+def _look(spec: Spec) -> None:
     """Refuse what can be seen to be wrong before any server starts."""
-    for role, name in spec.sources.items():
+    for role, name in getattr(spec, "sources", {}).items():
         check_source(role, name)
     decisions = getattr(spec, "decisions", None)
     if decisions is not None:

@@ -8,16 +8,13 @@ from pydantic import NonNegativeInt
 
 from flows.engine.interrupt import stop_as_usual
 from tasks.errors import UsageError
+from tasks.records import parameters as p
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
 
 
 def review(
-    run: str = "latest",
-    *,
-    port: NonNegativeInt = 0,
-    no_browser: bool = False,
-    workspace: PurePath | None = None,
+    run: p.RunName = "latest", *, port: NonNegativeInt = 0, no_browser: bool = False, workspace: p.Workspace = None
 ) -> None:
     """Open a local page on which the pairs of a run are decided, until Ctrl-C. Nothing leaves the machine.
 
@@ -26,14 +23,10 @@ def review(
 
     Parameters
     ----------
-    run
-        The run: its folder, its id, or latest.
     port
         Port of 127.0.0.1 to listen on; by default any that is free.
     no_browser
         Only print the address.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     import webbrowser
 
@@ -54,27 +47,23 @@ def review(
 
 
 def apply(
-    run: str = "latest",
+    run: p.RunName = "latest",
     *,
     move: PurePath | None = None,
     link: PurePath | None = None,
     execute: bool = False,
-    workspace: PurePath | None = None,
+    workspace: p.Workspace = None,
 ) -> None:
     """Carry out what a run says of its images, and delete nothing: by default, only say what would be done.
 
     Parameters
     ----------
-    run
-        The run: its folder, its id, or latest.
     move
         Folder to move the files to that go, out of the folders that they lie in.
     link
         Folder to make, with hard links to all files that stay; what lies in archives is copied.
     execute
         Do it.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from tasks.exporting import apply as applying
     from tasks.reporting.read import read_findings, read_report

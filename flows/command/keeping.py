@@ -3,9 +3,8 @@
 import sys
 from pathlib import PurePath
 
-from pydantic import PositiveInt
-
 from tasks.errors import DataError
+from tasks.records import parameters as p
 from tasks.storage import disk
 from tasks.storage.cleaning import clean as remove_old
 from tasks.storage.place import Place
@@ -13,16 +12,8 @@ from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import Format
 
 
-def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
-    """Check a whole run again: every file, every row, every count. Problems are listed on standard output.
-
-    Parameters
-    ----------
-    run
-        The run: its folder, its id, or latest.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
-    """
+def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
+    """Check a whole run again: every file, every row, every count. Problems are listed on standard output."""
     from tasks.reporting.verify import verify_run, what_is_wrong
 
     folder = find_run(run, workspace_at(workspace))
@@ -34,17 +25,13 @@ def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
     print(f"{folder.last} is whole: every file, row and count is as it was published.", file=sys.stderr)
 
 
-def report(run: str = "latest", *, out: PurePath | None = None, workspace: PurePath | None = None) -> None:
+def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p.Workspace = None) -> None:
     """Build the page of a run again, from what lies in its folder, with the history of its workspace's runs.
 
     Parameters
     ----------
-    run
-        The run: its folder, its id, or latest.
     out
         File to write; by default RUN.html in the current folder. The page in the run's folder stays as it is.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from jinja2 import UndefinedError
 
@@ -64,7 +51,7 @@ def report(run: str = "latest", *, out: PurePath | None = None, workspace: PureP
     print(target)
 
 
-def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
+def compare(one: str, other: str, *, workspace: p.Workspace = None) -> None:
     """Show what changed between two runs: settings, rows, overlap, accuracy.
 
     Parameters
@@ -73,8 +60,6 @@ def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
         The earlier run: its folder, its id, or latest.
     other
         The later run.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from rich.console import Console
 
@@ -87,11 +72,11 @@ def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
 
 
 def export(
-    run: str = "latest",
+    run: p.RunName = "latest",
     *,
     format: Format,  # noqa: A002  # the word of the command
     out: PurePath | None = None,
-    workspace: PurePath | None = None,
+    workspace: p.Workspace = None,
 ) -> None:
     """Write the splits of a run in another format.
 
@@ -101,14 +86,10 @@ def export(
 
     Parameters
     ----------
-    run
-        The run: its folder, its id, or latest.
     format
         course, npz, folder, links or parquet.
     out
         Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from tasks.exporting.export import export_run
     from tasks.reporting.read import read_findings, read_report
@@ -121,7 +102,7 @@ def export(
     print(target)
 
 
-def pull(run: str = "latest", *, out: PurePath | None = None, workspace: PurePath | None = None) -> None:
+def pull(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p.Workspace = None) -> None:
     """Bring the folder of a run here from a workspace in a bucket, and verify every file of it.
 
     Parameters
@@ -130,8 +111,6 @@ def pull(run: str = "latest", *, out: PurePath | None = None, workspace: PurePat
         The run: its folder or address, its id, or latest.
     out
         Folder to write; it must not exist. By default RUN in the current folder.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
     """
     from tasks.exporting.pull import pull_run
 
@@ -141,16 +120,8 @@ def pull(run: str = "latest", *, out: PurePath | None = None, workspace: PurePat
     print(target)
 
 
-def clean(*, keep: PositiveInt, workspace: PurePath | None = None) -> None:
-    """Remove all but the newest runs, and the intermediate results that none of those uses.
-
-    Parameters
-    ----------
-    keep
-        Number of runs to keep; the newest is always among them.
-    workspace
-        Folder or s3://bucket/prefix for intermediate results and runs. If unset, CLEANSPLIT_WORKSPACE, or ./workspace.
-    """
+def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
+    """Remove all but the newest runs, and the intermediate results that none of those uses."""
     done = remove_old(workspace_at(workspace), keep)
     for name in done.runs:
         print(name)

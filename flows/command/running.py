@@ -38,7 +38,7 @@ from tasks.reproducing.published import check
 from tasks.reproducing.terminal import print_checked
 from tasks.storage import disk
 from tasks.storage.place import Place
-from tasks.storage.workspace import find_run, has_runs
+from tasks.storage.workspace import find_run, latest_in
 
 FLOWS: dict[type[Spec], Callable[..., Report]] = {
     RunSpec: cleansplit,
@@ -69,7 +69,7 @@ def show(spec: Spec) -> None:
 @contextlib.contextmanager
 def summarized(summary: PurePath | None, workspace: Place) -> Iterator[None]:
     """Add to a file what the block's run found and changed, also when a gate fails it."""
-    before = find_run("latest", workspace) if summary and has_runs(workspace) else None
+    before = find_run("latest", workspace) if summary and latest_in(workspace) else None
     try:
         yield
     except GateError:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from tasks.processes import end_processes
-from tasks.storage import disk, workspace
+from tasks.storage import disk, started, workspace
 
 SECONDS_FOR_EACH = 3  # for telling Prefect, and for ending processes
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -40,7 +40,7 @@ def stop_as_usual() -> None:
     """From now on let Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process: nothing is unfinished."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @contextlib.contextmanager
@@ -79,6 +79,7 @@ def _stop(number: signal.Signals) -> None:
         disk.drop_unfinished()
         workspace.sweep_held()
     finally:
+        started.remove_own()
         os._exit(128 + number)
 
 

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 from tasks.classes.decoded import Decoded
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap
-from tasks.classes.jpeg import SOS, Frame, Segment, as_image, coded_digest, frame_of, load_jpeg, segments
+from tasks.classes.jpeg import SOS, Frame, Segment, as_image, coded_digest, frame_of, is_plain, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 from tasks.vocabulary.arrays import Gray
@@ -110,16 +110,19 @@ def refusing() -> Iterator[None]:
 
 def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
     parts = list(segments(data)) if form == "JPEG" else []
-    if (frame := frame_of(data, parts)) and (usual := _usual_jpeg(data, parts, frame, reduced, cheap)):
+    frame = frame_of(data, parts)
+    if form == "JPEG" and cheap and not frame:
+        raise CostlyError
+    if frame and is_plain(data, parts) and (usual := _usual_jpeg(data, parts, frame, reduced, cheap)):
         return usual
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         _check_size(form, data, image.size, parts, cheap)
         if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
         width, height = image.size
-        scale = Frame(image.mode, *image.size).scale if reduced and form == "JPEG" else 1
+        scale = frame.scale if frame and reduced else 1
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
-        loaded, remark = load_jpeg(data, image, scale) if form == "JPEG" else (image, "")
+        loaded, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, "")
         loaded.load()
         size, upright = image.size, loaded
         ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
@@ -133,16 +136,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
 
 
 def _usual_jpeg(data: bytes, parts: Sequence[Segment], frame: Frame, reduced: bool, cheap: bool) -> Decoded | None:
-    """Decode a JPEG without Pillow, which takes twice as long; None if anything is wrong, so that Pillow says what.
-
-    Parameters
-    ----------
-    data, reduced, cheap
-        As of `decode`.
-    parts : sequence of Segment
-    frame : Frame
-        As `tasks.classes.jpeg.frame_of` returns it.
-    """
+    """Decode a JPEG without Pillow, which takes twice as long; None if anything is wrong, so that Pillow says what."""
     _check_size("JPEG", data, frame[1:], parts, cheap)
     scale = frame.scale if reduced else 1
     try:

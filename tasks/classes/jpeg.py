@@ -16,16 +16,15 @@ from tasks.vocabulary.arrays import Gray
 MAX_SEGMENTS = 10_000  # each may hold 64 KiB
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
 SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
-FRAMES = (0xC0, 0xC1, 0xC2)  # that libjpeg decodes
+FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 FRAME = struct.Struct(">BHHB")  # bits of a value, height, width, components
-USUAL = {*FRAMES, 0xC4, 0xDB, 0xDD, SOS, EOI, 0xFE}  # beside them JFIF and Adobe
+KNOWN = {*FRAMES, 0xC4, 0xDB, 0xDD, SOS, EOI, 0xFE, *range(0xE0, 0xF0)}  # tables, comments, applications
 APPLICATIONS = {0xE0: (b"JFIF\0", 18), 0xEE: (b"Adobe", 16)}  # how their segments start, and the least bytes of these
 SAY_NOTHING = (0xFE, *range(0xE1, 0xEE), 0xEF)  # of the pixels: comments, and applications but for JFIF and Adobe
 DIGEST_BYTES = 16
 REDUCED_SIDE = 128  # pixels that a reduced JPEG has at least on each side; copies and thumbnails have fewer
 SCALES = (8, 4, 2)  # whose decoding is quickest
 SPACES = {"L": "GRAY", "RGB": "RGB"}  # of Pillow's modes, what simplejpeg calls them
-FILL = (127, 128)  # what libjpeg writes where a file has no more data; 127 where Pillow inverts CMYK
 PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
 HARMLESS_AT_THE_END = re.compile(r"extraneous bytes before marker 0xd9")
 WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in what libjpeg says
@@ -91,7 +90,7 @@ def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> 
 
 
 class Frame(NamedTuple):
-    """What a JPEG is, as Pillow names it: mode, width and height."""
+    """What a JPEG that simplejpeg may decode is, as Pillow names it: mode, width and height."""
 
     mode: str
     width: int
@@ -99,9 +98,7 @@ class Frame(NamedTuple):
 
     @property
     def scale(self) -> int:
-        """How many pixels become one when it is decoded reduced; of the modes that only Pillow decodes, one."""
-        if self.mode not in SPACES:
-            return 1
+        """How many pixels become one when it is decoded reduced."""
         return next((scale for scale in SCALES if min(self.width, self.height) >= scale * REDUCED_SIDE), 1)
 
     def pixels(self, data: bytes, scale: int, strict: bool = True) -> Gray:
@@ -109,19 +106,24 @@ class Frame(NamedTuple):
 
         The pixels are those that Pillow gives.
         """
-        width, height = (-(-side // scale) if scale > 1 else 0 for side in self[1:])  # 0 asks for all
+        width, height = (-(-side // scale) for side in self[1:])
         space = SPACES[self.mode]
-        pixels: Gray = simplejpeg.decode_jpeg(data, space, strict=strict, min_width=width, min_height=height)
+        least = {"min_width": width, "min_height": height} if scale > 1 else {}
+        pixels: Gray = simplejpeg.decode_jpeg(data, space, strict=strict, **least)
+        if pixels.shape[:2] != (height, width):
+            raise UnreadableError("bad_jpeg", "is not of the size that its frame says")
         return pixels
 
 
 def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
-    """Return the frame of the usual JPEG, of which Pillow says nothing else; None of any other.
+    """Return the frame of a JPEG that simplejpeg may decode; None of any other, which is for Pillow and a guard.
 
-    It is gray or of three components, and no segment turns it, as EXIF and XMP may, or is one that Pillow looks into.
+    It has one frame, of 8 bits, and no segment that libjpeg may read otherwise than `segments` does: libjpeg skips what
+    is no segment, and may find another frame behind it. For a lossless frame, simplejpeg allocates the reduced size,
+    and libjpeg writes the full one.
     """
     frames = [part for part in parts if part.kind in FRAMES]
-    if len(frames) != 1 or not all(part.kind in USUAL or _is_known(data, part) for part in parts):
+    if len(frames) != 1 or not all(part.kind in KNOWN for part in parts):
         return None
     bits, height, width, components = FRAME.unpack_from(data.ljust(frames[0].start + 12), frames[0].start + 4)
     if bits != 8 or components not in (1, 3) or not height or not width:
@@ -129,22 +131,26 @@ def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
     return Frame("L" if components == 1 else "RGB", width, height)
 
 
-def _is_known(data: bytes, part: Segment) -> bool:
+def is_plain(data: bytes, parts: Sequence[Segment]) -> bool:
+    """Say whether no segment turns a JPEG, as EXIF and XMP may, or is another one that Pillow looks into."""
+    return all(part.kind not in range(0xE0, 0xF0) or _is_usual(data, part) for part in parts)
+
+
+def _is_usual(data: bytes, part: Segment) -> bool:
     """Say whether a segment is one of JFIF or Adobe, and whole."""
     start, least = APPLICATIONS.get(part.kind, (b"", 0))
     return bool(least) and data.startswith(start, part.start + 4) and part.stop - part.start >= least
 
 
-def load_jpeg(data: bytes, image: Image.Image, scale: int) -> tuple[Image.Image, str]:
+def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) -> tuple[Image.Image, str]:
     """Decode a JPEG, and return what libjpeg complained of; refuse it if pixels are missing or wrong.
 
     Of what simplejpeg decodes, it tells what libjpeg warns of, at a reduced scale, too. Of others only a missing end is
     noticed.
     """
-    frame = Frame(image.mode, *image.size)
-    if image.mode not in SPACES:
+    if frame is None:
         image.load()
-        if _may_be_filled(image) and _still_waits(data, image):
+        if _still_waits(data, image):
             raise UnreadableError("cut_jpeg", "filled with gray")
         return image, ""
     remark = ""
@@ -164,13 +170,6 @@ def load_jpeg(data: bytes, image: Image.Image, scale: int) -> tuple[Image.Image,
 def as_image(pixels: Gray) -> Image.Image:
     """Return pixels, uint8 (height, width, 1 or 3), as Pillow's image."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-
-
-def _may_be_filled(image: Image.Image) -> bool:
-    """Say whether the end of a JPEG looks as it does when data were missing."""
-    last = image.getpixel((image.width - 1, image.height - 1))
-    gray = all(value in FILL for value in (last if isinstance(last, tuple) else (last,)))
-    return gray or "progression" in image.info
 
 
 def _still_waits(data: bytes, image: Image.Image) -> bool:

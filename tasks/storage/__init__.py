@@ -1,5 +1,6 @@
 """The door to storage: no other package of cleansplit opens, lists, links or writes a file.
 
+    started    the folder that relative paths start from
     place      where something lies: a root, and a logical name below it
     disk       the only module that touches a file system; a counterpart could do the same for a bucket
     errors     storage errors of the operating system, as one sentence

@@ -10,7 +10,7 @@ from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest, stages_of
-from tasks.storage.workspace import RUN_MANIFEST, STAGES, leftovers
+from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, refuse_links, sweep
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ def clean(workspace: Place, keep: int) -> Cleanup:
     UsageError
         When a run is using the workspace, or there is none.
     """
+    refuse_links(workspace)
     if not disk.is_folder(workspace / "runs"):
         raise UsageError(f"{workspace} holds no runs; name another --workspace.")
     with storage_errors(workspace), _to_clean(workspace):
@@ -70,6 +71,7 @@ def _remove(workspace: Place, folders: list[Place]) -> int:
         from tasks.storage.bucket.cleaning import remove
 
         return remove(workspace, folders)
+    sweep(workspace)
     freed = disk.bytes_only_in(folders)
     disk.forget([*folders, *map(disk.lock_of, folders), *leftovers(workspace)], workspace)
     return freed
@@ -77,8 +79,8 @@ def _remove(workspace: Place, folders: list[Place]) -> int:
 
 def _old_runs(workspace: Place, runs: dict[Place, dict[str, Any]], keep: int) -> list[Place]:
     """Return all but the newest runs; that which ``latest`` points to counts as the newest."""
-    latest = disk.resolved(workspace / "latest").last
-    ordered = sorted(runs, key=lambda run: (run.last == latest, runs[run]["result"]["finished"], run.last))
+    latest = latest_in(workspace)
+    ordered = sorted(runs, key=lambda run: (run == latest, runs[run]["result"]["finished"], run.last))
     return [run for run in runs if run in ordered[:-keep]]
 
 

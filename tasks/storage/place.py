@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from tasks.errors import DataError, UsageError
+from tasks.storage.started import absolute
 from tasks.vocabulary.addresses import public_name
 
 IN_BUCKET = "s3://"
@@ -49,7 +50,7 @@ class Place:
             if not re.fullmatch(r"[\w.-]+", bucket, re.ASCII) or {"", ".", ".."} & set(parts):
                 raise UsageError(f"{address} is no address in a bucket; give one such as s3://bucket/prefix.")
             return cls(address)
-        own = os.path.abspath(os.path.expanduser(path))
+        own = absolute(path)
         refuse_other_encodings(own)
         return cls(own)
 

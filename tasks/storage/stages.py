@@ -13,18 +13,9 @@ from tasks.storage.manifests import DIGESTS, MANIFEST, Build, Stage, built, dige
 from tasks.storage.place import Place
 
 __all__ = [
-    "DIGESTS",
-    "MANIFEST",
-    "Stage",
-    "amend",
-    "damaged_files",
-    "digest_of",
-    "publish",
-    "read_manifest",
-    "stage",
-    "stage_folder",
-    "stages_of",
-]
+    "DIGESTS", "MANIFEST", "Stage", "amend", "damaged_files", "digest_of", "publish", "read_manifest", "stage",
+    "stage_folder", "stages_of",
+]  # fmt: skip
 
 
 def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> Stage:

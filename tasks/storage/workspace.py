@@ -12,6 +12,7 @@ dies. Whoever gets an exclusive lock knows that anything unfinished was left by 
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
@@ -22,20 +23,27 @@ from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
 RUN_MANIFEST = "run.json"
-LEFTOVERS = (
-    f"stages/*/.*.{disk.BUILDING}", f"runs/.*.{disk.BUILDING}",
-    "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*",
-)  # fmt: skip
+LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*")  # beside what was built
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # set where a workspace that every user can write is no danger
 _held: list[Place] = []
 DOWNLOADS = "downloads"
 STAGES = "stages/*/[!.]*"
+A_RUN = re.compile(r"runs/[^./][^/]*")  # what latest points to
 SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
 
 
 def workspace_at(path: str | PurePath | None) -> Place:
-    """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``."""
-    place = Place.of(path or os.environ.get("CLEANSPLIT_WORKSPACE") or "workspace")
+    """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``.
+
+    Raises
+    ------
+    StorageError
+        When nobody named it and it is a link: that may have come with a data set.
+    """
+    named = path or os.environ.get("CLEANSPLIT_WORKSPACE")
+    place = Place.of(named or "workspace")
+    if not named and disk.pointed(place):
+        raise StorageError(f"{place} is a symbolic link; name the folder that you want in --workspace.")
     return replace(place, published=place.in_bucket)
 
 
@@ -82,6 +90,7 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
         with storage_errors(workspace):
             disk.make_folder(workspace)
             _refuse_others(workspace)
+            refuse_links(workspace)
             disk.probe(workspace)
             alone, share = held.enter_context(disk.held(workspace / ".in-use"))
             if fresh and not alone:
@@ -125,6 +134,24 @@ def _refuse_others(workspace: Place) -> None:
         )
 
 
+def refuse_links(workspace: Place) -> None:
+    """Refuse a workspace that holds a link, but for ``latest``, by which what is read or removed could lie elsewhere.
+
+    It takes the same time for any number of files: what a run or a stage holds is not looked through.
+    """
+    if workspace.in_bucket:
+        return
+    latest = workspace / "latest"
+    with storage_errors(workspace):
+        kept = [workspace / "runs", workspace / DOWNLOADS, workspace / "stages", *disk.matching(workspace, "stages/*")]
+        links = [folder / name for folder in (workspace, *kept) for name in disk.links_in(folder)]
+        strange = [link for link in links if link != latest or not A_RUN.fullmatch(disk.pointed(latest) or "")]
+    if strange:
+        raise StorageError(
+            f"{strange[0]} is a symbolic link, which cleansplit did not make; remove it, or choose another --workspace."
+        )
+
+
 def sweep(workspace: Place, patience: float = 0) -> None:
     """Remove what dead processes were building anywhere in a workspace; see `tasks.storage.disk.sweep`."""
     for folder in [*disk.matching(workspace, "stages/*"), workspace / "runs"]:
@@ -162,24 +189,31 @@ def find_run(run: str, workspace: Place) -> Place:
     ------
     UsageError
         When there is none.
-    DataError
-        When it holds links or pipes: a run is read as it was written, and cleansplit writes none.
+    StorageError, DataError
+        When its workspace holds links; when it holds links or pipes itself: cleansplit writes none.
     """
-    named = workspace / "latest" if run == "latest" else run_at(run)
-    found = [named] + ([workspace / "runs" / run] if "/" not in run else [])
-    for folder in found:
-        if disk.exists(folder) and disk.is_folder(found_at := disk.resolved(folder)):
-            if not found_at.in_bucket and (strange := disk.strange_below(found_at)):
-                raise DataError(
-                    f"{found_at / strange} is no file, and was not written by cleansplit; do the run again."
-                )
-            return found_at
+    given = None if run == "latest" else run_at(run)
+    if given is None or (given.last == "latest" and disk.pointed(given)):
+        named = [*filter(None, [latest_in(given.parent if given else workspace)])]
+    else:
+        named = [given] + ([workspace / "runs" / run] if "/" not in run else [])
+    for folder in filter(disk.is_folder, named):
+        if folder.in_bucket:
+            return folder
+        for found in (folder, disk.resolved(folder)):  # by a link of the user's own it may lie in another workspace
+            if found.parent.last == "runs":
+                refuse_links(found.parent.parent)
+        if strange := disk.strange_below(found):
+            raise DataError(f"{found / strange} is no file, and was not written by cleansplit; do the run again.")
+        return found
     raise UsageError(f"there is no run {run}; give its folder, its id below {workspace / 'runs'}, or latest.")
 
 
-def has_runs(workspace: Place) -> bool:
-    """Say whether any run was published in a workspace."""
-    return disk.exists(workspace / "latest")
+def latest_in(workspace: Place) -> Place | None:
+    """Return the run that ``latest`` of a workspace points to, if there is one."""
+    refuse_links(workspace)
+    named = disk.pointed(workspace / "latest")
+    return workspace / named if named and disk.is_folder(workspace / named) else None
 
 
 def point_latest(run: Place) -> None:

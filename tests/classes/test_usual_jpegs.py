@@ -10,7 +10,8 @@ from PIL import Image
 
 from tasks.classes import decoder
 from tasks.classes.decoder import photograph
-from tasks.classes.jpeg import Frame, frame_of, segments
+from tasks.classes.guard import guarded
+from tasks.classes.jpeg import Frame, frame_of, is_plain, segments
 from tasks.classes.png import UnreadableError
 from tests.build import saved, scene
 
@@ -59,17 +60,18 @@ def test_the_outcome_is_that_of_pillow(damage: object, monkeypatch: pytest.Monke
     given = [damage(data, rng) if callable(damage) else data for data in files() for _ in range(4 if damage else 1)]
     asked = list(product(given, (False, True)))
     without = [outcome(*one) for one in asked]
-    monkeypatch.setattr(decoder, "frame_of", lambda _data, _parts: None)
+    monkeypatch.setattr(decoder, "is_plain", lambda _data, _parts: False)
     assert without == [outcome(*one) for one in asked]
 
 
 def test_usual_ones_have_a_frame() -> None:
     for size, options, (mode, name) in product(SIZES, USUAL, (("RGB", "RGB"), ("L", "L"))):
         data = saved(scene(*size).convert(mode), "JPEG", **options)
-        assert frame_of(data, list(segments(data))) == Frame(name, *size)
+        assert frame_of(data, parts := list(segments(data))) == Frame(name, *size)
+        assert is_plain(data, parts)
 
 
-def test_others_have_none() -> None:
+def test_those_that_pillow_looks_into_have_one_too() -> None:
     turned = Image.Exif()
     turned[0x0112] = 6
     image = scene(40, 30)
@@ -77,10 +79,13 @@ def test_others_have_none() -> None:
         saved(image, "JPEG", exif=turned),
         saved(image, "JPEG", icc_profile=b"a profile"),
         saved(image, "JPEG", xmp=b"<x:xmpmeta/>"),
-        saved(image.convert("CMYK"), "JPEG"),
     ]
     for data in others:
-        assert frame_of(data, list(segments(data))) is None
+        assert frame_of(data, parts := list(segments(data))) == Frame("RGB", 40, 30)
+        assert not is_plain(data, parts)
+        with guarded() as reader:
+            reader.read(data, 28)
+            assert reader.process is None, "its pixels come from simplejpeg, here"
 
 
 def test_what_is_said_of_a_file_is_the_same_in_every_run() -> None:

@@ -16,10 +16,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import cyclopts
+from PIL import Image
 
 from tasks.classes.guard import Guard, guarded
+from tasks.classes.jpeg import REDUCED_SIDE, SCALES
 from tasks.classes.png import UnreadableError
 from tasks.errors import CleanSplitError
 from tasks.reporting.read import read_report
@@ -27,9 +30,20 @@ from tasks.sources import zips
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
 from tests.build import glyphs, png, read_entries, saved, scene, write_tar
+from tests.hostile_jpegs import hostile
 
 FORMS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 Read = Callable[[bytes], object]
+
+
+def jpegs() -> list[bytes]:
+    """Return JPEGs of sides at which they are decoded whole, and at a half, a quarter and an eighth."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    options: tuple[dict[str, Any], ...] = ({}, {"progressive": True}, {"exif": turned}, {"restart_marker_blocks": 2})
+    pictures = [scene(REDUCED_SIDE * scale + 9, REDUCED_SIDE * scale, seed=scale) for scale in (1, *SCALES)]
+    whole = [saved(picture, "JPEG", quality=40, **how) for picture in pictures for how in options]
+    return whole + [saved(picture.convert(mode), "JPEG") for picture in pictures for mode in ("L", "CMYK")]
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
@@ -77,9 +91,10 @@ def targets(guard: Guard, folder: Path) -> dict[str, tuple[Read, list[bytes]]]:
         for name, content in members.items():
             archive.writestr(name, content)
     manifest = json.dumps({"files": {"a": {"bytes": 1, "sha256": ""}}, "result": {"stages": []}}).encode()
-    pictures = [saved(small, form) for form in FORMS] + [saved(small, "JPEG", progressive=True)]
+    pictures = [saved(small, form) for form in FORMS]
     return {
-        "picture": (lambda data: guard.read(data, 28, reduced=False), pictures),
+        "picture": (lambda data: guard.read(data, 28, reduced=False), pictures + (whole := jpegs())),
+        "reduced": (lambda data: guard.read(data, 28), whole + [data for data, _ in hostile().values()]),
         "tar": (on_disk(entries(read_entries)), [tar]),
         "zip": (on_disk(entries(zips.read_entries)), [zipped.getvalue()]),
         "manifest": (on_disk(read_manifest), [manifest]),
@@ -102,8 +117,10 @@ def fuzz(seconds: float, corpus: Path | None, seed: int) -> tuple[Counter[str], 
             try:
                 of[kind][0](data)
                 counts[f"{kind} read"] += 1
-            except (UnreadableError, CleanSplitError):
+            except (UnreadableError, CleanSplitError) as error:
                 counts[f"{kind} refused"] += 1
+                if "a crash" in str(error):
+                    counts[f"{kind} crashed a guard"] += 1
             except Exception as error:  # whatever else is a finding
                 findings.append(f"{kind}: {type(error).__name__}: {error}")
                 if corpus:

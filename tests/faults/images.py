@@ -1,5 +1,7 @@
 """Decode every file of some folders, and pictures of all formats that were damaged, and print what became of them.
 
+Each is decoded in full, and reduced as in a run, by a guard.
+
 [FOLDER ...] [--damaged N]: by default the shared corpora, and 2,000 damaged pictures.
 """
 
@@ -9,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import cyclopts
@@ -16,7 +19,7 @@ import cyclopts
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
 from tests.build import SHARED, saved, scene
-from tests.faults.fuzz import FORMS, mutated
+from tests.faults.fuzz import FORMS, jpegs, mutated
 
 
 def files(folders: tuple[Path, ...], damaged: int) -> Iterator[tuple[str, bytes]]:
@@ -24,7 +27,7 @@ def files(folders: tuple[Path, ...], damaged: int) -> Iterator[tuple[str, bytes]
     for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
         yield str(path), path.read_bytes()
     rng = random.Random(0)  # noqa: S311  # to repeat it
-    whole = [saved(scene(200, 150, seed), form) for form in FORMS for seed in range(3)]
+    whole = [saved(scene(200, 150, seed), form) for form in FORMS for seed in range(3)] + jpegs()
     for number in range(damaged):
         yield f"damaged {number}", mutated(whole[number % len(whole)], rng)
 
@@ -33,13 +36,16 @@ def main(*folders: Path, damaged: int = 2000) -> None:
     """Print counts, the slowest file, and the largest memory of this process and of the guard's."""
     outcomes, slowest, crashed = Counter[str](), (0.0, ""), []
     with guarded() as guard:
-        for name, data in files(folders or (SHARED / "corpora",), damaged):
+        whole = product(files(folders or (SHARED / "corpora",), damaged), (False, True))
+        for (name, data), reduced in whole:
             begin = time.monotonic()
             try:
-                guard.read(data, 28, reduced=False)
+                guard.read(data, 28, reduced)
                 outcomes["accepted"] += 1
             except UnreadableError as error:
                 outcomes[f"quarantined {error.reason}"] += 1
+                if "a crash" in error.detail:
+                    crashed.append(f"{name}: {error.detail}")
             except Exception as error:  # whatever else would have ended a run
                 crashed.append(f"{name}: {type(error).__name__}: {error}")
             slowest = max(slowest, (time.monotonic() - begin, name))

@@ -18,25 +18,30 @@ def step(name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def shell_of(step: dict[str, Any]) -> list[str]:
+    return ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+
+
 def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, str], tmp_path: Path) -> None:
     own = glyphs(30, seed=4)
     files = {f"train/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(20)}
     files |= {f"test/{'ab'[i % 2]}/{i}.png": png(own[i]) for i in range(20, 30)}
-    data = write_folder(tmp_path / "data", files)
+    data = write_folder(tmp_path / "our data", files)
+    (tmp_path / "shlex.py").write_text("raise SystemExit('imported')")
     (tmp_path / "temp").mkdir()
     (tmp_path / "temp" / "cleansplit").symlink_to(sys.prefix)  # what the step before it installs
     summary, output = tmp_path / "summary.md", tmp_path / "output"
     given = {
-        "ARGUMENTS": "data --max-overlap 0.05", "WORKSPACE": ".cleansplit", "RUNNER_TEMP": str(tmp_path / "temp"),
-        "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output),
+        "ARGUMENTS": "--root 'our data'\n--max-overlap 0.05\n", "WORKSPACE": ".cleansplit",
+        "RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output),
     }  # fmt: skip
     audit = step("Audit")
     assert set(audit["env"]) == {"ARGUMENTS", "WORKSPACE"}
     assert "${{" not in audit["run"], "text of others would become a part of the script"
 
-    def run() -> int:
-        shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", audit["run"]]
-        return subprocess.run(shell, cwd=tmp_path, env=os.environ | server | given, check=False).returncode
+    def run(**other: str) -> int:
+        environment = os.environ | server | given | other
+        return subprocess.run(shell_of(audit), cwd=tmp_path, env=environment, check=False).returncode
 
     assert run() == 0
     assert "There is no earlier run of these sources" in summary.read_text()
@@ -49,6 +54,23 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     assert "Nothing changed since" in summary.read_text()
     folder = output.read_text().splitlines()[-1].removeprefix("run=")
     assert (Path(folder) / "report.html").is_file()
+    assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == 1, "an unclosed quote is no gate that holds"
+
+
+def test_the_action_takes_no_code_from_what_is_checked_out(tmp_path: Path) -> None:
+    install = step("Install")
+    (tmp_path / "venv.py").write_text("raise SystemExit('imported')")
+    first, *others = install["run"].splitlines()
+    assert [line for line in others if "--no-build-isolation" in line or "--require-hashes" in line] == others
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    given = {"RUNNER_TEMP": str(tmp_path / "temp"), "PATH": path}
+    subprocess.run(shell_of({"run": first}), cwd=tmp_path, env=os.environ | given | install["env"], check=True)
+    assert (tmp_path / "temp" / "cleansplit" / "bin" / "pip").exists()
+
+
+def test_actions_and_images_are_pinned_by_digest() -> None:
+    done = subprocess.run(["make", "--silent", "pins"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "all actions and images are pinned by digest\n"
 
 
 def test_the_hook_runs_the_gate(server: dict[str, str], tmp_path: Path) -> None:

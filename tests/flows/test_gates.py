@@ -13,6 +13,7 @@ from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import headline
 from tasks.records import Report
 from tasks.records.rows import SplitRows
+from tasks.records.spec import AuditSpec
 from tasks.reporting.gates import enforce_gates, measure_gates
 from tests.build import glyphs, png, saved, write_folder
 from tests.overlap.test_copies import film
@@ -81,6 +82,7 @@ def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: 
 
 
 def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited: Report) -> None:
+    assert isinstance(audited.spec, AuditSpec)
     limited = replace(audited, spec=replace(audited.spec, max_overlap=1.0), gates=())
     assert measure_gates(limited)[-1].passed
     pairs = tuple(replace(pair, rows=0) if pair.rows_of == "test" else pair for pair in audited.overlap)

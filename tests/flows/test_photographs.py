@@ -24,6 +24,9 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.views.photo import BITS
 from tasks.vocabulary import Format
+from tests.build import saved, scene, write_folder, write_tar
+from tests.flows.test_cli import command
+from tests.hostile_jpegs import hostile
 
 QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "workers": 2}
 
@@ -112,6 +115,23 @@ def test_every_member_has_an_outcome(audited: Report) -> None:
     assert sum(row.mislabelled for row in audited.conservation) == 1
     assert "1 have another format than their names say" in (audited.run / "README.md").read_text()
     assert "data/test" not in (audited.run / "paths" / "raw" / "test.txt").read_text()
+
+
+def test_hostile_jpegs_in_a_folder_and_an_archive_are_read_or_refused_by_name(
+    server: dict[str, str], tmp_path: Path
+) -> None:
+    files = {f"{side} {name}.jpg": data for side in (256, 1024) for name, (data, _) in hostile(side).items()}
+    refused = {f"{side} {name}.jpg": why for side in (256, 1024) for name, (_, why) in hostile(side).items() if why}
+    files |= {f"{number}.jpg": saved(scene(600, 500, number), "JPEG") for number in range(8)}
+    folder, archive = write_folder(tmp_path / "train", files), write_tar(tmp_path / "test.tar", files)
+    given = ("--train", str(folder), "--test", str(archive), "--workspace", str(tmp_path / "w"))
+    done = command("audit", *given, "--max-quarantine", "1", **server)
+    assert done.returncode == 0, done.stderr
+    run = Path(done.stdout.strip())
+    for role in ("train", "test"):
+        listed = pq.read_table(run / "quarantine.parquet", filters=[("role", "=", role)]).to_pylist()
+        assert {row["member"].rpartition("/")[2]: row["reason"] for row in listed} == refused
+    assert f"Of {2 * len(files)} members, {2 * len(refused)} are quarantined and 0 ignored" in done.stderr
 
 
 def test_originals_are_copied_linked_or_wrapped_byte_by_byte(

@@ -7,7 +7,7 @@ then missing when they are asked for.
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,11 +41,6 @@ def remember(folder: Place, files: Files) -> None:
     _known[folder] = files
     while len(_known) > REMEMBERED:
         _known.popitem(last=False)
-
-
-def exists(place: Place) -> bool:
-    """Say whether there is a file or folder."""
-    return is_file(place) or is_folder(place)
 
 
 def is_file(place: Place) -> bool:
@@ -98,16 +93,6 @@ def matching(place: Place, pattern: str) -> list[Place]:
     return sorted(found, key=str)
 
 
-def expanded(place: Place) -> list[Place]:
-    """Return the file or folder that has a name; where there is none, the files that match the name as a pattern."""
-    return [place] if exists(place) else matching(place.parent, place.last)
-
-
-def walk(place: Place) -> Iterator[disk.Listed]:
-    """Yield all files below a folder, in name order."""
-    return (disk.Listed(name, "file") for name in names_below(place))
-
-
 def local(place: Place) -> Path:
     """Return a file of this machine with the content of a file; it is fetched and verified where it is not here yet.
 
@@ -130,14 +115,10 @@ def point(place: Place, target: str) -> None:
     objects.write(place, target.encode())
 
 
-def resolved(place: Place) -> Place:
-    """Return what ``latest`` stands for; of every other place, the place itself."""
-    if place.name != "latest":
-        return place
+def pointed(place: Place) -> str | None:
+    """Return what `point` let a name stand for; None where there is none."""
     found = objects.read(place)
-    if found is None:
-        raise DataError(f"{place} is gone; do the run again.")
-    return place.parent / found.data.decode()
+    return found.data.decode() if found else None
 
 
 def revise(place: Place, write: Callable[[Place], object]) -> None:

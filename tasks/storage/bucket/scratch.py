@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from tasks.errors import DataError
 from tasks.storage.place import Place
+from tasks.storage.started import absolute
 
 FOLDER, LIMIT = "CLEANSPLIT_SCRATCH", "CLEANSPLIT_SCRATCH_GB"
 USUAL_LIMIT = 20.0  # GB
@@ -25,8 +26,8 @@ ABANDONED_SECONDS = 24 * 3600  # what was being built for longer than that is no
 
 def folder() -> Path:
     """Return the folder; it is made where it is missing."""
-    named = os.environ.get(FOLDER) or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "cleansplit"
-    found = Path(named).expanduser().absolute()
+    named = os.environ.get(FOLDER) or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "cleansplit")
+    found = Path(absolute(named))
     for part in ("files", "building", "locks"):
         (found / part).mkdir(parents=True, exist_ok=True)
     return found

@@ -73,19 +73,9 @@ def local(place: Place) -> Path:
     raise UsageError(f"{place} is in a bucket, and this needs a place of this machine; name one, or copy it there.")
 
 
-def resolved(place: Place) -> Place:
-    """Return the place: a bucket has no links."""
-    return place
-
-
 def is_inside(place: Place, folder: Place) -> bool:
     """Say whether a file lies below a folder."""
     return str(place).startswith(f"{folder}/")
-
-
-def exists(place: Place) -> bool:
-    """Say whether there is a file or folder."""
-    return is_file(place) or is_folder(place)
 
 
 def is_file(place: Place) -> bool:
@@ -123,7 +113,7 @@ def matching(place: Place, pattern: str) -> list[Place]:
 
 def expanded(place: Place) -> list[Place]:
     """Return the file or folder that has a name; where there is none, the files that match the name as a pattern."""
-    return [place] if exists(place) else [found for found in matching(place.parent, place.last) if is_file(found)]
+    return [place] if disk.exists(place) else [found for found in matching(place.parent, place.last) if is_file(found)]
 
 
 def walk(place: Place) -> Iterator[disk.Listed]:
@@ -144,11 +134,6 @@ def reading(place: Place) -> io.BufferedReader:
 def read_bytes(place: Place) -> bytes:
     """Return the content of a file."""
     return objects.read_range(place, 0, size_of(place))
-
-
-def read_text(place: Place) -> str:
-    """Return the content of a text file, UTF-8."""
-    return read_bytes(place).decode()
 
 
 def contents(folder: Place, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:

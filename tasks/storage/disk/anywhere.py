@@ -36,10 +36,9 @@ def named(place: Place) -> Path:
     return Path(str(place))
 
 
-@anywhere
 def resolved(place: Place) -> Place:
-    """Return a place without symbolic links in its path."""
-    return Place(str(local(place).resolve()))
+    """Return a place without symbolic links in its path; a bucket has none."""
+    return place if place.in_bucket else Place(str(local(place).resolve()))
 
 
 @anywhere

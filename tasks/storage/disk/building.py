@@ -6,7 +6,6 @@ POSIX only: locks are `flock`'s, and folders are synced.
 import contextlib
 import fcntl
 import os
-import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tasks.storage.disk.anywhere import anywhere, local
-from tasks.storage.disk.files import make_folder, remove
+from tasks.storage.disk.files import folder_of, make_folder, remove, rename
 from tasks.storage.disk.looking import exists, matching
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
@@ -88,10 +87,11 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
             for path in [*local(building).rglob("*"), local(building)]:
                 _sync(path)
             remove(folder)
-        local(building).rename(local(folder))
-        _sync(local(folder.parent))
+        rename(building, folder)
+        with folder_of(folder) as (above, _):
+            os.fsync(above)
     except BaseException:
-        shutil.rmtree(local(building), ignore_errors=True)
+        _drop(building)
         raise
     finally:
         _unfinished.discard(building)
@@ -101,7 +101,7 @@ def drop_unfinished() -> None:
     """Remove what this process is building, just before it ends, and keep it from starting anything new."""
     _starting.acquire()
     for folder in list(_unfinished):
-        shutil.rmtree(local(folder), ignore_errors=True)
+        _drop(folder)
 
 
 def sweep(folder: Place, patience: float = 0) -> None:
@@ -116,7 +116,7 @@ def sweep(folder: Place, patience: float = 0) -> None:
     for building in matching(folder, f".*.{BUILDING}"):
         lock = FileLock(local(building.beside(building.last.removesuffix(BUILDING) + LOCK)))
         with contextlib.suppress(Timeout), lock.acquire(timeout=patience):
-            shutil.rmtree(local(building), ignore_errors=True)
+            _drop(building)
 
 
 def lock_of(place: Place) -> Place:
@@ -152,6 +152,12 @@ def probe(folder: Place) -> None:
     finally:
         path.unlink(missing_ok=True)
         moved.unlink(missing_ok=True)
+
+
+def _drop(building: Place) -> None:
+    """Remove what was being built, as far as that goes."""
+    with contextlib.suppress(OSError):
+        remove(building)
 
 
 def _neighbour(place: Place, kind: str) -> Place:

@@ -1,9 +1,11 @@
 """Read and write files, link, copy, move and remove them."""
 
+import contextlib
 import errno
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
@@ -13,7 +15,6 @@ import pyarrow as pa
 
 from tasks.errors import StorageError
 from tasks.storage.disk.anywhere import anywhere, local
-from tasks.storage.disk.looking import is_folder
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
@@ -45,10 +46,9 @@ def read_pieces(place: Place, size: int, numbers: Iterable[int]) -> Iterator[byt
             yield file.read(size)
 
 
-@anywhere
 def read_text(place: Place) -> str:
     """Return the content of a text file, UTF-8."""
-    return local(place).read_text(encoding="utf-8")
+    return read_bytes(place).decode()
 
 
 @anywhere
@@ -152,21 +152,44 @@ def move(source: Place, target: Place) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def folder_of(place: Place) -> Iterator[tuple[int, str]]:
+    """Open the folder that holds a place, from its root on without following links; yield it, and the last name."""
+    root, name = (place.root, place.name) if place.name else os.path.split(place.root)
+    *above, last = name.split("/")
+    opened = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in above:
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened)
+            os.close(opened)
+            opened = below
+        yield opened, last
+    finally:
+        os.close(opened)
+
+
+def rename(place: Place, target: Place) -> None:
+    """Give a file or folder another name below the same root."""
+    with folder_of(place) as (here, name), folder_of(target) as (there, other):
+        os.rename(name, other, src_dir_fd=here, dst_dir_fd=there)
+
+
 def remove(place: Place) -> None:
-    """Remove a file, or a folder with all that it holds, where it is there."""
-    path = local(place)
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    """Remove a file, a link, or a folder with all that it holds, where it is there.
+
+    What a link leads to stays, even if the link is put in its place meanwhile.
+    """
+    with contextlib.suppress(FileNotFoundError), folder_of(place) as (folder, name):
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            shutil.rmtree(name, dir_fd=folder)
+        else:
+            os.unlink(name, dir_fd=folder)
 
 
 def forget(places: Iterable[Place], workspace: Place) -> None:
-    """Remove files and folders; each folder is renamed first, so none is ever seen half removed."""
+    """Remove files and folders; each is renamed first, so none is ever seen half removed."""
     for place in places:
-        if is_folder(place) and not local(place).is_symlink():
-            gone = workspace / f".gone.{uuid.uuid4().hex}"
-            local(place).rename(local(gone))
+        gone = workspace / f".gone.{uuid.uuid4().hex}"
+        with contextlib.suppress(FileNotFoundError):
+            rename(place, gone)
             remove(gone)
-        else:
-            remove(place)

@@ -12,10 +12,9 @@ from tasks.storage.disk.anywhere import anywhere, local
 from tasks.storage.place import Place
 
 
-@anywhere
 def exists(place: Place) -> bool:
     """Say whether there is a file or folder."""
-    return local(place).exists()
+    return is_file(place) or is_folder(place) if place.in_bucket else local(place).exists()
 
 
 @anywhere
@@ -83,6 +82,20 @@ def expanded(place: Place) -> list[Place]:
     if exists(place):
         return [place]
     return [Place(path) for path in sorted(glob.glob(str(place))) if os.path.isfile(path)]
+
+
+def links_in(place: Place) -> list[str]:
+    """Return the names of the symbolic links that a folder holds; none where it is missing or is no folder."""
+    if not is_folder(place):
+        return []
+    with os.scandir(local(place)) as entries:
+        return [entry.name for entry in entries if entry.is_symlink()]
+
+
+@anywhere
+def pointed(place: Place) -> str | None:
+    """Return what `point` let a name stand for; None where it is not a link."""
+    return os.readlink(local(place)) if local(place).is_symlink() else None
 
 
 class Listed(NamedTuple):

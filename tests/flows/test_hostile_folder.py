@@ -1,0 +1,140 @@
+"""The current folder is data: no command takes settings or code from it, and all find there what they are given."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cleansplit
+from tests.build import glyphs, png, write_folder
+from tests.flows.test_cli import TINY
+
+COMMAND = str(Path(sys.executable).with_name("cleansplit"))
+MODULES = (
+    "cleansplit", "flows", "json", "logging", "matplotlib", "numpy", "prefect", "sitecustomize", "tasks",
+    "usercustomize", "venv",
+)  # fmt: skip
+GIVEN = ("--large", "data/train", "--small", "data/test", *TINY)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with splits; two images of test are in train, too."""
+    own = glyphs(60, seed=4)
+    files = {f"data/train/{'AB'[i % 2]}/{i}.png": png(own[i]) for i in range(40)}
+    files |= {f"data/test/{'AB'[i % 2]}/{i}.png": png(own[i]) for i in range(38, 60)}
+    return write_folder(tmp_path / "folder", files)
+
+
+def plant(folder: Path, canary: Path) -> None:
+    """Write what Prefect, matplotlib and Python would take from a current folder."""
+    run = f"open({str(canary)!r}, 'a').write(__name__)\n"
+    handler = {"()": "os.system", "command": f"touch {canary}"}
+    told = f"version: 1\nhandlers: {{h: {handler}}}\nroot: {{handlers: [h]}}\n"
+    write_folder(folder, {name: text.encode() for name, text in {
+        "prefect.toml": '[logging]\nconfig_path = "logging.yml"\n',
+        "pyproject.toml": '[tool.prefect.logging]\nconfig_path = "logging.yml"\n',
+        ".env": "PREFECT_API_URL=http://127.0.0.1:9/api\nPREFECT_PROFILES_PATH=profiles.toml\n",
+        "profiles.toml": 'active = "x"\n[profiles.x]\nPREFECT_LOGGING_CONFIG_PATH = "logging.yml"\n',
+        "logging.yml": told,
+        "matplotlibrc": "font.size: 30\nfigure.dpi: 20\n",
+        **{f"{module}.py": run for module in MODULES},
+    }.items()})  # fmt: skip
+
+
+def digests(run: Path) -> dict[str, str]:
+    files = {path.relative_to(run).as_posix(): path for path in run.rglob("*") if path.is_file()}
+    return {name: hashlib.sha256(files[name].read_bytes()).hexdigest() for name in files if name != "run.json"}
+
+
+class Started:
+    """Starts processes in a folder, and looks whether anything in it was executed."""
+
+    def __init__(self, folder: Path, canary: Path, environment: dict[str, str]) -> None:
+        self.folder, self.canary = folder, canary
+        (canary.parent / "tmp").mkdir(exist_ok=True)
+        self.environment = os.environ | environment | {"TMPDIR": str(canary.parent / "tmp")}
+
+    def __call__(self, *arguments: str, code: int = 0, program: tuple[str, ...] = (COMMAND,)) -> str:
+        given: Any = {"cwd": self.folder, "env": self.environment, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen([*program, *arguments], stderr=subprocess.PIPE, **given) as process:
+            if arguments[:1] == ("review",):
+                assert process.stdout
+                assert process.stdout.readline().startswith("http://127.0.0.1:")
+                process.send_signal(signal.SIGTERM)
+            said, errors = process.communicate(timeout=240)
+        assert process.returncode == code, errors
+        assert not self.canary.exists(), (arguments, self.canary.read_text())
+        assert not list((self.canary.parent / "tmp").iterdir()), "the folder that it worked in is left"
+        return said.strip()
+
+
+def test_a_run_without_a_server_is_that_of_a_clean_folder(folder: Path, tmp_path: Path) -> None:
+    """Among what processes of its own do, too."""
+    home = {"PREFECT_HOME": "home", "PREFECT_API_URL": ""}
+    audit = ("audit", "data", "--workspace", "w", "--runner", "processes")
+    clean = Path(Started(folder, tmp_path / "canary", home)(*audit))
+    assert clean.parent == folder / "w" / "runs"
+    expected = digests(clean)
+    (folder / "w").rename(tmp_path / "w")
+    plant(folder, tmp_path / "canary")
+    assert digests(Path(Started(folder, tmp_path / "canary", home)(*audit))) == expected
+    assert (folder / "home").is_dir(), "a relative PREFECT_HOME starts where the command was started"
+
+
+def test_every_other_command_works_there(folder: Path, tmp_path: Path, server: dict[str, str]) -> None:
+    plant(folder, tmp_path / "canary")
+    start = Started(folder, tmp_path / "canary", server | {"CLEANSPLIT_WORKSPACE": "w"})
+    start("prepare", *GIVEN[:4])
+    first = Path(start("run", *GIVEN))
+    start("sanitize", "latest", "--threshold", "0.9")
+    start("evaluate", f"w/runs/{first.name}", "--models", "softmax", "--sizes", "10", "--trainings", "1")
+    start("split", "data/train", *TINY)
+    last = Path(start("dedupe", "data/train"))
+    assert first.parent == last.parent == folder / "w" / "runs"
+    start("reproduce", "--large", "data/train", "--small", "missing", code=2)
+    start("review", "--no-browser", code=128 + signal.SIGTERM)
+    assert start("report", "--out", "page.html") == "page.html"
+    assert start("report") == f"{last.name}.html"
+    start("compare", first.name, f"w/runs/{first.name}")
+    start("verify")
+    assert start("export", first.name, "--format", "npz", "--out", "out/npz") == "out/npz"
+    assert start("apply", "--link", "kept", "--execute") == "kept"
+    assert start("pull", "--out", "pulled") == "pulled"
+    start("clean", "--keep", "1")
+    there = {path.name for path in folder.iterdir()}
+    assert there >= {"page.html", f"{last.name}.html", "kept", "out", "pulled", "w"}
+    library = (sys.executable, "-P", "-c")
+    program = "import cleansplit; print(cleansplit.audit(root='data', workspace='w', max_overlap=1).folder)"
+    assert Path(start(program, program=library)).parent == folder / "w" / "runs"
+
+
+def test_importing_it_reads_no_settings() -> None:
+    program = "import cleansplit, sys; sys.exit(bool({'prefect', 'matplotlib'} & {*sys.modules}))"
+    subprocess.run([sys.executable, "-c", program], cwd=Path(cleansplit.__file__).parent, check=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "arguments", "code", "sentence"),
+    [
+        ("ulimit -f 0", ["verify"], 1, "cleansplit: there is no folder to work in"),
+        ("rmdir ../gone", ["verify"], 2, "workspace starts in the current folder, which was removed"),
+        ("rmdir ../gone", ["verify", "--workspace", "/nowhere"], 2, "there is no run latest"),
+    ],
+)
+def test_what_cannot_be_entered_is_a_sentence(
+    before: str, arguments: list[str], code: int, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "gone").mkdir()
+    script = f'{before}; exec "$0" "$@"'
+    done = subprocess.run(
+        ["bash", "-c", script, COMMAND, *arguments], cwd=tmp_path / "gone", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,136 @@
+"""A workspace with links is refused by every command that uses it, in one sentence, and nothing outside is touched."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.audit import audit
+from flows.command import deciding, keeping
+from flows.dedupe import dedupe
+from flows.pipeline import cleansplit
+from tasks.errors import StorageError
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tests.build import glyphs, png, write_folder
+from tests.flows.test_cli import command, refused
+from tests.storage.test_workspace import add_run
+
+OUTSIDE = (
+    "tmp1", ".hidden", ".part", ".gone.1/file", ".latest.1", ".key.building/file", "x/.key.building/file", "x/key/data",
+    "run-1/run.json", "run-1/data", "a.tar", "manifest.json",
+)  # fmt: skip
+LINKS = (
+    "downloads", "downloads/a.tar", "stages", "stages/classes", "stages/x", "stages/classes/key",
+    "stages/classes/.key.lock", "runs", "runs/run-1", "runs/run-9", "runs/.run-1.lock", ".in-use", "history.parquet",
+    "decisions.parquet", ".decisions.parquet.lock", ".gone.1", "latest",
+)  # fmt: skip
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    """Return a workspace with two runs, beside a folder `outside`."""
+    folder = tmp_path / "w"
+    for day in (1, 2):
+        add_run(Place.of(folder), f"run-{day}", f"2026-01-0{day}T00:00:00+00:00", key=str(day))
+    write_folder(tmp_path / "outside", dict.fromkeys(OUTSIDE, b"mine"))
+    return folder
+
+
+def listed(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def put_link(at: Path, target: Path) -> None:
+    at.parent.mkdir(exist_ok=True)
+    if at.is_dir() and not at.is_symlink():
+        shutil.rmtree(at)
+    at.unlink(missing_ok=True)
+    at.symlink_to(target)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_every_command_refuses_it(name: str, space: Path, prefect_server: None, tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data", {f"{i % 2}/{i}.png": png(image) for i, image in enumerate(glyphs(8, 0))})
+    put_link(space / name, tmp_path / "outside")
+    before = listed(tmp_path)
+    both: dict[str, Any] = {"workspace": space}
+    do: tuple[Callable[[], object], ...] = (
+        lambda: dedupe(source=str(data), **both),
+        lambda: audit(train=str(data / "0"), test=str(data / "1"), **both),
+        lambda: cleansplit(large=str(data), small=str(data / "0"), fresh=True, **both),
+        lambda: keeping.clean(keep=1, **both),
+        lambda: keeping.verify(**both),
+        lambda: keeping.verify(str(space / "runs" / "run-2"), workspace=None),
+        lambda: keeping.report(**both),
+        lambda: deciding.review(no_browser=True, **both),
+        lambda: deciding.apply(link=Path("kept"), execute=True, **both),
+    )
+    for number, each in enumerate(do):
+        if name in ("runs", "latest") and number == 5:  # there is no such run; which of them is the newest is not asked
+            continue
+        with pytest.raises(StorageError, match="is a symbolic link") as refusal:
+            each()
+        assert str(space) in str(refusal.value)
+        assert listed(tmp_path) == before, number
+
+
+def test_the_command_says_so_in_one_sentence(space: Path, tmp_path: Path) -> None:
+    put_link(space / "downloads", tmp_path / "outside")
+    said = refused(command("clean", "--keep", "1", "--workspace", str(space)), 6)
+    assert f"{space}/downloads is a symbolic link, which cleansplit did not make; remove it, or choose another" in said
+
+
+def test_a_workspace_that_nobody_named_is_no_link(space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLEANSPLIT_WORKSPACE", raising=False)
+    Path("workspace").symlink_to(space)
+    with pytest.raises(StorageError, match="workspace is a symbolic link; name the folder"):
+        keeping.clean(keep=1)
+    keeping.clean(keep=1, workspace=Path("workspace"))
+    assert [path.name for path in (space / "runs").glob("[!.]*")] == ["run-2"]
+
+
+@pytest.mark.parametrize("to", ["/", "..", ".", "runs", "runs/", "runs/..", "runs/.x", "runs/a/b", "../w/runs/run-1"])
+def test_latest_is_read_and_never_followed(to: str, space: Path) -> None:
+    (space / "latest").unlink()
+    (space / "latest").symlink_to(to)
+    for run in ("latest", str(space / "latest")):
+        with pytest.raises(StorageError, match="latest is a symbolic link"):
+            keeping.verify(run, workspace=space)
+
+
+@pytest.mark.parametrize("swapped", ["stages", "stages/classes"])
+def test_nothing_is_removed_through_a_link_that_is_put_in_meanwhile(swapped: str, space: Path, tmp_path: Path) -> None:
+    here = Place.of(space)
+    place, building = here / "stages/classes/key", here / "stages/classes/.key.building"
+    outside = tmp_path / "outside"
+    write_folder(outside / "classes", {"key/data": b"mine", ".key.building/data": b"mine"})
+    write_folder(outside, {"key/data": b"mine", ".key.building/data": b"mine"})
+
+    def build() -> None:
+        with disk.draft(place, exclusive=True) as draft:
+            disk.write_text(draft / "data", "new")
+            put_link(space / swapped, outside)
+
+    with pytest.raises(OSError, match=swapped.rpartition("/")[2]):
+        build()
+    before = listed(outside)
+    for place_there in (place, building, place / "data"):
+        for remove in (disk.remove, lambda one: disk.forget([one], here)):
+            with pytest.raises(OSError, match=swapped.rpartition("/")[2]):
+                remove(place_there)
+    disk.sweep(here / "stages" / "classes")
+    assert {name: data for name, data in listed(outside).items() if not name.endswith(".lock")} == before
+    assert all(data in (b"mine", b"") for data in before.values())
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(space: Path, tmp_path: Path) -> None:
+    before = listed(tmp_path / "outside")
+    for remove in (disk.remove, lambda place: disk.forget([place], Place.of(space))):
+        (space / "stages" / "link").symlink_to(tmp_path / "outside")
+        remove(Place.of(space) / "stages/link")
+        assert not (space / "stages" / "link").is_symlink()
+    assert listed(tmp_path / "outside") == before
