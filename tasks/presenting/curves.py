@@ -53,7 +53,7 @@ def precision(report: Report) -> Figure:
     rows.yaxis.set_major_locator(MaxNLocator(integer=True))
     thousands(rows.yaxis)
     if report.verdict.threshold is not None:
-        axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="threshold")
+        axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="lowest threshold")
     axes.grid(alpha=0.25)
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure

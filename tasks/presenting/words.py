@@ -218,17 +218,18 @@ def _redundancy(numbers: Numbers) -> list[str]:
     if blank := [within for within in report.within if within.blank]:
         counts = ", ".join(f"{numbers(within, 'blank')} in {within.split}" for within in blank)
         said.append(f"Images whose bits say nothing, since none is set or all are: {counts}.")
-    conflicts, fonts = report.conflicts("test", "train"), report.fonts("test", "train")
+    name = report.scored
+    conflicts, fonts = report.conflicts(name, "train"), report.fonts(name, "train")
     if report.classes == (UNLABELLED,):
         said.append("The images have no classes.")
     elif not report.alone:
         said.append(
-            f"{numbers.sum(conflicts, 'exact', 'near')} test rows have a twin in train of another class; "
+            f"{numbers.sum(conflicts, 'exact', 'near')} {name} rows have a twin in train of another class; "
             "label_conflicts.parquet names them."
         )
-    if report.rows.test > fonts.unknown:
-        known = numbers.difference(report.rows, "test", fonts, "unknown")
-        said.append(f"Of {known} test rows whose name gives a font, {numbers(fonts, 'rows')} share it with train.")
+    if report.rows[name] > fonts.unknown:
+        known = numbers.difference(report.rows, name, fonts, "unknown")
+        said.append(f"Of {known} {name} rows whose name gives a font, {numbers(fonts, 'rows')} share it with train.")
     if report.groups.count:
         count, rows, largest = (numbers(report.groups, name) for name in ("count", "rows", "largest"))
         said.append(f"Removed rows and their twins form {count} groups of {rows} rows; the largest has {largest}.")

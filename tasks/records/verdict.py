@@ -135,9 +135,9 @@ class Verdict:
         return self.why_not is None
 
     def predicted_at(self, similarity: float) -> Predicted | None:
-        """Return what is predicted of matches at least so similar."""
+        """Return what is predicted of matches at least so similar; nothing where kinds of pictures are judged apart."""
         known = [point for point in self.curve if point.similarity <= similarity + 1e-9]
-        return known[-1] if known else None
+        return known[-1] if known and len(self.kinds) < 2 else None
 
     @property
     def warning(self) -> str:

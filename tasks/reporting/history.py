@@ -22,9 +22,9 @@ SCHEMA = pa.schema(
         "train": pa.int64(),
         "validation": pa.int64(),
         "test": pa.int64(),
-        "exact": pa.int64(),  # test rows with an exact twin in train; of one set alone, images that go
+        "exact": pa.int64(),  # test rows (else validation) with an exact twin in train, or images of a set that go
         "near": pa.int64(),
-        "left": pa.int64(),  # test rows after sanitizing, or images that stay
+        "left": pa.int64(),  # of these rows after sanitizing, or images that stay
         "quarantined": pa.int64(),
         "model": pa.string(),
         "train_rows": pa.int64(),
@@ -72,7 +72,8 @@ def _known(workspace: Place) -> tuple[pa.Table, bool]:
 def _row(workspace: Place, report: Report) -> dict[str, Any]:
     run = report.run.name
     made = (stages.read_manifest(workspace / "runs" / run / RUN_MANIFEST) or {})["result"]
-    leak: PairOverlap | SplitGroups = report.duplicates_in("train") if report.alone else report.pair("test", "train")
+    alone, split = report.alone, report.scored
+    leak: PairOverlap | SplitGroups = report.duplicates_in("train") if alone else report.pair(split, "train")
     largest = max(report.raw_scores(), key=lambda score: score.train_rows, default=None)
     return {
         "run": run,
@@ -80,7 +81,7 @@ def _row(workspace: Place, report: Report) -> dict[str, Any]:
         **{name: report.rows[name] for name in SPLITS},
         "exact": leak.exact,
         "near": leak.near,
-        "left": leak.left if isinstance(leak, SplitGroups) else report.sanitized.near.test,
+        "left": leak.left if isinstance(leak, SplitGroups) else report.sanitized.near[split],
         "quarantined": sum(row.quarantined for row in report.conservation),
         "model": largest and largest.model,
         "train_rows": largest and largest.train_rows,

@@ -1,7 +1,7 @@
 """What is called a duplicate on sets whose truth somebody judged: ``python -m tests.benchmarks.verdicts``.
 
-Each set is audited as a user would. Printed is the threshold that it chose, the predicted precision there, the test
-rows that are removed, those whose duplicate has another class, and, where pairs were judged by eye, how many of those
+Each set is audited as a user would. Printed are the thresholds of its kinds of pictures, the test rows that are
+removed, those whose duplicate has another class, the undecided, and, where pairs were judged by eye, how many of those
 that are the same picture and of those that are only alike are called duplicates. The data lie beside the project; sets
 that are not there are left out. The frames of traffic signs are split by track: no two frames of one track lie on both
 sides.
@@ -85,39 +85,37 @@ def copies_of(archive: Path, names: list[str], target: Path) -> Copies:
 
 
 def claimed(pairs: Judged, train: Path, test: Path, report: Report, folder: Path) -> str:
-    """Return how many judged pairs are at the threshold, and how many of their rows are removed."""
+    """Return how many judged pairs are as similar as the least similar removed row, and their own row is removed."""
     if not pairs:
         return "-"
     queries, matches, verdicts = (list(column) for column in zip(*pairs, strict=True))
     agreed = agreements(copies_of(test, queries, folder / "q"), copies_of(train, matches, folder / "m"))
-    at = np.full(len(agreed), False) if report.verdict.threshold is None else agreed >= report.verdict.threshold
-    removed = {row.split("/", 1)[1] for row in pq.read_table(report.run / "removed.parquet")["id"].to_pylist()}
-    gone = np.array([query.split("/", 1)[1] in removed for query in queries])
+    rows = pq.read_table(report.run / "removed.parquet").to_pylist()
+    best = {row["id"].split("/", 1)[1]: row["similarity"] for row in rows}
+    called = [query.split("/", 1)[1] in best for query in queries] & (agreed >= min(best.values(), default=1))
     said = []
     for verdict in sorted(set(verdicts)):
         of = np.array([one == verdict for one in verdicts])
-        said.append(f"{verdict}: {at[of].sum()} of {of.sum()} pairs, {gone[of].sum()} rows")
-    return "; ".join(said)
+        said.append(f"{called[of].sum()} of {of.sum()} {verdict}")
+    return ", ".join(said)
 
 
 def main() -> None:
     """Print a line per set."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    print(f"{'set':<14} {'view':<6} {'threshold':>9} {'predicted':>9}", end=" ")
-    print(f"{'rows':>6} {'identical':>9} {'near':>5} {'other class':>11}  judged")
+    print(f"{'set':<14} {'thresholds':<24} {'rows':>6} {'identical':>9} {'near':>5} {'other class':>11}", end=" ")
+    print(f"{'undecided':>9}  judged")
     with prefect_test_harness(server_startup_timeout=90), tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name, train, test in sets(folder):
             report = audit(train=str(train), test=str(test), workspace=folder / name)
             leak, verdict = report.pair("test", "train"), report.verdict
-            threshold = verdict.threshold
-            predicted = verdict.predicted_at(threshold) if threshold is not None else None
+            thresholds = ", ".join(f"{kind.kind} {kind.threshold or 'none'}" for kind in verdict.kinds)
             removed = pq.read_table(report.run / "removed.parquet").to_pylist()
             other = sum(row["class_name"] != row["twin_class_name"] for row in removed if row["reason"] == "near")
             columns = [
-                f"{name:<14} {report.spec.view:<6} {threshold or 'none':>9}",
-                f"{predicted.precision if predicted and predicted.precision else float('nan'):>9.2f}",
-                f"{leak.rows:>6} {leak.exact:>9} {leak.near:>5} {other:>11} ",
+                f"{name:<14} {thresholds:<24} {leak.rows:>6} {leak.exact:>9} {leak.near:>5} {other:>11} ",
+                f"{leak.undecided:>9} ",
                 claimed(judged(name), train, test, report, folder),
             ]
             print(" ".join(columns), flush=True)
