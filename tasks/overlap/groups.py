@@ -181,7 +181,7 @@ def _undecided(settled: Settled, rows: SplitRows, grouped: RowNumbers) -> pa.Tab
         "id": ids,
         "split": split,
         "class_name": names,
-        "reason": pa.array(["alike"] * len(ids), pa.string()),
+        "reason": pa.array(["undecided"] * len(ids), pa.string()),
         "jaccard": pa.array(best.similarity[at]),
         "twin_id": twins[0],
         "twin_split": split,

@@ -1,4 +1,4 @@
-"""All pairs of a run that are worth a look: twins, twins of other classes, what is alike, duplicates inside splits."""
+"""All pairs of a run that are worth a look: twins, twins of other classes, the undecided, duplicates inside splits."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ class Pair:
     one, two : str
         Ids; the second is the twin, which stays.
     kinds : list of str
-        exact, near or alike, and conflict, inside or judged.
+        exact, near or undecided, and conflict, inside or judged.
     similarity : float
     key : tuple of bytes
         Digests of both, in order: what a decision about them is kept by.
@@ -73,7 +73,7 @@ def pairs_of(run: Place, report: Report, digests: dict[str, bytes]) -> list[Pair
                 pair = found[one, two] = _pair(row, report, digests)
             own = [row["reason"], *([kind] if kind else []), *(["judged"] if row.get("judged") else [])]
             pair.kinds += [of for of in own if of not in pair.kinds]
-    order = {"near": 0, "alike": 1, "exact": 2}
+    order = {"near": 0, "undecided": 1, "exact": 2}
     return sorted(found.values(), key=lambda pair: (order[pair.kinds[0]], pair.similarity, pair.one, pair.two))
 
 

@@ -1,9 +1,9 @@
 """Which copies of photographs are found: ``python -m tests.benchmarks.photos [--train ARCHIVE --test ARCHIVE]``.
 
 Pictures of train are changed in every way, a few in each, and put into test beside the pictures that are there. The
-set is audited as a user would. Printed is, for every change, the share of its pictures that are called twins. Mirrored
-ones that are counted apart are found as well: train may have a mirrored copy of its own. Without archives, the samples
-of CIFAR-10 and of brain scans are used, where they are there.
+set is audited as a user would. Printed is, for every change, the share of its pictures that are called duplicates.
+Mirrored ones that are counted apart are found as well: train may have a mirrored copy of its own. Without archives, the
+samples of CIFAR-10 and of brain scans are used, where they are there.
 """
 
 import argparse
@@ -18,7 +18,7 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.audit import audit
@@ -74,11 +74,38 @@ def letterboxed(image: Image.Image) -> Image.Image:
     return canvas.resize(image.size, Image.Resampling.BICUBIC)
 
 
-def overlaid(image: Image.Image) -> Image.Image:
-    """Cover a corner with a white label, a fifth of each side."""
-    copy = image.copy()
-    ImageDraw.Draw(copy).rectangle((0, 0, image.width // 5, image.height // 5), fill="white")
+def blurred(share: float) -> Change:
+    """Blur a picture by a share of its shorter side."""
+    return lambda image: image.filter(ImageFilter.GaussianBlur(min(image.size) * share))
+
+
+def covered(left: float, top: float, right: float, bottom: float, colour: str, words: str = "") -> Change:
+    """Cover a part, in shares of the sides, and write on it."""
+
+    def change(image: Image.Image) -> Image.Image:
+        copy, corners = image.copy(), (left, top, right, bottom)
+        box = [round(share * length) for share, length in zip(corners, image.size * 2, strict=True)]
+        draw = ImageDraw.Draw(copy)
+        draw.rectangle(box, fill=colour)
+        draw.text((box[0] + 2, box[1]), words, fill="white", font=ImageFont.load_default(max(6, image.height // 10)))
+        return copy
+
+    return change
+
+
+def logo(image: Image.Image) -> Image.Image:
+    """Put a red disc into the lower right corner, a fifth of the sides."""
+    copy, (width, height) = image.copy(), image.size
+    ImageDraw.Draw(copy).ellipse((width * 3 // 4, height * 3 // 4, width * 19 // 20, height * 19 // 20), fill="red")
     return copy
+
+
+def watermarked(image: Image.Image) -> Image.Image:
+    """Write light letters, a fourth of the height, across the middle; a third of them is seen."""
+    layer = Image.new("L", image.size)
+    font = ImageFont.load_default(max(6, image.height // 4))
+    ImageDraw.Draw(layer).text((image.width / 2, image.height / 2), "SAMPLE", fill=85, font=font, anchor="mm")
+    return Image.composite(Image.new("RGB", image.size, "white"), image, layer)
 
 
 CHANGES: dict[str, Change] = {
@@ -93,8 +120,10 @@ CHANGES: dict[str, Change] = {
     "moved by 1/10 both ways": moved(1 / 10),
     "rotated by 1 degree": turned(1), "rotated by 3 degrees": turned(3),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-    "blurred by 1/64 of the side": lambda image: image.filter(ImageFilter.GaussianBlur(min(image.size) / 64)),
-    "label on a corner": overlaid, "letterboxed by 1/8": letterboxed,
+    "blurred by 1/64 of the side": blurred(1 / 64), "blurred by 1/32 of the side": blurred(1 / 32),
+    "letterboxed by 1/8": letterboxed, "watermark": watermarked, "logo": logo,
+    "caption": covered(0, 7 / 8, 1, 1, "black", "a caption"), "label on a corner": covered(0, 0, 1 / 5, 1 / 5, "white"),
+    "cut-out": covered(1 / 3, 1 / 3, 7 / 12, 7 / 12, "gray"),
 }  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def claimed(pairs: Judged, train: Path, test: Path, report: Report, folder: Path
     queries, matches, verdicts = (list(column) for column in zip(*pairs, strict=True))
     agreed = agreements(copies_of(test, queries, folder / "q"), copies_of(train, matches, folder / "m"))
     rows = pq.read_table(report.run / "removed.parquet").to_pylist()
-    best = {row["id"].split("/", 1)[1]: row["similarity"] for row in rows}
+    best = {row["id"].split("/", 1)[1]: row[report.view.column] for row in rows}
     called = [query.split("/", 1)[1] in best for query in queries] & (agreed >= min(best.values(), default=1))
     said = []
     for verdict in sorted(set(verdicts)):

@@ -117,4 +117,4 @@ def test_rows_that_stay_with_an_undecided_match_are_listed(twins_of_test: list[p
     assert similar == []  # t1 has an undecided match in train, and goes because of one in validation
     (in_train, _) = twins_of_test
     (left,) = policy.undecided_rows([in_train], policy.removed_rows([in_train], "test"), "test").to_pylist()
-    assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "alike", "a", 0.94)
+    assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "undecided", "a", 0.94)
