@@ -58,9 +58,10 @@ class Compared:
         digests = np.concatenate([images.digests for images in self.images.values()])
         _, first, number = np.unique(as_void(digests), return_index=True, return_inverse=True)
         links = [(np.arange(len(digests)), first[number])]
+        line = near_identical(min((join.short_side for join in self.joins if join.short_side), default=None))
         for join, pairs in zip(self.joins, self.pairs, strict=True):
             if join.view.on_pixels:
-                near = pairs.where(pairs.similarity >= near_identical(join.sides[join.searched].short_side))
+                near = pairs.where(pairs.similarity >= line)
                 one, two = (self.starts[side.split] for side in join.sides)
                 links.append((near.first + one, near.second + two))
         return groups_of(len(digests), links)

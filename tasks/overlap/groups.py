@@ -89,7 +89,7 @@ def write_groups(join: Join, given: Given, rules: Rules, target: Place) -> dict[
     columns = [ids, split, names, found.group, stays, pa.array(reason, pa.string(), mask=stays)]
     columns += [pa.array(found.similarity, mask=stays), twin_ids, twin_names, found.weakest, found.chain]
     tables.write(pa.table(columns, schema=DUPLICATES), target / DUPLICATES_FILE)
-    undecided = _undecided(settled, rows, found.row)
+    undecided = _undecided(settled, rows, found)
     tables.write(undecided, target / UNCONFIRMED_FILE)
     return _counts(found, stays, rows.label) | {"undecided": len(undecided)}
 
@@ -165,17 +165,21 @@ def _stars(
     return twin, found, rounds
 
 
-def _undecided(settled: Settled, rows: SplitRows, grouped: RowNumbers) -> pa.Table:
-    """Return the rows whose best match is undecided and that are in no group, each with that match."""
-    pairs = settled.pairs.where(settled.undecided)
+def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> pa.Table:
+    """Return the rows that stay and have an undecided match outside of their group, each with the best of these."""
+    group = -1 - np.arange(rows.prints.images)
+    group[rows.image[found.row]] = found.group
+    pairs = settled.pairs
+    pairs = pairs.where(settled.undecided & (group[pairs.first] != group[pairs.second]))
     ends = Pairs(
         np.append(pairs.first, pairs.second), np.append(pairs.second, pairs.first), np.tile(pairs.similarity, 2)
     )
     order = np.lexsort((ends.second, -ends.similarity, ends.first))
     best = ends.where(order[np.flatnonzero(np.diff(ends.first[order], prepend=-1))])
-    alone = np.setdiff1d(np.flatnonzero(np.isin(rows.image, best.first)), grouped)
-    at = np.searchsorted(best.first, rows.image[alone])
-    (ids, names), twins = rows.named(alone), rows.named(rows.examples()[0][best.second[at]])
+    goes = found.row[found.row != found.twin]
+    stays = np.setdiff1d(np.flatnonzero(np.isin(rows.image, best.first)), goes)
+    at = np.searchsorted(best.first, rows.image[stays])
+    (ids, names), twins = rows.named(stays), rows.named(rows.examples()[0][best.second[at]])
     split = pa.array([rows.prints.split] * len(ids), pa.string())
     columns = {
         "id": ids,

@@ -91,6 +91,11 @@ class Join:
         return self.first == self.second
 
     @property
+    def short_side(self) -> int | None:
+        """The smaller of the median short sides of both splits, in pixels; None of glyphs."""
+        return min((side.short_side for side in self.sides if side.short_side), default=None)
+
+    @property
     def turned(self) -> bool:
         """Whether candidates are sought for the images of the second split, among those of the first."""
         return self.searched == 1 and not self.within
@@ -209,7 +214,7 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
         found = [search_tile(exact, *tile) for tile in join.tiles]
     pairs = join.keep(together([part.pairs for part in found]))
     if join.view.on_pixels:  # more copies of pictures that have many near-identical ones: that depends on no threshold
-        line = near_identical(join.sides[join.searched].short_side)
+        line = near_identical(join.short_side)
         pairs = more_of(join, pairs, (np.full(join.first.images, line), np.full(join.second.images, line)))
     mirrored = in_order(together([part.mirrored for part in found]), within=False)
     Found(pairs, mirrored).write(target)

@@ -1,7 +1,8 @@
 """The pairs of a join as they count, by the verdict on their set and by what people decided: nowhere else.
 
 Of glyphs, only the pairs that matter are kept, so images that a decision tells apart are searched again. Photographs
-keep all their candidates; further ones are asked for where most of them are duplicates.
+keep all their candidates; further ones are asked for where most of them are duplicates or undecided, and those that a
+decision tells apart are laid over all of their component.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 from tasks.overlap.images import Images, among
 from tasks.overlap.join import PAIRS, Join, more_of, near_pairs, similarity_of
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
-from tasks.overlap.pictures import are_duplicates
+from tasks.overlap.pictures import are_duplicates, hanging
 from tasks.overlap.verdict import NEVER, Lines, Matches, lines_of
 from tasks.records import Baseline, Decided, Joined, Ruling
 from tasks.records.verdict import Verdict
@@ -87,7 +88,11 @@ def settle(
     own = lines_of(Matches.of(join, pairs, of_row, chained), verdict, join.view)
     lines = _of_both(join, own)
     if join.view.on_pixels:
-        pairs = more_of(join, pairs, lines)
+        similar = np.where(own.undecided, np.minimum(own.line, join.view.similar), own.line)
+        asked = _of_both(join, own._replace(line=similar))
+        pairs = more_of(join, pairs, asked)
+        if decisions:
+            pairs = _laid_again(join, pairs, images, asked, decisions)
         pairs = pairs.where(pairs.similarity >= 0)  # others have too little texture to say anything
     judged = np.zeros(len(pairs.first), np.bool_)
     if decisions:
@@ -114,10 +119,12 @@ def _open(join: Join, pairs: Pairs, own: Lines) -> Mask:
 
 def _searched_again(join: Join, pairs: Pairs, images: Both, decisions: Decisions) -> Pairs:
     """Search glyphs that were told apart from others once more, without the pairs that are different images."""
-    wanted = [digest for pair, same in decisions.by_pair.items() if not same for digest in pair]
-    told = [among(side.digests, wanted) for side in images]
+    told = _told_apart(images, decisions)
     if not any(side.any() for side in told):
         return pairs
+    if join.within:  # where only a forest is kept, any pair of a component may take the place of one that is none
+        component, _ = hanging(pairs, *images, within=True)
+        told = (np.isin(component, component[told[0]]),) * 2
     kept = [pairs.where(~(told[0][pairs.first] | told[1][pairs.second]))]
     sides = [(side, np.arange(len(side))) for side in images]
     for number in (0,) if join.within else (0, 1):
@@ -126,6 +133,25 @@ def _searched_again(join: Join, pairs: Pairs, images: Both, decisions: Decisions
         one, two = searched if number == 0 else searched[::-1]
         kept.append(near_pairs(join, one, two, "all pairs", lambda found: _are_different(found, images, decisions)))
     return in_order(together(kept), join.within)
+
+
+def _laid_again(join: Join, pairs: Pairs, images: Both, lines: tuple[Floats, Floats], decisions: Decisions) -> Pairs:
+    """Lay photographs that were told apart over all of their component, which may hang together without that pair."""
+    components = hanging(pairs.where(are_duplicates(pairs, lines)), *images, join.within)
+    parts = [pairs]
+    for side, told in enumerate(_told_apart(images, decisions)[: 1 if join.within else 2]):
+        for image in np.flatnonzero(told).tolist():
+            others = np.flatnonzero(components[1 - side] == components[side][image])
+            first, second = (np.full(len(others), image), others)[:: 1 - 2 * side]
+            parts.append(Pairs(first, second, similarity_of(images[0].take(first), images[1].take(second))))
+    found = in_order(together(parts), join.within)
+    return found.where((images[0].digests[found.first] != images[1].digests[found.second]).any(axis=1))
+
+
+def _told_apart(images: Both, decisions: Decisions) -> tuple[Mask, Mask]:
+    """Return which images of both sides are part of a pair that is different."""
+    wanted = [digest for pair, same in decisions.by_pair.items() if not same for digest in pair]
+    return among(images[0].digests, wanted), among(images[1].digests, wanted)
 
 
 def _are_different(pairs: Pairs, images: Both, decisions: Decisions) -> Mask:

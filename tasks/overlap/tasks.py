@@ -1,7 +1,7 @@
 """Prefect tasks of the overlap stage: look up, compare, judge, settle, and group."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pyarrow as pa
@@ -189,10 +189,11 @@ def judge_twins(
             Matches.of(join, read_pairs(workspace / one.folder / PAIRS), read_searched(join), chained)
             for join, one in zip(joins, searched, strict=True)
         ]
-        sides = [prints.short_side for join in joins for prints in join.sides]
-        short_side, of = next(filter(None, sides), None), tables.read(workspace / baseline.table)
+        short_side = min((join.short_side for join in joins if join.short_side), default=None)
+        of = tables.read(workspace / baseline.table)
         matches = Matches.together(parts)
-        return asdict(judge(matches, of, VIEWS[view], spec.floor_percent, spec.threshold, short_side))
+        verdict = judge(matches, of, VIEWS[view], spec.floor_percent, spec.threshold, short_side)
+        return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # of train rows
 
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)

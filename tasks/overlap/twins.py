@@ -231,7 +231,7 @@ def _best(join: Join, settled: Settled, side: int) -> tuple[Best, Best]:
     flags = [np.append(np.zeros(len(i), np.bool_), mask) for mask in (settled.duplicate, settled.undecided)]
     judged = np.append(np.zeros(len(i), np.bool_), settled.judged)
     of, other = pairs.ends(side)
-    weight = pairs.similarity + 2 * flags[0] + 4 * exact
+    weight = pairs.similarity + 4 * exact + 2 * flags[0] + flags[1]
     kept = np.flatnonzero(best_two(of, other, weight, join.labels[1 - side]))
     kept = kept[np.lexsort((other[kept], -weight[kept], of[kept]))]
     is_first = np.diff(of[kept], prepend=-1) != 0

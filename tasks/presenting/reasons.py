@@ -12,10 +12,12 @@ def why_twins(numbers: Numbers) -> list[str]:
     said = [_why(numbers)]
     if not verdict.told:
         said.insert(0, verdict.warning)
-    if verdict.unconfirmed and numbers.report.drawing is None:  # of all sources as one set
+    report = numbers.report
+    open_ = (report.duplicates_in("train"),) if report.alone else report.overlap
+    if any(counts.undecided for counts in open_):
         said.append(
-            f"{numbers(verdict, 'unconfirmed')} rows are undecided: they stay, and unconfirmed.parquet names them. "
-            "Decide them with `cleansplit review`, or choose a --threshold."
+            "Undecided rows stay, and unconfirmed.parquet names them: decide them with `cleansplit review`, or choose "
+            "a --threshold."
         )
     if not numbers.report.view.on_pixels:
         return said

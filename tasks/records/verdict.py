@@ -107,7 +107,7 @@ class Verdict:
     rows, baseline_rows, random_pairs : int
         That the prediction, the baseline and the share of random pairs are made from.
     unconfirmed : int
-        Rows that are undecided: their best match is similar, and nobody can tell whether it is a duplicate.
+        Searched rows that the verdict alone leaves undecided, in each split that they are compared with.
     expected : float or None
         Of glyphs, the share of rows that have a near-duplicate without a leak: images of train in the rest of train, of
         the same classes as the searched rows.

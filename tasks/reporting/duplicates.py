@@ -19,7 +19,7 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
     every = [tables.read(workspace / of.table) for of in searched]
     if every:
         _write(pa.concat_tables(every), report, target / TABLE)
-    if report.alone and report.verdict.unconfirmed:
+    if report.alone and report.duplicates_in("train").undecided:
         _write(tables.read(workspace / searched[0].unconfirmed), report, target / UNCONFIRMED)
     for of, table in zip(searched, every, strict=True):
         goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()

@@ -58,7 +58,7 @@ def _link_splits(found: Findings, report: Report, workspace: Place, target: Plac
         for place in (place for split in splits for place in split.places(workspace)):
             disk.link(place, target / folder / place.last)
     lists = [found.sanitized.removed, found.sanitized.conflicts]
-    if found.verdict.unconfirmed and not report.alone:
+    if not report.alone and len(tables.read(workspace / found.sanitized.unconfirmed, ["id"])):
         lists.append(found.sanitized.unconfirmed)
     for name in lists:
         disk.link(workspace / name, target / (workspace / name).last)

@@ -95,7 +95,9 @@ def undecided_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitNam
     ]
     found = removed_rows(similar, split)
     left = found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))
-    return left.set_column(left.column_names.index("reason"), "reason", pa.array(["undecided"] * len(left), pa.string()))
+    return left.set_column(
+        left.column_names.index("reason"), "reason", pa.array(["undecided"] * len(left), pa.string())
+    )
 
 
 def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:

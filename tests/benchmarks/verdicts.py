@@ -40,6 +40,7 @@ def sets(folder: Path) -> Iterator[tuple[str, Path, Path]]:
         ("CIFAR-10", "cifar_train.tar.gz", "cifar_test.tar.gz"),
         ("brain scans", "mri_train.tar", "mri_test.tar"),
         ("Fashion-MNIST", "fashion_train.tar", "fashion_test.tar"),
+        ("X-rays", "xray_train.tar", "xray_test.tar"),
     ):
         if (DATA / train).exists() and (DATA / test).exists():
             yield name, DATA / train, DATA / test

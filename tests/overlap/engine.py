@@ -149,6 +149,6 @@ def measure(
     baseline, chained = measure_baseline(Compared([join], [pairs]), first.split, seed)
     of_row = tables.read(place / join.sides[join.searched].of_row)["image"].to_numpy()
     matches = Matches.of(join, pairs, of_row, chained)
-    verdict = judge(matches, baseline, own, percent, asked, first.short_side or second.short_side)
+    verdict = judge(matches, baseline, own, percent, asked, join.short_side)
     settled = settle(join, pairs, verdict, chained, of_row, decisions)
     return Measured(replace(join, seed=seed), verdict, settled, facts)

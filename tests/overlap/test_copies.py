@@ -43,6 +43,13 @@ def copies_of(picture: Image.Image, count: int, seed: int) -> Pictures:
     return [changed(picture, rng) for _ in range(count)]
 
 
+def noisy(picture: Image.Image, count: int, strength: float) -> Pictures:
+    """Return copies with noise."""
+    rng, base = np.random.default_rng(3), np.asarray(picture, np.float64)
+    noise = (rng.normal(0, strength, base.shape) for _ in range(count))
+    return [Image.fromarray(np.clip(base + each, 0, 255).astype(np.uint8)) for each in noise]
+
+
 SCENES = [scene(SIDE, SIDE, seed) for seed in range(60)]
 
 
@@ -141,3 +148,31 @@ def test_where_near_identity_proves_nothing_rows_are_undecided_and_not_clean(
     assert not best.near.any()
     assert (best.exact | best.undecided).mean() > 0.9
     assert found.verdict.why_not == "alike"
+
+
+@pytest.mark.parametrize("searched", [0, 1])
+def test_weak_copies_are_undecided_whichever_side_is_searched(tmp_path: Path, searched: int) -> None:
+    alike = [Image.blend(SCENES[0], scene, 0.55) for scene in SCENES[1:14]]
+    test = noisy(alike[0], 30, 30) + alike[7:]
+    splits = picture_split(tmp_path, "train", alike[:7]), picture_split(tmp_path, "test", test)
+    found = measure(tmp_path, *splits, "photo", searched=searched)
+    copies = found.join.images(0).copies, found.join.images(1).copies
+    assert copies[0]
+    assert copies[1]
+    agreed = every_pair(copies[0], copies[1])[0, :30]
+    assert 0.95 < agreed.min() < agreed.max() < 0.99
+    assert (found.duplicates(1).sum(), found.undecided(1)[:30].sum()) == (0, 30)
+
+
+def test_small_and_large_splits_are_judged_by_one_line(tmp_path: Path) -> None:
+    families = [
+        [copy.resize((side, side)) for copy in copies_of(one, 8, 1)] for one in SCENES[:10] for side in (96, 32)
+    ]
+    large, small = ([copy for family in families[start::2] for copy in family] for start in (0, 1))
+    splits = picture_split(tmp_path, "train", large), picture_split(tmp_path, "test", small)
+    counts = []
+    for searched in (0, 1):
+        found = measure(tmp_path, splits[0], splits[1], "photo", searched=searched)
+        assert found.verdict.near_identical == 0.995
+        counts.append(int((found.duplicates(1) | found.undecided(1)).sum()))
+    assert counts[0] == counts[1] > 70

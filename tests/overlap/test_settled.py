@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.storage.decisions import SCHEMA, Decisions
 from tests.overlap.engine import Measured, glyph_split, measure, picture_split
-from tests.overlap.test_copies import SCENES, copies_of
+from tests.overlap.test_copies import SCENES, copies_of, noisy
 
 Bits = NDArray[np.bool_]
 
@@ -92,3 +92,33 @@ def test_pictures_that_were_told_apart_are_no_duplicates_although_more_candidate
     told = measure(tmp_path, splits[0], splits[1], "photo", asked=0.9, decisions=decided(pairs))
     assert told.duplicates(1).tolist() == [False, False, True]
     assert np.flatnonzero(told.duplicates(0)).tolist() == [15]
+
+
+def test_a_copy_told_apart_from_its_matches_is_laid_over_the_other_copies(tmp_path: Path) -> None:
+    train = picture_split(tmp_path, "train", noisy(SCENES[0], 40, 4) + SCENES[1:30])
+    found = measure(tmp_path, train, train, "photo")
+    pairs, digests = found.settled.pairs.where(found.settled.duplicate), found.join.images(0).digests
+    ends = np.append(pairs.first, pairs.second)
+    copy = int(np.bincount(ends, minlength=40)[:40].argmin())
+    matches = np.append(pairs.second, pairs.first)[ends == copy]
+    assert 0 < len(matches) < 39
+    decisions = decided([(digests[copy].tobytes(), digests[match].tobytes(), False) for match in matches])
+    groups = measure(tmp_path, train, train, "photo", decisions=decisions).groups(decisions=decisions)
+    assert len(groups.row) == 40
+
+
+def test_glyphs_told_apart_leave_a_group_that_other_pairs_hold_together(tmp_path: Path) -> None:
+    rng, base = np.random.default_rng(0), np.arange(784) < 300
+
+    def flipped(glyph: Bits, first: int, count: int) -> Bits:
+        return glyph ^ ((np.arange(784) >= first) & (np.arange(784) < first + count))
+
+    second = flipped(base, 400, 9)
+    square = [flipped(flipped(base, 500, 8), 620, 3), flipped(second, 500, 8), base, second]
+    split = glyph_split(tmp_path, "train", np.array([*square, *(rng.random((200, 784)) < 0.4)]))
+    one, two = (hashlib.md5(glyph.tobytes(), usedforsecurity=False).digest() for glyph in (base, second))
+    groups = measure(tmp_path, split, split, "ink").groups()
+    decisions = decided([(one, two, False)])
+    told = measure(tmp_path, split, split, "ink", decisions=decisions).groups(decisions=decisions)
+    assert sorted(groups.row.tolist()) == sorted(told.row.tolist()) == [0, 1, 2, 3]
+    assert len(set(told.group.tolist())) == 1
