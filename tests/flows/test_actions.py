@@ -134,9 +134,10 @@ def test_a_test_set_of_which_nothing_is_left_is_left_out(tmp_path: Path) -> None
 
 
 def test_a_reader_that_has_seen_enough_is_no_bug(run: Report, tmp_path: Path) -> None:
-    done = command("apply", str(run.run), "--link", str(tmp_path / "clean"))
+    clean = tmp_path / ("clean" * 40)
+    done = command("apply", str(run.run), "--link", str(clean))
     assert len(done.stdout) > 1 << 16, "more than a pipe holds"
-    piped = f"{sys.executable} -m flows.command.cli apply {run.run} --link {tmp_path / 'clean'} | head -1"
+    piped = f"{sys.executable} -m flows.command.cli apply {run.run} --link {clean} | head -1"
     shell = subprocess.run(["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False)
     assert len(shell.stdout.splitlines()) == 1
     assert "cleansplit:" not in shell.stderr
