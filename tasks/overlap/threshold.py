@@ -30,14 +30,9 @@ LEAST_END = 1.3  # the lowest threshold, from which on windows bound what is abo
 FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measure a rate from
 STEEPEST = 0.95  # r at most
 FIRST, LAST = round(100 * LOWEST), 99  # percent: between these the threshold of a set lies
-NEAR_IDENTICAL, OF_SMALL, SMALL = (
-    0.99,
-    0.995,
-    48,
-)  # agreement, that of pictures whose short side is below so many pixels
-CROWDED = (
-    0.66  # agreement of look-alikes from which a picture is in a crowd: half a unit of z below the lowest threshold
-)
+NEAR_IDENTICAL = 0.99  # agreement
+SMALL, OF_SMALL = 48, 0.995  # pixels of the short side below which a picture is small, and its agreement
+CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
 MOST = CANDIDATES // 2  # candidates in one component, from which on there may be more of it
 FIFTH = 4  # place of the candidate, from 0, that says what look-alikes reach
 GAP = 1.0  # units of z that end the copies of a picture among its candidates
