@@ -15,8 +15,8 @@ from tasks.records import Report
 from tasks.records.rows import SplitRows
 from tasks.records.spec import AuditSpec
 from tasks.reporting.gates import enforce_gates, measure_gates
-from tests.build import glyphs, png, saved, write_folder
-from tests.overlap.test_copies import film
+from tests.build import glyphs, png, saved, scene, write_folder
+from tests.overlap.test_copies import film, noisy
 
 LIMIT: dict[str, Any] = {"max_overlap": 0.01, "max_quarantine": 1}
 
@@ -92,3 +92,11 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no rows"):
         enforce_gates(replace(empty, gates=(gate,)))
     assert "nothing is known of their overlap" in headline(Numbers(empty))
+
+
+def test_rows_that_stay_in_their_groups_may_be_undecided_between_them(prefect_server: None, tmp_path: Path) -> None:
+    base = scene(96, 96, seed=1)
+    rows = {"a": base, "b": noisy(base, 1, 25)[0]}
+    files = {f"c/{name}{n}.png": saved(rows[name], "PNG") for name in rows for n in (1, 2)}
+    with pytest.raises(UndecidedError, match=r"2 of 4 images \(50\.00 %\) are duplicates, and 2 more are undecided"):
+        dedupe(str(write_folder(tmp_path / "data", files)), workspace=tmp_path / "w", max_duplicates=0.5, view="photo")
