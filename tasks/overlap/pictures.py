@@ -2,9 +2,9 @@
 
 Each picture gets its most similar ones as candidates, see `tasks.overlap.proposals`. Where most of them are copies of
 one picture, that is in one component of duplicates, there may be more, and what look-alikes reach is not seen yet. So
-more are asked for outside of that component, as long as it grows: a picture that hangs together with another one by
-duplicates need not be laid over it. So the number of copies is not limited, and a component looks at each picture at
-most once in a round.
+more are asked for outside of that component, as long as at least half of them join it: a picture that hangs together
+with another one by duplicates need not be laid over it. So the number of copies is not limited, and a component looks
+at each picture at most once in a round.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from tasks.vocabulary.arrays import Floats, Gray, Mask, RowNumbers
 T = TypeVar("T")
 Side = tuple[Images, RowNumbers]  # pictures, and their numbers in the split
 
-FORMS_AT_ONCE = 512  # pictures whose forms are made at a time, in each thread
+FORMS_AT_ONCE = 128  # pictures whose forms are made at a time, in each thread
 
 
 class Looked(NamedTuple):
@@ -81,25 +81,31 @@ def with_more(pairs: Pairs, one: Images, two: Images, lines: tuple[Floats, Float
     how : How
     within : bool
     """
-    count, grown = CANDIDATES, None
-    while True:
-        components = hanging(pairs.where(are_duplicates(pairs, lines)), one, two, within)
-        of, other = pairs.ends(0)
-        if within:
-            of, other = np.append(of, other), np.append(other, of)
-        home = homes(of, components, other)
-        asking = np.flatnonzero(np.bincount(of[components[1][other] == home[of]], minlength=len(one)) >= MOST)
-        if grown is not None:
-            asking = asking[np.isin(home[asking], home[grown])]
-        if not len(asking):
-            return pairs
+    count, going_on = CANDIDATES, np.ones(len(one), np.bool_)
+    components, home, inside = _homes(pairs, one, two, lines, within)
+    while len(asking := np.flatnonzero((inside >= MOST) & going_on)):
         searched, own = one.take(asking), How(how.bands, how.seed, len(asking) * len(two))
         with blas_threads(1):
             found = propose(_forms(searched), two.patterns, (home[asking], components[1]), own, count).nearest
             new = _unseen(_once(found, asking, home), pairs, within)
             new = _measured(new, (one, np.arange(len(one))), (two, np.arange(len(two))), within)
         pairs, count = in_order(together([pairs, new]), within), 2 * count
-        grown = new.first[are_duplicates(new, lines)]
+        components, home, inside = _homes(pairs, one, two, lines, within)
+        joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
+        going_on[asking] = 2 * joined.sum(axis=1) >= joined.shape[1]
+    return pairs
+
+
+def _homes(
+    pairs: Pairs, one: Images, two: Images, lines: tuple[Floats, Floats], within: bool
+) -> tuple[tuple[RowNumbers, RowNumbers], RowNumbers, RowNumbers]:
+    """Return components, which of them each picture of the first set is at home in, and its candidates there."""
+    components = hanging(pairs.where(are_duplicates(pairs, lines)), one, two, within)
+    of, other = pairs.ends(0)
+    if within:
+        of, other = np.append(of, other), np.append(other, of)
+    home = homes(of, components, other)
+    return components, home, np.bincount(of[components[1][other] == home[of]], minlength=len(one))
 
 
 def are_duplicates(pairs: Pairs, lines: tuple[Floats, Floats]) -> Mask:

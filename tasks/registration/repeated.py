@@ -10,7 +10,7 @@ from tasks.vocabulary.arrays import Pixels, RowNumbers
 
 @dataclass(frozen=True)
 class Repeated:
-    """Pictures, float32 (m, side, side), and which of them each pair has, int64 (n,), ascending and all of them.
+    """Pictures, float32 (m, side, side), and which of them each pair has, int64 (n,).
 
     >>> two = Repeated(np.zeros((2, 4, 4), np.float32), np.array([0, 0, 1]))
     >>> len(two), two.each(lambda pictures: pictures + 1).shape
@@ -29,7 +29,7 @@ class Repeated:
         return len(self.of)
 
     def take(self, pairs: RowNumbers) -> "Repeated":
-        """Return those of some pairs, whose numbers are ascending."""
+        """Return those of some pairs."""
         chosen, of = np.unique(self.of[pairs], return_inverse=True)
         return Repeated(self.pictures[chosen], of)
 
@@ -40,4 +40,4 @@ class Repeated:
     def each(self, make: Callable[[Pixels], Pixels]) -> Pixels:
         """Return what is made of the picture of each pair, float32 (n, ...)."""
         made = make(self.pictures)
-        return made if len(made) == len(self.of) else made[self.of]
+        return made if np.array_equal(self.of, np.arange(len(made))) else made[self.of]

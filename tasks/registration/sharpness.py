@@ -29,10 +29,11 @@ def equally_sharp(first: Repeated, second: Pixels) -> tuple[Repeated, Pixels]:
     curves = _sharpness(transformed[0].pictures)[first.of], _sharpness(transformed[1])
     smoothing = [_smoothing_to(*both) for both in (curves, curves[::-1])]
     changed = [np.flatnonzero(which) for which in smoothing]
-    if len(changed[0]):
-        pictures = first.pictures[first.of]
-        pictures[changed[0]] = _smoothed(transformed[0].pictures[first.of[changed[0]]], smoothing[0][changed[0]])
-        first = Repeated.once(pictures)
+    if len(changed[0]):  # a picture that is in many pairs is smoothed once for all that need it alike
+        wanted, of = np.unique(np.stack([first.of, smoothing[0]]), axis=1, return_inverse=True)
+        pictures, some = first.pictures[wanted[0]], np.flatnonzero(wanted[1])
+        pictures[some] = _smoothed(transformed[0].pictures[wanted[0, some]], wanted[1, some])
+        first = Repeated(pictures, of)
     if len(changed[1]):
         second = second.copy()
         second[changed[1]] = _smoothed(transformed[1][changed[1]], smoothing[1][changed[1]])
