@@ -60,6 +60,7 @@ leaks: .venv/test .venv-peers  ## known leaks and who finds them, beside other t
 effect: .venv/test    ## planted twins, and how often the intervals hold the truth
 	$(BIN)/python -m tests.benchmarks.effect
 	$(BIN)/python -m tests.benchmarks.coverage
+	$(BIN)/python -m tests.benchmarks.classes_of_twins
 
 hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the corpora, under limits
 	$(BIN)/python -m tests.faults.archives --count 2000

@@ -17,6 +17,7 @@ from tasks.vocabulary.arrays import Mask, RowNumbers
 SCORED: tuple[SplitName, ...] = ("validation", "test")
 FEWEST_GROUPS = 10  # pictures in test with a twin in train, and without one
 LEAST_LEFT = 0.5  # of train
+LEAST_FOUND = 0.95  # of the near-duplicates, that the search surely finds
 
 
 def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, target: Place) -> dict[str, Any]:
@@ -29,8 +30,17 @@ def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, targe
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
     with_test = between(overlaps, "train", "test")  # groups and twins are now those of test
     usable = int((~has_twin(workspace / with_test.table("train"))).sum())
-    reason = why_not(usable, splits.train.rows, twins, groups)
+    reason = unsure(with_test) or why_not(usable, splits.train.rows, twins, groups)
     return {"usable": splits.train.rows if reason else usable, "reason": reason}
+
+
+def unsure(found: Overlap) -> Unmeasured | None:
+    """Return why what was found in test and train is too uncertain to train without it, or None."""
+    of_test = next(one for one in found.directions if one.rows_of == "test")
+    if of_test.undecided > of_test.either:
+        return "undecided"
+    surely = (found.recall and found.recall.low) or 0
+    return "missed" if found.method == "minhash" and surely < LEAST_FOUND else None
 
 
 def why_not(usable: int, train: int, twins: Mask, groups: RowNumbers) -> Unmeasured | None:

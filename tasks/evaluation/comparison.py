@@ -34,11 +34,15 @@ class ScoredRows:
 
 @dataclass(frozen=True)
 class Answered:
-    """Which test rows the trainings of one model and size got right: per arm, 0 or 1, shape (trainings, rows)."""
+    """Which test rows the trainings of one model and size got right: per arm, 0 or 1, shape (trainings, rows).
+
+    `share_used` is that of the rows of train without a twin on which each training of both arms is made.
+    """
 
     model: ModelName
     train_rows: int
     right: dict[Arm, Floats]
+    share_used: float = 1.0
 
     @property
     def trainings(self) -> int:
@@ -51,7 +55,7 @@ class Answered:
         return [mean_of(change[:, part], test.groups[part]) for part in (test.has_twin, ~test.has_twin)]
 
 
-def answered(evaluations: Sequence[Evaluation], workspace: Place) -> Iterator[Answered]:
+def answered(evaluations: Sequence[Evaluation], usable: int, workspace: Place) -> Iterator[Answered]:
     """Read what the models of every size answered; all trainings of a model and size stand side by side."""
     for (model, rows), of_size in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
         arms: dict[Arm, list[Floats]] = {}
@@ -59,7 +63,7 @@ def answered(evaluations: Sequence[Evaluation], workspace: Place) -> Iterator[An
             table = tables.read(workspace / evaluation.predictions("test"))
             right = table["label"].to_numpy() == table["predicted"].to_numpy()
             arms.setdefault(evaluation.training.arm, []).append(right.astype(np.float64))
-        yield Answered(model, rows, {arm: np.stack(right) for arm, right in arms.items()})
+        yield Answered(model, rows, {arm: np.stack(right) for arm, right in arms.items()}, min(1.0, rows / usable))
 
 
 def compare(found: Answered, test: ScoredRows) -> list[Effect]:
@@ -69,22 +73,22 @@ def compare(found: Answered, test: ScoredRows) -> list[Effect]:
         "raw_minus_sanitized": difference_of_rows(average, test.kept, test.groups)
     }
     if len(found.right) > 1:
-        parts = found.parts(test)
-        compared["on_rows_with_twin"] = contrast(parts[:1], [1])
-        compared["on_other_rows"] = contrast(parts[1:], [1])
-        compared["effect_of_twins"] = effect_of_twins(parts, test)
+        with_twin, others = found.parts(test)
+        compared["on_rows_with_twin"] = contrast([with_twin], [1], found.share_used)
+        compared["on_other_rows"] = contrast([others], [1], found.share_used)
+        compared["effect_of_twins"] = effect_of_twins(found, test)
     about = found.model, found.train_rows, found.trainings
     return [Effect(*about, name, *(interval or NOTHING)) for name, interval in compared.items()]
 
 
-def effect_of_twins(parts: Sequence[Part], test: ScoredRows, confidence: float = CONFIDENCE) -> Interval:
+def effect_of_twins(found: Answered, test: ScoredRows, confidence: float = CONFIDENCE) -> Interval:
     """Return what the twins add to the accuracy on all test rows, in points.
 
     What leaving them out costs on the rows that have one, beyond what it costs on the others, is theirs; the rest is
     what else the rows that were left out taught.
     """
     share = float(test.has_twin.mean())
-    return contrast(parts, [share, -share], confidence)
+    return contrast(found.parts(test), [share, -share], found.share_used, confidence)
 
 
 def conclude(found: Sequence[Answered], test: ScoredRows, compared: Compared) -> list[Conclusion]:
@@ -97,7 +101,7 @@ def conclude(found: Sequence[Answered], test: ScoredRows, compared: Compared) ->
     conclusions = []
     for one in largest.values():
         reason = compared.reason or _why_not(one, test)
-        interval = NOTHING if reason else effect_of_twins(one.parts(test), test, confidence)
+        interval = NOTHING if reason else effect_of_twins(one, test, confidence)
         conclusions.append(Conclusion(one.model, one.train_rows, one.trainings, reason, *interval))
     return conclusions
 

@@ -31,7 +31,7 @@ def measure(
     ids, labels = first["id"].combine_chunks(), first["label"].to_numpy()
     kept = dict(subsets(ids, labels, tables.read(workspace / sanitized.removed), spec.seed))["near"]
     test = ScoredRows(labels, *read_groups(workspace / compared.groups("test")), kept)
-    found = list(answered(evaluations, workspace))
+    found = list(answered(evaluations, compared.usable, workspace))
     effects = [effect for one in found for effect in compare(one, test)]
     largest = [(one, tables.read(workspace / one.predictions("test"))) for one in on_most_rows(evaluations)]
     confusions = [confusion(one, answers, len(classes)) for one, answers in largest]

@@ -51,6 +51,7 @@ class Part:
     per_training: Floats
     of_rows: float  # variance of the mean over trainings due to the rows
     of_both: float  # the part of it that is due to rows and trainings together
+    least: float  # variance of one row that differs
     freedom: int
     large: Floats  # weights of large groups
     might_be: Floats  # what a group might have answered, less the mean
@@ -136,36 +137,47 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
         differences.mean(axis=1),
         max(variance, alike / effective**2),
         _variance_of_both(seen, of_row),
+        alike / effective**2,
         _freedom(of_row),
         grouped.weights[grouped.large],
         math.sqrt(together) * (answered - answered.mean()),
     )
 
 
-def contrast(parts: Sequence[Part], factors: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+def contrast(
+    parts: Sequence[Part], factors: Sequence[float], share_used: float = 0.0, confidence: float = CONFIDENCE
+) -> Interval:
     """Return a weighted sum of means in percentage points, with Student's interval, never of width 0.
 
-    The variance between trainings is added to that between rows where it is more than rows alone explain; degrees of
-    freedom are Satterthwaite's. With one training, the interval says how these two models differ, not how two
-    others would.
+    Arms differ by chance in each training, with a variance s^2 between T trainings: s^2 / T in their mean. But all
+    trainings of the treatment draw from the same rows, those without a twin, and would draw from others had other rows
+    been twins. Where each uses a share f of them, f / (2 - f) s^2 is common to all: nothing where they use few, and all
+    where they use all, which is one training however often it is repeated. To this is added what rows vary beyond the
+    trainings; degrees of freedom are Satterthwaite's. With one training, the interval says how these two models differ,
+    not how two others would.
 
     Parameters
     ----------
     parts : sequence of Part
         Means of different rows under the same trainings.
     factors : sequence of float
+    share_used : float
+        Of the rows of train without a twin, that each training uses, from 0 to 1.
     confidence : float
     """
     pairs = list(zip(parts, factors, strict=True))
     per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
-    rows, both = (
-        sum(factor**2 * getattr(part, name) for part, factor in pairs) for name in ("of_rows", "of_both")
+    trainings = len(per_training)
+    rows, both, least = (
+        sum(factor**2 * getattr(part, name) for part, factor in pairs) for name in ("of_rows", "of_both", "least")
     )  # fmt: skip
-    variance, trainings = rows, len(per_training)
+    times = 1 / trainings + share_used / (2 - share_used)
+    between = times * float(per_training.var(ddof=1)) if trainings > 1 else 0.0
+    of_rows = max(0.0, rows - times * trainings * both)
+    variance = max(least, of_rows + between)
     freedom = rows**2 / sum((factor**2 * part.of_rows) ** 2 / part.freedom for part, factor in pairs)
-    if trainings > 1 and (more := float(per_training.var(ddof=1)) / trainings - both) > 0:
-        variance = rows + more
-        freedom = variance**2 / (rows**2 / freedom + more**2 / (trainings - 1))
+    if noise := of_rows**2 / freedom + between**2 / max(1, trainings - 1):
+        freedom = min(freedom, variance**2 / noise)
     tail, deviation = (1 - confidence) / 2, math.sqrt(variance)
     mean, most = 100 * float(per_training.mean()), 100 * sum(map(abs, factors))  # no difference is larger
     if not any(len(part.large) for part in parts):

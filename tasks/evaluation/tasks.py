@@ -22,8 +22,8 @@ from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 
 VERSION = 5
-COMPARED_VERSION = 1
-COMPARISON_VERSION = 5
+COMPARED_VERSION = 2
+COMPARISON_VERSION = 6
 SCORES_VERSION = 1
 SCORES = TypeAdapter(list[list[Score]])  # of each training
 

@@ -22,7 +22,7 @@ def headline_of_groups(numbers: Numbers, drawing: Drawing) -> str:
     )
 
 
-def claims_in_short(numbers: Numbers, drawing: Drawing) -> str:
+def claims_in_short(numbers: Numbers, drawing: Drawing) -> list[str]:
     """Say what accuracy each way of drawing claims, a sentence for each model."""
     found = {(claim.model, claim.drawn): claim for claim in drawing.claims}
     said = []
@@ -31,7 +31,7 @@ def claims_in_short(numbers: Numbers, drawing: Drawing) -> str:
         if way == "random" and grouped is not None and claim.n and grouped.n:
             at_random, here = numbers(claim, "accuracy"), numbers(grouped, "accuracy")
             said.append(f"{model} gets {at_random} % of random test rows right, and {here} % of these.")
-    return " ".join(said)
+    return said
 
 
 def drawn(numbers: Numbers) -> list[str]:

@@ -14,6 +14,8 @@ from tasks.vocabulary import UNLABELLED, Unmeasured
 ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
 IGNORED_IN_SILENCE, KINDS_NAMED = 0.01, 5
 WHY_NOT: dict[Unmeasured, str] = {
+    "undecided": "{undecided} test rows are undecided, more than have a twin in train",
+    "missed": "the search may have missed more than 5 % of the near-duplicates",
     "no_twins": "no test row has a twin in train",
     "little_left": "{twins} of {train} rows of train are twins of test rows, and a model of fewer than half of them is "
     "another model",
@@ -104,9 +106,17 @@ def _missed(numbers: Numbers) -> str:
 
 
 def effect_in_short(numbers: Numbers) -> str:
-    """Say what the twins did to accuracy, at the largest compared size of each model; empty without training."""
-    if numbers.report.drawing is not None:
-        return claims_in_short(numbers, numbers.report.drawing)
+    """Say what models get right or what the twins did to that, and what they see; empty without training."""
+    drawing = numbers.report.drawing
+    said = _gains(numbers) if drawing is None else claims_in_short(numbers, drawing)
+    if said and numbers.report.view.on_pixels:
+        side = numbers(numbers.report.spec, "side", "count")
+        said.append(f"These models see gray copies of {side} x {side} pixels.")
+    return " ".join(said)
+
+
+def _gains(numbers: Numbers) -> list[str]:
+    """Say what the twins did to accuracy, at the largest compared size of each model."""
     told = [conclusion for conclusion in numbers.report.conclusions if conclusion.reason is None]
     found = [conclusion for conclusion in told if conclusion.significant]
     said = []
@@ -117,7 +127,7 @@ def effect_in_short(numbers: Numbers) -> str:
         said.append(f"The twins add {_listed(points)}.")
     if none := [f"{one.model} ({_range(numbers, one)} points)" for one in told if one not in found]:
         said.append(f"No effect of the twins can be told from chance for {_listed(none)}.")
-    return " ".join(said + _unmeasured(numbers))
+    return said + _unmeasured(numbers)
 
 
 def facts(numbers: Numbers) -> list[str]:
@@ -158,6 +168,7 @@ def _unmeasured(numbers: Numbers) -> list[str]:
     for one in report.conclusions:
         if one.reason is not None:
             why = WHY_NOT[one.reason].format(
+                undecided=numbers(report.pair("test", "train"), "undecided"),
                 twins=numbers(report.pair("train", "test"), "either"),
                 train=numbers(report.rows, "train"),
                 trainings=numbers(one, "trainings"),

@@ -17,7 +17,9 @@ Runner = Literal["auto", "threads", "processes", "dask"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
 Arm = Literal["with_twins", "without_twins"]  # a model is trained on train, or on train without twins of test rows
 Comparison = Literal["raw_minus_sanitized", "on_rows_with_twin", "on_other_rows", "effect_of_twins"]
-Unmeasured = Literal["no_twins", "little_left", "few_rows", "chance", "few_trainings"]  # why an effect can't be told
+Unmeasured = Literal[  # why an effect can't be told
+    "undecided", "missed", "no_twins", "little_left", "few_rows", "chance", "few_trainings"
+]
 Reason = Literal["exact", "near"]  # why a row was removed
 
 PublicName = Literal["cifar-10", "cifar-100", "mnist", "fashion-mnist", "gtsrb"]  # sets that have a train and a test

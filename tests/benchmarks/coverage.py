@@ -155,9 +155,8 @@ def trained(rng: np.random.Generator, drawn: Drawn, shape: Shape, model: ModelNa
     """Draw what the trainings of both arms answer."""
     without = 1 if shape.fixed else TRAININGS
     one = answers(rng, drawn, shape, 0.0, TRAININGS)
-    return Answered(
-        model, 1000, {"with_twins": one, "without_twins": answers(rng, drawn, shape, shape.effect, without)}
-    )
+    other = answers(rng, drawn, shape, shape.effect, without)
+    return Answered(model, 1000, {"with_twins": one, "without_twins": other}, share_used=float(shape.fixed))
 
 
 def accuracy_held(shape: Shape, rng: np.random.Generator) -> bool:
@@ -178,7 +177,7 @@ def raw_minus_sanitized_held(shape: Shape, rng: np.random.Generator) -> bool:
 def effect_held(shape: Shape, rng: np.random.Generator) -> bool:
     """Draw both arms, and what the twins add to accuracy."""
     drawn = draw(rng, shape)
-    interval = effect_of_twins(trained(rng, drawn, shape).parts(drawn.rows), drawn.rows)
+    interval = effect_of_twins(trained(rng, drawn, shape), drawn.rows)
     return within(interval, 100 * float(drawn.has_twin.mean()) * shape.effect)
 
 

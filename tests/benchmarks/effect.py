@@ -15,7 +15,7 @@ Glyphs are drawn by the default data set's renderer, in wider styles: about as h
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -77,7 +77,7 @@ def trained(planted: Planted, model: ModelName, train: Fit | None = None, count:
                 for arm, sets in plan.items()
             }
     right: dict[Arm, Floats] = {arm: (np.stack(rows) == planted.test.labels) * 1.0 for arm, rows in answers.items()}
-    return Answered(model, count, right)
+    return Answered(model, count, right, count / usable)
 
 
 def scored(planted: Planted) -> ScoredRows:
@@ -113,7 +113,7 @@ def check_memorized(pool: Glyphs, points: float, draws: int, rows: int = ROWS, t
     for number in range(draws):
         planted = memorized(pool.shuffled(number), rows, test, points / 90, number)
         one = trained(planted, NEAREST)
-        found.append(conclusions(planted, [Answered(name, one.train_rows, one.right) for name in MODELS])[0])
+        found.append(conclusions(planted, [replace(one, model=name) for name in MODELS])[0])
         planted_points.append(planted.points)
     mean, planned = float(np.mean([one.points for one in found])), float(np.mean(planted_points))
     width = float(np.mean([(one.high or 0) - (one.low or 0) for one in found]))

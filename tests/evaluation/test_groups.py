@@ -5,8 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.evaluation.compared import why_not
+from tasks.evaluation.compared import unsure, why_not
 from tasks.evaluation.groups import group_rows, verified_twins
+from tasks.records import Direction, Overlap
+from tasks.records.overlaps import Method
+from tasks.records.rows import MeasuredRecall
 from tasks.storage.place import Place
 
 TWINS = pa.table(
@@ -51,3 +54,21 @@ def test_only_verified_twins_join_rows(tmp_path: Path) -> None:
 )
 def test_it_is_said_why_nothing_can_be_compared(usable: int, with_twin: int, groups: int, reason: str | None) -> None:
     assert why_not(usable, 100, np.arange(100) < with_twin, np.arange(100) * groups // 100) == reason
+
+
+@pytest.mark.parametrize(
+    ("method", "undecided", "recall", "reason"),
+    [
+        ("all pairs", 20, None, None),
+        ("all pairs", 21, None, "undecided"),
+        ("minhash", 0, MeasuredRecall(1000, 200, 199, 100, 100, low=0.97, high=0.999), None),
+        ("minhash", 0, MeasuredRecall(1000, 200, 192, 100, 100, low=0.93, high=0.98), "missed"),
+        ("minhash", 0, None, "missed"),
+        ("all pairs", 0, MeasuredRecall(1000, 200, 150, 100, 80, low=None, high=None), None),
+    ],
+)
+def test_nothing_is_trained_on_what_the_search_left_open(
+    method: Method, undecided: int, recall: MeasuredRecall | None, reason: str | None
+) -> None:
+    of_test = Direction("test", "train", 100, 5, 15, 20, undecided, 5, 0, 0, 0, 0, 0, {})
+    assert unsure(Overlap("test", "train", "", "", (of_test,), method, None, 0.98, recall, False)) == reason

@@ -1,8 +1,10 @@
 """The benchmarks of the comparison, small: planted effects are found, absent ones are not, intervals hold the truth."""
 
+import numpy as np
 import pytest
 from scipy.stats import binom
 
+from tests.benchmarks.classes_of_twins import NOTHING, draw, hold_nothing
 from tests.benchmarks.coverage import (
     ACCURACIES,
     EFFECTS,
@@ -62,6 +64,13 @@ def test_intervals_of_raw_less_sanitized_hold_the_truth_as_often_as_they_say() -
 )
 def test_intervals_of_effects_hold_the_truth_as_often_as_they_say(shape: Shape) -> None:
     check(count(effect_held, shape, DRAWS), shape)
+
+
+def test_intervals_hold_nothing_where_duplicates_lie_in_small_classes_and_are_copies_of_nothing() -> None:
+    (shape,) = (shape for shape in NOTHING if shape.name == "nearly all of these")
+    drawn = (draw(shape, False, np.random.default_rng([number, 7])) for number in range(DRAWS))
+    held = np.sum([hold_nothing(one, shape.rows) for one in drawn], axis=0)
+    assert (held >= FEWEST).all(), held
 
 
 def test_headlines_seldom_claim_what_is_not_there() -> None:
