@@ -27,7 +27,7 @@ from tasks.records import Compared, Conclusion
 from tasks.vocabulary import Arm, Comparison, ModelName
 from tasks.vocabulary.arrays import Floats, Labels, Mask
 
-TRAIN, TEST, COORDINATES = 400, 2000, 6
+TEST, COORDINATES = 2000, 6
 LOW, HIGH, FALSE, POWER, ABSTAIN = 93.5, 97.0, 0.05, 0.8, 0.1
 INTERVALS: tuple[Comparison, ...] = ("effect_of_twins", "on_rows_with_twin", "on_other_rows")
 SEEN: dict[ModelName, slice] = {"1nn": slice(None), "softmax": slice(0, 4), "sgd": slice(2, 6)}  # names of three models
@@ -36,7 +36,7 @@ SEEN: dict[ModelName, slice] = {"1nn": slice(None), "softmax": slice(0, 4), "sgd
 class Shape(NamedTuple):
     """Shares of classes, those with twins, and what share of their rows are twins in train or have one in test.
 
-    Trained is on `rows`, or on all without a twin where it is 0.
+    Trained is on `rows` of the `train` rows that are drawn, or on all without a twin where it is 0.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Shape(NamedTuple):
     in_train: float
     in_test: float
     rows: int = 0
+    train: int = 400
 
 
 NOTHING = (
@@ -56,9 +57,9 @@ NOTHING = (
     Shape("one of ten, 150 rows", [0.1] * 10, [0], 0.5, 0.5, 150),
 )
 PLANTED = (
-    Shape("evenly", [0.1] * 10, range(10), 0.1, 0.08),
-    Shape("one of ten classes", [0.1] * 10, [0], 0.3, 0.9),
-    Shape("one of three classes", [1 / 3] * 3, [0], 0.3, 0.5),
+    Shape("evenly", [0.1] * 10, range(10), 0.1, 0.08, train=2000),
+    Shape("one of ten classes", [0.1] * 10, [0], 0.3, 0.9, train=2000),
+    Shape("one of three classes", [1 / 3] * 3, [0], 0.3, 0.7, train=2000),
 )
 
 
@@ -75,7 +76,7 @@ class Drawn(NamedTuple):
 def draw(shape: Shape, planted: bool, rng: np.random.Generator) -> Drawn:
     """Draw train and test."""
     centres = rng.normal(size=(len(shape.classes), COORDINATES))
-    labels, own = (rng.choice(len(shape.classes), n, p=shape.classes) for n in (TRAIN, TEST))
+    labels, own = (rng.choice(len(shape.classes), n, p=shape.classes) for n in (shape.train, TEST))
     train, test = (centres[of] + rng.normal(size=(len(of), COORDINATES)) for of in (labels, own))
     twins, has_twin = (
         np.isin(of, shape.with_twins) & (rng.random(len(of)) < share)
@@ -117,7 +118,7 @@ def hold_nothing(drawn: Drawn, rows: int) -> list[bool]:
 def concluded(drawn: Drawn, rows: int) -> list[Conclusion]:
     """Return what the product says of three models."""
     usable = int((~drawn.twins).sum())
-    reason = why_not(usable, TRAIN, drawn.rows.has_twin, drawn.rows.groups)
+    reason = why_not(usable, len(drawn.twins), drawn.rows.has_twin, drawn.rows.groups)
     return conclude([trained(drawn, rows, model) for model in SEEN], drawn.rows, Compared("", usable, reason))
 
 
