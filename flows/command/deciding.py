@@ -56,6 +56,8 @@ def apply(
 ) -> None:
     """Carry out what a run says of its images, and delete nothing: by default, only say what would be done.
 
+    Images to review, and images to relabel, stay where they are; their number is printed.
+
     Parameters
     ----------
     move
@@ -76,6 +78,9 @@ def apply(
     applying.refuse_inside(out, found.spec.sources.values())
     steps = (applying.gone if move else applying.kept)(folder, alone, archives)
     doing = f"{len(steps):,} files {'move' if move else 'are linked'} to {out}"
+    for action, count in applying.left_to_people(folder).items():
+        if count:
+            print(f"actions.csv says {action} of {count:,} images; they stay where they are", file=sys.stderr)
     if not execute:
         for step in steps:
             print(f"{step.source or step.id} -> {target / step.name}")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.csv import ConvertOptions, read_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import files_of, require_whole
@@ -54,6 +55,15 @@ def gone(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names)
     return _steps(ids, names, originals)
+
+
+def left_to_people(run: Place) -> dict[str, int]:
+    """Count the images that stay where they are and wait for people: those to review, and those to relabel."""
+    with disk.arrow_input(run / "actions.csv") as file:
+        actions = read_csv(file, convert_options=ConvertOptions(include_columns=["path", "action"]))
+    gone = actions.filter(pc.equal(actions["action"], "remove"))["path"].combine_chunks()
+    stay = actions.filter(pc.invert(pc.is_in(actions["path"], value_set=gone)))["action"].to_pylist()
+    return {action: stay.count(action) for action in ("review", "relabel")}
 
 
 def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> None:

@@ -3,6 +3,9 @@
 Groups are connected components of duplicates. A group may be a chain: its ends are no duplicates of each other. So the
 row that is preferred stays, its duplicates go, and of those that are left the same is done again; or, where chains are
 cut, one row of every group stays.
+
+A row goes only because of one with its label, or of any if it has none. Where labels differ, nobody knows which one is
+right: rows of each label stay, and are named as conflicts.
 """
 
 from dataclasses import dataclass
@@ -12,18 +15,19 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.joined import groups_of
-from tasks.overlap.images import Images, read_rows
+from tasks.overlap.images import UNKNOWN, Images, read_rows
 from tasks.overlap.join import Join, similarity_of
-from tasks.overlap.pairs import Pairs, in_order, spanning
+from tasks.overlap.pairs import in_order, spanning
 from tasks.overlap.settled import Given, Settled, settled_by
-from tasks.overlap.twins import SplitRows
+from tasks.overlap.twins import Direction, Matched, SplitRows, write_matched
 from tasks.storage import tables
 from tasks.storage.decisions import Decisions
 from tasks.storage.place import Place
 from tasks.vocabulary import Chains, Keep
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
-DUPLICATES_FILE, UNCONFIRMED_FILE = "duplicates.parquet", "unconfirmed.parquet"  # as `SplitDuplicates` names them
+# as `SplitDuplicates` names them
+DUPLICATES_FILE, UNCONFIRMED_FILE, CONFLICTS_FILE = "duplicates.parquet", "unconfirmed.parquet", "conflicts.parquet"
 DUPLICATES = pa.schema(
     {
         "id": pa.string(),
@@ -64,7 +68,7 @@ class Grouped:
     weakest : ndarray
         float64 (n,): of the group, from which threshold on it falls apart; 1 where all its images are identical.
     chain : ndarray
-        bool (n,): whether the group has rows that are no duplicates of the one that is preferred.
+        bool (n,): whether the group has rows that are no duplicates of the one of their label that is preferred.
     """
 
     row: RowNumbers
@@ -77,10 +81,13 @@ class Grouped:
 
 
 def write_groups(join: Join, given: Given, rules: Rules, target: Place) -> dict[str, int]:
-    """Write the rows of groups and those that are undecided; return the counts of `tasks.records.rows.SplitGroups`."""
+    """Write the rows of groups, conflicts and undecided rows; return the counts of `tasks.records.rows.SplitGroups`."""
     settled, decisions = settled_by(join, given)
-    rows = SplitRows.of(join.first, join.workspace)
-    found = group_rows(join.images(0), settled, rows, _preferred(rows, rules.keep), rules.chains, decisions)
+    rows, images = SplitRows.of(join.first, join.workspace), join.images(0)
+    found = group_rows(images, settled, rows, _preferred(rows, rules.keep), rules.chains, decisions)
+    conflicts = Direction.of(join, settled, 0, (rows, rows)).conflicts()
+    conflicts = between_kept(conflicts, found, images, settled, rows.image, decisions)
+    write_matched(conflicts, rows, rows, target / CONFLICTS_FILE)
     stays = found.row == found.twin
     reason = np.where(found.exact, "exact", "near")
     ids, names = rows.named(found.row)
@@ -90,8 +97,8 @@ def write_groups(join: Join, given: Given, rules: Rules, target: Place) -> dict[
     columns += [pa.array(found.similarity, mask=stays), twin_ids, twin_names, found.weakest, found.chain]
     tables.write(pa.table(columns, schema=DUPLICATES), target / DUPLICATES_FILE)
     undecided = _undecided(settled, rows, found)
-    tables.write(undecided, target / UNCONFIRMED_FILE)
-    return _counts(found, stays, rows.label) | {"undecided": len(undecided)}
+    write_matched(undecided, rows, rows, target / UNCONFIRMED_FILE, near="undecided")
+    return _counts(found, stays, conflicts) | {"undecided": len(undecided.row)}
 
 
 def group_rows(
@@ -120,8 +127,9 @@ def group_rows(
     component = groups_of(len(images), [(links.first, links.second)])
     of_row = component[rows.image]
     several = np.flatnonzero(np.bincount(of_row, minlength=1)[of_row] > 1)
-    order = several[np.lexsort((preferred[several], of_row[several]))]
-    twin, similarity, rounds = _stars(images, settled, rows.image[order], of_row[order], chains, decisions)
+    order = several[np.lexsort((preferred[several], rows.label[several] == UNKNOWN, of_row[several]))]
+    about = rows.image[order], of_row[order], rows.label[order]
+    twin, similarity, apart = _stars(images, settled, *about, chains, decisions)
     weakest, forest = np.ones(len(images)), links.where(spanning(links, len(images)))
     np.minimum.at(weakest, component[forest.first], np.minimum(forest.similarity, 1))
     twin = order[twin]
@@ -134,8 +142,25 @@ def group_rows(
         similarity[by_star],
         rows.image[row] == rows.image[twin[by_star]],
         weakest[of_row[row]],
-        np.isin(of_row[row], of_row[order[rounds > 0]]),
+        np.isin(of_row[row], of_row[order[apart]]),
     )
+
+
+def between_kept(
+    every: Matched, found: Grouped, images: Images, settled: Settled, image: RowNumbers, decisions: Decisions | None
+) -> Matched:
+    """Return the conflicts between rows that stay, given those of all rows and the image of each row.
+
+    A row that goes is in conflict through the one that stays for it; where that is none, as in a chain, it is named.
+    """
+    instead = np.arange(len(image))
+    instead[found.row] = found.twin
+    near, _, _ = _compared(images, settled, image[instead[every.row]], image[instead[every.twin]], decisions)
+    row, twin = np.where(near, instead[every.row], every.row), np.where(near, instead[every.twin], every.twin)
+    _, judged, similarity = _compared(images, settled, image[row], image[twin], decisions)
+    exact = image[row] == image[twin]
+    best = np.lexsort((twin, -similarity, ~exact, row))
+    return Matched(row, twin, exact, judged, similarity).where(best[np.diff(row[best], prepend=-1) != 0])
 
 
 def _stars(
@@ -143,55 +168,56 @@ def _stars(
     settled: Settled,
     image: RowNumbers,
     group: RowNumbers,
+    label: RowNumbers,
     chains: Chains,
     decisions: Decisions | None,
-) -> tuple[RowNumbers, Floats, RowNumbers]:
-    """Return, for rows sorted by group and preference, which one stays instead, its similarity, and in which round."""
-    twin, found, rounds = np.arange(len(image)), np.ones(len(image)), np.zeros(len(image), np.int64)
-    pending, number, line = np.arange(len(image)), 0, settled.lines[0]
+) -> tuple[RowNumbers, Floats, Mask]:
+    """Return, for rows sorted by group and preference, which one stays instead, its similarity, and which had to wait.
+
+    Rows wait that are no duplicates of the first one that they were compared with.
+    """
+    twin, found, apart = np.arange(len(image)), np.ones(len(image)), np.zeros(len(image), np.bool_)
+    pending = np.arange(len(image))
     while len(pending):
         start = np.append(True, np.diff(group[pending]) != 0)
         leader = pending[np.flatnonzero(start)[np.cumsum(start) - 1]]
-        one, two = image[leader], image[pending]
-        similar = similarity_of(images.take(one), images.take(two))
-        near = (one == two) | (similar >= np.minimum(line[one], line[two]))
-        if decisions:
-            digests = images.digests[one], images.digests[two]
-            near = (near & ~decisions.are_different(*digests)) | decisions.are_same(*digests)
-        rounds[pending[~near]] = number + 1
-        done = near if chains == "keep" else np.ones(len(pending), np.bool_)
-        twin[pending[done]], found[pending[done]] = leader[done], similar[done]
-        pending, number = pending[~done], number + 1
-    return twin, found, rounds
+        may = (label[leader] == label[pending]) | (label[pending] == UNKNOWN)
+        some, leader = pending[may], leader[may]
+        near, _, similar = _compared(images, settled, image[leader], image[some], decisions)
+        apart[some[~near]] = True
+        done = near if chains == "keep" else np.ones(len(some), np.bool_)
+        twin[some[done]], found[some[done]] = leader[done], similar[done]
+        pending = np.setdiff1d(pending, some[done], assume_unique=True)
+    return twin, found, apart
 
 
-def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> pa.Table:
+def _compared(
+    images: Images, settled: Settled, one: RowNumbers, two: RowNumbers, decisions: Decisions | None
+) -> tuple[Mask, Mask, Floats]:
+    """Return which pairs of images are the same or duplicates, which were judged to be so, and how similar they are."""
+    similar, line = similarity_of(images.take(one), images.take(two)), settled.lines[0]
+    near, judged = (one == two) | (similar >= np.minimum(line[one], line[two])), np.zeros(len(one), np.bool_)
+    if decisions:
+        digests = images.digests[one], images.digests[two]
+        judged = decisions.are_same(*digests)
+        near = (near & ~decisions.are_different(*digests)) | judged
+    return near, judged, similar
+
+
+def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:
     """Return the rows that stay and have an undecided match outside of their group, each with the best of these."""
     group = -1 - np.arange(rows.prints.images)
     group[rows.image[found.row]] = found.group
     pairs = settled.pairs
-    pairs = pairs.where(settled.undecided & (group[pairs.first] != group[pairs.second]))
-    ends = Pairs(
-        np.append(pairs.first, pairs.second), np.append(pairs.second, pairs.first), np.tile(pairs.similarity, 2)
-    )
+    ends = pairs.where(settled.undecided & (group[pairs.first] != group[pairs.second])).both_ways()
     order = np.lexsort((ends.second, -ends.similarity, ends.first))
     best = ends.where(order[np.flatnonzero(np.diff(ends.first[order], prepend=-1))])
     goes = found.row[found.row != found.twin]
     stays = np.setdiff1d(np.flatnonzero(np.isin(rows.image, best.first)), goes)
     at = np.searchsorted(best.first, rows.image[stays])
-    (ids, names), twins = rows.named(stays), rows.named(rows.examples()[0][best.second[at]])
-    split = pa.array([rows.prints.split] * len(ids), pa.string())
-    columns = {
-        "id": ids,
-        "split": split,
-        "class_name": names,
-        "reason": pa.array(["undecided"] * len(ids), pa.string()),
-        "jaccard": pa.array(best.similarity[at]),
-        "twin_id": twins[0],
-        "twin_split": split,
-        "twin_class_name": twins[1],
-    }
-    return pa.table(columns).sort_by("id")
+    none = np.zeros(len(stays), np.bool_)
+    undecided = Matched(stays, rows.examples()[0][best.second[at]], none, none, best.similarity[at])
+    return undecided.where(np.argsort(rows.rank[stays]))
 
 
 def _preferred(rows: SplitRows, keep: Keep) -> RowNumbers:
@@ -208,9 +234,9 @@ def _preferred(rows: SplitRows, keep: Keep) -> RowNumbers:
     return place
 
 
-def _counts(found: Grouped, stays: Mask, labels: RowNumbers) -> dict[str, Any]:
-    sizes = np.bincount(found.group)
-    pairs = np.unique(np.stack([found.group, labels[found.row]]), axis=1)
+def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:
+    sizes, differ = np.bincount(found.group), np.isin(found.row, conflicts.row)
+    beside = np.bincount(found.group[differ & stays]) - 1  # of each group, rows that stay beside the first for a label
     first = np.unique(found.group, return_index=True)[1]
     return {
         "groups": len(sizes),
@@ -219,5 +245,6 @@ def _counts(found: Grouped, stays: Mask, labels: RowNumbers) -> dict[str, Any]:
         "near": int((~found.exact & ~stays).sum()),
         "largest": int(sizes.max(initial=0)),
         "chains": int(found.chain[first].sum()),
-        "conflicts": int((np.bincount(pairs[0]) > 1).sum()),
+        "conflicts": len(np.unique(found.group[differ])),
+        "held": int(beside[beside > 0].sum()),
     }

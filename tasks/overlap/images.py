@@ -14,7 +14,7 @@ from tasks.storage.copies import Copies
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
-SEVERAL = -1  # label of an image whose rows have different ones
+SEVERAL, UNKNOWN = -1, -2  # labels of an image whose rows have different ones, and of one that has none
 NOTHING = -1
 
 
@@ -29,7 +29,7 @@ class Images:
     patterns : Patterns
         Bits of the view.
     labels : ndarray
-        int64 (n,): class of its rows, or `SEVERAL`.
+        int64 (n,): class of its rows, or `SEVERAL`, or `UNKNOWN`.
     copies : Copies or None
         Gray copies of photographs.
     """
@@ -107,11 +107,16 @@ def number_images(digests: Bits, ranks: RowNumbers) -> tuple[RowNumbers, RowNumb
 
 
 def common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNumbers:
-    """Return the label of each image, int64 (images,): that of all its rows, or `SEVERAL`."""
-    low, high = np.full(images, np.iinfo(np.int64).max), np.full(images, -1)
-    np.minimum.at(low, of_row, labels)
+    """Return the label of each image, int64 (images,): that of all its rows that have one, or `SEVERAL`, or `UNKNOWN`.
+
+    >>> common_labels(np.array([0, 0, 1, 1, 2]), np.array([7, UNKNOWN, 7, 8, UNKNOWN]), 3).tolist()
+    [7, -1, -2]
+    """
+    low, high = np.full(images, np.iinfo(np.int64).max), np.full(images, UNKNOWN)
+    known = labels != UNKNOWN
+    np.minimum.at(low, of_row[known], labels[known])
     np.maximum.at(high, of_row, labels)
-    return np.where(low == high, low, SEVERAL)
+    return np.where(low < high, SEVERAL, high)
 
 
 def among(keys: Bits, wanted: Sequence[bytes]) -> Mask:

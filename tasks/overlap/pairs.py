@@ -1,10 +1,10 @@
 """Pairs of similar images, and which of them matter: memory grows with the images, not with their pairs.
 
-Of all near-duplicate pairs of glyphs, those are kept that are the best of one of their images, or its best of another
-class. Inside one set a maximum spanning forest is kept as well: at any threshold, its pairs that reach the threshold
-join the same images as all pairs that reach it (the cut property; Kruskal, On the shortest spanning subtree of a graph,
-1956). Of equally similar pairs the one with the smaller numbers is preferred, so the result does not depend on how
-pairs are cut into pieces.
+Of all near-duplicate pairs of glyphs, those are kept that are the best of one of their images, its best with a labelled
+image, or its best of another class than that. Inside one set a maximum spanning forest is kept as well: at any
+threshold, its pairs that reach the threshold join the same images as all pairs that reach it (the cut property;
+Kruskal, On the shortest spanning subtree of a graph, 1956). Of equally similar pairs the one with the smaller numbers
+is preferred, so the result does not depend on how pairs are cut into pieces.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from tasks.overlap.images import SEVERAL
+from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
@@ -33,6 +33,11 @@ class Pairs(NamedTuple):
     def ends(self, side: int) -> tuple[RowNumbers, RowNumbers]:
         """Return the numbers of the images of one side, and of the other."""
         return (self.second, self.first) if side else (self.first, self.second)
+
+    def both_ways(self) -> "Pairs":
+        """Return each pair twice, from either of its images, those of the first ones first."""
+        first, second = np.append(self.first, self.second), np.append(self.second, self.first)
+        return Pairs(first, second, np.tile(self.similarity, 2))
 
     def where(self, some: Mask | RowNumbers) -> "Pairs":
         """Return some of the pairs."""
@@ -84,29 +89,31 @@ def that_matter(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], within: boo
     pairs = in_order(pairs, within)
     first, second, similarity = pairs
     if not within:
-        kept = best_two(first, second, similarity, labels[1]) | best_two(second, first, similarity, labels[0])
+        kept = best_by_class(first, second, similarity, labels[1])
+        kept |= best_by_class(second, first, similarity, labels[0])
         return pairs.where(kept)
-    ends, others, twice = np.append(first, second), np.append(second, first), np.append(similarity, similarity)
-    best = best_two(ends, others, twice, labels[0])
+    best = best_by_class(*pairs.both_ways(), labels[0])
     kept = best[: len(first)] | best[len(first) :]
     kept[spanning(pairs, len(labels[0]))] = True
     return pairs.where(kept)
 
 
-def best_two(of: RowNumbers, other: RowNumbers, weight: Floats, labels: RowNumbers) -> Mask:
-    """Return which pairs are the best of an image, or the best with an image of another class than that one has.
+def best_by_class(of: RowNumbers, other: RowNumbers, weight: Floats, labels: RowNumbers) -> Mask:
+    """Return which pairs are the best of an image, its best with a labelled one, or the best of another class.
 
     The best has the highest weight, and of equal ones the smallest number.
 
-    >>> best_two(np.zeros(3, int), np.arange(3), np.array([0.9, 0.95, 0.8]), np.array([1, 1, 2])).tolist()
-    [False, True, True]
+    >>> weight, labels = np.array([0.8, 0.9, 0.95, 0.7, 0.6]), np.array([1, 1, UNKNOWN, 1, 2])
+    >>> best_by_class(np.zeros(5, int), np.arange(5), weight, labels).tolist()
+    [False, True, True, False, True]
     """
-    order = np.lexsort((other, -weight, of))
+    order, label = np.lexsort((other, -weight, of)), labels[other]
     kept = np.zeros(len(of), np.bool_)
+    kept[order[_starts(of[order])]] = True
+    order = order[label[order] != UNKNOWN]
     start = _starts(of[order])
     best = order[start]
     kept[best] = True
-    label = labels[other]
     of_best = np.repeat(label[best], np.diff(np.append(start, len(order))))
     rest = order[(label[order] != of_best) & (of_best != SEVERAL)]
     kept[rest[_starts(of[rest])]] = True

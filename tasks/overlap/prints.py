@@ -1,9 +1,9 @@
 """Look up the fingerprints of a split's rows once, and write its distinct images.
 
-``prints.parquet`` has a row per row of the split: ``id``, ``class_name``, ``label``, ``rank`` (place in the order of
-ids) and the columns of `tasks.classes.fingerprints`; of photographs also ``file``, the number of the file with the gray
-copy. ``images.parquet`` has a row per distinct image, in the order of their smallest ids; ``of-row.parquet`` the number
-of each row's image.
+``prints.parquet`` has a row per row of the split: ``id``, ``class_name``, ``label`` (`UNKNOWN` without one), ``rank``
+(place in the order of ids) and the columns of `tasks.classes.fingerprints`; of photographs also ``file``, the number of
+the file with the gray copy. ``images.parquet`` has a row per distinct image, in the order of their smallest ids;
+``of-row.parquet`` the number of each row's image.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.overlap.images import common_labels, number_images
+from tasks.overlap.images import UNKNOWN, common_labels, number_images
 from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import IMAGES, OF_ROW, PRINTS, SAMPLE
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
+from tasks.vocabulary import UNLABELLED
 from tasks.vocabulary.arrays import Bits, RowNumbers
 
 DEALT = "dealt"
@@ -122,7 +123,8 @@ def _numbered(fingerprints: Fingerprints, own: Sequence[Fingerprints], workspace
 def _beside(rows: pa.Table, found: pa.Table, split: Drawn) -> pa.Table:
     same = pc.sum(pc.equal(rows["id"], found["id"])).as_py() or 0
     conserve(f"fingerprints of {split.name}", len(rows), same)  # else rows would be alike that are not
-    table = rows
+    label = pc.if_else(pc.equal(rows["class_name"], UNLABELLED), UNKNOWN, rows["label"])
+    table = rows.set_column(rows.column_names.index("label"), "label", label)
     for name in found.column_names[1:]:
         table = table.append_column(name, found[name])
     return table.combine_chunks().replace_schema_metadata(found.schema.metadata)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.overlap.pairs import Pairs, best_two
+from tasks.overlap.pairs import Pairs, best_by_class
 from tasks.overlap.patterns import whole_percent
 from tasks.records.rows import MeasuredRecall
 from tasks.vocabulary.arrays import Mask, RowNumbers
@@ -62,7 +62,7 @@ def count_named(truth: Pairs, found: Pairs) -> RecallCounts:
 def _best(pairs: Pairs) -> Pairs:
     """Return the best pair of each first image, ordered by these."""
     one_class = np.zeros(int(pairs.second.max(initial=-1)) + 1, np.int64)
-    best = pairs.where(best_two(pairs.first, pairs.second, pairs.similarity, one_class))
+    best = pairs.where(best_by_class(pairs.first, pairs.second, pairs.similarity, one_class))
     return best.where(np.argsort(best.first))
 
 

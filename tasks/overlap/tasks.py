@@ -47,9 +47,9 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
-VERSION = 5
-LOOKED_UP = 2
-SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
+VERSION = 6
+LOOKED_UP = 3
+SEEDED = 3  # version that hash positions and random pairs are drawn from: the same, whatever else changes
 NOT_COMPARED = {"method": None, "stated": 1.0, "contradicted": False, "recall": None}
 OVERLAP = TypeAdapter(tuple[Direction, ...])
 
@@ -84,9 +84,10 @@ def take_decisions(file: str, workspace: Place) -> Decided:
         return {}
 
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
-    inputs = {"version": 1, "pairs": pairs}
+    labels = [[first.hex(), second.hex(), label] for (first, second), label in found.right_labels.items()]
+    inputs = {"version": 2, "pairs": pairs, "labels": labels}
     stage, same = stages.stage(workspace, "decisions", inputs, build), sum(found.by_pair.values())
-    decided = Decided(stage.folder.name, stages.digest_of(inputs), same, len(found) - same)
+    decided = Decided(stage.folder.name, stages.digest_of(inputs), same, len(pairs) - same)
     return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
 
 
@@ -150,11 +151,13 @@ def find_baseline(
     """Measure how similar images are that are no leak: in the rest of the first split, and in random pairs."""
     inputs = {"version": VERSION, "joins": [join.sha256 for join in joined], "seed": spec.settings().get("seed")}
     first = joined[0].pair.first.split
+    splits = [[prints.sha256 for prints in (one.pair.first, one.pair.second)] for one in joined]
+    drawn_from = {"version": SEEDED, "splits": splits, "seed": inputs["seed"]}
 
     def build(target: Place) -> dict[str, Any]:
         joins = [_join(spec, view, one.pair, bands, workspace)[0] for one in joined]
         compared = Compared(joins, [read_pairs(workspace / one.folder / PAIRS) for one in joined])
-        found, chained = apart(measure_baseline, compared, first, int(stages.digest_of(inputs)[:8], 16))
+        found, chained = apart(measure_baseline, compared, first, int(stages.digest_of(drawn_from)[:8], 16))
         tables.write(found, target / BASELINE)
         tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
         return {"rows": len(found), "chained": len(chained)}

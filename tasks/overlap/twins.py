@@ -1,9 +1,8 @@
-"""Tables of the rows of two splits, each with its best duplicate in the other, and their counts.
+"""Tables of the rows of two splits, each with its best duplicate in the other, and of those whose labels differ.
 
 The best is identical before near, near before merely similar, then the more similar, then the one with the smaller id.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.overlap.images import NOTHING, SEVERAL, read_rows, same_images
+from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, read_rows, same_images
 from tasks.overlap.join import MIRRORED, Join
-from tasks.overlap.pairs import Pairs, best_two, read_pairs, together
+from tasks.overlap.pairs import Pairs, best_by_class, read_pairs, together
 from tasks.overlap.patterns import whole_percent
 from tasks.overlap.prints import slices
 from tasks.overlap.settled import Given, Settled, settled_by
 from tasks.records import Prints
+from tasks.records.removed import REMOVED
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
@@ -33,12 +33,6 @@ TWINS = pa.schema(
         "undecided": pa.bool_(),
         "judged": pa.bool_(),
         "jaccard": pa.float64(),
-        "other_id": pa.string(),
-        "other_class_name": pa.string(),
-        "other_exact": pa.bool_(),
-        "other_near": pa.bool_(),
-        "other_judged": pa.bool_(),
-        "other_jaccard": pa.float64(),
     }
 )
 VARIANTS = pa.schema(
@@ -65,6 +59,7 @@ def write_twins(join: Join, given: Given, floor: int, target: Place) -> dict[str
     counted = []
     for name, other, found, fonts in zip(names, names[::-1], matched, fonts_of(*rows), strict=True):
         found.write(target / f"{name}.parquet")
+        write_matched(found.conflicts(), found.rows, found.others, target / f"{name}-conflicts.parquet")
         counted.append({"rows_of": name, "found_in": other, **found.counts(floor), **fonts})
     mirrored = 0
     if join.mirrored:
@@ -111,10 +106,15 @@ class SplitRows:
         return cls(prints, workspace, image, rows["label"].to_numpy(), rows["rank"].to_numpy())
 
     def examples(self) -> tuple[RowNumbers, RowNumbers]:
-        """Return the row with the smallest id of each image, and of those of another class; `NOTHING` without any."""
-        order = np.lexsort((self.rank, self.image))
+        """Return a row of each image, and one of another class; `NOTHING` without any.
+
+        It is the one with the smallest id, or, where some have no label, of those that have one.
+        """
+        order = np.lexsort((self.rank, self.label == UNKNOWN, self.image))
         first = order[np.flatnonzero(np.diff(self.image[order], prepend=-1))]
-        second, rest = np.full(len(first), NOTHING), order[self.label[order] != self.label[first][self.image[order]]]
+        label = self.label[order]
+        rest = order[(label != self.label[first][self.image[order]]) & (label != UNKNOWN)]
+        second = np.full(len(first), NOTHING)
         starts = np.flatnonzero(np.diff(self.image[rest], prepend=-1))
         second[self.image[rest][starts]] = rest[starts]
         return first, second
@@ -128,9 +128,23 @@ class SplitRows:
         return ids, names
 
 
+class Matched(NamedTuple):
+    """Some rows, each with a match: the row of that, whether it is identical or judged the same, and how similar."""
+
+    row: RowNumbers
+    twin: RowNumbers
+    exact: Mask
+    judged: Mask
+    similarity: Floats
+
+    def where(self, some: RowNumbers) -> "Matched":
+        """Return some of them."""
+        return Matched(self.row[some], self.twin[some], self.exact[some], self.judged[some], self.similarity[some])
+
+
 @dataclass(frozen=True)
 class Direction:
-    """The rows of one split and their best matches in another, and of another class."""
+    """The rows of one split and their best matches in another, and of another class; or in the rest of their own."""
 
     rows: SplitRows
     others: SplitRows
@@ -140,35 +154,32 @@ class Direction:
     @classmethod
     def of(cls, join: Join, settled: Settled, side: int, rows: tuple[SplitRows, SplitRows]) -> "Direction":
         """Return the matches of the rows of one side of a join."""
-        best, other = _best(join, settled, side)
         own = rows[side]
-        known = best.image != NOTHING
-        label = np.where(known, join.labels[1 - side][best.image] if len(join.labels[1 - side]) else SEVERAL, SEVERAL)
-        differs = (label[own.image] != own.label) | (label[own.image] == SEVERAL)
-        return cls(
-            own, rows[1 - side], best.take(own.image), other.take(own.image).unless(differs, best.take(own.image))
-        )
+        best, first, second = (found.take(own.image) for found in _best(join, settled, side))
+        label = np.append(join.labels[1 - side], SEVERAL)[first.image]  # the last one is that of no image
+        other = second.unless((label != own.label) | (label == SEVERAL), first)
+        labelled = own.label != UNKNOWN
+        return cls(own, rows[1 - side], best, other._replace(exact=other.exact & labelled, near=other.near & labelled))
+
+    def conflicts(self) -> Matched:
+        """Return the rows that have a duplicate of another class, with the best of these."""
+        row = np.flatnonzero(self.other.exact | self.other.near)
+        other, (first, second) = self.other.take(row), self.others.examples()
+        same = self.others.label[first[other.image]] == self.rows.label[row]
+        twin = np.where(same, second[other.image], first[other.image])
+        return Matched(row, twin, other.exact, other.judged, other.similarity)
 
     def write(self, target: Place) -> None:
         """Write a table of schema `TWINS`."""
+        first = np.append(self.others.examples()[0], NOTHING)  # the last one is that of no image
         with tables.writer(target, TWINS) as writer:
-            for table in self._tables():
-                writer.write_table(table)
-
-    def _tables(self) -> Iterator[pa.Table]:
-        first, second = self.others.examples()
-        for some in slices(len(self.rows.image), AT_ONCE):
-            here = np.arange(some.start, some.stop)
-            best, other = self.best.take(here), self.other.take(here)
-            twin = np.where(best.image == NOTHING, NOTHING, _at(first, best.image))
-            third = _at(first, other.image)
-            same = (third != NOTHING) & (_at(self.others.label, third) == self.rows.label[here])
-            theirs = np.where(other.image == NOTHING, NOTHING, np.where(same, _at(second, other.image), third))
-            columns = [*self.rows.named(here), *self.others.named(twin)]
-            columns += [best.exact, best.near, best.undecided, best.judged]
-            columns += [pa.array(best.similarity, mask=twin == NOTHING), *self.others.named(theirs)]
-            columns += [other.exact, other.near, other.judged, pa.array(other.similarity, mask=theirs == NOTHING)]
-            yield pa.table(columns, schema=TWINS)
+            for some in slices(len(self.rows.image), AT_ONCE):
+                here = np.arange(some.start, some.stop)
+                best = self.best.take(here)
+                twin = first[best.image]
+                columns = [*self.rows.named(here), *self.others.named(twin)]
+                columns += [best.exact, best.near, best.undecided, best.judged]
+                writer.write_table(pa.table([*columns, pa.array(best.similarity, mask=twin == NOTHING)], schema=TWINS))
 
     def counts(self, floor: int) -> dict[str, Any]:
         """Return the counts of `tasks.records.Direction`, but those of fonts."""
@@ -182,10 +193,20 @@ class Direction:
             "undecided": int(best.undecided.sum()),
             "distinct_exact": len(np.unique(best.image[best.exact])),
             "cross_class": int((other.exact | other.near).sum()),
-            "conflicts_exact": int(other.exact.sum()),
-            "conflicts_near": int(other.near.sum()),
             "by_percent": {p: int(((percent >= p) | best.exact).sum()) for p in range(floor, 101)},
         }
+
+
+def write_matched(found: Matched, rows: SplitRows, others: SplitRows, target: Place, near: str = "near") -> None:
+    """Write a table of schema `REMOVED`, of rows of one split and their matches there or in another."""
+    with tables.writer(target, REMOVED) as writer:
+        for some in slices(len(found.row), AT_ONCE):
+            part = found.where(np.arange(some.start, some.stop))
+            (ids, names), (twin_ids, twin_names) = rows.named(part.row), others.named(part.twin)
+            own, there = (pa.array([side.prints.split] * len(ids), pa.string()) for side in (rows, others))
+            reason = pa.array(np.where(part.exact, "exact", near), pa.string())
+            columns = [ids, own, names, reason, part.similarity, twin_ids, there, twin_names, part.judged]
+            writer.write_table(pa.table(columns, schema=REMOVED))
 
 
 def variants(direction: Direction, mirrored: Pairs, side: int, lines: Floats) -> tuple[pa.Table, int]:
@@ -222,33 +243,29 @@ def fonts_of(one: SplitRows, two: SplitRows) -> list[dict[str, int]]:
     ]
 
 
-def _best(join: Join, settled: Settled, side: int) -> tuple[Best, Best]:
-    """Return the best match of each image of a side, and its best one of another class than that."""
-    digests = [join.images(number).digests for number in (0, 1)]
-    i, j = same_images(*digests)
-    pairs = together([Pairs(i, j, np.ones(len(i))), settled.pairs])
-    exact = np.arange(len(pairs.first)) < len(i)
-    flags = [np.append(np.zeros(len(i), np.bool_), mask) for mask in (settled.duplicate, settled.undecided)]
-    judged = np.append(np.zeros(len(i), np.bool_), settled.judged)
+def _best(join: Join, settled: Settled, side: int) -> tuple[Best, Best, Best]:
+    """Return the best match of each image of a side, its best labelled one, and the best of another class than that."""
+    i, j = same_images(*(join.images(number).digests for number in (0, 1)))
+    similar = settled.pairs.both_ways() if join.within else settled.pairs
+    pairs = together([Pairs(i, j, np.ones(len(i))), similar])
+    exact, times = np.arange(len(pairs.first)) < len(i), 2 if join.within else 1
+    duplicate, undecided, judged = (
+        np.append(np.zeros(len(i), np.bool_), np.tile(mask, times))
+        for mask in (settled.duplicate, settled.undecided, settled.judged)
+    )
     of, other = pairs.ends(side)
-    weight = pairs.similarity + 4 * exact + 2 * flags[0] + flags[1]
-    kept = np.flatnonzero(best_two(of, other, weight, join.labels[1 - side]))
-    kept = kept[np.lexsort((other[kept], -weight[kept], of[kept]))]
-    is_first = np.diff(of[kept], prepend=-1) != 0
+    weight, labels = pairs.similarity + 4 * exact + 2 * duplicate + undecided, join.labels[1 - side]
+    order = np.lexsort((other, -weight, of))
+    known = order[labels[other[order]] != UNKNOWN]
+    two = known[best_by_class(of[known], other[known], weight[known], labels)]
+    is_first = np.diff(of[two], prepend=-1) != 0
     found = []
-    for some in (kept[is_first], kept[~is_first]):
+    for some in (order[np.diff(of[order], prepend=-1) != 0], two[is_first], two[~is_first]):
         count = join.sides[side].images
         none = [np.zeros(count, np.bool_) for _ in range(4)]
         best = Best(np.full(count, NOTHING), none[0], none[1], none[2], none[3], np.full(count, -1.0))
-        values = other, exact, flags[0], flags[1], judged, pairs.similarity
+        values = other, exact, duplicate, undecided, judged, pairs.similarity
         for column, value in zip(best, values, strict=True):
             column[of[some]] = value[some]
         found.append(best)
-    return found[0], found[1]
-
-
-def _at(values: RowNumbers, numbers: RowNumbers) -> RowNumbers:
-    """Return values by numbers, `NOTHING` where the number is."""
-    if not len(values):
-        return np.full(len(numbers), NOTHING)
-    return np.where(numbers == NOTHING, NOTHING, values[numbers])
+    return found[0], found[1], found[2]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.overlap.images import SEVERAL, Images, as_void
+from tasks.overlap.images import SEVERAL, UNKNOWN, Images, as_void
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.pictures import hanging
@@ -276,7 +276,8 @@ def _mean(rows: Mask) -> float | None:
 def _differs(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], here: int, within: bool, best: Floats) -> Mask:
     """Return which images have a best match of another class; of equally similar ones, that one counts."""
     one, two = labels[0][pairs.first], labels[1][pairs.second]
-    other = pairs.where((one != two) | (one == SEVERAL))
+    known = (one != UNKNOWN) & (two != UNKNOWN)
+    other = pairs.where(known & ((one != two) | (one == SEVERAL)))
     found = np.zeros(len(best), np.bool_)
     for end in (other.first, other.second) if within else (other.ends(here)[0],):
         found[end[other.similarity == best[end]]] = True

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tasks.presenting.registered import laid_over
 from tasks.records import Report
+from tasks.records.removed import each_pair_once
 from tasks.records.verdict import Predicted
 from tasks.storage import disk, tables
 from tasks.storage.image_files import gray_of
@@ -20,7 +21,7 @@ from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray
 
-DOUBTFUL, EXACT, CONFLICTS, UNCONFIRMED = 6, 1, 3, 2  # parts of the pairs that are shown
+CONFLICTS, DOUBTFUL, EXACT, UNCONFIRMED = 3, 6, 1, 2  # parts of the pairs that are shown
 PAIRS = {"glyphs": 600, "photographs": 150}  # pairs of a page: about 2 MB
 GROUPS, PER_GROUP = 6, 12
 JPEG_QUALITY = 85
@@ -58,9 +59,9 @@ class Pair:
 class Galleries:
     """Pairs in the order in which they should be looked at, and the largest groups; `all` says that no pair is left."""
 
+    conflicts: list[Pair]
     doubtful: list[Pair]
     exact: list[Pair]
-    conflicts: list[Pair]
     unconfirmed: list[Pair]
     groups: list[list[Shown]]
     all: bool
@@ -72,13 +73,14 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
     `glyphs` are files that hold its images, by default those of its raw splits.
     """
     chosen, groups, wanted, whole = _choose(run, report)
-    lists = ("duplicates",) * 3 if report.alone else ("removed", "removed", "label_conflicts")
-    names = [f"{name}.parquet" for name in (*lists, "unconfirmed")]
+    goes = "duplicates" if report.alone else "removed"
+    names = [f"{name}.parquet" for name in ("label_conflicts", goes, goes, "unconfirmed")]
     images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(glyphs or _raw(run), wanted)
-    pairs = [_pairs(table.to_pylist(), images, report, name) for table, name in zip(chosen, names, strict=True)]
+    conflicts, near, exact, alike = (
+        _pairs(table.to_pylist(), images, report, name) for table, name in zip(chosen, names, strict=True)
+    )
     shown = [[Shown(*member, images[member[0]].uri) for member in group] for group in groups]
-    near, exact, conflicts, alike = pairs
-    return Galleries(near, exact, conflicts, alike, groups=shown, all=whole)
+    return Galleries(conflicts, near, exact, alike, groups=shown, all=whole)
 
 
 def shown_ids(run: Place, report: Report) -> list[str]:
@@ -94,17 +96,16 @@ def uri_of(data: bytes, kind: str = "png") -> str:
 def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str], bool]:
     """Return the pairs of each gallery, the largest groups, the ids of all of them, and whether these are all pairs."""
     similarity = report.view.column
-    if report.alone:
-        removed, conflicts = _within(run)
-    else:
-        removed, conflicts = (_numbered(tables.read(run / f"{n}.parquet")) for n in ("removed", "label_conflicts"))
+    removed = _within(run) if report.alone else _numbered(tables.read(run / "removed.parquet"))
+    conflicts = _numbered(tables.read(run / "label_conflicts.parquet"))
+    conflicts = each_pair_once(conflicts.filter(conflicts["open"]))
     unconfirmed = run / "unconfirmed.parquet"  # of a run that has such rows
     alike = _numbered(tables.read(unconfirmed)) if disk.exists(unconfirmed) else conflicts.slice(0, 0)
     least, most = ([(similarity, order), ("id", "ascending")] for order in ("ascending", "descending"))
     near = removed.filter(pc.equal(removed["reason"], "near")).sort_by(least)
     exact = removed.filter(pc.equal(removed["reason"], "exact")).sort_by("id")
-    every = [near, exact, conflicts.sort_by(most), alike.sort_by(most)]
-    parts = DOUBTFUL, EXACT, CONFLICTS, UNCONFIRMED
+    every = [conflicts.sort_by(most), near, exact, alike.sort_by(most)]
+    parts = CONFLICTS, DOUBTFUL, EXACT, UNCONFIRMED
     most_of = [PAIRS[report.kind] * part // sum(parts) for part in parts]
     chosen = [table.slice(0, count) for table, count in zip(every, most_of, strict=True)]
     groups = _largest_groups(removed)
@@ -113,13 +114,11 @@ def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple
     return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)], whole
 
 
-def _within(run: Place) -> tuple[pa.Table, pa.Table]:
-    """Return the images of one set that go, and those of them whose class is not that of the one that stays."""
+def _within(run: Place) -> pa.Table:
+    """Return the images of one set that go."""
     rows = _numbered(tables.read(run / "duplicates.parquet"))
-    goes = rows.filter(pc.invert(rows["stays"])).append_column(
-        "twin_split", rows.filter(pc.invert(rows["stays"]))["split"]
-    )
-    return goes, goes.filter(pc.not_equal(goes["class_name"], goes["twin_class_name"]))
+    goes = rows.filter(pc.invert(rows["stays"]))
+    return goes.append_column("twin_split", goes["split"])
 
 
 def _numbered(rows: pa.Table) -> pa.Table:

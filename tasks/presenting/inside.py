@@ -3,20 +3,15 @@
 from tasks.presenting.numbers import Numbers
 from tasks.records.rows import SplitGroups
 
+COLUMNS = ("rows", "groups", "exact", "near", "largest", "undecided", "chains", "conflicts")
+
 
 def group_rows(numbers: Numbers) -> list[dict[str, str]]:
     """Return the groups of duplicates inside each split that has rows, one row each."""
     return [
         {
             "inside": "the set" if numbers.report.alone else of.split,
-            "rows": numbers(of, "rows"),
-            "groups": numbers(of, "groups"),
-            "exact": numbers(of, "exact"),
-            "near": numbers(of, "near"),
-            "largest": numbers(of, "largest"),
-            "undecided": numbers(of, "undecided"),
-            "chains": numbers(of, "chains"),
-            "conflicts": numbers(of, "conflicts"),
+            **{name: numbers(of, name) for name in COLUMNS},
         }
         for of in numbers.report.duplicates
         if of.method and of.rows
@@ -66,7 +61,7 @@ def _of_split(numbers: Numbers, of: SplitGroups) -> list[str]:
             f" {numbers(of, 'chains')} of them are chains: not all of their images are duplicates of the preferred one."
         )
     if of.conflicts:
-        said += f" {numbers(of, 'conflicts')} of them have images of several classes."
+        said += f" {numbers(of, 'conflicts')} of them have different labels, and keep one image of each."
     if of.method == "minhash":
         said += " There are too many pairs to compare: MinHash proposed them, and may have missed some."
     return [said]

@@ -45,7 +45,8 @@ def split_rows(numbers: Numbers) -> TableRows:
 
 
 def overlap_rows(numbers: Numbers) -> TableRows:
-    """Return the overlap of all ordered pairs of splits, one row each."""
+    """Return the overlap of all ordered pairs of splits, one row each; of unlabelled rows no conflicts are known."""
+    known = numbers.report.labelled
     return [
         {
             "rows of": pair.rows_of,
@@ -53,7 +54,7 @@ def overlap_rows(numbers: Numbers) -> TableRows:
             **{name: numbers(pair, name) for name in ("rows", "exact", "near")},
             "share": numbers.share(pair, "either"),
             "undecided": numbers(pair, "undecided"),
-            "conflicts": numbers(pair, "cross_class"),
+            "conflicts": numbers(pair, "cross_class") if known(pair.rows_of) and known(pair.found_in) else NOTHING,
         }
         for pair in numbers.report.overlap
         if numbers.report.rows[pair.rows_of] and numbers.report.rows[pair.found_in]

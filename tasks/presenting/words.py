@@ -31,15 +31,27 @@ def answer(numbers: Numbers) -> str:
 
 
 def headline(numbers: Numbers) -> str:
-    """Return the answer in a few sentences; what makes it doubtful comes first."""
-    report = numbers.report
+    """Return the answer in a few sentences; wrong labels and what makes it doubtful come first."""
+    report, first = numbers.report, _conflicts(numbers) + _warnings(numbers)
     if report.alone:
-        return _warnings(numbers) + headline_of_set(numbers)
+        return first + headline_of_set(numbers)
     if report.drawing is not None:
-        return _warnings(numbers) + headline_of_groups(numbers, report.drawing)
+        return first + headline_of_groups(numbers, report.drawing)
     others = "train or validation" if report.scored == "test" else "train"
     left = f"After removing rows shared with {others}, {numbers(report.sanitized.near, report.scored)} rows are left."
-    return f"{_warnings(numbers)}{_leak(numbers)} {left}" if report.rows[report.scored] else _leak(numbers)
+    return f"{first}{_leak(numbers)} {left}" if report.rows[report.scored] else first + _leak(numbers)
+
+
+def _conflicts(numbers: Numbers) -> str:
+    """Say how many pairs of duplicates have different labels, and where to decide which one is wrong."""
+    found = numbers.report.label_conflicts
+    if not found.open:
+        return ""
+    pairs = "pair of duplicates has" if found.open == 1 else "pairs of duplicates have"
+    return (
+        f"{numbers(found, 'open')} {pairs} different labels, and one of the two is most likely wrong: "
+        f"`cleansplit review {numbers.report.run.name}` shows both. "
+    )
 
 
 def _leak(numbers: Numbers) -> str:
@@ -230,20 +242,30 @@ def _redundancy(numbers: Numbers) -> list[str]:
         counts = ", ".join(f"{numbers(within, 'blank')} in {within.split}" for within in blank)
         said.append(f"Images whose bits say nothing, since none is set or all are: {counts}.")
     name = report.scored
-    conflicts, fonts = report.conflicts(name, "train"), report.fonts(name, "train")
-    if report.classes == (UNLABELLED,):
-        said.append("The images have no classes.")
-    elif not report.alone:
-        said.append(
-            f"{numbers.sum(conflicts, 'exact', 'near')} {name} rows have a twin in train of another class; "
-            "label_conflicts.parquet names them."
-        )
+    fonts = report.fonts(name, "train")
+    said += _labels(numbers)
     if report.rows[name] > fonts.unknown:
         known = numbers.difference(report.rows, name, fonts, "unknown")
         said.append(f"Of {known} {name} rows whose name gives a font, {numbers(fonts, 'rows')} share it with train.")
     if report.groups.count:
         count, rows, largest = (numbers(report.groups, name) for name in ("count", "rows", "largest"))
         said.append(f"Removed rows and their twins form {count} groups of {rows} rows; the largest has {largest}.")
+    return said
+
+
+def _labels(numbers: Numbers) -> list[str]:
+    """Say which rows have no label, and how many pairs of duplicates have different ones."""
+    report, found = numbers.report, numbers.report.label_conflicts
+    if report.classes == (UNLABELLED,):
+        return ["The images have no classes."]
+    said = [
+        f"{numbers(of, 'raw')} {of.split} rows have no label, so their label conflicts are not known."
+        for of in report.balance
+        if of.class_name == UNLABELLED and of.raw
+    ]
+    if found.pairs:
+        pairs, decided = numbers(found, "pairs"), numbers.difference(found, "pairs", found, "open")
+        said.append(f"{decided} of {pairs} pairs with different labels are decided; label_conflicts.parquet names all.")
     return said
 
 

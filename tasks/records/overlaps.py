@@ -156,7 +156,7 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Direction:
-    """Rows of one split that have a twin in another; near, cross_class and conflicts at the threshold."""
+    """Rows of one split that have a twin in another; near and cross_class at the threshold."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -167,8 +167,6 @@ class Direction:
     undecided: int
     distinct_exact: int
     cross_class: int
-    conflicts_exact: int
-    conflicts_near: int
     same_font: int
     unknown_font: int
     by_percent: dict[int, int]  # rows with an exact or near twin, for every whole percent from floor to 100
@@ -193,6 +191,10 @@ class Overlap:
     def table(self, rows_of: SplitName) -> str:
         """Twins of the rows of one of the two splits in the other."""
         return f"{self.folder}/{rows_of}.parquet"
+
+    def conflicts(self, rows_of: SplitName) -> str:
+        """Rows of one of the two splits with a duplicate of another class in the other."""
+        return f"{self.folder}/{rows_of}-conflicts.parquet"
 
     @property
     def variants_table(self) -> str:
@@ -223,6 +225,11 @@ class SplitDuplicates:
     def table(self) -> str:
         """One row per image of a group."""
         return f"{self.folder}/duplicates.parquet"
+
+    @property
+    def conflicts(self) -> str:
+        """One row per image that stays beside a duplicate of another class."""
+        return f"{self.folder}/conflicts.parquet"
 
     @property
     def unconfirmed(self) -> str:

@@ -1,4 +1,4 @@
-"""What removed.parquet says of a row: read by the stage that writes it and by those that score without it."""
+"""What removed.parquet says of a row, and label_conflicts.parquet of one of a pair: read by many stages."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,30 @@ import pyarrow.compute as pc
 from tasks.vocabulary import Reason
 from tasks.vocabulary.arrays import Mask
 
+REMOVED = pa.schema(
+    {
+        "id": pa.string(),
+        "split": pa.string(),
+        "class_name": pa.string(),
+        "reason": pa.string(),
+        "jaccard": pa.float64(),
+        "twin_id": pa.string(),
+        "twin_split": pa.string(),
+        "twin_class_name": pa.string(),
+        "judged": pa.bool_(),  # whether a person said that it is its twin
+    }
+)
+
 
 def is_removed(ids: pa.Array, removed: pa.Table, reasons: Sequence[Reason]) -> Mask:
     """Return, for each row, whether it was removed for one of these reasons."""
     gone = removed.filter(pc.is_in(removed["reason"], value_set=pa.array(reasons)))
     mask: Mask = pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
     return mask
+
+
+def each_pair_once(table: pa.Table) -> pa.Table:
+    """Return the rows of a table, but of those about the same two images only the first."""
+    ends = [find(table["id"], table["twin_id"]) for find in (pc.min_element_wise, pc.max_element_wise)]
+    pairs = pa.table([*ends, pa.array(range(len(table)), pa.int64())], names=["one", "other", "row"])
+    return table.take(pairs.group_by(["one", "other"]).aggregate([("row", "min")])["row_min"].sort())

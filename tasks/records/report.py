@@ -14,8 +14,8 @@ from tasks.records.rows import (
     Groups,
     IgnoredKind,
     Input,
+    LabelConflicts,
     NearDuplicates,
-    PairConflicts,
     PairFonts,
     PairOverlap,
     RowsLeft,
@@ -29,7 +29,7 @@ from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec
 from tasks.records.verdict import Judged, Verdict
 from tasks.storage.place import Place
 from tasks.views import VIEWS, View
-from tasks.vocabulary import EVALUATED, Kind, SplitName, ViewName
+from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Report:
     overlap_by_threshold: tuple[ThresholdRows, ...]
     within: tuple[WithinSplit, ...]
     duplicates: tuple[SplitGroups, ...]
-    label_conflicts: tuple[PairConflicts, ...]
+    label_conflicts: LabelConflicts
     font_leakage: tuple[PairFonts, ...]
     groups: Groups
     near_duplicates: NearDuplicates
@@ -130,9 +130,9 @@ class Report:
         """Return the overlap of the rows of one split with another."""
         return _of_pair(self.overlap, rows_of, found_in)
 
-    def conflicts(self, rows_of: SplitName, found_in: SplitName) -> PairConflicts:
-        """Return the label conflicts of the rows of one split with another."""
-        return _of_pair(self.label_conflicts, rows_of, found_in)
+    def labelled(self, name: SplitName) -> bool:
+        """Whether a row of a split has a label."""
+        return any(of.raw for of in self.balance if of.split == name and of.class_name != UNLABELLED)
 
     def fonts(self, rows_of: SplitName, found_in: SplitName) -> PairFonts:
         """Return how many rows of one split share their font with another."""

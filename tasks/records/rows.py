@@ -125,9 +125,9 @@ class SplitGroups:
     """Groups of images inside one split that show the same, at the threshold; all 0 where it was not searched.
 
     `grouped` are the images of all groups. Of these, some go: `exact` are identical to the one that stays instead,
-    `near` are its near-duplicates. `chains` are groups some of whose images are no duplicates of the preferred one;
-    `conflicts` have images of several classes. `undecided` are images in no group whose best match is similar, and of
-    which nobody can tell whether it shows the same.
+    `near` are its near-duplicates. `chains` are groups some of whose images are no duplicates of the preferred one of
+    their label; `conflicts` have duplicates with different labels, and `held` stay for their label alone. `undecided`
+    are images in no group whose best match is similar, and of which nobody can tell whether it shows the same.
     """
 
     split: SplitName
@@ -140,6 +140,7 @@ class SplitGroups:
     largest: Count = 0
     chains: Count = 0
     conflicts: Count = 0
+    held: Count = 0
     undecided: Count = 0
 
     @property
@@ -149,13 +150,11 @@ class SplitGroups:
 
 
 @dataclass(frozen=True, config=STRICT)
-class PairConflicts:
-    """Rows of one split with a twin of another class in another split."""
+class LabelConflicts:
+    """Pairs of duplicates with different labels, and those of which nobody said yet which label is right."""
 
-    rows_of: SplitName
-    found_in: SplitName
-    exact: Count
-    near: Count
+    pairs: Count
+    open: Count
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -95,7 +95,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Sanitized:
-    """The splits that lost rows, and the lists of what was removed, of label conflicts, and of what is only alike."""
+    """The splits that lost rows, and the lists of what was removed and of what is only alike."""
 
     folder: str
     splits: tuple[Split, ...]
@@ -113,8 +113,3 @@ class Sanitized:
     def unconfirmed(self) -> str:
         """One row per image that has a similar match which is not called a twin; it stays."""
         return f"{self.folder}/unconfirmed.parquet"
-
-    @property
-    def conflicts(self) -> str:
-        """One row per image that has a twin under another class."""
-        return f"{self.folder}/label_conflicts.parquet"

@@ -12,13 +12,13 @@ from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.members import paths_of
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS
+from tasks.vocabulary import SPLITS, SplitName
 
 ACTIONS, REMOVE = "actions.csv", "remove"
-ORDER = ("remove", "review", "keep")  # of what is said of one image several times, the first counts
-NAMED = ("id", "reason", "similarity", "twin_id")
+ORDER = ("remove", "relabel", "review", "keep")  # of what is said of one image several times, the first counts
+NAMED = ("id", "reason", "similarity", "twin_id", "new_class")
 TEXTS = ("path", "split", "class", "action", "why", "twin")
-COLUMNS = pa.schema({name: pa.string() for name in TEXTS} | {"similarity": pa.float64()})
+COLUMNS = pa.schema({n: pa.string() for n in TEXTS} | {"similarity": pa.float64(), "new_class": pa.string()})
 AT_ONCE = 100_000  # rows
 
 
@@ -40,14 +40,15 @@ class Paths:
 def write_actions(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     """Write what to do with every image of every split, and below ``remove/`` a list of files for each that loses some.
 
-    An image that goes has the action remove; one that stays although it may be a copy, or has a twin of another class,
-    review; all others keep.
+    An image that goes has the action remove; one whose label people called wrong, relabel; one that may be a copy, or
+    whose label is not that of a duplicate, review; all others keep. An image that goes and whose label is wrong, or may
+    be, has two rows.
     """
-    paths, said = Paths(found.archives), _said(found, report, workspace, target)
+    paths, (said, also) = Paths(found.archives), _said(found, report, workspace, target)
     with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             goes = target / REMOVE / f"{name}.txt"
-            for rows in _rows_of(found.splits[name], paths, said, workspace):
+            for rows in _rows_of(found.splits[name], paths, said, also, workspace):
                 writer.write_table(rows)
                 lost = rows.filter(pc.equal(rows["action"], "remove"))["path"]
                 if len(lost) and not report.alone:
@@ -60,7 +61,7 @@ def as_lines(texts: pa.Array) -> str:
     return "".join(f"{text}\n" for text in texts.to_pylist())
 
 
-def _rows_of(split: Split, paths: Paths, said: pa.Table, workspace: Place) -> Iterator[pa.Table]:
+def _rows_of(split: Split, paths: Paths, said: pa.Table, also: pa.Table, workspace: Place) -> Iterator[pa.Table]:
     """Yield the rows of actions.csv for a split in the order of paths, some at a time: their texts are large."""
     ids = read_ids(split.places(workspace))
     parts = [paths.of(ids.slice(start, AT_ONCE)) for start in range(0, len(ids), AT_ONCE)]
@@ -68,32 +69,41 @@ def _rows_of(split: Split, paths: Paths, said: pa.Table, workspace: Place) -> It
     order = pc.sort_indices(own)
     for start in range(0, len(ids), AT_ONCE):
         rows = order[start : start + AT_ONCE]
-        named, what = ids.take(rows), said.take(about.take(rows))
-        columns = [
-            own.take(rows),
-            pa.array([split.name] * len(rows), pa.string()),
-            pc.list_element(pc.split_pattern(named, "/", max_splits=2), 1),
-            pc.fill_null(what["action"], "keep"),
-            what["reason"],
-            paths.of(what["twin_id"]),
-            what["similarity"],
-        ]
-        yield pa.table(columns, COLUMNS)
+        yield _table(split.name, ids.take(rows), said.take(about.take(rows)), paths)
+    again = also.filter(pc.is_in(also["id"], value_set=ids))
+    yield _table(split.name, again["id"].combine_chunks(), again, paths)
 
 
-def _said(found: Findings, report: Report, workspace: Place, target: Place) -> pa.Table:
-    """Return what is said of images, one row each: what weighs most."""
-    goes = tables.read(workspace / found.sanitized.removed)
-    conflicts = tables.read(workspace / found.sanitized.conflicts)
-    alike = tables.read(target / "unconfirmed.parquet") if disk.exists(target / "unconfirmed.parquet") else None
-    inside = tables.read(target / "duplicates.parquet") if disk.exists(target / "duplicates.parquet") else None
-    rows = [] if report.alone else [_rows(goes, "remove"), _rows(conflicts, "review", "conflict")]
-    if inside is not None:
+def _table(split: SplitName, ids: pa.Array, what: pa.Table, paths: Paths) -> pa.Table:
+    names = pc.list_element(pc.split_pattern(ids, "/", max_splits=2), 1)
+    splits, action = pa.array([split] * len(ids), pa.string()), pc.fill_null(what["action"], "keep")
+    about = what["reason"], paths.of(what["twin_id"]), what["similarity"], what["new_class"]
+    return pa.table([paths.of(ids), splits, names, action, *about], COLUMNS)
+
+
+def _said(found: Findings, report: Report, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
+    """Return what weighs most of what is said of each image; and what is said of labels of images that go."""
+    conflicts = tables.read(target / "label_conflicts.parquet")
+    wrong = pc.is_valid(conflicts["new_class"])
+    rows = [
+        _rows(tables.read(workspace / found.sanitized.removed), "remove"),
+        _rows(conflicts.filter(wrong), "relabel", "conflict"),
+        _rows(conflicts.filter(pc.and_(pc.invert(wrong), conflicts["open"])), "review", "conflict"),
+    ]
+    if disk.exists(target / "duplicates.parquet"):
+        inside = tables.read(target / "duplicates.parquet")
         copies = inside.filter(pc.invert(inside["stays"]))
         rows.append(_rows(copies, "remove" if report.alone else "keep", None if report.alone else "duplicate"))
-    if alike is not None:
-        rows.append(_rows(alike, "review"))
-    table = pa.concat_tables(rows) if rows else _rows(goes, "remove")
+    if disk.exists(target / "unconfirmed.parquet"):
+        rows.append(_rows(tables.read(target / "unconfirmed.parquet"), "review"))
+    table = pa.concat_tables(rows)
+    gone = table.filter(pc.equal(table["action"], "remove"))["id"].combine_chunks()
+    labels = pc.and_(pc.equal(table["reason"], "conflict"), pc.is_in(table["id"], value_set=gone))
+    return _first_of_each(table), _first_of_each(table.filter(labels))
+
+
+def _first_of_each(table: pa.Table) -> pa.Table:
+    """Return one row for each image, in the order of ids: that with the first action of `ORDER`."""
     rank = pc.index_in(table["action"], value_set=pa.array(ORDER))
     table = table.append_column("rank", rank).append_column("number", pa.array(np.arange(len(table))))
     table = table.sort_by([(name, "ascending") for name in ("id", "rank", "number")])
@@ -106,6 +116,8 @@ def _rows(table: pa.Table, action: str, why: str | None = None) -> pa.Table:
     """Return the columns that are shown; the similarity is named after the view."""
     similarity = next(name for name in ("jaccard", "agreement") if name in table.column_names)
     named = table.rename_columns(["similarity" if name == similarity else name for name in table.column_names])
+    if "new_class" not in table.column_names:
+        named = named.append_column("new_class", pa.nulls(len(named), pa.string()))
     named = named.select(NAMED)
     if why is not None:
         named = named.set_column(1, "reason", pa.array([why] * len(named), pa.string()))

@@ -13,7 +13,6 @@ from tasks.records.rows import (
     Groups,
     Input,
     NearDuplicates,
-    PairConflicts,
     PairFonts,
     PairOverlap,
     RowsLeft,
@@ -21,6 +20,7 @@ from tasks.records.rows import (
     ThresholdRows,
     WithinSplit,
 )
+from tasks.reporting.conflicts import conflicts_of, count_pairs
 from tasks.reporting.drawing import drawing_of
 from tasks.reporting.gates import measure_gates
 from tasks.reporting.judged import judged_pairs
@@ -54,9 +54,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         ),
         within=tuple(WithinSplit(w.split, w.rows, w.distinct, w.one_colour, w.blank) for w in found.within),
         duplicates=tuple(found_in.counts for found_in in found.duplicates),
-        label_conflicts=tuple(
-            PairConflicts(d.rows_of, d.found_in, d.conflicts_exact, d.conflicts_near) for d in directions
-        ),
+        label_conflicts=count_pairs(conflicts_of(found, workspace)),
         font_leakage=tuple(PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
         groups=Groups(**left.groups),
         near_duplicates=_near_duplicates(found),

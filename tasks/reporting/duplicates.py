@@ -18,9 +18,9 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
     searched = [of for of in found.duplicates if of.folder is not None]
     every = [tables.read(workspace / of.table) for of in searched]
     if every:
-        _write(pa.concat_tables(every), report, target / TABLE)
+        write_table(pa.concat_tables(every), report, target / TABLE)
     if report.alone and report.duplicates_in("train").undecided:
-        _write(tables.read(workspace / searched[0].unconfirmed), report, target / UNCONFIRMED)
+        write_table(tables.read(workspace / searched[0].unconfirmed), report, target / UNCONFIRMED)
     for of, table in zip(searched, every, strict=True):
         goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()
         if not of.counts.rows or not (len(goes) or report.alone):
@@ -38,7 +38,7 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
                 disk.add_text(folder / f"{prefix}{name}.txt", lines)
 
 
-def _write(table: pa.Table, report: Report, target: Place) -> None:
+def write_table(table: pa.Table, report: Report, target: Place) -> None:
     """Write a table in which the similarity has the name that the view gives it."""
     names = [report.view.column if name == "jaccard" else name for name in table.column_names]
     tables.write(table.rename_columns(names), target)

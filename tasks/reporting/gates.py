@@ -73,8 +73,13 @@ def _counted(report: Report) -> list[PairOverlap | SplitGroups]:
     ]
 
 
+def _number(counts: PairOverlap | SplitGroups) -> int:
+    """Return how many are duplicates, with those that stay for their label alone."""
+    return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
+
+
 def _share(counts: PairOverlap | SplitGroups) -> float:
-    return (counts.exact + counts.near) / counts.rows
+    return _number(counts) / counts.rows
 
 
 def _most(counts: PairOverlap | SplitGroups) -> float:
@@ -120,8 +125,7 @@ def _of_rows(gate: Gate, report: Report) -> str:
     whose, where = "images", ""
     if isinstance(worst, PairOverlap):
         whose, where = f"{worst.rows_of} rows", f" in {worst.found_in}"
-    number = worst.exact + worst.near
-    said = f"{number:,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) "
+    said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) "
     said += f"have a duplicate{where}" if where else "are duplicates"
     if _is_open(gate):
         return (

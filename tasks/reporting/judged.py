@@ -15,12 +15,8 @@ def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
     if found.decided is None:
         return None
     table = read_decisions(workspace / found.decided.table).table
-    given, digests = (
-        len(table),
-        pa.concat_tables([tables.read(workspace / each.table, ["md5"]) for each in found.fingerprints])[
-            "md5"
-        ].combine_chunks(),
-    )
+    given, parts = len(table), [tables.read(workspace / each.table, ["md5"]) for each in found.fingerprints]
+    digests = pa.concat_tables(parts)["md5"].combine_chunks()
     for name in ("first", "second"):
         table = table.filter(pc.is_in(table[name], value_set=digests.cast(table[name].type)))
     same = int(pc.sum(table["same"]).as_py() or 0)

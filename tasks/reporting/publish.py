@@ -15,7 +15,7 @@ from tasks.storage.place import Place
 from tasks.storage.stages import Stage, stages_of
 from tasks.storage.workspace import RUN_MANIFEST, point_latest
 
-VERSION = 14
+VERSION = 15
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 

@@ -16,7 +16,8 @@ from tasks.records import Findings, Report
 from tasks.records.card import card_header
 from tasks.records.conservation import conserve
 from tasks.reporting.actions import write_actions
-from tasks.reporting.duplicates import write_duplicates
+from tasks.reporting.conflicts import TABLE, conflicts_of
+from tasks.reporting.duplicates import write_duplicates, write_table
 from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
 from tasks.storage import disk, tables
@@ -41,6 +42,7 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
 def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     _link_splits(found, report, workspace, target)
     write_duplicates(found, report, workspace, target)
+    write_table(conflicts_of(found, workspace), report, target / TABLE)
     if found.splits.in_groups:
         disk.link(workspace / found.splits.in_groups.table, target / "groups.parquet")
     _write_quarantine(found, report, workspace, target)
@@ -57,7 +59,7 @@ def _link_splits(found: Findings, report: Report, workspace: Place, target: Plac
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
             disk.link(place, target / folder / place.last)
-    lists = [found.sanitized.removed, found.sanitized.conflicts]
+    lists = [found.sanitized.removed]
     if not report.alone and len(tables.read(workspace / found.sanitized.unconfirmed, ["id"])):
         lists.append(found.sanitized.unconfirmed)
     for name in lists:

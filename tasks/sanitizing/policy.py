@@ -12,25 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Overlap
-from tasks.records.removed import is_removed
+from tasks.records.removed import REMOVED, is_removed
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, Reason, SplitName
 from tasks.vocabulary.arrays import Mask
-
-REMOVED = pa.schema(
-    {
-        "id": pa.string(),
-        "split": pa.string(),
-        "class_name": pa.string(),
-        "reason": pa.string(),
-        "jaccard": pa.float64(),
-        "twin_id": pa.string(),
-        "twin_split": pa.string(),
-        "twin_class_name": pa.string(),
-        "judged": pa.bool_(),  # whether a person said that it is its twin
-    }
-)
 
 
 def read_twins(overlap: Overlap, rows_of: SplitName, first: int, rows: int, workspace: Place) -> pa.Table:
@@ -98,23 +84,6 @@ def undecided_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitNam
     return left.set_column(
         left.column_names.index("reason"), "reason", pa.array(["undecided"] * len(left), pa.string())
     )
-
-
-def conflicts(twins: pa.Table, split: SplitName) -> pa.Table:
-    """Return the rows of a split that have a twin of another class, each with the most similar of them."""
-    found = twins.filter(pc.or_(twins["other_exact"], twins["other_near"]))
-    columns = [
-        found["id"],
-        pa.array([split] * len(found), pa.string()),
-        found["class_name"],
-        pc.if_else(found["other_exact"], "exact", "near"),
-        found["other_jaccard"],
-        found["other_id"],
-        found["found_in"],
-        found["other_class_name"],
-        found["other_judged"],
-    ]
-    return pa.table(columns, schema=REMOVED)
 
 
 def star_groups(removed: pa.Table) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.vocabulary import LOSES_TO, ViewName
 
-VERSION = 5
+VERSION = 6
 
 
 @stage_task("sanitize splits, protecting {spec.protect}")

@@ -1,4 +1,4 @@
-"""Write the splits without the rows that go, and the lists of those rows and of label conflicts."""
+"""Write the splits without the rows that go, and the lists of those rows and of undecided ones."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ AT_ONCE = 100_000  # rows whose twins are in memory
 def write_sanitized(
     splits: Splits, overlaps: Sequence[Overlap], protect: Protect, view: View, workspace: Place, target: Place
 ) -> dict[str, Any]:
-    """Write ``sanitized/`` and the lists of removed rows, label conflicts and unconfirmed matches into `target`.
+    """Write ``sanitized/`` and the lists of removed rows and unconfirmed matches into `target`.
 
     Parameters
     ----------
@@ -59,14 +59,8 @@ def write_sanitized(
         facts["splits"][name] = written
         conserve(f"sanitize {name}", splits[name].rows, written["rows"], len(gone))
         removed.append(gone)
-    conflicts = [
-        policy.conflicts(policy.read_twins(overlap, name, start, AT_ONCE, workspace), name)
-        for overlap in overlaps
-        for name in (overlap.first, overlap.second)
-        for start in _starts(splits[name].rows)
-    ]
     facts["groups"] = policy.star_groups(pa.concat_tables(removed))
-    for file, rows in (("removed", removed), ("label_conflicts", conflicts), ("unconfirmed", unconfirmed)):
+    for file, rows in (("removed", removed), ("unconfirmed", unconfirmed)):
         table = pa.concat_tables(rows)
         names = [view.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")

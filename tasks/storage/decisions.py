@@ -6,6 +6,7 @@ So a decision holds in every run that has the same two images, wherever their fi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         "decided": pa.string(),  # when, ISO 8601 in UTC
         "first_id": pa.string(),  # of the pair that was shown, for people
         "second_id": pa.string(),
+        "right_label": pa.string(),  # the class of the picture, where it was decided which of two labels is wrong
     }
 )
 NEEDED = ("first", "second", "same")
@@ -53,8 +55,16 @@ class Decisions:
     @cached_property
     def by_pair(self) -> dict[Key, bool]:
         """Whether two images, by their digests in order, are the same picture."""
-        first, second, same = (self.table[name].to_pylist() for name in NEEDED)
-        return dict(zip(zip(first, second, strict=True), same, strict=True))
+        return {pair: same for pair, same in self._column("same").items() if pair[0] != pair[1]}
+
+    @cached_property
+    def right_labels(self) -> dict[Key, str]:
+        """Class of the picture that two images show, or that has two labels, by their digests in order."""
+        return {pair: label for pair, label in self._column("right_label").items() if label is not None}
+
+    def _column(self, name: str) -> dict[Key, Any]:
+        first, second, values = (self.table[column].to_pylist() for column in ("first", "second", name))
+        return dict(zip(zip(first, second, strict=True), values, strict=True))
 
     def same_pairs(self) -> list[Key]:
         """Return the pairs that are the same picture, in order."""
@@ -142,9 +152,11 @@ def _ordered(table: pa.Table) -> pa.Table:
 
 
 def _once(table: pa.Table) -> pa.Table:
-    """Return the last decision of each pair; of an image with itself there is nothing to decide."""
+    """Return the last decision of each pair; of an image with itself there is nothing to decide but its label."""
     last = {
         pair: row for row, pair in enumerate(zip(table["first"].to_pylist(), table["second"].to_pylist(), strict=True))
     }
-    kept = table.take(pa.array(sorted(row for (one, other), row in last.items() if one != other), pa.int64()))
+    labels = table["right_label"].to_pylist()
+    rows = sorted(row for (one, other), row in last.items() if one != other or labels[row] is not None)
+    kept = table.take(pa.array(rows, pa.int64()))
     return kept.take(pc.sort_indices(kept, [("first", "ascending"), ("second", "ascending")])) if len(kept) else kept

@@ -42,12 +42,17 @@ def pictures(photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.usefixtures("prefect_server")
 def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(pictures: Report) -> None:
     rows = actions_of(pictures.run)
-    assert {name: sum(row["split"] == name for row in rows) for name in ("train", "validation", "test")} == {
+    goes = [row for row in rows if row["action"] == "remove"]
+    again = [row for row in rows if row["why"] == "conflict" and row["path"] in {gone["path"] for gone in goes}]
+    assert {row["path"].removeprefix("test/data/test/") for row in again} == {"10/mislabelled.jpg", "猫 1/0.bmp"}
+    assert {row["action"] for row in again} == {"review"}
+    assert len(again) == 2, "of no other image are there two rows"
+    once = [row for row in rows if row not in again]
+    assert {name: sum(row["split"] == name for row in once) for name in ("train", "validation", "test")} == {
         name: pictures.rows[name] for name in ("train", "validation", "test")
     }
     assert all(Path(row["path"]).is_file() for row in rows)
     assert all(Path(row["twin"]).is_file() for row in rows if row["action"] != "keep")
-    goes = [row for row in rows if row["action"] == "remove"]
     assert {row["path"].removeprefix("test/data/test/") for row in goes} == GOES
     assert (pictures.run / "remove" / "test.txt").read_text().splitlines() == sorted(row["path"] for row in goes)
     assert [path.name for path in (pictures.run / "remove").iterdir()] == ["test.txt"]

@@ -14,7 +14,7 @@ from flows.engine.progress import visible
 from tasks.errors import DataError, GateError, UsageError
 from tasks.overlap.minhash import choose_bands, hash_table
 from tasks.records import Report
-from tasks.records.rows import Gate, Groups, PairConflicts, PairFonts, RowsLeft, SplitRows
+from tasks.records.rows import Gate, Groups, LabelConflicts, PairFonts, RowsLeft, SplitRows
 from tasks.vocabulary import SplitName
 from tests.build import Gray, font_member, glyphs, noise, png, saved, scene, write_folder
 
@@ -117,7 +117,7 @@ def test_groups_are_stars(report: Report) -> None:
 
 
 def test_label_conflicts_are_counted_and_listed(report: Report) -> None:
-    assert report.conflicts("test", "train") == PairConflicts(rows_of="test", found_in="train", exact=1, near=1)
+    assert report.label_conflicts == LabelConflicts(pairs=2, open=2)
     listed = pq.read_table(report.run / "label_conflicts.parquet").to_pylist()
     named = {(row["id"], row["twin_id"], row["reason"]) for row in listed}
     for row, twin, reason in (("t3.ttf", "b0.ttf", "exact"), ("t4.ttf", "b1.ttf", "near")):

@@ -77,7 +77,7 @@ def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(before: Report)
     neither = sanitize(run=str(before.run), decisions=file, workspace=before.run.parent.parent)
     assert twins(neither).keys() == {"test/a/2.png"}
     assert neither.pair("train", "test").near == neither.pair("test", "train").near == 0
-    assert not twins(neither, "label_conflicts")
+    assert twins(neither, "label_conflicts").keys() == {"train/a/0.png", "train/b/0.png"}, "inside train they stay"
     assert neither.verdict == before.verdict, "the threshold is that of the images, not of the decisions"
     assert (neither.judged and (neither.judged.given, neither.judged.same, neither.judged.different)) == (2, 0, 2)
     assert verify_run(Place.of(neither.run)) == []

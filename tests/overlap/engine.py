@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.overlap.baseline import Compared, measure_baseline
-from tasks.overlap.groups import Grouped, group_rows
+from tasks.overlap.groups import Grouped, between_kept, group_rows
 from tasks.overlap.join import PAIRS, Join, write_join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.prints import write_images
 from tasks.overlap.settled import Settled, settle
-from tasks.overlap.twins import Direction, SplitRows
+from tasks.overlap.twins import Direction, Matched, SplitRows
 from tasks.overlap.verdict import Matches, judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
@@ -124,6 +124,11 @@ class Measured:
         rows = SplitRows.of(self.join.first, self.join.workspace)
         images = self.join.images(0)
         return group_rows(images, self.settled, rows, np.arange(len(rows.image)), chains, decisions)
+
+    def conflicts(self, grouped: Grouped) -> Matched:
+        """Return the conflicts inside a split that was compared with itself."""
+        found, image = self.direction(0), SplitRows.of(self.join.first, self.join.workspace).image
+        return between_kept(found.conflicts(), grouped, self.join.images(0), self.settled, image, None)
 
 
 def measure(

@@ -88,25 +88,6 @@ def test_groups_are_stars_around_the_twin_that_stays() -> None:
     assert policy.star_groups(removed.slice(0, 0)) == {"count": 0, "rows": 0, "largest": 0}
 
 
-def test_conflicts_are_rows_with_a_twin_of_another_class_at_the_threshold(tmp_path: Path) -> None:
-    other: dict[str, Any] = {"other_class_name": "B", "other_id": "o"}
-    overlap = twins(
-        tmp_path,
-        "train",
-        "test",
-        [
-            row("t0", "a", 100, **other, other_jaccard=0.94),
-            row("t1", "a", 100, **other, other_near=True, other_jaccard=0.95),
-            row("t2", "a", 100, **other, other_jaccard=1.0, other_exact=True),
-        ],
-    )
-    found = policy.conflicts(policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path)), "test").to_pylist()
-    assert [(r["id"], r["reason"], r["twin_class_name"], r["jaccard"]) for r in found] == [
-        ("t1", "near", "B", 0.95),
-        ("t2", "exact", "B", 1.0),
-    ]
-
-
 def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
     overlap = twins(tmp_path, "train", "test", [])
     assert len(policy.removed_rows([policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path))], "test")) == 0
