@@ -25,7 +25,6 @@ from tasks.storage import disk
 from tasks.storage.decisions import NAME, add_decisions, read_decisions
 from tasks.storage.place import Place
 
-LENGTHS = {"4", "5"}  # bytes of an answer
 ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
 ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
@@ -34,7 +33,11 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-ANSWERS = {b"true": True, b"false": False, b"null": None}  # whether two images are the same; or not decided
+ANSWERS: dict[bytes, tuple[bool | None, int | None]] = {  # whether two images are the same, and whose label is right
+    b"true": (True, None), b"false": (False, None), b"null": (None, None),
+    b'"first"': (True, 1), b'"second"': (True, 0),
+}  # fmt: skip
+LENGTHS = {str(len(answer)) for answer in ANSWERS}
 
 
 class Review:
@@ -55,18 +58,21 @@ class Review:
     def __init__(self, title: str, pairs: list[Pair], pictures: Pictures, workspace: Place, view: str) -> None:
         self.title, self.pairs, self.pictures, self.workspace, self.view = title, pairs, pictures, workspace, view
 
-    def verdicts(self) -> list[bool | None]:
-        """Return what was decided of each pair, by whichever run it was shown."""
+    def told(self) -> list[dict[str, Any]]:
+        """Return what the page is told of each pair, with what was decided of it, by whichever run it was shown."""
         place = self.workspace / NAME
-        known = read_decisions(place).by_pair if disk.exists(place) else {}
-        return [known.get(pair.key) for pair in self.pairs]
+        known = read_decisions(place) if disk.exists(place) else None
+        same, right = (known.by_pair, known.right_labels) if known else ({}, {})
+        return [pair.shown() | {"same": same.get(pair.key), "right": right.get(pair.key)} for pair in self.pairs]
 
-    def decide(self, number: int, same: bool | None) -> None:
-        """Keep a decision at once; None takes it back."""
+    def decide(self, number: int, same: bool | None, right: int | None) -> None:
+        """Keep a decision at once, with the side whose label is right, if the other is not; None takes it back."""
         pair = self.pairs[number]
         row: dict[str, object] = {
-            "first": pair.key[0], "second": pair.key[1], "same": same, "similarity": pair.similarity, "view": self.view,
+            "first": pair.key[0], "second": pair.key[1], "same": same, "view": self.view,
+            "similarity": pair.similarity if pair.decidable else None,
             "decided": datetime.now(UTC).isoformat(timespec="seconds"), "first_id": pair.one, "second_id": pair.two,
+            "right_label": None if right is None else pair.classes[right],
         }  # fmt: skip
         add_decisions(self.workspace, [] if same is None else [row], [pair.key] if same is None else [])
 
@@ -86,9 +92,7 @@ def application(review: Review, token: str) -> Starlette:
         return Response(loader.get_source(pages, name)[0], media_type=kind)
 
     def pairs(_request: Request) -> Response:
-        verdicts = review.verdicts()
-        told = [pair.shown() | {"same": same} for pair, same in zip(review.pairs, verdicts, strict=True)]
-        return JSONResponse(told)
+        return JSONResponse(review.told())
 
     def image(request: Request) -> Response:
         pair = _pair(review, request)
@@ -102,10 +106,10 @@ def application(review: Review, token: str) -> Starlette:
 
     async def decide(request: Request) -> Response:
         pair, body = _pair(review, request), await request.body()
-        if not pair.decidable or body not in ANSWERS:
+        answer = ANSWERS.get(body)
+        if answer is None or not pair.takes(*answer):
             return PlainTextResponse("this is no decision", 400)
-        same = ANSWERS[body]
-        await run_in_threadpool(review.decide, request.path_params["number"], same)
+        await run_in_threadpool(review.decide, request.path_params["number"], *answer)
         return Response(status_code=204)
 
     routes = [

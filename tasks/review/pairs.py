@@ -1,4 +1,4 @@
-"""All pairs of a run that are worth a look: twins, twins of other classes, the undecided, duplicates inside splits."""
+"""All pairs of a run that are worth a look: with different labels, near, undecided, exact, or inside splits."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,9 @@ from tasks.records import Findings, Report
 from tasks.storage import disk, tables
 from tasks.storage.decisions import Key
 from tasks.storage.place import Place
+from tasks.vocabulary import UNLABELLED
+
+LISTS = (("removed", None), ("label_conflicts", "conflict"), ("unconfirmed", None), ("duplicates", "inside"))
 
 
 @dataclass
@@ -21,7 +24,7 @@ class Pair:
     one, two : str
         Ids; the second is the twin, which stays.
     kinds : list of str
-        exact, near or undecided, and conflict, inside or judged.
+        exact, near or undecided, and conflict (their labels differ), inside or judged.
     similarity : float
     key : tuple of bytes
         Digests of both, in order: what a decision about them is kept by.
@@ -38,8 +41,17 @@ class Pair:
 
     @property
     def decidable(self) -> bool:
-        """Whether the images differ: of identical ones there is nothing to decide."""
+        """Whether the images differ: of identical ones there is nothing to decide but their label."""
         return self.key[0] != self.key[1]
+
+    @property
+    def conflicting(self) -> bool:
+        """Whether they have labels, and these differ."""
+        return self.classes[0] != self.classes[1] and UNLABELLED not in self.classes
+
+    def takes(self, same: bool | None, right: int | None) -> bool:
+        """Return whether an answer fits: identical images are the same, and only of different labels one is wrong."""
+        return self.conflicting if right is not None else self.decidable or (same is None and self.conflicting)
 
     def shown(self) -> dict[str, Any]:
         """Return what the page is told."""
@@ -48,11 +60,12 @@ class Pair:
             for name, of, split in zip((self.one, self.two), self.classes, self.splits, strict=True)
         ]
         about = {"similarity": self.similarity, "predicted": self.predicted, "kinds": self.kinds}
-        return {"sides": sides, "decidable": self.decidable, "key": b"".join(self.key).hex(), **about}
+        about |= {"decidable": self.decidable, "conflicting": self.conflicting}
+        return {"sides": sides, "key": b"".join(self.key).hex(), **about}
 
 
 def pairs_of(run: Place, report: Report, digests: dict[str, bytes]) -> list[Pair]:
-    """Return the pairs of a run, each once: the doubtful first, that is those whose similarity is lowest among twins.
+    """Return the pairs of a run, each once: different labels first, then the doubtful, the least similar duplicates.
 
     Parameters
     ----------
@@ -62,19 +75,21 @@ def pairs_of(run: Place, report: Report, digests: dict[str, bytes]) -> list[Pair
         Digest of each image by its id.
     """
     found: dict[tuple[str, str], Pair] = {}
-    lists = [] if report.alone else [("removed", None), ("label_conflicts", "conflict")]
-    for name, kind in [*lists, ("unconfirmed", None), ("duplicates", "inside")]:
+    for name, kind in LISTS:
         if not disk.exists(run / f"{name}.parquet"):
             continue
         for row in _rows(tables.read(run / f"{name}.parquet"), report):
-            one, two = sorted((row["id"], row["twin_id"])) if kind == "conflict" else (row["id"], row["twin_id"])
+            one, two = row["id"], row["twin_id"]
             pair = found.get((one, two)) or found.get((two, one))
             if pair is None:
                 pair = found[one, two] = _pair(row, report, digests)
             own = [row["reason"], *([kind] if kind else []), *(["judged"] if row.get("judged") else [])]
             pair.kinds += [of for of in own if of not in pair.kinds]
     order = {"near": 0, "undecided": 1, "exact": 2}
-    return sorted(found.values(), key=lambda pair: (order[pair.kinds[0]], pair.similarity, pair.one, pair.two))
+    return sorted(
+        found.values(),
+        key=lambda pair: ("conflict" not in pair.kinds, order[pair.kinds[0]], pair.similarity, pair.one, pair.two),
+    )
 
 
 def digests_of(found: Findings, workspace: Place) -> dict[str, bytes]:

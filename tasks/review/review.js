@@ -12,7 +12,16 @@ let asked = 0; // overlays, of which the last one counts
 let laid = null; // the pair that the overlay shows
 
 const current = () => shown[at];
-const named = (answer) => (answer === true ? "same" : answer === false ? "different" : "");
+// An answer: true, false, null, or of two different labels the wrong one, "first" or "second".
+const answerOf = (pair) => {
+  const place = pair.conflicting && pair.right !== null ? pair.sides.findIndex((side) => side.class === pair.right) : -1;
+  return ["second", "first"][place] ?? (pair.right === null ? pair.same : true);
+};
+const NAMES = { true: "same", false: "different", null: "", first: "first label wrong", second: "second label wrong" };
+const named = (pair) => NAMES[answerOf(pair)];
+const askable = (pair) => pair.decidable || pair.conflicting;
+const decided = (pair) => answerOf(pair) !== null;
+const colour = (pair) => (answerOf(pair) === true ? "same" : "different"); // green, or red
 
 function text(element, ...parts) {
   element.replaceChildren(...parts.filter((part) => part !== null));
@@ -31,8 +40,8 @@ function fill(select, names) {
 
 function matches(pair) {
   const state = by("state").value, kind = by("kind").value, split = by("split").value, of = by("class").value;
-  if (state === "open" && (pair.same !== null || !pair.decidable)) return false;
-  if (state === "decided" && pair.same === null) return false;
+  if (state === "open" && (decided(pair) || !askable(pair))) return false;
+  if (state === "decided" && !decided(pair)) return false;
   if (kind && !pair.kinds.includes(kind)) return false;
   if (split && !pair.sides.some((side) => side.split === split)) return false;
   if (of && !pair.sides.some((side) => side.class === of)) return false;
@@ -70,7 +79,7 @@ function list() {
     const row = document.createElement("li");
     row.dataset.place = place;
     if (place === at) row.setAttribute("aria-current", "true");
-    row.append(element("data", pair.similarity.toFixed(3)), element("strong", named(pair.same), named(pair.same)), element("span", pair.sides[0].path));
+    row.append(element("data", pair.similarity.toFixed(3)), element("strong", named(pair), colour(pair)), element("span", pair.sides[0].path));
     rows.push(row);
   }
   by("rows").style.transform = `translateY(${first * ROW}px)`;
@@ -81,11 +90,11 @@ function show() {
   const pair = pairs[current()];
   by("pair").hidden = !pair;
   by("nothing").hidden = Boolean(pair);
-  const decided = pairs.filter((each) => each.same !== null).length;
-  const all = pairs.filter((each) => each.decidable).length;
+  const done = pairs.filter(decided).length;
+  const all = pairs.filter(askable).length;
   by("progress").max = Math.max(1, all);
-  by("progress").value = decided;
-  by("done").textContent = `${decided.toLocaleString("en")} of ${all.toLocaleString("en")} decided`;
+  by("progress").value = done;
+  by("done").textContent = `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided`;
   const top = at * ROW, box = by("list");
   if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - ROW) box.scrollTop = top - box.clientHeight / 2;
   list();
@@ -93,7 +102,7 @@ function show() {
   const [one, two] = pair.sides;
   const predicted = pair.predicted === null ? "" : `, predicted precision ${pair.predicted.toFixed(2)}`;
   const conflict = one.class === two.class ? null : element("strong", ` ${one.class} against ${two.class}`, "conflict");
-  const answer = pair.same === null ? null : element("strong", ` decided: ${named(pair.same)}`, named(pair.same));
+  const answer = decided(pair) ? element("strong", ` decided: ${named(pair)}`, colour(pair)) : null;
   text(by("about"), `${pair.kinds.join(", ")}, similarity ${pair.similarity.toFixed(4)}${predicted}.`, conflict, answer);
   [["one", one], ["two", two]].forEach(([id, side], number) => {
     by(id).src = address(current(), number);
@@ -101,6 +110,10 @@ function show() {
     text(by(`name-${id}`), element("bdi", side.path), ` (${side.split})`);
   });
   by("same").disabled = by("different").disabled = !pair.decidable;
+  for (const [id, key, side] of [["first", 1, one], ["second", 2, two]]) {
+    by(id).hidden = !pair.conflicting;
+    text(by(id), element("kbd", key), " ", element("bdi", side.class), " is wrong");
+  }
   lay(current());
   for (let next = at + 1; next <= at + AHEAD && next < shown.length; next++) {
     for (const side of [0, 1]) new Image().src = address(shown[next], side);
@@ -140,23 +153,25 @@ function inverted([a, b, e, c, d, f], width, height) {
   return `matrix(${ia}, ${(ic * height) / width}, ${(ib * width) / height}, ${id}, ${(x * width) / 2}, ${(y * height) / 2})`;
 }
 
-async function send(number, same) {
-  const answer = await fetch(`decide/${number}`, { method: "POST", body: JSON.stringify(same), headers: { "Content-Type": "application/json" } }).catch(() => null);
-  if (answer && answer.ok) {
-    pairs.forEach((pair) => { if (pair.key === pairs[number].key) pair.same = same; });
+async function send(number, answer) {
+  const sent = await fetch(`decide/${number}`, { method: "POST", body: JSON.stringify(answer), headers: { "Content-Type": "application/json" } }).catch(() => null);
+  if (sent && sent.ok) {
+    const [one, two] = pairs[number].sides;
+    const said = { same: answer === null ? null : answer !== false, right: { first: two.class, second: one.class }[answer] ?? null };
+    for (const pair of pairs) if (pair.key === pairs[number].key) Object.assign(pair, said);
     return true;
   }
   by("status").textContent = "The decision was not kept: the command does not answer. Start it again and reload this page.";
   return false;
 }
 
-async function decide(same) {
+async function decide(answer) {
   const number = current(), pair = pairs[number];
-  if (!pair || !pair.decidable) return;
-  const before = pair.same;
-  if (!(await send(number, same))) return;
+  if (!pair || !(typeof answer === "string" ? pair.conflicting : pair.decidable)) return;
+  const before = answerOf(pair);
+  if (!(await send(number, answer))) return;
   undoable.push([number, before]);
-  by("status").textContent = `${named(same)}: ${pair.sides[0].path}`;
+  by("status").textContent = `${named(pair)}: ${pair.sides[0].path}`;
   next(number);
 }
 
@@ -187,7 +202,7 @@ function blink() {
   else if (!on) by("over").style.opacity = by("mix").value / 100;
 }
 
-const KEYS = { s: () => decide(true), d: () => decide(false), ArrowRight: () => step(1), ArrowLeft: () => step(-1), u: undo, b: blink };
+const KEYS = { s: () => decide(true), d: () => decide(false), 1: () => decide("first"), 2: () => decide("second"), ArrowRight: () => step(1), ArrowLeft: () => step(-1), u: undo, b: blink };
 let working = Promise.resolve(); // decisions are made one after the other, however fast keys come
 const act = (what) => { working = working.then(what); };
 
@@ -197,6 +212,8 @@ document.addEventListener("keydown", (event) => {
 });
 by("same").addEventListener("click", () => act(KEYS.s));
 by("different").addEventListener("click", () => act(KEYS.d));
+by("first").addEventListener("click", () => act(KEYS[1]));
+by("second").addEventListener("click", () => act(KEYS[2]));
 by("skip").addEventListener("click", () => act(KEYS.ArrowRight));
 by("back").addEventListener("click", () => act(KEYS.ArrowLeft));
 by("undo").addEventListener("click", () => act(undo));
@@ -212,6 +229,6 @@ fetch("pairs").then((answer) => answer.json()).then((told) => {
   pairs = told;
   fill(by("split"), pairs.flatMap((pair) => pair.sides.map((side) => side.split)));
   fill(by("class"), pairs.flatMap((pair) => pair.sides.map((side) => side.class)));
-  if (!pairs.some((pair) => pair.same === null && pair.decidable)) by("state").value = "all";
+  if (!pairs.some((pair) => !decided(pair) && askable(pair))) by("state").value = "all";
   choose();
 });

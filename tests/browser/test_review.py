@@ -18,6 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
 from flows.audit import audit
+from flows.dedupe import dedupe
 from tasks.records import Report
 from tasks.review.app import Review
 from tasks.review.pairs import Pair
@@ -26,6 +27,7 @@ from tasks.review.serve import listening, serve
 from tasks.storage.place import Place
 from tests.browser.test_page import HOSTILE
 from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.flows.test_actions import actions_of
 from tests.flows.test_cli import command
 
 MANY = 10_000
@@ -140,6 +142,47 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
     assert (after["judged"]["same"], after["judged"]["different"]) == (3, 1)
     with served(Path(again.stdout.strip())) as address, opened(browser, address) as (page, _):
         assert page.inner_text("#done") == "3 of 5 decided", "what was decided is not asked again"
+
+
+def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
+    prefect_server: None, browser: Browser, tmp_path: Path
+) -> None:
+    own = glyphs(24, seed=8)
+    files = {f"a/{i:02d}.png": png(image) for i, image in enumerate(own)}
+    files |= {"b/same.png": png(own[3]), "b/near.png": png(noise(own[5], 1, seed=1)), "b/<i>.png": png(own[9])}
+    found = dedupe(source=str(write_folder(tmp_path / "set", files)), workspace=tmp_path / "w")
+    with served(found.run) as address, opened(browser, address) as (page, troubles):
+        page.select_option("#kind", "conflict")
+        page.select_option("#sort", "path")
+        assert page.inner_text("#done") == "0 of 3 decided"
+        assert page.inner_text("#first") == "1 a is wrong"
+        page.keyboard.press("ArrowLeft")
+        press(page, "s2")  # of identical images there is no other question than the label
+        assert page.inner_text("#done") == "1 of 3 decided"
+        press(page, "1")
+        assert page.inner_text("#status") == "first label wrong: a/05.png"
+        press(page, "u")
+        assert page.inner_text("#done") == "1 of 3 decided"
+        page.click("#first")
+        page.evaluate("working")
+        page.select_option("#state", "decided")
+        assert page.locator("#rows strong").all_inner_texts() == ["second label wrong", "first label wrong"]
+        assert not troubles
+    with served(found.run) as address, opened(browser, address) as (page, _):
+        assert page.inner_text("#done") == "2 of 3 decided", "it is kept"
+        mine = {"Origin": "/".join(address.split("/")[:3])}
+        pairs = httpx.get(f"{address}pairs").json()
+        (same,) = [n for n, pair in enumerate(pairs) if pair["right"] == "a"]
+        for content, status in (("true", 400), ('"third"', 400), ('"first"', 204), ("null", 204), ('"second"', 204)):
+            assert httpx.post(f"{address}decide/{same}", content=content, headers=mine).status_code == status, content
+    where = ("--workspace", str(tmp_path / "w"), "--decisions", str(tmp_path / "w" / "decisions.parquet"))
+    again = command("dedupe", str(tmp_path / "set"), *where)
+    assert again.returncode == 0, again.stderr
+    wrong = [row for row in actions_of(Path(again.stdout.strip())) if row["action"] != "keep"]
+    assert {row["path"].rpartition("/set/")[2]: (row["action"], row["new_class"]) for row in wrong} == {
+        "b/same.png": ("relabel", "a"), "a/05.png": ("relabel", "b"), "a/09.png": ("review", ""),
+        "b/<i>.png": ("review", ""),
+    }  # fmt: skip
 
 
 def test_photographs_are_shown_as_they_are_and_laid_over_each_other(
