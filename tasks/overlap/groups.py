@@ -155,12 +155,12 @@ def between_kept(
     """
     instead = np.arange(len(image))
     instead[found.row] = found.twin
-    near, _, _ = _compared(images, settled, image[instead[every.row]], image[instead[every.twin]], decisions)
-    row, twin = np.where(near, instead[every.row], every.row), np.where(near, instead[every.twin], every.twin)
-    _, judged, similarity = _compared(images, settled, image[row], image[twin], decisions)
-    exact = image[row] == image[twin]
-    best = np.lexsort((twin, -similarity, ~exact, row))
-    return Matched(row, twin, exact, judged, similarity).where(best[np.diff(row[best], prepend=-1) != 0])
+    row, twin = instead[every.row], instead[every.twin]
+    near, judged, similar = _compared(images, settled, image[row], image[twin], decisions)
+    of_kept = Matched(row, twin, image[row] == image[twin], judged, similar)
+    named = Matched._make(np.where(near, kept, own) for kept, own in zip(of_kept, every, strict=True))
+    best = np.lexsort((named.twin, -named.similarity, ~named.exact, named.row))
+    return named.where(best[np.diff(named.row[best], prepend=-1) != 0])
 
 
 def _stars(

@@ -83,10 +83,6 @@ class Best(NamedTuple):
         """Return those of some images."""
         return Best._make(values[some] for values in self)
 
-    def unless(self, some: Mask, others: "Best") -> "Best":
-        """Return these, but the others where `some` says so."""
-        return Best._make(np.where(some, theirs, own) for own, theirs in zip(self, others, strict=True))
-
 
 @dataclass(frozen=True)
 class SplitRows:
@@ -157,7 +153,8 @@ class Direction:
         own = rows[side]
         best, first, second = (found.take(own.image) for found in _best(join, settled, side))
         label = np.append(join.labels[1 - side], SEVERAL)[first.image]  # the last one is that of no image
-        other = second.unless((label != own.label) | (label == SEVERAL), first)
+        differs = (label != own.label) | (label == SEVERAL)
+        other = Best._make(np.where(differs, one, two) for one, two in zip(first, second, strict=True))
         labelled = own.label != UNKNOWN
         return cls(own, rows[1 - side], best, other._replace(exact=other.exact & labelled, near=other.near & labelled))
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,11 +85,11 @@ def _numbered(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "numbers": numbers,
-        "headline": Markup(words.headline(numbers)),  # noqa: S704  # sentences of ours around escaped numbers
-        "effect": Markup(words.effect_in_short(numbers)),  # noqa: S704
-        "facts": [Markup(fact) for fact in words.findings(numbers)],  # noqa: S704
-        "threshold": [Markup(said) for said in why_twins(numbers)],  # noqa: S704
-        "verdicts": [Markup(said) for said in words.verdicts(numbers)],  # noqa: S704
+        "headline": _marked(words.headline(numbers)),
+        "effect": _marked(words.effect_in_short(numbers)),
+        "facts": [_marked(fact) for fact in words.findings(numbers)],
+        "threshold": [_marked(said) for said in why_twins(numbers)],
+        "verdicts": [_marked(said) for said in words.verdicts(numbers)],
         "tables": {
             "splits": _cells(summary.split_rows(numbers)),
             "overlap": _cells(summary.overlap_rows(numbers)),
@@ -105,6 +106,11 @@ def _numbered(report: Report) -> dict[str, Any]:
         "text_of": text_of,
         "present": [name for name in SPLITS if report.rows[name]],
     }
+
+
+def _marked(sentence: str) -> Markup:
+    """Return a sentence of ours around escaped numbers as HTML, with its commands as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code><bdi>\1</bdi></code>", sentence))  # noqa: S704
 
 
 def _from_tables(run: Place, report: Report, glyphs: Sequence[Place] | None) -> dict[str, Any]:

@@ -263,6 +263,9 @@ def _labels(numbers: Numbers) -> list[str]:
         for of in report.balance
         if of.class_name == UNLABELLED and of.raw
     ]
+    leak = report.pair(report.scored, "train")
+    if not report.alone and report.labelled(report.scored) and report.labelled("train"):
+        said.append(f"{numbers(leak, 'cross_class')} {report.scored} rows have a twin in train of another class.")
     if found.pairs:
         pairs, decided = numbers(found, "pairs"), numbers.difference(found, "pairs", found, "open")
         said.append(f"{decided} of {pairs} pairs with different labels are decided; label_conflicts.parquet names all.")

@@ -75,6 +75,7 @@ def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
     assert f"## {said}" in (alone.run / "README.md").read_text()
     page = (alone.run / "report.html").read_text()
     assert page.index("Are the labels right?</h2>") < page.index("Is my set clean?</h2>")
+    assert f"<code><bdi>cleansplit review {alone.run.name}</bdi></code> shows both" in page
     gallery = page.partition("Are the labels right?</h2>")[2].partition("</section>")[0]
     assert gallery.count("<bdi>a</bdi> against <bdi>b</bdi>") == PLANTED
 
@@ -173,6 +174,7 @@ def test_images_without_labels_have_no_conflicts(tmp_path: Path) -> None:
     assert found.label_conflicts.pairs == found.pair("test", "train").cross_class == 0
     text = (found.run / "README.md").read_text()
     assert "30 test rows have no label, so their label conflicts are not known." in text
+    assert "test rows have a twin in train of another class" not in text
     row = next(line for line in text.splitlines() if line.startswith("| test | train |"))
     assert row.endswith("| - |"), "not 0: it is not known"
     assert all(band.other_class == 0 for band in found.verdict.bands)
