@@ -15,8 +15,7 @@ from tasks.records import Overlap
 from tasks.records.removed import REMOVED, is_removed
 from tasks.storage import tables
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS, Reason, SplitName
-from tasks.vocabulary.arrays import Mask
+from tasks.vocabulary import SPLITS, SplitName
 
 
 def read_twins(overlap: Overlap, rows_of: SplitName, first: int, rows: int, workspace: Place) -> pa.Table:
@@ -30,13 +29,16 @@ def in_split(table: pa.Table, other: SplitName) -> pa.Table:
     return table.append_column("found_in", pa.array([other] * len(table), pa.string()))
 
 
-def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
+def removed_rows(twins: Sequence[pa.Table], split: SplitName, reasons: Sequence[str] = ("exact", "near")) -> pa.Table:
     """Return the rows that a split loses, of some rows, in their order, each with its best twin.
 
     Parameters
     ----------
     twins : sequence of Table
         Twins of these rows in each split that they are lost to, of equal length and order.
+    split : str
+    reasons : sequence of str
+        Columns of these tables: what a match has to be.
 
     Returns
     -------
@@ -46,9 +48,11 @@ def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
     """
     goes, score = [], []
     for table in sorted(twins, key=lambda t: SPLITS.index(t["found_in"][0].as_py()) if len(t) else 0):
-        exact, near = table["exact"].to_numpy(), table["near"].to_numpy()
+        found = np.any([table[reason].to_numpy() for reason in reasons], axis=0)
         goes.append(table)
-        score.append(np.where(exact | near, exact * 1.0 + table["jaccard"].fill_null(0.0).to_numpy(), -1.0))
+        score.append(
+            np.where(found, table["exact"].to_numpy() * 1.0 + table["jaccard"].fill_null(0.0).to_numpy(), -1.0)
+        )
     best = np.argmax(score, axis=0)  # the first of equals
     rows = np.flatnonzero(np.max(score, axis=0) >= 0)
     picked = [
@@ -56,7 +60,7 @@ def removed_rows(twins: Sequence[pa.Table], split: SplitName) -> pa.Table:
         for number, table in enumerate(goes)
     ]
     table = pa.concat_tables(picked).sort_by("row")
-    reason = pc.if_else(table["exact"], "exact", "near")
+    reason = pc.if_else(table["exact"], "exact", reasons[-1])
     names = {"split": pa.array([split] * len(table), pa.string()), "reason": reason, "twin_split": table["found_in"]}
     return pa.table(
         [names.get(f.name, table[f.name] if f.name in table.column_names else None) for f in REMOVED], REMOVED
@@ -74,16 +78,8 @@ def undecided_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitNam
         What that returns.
     split : str
     """
-    none = pa.array(np.zeros(len(twins[0]), np.bool_))
-    similar = [
-        table.drop_columns(["exact", "near"]).append_column("exact", none).append_column("near", table["undecided"])
-        for table in twins
-    ]
-    found = removed_rows(similar, split)
-    left = found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))
-    return left.set_column(
-        left.column_names.index("reason"), "reason", pa.array(["undecided"] * len(left), pa.string())
-    )
+    found = removed_rows(twins, split, ["undecided"])
+    return found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))
 
 
 def star_groups(removed: pa.Table) -> dict[str, int]:
@@ -94,8 +90,3 @@ def star_groups(removed: pa.Table) -> dict[str, int]:
         "rows": len(removed) + len(sizes),
         "largest": int(sizes.max(initial=0)) + bool(len(sizes)),
     }
-
-
-def keep_mask(ids: pa.Array, removed: pa.Table, reasons: Sequence[Reason]) -> Mask:
-    """Return, for each row, whether it is kept when rows are removed for these reasons."""
-    return ~is_removed(ids, removed, reasons)

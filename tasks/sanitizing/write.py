@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tasks.records import Overlap, Splits, between
 from tasks.records.conservation import conserve
+from tasks.records.removed import is_removed
 from tasks.sanitizing import policy
 from tasks.storage import disk, tables
 from tasks.storage.image_files import take_images
@@ -50,8 +51,8 @@ def write_sanitized(
             lost.append(policy.removed_rows(twins, name))
             unconfirmed.append(policy.undecided_rows(twins, lost[-1], name))
             ids = twins[0]["id"].combine_chunks()
-            stay.append(start + np.flatnonzero(policy.keep_mask(ids, lost[-1], ["exact", "near"])))
-            facts["exact_left"][name] += int(policy.keep_mask(ids, lost[-1], ["exact"]).sum())
+            stay.append(start + np.flatnonzero(~is_removed(ids, lost[-1], ["exact", "near"])))
+            facts["exact_left"][name] += int((~is_removed(ids, lost[-1], ["exact"])).sum())
         gone, kept = pa.concat_tables(lost), np.concatenate(stay)
         facts["near_left"][name] = len(kept)
         files = splits[name].places(workspace)

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.overlap.twins import TWINS
 from tasks.records import Overlap
+from tasks.records.removed import is_removed
 from tasks.sanitizing import policy
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName
@@ -78,8 +79,8 @@ def test_the_order_in_which_overlaps_come_does_not_matter(twins_of_test: list[pa
 def test_rows_stay_by_reason(twins_of_test: list[pa.Table]) -> None:
     removed = policy.removed_rows(twins_of_test, "test")
     ids = pa.array([f"t{i}" for i in range(5)])
-    assert policy.keep_mask(ids, removed, ["exact"]).tolist() == [True, True, True, False, False]
-    assert policy.keep_mask(ids, removed, ["exact", "near"]).tolist() == [True, False, False, False, False]
+    assert is_removed(ids, removed, ["exact"]).tolist() == [False, False, False, True, True]
+    assert is_removed(ids, removed, ["exact", "near"]).tolist() == [False, True, True, True, True]
 
 
 def test_groups_are_stars_around_the_twin_that_stays() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tasks.overlap.twins import SplitRows
-from tasks.sanitizing.policy import in_split, keep_mask, removed_rows
+from tasks.records.removed import is_removed
+from tasks.sanitizing.policy import in_split, removed_rows
 from tasks.storage import tables
 from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
 from tests.benchmarks.brute_force import compare_all
@@ -35,7 +36,7 @@ def sanitize(splits: dict[SplitName, Split], protect: Protect, folder: Path) -> 
     for name, others in LOSES_TO[protect].items():
         gone = removed_rows([twins[name, other] for other in others], name)
         ids = SplitRows.of(prints[name], found.join.workspace).named(np.arange(prints[name].rows))[0]
-        kept = keep_mask(ids, gone, ["exact", "near"])
+        kept = ~is_removed(ids, gone, ["exact", "near"])
         left[name] = splits[name][0][kept], splits[name][1][kept]
     return left
 
