@@ -151,7 +151,7 @@ def between_kept(
 ) -> Matched:
     """Return the conflicts between rows that stay, given those of all rows and the image of each row.
 
-    A row that goes is in conflict through the one that stays for it; where that is none, as in a chain, it is named.
+    The row that stays takes the place of each row that goes, unless that makes a pair that is not a duplicate.
     """
     instead = np.arange(len(image))
     instead[found.row] = found.twin

@@ -82,7 +82,7 @@ def _table(split: SplitName, ids: pa.Array, what: pa.Table, paths: Paths) -> pa.
 
 
 def _said(found: Findings, report: Report, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
-    """Return what weighs most of what is said of each image; and what is said of labels of images that go."""
+    """Return the action of each image, and a second one for removed images whose label is in conflict."""
     conflicts = tables.read(target / "label_conflicts.parquet")
     wrong = pc.is_valid(conflicts["new_class"])
     rows = [

@@ -16,9 +16,10 @@ TABLE = "label_conflicts.parquet"
 
 
 def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
-    """Return the images whose label is not that of a duplicate, each with the best one: `REMOVED`, and two columns.
+    """Return the images whose label differs from that of a duplicate, each with its best such duplicate.
 
-    ``new_class`` is what people called right, where an image has another; ``open`` says that labels still differ.
+    The schema is `REMOVED` and two columns: ``new_class``, the class that people chose, null for an image that has it;
+    and ``open``, whether the labels still differ.
     """
     parts = [overlap.conflicts(name) for overlap in found.overlaps for name in (overlap.first, overlap.second)]
     parts += [of.conflicts for of in found.duplicates if of.folder is not None]
