@@ -1,7 +1,9 @@
 """Open a source, whatever its form: rows of a table, a folder, an archive or several."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -10,18 +12,17 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tasks.records import Source
-from tasks.sources import packed, zips
+from tasks.sources import archive, packed, zips
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.layout import refuse_splits, split_folders
-from tasks.sources.listing import Listing, list_members, together
+from tasks.sources.listing import Listing, list_columns, list_members, together
 from tasks.sources.rows import files_beside, read_rows
-from tasks.sources.unpacking import called_in_messages, list_tar, unpack
+from tasks.sources.unpacking import unpack
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import disk
 from tasks.storage.archives import Archives, is_zip
 from tasks.storage.errors import storage_errors
-from tasks.storage.manifests import ListDigest
 from tasks.storage.place import Place
 from tasks.storage.rows import open_rows
 from tasks.storage.rows.numbered import split_in
@@ -61,23 +62,27 @@ def open_source(source: Source, workspace: Place) -> Opened:
             return _listed(source, read_folder(place))._replace(files=True)
         files = disk.expanded(place)
         packings = [packed.packing_of(file) for file in files]
-    location, listed = source.location, dict[str, Listing]()
+    location = source.location
     if any(packings):
-        location, listed = unpack(source, files, packings, workspace)
+        location = unpack(source, files, packings, workspace)
         files = disk.expanded(workspace.locate(location))
-    return Opened(location, partial(_members, source, files, listed), str(source.sha256))
+    return Opened(location, partial(_members, source, files), str(source.sha256))
 
 
 def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
-    """List members by name; their names and digests are what determines the index."""
-    digest = ListDigest()
+    """List members by name; their names and digests, as a list in JSON, are what determines the index."""
+    digest = hashlib.sha256()
 
     def noted() -> Iterator[Entry]:
+        before = "["
         for entry in entries:
-            digest.add((entry.name, entry.kind, entry.digest.hex(), entry.group))
+            facts = [entry.name, entry.kind, entry.digest.hex(), entry.group]
+            digest.update(f"{before}{json.dumps(facts)}".encode())
+            before = ", "
             yield entry
 
     listing = list_members(noted(), source.name)
+    digest.update(b"]" if len(listing) else b"[]")
     return Opened(source.location, lambda: listing, digest.hexdigest())
 
 
@@ -86,23 +91,19 @@ def _folders_of_rows(listing: Listing) -> set[str]:
     return {listing.folders[number] for number in np.unique(rows.folder).tolist()}
 
 
-def _members(source: Source, files: Sequence[Place], listed: Mapping[str, Listing]) -> Listing:
-    """List the members of archives as if these lay one behind the other; see `tasks.storage.archives.Archives`.
-
-    Those of some are listed already, by the names of these.
-    """
+def _members(source: Source, files: Sequence[Place]) -> Listing:
+    """List the members of archives as if these lay one behind the other; see `tasks.storage.archives.Archives`."""
     found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:
-        called = called_in_messages(file, source, files)
+        called = file.last if several else source.name
         with contextlib.closing(Archives([file])) as one:
             prefix = f"{file.last.partition('.')[0]}-" if several else ""
-            if file.last in listed:
-                listing = listed[file.last]
-            elif is_zip(file):
+            if is_zip(file):
                 listing = list_members(zips.read_entries(file), called)
             else:
-                listing = list_tar(disk.reading(file), called)
+                with disk.reading(file) as tar:
+                    listing = list_columns(archive.read_columns(tar, called), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)

@@ -4,7 +4,7 @@ import bz2
 import hashlib
 import lzma
 from collections.abc import Callable
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 from isal import igzip
@@ -17,28 +17,18 @@ from tasks.storage.place import Place
 CHUNK = 1 << 20
 MAX_BYTES = 64 << 30  # decompressed
 MAX_RATIO, RATIO_MATTERS_FROM = 200, 64 << 20  # gzip reaches 1,028:1 on zeros, others more; images stay below 10:1
-
-
-class Packing(NamedTuple):
-    """A compression of whole archives: how its files start, and how they are opened."""
-
-    start: bytes
-    opened: Callable[[BinaryIO], Any]
-
-
-PACKINGS = {
-    "gzip": Packing(b"\x1f\x8b", igzip.open),
-    "bz2": Packing(b"BZh", bz2.open),
-    "xz": Packing(b"\xfd7zXZ\0", lzma.open),
-    "zstd": Packing(b"\x28\xb5\x2f\xfd", lambda file: pa.CompressedInputStream(pa.PythonFile(file), "zstd")),
-}
+STARTS = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ\0", "zstd": b"\x28\xb5\x2f\xfd"}  # of files
+OPENED: dict[str, Callable[[BinaryIO], Any]] = {
+    "gzip": igzip.open, "bz2": bz2.open, "xz": lzma.open,
+    "zstd": lambda file: pa.CompressedInputStream(pa.PythonFile(file), "zstd"),
+}  # fmt: skip
 
 
 def packing_of(place: Place) -> str | None:
     """Return how a file is compressed, as its first bytes say: gzip, bz2, xz or zstd; None if it is not."""
     with disk.reading(place) as file:
         start = file.read(6)
-    return next((name for name, packing in PACKINGS.items() if start.startswith(packing.start)), None)
+    return next((name for name, own in STARTS.items() if start.startswith(own)), None)
 
 
 def unpacked_size(place: Place, packing: str) -> int:
@@ -57,7 +47,7 @@ def is_bomb(unpacked: int, packed: int) -> bool:
 
 
 def decompress(source: Place, target: Place, packing: str) -> str:
-    """Write the tar inside a compressed one to an empty file, reading to its very end, which checks its checksums.
+    """Write the tar inside a compressed one to a new file, reading to its very end, which checks its checksums.
 
     Returns
     -------
@@ -71,7 +61,7 @@ def decompress(source: Place, target: Place, packing: str) -> str:
     """
     compressed, written, digest = disk.size_of(source), 0, hashlib.sha256()
     try:
-        with disk.reading(source) as packed, PACKINGS[packing].opened(packed) as stream, disk.adding(target) as out:
+        with disk.reading(source) as packed, OPENED[packing](packed) as stream, disk.writing(target) as out:
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
                 if is_bomb(written, compressed):

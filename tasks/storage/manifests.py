@@ -28,31 +28,6 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-class ListDigest:
-    """The `digest_of` a list whose values come one after the other."""
-
-    def __init__(self) -> None:
-        self._digest, self._before = hashlib.sha256(b"["), ""
-
-    def add(self, value: Any) -> None:
-        """Take in the next value."""
-        self._digest.update((self._before + json.dumps(value, sort_keys=True)).encode())
-        self._before = ", "
-
-    def hexdigest(self) -> str:
-        """Return the digest of the list as it is now.
-
-        >>> found = ListDigest()
-        >>> for value in (1, ["a", None]):
-        ...     found.add(value)
-        >>> found.hexdigest() == digest_of([1, ["a", None]])
-        True
-        """
-        whole = self._digest.copy()
-        whole.update(b"]")
-        return whole.hexdigest()
-
-
 def read_manifest(place: Place) -> dict[str, Any] | None:
     """Return a manifest; None when it is missing or is not as it was written."""
     try:

@@ -1,4 +1,4 @@
-"""Archives are listed while their stage is completed: as they are listed later, and with the same complaints."""
+"""Archives are listed once, whether they have just been unpacked or not, and what is damaged is named."""
 
 import contextlib
 import gzip

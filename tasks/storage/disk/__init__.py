@@ -3,7 +3,6 @@
 anywhere  where a place is, and who is asked for what is in a bucket
 looking   what is there
 files     reading, writing, removing
-growing   reading what is still being written
 building  what comes to its place in one step, and locks
 """
 
@@ -22,7 +21,6 @@ from tasks.storage.disk.building import (
 )
 from tasks.storage.disk.files import (
     add_text,
-    adding,
     arrow_input,
     arrow_output,
     contents,
@@ -43,7 +41,6 @@ from tasks.storage.disk.files import (
     writing,
     writing_over,
 )
-from tasks.storage.disk.growing import Growing
 from tasks.storage.disk.looking import (
     Listed,
     bytes_only_in,
@@ -66,7 +63,7 @@ from tasks.storage.disk.looking import (
 )
 
 __all__ = [
-    "Growing", "Listed", "add_text", "adding", "arrow_input", "arrow_output", "bytes_only_in",
+    "Listed", "add_text", "arrow_input", "arrow_output", "bytes_only_in",
     "contents", "copy", "draft", "drop_unfinished", "exists", "expanded", "folders_in", "forget", "free_bytes",
     "held", "is_file", "is_folder", "is_inside", "is_open_to_all", "link", "links_in", "local", "lock_of", "locked",
     "make_folder", "mapped", "matching", "move", "named", "names_below", "names_in", "point", "pointed", "probe",

@@ -68,11 +68,6 @@ def writing_over(place: Place) -> BinaryIO:
     return local(place).open("xb")
 
 
-def adding(place: Place) -> BinaryIO:
-    """Open a file to write at its end."""
-    return local(place).open("ab")
-
-
 @anywhere
 def arrow_input(place: Place) -> pa.NativeFile:
     """Open a file for pyarrow to read."""
