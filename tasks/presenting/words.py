@@ -11,7 +11,6 @@ from tasks.presenting.searched import how_searched
 from tasks.records import Conclusion, Effect
 from tasks.vocabulary import UNLABELLED, Unmeasured
 
-ROWS_THAT_COUNT = 30  # the course's rule: a change of fewer rows is noise
 IGNORED_IN_SILENCE, KINDS_NAMED = 0.01, 5
 WHY_NOT: dict[Unmeasured, str] = {
     "undecided": "{undecided} test rows are undecided, more than have a twin in train",
@@ -284,9 +283,6 @@ def _verdict(numbers: Numbers, conclusion: Conclusion) -> str:
     )
     if not conclusion.significant:
         said += ", which can't be told from chance"
-        if abs(conclusion.points or 0) * report.rows.test / 100 < ROWS_THAT_COUNT - 0.5:
-            rows = numbers(report.rows, "test")
-            said += f"; a change of fewer than {ROWS_THAT_COUNT} of {rows} rows is too small to count"
     if others.low is not None and others.low > 0:
         said += ". What the others lose is what else the left-out rows taught"
     elif others.high is not None and others.high < 0:

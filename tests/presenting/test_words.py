@@ -80,6 +80,12 @@ def test_without_training_nothing_is_said_of_accuracy(run: Report) -> None:
     assert verdicts(nothing) == []
 
 
+def test_an_effect_that_is_not_significant_has_its_interval_and_no_rule_of_thumb(run: Report) -> None:
+    none = tuple(replace(one, points=0.02, low=-0.1, high=0.12) for one in run.conclusions)
+    said = " ".join(verdicts(Numbers(replace(run, conclusions=none))))
+    assert "+0.02 (-0.10 to +0.12) points of all test rows, which can't be told from chance." in said
+
+
 def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
     lost = tuple(
         replace(effect, points=9.0, low=7.0, high=11.0) if effect.comparison == "on_other_rows" else effect
