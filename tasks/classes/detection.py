@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
 from tasks.storage import tables
-from tasks.storage.members import Members
+from tasks.storage.members import Members, path_of
 from tasks.storage.place import Place
 from tasks.views import VIEWS
 from tasks.views.ink import INK_ABOVE
@@ -48,9 +49,10 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     """
     are_glyphs, shares, sizes = [], [], set()
     with guarded() as guard:
-        for data in (data for archive in archives for data in _sample(archive, SAMPLED // len(archives), workspace)):
+        count = SAMPLED // len(archives)
+        for name, data in chain.from_iterable(_sample(archive, count, workspace) for archive in archives):
             try:
-                image = guard.read(data, spec.side)
+                image = guard.read(data, spec.side, name=name)
             except UnreadableError:
                 continue
             are_glyphs.append(_is_glyph(data, spec.side))
@@ -96,8 +98,8 @@ def _is_glyph(data: bytes, side: int) -> bool:
     return True
 
 
-def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[bytes]:
-    """Yield the bytes of members, evenly spaced over the index, read in a few pieces."""
+def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and bytes of members, evenly spaced over the index, read in a few pieces."""
     with tables.opened(workspace / archive.index) as file:
         groups = np.unique(np.linspace(0, file.num_row_groups - 1, -(-count // PER_GROUP)).astype(int)).tolist()
         parts = []
@@ -109,4 +111,5 @@ def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[bytes]:
     chosen = pa.concat_tables(parts) if parts else pa.table({})
     if len(chosen):
         members = Members(workspace.locate(archive.location), archive.columns)
-        yield from (data for _, data in members.read(chosen))
+        names = [path_of(**row) for row in chosen.select(["class_name", "member"]).to_pylist()]
+        yield from ((names[row], data) for row, data in members.read(chosen))

@@ -1,6 +1,7 @@
 """The process of a guard: python -m tasks.classes.guarded FILE-DESCRIPTOR SECONDS. It ends with who started it."""
 
 import math
+import mmap
 import os  # noqa: TID251  # descriptors of this process
 import resource
 import sys
@@ -10,10 +11,10 @@ from pathlib import Path  # noqa: TID251  # of the system
 from typing import BinaryIO
 
 from tasks.classes.decoder import Photograph, photograph
-from tasks.classes.messages import Asked, answer, asked_in
+from tasks.classes.messages import answer
 from tasks.classes.png import UnreadableError
 
-MEMORY = 1 << 30  # bytes beside those of the interpreter and its libraries
+MEMORY = 1 << 30  # bytes for a file, in addition to what the process has before
 SAID = 200  # characters that are kept of what libraries print
 
 
@@ -21,27 +22,41 @@ def main() -> None:
     """Answer questions until nobody asks any more."""
     connection, seconds = Connection(int(sys.argv[1])), int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _limit_memory()
     with tempfile.TemporaryFile() as printed:
         os.dup2(printed.fileno(), sys.stderr.fileno())  # libtiff prints warnings that name no file
         while True:
             try:
-                asked = asked_in(connection.recv_bytes())
+                data, reduced, side = connection.recv()
             except EOFError:
                 return
+            _limit_memory()
             _limit_time(seconds)
-            read = _read(asked)
+            read = _read(data, reduced, side)
             _limit_time(None)
+            if read is None:
+                return
             connection.send_bytes(answer(read, _taken_from(printed)))
 
 
-def _read(asked: Asked) -> Photograph | UnreadableError:
+def _read(data: bytes, reduced: bool, side: int) -> Photograph | UnreadableError | None:
+    """Decode a file; None where memory is short that the file may take."""
     try:
-        return photograph(asked.data, asked.reduced, asked.side)
+        return photograph(data, reduced, side)
     except UnreadableError as error:
         return error
     except MemoryError:
-        return UnreadableError("too_costly", f"more than {MEMORY >> 20} MiB")
+        pass  # what follows needs the memory that its traceback holds
+    return UnreadableError("too_costly", f"more than {MEMORY >> 20} MiB") if _has_memory() else None
+
+
+def _has_memory() -> bool:
+    """Return whether this process can get the memory that a file may take, beyond our own limit."""
+    _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
+    try:
+        mmap.mmap(-1, MEMORY, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _limit_memory() -> None:

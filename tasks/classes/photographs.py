@@ -63,7 +63,7 @@ def read_photographs(
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for row, data in members:
             try:
-                image = guard.read(data, reading.side)
+                image = guard.read(data, reading.side, name=ids[row])
             except UnreadableError as error:
                 failures[row] = error
                 continue

@@ -41,7 +41,7 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
     "png_truncated": "the PNG ends too early",
     "several_images": "more than one image in one file",
     "special_member": "a device, pipe, sparse file or other special member",
-    "too_costly": "decoding it takes more than 5 seconds or a gigabyte, or crashes",
+    "too_costly": "decoding it takes more than 5 seconds of processor time or a gigabyte, or crashes",
     "too_many_pixels": "more than 80 million pixels",
     "undecodable": "the decoder refuses the file",
     "unreadable": "a file that could not be read",

@@ -1,10 +1,12 @@
 """What may be dear to decode is decoded by a process with limits; what that does not survive is refused by name."""
 
+import contextlib
 import os
 import signal
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.classes import guard
 from tasks.classes.decoder import photograph
 from tasks.classes.guard import Guard, guarded
 from tasks.classes.png import SIGNATURE, UnreadableError, chunk
-from tests.build import ROOT, saved, scene
+from tasks.errors import ProcessLostError
+from tasks.records import Reading
+from tests.build import ROOT, saved, scene, write_folder
+from tests.faults.loading import load
 
 SIDE = 28
 
@@ -53,23 +57,126 @@ def test_what_is_not_readable_there_has_its_reason(reader: Guard) -> None:
     assert raised.value.reason == "undecodable"
 
 
-def test_time_is_limited_and_the_next_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 1)
-    with guarded() as reader:
+def test_time_is_limited_and_the_next_file_is_read() -> None:
+    with guarded(seconds=1) as reader:
         with pytest.raises(UnreadableError) as raised:
             reader.read(b"P3 4000 4000 255\n" + b"1 " * 25_000_000, SIDE, reduced=False)  # numbers as text
         assert raised.value.reason == "too_costly"
         assert reader.read(saved(scene(30, 20), "GIF"), SIDE, reduced=False).width == 30
 
 
-def test_memory_is_limited(reader: Guard) -> None:
+def huge_png() -> bytes:
+    """Return a PNG whose pixels take more than a gigabyte, in colour with alpha."""
     side = 8900
     rows = zlib.compress(bytes(side * (1 + 8 * side)), 1)
     header = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
-    data = SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def test_memory_is_limited(reader: Guard) -> None:
     with pytest.raises(UnreadableError) as raised:
-        reader.read(data, SIDE, reduced=False)
+        reader.read(huge_png(), SIDE, reduced=False)
     assert raised.value.reason == "too_costly"
+
+
+def test_time_in_which_a_process_was_stopped_does_not_count() -> None:
+    data = saved(scene(300, 200), "GIF")
+    with guarded(seconds=1, patience=30) as reader:
+        reader.read(data, SIDE, reduced=False)
+        assert reader.process is not None
+        before = reader.process.pid
+        os.kill(before, signal.SIGSTOP)
+        threading.Timer(3, os.kill, (before, signal.SIGCONT)).start()
+        assert reader.read(data, SIDE, reduced=False).width == 300
+        assert reader.process.pid == before
+
+
+def test_a_file_is_tried_once_more_when_its_process_was_stopped() -> None:
+    data = saved(scene(300, 200), "GIF")
+    with guarded(patience=8) as reader:  # long enough for another process to start
+        reader.read(data, SIDE, reduced=False)
+        assert reader.process is not None
+        os.kill(reader.process.pid, signal.SIGSTOP)
+        assert reader.read(data, SIDE, reduced=False).width == 300
+
+
+@contextlib.contextmanager
+def always_sent(number: signal.Signals) -> Iterator[None]:
+    """Send a signal to every process that decodes for this one, as soon as it is there."""
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.wait(0.01):
+            for pid in guarded_processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        sending.join()
+
+
+def guarded_processes() -> Iterator[int]:
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in children.read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if b"tasks.classes.guarded" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    yield int(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM])
+def test_a_file_whose_process_is_always_stopped_or_ended_is_named_and_not_refused(number: signal.Signals) -> None:
+    data = saved(scene(300, 200), "GIF")
+    with guarded(patience=1) as reader, always_sent(number), pytest.raises(ProcessLostError) as raised:
+        reader.read(data, SIDE, reduced=False, name="train/A/a.gif")
+    assert str(raised.value).startswith("train/A/a.gif was not decoded: ")
+    assert str(raised.value).endswith("; run the same command again.")
+
+
+def test_what_others_end_is_no_property_of_an_image_in_a_source(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "source", {"A/a.gif": saved(scene(300, 200), "GIF")})
+    photographs = Reading("photographs", "photo", 16)
+    with always_sent(signal.SIGKILL), pytest.raises(ProcessLostError, match=r"large/A/a\.gif was not decoded"):
+        load(source, tmp_path / "killed", photographs)
+    assert list(load(source, tmp_path / "again", photographs).accepted) == ["large/A/a.gif"]
+
+
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+from tasks.classes.guard import guarded
+
+with guarded() as reader:
+    small, large = (Path(name).read_bytes() for name in ("small.gif", "large.png"))
+    reader.read(small, 28)
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = mapped + 700_000_000 if "limited" in sys.argv else resource.RLIM_INFINITY
+    resource.prlimit(reader.process.pid, resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        reader.read(large, 28, name="a/large.png")
+    except Exception as error:
+        print(type(error).__name__, error)
+    print(reader.read(small, 28).width)
+"""
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_file_is_not_too_costly_where_the_machine_lacks_the_memory(tmp_path: Path, limited: bool) -> None:
+    (tmp_path / "small.gif").write_bytes(saved(scene(30, 20), "GIF"))
+    (tmp_path / "large.png").write_bytes(huge_png())
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, *["limited"] * limited]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    said, width = done.stdout.splitlines()
+    assert said.startswith("ProcessLostError a/large.png was not decoded" if limited else "UnreadableError"), (
+        done.stderr
+    )
+    assert width == "30"
 
 
 def test_a_process_that_others_end_costs_nothing(reader: Guard) -> None:

@@ -56,7 +56,7 @@ def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.T
     with guarded() as guard:
         for row, data in Members(workspace.locate(part.location), part.columns).read(wanted):
             try:
-                digests[row] = guard.read(data, side, reduced=False).digest
+                digests[row] = guard.read(data, side, reduced=False, name=names[row]).digest
             except UnreadableError:  # too dear in full: identical to what is coded alike alone
                 continue
     return pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
