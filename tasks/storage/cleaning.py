@@ -54,8 +54,8 @@ def _to_clean(workspace: Place) -> Iterator[None]:
     if workspace.published:
         from tasks.storage.bucket.leases import lease
 
-        with lease(workspace, "cleaning") as others:
-            if others:
+        with lease(workspace, "cleaning") as is_used:
+            if is_used:
                 raise refused
             yield
         return

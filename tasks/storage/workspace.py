@@ -111,13 +111,12 @@ def _in_use_in_bucket(workspace: Place, fresh: bool) -> Iterator[None]:
     from tasks.storage.bucket.leases import lease
 
     probe(workspace)
-    with lease(workspace, "run") as others:
-        if "cleaning" in others:
-            raise StorageError(f"{workspace} is being cleaned; try again in some minutes.", heals=True)
-        if fresh:
-            if others:
+    if fresh:
+        with lease(workspace, "cleaning") as is_used:
+            if is_used:
                 raise _used(workspace)
             remove(workspace, disk.matching(workspace, STAGES))
+    with lease(workspace, "run"):
         yield
 
 

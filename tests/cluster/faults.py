@@ -34,6 +34,18 @@ class SlowDown(Fault):
 
 
 @dataclass
+class NotFound(Fault):
+    """The store answers 404, as some do for a bucket while they restart, and does nothing."""
+
+
+@dataclass
+class Spoilt(Fault):
+    """A bit of the answer's body is another one than the store sent."""
+
+    method: str | None = "GET"
+
+
+@dataclass
 class Delay(Fault):
     """The store is slow to begin."""
 

@@ -8,11 +8,12 @@ from collections import Counter
 from contextlib import suppress
 from typing import Self, TypeVar
 
-from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, SlowDown
+from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, NotFound, SlowDown, Spoilt
 from tests.cluster.messages import Head, body, has_body, send
 
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
-REFUSAL = b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n%b" % (len(SLOW_DOWN), SLOW_DOWN)
+NOT_FOUND = b"<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist.</Message></Error>"
+REFUSAL = b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b"
 BROKEN = (ConnectionError, asyncio.IncompleteReadError)
 
 Kind = TypeVar("Kind", bound=Fault)
@@ -75,7 +76,9 @@ class Proxy:
         if delay := self._struck(Delay, request):
             await asyncio.sleep(delay.seconds)
         if self._struck(SlowDown, request):
-            await _refuse(request, reader, writer)
+            await _refuse(request, reader, writer, b"503 Slow Down", SLOW_DOWN)
+        elif self._struck(NotFound, request):
+            await _refuse(request, reader, writer, b"404 Not Found", NOT_FOUND)
         else:
             await self._ask(request, reader, to_store)
             await self._answer(request, from_store, writer)
@@ -97,15 +100,16 @@ class Proxy:
             raise ConnectionAbortedError
         await send(writer, answer.encoded())
         if has_body(request, answer):
+            spoilt = bool(self._struck(Spoilt, request))
             async for piece in body(answer, from_store):
-                await send(writer, piece)
+                await send(writer, bytes([piece[0] ^ spoilt]) + piece[1:])
 
     def _struck(self, kind: type[Kind], request: Head) -> Kind | None:
         striking = (fault for fault in self.faults if isinstance(fault, kind) and fault.strikes(request.method))
         return next(striking, None)
 
 
-async def _refuse(request: Head, reader: StreamReader, writer: StreamWriter) -> None:
+async def _refuse(request: Head, reader: StreamReader, writer: StreamWriter, status: bytes, why: bytes) -> None:
     async for _ in body(request, reader):
         pass
-    await send(writer, REFUSAL)
+    await send(writer, REFUSAL % (status, len(why), why))

@@ -5,9 +5,11 @@ import multiprocessing
 import os
 import resource
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,12 @@ import pytest
 from tasks.errors import CleanSplitError, DataError, StorageError, UsageError
 from tasks.exporting.pull import pull_run
 from tasks.storage import cleaning, disk, stages, workspace
-from tasks.storage.bucket import objects, published, scratch
+from tasks.storage.bucket import leases, objects, published, scratch
 from tasks.storage.manifests import sealed
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, SlowDown
+from tests.cluster.children import wait_for
+from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, NotFound, SlowDown, Spoilt
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import Store
 
@@ -125,6 +128,15 @@ def test_damaged_content_is_named_and_built_again(space: Place) -> None:
         disk.read_bytes(build(space).folder / "data")
     assert not build(space).reused
     assert disk.read_bytes(build(space).folder / "data") == bytes(10)
+
+
+def test_one_bad_download_is_read_again_and_deletes_nothing(space: Place, through: Proxy) -> None:
+    made = build(space)
+    shutil.rmtree(scratch.folder())
+    spoilt = through.add(Spoilt(times=1))
+    assert disk.read_bytes(made.folder / "data") == bytes(10)
+    assert spoilt.happened == 1
+    assert objects.size_of(content_of(made, "data")) == 10
 
 
 @pytest.mark.parametrize(
@@ -294,6 +306,88 @@ def test_runs_and_cleanings_keep_off_each_other(space: Place) -> None:
             pass
     objects.write(space / "leases" / "cleaning-of-another", b"")
     with pytest.raises(StorageError, match="is being cleaned"), workspace.in_use(space):
+        pass
+
+
+def _forget_all(address: str, port: int) -> None:
+    os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+    with workspace.in_use(workspace.workspace_at(address), fresh=True):
+        pass
+
+
+def test_a_run_that_starts_while_stages_are_forgotten_is_refused(space: Place, proxy: Proxy) -> None:
+    build(space)
+    proxy.add(Delay(method="POST", seconds=3))  # deletes objects
+    forgetting = multiprocessing.get_context("spawn").Process(target=_forget_all, args=(str(space), proxy.port))
+    forgetting.start()
+    wait_for(lambda: proxy.requests["POST"] == 2, 60)  # after that of the probe
+    with pytest.raises(StorageError, match="is being cleaned; try again"), workspace.in_use(space):
+        pass
+    forgetting.join()
+    with workspace.in_use(space):
+        assert not build(space).reused
+
+
+def _build_late(address: str, ready: Any, go: Any, said: Any) -> None:
+    leases.RENEWED, leases.VALID = 0.2, timedelta(seconds=4)
+    space = workspace.workspace_at(address)
+    try:
+        with workspace.in_use(space):
+            ready.set()
+            go.wait()
+            build(space)
+            said.put("built")
+    except StorageError as error:
+        said.put(str(error))
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_a_run_that_slept_too_long_to_renew_its_lease_ends(space: Place, sleeps: bool) -> None:
+    spawning = multiprocessing.get_context("spawn")
+    ready, go, said = spawning.Event(), spawning.Event(), spawning.Queue()
+    running = spawning.Process(target=_build_late, args=(str(space), ready, go, said))
+    running.start()
+    assert ready.wait(60)
+    assert running.pid
+    with pytest.raises(UsageError, match="another run is using"), workspace.in_use(space, fresh=True):
+        pass
+    if sleeps:
+        os.kill(running.pid, signal.SIGSTOP)
+        time.sleep(5)
+        os.kill(running.pid, signal.SIGCONT)
+    go.set()
+    assert ("renew the lease of this run" if sleeps else "built") in said.get(timeout=60)
+    running.join()
+
+
+def test_a_run_ends_when_the_store_is_away_until_its_lease_is_over(
+    space: Place, through: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "RENEWED", 0.2)
+    monkeypatch.setattr(leases, "VALID", timedelta(seconds=2))
+    with workspace.in_use(space):
+        through.add(SlowDown(method="PUT"))
+        time.sleep(3)
+        through.faults.clear()
+        with pytest.raises(StorageError, match=r"renew the lease of this run, .*; run the same"):
+            build(space)
+
+
+def test_a_lease_is_renewed_after_any_error(space: Place, through: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def written() -> Any:
+        return [each.written for each in objects.below(space / "leases")]
+
+    monkeypatch.setattr(leases, "RENEWED", 0.2)
+    with workspace.in_use(space):
+        missing = through.add(NotFound(method="PUT", times=3))
+        wait_for(lambda: missing.happened == 3, 30)
+        before = written()
+        wait_for(lambda: bool(written() > before), 30)
+
+
+def test_a_probe_is_no_cleaning(space: Place) -> None:
+    objects.write(space / "leases" / "probe-of-another", b"")
+    with workspace.in_use(space):
         pass
 
 

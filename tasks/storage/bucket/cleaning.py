@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from tasks.errors import StorageError
 from tasks.storage.bucket import objects
+from tasks.storage.bucket.leases import require_leases
 from tasks.storage.bucket.published import CONTENT, MANIFESTS, checked, content_of, manifest_of
 from tasks.storage.manifests import unsealed
 from tasks.storage.place import Place
@@ -33,11 +34,13 @@ def probe(workspace: Place) -> None:
 def remove(workspace: Place, folders: Iterable[Place]) -> int:
     """Remove published folders, then the content that no other one names; return its bytes.
 
-    Nobody else may be using the workspace.
+    Nobody else may be using the workspace; raises `StorageError` when the lease that keeps others away is over.
     """
+    require_leases(workspace)
     objects.delete(list(map(manifest_of, folders)))
     needed = _needed(workspace)
     spare = [each for each in objects.below(workspace / CONTENT) if each.name not in needed]
+    require_leases(workspace)
     objects.delete([content_of(workspace, each.name) for each in spare])
     return sum(each.size for each in spare)
 

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.errors import StorageError
 from tasks.storage import disk
 from tasks.storage.bucket import objects, scratch
+from tasks.storage.bucket.leases import require_leases
 from tasks.storage.bucket.published import Files, checked, content_of, remember
 from tasks.storage.errors import storage_errors
 from tasks.storage.manifests import Build, Stage, built, is_of, sealed, unsealed
@@ -17,6 +18,7 @@ from tasks.storage.place import Place
 def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str) -> Stage:
     """Find a published folder, or build and publish it; see `tasks.storage.stages.stage`."""
     place = folder / manifest
+    require_leases(folder)
     with storage_errors(folder), scratch.locked(str(folder)):
         there = objects.read(place)
         if there and (found := _published(folder, there, about)):
@@ -24,6 +26,7 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str) -
         with scratch.draft() as draft:
             result, files = built(build, draft)
             _upload(draft, files, folder)
+            require_leases(folder)
             text = sealed(about | {"result": result, "files": files}).encode()
             won = objects.write_over(place, text, there.mark) if there else objects.write_new(place, text)
             if won:

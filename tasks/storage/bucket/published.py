@@ -4,6 +4,7 @@ Manifests are remembered: of one key there is never another, but for what is dam
 then missing when they are asked for.
 """
 
+import contextlib
 import hashlib
 import re
 from collections import OrderedDict
@@ -137,6 +138,8 @@ def revise(place: Place, write: Callable[[Place], object]) -> None:
 
 def _fetched(place: Place, sha256: str) -> Path:
     content = content_of(place, sha256)
+    with contextlib.suppress(DataError):  # perhaps it was damaged on the way, and others need it
+        return scratch.fetch(objects.download(content), sha256, str(place))
     try:
         return scratch.fetch(objects.download(content), sha256, str(place))
     except DataError:
