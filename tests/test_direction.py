@@ -21,6 +21,7 @@ SHARED = {
     "processes",
     "registration",
     "joined",
+    "libraries",
 }
 PLAIN = SHARED - {"stage_task"}  # without Prefect
 MAY_IMPORT = {
@@ -34,6 +35,7 @@ MAY_IMPORT = {
     "memory": set(),
     "processes": {"errors", "memory", "threads"},
     "joined": set(),
+    "libraries": set(),
     "registration": {"vocabulary"},
     **dict.fromkeys(STAGES, SHARED),
     "reporting": SHARED | {"presenting"},  # a run keeps its page

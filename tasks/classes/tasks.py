@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import PIL
-
 from tasks.classes.fingerprints import write_fingerprints
 from tasks.classes.identical.digests import digests_of
 from tasks.classes.parts import work_of
 from tasks.classes.shard import build_shard
+from tasks.libraries import shaped_by
 from tasks.processes import apart
 from tasks.records import ClassCounts, Corrected, Fingerprints, Part, Reading, Shard
 from tasks.records.inputs import FINGERPRINTS
@@ -88,8 +87,8 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
     """Return what determines a shard: the part's own members, not the source around them."""
     inputs = {"version": VERSION, "role": part.role, "labels": part.labels, "members": part.digest}
     if reading.kind == "photographs":
-        inputs |= {"photographs": PHOTOGRAPHS_VERSION, "pillow": PIL.__version__}
-    return inputs | {"side": reading.side}
+        inputs["photographs"] = PHOTOGRAPHS_VERSION
+    return inputs | {"side": reading.side} | shaped_by(reading.kind)
 
 
 def _fingerprint_inputs(shard: Shard, reading: Reading, right: dict[str, bytes]) -> dict[str, Any]:

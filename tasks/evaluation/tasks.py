@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
@@ -14,6 +13,7 @@ from tasks.evaluation.compared import SCORED, prepare, read_groups
 from tasks.evaluation.plan import threads_of
 from tasks.evaluation.scores import score_split
 from tasks.evaluation.training import Trainer
+from tasks.libraries import shaped_by
 from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training, between
 from tasks.records.spec import TrainedSpec
 from tasks.stage_task import finished, stage_task
@@ -77,7 +77,7 @@ def train_and_score(
         "removed": sanitized.sha256,
         "compared": compared.folder,
         "seed": spec.seed,
-    }
+    } | shaped_by("statistics")
     scored = stages.stage(workspace, "scores", inputs, score)
     scores = SCORES.validate_python(scored.result["scores"])
     evaluations = [
@@ -110,7 +110,7 @@ def measure_effects(
         "removed": sanitized.sha256,
         "compared": compared.folder,
         "seed": spec.seed,
-    }
+    } | shaped_by("statistics")
     stage = stages.stage(workspace, "effects", inputs, build)
     found = effects.FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
@@ -138,5 +138,4 @@ def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:
         "seed": training.seed,
         "rows": rows,
         "threads": threads_of(training.rows),
-        "libraries": [version("scikit-learn"), np.__version__],
-    }
+    } | shaped_by("training")

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
+from tasks.libraries import shaped_by
 from tasks.overlap.agreements import measured_by
 from tasks.overlap.baseline import Compared, measure_baseline
 from tasks.overlap.groups import Rules, write_groups
@@ -113,7 +114,7 @@ def compare_tile(
 ) -> Tile:
     """Find the pairs of similar images in a slice of a split and one of another, or of the same."""
     join, inputs = _join(spec, view, pair, bands, workspace)
-    inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view)}
+    inputs |= {"tile": [[some.start, some.stop] for some in slices], **measured_by(view), **_libraries(view, bands)}
     stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
     return finished(Tile(stage.folder.name, stage.result), stage, f"tile {number}: images {one} with {two} of {pair}")
@@ -137,7 +138,7 @@ def find_overlap(
     def build(target: Place) -> dict[str, Any]:
         return dict(NOT_COMPARED) if _is_left_out(spec, join) else apart(write_join, join, tiles, target)
 
-    inputs |= measured_by(view)
+    inputs |= measured_by(view) | _libraries(view, bands)
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (bands.bands, bands.rows) if bands and stage.result["recall"] else None
     joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
@@ -153,6 +154,7 @@ def find_baseline(
     first = joined[0].pair.first.split
     splits = [[prints.sha256 for prints in (one.pair.first, one.pair.second)] for one in joined]
     drawn_from = {"version": SEEDED, "splits": splits, "seed": inputs["seed"]}
+    inputs |= shaped_by("drawing")
 
     def build(target: Place) -> dict[str, Any]:
         joins = [_join(spec, view, one.pair, bands, workspace)[0] for one in joined]
@@ -182,7 +184,7 @@ def judge_twins(
         "joins": [join.sha256 for join in joined],
         "baseline": baseline.sha256,
         "settings": [spec.floor_percent, spec.threshold, spec.protect],
-    }
+    } | shaped_by("statistics")
 
     def build(_target: Place) -> dict[str, Any]:
         searched = [one for one in joined if one.pair.first.images and one.pair.second.images] or joined[:1]
@@ -282,6 +284,11 @@ def count_within(prints: Prints, workspace: Place) -> Within:
     own = {"distinct": prints.images, "blank": prints.blank}
     within = Within(split=prints.split, rows=prints.rows, folder=stage.folder.name, **own, **stage.result)
     return finished(within, stage, f"{prints.split}: {within.distinct:,} distinct images in {within.rows:,} rows")
+
+
+def _libraries(view: ViewName, bands: Bands | None) -> dict[str, Any]:
+    """Return the libraries that shape a comparison, as an entry of inputs."""
+    return shaped_by(*["hashing"] * bool(bands), *["registration"] * VIEWS[view].on_pixels)
 
 
 def _settled_by(joined: Joined, ruling: Ruling, decided: Decided | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from prefect.tasks import exponential_backoff
 from pydantic import TypeAdapter
 
 from tasks.errors import DataError, UsageError
+from tasks.libraries import shaped_by
 from tasks.records import Archive, Piece, Source
 from tasks.sources import download, fonts
 from tasks.sources import index as indexing
@@ -159,5 +160,5 @@ def _render(role: Role, folder: str, workspace: Place) -> Place:
         fonts.write_archive(files, role, target / name)
         return {}
 
-    inputs = {"version": VERSION, "fonts": fonts.fonts_digest(files), "role": role}
+    inputs = {"version": VERSION, "fonts": fonts.fonts_digest(files), "role": role} | shaped_by("fonts")
     return stages.stage(workspace, "fonts", inputs, build).folder / name

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.libraries import shaped_by
 from tasks.records import Drawn, InGroups, LoadedSources, Overlap, Ruling, Shard, SplitDuplicates, Splits
 from tasks.records.spec import PrepareSpec, TrainedSpec
 from tasks.splits.course import draw_as_course
@@ -38,7 +39,7 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
         ids = read_ids(workspace / shard.images for shard in shards)
         stage = _write(shards, lambda: draw_as_course(ranges, sizes, ids), how, workspace)
     else:
-        how = {"sizes": per_class, "seed": spec.seed}
+        how = {"sizes": per_class, "seed": spec.seed} | shaped_by("drawing")
         stage = _write(shards, lambda: draw(ranges, sizes, spec.seed), how, workspace)
     return _finished(shards, sizes.notes, stage)
 
@@ -62,7 +63,7 @@ def draw_grouped(
         "sizes": [spec.train, spec.validation, spec.test],
         "seed": spec.seed,
         "random": at_random,
-    }
+    } | shaped_by("drawing")
 
     def build(target: Place) -> dict[str, Any]:
         ids = read_ids(workspace / shard.images for shard in shards)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import PIL
 import pyarrow as pa
 
 from tasks.classes.identical.digests import corrected, in_doubt, read_in_full
+from tasks.libraries import shaped_by
 from tasks.processes import apart
 from tasks.records import Corrected, Doubts, Part, Reading, Shard
 from tasks.records.inputs import CORRECTED, DOUBTS, IN_FULL
@@ -44,7 +44,7 @@ def decode_in_full(part: Part, number: int, doubts: Doubts, reading: Reading, wo
         return {}
 
     inputs = {"version": VERSION, "members": part.digest, "ids": stages.digest_of(ids.to_pylist())}
-    stage = stages.stage(workspace, "in-full", inputs | {"pillow": PIL.__version__}, build)
+    stage = stages.stage(workspace, "in-full", inputs | shaped_by("photographs"), build)
     return finished(f"{stage.folder.name}/{IN_FULL}", stage, f"{part}: {len(ids):,} photographs in full")
 
 

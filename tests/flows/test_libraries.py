@@ -1,0 +1,48 @@
+"""Another version of a library, or one that is there at last, builds the stages again that it shapes, and no others."""
+
+import json
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from pillow_heif import register_heif_opener
+
+from tests.build import ROOT, saved, scene, write_folder
+from tests.flows.test_cli import command
+
+
+def images() -> dict[str, bytes]:
+    names = [f"{split}/{'AB'[i % 2]}/{i}" for split, count in (("train", 6), ("test", 4)) for i in range(count)]
+    return {f"{name}.png": saved(scene(90, 70, seed=i), "PNG") for i, name in enumerate(names)}
+
+
+def test_another_version_compares_again_and_decodes_nothing(server: dict[str, str], tmp_path: Path) -> None:
+    data, space = write_folder(tmp_path / "data", images()), tmp_path / "w"
+    about = b"Metadata-Version: 2.1\nName: datasketch\nVersion: 99\n"
+    other = write_folder(tmp_path / "other", {"datasketch-99.dist-info/METADATA": about})
+    runs, stages = [], []
+    for path in (str(ROOT), os.pathsep.join([str(other), str(ROOT)])):
+        runs.append(command("audit", str(data), "--workspace", str(space), **server, PYTHONPATH=path).stdout)
+        stages.append({name: {*(space / "stages" / name).glob("[!.]*")} for name in ("classes", "overlap")})
+    assert runs[0]
+    assert runs[0] == runs[1], "the same report, and so the same run"
+    assert stages[0]["classes"] == stages[1]["classes"]
+    assert stages[0]["overlap"] < stages[1]["overlap"]
+
+
+def test_heic_is_read_once_its_library_is_installed(server: dict[str, str], tmp_path: Path) -> None:
+    register_heif_opener()
+    phone = {"test/A/phone.heic": saved(scene(90, 70, seed=99), "HEIF")}
+    data = write_folder(tmp_path / "data", images() | phone)
+    missing = write_folder(tmp_path / "missing", {"pillow_heif.py": b"raise ImportError('not installed')"})
+    given = ("audit", str(data), "--workspace", str(tmp_path / "w"), "--max-quarantine", "0.5")
+
+    without = command(*given, **server, PYTHONPATH=os.pathsep.join([str(missing), str(ROOT)]))
+    assert without.returncode == 0, without.stderr
+    refused = pq.read_table(Path(without.stdout.strip()) / "quarantine.parquet").to_pylist()
+    assert [(row["member"], row["reason"]) for row in refused] == [("phone.heic", "needs_heic")]
+
+    installed = command(*given, **server, PYTHONPATH=str(ROOT))
+    assert installed.returncode == 0, installed.stderr
+    report = json.loads((Path(installed.stdout.strip()) / "report.json").read_text())
+    assert report["rows"]["test"] == 5
