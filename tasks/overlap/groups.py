@@ -1,15 +1,16 @@
 """Groups of duplicates inside a split, which row of each stays, and which go because of it.
 
-Groups are connected components of duplicates. A group may be a chain: its ends are no duplicates of each other. So the
-row that is preferred stays, its duplicates go, and of those that are left the same is done again; or, where chains are
-cut, one row of every group stays.
+Groups are connected components of duplicates. The preferred row of a group stays and its duplicates go; the same is
+done with the rows that are left, so every row that goes is a duplicate of the row that stays for it. A group in which
+several rows of one label stay is a chain: not all of its rows are duplicates of each other. A chain is kept as one
+group, or it is cut into groups in each of which one row of a label stays.
 
 A row goes only because of one with its label, or of any if it has none. Where labels differ, nobody knows which one is
 right: rows of each label stay, and are named as conflicts.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,7 @@ DUPLICATES = pa.schema(
 
 @dataclass(frozen=True)
 class Rules:
-    """Which row of a group stays, and whether groups keep those that are no duplicates of it."""
+    """Which row of a group stays, and whether a chain is one group or several."""
 
     keep: Keep
     chains: Chains
@@ -66,9 +67,12 @@ class Grouped:
     exact : ndarray
         bool (n,): whether it is the same image.
     weakest : ndarray
-        float64 (n,): of the group, from which threshold on it falls apart; 1 where all its images are identical.
+        float64 (n,): of the group before it is cut, from which threshold on it falls apart; 1 where all its images are
+        identical.
     chain : ndarray
-        bool (n,): whether the group has rows that are no duplicates of the one of their label that is preferred.
+        bool (n,): whether the group is a chain, or was cut from one.
+    chains : int
+        How many chains there are, or were before they were cut.
     """
 
     row: RowNumbers
@@ -78,6 +82,28 @@ class Grouped:
     exact: Mask
     weakest: Floats
     chain: Mask
+    chains: int
+
+
+class Stars(NamedTuple):
+    """Rows around those that stay, by their places in an order of rows.
+
+    Attributes
+    ----------
+    twin : ndarray
+        int64 (n,): the row that stays instead.
+    similarity : ndarray
+        float64 (n,)
+    home : ndarray
+        int64 (n,): the first row that stays there; a row that stays for its label alone is at home with its duplicate.
+    apart : ndarray
+        bool (n,): whether it is no duplicate of a row of its label that it was compared with.
+    """
+
+    twin: RowNumbers
+    similarity: Floats
+    home: RowNumbers
+    apart: Mask
 
 
 def write_groups(join: Join, given: Given, rules: Rules, target: Place) -> dict[str, int]:
@@ -128,21 +154,24 @@ def group_rows(
     of_row = component[rows.image]
     several = np.flatnonzero(np.bincount(of_row, minlength=1)[of_row] > 1)
     order = several[np.lexsort((preferred[several], rows.label[several] == UNKNOWN, of_row[several]))]
-    about = rows.image[order], of_row[order], rows.label[order]
-    twin, similarity, apart = _stars(images, settled, *about, chains, decisions)
+    stars = _stars(images, settled, rows.image[order], of_row[order], rows.label[order], decisions)
     weakest, forest = np.ones(len(images)), links.where(spanning(links, len(images)))
     np.minimum.at(weakest, component[forest.first], np.minimum(forest.similarity, 1))
-    twin = order[twin]
-    by_star = np.lexsort((preferred[order], twin != order, of_row[order]))
-    row = order[by_star]
+    twin, group, chained = order[stars.twin], of_row[order], np.unique(of_row[order[stars.apart]])
+    chain, weakest = np.isin(group, chained), weakest[group]
+    group = order[stars.home] if chains == "cut" else group
+    at = np.lexsort((preferred[order], twin != order, group))
+    at = at[np.bincount(group, minlength=1)[group[at]] > 1]
+    row, twin = order[at], twin[at]
     return Grouped(
         row,
-        np.unique(of_row[row], return_inverse=True)[1],
-        twin[by_star],
-        similarity[by_star],
-        rows.image[row] == rows.image[twin[by_star]],
-        weakest[of_row[row]],
-        np.isin(of_row[row], of_row[order[apart]]),
+        np.unique(group[at], return_inverse=True)[1],
+        twin,
+        stars.similarity[at],
+        rows.image[row] == rows.image[twin],
+        weakest[at],
+        chain[at],
+        len(chained),
     )
 
 
@@ -169,26 +198,25 @@ def _stars(
     image: RowNumbers,
     group: RowNumbers,
     label: RowNumbers,
-    chains: Chains,
     decisions: Decisions | None,
-) -> tuple[RowNumbers, Floats, Mask]:
-    """Return, for rows sorted by group and preference, which one stays instead, its similarity, and which had to wait.
+) -> Stars:
+    """Let one row of a label stay, its duplicates go, and do the same with what is left, until nothing is.
 
-    Rows wait that are no duplicates of the first one that they were compared with.
+    Rows are sorted by group and preference.
     """
     twin, found, apart = np.arange(len(image)), np.ones(len(image)), np.zeros(len(image), np.bool_)
-    pending = np.arange(len(image))
+    pending, home = np.arange(len(image)), np.arange(len(image))
     while len(pending):
         start = np.append(True, np.diff(group[pending]) != 0)
         leader = pending[np.flatnonzero(start)[np.cumsum(start) - 1]]
+        near, _, similar = _compared(images, settled, image[leader], image[pending], decisions)
+        home[pending[near]] = np.where(home[pending] == pending, home[leader], home[pending])[near]
         may = (label[leader] == label[pending]) | (label[pending] == UNKNOWN)
-        some, leader = pending[may], leader[may]
-        near, _, similar = _compared(images, settled, image[leader], image[some], decisions)
-        apart[some[~near]] = True
-        done = near if chains == "keep" else np.ones(len(some), np.bool_)
-        twin[some[done]], found[some[done]] = leader[done], similar[done]
-        pending = np.setdiff1d(pending, some[done], assume_unique=True)
-    return twin, found, apart
+        apart[pending[may & ~near]] = True
+        done = pending[may & near]
+        twin[done], found[done], home[done] = leader[may & near], similar[may & near], home[leader[may & near]]
+        pending = pending[~(may & near)]
+    return Stars(twin, found, home, apart)
 
 
 def _compared(
@@ -237,14 +265,13 @@ def _preferred(rows: SplitRows, keep: Keep) -> RowNumbers:
 def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:
     sizes, differ = np.bincount(found.group), np.isin(found.row, conflicts.row)
     beside = np.bincount(found.group[differ & stays]) - 1  # of each group, rows that stay beside the first for a label
-    first = np.unique(found.group, return_index=True)[1]
     return {
         "groups": len(sizes),
         "grouped": len(found.row),
         "exact": int((found.exact & ~stays).sum()),
         "near": int((~found.exact & ~stays).sum()),
         "largest": int(sizes.max(initial=0)),
-        "chains": int(found.chain[first].sum()),
+        "chains": found.chains,
         "conflicts": len(np.unique(found.group[differ])),
         "held": int(beside[beside > 0].sum()),
     }

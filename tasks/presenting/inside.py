@@ -2,6 +2,12 @@
 
 from tasks.presenting.numbers import Numbers
 from tasks.records.rows import SplitGroups
+from tasks.vocabulary import Chains
+
+CHAINS: dict[Chains, str] = {
+    "keep": "of them are chains: several images stay, each image that goes is a duplicate of one of them",
+    "cut": "chains were cut into groups: one image of each group stays, and the others are duplicates of it",
+}
 
 COLUMNS = ("rows", "groups", "exact", "near", "largest", "undecided", "chains", "conflicts")
 
@@ -57,9 +63,7 @@ def _of_split(numbers: Numbers, of: SplitGroups) -> list[str]:
         f"has {numbers(of, 'largest')}."
     )
     if of.chains:
-        said += (
-            f" {numbers(of, 'chains')} of them are chains: not all of their images are duplicates of the preferred one."
-        )
+        said += f" {numbers(of, 'chains')} {CHAINS[numbers.report.spec.chains]}."
     if of.conflicts:
         said += f" {numbers(of, 'conflicts')} of them have different labels, and keep one image of each."
     if of.method == "minhash":

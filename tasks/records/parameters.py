@@ -184,8 +184,8 @@ Kept = Annotated[
 ChainsAre = Annotated[
     Chains,
     Field(
-        description="What happens to a group whose images are not all twins of the one that stays: keep those "
-        "without a twin that stays, or cut the group down to one."
+        description="What happens to a chain, a group whose images are not all duplicates of the one that stays, so "
+        "that several stay: keep it as one group, or cut it into groups in each of which one image stays."
     ),
 ]
 MaxDuplicates = Annotated[

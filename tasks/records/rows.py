@@ -125,9 +125,9 @@ class SplitGroups:
     """Groups of images inside one split that show the same, at the threshold; all 0 where it was not searched.
 
     `grouped` are the images of all groups. Of these, some go: `exact` are identical to the one that stays instead,
-    `near` are its near-duplicates. `chains` are groups some of whose images are no duplicates of the preferred one of
-    their label; `conflicts` have duplicates with different labels, and `held` stay for their label alone. `undecided`
-    are images in no group whose best match is similar, and of which nobody can tell whether it shows the same.
+    `near` are its near-duplicates. `chains` are groups in which several images of one label stay, before any is cut;
+    `conflicts` have duplicates with different labels, and `held` stay for their label alone. `undecided` are images in
+    no group whose best match is similar, and of which nobody can tell whether it shows the same.
     """
 
     split: SplitName

@@ -101,12 +101,13 @@ def test_groups_of_real_glyphs_are_those_of_all_pairs(shared: Path, tmp_path: Pa
     assert len(np.unique(found)) < 0.99 * len(found), "there is something to find"
 
 
+@pytest.mark.parametrize("chains", ["keep", "cut"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_row_that_goes_has_a_duplicate_that_stays_and_none_that_stay_are_duplicates(
-    seed: int, tmp_path: Path
+    seed: int, chains: Chains, tmp_path: Path
 ) -> None:
     bits = families(300, seed)
-    found, similar = grouped(tmp_path, bits), brute_similarity(bits, bits)
+    found, similar = grouped(tmp_path, bits, chains=chains), brute_similarity(bits, bits)
     stays, goes = found.row[found.twin == found.row], found.row != found.twin
     assert np.isin(found.twin, stays).all()
     assert np.allclose(similar[found.row[goes], found.twin[goes]], found.similarity[goes])
@@ -117,6 +118,23 @@ def test_a_row_that_goes_has_a_duplicate_that_stays_and_none_that_stay_are_dupli
     assert (among & said[:, None] & said[None, :]).sum() == said.sum(), "each is a duplicate of itself alone"
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_chains_are_cut_into_groups_in_which_one_row_stays(seed: int, tmp_path: Path) -> None:
+    bits = families(300, seed)
+    kept, cut = grouped(tmp_path, bits), grouped(tmp_path, bits, chains="cut")
+    assert cut.chains == kept.chains == len(np.unique(kept.group[kept.chain])) > 0
+    stays = cut.row == cut.twin
+    assert np.bincount(cut.group[stays]).tolist() == [1] * (cut.group.max() + 1)
+    assert (np.bincount(cut.group) > 1).all(), "a row that is alone is in no group"
+    leader = dict(zip(cut.group[stays].tolist(), cut.row[stays].tolist(), strict=True))
+    assert [leader[group] for group in cut.group.tolist()] == cut.twin.tolist()
+    goes = set(cut.row[~stays].tolist())
+    assert goes == set(kept.row[kept.row != kept.twin].tolist()), "cutting a chain removes no more"
+    assert set(cut.row[cut.chain].tolist()) <= set(kept.row[kept.chain].tolist())
+    before = dict(zip(kept.row.tolist(), kept.weakest.tolist(), strict=True))
+    assert [before[row] for row in cut.row.tolist()] == cut.weakest.tolist()
+
+
 def test_a_chain_is_marked_and_loses_what_it_may(tmp_path: Path) -> None:
     bits = np.zeros((5, LENGTH), np.uint8)
     for row in range(5):  # each is near the next one, and the ends are not
@@ -125,7 +143,8 @@ def test_a_chain_is_marked_and_loses_what_it_may(tmp_path: Path) -> None:
     assert set(kept.group.tolist()) == {0}
     assert kept.chain.all()
     assert kept.row[kept.twin == kept.row].tolist() == [0, 2, 4]
-    assert cut.row[cut.twin == cut.row].tolist() == [0]
+    assert [cut.row[cut.group == group].tolist() for group in range(2)] == [[0, 1], [2, 3]]
+    assert (kept.chains, cut.chains) == (1, 1)
     assert kept.weakest.tolist() == [pytest.approx(376 / 392)] * 5
     assert len(grouped(tmp_path, bits, 97).row) == 0, "above its weakest link the chain falls apart"
 

@@ -97,9 +97,9 @@ class DrawnAndTrained(DrawSpec, OverlapSpec, TrainingSpec):
     """What splits that are drawn, measured and trained on have in common."""
 
     def of_one_set(self) -> DedupeSpec:
-        """Return how all sources are searched as one set, for groups."""
+        """Return how all sources are searched as one set, for groups: a chain stays on one side, so it is not cut."""
         shared = {field.name: getattr(self, field.name) for field in fields(SearchSpec)}
-        return DedupeSpec(source="", **shared)
+        return DedupeSpec(source="", **shared | {"chains": "keep"})
 
 
 @dataclass(frozen=True, kw_only=True)
