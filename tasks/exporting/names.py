@@ -27,7 +27,7 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if reason := _what_is_wrong(name):
             raise _refused(name, reason)
-        same = _alike(name)
+        same = unicodedata.normalize("NFC", name).casefold()  # equal for names that some file system takes for one
         if same in files:
             raise _refused(name, f"is {files[same]!r} on file systems that take letters of either case for one")
         files[same] = name
@@ -40,7 +40,7 @@ def check_names(names: Iterable[str]) -> None:
 
 def _what_is_wrong(name: str) -> str | None:
     parts = name.split("/")
-    if name.startswith("/") or "\\" in name or ".." in parts:
+    if name.startswith("/") or ".." in name.replace("\\", "/").split("/"):
         return "leads out of the folder"
     if "" in parts or "." in parts:
         return "has an empty part"
@@ -51,11 +51,6 @@ def _what_is_wrong(name: str) -> str | None:
     if any(part.partition(".")[0].lower() in RESERVED for part in parts):
         return "has a part that is the name of a device on some systems"
     return None
-
-
-def _alike(name: str) -> str:
-    """Return what is equal for names that some file system takes for one."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _refused(name: str, reason: str) -> DataError:

@@ -104,10 +104,6 @@ def _next_member(
         ) from error
 
 
-def _in_blocks(length: int) -> int:
-    return -(-length // BLOCK) * BLOCK
-
-
 class _Window:
     """Read a file front to back in small pieces with few system calls."""
 
@@ -166,7 +162,7 @@ def _check_extended_headers(called: str, window: _Window, position: int) -> None
             )
         if block[156] in b"xgX" and not _are_records(window.read(position + BLOCK, size)):
             raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
-        position += BLOCK + _in_blocks(size)
+        position += BLOCK + -(-size // BLOCK) * BLOCK
     raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
 
 

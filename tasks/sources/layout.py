@@ -1,11 +1,13 @@
 """Recognise sources whose folders are splits, and the folder that all class folders share."""
 
 import posixpath
+import re
 
 from tasks.errors import UsageError
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
 
 METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
+METADATA_PATTERN = r"^\.(?:[^.]|$)|~$"  # hidden: one dot, as in .DS_Store and ._a.png; two dots begin a usual name
 
 
 def split_folders(folders: set[str]) -> dict[SplitName, str]:
@@ -48,8 +50,12 @@ def is_below(folder: str, root: str) -> bool:
 
 
 def is_metadata(part: str) -> bool:
-    """Say whether a part of a path is that of a file or folder that an operating system left there."""
-    return part.startswith(".") or part.endswith("~") or part in METADATA_NAMES
+    """Say whether a part of a path is that of a file or folder that an operating system left there.
+
+    >>> [is_metadata(part) for part in (".hidden.png", "._a.png", "a.png~", "..dots.png", "...")]
+    [True, True, True, False, False]
+    """
+    return bool(re.search(METADATA_PATTERN, part)) or part in METADATA_NAMES
 
 
 def without_metadata(folders: set[str]) -> set[str]:

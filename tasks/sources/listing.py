@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tasks.errors import DataError
 from tasks.sources.archive import Columns, Entry
-from tasks.sources.layout import METADATA_NAMES
+from tasks.sources.layout import METADATA_NAMES, METADATA_PATTERN
 from tasks.storage.members import DIGEST_BYTES
 from tasks.vocabulary.arrays import Mask, RowNumbers
 from tasks.vocabulary.formats import IMAGE_ENDINGS
@@ -67,7 +67,7 @@ class Listing:
         """Return which members have the name of a file that an operating system left there."""
         names = self.table["name"]
         known = pc.is_in(names, value_set=pa.array(sorted(METADATA_NAMES)))
-        odd = pc.or_(pc.starts_with(names, "."), pc.ends_with(names, "~"))
+        odd = pc.match_substring_regex(names, METADATA_PATTERN)
         found: Mask = pc.or_(known, odd).to_numpy()
         return found
 
@@ -160,7 +160,7 @@ def together(listings: Sequence[Listing], source: str) -> Listing:
 
 def _clean(name: str, source: str) -> str:
     if (
-        name.startswith(("/", "\\"))
+        name.startswith(("/", "\\\\"))
         or (name[:1].isalpha() and name[1:2] == ":")
         or ".." in name.replace("\\", "/").split("/")
     ):

@@ -24,7 +24,7 @@ from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, PublicName, Role
 from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 
-VERSION = 7
+VERSION, INDEXED = 7, 8
 INDEX = "index.parquet"
 PIECES = TypeAdapter(list[Piece])
 
@@ -50,7 +50,7 @@ def index(source: Source, workspace: Place) -> list[Archive]:
     """Write down where each member lies, of a root for each of its splits; nothing is extracted."""
     try:
         opened = open_source(source, workspace)
-        inputs = {"version": VERSION, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
+        inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
         stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
     except DataError:
         if DOWNLOADS in source.location.split("/"):  # "fetch it again" must not find the same file

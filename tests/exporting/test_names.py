@@ -5,7 +5,16 @@ import pytest
 from tasks.errors import DataError
 from tasks.exporting.names import check_names
 
-GOOD = ["A/a.png", "A/deep/a.png", "猫 1/ä.png", "B/RnJlaWdodA==.png", "B/.hidden.png", f"C/{'x' * 251}.png"]
+ODD = ["B\\x/a\\b.png", "\\c.png", "D/..dots.png"]
+GOOD = [
+    *ODD,
+    "A/a.png",
+    "A/deep/a.png",
+    "猫 1/ä.png",
+    "B/RnJlaWdodA==.png",
+    "B/.hidden.png",
+    f"C/{'x' * 251}.png",
+]
 
 
 def test_usual_names_are_names_of_files() -> None:
