@@ -167,13 +167,13 @@ def _arguments(spec: Spec) -> list[str]:
     """Return the parameters that are not what they are by default, as they are typed."""
     found = []
     for field in fields(spec):
-        value, flag = getattr(spec, field.name), f"--{field.name.replace('_', '-')}"
-        if value is None or value is False or (field.default is not MISSING and value == field.default):
+        value, name = getattr(spec, field.name), field.name.replace("_", "-")
+        if value is None or (field.default is not MISSING and value == field.default):
             continue
+        flag = f"--{name}" if value is not False else f"--no-{name}"  # of what is neither true nor false by default
         values = value if isinstance(value, tuple) else (value,)
-        found += (
-            [flag] if value is True else [f"{flag}={reveal(one) if isinstance(one, str) else one}" for one in values]
-        )
+        typed = (reveal(one) if isinstance(one, str) else one for one in values)
+        found += [flag] if isinstance(value, bool) else [f"{flag}={one}" for one in typed]
     return found
 
 

@@ -8,7 +8,7 @@ from flows.engine.progress import collect, say
 from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
 from flows.joins import compare
-from flows.sanitize import MeasuredOverlap, decisions_of, measure_and_sanitize, rule
+from flows.sanitize import MeasuredOverlap, measure_and_sanitize, rule
 from tasks.overlap.minhash import bands_for
 from tasks.overlap.tasks import group_duplicates, look_up
 from tasks.records import LoadedSources, Overlap, RandomDraw, Ruling, SplitDuplicates, SplitPair, Splits
@@ -58,8 +58,7 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> Grouped:
     if spec.group_alike:
         asked = replace(ruling.verdict, threshold=alone.floor_percent / 100, reason="asked")
         joining = replace(ruling, verdict=asked)
-    decided = decisions_of(spec)
-    grouping = [group_duplicates.submit(alone, view, joined[0], bands, joining, decided, place)]
+    grouping = [group_duplicates.submit(alone, view, joined[0], bands, joining, loaded.decided, place)]
     (twins,) = collect("group duplicates", grouping)
     return Grouped(twins, ruling)
 

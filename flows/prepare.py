@@ -1,23 +1,27 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from flows.engine.declare import our_flow
 from flows.engine.lost import again_in_one
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.engine.runners import for_decoding, for_unpacking
+from flows.engine.runners import PACKED_GLYPH, for_decoding
 from tasks.classes.detection import detect
 from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
 from tasks.classes.tasks import count_pending, fingerprint_again, load_part
 from tasks.errors import UsageError
-from tasks.records import Fingerprints, LoadedSources, Part, Reading, Shard, Splits
-from tasks.records.spec import PrepareSpec, SourceSpec
+from tasks.overlap.tasks import take_decisions
+from tasks.records import Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
+from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
+from tasks.storage import disk
+from tasks.storage.decisions import NAME
 from tasks.storage.place import Place
 from tasks.storage.workspace import require_space
 
@@ -50,7 +54,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     columns = spec.columns_by_use
     fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
-    unpacking = for_unpacking(sum(source.bytes for source in sources), spec)
+    unpacking = for_decoding(sum(source.bytes for source in sources) // PACKED_GLYPH, spec)  # as many as follow
     indexed = again_in_one(
         lambda _: collect("index members", [index.submit(source, place) for source in sources]),  # tasks of this flow
         unpacking, spec, stay=True,
@@ -69,7 +73,20 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     workers = for_decoding(pending.work, spec)
     shards, fingerprints = again_in_one(lambda runner: load_classes.on(runner)(reading, parts, place), workers, spec)
     require_images(shards, place)
-    return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints))
+    decided = decisions_of(spec, fingerprints)
+    return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints), decided)
+
+
+def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Decided | None:
+    """Return the decisions of people that apply to the images of a run, as a stage; None if there are none."""
+    asked = spec.decisions if isinstance(spec, SearchSpec) else None
+    file = spec.place / NAME if asked is True else Place.of(asked) if asked else None
+    if file is None or (asked is True and not disk.exists(file)):
+        return None
+    (decided,) = collect("take decisions", [take_decisions.submit(str(file), fingerprints, spec.place)])
+    applied = decided.same + decided.different
+    say(f"{applied:,} of the {decided.given:,} decisions in {file} apply to these images")
+    return decided if applied else None
 
 
 @our_flow(name="load classes")

@@ -15,10 +15,8 @@ from tasks.overlap.tasks import (
     judge_twins,
     look_up,
     settle_overlap,
-    take_decisions,
 )
 from tasks.records import (
-    Decided,
     Joined,
     LoadedSources,
     Overlap,
@@ -29,7 +27,7 @@ from tasks.records import (
     Splits,
     Within,
 )
-from tasks.records.spec import ComparingSpec, SearchSpec
+from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS, ViewName
@@ -43,7 +41,6 @@ class MeasuredOverlap(NamedTuple):
     duplicates: tuple[SplitDuplicates, ...]
     sanitized: Sanitized
     verdict: Verdict
-    decided: Decided | None
 
 
 @our_flow(name="sanitize splits")
@@ -52,7 +49,6 @@ def measure_and_sanitize(
 ) -> MeasuredOverlap:
     """Measure the overlap, and within each split if that is wanted, and write the splits without it."""
     loaded, place = sources.value, spec.place
-    decided = decisions_of(spec)
     view, bands = loaded.reading.view, bands_for(spec, loaded.reading.view)
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
@@ -65,12 +61,12 @@ def measure_and_sanitize(
         ruling = splits.in_groups.ruling
     else:
         ruling = rule(spec, view, alone if spec.joins_within else joins, bands)
-    settling = [settle_overlap.submit(spec, view, join, bands, ruling, decided, place) for join in joins]
-    grouping = [group_duplicates.submit(spec, view, join, bands, ruling, decided, place) for join in alone]
+    settling = [settle_overlap.submit(spec, view, join, bands, ruling, loaded.decided, place) for join in joins]
+    grouping = [group_duplicates.submit(spec, view, join, bands, ruling, loaded.decided, place) for join in alone]
     overlaps = tuple(collect("settle overlap", settling))
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, place)]
     duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)
-    return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, ruling.verdict, decided)
+    return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, ruling.verdict)
 
 
 def rule(spec: ComparingSpec, view: ViewName, joined: Sequence[Joined], bands: Bands | None) -> Ruling:
@@ -81,11 +77,3 @@ def rule(spec: ComparingSpec, view: ViewName, joined: Sequence[Joined], bands: B
     if not ruling.verdict.told:
         say(ruling.verdict.warning)
     return ruling
-
-
-def decisions_of(spec: SearchSpec) -> Decided | None:
-    """Take what people decided into the workspace, if it is given."""
-    if spec.decisions is None:
-        return None
-    (decided,) = collect("take decisions", [take_decisions.submit(str(spec.decisions), spec.place)])
-    return cast(Decided, decided)

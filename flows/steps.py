@@ -10,7 +10,7 @@ from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import side_by_side
 from flows.evaluate import compare_accuracy
-from flows.prepare import prepare_splits
+from flows.prepare import decisions_of, prepare_splits
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
 from tasks.errors import UsageError
@@ -38,8 +38,9 @@ def sanitize(spec: SanitizeSpec) -> Report:
     nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, TrainingSpec) else {}
     changed = replace(found.spec, **spec.changes(), **nothing_trained)
     splits = replace(found.splits, in_groups=None)  # what a twin is, is judged anew
-    loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints)
     with timed() as seconds, in_use(changed.place):
+        decided = decisions_of(changed, found.fingerprints)
+        loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints, decided)
         measured = measure_and_sanitize.on(side_by_side(spec))(changed, splits, Unstored(loaded))
         return publish(Findings(changed, *loaded, splits, **measured._asdict(), trained=Trained()), seconds)
 

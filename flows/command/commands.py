@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import version
+from pathlib import PurePath
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -49,7 +50,7 @@ from tasks.storage.place import Place
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
     """Take a value as it was typed: the flow's own types judge it, in the command as in Python."""
-    if hint is bool:
+    if isinstance(tokens[0].implicit_value, bool):
         return tokens[0].implicit_value
     values = tuple(token.value for token in tokens)
     return values if get_origin(hint) is tuple else values[0]
@@ -142,9 +143,22 @@ def reproduce(spec: ReproduceSpec) -> None:
     _flows(spec).show_reproduced(spec)
 
 
+searching: Any
+for searching in (run, audit, dedupe, split, sanitize):  # each can refuse the decisions of its workspace
+    signature = inspect.signature(searching)
+    own = signature.parameters["decisions"]
+    own = own.replace(annotation=Annotated[own.annotation, Parameter(negative="--no-decisions")])
+    searching.__signature__ = signature.replace(parameters=[*(signature.parameters | {"decisions": own}).values()])
+
+
 def _flows(spec: Spec) -> ModuleType:
-    """Import the flows, while the server that they need is starting, unless their sources are wrong."""
-    _look(spec)
+    """Refuse wrong parameters, then import the flows while the server that they need is starting."""
+    for role, name in getattr(spec, "sources", {}).items():
+        check_source(role, name)
+    if isinstance(decisions := getattr(spec, "decisions", None), PurePath):
+        from tasks.storage.decisions import read_decisions
+
+        read_decisions(Place.of(decisions))
     share_memory()
     server = temporary.start()
     with importing():
@@ -153,17 +167,6 @@ def _flows(spec: Spec) -> ModuleType:
         if server:
             server.serve()
     return running
-
-
-def _look(spec: Spec) -> None:
-    """Refuse what can be seen to be wrong before any server starts."""
-    for role, name in getattr(spec, "sources", {}).items():
-        check_source(role, name)
-    decisions = getattr(spec, "decisions", None)
-    if decisions is not None:
-        from tasks.storage.decisions import read_decisions
-
-        read_decisions(Place.of(decisions))
 
 
 def execute(arguments: Sequence[str] | None = None) -> None:

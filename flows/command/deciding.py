@@ -18,8 +18,8 @@ def review(
 ) -> None:
     """Open a local page on which the pairs of a run are decided, until Ctrl-C. Nothing leaves the machine.
 
-    Every decision is kept at once in decisions.parquet of the workspace; give that file to run, audit, dedupe, split or
-    sanitize as --decisions.
+    Every decision is kept at once in decisions.parquet of the workspace. The next run, audit, dedupe, split or sanitize
+    in that workspace takes it into account.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def review(
     stop_as_usual()  # Ctrl-C is how a review ends, and interrupts nothing
     with listening(port) as at, contextlib.suppress(KeyboardInterrupt):
         serve(found, at, announce)
-    print(f"decisions are kept in {found.workspace / NAME}", file=sys.stderr)
+    print(f"decisions are kept in {found.workspace / NAME}; the next command there uses them", file=sys.stderr)
 
 
 def apply(

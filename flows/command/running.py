@@ -70,20 +70,17 @@ def show(spec: Spec) -> None:
 def summarized(summary: PurePath | None, workspace: Place) -> Iterator[None]:
     """Add to a file what the block's run found and changed, also when a gate fails it."""
     before = find_run("latest", workspace) if summary and latest_in(workspace) else None
+    failed = None
     try:
         yield
-    except GateError:
-        _summarize(summary, before, workspace)
-        raise
-    else:
-        _summarize(summary, before, workspace)
-
-
-def _summarize(summary: PurePath | None, before: Place | None, workspace: Place) -> None:
+    except GateError as error:
+        failed = error
     if summary:
         report = read_report(find_run("latest", workspace))
         last = read_report(before) if before and disk.exists(before) else None
         disk.add_text(Place.of(summary), what_changed(last, report))
+    if failed:
+        raise failed
 
 
 def show_prepared(spec: PrepareSpec) -> None:
@@ -104,8 +101,12 @@ def show_reproduced(spec: ReproduceSpec) -> None:
 
 
 def _parameters(spec: Spec) -> dict[str, Any]:
-    """Return the parameters of a flow, which Prefect stores: the URLs among them print without their secrets."""
-    return {field.name: getattr(spec, field.name) for field in fields(spec)}
+    """Return the parameters of a flow, which Prefect stores: the URLs among them print without their secrets.
+
+    A command takes the decisions of its workspace, unless others are named, or none.
+    """
+    given = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    return given | ({"decisions": True} if given.get("decisions", False) is None else {})
 
 
 @contextlib.contextmanager

@@ -71,11 +71,6 @@ def for_decoding(work: int, spec: SourceSpec) -> Workers:
     return with_processes(count)
 
 
-def for_unpacking(size: int, spec: SourceSpec) -> Workers:
-    """Return the workers for unpacking so many bytes: processes where images follow for which there will be some."""
-    return for_decoding(size // PACKED_GLYPH, spec)
-
-
 def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> Workers:
     """Return the workers for tiles: processes for photographs, unless other ones were asked for.
 

@@ -160,10 +160,13 @@ def _are_different(pairs: Pairs, images: Both, decisions: Decisions) -> Mask:
 
 def _with_judged(join: Join, pairs: Pairs, images: Both, decisions: Decisions) -> tuple[Pairs, Mask]:
     """Return the pairs and those that were judged to be the same image, and which these are."""
-    places = [{digest.tobytes(): row for row, digest in _named(side, decisions)} for side in images]
+    judged = [pair for pair, same in decisions.by_pair.items() if same]
+    named = [digest for pair in judged for digest in pair]
+    at = [np.flatnonzero(among(side.digests, named)).tolist() for side in images]
+    places = [{side.digests[row].tobytes(): row for row in rows} for side, rows in zip(images, at, strict=True)]
     found = [
         (places[0][a], places[1][b])
-        for pair in decisions.same_pairs()
+        for pair in judged
         for a, b in (pair, pair[::-1])
         if a in places[0] and b in places[1]
     ]
@@ -171,8 +174,3 @@ def _with_judged(join: Join, pairs: Pairs, images: Both, decisions: Decisions) -
     same = Pairs(first, second, similarity_of(images[0].take(first), images[1].take(second)))
     pairs = in_order(together([pairs, same]), join.within)
     return pairs, decisions.are_same(images[0].digests[pairs.first], images[1].digests[pairs.second])
-
-
-def _named(images: Images, decisions: Decisions) -> list[tuple[int, Bits]]:
-    digests = [digest for pair in decisions.same_pairs() for digest in pair]
-    return [(row, images.digests[row]) for row in np.flatnonzero(among(images.digests, digests)).tolist()]

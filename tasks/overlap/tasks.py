@@ -76,19 +76,23 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
 
 
 @stage_task("take decisions")
-def take_decisions(file: str, workspace: Place) -> Decided:
-    """Keep a copy of the decisions that a run is made with, since more may be added to the file."""
-    found = read_decisions(Place.of(file))
+def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: Place) -> Decided:
+    """Keep a copy of the decisions that apply to the images of a run, since more may be added to the file."""
+    given = read_decisions(Place.of(file))
+    digests = pa.concat_tables([tables.read(workspace / each.table, ["md5"]) for each in fingerprints])["md5"]
+    found = given.about(digests.combine_chunks())
 
     def build(target: Place) -> dict[str, Any]:
-        tables.write(found.table, target / NAME)
+        tables.write(found.table.drop_columns(["decided", "first_id", "second_id"]), target / NAME)
         return {}
 
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
     labels = [[first.hex(), second.hex(), label] for (first, second), label in found.right_labels.items()]
-    inputs = {"version": 2, "pairs": pairs, "labels": labels}
+    shown = [found.table[name].to_pylist() for name in ("similarity", "view")]  # which the report sets beside them
+    inputs = {"version": 3, "pairs": pairs, "labels": labels, "shown": shown}
     stage, same = stages.stage(workspace, "decisions", inputs, build), sum(found.by_pair.values())
-    decided = Decided(stage.folder.name, stages.digest_of(inputs), same, len(pairs) - same)
+    digest = stages.digest_of([pairs, labels])
+    decided = Decided(stage.folder.name, digest, len(given), same, len(pairs) - same)
     return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
 
 

@@ -218,9 +218,8 @@ def _judged(numbers: Numbers) -> list[str]:
     if judged is None:
         return []
     return [
-        f"Of {numbers(judged, 'given')} decisions that were given, {numbers.sum(judged, 'same', 'different')} are "
-        f"about pairs of these images: {numbers(judged, 'same')} are the same picture and count as twins, "
-        f"{numbers(judged, 'different')} are different and do not."
+        f"{numbers(judged, 'applied')} decisions of people apply to these images: {numbers(judged, 'same')} pairs are "
+        f"the same picture and count as duplicates, {numbers(judged, 'different')} are different and do not."
     ]
 
 

@@ -114,10 +114,14 @@ def between(found: "Iterable[Overlap]", one: SplitName, other: SplitName) -> "Ov
 
 @dataclass(frozen=True)
 class Decided:
-    """What people decided about pairs of images: how many are the same picture, and how many are different."""
+    """What people decided about pairs of a run's images, of all decisions that were given.
+
+    `same` and `different` pairs apply to these images; `sha256` is the digest of these pairs and their answers.
+    """
 
     folder: str
     sha256: str
+    given: int
     same: int
     different: int
 

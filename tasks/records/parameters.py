@@ -168,10 +168,11 @@ MaxIgnored = Annotated[
 MinRows = Annotated[PositiveInt | None, Field(description="Gate: minimum number of test rows left after sanitizing.")]
 
 DecisionsFile = Annotated[
-    PurePath | None,
+    PurePath | bool | None,
     Field(
         description="Table of what people decided about pairs of images, as cleansplit review writes it: pairs judged "
-        "different are no twins, pairs judged the same are."
+        "different are not duplicates, pairs judged the same are. If unset, a command takes the decisions of the "
+        "workspace, and a deployment takes none; true takes them, false refuses them."
     ),
 ]
 Kept = Annotated[

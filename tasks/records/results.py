@@ -96,12 +96,13 @@ class Trained:
 
 
 class LoadedSources(NamedTuple):
-    """Sources as shards, and how they were read."""
+    """Sources as shards, how they were read, and what people decided about their images."""
 
     reading: Reading
     archives: tuple[Archive, ...]
     shards: tuple[Shard, ...]
     fingerprints: tuple[Fingerprints, ...]
+    decided: Decided | None
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Findings:
     archives: tuple[Archive, ...]
     shards: tuple[Shard, ...]
     fingerprints: tuple[Fingerprints, ...]
+    decided: Decided | None
     splits: Splits
     overlaps: tuple[Overlap, ...]
     within: tuple[Within, ...]
@@ -131,7 +133,6 @@ class Findings:
     verdict: Verdict
     trained: Trained = Trained()
     random: RandomDraw | None = None
-    decided: Decided | None = None
 
     @property
     def photographs(self) -> list[str]:

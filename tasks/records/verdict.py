@@ -28,13 +28,13 @@ class JudgedBand:
 
 @dataclass(frozen=True, config=STRICT)
 class Judged:
-    """What people decided about pairs of images: all that was given, and what is about pairs of these images.
+    """What people decided about pairs of these images: how many decisions apply, and the digest of them.
 
     `bands` are of pairs whose similarity was measured when they were shown.
     """
 
     sha256: Sha256
-    given: Count
+    applied: Count
     same: Count
     different: Count
     bands: tuple[JudgedBand, ...]

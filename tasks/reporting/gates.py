@@ -127,6 +127,8 @@ def _of_rows(gate: Gate, report: Report) -> str:
         whose, where = f"{worst.rows_of} rows", f" in {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) "
     said += f"have a duplicate{where}" if where else "are duplicates"
+    if judged := report.judged:
+        said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
     if _is_open(gate):
         return (
             f"{said}, and {worst.undecided:,} more are undecided: that may be more than the {100 * gate.limit:g} % "

@@ -5,23 +5,18 @@ import pyarrow.compute as pc
 
 from tasks.records import Findings
 from tasks.records.verdict import Judged, JudgedBand, Verdict
-from tasks.storage import tables
 from tasks.storage.decisions import read_decisions
 from tasks.storage.place import Place
 
 
 def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
-    """Count the decisions about pairs of the run's images; None where none were given."""
-    if found.decided is None:
+    """Count the decisions about pairs of the run's images; None where none apply."""
+    decided = found.decided
+    if decided is None:
         return None
-    table = read_decisions(workspace / found.decided.table).table
-    given, parts = len(table), [tables.read(workspace / each.table, ["md5"]) for each in found.fingerprints]
-    digests = pa.concat_tables(parts)["md5"].combine_chunks()
-    for name in ("first", "second"):
-        table = table.filter(pc.is_in(table[name], value_set=digests.cast(table[name].type)))
-    same = int(pc.sum(table["same"]).as_py() or 0)
+    table = read_decisions(workspace / decided.table).table
     shown = table.filter(pc.and_kleene(pc.equal(table["view"], found.reading.view), pc.is_valid(table["similarity"])))
-    return Judged(found.decided.sha256, given, same, len(table) - same, _bands(shown, found.verdict))
+    return Judged(decided.sha256, len(table), decided.same, decided.different, _bands(shown, found.verdict))
 
 
 def _bands(table: pa.Table, verdict: Verdict) -> tuple[JudgedBand, ...]:

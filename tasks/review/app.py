@@ -6,6 +6,7 @@ refused. Pictures are answered so that nothing in them can run.
 """
 
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,10 +41,11 @@ ANSWERS: dict[bytes, tuple[bool | None, int | None]] = {  # whether two images a
 LENGTHS = {str(len(answer)) for answer in ANSWERS}
 
 
+@dataclass(frozen=True)
 class Review:
     """The pairs of a run, their pictures, and where decisions about them are kept.
 
-    Parameters
+    Attributes
     ----------
     title : str
         Name of the run.
@@ -55,8 +57,11 @@ class Review:
         How similarity was measured.
     """
 
-    def __init__(self, title: str, pairs: list[Pair], pictures: Pictures, workspace: Place, view: str) -> None:
-        self.title, self.pairs, self.pictures, self.workspace, self.view = title, pairs, pictures, workspace, view
+    title: str
+    pairs: list[Pair]
+    pictures: Pictures
+    workspace: Place
+    view: str
 
     def told(self) -> list[dict[str, Any]]:
         """Return what the page is told of each pair, with what was decided of it, by whichever run it was shown."""

@@ -32,7 +32,9 @@ def prepare(run: Place) -> Review:
         raise DataError(f"{run} was changed or written by another version; do the run again.") from error
     ids = {name for pair in pairs for name in (pair.one, pair.two)}
     pictures = Glyphs(run, ids) if report.kind == "glyphs" else Photographs(found, workspace, ids)
-    return Review(run.last, pairs, pictures, workspace, report.view.name)
+    review = Review(run.last, pairs, pictures, workspace, report.view.name)
+    review.told()  # refuses decisions that can't be read before anybody decides more
+    return review
 
 
 @contextmanager

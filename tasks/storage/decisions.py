@@ -3,7 +3,7 @@
 So a decision holds in every run that has the same two images, wherever their files lie.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
 )
 NEEDED = ("first", "second", "same")
 Key = tuple[bytes, bytes]
+Row = dict[str, Any]  # a decision, by the names of `SCHEMA`
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ class Decisions:
         first, second, values = (self.table[column].to_pylist() for column in ("first", "second", name))
         return dict(zip(zip(first, second, strict=True), values, strict=True))
 
-    def same_pairs(self) -> list[Key]:
-        """Return the pairs that are the same picture, in order."""
-        return sorted(pair for pair, same in self.by_pair.items() if same)
+    def about(self, digests: pa.Array) -> "Decisions":
+        """Return the decisions that apply to images with these digests: both images of the pair are among them."""
+        both = [pc.is_in(self.table[name], value_set=digests.cast(pa.binary(DIGEST))) for name in ("first", "second")]
+        return Decisions(self.table.filter(pc.and_(*both)))
 
     def are_different(self, one: Bits, other: Bits) -> Mask:
         """Return which pairs of digests, uint8 (n, 16) each, were judged to be different pictures."""
@@ -82,19 +84,17 @@ class Decisions:
         judged = self._keys[same]
         if not len(judged) or not len(one):
             return np.zeros(len(one), np.bool_)
-        unlike = (one != other).argmax(axis=1)  # the first byte in which they differ
-        at = np.arange(len(one))
-        turned = one[at, unlike] > other[at, unlike]
-        keys = np.where(turned[:, None], np.hstack([other, one]), np.hstack([one, other]))
-        found: Mask = np.isin(np.ascontiguousarray(keys).view(f"V{2 * DIGEST}").ravel(), judged)
+        keys = np.ascontiguousarray(np.hstack([one, other])).view(f"V{2 * DIGEST}").ravel()
+        found: Mask = np.isin(keys, judged)
         return found
 
     @cached_property
     def _keys(self) -> dict[bool, NDArray[np.void]]:
-        pairs = self.by_pair.items()
+        """The pairs of either verdict, in both orders."""
+        found = [(a + b, b + a, same) for (a, b), same in self.by_pair.items()]
         return {
-            same: np.array([b"".join(pair) for pair, verdict in pairs if verdict == same], f"V{2 * DIGEST}")
-            for same in (True, False)
+            verdict: np.array([key for *keys, same in found if same == verdict for key in keys], f"V{2 * DIGEST}")
+            for verdict in (True, False)
         }
 
 
@@ -104,7 +104,7 @@ def read_decisions(place: Place) -> Decisions:
     Raises
     ------
     DataError
-        When it is not there, damaged, or not a table of decisions.
+        When it is not there, damaged, not a table of decisions, or calls a pair both the same and different.
     """
     table = tables.read(place)
     wrong = [name for name in NEEDED if name not in table.column_names]
@@ -120,43 +120,49 @@ def read_decisions(place: Place) -> Decisions:
         raise DataError(f"{place} is no table of decisions: {str(error).partition(chr(10))[0]}.") from error
     if any(table[name].null_count for name in NEEDED):
         raise DataError(f"{place} has decisions without digests or answer; name what review wrote.")
-    return Decisions(_once(_ordered(table)))
+    found: dict[Key, Row] = {}
+    for number, row in enumerate(map(_in_order, table.to_pylist()), 1):
+        before = found.get(_key(row), row)
+        if any(before[name] != row[name] for name in ("same", "right_label")):
+            one, other = (row[f"{side}_id"] or row[side].hex() for side in ("first", "second"))
+            answers = ("of one class", "of another")
+            if before["same"] != row["same"]:
+                answers = "the same picture", "different"
+            raise DataError(
+                f"{place} says that {one} and {other} are {answers[0]} and that they are {answers[1]}, in rows "
+                f"{before['number']} and {number}; remove one of the two rows."
+            )
+        found[_key(row)] = row | {"number": number}
+    return Decisions(_table(found))
 
 
-def add_decisions(workspace: Place, rows: Sequence[dict[str, object]], dropped: Iterable[Key] = ()) -> None:
+def add_decisions(workspace: Place, rows: Sequence[Row], dropped: Iterable[Key] = ()) -> None:
     """Add decisions to those of a workspace, each in place of an earlier one of its pair, and drop some.
 
     The file is written whole and put in place of the old one: whoever reads it sees all of it.
     """
-    place, added, gone = workspace / NAME, pa.Table.from_pylist(list(rows), schema=SCHEMA), set(dropped)
+    place, gone = workspace / NAME, set(dropped)
 
     def with_rows(part: Place) -> None:
-        known = read_decisions(place).table if disk.exists(place) else SCHEMA.empty_table()
-        table = _once(_ordered(pa.concat_tables([known, added])))
-        pairs = zip(table["first"].to_pylist(), table["second"].to_pylist(), strict=True)
-        tables.write(table.filter(pa.array([pair not in gone for pair in pairs], pa.bool_())), part)
+        known = read_decisions(place).table.to_pylist() if disk.exists(place) else []
+        found = {_key(row): row for row in [*known, *map(_in_order, rows)]}
+        tables.write(_table({pair: row for pair, row in found.items() if pair not in gone}), part)
 
     disk.revise(place, with_rows)
 
 
-def _ordered(table: pa.Table) -> pa.Table:
-    """Return decisions with the smaller digest first."""
-    first, second, one, other = (table[name].to_pylist() for name in ("first", "second", "first_id", "second_id"))
-    rows = [(b, a, y, x) if a > b else (a, b, x, y) for a, b, x, y in zip(first, second, one, other, strict=True)]
-    for number, name in enumerate(("first", "second", "first_id", "second_id")):
-        field = SCHEMA.field(name)
-        table = table.set_column(
-            SCHEMA.get_field_index(name), field, pa.array([row[number] for row in rows], field.type)
-        )
-    return table
+def _key(row: Row) -> Key:
+    return row["first"], row["second"]
 
 
-def _once(table: pa.Table) -> pa.Table:
-    """Return the last decision of each pair; of an image with itself there is nothing to decide but its label."""
-    last = {
-        pair: row for row, pair in enumerate(zip(table["first"].to_pylist(), table["second"].to_pylist(), strict=True))
-    }
-    labels = table["right_label"].to_pylist()
-    rows = sorted(row for (one, other), row in last.items() if one != other or labels[row] is not None)
-    kept = table.take(pa.array(rows, pa.int64()))
-    return kept.take(pc.sort_indices(kept, [("first", "ascending"), ("second", "ascending")])) if len(kept) else kept
+def _in_order(row: Row) -> Row:
+    """Return a decision with the smaller digest first."""
+    turned = {"first": row["second"], "second": row["first"]}
+    turned |= {"first_id": row.get("second_id"), "second_id": row.get("first_id")}
+    return row | turned if row["first"] > row["second"] else row
+
+
+def _table(rows: Mapping[Key, Row]) -> pa.Table:
+    """Return decisions in the order of their pairs; of an image with itself there is only its label to decide."""
+    kept = [pair for pair, row in rows.items() if pair[0] != pair[1] or row.get("right_label")]
+    return pa.Table.from_pylist([rows[pair] for pair in sorted(kept)], schema=SCHEMA)

@@ -114,7 +114,7 @@ def run(spec: RunSpec) -> None:
         evaluations = [evaluation for batch in done for evaluation in batch]
         trained = record_of(measure_effects.fn(spec, splits, sanitized, compared, evaluations, space))
         found = Findings(
-            spec, reading, tuple(archives), tuple(shards), prints, splits, tuple(overlaps), within,
+            spec, reading, tuple(archives), tuple(shards), prints, None, splits, tuple(overlaps), within,
             tuple(groups), sanitized, ruling.verdict, trained
         )  # fmt: skip
         publish_run(found, {}, space)

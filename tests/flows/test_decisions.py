@@ -11,7 +11,7 @@ import pytest
 from flows.audit import audit
 from flows.dedupe import dedupe
 from flows.steps import sanitize
-from tasks.errors import DataError
+from tasks.errors import DataError, GateError
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.reporting.verify import verify_run
@@ -19,6 +19,7 @@ from tasks.storage import tables
 from tasks.storage.decisions import add_decisions, read_decisions
 from tasks.storage.place import Place
 from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.flows.test_cli import command, refused
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -79,7 +80,7 @@ def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(before: Report)
     assert neither.pair("train", "test").near == neither.pair("test", "train").near == 0
     assert twins(neither, "label_conflicts").keys() == {"train/a/0.png", "train/b/0.png"}, "inside train they stay"
     assert neither.verdict == before.verdict, "the threshold is that of the images, not of the decisions"
-    assert (neither.judged and (neither.judged.given, neither.judged.same, neither.judged.different)) == (2, 0, 2)
+    assert (neither.judged and (neither.judged.applied, neither.judged.same, neither.judged.different)) == (2, 0, 2)
     assert verify_run(Place.of(neither.run)) == []
 
 
@@ -96,7 +97,8 @@ def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[st
     assert after.sanitized.near.test == before.sanitized.near.test - 1
     assert after.judged is not None
     assert [(band.low, band.judged, band.same) for band in after.judged.bands] == [(0.93, 1, 1)]
-    assert "1 are the same picture and count as twins" in (after.run / "README.md").read_text()
+    said = "1 decisions of people apply to these images: 1 pairs are the same picture and count as duplicates"
+    assert said in (after.run / "README.md").read_text()
     assert verify_run(Place.of(after.run)) == []
 
 
@@ -180,3 +182,90 @@ def test_decisions_are_kept_once_and_the_last_one_counts(tmp_path: Path) -> None
     assert not found.are_same(one, other).any()
     add_decisions(place, [], dropped=[pair])
     assert len(read_decisions(place / "decisions.parquet")) == 0
+
+
+def unrelated(count: int) -> list[dict[str, Any]]:
+    return [{"first": bytes([n]) * 16, "second": bytes([n + 1]) * 16, "same": bool(n % 2)} for n in range(count)]
+
+
+def stages_of(workspace: Path) -> set[str]:
+    return {path.relative_to(workspace).as_posix() for path in (workspace / "stages").glob("*/*")}
+
+
+def test_decisions_about_other_images_change_no_key(given: dict[str, Any], tmp_path: Path) -> None:
+    workspace = tmp_path / "w"
+    before = audit(**given, threshold=0.9, workspace=workspace)
+    known = stages_of(workspace)
+    add_decisions(Place.of(tmp_path), [*unrelated(9), unrelated(1)[0] | {"second": digests_of(before)["test/a/0.png"]}])
+    other = audit(**given, threshold=0.9, decisions=tmp_path / "decisions.parquet", workspace=workspace)
+    assert (other.run, other.judged) == (before.run, None)
+    assert {name for name in stages_of(workspace) - known if not name.startswith("stages/decisions/")} == set()
+    decide(before, {("test/a/0.png", "train/a/0.png"): False})
+    one = audit(**given, threshold=0.9, decisions=workspace / "decisions.parquet", workspace=workspace)
+    known = stages_of(workspace)
+    add_decisions(Place.of(workspace), unrelated(5))
+    more = audit(**given, threshold=0.9, decisions=workspace / "decisions.parquet", workspace=workspace)
+    assert more.run == one.run != before.run
+    assert stages_of(workspace) == known
+
+
+def test_a_gate_names_the_decisions_that_it_counts_with(given: dict[str, Any], tmp_path: Path) -> None:
+    before = audit(**given, threshold=0.9, workspace=tmp_path)
+    file = decide(before, {("test/a/0.png", "train/a/0.png"): False, ("test/a/1.png", "train/b/7.png"): True})
+    with pytest.raises(
+        GateError, match=r"in train by the threshold and 2 decisions \(sha256 [0-9a-f]{12}\), more"
+    ) as failed:
+        audit(**given, threshold=0.9, decisions=file, max_overlap=0.05, workspace=tmp_path)
+    judged = failed.value.report.to_json()["judged"]
+    assert (judged["applied"], judged["same"], judged["different"]) == (2, 1, 1)
+    assert f"(sha256 {judged['sha256'][:12]})" in str(failed.value)
+    with pytest.raises(GateError, match="have a duplicate in train, more than"):
+        audit(**given, threshold=0.9, max_overlap=0.05, workspace=tmp_path)
+
+
+def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_that_they_are_given(
+    given: dict[str, Any], server: dict[str, str], tmp_path: Path
+) -> None:
+    def audited(*more: str) -> tuple[Path, str]:
+        sources = [f"--{role}={folder}" for role, folder in given.items()]
+        done = command("audit", *sources, "--threshold=0.9", f"--workspace={tmp_path / 'w'}", *more, **server)
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.strip()), done.stderr
+
+    before, said = audited()
+    assert "decisions" not in said
+    report = audit(**given, threshold=0.9, workspace=tmp_path / "w")
+    assert report.run == before.resolve()
+    file = decide(report, {("test/a/0.png", "train/a/0.png"): False})
+    add_decisions(Place.of(tmp_path / "w"), unrelated(2))
+    own, said = audited()
+    assert f"1 of the 3 decisions in {file} apply to these images" in said.splitlines()
+    assert own != before
+    refusing, said = audited("--no-decisions")
+    assert refusing == before
+    assert "decisions" not in said
+    add_decisions(Place.of(tmp_path), unrelated(2))
+    other, said = audited("--decisions", str(tmp_path / "decisions.parquet"))
+    assert other == before
+    assert f"0 of the 2 decisions in {tmp_path / 'decisions.parquet'} apply to these images" in said
+    assert audit(**given, threshold=0.9, workspace=tmp_path / "w").run == before.resolve()
+    again = command("sanitize", str(before), f"--workspace={tmp_path / 'w'}", **server)
+    assert Path(again.stdout.strip()) == own
+
+
+def test_contradictory_rows_are_refused_by_name(given: dict[str, Any], tmp_path: Path) -> None:
+    one, other = b"a" * 16, b"b" * 16
+    rows = [
+        {"first": one, "second": other, "same": True, "first_id": "test/a/1.png", "second_id": "train/b/2.png"},
+        {"first": b"c" * 16, "second": other, "same": True},
+        {"first": other, "second": one, "same": False, "first_id": "train/b/2.png", "second_id": "test/a/1.png"},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "d.parquet")
+    sources = [f"--{role}={folder}" for role, folder in given.items()]
+    done = command("audit", *sources, f"--decisions={tmp_path / 'd.parquet'}", f"--workspace={tmp_path / 'w'}")
+    assert refused(done, 3) == (
+        f"cleansplit: {tmp_path / 'd.parquet'} says that test/a/1.png and train/b/2.png are the same picture and that "
+        "they are different, in rows 1 and 3; remove one of the two rows."
+    )
+    pq.write_table(pa.Table.from_pylist([rows[0], rows[1], rows[0]]), tmp_path / "d.parquet")
+    assert len(read_decisions(Place.of(tmp_path / "d.parquet"))) == 2, "to say the same again is no contradiction"

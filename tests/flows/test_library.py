@@ -91,6 +91,8 @@ def test_a_script_sees_one_line_and_no_secret_is_among_the_arguments_of_a_proces
 
     address = "http://me:secret@127.0.0.1/x.tar?token=1"
     assert _arguments(AuditSpec.of(train=address, test="b")) == [f"--train={address}", "--test=b"]
+    assert _arguments(AuditSpec.of(root="a", decisions=False)) == ["--no-decisions", "--root=a"]
+    assert _arguments(AuditSpec.of(root="a", decisions="d.parquet")) == ["--decisions=d.parquet", "--root=a"]
     assert "secret" not in CHILD
 
 
