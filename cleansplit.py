@@ -23,12 +23,13 @@ from pyarrow.csv import read_csv
 
 from flows.engine.parameters import takes
 from tasks import errors
+from tasks.exporting.export import set_with_images
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.terminal import as_html, as_text
 from tasks.presenting.words import answer
 from tasks.records import Report
 from tasks.records.spec import AuditSpec, DedupeSpec, RunSpec, Spec, SplitSpec
-from tasks.reporting.read import read_report
+from tasks.reporting.read import read_findings, read_report
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
@@ -82,10 +83,16 @@ class Result:
         return self.table(name).to_pandas()
 
     def splits(self, config: str = "sanitized") -> Any:
-        """Return the raw or the sanitized splits as a `datasets.DatasetDict`; datasets has to be installed."""
+        """Return the raw or the sanitized splits as a `datasets.DatasetDict`; datasets has to be installed.
+
+        Photographs come with the images themselves, which are copied into the workspace once.
+        """
         from datasets import load_dataset
 
-        return load_dataset(str(self.folder), config)
+        folder = Place.of(self.folder)
+        if self.report.kind == "photographs":
+            folder = set_with_images(folder, config, read_findings(folder))
+        return load_dataset(str(folder), config)
 
     def __repr__(self) -> str:
         return as_text(self.report)

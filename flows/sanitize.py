@@ -64,8 +64,10 @@ def measure_and_sanitize(
     settling = [settle_overlap.submit(spec, view, join, bands, ruling, loaded.decided, place) for join in joins]
     grouping = [group_duplicates.submit(spec, view, join, bands, ruling, loaded.decided, place) for join in alone]
     overlaps = tuple(collect("settle overlap", settling))
-    sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, place)]
-    duplicates, (sanitized,) = collect("group duplicates", grouping), collect("sanitize splits", sanitizing)
+    duplicates = collect("group duplicates", grouping) if spec.joins_within else []
+    sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, place, *duplicates)]
+    duplicates = duplicates or collect("group duplicates", grouping)
+    (sanitized,) = collect("sanitize splits", sanitizing)
     return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, ruling.verdict)
 
 

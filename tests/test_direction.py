@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "registration": {"vocabulary"},
     **dict.fromkeys(STAGES, SHARED),
     "reporting": SHARED | {"presenting"},  # a run keeps its page
-    **dict.fromkeys(("presenting", "exporting", "reproducing"), PLAIN),
+    **dict.fromkeys(("presenting", "reproducing"), PLAIN),
+    "exporting": PLAIN | {"classes"},  # pixels of photographs are those that a run decodes
     "review": PLAIN | {"exporting", "reporting"},  # originals, and what a run says of itself
 }
 

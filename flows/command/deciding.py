@@ -73,10 +73,10 @@ def apply(
     if (target := move or link) is None or (move and link):
         raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for those that stay.")
     folder, out = find_run(run, workspace_at(workspace)), Place.of(target)
-    found, alone = read_findings(folder), read_report(folder).alone
+    found = read_findings(folder)
     archives = found.archives
     applying.refuse_inside(out, found.spec.sources.values())
-    steps = (applying.gone if move else applying.kept)(folder, alone, archives)
+    steps = applying.gone(folder, archives) if move else applying.kept(folder, read_report(folder).alone, archives)
     doing = f"{len(steps):,} files {'move' if move else 'are linked'} to {out}"
     for action, count in applying.left_to_people(folder).items():
         if count:

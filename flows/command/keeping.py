@@ -80,9 +80,9 @@ def export(
 ) -> None:
     """Write the splits of a run in another format.
 
-    course writes the pickles of the notMNIST course, npz the same arrays. folder writes one file per image: PNGs for
-    glyphs, the originals for photographs. links writes hard links to the originals instead. parquet stores the files
-    inside Parquet, where datasets shows them as images.
+    course writes the pickles of the notMNIST course, npz the same arrays, or photographs of one size. folder writes one
+    file per image: PNGs for glyphs, the originals for photographs; links makes hard links to these. parquet stores the
+    files inside Parquet, where datasets shows them. Two sets are written: raw, and sanitized with the images that stay.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def export(
 
     folder = find_run(run, workspace_at(workspace))
     target, report = out or PurePath(f"{folder.last}-{format}"), read_report(folder)
-    archives = read_findings(folder).archives if report.kind == "photographs" else ()
-    for place in export_run(folder, format, Place.of(target), report.classes, archives):
+    found = read_findings(folder) if report.kind == "photographs" else None
+    for place in export_run(folder, format, Place.of(target), report.classes, found):
         print(f"{place.last} {disk.total_bytes(place) / 1e6:,.1f} MB", file=sys.stderr)
     print(target)
 

@@ -46,7 +46,11 @@ def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient)
     """Give the tasks of some flow runs, and all flow runs below them with theirs, a last state."""
     while runs:
         close_tasks(runs, state, client)
-        runs = [child.id for child in client.read_flow_runs(flow_run_filter=_children(runs))]
+        below = FlowRunFilter(
+            parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=runs),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)),
+        )
+        runs = [child.id for child in client.read_flow_runs(flow_run_filter=below)]
         for number in runs:
             client.set_flow_run_state(number, state, force=True)
 
@@ -57,10 +61,3 @@ def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) 
     unfinished = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED)))
     for task in client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):
         client.set_task_run_state(task.id, state, force=True)
-
-
-def _children(runs: list[UUID]) -> FlowRunFilter:
-    return FlowRunFilter(
-        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=runs),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)),
-    )

@@ -13,14 +13,12 @@ from tasks.errors import CleanSplitError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _is_news(entry: logging.LogRecord) -> bool:
-    """Say whether an entry of the log tells more than the state that the run has ended in."""
-    return not (entry.exc_info and isinstance(entry.exc_info[1], CleanSplitError))
-
-
-# Prefect logs the traceback of every exception that leaves a flow, and again when the flow's process ends.
+# Prefect logs the traceback of every exception that leaves a flow, and again when the flow's process ends. That of an
+# expected failure adds nothing to the state of the run.
 for name in ("prefect.flow_runs", "prefect.engine"):
-    logging.getLogger(name).addFilter(_is_news)
+    logging.getLogger(name).addFilter(
+        lambda entry: not (entry.exc_info and isinstance(entry.exc_info[1], CleanSplitError))
+    )
 
 
 def in_one_sentence(function: Function) -> Function:

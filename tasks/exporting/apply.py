@@ -37,21 +37,19 @@ def kept(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
     steps: list[Step] = []
     for split in SPLITS:
         ids = read_ids(files_of(run, "sanitized", split))
-        if alone:
-            ids = ids.filter(pc.invert(pc.is_in(ids, value_set=_gone(run, alone))))
         names = [name.split("/", 1)[1] if alone else f"{split}/{name.split('/', 1)[1]}" for name in ids.to_pylist()]
         steps += _steps(ids, names, originals)
     check_names(step.name for step in steps)
     return steps
 
 
-def gone(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
+def gone(run: Place, archives: Sequence[Archive]) -> list[Step]:
     """Return the images of a run that go, below a folder per source; of a single source, without one."""
     require_whole(run)
     originals = Originals(archives, run.parent.parent)
     if inside := [a.name for a in archives if not originals.sources[a.role].in_folder]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes what stays into a folder.")
-    ids = _gone(run, alone)
+    ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names)
     return _steps(ids, names, originals)
@@ -83,13 +81,7 @@ def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
         disk.make_folder(out.parent)
         with disk.draft(out, exclusive=False) as draft:
             for original in originals.of(pa.array(list(names), pa.string())):
-                target = draft / names[original.id]
-                if original.place is not None:
-                    disk.link(original.place, target)
-                    continue
-                disk.make_folder(target.parent)
-                with disk.writing(target) as file:
-                    file.write(original.data)
+                original.put(draft / names[original.id], linked=True)
 
 
 def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> int:
@@ -103,7 +95,11 @@ def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
         When `out` is on another file system: moving would be copying and deleting.
     """
     originals = Originals(archives, workspace)
-    left = [step for step in steps if not (disk.exists(out / step.name) and not _is_there(step))]
+    left = [
+        step
+        for step in steps
+        if not disk.exists(out / step.name) or (step.source is not None and disk.exists(step.source))
+    ]
     names = {step.id: step.name for step in left}
     with storage_errors(out):
         for original in originals.of(pa.array(list(names), pa.string())):
@@ -124,14 +120,5 @@ def refuse_inside(out: Place, sources: Iterable[str]) -> None:
             raise UsageError(f"{out} lies inside the source {name}; choose a folder beside it.")
 
 
-def _is_there(step: Step) -> bool:
-    return step.source is not None and disk.exists(step.source)
-
-
 def _steps(ids: pa.Array, names: Sequence[str], originals: Originals) -> list[Step]:
     return [Step(*each) for each in zip(ids.to_pylist(), originals.places(ids), names, strict=True)]
-
-
-def _gone(run: Place, alone: bool) -> pa.Array:
-    table = tables.read(run / ("duplicates.parquet" if alone else "removed.parquet"))
-    return (table.filter(pc.invert(table["stays"])) if alone else table)["id"].combine_chunks()

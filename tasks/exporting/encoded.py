@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals
+from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals, cut
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
@@ -46,12 +46,12 @@ def write_encoded(
     if groups is not None:
         own = groups.drop_columns(["split"]).take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
     own = own.drop_columns(["id"])
-    files, rows = _cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals, own)
+    files, rows = cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals, own)
     columns = schema(classes, own.column_names)
     for number, (start, end) in enumerate(files):
         target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
         with tables.writer(target, columns, compression="none") as writer:
-            for first, last in _cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
+            for first, last in cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
                 writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=columns))
 
 
@@ -73,18 +73,3 @@ def _rows(parts: Sequence[Place], originals: Originals, own: pa.Table) -> Iterat
     for original, label, numbers in zip(originals.read(parts), labels, more, strict=True):
         image = {"bytes": original.data, "path": original.id.split("/", 1)[1]}
         yield {"id": original.id, "image": image, "label": label, **numbers}
-
-
-def _cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:
-    """Return where to cut, so that a piece has at most `rows` rows, and `most` bytes unless one row has more.
-
-    >>> _cut([5, 5, 5, 30, 1], 10, 3)
-    [(0, 2), (2, 3), (3, 4), (4, 5)]
-    """
-    cuts, total = [0], 0
-    for row, size in enumerate(sizes):
-        if row > cuts[-1] and (total + size > most or row - cuts[-1] == rows):
-            cuts.append(row)
-            total = 0
-        total += size
-    return list(pairwise([*cuts, len(sizes)])) if sizes else []

@@ -1,8 +1,8 @@
 """Write the splits of a published run in the forms that others read.
 
-    course   notMNIST.pickle and notMNIST_sanitized.pickle, one dict of arrays each, as the notMNIST course's notebook
-             writes them; Python 2's pickle reads them, too
-    npz      the same arrays as .npz
+    course   notMNIST.pickle and notMNIST_sanitized.pickle, one dict of arrays of glyphs each, as the notMNIST course's
+             notebook writes them; Python 2's pickle reads them, too
+    npz      the same arrays as .npz; of photographs of one size, their decoded pixels
     folder   raw/ and sanitized/, each with one folder per split and class of files (torchvision's ImageFolder):
              PNGs of glyphs, the originals of photographs
     links    the same as hard links to the originals
@@ -11,58 +11,35 @@
 Files are written a row group at a time, beside their place, and renamed.
 """
 
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, BinaryIO
+from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
+from tasks.exporting.arrays import ARRAYS, Files, columns_of
 from tasks.exporting.encoded import write_encoded
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
-from tasks.exporting.pickling import write_pickle
-from tasks.records import Archive
+from tasks.records import Findings
 from tasks.records.card import card_header
 from tasks.storage import disk, tables
 from tasks.storage.errors import storage_errors
-from tasks.storage.image_files import iterate_images, read_ids, read_labels, shape_of
-from tasks.storage.images import normalize
+from tasks.storage.image_files import read_ids, shape_of
 from tasks.storage.place import Place
-from tasks.storage.stages import damaged_files, read_manifest
-from tasks.storage.workspace import RUN_MANIFEST, require_space
+from tasks.storage.stages import damaged_files, read_manifest, stage
+from tasks.storage.workspace import RUN_MANIFEST, in_use, require_space
 from tasks.vocabulary import SPLITS, Format, SplitName
-from tasks.vocabulary.arrays import AnyArray
 
-Files = dict[SplitName, list[Place]]
 GROUPS = "groups.parquet"  # of a run whose splits were drawn in groups
 SETS = ("raw", "sanitized")
 FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}
-SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # the course's names
 PER_FILE = 4096  # bytes that a small file takes on most file systems
 
 
-@dataclass(frozen=True)
-class Column:
-    """An array too large for memory: its shape, its type, and its bytes, a piece at a time."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    pieces: Callable[[], Iterator[AnyArray]]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the array."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
-
 def export_run(
-    run: Place, form: Format, out: Place, classes: Sequence[str], archives: Sequence[Archive] = ()
+    run: Place, form: Format, out: Place, classes: Sequence[str], found: Findings | None = None
 ) -> list[Place]:
     """Write the splits of a run into a folder that does not exist yet.
 
@@ -74,8 +51,8 @@ def export_run(
     out : Place
     classes : sequence of str
         Names of the labels.
-    archives : sequence of Archive
-        Where the originals of a run of photographs lie.
+    found : Findings, optional
+        Of a run of photographs, whose originals are exported.
 
     Returns
     -------
@@ -85,34 +62,75 @@ def export_run(
     Raises
     ------
     UsageError
-        When `out` is there already, or there is nothing to link.
+        When `out` is there already, there is nothing to link, or the format can't hold such images.
     DataError
         When a file of the run or of its sources is missing, damaged or changed.
     """
     if disk.exists(out):
         raise UsageError(f"{out} is there already; choose another --out.")
     require_whole(run)
-    groups = tables.read(run / GROUPS) if disk.exists(run / GROUPS) else None
-    originals = Originals(archives if form not in ARRAYS else (), run.parent.parent)
-    if form == "links" and not originals.linkable:
+    originals = _originals(run, found)
+    if found and form == "course":
+        raise UsageError("the course's pickles hold glyphs, and these are photographs; use --format npz or parquet.")
+    if form == "links" and not (originals.sources and all(each.in_folder for each in originals.sources.values())):
         raise UsageError(
             f"{run.last} was not made from folders of photographs, so nothing can be linked; use --format folder."
         )
     with storage_errors(out):
         disk.make_folder(out.parent)
         with disk.draft(out, exclusive=False) as draft:
-            for name in SETS:
-                files = {split: files_of(run, name, split) for split in SPLITS}
-                require_space(out.parent, _bytes_of(files, form, originals), f"export as {form}")
-                _write_set(files, form, name, classes, originals, groups, draft)
-            if form == "parquet":
-                folders = {name: dict.fromkeys(_splits_below(draft / name), name) for name in SETS}
-                disk.write_text(draft / "README.md", "\n".join([*card_header(folders), ""]))
+            _write_sets(run, SETS, form, classes, originals, draft)
     return [out / name for name in disk.names_in(out)]
 
 
-def _splits_below(folder: Place) -> list[SplitName]:
-    return [split for split in SPLITS if disk.matching(folder, f"{split}-*.parquet")]
+def set_with_images(run: Place, name: str, found: Findings) -> Place:
+    """Return a folder of the workspace with a set of photographs as Parquet, which is written once.
+
+    Raises
+    ------
+    UsageError
+        When the set is neither raw nor sanitized.
+    DataError
+        When a file of the run or of its sources is missing, damaged or changed.
+    """
+    if name not in SETS:
+        raise UsageError(f"{name} is not a set of {run.last}; use raw or sanitized.")
+    require_whole(run)
+
+    def build(target: Place) -> dict[str, object]:
+        _write_sets(run, (name,), "parquet", found.splits.classes, _originals(run, found), target)
+        return {}
+
+    with in_use(workspace := run.parent.parent):
+        return stage(workspace, "exported", {"version": 1, "run": run.last, "set": name}, build).folder
+
+
+def _originals(run: Place, found: Findings | None) -> Originals:
+    return Originals(found.archives if found else (), run.parent.parent, found.photographs if found else ())
+
+
+def _write_sets(
+    run: Place, sets: Sequence[str], form: Format, classes: Sequence[str], originals: Originals, target: Place
+) -> None:
+    groups = tables.read(run / GROUPS) if disk.exists(run / GROUPS) else None
+    for name in sets:
+        files = {split: files_of(run, name, split) for split in SPLITS}
+        require_space(target.parent, _bytes_of(files, form, originals), f"export as {form}")
+        if form in ARRAYS:
+            ending, write = ARRAYS[form]
+            with disk.writing(target / f"{FILES[name]}.{ending}") as out:
+                write(columns_of(files, originals), out)
+        elif form == "parquet":
+            for split, places in files.items():
+                write_encoded(places, split, classes, originals, groups, target / name)
+        else:
+            write_folder(files, target / name, originals, linked=form == "links")
+            if groups is not None:
+                write_group_list(files, groups, target / name / "groups.csv")
+    if form == "parquet":
+        written = {name: [s for s in SPLITS if disk.matching(target / name, f"{s}-*.parquet")] for name in sets}
+        folders = {name: dict.fromkeys(splits, name) for name, splits in written.items()}
+        disk.write_text(target / "README.md", "\n".join([*card_header(folders), ""]))
 
 
 def require_whole(run: Place) -> None:
@@ -125,46 +143,8 @@ def require_whole(run: Place) -> None:
 
 
 def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
-    """Return the Parquet files of a split; a sanitized set takes over the splits that lost no rows.
-
-    Raises
-    ------
-    DataError
-        When there are none.
-    """
-    for folder in dict.fromkeys((name, "raw")):
-        if files := disk.matching(run, f"{folder}/{split}-*.parquet"):
-            return files
-    raise DataError(f"{run} has no {name}/{split}-*.parquet; is it the folder of a run?")
-
-
-def columns_of(files: Files) -> dict[str, Column]:
-    """Return the course's six arrays: datasets float32 (n, side, side) in [-0.5, 0.5], labels int32 (n,)."""
-    columns = {}
-    for split, places in files.items():
-        rows, side = shape_of(places)
-        pixels, labels = partial(_pixels, places), partial(_labels, places)
-        columns[f"{SHORT[split]}_dataset"] = Column((rows, side, side), np.dtype(np.float32), pixels)
-        columns[f"{SHORT[split]}_labels"] = Column((rows,), np.dtype(np.int32), labels)
-    return columns
-
-
-def write_npz(columns: dict[str, Column], out: BinaryIO) -> None:
-    """Write arrays as .npz, which `numpy.load` reads without pickle."""
-    with zipfile.ZipFile(out, "w") as archive:
-        for key, column in columns.items():
-            entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed: the same rows give the same bytes
-            with archive.open(entry, "w", force_zip64=True) as member:
-                header = {"descr": column.dtype.str, "fortran_order": False, "shape": column.shape}
-                np.lib.format.write_array_header_1_0(member, header)
-                for piece in column.pieces():
-                    member.write(piece.tobytes())
-
-
-ARRAYS: dict[Format, tuple[str, Callable[[dict[str, Column], BinaryIO], None]]] = {
-    "course": ("pickle", write_pickle),
-    "npz": ("npz", write_npz),
-}
+    """Return the Parquet files of a split of a whole run; a sanitized set takes over the splits that lost no rows."""
+    return disk.matching(run, f"{name}/{split}-*.parquet") or disk.matching(run, f"raw/{split}-*.parquet")
 
 
 def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
@@ -183,49 +163,13 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
         check_names(name.split("/", 1)[1] for name in (read_ids(places).to_pylist() if shape_of(places)[0] else []))
         disk.make_folder(folder / split)
         for original in originals.read(places):
-            target = folder / split / original.id.split("/", 1)[1]
-            if linked and original.place is not None:
-                disk.link(original.place, target)
-                continue
-            disk.make_folder(target.parent)
-            with disk.writing(target) as out:  # names that differ in case alone are one on some file systems
-                out.write(original.data)
-
-
-def _write_set(
-    files: Files,
-    form: Format,
-    name: str,
-    classes: Sequence[str],
-    originals: Originals,
-    groups: pa.Table | None,
-    target: Place,
-) -> None:
-    if form in ARRAYS:
-        ending, write = ARRAYS[form]
-        with disk.writing(target / f"{FILES[name]}.{ending}") as out:
-            write(columns_of(files), out)
-    elif form == "parquet":
-        for split, places in files.items():
-            write_encoded(places, split, classes, originals, groups, target / name)
-    else:
-        write_folder(files, target / name, originals, linked=form == "links")
-        if groups is not None:
-            write_group_list(files, groups, target / name / "groups.csv")
-
-
-def _pixels(places: list[Place]) -> Iterator[AnyArray]:
-    return (normalize(images.gray) for images in iterate_images(places))
-
-
-def _labels(places: list[Place]) -> Iterator[AnyArray]:
-    yield read_labels(places).astype(np.int32)
+            original.put(folder / split / original.id.split("/", 1)[1], linked)
 
 
 def _bytes_of(files: Files, form: Format, originals: Originals) -> int:
     """Return about how many bytes a set takes in a form."""
     if form in ARRAYS:
-        return sum(column.nbytes for column in columns_of(files).values())
+        return sum(column.nbytes for column in columns_of(files, originals).values())
     least = 0 if form == "parquet" else PER_FILE
     sizes = (size for places in files.values() for size in originals.sizes(read_ids(places)))
     return sum(max(size if form != "links" else 0, least) for size in sizes)

@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from tasks.errors import UsageError
 from tasks.records import Archive
-from tasks.storage import tables
+from tasks.storage import disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.images import Images
 from tasks.storage.members import Members
@@ -27,6 +30,15 @@ class Original(NamedTuple):
     data: bytes
     place: Place | None
 
+    def put(self, target: Place, linked: bool) -> None:
+        """Write the file to a place, or make a hard link to it where that is wanted and it lies in a folder."""
+        if linked and self.place is not None:
+            disk.link(self.place, target)
+            return
+        disk.make_folder(target.parent)
+        with disk.writing(target) as out:  # names that differ in case alone are one on some file systems
+            out.write(self.data)
+
 
 class Originals:
     """Find and read the files of images by their ids.
@@ -36,9 +48,12 @@ class Originals:
     archives : sequence of Archive
         The sources of a run of photographs; empty for glyphs.
     workspace : Place
+    photographs : sequence of str
+        The tables that give the sizes of the photographs.
     """
 
-    def __init__(self, archives: Sequence[Archive], workspace: Place) -> None:
+    def __init__(self, archives: Sequence[Archive], workspace: Place, photographs: Sequence[str] = ()) -> None:
+        self.facts = [workspace / name for name in photographs]
         self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
         parts = []
         for archive in archives:
@@ -49,10 +64,20 @@ class Originals:
             parts.append(index.append_column("id", ids).append_column("role", role))
         self.index = pa.concat_tables(parts) if parts else None
 
-    @property
-    def linkable(self) -> bool:
-        """Whether every source is a folder, whose files can be linked."""
-        return bool(self.sources) and all(members.in_folder for members in self.sources.values())
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of each photograph as an array: (height, width), or (height, width, 3) if any has colours.
+
+        Raises
+        ------
+        UsageError
+            When they have several sizes.
+        """
+        found = pa.concat_tables([tables.read(place, ["height", "width", "mode"]) for place in self.facts])
+        sizes = set(zip(found["height"].to_pylist(), found["width"].to_pylist(), strict=True))
+        if len(sizes) > 1:
+            raise UsageError(f"arrays hold images of one size, and these have {len(sizes)}; use --format parquet.")
+        return (*sizes.pop(), 3)[: 2 if set(found["mode"].to_pylist()) == {"L"} else 3]
 
     def sizes(self, ids: pa.Array) -> list[int]:
         """Return the bytes of each file; of a glyph, about."""
@@ -89,14 +114,8 @@ class Originals:
         if self.index is None:
             raise TypeError("without sources there are no files")
         rows = self._rows(ids, self.index)  # looked up once: the index is hashed for every look-up
-        sizes = rows["size"].to_pylist()
-        start = 0
-        while start < len(rows):
-            end, total = start + 1, sizes[start]
-            while end < len(rows) and end - start < BATCH_ROWS and total + sizes[end] <= BATCH_BYTES:
-                total, end = total + sizes[end], end + 1
-            yield from self._members(rows.slice(start, end - start))
-            start = end
+        for first, last in cut(rows["size"].to_pylist(), BATCH_BYTES, BATCH_ROWS):
+            yield from self._members(rows.slice(first, last - first))
 
     def _members(self, rows: pa.Table) -> Iterator[Original]:
         found: dict[int, bytes] = {}
@@ -117,3 +136,18 @@ def _glyphs(images: Images) -> Iterator[Original]:
         buffer = io.BytesIO()
         Image.fromarray(gray).save(buffer, "PNG")
         yield Original(name, buffer.getvalue(), None)
+
+
+def cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:
+    """Return where to cut, so that a piece has at most `rows` rows, and `most` bytes unless one row has more.
+
+    >>> cut([5, 5, 5, 30, 1], 10, 3)
+    [(0, 2), (2, 3), (3, 4), (4, 5)]
+    """
+    cuts, total = [0], 0
+    for row, size in enumerate(sizes):
+        if row > cuts[-1] and (total + size > most or row - cuts[-1] == rows):
+            cuts.append(row)
+            total = 0
+        total += size
+    return list(pairwise([*cuts, len(sizes)])) if sizes else []

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, least_shared, possible_counts, verified
-from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
+from tasks.vocabulary.arrays import Pixels, RowNumbers
 
 AXES = (32, 64, 128, 256)  # numbers of axes to choose from
 SAMPLE = 512  # patterns of each side that the axes are computed from, and their number is chosen by
@@ -91,7 +91,8 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
     axes = principal_axes(np.concatenate([side.unpacked() for side in sides]), max(AXES))
     projected = [_project(side, axes) for side in sides]
     differ = np.abs(sides[0].counts[:, None] - sides[1].counts[None, :])
-    allowed = differ <= _most_different(sides[0].counts[:, None] + sides[1].counts[None, :], percent, first.length)
+    total = sides[0].counts[:, None] + sides[1].counts[None, :]  # of set bits: so many may differ of near-duplicates
+    allowed = differ <= (100 - percent) / (100 + percent) * np.minimum(total, 2 * first.length - total)
     share, costs = float(allowed.mean()), {}
     for count in AXES:
         left, right = (
@@ -195,11 +196,6 @@ def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Itera
         near = shared >= need[strip.counts[:, None] + others.counts[None, :]]
         i, j = np.divmod(np.flatnonzero(near), len(others))
         yield Shared(i + start, j, shared[i, j].astype(np.int64))
-
-
-def _most_different(total: Counts, percent: int, length: int) -> Floats:
-    """Return in how many bits near-duplicates with so many set bits together may differ."""
-    return (100 - percent) / (100 + percent) * np.minimum(total, 2 * length - total)
 
 
 def _factors(projected: Pixels, patterns: Patterns, percent: int, sparse: bool, left: bool) -> Pixels:

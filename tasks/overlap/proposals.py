@@ -60,7 +60,7 @@ class How(NamedTuple):
     @property
     def method(self) -> Method:
         """All pairs where they are affordable, MinHash elsewhere."""
-        return "all pairs" if self.bands is None or is_affordable(self.pairs) else "minhash"
+        return "all pairs" if self.bands is None or cost_of(self.pairs) <= AFFORDABLE else "minhash"
 
 
 def propose(
@@ -89,11 +89,6 @@ def propose(
     rows = sampled(len(groups[0]), how.seed, sample)
     truth = nearest([form.take(rows) for form in forms], others, count, FLOOR, (groups[0][rows], groups[1]))
     return Proposed(found, _compare(truth, found.take(rows)))
-
-
-def is_affordable(pairs: int, forms: int = FORMS) -> bool:
-    """Say whether all pairs are compared."""
-    return cost_of(pairs, forms) <= AFFORDABLE
 
 
 def cost_of(pairs: int, forms: int = FORMS) -> float:

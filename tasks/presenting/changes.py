@@ -6,7 +6,7 @@ from html import escape
 from tasks.presenting.numbers import NOTHING, Numbers, text_of
 from tasks.presenting.words import answer
 from tasks.records import Report
-from tasks.records.rows import Gate, form_of
+from tasks.records.rows import form_of
 from tasks.vocabulary import SPLITS
 
 
@@ -41,7 +41,10 @@ def changes(one: Report, other: Report) -> list[Change]:
 def what_changed(before: Report | None, after: Report) -> str:
     """Return the answer of a run, its gates, and what changed since an earlier run of the same sources, as Markdown."""
     numbers = Numbers(after)
-    gates = [f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, {_gate(gate)}" for gate in after.gates]
+    gates = []
+    for gate in after.gates:
+        value, limit = (text_of(getattr(gate, name), form_of(gate, name)) for name in ("value", "limit"))
+        gates.append(f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, value {value}, limit {limit}")
     parts = [f"## cleansplit: {_cell(', '.join(entry.name for entry in after.inputs))}", _cell(answer(numbers))]
     parts += ["\n".join(gates)] if gates else []
     if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
@@ -53,10 +56,6 @@ def what_changed(before: Report | None, after: Report) -> str:
     else:
         parts.append(f"Nothing changed since {before.run.name}.")
     return "\n\n".join(parts) + "\n\n"
-
-
-def _gate(gate: Gate) -> str:
-    return f"value {text_of(gate.value, form_of(gate, 'value'))}, limit {text_of(gate.limit, form_of(gate, 'limit'))}"
 
 
 def _cell(text: str) -> str:

@@ -18,7 +18,6 @@ from tasks.records.verdict import Predicted
 from tasks.storage import disk, tables
 from tasks.storage.image_files import gray_of
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS
 from tasks.vocabulary.arrays import Gray
 
 CONFLICTS, DOUBTFUL, EXACT, UNCONFIRMED = 3, 6, 1, 2  # parts of the pairs that are shown
@@ -73,9 +72,12 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
     `glyphs` are files that hold its images, by default those of its raw splits.
     """
     chosen, groups, wanted, whole = _choose(run, report)
-    goes = "duplicates" if report.alone else "removed"
-    names = [f"{name}.parquet" for name in ("label_conflicts", goes, goes, "unconfirmed")]
-    images = _thumbnails_of(run) if report.kind == "photographs" else _glyphs_of(glyphs or _raw(run), wanted)
+    names = [f"{name}.parquet" for name in ("label_conflicts", "removed", "removed", "unconfirmed")]
+    images = (
+        _thumbnails_of(run)
+        if report.kind == "photographs"
+        else _glyphs_of(glyphs or disk.matching(run, "raw/*.parquet"), wanted)
+    )
     conflicts, near, exact, alike = (
         _pairs(table.to_pylist(), images, report, name) for table, name in zip(chosen, names, strict=True)
     )
@@ -96,8 +98,7 @@ def uri_of(data: bytes, kind: str = "png") -> str:
 def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple[str, str, str]]], list[str], bool]:
     """Return the pairs of each gallery, the largest groups, the ids of all of them, and whether these are all pairs."""
     similarity = report.view.column
-    removed = _within(run) if report.alone else _numbered(tables.read(run / "removed.parquet"))
-    conflicts = _numbered(tables.read(run / "label_conflicts.parquet"))
+    removed, conflicts = (_numbered(tables.read(run / f"{n}.parquet")) for n in ("removed", "label_conflicts"))
     conflicts = each_pair_once(conflicts.filter(conflicts["open"]))
     unconfirmed = run / "unconfirmed.parquet"  # of a run that has such rows
     alike = _numbered(tables.read(unconfirmed)) if disk.exists(unconfirmed) else conflicts.slice(0, 0)
@@ -112,13 +113,6 @@ def _choose(run: Place, report: Report) -> tuple[list[pa.Table], list[list[tuple
     wanted = [pair[name] for table in chosen for pair in table.to_pylist() for name in ("id", "twin_id")]
     whole = all(len(some) == len(table) for some, table in zip(chosen, every, strict=True))
     return chosen, groups, [*wanted, *(name for group in groups for name, _, _ in group)], whole
-
-
-def _within(run: Place) -> pa.Table:
-    """Return the images of one set that go."""
-    rows = _numbered(tables.read(run / "duplicates.parquet"))
-    goes = rows.filter(pc.invert(rows["stays"]))
-    return goes.append_column("twin_split", goes["split"])
 
 
 def _numbered(rows: pa.Table) -> pa.Table:
@@ -184,10 +178,6 @@ def _thumbnails_of(run: Place) -> Images:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             images[name] = _Embedded(uri_of(data, "jpeg"), np.asarray(image.convert("RGB")))
     return images
-
-
-def _raw(run: Place) -> list[Place]:
-    return [place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]
 
 
 def _glyphs_of(files: Sequence[Place], ids: Sequence[str]) -> Images:

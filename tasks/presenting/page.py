@@ -119,7 +119,10 @@ def _from_tables(run: Place, report: Report, glyphs: Sequence[Place] | None) -> 
     members = sorted(report.conservation, key=lambda row: row.members == row.accepted)  # what lost some comes first
     if len(members) <= MEMBERS_SHOWN:
         members = list(report.conservation)
-    figures = {name.partition(".")[0]: _figure(run / "figures" / name) for name in disk.names_in(run / "figures")}
+    figures = {}
+    for place in disk.matching(run / "figures", "*.*"):
+        name, _, ending = place.last.partition(".")
+        figures[name] = uri_of(disk.read_bytes(place), "png" if ending == "png" else "jpeg")
     return {
         "galleries": build_galleries(run, report, glyphs),
         "lists": saved_lists(run),
@@ -131,10 +134,6 @@ def _from_tables(run: Place, report: Report, glyphs: Sequence[Place] | None) -> 
         "quarantined": refused[:QUARANTINE_SHOWN],
         "not_shown": max(0, len(refused) - QUARANTINE_SHOWN),
     }
-
-
-def _figure(place: Place) -> str:
-    return uri_of(disk.read_bytes(place), "png" if place.last.endswith(".png") else "jpeg")
 
 
 def _as_html(place: str, form: Form, value: Any) -> Markup:

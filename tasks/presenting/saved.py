@@ -28,7 +28,9 @@ def saved_lists(run: Place) -> list[Saved]:
     found = [(name, "files to remove", disk.read_text(place)) for name, place in short]
     if disk.is_file(run / "actions.csv"):
         found.append(("actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")))
-    return [Saved(name, title, _uri(text)) for name, title, text in found if 0 < len(text) <= MOST]
+    listed = [(name, title, text.encode()) for name, title, text in found if 0 < len(text) <= MOST]
+    begins = "data:text/plain;charset=utf-8;base64,"
+    return [Saved(name, title, begins + base64.b64encode(data).decode()) for name, title, data in listed]
 
 
 def _in_question(actions: Place) -> str:
@@ -44,7 +46,3 @@ def _in_question(actions: Place) -> str:
             if out.tell() > MOST:
                 break
     return out.getvalue()
-
-
-def _uri(text: str) -> str:
-    return f"data:text/plain;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"

@@ -29,7 +29,8 @@ def sheet(
         Which words are shown in the colour of mistakes.
     """
     cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
-    width = max([cell.width for cell in cells] + [_width(word) for word in words] + [SMALLEST]) + GAP
+    widths = [cell.width for cell in cells] + [int(_font().getlength(word)) + 1 for word in words]
+    width = max([*widths, SMALLEST]) + GAP
     height = max([cell.height for cell in cells] + [SMALLEST]) + GAP + (TEXT_SIZE + 3 if any(words) else 0)
     rows = max(1, -(-len(cells) // columns))
     canvas = Image.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
@@ -64,10 +65,6 @@ def as_images(gray: Gray) -> list[Image.Image]:
 def _enlarged(image: Image.Image) -> Image.Image:
     factor = max(1, -(-SMALLEST // max(image.size)))
     return image.convert("RGB").resize((factor * image.width, factor * image.height), Image.Resampling.NEAREST)
-
-
-def _width(word: str) -> int:
-    return int(_font().getlength(word)) + 1
 
 
 @lru_cache

@@ -245,7 +245,7 @@ def _redundancy(numbers: Numbers) -> list[str]:
     if report.rows[name] > fonts.unknown:
         known = numbers.difference(report.rows, name, fonts, "unknown")
         said.append(f"Of {known} {name} rows whose name gives a font, {numbers(fonts, 'rows')} share it with train.")
-    if report.groups.count:
+    if report.groups.count and not report.alone:
         count, rows, largest = (numbers(report.groups, name) for name in ("count", "rows", "largest"))
         said.append(f"Removed rows and their twins form {count} groups of {rows} rows; the largest has {largest}.")
     return said

@@ -143,11 +143,6 @@ class SplitGroups:
     held: Count = 0
     undecided: Count = 0
 
-    @property
-    def left(self) -> int:
-        """How many images stay."""
-        return self.rows - self.exact - self.near
-
 
 @dataclass(frozen=True, config=STRICT)
 class LabelConflicts:

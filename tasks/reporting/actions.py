@@ -44,7 +44,7 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     whose label is not that of a duplicate, review; all others keep. An image that goes and whose label is wrong, or may
     be, has two rows.
     """
-    paths, (said, also) = Paths(found.archives), _said(found, report, workspace, target)
+    paths, (said, also) = Paths(found.archives), _said(found, workspace, target)
     with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             goes = target / REMOVE / f"{name}.txt"
@@ -81,7 +81,7 @@ def _table(split: SplitName, ids: pa.Array, what: pa.Table, paths: Paths) -> pa.
     return pa.table([paths.of(ids), splits, names, action, *about], COLUMNS)
 
 
-def _said(found: Findings, report: Report, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
+def _said(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
     """Return the action of each image, and a second one for removed images whose label is in conflict."""
     conflicts = tables.read(target / "label_conflicts.parquet")
     wrong = pc.is_valid(conflicts["new_class"])
@@ -92,8 +92,7 @@ def _said(found: Findings, report: Report, workspace: Place, target: Place) -> t
     ]
     if disk.exists(target / "duplicates.parquet"):
         inside = tables.read(target / "duplicates.parquet")
-        copies = inside.filter(pc.invert(inside["stays"]))
-        rows.append(_rows(copies, "remove" if report.alone else "keep", None if report.alone else "duplicate"))
+        rows.append(_rows(inside.filter(pc.invert(inside["stays"])), "keep", "duplicate"))
     if disk.exists(target / "unconfirmed.parquet"):
         rows.append(_rows(tables.read(target / "unconfirmed.parquet"), "review"))
     table = pa.concat_tables(rows)

@@ -1,12 +1,12 @@
 """Build the report of a run from the records of its stages."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import groupby
 
 import numpy as np
 
-from tasks.records import ClassCounts, Direction, Findings, MeasuredRecall, Report, Split
+from tasks.records import ClassCounts, Findings, MeasuredRecall, Report, Split
 from tasks.records.rows import (
     ClassMembers,
     ClassRows,
@@ -46,7 +46,9 @@ def assemble(found: Findings, workspace: Place) -> Report:
         balance=_balance(found, workspace),
         conservation=_conservation(found),
         ignored=ignored_kinds(found, workspace),
-        overlap=tuple(map(_overlap, directions)),
+        overlap=tuple(
+            PairOverlap(**{field.name: getattr(d, field.name) for field in fields(PairOverlap)}) for d in directions
+        ),
         overlap_by_threshold=tuple(
             ThresholdRows(d.rows_of, d.found_in, percent / 100, rows)
             for d in directions
@@ -75,12 +77,6 @@ def assemble(found: Findings, workspace: Place) -> Report:
 def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:
     """Return the rows of each split; `left` has those of splits that lost some."""
     return SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
-
-
-def _overlap(d: Direction) -> PairOverlap:
-    return PairOverlap(
-        d.rows_of, d.found_in, d.rows, d.exact, d.near, d.either, d.undecided, d.distinct_exact, d.cross_class
-    )
 
 
 def _balance(found: Findings, workspace: Place) -> tuple[ClassRows, ...]:

@@ -9,7 +9,7 @@ from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 
-TABLE, UNCONFIRMED, FOLDER = "duplicates.parquet", "unconfirmed.parquet", "duplicates"
+TABLE, FOLDER = "duplicates.parquet", "duplicates"
 
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
@@ -19,8 +19,6 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
     every = [tables.read(workspace / of.table) for of in searched]
     if every:
         write_table(pa.concat_tables(every), report, target / TABLE)
-    if report.alone and report.duplicates_in("train").undecided:
-        write_table(tables.read(workspace / searched[0].unconfirmed), report, target / UNCONFIRMED)
     for of, table in zip(searched, every, strict=True):
         goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()
         if not of.counts.rows or not (len(goes) or report.alone):

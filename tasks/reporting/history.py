@@ -81,7 +81,7 @@ def _row(workspace: Place, report: Report) -> dict[str, Any]:
         **{name: report.rows[name] for name in SPLITS},
         "exact": leak.exact,
         "near": leak.near,
-        "left": leak.left if isinstance(leak, SplitGroups) else report.sanitized.near[split],
+        "left": report.sanitized.near["train" if alone else split],
         "quarantined": sum(row.quarantined for row in report.conservation),
         "model": largest and largest.model,
         "train_rows": largest and largest.train_rows,

@@ -40,7 +40,7 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
 
 
 def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    _link_splits(found, report, workspace, target)
+    _link_splits(found, workspace, target)
     write_duplicates(found, report, workspace, target)
     write_table(conflicts_of(found, workspace), report, target / TABLE)
     if found.splits.in_groups:
@@ -55,12 +55,12 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
         _write_paths(found, workspace, target / "paths")
 
 
-def _link_splits(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
             disk.link(place, target / folder / place.last)
     lists = [found.sanitized.removed]
-    if not report.alone and len(tables.read(workspace / found.sanitized.unconfirmed, ["id"])):
+    if len(tables.read(workspace / found.sanitized.unconfirmed, ["id"])):
         lists.append(found.sanitized.unconfirmed)
     for name in lists:
         disk.link(workspace / name, target / (workspace / name).last)
@@ -117,6 +117,6 @@ def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> st
     raw = {name: "raw" for name in SPLITS if found.splits[name].rows}
     left = {split.name: split.rows for split in found.sanitized.splits}
     sanitized = {name: "sanitized" if name in left else folder for name, folder in raw.items() if left.get(name, 1)}
-    lines = card_header({"raw": raw} if report.alone else {"raw": raw, "sanitized": sanitized})
+    lines = card_header({"raw": raw, "sanitized": sanitized})
     lines += ["", f"# {escape(', '.join(report.classes))}", "", to_markdown(Numbers(report)), "## Figures", ""]
     return "\n".join([*lines, *(f"{title}:\n\n![{title}](figures/{name})\n" for name, title in drawn)])

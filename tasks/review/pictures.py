@@ -17,7 +17,6 @@ from tasks.storage import disk, tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS
 from tasks.vocabulary.formats import format_of
 
 TYPES = {  # of the formats that browsers show
@@ -37,8 +36,7 @@ class Glyphs:
     """Glyphs, from the run itself."""
 
     def __init__(self, run: Place, ids: Iterable[str]) -> None:
-        files = [place for split in SPLITS for place in disk.matching(run, f"raw/{split}-*.parquet")]
-        self.gray = gray_of(files, ids)
+        self.gray = gray_of(disk.matching(run, "raw/*.parquet"), ids)
 
     def shown(self, name: str) -> Shown:
         """Return an image as a PNG."""

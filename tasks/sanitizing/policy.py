@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.records import Overlap
+from tasks.records import Overlap, SplitDuplicates
 from tasks.records.removed import REMOVED, is_removed
 from tasks.storage import tables
 from tasks.storage.place import Place
@@ -80,6 +80,14 @@ def undecided_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitNam
     """
     found = removed_rows(twins, split, ["undecided"])
     return found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))
+
+
+def lost_inside(duplicates: SplitDuplicates, workspace: Place) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that a set loses to rows that stay in it, and the undecided rows, both of schema `REMOVED`."""
+    grouped, undecided = tables.read(workspace / duplicates.table), tables.read(workspace / duplicates.unconfirmed)
+    gone = grouped.filter(pc.invert(grouped["stays"]))
+    gone = gone.append_column("twin_split", gone["split"]).append_column("judged", pa.nulls(len(gone), pa.bool_()))
+    return gone.select(REMOVED.names), undecided.select(REMOVED.names)
 
 
 def star_groups(removed: pa.Table) -> dict[str, int]:

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.records import Overlap, Splits, between
+from tasks.records import Overlap, Split, SplitDuplicates, Splits, between
 from tasks.records.conservation import conserve
 from tasks.records.removed import is_removed
 from tasks.sanitizing import policy
 from tasks.storage import disk, tables
-from tasks.storage.image_files import take_images
+from tasks.storage.image_files import read_ids, take_images
 from tasks.storage.images import Images, write_split
 from tasks.storage.place import Place
 from tasks.views import View
-from tasks.vocabulary import LOSES_TO, Protect
+from tasks.vocabulary import LOSES_TO, Protect, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
 SANITIZED = "sanitized"
@@ -23,7 +23,13 @@ AT_ONCE = 100_000  # rows whose twins are in memory
 
 
 def write_sanitized(
-    splits: Splits, overlaps: Sequence[Overlap], protect: Protect, view: View, workspace: Place, target: Place
+    splits: Splits,
+    overlaps: Sequence[Overlap],
+    protect: Protect,
+    view: View,
+    workspace: Place,
+    target: Place,
+    inside: SplitDuplicates | None = None,
 ) -> dict[str, Any]:
     """Write ``sanitized/`` and the lists of removed rows and unconfirmed matches into `target`.
 
@@ -35,6 +41,8 @@ def write_sanitized(
     protect : {"train", "test"}
     view : View
     workspace, target : Place
+    inside : SplitDuplicates, optional
+        Duplicates inside train, where train is the only split and loses them.
 
     Returns
     -------
@@ -43,29 +51,38 @@ def write_sanitized(
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
-    for name, others in LOSES_TO[protect].items():
-        lost, stay = [], [np.empty(0, np.int64)]
-        facts["exact_left"][name] = 0
-        for start in _starts(splits[name].rows):
-            twins = [policy.read_twins(between(overlaps, name, o), name, start, AT_ONCE, workspace) for o in others]
-            lost.append(policy.removed_rows(twins, name))
-            unconfirmed.append(policy.undecided_rows(twins, lost[-1], name))
-            ids = twins[0]["id"].combine_chunks()
-            stay.append(start + np.flatnonzero(~is_removed(ids, lost[-1], ["exact", "near"])))
-            facts["exact_left"][name] += int((~is_removed(ids, lost[-1], ["exact"])).sum())
-        gone, kept = pa.concat_tables(lost), np.concatenate(stay)
-        facts["near_left"][name] = len(kept)
+    lost = {name: _lost(splits[name], overlaps, others, workspace) for name, others in LOSES_TO[protect].items()}
+    if inside:
+        lost["train"] = policy.lost_inside(inside, workspace)
+    for name, (gone, undecided) in lost.items():
         files = splits[name].places(workspace)
+        ids = read_ids(files)
+        kept = np.flatnonzero(~is_removed(ids, gone, ["exact", "near"]))
+        facts["exact_left"][name] = int((~is_removed(ids, gone, ["exact"])).sum())
+        facts["near_left"][name] = len(kept)
         written = write_split(len(kept), _kept_of(files, kept), name, splits.classes, target / SANITIZED)
         facts["splits"][name] = written
         conserve(f"sanitize {name}", splits[name].rows, written["rows"], len(gone))
         removed.append(gone)
+        unconfirmed.append(undecided)
     facts["groups"] = policy.star_groups(pa.concat_tables(removed))
     for file, rows in (("removed", removed), ("unconfirmed", unconfirmed)):
         table = pa.concat_tables(rows)
         names = [view.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
+
+
+def _lost(
+    split: Split, overlaps: Sequence[Overlap], others: Sequence[SplitName], workspace: Place
+) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that a split loses to others, and the undecided rows that stay."""
+    lost, undecided, name = [], [], split.name
+    for start in _starts(split.rows):
+        twins = [policy.read_twins(between(overlaps, name, o), name, start, AT_ONCE, workspace) for o in others]
+        lost.append(policy.removed_rows(twins, name))
+        undecided.append(policy.undecided_rows(twins, lost[-1], name))
+    return pa.concat_tables(lost), pa.concat_tables(undecided)
 
 
 def _starts(rows: int) -> range:

@@ -35,7 +35,8 @@ def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) ->
         for one in ranges:
             if one.role != role:
                 continue
-            rows = one.first + order_without_case(ids.slice(one.first, one.rows))
+            without_case = pc.array_sort_indices(pc.utf8_lower(ids.slice(one.first, one.rows)))
+            rows = one.first + without_case.to_numpy().astype(np.int64)
             random.shuffle(rows)
             if role == "large":
                 parts["validation"].append(rows[: sizes.validation])
@@ -44,8 +45,3 @@ def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) ->
                 parts["test"].append(rows[: sizes.test])
     joined = {name: np.concatenate(parts[name]) for name in PERMUTED}
     return {name: joined[name][random.permutation(len(joined[name]))] for name in PERMUTED}
-
-
-def order_without_case(ids: pa.Array) -> RowNumbers:
-    """Return the rows of some ids in the order of the ids without case; int64 (n,)."""
-    return np.array(pc.array_sort_indices(pc.utf8_lower(ids)).to_numpy(), np.int64)

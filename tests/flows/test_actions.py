@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.audit import audit
+from flows.dedupe import dedupe
 from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
-from tests.build import ROOT, glyphs, members_of, write_tar
+from tests.build import ROOT, glyphs, members_of, png, write_folder, write_tar
 from tests.flows.test_cli import command, refused
 
 GOES = {"10/0.bmp", "10/1.JPG", "10/mislabelled.jpg", "猫 1/0.bmp", "猫 1/1.JPG"}
@@ -86,6 +87,24 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
 
 
 @pytest.mark.usefixtures("prefect_server")
+def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) -> None:
+    own = glyphs(20, seed=3)
+    files = {f"a/{i:02d}.png": png(image) for i, image in enumerate(own)}
+    odd = {"a/with\\one.png": png(own[0]), "a/\\begins.png": png(own[1]), "a/..dots.png": png(own[2])}
+    hidden = {"a/.hidden.png": png(own[3]), "a/._apple.png": png(own[4])}
+    source = write_folder(tmp_path / "set", files | odd | hidden)
+    found = dedupe(source=str(source), keep="first", workspace=tmp_path / "w")
+    assert (found.rows.train, sum(row.ignored for row in found.conservation)) == (23, 2)
+    done = command("apply", str(found.run), "--move", str(tmp_path / "gone"), "--execute")
+    assert done.returncode == 0, done.stderr
+    moved = files_below(tmp_path / "gone")
+    assert len(moved) == 3
+    assert files_below(source) | moved == files | odd | hidden
+    assert command("apply", str(found.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
+    assert len(files_below(tmp_path / "clean")) == 20
+
+
+@pytest.mark.usefixtures("prefect_server")
 def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> None:
     run = ("apply", str(pictures.run), "--execute", "--move")
     assert "lies inside the source test" in refused(command(*run, "test/data/test/gone"), 2)
@@ -116,8 +135,8 @@ def test_every_set_loads_whatever_splits_there_are(pictures: Report, tmp_path: P
 
     raw = {name: pictures.rows[name] for name in ("train", "test")}
     wanted = {"raw": raw, "sanitized": raw | {"test": pictures.sanitized.near.test}}
-    archives = read_findings(Place.of(pictures.run)).archives
-    export_run(Place.of(pictures.run), "parquet", Place.of(tmp_path / "out"), pictures.classes, archives)
+    run = Place.of(pictures.run)
+    export_run(run, "parquet", Place.of(tmp_path / "out"), pictures.classes, read_findings(run))
     for folder in (pictures.run, tmp_path / "out"):
         for config, rows in wanted.items():
             loaded = datasets.load_dataset(str(folder), config, cache_dir=str(tmp_path / "cache"))

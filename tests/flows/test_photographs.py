@@ -138,10 +138,9 @@ def test_originals_are_copied_linked_or_wrapped_byte_by_byte(
     audited: Report, photographs: dict[str, Any], tmp_path: Path
 ) -> None:
     run = Place.of(audited.run)
-    archives = read_findings(run).archives
     forms: tuple[Format, ...] = ("folder", "links", "parquet")
     for form in forms:
-        export_run(run, form, Place.of(tmp_path / form), audited.classes, archives)
+        export_run(run, form, Place.of(tmp_path / form), audited.classes, read_findings(run))
     source = Path(photographs["test"]) / "data" / "test"
     for form in forms[:2]:
         left = sorted((tmp_path / form / "sanitized" / "test").rglob("*.*"))
@@ -159,13 +158,12 @@ def test_originals_are_copied_linked_or_wrapped_byte_by_byte(
 
 def test_an_original_that_changed_is_named(audited: Report, photographs: dict[str, Any], tmp_path: Path) -> None:
     run = Place.of(audited.run)
-    archives = read_findings(run).archives
     path = Path(photographs["test"]) / "data" / "test" / "10" / "5.png"
     before = path.read_bytes()
     path.write_bytes(before[:-1] + b"x")
     try:
         with pytest.raises(Exception, match="has changed since it was indexed"):
-            export_run(run, "folder", Place.of(tmp_path / "out"), audited.classes, archives)
+            export_run(run, "folder", Place.of(tmp_path / "out"), audited.classes, read_findings(run))
     finally:
         path.write_bytes(before)
     assert not (tmp_path / "out").exists()

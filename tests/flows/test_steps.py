@@ -103,9 +103,8 @@ def test_sources_may_move_between_runs(prefect_server: None, photographs: dict[s
             shutil.rmtree(tmp_path / "here")
             loaded = shards
     folder = Place.of(found.run)
-    archives = read_findings(folder).archives
     assert shards == loaded, "nothing was loaded again"
-    export_run(folder, "folder", Place.of(tmp_path / "out"), found.classes, archives)
+    export_run(folder, "folder", Place.of(tmp_path / "out"), found.classes, read_findings(folder))
     next((tmp_path / "there" / "test").rglob("*.bmp")).unlink()
     with pytest.raises(DataError, match=r"\.bmp is gone; bring it back"):
-        export_run(folder, "folder", Place.of(tmp_path / "again"), found.classes, archives)
+        export_run(folder, "folder", Place.of(tmp_path / "again"), found.classes, read_findings(folder))

@@ -25,7 +25,8 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str) -
             return found
         with scratch.draft() as draft:
             result, files = built(build, draft)
-            _upload(draft, files, folder)
+            for name in _missing(files, folder):
+                objects.upload(disk.local(draft / name), content_of(folder, files[name]["sha256"]))
             require_leases(folder)
             text = sealed(about | {"result": result, "files": files}).encode()
             won = objects.write_over(place, text, there.mark) if there else objects.write_new(place, text)
@@ -47,11 +48,6 @@ def _published(folder: Place, there: objects.Read, about: dict[str, Any]) -> Sta
         return None
     remember(folder, files)
     return Stage(folder, record["result"], reused=True)
-
-
-def _upload(draft: Place, files: Files, workspace: Place) -> None:
-    for name in _missing(files, workspace):
-        objects.upload(disk.local(draft / name), content_of(workspace, files[name]["sha256"]))
 
 
 def _missing(files: Files, workspace: Place) -> list[str]:

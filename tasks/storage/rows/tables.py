@@ -57,7 +57,8 @@ def image_column(schema: pa.Schema, columns: Columns) -> str | None:
     for field in schema:
         if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
             return str(field.name)
-    binary = (field.name for field in schema if _is_bytes(field.type))
+    is_bytes = (pa.types.is_binary, pa.types.is_large_binary)
+    binary = (field.name for field in schema if any(kind(field.type) for kind in is_bytes))
     return next((str(name) for name in binary if name.lower() in USUAL["image"]), None)
 
 
@@ -110,7 +111,3 @@ class _Images:
 
 def _has_name(value: Any, names: int) -> bool:
     return value is None or (isinstance(value, int) and -1 <= value < names)  # -1 is no label
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -1,0 +1,136 @@
+"""Splits as arrays of pixels and labels, in .npz or in a pickle that Python 2 and 3 both read.
+
+No array is ever whole in memory. `pickle` pickles small objects; the opcodes around the bytes of an array are written
+here. Protocol 2 has no bytes, so Python 3 writes them as text that is encoded on loading, and so do we. The file holds
+only a dict, strings, and arrays made by numpy's own reconstruction. See pickletools in the standard library.
+"""
+
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tasks.classes.decoder import decode
+from tasks.errors import UsageError
+from tasks.exporting.originals import Originals
+from tasks.storage.image_files import iterate_images, read_labels, shape_of
+from tasks.storage.images import normalize
+from tasks.storage.place import Place
+from tasks.vocabulary import Format, SplitName
+from tasks.vocabulary.arrays import AnyArray
+
+Files = dict[SplitName, list[Place]]
+SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # the course's names
+MOST_TEXT = 2**32 - 1  # bytes of one text in protocol 2
+PROTOCOL = 2
+RECONSTRUCT = b"numpy.core.multiarray\n_reconstruct\n"  # where numpy has had it since long before version 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """An array too large for memory: its shape, its type, and its bytes, a piece at a time."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    pieces: Callable[[], Iterator[AnyArray]]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+
+def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
+    """Return six arrays under the course's names: three of images, three of labels, int32 (n,).
+
+    Glyphs are float32 (n, side, side) in [-0.5, 0.5]; photographs are uint8 as they are decoded, (n, height, width) or
+    (n, height, width, 3), and must have one size.
+    """
+    columns = {}
+    for split, places in files.items():
+        rows, side = shape_of(places)
+        labels = partial(_labels, places)
+        images = Column((rows, side, side), np.dtype(np.float32), partial(_glyphs, places))
+        if originals.index is not None:
+            images = Column((rows, *originals.shape), np.dtype(np.uint8), partial(_photographs, places, originals))
+        columns[f"{SHORT[split]}_dataset"] = images
+        columns[f"{SHORT[split]}_labels"] = Column((rows,), np.dtype(np.int32), labels)
+    return columns
+
+
+def write_npz(columns: dict[str, Column], out: BinaryIO) -> None:
+    """Write arrays as .npz, which `numpy.load` reads without pickle."""
+    with zipfile.ZipFile(out, "w") as archive:
+        for key, column in columns.items():
+            entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed: the same rows give the same bytes
+            with archive.open(entry, "w", force_zip64=True) as member:
+                header = {"descr": column.dtype.str, "fortran_order": False, "shape": column.shape}
+                np.lib.format.write_array_header_1_0(member, header)
+                for piece in column.pieces():
+                    member.write(piece.tobytes())
+
+
+def write_pickle(arrays: Mapping[str, Column], out: BinaryIO) -> None:
+    """Write a dict of arrays.
+
+    Raises
+    ------
+    UsageError
+        When an array is too large for protocol 2.
+    """
+    out.write(pickle.PROTO + bytes([PROTOCOL]) + pickle.EMPTY_DICT + pickle.MARK)
+    for name, array in arrays.items():
+        out.write(_pickled(name))
+        _write_array(array, out)
+    out.write(pickle.SETITEMS + pickle.STOP)
+
+
+ARRAYS: dict[Format, tuple[str, Callable[[dict[str, Column], BinaryIO], None]]] = {
+    "course": ("pickle", write_pickle),
+    "npz": ("npz", write_npz),
+}
+
+
+def _glyphs(places: list[Place]) -> Iterator[AnyArray]:
+    return (normalize(images.gray) for images in iterate_images(places))
+
+
+def _photographs(places: list[Place], originals: Originals) -> Iterator[AnyArray]:
+    mode = "RGB" if len(originals.shape) == 3 else "L"
+    return (np.asarray(decode(each.data, reduced=False).image.convert(mode)) for each in originals.read(places))
+
+
+def _labels(places: list[Place]) -> Iterator[AnyArray]:
+    yield read_labels(places).astype(np.int32)
+
+
+def _write_array(array: Column, out: BinaryIO) -> None:
+    """Write what makes numpy build an empty array and fill it: ``_reconstruct(ndarray, (0,), "b")`` and its state.
+
+    The bytes of the array are written as ``codecs.encode(text, "latin1")``.
+    """
+    made_from = _pickled(np.ndarray) + _pickled((0,)) + _pickled(b"b") + pickle.TUPLE3
+    out.write(pickle.GLOBAL + RECONSTRUCT + made_from + pickle.REDUCE)
+    out.write(pickle.MARK + _pickled(1) + _pickled(array.shape) + _pickled(array.dtype) + pickle.NEWFALSE)
+    size = sum(piece.nbytes + int((piece.view(np.uint8) > 127).sum()) for piece in map(_flat, array.pieces()))
+    if size > MOST_TEXT:
+        raise UsageError(f"an array of shape {array.shape} is too large for this pickle; export as npz instead.")
+    out.write(pickle.GLOBAL + b"_codecs\nencode\n" + pickle.BINUNICODE + struct.pack("<I", size))
+    for piece in map(_flat, array.pieces()):
+        out.write(piece.tobytes().decode("latin1").encode("utf-8"))
+    out.write(_pickled("latin1") + pickle.TUPLE2 + pickle.REDUCE)
+    out.write(pickle.TUPLE + pickle.BUILD)
+
+
+def _pickled(value: Any) -> bytes:
+    """Return the opcodes of a small object, without those that begin and end a pickle."""
+    return pickle.dumps(value, PROTOCOL)[2:-1]
+
+
+def _flat(piece: AnyArray) -> AnyArray:
+    return np.ascontiguousarray(piece).reshape(-1)
