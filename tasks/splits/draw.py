@@ -129,12 +129,6 @@ def take_all(ranges: Sequence[ClassRange]) -> dict[SplitName, RowNumbers]:
     return {name: np.concatenate([np.empty(0, np.int64), *own]) for name, own in rows.items()}
 
 
-def take_one(ranges: Sequence[ClassRange]) -> dict[SplitName, RowNumbers]:
-    """Return every row under train; see `draw`."""
-    nothing = np.empty(0, np.int64)
-    return {"train": np.arange(sum(one.rows for one in ranges)), "validation": nothing, "test": nothing}
-
-
 def _too_many(what: str, asked: int, smallest: ClassRange, possible: int, classes: int) -> str:
     return (
         f"{what} can have at most {possible * classes:,} rows, not {asked * classes:,}: "

@@ -1,81 +1,101 @@
 """Deal groups of rows out to splits, so that every group is on one side and every split has the classes of all.
 
-This is bin packing with several classes. Groups of several rows are dealt out one by one, the largest first, each to
-where it brings the counts of its classes nearest to what they should be, as scikit-learn's StratifiedGroupKFold does it
-for folds of one size. Rows that are alone in their group come last and fill what is missing.
+This is bin packing with several classes. Of few groups, every way is looked at (`tasks.splits.exhaustive`). Of many,
+those of several rows are dealt out one by one, the largest first, each to where it brings the counts of its classes
+nearest to what they should be, as scikit-learn's StratifiedGroupKFold does it for folds of one size. Rows that are
+alone in their group come last and fill what is missing. A bin that is empty even so takes a group from another.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tasks.joined import RowNumbers
-from tasks.vocabulary.arrays import Floats
+from tasks.splits.exhaustive import WAYS, best_way
 
 NOWHERE = -1
 
 
-@dataclass(frozen=True)
-class Dealt:
-    """Where rows were dealt: `bin`, int64 (rows,), -1 for those that are left over; and what was aimed at.
-
-    `wanted` is int64 (bins, classes); `confined` has the groups that are larger than one of the bins.
-    """
-
-    bin: RowNumbers
-    wanted: RowNumbers
-    confined: RowNumbers
-
-
-def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Sequence[int]) -> Dealt:
-    """Deal rows out to bins.
+def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Sequence[int]) -> RowNumbers:
+    """Return the bin of each row, int64 (rows,), -1 for rows that are left over; no bin with a size is empty.
 
     Parameters
     ----------
     groups, labels : ndarray
-        int64 (rows,): group and class of each row.
+        int64 (rows,): group and class of each row. Groups are numbered from 0 on, and there are at least as many as
+        bins with a size.
     sizes : sequence of int
         Rows of each bin; all together at most as many as there are.
     seed : sequence of int
         Of the order of groups of one size, and of rows that are alone.
 
     >>> dealt = deal(np.array([0, 0, 0, 1, 2, 3]), np.zeros(6, np.int64), [4, 2], [0])
-    >>> len(set(dealt.bin[:3].tolist())), np.bincount(dealt.bin).tolist()
+    >>> len(set(dealt[:3].tolist())), np.bincount(dealt).tolist()
     (1, [4, 2])
     """
     rng = np.random.default_rng(list(seed))
-    of_class = np.bincount(labels)
-    left, wanted = of_class, np.empty((len(sizes) + 1, len(of_class)), np.int64)
-    for number, size in enumerate((*sizes, len(labels) - sum(sizes))):  # the last is what is left over
-        wanted[number] = _shares(left, size)
-        left = left - wanted[number]
+    bins = [number for number, size in enumerate(sizes) if size]
+    asked, left = len(bins), np.bincount(labels)
+    if sum(sizes) < len(labels):  # the rest is left over
+        bins.append(NOWHERE)
+    wanted = np.empty((len(bins), len(left)), np.int64)
+    for place, number in enumerate(bins):
+        wanted[place] = left if number == NOWHERE else _shares(left, sizes[number])
+        left = left - wanted[place]
+    rows = np.bincount(groups)
+    if len(rows) <= math.log(WAYS, max(len(bins), 3)):
+        counts = np.zeros((len(rows), wanted.shape[1]), np.int64)
+        np.add.at(counts, (groups, labels), 1)
+        order, bin_of = rng.permutation(len(rows)), np.empty(len(rows), np.int64)
+        bin_of[order] = best_way(counts[order], wanted[:asked], some_left=len(bins) > asked)
+    else:
+        bin_of = _one_by_one(groups, labels, wanted, rng)
+        _fill_empty(bin_of, rows, wanted.sum(axis=1), asked, rng)
+    dealt: RowNumbers = np.array(bins)[bin_of][groups]
+    return dealt
+
+
+def _one_by_one(groups: RowNumbers, labels: RowNumbers, wanted: RowNumbers, rng: np.random.Generator) -> RowNumbers:
+    """Return the bin of each group, int64 (groups,): large groups first, then rows that are alone."""
     sizes_of_groups = np.bincount(groups)
     several = np.flatnonzero(sizes_of_groups > 1)
     several = several[np.lexsort((rng.permutation(len(several)), -sizes_of_groups[several]))]
-    held, bins = np.zeros(wanted.shape), np.full(len(labels), NOWHERE)
+    held, bin_of = np.zeros_like(wanted), np.empty(len(sizes_of_groups), np.int64)
     order = np.argsort(groups, kind="stable")
     starts = np.searchsorted(groups[order], np.arange(len(sizes_of_groups) + 1))
     for group in several.tolist():
-        rows = order[starts[group] : starts[group + 1]]
-        classes, counts = np.unique(labels[rows], return_counts=True)
-        best = _best_bin(held, wanted, classes, counts)
+        classes, counts = np.unique(labels[order[starts[group] : starts[group + 1]]], return_counts=True)
+        bin_of[group] = best = _best_bin(held, wanted, classes, counts)
         held[best, classes] += counts
-        bins[rows] = best
-    alone = np.flatnonzero(sizes_of_groups[groups] == 1)
-    missing = _missing(wanted - held.astype(np.int64), np.bincount(labels[alone], minlength=len(of_class)))
-    for label in range(len(of_class)):
-        rows = rng.permutation(alone[labels[alone] == label])
-        bins[rows] = np.repeat(np.arange(len(wanted)), missing[:, label])
-    bins[bins == len(sizes)] = NOWHERE
-    smallest = min((size for size in sizes if size), default=0)
-    return Dealt(bins, wanted[:-1], several[sizes_of_groups[several] > smallest])
+    alone, label_of = np.flatnonzero(sizes_of_groups == 1), labels[order[starts[:-1]]]
+    missing = _missing(wanted - held, np.bincount(label_of[alone], minlength=wanted.shape[1]))
+    for label in range(wanted.shape[1]):
+        same = rng.permutation(alone[label_of[alone] == label])
+        bin_of[same] = np.repeat(np.arange(len(wanted)), missing[:, label])
+    return bin_of
 
 
-def _best_bin(held: Floats, wanted: RowNumbers, classes: RowNumbers, counts: RowNumbers) -> int:
+def _fill_empty(bin_of: RowNumbers, rows: RowNumbers, wanted: RowNumbers, asked: int, rng: np.random.Generator) -> None:
+    """Move a group to each of the first bins, as many as are asked for, that has none.
+
+    It is the one, of those that are not the only group of their bin, with which sizes come nearest to those wanted; of
+    equal ones, a random one. What is left over may have any size.
+    """
+    for empty in set(range(asked)) - set(bin_of.tolist()):
+        over = np.bincount(bin_of, rows, len(wanted)) - wanted
+        is_left = bin_of >= asked
+        change = np.where(is_left, 0, rows * (rows - 2 * over[bin_of]) / wanted[bin_of])
+        change += rows * (rows + 2 * over[empty]) / wanted[empty]
+        change[(np.bincount(bin_of)[bin_of] == 1) & ~is_left] = np.inf
+        order = rng.permutation(len(rows))
+        bin_of[order[change[order].argmin()]] = empty
+
+
+def _best_bin(held: RowNumbers, wanted: RowNumbers, classes: RowNumbers, counts: RowNumbers) -> int:
     """Return the bin whose counts a group brings nearest to what is wanted, relative to the bin's size."""
     over = held[:, classes] - wanted[:, classes]
-    worse = (counts * (2 * over + counts)).sum(axis=1) / np.maximum(wanted.sum(axis=1), 1)
+    worse = (counts * (2 * over + counts)).sum(axis=1) / wanted.sum(axis=1)
     room = 2 * (wanted.sum(axis=1) - held.sum(axis=1)) >= counts.sum()  # less is too much then than too little before
     if room.any():
         worse[~room] = np.inf
@@ -87,19 +107,12 @@ def _missing(room: RowNumbers, alone: RowNumbers) -> RowNumbers:
 
     Where large groups have taken more of a class than a bin should have, it gets fewer of others: sizes come first.
     """
-    pairs = zip(np.maximum(room, 0).T, alone.tolist(), strict=True)
-    missing = np.stack([_shares(column, count) for column, count in pairs], axis=1)
-    short = room.sum(axis=1) - missing.sum(axis=1)
-    while (short > 0).any() and (missing[short < 0].sum()) > 0:
-        full = int(np.where(missing.sum(axis=1) > 0, short, 0).argmin())
-        if short[full] >= 0:
-            break
-        empty, label = int(short.argmax()), int(missing[full].argmax())
-        moved = min(-short[full], short[empty], missing[full, label])
-        missing[full, label] -= moved
-        missing[empty, label] += moved
-        short[full] += moved
-        short[empty] -= moved
+    missing = np.maximum(room, 0)
+    for own, rows in zip(missing, _shares(np.maximum(room.sum(axis=1), 0), int(alone.sum())), strict=True):
+        np.minimum(own, alone, out=own)
+        more = rows - own.sum()
+        own += _shares(alone - own, more) if more > 0 else -_shares(own, -more)
+        alone = alone - own
     return missing
 
 
@@ -109,9 +122,7 @@ def _shares(parts: RowNumbers, total: int) -> RowNumbers:
     >>> _shares(np.array([1, 1, 1]), 5).tolist()
     [2, 2, 1]
     """
-    whole = parts.sum()
-    exact = parts * (total / whole) if whole else np.full(len(parts), total / len(parts))
-    shares = np.floor(exact + 1e-9).astype(np.int64)
-    largest = np.lexsort((np.arange(len(parts)), -(exact - shares)))
-    shares[largest[: total - shares.sum()]] += 1
+    weights = parts if parts.any() else np.ones_like(parts)
+    shares, remainders = np.divmod(weights * total, weights.sum())
+    shares[np.argsort(-remainders, kind="stable")[: total - shares.sum()]] += 1
     return shares

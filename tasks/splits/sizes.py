@@ -8,7 +8,6 @@ import pyarrow as pa
 from tasks.errors import UsageError
 from tasks.joined import RowNumbers
 from tasks.records.spec import DrawSpec
-from tasks.splits.grouped import Dealt
 from tasks.vocabulary import SPLITS
 
 PARTS = (8, 1, 1)  # of train, validation and test, where no size is given
@@ -21,7 +20,7 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
     Raises
     ------
     UsageError
-        When more rows are asked for than there are, or train or test would have none.
+        When more rows are asked for than there are, or a split would have none for which some are asked.
     """
     asked = [getattr(spec, name) for name in SPLITS]
     left = rows - sum(size or 0 for size in asked)
@@ -33,12 +32,32 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
     sizes = [left * part // parts if size is None else size for part, size in zip(PARTS, asked, strict=True)]
     if asked[0] is None:
         sizes[0] += left - sum(size for size, given in zip(sizes, asked, strict=True) if given is None)
-    if not sizes[0] or not sizes[2]:
-        raise UsageError(f"{rows:,} images are too few for train and test; name another source, or other sizes.")
+    if any(size != 0 and not found for size, found in zip(asked, sizes, strict=True)):
+        raise UsageError(f"{rows:,} images are too few for these splits; name another source, or other sizes.")
     return sizes
 
 
-def notes_on(dealt: Dealt, sizes: Sequence[int], groups: RowNumbers, labels: RowNumbers, ids: pa.Array) -> list[str]:
+def check_groups(spec: DrawSpec, sizes: Sequence[int], groups: int) -> None:
+    """Refuse splits and folds for which there are too few groups: each has at least one.
+
+    Raises
+    ------
+    UsageError
+        Names the number of groups, and what to try.
+    """
+    asked = [name for name, size in zip(SPLITS, sizes, strict=True) if size]
+    if groups < len(asked):
+        finer = "a finer --group-by or " if spec.group_by else "no --group-alike or " if spec.group_alike else ""
+        other = "--validation 0" if groups == 2 else f"{finer}a higher --threshold"
+        names = f"{', '.join(asked[:-1])} and {asked[-1]}"
+        raise UsageError(f"{names} need {len(asked)} groups, and the images form only {groups}; use {other}.")
+    if spec.folds and groups < spec.folds:
+        raise UsageError(f"{spec.folds} folds need as many groups, and the images form {groups}; use --folds {groups}.")
+
+
+def notes_on(
+    dealt: RowNumbers, sizes: Sequence[int], groups: RowNumbers, labels: RowNumbers, ids: pa.Array
+) -> list[str]:
     """Say which groups fit into one split alone, and where sizes and classes are not as they were to be.
 
     Raises
@@ -47,23 +66,21 @@ def notes_on(dealt: Dealt, sizes: Sequence[int], groups: RowNumbers, labels: Row
         When a group is larger than the largest split.
     """
     counts, notes = np.bincount(groups), []
-    if len(dealt.confined):
-        largest = int(dealt.confined[0])
+    largest, smallest = int(counts.argmax()), max(1, min(size for size in sizes if size))
+    if counts[largest] > smallest:
         name = ids[int(np.flatnonzero(groups == largest)[0])].as_py()
         if counts[largest] > max(sizes):
             raise UsageError(
                 f"the group of {name} has {counts[largest]:,} images, more than the largest split, of {max(sizes):,}; "
                 "ask for larger splits, or group by something finer."
             )
-        notes.append(
-            f"{len(dealt.confined)} groups are larger than the smallest split; the largest, of {name}, has "
-            f"{counts[largest]:,} images."
-        )
+        larger = f"groups that are larger than the smallest split: {(counts > smallest).sum():,}"
+        notes.append(f"{larger}; the largest, of {name}, has {counts[largest]:,} images.")
     of_all = np.bincount(labels) / len(labels)
     for number, split in enumerate(SPLITS):
-        own = labels[dealt.bin == number]
+        own = labels[dealt == number]
         if abs(len(own) - sizes[number]) > NOTED * sizes[number]:
-            notes.append(f"{split} has {len(own):,} rows instead of {sizes[number]:,}: its groups allow no other size.")
+            notes.append(f"{split} has {len(own):,} rows instead of {sizes[number]:,}: no group is divided.")
         shares = np.bincount(own, minlength=len(of_all)) / max(len(own), 1)
         if len(own) and (off := np.abs(shares - of_all).max()) > NOTED:
             notes.append(f"the share of a class in {split} differs by up to {100 * off:.1f} points from that in all.")

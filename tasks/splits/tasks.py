@@ -1,6 +1,7 @@
 """Prefect tasks of the splits stage."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,11 @@ from tasks.libraries import shaped_by
 from tasks.records import Drawn, InGroups, LoadedSources, Overlap, Ruling, Shard, SplitDuplicates, Splits
 from tasks.records.spec import PrepareSpec, TrainedSpec
 from tasks.splits.course import draw_as_course
-from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all, take_one
+from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
 from tasks.splits.grouped import deal
 from tasks.splits.groups import row_groups
-from tasks.splits.sizes import notes_on, sizes_of_splits
+from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 from tasks.splits.table import rows_of, shared_with_others, write_groups
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
@@ -23,7 +24,7 @@ from tasks.storage.stages import Stage
 from tasks.vocabulary import SPLITS, Role, SplitName
 from tasks.vocabulary.arrays import RowNumbers
 
-VERSION = 3
+VERSION = 4
 GROUPS = "groups.parquet"
 Rows = dict[SplitName, RowNumbers]
 
@@ -41,7 +42,7 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
     else:
         how = {"sizes": per_class, "seed": spec.seed} | shaped_by("drawing")
         stage = _write(shards, lambda: draw(ranges, sizes, spec.seed), how, workspace)
-    return _finished(shards, sizes.notes, stage)
+    return _finished(shards, stage, notes=sizes.notes)
 
 
 @stage_task("draw train, validation and test, every group on one side")
@@ -54,7 +55,7 @@ def draw_grouped(
     at_random: bool,
     workspace: Place,
 ) -> Splits:
-    """Draw splits in which every group stays together; or at random, as if there were none, to see what that leaks."""
+    """Draw splits in which every group stays together; or random ones of the same sizes, to see what these leak."""
     shards = loaded.shards
     inputs = {
         "groups": twins.folder,
@@ -69,40 +70,40 @@ def draw_grouped(
         ids = read_ids(workspace / shard.images for shard in shards)
         of = row_groups(ids, twins, found, spec.group_by, loaded.archives, loaded.fingerprints, workspace)
         labels = read_labels(workspace / shard.images for shard in shards)
-        sizes = sizes_of_splits(spec, len(ids))
-        dealt = deal(np.arange(len(ids)) if at_random else of.of_row, labels, sizes, [spec.seed])
-        notes = notes_on(dealt, sizes, of.of_row, labels, ids) if not at_random else []
+        sizes, groups = sizes_of_splits(spec, len(ids)), int(of.of_row.max(initial=-1)) + 1
+        check_groups(spec, sizes, groups)
+        dealt = deal(of.of_row, labels, sizes, [spec.seed])
+        notes = notes_on(dealt, sizes, of.of_row, labels, ids)
+        if at_random:
+            as_grouped = [int((dealt == number).sum()) for number in range(len(SPLITS))]
+            dealt = deal(np.arange(len(ids)), labels, as_grouped, [spec.seed])
         write_groups(ids, of.of_row, labels, dealt, spec.folds, spec.seed, target / GROUPS)
         facts = {
-            "groups": int(of.of_row.max(initial=-1)) + 1,
+            "groups": groups,
             "largest": int(np.bincount(of.of_row).max(initial=0)),
-            "unmatched": of.unmatched,
-            "purity": of.purity,
-            "completeness": of.completeness,
+            **{name: getattr(of, name) for name in ("unmatched", "purity", "completeness")},
             "shared": shared_with_others(dealt, of.of_row),
         }
         written = write_splits(shards, rows_of(dealt, spec.seed), _classes(shards), workspace, target)
         return written | {"facts": facts, "notes": notes}
 
     stage = stages.stage(workspace, "splits", {"version": VERSION, "shards": _digests(shards)} | inputs, build)
-    splits = {name: Drawn.of_stage(name, stage.folder, stage.result[name]) for name in SPLITS}
     groups = InGroups(**stage.result["facts"], ruling=ruling, folder=stage.folder.name)
-    notes = tuple(stage.result["notes"])
-    record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes, groups)
-    return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
+    return _finished(shards, stage, mixed=True, notes=tuple(stage.result["notes"]), in_groups=groups)
 
 
 @stage_task("take all images as one set")
 def take_whole(shards: Sequence[Shard], workspace: Place) -> Splits:
     """Write all rows of all sources as train, in the order of sources, classes and ids; the other splits are empty."""
-    stage = _write(shards, lambda: take_one(class_ranges(shards)), {"whole": True}, workspace)
-    return _finished(shards, (), stage, all_sources=True)
+    as_train = [replace(one, role="train") for one in class_ranges(shards)]
+    stage = _write(shards, lambda: take_all(as_train), {"whole": True}, workspace)
+    return _finished(shards, stage, mixed=True)
 
 
 @stage_task("take train, validation and test as they are")
 def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
     """Write splits that exist as Parquet, every row in the order of classes and ids."""
-    return _finished(shards, (), _write(shards, lambda: take_all(class_ranges(shards)), {}, workspace))
+    return _finished(shards, _write(shards, lambda: take_all(class_ranges(shards)), {}, workspace))
 
 
 def _write(shards: Sequence[Shard], rows: Callable[[], Rows], how: dict[str, Any], workspace: Place) -> Stage:
@@ -115,13 +116,13 @@ def _write(shards: Sequence[Shard], rows: Callable[[], Rows], how: dict[str, Any
     return stages.stage(workspace, "splits", inputs, build)
 
 
-def _finished(shards: Sequence[Shard], notes: tuple[str, ...], stage: Stage, all_sources: bool = False) -> Any:
-    roles = set() if all_sources else {shard.role for shard in shards}
+def _finished(shards: Sequence[Shard], stage: Stage, mixed: bool = False, **more: Any) -> Any:
+    roles = set() if mixed else {shard.role for shard in shards}
     drawn_from: dict[SplitName, list[Role]] = {
         name: [role for role in (name, "small" if name == "test" else "large") if role in roles] for name in SPLITS
     }
     splits = {name: Drawn.of_stage(name, stage.folder, stage.result[name], drawn_from[name]) for name in SPLITS}
-    record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], notes)
+    record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], **more)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
 
 
