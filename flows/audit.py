@@ -8,7 +8,7 @@ from flows.engine.runners import side_by_side
 from flows.prepare import load_sources
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
-from tasks.records import Findings, Report
+from tasks.records import Report
 from tasks.records.spec import AuditSpec
 from tasks.splits.tasks import take_splits
 from tasks.storage.workspace import in_use
@@ -21,6 +21,4 @@ def audit(spec: AuditSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
-        measure = measure_and_sanitize.on(side_by_side(spec))
-        measured = measure(spec, splits, Unstored(loaded))
-        return publish(Findings(spec, *loaded, splits, **measured._asdict()), seconds)
+        return publish(measure_and_sanitize.on(side_by_side(spec))(spec, splits, Unstored(loaded)), seconds)

@@ -8,7 +8,7 @@ from flows.engine.runners import side_by_side
 from flows.prepare import load_sources
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
-from tasks.records import Findings, Report
+from tasks.records import Report
 from tasks.records.spec import DedupeSpec
 from tasks.splits.tasks import take_whole
 from tasks.storage.workspace import in_use
@@ -21,6 +21,4 @@ def dedupe(spec: DedupeSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
-        measure = measure_and_sanitize.on(side_by_side(spec))
-        measured = measure(spec, whole, Unstored(loaded))
-        return publish(Findings(spec, *loaded, whole, **measured._asdict()), seconds)
+        return publish(measure_and_sanitize.on(side_by_side(spec))(spec, whole, Unstored(loaded)), seconds)

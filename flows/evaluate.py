@@ -1,30 +1,50 @@
 """The final flow: train with and without the twins of test rows, and score raw against sanitized."""
 
 import warnings
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
+from flows.engine import runners
 from flows.engine.declare import our_flow
+from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
-from flows.engine.runners import memory_of_task
 from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
-from tasks.records import Batch, Evaluation, Overlap, Sanitized, Splits, Trained
+from tasks.records import Batch, Evaluation, Findings, RandomDraw, Trained, Training
 from tasks.records.spec import TrainedSpec
 
 
+def train_on(spec: TrainedSpec, found: Findings) -> Findings:
+    """Train on the splits of a run, inside the flow that calls it, and say what that found.
+
+    Where these are grouped, models are also trained on random splits, on as many rows: the most that both have.
+    """
+    compare, random = compare_accuracy.on(runners.side_by_side(spec)), found.random
+    trained: Trained = compare(spec, Unstored(found))
+    if random is not None:
+        sizes = [score.train_rows for score in trained.scores if score.train_rows <= random.splits.train.rows]
+        random = replace(random, trained=compare(spec, Unstored(random), once_on=max(sizes, default=0)))
+    return replace(found, spec=spec, trained=trained, random=random)
+
+
 @our_flow(name="compare accuracy")
-def compare_accuracy(spec: TrainedSpec, splits: Splits, overlaps: Sequence[Overlap], sanitized: Sanitized) -> Trained:
-    """Train every model at every size on both arms, score it, and compare the arms."""
+def compare_accuracy(
+    spec: TrainedSpec, measured: Unstored[Findings | RandomDraw], once_on: int | None = None
+) -> Trained:
+    """Train every model at every size on both arms, or `once_on` so many rows of train; score, and compare the arms."""
     if not spec.models:
         return Trained()
+    splits, overlaps, sanitized = measured.value.splits, measured.value.overlaps, measured.value.sanitized
     (compared,) = collect("group test rows", [find_compared.submit(splits, overlaps, spec.place)])
-    for note in notes_on(spec.sizes, compared.usable, splits.train.rows):
-        say(note)
-    plans = plan(spec, compared.usable, splits.train.rows)
+    if once_on is None:
+        for note in notes_on(spec.sizes, compared.usable, splits.train.rows):
+            say(note)
+        plans = plan(spec, compared.usable, splits.train.rows)
+    else:
+        plans = [Training(model, once_on, spec.seed, "with_twins") for model in spec.models if once_on]
     if not plans:
         return Trained()
-    check_memory(plans, spec.side**2, memory_of_task(spec))
+    check_memory(plans, spec.side**2, runners.memory_of_task(spec))
     planned = batches(plans)
     trained: dict[Batch, list[Evaluation]] = {}
     with warnings.catch_warnings():  # here: what to ignore is said for all threads at once

@@ -1,7 +1,7 @@
 """Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
@@ -16,38 +16,18 @@ from tasks.overlap.tasks import (
     look_up,
     settle_overlap,
 )
-from tasks.records import (
-    Joined,
-    LoadedSources,
-    Overlap,
-    Ruling,
-    Sanitized,
-    SplitDuplicates,
-    SplitPair,
-    Splits,
-    Within,
-)
+from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
+from tasks.records.report import AnySpec
 from tasks.records.spec import ComparingSpec
-from tasks.records.verdict import Verdict
 from tasks.sanitizing.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS, ViewName
 
 
-class MeasuredOverlap(NamedTuple):
-    """What the overlap is, and the splits without it."""
-
-    overlaps: tuple[Overlap, ...]
-    within: tuple[Within, ...]
-    duplicates: tuple[SplitDuplicates, ...]
-    sanitized: Sanitized
-    verdict: Verdict
-
-
 @our_flow(name="sanitize splits")
 def measure_and_sanitize(
-    spec: ComparingSpec, splits: Splits, sources: Unstored[LoadedSources], within: bool = True
-) -> MeasuredOverlap:
-    """Measure the overlap, and within each split if that is wanted, and write the splits without it."""
+    spec: AnySpec, splits: Splits, sources: Unstored[LoadedSources], within: bool = True
+) -> Findings:
+    """Measure the overlap, and within each split if that is wanted, and write the splits without it; train nothing."""
     loaded, place = sources.value, spec.place
     view, bands = loaded.reading.view, bands_for(spec, loaded.reading.view)
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
@@ -66,9 +46,9 @@ def measure_and_sanitize(
     overlaps = tuple(collect("settle overlap", settling))
     duplicates = collect("group duplicates", grouping) if spec.joins_within else []
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, place, *duplicates)]
-    duplicates = duplicates or collect("group duplicates", grouping)
+    within_each = tuple(counted), tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
-    return MeasuredOverlap(overlaps, tuple(counted), tuple(duplicates), sanitized, ruling.verdict)
+    return Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)
 
 
 def rule(spec: ComparingSpec, view: ViewName, joined: Sequence[Joined], bands: Bands | None) -> Ruling:

@@ -4,12 +4,11 @@ from flows.engine.declare import our_flow
 from flows.engine.names import named_after
 from flows.engine.parameters import takes
 from flows.engine.progress import say, timed
-from flows.engine.runners import side_by_side
-from flows.evaluate import compare_accuracy
+from flows.evaluate import train_on
 from flows.grouped import draw_in_groups
 from flows.prepare import load_sources
 from flows.publish import publish
-from tasks.records import Findings, Report
+from tasks.records import Report
 from tasks.records.spec import SplitSpec
 from tasks.storage.workspace import in_use
 
@@ -22,8 +21,4 @@ def split(spec: SplitSpec) -> Report:
         spec, loaded = load_sources(spec)
         if not spec.models:
             say("nothing is trained, since there are no two classes to tell apart")
-        splits, measured, random = draw_in_groups(spec, loaded)
-        compare = compare_accuracy.on(side_by_side(spec))
-        trained = compare(spec, splits, measured.overlaps, measured.sanitized)
-        found = Findings(spec, *loaded, splits, **measured._asdict(), trained=trained, random=random)
-        return publish(found, seconds)
+        return publish(train_on(spec, draw_in_groups(spec, loaded)), seconds)

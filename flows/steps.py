@@ -9,12 +9,12 @@ from flows.engine.names import named_after
 from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import side_by_side
-from flows.evaluate import compare_accuracy
+from flows.evaluate import train_on
 from flows.prepare import decisions_of, prepare_splits
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
 from tasks.errors import UsageError
-from tasks.records import Findings, LoadedSources, Report, Trained
+from tasks.records import LoadedSources, Report
 from tasks.records.spec import EvaluateSpec, PrepareSpec, SanitizeSpec, TrainingSpec
 from tasks.reporting.read import read_findings
 from tasks.storage import disk
@@ -41,8 +41,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
     with timed() as seconds, in_use(changed.place):
         decided = decisions_of(changed, found.fingerprints)
         loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints, decided)
-        measured = measure_and_sanitize.on(side_by_side(spec))(changed, splits, Unstored(loaded))
-        return publish(Findings(changed, *loaded, splits, **measured._asdict(), trained=Trained()), seconds)
+        return publish(measure_and_sanitize.on(side_by_side(spec))(changed, splits, Unstored(loaded)), seconds)
 
 
 @our_flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"))
@@ -58,6 +57,4 @@ def evaluate(spec: EvaluateSpec) -> Report:
         raise UsageError(f"{spec.run} has no two classes to tell apart, so nothing can be trained; use another run.")
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())
     with timed() as seconds, in_use(changed.place):
-        compare = compare_accuracy.on(side_by_side(spec))
-        trained = compare(changed, found.splits, found.overlaps, found.sanitized)
-        return publish(replace(found, spec=changed, trained=trained), seconds)
+        return publish(train_on(changed, found), seconds)

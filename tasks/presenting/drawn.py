@@ -1,9 +1,7 @@
 """What is said of splits that were drawn in groups."""
 
 from tasks.presenting.numbers import Numbers
-from tasks.records.effects import Claim, Drawing
-
-WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}
+from tasks.records.effects import Drawing
 
 
 def headline_of_groups(numbers: Numbers, drawing: Drawing) -> str:
@@ -18,20 +16,19 @@ def headline_of_groups(numbers: Numbers, drawing: Drawing) -> str:
     groups, test, twins, shared = (numbers(drawing, name) for name in names)
     return (
         f"{held}: {groups} groups of images are on one side each. Of {test} test rows drawn at random, {twins} have a "
-        f"twin in train, and {shared} share a group with train or validation."
+        f"twin in train, and {shared} share a group with another split."
     )
 
 
 def claims_in_short(numbers: Numbers, drawing: Drawing) -> list[str]:
     """Say what accuracy each way of drawing claims, a sentence for each model."""
-    found = {(claim.model, claim.drawn): claim for claim in drawing.claims}
-    said = []
-    for (model, way), claim in found.items():
-        grouped = found.get((model, "grouped"))
-        if way == "random" and grouped is not None and claim.n and grouped.n:
-            at_random, here = numbers(claim, "accuracy"), numbers(grouped, "accuracy")
-            said.append(f"{model} gets {at_random} % of random test rows right, and {here} % of these.")
-    return said
+    grouped = {claim.model: claim for claim in drawing.claims if claim.drawn == "grouped"}
+    return [
+        f"Trained on {numbers(one, 'train_rows')} rows, {one.model} gets {numbers(one, 'accuracy')} % of random test "
+        f"rows right, and {numbers(grouped[one.model], 'accuracy')} % of these."
+        for one in drawing.claims
+        if one.drawn == "random" and one.model in grouped
+    ]
 
 
 def drawn(numbers: Numbers) -> list[str]:
@@ -53,17 +50,3 @@ def drawn(numbers: Numbers) -> list[str]:
             f"(purity), and hold {completeness} of theirs together (completeness)."
         )
     return said
-
-
-def claim_rows(numbers: Numbers) -> list[dict[str, str]]:
-    """Return the accuracy that each way of drawing claims, in percent with 95 % intervals, one row per model."""
-    rows: dict[str, dict[str, str]] = {}
-    for claim in numbers.report.drawing.claims if numbers.report.drawing else ():
-        row = rows.setdefault(claim.model, {"model": claim.model, **dict.fromkeys(WAYS.values(), "-")})
-        row[WAYS[claim.drawn]] = _interval(numbers, claim)
-    return list(rows.values())
-
-
-def _interval(numbers: Numbers, claim: Claim) -> str:
-    accuracy, low, high = (numbers(claim, name) for name in ("accuracy", "low", "high"))
-    return f"{accuracy} ({low} to {high}), {numbers(claim, 'train_rows')} rows" if claim.n else "-"

@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.presenting import summary, words
-from tasks.presenting.drawn import claim_rows
 from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers, text_of
@@ -93,7 +92,7 @@ def _numbered(report: Report) -> dict[str, Any]:
         "tables": {
             "splits": _cells(summary.split_rows(numbers)),
             "overlap": _cells(summary.overlap_rows(numbers)),
-            "claims": _cells(claim_rows(numbers)),
+            "claims": _cells(summary.claim_rows(numbers)),
             "groups": _cells(group_rows(numbers)),
             "bands": _cells(summary.band_rows(numbers)),
             "judged": _cells(summary.judged_rows(numbers)),

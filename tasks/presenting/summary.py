@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.presenting.drawn import claim_rows
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
@@ -24,6 +23,7 @@ COMPARISONS: dict[Comparison, str] = {
 }
 DIFFERENCES = "Differences of accuracy in points, each with a 95 % interval of its own: single looks"
 CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
+WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
 JUDGED = "Pairs that people looked at, by similarity"
 TableRows = list[dict[str, str]]
 
@@ -100,6 +100,16 @@ def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMP
             row = rows.setdefault((effect.model, effect.train_rows), about)
             if effect.points is not None:
                 row[COMPARISONS[effect.comparison]] = _interval(numbers, effect, "points", " to ")
+    return list(rows.values())
+
+
+def claim_rows(numbers: Numbers) -> TableRows:
+    """Return the accuracy that each way of drawing claims, in percent with 95 % intervals, one row per model."""
+    rows: dict[str, dict[str, str]] = {}
+    for claim in numbers.report.drawing.claims if numbers.report.drawing else ():
+        about = {"model": claim.model, "train rows": numbers(claim, "train_rows")}
+        row = rows.setdefault(claim.model, about | dict.fromkeys(WAYS.values(), NOTHING))
+        row[WAYS[claim.drawn]] = _interval(numbers, claim, "accuracy", " to ") if claim.n else NOTHING
     return list(rows.values())
 
 

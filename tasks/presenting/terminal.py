@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.presenting.changes import Change
-from tasks.presenting.drawn import claim_rows
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import (
     CLAIMS,
     DIFFERENCES,
     TableRows,
     accuracy_rows,
+    claim_rows,
     effect_rows,
     tables_of,
 )

@@ -12,7 +12,7 @@ from tasks.records.overlaps import Decided, Overlap, SplitDuplicates, Within
 from tasks.records.report import AnySpec
 from tasks.records.splits import Sanitized, Splits
 from tasks.records.verdict import Verdict
-from tasks.vocabulary import Arm, ModelName, SplitName, Unmeasured
+from tasks.vocabulary import SPLITS, Arm, ModelName, SplitName, Unmeasured
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class RandomDraw:
     splits: Splits
     overlaps: tuple[Overlap, ...]
     sanitized: Sanitized
-    trained: Trained
+    trained: Trained = Trained()
 
 
 @dataclass(frozen=True)
@@ -142,15 +142,14 @@ class Findings:
     @property
     def names(self) -> list[str]:
         """Name of everything in the workspace that the run was made of."""
-        names = [file for name in ("train", "validation", "test") for file in self.splits[name].files]
-        names += [self.sanitized.folder, *self.trained.folders]
-        names += [archive.index for archive in self.archives]
+        names = [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
         names += [found.folder for found in self.duplicates if found.folder]
         names += [self.decided.folder] if self.decided else []
-        if self.splits.in_groups:
-            names.append(self.splits.in_groups.folder)
-        for records in (self.shards, self.fingerprints, self.overlaps, self.within):
+        for drawn in (self, self.random) if self.random else (self,):  # `evaluate` trains on both again
+            names += [file for name in SPLITS for file in drawn.splits[name].files]
+            names += [drawn.sanitized.folder, *drawn.trained.folders, *(one.folder for one in drawn.overlaps)]
+        for records in (self.shards, self.fingerprints, self.within):
             names += [record.folder for record in records]
         return names
 

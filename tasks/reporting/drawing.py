@@ -1,9 +1,8 @@
 """What grouped splits are worth: what random ones of their sizes leak, and what accuracy each way of drawing claims."""
 
-from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from tasks.records import Claim, Drawing, Findings, Score, between
+from tasks.records import Claim, Drawing, Findings, Trained, between
 
 
 def drawing_of(found: Findings) -> Drawing | None:
@@ -12,29 +11,22 @@ def drawing_of(found: Findings) -> Drawing | None:
     if groups is None or random is None or random.splits.in_groups is None:
         return None
     leak = next(of for of in between(random.overlaps, "train", "test").directions if of.rows_of == "test")
+    ways: list[tuple[Literal["random", "random_sanitized", "grouped"], Trained, str]] = [
+        ("random", random.trained, "test_raw"),
+        ("random_sanitized", random.trained, "test_near"),
+        ("grouped", found.trained, "test_raw"),
+    ]
+    once = {(score.train_rows, score.seed, score.arm) for score in random.trained.scores}  # one training of each model
     claims = [
-        *_claims("random", random.trained.scores, "test_raw"),
-        *_claims("random_sanitized", random.trained.scores, "test_near"),
-        *_claims("grouped", found.trained.scores, "test_raw"),
+        Claim(one.model, one.train_rows, way, one.n, one.accuracy, one.low, one.high)
+        for way, trained, where in ways
+        for one in trained.scores
+        if one.evaluated_on == where and (one.train_rows, one.seed, one.arm) in once
     ]
     return Drawing(
-        groups=groups.groups,
-        largest=groups.largest,
-        unmatched=groups.unmatched,
-        purity=groups.purity,
-        completeness=groups.completeness,
+        **{name: getattr(groups, name) for name in ("groups", "largest", "unmatched", "purity", "completeness")},
         random_test=random.splits.test.rows,
         random_twins=leak.either,
         random_shared=random.splits.in_groups.shared,
         claims=tuple(sorted(claims, key=lambda claim: claim.model)),
     )
-
-
-def _claims(
-    drawn: Literal["random", "random_sanitized", "grouped"], scores: Sequence[Score], where: str
-) -> Iterator[Claim]:
-    """Yield the accuracy of each model, trained once on the most rows."""
-    own = [score for score in scores if (score.arm, score.evaluated_on) == ("with_twins", where)]
-    for model in dict.fromkeys(score.model for score in own):
-        one = max((score for score in own if score.model == model), key=lambda s: (s.train_rows, -s.seed))
-        yield Claim(model, one.train_rows, drawn, one.n, one.accuracy, one.low, one.high)

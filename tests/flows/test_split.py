@@ -1,6 +1,8 @@
 """Splits that share nothing: by twins, by what the user says belongs together, from one set and from two sources."""
 
+import shutil
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from flows.keeping import clean
 from flows.pipeline import cleansplit
 from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
@@ -17,7 +20,9 @@ from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import effect_in_short
-from tasks.records import Report
+from tasks.records import LoadedSources, Report, between
+from tasks.reporting.read import read_findings
+from tasks.splits.tasks import draw_grouped
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tests.build import font_member, glyphs, noise, png, write_folder, write_tar
@@ -123,6 +128,55 @@ def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(repor
     assert "None of the splits has a twin in another: 180 groups of images are on one side each." in text
 
 
+def rows_of_claims(report: Report) -> set[int]:
+    """Return the numbers of rows that the claims of each model and way are trained on; there are claims of all."""
+    assert report.drawing is not None
+    claims = report.drawing.claims
+    assert {claim.drawn for claim in claims} == {"random", "random_sanitized", "grouped"}
+    assert all(claim.n for claim in claims)
+    return {claim.train_rows for claim in claims}
+
+
+def test_what_is_claimed_of_random_and_grouped_splits_is_trained_on_equally_many_rows(report: Report) -> None:
+    (rows,) = rows_of_claims(report)
+    assert rows == report.rows.train
+    said = effect_in_short(Numbers(report))
+    assert [said.count(f"Trained on {rows:,} rows, {model} gets") for model in ("softmax", "1nn")] == [1, 1]
+
+
+def test_twins_and_large_groups_change_no_number_of_rows_that_is_trained_on(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    """Every third image has a twin, so a random train split has about 50 rows without one in test."""
+    images = [of for image in glyphs(36, seed=6) for of in (image, noise(image, 1, seed=1), np.rot90(image))]
+    own = {f"{'ab'[i % 2]}/p{i // 36}-{i:03d}.png": png(image) for i, image in enumerate(images)}
+    source = str(write_folder(tmp_path / "set", own))
+    sizes: dict[str, Any] = {"train": 66, "validation": 0, "test": 42}
+    found = split(source=source, group_by="(p[0-9])-", workspace=tmp_path / "w", **QUICK | sizes)
+    assert found.rows.train == 72
+    assert rows_of_claims(found) == {72}
+    assert found.drawing is not None
+    assert found.drawing.random_twins >= 10
+    assert (found.rows.test, found.drawing.random_test) == (36, 36)
+
+
+def test_evaluating_again_trains_on_random_splits_again_as_a_run_with_these_sizes_does(
+    report: Report, tmp_path: Path
+) -> None:
+    workspace = tmp_path / "w"
+    shutil.copytree(report.run.parents[1], workspace, symlinks=True)
+    clean(keep=1, workspace=workspace)
+    given: dict[str, Any] = {"models": ("1nn",), "sizes": (40, 90), "trainings": 2, "workspace": workspace}
+    again = evaluate(run=report.run.name, **given)
+    assert rows_of_claims(again) == {90}
+    assert {claim.model for claim in again.drawing.claims} == {"1nn"}
+    source = next(iter(report.spec.sources.values()))
+    assert split(source=source, **TINY | given).run == again.run
+    none = evaluate(run=report.run.name, **given | {"sizes": (10_000,)})
+    assert none.drawing is not None
+    assert none.drawing.claims == ()
+
+
 def test_the_seed_decides_and_the_same_seed_gives_the_same_rows(report: Report, tmp_path: Path) -> None:
     source = str(write_tar(tmp_path / "set.tar", dict(reversed(members().items()))))
     again = split(source=source, workspace=tmp_path / "w", **QUICK | {"workers": 1})
@@ -161,6 +215,56 @@ def test_what_the_user_says_belongs_together_does(prefect_server: None, tmp_path
     of_all = {row["id"]: row["group"] for row in groups(found)}
     assert {row["id"]: row["group"] for row in train.to_pylist()}.items() <= of_all.items()
     assert found.drawing.random_shared > 0.8 * found.drawing.random_test
+
+
+@pytest.mark.parametrize(
+    ("parts", "given", "found"),
+    [
+        (3, {}, (40, 40, 40)),
+        (4, {}, (60, 30, 30)),
+        (5, {"folds": 5}, (72, 24, 24)),
+        (2, {"validation": 0}, (60, 0, 60)),
+    ],
+)
+@pytest.mark.parametrize("every", [2, 6])
+def test_few_groups_leave_no_split_and_no_fold_empty(
+    prefect_server: None, tmp_path: Path, parts: int, given: dict[str, Any], found: tuple[int, ...], every: int
+) -> None:
+    images = glyphs(120, seed=7)  # a half of them in class b, or a sixth
+    own = {f"{'ab'[i % every == 0]}/p{i * parts // 120}-{i:03d}.png": png(image) for i, image in enumerate(images)}
+    source = str(write_folder(tmp_path / "set", own))
+    report = split(source=source, group_by="(p[0-9])-", workspace=tmp_path / "w", **QUICK | given)
+    assert (report.rows.train, report.rows.validation, report.rows.test) == found
+    where = {(row["id"].rpartition("/")[2][:2], row["split"]) for row in groups(report)}
+    assert len(where) == parts
+    assert {row["fold"] for row in groups(report) if given.get("folds")} == set(range(given.get("folds", 0)))
+    said = (report.run / "README.md").read_text() + (report.run / "report.html").read_text()
+    assert ("None of the 0" in said, " 0 validation rows" in said) == (False, False)
+
+
+def test_twins_that_are_found_between_splits_may_leave_too_few_groups(prefect_server: None, tmp_path: Path) -> None:
+    """As in a second round of drawing: two of three groups hang together by a pair that only it knows."""
+    own = {f"{'ab'[i % 2]}/p{i // 20}-{i:02d}.png": png(image) for i, image in enumerate(glyphs(60, seed=8))}
+    source = str(write_folder(tmp_path / "set", own))
+    report = split(source=source, group_by="(p[0-9])-", workspace=tmp_path / "w", **QUICK)
+    of_run = read_findings(Place.of(report.run))
+    assert of_run.splits.in_groups is not None
+    ids = {row["split"]: row["id"] for row in groups(report)}
+    (tmp_path / "w" / "pair").mkdir()
+    for name, other in (("train", "test"), ("test", "train")):
+        row = {"id": [ids[name]], "twin_id": [ids[other]], "exact": [False], "near": [True]}
+        pq.write_table(pa.table(row), tmp_path / "w" / "pair" / f"{name}.parquet")
+    pair = replace(between(of_run.overlaps, "train", "test"), folder="pair", sha256="of the pair")
+    loaded = LoadedSources(of_run.reading, of_run.archives, of_run.shards, of_run.fingerprints)
+    first, second = (
+        draw_grouped.fn(
+            of_run.spec, loaded, of_run.duplicates[0], found, of_run.splits.in_groups.ruling, False, of_run.spec.place
+        ).data
+        for found in ((), (pair,))
+    )
+    assert first.in_groups.groups == 3
+    assert isinstance(second, UsageError)
+    assert str(second) == ("train, validation and test need 3 groups, and the images form only 2; use --validation 0.")
 
 
 def test_groups_may_be_a_column_or_the_fonts_of_glyphs(prefect_server: None, tmp_path: Path) -> None:
@@ -229,6 +333,8 @@ def test_a_set_without_several_classes_is_split_and_not_trained_on(
         ({"group_by": "patient-(.*)"}, DataError, "no path of an image matches"),
         ({"group_by": "group"}, DataError, "no image has a group; --columns group=NAME"),
         ({"group_by": "[abc]"}, UsageError, "more than the largest split"),
+        ({"group_by": "png"}, UsageError, "test need 3 groups, and the images form only 1; use a finer --group-by"),
+        ({"group_by": "[abc]", "folds": 5}, UsageError, "5 folds need as many groups, and .* form 3; use --folds 3"),
         ({"train": 10_000}, UsageError, "more than the"),
     ],
 )
