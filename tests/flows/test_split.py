@@ -255,7 +255,7 @@ def test_twins_that_are_found_between_splits_may_leave_too_few_groups(prefect_se
         row = {"id": [ids[name]], "twin_id": [ids[other]], "exact": [False], "near": [True]}
         pq.write_table(pa.table(row), tmp_path / "w" / "pair" / f"{name}.parquet")
     pair = replace(between(of_run.overlaps, "train", "test"), folder="pair", sha256="of the pair")
-    loaded = LoadedSources(of_run.reading, of_run.archives, of_run.shards, of_run.fingerprints)
+    loaded = LoadedSources(of_run.reading, of_run.archives, of_run.shards, of_run.fingerprints, None)
     first, second = (
         draw_grouped.fn(
             of_run.spec, loaded, of_run.duplicates[0], found, of_run.splits.in_groups.ruling, False, of_run.spec.place
