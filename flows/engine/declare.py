@@ -2,10 +2,8 @@
 
 import copy
 import functools
-import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import PurePath
 from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow, tags
@@ -18,8 +16,6 @@ from prefect.settings import (
     get_current_settings,
     temporary_settings,
 )
-from prefect.utilities.callables import ParameterSchema, parameter_schema
-from pydantic_core import from_json, to_json
 
 from flows.engine.closing import close_what_dead_runs_left
 from flows.engine.failure import in_one_sentence
@@ -44,25 +40,6 @@ class OurFlow(Flow[P, R]):
     end with it; `flows.engine.closing` sees to that.
     """
 
-    def __init__(self, fn: Callable[P, R], **how: Any) -> None:
-        """Declare it; of its parameters Prefect would at once make a schema, which takes 10 ms a flow."""
-        signature, fn.__signature__ = inspect.signature(fn), inspect.Signature()  # type: ignore[attr-defined]
-        super().__init__(fn, **how)
-        fn.__signature__ = self.__signature__ = signature  # type: ignore[attr-defined]
-
-    @property
-    def parameters(self) -> ParameterSchema:
-        """The schema of its parameters, made when it is asked for."""
-        return parameter_schema(self.fn)
-
-    @parameters.setter
-    def parameters(self, _: ParameterSchema) -> None:
-        """Leave it to be made."""
-
-    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return what the server keeps of parameters; Prefect's own way imports FastAPI for it, which takes 0.2 s."""
-        return {name: _kept(value) for name, value in parameters.items()}
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it, marked as ours."""
         outermost = FlowRunContext.get() is None
@@ -71,24 +48,10 @@ class OurFlow(Flow[P, R]):
         return result.value if isinstance(result, Unstored) else result
 
     def on(self, runner: AnyRunner) -> "OurFlow[P, R]":
-        """Return this flow with another runner for its tasks; Prefect's own way builds the parameters' schema anew."""
+        """Return this flow with another runner for its tasks; Prefect's own way makes a plain flow of it."""
         changed = copy.copy(self)
         changed.task_runner = runner
         return changed
-
-
-def _kept(value: Any) -> Any:
-    """Return a value as JSON has it, or the name of a type that JSON does not know."""
-    try:
-        return from_json(to_json(value, fallback=_as_text))
-    except ValueError:  # as whatever pydantic can't write down raises
-        return f"<{type(value).__name__}>"
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, PurePath):  # of which Pydantic knows the concrete ones alone
-        return str(value)
-    raise ValueError(f"{type(value).__name__} is not JSON")
 
 
 def _settings(outermost: bool) -> AbstractContextManager[Any]:

@@ -25,8 +25,7 @@ LATER = ("matplotlib.figure", "tasks.reporting.write", "prefect.flow_engine", "p
 ROLE = {
     ADDRESS: "",  # it is a server
     "PREFECT_UI_ENABLED": "0",
-    "PREFECT__SERVER_EPHEMERAL": "1",
-    "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
     "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",  # a library whose checks of its own types take long to import
 }
 ALONE = {  # of its only client
