@@ -46,12 +46,11 @@ def main() -> None:
     for name, value in LEAN.items():
         os.environ.setdefault(name, value)
     from flows.engine import temporary
-    from flows.engine.importing import importing
 
     if {*sys.argv[1:2]} & {*WITH_FLOWS} and not {*sys.argv} & {"--help", "-h"}:
         temporary.start()  # before what was typed is read: all that follows waits for it
-    with importing():
-        from flows.command.commands import execute
+    from flows.command.commands import execute
+
     execute()
 
 

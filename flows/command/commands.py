@@ -26,7 +26,6 @@ from rich.console import Console
 from flows.command.deciding import apply, review
 from flows.command.keeping import clean, compare, export, pull, report, verify
 from flows.engine import temporary
-from flows.engine.importing import importing
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
 from tasks.errors import CleanSplitError, UsageError
@@ -161,11 +160,10 @@ def _flows(spec: Spec) -> ModuleType:
         read_decisions(Place.of(decisions))
     share_memory()
     server = temporary.start()
-    with importing():
-        from flows.command import running
+    from flows.command import running
 
-        if server:
-            server.serve()
+    if server:
+        server.serve()
     return running
 
 

@@ -5,7 +5,6 @@ Prefect's own way to start it first imports all of the server into the process t
 
 import atexit
 import functools
-import importlib
 import os
 import socket
 import subprocess
@@ -21,7 +20,6 @@ ADDRESS = "PREFECT_API_URL"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
 HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
-LATER = ("matplotlib.figure", "tasks.reporting.write", "prefect.flow_engine", "pyarrow.dataset")
 ROLE = {
     ADDRESS: "",  # it is a server
     "PREFECT_UI_ENABLED": "0",
@@ -62,8 +60,6 @@ class Temporary:
     def serve(self) -> None:
         """Wait until it answers, and let Prefect use it from now on; or end it where Prefect's settings name another.
 
-        Meanwhile, libraries are imported that later stages are likely to need; beside what follows that would slow it.
-
         Raises
         ------
         ServerError
@@ -79,7 +75,7 @@ class Temporary:
         os.environ |= ALONE
         patience = float(os.environ[PATIENCE])
         self._name()
-        limit, starts, later = self._begun + patience, 1, iter(LATER)
+        limit, starts = self._begun + patience, 1
         while not self._answers(limit):
             if time.monotonic() > limit:
                 raise ServerError(
@@ -95,10 +91,7 @@ class Temporary:
                 starts += 1
                 self._launch()
                 self._name()
-            if library := next(later, None):
-                importlib.import_module(library)
-            else:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _name(self) -> None:
         """Let Prefect's settings name it; they are made anew, which takes as long as a few looks."""
