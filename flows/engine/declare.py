@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar, cast
@@ -39,6 +40,11 @@ class OurFlow(Flow[P, R]):
     Only the outermost run on a server that stays has a heartbeat: each costs half a second in the end, and those below
     end with it; `flows.engine.closing` sees to that.
     """
+
+    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return what the server keeps of parameters; text that is not UTF-8 is for our own check to refuse."""
+        kept = json.dumps(super().serialize_parameters(parameters), ensure_ascii=False)
+        return dict(json.loads(kept.encode("utf-8", "replace")))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it, marked as ours."""
