@@ -61,12 +61,14 @@ def test_a_source_in_a_bucket_is_read_as_on_disk(
         for name, folder in photographs.items()
     }
     report = audit(**away, workspace=tmp_path / "w", **AUDITED)
-    names_of_sources = ("report", "actions.csv", "duplicates/", "remove/")  # these hold the names of the sources
+    names_of_sources = ("report", "README.md", "actions.csv", "duplicates/", "remove/")  # these hold names of sources
     here, there = (
         {name: fact for name, fact in files_of(each).items() if not name.startswith(names_of_sources)}
         for each in (audited, report)
     )
     assert here == there
+    said = [(each.run / "README.md").read_text().replace(each.run.name, "RUN") for each in (audited, report)]
+    assert said[0] == said[1]
     assert [source.name for source in report.inputs] == list(away.values())
 
 
