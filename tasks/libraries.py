@@ -43,7 +43,8 @@ def _heif() -> dict[str, Any]:
     """Return the versions of what decodes HEIC, which may be installed or not."""
     try:
         import pillow_heif
-    except ImportError:
+
+        facts = pillow_heif.libheif_info()
+    except (ImportError, AttributeError):  # a thread that waits for an import that fails gets an empty module
         return {"pillow-heif": None}
-    facts = pillow_heif.libheif_info()
     return {"pillow-heif": pillow_heif.__version__, "libheif": [facts["libheif"], facts["decoders"]]}

@@ -17,6 +17,8 @@ from tasks.overlap.minhash import choose_bands
 from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.words import answer
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.reporting.verify import verify_run
@@ -95,6 +97,11 @@ def test_a_run_of_photographs_is_whole_and_names_their_files(cifar: Report) -> N
     assert len(left) == cifar.sanitized.near.test
     assert all(path.count("/") == 1 and path.endswith(".jpg") for path in left)
     assert len((cifar.run / "paths" / "sanitized" / "train.txt").read_text().splitlines()) == 3000
+
+
+def test_the_answer_says_what_models_of_photographs_see(cifar: Report) -> None:
+    assert answer(Numbers(cifar)).endswith("These models see gray copies of 16 x 16 pixels.")
+    assert "These models see gray copies of " in (cifar.run / "report.html").read_text()
 
 
 def test_photographs_of_any_size_format_and_class_are_compared(audited: Report) -> None:
