@@ -383,12 +383,13 @@ def test_a_lease_is_renewed_after_any_error(space: Place, through: Proxy, monkey
         wait_for(lambda: missing.happened == 3, 30)
         before = written()
         wait_for(lambda: bool(written() > before), 30)
+        assert missing.happened == 3, "and no more failures were needed"
 
 
 def test_a_probe_is_no_cleaning(space: Place) -> None:
     objects.write(space / "leases" / "probe-of-another", b"")
     with workspace.in_use(space):
-        pass
+        assert len(list(objects.below(space / "leases"))) == 2, "the run has its lease beside it"
 
 
 def publish_run(space: Place, name: str) -> None:
