@@ -1,4 +1,4 @@
-.PHONY: run check test serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
+.PHONY: run check test size serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
 PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
@@ -34,6 +34,9 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+size: .venv/test      ## lines and modules of each room, and which rooms import which
+	$(BIN)/python -m tests.house
 
 bench: .venv/test     ## overlap against brute force, the exact join and datasketch
 	$(BIN)/python -m tests.benchmarks.overlap

@@ -23,6 +23,7 @@ from pyarrow.csv import read_csv
 
 from flows.engine.parameters import takes
 from tasks import errors
+from tasks.addresses import reveal
 from tasks.exporting.export import set_with_images
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.terminal import as_html, as_text
@@ -33,7 +34,6 @@ from tasks.reporting.read import read_findings, read_report
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
-from tasks.vocabulary.addresses import reveal
 
 __all__ = ["Result", "audit", "dedupe", "open_run", "run", "split"]
 

@@ -16,7 +16,7 @@ from tasks.overlap.minhash import Bands
 from tasks.overlap.tasks import compare_tile, find_overlap, tiles_of
 from tasks.records import Joined, SplitPair, Tile
 from tasks.records.spec import ComparingSpec
-from tasks.views import VIEWS
+from tasks.registration.views import VIEWS
 from tasks.vocabulary import ViewName
 
 Tiles = list[tuple[SplitPair, int, Slices]]  # with their numbers in their pair

@@ -9,10 +9,16 @@ from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import PACKED_GLYPH, for_decoding
 from tasks.classes.detection import detect
-from tasks.classes.identical.tasks import correct_digests, decode_in_full, find_doubts
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
-from tasks.classes.tasks import count_pending, fingerprint_again, load_part
+from tasks.classes.tasks import (
+    correct_digests,
+    count_pending,
+    decode_in_full,
+    find_doubts,
+    fingerprint_again,
+    load_part,
+)
 from tasks.errors import UsageError
 from tasks.overlap.tasks import take_decisions
 from tasks.records import Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits

@@ -19,7 +19,7 @@ from tasks.overlap.tasks import (
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
 from tasks.records.report import AnySpec
 from tasks.records.spec import ComparingSpec
-from tasks.sanitizing.tasks import remove_overlap
+from tasks.splits.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS, ViewName
 
 

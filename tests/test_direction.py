@@ -1,6 +1,5 @@
 """Imports go one way: flows -> tasks/<stage>/tasks.py -> the stage's own modules -> what all stages share."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -8,66 +7,38 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-STAGES = {"sources", "classes", "splits", "overlap", "sanitizing", "evaluation", "reporting"}
-SHARED = {
-    "errors",
-    "vocabulary",
-    "storage",
-    "views",
-    "records",
-    "stage_task",
-    "threads",
-    "processes",
-    "registration",
-    "joined",
-    "libraries",
-}
-PLAIN = SHARED - {"stage_task"}  # without Prefect
+from tests.house import ROOT, imports, modules, room
+
+SHARED = {"tasks", "tasks/storage", "tasks/records", "tasks/registration"}
 MAY_IMPORT = {
-    "errors": set(),
-    "vocabulary": {"errors"},
-    "storage": {"errors", "vocabulary"},
-    "views": {"vocabulary"},
-    "records": {"errors", "vocabulary", "storage", "views"},
-    "stage_task": {"errors", "storage"},
-    "threads": set(),
-    "memory": set(),
-    "processes": {"errors", "memory", "threads"},
-    "joined": set(),
-    "libraries": set(),
-    "registration": {"vocabulary"},
-    **dict.fromkeys(STAGES, SHARED),
-    "reporting": SHARED | {"presenting"},  # a run keeps its page
-    **dict.fromkeys(("presenting", "reproducing"), PLAIN),
-    "exporting": PLAIN | {"classes"},  # pixels of photographs are those that a run decodes
-    "review": PLAIN | {"exporting", "reporting"},  # originals, and what a run says of itself
+    "tasks": {"tasks/storage"},  # stage_task alone
+    "tasks/storage": {"tasks"},
+    "tasks/registration": {"tasks"},
+    "tasks/records": {"tasks", "tasks/storage", "tasks/registration"},
+    "tasks/sources": SHARED,
+    "tasks/classes": SHARED | {"tasks/sources"},  # the members of a source
+    "tasks/splits": SHARED | {"tasks/sources"},
+    "tasks/overlap": SHARED,
+    "tasks/evaluation": SHARED | {"tasks/sources"},
+    "tasks/presenting": SHARED,
+    "tasks/exporting": SHARED | {"tasks/classes", "tasks/sources"},  # pixels of photographs, as a run decodes them
+    "tasks/reporting": SHARED | {"tasks/presenting", "tasks/exporting", "tasks/sources"},  # page, and originals
 }
+STAND_ALONE = [path for path in modules().values() if room(path) == "tasks" and path.stem != "stage_task"]
 
 
-def imports(path: Path) -> set[str]:
-    """Return the names of all modules that a file imports, wherever it does."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def room(path: Path) -> str:
-    """Return the package or module of tasks/ that a file belongs to."""
-    return path.relative_to(ROOT / "tasks").parts[0].removesuffix(".py")
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "tasks").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", modules().values(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_room_imports_only_what_it_may(path: Path) -> None:
-    if path.parent == ROOT / "tasks" and path.name == "__init__.py":
-        return
-    used = {name.split(".")[1] for name in imports(path) if name.startswith("tasks.")}
-    assert used <= MAY_IMPORT[room(path)] | {room(path)}
-    assert "flows" not in {name.split(".")[0] for name in imports(path)}
+    home = {name: room(found) for name, found in modules().items()}
+    used = {home[name] for name in imports(path) & home.keys()} - {room(path)}
+    if room(path) in MAY_IMPORT:
+        assert used <= MAY_IMPORT[room(path)]
+
+
+def test_what_every_room_shares_imports_no_room() -> None:
+    for path in STAND_ALONE:
+        used = {name.removeprefix("tasks.") for name in imports(path) if name.startswith("tasks.")}
+        assert {name.split(".")[0] for name in used} <= {other.stem for other in STAND_ALONE}, path
 
 
 def test_only_tasks_and_flows_know_prefect() -> None:
@@ -98,10 +69,9 @@ def test_one_package_touches_the_file_system() -> None:
     In a bucket's room, `scratch` is a folder of this machine, and `objects` asks for the environment.
     """
     touching = {"os", "shutil", "fcntl", "filelock", "tempfile"}
-    storage = ROOT / "tasks" / "storage"
-    outside = (path for path in storage.rglob("*.py") if storage / "disk" not in path.parents)
-    found = {path.stem for path in outside if imports(path) & touching}
-    assert found == {"started", "place", "workspace", "scratch", "objects"}
+    found = {path.stem for path in (ROOT / "tasks" / "storage").rglob("*.py") if imports(path) & touching}
+    disk = {"building", "files", "looking"}
+    assert found == disk | {"started", "place", "workspace", "scratch", "objects"}
 
 
 def test_one_module_speaks_with_object_stores() -> None:

@@ -30,7 +30,7 @@ def review(
     """
     import webbrowser
 
-    from tasks.review.serve import listening, prepare, serve
+    from tasks.reporting.review_server import listening, prepare, serve
     from tasks.storage.decisions import NAME
 
     def announce(address: str) -> None:

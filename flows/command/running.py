@@ -32,10 +32,10 @@ from tasks.records.spec import (
     Spec,
     SplitSpec,
 )
+from tasks.reporting.notmnist import figures
+from tasks.reporting.published_results import check
 from tasks.reporting.read import read_report
-from tasks.reproducing.notmnist import figures
-from tasks.reproducing.published import check
-from tasks.reproducing.terminal import print_checked
+from tasks.reporting.reproduction import print_checked
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, latest_in

@@ -7,7 +7,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.engine.machine import PER_TASK, at_once, memory_of_machine
 from tasks.records.spec import SourceSpec, WorkSpec
-from tasks.views import VIEWS
+from tasks.registration.views import VIEWS
 from tasks.vocabulary import ViewName
 
 AnyRunner = TaskRunner[PrefectFuture[Any]]

@@ -15,6 +15,7 @@ from prefect.artifacts import (
 from prefect.events import emit_event
 
 from flows.engine.names import TAG
+from tasks.addresses import is_url
 from tasks.errors import DataError
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers
@@ -28,7 +29,6 @@ from tasks.reporting.read import PAGE, read_report
 from tasks.storage import disk, stages, tables
 from tasks.storage.place import Place
 from tasks.storage.workspace import run_at
-from tasks.vocabulary.addresses import is_url
 
 REMOVED_SHOWN = 200
 PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB

@@ -8,7 +8,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.vocabulary.arrays import Gray
+from tasks.arrays import Gray
 
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 

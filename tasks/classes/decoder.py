@@ -21,12 +21,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from tasks.arrays import Gray
 from tasks.classes.decoded import Decoded
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap
 from tasks.classes.jpeg import SOS, Frame, Segment, as_image, coded_digest, frame_of, is_plain, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
-from tasks.vocabulary.arrays import Gray
 
 ORIENTATION = 0x0112  # of EXIF
 ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object, in what Pillow says: another one in every run

@@ -8,17 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Gray
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
+from tasks.registration.ink import INK_ABOVE
+from tasks.registration.views import VIEWS
+from tasks.sources.members import Members, path_of
 from tasks.storage import tables
-from tasks.storage.members import Members, path_of
 from tasks.storage.place import Place
-from tasks.views import VIEWS
-from tasks.views.ink import INK_ABOVE
 from tasks.vocabulary import Kind, ViewName
-from tasks.vocabulary.arrays import Gray
 
 SAMPLED, PER_GROUP = 64, 8  # members in all; of one group of rows of an index
 BLACK, WHITE = 32, 224

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 from tasks.classes import glyphs
 from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
+from tasks.registration.views import VIEWS
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_images
 from tasks.storage.images import Images
 from tasks.storage.place import Place
-from tasks.views import VIEWS
 
 
 def write_fingerprints(

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 
 from tasks.classes.png import UnreadableError, walk_chunks
-from tasks.vocabulary.formats import IMAGE_ENDINGS, format_of
+from tasks.formats import IMAGE_ENDINGS, format_of
 
 MAX_PIXELS = 80_000_000
 CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # of which decoders visit a hundred million a second

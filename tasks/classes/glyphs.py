@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image
 
+from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.storage.images import as_rows
-from tasks.vocabulary.arrays import Gray, Mask, RowNumbers
 
 BATCH = 4096  # images that are decoded at once
 FEW = 8  # pixels of an image that are looked at first

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import simplejpeg
 from PIL import Image
 
+from tasks.arrays import Gray
 from tasks.classes.png import UnreadableError
-from tasks.vocabulary.arrays import Gray
 
 MAX_SEGMENTS = 10_000  # each may hold 64 KiB
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data

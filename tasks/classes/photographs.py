@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.arrays import Gray, RowNumbers
 from tasks.classes.decoder import Photograph
 from tasks.classes.formats import is_mislabelled
 from tasks.classes.guard import guarded
@@ -19,7 +20,6 @@ from tasks.classes.png import UnreadableError
 from tasks.records import Reading
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Gray, RowNumbers
 
 BATCH = 1024  # rows that are written at once: a few MB of thumbnails
 SCHEMA = pa.schema(

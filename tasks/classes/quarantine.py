@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from tasks.errors import DataError
 from tasks.records import Shard
+from tasks.sources.members import path_of
 from tasks.storage import tables
-from tasks.storage.members import path_of
 from tasks.storage.place import Place
 from tasks.vocabulary import Role
 

@@ -5,13 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import Labels, RowNumbers
 from tasks.records import Reading
+from tasks.sources.members import Members
 from tasks.storage import tables
 from tasks.storage.image_files import thumbnails
 from tasks.storage.images import Images, as_rows
-from tasks.storage.members import Members
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Labels, RowNumbers
 
 SAMPLES = 20  # images of a class that figures show
 

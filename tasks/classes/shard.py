@@ -16,9 +16,9 @@ from tasks.classes.samples import write_samples
 from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
+from tasks.sources.members import Members
 from tasks.storage import disk, tables
 from tasks.storage.images import Images, write_images
-from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.storage.stages import DIGESTS
 

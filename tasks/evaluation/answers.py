@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import RowNumbers
 from tasks.evaluation.neighbours import NEAREST
 from tasks.records import Confusion, Evaluation, Mistake
-from tasks.vocabulary.arrays import RowNumbers
 
 MISTAKES = 20  # shown per model
 

@@ -8,11 +8,11 @@ and both are scored on the same unchanged test set.
 import numpy as np
 import pyarrow.compute as pc
 
+from tasks.arrays import Labels, Mask, RowNumbers
 from tasks.evaluation.scores import as_many_per_class
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Arm
-from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
 
 AMONG = 20  # times as many rows of train as it uses a repeated training draws from, so that not all need to be read
 

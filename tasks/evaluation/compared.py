@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import Mask, RowNumbers
 from tasks.evaluation.arms import has_twin
 from tasks.evaluation.groups import equal_pixels, group_rows, verified_twins
 from tasks.records import Overlap, Splits, between
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName, Unmeasured
-from tasks.vocabulary.arrays import Mask, RowNumbers
 
 SCORED: tuple[SplitName, ...] = ("validation", "test")
 FEWEST_GROUPS = 10  # pictures in test with a twin in train, and without one

@@ -6,12 +6,12 @@ from itertools import groupby
 
 import numpy as np
 
+from tasks.arrays import Floats, Labels, Mask, RowNumbers
 from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
 from tasks.records import Compared, Conclusion, Effect, Evaluation
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
-from tasks.vocabulary.arrays import Floats, Labels, Mask, RowNumbers
 
 TOGETHER = 0.97  # confidence of a headline: with 0.95, 5.2 % of those on nothing claimed something in a shape
 ENOUGH = 5  # trainings per arm: fewer vary so much by chance that no effect can be told

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tasks.arrays import AnyArray, RowNumbers
 from tasks.evaluation.arms import has_twin
 from tasks.joined import first_with, groups_of
+from tasks.sources.members import DIGEST_BYTES, content_digest
 from tasks.storage import tables
 from tasks.storage.image_files import iterate_images
 from tasks.storage.images import as_rows
-from tasks.storage.members import DIGEST_BYTES, content_digest
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import AnyArray, RowNumbers
 
 
 def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
 
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
+from tasks.arrays import Floats, Mask, RowNumbers
 
 Interval = tuple[float, float, float]  # estimate, low, high
 CONFIDENCE = 0.95

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
+from tasks.arrays import Labels, Pixels
 from tasks.vocabulary import ModelName
-from tasks.vocabulary.arrays import Labels, Pixels
 
 BATCH, EPOCHS = 128, 20
 

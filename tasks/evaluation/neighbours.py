@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays import Gray, RowNumbers
 from tasks.vocabulary import ModelName
-from tasks.vocabulary.arrays import Gray, RowNumbers
 
 NEAREST: ModelName = "1nn"  # it has no probabilities: all its answers are equally sure
 TRAIN_BLOCK, QUERY_BLOCK = 4096, 1024

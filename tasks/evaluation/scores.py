@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import Labels, Mask, RowNumbers
 from tasks.evaluation.intervals import accuracy
 from tasks.records import Score, Training
 from tasks.records.removed import is_removed
 from tasks.vocabulary import SplitName
-from tasks.vocabulary.arrays import Labels, Mask, RowNumbers
 
 OF_BOTH_ARMS = ("raw", "removed")  # the subsets on which models without twins are scored
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.arrays import Labels, Pixels, RowNumbers
 from tasks.evaluation.arms import has_twin, rows_of_arm
 from tasks.evaluation.compared import SCORED
 from tasks.evaluation.neighbours import NEAREST, nearest
@@ -19,7 +20,6 @@ from tasks.storage.images import Images, as_rows, normalize
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
 from tasks.vocabulary import SplitName
-from tasks.vocabulary.arrays import Labels, Pixels, RowNumbers
 
 Answers = tuple[Labels, NDArray[np.float32]]  # label of each row, and confidence
 AT_ONCE = 100_000  # rows that are scored

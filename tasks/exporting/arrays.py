@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from tasks.arrays import AnyArray
 from tasks.classes.decoder import decode
 from tasks.errors import UsageError
 from tasks.exporting.originals import Originals
@@ -22,7 +23,6 @@ from tasks.storage.image_files import iterate_images, read_labels, shape_of
 from tasks.storage.images import normalize
 from tasks.storage.place import Place
 from tasks.vocabulary import Format, SplitName
-from tasks.vocabulary.arrays import AnyArray
 
 Files = dict[SplitName, list[Place]]
 SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # the course's names

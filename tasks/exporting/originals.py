@@ -13,10 +13,10 @@ from PIL import Image
 
 from tasks.errors import UsageError
 from tasks.records import Archive
+from tasks.sources.members import Members
 from tasks.storage import disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.images import Images
-from tasks.storage.members import Members
 from tasks.storage.place import Place
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # what is held in memory at once

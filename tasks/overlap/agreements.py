@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from tasks.arrays import Floats, Pixels
 from tasks.registration.agreement import VERSION, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
+from tasks.registration.photo import LOWEST
 from tasks.registration.repeated import Repeated
 from tasks.registration.sharpness import equally_sharp
+from tasks.registration.views import VIEWS
 from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
-from tasks.views import VIEWS
-from tasks.views.photo import LOWEST
 from tasks.vocabulary import ViewName
-from tasks.vocabulary.arrays import Floats, Pixels
 
 AT_ONCE = 256  # pairs that are registered at a time: with fewer, threads wait for the interpreter more than they work
 IN_CACHE = 16  # the same for copies of full size: of more, threads give the memory back and take it again each time

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import Bits, Floats, RowNumbers
 from tasks.joined import groups_of
 from tasks.overlap.images import Images, as_void, read_images
 from tasks.overlap.join import AMONG, Join, near_pairs, similarity_of
@@ -22,7 +23,6 @@ from tasks.overlap.pictures import candidate_pairs, hanging
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import How
 from tasks.overlap.threshold import NEAR_IDENTICAL, best_of, look_alikes_of, near_identical
-from tasks.vocabulary.arrays import Bits, Floats, RowNumbers
 
 GLYPHS, PICTURES = 2000, 500  # images of train; laying pictures over each other takes longer
 RANDOM_PAIRS = 500

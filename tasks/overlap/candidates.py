@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays import Floats, RowNumbers
 from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, Words, least_shared, verified
-from tasks.vocabulary.arrays import Floats, RowNumbers
 
 SignedOn = Literal["set", "unset"]
 SIDES: tuple[SignedOn, ...] = get_args(SignedOn)

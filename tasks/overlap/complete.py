@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.arrays import Pixels, RowNumbers
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, least_shared, possible_counts, verified
-from tasks.vocabulary.arrays import Pixels, RowNumbers
 
 AXES = (32, 64, 128, 256)  # numbers of axes to choose from
 SAMPLE = 512  # patterns of each side that the axes are computed from, and their number is chosen by

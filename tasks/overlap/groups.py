@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.joined import groups_of
 from tasks.overlap.images import UNKNOWN, Images, read_rows
 from tasks.overlap.join import Join, similarity_of
@@ -25,7 +26,6 @@ from tasks.storage import tables
 from tasks.storage.decisions import Decisions
 from tasks.storage.place import Place
 from tasks.vocabulary import Chains, Keep
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 # as `SplitDuplicates` names them
 DUPLICATES_FILE, UNCONFIRMED_FILE, CONFLICTS_FILE = "duplicates.parquet", "unconfirmed.parquet", "conflicts.parquet"

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tasks.arrays import Bits, Mask, RowNumbers
 from tasks.overlap.patterns import Patterns
 from tasks.records import Prints
 from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
 
 SEVERAL, UNKNOWN = -1, -2  # labels of an image whose rows have different ones, and of one that has none
 NOTHING = -1

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.overlap.agreements import agreements
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import AFFORDABLE, choose_bounds, complete_pairs
@@ -29,11 +30,10 @@ from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, contradicts, count_n
 from tasks.overlap.threshold import near_identical
 from tasks.records import Prints, Tile
 from tasks.records.overlaps import Method
+from tasks.registration.views import View
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
-from tasks.views import View
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 Slices = tuple[range, range]  # images of both sides of a tile
 Numbered = tuple[Images, RowNumbers]  # some images of a split, and their numbers there

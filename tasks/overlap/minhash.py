@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays import Bits, RowNumbers
 from tasks.errors import UsageError
 from tasks.records.spec import SearchSpec
-from tasks.views import VIEWS
+from tasks.registration.views import VIEWS
 from tasks.vocabulary import ViewName
-from tasks.vocabulary.arrays import Bits, RowNumbers
 
 VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
 CHUNK = 32_768  # patterns at a time: their unpacked bits stay below 30 MB

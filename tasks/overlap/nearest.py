@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.arrays import Floats, Pixels, RowNumbers
 from tasks.overlap.complete import principal_axes
 from tasks.overlap.patterns import Patterns, shared_bits
 from tasks.threads import of_task
-from tasks.vocabulary.arrays import Floats, Pixels, RowNumbers
 
 ROWS, TILE = 128, 4096  # rows that are searched for at a time, in all forms; patterns that they meet at a time
 TILES = 16  # that are projected at a time: 50 MB

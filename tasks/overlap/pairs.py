@@ -15,10 +15,10 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.storage import tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 GATHERED = 1 << 22  # pairs that are taken in at a time: about 200 MB
 

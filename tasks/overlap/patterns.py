@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.vocabulary.arrays import Bits, Pixels, RowNumbers
+from tasks.arrays import Bits, Pixels, RowNumbers
 
 AT_ONCE = 16_384  # pairs whose bits are counted at a time, so that they stay in the cache
 Words = NDArray[np.uint64]

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from tasks.arrays import Floats, Gray, Mask, RowNumbers
 from tasks.joined import groups_of
 from tasks.overlap.agreements import agreements
 from tasks.overlap.images import Images, same_images
@@ -22,11 +23,10 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES, How, propose
 from tasks.overlap.recall import RecallCounts
 from tasks.overlap.threshold import MOST, homes
+from tasks.registration.forms import mirrored_form, other_forms
+from tasks.registration.photo import BITS
 from tasks.storage.copies import Copies
 from tasks.threads import blas_threads, of_task
-from tasks.views.forms import mirrored_form, other_forms
-from tasks.views.photo import BITS
-from tasks.vocabulary.arrays import Floats, Gray, Mask, RowNumbers
 
 T = TypeVar("T")
 Side = tuple[Images, RowNumbers]  # pictures, and their numbers in the split

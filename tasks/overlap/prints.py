@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Bits, RowNumbers
 from tasks.overlap.images import UNKNOWN, common_labels, number_images
 from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
@@ -21,7 +22,6 @@ from tasks.storage import disk, tables
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import UNLABELLED
-from tasks.vocabulary.arrays import Bits, RowNumbers
 
 DEALT = "dealt"
 PIECE = 50_000  # rows of a row group, or fewer at the end of a file of the split

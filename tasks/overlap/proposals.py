@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.arrays import Floats, RowNumbers
 from tasks.overlap.candidates import AT_ONCE, Signed, met
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.minhash import Bands
@@ -20,9 +21,8 @@ from tasks.overlap.nearest import THREADS, Nearest, nearest
 from tasks.overlap.patterns import Patterns, least_shared, whole_percent
 from tasks.overlap.recall import RecallCounts, sampled
 from tasks.records.overlaps import Method
+from tasks.registration.forms import FORMS
 from tasks.threads import of_task
-from tasks.views.forms import FORMS
-from tasks.vocabulary.arrays import Floats, RowNumbers
 
 Groups = tuple[RowNumbers, RowNumbers]
 

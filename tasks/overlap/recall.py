@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import Mask, RowNumbers
 from tasks.overlap.pairs import Pairs, best_by_class
 from tasks.overlap.patterns import whole_percent
 from tasks.records.rows import MeasuredRecall
-from tasks.vocabulary.arrays import Mask, RowNumbers
 
 SAMPLE_ROWS = 500
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.overlap.images import Images, among
 from tasks.overlap.join import PAIRS, Join, more_of, near_pairs, similarity_of
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
@@ -19,7 +20,6 @@ from tasks.records.verdict import Verdict
 from tasks.storage import tables
 from tasks.storage.decisions import Decisions, read_decisions
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
 
 Both = tuple[Images, Images]
 

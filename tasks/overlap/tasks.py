@@ -41,11 +41,11 @@ from tasks.records.overlaps import BASELINE, CHAINED
 from tasks.records.rows import SplitGroups, VariantCount
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
+from tasks.registration.views import VIEWS
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.decisions import NAME, read_decisions
 from tasks.storage.place import Place
-from tasks.views import VIEWS
 from tasks.vocabulary import ViewName
 
 VERSION = 6

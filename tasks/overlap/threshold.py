@@ -18,11 +18,11 @@ hardly any match lies in its farther half.
 import numpy as np
 from scipy.special import betainc
 
+from tasks.arrays import Floats, RowNumbers
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.proposals import CANDIDATES
 from tasks.records.verdict import PRECISION
-from tasks.views.photo import LOWEST
-from tasks.vocabulary.arrays import Floats, RowNumbers
+from tasks.registration.photo import LOWEST
 
 HALF_UNIT = 0.5
 WINDOWS = np.arange(0.3, np.arctanh(0.99) + 1e-9, 0.05)  # units of z: where windows end

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, read_rows, same_images
 from tasks.overlap.join import MIRRORED, Join
 from tasks.overlap.pairs import Pairs, best_by_class, read_pairs, together
@@ -20,7 +21,6 @@ from tasks.records import Prints
 from tasks.records.removed import REMOVED
 from tasks.storage import tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 TWINS = pa.schema(
     {

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.overlap.images import SEVERAL, UNKNOWN, Images, as_void
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
@@ -32,9 +33,8 @@ from tasks.overlap.threshold import (
     own_percent,
 )
 from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
-from tasks.views import View
-from tasks.views.photo import LOWEST
-from tasks.vocabulary.arrays import Bits, Floats, Mask, RowNumbers
+from tasks.registration.photo import LOWEST
+from tasks.registration.views import View
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
 NEVER = np.inf

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from tasks.arrays import Gray
 from tasks.presenting.registered import laid_over
 from tasks.records import Report
 from tasks.records.removed import each_pair_once
@@ -18,7 +19,6 @@ from tasks.records.verdict import Predicted
 from tasks.storage import disk, tables
 from tasks.storage.image_files import gray_of
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Gray
 
 CONFLICTS, DOUBTFUL, EXACT, UNCONFIRMED = 3, 6, 1, 2  # parts of the pairs that are shown
 PAIRS = {"glyphs": 600, "photographs": 150}  # pairs of a page: about 2 MB

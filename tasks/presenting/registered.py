@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
+from tasks.arrays import Gray, Pixels
 from tasks.registration.align import SIDE, register
 from tasks.registration.warp import warped
-from tasks.vocabulary.arrays import Gray, Pixels
 
 AT_A_TIME = 16  # pairs: what numpy does once for all of them takes as long for one
 SHOWN_SIDE = 96  # pixels of the square in which a picture is moved

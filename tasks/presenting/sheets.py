@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from tasks.vocabulary.arrays import Gray
+from tasks.arrays import Gray
 
 PAPER, INK, WRONG = (255, 255, 255), (51, 51, 51), (178, 60, 0)
 GAP, TEXT_SIZE = 6, 13

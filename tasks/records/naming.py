@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from tasks.addresses import IN_BLOCK, is_secret, is_url
 from tasks.storage.place import Place
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS
-from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url
 
 SAY_NOTHING = {*SPLIT_FOLDERS, "large", "small", "images", "data"}  # of a source that other sources do not share
 MOST = 40  # characters

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from tasks.addresses import SourceName
 from tasks.vocabulary import (
     Chains,
     Keep,
@@ -20,7 +21,6 @@ from tasks.vocabulary import (
     Variant,
     ViewName,
 )
-from tasks.vocabulary.addresses import SourceName
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Mask
 from tasks.vocabulary import Reason
-from tasks.vocabulary.arrays import Mask
 
 REMOVED = pa.schema(
     {

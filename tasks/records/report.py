@@ -27,8 +27,8 @@ from tasks.records.rows import (
 )
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.verdict import Judged, Verdict
+from tasks.registration.views import VIEWS, View
 from tasks.storage.place import Place
-from tasks.views import VIEWS, View
 from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
+from tasks.arrays import Mask, Pixels, RowNumbers
 from tasks.registration.repeated import Repeated
 from tasks.registration.warp import along_both, warped
-from tasks.vocabulary.arrays import Mask, Pixels, RowNumbers
 
 VERSION = 3  # of the measure: an agreement of another version may be another
 REACH = 2  # pixels around one that its gradient is made from

@@ -10,10 +10,10 @@ from functools import cache
 
 import numpy as np
 
+from tasks.arrays import Pixels
 from tasks.registration.repeated import Repeated
 from tasks.registration.starts import best_start
 from tasks.registration.warp import IDENTITY, halved, line, quartered, warped
-from tasks.vocabulary.arrays import Pixels
 
 SIDE = 64  # of the copies that are registered
 STEPS = {16: 6, 32: 4, 64: 2}  # by side

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.vocabulary.arrays import Pixels, RowNumbers
+from tasks.arrays import Pixels, RowNumbers
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.fft import dct
 from scipy.ndimage import gaussian_filter1d
 
+from tasks.arrays import Pixels
 from tasks.registration.repeated import Repeated
 from tasks.registration.warp import along_both
-from tasks.vocabulary.arrays import Pixels
 
 DEVIATIONS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)  # pixels of a side of 64
 CLEARLY = 1.15  # times as sharp

@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from tasks.arrays import Pixels, RowNumbers
 from tasks.registration.repeated import Repeated
 from tasks.registration.warp import line
-from tasks.vocabulary.arrays import Pixels, RowNumbers
 
 SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # of the coordinates: up to an eighth of the side
 SCALES = (0.87, 1.0, 1.15)

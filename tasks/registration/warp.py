@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from tasks.vocabulary.arrays import Mask, Pixels
+from tasks.arrays import Mask, Pixels
 
 IDENTITY = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 

@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
 
 from tasks.records import Archive, Findings, Report, Split
+from tasks.sources.members import paths_of
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids
-from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Gray, RowNumbers
 from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
@@ -17,7 +18,6 @@ from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
-from tasks.vocabulary.arrays import Gray, RowNumbers
 
 AT_ONCE = 50_000  # rows, or pairs of them, whose pixels are in memory
 

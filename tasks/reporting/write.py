@@ -20,9 +20,9 @@ from tasks.reporting.conflicts import TABLE, conflicts_of
 from tasks.reporting.duplicates import write_duplicates, write_table
 from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
+from tasks.sources.members import paths_of
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids, thumbnails
-from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from tasks.errors import DataError
 from tasks.sources.headers import BLOCK, Files, ordinary_files
+from tasks.sources.members import content_digest
 from tasks.storage import disk
-from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 
 CHUNK, FEW = 1 << 20, 16 * BLOCK  # bytes in which archives are read; in which ordinary headers are sought at first

@@ -13,14 +13,14 @@ import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
+from tasks.addresses import public_name
 from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
+from tasks.sources.parquet import is_parquet
 from tasks.storage import disk
 from tasks.storage.archives import is_zip
 from tasks.storage.place import Place
-from tasks.storage.rows.parquet import is_parquet
-from tasks.vocabulary.addresses import public_name
 
 TIMEOUT_SECONDS = 30
 LARGEST = 256 << 30  # bytes of an archive

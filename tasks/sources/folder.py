@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.sources.members import content_digest
 from tasks.storage import disk
 from tasks.storage.disk import Listed
-from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 
 AT_ONCE = 4096  # files whose names are in memory

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.vocabulary.arrays import Bits, Mask, RowNumbers
+from tasks.arrays import Bits, Mask, RowNumbers
 
 BLOCK = tarfile.BLOCKSIZE
 NAME, PREFIX, KIND = slice(100), slice(345, 500), 156

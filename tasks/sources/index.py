@@ -12,19 +12,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import RowNumbers
 from tasks.errors import UsageError
+from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Piece
 from tasks.records.conservation import conserve
 from tasks.sources.archive import MAX_MEMBER_BYTES
 from tasks.sources.layout import common_root, is_below, is_metadata, refuse_splits, split_folders
 from tasks.sources.listing import Listing
+from tasks.sources.members import DIGEST_BYTES
 from tasks.sources.pieces import pieces_of
 from tasks.storage import tables
-from tasks.storage.members import DIGEST_BYTES
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, SplitName
-from tasks.vocabulary.arrays import RowNumbers
-from tasks.vocabulary.formats import IMAGE_ENDINGS
 
 SCHEMA = pa.schema(
     {

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Mask, RowNumbers
 from tasks.errors import DataError
+from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Columns, Entry
 from tasks.sources.layout import METADATA_NAMES, METADATA_PATTERN
-from tasks.storage.members import DIGEST_BYTES
-from tasks.vocabulary.arrays import Mask, RowNumbers
-from tasks.vocabulary.formats import IMAGE_ENDINGS
+from tasks.sources.members import DIGEST_BYTES
 
 SCHEMA = pa.schema(
     {

@@ -2,12 +2,12 @@
 
 from typing import get_args
 
+from tasks.addresses import is_secret, is_url, public_name, reveal
 from tasks.errors import UsageError
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.storage import disk
 from tasks.storage.place import Place, address_in
 from tasks.vocabulary import GENERATED, IN_PUBLIC, PublicName, Role
-from tasks.vocabulary.addresses import is_secret, is_url, public_name, reveal
 
 
 def check_source(role: Role, name: str) -> None:

@@ -15,8 +15,10 @@ from tasks.records import Source
 from tasks.sources import archive, packed, zips
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
+from tasks.sources.forms import open_rows
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.listing import Listing, list_columns, list_members, together
+from tasks.sources.numbered import split_in
 from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.unpacking import unpack
 from tasks.sources.webdataset import FACTS, named_by_class
@@ -24,8 +26,6 @@ from tasks.storage import disk
 from tasks.storage.archives import Archives, is_zip
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
-from tasks.storage.rows import open_rows
-from tasks.storage.rows.numbered import split_in
 
 
 class Opened(NamedTuple):

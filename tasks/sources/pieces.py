@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import RowNumbers
 from tasks.records import Piece
 from tasks.storage import tables
-from tasks.vocabulary.arrays import RowNumbers
 
 USUAL, MOST = 1024, 4096  # members of a piece
 NOTHING = b"None"  # what stands for an outcome or a reason that is not there

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from tasks.formats import ENDING_OF, format_of
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.sources.members import content_digest
+from tasks.sources.numbered import Rows
 from tasks.storage import disk
-from tasks.storage.members import content_digest
 from tasks.storage.place import Place
-from tasks.storage.rows.numbered import Rows
-from tasks.vocabulary.formats import ENDING_OF, format_of
 
 
 def read_rows(rows: Rows) -> Iterator[Entry]:

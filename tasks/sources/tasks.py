@@ -6,6 +6,7 @@ from prefect.blocks.system import Secret
 from prefect.tasks import exponential_backoff
 from pydantic import TypeAdapter
 
+from tasks.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 from tasks.errors import DataError, UsageError
 from tasks.libraries import shaped_by
 from tasks.records import Archive, Piece, Source
@@ -22,7 +23,6 @@ from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, PublicName, Role
-from tasks.vocabulary.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 
 VERSION, INDEXED = 7, 8
 INDEX = "index.parquet"

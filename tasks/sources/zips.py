@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from tasks.errors import DataError
 from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry
+from tasks.sources.members import content_digest
 from tasks.sources.packed import is_bomb
 from tasks.storage import disk
 from tasks.storage.archives import read_zipped
-from tasks.storage.members import content_digest
 from tasks.storage.place import Place
 
 ENCRYPTED = 1  # flag of a member

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import RowNumbers
 from tasks.splits.draw import ClassRange, Sizes
 from tasks.vocabulary import SplitName
-from tasks.vocabulary.arrays import RowNumbers
 
 SEED = 133
 PERMUTED: tuple[SplitName, ...] = ("train", "test", "validation")

@@ -6,11 +6,11 @@ from itertools import groupby
 
 import numpy as np
 
+from tasks.arrays import RowNumbers
 from tasks.errors import DataError, UsageError
 from tasks.records import Shard
 from tasks.records.spec import PrepareSpec
 from tasks.vocabulary import SPLITS, Role, SplitName
-from tasks.vocabulary.arrays import RowNumbers
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import RowNumbers
 from tasks.records import Shard
 from tasks.records.conservation import conserve
 from tasks.records.splits import RAW
@@ -14,7 +15,6 @@ from tasks.storage.images import Images, file_starts, of_table, write_split
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, SplitName
-from tasks.vocabulary.arrays import RowNumbers
 
 DEALT = "dealt"
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from tasks.errors import DataError
 from tasks.joined import RowNumbers, first_with, groups_of
 from tasks.records import Archive, Fingerprints, Overlap, SplitDuplicates
+from tasks.sources.members import paths_of
 from tasks.storage import tables
-from tasks.storage.members import paths_of
 from tasks.storage.place import Place
 
 NOTHING = -1

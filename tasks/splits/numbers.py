@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import RowNumbers
 from tasks.records import Shard
 from tasks.splits.draw import class_ranges
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName
-from tasks.vocabulary.arrays import RowNumbers
 
 
 def write_numbers(shards: Sequence[Shard], name: SplitName, rows: RowNumbers, target: Place) -> str:

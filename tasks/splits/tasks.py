@@ -6,14 +6,28 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import RowNumbers
 from tasks.libraries import shaped_by
-from tasks.records import Drawn, InGroups, LoadedSources, Overlap, Ruling, Shard, SplitDuplicates, Splits
-from tasks.records.spec import PrepareSpec, TrainedSpec
+from tasks.records import (
+    Drawn,
+    InGroups,
+    LoadedSources,
+    Overlap,
+    Ruling,
+    Sanitized,
+    Shard,
+    Split,
+    SplitDuplicates,
+    Splits,
+)
+from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
+from tasks.registration.views import VIEWS
 from tasks.splits.course import draw_as_course
 from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
 from tasks.splits.grouped import deal
 from tasks.splits.groups import row_groups
+from tasks.splits.sanitize import SANITIZED, write_sanitized
 from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 from tasks.splits.table import rows_of, shared_with_others, write_groups
 from tasks.stage_task import finished, stage_task
@@ -21,10 +35,10 @@ from tasks.storage import stages
 from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tasks.vocabulary import SPLITS, Role, SplitName
-from tasks.vocabulary.arrays import RowNumbers
+from tasks.vocabulary import LOSES_TO, SPLITS, Role, SplitName, ViewName
 
 VERSION = 4
+SANITIZED_VERSION = 6
 GROUPS = "groups.parquet"
 Rows = dict[SplitName, RowNumbers]
 
@@ -134,3 +148,32 @@ def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:
     """Return the names of all classes in the order of their labels; a source may lack some."""
     names = {one.label: one.class_name for shard in shards for one in shard.classes}
     return tuple(names[label] for label in sorted(names))
+
+
+@stage_task("sanitize splits, protecting {spec.protect}")
+def remove_overlap(
+    spec: ComparingSpec,
+    view: ViewName,
+    splits: Splits,
+    overlaps: Sequence[Overlap],
+    workspace: Place,
+    inside: SplitDuplicates | None = None,
+) -> Sanitized:
+    """Write the splits without overlapping rows, or one set without its duplicates `inside`, and list these rows."""
+
+    def build(target: Place) -> dict[str, Any]:
+        return write_sanitized(splits, overlaps, spec.protect, VIEWS[view], workspace, target, inside)
+
+    inputs = {
+        "version": SANITIZED_VERSION,
+        "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
+        "overlap": [overlap.sha256 for overlap in overlaps],
+        "view": view,
+        "protect": spec.protect,
+    } | ({"inside": inside.folder} if inside else {})
+    stage = stages.stage(workspace, "sanitized", inputs, build)
+    written = stage.result["splits"]
+    kept = tuple(Split.of(name, stage.folder / SANITIZED, written[name]) for name in SPLITS if name in written)
+    record = Sanitized(folder=stage.folder.name, **stage.result | {"splits": kept})
+    lost = (f"{split.name} keeps {split.rows:,} of {splits[split.name].rows:,} rows" for split in kept)
+    return finished(record, stage, ", ".join(lost))

@@ -2,13 +2,13 @@
 
     started    the folder that relative paths start from
     place      where something lies: a root, and a logical name below it
-    disk       the only module that touches a file system; a counterpart could do the same for a bucket
+    disk       files and folders: anywhere, looking, files, building
+    published  what a workspace in a bucket holds, as `disk` shows it
     errors     storage errors of the operating system, as one sentence
     stages     intermediate results, found again by a digest of their inputs, published whole or not at all
     workspace  all that one folder holds: entered by runs, swept, cleaned, searched for runs
     tables     Parquet
     images     images as Parquet
-    members    files of a source, verified as they are read again
 
 Records hold logical names, such as ``stages/splits/3f2a/raw/test-00000-of-00001.parquet``, never places: a task joins
 them to the workspace that it works in.

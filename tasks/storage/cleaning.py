@@ -52,7 +52,7 @@ def _to_clean(workspace: Place) -> Iterator[None]:
     """Keep runs away while a workspace is cleaned."""
     refused = UsageError(f"a run is using {workspace}; clean it when that has ended.")
     if workspace.published:
-        from tasks.storage.bucket.leases import lease
+        from tasks.storage.leases import lease
 
         with lease(workspace, "cleaning") as is_used:
             if is_used:
@@ -68,7 +68,7 @@ def _to_clean(workspace: Place) -> Iterator[None]:
 def _remove(workspace: Place, folders: list[Place]) -> int:
     """Remove published folders; return the bytes that this frees."""
     if workspace.published:
-        from tasks.storage.bucket.cleaning import remove
+        from tasks.storage.bucket_cleaning import remove
 
         return remove(workspace, folders)
     sweep(workspace)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.arrays import Gray, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Gray, RowNumbers
 
 COPY_SIDE = 64
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.arrays import Bits, Mask
 from tasks.errors import DataError
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Bits, Mask
 
 NAME = "decisions.parquet"  # in a workspace
 DIGEST = 16  # bytes: the MD5 of an image's pixels

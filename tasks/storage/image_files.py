@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks.arrays import Gray, Labels, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import tables
 from tasks.storage.images import AT_ONCE, Images, concatenate, of_table
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Gray, Labels, RowNumbers
 
 
 def read_images(files: Iterable[Place], rows: int | None = None) -> Images:

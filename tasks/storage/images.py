@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import AnyArray, Gray, Labels, Pixels
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import AnyArray, Gray, Labels, Pixels
 
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192

@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from tasks.addresses import public_name
 from tasks.errors import DataError, UsageError
 from tasks.storage.started import absolute
-from tasks.vocabulary.addresses import public_name
 
 IN_BUCKET = "s3://"
 

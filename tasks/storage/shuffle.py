@@ -12,9 +12,9 @@ from contextlib import ExitStack
 import numpy as np
 import pyarrow as pa
 
+from tasks.arrays import RowNumbers
 from tasks.storage import disk
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import RowNumbers
 
 READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one table and what it deals out
 PLACE = "place"  # column of a dealt row: its place in its piece

@@ -49,7 +49,7 @@ def stage_folder(workspace: Place, name: str, inputs: dict[str, Any]) -> Place:
 def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str = MANIFEST) -> Stage:
     """Find an intact `folder`, or build it beside its place and rename it; see `stage`."""
     if folder.published:
-        from tasks.storage.bucket.publish import publish as publish_in_bucket
+        from tasks.storage.publish import publish as publish_in_bucket
 
         return publish_in_bucket(folder, about, build, manifest)
     with storage_errors(folder), disk.locked(folder):

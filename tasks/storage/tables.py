@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.arrays import Bits, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Bits, RowNumbers
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 

@@ -51,7 +51,7 @@ def downloads_in(workspace: Place) -> Place:
     """Return the folder of this machine for the downloads of a workspace."""
     if not workspace.published:
         return workspace / DOWNLOADS
-    from tasks.storage.bucket.scratch import folder
+    from tasks.storage.scratch import folder
 
     return Place(str(folder() / DOWNLOADS))
 
@@ -107,8 +107,8 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
 @contextlib.contextmanager
 def _in_use_in_bucket(workspace: Place, fresh: bool) -> Iterator[None]:
     """Make sure that a workspace in a bucket can be written, and let others see that it is used."""
-    from tasks.storage.bucket.cleaning import probe, remove
-    from tasks.storage.bucket.leases import lease
+    from tasks.storage.bucket_cleaning import probe, remove
+    from tasks.storage.leases import lease
 
     probe(workspace)
     if fresh:

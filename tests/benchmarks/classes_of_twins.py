@@ -20,12 +20,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
+from tasks.arrays import Floats, Labels, Mask
 from tasks.evaluation.arms import rows_of_arm
 from tasks.evaluation.compared import why_not
 from tasks.evaluation.comparison import ENOUGH, Answered, ScoredRows, compare, conclude
 from tasks.records import Compared, Conclusion
 from tasks.vocabulary import Arm, Comparison, ModelName
-from tasks.vocabulary.arrays import Floats, Labels, Mask
 
 TEST, COORDINATES = 2000, 6
 LOW, HIGH, FALSE, POWER, ABSTAIN = 93.5, 97.0, 0.05, 0.8, 0.1

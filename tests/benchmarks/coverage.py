@@ -23,11 +23,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.evaluation.comparison import Answered, ScoredRows, conclude, effect_of_twins
 from tasks.evaluation.intervals import Interval, accuracy, difference_of_rows
 from tasks.records import Compared
 from tasks.vocabulary import ModelName
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 LOW, HIGH, FALSE = 93.5, 97.0, 5.0
 TRAININGS = 5

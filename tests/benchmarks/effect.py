@@ -23,6 +23,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from tasks.arrays import Floats, Labels, Pixels
 from tasks.evaluation.arms import rows_of_arm
 from tasks.evaluation.comparison import ENOUGH, Answered, ScoredRows, compare, conclude
 from tasks.evaluation.models import fit, predict
@@ -31,7 +32,6 @@ from tasks.evaluation.plan import DETERMINED, threads_of
 from tasks.records import Compared, Conclusion, Effect
 from tasks.storage.images import as_rows, restore
 from tasks.vocabulary import ARMS, Arm, ModelName
-from tasks.vocabulary.arrays import Floats, Labels, Pixels
 from tests.benchmarks.planted import Glyphs, Planted, draw_glyphs, easy_third, memorized, no_overlap
 
 ROWS, TEST = 10_000, 3_000

@@ -23,8 +23,8 @@ from rich.table import Table
 
 from tasks.overlap import candidates, complete, patterns
 from tasks.overlap.minhash import choose_bands
+from tasks.registration.views import VIEWS
 from tasks.threads import blas_threads
-from tasks.views import VIEWS
 from tests.benchmarks.brute_force import Truth, compare_all
 from tests.build import SHARED
 from tests.overlap.sets import Gray, ink

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tasks.arrays import Labels, Mask, Pixels, RowNumbers
 from tasks.sources.fonts import LETTERS, Style, draw, find_fonts
 from tasks.storage.images import as_rows, normalize
-from tasks.vocabulary.arrays import Labels, Mask, Pixels, RowNumbers
 
 PER_TWIN = 2  # test rows to a twin in train: they are right or wrong together, as in real archives
 WEIGHTS, SLANTS, SIDES = (0.0, 0.25), (-0.8, 0.8), (6, 24)  # wider than the renderer's own: softmax gets 0.9, as there

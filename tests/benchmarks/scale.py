@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from tasks.overlap import join as joining
 from tasks.overlap.join import Found, Join, write_join
 from tasks.overlap.minhash import choose_bands, signatures
+from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
-from tasks.views import VIEWS
 from tests.overlap.engine import glyph_split
 from tests.overlap.sets import Gray, ink
 from tests.real import read_gray

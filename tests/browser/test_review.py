@@ -20,10 +20,10 @@ from playwright.sync_api import Browser, Page, Request
 from flows.audit import audit
 from flows.dedupe import dedupe
 from tasks.records import Report
-from tasks.review.app import Review
-from tasks.review.pairs import Pair
-from tasks.review.pictures import Glyphs
-from tasks.review.serve import listening, serve
+from tasks.reporting.review_app import Review
+from tasks.reporting.review_pairs import Pair
+from tasks.reporting.review_pictures import Glyphs
+from tasks.reporting.review_server import listening, serve
 from tasks.storage.place import Place
 from tests.browser.test_page import HOSTILE
 from tests.build import glyphs, noise, png, saved, scene, write_folder

@@ -16,9 +16,9 @@ from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
+from tasks.sources.members import Members
 from tasks.storage.image_files import read_images
 from tasks.storage.images import mean_and_deviation
-from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tasks.storage.tables import read_rows
 from tests.build import GLYPHS, font_member, glyphs, png, raw_png, read_entries, write_folder, write_tar

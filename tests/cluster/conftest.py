@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.bucket import objects
+from tasks.storage import objects
 from tasks.storage.place import Place
 from tasks.storage.workspace import workspace_at
 from tests.cluster.dask import Cluster

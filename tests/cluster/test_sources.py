@@ -19,9 +19,8 @@ from tasks.records import Report
 from tasks.sources.folder import read_folder
 from tasks.sources.look import check_source
 from tasks.sources.tasks import fetch, index
-from tasks.storage import disk
-from tasks.storage.bucket import objects, scratch
-from tasks.storage.bucket.sources import Ranged
+from tasks.storage import disk, objects, scratch
+from tasks.storage.bucket_sources import Ranged
 from tasks.storage.place import Place
 from tests.cluster.store import BUCKET
 from tests.cluster.test_runs import AUDITED, files_of

@@ -18,8 +18,7 @@ import pytest
 
 from tasks.errors import CleanSplitError, DataError, StorageError, UsageError
 from tasks.exporting.pull import pull_run
-from tasks.storage import cleaning, disk, stages, workspace
-from tasks.storage.bucket import leases, objects, published, scratch
+from tasks.storage import cleaning, disk, leases, objects, published, scratch, stages, workspace
 from tasks.storage.manifests import sealed
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage

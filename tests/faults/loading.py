@@ -12,9 +12,9 @@ from tasks.records import Archive, Reading
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
+from tasks.sources.members import Members
 from tasks.sources.packed import decompress, packing_of
 from tasks.storage.image_files import read_images
-from tasks.storage.members import Members
 from tasks.storage.place import Place
 from tests.build import GLYPHS, read_entries
 

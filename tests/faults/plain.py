@@ -39,10 +39,9 @@ from tasks.overlap.tasks import (
 from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.publish import publish_run
-from tasks.sanitizing.tasks import remove_overlap
 from tasks.sources.class_folders import check_classes
 from tasks.sources.tasks import fetch, index
-from tasks.splits.tasks import draw_splits
+from tasks.splits.tasks import draw_splits, remove_overlap
 from tasks.storage.workspace import in_use
 from tasks.vocabulary import PAIRS, SPLITS
 from tests.build import Gray, glyphs, members_of, noise, png, write_tar

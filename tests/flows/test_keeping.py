@@ -25,8 +25,8 @@ from flows import keeping
 from flows.audit import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
-from tasks.reproducing.notmnist import figures
-from tasks.reproducing.published import check
+from tasks.reporting.notmnist import figures
+from tasks.reporting.published_results import check
 from tasks.storage.place import Place
 from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving

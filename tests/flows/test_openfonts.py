@@ -9,8 +9,8 @@ import pytest
 from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.records.rows import PairFonts
-from tasks.reproducing import published
-from tasks.reproducing.published import Published, check
+from tasks.reporting import published_results as published
+from tasks.reporting.published_results import Published, check
 from tasks.storage.image_files import read_images
 from tasks.storage.images import normalize
 from tasks.storage.place import Place

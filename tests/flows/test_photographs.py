@@ -20,11 +20,11 @@ from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import answer
 from tasks.records import Report
+from tasks.registration.photo import BITS
+from tasks.registration.views import VIEWS
 from tasks.reporting.read import read_findings
 from tasks.reporting.verify import verify_run
 from tasks.storage.place import Place
-from tasks.views import VIEWS
-from tasks.views.photo import BITS
 from tasks.vocabulary import Format
 from tests.build import saved, scene, write_folder, write_tar
 from tests.flows.test_cli import command

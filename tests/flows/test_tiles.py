@@ -66,7 +66,7 @@ def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, m
     settings = TINY | {"exhaustive": True}  # MinHash, which is asked in the first tile alone, is not asked
     whole = cleansplit(**sources, workspace=tmp_path / "whole", **settings)
     monkeypatch.setattr("tasks.overlap.join.SLICE", 45)
-    monkeypatch.setattr("tasks.sanitizing.write.AT_ONCE", 33)
+    monkeypatch.setattr("tasks.splits.sanitize.AT_ONCE", 33)
     assert files_of(cleansplit(**sources, workspace=tmp_path / "tiles", **settings)) == files_of(whole)
     assert stages_of(tmp_path / "whole") == 0
     assert stages_of(tmp_path / "tiles") > 20

@@ -23,12 +23,12 @@ from tasks.overlap.verdict import Matches, judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
+from tasks.registration.photo import BITS, SIDE, comparable_bits
+from tasks.registration.views import VIEWS
 from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE
 from tasks.storage.decisions import Decisions
 from tasks.storage.place import Place
-from tasks.views import VIEWS
-from tasks.views.photo import BITS, SIDE, comparable_bits
 from tasks.vocabulary import Chains, SplitName, ViewName
 
 Gray = NDArray[np.uint8]

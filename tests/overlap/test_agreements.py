@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.arrays import Gray
 from tasks.overlap import agreements as module
 from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
+from tasks.registration.photo import LOWEST
 from tasks.registration.repeated import Repeated
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
-from tasks.views.photo import LOWEST
-from tasks.vocabulary.arrays import Gray
 from tests.build import scene
 
 

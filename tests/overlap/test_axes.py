@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tasks.arrays import Pixels
 from tasks.overlap.complete import principal_axes
-from tasks.vocabulary.arrays import Pixels
 
 N = 784
 RNG = np.random.default_rng(0)

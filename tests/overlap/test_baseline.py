@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tasks.overlap.baseline import Compared, measure_baseline
 from tasks.overlap.join import PAIRS, Join, write_join
 from tasks.overlap.pairs import read_pairs
+from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
-from tasks.views import VIEWS
 from tests.overlap.engine import glyph_split
 
 Bits = NDArray[np.bool_]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tasks.arrays import Mask
 from tasks.overlap import complete
 from tasks.overlap.complete import choose_bounds, complete_pairs
 from tasks.overlap.patterns import Patterns, least_shared
-from tasks.vocabulary.arrays import Mask
 
 N = 784
 Sets = tuple[Mask, Mask]

@@ -10,10 +10,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from tasks.arrays import Floats, Mask
 from tasks.overlap.agreements import agreements
 from tasks.overlap.twins import SplitRows
 from tasks.storage.copies import Copies
-from tasks.vocabulary.arrays import Floats, Mask
 from tests.build import saved, scene
 from tests.overlap.engine import Measured, measure, picture_split
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from tasks.arrays import Bits, Floats, Gray
+from tasks.registration.forms import MOVE, MOVED, ZOOMED, mirrored_form, other_forms
+from tasks.registration.photo import SIDE, comparable_bits
 from tasks.storage.copies import COPY_SIDE
-from tasks.views.forms import MOVE, MOVED, ZOOMED, mirrored_form, other_forms
-from tasks.views.photo import SIDE, comparable_bits
-from tasks.vocabulary.arrays import Bits, Floats, Gray
 from tests.build import scene
 
 SCENES = [scene(360, 360, seed) for seed in range(12)]

@@ -17,8 +17,8 @@ from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.overlap.recall import RecallCounts, interval
 from tasks.records import Prints, Tile
+from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
-from tasks.views import VIEWS
 from tests.overlap.engine import Measured, glyph_split, measure
 from tests.overlap.sets import Gray, image_sets, ink
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.overlap import nearest as module
 from tasks.overlap.nearest import Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.threads import blas_threads
-from tasks.vocabulary.arrays import Floats, Mask, RowNumbers
 
 Kind = Callable[[np.random.Generator, int, int], Mask]
 

@@ -15,8 +15,8 @@ from tasks.overlap.join import Found, Join, write_join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import Pairs
 from tasks.records import Prints
+from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
-from tasks.views import VIEWS
 from tests.build import saved, scene
 from tests.overlap.engine import picture_split
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from tasks.arrays import Floats
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.threshold import (
     beyond_copies,
@@ -13,7 +14,6 @@ from tasks.overlap.threshold import (
     near_identical,
     own_percent,
 )
-from tasks.vocabulary.arrays import Floats
 
 DRAWS, BASELINE = 100, 500
 

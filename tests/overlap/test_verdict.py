@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.overlap.baseline import BASELINE
 from tasks.overlap.verdict import Matches, judge, lines_of
 from tasks.records.verdict import Verdict
-from tasks.views import VIEWS
+from tasks.registration.views import VIEWS
 
 Floats = NDArray[np.float64]
 INK, PHOTO = VIEWS["ink"], VIEWS["photo"]

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from tasks.arrays import Pixels
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
 from tasks.registration.repeated import Repeated
 from tasks.registration.warp import IDENTITY, halved, warped
-from tasks.vocabulary.arrays import Pixels
 from tests.build import scene
 
 SIDE, SEEDS = 64, range(12)

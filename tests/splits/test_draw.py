@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tasks.arrays import RowNumbers
 from tasks.errors import DataError, UsageError
 from tasks.records import ClassCounts, Shard
 from tasks.records.spec import RunSpec
@@ -14,7 +15,6 @@ from tasks.storage.image_files import read_images
 from tasks.storage.images import Images, write_images
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
-from tasks.vocabulary.arrays import RowNumbers
 from tests.build import glyphs
 
 

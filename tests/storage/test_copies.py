@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tasks.arrays import Gray
 from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
-from tasks.vocabulary.arrays import Gray
 
 SIZES = (5, 1, 8)  # copies in each file
 

@@ -1,0 +1,108 @@
+"""Tell which photographs have identical pixels, where JPEGs were decoded at a reduced scale.
+
+The digest of thumbnail and copy decides for nearly all JPEGs: where it differs, the full pixels do, and where all that
+the pixels come from is the same, they are the same. In doubt are JPEGs
+
+    with equal thumbnails and copies that were coded differently,
+    of mode and size of an image that was decoded in full, such as a PNG that somebody made of a JPEG.
+
+Those alone are decoded in full. An image gets another digest only where the one that it has says something wrong.
+What is not found: two JPEGs of equal full pixels whose reduced pixels differ, which no encoder was seen to write.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.classes.guard import guarded
+from tasks.classes.png import UnreadableError
+from tasks.records import Corrected, Part, Shard
+from tasks.sources.members import Members
+from tasks.storage import tables
+from tasks.storage.place import Place
+
+DIGESTS = pa.schema({"id": pa.string(), "md5": pa.binary(16)})
+
+
+def in_doubt(shards: Sequence[Shard], workspace: Place) -> list[pa.Array]:
+    """Return, for each shard, the ids of the photographs that are to be decoded in full."""
+    known = _known(shards, workspace, ["md5", "coded", "mode", "width", "height"])
+    reduced, full = known.filter(known["coded"].is_valid()), known.filter(known["coded"].is_null())
+    pairs = reduced.group_by(["md5", "coded"]).aggregate([])
+    several = _repeated(pairs["md5"])
+    doubtful = pc.or_(
+        pc.is_in(known["md5"], value_set=several),
+        pc.is_in(_size(known), value_set=pc.unique(_size(full))) if len(reduced) else pa.scalar(False),
+    )
+    mask = np.asarray(pc.and_(known["coded"].is_valid(), doubtful), np.bool_)
+    ends = np.cumsum([shard.rows for shard in shards])
+    return [
+        tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks().filter(pa.array(part))
+        if part.any()
+        else pa.array([], pa.string())
+        for shard, part in zip(shards, np.split(mask, ends[:-1]), strict=True)
+    ]
+
+
+def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.Table:
+    """Return the digests of the full pixels of some photographs of a part; of one that can't be decoded, none."""
+    index = tables.read_rows(workspace / part.index, part.first, part.members)
+    names = pc.binary_join_element_wise(part.role, index["class_name"], index["member"], "/")
+    wanted = index.filter(pc.is_in(names, value_set=ids))
+    names = names.filter(pc.is_in(names, value_set=ids)).to_pylist()
+    digests: list[bytes | None] = [None] * len(names)
+    with guarded() as guard:
+        for row, data in Members(workspace.locate(part.location), part.columns).read(wanted):
+            try:
+                digests[row] = guard.read(data, side, reduced=False, name=names[row]).digest
+            except UnreadableError:  # too dear in full: identical to what is coded alike alone
+                continue
+    return pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
+
+
+def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: Place) -> pa.Table:
+    """Return the photographs whose digest says something wrong, each with a right one; schema `DIGESTS`.
+
+    Parameters
+    ----------
+    shards : sequence of Shard
+    in_full : iterable of Table
+        What `read_in_full` found.
+    workspace : Place
+    """
+    known = _known(shards, workspace, ["id", "md5", "coded"])
+    full = pa.concat_tables([DIGESTS.empty_table(), *in_full])
+    at = pc.index_in(full["id"], value_set=known["id"].combine_chunks())
+    before = known.take(at)
+    right = pc.coalesce(full["md5"], before["coded"])
+    same_pixels = pa.table({"md5": before["md5"], "right": right}).group_by(["md5", "right"]).aggregate([])
+    wrong = pc.or_(
+        pc.is_in(before["md5"], value_set=_repeated(same_pixels["md5"])),  # thumbnails are equal, and full pixels not
+        pc.is_in(right, value_set=known["md5"].filter(known["coded"].is_null()).combine_chunks()),
+    )
+    return pa.table([full["id"].filter(wrong), right.filter(wrong)], schema=DIGESTS).sort_by("id")
+
+
+def digests_of(shard: Shard, found: Corrected, workspace: Place) -> dict[str, bytes]:
+    """Return the corrected digests of the photographs of a shard by their ids."""
+    ids = tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks()
+    own = tables.read(workspace / found.table)
+    own = own.filter(pc.is_in(own["id"], value_set=ids))
+    return dict(zip(own["id"].to_pylist(), own["md5"].to_pylist(), strict=True))
+
+
+def _known(shards: Sequence[Shard], workspace: Place, columns: list[str]) -> pa.Table:
+    return pa.concat_tables([tables.read(workspace / shard.photographs, columns) for shard in shards]).combine_chunks()
+
+
+def _repeated(values: pa.ChunkedArray) -> pa.Array:
+    counts = pc.value_counts(values.combine_chunks())
+    return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+
+
+def _size(known: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(
+        known["mode"], known["width"].cast(pa.string()), known["height"].cast(pa.string()), " "
+    )

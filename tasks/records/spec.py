@@ -1,0 +1,34 @@
+"""The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
+
+from tasks.records.spec_base import Spec, WorkSpec
+from tasks.records.spec_drawing import LETTERS, DrawnAndTrained, DrawSpec, PrepareSpec, RunSpec, SplitSpec, TrainingSpec
+from tasks.records.spec_existing import AuditSpec, CleanSpec, EvaluateSpec, ReproduceSpec, SanitizeSpec, VerifySpec
+from tasks.records.spec_searching import CHANGES_NO_RESULT, DedupeSpec, OverlapSpec, SearchSpec, SourceSpec
+
+ComparingSpec = OverlapSpec | DedupeSpec
+TrainedSpec = RunSpec | SplitSpec
+
+__all__ = [
+    "CHANGES_NO_RESULT",
+    "LETTERS",
+    "AuditSpec",
+    "CleanSpec",
+    "ComparingSpec",
+    "DedupeSpec",
+    "DrawSpec",
+    "DrawnAndTrained",
+    "EvaluateSpec",
+    "OverlapSpec",
+    "PrepareSpec",
+    "ReproduceSpec",
+    "RunSpec",
+    "SanitizeSpec",
+    "SearchSpec",
+    "SourceSpec",
+    "Spec",
+    "SplitSpec",
+    "TrainedSpec",
+    "TrainingSpec",
+    "VerifySpec",
+    "WorkSpec",
+]

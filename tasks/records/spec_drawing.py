@@ -1,0 +1,132 @@
+"""How splits are drawn, and what is trained on them."""
+
+import re
+from dataclasses import fields, replace
+from typing import ClassVar, Self
+
+from pydantic.dataclasses import dataclass
+
+from tasks.errors import UsageError
+from tasks.records import parameters as p
+from tasks.records.spec_base import WorkSpec
+from tasks.records.spec_searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different
+from tasks.vocabulary import GENERATED, Role, ViewName
+
+LETTERS = 10  # classes of notMNIST, A to J
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawSpec(SourceSpec):
+    """How splits are drawn."""
+
+    train: p.TrainRows = None
+    validation: p.ValidationRows = None
+    test: p.ScoredRows = None
+    seed: p.Seed = 0
+    group_by: p.GroupBy = None
+    group_alike: p.GroupAlike = False
+    folds: p.Folds = None
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether what belongs together stays on one side."""
+        return True
+
+    def check(self) -> None:
+        """Refuse groups without grouped splits, and what is no regular expression."""
+        super().check()
+        given = [name for name in ("group_by", "group_alike", "folds") if getattr(self, name)]
+        if given and not self.in_groups:
+            raise UsageError(f"{given[0]} is for grouped splits; use --recipe grouped, or cleansplit split.")
+        try:
+            re.compile(self.group_by or "")
+        except re.error as error:
+            raise UsageError(f"group_by {self.group_by} is no regular expression ({error}).") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareSpec(DrawSpec):
+    """Parameters of `flows.steps.prepare`."""
+
+    large: p.Large = None
+    small: p.Small = None
+    dataset: p.Dataset = "fonts"
+    recipe: p.DrawnBy = "cleansplit"
+
+    @property
+    def in_groups(self) -> bool:
+        """Whether what belongs together stays on one side."""
+        return self.recipe == "grouped"
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        return {"large": self.large or self.dataset, "small": self.small or self.dataset}
+
+    def check(self) -> None:
+        """Refuse one source without the other, and sizes that do not divide by the classes."""
+        super().check()
+        if (self.large is None) != (self.small is None):
+            given, missing = ("large", "small") if self.small is None else ("small", "large")
+            raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
+        check_different(self.sources)
+        known = all(name.partition(":")[0] in GENERATED for name in self.sources.values())
+        if not self.in_groups and (classes := self.classes or (LETTERS if known else None)):
+            for name in ("train", "validation", "test"):
+                _check_divides(name, getattr(self, name), classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec(WorkSpec):
+    """What is trained."""
+
+    models: p.Models = ("softmax", "sgd", "1nn")
+    sizes: p.Sizes = (50, 100, 1000, 5000, "all")
+    trainings: p.Trainings = 5
+
+    def check(self) -> None:
+        """Refuse an empty choice of models or sizes."""
+        super().check()
+        for name, values in (("models", self.models), ("sizes", self.sizes)):
+            if not values or len(set(values)) != len(values):
+                raise UsageError(f"{name} must name at least one entry and none twice.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnAndTrained(DrawSpec, OverlapSpec, TrainingSpec):
+    """What splits that are drawn, measured and trained on have in common."""
+
+    def of_one_set(self) -> DedupeSpec:
+        """Return how all sources are searched as one set, for groups: a chain stays on one side, so it is not cut."""
+        shared = {field.name: getattr(self, field.name) for field in fields(SearchSpec)}
+        return DedupeSpec(source="", **shared | {"chains": "keep"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(PrepareSpec, DrawnAndTrained):
+    """Parameters of `flows.pipeline.cleansplit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSpec(DrawnAndTrained):
+    """Parameters of `flows.split.split`."""
+
+    source: p.OneSource
+    trains: ClassVar[bool] = False  # not for certain: one class is enough to split, and too little to train on
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read."""
+        return {"source": self.source}
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell: without models where there is nothing to tell apart."""
+        spec = super().settled(view, side, classes)
+        return spec if classes > 1 else replace(spec, models=())
+
+
+def _check_divides(name: str, rows: int | None, classes: int) -> None:
+    if rows is not None and rows % classes:
+        near = rows - rows % classes
+        choices = [str(n) for n in (near, near + classes) if n or name == "validation"]
+        raise UsageError(f"{name} {rows} is not a multiple of the {classes} classes; use {' or '.join(choices)}.")

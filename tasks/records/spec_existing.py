@@ -1,0 +1,109 @@
+"""The parameters of flows on splits that exist, on runs, and on workspaces."""
+
+from dataclasses import fields
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from tasks.addresses import SourceName
+from tasks.errors import UsageError
+from tasks.records import parameters as p
+from tasks.records.spec_base import Spec, WorkSpec
+from tasks.records.spec_drawing import TrainingSpec
+from tasks.records.spec_searching import OverlapSpec, check_different, check_percents
+from tasks.vocabulary import IN_PUBLIC, Protect, Role, Undecided
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSpec(OverlapSpec):
+    """Parameters of `flows.audit.audit`."""
+
+    root: p.Root = None
+    dataset: p.PublicSet = None
+    train: p.TrainSource = None
+    test: p.TestSource = None
+    validation: p.ValidationSource = None
+    trains: ClassVar[bool] = False
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        root = self.root or (IN_PUBLIC + self.dataset if self.dataset else None)
+        given: dict[Role, str | None] = {
+            "root": root, "train": self.train, "validation": self.validation, "test": self.test,
+        }  # fmt: skip
+        return {role: name for role, name in given.items() if name is not None}
+
+    def check(self) -> None:
+        """Refuse anything but a root or the two splits, and a split that is given twice."""
+        super().check()
+        given = self.sources
+        if self.root and self.dataset:
+            raise UsageError("give either a root or --dataset.")
+        if "root" in given:
+            if len(given) > 1:
+                raise UsageError("give either a root that holds all splits, or --train and --test.")
+        elif "train" not in given or "test" not in given:
+            raise UsageError("an audit needs a root that holds all splits, or --dataset, or --train and --test.")
+        check_different(given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SanitizeSpec(WorkSpec):
+    """Parameters of `flows.steps.sanitize`: what is unset stays as in the run."""
+
+    run: p.RunName = "latest"
+    threshold: p.Threshold = None
+    floor: p.Floor = None
+    recall: p.Recall = None
+    exhaustive: Annotated[bool | None, Field(description=p.EXHAUSTIVE)] = None
+    protect: Annotated[Protect | None, Field(description=p.PROTECT)] = None
+    max_overlap: p.MaxOverlap = None
+    min_rows: p.MinRows = None
+    undecided: Annotated[Undecided | None, Field(description=p.UNDECIDED)] = None
+    decisions: p.DecisionsFile = None
+
+    def check(self) -> None:
+        """Refuse similarities that are no whole percent."""
+        super().check()
+        check_percents(threshold=self.threshold, floor=self.floor)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the parameters of the run that are given other values."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if name not in ("run", "workspace") and value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSpec(TrainingSpec):
+    """Parameters of `flows.steps.evaluate`."""
+
+    run: p.RunName = "latest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceSpec(WorkSpec):
+    """Parameters of the command that sets published figures beside measured ones."""
+
+    large: Annotated[
+        SourceName | None,
+        Field(
+            description="The archive notMNIST_large, or a URL of it. If both are unset, the archives are downloaded."
+        ),
+    ] = None
+    small: Annotated[SourceName | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanSpec(Spec):
+    """Parameters of `flows.keeping.clean`."""
+
+    keep: p.KeptRuns = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifySpec(Spec):
+    """Parameters of `flows.keeping.verify`."""
+
+    run: p.RunName = "latest"

@@ -1,0 +1,165 @@
+"""How sources are read, what counts as a twin, and what is removed."""
+
+from dataclasses import fields, replace
+from typing import Any, ClassVar, Self, cast
+
+from pydantic.dataclasses import dataclass
+
+from tasks.addresses import is_url, reveal
+from tasks.columns import USUAL
+from tasks.errors import UsageError
+from tasks.records import parameters as p
+from tasks.records.spec_base import WorkSpec
+from tasks.registration.views import VIEWS
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.vocabulary import GENERATED, Protect, Role, ViewName
+
+PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
+LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
+# Decisions count by their content, not by the name of their file.
+CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec(WorkSpec):
+    """How sources are read."""
+
+    view: p.ComparedBy = "auto"
+    also: p.Also = ()
+    fresh: p.Fresh = False
+    classes: p.Classes = None
+    side: p.GlyphSide = 28
+    columns: p.NamedColumns = ()
+    min_per_class: p.MinPerClass = None
+    trains: ClassVar[bool] = True  # whether models may be trained, which need the same classes in every source
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read for each role."""
+        raise NotImplementedError
+
+    @property
+    def columns_by_use(self) -> dict[str, str]:
+        """The name of each column that is given, by what it holds."""
+        return {what: name for what, _, name in (entry.partition("=") for entry in self.columns)}
+
+    def check(self) -> None:
+        """Refuse columns of which nobody knows what they hold."""
+        super().check()
+        for what, name in self.columns_by_use.items():
+            if what not in USUAL or not name:
+                raise UsageError(
+                    f"columns {what}={name} names none of {', '.join(USUAL)}; write for instance label=NAME."
+                )
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell."""
+        if self.also and not VIEWS[view].variants:
+            raise UsageError(f"also {', '.join(self.also)} needs another view: these images are compared by {view}.")
+        spec = replace(self, view=view, side=side, classes=classes)
+        spec.check()  # whether sizes divide by the classes is known only now
+        return spec
+
+    def minimum(self, role: Role) -> int:
+        """Members that each class of a source must have."""
+        if self.min_per_class is not None:
+            return self.min_per_class
+        return PUBLISHED_MINIMUM[role] if self.sources.get(role) == "notmnist" else 1
+
+    def settings(self) -> dict[str, Any]:
+        """Return the parameters that can change a result, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CHANGES_NO_RESULT}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpec(SourceSpec):
+    """What counts as a twin, and which images of a group of duplicates stay."""
+
+    threshold: p.Threshold = None
+    floor: p.Floor = None
+    recall: p.Recall = None
+    exhaustive: p.Exhaustive = False
+    keep: p.Kept = "largest"
+    chains: p.ChainsAre = "keep"
+    decisions: p.DecisionsFile = None
+    max_quarantine: p.MaxQuarantine = 0.01
+    max_ignored: p.MaxIgnored = None
+    undecided: p.OfUndecided = "fail"
+    joins_within: ClassVar[bool] = False  # whether a split is compared with itself, however long that takes
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with what only the sources tell, and the view's defaults for what is unset.
+
+        The threshold stays as it is: the verdict on the images settles it.
+        """
+        lowest = round(self.threshold or 1, 2)
+        if VIEWS[view].on_pixels and lowest < LOWEST_AGREEMENT:
+            raise UsageError(
+                f"threshold {lowest} is too low for photographs: below {LOWEST_AGREEMENT} most pairs are different "
+                "pictures."
+            )
+        floor, recall = self.floor or VIEWS[view].floor, self.recall or VIEWS[view].recall
+        return replace(super().settled(view, side, classes), floor=floor, recall=recall)
+
+    @property
+    def floor_percent(self) -> int:
+        """Similarity, in whole percent, from which pairs are reported; never above the threshold.
+
+        Only the sources tell the view, and with it the floor.
+        """
+        usual = VIEWS[cast(ViewName, self.view)].threshold
+        return round(100 * min(self.floor or 0, self.threshold or usual or 1))
+
+    def check(self) -> None:
+        """Refuse similarities that are no whole percent."""
+        super().check()
+        check_percents(threshold=self.threshold, floor=self.floor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapSpec(SearchSpec):
+    """What is removed of splits that overlap, and which limits are set."""
+
+    protect: p.Protected = "train"
+    max_overlap: p.MaxOverlap = None
+    min_rows: p.MinRows = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DedupeSpec(SearchSpec):
+    """Parameters of `flows.dedupe.dedupe`."""
+
+    source: p.OneSource
+    max_duplicates: p.MaxDuplicates = None
+    trains: ClassVar[bool] = False
+    joins_within: ClassVar[bool] = True
+    protect: ClassVar[Protect] = "train"  # there is no other split
+
+    @property
+    def sources(self) -> dict[Role, str]:
+        """What to read."""
+        return {"source": self.source}
+
+
+def check_percents(**similarities: float | None) -> None:
+    """Refuse similarities that are no whole percent of at least 1."""
+    for name, value in similarities.items():
+        if value is None:
+            continue
+        if abs(100 * value - round(100 * value)) > 1e-9:
+            raise UsageError(f"{name} {value} is not a whole percent; use for instance 0.95.")
+        if 100 * value < 1:
+            raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+
+
+def check_different(sources: dict[Role, str]) -> None:
+    """Refuse two sources that are one file or folder: everything in it would be a twin of itself."""
+    first: dict[str, str] = {}
+    for role, name in sources.items():
+        if name.partition(":")[0] in GENERATED:
+            continue
+        where = str(disk.resolved(Place.of(name))) if not is_url(name) else reveal(name)
+        if where in first:
+            raise UsageError(f"{first[where]} and {role} are the same source, {name}; give two different ones.")
+        first[where] = role

@@ -1,0 +1,88 @@
+"""The forms in which photographs are searched for: a copy that was cropped or moved has other bits than its original.
+
+All forms are views of a gray copy through another window: trimmed of a plain border, moved along both diagonals by
+three sixty-fourths of the side, so that copies moved by less or more are near one of them, a tenth smaller and a tenth
+larger. A window is a scale and a shift of coordinates that run from -1 to 1; beyond the edge, the edge repeats.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.arrays import Bits, Floats, Gray
+from tasks.registration.photo import BITS, SIDE, comparable_bits
+
+MOVE, ZOOM = 3 / 32, 0.1  # of coordinates, so half as much of the side; of the scale
+MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]
+ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
+FORMS = 2 + len(MOVED) + len(ZOOMED)  # as it is, trimmed, moved, zoomed
+PLAIN_WITHIN = 16  # gray levels: how far pixels of a border are from the median of the outermost line
+MOST_TRIMMED = 24  # pixels of each side
+
+
+def other_forms(copies: Gray) -> list[Bits]:
+    """Return the bits of copies in all forms but as they are.
+
+    Parameters
+    ----------
+    copies : ndarray
+        uint8 (n, 64, 64).
+
+    Returns
+    -------
+    list of ndarray
+        uint8 (n, 98) each; where nothing is to be trimmed, the trimmed form has no bits.
+    """
+    scale, shift = _trim(copies)
+    gray = copies.astype(np.float32)  # once for all windows
+    bordered = (scale != 1).any(axis=1)
+    trimmed = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
+    if bordered.any():
+        trimmed[bordered] = comparable_bits(_seen(gray[bordered], scale[bordered], shift[bordered]))
+    fixed = [_seen(gray, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
+    return [trimmed, *map(comparable_bits, fixed)]
+
+
+def mirrored_form(copies: Gray) -> Bits:
+    """Return the bits of copies, uint8 (n, 64, 64), as they look in a mirror, uint8 (n, 98)."""
+    gray = copies[:, :, ::-1].astype(np.float32)
+    return comparable_bits(_seen(gray, np.ones((1, 2)), np.zeros((1, 2))))
+
+
+def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
+    """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or one for all: x and y."""
+    across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
+    small = np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))
+    return np.rint(small).astype(np.uint8)
+
+
+def _weights(scale: Floats, shift: Floats, side: int) -> NDArray[np.float32]:
+    """Return what each pixel of a line counts in each of a smaller line: triangles as wide as what they stand for."""
+    centre = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
+    middle = ((centre * scale[:, None] + shift[:, None] + 1) * (side / 2))[:, :, None]
+    width = (scale * (side / SIDE))[:, None, None]
+    places = np.arange(-side // 4, side + side // 4)  # with a margin, which repeats the edge
+    weight = np.clip(1 - np.abs(places + 0.5 - middle) / width, 0, None)
+    folded = np.zeros((*weight.shape[:2], side))
+    inside = (places >= 0) & (places < side)
+    folded += weight[:, :, inside]
+    folded[:, :, 0] += weight[:, :, places < 0].sum(axis=2)
+    folded[:, :, -1] += weight[:, :, places >= side].sum(axis=2)
+    return (folded / folded.sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+def _trim(copies: Gray) -> tuple[Floats, Floats]:
+    """Return scale and shift of the window inside a plain border, (n, 2) each: x and y."""
+    ends = [_border(copies.transpose(0, 2, 1)), _border(copies)]
+    low, high = (np.stack([end[k] for end in ends], axis=1) for k in (0, 1))
+    side = copies.shape[1]
+    return (side - low - high) / side, (low - high) / side
+
+
+def _border(copies: Gray) -> tuple[Floats, Floats]:
+    """Return how many lines at the top and at the bottom are as plain as the outermost."""
+    ends = []
+    for lines in (copies, copies[:, ::-1]):
+        plain = np.median(lines[:, 0], axis=1).astype(np.int16)[:, None, None]
+        same = (np.abs(lines[:, :MOST_TRIMMED].astype(np.int16) - plain) <= PLAIN_WITHIN).all(axis=2)
+        ends.append(np.where(same.all(axis=1), MOST_TRIMMED, same.argmin(axis=1)).astype(np.float64))
+    return ends[0], ends[1]

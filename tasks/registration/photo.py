@@ -1,0 +1,96 @@
+"""The photo view, for photographs: bits propose candidates, and registered gray copies decide.
+
+The bits are signs of the gradients of a small gray copy, with a dead zone: gradients that are small relative to the
+image's others are background. Many pictures of one kind, X-rays or products on white, share most of them, so no
+similarity of bits makes two pictures twins; see `tasks.registration` for what does.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.arrays import Bits, Gray, Mask
+from tasks.registration.view import View
+
+SIDE = 16  # of the gray copy
+LOWEST = 0.86  # agreement from which two pictures may be called the same
+BITS = 4 * (SIDE - 2) ** 2  # four planes: gradients to the right, left, bottom, top
+ONE_PLANE = 0.8  # largest share of an image's set bits in one plane; above it, the bits carry too little information
+
+
+def photo_length(_side: int) -> int:
+    """Return how many bits an image has, whatever its size."""
+    return BITS
+
+
+def photo_bits(gray: Gray) -> Bits:
+    """Return the packed bits of the photo view.
+
+    With d the 392 horizontal and vertical Sobel gradients of a copy, bit k says ``d_k > rms(d) / 4`` and bit 392 + k
+    ``d_k < -rms(d) / 4``; ties are background.
+
+    Parameters
+    ----------
+    gray : ndarray
+        uint8 (n, 16, 16): Pillow's "L" and antialiased BILINEAR.
+
+    Returns
+    -------
+    ndarray
+        uint8 (n, 98), first bit in the highest place.
+    """
+    g = gray.astype(np.int16)  # narrow: there are eight forms of each image of a million
+    down = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
+    right = g[:, :, :-2] + 2 * g[:, :, 1:-1] + g[:, :, 2:]
+    d = np.concatenate([_flat(down[:, :, 2:] - down[:, :, :-2]), _flat(right[:, 2:] - right[:, :-2])], axis=1)
+    squares = np.multiply(d, d, dtype=np.int32)  # at most 1020 squared
+    big = squares > squares.sum(axis=1, keepdims=True, dtype=np.int32) // (16 * d.shape[1])
+    return np.packbits(np.concatenate([big & (d > 0), big & (d < 0)], axis=1), axis=1)
+
+
+def comparable_bits(gray: Gray) -> Bits:
+    """Return the bits of the photo view, and none set where they say too little."""
+    bits = photo_bits(gray)
+    bits[says_too_little(bits)] = 0
+    return bits
+
+
+def says_too_little(bits: Bits) -> Mask:
+    """Return, for each image, whether no bits are set or almost all in one plane: it can only be an exact twin.
+
+    >>> says_too_little(np.zeros((1, 98), np.uint8)).tolist()
+    [True]
+    """
+    planes = np.unpackbits(bits, axis=1, count=BITS).reshape(len(bits), 4, BITS // 4).sum(axis=2)
+    total = planes.sum(axis=1)
+    little: Mask = (total == 0) | (planes.max(axis=1) > ONE_PLANE * total)
+    return little
+
+
+def difference(one: Gray, two: Gray) -> Gray:
+    """Return how far two images are apart, in gray on white."""
+    apart = np.abs(one.astype(np.int16) - two)
+    return (255 - (apart.max(axis=2) if apart.ndim == 3 else apart)).astype(np.uint8)
+
+
+def _flat(planes: NDArray[np.int16]) -> NDArray[np.int16]:
+    return planes.reshape(len(planes), (SIDE - 2) ** 2)
+
+
+PHOTO = View(
+    name="photo",
+    on_pixels=True,
+    side=SIDE,
+    length=photo_length,
+    bits=comparable_bits,
+    column="agreement",
+    threshold=None,
+    floor=LOWEST,
+    recall=0.93,
+    recall_from=0.60,
+    permutations=672,  # candidates are not very similar: signatures have to be longer, see docs/overlap.md
+    difference=difference,
+    legend="white where they are equal",
+    sentence="Pictures are laid over each other before they are compared; models see a gray copy of {side} pixels a "
+    "side.",
+    variants=("mirrored",),
+)

@@ -1,0 +1,173 @@
+"""The local page on which pairs are decided: a small application that answers to one token on one address.
+
+Every address begins with the token, so that neither another user of the machine nor a page of another origin can guess
+one; requests under another host name, as a rebound name would send, and changes that come from another origin are
+refused. Pictures are answered so that nothing in them can run.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from tasks.reporting.review_pairs import Pair
+from tasks.reporting.review_pictures import Pictures
+from tasks.storage import disk
+from tasks.storage.decisions import NAME, add_decisions, read_decisions
+from tasks.storage.place import Place
+
+ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
+ALWAYS = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+ANSWERS: dict[bytes, tuple[bool | None, int | None]] = {  # whether two images are the same, and whose label is right
+    b"true": (True, None), b"false": (False, None), b"null": (None, None),
+    b'"first"': (True, 1), b'"second"': (True, 0),
+}  # fmt: skip
+LENGTHS = {str(len(answer)) for answer in ANSWERS}
+
+
+@dataclass(frozen=True)
+class Review:
+    """The pairs of a run, their pictures, and where decisions about them are kept.
+
+    Attributes
+    ----------
+    title : str
+        Name of the run.
+    pairs : list of Pair
+    pictures : Pictures
+    workspace : Place
+        Its decisions.parquet is read and written.
+    view : str
+        How similarity was measured.
+    """
+
+    title: str
+    pairs: list[Pair]
+    pictures: Pictures
+    workspace: Place
+    view: str
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return what the page is told of each pair, with what was decided of it, by whichever run it was shown."""
+        place = self.workspace / NAME
+        known = read_decisions(place) if disk.exists(place) else None
+        same, right = (known.by_pair, known.right_labels) if known else ({}, {})
+        return [pair.shown() | {"same": same.get(pair.key), "right": right.get(pair.key)} for pair in self.pairs]
+
+    def decide(self, number: int, same: bool | None, right: int | None) -> None:
+        """Keep a decision at once, with the side whose label is right, if the other is not; None takes it back."""
+        pair = self.pairs[number]
+        row: dict[str, object] = {
+            "first": pair.key[0], "second": pair.key[1], "same": same, "view": self.view,
+            "similarity": pair.similarity if pair.decidable else None,
+            "decided": datetime.now(UTC).isoformat(timespec="seconds"), "first_id": pair.one, "second_id": pair.two,
+            "right_label": None if right is None else pair.classes[right],
+        }  # fmt: skip
+        add_decisions(self.workspace, [] if same is None else [row], [pair.key] if same is None else [])
+
+
+def application(review: Review, token: str) -> Starlette:
+    """Return the application that answers below ``/token/``, to requests for this machine under its own name."""
+    pages = Environment(loader=PackageLoader("tasks.reporting", "."), autoescape=True, undefined=StrictUndefined)
+
+    def page(_request: Request) -> Response:
+        return HTMLResponse(pages.get_template("review.html.jinja").render(title=review.title))
+
+    def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        loader: Any = pages.loader
+        if (kind := ASSETS.get(name)) is None:
+            raise HTTPException(404)
+        return Response(loader.get_source(pages, name)[0], media_type=kind)
+
+    def pairs(_request: Request) -> Response:
+        return JSONResponse(review.told())
+
+    def image(request: Request) -> Response:
+        pair = _pair(review, request)
+        shown = review.pictures.shown((pair.one, pair.two)[request.path_params["side"]])
+        sandbox = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=3600"}
+        return Response(shown.data, media_type=shown.media_type, headers=sandbox)
+
+    def laid(request: Request) -> Response:
+        pair = _pair(review, request)
+        return JSONResponse(review.pictures.laid(pair.one, pair.two))
+
+    async def decide(request: Request) -> Response:
+        pair, body = _pair(review, request), await request.body()
+        answer = ANSWERS.get(body)
+        if answer is None or not pair.takes(*answer):
+            return PlainTextResponse("this is no decision", 400)
+        await run_in_threadpool(review.decide, request.path_params["number"], *answer)
+        return Response(status_code=204)
+
+    routes = [
+        Route("/", page),
+        Route("/pairs", pairs),
+        Route("/image/{number:int}/{side:int}", image),
+        Route("/laid/{number:int}", laid),
+        Route("/decide/{number:int}", decide, methods=["POST"]),
+        Route("/{name:str}", asset),
+    ]
+    middleware = [
+        Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False),
+        Middleware(Guarded, token=token),
+    ]
+    return Starlette(routes=[Mount(f"/{token}", routes=routes)], middleware=middleware)
+
+
+class Guarded:
+    """Refuses what does not come from the page itself, before anything looks at it."""
+
+    def __init__(self, app: Any, token: str) -> None:
+        self.app, self.token = app, token
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _ in message["headers"]}
+                more = [(name.lower().encode(), value.encode()) for name, value in ALWAYS.items()]
+                message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in own)]
+            await send(message)
+
+        reason = self._reason(Request(scope))
+        answer: Any = PlainTextResponse(reason, 403) if reason else self.app
+        await answer(scope, receive, with_headers)
+
+    def _reason(self, request: Request) -> str | None:
+        if not secrets.compare_digest(request.url.path.split("/")[1].encode(), self.token.encode()):
+            return "the address lacks its token; open the one that the command printed"
+        if request.method != "POST":
+            return None if request.method in ("GET", "HEAD") else "no such method"
+        if request.headers.get("origin") != f"http://{request.headers['host']}":
+            return "another origin"
+        return None if request.headers.get("content-length") in LENGTHS else "no answer"
+
+
+def _pair(review: Review, request: Request) -> Pair:
+    """Return the pair that an address names; one that names none is not found."""
+    number, side = request.path_params["number"], request.path_params.get("side", 0)
+    if number >= len(review.pairs) or side > 1:
+        raise HTTPException(404)
+    return review.pairs[number]

@@ -1,0 +1,90 @@
+"""The images of a run as a browser can show them, and how one of a pair lies over the other."""
+
+import io
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image
+
+from tasks.errors import CleanSplitError
+from tasks.exporting.originals import Originals
+from tasks.formats import format_of
+from tasks.records import Findings
+from tasks.registration.align import register
+from tasks.storage import disk, tables
+from tasks.storage.copies import Copies
+from tasks.storage.image_files import gray_of, thumbnails
+from tasks.storage.place import Place
+
+TYPES = {  # of the formats that browsers show
+    "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
+    "AVIF": "image/avif",
+}  # fmt: skip
+
+
+class Shown(NamedTuple):
+    """The bytes of an image and their media type."""
+
+    data: bytes
+    media_type: str
+
+
+class Glyphs:
+    """Glyphs, from the run itself."""
+
+    def __init__(self, run: Place, ids: Iterable[str]) -> None:
+        self.gray = gray_of(disk.matching(run, "raw/*.parquet"), ids)
+
+    def shown(self, name: str) -> Shown:
+        """Return an image as a PNG."""
+        buffer = io.BytesIO()
+        Image.fromarray(self.gray[name]).save(buffer, "PNG")
+        return Shown(buffer.getvalue(), "image/png")
+
+    def laid(self, _one: str, _two: str) -> list[float] | None:
+        """Glyphs are compared as they are."""
+        return None
+
+
+class Photographs:
+    """Photographs: the originals from their sources; thumbnails of those that are gone, or that no browser shows."""
+
+    def __init__(self, found: Findings, workspace: Place, ids: Iterable[str]) -> None:
+        wanted = pa.array(sorted(ids), pa.string())
+        self.originals = Originals(found.archives, workspace)
+        if self.originals.index is not None:  # looked up for every image, so the smaller the better
+            self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
+        self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
+        self.copies = _copies(found, workspace, wanted)
+
+    def shown(self, name: str) -> Shown:
+        """Return the file of an image, or a thumbnail."""
+        try:
+            data = next(self.originals.of(pa.array([name], pa.string()))).data
+        except (CleanSplitError, OSError):
+            data = b""
+        media_type = TYPES.get(format_of(data) or "")
+        return Shown(data, media_type) if media_type else Shown(self.thumbnails[name], "image/jpeg")
+
+    def laid(self, one: str, two: str) -> list[float] | None:
+        """Return the map under which the second image lies over the first; see `tasks.registration.warp`."""
+        first, second = (self.copies[name].read().astype(np.float32) for name in (one, two))
+        numbers: list[float] = register(first, second)[0].ravel().tolist()
+        return numbers
+
+
+Pictures = Glyphs | Photographs
+
+
+def _copies(found: Findings, workspace: Place, wanted: pa.Array) -> dict[str, Copies]:
+    held: dict[str, Copies] = {}
+    for each in found.fingerprints:
+        if each.copies:
+            table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
+            file, zero = [workspace / each.copies], np.zeros(1, np.int64)
+            for name, place in zip(table["id"].to_pylist(), table["copy"].to_pylist(), strict=True):
+                held[name] = Copies(file, zero, np.array([place], np.int64))
+    return held

@@ -1,0 +1,64 @@
+"""Gather what a review shows, and serve its page to this machine alone."""
+
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from tasks.errors import DataError, UsageError
+from tasks.reporting.read import read_findings, read_report
+from tasks.reporting.review_app import Review, application
+from tasks.reporting.review_pairs import digests_of, pairs_of
+from tasks.reporting.review_pictures import Glyphs, Photographs
+from tasks.storage.place import Place
+
+HOST = "127.0.0.1"
+
+
+def prepare(run: Place) -> Review:
+    """Gather the pairs of a run and what shows them.
+
+    Raises
+    ------
+    DataError
+        When a table of the run, or what it was made from, is damaged or gone.
+    """
+    report, found, workspace = read_report(run), read_findings(run), run.parent.parent
+    try:
+        pairs = pairs_of(run, report, digests_of(found, workspace))
+    except KeyError as error:  # a table names an image that the run was not made of, or lacks a column
+        raise DataError(f"{run} was changed or written by another version; do the run again.") from error
+    ids = {name for pair in pairs for name in (pair.one, pair.two)}
+    pictures = Glyphs(run, ids) if report.kind == "glyphs" else Photographs(found, workspace, ids)
+    review = Review(run.last, pairs, pictures, workspace, report.view.name)
+    review.told()  # refuses decisions that can't be read before anybody decides more
+    return review
+
+
+@contextmanager
+def listening(port: int) -> Iterator[socket.socket]:
+    """Listen on a port of this machine alone; 0 is any that is free.
+
+    Raises
+    ------
+    UsageError
+        When it is taken.
+    """
+    with socket.socket() as open_socket:
+        open_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            open_socket.bind((HOST, port))
+            open_socket.listen()  # who follows the address at once is answered a little later
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"port {port} of {HOST} can't be listened on ({error}); choose another --port.") from error
+        yield open_socket
+
+
+def serve(review: Review, at: socket.socket, announce: Callable[[str], object]) -> None:
+    """Serve a review until it is stopped; its address, which holds a token, is announced first."""
+    token = secrets.token_urlsafe(24)
+    announce(f"http://{HOST}:{at.getsockname()[1]}/{token}/")
+    server = uvicorn.Server(uvicorn.Config(application(review, token), log_level="error", lifespan="off"))
+    server.run(sockets=[at])

@@ -1,1 +1,0 @@
-"""Published figures about a data set beside those of a run."""

@@ -1,1 +1,0 @@
-"""Look at the pairs of a run one by one, and keep what is decided."""

@@ -1,1 +1,0 @@
-"""The sanitizing stage: which rows go, and the splits without them."""

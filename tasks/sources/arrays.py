@@ -1,0 +1,62 @@
+"""Arrays that numpy saved: .npy with images alone, .npz with images, and perhaps labels and splits, by their names."""
+
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import DataError
+from tasks.sources.numbered import Rows, last_part, of_arrays, split_in
+from tasks.storage import disk
+from tasks.storage.place import Place
+
+LABELS = {"y", "label", "labels", "target", "targets", "classes"}
+MAX_BYTES = 16 << 30  # of one array
+
+
+def recognises(place: Place) -> bool:
+    """Say whether a file has the name of arrays."""
+    return disk.is_file(place) and last_part(place).endswith((".npy", ".npz"))
+
+
+def opened(place: Place) -> Rows:
+    """Return the images as rows; raises `DataError`."""
+    try:
+        if last_part(place).endswith(".npy"):
+            return of_arrays([(None, np.load(disk.local(place), mmap_mode="r", allow_pickle=False), None)], place)
+        with zipfile.ZipFile(disk.local(place)) as archive:
+            arrays = {info.filename.removesuffix(".npy"): _array(archive, info, place) for info in archive.infolist()}
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise DataError(f"{place} does not hold arrays that can be read ({error}).") from error
+    images = {name: array for name, array in arrays.items() if array.ndim >= 3}
+    if not images:
+        raise DataError(f"{place} has no array of images among {', '.join(arrays) or 'no arrays'}.")
+    splits = [split_in(name) for name in images]
+    if len(set(splits)) < len(splits):
+        raise DataError(f"{place} has several arrays of images ({', '.join(images)}); name one for each split.")
+    return of_arrays([(split_in(name), array, _labels(name, arrays)) for name, array in images.items()], place)
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> NDArray[Any]:
+    """Read one array, after its size is known to be what its file holds."""
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read_header(file)
+        size = int(np.prod(shape, dtype=object)) * kind.itemsize
+        if kind.hasobject or size > MAX_BYTES or size != info.file_size - file.tell():
+            raise DataError(f"{place} has an array {info.filename} of shape {shape} and {kind} that is not read.")
+    with archive.open(info) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return array
+
+
+def _labels(images: str, arrays: dict[str, NDArray[Any]]) -> list[str] | None:
+    """Return the labels of an array of images: those of its split, and as many."""
+    for name, array in arrays.items():
+        parts = set("".join(c if c.isalpha() else " " for c in name.lower()).split())
+        if parts & LABELS and split_in(name) == split_in(images) and array.size == len(array):
+            return [str(label) for label in array.ravel().tolist()]
+    return None

@@ -1,0 +1,80 @@
+"""MNIST's IDX files: images, gzipped or not, with their labels in the file beside them; or a folder of such pairs."""
+
+import gzip
+import math
+import zlib
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import DataError
+from tasks.sources.numbered import Part, Rows, last_part, of_arrays, split_in
+from tasks.storage import disk
+from tasks.storage.place import Place
+
+START = b"\0\0\x08"  # of an IDX file of bytes; the number of dimensions follows
+GZIP = b"\x1f\x8b"
+MAX_BYTES, MAX_RATIO = 64 << 20, 200  # unpacked, and per byte of the file on top
+TEST = "t10k"  # what MNIST calls test
+
+
+def recognises(place: Place) -> bool:
+    """Say whether a file has the name of IDX images, or a folder holds some."""
+    return bool(_images_in(place)) if disk.is_folder(place) else _holds_images(last_part(place))
+
+
+def opened(place: Place) -> Rows:
+    """Return the images as rows; raises `DataError`."""
+    folder = disk.is_folder(place)
+    files = [place / name for name in _images_in(place)] if folder else [place]
+    parts: list[Part] = [(_split_of(file) if folder else None, read_idx(file), _labels_of(file)) for file in files]
+    used = [name for file in files for name in (file.last, _beside(file).last)]
+    return replace(of_arrays(parts, place), files=frozenset(used))
+
+
+def read_idx(place: Place) -> NDArray[np.uint8]:
+    """Return the array of an IDX file of bytes; raises `DataError` when its length is not that of its shape."""
+    most = MAX_BYTES + MAX_RATIO * disk.size_of(place)
+    try:
+        with disk.reading(place) as raw:
+            packed = raw.peek(2)[:2] == GZIP
+            with gzip.GzipFile(fileobj=raw) if packed else raw as file:
+                data = file.read(most + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{place} is damaged gzip ({error}); fetch it again.") from error
+    if len(data) > most:
+        raise DataError(f"{place} unpacks to more than {most:,} bytes; check where it comes from.")
+    dimensions = data[3] if data[:3] == START and len(data) > 3 else 0
+    start = 4 + 4 * dimensions
+    shape = tuple(np.frombuffer(data[4:start], ">u4").tolist()) if dimensions and len(data) >= start else ()
+    if not shape or math.prod(shape) != len(data) - start:
+        raise DataError(f"{place} is no whole IDX file of bytes: {len(data):,} bytes for the shape {shape}.")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def _images_in(folder: Place) -> list[str]:
+    """Return the files of images; of one that lies there both packed and unpacked, the unpacked."""
+    names = [name for name in disk.names_in(folder) if _holds_images(name.lower())]
+    return [name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names]
+
+
+def _holds_images(name: str) -> bool:
+    return "-idx3" in name or "-idx4" in name
+
+
+def _split_of(file: Place) -> str | None:
+    return "test" if file.last.lower().startswith(TEST) else split_in(file.last)
+
+
+def _labels_of(images: Place) -> list[str] | None:
+    """Return the labels in the file beside the images, as MNIST names it; None if there is none."""
+    beside = _beside(images)
+    if beside == images or not disk.is_file(beside):
+        return None
+    return [str(label) for label in read_idx(beside).ravel().tolist()]
+
+
+def _beside(images: Place) -> Place:
+    """Return where the labels of a file of images lie."""
+    return images.beside(images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1"))

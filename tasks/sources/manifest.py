@@ -1,0 +1,73 @@
+"""A manifest: CSV, TSV, JSON lines or Parquet with a path per image, relative to it; perhaps label, split and group."""
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.columns import USUAL, Columns, find
+from tasks.errors import DataError
+from tasks.sources.numbered import MAX_ROWS, Rows, last_part, row_name, split_of
+from tasks.storage import disk, tables
+from tasks.storage.place import Place
+
+JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
+ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
+
+
+def recognises(place: Place, _columns: Columns) -> bool:
+    """Say whether a file has the name of a manifest; Parquet with images is recognised before."""
+    return disk.is_file(place) and last_part(place).endswith(ENDINGS)
+
+
+def opened(place: Place, columns: Columns) -> Rows:
+    """Return the images as rows; raises `DataError`."""
+    names, paths, groups = [], [], []
+    for number, row in enumerate(_rows(place), 1):
+        path, label, split, group = (_value(row, what, columns, place) for what in ("path", "label", "split", "group"))
+        where = f"row {number:,} of {place}"
+        if path is None:
+            raise DataError(f"{where} has no path; call the column {USUAL['path'][0]}, or give --columns path=NAME.")
+        if path.startswith("/") or ".." in path.replace("\\", "/").split("/"):
+            raise DataError(f"{where} has the path {path!r}, which leads out of its folder.")
+        names.append(row_name(split_of(split, where), label, path))
+        paths.append(path)
+        groups.append(group)
+        if number > MAX_ROWS:
+            raise DataError(f"{place} has more than {MAX_ROWS:,} rows.")
+    folder = place.parent
+
+    def read(row: int) -> bytes | None:
+        try:
+            return disk.read_bytes(folder / paths[row]) if disk.is_inside(folder / paths[row], folder) else None
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+
+    return Rows(names, read, groups=groups)
+
+
+def _rows(place: Place) -> Iterator[dict[str, Any]]:
+    name = last_part(place)
+    if name.endswith(PARQUET):
+        with tables.foreign(place):
+            for batch in tables.open_foreign(place).iter_batches():
+                yield from batch.to_pylist()
+        return
+    try:
+        lines = disk.read_text(place).splitlines()
+        if name.endswith(JSON_LINES):
+            for line in filter(str.strip, lines):
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise DataError(f"{place} has a line that is no JSON object: {line[:60]!r}.")
+                yield row
+        else:
+            yield from csv.DictReader(lines, delimiter="\t" if name.endswith(".tsv") else ",", strict=True)
+    except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
+        raise DataError(f"{place} is no manifest that can be read ({error}).") from error
+
+
+def _value(row: dict[str, Any], what: str, columns: Columns, place: Place) -> str | None:
+    column = find(what, [str(name) for name in row], columns, str(place))
+    value = None if column is None else row[column]
+    return None if value in (None, "") else str(value)

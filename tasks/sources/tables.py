@@ -1,0 +1,113 @@
+"""Images in a column of tables, of which a few rows are in memory at a time."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.columns import USUAL, Columns, find
+from tasks.errors import DataError
+from tasks.sources.numbered import Rows, row_name, split_of
+from tasks.storage.place import Place
+
+
+class Groups(Protocol):
+    """A file of rows in groups, as Parquet and Arrow keep them."""
+
+    schema: pa.Schema
+    sizes: Sequence[int]  # rows of each group
+
+    def read(self, group: int, column: str) -> Iterator[pa.Array]:
+        """Yield the values of a column in a group, a few rows at a time."""
+
+
+class File(NamedTuple):
+    """A file of a source, and the split that its name or folder tells."""
+
+    place: Place
+    split: str | None
+    groups: Groups
+
+
+def rows_of(files: Sequence[File], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
+    """Return the images of some files as rows; `names` are those of the files in the source's folder."""
+    tables = [_Images(file, source, columns) for file in files]
+    starts = np.cumsum([0, *(len(table.names) for table in tables)])
+
+    def read(row: int) -> bytes | None:
+        number = int(np.searchsorted(starts, row, side="right")) - 1
+        return tables[number].read(row - int(starts[number]))
+
+    return Rows(
+        [name for table in tables for name in table.names],
+        read,
+        endings=False,
+        files=names,
+        groups=[group for table in tables for group in table.groups],
+    )
+
+
+def image_column(schema: pa.Schema, columns: Columns) -> str | None:
+    """Return the column of image bytes: the one given, or one of structs with bytes, or of bytes with a usual name."""
+    if "image" in columns:
+        return columns["image"] if columns["image"] in schema.names else None
+    for field in schema:
+        if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
+            return str(field.name)
+    is_bytes = (pa.types.is_binary, pa.types.is_large_binary)
+    binary = (field.name for field in schema if any(kind(field.type) for kind in is_bytes))
+    return next((str(name) for name in binary if name.lower() in USUAL["image"]), None)
+
+
+class _Images:
+    def __init__(self, file: File, source: Place, columns: Columns) -> None:
+        self.file, schema = file.groups, file.groups.schema
+        self.starts, self.group = np.cumsum([0, *self.file.sizes]), -1
+        self.first, self.images = 0, pa.nulls(0)  # the rows of a group that are in memory
+        self.following: Iterator[pa.Array] = iter(())  # those behind them
+        self.column = str(image_column(schema, columns))
+        found = {what: find(what, schema.names, columns, str(source)) for what in ("label", "split", "group")}
+        rows = range(int(self.starts[-1]))
+        values: dict[str, list[Any]] = {what: [None] * len(rows) for what in found}
+        for what, name in found.items():
+            if name is not None:
+                values[what] = self._named(name, source)
+        stem = PurePosixPath(file.place.last).stem
+        self.groups = [None if value is None else str(value) for value in values["group"]]
+        self.names = [
+            row_name(split_of(split, f"row {row + 1:,} of {file.place}") or file.split, label, f"{stem}-{row:06d}")
+            for row, label, split in zip(rows, values["label"], values["split"], strict=True)
+        ]
+
+    def read(self, row: int) -> bytes | None:
+        group = int(np.searchsorted(self.starts, row, side="right")) - 1
+        if group != self.group or row < self.first:
+            self.group, self.first, self.images = group, int(self.starts[group]), pa.nulls(0)
+            self.following = self.file.read(group, self.column)
+        while row >= self.first + len(self.images):
+            self.first += len(self.images)
+            array = next(self.following)
+            self.images = array.field("bytes") if pa.types.is_struct(array.type) else array
+        data: bytes | None = self.images[row - self.first].as_py()
+        return data
+
+    def _named(self, name: str, source: Place) -> list[str | None]:
+        """Return the values of a column, by the names that the file gives its labels."""
+        groups = range(len(self.file.sizes))
+        values = [v for group in groups for array in self.file.read(group, name) for v in array.to_pylist()]
+        try:
+            names = json.loads((self.file.schema.metadata or {})[b"huggingface"])["info"]["features"][name]["names"]
+        except (KeyError, TypeError, ValueError):
+            return [None if value is None else str(value) for value in values]
+        if not isinstance(names, list) or any(not _has_name(value, len(names)) for value in values):
+            raise DataError(
+                f"the column {name} of {source} has labels without a name; give them names, or leave them out."
+            )
+        return [None if value is None or value < 0 else str(names[value]) for value in values]
+
+
+def _has_name(value: Any, names: int) -> bool:
+    return value is None or (isinstance(value, int) and -1 <= value < names)  # -1 is no label

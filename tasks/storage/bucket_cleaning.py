@@ -1,0 +1,66 @@
+"""Find out what a store can do, and remove from a workspace what no run needs."""
+
+import uuid
+from collections.abc import Iterable
+
+from tasks.errors import StorageError
+from tasks.storage import objects
+from tasks.storage.leases import require_leases
+from tasks.storage.manifests import unsealed
+from tasks.storage.place import Place
+from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, manifest_of
+
+
+def probe(workspace: Place) -> None:
+    """Make sure that a store can be written, and keeps the conditions on which everything here relies.
+
+    Raises
+    ------
+    StorageError
+        When it does not: two runs could overwrite each other's results.
+    """
+    place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
+    try:
+        kept = objects.write_new(place, b"1") and not objects.write_new(place, b"2")
+        if not kept or objects.write_over(place, b"3", '"of no version"'):
+            raise StorageError(
+                f"the store of {workspace} ignores conditions on writing (If-None-Match, If-Match), so runs could "
+                "overwrite each other; choose another store."
+            )
+    finally:
+        objects.delete([place])
+
+
+def remove(workspace: Place, folders: Iterable[Place]) -> int:
+    """Remove published folders, then the content that no other one names; return its bytes.
+
+    Nobody else may be using the workspace; raises `StorageError` when the lease that keeps others away is over.
+    """
+    require_leases(workspace)
+    objects.delete(list(map(manifest_of, folders)))
+    needed = _needed(workspace)
+    spare = [each for each in objects.below(workspace / CONTENT) if each.name not in needed]
+    require_leases(workspace)
+    objects.delete([content_of(workspace, each.name) for each in spare])
+    return sum(each.size for each in spare)
+
+
+def _needed(workspace: Place) -> set[str]:
+    """Return the digests that manifests name.
+
+    Raises
+    ------
+    StorageError
+        When a manifest can't be read: what it names is unknown.
+    """
+    found: set[str] = set()
+    for kind, manifest in MANIFESTS.items():
+        for name in (each.name for each in objects.below(workspace / kind)):
+            if name.rpartition("/")[2] != manifest:
+                continue
+            there = objects.read(workspace / kind / name)
+            record = unsealed(there.data.decode(errors="replace")) if there else None
+            if record is None:
+                raise StorageError(f"{workspace / kind / name} is damaged; delete it, and clean again.")
+            found |= {fact["sha256"] for fact in checked(record.get("files"), workspace / kind / name).values()}
+    return found

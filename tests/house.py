@@ -1,0 +1,56 @@
+"""Print the size of the house: `make size` gives the lines and modules of each room, and which rooms import which."""
+
+import ast
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def modules() -> dict[str, Path]:
+    """Return the file of every module of the product, by its dotted name."""
+    command = ["git", "ls-files", "cleansplit.py", "flows/*.py", "tasks/*.py"]
+    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    return {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): ROOT / name for name in files}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports, wherever it does."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(path: Path) -> str:
+    """Return the folder that a module lies in, such as ``tasks/overlap``."""
+    return path.parent.relative_to(ROOT).as_posix()
+
+
+def arrows() -> Counter[tuple[str, str]]:
+    """Count for each two rooms the modules of the first that import from the second."""
+    home = {name: room(path) for name, path in modules().items()}
+    found: Counter[tuple[str, str]] = Counter()
+    for path in modules().values():
+        found.update((room(path), other) for other in {home[name] for name in imports(path) & home.keys()})
+    return Counter({pair: count for pair, count in found.items() if pair[0] != pair[1]})
+
+
+def main() -> None:
+    """Print the table."""
+    lines, count, between = Counter[str](), Counter[str](), arrows()
+    for path in modules().values():
+        lines[room(path)] += len(path.read_text().splitlines())
+        count[room(path)] += 1
+    for name in sorted(lines):
+        others = ", ".join(sorted(other for one, other in between if one == name))
+        print(f"{lines[name]:6,} lines {count[name]:3} modules  {name:18} imports {others}")
+    print(f"{lines.total():6,} lines {count.total():3} modules, {len(lines) - 1} rooms, {len(between)} arrows")
+
+
+if __name__ == "__main__":
+    main()

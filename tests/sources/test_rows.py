@@ -1,0 +1,183 @@
+import gzip
+import io
+import json
+import os
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tasks.errors import DataError
+from tasks.sources.forms import open_rows
+from tasks.sources.numbered import png_of
+from tasks.storage.place import Place
+
+META = pickle.dumps({b"label_names": [b"a", b"b"]}, protocol=2)
+
+
+def opened(path: Path, **columns: str) -> Any:
+    return open_rows(Place.of(path), columns)
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1), (9, 7, 3), (9, 7, 4), (1, 1)])
+def test_an_array_is_the_png_of_its_pixels(shape: tuple[int, ...]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = np.asarray(Image.open(io.BytesIO(png_of(image))))
+    assert np.array_equal(found, image.reshape(found.shape))
+
+
+def test_other_files_are_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"x" * 600)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.parquet").write_bytes(b"PAR1 but not really")
+    pq.write_table(pa.table({"id": ["a"], "count": [1]}), tmp_path / "table.parquet")
+    assert opened(tmp_path / "a.tar") is None
+    assert opened(tmp_path / "gone") is None
+    with pytest.raises(DataError, match=r"row 1 of .*table\.parquet has no path"):
+        opened(tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x": np.zeros((3, 4, 4))}, "save them as uint8"),
+        ({"x": np.zeros((3, 4, 4, 5), np.uint8)}, "of shape"),
+        ({"x": np.zeros((3, 4, 4), np.uint8), "y": np.zeros(2, np.uint8)}, "3 images and 2 labels"),
+        ({"one": np.zeros((3, 4, 4), np.uint8), "two": np.zeros((3, 4, 4), np.uint8)}, "name one for each split"),
+        ({"y": np.zeros(3, np.uint8)}, "no array of images"),
+        ({"x": np.array([{}, {}], object)}, "is not read"),
+    ],
+)
+def test_arrays_of_another_kind_are_refused_in_a_sentence(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DataError, match=said):
+        opened(tmp_path / "a.npz")
+
+
+def test_an_array_that_claims_more_than_its_file_holds_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": (2**31, 28, 28)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", buffer.getvalue() + b"x" * 100)
+    (tmp_path / "a.npy").write_bytes(buffer.getvalue() + b"x" * 100)
+    for name in ("a.npz", "a.npy"):
+        with pytest.raises(DataError, match=r"is not read|can be read"):
+            opened(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0\0\x08", b"\0\0\x08\x03" + b"\x7f\xff\xff\xff" * 3 + b"x" * 50, b"\0\0\x0d\x03" + b"\0" * 40]
+)
+def test_an_idx_file_that_is_not_what_it_says_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="no whole IDX file"):
+        opened(path)
+    path.write_bytes(gzip.compress(data + b"x" * 100)[:-9])
+    with pytest.raises(DataError, match="damaged gzip"):
+        opened(path)
+    path.write_bytes(gzip.compress(bytes(300 << 20)))
+    with pytest.raises(DataError, match="unpacks to more than"):
+        opened(path)
+
+
+class Payload:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch owned",)
+
+
+@pytest.mark.parametrize(
+    "content", [Payload(), {b"data": Payload()}, [1], {b"data": b"x"}, {b"data": np.zeros((3, 7), np.uint8)}]
+)
+def test_a_pickle_of_anything_else_is_refused_and_nothing_in_it_runs(
+    tmp_path: Path, content: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps(content, protocol=2))
+    (tmp_path / "batches.meta").write_bytes(META)
+    with pytest.raises(DataError, match=r"no batch of CIFAR|no pickle of arrays"):
+        opened(tmp_path / "data_batch_1")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": pa.array([b"x" * 1000] * 50, pa.binary())}), tmp_path / "a.parquet")
+    data = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(data[:-20])
+    with pytest.raises(DataError, match="is Parquet that can't be read"):
+        opened(tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").write_bytes(data[:40] + bytes(60) + data[100:])
+    with pytest.raises(DataError, match="is Parquet that can't be read"):
+        opened(tmp_path / "a.parquet").read(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("path,label\n../x.png,a\n", "leads out of its folder"),
+        ("path\n/etc/passwd\n", "leads out of its folder"),
+        ("picture\nx.png\n", "has no path"),
+        ("path,split\nx.png,holdout\n", "known are train"),
+        ('path,label\n"x.png,a\n', "no manifest that can be read"),
+    ],
+)
+def test_a_manifest_that_can_not_be_followed_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        opened(tmp_path / "a.csv")
+
+
+def test_a_saved_dataset_that_is_damaged_or_leads_out_is_refused(tmp_path: Path) -> None:
+    def save(names: object, table: pa.Table) -> None:
+        (tmp_path / "state.json").write_text(json.dumps({"_data_files": names}))
+        with pa.OSFile(str(tmp_path / "data.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(table)
+
+    table = pa.table({"image": pa.array([b"x" * 100] * 9, pa.binary())})
+    save([{"filename": "data.arrow"}], table)
+    assert opened(tmp_path).read(3) == b"x" * 100
+    data = (tmp_path / "data.arrow").read_bytes()
+    for cut in (10, 300, len(data) - 200):
+        (tmp_path / "data.arrow").write_bytes(data[:cut])
+        with pytest.raises(DataError, match="is no Arrow stream that can be read"):
+            opened(tmp_path)
+    offsets = data.index(struct.pack("<3i", 0, 100, 200))
+    (tmp_path / "data.arrow").write_bytes(data[: offsets + 4] + b"\xff\xff\xff\x7f" + data[offsets + 8 :])
+    with pytest.raises(DataError, match="is no Arrow stream that can be read"):
+        opened(tmp_path)
+    save([{"filename": "data.arrow"}], pa.table({"text": ["a"]}))
+    with pytest.raises(DataError, match="has no column of images among text"):
+        opened(tmp_path)
+    for names in ("x", [{"name": "x"}], [3]):
+        save(names, table)
+        with pytest.raises(DataError, match="does not list the files of a dataset"):
+            opened(tmp_path)
+    for name in ("../data.arrow", "/etc/passwd"):
+        save([{"filename": name}], table)
+        with pytest.raises(DataError, match="points outside"):
+            opened(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["[1]", "{", '"x"', "[" * 5000])
+def test_lines_that_are_no_objects_are_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.jsonl").write_text(line + "\n")
+    with pytest.raises(DataError, match=r"no JSON object|no manifest"):
+        opened(tmp_path / "a.jsonl")
+
+
+def test_a_manifest_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "own.png").write_bytes(b"own")
+    (folder / "same.png").symlink_to("own.png")
+    (folder / "a.csv").write_text("path\nlink.png\nown.png\nsame.png\n")
+    assert [opened(folder / "a.csv").read(row) for row in range(3)] == [None, b"own", b"own"]
