@@ -15,7 +15,8 @@ from PIL import Image
 
 from tasks.classes.png import chunk
 from tasks.records import Reading
-from tasks.sources.archive import Entry, read_columns
+from tasks.sources import archive
+from tasks.sources.archive import Entry
 from tasks.storage import disk
 from tasks.storage.place import Place
 
@@ -124,5 +125,4 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 def read_entries(place: Place) -> Iterator[Entry]:
     """Yield the members of a tar one by one."""
     with disk.reading(place) as tar:
-        for columns in read_columns(tar, str(place)):
-            yield from map(Entry._make, zip(*columns, strict=True))
+        yield from archive.read_entries(tar, str(place))

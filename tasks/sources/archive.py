@@ -7,16 +7,16 @@ followed only by zeros. Compressed archives are unpacked before; see `tasks.sour
 
 import io
 import tarfile
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
-from tasks.sources.headers import BLOCK, Files, ordinary_files
 from tasks.sources.members import content_digest
 from tasks.storage import disk
 from tasks.storage.place import Place
 
-CHUNK, FEW = 1 << 20, 16 * BLOCK  # bytes in which archives are read; in which ordinary headers are sought at first
+BLOCK = tarfile.BLOCKSIZE
+CHUNK = 1 << 20  # bytes in which what follows the last member is read
 LARGEST = 1 << 40  # bytes that a header may claim
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
@@ -37,48 +37,33 @@ class Entry(NamedTuple):
     group: str | None = None  # what the user calls so: rows of a table alone have one
 
 
-Columns = Sequence[Sequence[Any]]  # fields of some entries, one column each: a fraction of the time of as many entries
-
-
 def is_tar(place: Place) -> bool:
     """Say whether a file starts as a tar archive does."""
     with disk.reading(place) as file:
         return tarfile.is_tarfile(file)
 
 
-def read_columns(file: BinaryIO, called: str) -> Iterator[Columns]:
+def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
     """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
-
-    Headers of ordinary files, nearly all there are, are read many at a time; everything else is left to `tarfile`.
 
     Raises
     ------
     DataError
         When the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
     """
-    window, position, piece, seen = _Window(file), 0, FEW, 0
+    position = 0
     known: dict[str, str] = {}  # global headers
-    while seen < MAX_MEMBERS:
-        files = ordinary_files(window.read(position, piece))
-        seen += len(files.names) or 1
-        if files.names:
-            yield _files(files, position, window)
-            position += files.end
-            piece = min(2 * piece, CHUNK) if len(files.names) > 1 else FEW  # of large files there is one in a piece
-            continue
-        piece = FEW
-        _check_extended_headers(called, window, position)
+    for _ in range(MAX_MEMBERS):
+        _check_extended_headers(called, file, position)
         member, end, known = _next_member(called, file, position, known)
         if member is None:
-            break
+            return _check_end(called, file, position)
         if member.size < 0 or not position < end < LARGEST:
             raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
         if not member.isdir():
-            yield [[field] for field in _other(member, window)]
+            yield _entry(member, file)
         position = end
-    else:
-        raise DataError(f"{called} has more than {MAX_MEMBERS:,} members; check where it comes from.")
-    _check_end(called, file, position)
+    raise DataError(f"{called} has more than {MAX_MEMBERS:,} members; check where it comes from.")
 
 
 def _next_member(
@@ -92,59 +77,27 @@ def _next_member(
     try:
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", pax_headers=known) as tar:
             return tar.next(), tar.offset, dict(tar.pax_headers)
-    except (
-        tarfile.TarError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-    ) as error:  # the last three: of odd numbers
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # the last three: of odd numbers
         file.seek(0)
         raise DataError(
             f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}."
         ) from error
 
 
-class _Window:
-    """Read a file front to back in small pieces with few system calls."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.start, self.data = file, 0, b""
-
-    def read(self, offset: int, size: int) -> bytes:
-        at = offset - self.start
-        if at < 0 or at + size > len(self.data):
-            self.start, at = offset, 0
-            self.file.seek(offset)
-            self.data = self.file.read(max(size, CHUNK))
-        return self.data[at : at + size]
-
-
-def _files(files: Files, position: int, window: _Window) -> Columns:
-    """Return the entries of files that were found in a window from a position on; the last one may end behind it."""
-    count, offsets = len(files.names), [position + at for at in files.offsets]
-    data, starts = window.data, [offset - window.start for offset in offsets[:-1]]
-    digests = [content_digest(data[at : at + size]) for at, size in zip(starts, files.sizes, strict=False)]
-    digests.append(_digest(offsets[-1], files.sizes[-1], window))
-    return files.names, ["file"] * count, offsets, files.sizes, digests, [None] * count
-
-
-def _other(member: tarfile.TarInfo, window: _Window) -> Entry:
+def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:
     if member.islnk() or member.issym():
         return Entry(member.name, "link", 0, 0, b"")
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
         return Entry(member.name, "special", 0, 0, b"")
     offset, size = member.offset_data, member.size
-    return Entry(member.name, "file", offset, size, _digest(offset, size, window))
+    digest = content_digest(_read(file, offset, size)) if size <= MAX_MEMBER_BYTES else b""
+    return Entry(member.name, "file", offset, size, digest)
 
 
-def _digest(offset: int, size: int, window: _Window) -> bytes:
-    return content_digest(window.read(offset, size)) if size <= MAX_MEMBER_BYTES else b""
-
-
-def _check_extended_headers(called: str, window: _Window, position: int) -> None:
+def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
     """Refuse what would make tarfile allocate or loop: huge extended headers and negative sizes."""
     for _ in range(MAX_HEADERS + 1):
-        block = window.read(position, BLOCK)
+        block = _read(file, position, BLOCK)
         if len(block) < BLOCK or (not block[0] and not any(block)):
             return  # the end, or what is left of it, is judged by _check_end
         size = _size_in(block)
@@ -160,10 +113,15 @@ def _check_extended_headers(called: str, window: _Window, position: int) -> None
             raise DataError(
                 f"{called} has an extended header of {size:,} bytes at byte {position:,}; it is not an image set."
             )
-        if block[156] in b"xgX" and not _are_records(window.read(position + BLOCK, size)):
+        if block[156] in b"xgX" and not _are_records(_read(file, position + BLOCK, size)):
             raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
         position += BLOCK + -(-size // BLOCK) * BLOCK
     raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
+
+
+def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
 
 
 def _are_records(data: bytes) -> bool:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from tasks.arrays import Mask, RowNumbers
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
-from tasks.sources.archive import Columns, Entry
+from tasks.sources.archive import Entry
 from tasks.sources.layout import METADATA_NAMES, METADATA_PATTERN
 from tasks.sources.members import DIGEST_BYTES
 
@@ -101,13 +100,6 @@ class Listing:
 
 
 def list_members(entries: Iterable[Entry], source: str) -> Listing:
-    """Return members as a listing; see `list_columns`."""
-    entries = iter(entries)
-    batches = iter(lambda: list(zip(*islice(entries, AT_ONCE), strict=True)), [])
-    return list_columns(batches, source)
-
-
-def list_columns(batches: Iterable[Columns], source: str) -> Listing:
     """Return members as a listing, their names as valid text without a leading ``./``.
 
     Raises
@@ -115,27 +107,15 @@ def list_columns(batches: Iterable[Columns], source: str) -> Listing:
     DataError
         When a name points outside the source.
     """
+    entries = iter(entries)
     numbers: dict[str, int] = {}  # of clean folders
     known: dict[str, int] = {}  # of folders as they are written
-    parts = [_batch(columns, known, numbers, source) for columns in _gathered(batches)]
+    parts = [_batch(batch, known, numbers, source) for batch in iter(lambda: list(islice(entries, AT_ONCE)), [])]
     return Listing(source, list(numbers), pa.Table.from_batches(parts, SCHEMA))
 
 
-def _gathered(batches: Iterable[Columns]) -> Iterator[Columns]:
-    """Put batches together that are small, as they are where members are unusual."""
-    waiting: list[list[Any]] = [[] for _ in Entry._fields]
-    for columns in batches:
-        for own, more in zip(waiting, columns, strict=True):
-            own.extend(more)
-        if len(waiting[0]) >= AT_ONCE:
-            yield waiting
-            waiting = [[] for _ in Entry._fields]
-    if waiting[0]:
-        yield waiting
-
-
-def _batch(columns: Columns, known: dict[str, int], numbers: dict[str, int], source: str) -> pa.RecordBatch:
-    paths, kinds, offsets, sizes, digests, groups = columns
+def _batch(entries: list[Entry], known: dict[str, int], numbers: dict[str, int], source: str) -> pa.RecordBatch:
+    paths, kinds, offsets, sizes, digests, groups = zip(*entries, strict=True)
     parts = [path.rpartition("/") for path in paths]
     for folder in dict.fromkeys(folder for folder, _, _ in parts):
         if folder not in known:

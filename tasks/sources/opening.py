@@ -17,7 +17,7 @@ from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.forms import open_rows
 from tasks.sources.layout import refuse_splits, split_folders
-from tasks.sources.listing import Listing, list_columns, list_members, together
+from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.numbered import split_in
 from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.unpacking import unpack
@@ -103,7 +103,7 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
                 listing = list_members(zips.read_entries(file), called)
             else:
                 with disk.reading(file) as tar:
-                    listing = list_columns(archive.read_columns(tar, called), called)
+                    listing = list_members(archive.read_entries(tar, called), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)

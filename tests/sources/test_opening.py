@@ -15,7 +15,7 @@ import pytest
 from tasks.errors import DataError
 from tasks.records import Source
 from tasks.sources import archive
-from tasks.sources.archive import Columns
+from tasks.sources.archive import Entry
 from tasks.sources.opening import open_source
 from tasks.storage.place import Place
 from tests.build import write_tar
@@ -36,13 +36,13 @@ def test_what_is_unpacked_is_listed_once_and_as_it_is_when_it_lies_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed: list[str] = []
-    read = archive.read_columns
+    read = archive.read_entries
 
-    def counting(tar: BinaryIO, called: str) -> Iterator[Columns]:
+    def counting(tar: BinaryIO, called: str) -> Iterator[Entry]:
         listed.append(called)
         return read(tar, called)
 
-    monkeypatch.setattr(archive, "read_columns", counting)
+    monkeypatch.setattr(archive, "read_entries", counting)
     path = write_tar(tmp_path / "a.tar.gz", MEMBERS)
     location, found = members(path, tmp_path / "w")
     assert [name for name, _ in found] == list(MEMBERS)
@@ -71,9 +71,9 @@ def open_files() -> Iterator[str]:
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not say what is open")
 def test_not_all_of_many_archives_are_open_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     most: list[int] = []
-    read = archive.read_columns
+    read = archive.read_entries
 
-    def slowly(tar: BinaryIO, called: str) -> Iterator[Columns]:
+    def slowly(tar: BinaryIO, called: str) -> Iterator[Entry]:
         time.sleep(0.02)  # longer than it takes to unpack one
         most.append(sum(name.endswith(".tar") and "unpacked" in name for name in open_files()))
         return read(tar, called)
@@ -81,7 +81,7 @@ def test_not_all_of_many_archives_are_open_at_the_same_time(tmp_path: Path, monk
     names = list(MEMBERS)[:20]
     for number, name in enumerate(names):
         write_tar(tmp_path / f"{number:02}.tar.gz", {name: MEMBERS[name]})
-    monkeypatch.setattr(archive, "read_columns", slowly)
+    monkeypatch.setattr(archive, "read_entries", slowly)
     assert [name for name, _ in members(tmp_path / "*.tar.gz", tmp_path / "w")[1]] == names
     assert max(most) <= 2, "one that is listed, and one that is written"
 
