@@ -30,7 +30,6 @@ from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import takes
 from tasks.errors import CleanSplitError, UsageError
 from tasks.memory import share_memory
-from tasks.records import parameters as p
 from tasks.records.spec import (
     AuditSpec,
     DedupeSpec,
@@ -83,7 +82,7 @@ def run(spec: RunSpec) -> None:
 class Summarized(Spec):
     """Parameters of commands that write a summary."""
 
-    summary: p.SummaryFile = None
+    summary: PurePath | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
 """What the parameters of all flows have in common, and of those that do heavy work."""
 
 import os  # noqa: TID251  # the environment, no file
-from typing import Any, Self, get_type_hints
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 from pydantic.dataclasses import dataclass
 
 from tasks.errors import UsageError
@@ -11,6 +12,7 @@ from tasks.records import parameters as p
 from tasks.records.wording import sentence
 from tasks.storage.place import Place, refuse_other_encodings
 from tasks.storage.workspace import workspace_at
+from tasks.vocabulary import Runner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,13 @@ class Spec:
     """What the parameters of all flows have in common."""
 
     workspace: p.Workspace = None
+
+    def __init_subclass__(cls) -> None:
+        """Put its description on each parameter, for the schema, the command's help and Prefect's run form."""
+        for name, hint in get_annotations(cls).items():
+            if getattr(hint, "__origin__", None) is not ClassVar:
+                said = p.DESCRIPTIONS.get(f"{cls.__name__}.{name}") or p.DESCRIPTIONS[name]
+                cls.__annotations__[name] = Annotated[hint, Field(description=said)]
 
     @classmethod
     def of(cls, **parameters: Any) -> Self:
@@ -53,10 +62,10 @@ class Spec:
 class WorkSpec(Spec):
     """What the parameters of flows that do heavy work have in common."""
 
-    workers: p.Workers = None
-    memory: p.Memory = None
-    runner: p.RunBy = "auto"
-    cluster: p.Cluster = None
+    workers: PositiveInt | None = None
+    memory: Annotated[float | None, Field(gt=0)] = None
+    runner: Runner = "auto"
+    cluster: Annotated[str | None, Field(pattern=r"^[a-z]+://\S+$")] = None
 
     def check(self) -> None:
         """Refuse a cluster for other runners, and limits for workers that somebody else started."""

@@ -4,13 +4,15 @@ import re
 from dataclasses import fields, replace
 from typing import ClassVar, Self
 
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from tasks.addresses import SourceName
 from tasks.errors import UsageError
-from tasks.records import parameters as p
+from tasks.records.parameters import FoldCount, Size
 from tasks.records.spec_base import WorkSpec
 from tasks.records.spec_searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different
-from tasks.vocabulary import GENERATED, Role, ViewName
+from tasks.vocabulary import GENERATED, ModelName, Recipe, Role, ViewName
 
 LETTERS = 10  # classes of notMNIST, A to J
 
@@ -19,13 +21,13 @@ LETTERS = 10  # classes of notMNIST, A to J
 class DrawSpec(SourceSpec):
     """How splits are drawn."""
 
-    train: p.TrainRows = None
-    validation: p.ValidationRows = None
-    test: p.ScoredRows = None
-    seed: p.Seed = 0
-    group_by: p.GroupBy = None
-    group_alike: p.GroupAlike = False
-    folds: p.Folds = None
+    train: PositiveInt | None = None
+    validation: NonNegativeInt | None = None
+    test: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+    group_by: str | None = None
+    group_alike: bool = False
+    folds: FoldCount | None = None
 
     @property
     def in_groups(self) -> bool:
@@ -48,10 +50,10 @@ class DrawSpec(SourceSpec):
 class PrepareSpec(DrawSpec):
     """Parameters of `flows.steps.prepare`."""
 
-    large: p.Large = None
-    small: p.Small = None
-    dataset: p.Dataset = "fonts"
-    recipe: p.DrawnBy = "cleansplit"
+    large: SourceName | None = None
+    small: SourceName | None = None
+    dataset: str = "fonts"
+    recipe: Recipe = "cleansplit"
 
     @property
     def in_groups(self) -> bool:
@@ -80,9 +82,9 @@ class PrepareSpec(DrawSpec):
 class TrainingSpec(WorkSpec):
     """What is trained."""
 
-    models: p.Models = ("softmax", "sgd", "1nn")
-    sizes: p.Sizes = (50, 100, 1000, 5000, "all")
-    trainings: p.Trainings = 5
+    models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
+    sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")
+    trainings: PositiveInt = 5
 
     def check(self) -> None:
         """Refuse an empty choice of models or sizes."""
@@ -111,7 +113,7 @@ class RunSpec(PrepareSpec, DrawnAndTrained):
 class SplitSpec(DrawnAndTrained):
     """Parameters of `flows.split.split`."""
 
-    source: p.OneSource
+    source: SourceName
     trains: ClassVar[bool] = False  # not for certain: one class is enough to split, and too little to train on
 
     @property

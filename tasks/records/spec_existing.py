@@ -1,29 +1,30 @@
 """The parameters of flows on splits that exist, on runs, and on workspaces."""
 
 from dataclasses import fields
-from typing import Annotated, Any, ClassVar
+from pathlib import PurePath
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from tasks.addresses import SourceName
 from tasks.errors import UsageError
-from tasks.records import parameters as p
+from tasks.records.parameters import Probability, Share
 from tasks.records.spec_base import Spec, WorkSpec
 from tasks.records.spec_drawing import TrainingSpec
 from tasks.records.spec_searching import OverlapSpec, check_different, check_percents
-from tasks.vocabulary import IN_PUBLIC, Protect, Role, Undecided
+from tasks.vocabulary import IN_PUBLIC, Protect, PublicName, Role, Undecided
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSpec(OverlapSpec):
     """Parameters of `flows.audit.audit`."""
 
-    root: p.Root = None
-    dataset: p.PublicSet = None
-    train: p.TrainSource = None
-    test: p.TestSource = None
-    validation: p.ValidationSource = None
+    root: SourceName | None = None
+    dataset: PublicName | None = None
+    train: SourceName | None = None
+    test: SourceName | None = None
+    validation: SourceName | None = None
     trains: ClassVar[bool] = False
 
     @property
@@ -53,16 +54,16 @@ class AuditSpec(OverlapSpec):
 class SanitizeSpec(WorkSpec):
     """Parameters of `flows.steps.sanitize`: what is unset stays as in the run."""
 
-    run: p.RunName = "latest"
-    threshold: p.Threshold = None
-    floor: p.Floor = None
-    recall: p.Recall = None
-    exhaustive: Annotated[bool | None, Field(description=p.EXHAUSTIVE)] = None
-    protect: Annotated[Protect | None, Field(description=p.PROTECT)] = None
-    max_overlap: p.MaxOverlap = None
-    min_rows: p.MinRows = None
-    undecided: Annotated[Undecided | None, Field(description=p.UNDECIDED)] = None
-    decisions: p.DecisionsFile = None
+    run: str = "latest"
+    threshold: Share | None = None
+    floor: Share | None = None
+    recall: Probability | None = None
+    exhaustive: bool | None = None
+    protect: Protect | None = None
+    max_overlap: Share | None = None
+    min_rows: PositiveInt | None = None
+    undecided: Undecided | None = None
+    decisions: PurePath | bool | None = None
 
     def check(self) -> None:
         """Refuse similarities that are no whole percent."""
@@ -79,31 +80,26 @@ class SanitizeSpec(WorkSpec):
 class EvaluateSpec(TrainingSpec):
     """Parameters of `flows.steps.evaluate`."""
 
-    run: p.RunName = "latest"
+    run: str = "latest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceSpec(WorkSpec):
     """Parameters of the command that sets published figures beside measured ones."""
 
-    large: Annotated[
-        SourceName | None,
-        Field(
-            description="The archive notMNIST_large, or a URL of it. If both are unset, the archives are downloaded."
-        ),
-    ] = None
-    small: Annotated[SourceName | None, Field(description="The archive notMNIST_small, or a URL of it.")] = None
+    large: SourceName | None = None
+    small: SourceName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CleanSpec(Spec):
     """Parameters of `flows.keeping.clean`."""
 
-    keep: p.KeptRuns = 30
+    keep: PositiveInt = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifySpec(Spec):
     """Parameters of `flows.keeping.verify`."""
 
-    run: p.RunName = "latest"
+    run: str = "latest"

@@ -1,19 +1,21 @@
 """How sources are read, what counts as a twin, and what is removed."""
 
 from dataclasses import fields, replace
-from typing import Any, ClassVar, Self, cast
+from pathlib import PurePath
+from typing import Any, ClassVar, Literal, Self, cast
 
+from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
-from tasks.addresses import is_url, reveal
+from tasks.addresses import SourceName, is_url, reveal
 from tasks.columns import USUAL
 from tasks.errors import UsageError
-from tasks.records import parameters as p
+from tasks.records.parameters import ImageSide, Probability, Share
 from tasks.records.spec_base import WorkSpec
 from tasks.registration.views import VIEWS
 from tasks.storage import disk
 from tasks.storage.place import Place
-from tasks.vocabulary import GENERATED, Protect, Role, ViewName
+from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
@@ -25,13 +27,13 @@ CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fre
 class SourceSpec(WorkSpec):
     """How sources are read."""
 
-    view: p.ComparedBy = "auto"
-    also: p.Also = ()
-    fresh: p.Fresh = False
-    classes: p.Classes = None
-    side: p.GlyphSide = 28
-    columns: p.NamedColumns = ()
-    min_per_class: p.MinPerClass = None
+    view: ViewName | Literal["auto"] = "auto"
+    also: tuple[Variant, ...] = ()
+    fresh: bool = False
+    classes: PositiveInt | None = None
+    side: ImageSide = 28
+    columns: tuple[str, ...] = ()
+    min_per_class: PositiveInt | None = None
     trains: ClassVar[bool] = True  # whether models may be trained, which need the same classes in every source
 
     @property
@@ -76,16 +78,16 @@ class SourceSpec(WorkSpec):
 class SearchSpec(SourceSpec):
     """What counts as a twin, and which images of a group of duplicates stay."""
 
-    threshold: p.Threshold = None
-    floor: p.Floor = None
-    recall: p.Recall = None
-    exhaustive: p.Exhaustive = False
-    keep: p.Kept = "largest"
-    chains: p.ChainsAre = "keep"
-    decisions: p.DecisionsFile = None
-    max_quarantine: p.MaxQuarantine = 0.01
-    max_ignored: p.MaxIgnored = None
-    undecided: p.OfUndecided = "fail"
+    threshold: Share | None = None
+    floor: Share | None = None
+    recall: Probability | None = None
+    exhaustive: bool = False
+    keep: Keep = "largest"
+    chains: Chains = "keep"
+    decisions: PurePath | bool | None = None
+    max_quarantine: Share = 0.01
+    max_ignored: Share | None = None
+    undecided: Undecided = "fail"
     joins_within: ClassVar[bool] = False  # whether a split is compared with itself, however long that takes
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
@@ -121,17 +123,17 @@ class SearchSpec(SourceSpec):
 class OverlapSpec(SearchSpec):
     """What is removed of splits that overlap, and which limits are set."""
 
-    protect: p.Protected = "train"
-    max_overlap: p.MaxOverlap = None
-    min_rows: p.MinRows = None
+    protect: Protect = "train"
+    max_overlap: Share | None = None
+    min_rows: PositiveInt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DedupeSpec(SearchSpec):
     """Parameters of `flows.dedupe.dedupe`."""
 
-    source: p.OneSource
-    max_duplicates: p.MaxDuplicates = None
+    source: SourceName
+    max_duplicates: Share | None = None
     trains: ClassVar[bool] = False
     joins_within: ClassVar[bool] = True
     protect: ClassVar[Protect] = "train"  # there is no other split

@@ -35,7 +35,8 @@ from flows.pipeline import cleansplit
 from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, GateError, UsageError
-from tasks.records import Report, parameters
+from tasks.records import Report
+from tasks.records.parameters import DESCRIPTIONS
 from tasks.records.report import schema
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec, SplitSpec
 from tests.build import MEASURED, glyphs, members_of, write_tar
@@ -49,12 +50,7 @@ FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
     "sanitize": (sanitize, SanitizeSpec),
     "evaluate": (evaluate, EvaluateSpec),
 }
-SHARED: dict[str, Any] = {  # what commands that are no flows have in common with those that are
-    "run": parameters.RunName,
-    "workspace": parameters.Workspace,
-    "workers": parameters.Workers,
-    "runner": parameters.RunBy,
-}
+SHARED = {"run", "workspace", "workers", "runner"}  # parameters that commands without a flow take as well
 
 
 def run_again(workspace: Path, sources: dict[str, Any], **changed: Any) -> UUID:
@@ -325,7 +321,7 @@ def test_the_run_may_be_given_without_the_name_of_the_parameter(command: str) ->
 def test_other_commands_describe_what_they_share_with_the_flows_in_the_same_words(command: str) -> None:
     described = {name: typed.parameter.help for name, typed in arguments_of(command).items() if name in SHARED}
     assert "workspace" in described
-    assert described == {name: TypeAdapter(SHARED[name]).json_schema()["description"] for name in described}
+    assert described == {name: DESCRIPTIONS[name] for name in described}
 
 
 def arguments_of(command: str) -> dict[str, Any]:
