@@ -4,6 +4,7 @@ from collections import Counter
 
 from pydantic.dataclasses import dataclass
 
+from tasks.records.folder import InFolder
 from tasks.vocabulary import Kind, Role, ViewName
 
 SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
@@ -157,6 +158,12 @@ class Shard:
     classes: tuple[ClassCounts, ...]
     sha256: str
 
+    images = InFolder(SHARD)  # table of the images, sorted by id
+    quarantine = InFolder(QUARANTINE)  # table of the members that are not images of the shard
+    samples = InFolder(SAMPLES)  # table of a few images, as files and as they were decoded
+    photographs = InFolder(PHOTOGRAPHS)  # table of the facts of photographs that their gray copies lack
+    copies = InFolder(COPIES)  # gray copies of photographs, in the order of the table above; see `tasks.storage.copies`
+
     @property
     def rows(self) -> int:
         """How many images it has."""
@@ -167,31 +174,6 @@ class Shard:
         """How many members are no images of it."""
         return sum(one.quarantined + one.ignored for one in self.classes)
 
-    @property
-    def images(self) -> str:
-        """Table of the images, sorted by id."""
-        return f"{self.folder}/{SHARD}"
-
-    @property
-    def quarantine(self) -> str:
-        """Table of the members that are no images of the shard."""
-        return f"{self.folder}/{QUARANTINE}"
-
-    @property
-    def samples(self) -> str:
-        """Table of a few images, as files and as they were decoded."""
-        return f"{self.folder}/{SAMPLES}"
-
-    @property
-    def photographs(self) -> str:
-        """Table of what gray copies do not tell of photographs; glyphs have none."""
-        return f"{self.folder}/{PHOTOGRAPHS}"
-
-    @property
-    def copies(self) -> str:
-        """Gray copies of photographs, in the order of the table above; see `tasks.storage.copies`."""
-        return f"{self.folder}/{COPIES}"
-
 
 @dataclass(frozen=True)
 class Doubts:
@@ -200,10 +182,7 @@ class Doubts:
     folder: str
     counts: tuple[int, ...]
 
-    @property
-    def table(self) -> str:
-        """Table of the number of the shard and the id of each."""
-        return f"{self.folder}/{DOUBTS}"
+    table = InFolder(DOUBTS)  # table of the number of the shard and the id of each
 
 
 @dataclass(frozen=True)
@@ -213,10 +192,7 @@ class Corrected:
     folder: str
     rows: int
 
-    @property
-    def table(self) -> str:
-        """Table of the id and the right digest of each."""
-        return f"{self.folder}/{CORRECTED}"
+    table = InFolder(CORRECTED)  # table of the id and the right digest of each
 
 
 @dataclass(frozen=True)
@@ -231,7 +207,4 @@ class Fingerprints:
     sha256: str
     copies: str | None = None
 
-    @property
-    def table(self) -> str:
-        """Table with a row per image, in the order of the shard."""
-        return f"{self.folder}/{FINGERPRINTS}"
+    table = InFolder(FINGERPRINTS)  # table with a row per image, in the order of the shard

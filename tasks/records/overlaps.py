@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from tasks.records.folder import InFolder
 from tasks.records.rows import MeasuredRecall, SplitGroups, VariantCount
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import SplitName
@@ -43,25 +44,10 @@ class Prints:
     of: tuple[str, ...]
     copies: tuple[str, ...]
 
-    @property
-    def table(self) -> str:
-        """One row per row of the split."""
-        return f"{self.folder}/{PRINTS}"
-
-    @property
-    def images_table(self) -> str:
-        """One row per distinct image."""
-        return f"{self.folder}/{IMAGES}"
-
-    @property
-    def of_row(self) -> str:
-        """Number of the image of each row."""
-        return f"{self.folder}/{OF_ROW}"
-
-    @property
-    def sample(self) -> str:
-        """The bits of a few hundred of its images."""
-        return f"{self.folder}/{SAMPLE}"
+    table = InFolder(PRINTS)  # one row per row of the split
+    images_table = InFolder(IMAGES)  # one row per distinct image
+    of_row = InFolder(OF_ROW)  # number of the image of each row
+    sample = InFolder(SAMPLE)  # the bits of a few hundred of its images
 
 
 @dataclass(frozen=True)
@@ -125,10 +111,7 @@ class Decided:
     same: int
     different: int
 
-    @property
-    def table(self) -> str:
-        """See `tasks.storage.decisions`."""
-        return f"{self.folder}/decisions.parquet"
+    table = InFolder("decisions.parquet")  # see `tasks.storage.decisions`
 
 
 @dataclass(frozen=True)
@@ -138,15 +121,8 @@ class Baseline:
     folder: str
     sha256: str
 
-    @property
-    def table(self) -> str:
-        """One row per match."""
-        return f"{self.folder}/{BASELINE}"
-
-    @property
-    def chained(self) -> str:
-        """Digests of the pictures whose near-identity proves nothing."""
-        return f"{self.folder}/{CHAINED}"
+    table = InFolder(BASELINE)  # one row per match
+    chained = InFolder(CHAINED)  # digests of the pictures whose near-identity proves nothing
 
 
 @dataclass(frozen=True)
@@ -192,6 +168,8 @@ class Overlap:
     contradicted: bool  # whether it is lower than stated, beyond chance
     variants: tuple[VariantCount, ...] = ()
 
+    variants_table = InFolder("variants.parquet")  # rows of `second` with a near twin as a variant, if any was searched
+
     def table(self, rows_of: SplitName) -> str:
         """Twins of the rows of one of the two splits in the other."""
         return f"{self.folder}/{rows_of}.parquet"
@@ -199,11 +177,6 @@ class Overlap:
     def conflicts(self, rows_of: SplitName) -> str:
         """Rows of one of the two splits with a duplicate of another class in the other."""
         return f"{self.folder}/{rows_of}-conflicts.parquet"
-
-    @property
-    def variants_table(self) -> str:
-        """Rows of the second split that have a near twin in another form; exists only if variants were searched for."""
-        return f"{self.folder}/variants.parquet"
 
 
 @dataclass(frozen=True)
@@ -225,17 +198,6 @@ class SplitDuplicates:
     counts: SplitGroups
     folder: str | None
 
-    @property
-    def table(self) -> str:
-        """One row per image of a group."""
-        return f"{self.folder}/duplicates.parquet"
-
-    @property
-    def conflicts(self) -> str:
-        """One row per image that stays beside a duplicate of another class."""
-        return f"{self.folder}/conflicts.parquet"
-
-    @property
-    def unconfirmed(self) -> str:
-        """One row per image whose best match is similar and no twin."""
-        return f"{self.folder}/unconfirmed.parquet"
+    table = InFolder("duplicates.parquet")  # one row per image of a group
+    conflicts = InFolder("conflicts.parquet")  # one row per image that stays beside a duplicate of another class
+    unconfirmed = InFolder("unconfirmed.parquet")  # one row per image whose best match is similar and no twin

@@ -1,7 +1,7 @@
 """The report of a run: what report.json holds, and its schema."""
 
 from pathlib import Path  # noqa: TID251  # users open the files of a run themselves
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, cast
 
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -30,8 +30,6 @@ from tasks.records.verdict import Judged, Verdict
 from tasks.registration.views import VIEWS, View
 from tasks.storage.place import Place
 from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
-
-T = TypeVar("T")
 
 
 def _kind_of(spec: Any) -> str:
@@ -128,7 +126,7 @@ class Report:
 
     def pair(self, rows_of: SplitName, found_in: SplitName) -> PairOverlap:
         """Return the overlap of the rows of one split with another."""
-        return _of_pair(self.overlap, rows_of, found_in)
+        return next(row for row in self.overlap if (row.rows_of, row.found_in) == (rows_of, found_in))
 
     def labelled(self, name: SplitName) -> bool:
         """Whether a row of a split has a label."""
@@ -136,7 +134,7 @@ class Report:
 
     def fonts(self, rows_of: SplitName, found_in: SplitName) -> PairFonts:
         """Return how many rows of one split share their font with another."""
-        return _of_pair(self.font_leakage, rows_of, found_in)
+        return next(row for row in self.font_leakage if (row.rows_of, row.found_in) == (rows_of, found_in))
 
     def curve(self, rows_of: SplitName, found_in: SplitName) -> list[ThresholdRows]:
         """Return the rows with a twin at every threshold, the lowest first."""
@@ -176,7 +174,3 @@ def schema() -> dict[str, Any]:
     del described["properties"]["run"]
     described["required"] = sorted(described["properties"])
     return described
-
-
-def _of_pair(rows: tuple[T, ...], rows_of: SplitName, found_in: SplitName) -> T:
-    return next(row for row in rows if (row.rows_of, row.found_in) == (rows_of, found_in))  # type: ignore[attr-defined]

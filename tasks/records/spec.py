@@ -7,28 +7,3 @@ from tasks.records.spec_searching import CHANGES_NO_RESULT, DedupeSpec, OverlapS
 
 ComparingSpec = OverlapSpec | DedupeSpec
 TrainedSpec = RunSpec | SplitSpec
-
-__all__ = [
-    "CHANGES_NO_RESULT",
-    "LETTERS",
-    "AuditSpec",
-    "CleanSpec",
-    "ComparingSpec",
-    "DedupeSpec",
-    "DrawSpec",
-    "DrawnAndTrained",
-    "EvaluateSpec",
-    "OverlapSpec",
-    "PrepareSpec",
-    "ReproduceSpec",
-    "RunSpec",
-    "SanitizeSpec",
-    "SearchSpec",
-    "SourceSpec",
-    "Spec",
-    "SplitSpec",
-    "TrainedSpec",
-    "TrainingSpec",
-    "VerifySpec",
-    "WorkSpec",
-]

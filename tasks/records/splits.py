@@ -1,10 +1,10 @@
 """Records of splits, and of what is left of them."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic.dataclasses import dataclass
 
+from tasks.records.folder import InFolder
 from tasks.records.overlaps import Ruling
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
@@ -22,9 +22,10 @@ class Split:
     sha256: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any]) -> "Split":
-        """Return the record of a split written by `tasks.storage.images.write_split`."""
-        return cls(name=name, **_written(folder, facts))
+    def of(cls, name: SplitName, folder: Place, facts: dict[str, Any], **more: Any) -> Self:
+        """Return the record of a split that `tasks.storage.images.write_split` wrote; `more` are other fields."""
+        files = tuple(f"{folder.name}/{file}" for file in facts["files"])
+        return cls(name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]), **more)
 
     def places(self, workspace: Place) -> list[Place]:
         """Return where its files lie."""
@@ -35,22 +36,11 @@ class Split:
 class Drawn(Split):
     """A split as it was drawn, and where its rows come from.
 
-    `numbers` is the file that says so, see `tasks.splits.numbers`; `drawn_from` are the sources, any if none is named.
+    `numbers` is the file that says so, see `tasks.splits.gather`; `drawn_from` are the sources, any if none is named.
     """
 
     numbers: str
     drawn_from: tuple[Role, ...] = ()
-
-    @classmethod
-    def of_stage(cls, name: SplitName, stage: Place, facts: dict[str, Any], drawn_from: Sequence[Role] = ()) -> "Drawn":
-        """Return the record of a split written by `tasks.splits.gather.write_splits` into the folder of a stage."""
-        numbers = f"{stage.name}/{facts['numbers']}"
-        return cls(name=name, **_written(stage / RAW, facts), numbers=numbers, drawn_from=tuple(drawn_from))
-
-
-def _written(folder: Place, facts: dict[str, Any]) -> dict[str, Any]:
-    files = tuple(f"{folder.name}/{file}" for file in facts["files"])
-    return {"files": files, "rows": facts["rows"], "sha256": tuple(facts["sha256"])}
 
 
 @dataclass(frozen=True)
@@ -71,10 +61,7 @@ class InGroups:
     ruling: Ruling
     folder: str
 
-    @property
-    def table(self) -> str:
-        """One row per image of all sources: its split, its group and its fold."""
-        return f"{self.folder}/groups.parquet"
+    table = InFolder("groups.parquet")  # one row per image of all sources: its split, its group and its fold
 
 
 @dataclass(frozen=True)
@@ -104,12 +91,5 @@ class Sanitized:
     groups: dict[str, int]
     sha256: str
 
-    @property
-    def removed(self) -> str:
-        """One row per removed image, with its best twin."""
-        return f"{self.folder}/removed.parquet"
-
-    @property
-    def unconfirmed(self) -> str:
-        """One row per image that has a similar match which is not called a twin; it stays."""
-        return f"{self.folder}/unconfirmed.parquet"
+    removed = InFolder("removed.parquet")  # one row per removed image, with its best twin
+    unconfirmed = InFolder("unconfirmed.parquet")  # one row per image that stays and has a similar match
