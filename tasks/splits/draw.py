@@ -1,10 +1,17 @@
-"""Draw balanced, disjoint, shuffled splits from the classes of two sources."""
+"""Draw balanced, disjoint, shuffled splits from the classes of two sources.
+
+Two recipes cut each class in the same way. `draw_as_course` draws as the notebook of the notMNIST course does, so that
+its published figures come out again: one legacy generator serves all draws in the notebook's order. The notebook's own
+order of files is that of a directory listing; the published figures agree with names sorted without regard to case.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.arrays import RowNumbers
 from tasks.errors import DataError, UsageError
@@ -14,6 +21,7 @@ from tasks.vocabulary import SPLITS, Role, SplitName
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
+COURSE_SEED = 133
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,12 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
                 "source."
             )
     asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
-    test = asked["test"] if asked["test"] is not None else min(DEFAULT_PER_CLASS["test"], small.rows)
-    validation = asked["validation"]
+    train, validation, test = asked.values()
+    if test is None:
+        test = min(DEFAULT_PER_CLASS["test"], small.rows)
     if validation is None:
-        room = large.rows - (asked["train"] or 0)
+        room = large.rows - (train or 0)
         validation = max(0, min(DEFAULT_PER_CLASS["validation"], large.rows // VALIDATION_SHARE, room))
-    train = asked["train"]
     if train is None:
         train = min(DEFAULT_PER_CLASS["train"], large.rows - validation)
     if test > small.rows or test < 1:
@@ -83,8 +91,8 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
         raise UsageError(_too_many(what, train + validation, large, large.rows, classes))
     notes = [
         f"{name} {count * classes:,} rows, chosen from the data; --{name} sets it"
-        for name, count in (("train", train), ("validation", validation), ("test", test))
-        if asked[name] is None  # type: ignore[index]
+        for name, count in zip(SPLITS, (train, validation, test), strict=True)
+        if asked[name] is None
     ]
     return Sizes(train, validation, test, tuple(notes))
 
@@ -107,26 +115,44 @@ def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitNam
     """
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in ranges:
-        order = one.first + np.random.default_rng([seed, one.role == "small", one.label]).permutation(one.rows)
-        if one.role == "large":
-            cuts: dict[SplitName, RowNumbers] = {
-                "validation": order[: sizes.validation],
-                "train": order[sizes.validation : sizes.validation + sizes.train],
-            }
-        else:
-            cuts = {"test": order[: sizes.test]}
-        for name, rows in cuts.items():
-            parts[name].append(rows)
-    return {
-        name: np.random.default_rng([seed, 2, place]).permutation(np.concatenate(parts[name]))
-        for place, name in enumerate(SPLITS)
-    }
+        order = np.random.default_rng([seed, one.role == "small", one.label]).permutation(one.rows)
+        _cut(one, order, sizes, parts)
+    return shuffled({name: np.concatenate(parts[name]) for name in SPLITS}, seed)
+
+
+def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) -> dict[SplitName, RowNumbers]:
+    """Draw the rows of each split as the course does; see `draw`. `ids` are those of the rows of all shards."""
+    random = np.random.RandomState(COURSE_SEED)  # the legacy generator is the point
+    parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
+    for one in sorted(ranges, key=lambda one: one.role):  # all of large first
+        without_case = pc.array_sort_indices(pc.utf8_lower(ids.slice(one.first, one.rows)))
+        order = without_case.to_numpy().astype(np.int64)
+        random.shuffle(order)
+        _cut(one, order, sizes, parts)
+    joined = {name: np.concatenate(parts[name]) for name in SPLITS}
+    in_order: tuple[SplitName, ...] = ("train", "test", "validation")
+    return {name: joined[name][random.permutation(len(joined[name]))] for name in in_order}
+
+
+def shuffled(rows: dict[SplitName, RowNumbers], seed: int) -> dict[SplitName, RowNumbers]:
+    """Return the rows of each split in random order."""
+    return {name: np.random.default_rng([seed, 2, place]).permutation(rows[name]) for place, name in enumerate(SPLITS)}
 
 
 def take_all(ranges: Sequence[ClassRange]) -> dict[SplitName, RowNumbers]:
     """Return every row under the split that its role names; see `draw`."""
     rows = {name: [np.arange(one.first, one.first + one.rows) for one in ranges if one.role == name] for name in SPLITS}
     return {name: np.concatenate([np.empty(0, np.int64), *own]) for name, own in rows.items()}
+
+
+def _cut(one: ClassRange, order: RowNumbers, sizes: Sizes, parts: dict[SplitName, list[RowNumbers]]) -> None:
+    """Add to each split its rows of a class of ``large`` or ``small``, whose rows come in some order, from 0 on."""
+    rows = one.first + order
+    if one.role == "small":
+        parts["test"].append(rows[: sizes.test])
+    else:
+        parts["validation"].append(rows[: sizes.validation])
+        parts["train"].append(rows[sizes.validation : sizes.validation + sizes.train])
 
 
 def _too_many(what: str, asked: int, smallest: ClassRange, possible: int, classes: int) -> str:

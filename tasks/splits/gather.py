@@ -1,16 +1,22 @@
-"""Bring the drawn rows together from their shards, and write them as splits."""
+"""Bring the drawn rows together from their shards, and write them as splits.
+
+Beside each split is a table of where its rows come from, by which a fingerprint is found without comparing ids: ``row``
+is the number of a row among those of all shards, one shard behind the other, ``rank`` its place in the order of ids.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.arrays import RowNumbers
 from tasks.records import Shard
 from tasks.records.conservation import conserve
 from tasks.records.splits import RAW
-from tasks.splits.numbers import write_numbers
 from tasks.storage import disk, tables
+from tasks.storage.image_files import read_ids
 from tasks.storage.images import Images, file_starts, of_table, write_split
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
@@ -54,10 +60,13 @@ def write_splits(
     def piece_of(name: SplitName) -> Callable[[int, int], Images]:
         return lambda start, _stop: of_table(piece(files.index((name, start))))
 
-    written: dict[str, Any] = {}
+    ids, written = read_ids(workspace / shard.images for shard in shards), dict[str, Any]()
     for name in SPLITS:
         written[name] = write_split(len(drawn[name]), piece_of(name), name, classes, target / RAW)
         conserve(f"draw {name}", len(drawn[name]), written[name]["rows"])
-        written[name]["numbers"] = write_numbers(shards, name, drawn[name], target)
+        written[name]["numbers"] = f"{name}-numbers.parquet"
+        rows = pa.array(drawn[name], pa.int64())
+        rank = pc.subtract(pc.rank(ids.take(rows), tiebreaker="first").cast(pa.int64()), 1)
+        tables.write(pa.table({"row": rows, "rank": rank}), target / written[name]["numbers"], use_dictionary=False)
     disk.remove(target / DEALT)
     return written

@@ -1,6 +1,6 @@
 """Deal groups of rows out to splits, so that every group is on one side and every split has the classes of all.
 
-This is bin packing with several classes. Of few groups, every way is looked at (`tasks.splits.exhaustive`). Of many,
+This is bin packing with several classes. Few groups are dealt out in the best of all ways (`best_way`). Of many groups,
 those of several rows are dealt out one by one, the largest first, each to where it brings the counts of its classes
 nearest to what they should be, as scikit-learn's StratifiedGroupKFold does it for folds of one size. Rows that are
 alone in their group come last and fill what is missing. A bin that is empty even so takes a group from another.
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tasks.joined import RowNumbers
-from tasks.splits.exhaustive import WAYS, best_way
 
 NOWHERE = -1
+WAYS = 200_000  # of dealing out few groups, all of which are tried: those of 11 groups and three bins
 
 
 def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Sequence[int]) -> RowNumbers:
@@ -54,6 +54,36 @@ def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Seq
         _fill_empty(bin_of, rows, wanted.sum(axis=1), asked, rng)
     dealt: RowNumbers = np.array(bins)[bin_of][groups]
     return dealt
+
+
+def best_way(counts: RowNumbers, wanted: RowNumbers, some_left: bool) -> RowNumbers:
+    """Return the bin of each group in the best way that leaves no bin empty, int64 (groups,); of equal ways the first.
+
+    The best way comes nearest to what each bin should have: the differences in the rows of each class, and twice the
+    difference in all rows, are squared, added up, and divided by the bin's size. With sizes counted so, both sizes and
+    classes come nearer to what is wanted than when groups are dealt out one by one.
+
+    Parameters
+    ----------
+    counts, wanted : ndarray
+        int64 (groups, classes) and (bins, classes): rows of each group, and those that each bin should have. There are
+        at least as many groups as bins.
+    some_left : bool
+        Whether groups may be left over: in one more bin, the last, which may have any rows or none.
+
+    >>> best_way(np.array([[2], [2], [4]]), np.array([[4], [4]]), some_left=False).tolist()
+    [0, 0, 1]
+    """
+    counts, wanted = (np.column_stack([rows, 2 * rows.sum(axis=1)]) for rows in (counts, wanted))
+    bits = np.arange(len(counts))  # a number stands for a subset of the groups
+    held = (np.arange(1, 1 << len(counts))[:, None] >> bits & 1) @ counts  # the empty one costs too much
+    costs = [np.append(np.inf, ((held - of_bin) ** 2).sum(axis=1) / of_bin[-1]) for of_bin in wanted]
+    costs += [np.zeros(1 << len(counts))] * some_left
+    ways = np.zeros((1, len(costs)), np.int64)  # the subset of each bin
+    for bit in bits:
+        ways = (ways[:, None] + (np.eye(len(costs), dtype=np.int64) << bit)).reshape(-1, len(costs))
+    total = sum(of_bin[subsets] for of_bin, subsets in zip(costs, ways.T, strict=True))
+    return (ways[np.argmin(total)][:, None] >> bits & 1).argmax(axis=0)
 
 
 def _one_by_one(groups: RowNumbers, labels: RowNumbers, wanted: RowNumbers, rng: np.random.Generator) -> RowNumbers:

@@ -1,8 +1,8 @@
-"""Which rows of all sources belong together, because they are twins or because the user says so."""
+"""Which rows of all sources belong together, because they are twins or because the user says so, and their table."""
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,22 +12,13 @@ from tasks.errors import DataError
 from tasks.joined import RowNumbers, first_with, groups_of
 from tasks.records import Archive, Fingerprints, Overlap, SplitDuplicates
 from tasks.sources.members import paths_of
+from tasks.splits.grouped import NOWHERE, deal
 from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.vocabulary import SPLITS
 
 NOTHING = -1
-
-
-class RowGroups(NamedTuple):
-    """Group of each row, int64 (rows,), and how many rows the user's own groups leave out.
-
-    Where there are such, `purity` and `completeness` say how well groups of twins agree with them; see `agreement`.
-    """
-
-    of_row: RowNumbers
-    unmatched: int
-    purity: float | None = None
-    completeness: float | None = None
+FOLDING = 7  # of the seed: folds are drawn apart from splits
 
 
 def row_groups(
@@ -38,8 +29,8 @@ def row_groups(
     archives: Sequence[Archive],
     fingerprints: Sequence[Fingerprints],
     workspace: Place,
-) -> RowGroups:
-    """Return the groups of rows: connected by twins, and by what the user names.
+) -> tuple[RowNumbers, dict[str, Any]]:
+    """Connect rows that are twins, and rows of one group of the user.
 
     Parameters
     ----------
@@ -54,6 +45,14 @@ def row_groups(
     archives, fingerprints
         Of all sources.
     workspace : Place
+
+    Returns
+    -------
+    groups : ndarray
+        Group of each row, int64 (rows,).
+    facts : dict
+        ``unmatched`` rows, which the user's own groups leave out, and ``purity`` and ``completeness`` of groups of
+        twins against the user's; see `agreement`.
     """
     count, links = len(ids), [(np.empty(0, np.int64), np.empty(0, np.int64))]
     of_twins = tables.read(workspace / twins.table, ["id", "group"])
@@ -61,12 +60,13 @@ def row_groups(
     links.append((rows, rows[first_with(of_twins["group"].to_numpy())]))
     links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
     if by is None:
-        return RowGroups(groups_of(count, links), 0)
+        return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}
     keys = own_groups(ids, by, archives, fingerprints, workspace)
     known = np.flatnonzero(keys != NOTHING)
-    judged = agreement(groups_of(count, links)[known], keys[known])
+    purity, completeness = agreement(groups_of(count, links)[known], keys[known])
     links.append((known, known[first_with(keys[known])]))
-    return RowGroups(groups_of(count, links), count - len(known), *judged)
+    facts = {"unmatched": count - len(known), "purity": purity, "completeness": completeness}
+    return groups_of(count, links), facts
 
 
 def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
@@ -103,7 +103,8 @@ def own_groups(
         names = _looked_up(ids, (_of_index(archive, workspace) for archive in archives), "group")
     else:
         pattern = re.compile(by)
-        names = pa.array([_matched(pattern, path) for path in paths_of(ids).to_pylist()], pa.string())
+        found = map(pattern.search, paths_of(ids).to_pylist())
+        names = pa.array([match and match[1 if pattern.groups else 0] for match in found], pa.string())
     if names.null_count == len(names):
         where = {
             "font": "name of an image gives a font",
@@ -114,10 +115,26 @@ def own_groups(
     return keys
 
 
-def _matched(pattern: re.Pattern[str], path: str) -> str | None:
-    """Return what the first group of a pattern matches, or the whole pattern, if it has none."""
-    found = pattern.search(path)
-    return None if found is None else found[1 if pattern.groups else 0]
+def write_groups(
+    ids: pa.Array, groups: RowNumbers, labels: RowNumbers, bins: RowNumbers, folds: int | None, seed: int, target: Place
+) -> None:
+    """Write id, ``split`` (null where an image is left over), ``group`` and, if asked for, ``fold``, from 0 on.
+
+    Folds are dealt out over all images, whatever their split: each holds whole groups and has the classes of all.
+    """
+    names = pa.array([*SPLITS, None], pa.string())
+    columns = {"id": ids, "split": names.take(pa.array(bins % (len(SPLITS) + 1))), "group": pa.array(groups)}
+    if folds:
+        each = [len(groups) // folds + (number < len(groups) % folds) for number in range(folds)]
+        columns["fold"] = pa.array(deal(groups, labels, each, [seed, FOLDING]))
+    tables.write(pa.table(columns), target)
+
+
+def shared_with_others(bins: RowNumbers, groups: RowNumbers) -> int:
+    """Count the test rows that have a row of their group in train or validation."""
+    test = SPLITS.index("test")
+    elsewhere = np.unique(groups[(bins != NOWHERE) & (bins != test)])
+    return int(np.isin(groups[bins == test], elsewhere).sum())
 
 
 def _of_index(archive: Archive, workspace: Place) -> pa.Table:

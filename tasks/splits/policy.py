@@ -5,37 +5,28 @@ raw validation. Protecting test: validation loses what it shares with test, trai
 with test or raw validation. Either way the three are pairwise disjoint.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.records import Overlap, SplitDuplicates
+from tasks.records import SplitDuplicates
 from tasks.records.removed import REMOVED, is_removed
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName
 
 
-def read_twins(overlap: Overlap, rows_of: SplitName, first: int, rows: int, workspace: Place) -> pa.Table:
-    """Return the best matches of some rows of one of an overlap's splits, with ``found_in`` added."""
-    table = tables.read_rows(workspace / overlap.table(rows_of), first, rows)
-    return in_split(table, overlap.second if rows_of == overlap.first else overlap.first)
-
-
-def in_split(table: pa.Table, other: SplitName) -> pa.Table:
-    """Return a table of best matches with the split that they are in."""
-    return table.append_column("found_in", pa.array([other] * len(table), pa.string()))
-
-
-def removed_rows(twins: Sequence[pa.Table], split: SplitName, reasons: Sequence[str] = ("exact", "near")) -> pa.Table:
+def removed_rows(
+    twins: Mapping[SplitName, pa.Table], split: SplitName, reasons: Sequence[str] = ("exact", "near")
+) -> pa.Table:
     """Return the rows that a split loses, of some rows, in their order, each with its best twin.
 
     Parameters
     ----------
-    twins : sequence of Table
-        Twins of these rows in each split that they are lost to, of equal length and order.
+    twins : mapping
+        For each split that the rows may be lost to, their best matches in it, a row each, in one order.
     split : str
     reasons : sequence of str
         Columns of these tables: what a match has to be.
@@ -46,37 +37,28 @@ def removed_rows(twins: Sequence[pa.Table], split: SplitName, reasons: Sequence[
         Schema `REMOVED`. The best twin is exact before near, then the more similar, then the one in
         train before validation, then the smaller id.
     """
-    goes, score = [], []
-    for table in sorted(twins, key=lambda t: SPLITS.index(t["found_in"][0].as_py()) if len(t) else 0):
+    tables_of = {other: twins[other] for other in SPLITS if other in twins}
+    score = []
+    for table in tables_of.values():
         found = np.any([table[reason].to_numpy() for reason in reasons], axis=0)
-        goes.append(table)
-        score.append(
-            np.where(found, table["exact"].to_numpy() * 1.0 + table["jaccard"].fill_null(0.0).to_numpy(), -1.0)
-        )
-    best = np.argmax(score, axis=0)  # the first of equals
-    rows = np.flatnonzero(np.max(score, axis=0) >= 0)
-    picked = [
-        table.take(pa.array(rows[best[rows] == number])).append_column("row", pa.array(rows[best[rows] == number]))
-        for number, table in enumerate(goes)
-    ]
-    table = pa.concat_tables(picked).sort_by("row")
-    reason = pc.if_else(table["exact"], "exact", reasons[-1])
-    names = {"split": pa.array([split] * len(table), pa.string()), "reason": reason, "twin_split": table["found_in"]}
-    return pa.table(
-        [names.get(f.name, table[f.name] if f.name in table.column_names else None) for f in REMOVED], REMOVED
-    )
+        similarity = table["exact"].to_numpy() * 1.0 + table["jaccard"].fill_null(0.0).to_numpy()
+        score.append(np.where(found, similarity, -1.0))
+    best, any_found = np.argmax(score, axis=0), np.max(score, axis=0) >= 0  # the first of equals
+    picked = []
+    for number, (other, table) in enumerate(tables_of.items()):
+        rows = pa.array(np.flatnonzero(any_found & (best == number)))
+        own = table.take(rows).append_column("row", rows)
+        own = own.append_column("reason", pc.if_else(own["exact"], "exact", reasons[-1]))
+        for column, value in (("split", split), ("twin_split", other)):
+            own = own.append_column(column, pa.repeat(value, len(rows)))
+        picked.append(own)
+    return pa.concat_tables(picked).sort_by("row").select(REMOVED.names).cast(REMOVED)
 
 
-def undecided_rows(twins: Sequence[pa.Table], removed: pa.Table, split: SplitName) -> pa.Table:
+def undecided_rows(twins: Mapping[SplitName, pa.Table], removed: pa.Table, split: SplitName) -> pa.Table:
     """Return the rows that stay although nobody can tell whether their best match is a duplicate, each with that match.
 
-    Parameters
-    ----------
-    twins : sequence of Table
-        As of `removed_rows`.
-    removed : Table
-        What that returns.
-    split : str
+    `twins` are those of `removed_rows`, which returned `removed`.
     """
     found = removed_rows(twins, split, ["undecided"])
     return found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))

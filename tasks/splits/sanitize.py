@@ -78,15 +78,12 @@ def _lost(
 ) -> tuple[pa.Table, pa.Table]:
     """Return the rows that a split loses to others, and the undecided rows that stay."""
     lost, undecided, name = [], [], split.name
-    for start in _starts(split.rows):
-        twins = [policy.read_twins(between(overlaps, name, o), name, start, AT_ONCE, workspace) for o in others]
+    tables_of = {other: workspace / between(overlaps, name, other).table(name) for other in others}
+    for start in range(0, max(split.rows, 1), AT_ONCE):
+        twins = {other: tables.read_rows(table, start, AT_ONCE) for other, table in tables_of.items()}
         lost.append(policy.removed_rows(twins, name))
         undecided.append(policy.undecided_rows(twins, lost[-1], name))
     return pa.concat_tables(lost), pa.concat_tables(undecided)
-
-
-def _starts(rows: int) -> range:
-    return range(0, max(rows, 1), AT_ONCE)
 
 
 def _kept_of(files: Sequence[Place], kept: RowNumbers) -> Callable[[int, int], Images]:

@@ -21,21 +21,20 @@ from tasks.records import (
     Splits,
 )
 from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
+from tasks.records.splits import RAW
 from tasks.registration.views import VIEWS
-from tasks.splits.course import draw_as_course
-from tasks.splits.draw import class_ranges, draw, sizes_per_class, take_all
+from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
 from tasks.splits.grouped import deal
-from tasks.splits.groups import row_groups
+from tasks.splits.groups import row_groups, shared_with_others, write_groups
 from tasks.splits.sanitize import SANITIZED, write_sanitized
 from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
-from tasks.splits.table import rows_of, shared_with_others, write_groups
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
 from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tasks.vocabulary import LOSES_TO, SPLITS, Role, SplitName, ViewName
+from tasks.vocabulary import LOSES_TO, SPLITS, SplitName, ViewName
 
 VERSION = 4
 SANITIZED_VERSION = 6
@@ -52,10 +51,10 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
     if spec.recipe == "course":
         how: dict[str, Any] = {"sizes": per_class, "recipe": spec.recipe}
         ids = read_ids(workspace / shard.images for shard in shards)
-        stage = _write(shards, lambda: draw_as_course(ranges, sizes, ids), how, workspace)
+        stage = _write(shards, how, lambda: draw_as_course(ranges, sizes, ids), workspace)
     else:
         how = {"sizes": per_class, "seed": spec.seed} | shaped_by("drawing")
-        stage = _write(shards, lambda: draw(ranges, sizes, spec.seed), how, workspace)
+        stage = _write(shards, how, lambda: draw(ranges, sizes, spec.seed), workspace)
     return _finished(shards, stage, notes=sizes.notes)
 
 
@@ -82,26 +81,23 @@ def draw_grouped(
 
     def build(target: Place) -> dict[str, Any]:
         ids = read_ids(workspace / shard.images for shard in shards)
-        of = row_groups(ids, twins, found, spec.group_by, loaded.archives, loaded.fingerprints, workspace)
+        of_row, facts = row_groups(ids, twins, found, spec.group_by, loaded.archives, loaded.fingerprints, workspace)
         labels = read_labels(workspace / shard.images for shard in shards)
-        sizes, groups = sizes_of_splits(spec, len(ids)), int(of.of_row.max(initial=-1)) + 1
-        check_groups(spec, sizes, groups)
-        dealt = deal(of.of_row, labels, sizes, [spec.seed])
-        notes = notes_on(dealt, sizes, of.of_row, labels, ids)
+        sizes, rows = sizes_of_splits(spec, len(ids)), np.bincount(of_row)
+        check_groups(spec, sizes, len(rows))
+        dealt = deal(of_row, labels, sizes, [spec.seed])
+        notes = notes_on(dealt, sizes, of_row, labels, ids)
         if at_random:
             as_grouped = [int((dealt == number).sum()) for number in range(len(SPLITS))]
             dealt = deal(np.arange(len(ids)), labels, as_grouped, [spec.seed])
-        write_groups(ids, of.of_row, labels, dealt, spec.folds, spec.seed, target / GROUPS)
-        facts = {
-            "groups": groups,
-            "largest": int(np.bincount(of.of_row).max(initial=0)),
-            **{name: getattr(of, name) for name in ("unmatched", "purity", "completeness")},
-            "shared": shared_with_others(dealt, of.of_row),
-        }
-        written = write_splits(shards, rows_of(dealt, spec.seed), _classes(shards), workspace, target)
+        write_groups(ids, of_row, labels, dealt, spec.folds, spec.seed, target / GROUPS)
+        facts = {"groups": len(rows), "largest": int(rows.max(initial=0)), **facts}
+        facts["shared"] = shared_with_others(dealt, of_row)
+        drawn = {name: np.flatnonzero(dealt == number) for number, name in enumerate(SPLITS)}
+        written = write_splits(shards, shuffled(drawn, spec.seed), _classes(shards), workspace, target)
         return written | {"facts": facts, "notes": notes}
 
-    stage = stages.stage(workspace, "splits", {"version": VERSION, "shards": _digests(shards)} | inputs, build)
+    stage = _stage(shards, inputs, build, workspace)
     groups = InGroups(**stage.result["facts"], ruling=ruling, folder=stage.folder.name)
     return _finished(shards, stage, mixed=True, notes=tuple(stage.result["notes"]), in_groups=groups)
 
@@ -110,38 +106,39 @@ def draw_grouped(
 def take_whole(shards: Sequence[Shard], workspace: Place) -> Splits:
     """Write all rows of all sources as train, in the order of sources, classes and ids; the other splits are empty."""
     as_train = [replace(one, role="train") for one in class_ranges(shards)]
-    stage = _write(shards, lambda: take_all(as_train), {"whole": True}, workspace)
-    return _finished(shards, stage, mixed=True)
+    return _finished(shards, _write(shards, {"whole": True}, lambda: take_all(as_train), workspace), mixed=True)
 
 
 @stage_task("take train, validation and test as they are")
 def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
     """Write splits that exist as Parquet, every row in the order of classes and ids."""
-    return _finished(shards, _write(shards, lambda: take_all(class_ranges(shards)), {}, workspace))
+    return _finished(shards, _write(shards, {}, lambda: take_all(class_ranges(shards)), workspace))
 
 
-def _write(shards: Sequence[Shard], rows: Callable[[], Rows], how: dict[str, Any], workspace: Place) -> Stage:
+def _write(shards: Sequence[Shard], how: dict[str, Any], rows: Callable[[], Rows], workspace: Place) -> Stage:
+    return _stage(
+        shards, how, lambda target: write_splits(shards, rows(), _classes(shards), workspace, target), workspace
+    )
+
+
+def _stage(
+    shards: Sequence[Shard], how: dict[str, Any], build: Callable[[Place], dict[str, Any]], workspace: Place
+) -> Stage:
     """Find or write the splits; `how` is what determines the rows, besides the shards."""
-
-    def build(target: Place) -> dict[str, Any]:
-        return write_splits(shards, rows(), _classes(shards), workspace, target)
-
-    inputs = {"version": VERSION, "shards": _digests(shards)} | how
+    inputs = {"version": VERSION, "shards": [[shard.role, shard.sha256] for shard in shards]} | how
     return stages.stage(workspace, "splits", inputs, build)
 
 
 def _finished(shards: Sequence[Shard], stage: Stage, mixed: bool = False, **more: Any) -> Any:
     roles = set() if mixed else {shard.role for shard in shards}
-    drawn_from: dict[SplitName, list[Role]] = {
-        name: [role for role in (name, "small" if name == "test" else "large") if role in roles] for name in SPLITS
-    }
-    splits = {name: Drawn.of_stage(name, stage.folder, stage.result[name], drawn_from[name]) for name in SPLITS}
+    splits: dict[SplitName, Drawn] = {}
+    for name in SPLITS:
+        facts, ours = stage.result[name], (name, "small" if name == "test" else "large")
+        numbers = f"{stage.folder.name}/{facts['numbers']}"
+        drawn_from = tuple(role for role in ours if role in roles)
+        splits[name] = Drawn.of(name, stage.folder / RAW, facts, numbers=numbers, drawn_from=drawn_from)
     record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], **more)
     return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
-
-
-def _digests(shards: Sequence[Shard]) -> list[list[str]]:
-    return [[shard.role, shard.sha256] for shard in shards]
 
 
 def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:

@@ -1,34 +1,19 @@
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.overlap.twins import TWINS
-from tasks.records import Overlap
 from tasks.records.removed import is_removed
 from tasks.splits import policy
-from tasks.storage.place import Place
 from tasks.vocabulary import SplitName
 
 
-def twins(tmp_path: Path, first: SplitName, second: SplitName, rows: list[dict[str, Any]]) -> Overlap:
-    """Write the twins of the rows of `second` in `first`; what a row does not give is null or 0."""
+def twins(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return best matches of rows; what a row does not give is null or false."""
     flags = [name for name in TWINS.names if TWINS.field(name).type == pa.bool_()]
     empty = dict.fromkeys(TWINS.names) | dict.fromkeys(flags, False)
-    folder = tmp_path / f"{first}-{second}"
-    folder.mkdir()
-    pq.write_table(pa.Table.from_pylist([empty | row for row in rows], TWINS), folder / f"{second}.parquet")
-    facts: dict[str, Any] = {
-        "sha256": "",
-        "directions": (),
-        "bands": None,
-        "recall_at_floor": 1.0,
-        "recall": None,
-    }
-    facts |= {"method": "all pairs", "contradicted": False}
-    return Overlap(first=first, second=second, folder=folder.name, **facts)
+    return pa.Table.from_pylist([empty | row for row in rows], TWINS)
 
 
 def row(name: str, twin: str | None = None, percent: int = 0, exact: bool = False, **more: Any) -> dict[str, Any]:
@@ -38,30 +23,24 @@ def row(name: str, twin: str | None = None, percent: int = 0, exact: bool = Fals
 
 
 @pytest.fixture
-def twins_of_test(tmp_path: Path) -> list[pa.Table]:
+def twins_of_test() -> dict[SplitName, pa.Table]:
     """Return twins of five test rows in train and in validation."""
-    in_train = twins(
-        tmp_path,
-        "train",
-        "test",
-        [row("t0"), row("t1", "a", 94), row("t2", "b", 95), row("t3", "c", 99), row("t4", "d", 100, exact=True)],
-    )
-    in_validation = twins(
-        tmp_path,
-        "validation",
-        "test",
-        [
-            row("t0"),
-            row("t1", "v", 96),
-            row("t2", "w", 95),
-            row("t3", "x", 100, exact=True),
-            row("t4", "y", 100, exact=True),
-        ],
-    )
-    return [policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path)) for overlap in (in_train, in_validation)]
+    exact = row("t4", "d", 100, exact=True)
+    return {
+        "train": twins([row("t0"), row("t1", "a", 94), row("t2", "b", 95), row("t3", "c", 99), exact]),
+        "validation": twins(
+            [
+                row("t0"),
+                row("t1", "v", 96),
+                row("t2", "w", 95),
+                row("t3", "x", 100, exact=True),
+                row("t4", "y", 100, exact=True),
+            ]
+        ),
+    }
 
 
-def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: list[pa.Table]) -> None:
+def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: dict[SplitName, pa.Table]) -> None:
     removed = policy.removed_rows(twins_of_test, "test").to_pylist()
     named = [(r["id"], r["reason"], r["twin_id"], r["twin_split"]) for r in removed]
     assert named == [
@@ -72,11 +51,13 @@ def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: list[p
     ]
 
 
-def test_the_order_in_which_overlaps_come_does_not_matter(twins_of_test: list[pa.Table]) -> None:
-    assert policy.removed_rows(twins_of_test, "test") == policy.removed_rows(twins_of_test[::-1], "test")
+def test_the_order_in_which_overlaps_come_does_not_matter(twins_of_test: dict[SplitName, pa.Table]) -> None:
+    assert policy.removed_rows(twins_of_test, "test") == policy.removed_rows(
+        dict(reversed(twins_of_test.items())), "test"
+    )
 
 
-def test_rows_stay_by_reason(twins_of_test: list[pa.Table]) -> None:
+def test_rows_stay_by_reason(twins_of_test: dict[SplitName, pa.Table]) -> None:
     removed = policy.removed_rows(twins_of_test, "test")
     ids = pa.array([f"t{i}" for i in range(5)])
     assert is_removed(ids, removed, ["exact"]).tolist() == [False, False, False, True, True]
@@ -89,14 +70,13 @@ def test_groups_are_stars_around_the_twin_that_stays() -> None:
     assert policy.star_groups(removed.slice(0, 0)) == {"count": 0, "rows": 0, "largest": 0}
 
 
-def test_a_split_without_rows_loses_none(tmp_path: Path) -> None:
-    overlap = twins(tmp_path, "train", "test", [])
-    assert len(policy.removed_rows([policy.read_twins(overlap, "test", 0, 99, Place.of(tmp_path))], "test")) == 0
+def test_a_split_without_rows_loses_none() -> None:
+    assert len(policy.removed_rows({"train": twins([])}, "test")) == 0
 
 
-def test_rows_that_stay_with_an_undecided_match_are_listed(twins_of_test: list[pa.Table]) -> None:
+def test_rows_that_stay_with_an_undecided_match_are_listed(twins_of_test: dict[SplitName, pa.Table]) -> None:
     similar = policy.undecided_rows(twins_of_test, policy.removed_rows(twins_of_test, "test"), "test").to_pylist()
     assert similar == []  # t1 has an undecided match in train, and goes because of one in validation
-    (in_train, _) = twins_of_test
-    (left,) = policy.undecided_rows([in_train], policy.removed_rows([in_train], "test"), "test").to_pylist()
+    in_train: dict[SplitName, pa.Table] = {"train": twins_of_test["train"]}
+    (left,) = policy.undecided_rows(in_train, policy.removed_rows(in_train, "test"), "test").to_pylist()
     assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "undecided", "a", 0.94)

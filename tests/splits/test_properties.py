@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.overlap.twins import SplitRows
 from tasks.records.removed import is_removed
-from tasks.splits.policy import in_split, removed_rows
+from tasks.splits.policy import removed_rows
 from tasks.storage import tables
 from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
 from tests.benchmarks.brute_force import compare_all
@@ -31,10 +31,10 @@ def sanitize(splits: dict[SplitName, Split], protect: Protect, folder: Path) -> 
         found = measure(folder, prints[first], prints[second], "ink", asked=0.95)
         for side, names in enumerate(((first, second), (second, first))):
             found.direction(side).write(found.join.workspace / "twins.parquet")
-            twins[names] = in_split(tables.read(found.join.workspace / "twins.parquet"), names[1])
+            twins[names] = tables.read(found.join.workspace / "twins.parquet")
     left = dict(splits)
     for name, others in LOSES_TO[protect].items():
-        gone = removed_rows([twins[name, other] for other in others], name)
+        gone = removed_rows({other: twins[name, other] for other in others}, name)
         ids = SplitRows.of(prints[name], found.join.workspace).named(np.arange(prints[name].rows))[0]
         kept = ~is_removed(ids, gone, ["exact", "near"])
         left[name] = splits[name][0][kept], splits[name][1][kept]
