@@ -26,7 +26,8 @@ from tasks import errors
 from tasks.addresses import reveal
 from tasks.exporting.export import set_with_images
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.terminal import as_html, as_text
+from tasks.presenting.page import as_html
+from tasks.presenting.terminal import as_text
 from tasks.presenting.words import answer
 from tasks.records import Report
 from tasks.records.spec import AuditSpec, DedupeSpec, RunSpec, Spec, SplitSpec

@@ -3,27 +3,28 @@
 The colours are those of Okabe and Ito, Color Universal Design (2008).
 """
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
-from tasks.vocabulary import SPLITS, Arm
+from tasks.vocabulary import SPLITS
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
-LINES: tuple[tuple[Arm, str, str, str, str], ...] = (  # arm, evaluated_on, label, colour, style
-    ("with_twins", "test_raw", "raw", "black", "-"),
-    ("with_twins", "test_near", "sanitized", BLUE, "-"),
-    ("with_twins", "test_removed", "removed rows", ORANGE, "-"),
-    ("with_twins", "test_random", "random rows removed", GRAY, "-"),
-    ("without_twins", "test_raw", "raw, trained without twins", GREEN, "--"),
-)
+LINES = {  # label, colour and style of each arm and set of rows
+    ("with_twins", "test_raw"): ("raw", "black", "-"),
+    ("with_twins", "test_near"): ("sanitized", BLUE, "-"),
+    ("with_twins", "test_removed"): ("removed rows", ORANGE, "-"),
+    ("with_twins", "test_random"): ("random rows removed", GRAY, "-"),
+    ("without_twins", "test_raw"): ("raw, trained without twins", GREEN, "--"),
+}
 STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the comparisons
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
@@ -37,18 +38,14 @@ def learning_curves(report: Report) -> Figure:
     """Draw accuracy against training rows, a panel per model; the mean over trainings."""
     figure, panels = _panels(report, "accuracy on test rows, %")
     for model, axes in panels.items():
-        for arm, where, label, colour, style in LINES:
-            scores = [
-                s
-                for s in report.scores
-                if (s.model, s.arm, s.evaluated_on) == (model, arm, where) and s.accuracy is not None
-            ]
-            sizes = sorted({score.train_rows for score in scores})
-            columns = [[s for s in scores if s.train_rows == size] for size in sizes]
-            mean, low, high = (
-                [100 * float(np.mean([getattr(score, name) for score in column])) for column in columns]
-                for name in ("accuracy", "low", "high")
-            )
+        for (arm, where), (label, colour, style) in LINES.items():
+            found = defaultdict(list)
+            for one in report.scores:
+                if (one.model, one.arm, one.evaluated_on) == (model, arm, where) and one.accuracy is not None:
+                    found[one.train_rows].append(np.array([one.accuracy, one.low, one.high], float))
+            sizes = sorted(found)
+            means = np.array([np.mean(found[size], axis=0) for size in sizes]).reshape(-1, 3)
+            mean, low, high = 100 * means.T
             axes.plot(sizes, mean, style, color=colour, label=label, marker=".", linewidth=1.5)
             if arm == "with_twins" and where in ("test_raw", "test_near"):
                 axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -64,24 +61,16 @@ def effects(report: Report) -> Figure:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.axhline(0, color="black", linewidth=0.8)
         for number, (comparison, (colour, marker)) in enumerate(zip(COMPARISONS, STYLES, strict=True)):
-            found = [e for e in report.effects if (e.model, e.comparison) == (model, comparison)]
-            found = [effect for effect in found if effect.points is not None]
-            sizes = [effect.train_rows * 1.12 ** (number - 1.5) for effect in found]  # beside each other
+            found = [one for one in report.effects if (one.model, one.comparison) == (model, comparison)]
+            found = [one for one in found if one.points is not None]
+            sizes = [one.train_rows * 1.12 ** (number - 1.5) for one in found]  # next to each other
             points, low, high = (
-                np.array([getattr(effect, name) for effect in found], float) for name in ("points", "low", "high")
+                np.array([getattr(one, of) for one in found], float) for of in ("points", "low", "high")
             )
-            about: dict[str, Any] = {"color": colour, "label": COMPARISONS[comparison]}
-            axes.errorbar(
-                sizes,
-                points,
-                [points - low, high - points],
-                fmt=marker,
-                capsize=2,
-                markersize=4,
-                linewidth=1.2,
-                **about,
-            )
-    spread = [abs(value) for e in report.effects for value in (e.low, e.high) if value is not None]
+            how: dict[str, Any] = {"color": colour, "capsize": 2, "markersize": 4, "linewidth": 1.2}
+            errors = [points - low, high - points]
+            axes.errorbar(sizes, points, errors, fmt=marker, label=COMPARISONS[comparison], **how)
+    spread = [abs(value) for one in report.effects for value in (one.low, one.high) if value is not None]
     top = 1.2 * max([*spread, LINEAR_TO])
     next(iter(panels.values())).set_ylim(-top, top)
     return _with_legend(figure, panels)
@@ -209,5 +198,4 @@ def figure_of(width: float, height: float) -> Figure:
 
 def thousands(axis: Any) -> None:
     """Show the numbers of an axis with commas."""
-    show: Callable[[float, int | None], str] = lambda value, _: f"{value:,.0f}"  # noqa: E731
-    axis.set_major_formatter(FuncFormatter(show))
+    axis.set_major_formatter("{x:,.0f}")

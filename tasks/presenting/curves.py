@@ -1,4 +1,4 @@
-"""Charts of the overlap against similarity: rows with a twin, and how sure that is."""
+"""Charts of the overlap against similarity: rows with a duplicate, and how sure that is."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -8,26 +8,26 @@ from tasks.records import Report
 from tasks.records.verdict import PRECISION
 from tasks.vocabulary import SplitName
 
-CURVES: tuple[tuple[SplitName, SplitName], ...] = (("train", "test"), ("train", "validation"), ("validation", "test"))
+COLOURS: dict[tuple[SplitName, SplitName], str] = {
+    ("train", "test"): BLUE,
+    ("train", "validation"): ORANGE,
+    ("validation", "test"): GREEN,
+}
 
 
 def thresholds(report: Report) -> Figure:
     """Draw how many rows have a twin, against the similarity from which two images are twins."""
     figure = figure_of(7, 3.4)
     axes = figure.subplots()
-    for number, (found_in, rows_of) in enumerate(CURVES):
-        entries = report.curve(rows_of, found_in)
+    for (found_in, rows_of), colour in COLOURS.items():
         total = report.rows[rows_of]
         if total and report.rows[found_in]:
+            entries = report.curve(rows_of, found_in)
             shares = [100 * entry.rows / total for entry in entries]
-            label = f"{rows_of} in {found_in}"
-            axes.plot(
-                [entry.jaccard for entry in entries], shares, "-", color=(BLUE, ORANGE, GREEN)[number], label=label
-            )
+            axes.plot([entry.jaccard for entry in entries], shares, color=colour, label=f"{rows_of} in {found_in}")
     if report.near_duplicates.threshold is not None:
         axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
-    axes.set_xlabel("lowest similarity of twins (dotted: threshold for removal)")
-    axes.set_ylabel("rows with a twin, %")
+    axes.set(xlabel="lowest similarity of twins (dotted: threshold for removal)", ylabel="rows with a twin, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
@@ -40,14 +40,12 @@ def precision(report: Report) -> Figure:
     axes = figure.subplots()
     curve = report.verdict.curve
     known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
-    axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), "-", color=BLUE, label="predicted precision")
+    axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), color=BLUE, label="predicted precision")
     if report.view.on_pixels:
         axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("similarity of the best match")
-    axes.set_ylabel("predicted precision")
+    axes.set(ylim=(-0.02, 1.02), xlabel="similarity of the best match", ylabel="predicted precision")
     rows = axes.twinx()
-    rows.plot([p.similarity for p in curve], [p.rows for p in curve], "-", color=ORANGE, label="rows with a match")
+    rows.plot([p.similarity for p in curve], [p.rows for p in curve], color=ORANGE, label="rows with a match")
     rows.set_ylabel("rows with a match, not identical")
     rows.set_ylim(0, None if any(point.rows for point in curve) else 1)
     rows.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tasks.presenting import charts, curves
-from tasks.presenting.sheets import as_images, sheet
+from tasks.presenting.sheets import sheet
 from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
 from tasks.storage import disk, tables
@@ -27,7 +27,6 @@ PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
 CLASSES_SHOWN = 40
 SHEET_QUALITY = 85  # of a JPEG
 ON_SHEET = 64  # pixels of the longer side of a photograph
-Drawn = dict[str, Image.Image | Figure]
 
 
 def write_figures(found: Findings, report: Report, workspace: Place, folder: Place) -> list[tuple[str, str]]:
@@ -38,33 +37,27 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     list of tuple
         File name and title of each, in the order in which people should see them.
     """
-    drawn: Drawn = {**_samples(found, workspace), **_rows(found, workspace)}
+    drawn: dict[str, Image.Image | Figure] = {**_samples(found, workspace), **_rows(found, workspace)}
     drawn["balance"] = charts.balance(report)
     if not report.alone:
         drawn["thresholds"] = curves.thresholds(report)
     if report.view.on_pixels:
         drawn["precision"] = curves.precision(report)
     if report.scores:
-        drawn |= _of_models(found, report, workspace)
-    kind = "jpg" if report.kind == "photographs" else "png"  # of what shows images
-    names = {name: f"{name}.{kind if isinstance(figure, Image.Image) else 'png'}" for name, figure in drawn.items()}
-    disk.make_folder(folder)
-    for name, figure in drawn.items():
-        disk.write_bytes(folder / names[name], _encoded(figure, "JPEG" if names[name].endswith("jpg") else "PNG"))
-    return [(names[name], title_of(name)) for name in drawn]
-
-
-def _of_models(found: Findings, report: Report, workspace: Place) -> Drawn:
-    drawn: Drawn = {
-        "learning-curves": charts.learning_curves(report),
-        "effects": charts.effects(report),
-        "classes": charts.classes(report),
-        "confusion": charts.confusion(report),
-        "predictions": _predictions(found, workspace),
-    }
-    if report.mistakes:
+        drawn["learning-curves"] = charts.learning_curves(report)
+        drawn["effects"] = charts.effects(report)
+        drawn["classes"] = charts.classes(report)
+        drawn["confusion"] = charts.confusion(report)
+        drawn["predictions"] = _predictions(found, workspace)
+    if report.scores and report.mistakes:
         drawn["mistakes"] = _mistakes(found, report, workspace)
-    return drawn
+    disk.make_folder(folder)
+    written = []
+    for name, figure in drawn.items():
+        kind = "jpg" if report.kind == "photographs" and isinstance(figure, Image.Image) else "png"
+        disk.write_bytes(folder / f"{name}.{kind}", _encoded(figure, "JPEG" if kind == "jpg" else "PNG"))
+        written.append((f"{name}.{kind}", title_of(name)))
+    return written
 
 
 def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
@@ -75,11 +68,9 @@ def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
         samples = pa.concat_tables([tables.read(workspace / shard.samples) for shard in shards])
         shown = pc.unique(samples["class_name"])[:CLASSES_SHOWN]
         samples = samples.filter(pc.is_in(samples["class_name"], shown))
-        files = [_small(data) for data in samples["file"].to_pylist()]
-        gray = [_square(data) for data in samples["gray"].to_pylist()]
         class_names = samples["class_name"].to_pylist()
-        for name, images in (("files", files), ("normalized", gray)):
-            sheets[f"{name}-{role}"] = _by_class(images, class_names)
+        sheets[f"files-{role}"] = _by_class(list(map(_small, samples["file"].to_pylist())), class_names)
+        sheets[f"normalized-{role}"] = _by_class(list(map(_square, samples["gray"].to_pylist())), class_names)
     return sheets
 
 
@@ -112,15 +103,14 @@ def _rows(found: Findings, workspace: Place) -> dict[str, Image.Image]:
 def _predictions(found: Findings, workspace: Place) -> Image.Image:
     """Return test rows with the answers of the first model, trained on the most rows."""
     images = read_images(found.splits.test.places(workspace), ROWS_SHOWN)
-    model = found.trained.confusions[0]
+    first = found.trained.confusions[0]
     evaluation = next(
-        evaluation
-        for evaluation in found.trained.evaluations
-        if (evaluation.training.model, evaluation.training.rows) == (model.model, model.train_rows)
-        and evaluation.training.arm == "with_twins"
+        one
+        for one in found.trained.evaluations
+        if (one.training.model, one.training.rows, one.training.arm) == (first.model, first.train_rows, "with_twins")
     )
-    answers = tables.read(workspace / evaluation.predictions("test")).slice(0, ROWS_SHOWN)
-    predicted = [found.splits.classes[label] for label in answers["predicted"].to_pylist()]
+    labels = tables.read(workspace / evaluation.predictions("test"))["predicted"].slice(0, ROWS_SHOWN).to_pylist()
+    predicted = [found.splits.classes[label] for label in labels]
     answered = list(zip(images.class_names.to_pylist(), predicted, strict=True))
     words = [one if one == other else f"{one} but {other}" for one, other in answered]
     return sheet(_shown(found, images, workspace), words, COLUMNS, [one != other for one, other in answered])
@@ -139,7 +129,7 @@ def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:
 def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Image]:
     """Return images as people should see them: glyphs as they are, photographs as thumbnails."""
     if found.reading.kind == "glyphs":
-        return as_images(images.gray)
+        return list(map(Image.fromarray, images.gray))
     seen = thumbnails([workspace / name for name in found.photographs], ids := images.ids.to_pylist())
     return [_small(seen[name]) for name in ids]
 

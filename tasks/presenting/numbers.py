@@ -5,6 +5,7 @@ here, so that all agree. A place is a path like ``overlap.3.exact``; ``*`` sums 
 `` / ``, `` + `` or `` - `` stand for the number computed from both.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -56,15 +57,37 @@ class Numbers:
     report : Report
     write : callable, optional
         How a number is written; as plain text if unset.
+    quote : callable, optional
+        How a text of the report is written; as it is if unset.
     """
 
-    def __init__(self, report: Report, write: Write = lambda _, form, value: text_of(value, form)) -> None:
-        self.report, self._write = report, write
+    def __init__(
+        self,
+        report: Report,
+        write: Write = lambda _, form, value: text_of(value, form),
+        quote: Callable[[str], str] = str,
+    ) -> None:
+        self.report, self._write, self._quote = report, write, quote
         self._places = {id(row): place for row, place in _rows_of(report)}
 
     def __call__(self, row: Any, name: str, form: Form | None = None) -> str:
         """Return a number of a row of the report, in the form that stands with its type or in another."""
         return self._write(self._place(row, name), form or form_of(row, name), getattr(row, name))
+
+    def say(self, row: Any, sentence: str) -> str:
+        """Return a sentence with values of a row: ``{near}`` is its number or text, ``{near%}`` its share of the rows.
+
+        Where `row` is the name of a table of the report, numbers are sums over its rows.
+        """
+
+        def value(found: re.Match[str]) -> str:
+            name, share = found.groups()
+            if isinstance(row, str):
+                return self.total(row, name)
+            text = getattr(row, name)
+            return self._quote(text) if isinstance(text, str) else (self.share if share else self)(row, name)
+
+        return re.sub(r"{(\w+)(%?)}", value, sentence)
 
     def share(self, row: Any, part: str, whole: str = "rows") -> str:
         """Return one number of a row as a share of another, in percent."""
@@ -95,10 +118,9 @@ def _rows_of(record: Any, place: str = "") -> Iterator[tuple[Any, str]]:
     """Yield every record inside a record, with its place."""
     for field in fields(record):
         value, where = getattr(record, field.name), f"{place}{field.name}"
-        named = [(value, where)]
-        if isinstance(value, tuple):
-            named = [(entry, f"{where}.{number}") for number, entry in enumerate(value)]
-        for entry, at in named:
+        several = isinstance(value, tuple)
+        for number, entry in enumerate(value if several else (value,)):
             if is_dataclass(entry):
+                at = f"{where}.{number}" if several else where
                 yield entry, at
                 yield from _rows_of(entry, f"{at}.")

@@ -9,13 +9,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tasks.presenting import summary, words
+from tasks.presenting import summary
+from tasks.presenting.accuracy import effect_in_short, verdicts
 from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.inside import group_rows
 from tasks.presenting.numbers import Numbers, text_of
-from tasks.presenting.reasons import why_twins
 from tasks.presenting.saved import saved_lists
-from tasks.presenting.titles import title_of
+from tasks.presenting.searched import why_twins
+from tasks.presenting.titles import ALTERNATIVES, title_of
+from tasks.presenting.words import answer, findings, headline
 from tasks.records import REASONS, Report
 from tasks.records.rows import Form
 from tasks.storage import disk, tables
@@ -33,14 +35,16 @@ LARGER = Markup(
     ".pairs { grid-template-columns: repeat(auto-fill, minmax(28rem, 1fr)) }\n"
     "@media (max-width: 30rem) { .pairs { grid-template-columns: 1fr } .pairs img { width: 5rem; height: 5rem } }\n"
 )  # photographs need more room than glyphs
-ALTERNATIVES = {  # descriptions of charts for people who can't see them; the numbers are in the tables beside them
-    "thresholds": "Share of rows with a twin in another split, falling as the similarity asked for rises.",
-    "precision": "Predicted precision of matches, rising with the similarity asked for, and how many rows have one.",
-    "balance": "Rows of each class in each split, before and after sanitizing.",
-    "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
-    "effects": "Differences of accuracy with their intervals, by model and training size.",
-    "classes": "Accuracy of each class for each model.",
-    "confusion": "Counts of answers to test rows by class, for each model.",
+SHORT = 2  # tables of a notebook
+TABLES = {  # of the page
+    "splits": summary.split_rows,
+    "overlap": summary.overlap_rows,
+    "claims": summary.claim_rows,
+    "groups": group_rows,
+    "bands": summary.band_rows,
+    "judged": summary.judged_rows,
+    "accuracy": summary.accuracy_rows,
+    "effects": summary.effect_rows,
 }
 
 
@@ -64,75 +68,64 @@ def build_page(
     DataError
         When a table of the run is damaged or gone.
     """
+    numbers = Numbers(report, _as_html, escape)
     style, script = (_asset(name) for name in ("page.css", "page.js"))
     if report.kind == "photographs":
         style += LARGER
+    refused = tables.read(run / "quarantine.parquet").to_pylist()
+    members = report.conservation
+    if len(members) > MEMBERS_SHOWN:  # what lost some comes first
+        members = tuple(sorted(members, key=lambda row: row.members == row.accepted))
     page = PAGE.render(
         style=style,
         script=script,
         policy=_policy(style, script),
+        report=report,
+        numbers=numbers,
+        headline=_marked(headline(numbers)),
+        effect=_marked(effect_in_short(numbers)),
+        facts=map(_marked, findings(numbers)),
+        threshold=map(_marked, why_twins(numbers)),
+        verdicts=[*map(_marked, verdicts(numbers))],
+        tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
+        settings=report.spec.settings(),
+        legend=report.view.legend,
+        reasons=REASONS,
+        text_of=text_of,
+        present=[name for name in SPLITS if report.rows[name]],
+        galleries=build_galleries(run, report, glyphs),
+        lists=saved_lists(run),
+        figures=_figures(run),
+        alternatives=ALTERNATIVES,
+        title_of=title_of,
+        members=members[:MEMBERS_SHOWN],
+        members_not_shown=max(0, len(members) - MEMBERS_SHOWN),
+        quarantined=refused[:QUARANTINE_SHOWN],
+        not_shown=max(0, len(refused) - QUARANTINE_SHOWN),
         history=history,
-        **_numbered(report),
-        **_from_tables(run, report, glyphs),
     )
     return page + "\n"
 
 
-def _numbered(report: Report) -> dict[str, Any]:
-    """Return what the page says of a report: sentences and tables around numbers that are HTML already."""
-    numbers = Numbers(report, _as_html)
-    return {
-        "report": report,
-        "numbers": numbers,
-        "headline": _marked(words.headline(numbers)),
-        "effect": _marked(words.effect_in_short(numbers)),
-        "facts": [_marked(fact) for fact in words.findings(numbers)],
-        "threshold": [_marked(said) for said in why_twins(numbers)],
-        "verdicts": [_marked(said) for said in words.verdicts(numbers)],
-        "tables": {
-            "splits": _cells(summary.split_rows(numbers)),
-            "overlap": _cells(summary.overlap_rows(numbers)),
-            "claims": _cells(summary.claim_rows(numbers)),
-            "groups": _cells(group_rows(numbers)),
-            "bands": _cells(summary.band_rows(numbers)),
-            "judged": _cells(summary.judged_rows(numbers)),
-            "accuracy": _cells(summary.accuracy_rows(numbers)),
-            "effects": _cells(summary.effect_rows(numbers)),
-        },
-        "settings": report.spec.settings(),
-        "legend": report.view.legend,
-        "reasons": REASONS,
-        "text_of": text_of,
-        "present": [name for name in SPLITS if report.rows[name]],
-    }
+def as_html(report: Report) -> str:
+    """Return the answer and the tables of rows and overlap, for a notebook."""
+    numbers = Numbers(report)
+    tables_shown = summary.tables_of(numbers)[:SHORT]
+    template = ENVIRONMENT.get_template("result.html.jinja")
+    return template.render(answer=answer(numbers), tables=tables_shown, where=report.where)
+
+
+def _figures(run: Place) -> dict[str, str]:
+    figures = {}
+    for place in disk.matching(run / "figures", "*.*"):
+        name, _, ending = place.last.partition(".")
+        figures[name] = uri_of(disk.read_bytes(place), "png" if ending == "png" else "jpeg")
+    return figures
 
 
 def _marked(sentence: str) -> Markup:
     """Return a sentence of ours around escaped numbers as HTML, with its commands as code."""
     return Markup(re.sub("`([^`]+)`", r"<code><bdi>\1</bdi></code>", sentence))  # noqa: S704
-
-
-def _from_tables(run: Place, report: Report, glyphs: Sequence[Place] | None) -> dict[str, Any]:
-    """Return what the page shows of the run's tables and figures."""
-    refused = tables.read(run / "quarantine.parquet").to_pylist()
-    members = sorted(report.conservation, key=lambda row: row.members == row.accepted)  # what lost some comes first
-    if len(members) <= MEMBERS_SHOWN:
-        members = list(report.conservation)
-    figures = {}
-    for place in disk.matching(run / "figures", "*.*"):
-        name, _, ending = place.last.partition(".")
-        figures[name] = uri_of(disk.read_bytes(place), "png" if ending == "png" else "jpeg")
-    return {
-        "galleries": build_galleries(run, report, glyphs),
-        "lists": saved_lists(run),
-        "figures": figures,
-        "alternatives": ALTERNATIVES,
-        "title_of": title_of,
-        "members": members[:MEMBERS_SHOWN],
-        "members_not_shown": max(0, len(members) - MEMBERS_SHOWN),
-        "quarantined": refused[:QUARANTINE_SHOWN],
-        "not_shown": max(0, len(refused) - QUARANTINE_SHOWN),
-    }
 
 
 def _as_html(place: str, form: Form, value: Any) -> Markup:

@@ -1,6 +1,6 @@
-"""Lay pictures over their twins, to look at: what the comparison of photographs sees."""
+"""Lay pictures over their duplicates, to look at: what the comparison of photographs sees."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -9,7 +9,6 @@ from tasks.arrays import Gray, Pixels
 from tasks.registration.align import SIDE, register
 from tasks.registration.warp import warped
 
-AT_A_TIME = 16  # pairs: what numpy does once for all of them takes as long for one
 SHOWN_SIDE = 96  # pixels of the square in which a picture is moved
 NOTHING_THERE = 235  # gray where the picture has nothing to lay over
 
@@ -27,19 +26,16 @@ def laid_over(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
     list of ndarray
         uint8, each of its row's shape.
     """
-    starts = range(0, len(rows), AT_A_TIME)
-    return [one for at in starts for one in _laid(rows[at : at + AT_A_TIME], twins[at : at + AT_A_TIME])]
-
-
-def _laid(rows: Sequence[Gray], twins: Sequence[Gray]) -> Iterator[Gray]:
+    if not rows:
+        return []
     maps = register(_copies(rows), _copies(twins))
-    squares = np.stack([np.asarray(_resized(twin, SHOWN_SIDE, SHOWN_SIDE)) for twin in twins])
+    squares = np.stack([_resized(twin, SHOWN_SIDE, SHOWN_SIDE) for twin in twins])
     channels = squares.transpose(0, 3, 1, 2).reshape(-1, SHOWN_SIDE, SHOWN_SIDE).astype(np.float32)
     values, inside = warped(channels, np.repeat(maps, squares.shape[3], axis=0))
     values[~inside] = NOTHING_THERE
     moved = np.rint(values).astype(np.uint8).reshape(len(rows), -1, SHOWN_SIDE, SHOWN_SIDE).transpose(0, 2, 3, 1)
-    for row, picture in zip(rows, moved, strict=True):
-        yield np.asarray(_resized(np.ascontiguousarray(picture), row.shape[1], row.shape[0]))
+    pairs = zip(rows, np.ascontiguousarray(moved), strict=True)
+    return [_resized(picture, row.shape[1], row.shape[0]) for row, picture in pairs]
 
 
 def _copies(pictures: Sequence[Gray]) -> Pixels:
@@ -47,5 +43,5 @@ def _copies(pictures: Sequence[Gray]) -> Pixels:
     return np.stack([np.asarray(gray) for gray in grays]).astype(np.float32)
 
 
-def _resized(picture: Gray, width: int, height: int) -> Image.Image:
-    return Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+def _resized(picture: Gray, width: int, height: int) -> Gray:
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))

@@ -3,7 +3,7 @@
 import base64
 import csv
 import io
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from tasks.storage import disk
 from tasks.storage.place import Place
@@ -11,26 +11,29 @@ from tasks.storage.place import Place
 MOST = 500_000  # bytes of a list that a page carries
 
 
-class Saved(NamedTuple):
-    """A list as a file: its name, what it is, and its content as a URI."""
+def saved_lists(run: Place) -> list[dict[str, str]]:
+    """Return the lists of files to remove, and what to do with every image that does not just stay.
 
-    name: str
-    title: str
-    uri: str
-
-
-def saved_lists(run: Place) -> list[Saved]:
-    """Return the files to remove, one list per split, and what to do with every image that does not just stay."""
-    lists = [("remove.txt", run / "remove.txt")]
-    if disk.is_folder(run / "remove"):
-        lists += [(f"remove-{name}", run / "remove" / name) for name in disk.names_in(run / "remove")]
-    short = [(name, place) for name, place in lists if disk.is_file(place) and disk.size_of(place) <= MOST]
-    found = [(name, "files to remove", disk.read_text(place)) for name, place in short]
-    if disk.is_file(run / "actions.csv"):
-        found.append(("actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")))
-    listed = [(name, title, text.encode()) for name, title, text in found if 0 < len(text) <= MOST]
+    Each has a ``name``, a ``title``, and its content as a ``uri``.
+    """
     begins = "data:text/plain;charset=utf-8;base64,"
-    return [Saved(name, title, begins + base64.b64encode(data).decode()) for name, title, data in listed]
+    return [
+        {"name": name, "title": title, "uri": begins + base64.b64encode(text.encode()).decode()}
+        for name, title, text in _lists(run)
+        if 0 < len(text.encode()) <= MOST
+    ]
+
+
+def _lists(run: Place) -> Iterator[tuple[str, str, str]]:
+    """Yield name, title and content of each list; those that are too long to be shown may be missing."""
+    places = {"remove.txt": run / "remove.txt"}
+    if disk.is_folder(run / "remove"):
+        places |= {f"remove-{name}": run / "remove" / name for name in disk.names_in(run / "remove")}
+    for name, place in places.items():
+        if disk.is_file(place) and disk.size_of(place) <= MOST:
+            yield name, "files to remove", disk.read_text(place)
+    if disk.is_file(run / "actions.csv"):
+        yield "actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")
 
 
 def _in_question(actions: Place) -> str:

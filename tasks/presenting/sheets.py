@@ -5,8 +5,6 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from tasks.arrays import Gray
-
 PAPER, INK, WRONG = (255, 255, 255), (51, 51, 51), (178, 60, 0)
 GAP, TEXT_SIZE = 6, 13
 LONGEST = 16  # letters of a word that are shown
@@ -55,11 +53,6 @@ def shortened(word: str, longest: int = LONGEST) -> str:
     'Helvetica N…'
     """
     return word if len(word) <= longest else f"{word[: longest - 1]}…"
-
-
-def as_images(gray: Gray) -> list[Image.Image]:
-    """Return gray values (n, height, width) as images of Pillow."""
-    return [Image.fromarray(image) for image in gray]
 
 
 def _enlarged(image: Image.Image) -> Image.Image:

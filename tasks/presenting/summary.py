@@ -1,6 +1,6 @@
 """What a run found, in tables, and as one Markdown text for Prefect and for the run's README."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.presenting.inside import group_rows
@@ -24,7 +24,10 @@ COMPARISONS: dict[Comparison, str] = {
 DIFFERENCES = "Differences of accuracy in points, each with a 95 % interval of its own: single looks"
 CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
-JUDGED = "Pairs that people looked at, by similarity"
+BAND = {  # columns of the best matches of searched rows, compared with what is not a leak
+    "similarity": "{low} to {high}", "rows": "{rows}", "share": "{share}", "other class": "{other_class}",
+    "precision": "{precision}", "train in train": "{baseline}", "random": "{random}",
+}  # fmt: skip
 TableRows = list[dict[str, str]]
 
 
@@ -46,98 +49,80 @@ def split_rows(numbers: Numbers) -> TableRows:
 
 def overlap_rows(numbers: Numbers) -> TableRows:
     """Return the overlap of all ordered pairs of splits, one row each; of unlabelled rows no conflicts are known."""
-    known = numbers.report.labelled
+    report, known = numbers.report, numbers.report.labelled
     return [
-        {
-            "rows of": pair.rows_of,
-            "in": pair.found_in,
-            **{name: numbers(pair, name) for name in ("rows", "exact", "near")},
-            "share": numbers.share(pair, "either"),
-            "undecided": numbers(pair, "undecided"),
-            "conflicts": numbers(pair, "cross_class") if known(pair.rows_of) and known(pair.found_in) else NOTHING,
-        }
-        for pair in numbers.report.overlap
-        if numbers.report.rows[pair.rows_of] and numbers.report.rows[pair.found_in]
+        {"rows of": pair.rows_of, "in": pair.found_in}
+        | {name: numbers(pair, name) for name in ("rows", "exact", "near")}
+        | {"share": numbers.share(pair, "either"), "undecided": numbers(pair, "undecided")}
+        | {"conflicts": numbers(pair, "cross_class") if known(pair.rows_of) and known(pair.found_in) else NOTHING}
+        for pair in report.overlap
+        if report.rows[pair.rows_of] and report.rows[pair.found_in]
     ]
 
 
 def band_rows(numbers: Numbers) -> TableRows:
-    """Return the best matches of searched rows by similarity, the most similar first, beside what is no leak."""
-    return [
-        {
-            "similarity": f"{numbers(band, 'low')} to {numbers(band, 'high')}",
-            "rows": numbers(band, "rows"),
-            "share": numbers(band, "share"),
-            "other class": numbers(band, "other_class"),
-            "precision": numbers(band, "precision"),
-            "train in train": numbers(band, "baseline"),
-            "random": numbers(band, "random"),
-        }
-        for band in reversed(numbers.report.verdict.bands)
-    ]
-
-
-def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> TableRows:
-    """Return accuracy on test rows in percent with 95 % intervals, one row per model and training size."""
-    rows: dict[tuple[str, int], dict[str, str]] = {}
-    for score in numbers.report.scores:
-        split, _, subset = score.evaluated_on.partition("_")
-        first = score.arm == "with_twins" and score.seed == numbers.report.spec.settings().get("seed")
-        if split == "test" and first and subset in subsets:
-            about = {"model": score.model, "train rows": numbers(score, "train_rows")}
-            row = rows.setdefault((score.model, score.train_rows), about)
-            row[SUBSETS[subset]] = _interval(numbers, score, "accuracy", NOTHING) if score.n else NOTHING
-    return list(rows.values())
-
-
-def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMPARISONS)) -> TableRows:
-    """Return the comparisons in percentage points with 95 % intervals, one row per model and training size."""
-    rows: dict[tuple[str, int], dict[str, str]] = {}
-    for effect in numbers.report.effects:
-        if effect.comparison in comparisons:
-            none = dict.fromkeys((COMPARISONS[name] for name in comparisons), NOTHING)
-            about = {"model": effect.model, "train rows": numbers(effect, "train_rows")} | none
-            row = rows.setdefault((effect.model, effect.train_rows), about)
-            if effect.points is not None:
-                row[COMPARISONS[effect.comparison]] = _interval(numbers, effect, "points", " to ")
-    return list(rows.values())
-
-
-def claim_rows(numbers: Numbers) -> TableRows:
-    """Return the accuracy that each way of drawing claims, in percent with 95 % intervals, one row per model."""
-    rows: dict[str, dict[str, str]] = {}
-    for claim in numbers.report.drawing.claims if numbers.report.drawing else ():
-        about = {"model": claim.model, "train rows": numbers(claim, "train_rows")}
-        row = rows.setdefault(claim.model, about | dict.fromkeys(WAYS.values(), NOTHING))
-        row[WAYS[claim.drawn]] = _interval(numbers, claim, "accuracy", " to ") if claim.n else NOTHING
-    return list(rows.values())
+    """Return the best matches of searched rows by similarity, the most similar first."""
+    bands = reversed(numbers.report.verdict.bands)
+    return [{name: numbers.say(band, cell) for name, cell in BAND.items()} for band in bands]
 
 
 def judged_rows(numbers: Numbers) -> TableRows:
-    """Return what people decided about pairs by their similarity, the most similar first, beside what was predicted."""
+    """Return what people decided about pairs by their similarity, the most similar first, and what was predicted."""
     judged = numbers.report.judged
     return [
         {
-            "similarity": f"{numbers(band, 'low')} to {numbers(band, 'high')}",
+            "similarity": numbers.say(band, "{low} to {high}"),
             "judged": numbers(band, "judged"),
             "same": numbers(band, "same"),
             "share": numbers.share(band, "same", "judged"),
             "predicted precision": numbers(band, "precision"),
         }
-        for band in (reversed(judged.bands) if judged else ())
+        for band in reversed(judged.bands if judged else ())
     ]
+
+
+def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> TableRows:
+    """Return accuracy on test rows in percent with 95 % intervals, one row per model and training size."""
+    seed, where = numbers.report.spec.settings().get("seed"), {f"test_{name}": SUBSETS[name] for name in subsets}
+    scores = [score for score in numbers.report.scores if score.arm == "with_twins" and score.seed == seed]
+    found = [(where[score.evaluated_on], score) for score in scores if score.evaluated_on in where]
+    return _by_model(numbers, found, "{accuracy} ({low}-{high})", where.values())
+
+
+def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMPARISONS)) -> TableRows:
+    """Return the comparisons in percentage points with 95 % intervals, one row per model and training size."""
+    columns = {name: COMPARISONS[name] for name in comparisons}
+    found = [(columns[one.comparison], one) for one in numbers.report.effects if one.comparison in columns]
+    return _by_model(numbers, found, "{points} ({low} to {high})", columns.values())
+
+
+def claim_rows(numbers: Numbers) -> TableRows:
+    """Return the accuracy that each way of drawing claims, in percent with 95 % intervals, one row per model."""
+    claims = numbers.report.drawing.claims if numbers.report.drawing else ()
+    return _by_model(numbers, [(WAYS[one.drawn], one) for one in claims], "{accuracy} ({low} to {high})", WAYS.values())
+
+
+def _by_model(numbers: Numbers, found: Iterable[tuple[str, Any]], cell: str, columns: Iterable[str]) -> TableRows:
+    """Return one row per model and training size; a cell of a column without an interval is empty."""
+    rows: dict[tuple[str, int], dict[str, str]] = {}
+    for column, one in found:
+        about = {"model": one.model, "train rows": numbers(one, "train_rows")} | dict.fromkeys(columns, NOTHING)
+        row = rows.setdefault((one.model, one.train_rows), about)
+        row[column] = NOTHING if one.low is None else numbers.say(one, cell)
+    return list(rows.values())
 
 
 def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
     """Return the tables of rows and overlap that a report has, with their titles; of one set alone only its groups."""
-    between = [("Rows", split_rows(numbers)), ("Overlap", overlap_rows(numbers))]
-    title = "Groups of duplicates" if numbers.report.alone else "Groups of duplicates inside each split"
-    always = [
-        (title, group_rows(numbers)),
+    alone = numbers.report.alone
+    tables = [
+        ("Rows", [] if alone else split_rows(numbers)),
+        ("Overlap", [] if alone else overlap_rows(numbers)),
+        ("Groups of duplicates" if alone else "Groups of duplicates inside each split", group_rows(numbers)),
         ("Best matches that are not identical, by similarity", band_rows(numbers)),
-        (JUDGED, judged_rows(numbers)),
+        ("Pairs that people looked at, by similarity", judged_rows(numbers)),
     ]
-    return [pair for pair in [*([] if numbers.report.alone else between), *always] if pair[1]]
+    return [table for table in tables if table[1]]
 
 
 def to_markdown(numbers: Numbers) -> str:
@@ -150,12 +135,6 @@ def to_markdown(numbers: Numbers) -> str:
         (DIFFERENCES, effect_rows(numbers)),
     ):
         if rows:
-            lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0])]
-            lines += [" | ".join(row.values()) for row in rows]
+            lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]
             parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
     return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in facts(numbers))]) + "\n"
-
-
-def _interval(numbers: Numbers, row: Any, name: str, to: str) -> str:
-    estimate, low, high = (numbers(row, part) for part in (name, "low", "high"))
-    return f"{estimate} ({low}{to}{high})"

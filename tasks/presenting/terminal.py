@@ -1,25 +1,16 @@
 """What people see of a run in the terminal."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tasks.presenting.changes import Change
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.summary import (
-    CLAIMS,
-    DIFFERENCES,
-    TableRows,
-    accuracy_rows,
-    claim_rows,
-    effect_rows,
-    tables_of,
-)
+from tasks.presenting.numbers import NOTHING, Numbers
+from tasks.presenting.summary import CLAIMS, DIFFERENCES, accuracy_rows, claim_rows, effect_rows, tables_of
 from tasks.presenting.words import answer, facts
 from tasks.records import Report
 from tasks.vocabulary import Comparison
@@ -31,18 +22,16 @@ SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # mo
 def print_summary(report: Report, console: Console) -> None:
     """Print rows, overlap and accuracy to a terminal."""
     numbers = Numbers(report)
-    tables = (
+    for title, rows in (
         *tables_of(numbers),
         (CLAIMS, claim_rows(numbers)),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
         (DIFFERENCES, effect_rows(numbers, SHOWN)),
-    )
-    for title, rows in tables:
+    ):
         if rows:
             console.print(_table(title, rows))
-    for sentence in facts(numbers):
+    for sentence in (*facts(numbers), answer(numbers)):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
-    console.print(answer(numbers), highlight=False, markup=False, soft_wrap=True)
 
 
 def as_text(report: Report) -> str:
@@ -56,21 +45,6 @@ def as_text(report: Report) -> str:
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
 
 
-def as_html(report: Report) -> str:
-    """Return the same as HTML, for a notebook."""
-    numbers = Numbers(report)
-    parts = [Markup("<p><strong>{}</strong></p>").format(answer(numbers))]
-    for title, rows in tables_of(numbers)[:SHORT]:
-        head = Markup("").join(Markup("<th>{}</th>").format(name) for name in rows[0])
-        body = Markup("").join(
-            Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row.values()))
-            for row in rows
-        )
-        parts.append(Markup("<table><caption>{}</caption><tr>{}</tr>{}</table>").format(title, head, body))
-    parts.append(Markup("<p>{}</p>").format(report.where))
-    return str(Markup("\n").join(parts))
-
-
 def print_changes(found: Sequence[Change], console: Console) -> None:
     """Print what changed between two runs, or that nothing did."""
     if not found:
@@ -80,14 +54,14 @@ def print_changes(found: Sequence[Change], console: Console) -> None:
     for name in ("", "what", "before", "after"):
         table.add_column(name, overflow="fold", justify="right" if name in ("before", "after") else "left")
     for change in found:
-        table.add_row(*map(escape, (change.group, change.name, change.one, change.other)))
+        table.add_row(*map(escape, change))
     console.print(table)
 
 
-def _table(title: str, rows: TableRows) -> Table:
+def _table(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
-        text = isinstance(value, str) and not value[:1].isdigit() and value != "-"
+        text = not value[:1].isdigit() and value != NOTHING
         table.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row.values())

@@ -1,4 +1,4 @@
-"""The titles of the figures, for who shows them and draws none."""
+"""The titles and descriptions of the figures, for who shows them and draws none."""
 
 TITLES = {
     "files": "20 files of each class, as they lie in {}",
@@ -13,6 +13,15 @@ TITLES = {
     "classes": "Accuracy of each class",
     "confusion": "Answers to raw test rows",
     "mistakes": "The most confident mistakes: class but answer, and how sure",
+}
+ALTERNATIVES = {  # descriptions of charts for people who can't see them; the numbers are in the tables beside them
+    "thresholds": "Share of rows with a twin in another split, falling as the similarity asked for rises.",
+    "precision": "Predicted precision of matches, rising with the similarity asked for, and how many rows have one.",
+    "balance": "Rows of each class in each split, before and after sanitizing.",
+    "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
+    "effects": "Differences of accuracy with their intervals, by model and training size.",
+    "classes": "Accuracy of each class for each model.",
+    "confusion": "Counts of answers to test rows by class, for each model.",
 }
 
 

@@ -12,10 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
+from tasks.presenting.accuracy import effect_in_short
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.page import build_page
-from tasks.presenting.words import effect_in_short, headline
+from tasks.presenting.words import headline
 from tasks.records import Report
+from tasks.records.rows import IgnoredKind
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tests.browser.keys import measure
@@ -188,13 +190,15 @@ def test_hostile_names_change_nothing(run: Report, browser: Browser, tmp_path: P
     spec = replace(run.spec, **sources)
     inputs = tuple(replace(entry, name=name) for entry, name in zip(run.inputs, HOSTILE, strict=False))
     rows = tuple(replace(row, class_name=row.class_name and names[row.class_name]) for row in run.conservation)
-    hostile = replace(run, spec=spec, inputs=inputs, conservation=rows)
+    ignored = tuple(IgnoredKind(name, 999) for name in HOSTILE[:2])
+    hostile = replace(run, spec=spec, inputs=inputs, conservation=rows, ignored=ignored)
     path = tmp_path / "hostile.html"
     path.write_text(build_page(Place.of(run.run), hostile))
     with opened(browser, path, NARROW) as (page, troubles):
         assert page.locator("svg").count() == 0
         assert page.locator("script").count() == 1
         assert "{{ 7 * 7 }}" in page.locator("body").inner_text()
+        assert f"999 {HOSTILE[0]}" in page.locator(".headline").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
         assert not troubles
 

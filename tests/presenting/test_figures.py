@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tasks.presenting import charts
-from tasks.presenting.sheets import GAP, as_images, sheet
+from tasks.presenting.sheets import GAP, sheet
 from tasks.presenting.titles import title_of
 from tasks.records import Report
 from tests.build import glyphs
@@ -41,14 +41,14 @@ def test_raw_files_and_normalized_images_show_the_same_rows(run: Report) -> None
 
 def test_a_sheet_shows_every_pixel_as_it_is() -> None:
     images = glyphs(3, seed=0)
-    drawn = np.asarray(sheet(as_images(images), ["", "", ""], columns=2))
+    drawn = np.asarray(sheet(list(map(Image.fromarray, images)), ["", "", ""], columns=2))
     factor = 2
     shown = drawn[GAP : GAP + 28 * factor : factor, GAP : GAP + 28 * factor : factor, 0]
     assert np.array_equal(shown, images[0])
 
 
 def test_words_of_mistakes_are_marked_and_long_words_are_cut() -> None:
-    images = as_images(glyphs(2, seed=0))
+    images = list(map(Image.fromarray, glyphs(2, seed=0)))
     plain, marked = (sheet(images, ["A", "B"], 2, marks) for marks in ((), (False, True)))
     assert plain.size == marked.size
     assert np.asarray(plain).tobytes() != np.asarray(marked).tobytes()

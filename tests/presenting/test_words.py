@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from tasks.presenting.accuracy import WHY_NOT, effect_in_short, verdicts
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
 from tasks.presenting.terminal import print_summary
-from tasks.presenting.words import WHY_NOT, effect_in_short, facts, headline, verdicts
+from tasks.presenting.words import facts, headline
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
 
