@@ -26,9 +26,9 @@ from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
-from tasks.storage import disk
 from tasks.storage.decisions import NAME
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.storage.workspace import require_space
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
@@ -87,7 +87,7 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
     """Return the decisions of people that apply to the images of a run, as a stage; None if there are none."""
     asked = spec.decisions if isinstance(spec, SearchSpec) else None
     file = spec.place / NAME if asked is True else Place.of(asked) if asked else None
-    if file is None or (asked is True and not disk.exists(file)):
+    if file is None or (asked is True and not at(file).exists()):
         return None
     (decided,) = collect("take decisions", [take_decisions.submit(str(file), fingerprints, spec.place)])
     applied = decided.same + decided.different

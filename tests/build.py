@@ -17,8 +17,8 @@ from tasks.classes.png import chunk
 from tasks.records import Reading
 from tasks.sources import archive
 from tasks.sources.archive import Entry
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -124,5 +124,5 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 
 def read_entries(place: Place) -> Iterator[Entry]:
     """Yield the members of a tar one by one."""
-    with disk.reading(place) as tar:
+    with at(place).reading() as tar:
         yield from archive.read_entries(tar, str(place))

@@ -5,9 +5,10 @@ from pathlib import PurePath
 
 from tasks.errors import DataError
 from tasks.records import parameters as p
-from tasks.storage import disk
+from tasks.storage import building, disk
 from tasks.storage.cleaning import clean as remove_old
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import Format
 
@@ -47,7 +48,7 @@ def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace:
         page = build_page(folder, found, runs if len(runs) > 1 else ())
     except (KeyError, IndexError, UndefinedError) as error:  # it lacks what this version writes
         raise DataError(f"{folder} was changed or written by another version; do the run again.") from error
-    disk.put(Place.of(target), lambda part: disk.write_text(part, page))
+    building.put(Place.of(target), lambda part: disk.write_text(part, page))
     print(target)
 
 
@@ -98,7 +99,8 @@ def export(
     target, report = out or PurePath(f"{folder.last}-{format}"), read_report(folder)
     found = read_findings(folder) if report.kind == "photographs" else None
     for place in export_run(folder, format, Place.of(target), report.classes, found):
-        print(f"{place.last} {disk.total_bytes(place) / 1e6:,.1f} MB", file=sys.stderr)
+        files = [place / name for name in at(place).files_below()] if at(place).is_folder() else [place]
+        print(f"{place.last} {sum(at(file).size() for file in files) / 1e6:,.1f} MB", file=sys.stderr)
     print(target)
 
 

@@ -38,6 +38,7 @@ from tasks.reporting.read import read_report
 from tasks.reporting.reproduction import print_checked
 from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.storage.workspace import find_run, latest_in
 
 FLOWS: dict[type[Spec], Callable[..., Report]] = {
@@ -77,7 +78,7 @@ def summarized(summary: PurePath | None, workspace: Place) -> Iterator[None]:
         failed = error
     if summary:
         report = read_report(find_run("latest", workspace))
-        last = read_report(before) if before and disk.exists(before) else None
+        last = read_report(before) if before and at(before).exists() else None
         disk.add_text(Place.of(summary), what_changed(last, report))
     if failed:
         raise failed

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from tasks.processes import end_processes
-from tasks.storage import disk, started, workspace
+from tasks.storage import building, started, workspace
 
 SECONDS_FOR_EACH = 3  # for telling Prefect, and for ending processes
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -76,7 +76,7 @@ def _stop(number: signal.Signals) -> None:
             _in_time(partial(_flow.copy().run, _tell_prefect, f"The run was {word}."))
         _in_time(end_processes)
         _end_children()
-        disk.drop_unfinished()
+        building.drop_unfinished()
         workspace.sweep_held()
     finally:
         started.remove_own()

@@ -26,8 +26,9 @@ from tasks.records.naming import name_of
 from tasks.records.spec import SourceSpec
 from tasks.reporting.history import read_history
 from tasks.reporting.read import PAGE, read_report
-from tasks.storage import disk, stages, tables
+from tasks.storage import stages, tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.storage.workspace import run_at
 
 REMOVED_SHOWN = 200
@@ -79,8 +80,8 @@ def show(report: Report, about: str) -> None:
         if rows:
             create_table_artifact(rows, key=named(kind), description=description)
     for name in PICTURES:
-        if disk.exists(picture := run / "figures" / f"{name}.png"):
-            data = base64.b64encode(disk.read_bytes(picture)).decode()
+        if at(picture := run / "figures" / f"{name}.png").exists():
+            data = base64.b64encode(at(picture).read_bytes()).decode()
             create_image_artifact(f"data:image/png;base64,{data}", key=named(name), description=title_of(name))
     if base := os.environ.get(REPORTS_URL):
         link = f"{base.rstrip('/')}/{run.last}/{PAGE}"

@@ -9,10 +9,11 @@ from tasks.classes import glyphs
 from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.registration.views import VIEWS
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.image_files import read_images
 from tasks.storage.images import Images
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 
 def write_fingerprints(
@@ -37,7 +38,7 @@ def write_fingerprints(
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}
     tables.write(pa.table(columns).replace_schema_metadata(length), target)
-    return {"sha256": disk.sha256_of(target)}
+    return {"sha256": at(target).sha256()}
 
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:

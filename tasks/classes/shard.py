@@ -17,10 +17,11 @@ from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.sources.members import Members
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.images import Images, write_images
 from tasks.storage.place import Place
 from tasks.storage.stages import DIGESTS
+from tasks.storage.stores import at
 
 Refused = list[tuple[object, ...]]  # rows of the quarantine
 
@@ -30,7 +31,7 @@ def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     members = Members(workspace.locate(part.location), part.columns)
     counts = write_shard(part, index, members, reading, target)
-    sha256 = disk.sha256_of(target / SHARD)
+    sha256 = at(target / SHARD).sha256()
     return {"classes": [asdict(one) for one in counts], "sha256": sha256, DIGESTS: {SHARD: sha256}}
 
 

@@ -15,8 +15,9 @@ from tasks.processes import apart
 from tasks.records import ClassCounts, Corrected, Doubts, Fingerprints, Part, Reading, Shard
 from tasks.records.inputs import CORRECTED, DOUBTS, FINGERPRINTS, IN_FULL
 from tasks.stage_task import finished, stage_task
-from tasks.storage import disk, stages, tables
+from tasks.storage import stages, tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 VERSION = 8
 IDENTICAL_VERSION = 1
@@ -39,7 +40,7 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
     pending = [
         part
         for part in parts
-        if not disk.exists(stages.stage_folder(workspace, "classes", _shard_inputs(part, reading)))
+        if not at(stages.stage_folder(workspace, "classes", _shard_inputs(part, reading))).exists()
     ]
     images, size = sum(part.members for part in pending), sum(part.bytes for part in pending)
     stored = STORED_PER_BYTE * size if reading.kind == "glyphs" else STORED_PER_PHOTOGRAPH * images

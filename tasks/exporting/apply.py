@@ -15,10 +15,11 @@ from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Archive
-from tasks.storage import disk, tables
+from tasks.storage import building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
 
@@ -57,7 +58,7 @@ def gone(run: Place, archives: Sequence[Archive]) -> list[Step]:
 
 def left_to_people(run: Place) -> dict[str, int]:
     """Count the images that stay where they are and wait for people: those to review, and those to relabel."""
-    with disk.arrow_input(run / "actions.csv") as file:
+    with at(run / "actions.csv").arrow_input() as file:
         actions = read_csv(file, convert_options=ConvertOptions(include_columns=["path", "action"]))
     gone = actions.filter(pc.equal(actions["action"], "remove"))["path"].combine_chunks()
     stay = actions.filter(pc.invert(pc.is_in(actions["path"], value_set=gone)))["action"].to_pylist()
@@ -74,12 +75,12 @@ def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
     DataError
         When an image is no longer what it was.
     """
-    if disk.exists(out):
+    if at(out).exists():
         raise UsageError(f"{out} is there already; choose another folder.")
     originals, names = Originals(archives, workspace), {step.id: step.name for step in steps}
     with storage_errors(out):
         disk.make_folder(out.parent)
-        with disk.draft(out, exclusive=False) as draft:
+        with building.draft(out, exclusive=False) as draft:
             for original in originals.of(pa.array(list(names), pa.string())):
                 original.put(draft / names[original.id], linked=True)
 
@@ -98,7 +99,7 @@ def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
     left = [
         step
         for step in steps
-        if not disk.exists(out / step.name) or (step.source is not None and disk.exists(step.source))
+        if not at(out / step.name).exists() or (step.source is not None and at(step.source).exists())
     ]
     names = {step.id: step.name for step in left}
     with storage_errors(out):
@@ -106,7 +107,7 @@ def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
             target = out / names[original.id]
             if original.place is None:
                 raise TypeError("files of archives can't be moved")
-            if disk.exists(target):
+            if at(target).exists():
                 raise DataError(f"{target} is there already; choose another folder.")
             disk.make_folder(target.parent)
             disk.move(original.place, target)
@@ -116,7 +117,7 @@ def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
 def refuse_inside(out: Place, sources: Iterable[str]) -> None:
     """Refuse a folder inside a source, which would hold what was moved out of it, or everything twice."""
     for name in sources:
-        if disk.is_inside(out, Place.of(name)):
+        if at(out).is_inside(Place.of(name)):
             raise UsageError(f"{out} lies inside the source {name}; choose a folder beside it.")
 
 

@@ -24,11 +24,12 @@ from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.records.card import card_header
-from tasks.storage import disk, tables
+from tasks.storage import building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids, shape_of
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest, stage
+from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST, in_use, require_space
 from tasks.vocabulary import SPLITS, Format, SplitName
 
@@ -66,7 +67,7 @@ def export_run(
     DataError
         When a file of the run or of its sources is missing, damaged or changed.
     """
-    if disk.exists(out):
+    if at(out).exists():
         raise UsageError(f"{out} is there already; choose another --out.")
     require_whole(run)
     originals = _originals(run, found)
@@ -78,9 +79,9 @@ def export_run(
         )
     with storage_errors(out):
         disk.make_folder(out.parent)
-        with disk.draft(out, exclusive=False) as draft:
+        with building.draft(out, exclusive=False) as draft:
             _write_sets(run, SETS, form, classes, originals, draft)
-    return [out / name for name in disk.names_in(out)]
+    return [out / name for name in at(out).names()]
 
 
 def set_with_images(run: Place, name: str, found: Findings) -> Place:
@@ -112,7 +113,7 @@ def _originals(run: Place, found: Findings | None) -> Originals:
 def _write_sets(
     run: Place, sets: Sequence[str], form: Format, classes: Sequence[str], originals: Originals, target: Place
 ) -> None:
-    groups = tables.read(run / GROUPS) if disk.exists(run / GROUPS) else None
+    groups = tables.read(run / GROUPS) if at(run / GROUPS).exists() else None
     for name in sets:
         files = {split: files_of(run, name, split) for split in SPLITS}
         require_space(target.parent, _bytes_of(files, form, originals), f"export as {form}")
@@ -128,7 +129,7 @@ def _write_sets(
             if groups is not None:
                 write_group_list(files, groups, target / name / "groups.csv")
     if form == "parquet":
-        written = {name: [s for s in SPLITS if disk.matching(target / name, f"{s}-*.parquet")] for name in sets}
+        written = {name: [s for s in SPLITS if at(target / name).matching(f"{s}-*.parquet")] for name in sets}
         folders = {name: dict.fromkeys(splits, name) for name, splits in written.items()}
         disk.write_text(target / "README.md", "\n".join([*card_header(folders), ""]))
 
@@ -144,7 +145,7 @@ def require_whole(run: Place) -> None:
 
 def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
     """Return the Parquet files of a split of a whole run; a sanitized set takes over the splits that lost no rows."""
-    return disk.matching(run, f"{name}/{split}-*.parquet") or disk.matching(run, f"raw/{split}-*.parquet")
+    return at(run).matching(f"{name}/{split}-*.parquet") or at(run).matching(f"raw/{split}-*.parquet")
 
 
 def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:

@@ -18,6 +18,7 @@ from tasks.storage import disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.images import Images
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # what is held in memory at once
 BYTES_OF_A_GLYPH = 1024
@@ -33,7 +34,7 @@ class Original(NamedTuple):
     def put(self, target: Place, linked: bool) -> None:
         """Write the file to a place, or make a hard link to it where that is wanted and it lies in a folder."""
         if linked and self.place is not None:
-            disk.link(self.place, target)
+            at(self.place).link(target)
             return
         disk.make_folder(target.parent)
         with disk.writing(target) as out:  # names that differ in case alone are one on some file systems

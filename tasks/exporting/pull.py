@@ -1,10 +1,11 @@
 """Bring the folder of a run here, from wherever its workspace lies."""
 
 from tasks.errors import DataError, UsageError
-from tasks.storage import disk
+from tasks.storage import building, disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
+from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 
 
@@ -18,14 +19,14 @@ def pull_run(run: Place, out: Place) -> None:
     DataError
         When the run is damaged; nothing is left at `out` then.
     """
-    if disk.exists(out):
+    if at(out).exists():
         raise UsageError(f"{out} is there already; remove it, or give another --out.")
     with storage_errors(out):
         disk.make_folder(out.parent)
-        with disk.draft(out, exclusive=False) as draft:
+        with building.draft(out, exclusive=False) as draft:
             try:
-                for name in disk.names_below(run):
-                    disk.copy(run / name, draft / name)
+                for name in at(run).files_below():
+                    at(run / name).copy(draft / name)
             except FileNotFoundError as error:
                 raise _damaged(run) from error
             manifest = read_manifest(draft / RUN_MANIFEST)

@@ -15,9 +15,10 @@ from tasks.arrays import Gray
 from tasks.presenting.registered import laid_over
 from tasks.records import Report
 from tasks.records.removed import each_pair_once
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.image_files import gray_of
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 PARTS = {"conflicts": 3, "doubtful": 6, "exact": 1, "unconfirmed": 2}  # of the pairs that are shown
 PAIRS = {"glyphs": 600, "photographs": 150}  # pairs of a page: about 2 MB
@@ -69,7 +70,7 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
     if report.kind == "photographs":
         images = _thumbnails_of(run)
     else:
-        gray = gray_of(glyphs or disk.matching(run, "raw/*.parquet"), chosen.ids)
+        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), chosen.ids)
         images = {name: _Embedded(_png_uri(pixels), pixels) for name, pixels in gray.items()}
     pairs = {name: _shown(rows, images, report) for name, rows in chosen.pairs.items()}
     groups = [[member | {"uri": images[member["id"]].uri} for member in group] for group in chosen.groups]
@@ -89,7 +90,7 @@ def uri_of(data: bytes, kind: str = "png") -> str:
 def _choose(run: Place, report: Report) -> _Chosen:
     removed, conflicts = (_numbered(run, name) for name in ("removed", "label_conflicts"))
     conflicts = each_pair_once(conflicts.filter(conflicts["open"]))
-    doubtful = disk.exists(run / "unconfirmed.parquet")  # only where there are such rows
+    doubtful = at(run / "unconfirmed.parquet").exists()  # only where there are such rows
     unconfirmed = _numbered(run, "unconfirmed") if doubtful else conflicts.slice(0, 0)
     least, most = ([(report.view.column, order), ("id", "ascending")] for order in ("ascending", "descending"))
     every = {

@@ -20,8 +20,9 @@ from tasks.presenting.titles import ALTERNATIVES, title_of
 from tasks.presenting.words import answer, findings, headline
 from tasks.records import REASONS, Report
 from tasks.records.rows import Form
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
 ENVIRONMENT = Environment(
@@ -117,9 +118,9 @@ def as_html(report: Report) -> str:
 
 def _figures(run: Place) -> dict[str, str]:
     figures = {}
-    for place in disk.matching(run / "figures", "*.*"):
+    for place in at(run / "figures").matching("*.*"):
         name, _, ending = place.last.partition(".")
-        figures[name] = uri_of(disk.read_bytes(place), "png" if ending == "png" else "jpeg")
+        figures[name] = uri_of(at(place).read_bytes(), "png" if ending == "png" else "jpeg")
     return figures
 
 

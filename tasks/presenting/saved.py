@@ -5,8 +5,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 MOST = 500_000  # bytes of a list that a page carries
 
@@ -27,19 +27,19 @@ def saved_lists(run: Place) -> list[dict[str, str]]:
 def _lists(run: Place) -> Iterator[tuple[str, str, str]]:
     """Yield name, title and content of each list; those that are too long to be shown may be missing."""
     places = {"remove.txt": run / "remove.txt"}
-    if disk.is_folder(run / "remove"):
-        places |= {f"remove-{name}": run / "remove" / name for name in disk.names_in(run / "remove")}
+    if at(run / "remove").is_folder():
+        places |= {f"remove-{name}": run / "remove" / name for name in at(run / "remove").names()}
     for name, place in places.items():
-        if disk.is_file(place) and disk.size_of(place) <= MOST:
-            yield name, "files to remove", disk.read_text(place)
-    if disk.is_file(run / "actions.csv"):
+        if at(place).is_file() and at(place).size() <= MOST:
+            yield name, "files to remove", at(place).read_text()
+    if at(run / "actions.csv").is_file():
         yield "actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")
 
 
 def _in_question(actions: Place) -> str:
     """Return the header and the rows of images that go or should be looked at; if they are too many, some of them."""
     out = io.StringIO()
-    with disk.reading(actions) as file:
+    with at(actions).reading() as file:
         rows, writer = csv.reader(io.TextIOWrapper(file, "utf-8", newline="")), csv.writer(out, lineterminator="\n")
         head = next(rows)
         action = head.index("action")

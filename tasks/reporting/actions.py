@@ -12,6 +12,7 @@ from tasks.sources.members import paths_of
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS, SplitName
 
 ACTIONS, REMOVE = "actions.csv", "remove"
@@ -90,10 +91,10 @@ def _said(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, p
         _rows(conflicts.filter(wrong), "relabel", "conflict"),
         _rows(conflicts.filter(pc.and_(pc.invert(wrong), conflicts["open"])), "review", "conflict"),
     ]
-    if disk.exists(target / "duplicates.parquet"):
+    if at(target / "duplicates.parquet").exists():
         inside = tables.read(target / "duplicates.parquet")
         rows.append(_rows(inside.filter(pc.invert(inside["stays"])), "keep", "duplicate"))
-    if disk.exists(target / "unconfirmed.parquet"):
+    if at(target / "unconfirmed.parquet").exists():
         rows.append(_rows(tables.read(target / "unconfirmed.parquet"), "review"))
     table = pa.concat_tables(rows)
     gone = table.filter(pc.equal(table["action"], "remove"))["id"].combine_chunks()

@@ -9,8 +9,9 @@ from tasks.errors import DataError
 from tasks.records import Report, Score
 from tasks.records.rows import PairOverlap, SplitGroups
 from tasks.reporting.read import read_report
-from tasks.storage import disk, stages, tables
+from tasks.storage import stages, tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
 
@@ -46,13 +47,13 @@ def remember(workspace: Place, report: Report) -> None:
         elif damaged:
             tables.write(known, part)
 
-    disk.revise(workspace / NAME, with_run)
+    at(workspace / NAME).revise(with_run)
 
 
 def read_history(workspace: Place) -> pa.Table:
     """Return the history of a workspace, the oldest run first; without rows where there is none."""
     place = workspace / NAME
-    return tables.read(place) if disk.exists(place) else SCHEMA.empty_table()
+    return tables.read(place) if at(place).exists() else SCHEMA.empty_table()
 
 
 def _known(workspace: Place) -> tuple[pa.Table, bool]:
@@ -60,7 +61,7 @@ def _known(workspace: Place) -> tuple[pa.Table, bool]:
     try:
         return read_history(workspace), False
     except DataError:
-        manifests = disk.matching(workspace, f"runs/[!.]*/{RUN_MANIFEST}")
+        manifests = at(workspace).matching(f"runs/[!.]*/{RUN_MANIFEST}")
         rows = []
         for run in (place.parent for place in manifests if stages.read_manifest(place)):
             with contextlib.suppress(DataError):  # damaged, or of another version

@@ -10,6 +10,7 @@ from tasks.records import Findings, Report
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
+from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 
 REPORT, PAGE = "report.json", "report.html"
@@ -24,7 +25,7 @@ def read_report(run: Place) -> Report:
         When its report.json is missing, or is not what this version writes.
     """
     try:
-        return Report.of_json(disk.named(run), json.loads(disk.read_text(run / REPORT)))
+        return Report.of_json(disk.named(run), json.loads(at(run / REPORT).read_text()))
     except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(f"{run / REPORT} is missing or was written by another version; do the run again.") from error
 
@@ -44,6 +45,6 @@ def read_findings(run: Place) -> Findings:
         raise DataError(
             f"{run / RUN_MANIFEST} is damaged or was written by another version; do the run again."
         ) from error
-    if gone := [name for name in found.names if not disk.exists(workspace / name)]:
+    if gone := [name for name in found.names if not at(workspace / name).exists()]:
         raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is gone; do the run again.")
     return replace(found, spec=replace(found.spec, workspace=disk.named(workspace)))

@@ -22,9 +22,9 @@ from starlette.routing import Mount, Route
 
 from tasks.reporting.review_pairs import Pair
 from tasks.reporting.review_pictures import Pictures
-from tasks.storage import disk
 from tasks.storage.decisions import NAME, add_decisions, read_decisions
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
 ALWAYS = {
@@ -66,7 +66,7 @@ class Review:
     def told(self) -> list[dict[str, Any]]:
         """Return what the page is told of each pair, with what was decided of it, by whichever run it was shown."""
         place = self.workspace / NAME
-        known = read_decisions(place) if disk.exists(place) else None
+        known = read_decisions(place) if at(place).exists() else None
         same, right = (known.by_pair, known.right_labels) if known else ({}, {})
         return [pair.shown() | {"same": same.get(pair.key), "right": right.get(pair.key)} for pair in self.pairs]
 

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings, Report
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.decisions import Key
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
 LISTS = (("removed", None), ("label_conflicts", "conflict"), ("unconfirmed", None), ("duplicates", "inside"))
@@ -76,7 +77,7 @@ def pairs_of(run: Place, report: Report, digests: dict[str, bytes]) -> list[Pair
     """
     found: dict[tuple[str, str], Pair] = {}
     for name, kind in LISTS:
-        if not disk.exists(run / f"{name}.parquet"):
+        if not at(run / f"{name}.parquet").exists():
             continue
         for row in _rows(tables.read(run / f"{name}.parquet"), report):
             one, two = row["id"], row["twin_id"]

@@ -14,10 +14,11 @@ from tasks.exporting.originals import Originals
 from tasks.formats import format_of
 from tasks.records import Findings
 from tasks.registration.align import register
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 TYPES = {  # of the formats that browsers show
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
@@ -36,7 +37,7 @@ class Glyphs:
     """Glyphs, from the run itself."""
 
     def __init__(self, run: Place, ids: Iterable[str]) -> None:
-        self.gray = gray_of(disk.matching(run, "raw/*.parquet"), ids)
+        self.gray = gray_of(at(run).matching("raw/*.parquet"), ids)
 
     def shown(self, name: str) -> Shown:
         """Return an image as a PNG."""

@@ -12,10 +12,11 @@ from tasks.arrays import Gray, RowNumbers
 from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.image_files import read_ids, shape_of, take_images
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
+from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
 
@@ -35,7 +36,7 @@ def verify_run(run: Place) -> list[str]:
         return [f"{RUN_MANIFEST} is missing or was changed, so the run can't be checked."]
     listed = manifest["files"]
     wrong = damaged_files(run, listed)
-    there = set(disk.names_below(run)) - {RUN_MANIFEST}
+    there = set(at(run).files_below()) - {RUN_MANIFEST}
     wrong += [f"{name} is not part of the run." for name in sorted(there - set(listed))]
     try:
         return wrong + list(_disagreements(run, read_report(run)))
@@ -51,7 +52,7 @@ def what_is_wrong(run: Place, wrong: Sequence[str]) -> DataError:
 
 def _disagreements(run: Place, report: Report) -> Iterator[str]:
     yield from _members(run, report)
-    raw = {name: disk.matching(run / "raw", f"{name}-*.parquet") for name in SPLITS}
+    raw = {name: at(run / "raw").matching(f"{name}-*.parquet") for name in SPLITS}
     for name, files in raw.items():
         yield from _rows(f"raw {name}", files, report.rows[name], report.classes)
     ids = {name: read_ids(files) for name, files in raw.items()}
@@ -60,7 +61,7 @@ def _disagreements(run: Place, report: Report) -> Iterator[str]:
     removed = tables.read(run / "removed.parquet")
     yield from _twins(raw, ids, removed)
     for name in SPLITS:
-        left = disk.matching(run / "sanitized", f"{name}-*.parquet")
+        left = at(run / "sanitized").matching(f"{name}-*.parquet")
         if left:
             yield from _rows(f"sanitized {name}", left, report.sanitized.near[name], report.classes)
             gone = removed.filter(pc.equal(removed["split"], name))["id"].combine_chunks()

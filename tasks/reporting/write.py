@@ -24,6 +24,7 @@ from tasks.sources.members import paths_of
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids, thumbnails
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
 
@@ -44,7 +45,7 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
     write_duplicates(found, report, workspace, target)
     write_table(conflicts_of(found, workspace), report, target / TABLE)
     if found.splits.in_groups:
-        disk.link(workspace / found.splits.in_groups.table, target / "groups.parquet")
+        at(workspace / found.splits.in_groups.table).link(target / "groups.parquet")
     _write_quarantine(found, report, workspace, target)
     write_actions(found, report, workspace, target)
     if found.spec.also:
@@ -58,12 +59,12 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
 def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
-            disk.link(place, target / folder / place.last)
+            at(place).link(target / folder / place.last)
     lists = [found.sanitized.removed]
     if len(tables.read(workspace / found.sanitized.unconfirmed, ["id"])):
         lists.append(found.sanitized.unconfirmed)
     for name in lists:
-        disk.link(workspace / name, target / (workspace / name).last)
+        at(workspace / name).link(target / (workspace / name).last)
 
 
 def _write_quarantine(found: Findings, report: Report, workspace: Place, target: Place) -> None:

@@ -12,8 +12,8 @@ from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
 from tasks.sources.members import content_digest
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20  # bytes in which what follows the last member is read
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
 def is_tar(place: Place) -> bool:
     """Say whether a file starts as a tar archive does."""
-    with disk.reading(place) as file:
+    with at(place).reading() as file:
         return tarfile.is_tarfile(file)
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, last_part, of_arrays, split_in
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 LABELS = {"y", "label", "labels", "target", "targets", "classes"}
 MAX_BYTES = 16 << 30  # of one array
@@ -18,15 +18,15 @@ MAX_BYTES = 16 << 30  # of one array
 
 def recognises(place: Place) -> bool:
     """Say whether a file has the name of arrays."""
-    return disk.is_file(place) and last_part(place).endswith((".npy", ".npz"))
+    return at(place).is_file() and last_part(place).endswith((".npy", ".npz"))
 
 
 def opened(place: Place) -> Rows:
     """Return the images as rows; raises `DataError`."""
     try:
         if last_part(place).endswith(".npy"):
-            return of_arrays([(None, np.load(disk.local(place), mmap_mode="r", allow_pickle=False), None)], place)
-        with zipfile.ZipFile(disk.local(place)) as archive:
+            return of_arrays([(None, np.load(at(place).local(), mmap_mode="r", allow_pickle=False), None)], place)
+        with zipfile.ZipFile(at(place).local()) as archive:
             arrays = {info.filename.removesuffix(".npy"): _array(archive, info, place) for info in archive.infolist()}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise DataError(f"{place} does not hold arrays that can be read ({error}).") from error

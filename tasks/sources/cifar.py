@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tasks.errors import DataError
 from tasks.sources.numbered import Part, Rows, of_arrays
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 BATCH = re.compile(r"^(data_batch_\d+|train|test_batch|test)$")
 MAX_BYTES = 1 << 30
@@ -22,14 +22,14 @@ NAMES = {"batches.meta": b"label_names", "meta": b"fine_label_names"}
 
 def recognises(place: Place) -> bool:
     """Say whether a folder holds the files of CIFAR-10 or CIFAR-100, or a file has the name of one of them."""
-    if disk.is_folder(place):
-        return len(_batches(place)) > 1 and any(disk.is_file(place / name) for name in NAMES)
-    return bool(BATCH.match(place.last)) and any(disk.is_file(place.beside(name)) for name in NAMES)
+    if at(place).is_folder():
+        return len(_batches(place)) > 1 and any(at(place / name).is_file() for name in NAMES)
+    return bool(BATCH.match(place.last)) and any(at(place.beside(name)).is_file() for name in NAMES)
 
 
 def opened(place: Place) -> Rows:
     """Return the images as rows; raises `DataError`."""
-    if not disk.is_folder(place):
+    if not at(place).is_folder():
         return of_arrays([(None, *_read(place))], place)
     batches: dict[str, list[tuple[NDArray[np.uint8], list[str]]]] = {}
     for name in _batches(place):
@@ -42,7 +42,7 @@ def opened(place: Place) -> Rows:
 
 
 def _batches(folder: Place) -> list[str]:
-    return [name for name in disk.names_in(folder) if BATCH.match(name) and disk.is_file(folder / name)]
+    return [name for name in at(folder).names() if BATCH.match(name) and at(folder / name).is_file()]
 
 
 def _read(place: Place) -> tuple[NDArray[np.uint8], list[str]]:
@@ -59,7 +59,7 @@ def _read(place: Place) -> tuple[NDArray[np.uint8], list[str]]:
 def _named(labels: list[Any], batch: Place) -> list[str]:
     """Return labels by the names that the file of names beside the batch gives them."""
     for name, key in NAMES.items():
-        if disk.is_file(batch.beside(name)):
+        if at(batch.beside(name)).is_file():
             names = _load(batch.beside(name)).get(key)
             if isinstance(names, list) and all(label in range(len(names)) for label in labels):
                 return [names[label].decode("utf-8", "replace") for label in labels]
@@ -68,10 +68,10 @@ def _named(labels: list[Any], batch: Place) -> list[str]:
 
 def _load(place: Place) -> dict[bytes, Any]:
     """Return the dict that a pickle holds; raises `DataError` when it holds anything else."""
-    if disk.size_of(place) > MAX_BYTES:
+    if at(place).size() > MAX_BYTES:
         raise DataError(f"{place} is larger than any batch of CIFAR.")
     try:
-        content = _Plain(io.BytesIO(disk.read_bytes(place)), encoding="bytes").load()
+        content = _Plain(io.BytesIO(at(place).read_bytes()), encoding="bytes").load()
     except Exception as error:  # a pickle can raise anything
         raise DataError(f"{place} is no pickle of arrays, lists, dicts and text alone ({error}).") from error
     if not isinstance(content, dict):

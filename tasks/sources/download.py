@@ -18,9 +18,10 @@ from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
 from tasks.sources.parquet import is_parquet
-from tasks.storage import disk
+from tasks.storage import building, disk
 from tasks.storage.archives import is_zip
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 TIMEOUT_SECONDS = 30
 LARGEST = 256 << 30  # bytes of an archive
@@ -73,17 +74,17 @@ def download(url: str, folder: Place) -> Place:
     known = answer.ok and any(validators[:2])
     version = hashlib.sha256(repr((url, validators)).encode()).hexdigest()[:16]
     target = folder / f"{version}-{PurePosixPath(urlsplit(url).path).name or 'archive'}"
-    if known and disk.exists(target):  # without validators nothing says whether it is still current
+    if known and at(target).exists():  # without validators nothing says whether it is still current
         return target
     disk.make_folder(folder)
-    disk.put(target, partial(_retrieve_archive, url))
+    building.put(target, partial(_retrieve_archive, url))
     return target
 
 
 def _retrieve_archive(url: str, part: Place) -> None:
     _retrieve(url, None, part.parent, part.last)
     if not (packing_of(part) or is_zip(part) or is_tar(part) or is_parquet(part)):
-        with disk.reading(part) as file:
+        with at(part).reading() as file:
             start = file.read(16)
         raise DataError(
             f"{public_name(url)} is no archive and no Parquet: it starts with {start!r}; check the address."
@@ -93,7 +94,7 @@ def _retrieve_archive(url: str, part: Place) -> None:
 def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Place:
     pooch.get_logger().setLevel("WARNING")
     try:
-        pooch.retrieve(url, known_hash, fname=name, path=disk.local(folder), downloader=_fetch)
+        pooch.retrieve(url, known_hash, fname=name, path=at(folder).local(), downloader=_fetch)
         return folder / name
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
@@ -114,8 +115,10 @@ def _fetch(url: str, target: str, _pooch: object) -> None:
         answer.raise_for_status()
         stated, begin, total = answer.headers.get("Content-Length", ""), time.monotonic(), 0
         length = int(stated) if stated.isdecimal() else None
+        file = Place.of(target)
+        disk.remove(file)  # which pooch made for its owner alone
         shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
-        with shown, disk.writing_over(Place.of(target)) as out:
+        with shown, disk.writing(file) as out:
             while piece := answer.raw.read1(1 << 20):  # what has arrived, without waiting for more
                 total += len(piece)
                 seconds = time.monotonic() - begin

@@ -5,9 +5,9 @@ from itertools import islice
 
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
 from tasks.sources.members import content_digest
-from tasks.storage import disk
-from tasks.storage.disk import Listed
 from tasks.storage.place import Place
+from tasks.storage.store import Listed
+from tasks.storage.stores import at
 
 AT_ONCE = 4096  # files whose names are in memory
 
@@ -18,10 +18,10 @@ def read_folder(root: Place) -> Iterator[Entry]:
     Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
     ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
-    walked = disk.walk(root)
+    walked = at(root).walk()
     while listed := list(islice(walked, AT_ONCE)):
         read = [each.name for each in listed if each.kind == "file" and each.name.isprintable()]
-        contents = disk.contents(root, read, MAX_MEMBER_BYTES + 1)
+        contents = at(root).contents(read, MAX_MEMBER_BYTES + 1)
         yield from (_entry(root, each, contents) for each in listed)
 
 
@@ -35,5 +35,5 @@ def _entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> 
     if isinstance(data, OSError):
         return Entry(name, "unreadable", 0, 0, b"")
     if len(data) > MAX_MEMBER_BYTES:
-        return Entry(name, "file", 0, disk.size_of(root / name), b"")
+        return Entry(name, "file", 0, at(root / name).size(), b"")
     return Entry(name, "file", 0, len(data), content_digest(data))

@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import Role
 
 LETTERS = "ABCDEFGHIJ"
@@ -59,7 +60,7 @@ def find_fonts(folder: Place | None = None) -> list[Place]:
     import matplotlib
 
     folder = folder or Place.of(matplotlib.get_data_path()) / "fonts/ttf"
-    names = disk.names_below(folder) if disk.is_folder(folder) else []
+    names = at(folder).files_below() if at(folder).is_folder() else []
     files = [folder / name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
     fonts = [font for font in files if _draws_letters(font)]
     if not fonts:
@@ -120,13 +121,13 @@ def fonts_digest(fonts: list[Place]) -> str:
     """Return a sha256 (hex) over names and contents of font files."""
     sha = hashlib.sha256()
     for font in fonts:
-        sha.update(font.last.encode() + b"\0" + hashlib.sha256(disk.read_bytes(font)).digest())
+        sha.update(font.last.encode() + b"\0" + hashlib.sha256(at(font).read_bytes()).digest())
     return sha.hexdigest()
 
 
 @lru_cache
 def _load(font: Place, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(io.BytesIO(disk.read_bytes(font)), size)
+    return ImageFont.truetype(io.BytesIO(at(font).read_bytes()), size)
 
 
 def _draws_letters(place: Place) -> bool:

@@ -8,8 +8,8 @@ from tasks.columns import Columns
 from tasks.errors import UsageError
 from tasks.sources import arrays, cifar, idx, manifest, parquet, saved
 from tasks.sources.numbered import Rows
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 ARRAYS, TABLES = (idx, cifar, arrays), (parquet, saved, manifest)  # each has `recognises` and `opened`
 
@@ -30,7 +30,7 @@ def open_rows(place: Place, columns: Columns) -> Rows | None:
     UsageError
         When columns are named, and it has none of these names, or no columns at all.
     """
-    if not disk.expanded(place):
+    if not at(place).expanded():
         return None
     for table in TABLES:
         if table.recognises(place, columns):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tasks.errors import DataError
 from tasks.sources.numbered import Part, Rows, last_part, of_arrays, split_in
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 START = b"\0\0\x08"  # of an IDX file of bytes; the number of dimensions follows
 GZIP = b"\x1f\x8b"
@@ -21,12 +21,12 @@ TEST = "t10k"  # what MNIST calls test
 
 def recognises(place: Place) -> bool:
     """Say whether a file has the name of IDX images, or a folder holds some."""
-    return bool(_images_in(place)) if disk.is_folder(place) else _holds_images(last_part(place))
+    return bool(_images_in(place)) if at(place).is_folder() else _holds_images(last_part(place))
 
 
 def opened(place: Place) -> Rows:
     """Return the images as rows; raises `DataError`."""
-    folder = disk.is_folder(place)
+    folder = at(place).is_folder()
     files = [place / name for name in _images_in(place)] if folder else [place]
     parts: list[Part] = [(_split_of(file) if folder else None, read_idx(file), _labels_of(file)) for file in files]
     used = [name for file in files for name in (file.last, _beside(file).last)]
@@ -35,9 +35,9 @@ def opened(place: Place) -> Rows:
 
 def read_idx(place: Place) -> NDArray[np.uint8]:
     """Return the array of an IDX file of bytes; raises `DataError` when its length is not that of its shape."""
-    most = MAX_BYTES + MAX_RATIO * disk.size_of(place)
+    most = MAX_BYTES + MAX_RATIO * at(place).size()
     try:
-        with disk.reading(place) as raw:
+        with at(place).reading() as raw:
             packed = raw.peek(2)[:2] == GZIP
             with gzip.GzipFile(fileobj=raw) if packed else raw as file:
                 data = file.read(most + 1)
@@ -55,7 +55,7 @@ def read_idx(place: Place) -> NDArray[np.uint8]:
 
 def _images_in(folder: Place) -> list[str]:
     """Return the files of images; of one that lies there both packed and unpacked, the unpacked."""
-    names = [name for name in disk.names_in(folder) if _holds_images(name.lower())]
+    names = [name for name in at(folder).names() if _holds_images(name.lower())]
     return [name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names]
 
 
@@ -70,7 +70,7 @@ def _split_of(file: Place) -> str | None:
 def _labels_of(images: Place) -> list[str] | None:
     """Return the labels in the file beside the images, as MNIST names it; None if there is none."""
     beside = _beside(images)
-    if beside == images or not disk.is_file(beside):
+    if beside == images or not at(beside).is_file():
         return None
     return [str(label) for label in read_idx(beside).ravel().tolist()]
 

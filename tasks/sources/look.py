@@ -5,8 +5,8 @@ from typing import get_args
 from tasks.addresses import is_secret, is_url, public_name, reveal
 from tasks.errors import UsageError
 from tasks.sources.layout import refuse_splits, split_folders
-from tasks.storage import disk
 from tasks.storage.place import Place, address_in
+from tasks.storage.stores import at
 from tasks.vocabulary import GENERATED, IN_PUBLIC, PublicName, Role
 
 
@@ -33,7 +33,7 @@ def check_source(role: Role, name: str) -> None:
     if "://" in name and not address_in(name):
         raise UsageError(f"{role} {public_name(name)}: only addresses of http://, https:// and s3:// are read.")
     place = Place.of(reveal(name))
-    if not disk.expanded(place):
+    if not at(place).expanded():
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
-    if role != "root" and disk.is_folder(place):
-        refuse_splits(name, split_folders(set(disk.folders_in(place))))
+    if role != "root" and at(place).is_folder():
+        refuse_splits(name, split_folders(set(at(place).folders())))

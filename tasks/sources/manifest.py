@@ -8,8 +8,9 @@ from typing import Any
 from tasks.columns import USUAL, Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import MAX_ROWS, Rows, last_part, row_name, split_of
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
 ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
@@ -17,7 +18,7 @@ ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 def recognises(place: Place, _columns: Columns) -> bool:
     """Say whether a file has the name of a manifest; Parquet with images is recognised before."""
-    return disk.is_file(place) and last_part(place).endswith(ENDINGS)
+    return at(place).is_file() and last_part(place).endswith(ENDINGS)
 
 
 def opened(place: Place, columns: Columns) -> Rows:
@@ -39,7 +40,7 @@ def opened(place: Place, columns: Columns) -> Rows:
 
     def read(row: int) -> bytes | None:
         try:
-            return disk.read_bytes(folder / paths[row]) if disk.is_inside(folder / paths[row], folder) else None
+            return at(folder / paths[row]).read_bytes() if at(folder / paths[row]).is_inside(folder) else None
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
 
@@ -54,7 +55,7 @@ def _rows(place: Place) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
         return
     try:
-        lines = disk.read_text(place).splitlines()
+        lines = at(place).read_text().splitlines()
         if name.endswith(JSON_LINES):
             for line in filter(str.strip, lines):
                 row = json.loads(line)

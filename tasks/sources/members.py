@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.forms import open_rows
-from tasks.storage import disk
 from tasks.storage.archives import Archives, Read, gone
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
 DIGEST_BYTES = 16
@@ -38,7 +38,7 @@ class Members:
 
     def __init__(self, source: Place, columns: Columns) -> None:
         self.source, self.rows = source, open_rows(source, columns)
-        self.in_folder = self.rows is None and disk.is_folder(source)  # as files of their own
+        self.in_folder = self.rows is None and at(source).is_folder()  # as files of their own
 
     def read(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
         """Yield (row of the index, bytes), in the order in which the bytes lie in the source.
@@ -59,7 +59,7 @@ class Members:
         elif self.in_folder:
             yield from self._from_folder(index)
         else:
-            with contextlib.closing(Archives(disk.expanded(self.source) or [self.source])) as archives:
+            with contextlib.closing(Archives(at(self.source).expanded() or [self.source])) as archives:
                 yield from self._in_order(index, archives.read)
 
     def place_of(self, class_name: str, member: str) -> Place | None:
@@ -69,7 +69,7 @@ class Members:
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
         names, members, digests, sizes = _columns(index, "class_name", "member", "digest", "size")
         paths = [path_of(name, member) for name, member in zip(names, members, strict=True)]
-        contents = disk.contents(self.source, paths, max(sizes, default=0) + 1)
+        contents = at(self.source).contents(paths, max(sizes, default=0) + 1)
         for row, (path, digest, data) in enumerate(zip(paths, digests, contents, strict=True)):
             if isinstance(data, FileNotFoundError | NotADirectoryError):
                 raise gone(self.source / path) from data

@@ -22,10 +22,10 @@ from tasks.sources.numbered import split_in
 from tasks.sources.rows import files_beside, read_rows
 from tasks.sources.unpacking import unpack
 from tasks.sources.webdataset import FACTS, named_by_class
-from tasks.storage import disk
 from tasks.storage.archives import Archives, is_zip
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 
 class Opened(NamedTuple):
@@ -58,14 +58,14 @@ def open_source(source: Source, workspace: Place) -> Opened:
             if source.role != "root":
                 refuse_splits(source.name, split_folders(_folders_of_rows(opened.members())))
             return opened._replace(root="")
-        if disk.is_folder(place):
+        if at(place).is_folder():
             return _listed(source, read_folder(place))._replace(files=True)
-        files = disk.expanded(place)
+        files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
     location = source.location
     if any(packings):
         location = unpack(source, files, packings, workspace)
-        files = disk.expanded(workspace.locate(location))
+        files = at(workspace.locate(location)).expanded()
     return Opened(location, partial(_members, source, files), str(source.sha256))
 
 
@@ -102,12 +102,12 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
             if is_zip(file):
                 listing = list_members(zips.read_entries(file), called)
             else:
-                with disk.reading(file) as tar:
+                with at(file).reading() as tar:
                     listing = list_members(archive.read_entries(tar, called), called)
             if listing.named(FACTS).any():
                 entries = named_by_class(list(listing.entries()), one.read, prefix)
                 listing = list_members(entries, called)
         split = split_in(file.last) if several and source.role == "root" else None
         found.append(listing.moved(f"{split}/" if split else "", start))
-        start += disk.size_of(file)
+        start += at(file).size()
     return together(found, source.name)

@@ -13,6 +13,7 @@ from isal.igzip_lib import IsalError
 from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 CHUNK = 1 << 20
 MAX_BYTES = 64 << 30  # decompressed
@@ -26,7 +27,7 @@ OPENED: dict[str, Callable[[BinaryIO], Any]] = {
 
 def packing_of(place: Place) -> str | None:
     """Return how a file is compressed, as its first bytes say: gzip, bz2, xz or zstd; None if it is not."""
-    with disk.reading(place) as file:
+    with at(place).reading() as file:
         start = file.read(6)
     return next((name for name, own in STARTS.items() if start.startswith(own)), None)
 
@@ -35,8 +36,8 @@ def unpacked_size(place: Place, packing: str) -> int:
     """Return what gzip's trailer says of the length of its content, modulo 4 GiB (RFC 1952); 0 of other formats."""
     if packing != "gzip":
         return 0
-    size = disk.size_of(place)
-    with disk.reading(place) as file:
+    size = at(place).size()
+    with at(place).reading() as file:
         file.seek(size - min(4, size))
         return int.from_bytes(file.read(4), "little")
 
@@ -59,9 +60,9 @@ def decompress(source: Place, target: Place, packing: str) -> str:
     DataError
         When the stream is damaged, cut, followed by something else, or larger than the budgets.
     """
-    compressed, written, digest = disk.size_of(source), 0, hashlib.sha256()
+    compressed, written, digest = at(source).size(), 0, hashlib.sha256()
     try:
-        with disk.reading(source) as packed, OPENED[packing](packed) as stream, disk.writing(target) as out:
+        with at(source).reading() as packed, OPENED[packing](packed) as stream, disk.writing(target) as out:
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
                 if is_bomb(written, compressed):

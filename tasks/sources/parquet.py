@@ -7,8 +7,9 @@ import pyarrow as pa
 from tasks.columns import Columns
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.tables import File, image_column, rows_of
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 START = b"PAR1"
 ROWS = 64  # in memory at a time: a dictionary of one large image may stand for any number of rows
@@ -46,18 +47,18 @@ class ParquetGroups:
 
 def files_of(place: Place) -> list[Place]:
     """Return the Parquet files of a source: itself, what matches its name, or what its folder or data in it holds."""
-    if disk.is_folder(place):
-        folders = [place, *(place / name for name in ("data",) if disk.is_folder(place / name))]
-        return [folder / name for folder in folders for name in disk.names_in(folder) if name.endswith(".parquet")]
-    return [file for file in disk.expanded(place) if is_parquet(file)]
+    if at(place).is_folder():
+        folders = [place, *(place / name for name in ("data",) if at(place / name).is_folder())]
+        return [folder / name for folder in folders for name in at(folder).names() if name.endswith(".parquet")]
+    return [file for file in at(place).expanded() if is_parquet(file)]
 
 
 def is_parquet(file: Place) -> bool:
     """Say whether a file starts as Parquet does."""
-    with disk.reading(file) as opened_file:
+    with at(file).reading() as opened_file:
         return opened_file.read(4) == START
 
 
 def _below(file: Place, source: Place) -> str:
     """Return the name of a file in the folder of its source, or of one that matches a pattern, by itself."""
-    return file.name.removeprefix(source.name).lstrip("/") if disk.is_folder(source) else file.last
+    return file.name.removeprefix(source.name).lstrip("/") if at(source).is_folder() else file.last

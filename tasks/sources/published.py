@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tasks.sources.download import PublishedFile
 from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import PublicName, Role
 
 CIFAR = ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/")
@@ -47,7 +48,7 @@ class PublicSet:
 
 def _unpacked_pickles(files: Sequence[Place], target: Place) -> str:
     """Unpack the batches of CIFAR from its one archive."""
-    with disk.reading(files[0]) as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
+    with at(files[0]).reading() as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
         for member in archive:
             if (content := archive.extractfile(member)) and not member.name.endswith(".html"):
                 disk.write_bytes(target / posixpath.basename(member.name), content.read())
@@ -57,7 +58,7 @@ def _unpacked_pickles(files: Sequence[Place], target: Place) -> str:
 def _as_they_are(files: Sequence[Place], target: Place) -> str:
     """Take files that are read as they are."""
     for file in files:
-        disk.write_bytes(target / file.last, disk.read_bytes(file))
+        disk.write_bytes(target / file.last, at(file).read_bytes())
     return ""
 
 
@@ -65,13 +66,13 @@ def _signs(files: Sequence[Place], target: Place) -> str:
     """Unpack pictures of traffic signs, whose classes stand in folders for train, and in a table for test."""
     of_train, of_test, of_classes = files
     rows = []
-    with disk.reading(of_classes) as file, zipfile.ZipFile(file) as archive:
+    with at(of_classes).reading() as file, zipfile.ZipFile(file) as archive:
         (table,) = [name for name in archive.namelist() if name.endswith(".csv")]
         lines = archive.read(table).decode().splitlines()
     classes = {row["Filename"]: int(row["ClassId"]) for row in csv.DictReader(lines, delimiter=";")}
     for packed, split in ((of_train, "train"), (of_test, "test")):
         disk.make_folder(target / split)
-        with disk.reading(packed) as file, zipfile.ZipFile(file) as archive:
+        with at(packed).reading() as file, zipfile.ZipFile(file) as archive:
             for member in archive.namelist():
                 folder, picture = posixpath.split(member)
                 if not picture.endswith(".ppm"):

@@ -6,8 +6,8 @@ from tasks.formats import ENDING_OF, format_of
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
 from tasks.sources.members import content_digest
 from tasks.sources.numbered import Rows
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 
 def read_rows(rows: Rows) -> Iterator[Entry]:
@@ -26,7 +26,7 @@ def read_rows(rows: Rows) -> Iterator[Entry]:
 
 def files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
     """Yield what lies in the folder of rows and holds none, of kind ``beside``: nothing is skipped in silence."""
-    if disk.is_folder(place):
-        for listed in disk.walk(place):
+    if at(place).is_folder():
+        for listed in at(place).walk():
             if listed.name not in rows.files:
                 yield Entry(listed.name, "beside", 0, 0, b"")

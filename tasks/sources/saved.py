@@ -9,22 +9,22 @@ from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.tables import File, image_column, rows_of
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
 
 
 def recognises(place: Place, _columns: Columns) -> bool:
     """Say whether a folder is one that `datasets` saved."""
-    return disk.is_file(place / STATE) or disk.is_file(place / SPLITS)
+    return at(place / STATE).is_file() or at(place / SPLITS).is_file()
 
 
 def opened(place: Place, columns: Columns) -> Rows:
     """Return the images as rows; raises `DataError`."""
     folders: dict[str, str | None] = {"": None}
-    if not disk.is_file(place / STATE):
-        folders = {f"{name}/": split_in(name) for name in disk.folders_in(place) if disk.is_file(place / name / STATE)}
+    if not at(place / STATE).is_file():
+        folders = {f"{name}/": split_in(name) for name in at(place).folders() if at(place / name / STATE).is_file()}
     files = []
     for folder, split in folders.items():
         for name in _files_of(place / f"{folder}{STATE}"):
@@ -33,7 +33,7 @@ def opened(place: Place, columns: Columns) -> Rows:
             if image_column(groups.schema, columns) is None:
                 raise DataError(f"{groups.place} has no column of images among {names}; give --columns image=NAME.")
             files.append(File(groups.place, split, groups))
-    return rows_of(files, place, columns, frozenset(disk.names_below(place)))
+    return rows_of(files, place, columns, frozenset(at(place).files_below()))
 
 
 class _ArrowGroups:
@@ -42,7 +42,7 @@ class _ArrowGroups:
     def __init__(self, place: Place) -> None:
         self.place = place
         try:
-            with pa.ipc.open_stream(disk.mapped(place)) as stream:
+            with pa.ipc.open_stream(at(place).arrow_input(mapped=True)) as stream:
                 self.schema, self.batches = stream.schema, list(stream)
             for batch in self.batches:
                 batch.validate(full=True)  # nobody says that the file is what it seems
@@ -60,7 +60,7 @@ class _ArrowGroups:
 def _files_of(state: Place) -> list[str]:
     """Return the data files that the state of a dataset lists; raises `DataError`."""
     try:
-        names = [entry["filename"] for entry in json.loads(disk.read_text(state))["_data_files"]]
+        names = [entry["filename"] for entry in json.loads(at(state).read_text())["_data_files"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{state} does not list the files of a dataset; save the dataset again.") from error
     return names

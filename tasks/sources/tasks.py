@@ -21,6 +21,7 @@ from tasks.storage import disk, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
+from tasks.storage.stores import at
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, PublicName, Role
 
@@ -36,10 +37,10 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) ->
         check_source(role, source)
         name, place = _find(role, source, workspace)
         location = place.name if place.root == workspace.root and place.name else str(disk.resolved(place))
-        if disk.is_folder(place):
+        if at(place).is_folder():
             return done(Source(role, name, location, None, 0, columns), f"{role} {name}: a folder")
-        files = disk.expanded(place)
-        digests, size = [disk.sha256_of(file) for file in files], sum(map(disk.size_of, files))
+        files = at(place).expanded()
+        digests, size = [at(file).sha256() for file in files], sum(at(file).size() for file in files)
         sha256 = digests[0] if len(files) == 1 else stages.digest_of([[f.last for f in files], digests])
         source_here = Source(role, name, location, sha256, size, columns)
         return done(source_here, f"{role} {name}: {size:,} bytes, sha256 {sha256}")
@@ -114,10 +115,10 @@ def _kept(file: Place, workspace: Place) -> Place:
         return file
 
     def build(target: Place) -> dict[str, Any]:
-        disk.link(file, target / file.last)
+        at(file).link(target / file.last)
         return {}
 
-    inputs = {"version": VERSION, "name": file.last, "sha256": disk.sha256_of(file)}
+    inputs = {"version": VERSION, "name": file.last, "sha256": at(file).sha256()}
     return stages.stage(workspace, DOWNLOADS, inputs, build).folder / file.last
 
 

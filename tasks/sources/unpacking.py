@@ -6,8 +6,9 @@ from typing import Any
 from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import packed
-from tasks.storage import disk, stages
+from tasks.storage import stages
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.storage.workspace import require_space
 
 VERSION = 6
@@ -38,7 +39,7 @@ def unpack(source: Source, files: Sequence[Place], packings: Sequence[str | None
         for number, (file, packing) in enumerate(zip(files, packings, strict=True)):
             plain = target / f"archive-{number:05d}.tar"
             if packing is None:
-                disk.link(file, plain)
+                at(file).link(plain)
             else:
                 digests[plain.last] = apart(packed.decompress, file, plain, packing)
         return {stages.DIGESTS: digests}

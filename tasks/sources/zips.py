@@ -8,9 +8,9 @@ from tasks.errors import DataError
 from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry
 from tasks.sources.members import content_digest
 from tasks.sources.packed import is_bomb
-from tasks.storage import disk
 from tasks.storage.archives import read_zipped
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 ENCRYPTED = 1  # flag of a member
 
@@ -26,13 +26,13 @@ def read_entries(place: Place) -> Iterator[Entry]:
     DataError
         When the directory is damaged or cut, or promises more than the budgets.
     """
-    with disk.reading(place) as file:
+    with at(place).reading() as file:
         try:
             archive = zipfile.ZipFile(file)
             members = archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise DataError(f"{place} is not a readable zip archive ({error}); fetch it again.") from error
-        total, packed = sum(member.file_size for member in members), disk.size_of(place)
+        total, packed = sum(member.file_size for member in members), at(place).size()
         if is_bomb(total, packed):
             raise DataError(
                 f"{place} unpacks to {total:,} bytes from {packed:,}, too many for an archive of images; check where "

@@ -12,10 +12,11 @@ from tasks.records.conservation import conserve
 from tasks.records.removed import is_removed
 from tasks.registration.views import View
 from tasks.splits import policy
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.image_files import read_ids, take_images
 from tasks.storage.images import Images, write_split
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import LOSES_TO, Protect, SplitName
 
 SANITIZED = "sanitized"
@@ -70,7 +71,7 @@ def write_sanitized(
         table = pa.concat_tables(rows)
         names = [view.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
-    return facts | {"sha256": disk.sha256_of(target / "removed.parquet")}
+    return facts | {"sha256": at(target / "removed.parquet").sha256()}
 
 
 def _lost(

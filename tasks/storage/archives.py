@@ -13,8 +13,8 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 
 from tasks.errors import DataError
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one without
 DAMAGED_ZIP = (
@@ -40,7 +40,7 @@ class Archives:
         self.archives, self.start, self.stop = archives, 0, 0  # where the archive lies that is open
         self.file: BinaryIO = io.BytesIO()
         try:
-            self.starts = [0, *accumulate(map(disk.size_of, archives))]
+            self.starts = [0, *accumulate(at(archive).size() for archive in archives)]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise gone(archives[0]) from error
 
@@ -54,7 +54,7 @@ class Archives:
         self.close()
         archive, (self.start, self.stop) = self.archives[number], self.starts[number : number + 2]
         try:
-            self.file = disk.reading(archive)
+            self.file = at(archive).reading()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise gone(archive) from error
         self.read_one = _zip_reader(self.file) if is_zip(archive) else _tar_reader(self.file)
@@ -66,7 +66,7 @@ class Archives:
 
 def is_zip(place: Place) -> bool:
     """Say whether a file starts as a zip archive does."""
-    with disk.reading(place) as file:
+    with at(place).reading() as file:
         return file.read(4) in ZIP_STARTS
 
 

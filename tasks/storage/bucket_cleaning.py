@@ -21,8 +21,8 @@ def probe(workspace: Place) -> None:
     """
     place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
     try:
-        kept = objects.write_new(place, b"1") and not objects.write_new(place, b"2")
-        if not kept or objects.write_over(place, b"3", '"of no version"'):
+        kept = objects.write_if(place, b"1", None) and not objects.write_if(place, b"2", None)
+        if not kept or objects.write_if(place, b"3", '"of no version"'):
             raise StorageError(
                 f"the store of {workspace} ignores conditions on writing (If-None-Match, If-Match), so runs could "
                 "overwrite each other; choose another store."

@@ -13,13 +13,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tasks.storage.anywhere import anywhere, local
+from tasks.storage.disk import folder_of, make_folder, path_of, remove, rename
 from tasks.storage.errors import storage_errors
-from tasks.storage.files import folder_of, make_folder, remove, rename
-from tasks.storage.looking import exists, matching
 from tasks.storage.place import Place
 
-BUILDING, LOCK = "building", "lock"  # of the hidden neighbours of a folder that is being built
+BUILDING = "building"  # of a hidden neighbour of a folder
 _unfinished: set[Place] = set()
 _starting = threading.Lock()
 
@@ -28,41 +26,22 @@ _starting = threading.Lock()
 def locked(place: Place) -> Iterator[None]:
     """Hold the exclusive lock for building a place; the system releases it when the process dies."""
     make_folder(place.parent)
-    with FileLock(local(_neighbour(place, LOCK))):
+    with FileLock(path_of(lock_of(place))):
         yield
 
 
 def put(target: Place, write: Callable[[Place], object]) -> None:
     """Let `write` write a temporary file, sync it and rename it: a reader sees all of it, or the previous file."""
     part = target.beside(f".{target.last}.{uuid.uuid4().hex}.part")
+    path = path_of(part)
     with storage_errors(target):
         try:
             write(part)
-            if exists(part):
-                _sync(local(part))
-                local(part).replace(local(target))
+            if path.exists():
+                _sync(path)
+                path.replace(path_of(target))
         finally:
-            local(part).unlink(missing_ok=True)
-
-
-@anywhere
-def revise(place: Place, write: Callable[[Place], object]) -> None:
-    """Let `write` read a file and write what comes in its place, with nobody else in between; or write nothing."""
-    with storage_errors(place), locked(place):
-        put(place, write)
-
-
-@anywhere
-def point(link_at: Place, target: str) -> None:
-    """Let a symbolic link point to a name beside it, in one step."""
-    path = local(link_at)
-    if path.is_symlink() and os.readlink(path) == target:
-        return
-    with storage_errors(link_at):
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(target)
-        fresh.replace(path)
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -73,18 +52,18 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
     ----------
     folder : Place
     exclusive : bool
-        Whether the caller holds the lock of the place (`locked`). Only then is a folder that is there replaced, since
-        it is damaged, and is what was built synced. An export, which can be made again, replaces nothing.
+        Whether the caller holds the lock of the place (`locked`). Only then is an existing folder replaced, since it
+        is damaged, and the new one synced. An export, which can be made again, replaces nothing.
     """
-    building = _neighbour(folder, BUILDING)
+    building = folder.beside(f".{folder.last}.{BUILDING}")
     remove(building)
     with _starting:
-        local(building).mkdir()
+        path_of(building).mkdir()
         _unfinished.add(building)
     try:
         yield building
         if exclusive:
-            for path in [*local(building).rglob("*"), local(building)]:
+            for path in [*path_of(building).rglob("*"), path_of(building)]:
                 _sync(path)
             remove(folder)
         rename(building, folder)
@@ -105,7 +84,7 @@ def drop_unfinished() -> None:
 
 
 def sweep(folder: Place, patience: float = 0) -> None:
-    """Remove what dead processes were building in a folder; those who live hold a lock.
+    """Remove what dead processes were building in a folder; those that live hold a lock.
 
     Parameters
     ----------
@@ -113,22 +92,22 @@ def sweep(folder: Place, patience: float = 0) -> None:
     patience : float
         Seconds to wait for each lock, for processes that are just ending.
     """
-    for building in matching(folder, f".*.{BUILDING}"):
-        lock = FileLock(local(building.beside(building.last.removesuffix(BUILDING) + LOCK)))
-        with contextlib.suppress(Timeout), lock.acquire(timeout=patience):
-            _drop(building)
+    for path in sorted(path_of(folder).glob(f".*.{BUILDING}")):
+        built = path.name.removeprefix(".").removesuffix(f".{BUILDING}")
+        with contextlib.suppress(Timeout), FileLock(path_of(lock_of(folder / built))).acquire(timeout=patience):
+            _drop(folder / path.name)
 
 
 def lock_of(place: Place) -> Place:
     """Return the lock file of a folder that was built."""
-    return _neighbour(place, LOCK)
+    return place.beside(f".{place.last}.lock")
 
 
 @contextlib.contextmanager
 def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
     """Hold a lock file for as long as the block runs; yield whether it is exclusive, and a function that shares it."""
-    # In a folder that others can write, the name may be a link to what is none of theirs.
-    descriptor = os.open(local(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    # In a folder that others can write, the path may be a symlink planted by another user.
+    descriptor = os.open(path_of(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +121,7 @@ def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
 
 def probe(folder: Place) -> None:
     """Try once, with one byte, every operation that storing needs."""
-    path = local(folder / f".probe.{uuid.uuid4().hex}")
+    path = path_of(folder / f".probe.{uuid.uuid4().hex}")
     moved = path.with_suffix(".moved")
     try:
         with path.open("xb") as file:
@@ -158,10 +137,6 @@ def _drop(building: Place) -> None:
     """Remove what was being built, as far as that goes."""
     with contextlib.suppress(OSError):
         remove(building)
-
-
-def _neighbour(place: Place, kind: str) -> Place:
-    return place.beside(f".{place.last}.{kind}")
 
 
 def _sync(path: Path) -> None:

@@ -5,14 +5,15 @@ They are read a few at a time, wherever they lie, so that a comparison needs mem
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
 from tasks.arrays import Gray, RowNumbers
 from tasks.errors import DataError
-from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 COPY_SIDE = 64
 
@@ -56,20 +57,24 @@ class Copies:
         for number in np.unique(self.file).tolist():
             rows = np.flatnonzero(self.file == number)
             places, of_row = np.unique(self.place[rows], return_inverse=True)  # a picture is in many pairs
-            pieces = b"".join(_pieces(self.files[number], places))
-            if len(pieces) != len(places) * COPY_SIDE**2:
-                raise _damaged(self.files[number])
-            gray[rows] = np.frombuffer(pieces, np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)[of_row]
+            gray[rows] = _read(self.files[number], places)[of_row]
         return gray
 
 
-def _pieces(file: Place, numbers: RowNumbers) -> list[bytes]:
+def _read(file: Place, places: RowNumbers) -> Gray:
+    """Return some copies of a file, uint8 (n, 64, 64)."""
+    damaged = DataError(f"{file} is damaged or gone; run the same command again to rebuild it.")
+    pieces = b""
     try:
-        with storage_errors(file):
-            return list(disk.read_pieces(file, COPY_SIDE**2, numbers.tolist()))
+        with storage_errors(file), at(file).reading() as opened:
+            pieces = b"".join(_piece(opened, place * COPY_SIDE**2) for place in places.tolist())
     except FileNotFoundError as error:
-        raise _damaged(file) from error
+        raise damaged from error
+    if len(pieces) != len(places) * COPY_SIDE**2:
+        raise damaged
+    return np.frombuffer(pieces, np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
 
 
-def _damaged(file: Place) -> DataError:
-    return DataError(f"{file} is damaged or gone; run the same command again to rebuild it.")
+def _piece(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.read(COPY_SIDE**2)

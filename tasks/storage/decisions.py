@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Mask
 from tasks.errors import DataError
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 NAME = "decisions.parquet"  # in a workspace
 DIGEST = 16  # bytes: the MD5 of an image's pixels
@@ -144,11 +145,11 @@ def add_decisions(workspace: Place, rows: Sequence[Row], dropped: Iterable[Key] 
     place, gone = workspace / NAME, set(dropped)
 
     def with_rows(part: Place) -> None:
-        known = read_decisions(place).table.to_pylist() if disk.exists(place) else []
+        known = read_decisions(place).table.to_pylist() if at(place).exists() else []
         found = {_key(row): row for row in [*known, *map(_in_order, rows)]}
         tables.write(_table({pair: row for pair, row in found.items() if pair not in gone}), part)
 
-    disk.revise(place, with_rows)
+    at(place).revise(with_rows)
 
 
 def _key(row: Row) -> Key:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from tasks.arrays import AnyArray, Gray, Labels, Pixels
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192
@@ -164,7 +165,7 @@ def write_split(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         written = sum(pool.map(write, starts, paths))
-    return {"rows": written, "files": [p.last for p in paths], "sha256": [disk.sha256_of(p) for p in paths]}
+    return {"rows": written, "files": [p.last for p in paths], "sha256": [at(p).sha256() for p in paths]}
 
 
 def of_table(table: pa.Table) -> Images:

@@ -12,21 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tasks.errors import StorageError, UsageError
 from tasks.storage.place import IN_BUCKET, Place
 
-try:
-    import obstore
-    from obstore.exceptions import (
-        AlreadyExistsError,
-        BaseError,
-        PermissionDeniedError,
-        PreconditionError,
-        UnauthenticatedError,
-    )
-    from obstore.store import S3Store
-except ImportError as missing:
-    raise UsageError("for buckets, install cleansplit with its extra: pip install 'cleansplit[s3]'.") from missing
-
 if TYPE_CHECKING:
-    from obstore.store import BackoffConfig, S3Config
+    from obstore.store import BackoffConfig, S3Config, S3Store
 
 PATIENCE = timedelta(minutes=2)  # for a store that is busy or away; after that the task fails, and is tried again
 BACKOFF: "BackoffConfig" = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=8), "base": 2}
@@ -51,38 +38,29 @@ class Listed(NamedTuple):
 
 def read(place: Place) -> Read | None:
     """Return an object, or None where there is none."""
-    with _named(place):
-        try:
-            found = obstore.get(*_at(place))
-            return Read(bytes(found.bytes()), str(found.meta["e_tag"]))
-        except FileNotFoundError:
-            return None
+    with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
+        found = store.get(key)
+        return Read(bytes(found.bytes()), str(found.meta["e_tag"]))
+    return None
 
 
 def write(place: Place, data: bytes) -> None:
-    """Write an object, in place of one that is there."""
-    with _named(place):
-        obstore.put(*_at(place), data, use_multipart=False)
+    """Write an object, in place of an existing one."""
+    with _opened(place) as (store, key):
+        store.put(key, data, use_multipart=False)
 
 
-def write_new(place: Place, data: bytes) -> bool:
-    """Write an object where there is none; return False where there is one."""
-    return _write_if(place, data, "create")
+def write_if(place: Place, data: bytes, mark: str | None) -> bool:
+    """Write an object in place of the version with a mark, or where there is none; return False if that has changed."""
+    with _opened(place) as (store, key):
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-
-def write_over(place: Place, data: bytes, mark: str) -> bool:
-    """Write an object in place of a version of it; return False where there is another by now."""
-    return _write_if(place, data, {"e_tag": mark})
-
-
-def _write_if(place: Place, data: bytes, mode: Any) -> bool:
-    with _named(place):
         try:
-            obstore.put(*_at(place), data, mode=mode, use_multipart=False)
+            store.put(key, data, mode={"e_tag": mark} if mark else "create", use_multipart=False)
         except (AlreadyExistsError, PreconditionError):
             return False
         except FileNotFoundError as error:  # the version, or all of the bucket
-            if mode == "create":
+            if mark is None:
                 raise StorageError(f"{place}: there is no such bucket; create it, or choose another.") from error
             return False
         return True
@@ -90,11 +68,9 @@ def _write_if(place: Place, data: bytes, mode: Any) -> bool:
 
 def size_of(place: Place) -> int | None:
     """Return the size of an object in bytes, or None where there is none."""
-    with _named(place):
-        try:
-            return obstore.head(*_at(place))["size"]
-        except FileNotFoundError:
-            return None
+    with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
+        return store.head(key)["size"]
+    return None
 
 
 def sizes_of(places: Sequence[Place]) -> list[int | None]:
@@ -105,47 +81,35 @@ def sizes_of(places: Sequence[Place]) -> list[int | None]:
 
 def upload(source: Path, place: Place) -> None:
     """Write a file of this machine as an object."""
-    with _named(place):
-        obstore.put(*_at(place), source, chunk_size=PART_BYTES, max_concurrency=4)
+    with _opened(place) as (store, key):
+        store.put(key, source, chunk_size=PART_BYTES, max_concurrency=4)
 
 
 def download(place: Place) -> Iterator[bytes]:
-    """Yield an object in pieces.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is none.
-    """
-    with _named(place):
-        yield from map(bytes, obstore.get(*_at(place)).stream(PART_BYTES))
+    """Yield an object in pieces; raises `FileNotFoundError` where there is none."""
+    with _opened(place) as (store, key):
+        yield from map(bytes, store.get(key).stream(PART_BYTES))
 
 
 def read_range(place: Place, start: int, length: int) -> bytes:
-    """Return bytes of an object.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is none.
-    """
+    """Return bytes of an object; raises `FileNotFoundError` where there is none."""
     if length == 0:
         return b""
-    with _named(place):
-        return bytes(obstore.get_range(*_at(place), start=start, length=length))
+    with _opened(place) as (store, key):
+        return bytes(store.get_range(key, start=start, length=length))
 
 
 def names_in(place: Place) -> list[str]:
     """Return the names of the objects in a folder, and of the folders in it, sorted."""
-    with _named(place):
-        listed = obstore.list_with_delimiter(*_listed(place))
+    with _opened(place) as (store, key):
+        listed = store.list_with_delimiter(key or None)
     return _last([*listed["common_prefixes"], *(entry["path"] for entry in listed["objects"])])
 
 
 def folders_in(place: Place) -> list[str]:
     """Return the names of the folders in a folder, sorted."""
-    with _named(place):
-        return _last(obstore.list_with_delimiter(*_listed(place))["common_prefixes"])
+    with _opened(place) as (store, key):
+        return _last(store.list_with_delimiter(key or None)["common_prefixes"])
 
 
 def _last(paths: Iterable[str]) -> list[str]:
@@ -154,9 +118,9 @@ def _last(paths: Iterable[str]) -> list[str]:
 
 def below(place: Place) -> Iterator[Listed]:
     """Yield all objects below a folder."""
-    cut = len(_at(place)[1]) + 1 if _at(place)[1] else 0
-    with _named(place):
-        for piece in obstore.list(*_listed(place)):
+    with _opened(place) as (store, key):
+        cut = len(key) + 1 if key else 0
+        for piece in store.list(key or None):
             for entry in piece:
                 yield Listed(entry["path"][cut:], entry["size"], entry["last_modified"])
 
@@ -164,23 +128,19 @@ def below(place: Place) -> Iterator[Listed]:
 def delete(places: list[Place]) -> None:
     """Delete objects of one address, where they are there."""
     for place in places[:1]:
-        with _named(place):
-            obstore.delete(_at(place)[0], [_at(each)[1] for each in places])
+        with _opened(place) as (store, _):
+            store.delete([_key(each) for each in places])
 
 
-def _at(place: Place) -> tuple[S3Store, str]:
-    bucket, _, prefix = place.root.removeprefix(IN_BUCKET).partition("/")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return _store(IN_BUCKET + bucket, endpoint), "/".join(filter(None, (prefix, place.name)))
-
-
-def _listed(place: Place) -> tuple[S3Store, str | None]:
-    store, key = _at(place)
-    return store, key or None
+def _key(place: Place) -> str:
+    prefix = place.root.removeprefix(IN_BUCKET).partition("/")[2]
+    return "/".join(filter(None, (prefix, place.name)))
 
 
 @lru_cache(maxsize=16)
-def _store(address: str, endpoint: str | None) -> S3Store:
+def _store(address: str, endpoint: str | None) -> "S3Store":
+    from obstore.store import S3Store
+
     # The store must know what it gets: some keep the part of a body that came before the connection broke.
     config: S3Config = {"checksum_algorithm": "SHA256"}
     if endpoint:
@@ -206,10 +166,16 @@ def _credentials(address: str) -> Any:
 
 
 @contextlib.contextmanager
-def _named(place: Place) -> Iterator[None]:
-    """Turn an error of the store into a `StorageError` with a message of one sentence."""
+def _opened(place: Place) -> Iterator[tuple["S3Store", str]]:
+    """Yield the store and the key of a place; an error of the store becomes a `StorageError` of one sentence."""
     try:
-        yield
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+    except ImportError as missing:
+        raise UsageError("for buckets, install cleansplit with its extra: pip install 'cleansplit[s3]'.") from missing
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    bucket = place.root.removeprefix(IN_BUCKET).partition("/")[0]
+    try:
+        yield _store(IN_BUCKET + bucket, endpoint), _key(place)
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise StorageError(f"{place}: the store denies access; check the credentials and their rights.") from error
     except ValueError as error:  # as of a//b

@@ -19,7 +19,7 @@ class Place:
     Attributes
     ----------
     root : str
-        A file or folder of this machine, absolute, or the address of one in a bucket. `tasks.storage.disk` knows how
+        A file or folder of this machine, absolute, or the address of one in a bucket. `tasks.storage.stores` knows how
         to reach it.
     name : str
         Parts joined by ``/``; empty for the root itself. A workspace is a root, so a name in it is what records hold.

@@ -15,6 +15,7 @@ import pyarrow as pa
 from tasks.arrays import RowNumbers
 from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one table and what it deals out
 PLACE = "place"  # column of a dealt row: its place in its piece
@@ -70,7 +71,7 @@ def deal_out(
 
 
 def _in_order(file: Place) -> pa.Table:
-    with disk.arrow_input(file) as source:
+    with at(file).arrow_input() as source:
         table = pa.ipc.open_stream(source).read_all()
     disk.remove(file)
     back = np.argsort(table[PLACE].to_numpy())

@@ -4,18 +4,33 @@ The key of a stage is a digest of its inputs, so identical work is reused instea
 every file still has the digest that its manifest gives. In a bucket the digests are checked when files are read.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from tasks.storage import disk
+from tasks.errors import StorageError
+from tasks.storage import building, disk, objects, scratch
 from tasks.storage.errors import storage_errors
-from tasks.storage.manifests import DIGESTS, MANIFEST, Build, Stage, built, digest_of, is_of, read_manifest, sealed
+from tasks.storage.leases import require_leases
+from tasks.storage.manifests import digest_of as digest_of
+from tasks.storage.manifests import is_of, sealed, unsealed
 from tasks.storage.place import Place
+from tasks.storage.published import Files, checked, content_of, remember
+from tasks.storage.stores import at
 
-__all__ = [
-    "DIGESTS", "MANIFEST", "Stage", "amend", "damaged_files", "digest_of", "publish", "read_manifest", "stage",
-    "stage_folder", "stages_of",
-]  # fmt: skip
+MANIFEST = "manifest.json"
+DIGESTS = "digests"  # of files that a builder has computed itself, sha256 (hex) by name: it may return them, too
+Build = Callable[[Place], dict[str, Any]]  # writes files into a folder and returns what serializes to JSON
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A published folder, the result of its builder, and whether it was there before."""
+
+    folder: Place
+    result: dict[str, Any]
+    reused: bool
 
 
 def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> Stage:
@@ -31,7 +46,7 @@ def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> 
         matter, and the version of the code as ``version``. Must serialize to JSON.
     build : callable
         Writes files into the folder that it is given and returns a JSON-serializable dict. Files whose digests it
-        returns under `DIGESTS`, which is no part of the result, are not read again.
+        returns under `DIGESTS`, which is not part of the result, are not read again.
 
     Raises
     ------
@@ -42,28 +57,81 @@ def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> 
 
 
 def stage_folder(workspace: Place, name: str, inputs: dict[str, Any]) -> Place:
-    """Return where the stage of `inputs` lies, or would lie."""
+    """Return the folder of the stage of `inputs`, whether it exists or not."""
     return workspace / "stages" / name / digest_of(inputs)[:32]
 
 
 def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str = MANIFEST) -> Stage:
-    """Find an intact `folder`, or build it beside its place and rename it; see `stage`."""
+    """Find an intact `folder`, or build and publish it; see `stage`."""
     if folder.published:
-        from tasks.storage.publish import publish as publish_in_bucket
-
-        return publish_in_bucket(folder, about, build, manifest)
-    with storage_errors(folder), disk.locked(folder):
-        result = _intact(folder, about, manifest)
-        if result is not None:
-            return Stage(folder, result, reused=True)
-        with disk.draft(folder, exclusive=True) as draft:
-            result, files = built(build, draft)
+        return _publish_in_bucket(folder, about, build, manifest)
+    with storage_errors(folder), building.locked(folder):
+        record = read_manifest(folder / manifest)
+        if record and is_of(record, about) and not damaged_files(folder, record["files"]):
+            return Stage(folder, record["result"], reused=True)
+        with building.draft(folder, exclusive=True) as draft:
+            result, files = _built(build, draft)
             disk.write_text(draft / manifest, sealed(about | {"result": result, "files": files}))
         return Stage(folder, result, reused=False)
 
 
+def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manifest: str) -> Stage:
+    """Publish files first and their manifest last, on the condition that there is none.
+
+    Two that build the same at once both do the work; the one that comes last takes what the other published.
+    """
+    place = folder / manifest
+    require_leases(folder)
+    with storage_errors(folder), scratch.locked(str(folder)):
+        there = objects.read(place)
+        if there and (found := _found(folder, there, about)):
+            return found
+        with scratch.draft() as draft:
+            result, files = _built(build, draft)
+            for name in _missing(files, folder):
+                objects.upload(disk.path_of(draft / name), content_of(folder, files[name]["sha256"]))
+            require_leases(folder)
+            text = sealed(about | {"result": result, "files": files}).encode()
+            if objects.write_if(place, text, there and there.mark):
+                remember(folder, files)
+                for name, fact in files.items():
+                    scratch.keep(disk.path_of(draft / name), fact["sha256"])
+                return Stage(folder, result, reused=False)
+    there = objects.read(place)
+    if there and (found := _found(folder, there, about)):
+        return found
+    raise StorageError(f"{place} was changed while it was written; try again.", heals=True)
+
+
+def _found(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage | None:
+    """Return the stage of a manifest in a bucket, unless it is damaged, of other inputs, or without its files."""
+    record = unsealed(there.data.decode(errors="replace"))
+    if record is None or not is_of(record, about) or _missing(files := checked(record.get("files"), folder), folder):
+        return None
+    remember(folder, files)
+    return Stage(folder, record["result"], reused=True)
+
+
+def _missing(files: Files, workspace: Place) -> list[str]:
+    """Return the names of the files whose content the workspace does not have, by its size."""
+    sizes = objects.sizes_of([content_of(workspace, fact["sha256"]) for fact in files.values()])
+    return [name for (name, fact), size in zip(files.items(), sizes, strict=True) if size != fact["bytes"]]
+
+
+def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
+    """Build a folder; return the result and the facts of each file."""
+    result = build(draft)
+    known = result.pop(DIGESTS, {})
+    files = {
+        name: {"bytes": at(draft / name).size(), "sha256": known.get(name) or at(draft / name).sha256()}
+        for name in at(draft).files_below()
+    }
+    # As it will be read back, the order of keys included: what is reused must equal what is built.
+    return json.loads(json.dumps(result, sort_keys=True)), files
+
+
 def amend(place: Place, name: str, value: Any) -> None:
-    """Change one entry of the result in a manifest, where it is another."""
+    """Change one entry of the result in a manifest, if its value is another."""
 
     def amended(part: Place) -> None:
         record = read_manifest(place)
@@ -71,11 +139,22 @@ def amend(place: Place, name: str, value: Any) -> None:
             record["result"][name] = value
             disk.write_text(part, sealed(record))
 
-    (disk.revise if place.published else disk.put)(place, amended)  # a lock would lie in the run's folder
+    if place.published:
+        at(place).revise(amended)
+    else:
+        building.put(place, amended)  # a lock would be in the run's folder
+
+
+def read_manifest(place: Place) -> dict[str, Any] | None:
+    """Return a manifest; None when it is missing or is not as it was written."""
+    try:
+        return unsealed(at(place).read_text())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
+        return None
 
 
 def stages_of(names: Iterable[str]) -> list[str]:
-    """Return the stages in which names lie, as ``<stage>/<key>``; names elsewhere have none.
+    """Return the stages that names are in, as ``<stage>/<key>``; names elsewhere have none.
 
     >>> stages_of(["stages/splits/3f/raw/a.parquet", "stages/splits/3f", "/data/large.tar"])
     ['splits/3f']
@@ -88,20 +167,11 @@ def damaged_files(folder: Place, listed: dict[str, dict[str, Any]]) -> list[str]
     """Return one sentence for each listed file that is missing, or has another size or sha256 than it should."""
     wrong = []
     for name, fact in listed.items():
-        place = folder / name
-        if not disk.is_file(place):
+        file = at(folder / name)
+        if not file.is_file():
             wrong.append(f"{name} is missing.")
-        elif disk.size_of(place) != fact["bytes"]:
-            wrong.append(f"{name} has {disk.size_of(place):,} bytes instead of {fact['bytes']:,}.")
-        elif disk.sha256_of(place) != fact["sha256"]:
+        elif file.size() != fact["bytes"]:
+            wrong.append(f"{name} has {file.size():,} bytes instead of {fact['bytes']:,}.")
+        elif file.sha256() != fact["sha256"]:
             wrong.append(f"{name} has changed since it was written.")
     return wrong
-
-
-def _intact(folder: Place, about: dict[str, Any], manifest: str) -> dict[str, Any] | None:
-    """Return the recorded result when `folder` holds what it should, every file as its manifest says, else None."""
-    record = read_manifest(folder / manifest)
-    if record is None or not is_of(record, about) or damaged_files(folder, record["files"]):
-        return None
-    result: dict[str, Any] = record["result"]
-    return result

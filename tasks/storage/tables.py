@@ -14,6 +14,7 @@ from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
@@ -46,7 +47,7 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
         with opened(place) as file:
             table = file.read(columns)
             return table if columns is None else table.select(columns)
-    with _named_when_damaged(place), disk.arrow_input(place) as file:
+    with _named_when_damaged(place), at(place).arrow_input() as file:
         return pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
 
 
@@ -110,7 +111,7 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
     """Open a file to read it a row group at a time; raises what `read` raises."""
     with (
         _named_when_damaged(place),
-        disk.arrow_input(place) as source,
+        at(place).arrow_input() as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
         yield file
@@ -119,7 +120,7 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
 def open_foreign(place: Place) -> pq.ParquetFile:
     """Open a Parquet file that somebody else wrote; raises `DataError` when it is damaged."""
     with foreign(place):
-        return pq.ParquetFile(disk.arrow_input(place), page_checksum_verification=True)
+        return pq.ParquetFile(at(place).arrow_input(), page_checksum_verification=True)
 
 
 def foreign(place: Place) -> AbstractContextManager[None]:

@@ -18,9 +18,11 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from tasks.errors import DataError, StorageError, UsageError
-from tasks.storage import disk
+from tasks.storage import bucket_cleaning, building, disk, scratch
 from tasks.storage.errors import storage_errors
+from tasks.storage.leases import lease
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 RUN_MANIFEST = "run.json"
 LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*")  # beside what was built
@@ -42,18 +44,14 @@ def workspace_at(path: str | PurePath | None) -> Place:
     """
     named = path or os.environ.get("CLEANSPLIT_WORKSPACE")
     place = Place.of(named or "workspace")
-    if not named and disk.pointed(place):
+    if not named and at(place).pointed():
         raise StorageError(f"{place} is a symbolic link; name the folder that you want in --workspace.")
     return replace(place, published=place.in_bucket)
 
 
 def downloads_in(workspace: Place) -> Place:
     """Return the folder of this machine for the downloads of a workspace."""
-    if not workspace.published:
-        return workspace / DOWNLOADS
-    from tasks.storage.scratch import folder
-
-    return Place(str(folder() / DOWNLOADS))
+    return Place(str(scratch.folder() / DOWNLOADS)) if workspace.published else workspace / DOWNLOADS
 
 
 def run_at(path: str | PurePath) -> Place:
@@ -82,8 +80,13 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
     UsageError
         When `fresh` is set while another run is using the workspace.
     """
+    used = UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
     if workspace.published:
-        with _in_use_in_bucket(workspace, fresh):
+        bucket_cleaning.probe(workspace)
+        if fresh:
+            with used_alone(workspace, used):
+                bucket_cleaning.remove(workspace, at(workspace).matching(STAGES))
+        with lease(workspace, "run"):
             yield
         return
     with contextlib.ExitStack() as held:
@@ -91,10 +94,10 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
             disk.make_folder(workspace)
             _refuse_others(workspace)
             refuse_links(workspace)
-            disk.probe(workspace)
-            alone, share = held.enter_context(disk.held(workspace / ".in-use"))
+            building.probe(workspace)
+            alone, share = held.enter_context(building.held(workspace / ".in-use"))
             if fresh and not alone:
-                raise _used(workspace)
+                raise used
             if alone:
                 disk.forget(leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
             share()
@@ -105,23 +108,18 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _in_use_in_bucket(workspace: Place, fresh: bool) -> Iterator[None]:
-    """Make sure that a workspace in a bucket can be written, and let others see that it is used."""
-    from tasks.storage.bucket_cleaning import probe, remove
-    from tasks.storage.leases import lease
-
-    probe(workspace)
-    if fresh:
+def used_alone(workspace: Place, refused: UsageError) -> Iterator[None]:
+    """Keep runs away from a workspace while the block changes what they use; raises `refused` when one is there."""
+    if workspace.published:
         with lease(workspace, "cleaning") as is_used:
             if is_used:
-                raise _used(workspace)
-            remove(workspace, disk.matching(workspace, STAGES))
-    with lease(workspace, "run"):
-        yield
-
-
-def _used(workspace: Place) -> UsageError:
-    return UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
+                raise refused
+            yield
+    else:
+        with building.held(workspace / ".in-use") as (alone, _):
+            if not alone:
+                raise refused
+            yield
 
 
 def _refuse_others(workspace: Place) -> None:
@@ -142,9 +140,9 @@ def refuse_links(workspace: Place) -> None:
         return
     latest = workspace / "latest"
     with storage_errors(workspace):
-        kept = [workspace / "runs", workspace / DOWNLOADS, workspace / "stages", *disk.matching(workspace, "stages/*")]
+        kept = [workspace / "runs", workspace / DOWNLOADS, workspace / "stages", *at(workspace).matching("stages/*")]
         links = [folder / name for folder in (workspace, *kept) for name in disk.links_in(folder)]
-        strange = [link for link in links if link != latest or not A_RUN.fullmatch(disk.pointed(latest) or "")]
+        strange = [link for link in links if link != latest or not A_RUN.fullmatch(at(latest).pointed() or "")]
     if strange:
         raise StorageError(
             f"{strange[0]} is a symbolic link, which cleansplit did not make; remove it, or choose another --workspace."
@@ -152,9 +150,9 @@ def refuse_links(workspace: Place) -> None:
 
 
 def sweep(workspace: Place, patience: float = 0) -> None:
-    """Remove what dead processes were building anywhere in a workspace; see `tasks.storage.disk.sweep`."""
-    for folder in [*disk.matching(workspace, "stages/*"), workspace / "runs"]:
-        disk.sweep(folder, patience)
+    """Remove what dead processes were building anywhere in a workspace; see `tasks.storage.building.sweep`."""
+    for folder in [*at(workspace).matching("stages/*"), workspace / "runs"]:
+        building.sweep(folder, patience)
 
 
 def sweep_held() -> None:
@@ -192,11 +190,11 @@ def find_run(run: str, workspace: Place) -> Place:
         When its workspace holds links; when it holds links or pipes itself: cleansplit writes none.
     """
     given = None if run == "latest" else run_at(run)
-    if given is None or (given.last == "latest" and disk.pointed(given)):
+    if given is None or (given.last == "latest" and at(given).pointed()):
         named = [*filter(None, [latest_in(given.parent if given else workspace)])]
     else:
         named = [given] + ([workspace / "runs" / run] if "/" not in run else [])
-    for folder in filter(disk.is_folder, named):
+    for folder in (place for place in named if at(place).is_folder()):
         if folder.in_bucket:
             return folder
         for found in (folder, disk.resolved(folder)):  # by a link of the user's own it may lie in another workspace
@@ -211,16 +209,16 @@ def find_run(run: str, workspace: Place) -> Place:
 def latest_in(workspace: Place) -> Place | None:
     """Return the run that ``latest`` of a workspace points to, if there is one."""
     refuse_links(workspace)
-    named = disk.pointed(workspace / "latest")
-    return workspace / named if named and disk.is_folder(workspace / named) else None
+    named = at(workspace / "latest").pointed()
+    return workspace / named if named and at(workspace / named).is_folder() else None
 
 
 def point_latest(run: Place) -> None:
     """Let ``latest`` point to a run of its workspace."""
     runs = run.parent
-    disk.point(runs.parent / "latest", f"{runs.last}/{run.last}")
+    at(runs.parent / "latest").point(f"{runs.last}/{run.last}")
 
 
 def leftovers(workspace: Place) -> list[Place]:
     """Return what dead runs may have left unfinished."""
-    return [place for pattern in LEFTOVERS for place in disk.matching(workspace, pattern)]
+    return [place for pattern in LEFTOVERS for place in at(workspace).matching(pattern)]

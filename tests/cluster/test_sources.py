@@ -19,9 +19,9 @@ from tasks.records import Report
 from tasks.sources.folder import read_folder
 from tasks.sources.look import check_source
 from tasks.sources.tasks import fetch, index
-from tasks.storage import disk, objects, scratch
-from tasks.storage.bucket_sources import Ranged
+from tasks.storage import objects, scratch
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tests.cluster.store import BUCKET
 from tests.cluster.test_runs import AUDITED, files_of
 
@@ -84,13 +84,15 @@ def test_a_file_is_read_in_ranges(space: Place, tmp_path: Path) -> None:
     data = np.random.default_rng(0).bytes(3_000_000)
     (tmp_path / "f").write_bytes(data)
     place = Place.of(uploaded(tmp_path / "f", f"s3://{BUCKET}/{tmp_path.name}/f"))
-    with disk.reading(place) as file:
+    with at(place).reading() as file:
         for start in (0, 2_999_990, 1_000_000, 999_000, 3_000_000):
             file.seek(start)
             assert file.read(2000) == data[start : start + 2000]
         assert file.seek(-5, 2) == 2_999_995
         assert file.read() == data[-5:]
-    assert Ranged(place).readall() == data
+        file.seek(0)
+        assert file.read() == data
+    assert at(place).read_bytes() == data
 
 
 def test_what_is_not_there_is_named(space: Place) -> None:

@@ -22,6 +22,7 @@ from tasks.storage import cleaning, disk, leases, objects, published, scratch, s
 from tasks.storage.manifests import sealed
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
+from tasks.storage.stores import at
 from tests.cluster.children import wait_for
 from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, NotFound, SlowDown, Spoilt
 from tests.cluster.proxy import Proxy
@@ -61,13 +62,13 @@ def test_a_stage_is_built_once_and_read_on_another_machine(space: Place) -> None
     forget(space)
     found = build(space, "other")
     assert (made.reused, found.reused, found.result) == (False, True, {"text": "as built"})
-    assert disk.read_text(found.folder / "folder" / "text") == "as built"
-    assert disk.names_below(found.folder) == ["data", "folder/text", "manifest.json"]
-    assert [place.name for place in disk.matching(found.folder, "fold*/t*")] == [f"{found.folder.name}/folder/text"]
-    assert disk.is_folder(found.folder / "folder")
-    assert not disk.exists(found.folder / "fold")
+    assert at(found.folder / "folder" / "text").read_text() == "as built"
+    assert at(found.folder).files_below() == ["data", "folder/text", "manifest.json"]
+    assert [place.name for place in at(found.folder).matching("fold*/t*")] == [f"{found.folder.name}/folder/text"]
+    assert at(found.folder / "folder").is_folder()
+    assert not at(found.folder / "fold").exists()
     with pytest.raises(FileNotFoundError):
-        disk.read_bytes(found.folder / "nothing")
+        at(found.folder / "nothing").read_bytes()
 
 
 def test_what_differs_is_another_stage(space: Place) -> None:
@@ -86,7 +87,7 @@ def _race(address: str, start: Any, answers: Any, number: int) -> None:
         return {"who": number}
 
     made = stages.stage(space, "raced", INPUTS, written)
-    answers.put((made.reused, made.result["who"], disk.read_text(made.folder / "who")))
+    answers.put((made.reused, made.result["who"], at(made.folder / "who").read_text()))
 
 
 def test_of_many_that_build_at_once_all_take_what_the_first_published(space: Place) -> None:
@@ -116,7 +117,7 @@ def test_content_that_is_gone_is_built_again(space: Place) -> None:
     objects.delete([content_of(build(space), "data")])
     forget(space)
     assert not build(space).reused
-    assert disk.read_bytes(build(space).folder / "data") == bytes(10)
+    assert at(build(space).folder / "data").read_bytes() == bytes(10)
 
 
 def test_damaged_content_is_named_and_built_again(space: Place) -> None:
@@ -124,16 +125,16 @@ def test_damaged_content_is_named_and_built_again(space: Place) -> None:
     objects.write(content_of(made, "data"), b"0" * 10)
     forget(space)
     with pytest.raises(DataError, match="data is damaged; run the same command again"):
-        disk.read_bytes(build(space).folder / "data")
+        at(build(space).folder / "data").read_bytes()
     assert not build(space).reused
-    assert disk.read_bytes(build(space).folder / "data") == bytes(10)
+    assert at(build(space).folder / "data").read_bytes() == bytes(10)
 
 
 def test_one_bad_download_is_read_again_and_deletes_nothing(space: Place, through: Proxy) -> None:
     made = build(space)
     shutil.rmtree(scratch.folder())
     spoilt = through.add(Spoilt(times=1))
-    assert disk.read_bytes(made.folder / "data") == bytes(10)
+    assert at(made.folder / "data").read_bytes() == bytes(10)
     assert spoilt.happened == 1
     assert objects.size_of(content_of(made, "data")) == 10
 
@@ -153,7 +154,7 @@ def test_one_bad_download_is_read_again_and_deletes_nothing(space: Place, throug
 def test_a_manifest_that_others_wrote_is_refused(space: Place, files: Any) -> None:
     objects.write(space / "stages/tested/hostile/manifest.json", sealed({"files": files}).encode())
     with pytest.raises(DataError, match="not written by cleansplit"):
-        disk.read_bytes(space / "stages/tested/hostile/data")
+        at(space / "stages/tested/hostile/data").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["../out", "/out", "a/../../out"])
@@ -212,7 +213,7 @@ def test_trouble_with_the_store_is_waited_out(space: Place, through: Proxy, faul
     made = build(space, size=LARGE)
     forget(space)
     assert build(space).result == made.result
-    assert disk.read_bytes(made.folder / "data") == bytes(LARGE)
+    assert at(made.folder / "data").read_bytes() == bytes(LARGE)
     assert added.happened
 
 
@@ -240,7 +241,7 @@ def test_a_store_that_restarts_is_waited_for(space: Place, store: Store) -> None
     store.start()
     building.join()
     forget(space)
-    assert disk.read_bytes(answers[0].folder / "data") == bytes(LARGE)
+    assert at(answers[0].folder / "data").read_bytes() == bytes(LARGE)
 
 
 def test_a_wrong_secret_is_named_and_not_shown(space: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,27 +266,27 @@ def test_two_that_change_one_file_both_get_in(space: Place) -> None:
 
     def add(number: int) -> None:
         def with_number(part: Place) -> None:
-            known = disk.read_text(place) if disk.exists(place) else ""
+            known = at(place).read_text() if at(place).exists() else ""
             disk.write_text(part, f"{known}{number}\n")
 
-        disk.revise(place, with_number)
+        at(place).revise(with_number)
 
     adding = [threading.Thread(target=add, args=(number,)) for number in range(6)]
     for thread in adding:
         thread.start()
     for thread in adding:
         thread.join()
-    assert sorted(disk.read_text(place).split()) == [str(number) for number in range(6)]
+    assert sorted(at(place).read_text().split()) == [str(number) for number in range(6)]
 
 
 def test_a_change_whose_answer_is_lost_is_made_once(space: Place, through: Proxy) -> None:
     through.add(LostAnswer(method="PUT", times=1))
-    disk.revise(space / "list", lambda part: _write_unless(part, space / "list"))
-    assert disk.read_text(space / "list") == "x"
+    at(space / "list").revise(lambda part: _write_unless(part, space / "list"))
+    assert at(space / "list").read_text() == "x"
 
 
 def _write_unless(part: Place, place: Place) -> None:
-    if not disk.exists(place):
+    if not at(place).exists():
         disk.write_text(part, "x")
 
 
@@ -396,7 +397,7 @@ def publish_run(space: Place, name: str) -> None:
     made = build(space)
 
     def written(target: Place) -> dict[str, Any]:
-        disk.link(made.folder / "data", target / "data")
+        at(made.folder / "data").link(target / "data")
         disk.write_text(target / "own", name)
         return {"finished": name, "stages": [f"tested/{made.folder.last}"]}
 
@@ -413,10 +414,10 @@ def test_cleaning_removes_what_no_run_needs_and_nothing_else(space: Place) -> No
     assert (done.runs, done.stages, done.unknown) == (["1"], 1, [])
     assert done.bytes == len("1") + len("??") + len(b"left by a run that died")
     forget(space)
-    assert not disk.exists(other.folder)
+    assert not at(other.folder).exists()
     assert build(space).reused
     assert workspace.find_run("latest", space).name == "runs/3"
-    assert [disk.read_text(space / "runs" / name / "own") for name in ("2", "3")] == ["2", "3"]
+    assert [at(space / "runs" / name / "own").read_text() for name in ("2", "3")] == ["2", "3"]
 
 
 def _small(target: Place) -> dict[str, Any]:
@@ -429,7 +430,7 @@ def test_fresh_forgets_stages_and_keeps_runs(space: Place) -> None:
     with workspace.in_use(space, fresh=True):
         pass
     forget(space)
-    assert disk.read_bytes(space / "runs" / "1" / "data") == bytes(10)
+    assert at(space / "runs" / "1" / "data").read_bytes() == bytes(10)
     assert not build(space).reused
 
 
@@ -439,7 +440,7 @@ def test_scratch_keeps_within_its_limit(space: Place, monkeypatch: pytest.Monkey
     made = [stages.stage(space, "tested", {"number": number}, partial(_large, number)) for number in range(4)]
     forget(space)
     for stage in made:
-        assert disk.read_bytes(stage.folder / "data")[:1] == bytes([stage.result["number"]])
+        assert at(stage.folder / "data").read_bytes()[:1] == bytes([stage.result["number"]])
     assert sum(path.stat().st_size for path in (scratch.folder() / "files").iterdir()) <= 50_000
 
 

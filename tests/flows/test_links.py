@@ -13,6 +13,7 @@ from flows.dedupe import dedupe
 from flows.pipeline import cleansplit
 from tasks.errors import StorageError
 from tasks.storage import disk
+from tasks.storage.building import draft, sweep
 from tasks.storage.place import Place
 from tests.build import glyphs, png, write_folder
 from tests.flows.test_cli import command, refused
@@ -111,8 +112,8 @@ def test_nothing_is_removed_through_a_link_that_is_put_in_meanwhile(swapped: str
     write_folder(outside, {"key/data": b"mine", ".key.building/data": b"mine"})
 
     def build() -> None:
-        with disk.draft(place, exclusive=True) as draft:
-            disk.write_text(draft / "data", "new")
+        with draft(place, exclusive=True) as new:
+            disk.write_text(new / "data", "new")
             put_link(space / swapped, outside)
 
     with pytest.raises(OSError, match=swapped.rpartition("/")[2]):
@@ -122,7 +123,7 @@ def test_nothing_is_removed_through_a_link_that_is_put_in_meanwhile(swapped: str
         for remove in (disk.remove, lambda one: disk.forget([one], here)):
             with pytest.raises(OSError, match=swapped.rpartition("/")[2]):
                 remove(place_there)
-    disk.sweep(here / "stages" / "classes")
+    sweep(here / "stages" / "classes")
     assert {name: data for name, data in listed(outside).items() if not name.endswith(".lock")} == before
     assert all(data in (b"mine", b"") for data in before.values())
 

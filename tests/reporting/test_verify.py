@@ -11,9 +11,10 @@ import pytest
 
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
-from tasks.storage import disk, tables
+from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stages import digest_of
+from tasks.storage.stores import at
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def seal(run: Path) -> None:
     """Make the manifest agree with the files, as a defect or a clever hand would."""
     record = json.loads((run / "run.json").read_text())
     for name, fact in record["files"].items():
-        fact |= {"bytes": (run / name).stat().st_size, "sha256": disk.sha256_of(Place.of(run / name))}
+        fact |= {"bytes": (run / name).stat().st_size, "sha256": at(Place.of(run / name)).sha256()}
     del record["sha256"]
     (run / "run.json").write_text(json.dumps(record | {"sha256": digest_of(record)}))
 

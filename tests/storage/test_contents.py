@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage import disk
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 
 def test_files_are_read_in_full_up_to_the_limit_and_what_fails_is_told(tmp_path: Path) -> None:
     sizes = {"empty": 0, "small": 99, "as large": 100, "larger": 101, "large": 3_000_000}
     for name, size in sizes.items():
         (tmp_path / name).write_bytes(bytes(range(256)) * (size // 256) + bytes(size % 256))
-    read = list(disk.contents(Place.of(str(tmp_path)), [*sizes, "missing", "."], 100))
+    read = list(at(Place.of(str(tmp_path))).contents([*sizes, "missing", "."], 100))
     assert read[: len(sizes)] == [(tmp_path / name).read_bytes()[:100] for name in sizes]
     assert [type(error) for error in read[len(sizes) :]] == [FileNotFoundError, IsADirectoryError]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the proc file system")
 def test_a_file_that_hides_its_size_is_read_too() -> None:
-    (status,) = disk.contents(Place.of("/proc/self"), ["status"], 100)
+    (status,) = at(Place.of("/proc/self")).contents(["status"], 100)
     assert isinstance(status, bytes)
     assert len(status) == 100

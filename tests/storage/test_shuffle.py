@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
 
 
+@settings(deadline=None)  # a busy machine takes long
 @given(
     counts=st.lists(st.integers(0, 9), min_size=1, max_size=6),
     cuts=st.lists(st.integers(0, 40), max_size=5),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tasks.errors import StorageError
-from tasks.storage import disk, stages, workspace
+from tasks.storage import building, disk, stages, workspace
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 
 def build(target: Place) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def test_a_workspace_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> N
 def test_a_link_is_the_same_file(tmp_path: Path) -> None:
     source = tmp_path / "a"
     source.write_text("x")
-    disk.link(Place.of(source), Place.of(tmp_path / "deep" / "b"))
+    at(Place.of(source)).link(Place.of(tmp_path / "deep" / "b"))
     assert (tmp_path / "deep" / "b").samefile(source)
 
 
@@ -148,7 +149,7 @@ def test_a_draft_without_the_lock_replaces_nothing(tmp_path: Path) -> None:
     target = Place.of(tmp_path / "out")
 
     def build_while_another_does() -> None:
-        with disk.draft(target, exclusive=False) as draft:
+        with building.draft(target, exclusive=False) as draft:
             disk.write_text(draft / "mine", "new")
             (tmp_path / "out").mkdir()
             (tmp_path / "out" / "theirs").write_text("kept")

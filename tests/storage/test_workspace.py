@@ -11,6 +11,7 @@ from tasks.errors import StorageError, UsageError
 from tasks.storage import cleaning, disk, workspace
 from tasks.storage.place import Place
 from tasks.storage.stages import publish, stage
+from tasks.storage.stores import at
 from tasks.storage.workspace import in_use
 
 
@@ -20,7 +21,7 @@ def add_run(space: Place, name: str, finished: str, key: str) -> None:
     used = [f"classes/{made.folder.last}"]
 
     def build(target: Place) -> dict[str, Any]:
-        disk.link(made.folder / "data", target / "data")
+        at(made.folder / "data").link(target / "data")
         return {"finished": finished, "stages": used}
 
     run = publish(space / "runs" / name, {"name": name}, build, manifest=workspace.RUN_MANIFEST).folder

@@ -1,0 +1,106 @@
+"""A source in a bucket: listed, and read in ranges where it is."""
+
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from tasks.storage import disk, objects
+from tasks.storage.place import Place
+from tasks.storage.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+FIRST, LARGEST = 64 << 10, 8 << 20  # bytes of a range: the first after a jump, and when reading on
+
+
+class Bucket(Store):
+    """An object of a bucket, or the objects whose keys begin with the name of a folder."""
+
+    def local(self) -> Path:
+        return disk.path_of(self.place)  # which refuses it
+
+    def is_file(self) -> bool:
+        return objects.size_of(self.place) is not None
+
+    def is_folder(self) -> bool:
+        return bool(objects.names_in(self.place))
+
+    def size(self) -> int:
+        size = objects.size_of(self.place)
+        if size is None:
+            raise FileNotFoundError(str(self.place))
+        return size
+
+    def names(self) -> list[str]:
+        return [name for name in objects.names_in(self.place) if not name.startswith(".")]
+
+    def folders(self) -> list[str]:
+        return [name for name in objects.folders_in(self.place) if not name.startswith(".")]
+
+    def files_below(self) -> list[str]:
+        listed = list(objects.below(self.place))
+        folders = {folder for each in listed for folder in _folders_above(each.name)}
+        # An empty object with the name of a folder stands for the folder, where people made one.
+        return sorted(each.name for each in listed if each.name and not (each.size == 0 and each.name in folders))
+
+    def reading(self) -> io.BufferedReader:
+        return io.BufferedReader(_Ranges(self.place, self.size()), LARGEST)
+
+    def arrow_input(self, *, mapped: bool = False) -> pa.NativeFile:  # noqa: ARG002
+        return pa.PythonFile(self.reading(), "r")
+
+    def read_bytes(self, limit: int | None = None) -> bytes:
+        return objects.read_range(self.place, 0, self.size() if limit is None else min(self.size(), limit))
+
+    def contents(self, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
+        waiting = iter(names)
+
+        def content(name: str) -> bytes | OSError:
+            try:
+                return self.below(name).read_bytes(limit)
+            except OSError as error:
+                return error
+
+        with ThreadPoolExecutor(objects.AT_ONCE) as pool:
+            asked = deque(pool.submit(content, name) for name in islice(waiting, 2 * objects.AT_ONCE))
+            while asked:
+                yield asked.popleft().result()
+                asked.extend(pool.submit(content, name) for name in islice(waiting, 1))
+
+
+class _Ranges(io.RawIOBase):
+    """An object as a file: each read asks for one range, which grows while the next one follows it."""
+
+    def __init__(self, place: Place, size: int) -> None:
+        self.place, self.size, self.at, self.next, self.length = place, size, 0, 0, FIRST
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence]
+        return self.at
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        into = memoryview(buffer).cast("B")
+        self.length = min(2 * self.length, LARGEST) if self.at == self.next else FIRST
+        count = max(0, min(len(into), self.length, self.size - self.at))
+        if count:
+            into[:count] = objects.read_range(self.place, self.at, count)
+        self.at = self.next = self.at + count
+        return count
+
+
+def _folders_above(name: str) -> Iterator[str]:
+    while name := name.rpartition("/")[0]:
+        yield name

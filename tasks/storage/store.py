@@ -1,0 +1,165 @@
+"""What can be asked of a file or folder, wherever it is stored; `tasks.storage.stores.at` chooses who answers.
+
+The defaults need no more than a copy of a file on this machine; stores replace what they can do better.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+from tasks.storage import building, disk
+from tasks.storage.errors import storage_errors
+from tasks.storage.place import Place
+
+
+class Listed(NamedTuple):
+    """Something below a folder: its name relative to the folder, and whether it is a file, a link or special."""
+
+    name: str
+    kind: str
+
+
+class Store(Protocol):
+    """A file or folder in its store."""
+
+    place: Place
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def local(self) -> Path:
+        """Return a path for libraries that open files themselves; for a file in a bucket, the path of a copy."""
+
+    def is_file(self) -> bool:
+        """Return whether there is a file."""
+
+    def is_folder(self) -> bool:
+        """Return whether there is a folder."""
+
+    def size(self) -> int:
+        """Return the size of the file in bytes; raises `FileNotFoundError`."""
+
+    def names(self) -> list[str]:
+        """Return the names in the folder, sorted, without hidden ones."""
+
+    def files_below(self) -> list[str]:
+        """Return the names of all files below the folder, relative to it, sorted."""
+
+    def exists(self) -> bool:
+        """Return whether there is a file or folder."""
+        return self.is_file() or self.is_folder()
+
+    def folders(self) -> list[str]:
+        """Return the names of the folders in the folder, sorted, without hidden ones."""
+        return [name for name in self.names() if self.below(name).is_folder()]
+
+    def below(self, name: str) -> "Store":
+        """Return something below the folder."""
+        return type(self)(self.place / name)
+
+    def matching(self, pattern: str) -> list[Place]:
+        """Return what is below the folder and matches a shell pattern, sorted."""
+        found: list[Store] = [self]
+        for part in pattern.split("/"):
+            found = [each.below(name) for each in found for name in each.names() if PurePosixPath(name).match(part)]
+        return sorted((each.place for each in found), key=str)
+
+    def expanded(self) -> list[Place]:
+        """Return the file or folder of this name; where there is none, the files that match the name as a pattern."""
+        if self.exists():
+            return [self.place]
+        found = type(self)(self.place.parent).matching(self.place.last)
+        return [place for place in found if type(self)(place).is_file()]
+
+    def walk(self) -> Iterator[Listed]:
+        """Yield everything below the folder but folders, the files of a folder before its subfolders, in name order.
+
+        Symbolic links are followed to what is inside the folder; those that lead out, in circles or nowhere are of
+        kind link.
+        """
+        for name in sorted(self.files_below(), key=_as_on_disk):
+            yield Listed(name, "file")
+
+    def is_inside(self, folder: Place) -> bool:
+        """Return whether the file is below a folder when every symbolic link on the way is followed."""
+        return str(self.place).startswith(f"{folder}/")
+
+    def reading(self) -> BufferedReader:
+        """Open the file to read it."""
+        return self.local().open("rb")
+
+    def arrow_input(self, *, mapped: bool = False) -> pa.NativeFile:
+        """Open the file for pyarrow to read, or map it into memory."""
+        return pa.memory_map(str(self.local()), "r") if mapped else pa.OSFile(str(self.local()), "rb")
+
+    def read_bytes(self, limit: int | None = None) -> bytes:
+        """Return the content of the file, at most `limit` bytes."""
+        with self.local().open("rb", buffering=0) as file:
+            is_small = limit is None or os.fstat(file.fileno()).st_size < limit
+            # Python sets aside as much memory as it is asked to read, and for a megabyte takes longer than to read.
+            return file.readall()[:limit] if is_small else BufferedReader(file).read(limit)
+
+    def read_text(self) -> str:
+        """Return the content of the text file, UTF-8."""
+        return self.read_bytes().decode()
+
+    def contents(self, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
+        """Yield the content of each of some files in the folder, at most `limit` bytes, or why it can't be read."""
+        for name in names:
+            try:
+                yield self.below(name).read_bytes(limit)
+            except OSError as error:
+                yield error
+
+    def sha256(self) -> str:
+        """Return the sha256 (hex) of the file."""
+        with self.reading() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def link(self, target: Place) -> None:
+        """Make `target` the same file, or a copy of it where hard links don't work."""
+        disk.make_folder(target.parent)
+        source = self.local()
+        try:
+            os.link(source, disk.path_of(target))
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                raise
+            shutil.copyfile(source, disk.path_of(target))
+
+    def copy(self, target: Place) -> None:
+        """Copy the file."""
+        disk.make_folder(target.parent)
+        shutil.copyfile(self.local(), disk.path_of(target))
+
+    def revise(self, write: Callable[[Place], object]) -> None:
+        """Let `write` read the file and write its replacement, with nobody else in between; or write nothing."""
+        with storage_errors(self.place), building.locked(self.place):
+            building.put(self.place, write)
+
+    def point(self, target: str) -> None:
+        """Let this name stand for another beside it, by a symbolic link that is replaced in one step."""
+        path = self.local()
+        if path.is_symlink() and os.readlink(path) == target:
+            return
+        with storage_errors(self.place):
+            fresh = path.with_name(f".{path.name}.{os.getpid()}")
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(target)
+            fresh.replace(path)
+
+    def pointed(self) -> str | None:
+        """Return what `point` let this name stand for; None where it is not a link."""
+        return os.readlink(self.local()) if self.local().is_symlink() else None
+
+
+def _as_on_disk(name: str) -> tuple[tuple[int, str], ...]:
+    *folders, last = name.split("/")
+    return (*((1, folder) for folder in folders), (0, last))
