@@ -14,34 +14,71 @@ refused. The EXIF orientation is applied. Pillow's decoder drops the lower bytes
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import md5
 from typing import NamedTuple
 
 import numpy as np
+import simplejpeg
 from PIL import Image, ImageOps
 
 from tasks.arrays import Gray
-from tasks.classes.decoded import Decoded
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap
-from tasks.classes.jpeg import SOS, Frame, Segment, as_image, coded_digest, frame_of, is_plain, load_jpeg, segments
+from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
 ORIENTATION = 0x0112  # of EXIF
 ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object, in what Pillow says: another one in every run
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 
 
 class CostlyError(Exception):
     """A file that only a process with limits may decode."""
 
 
-class Photograph(NamedTuple):
-    """What is kept of an image: facts of the file, MD5 of its pixels, a thumbnail, and two gray copies.
+class Decoded(NamedTuple):
+    """A decoded image, mode L or RGB, and the size of the image in the file, upright."""
 
-    Of a JPEG that was decoded at a reduced scale, the digest is that of thumbnail and copy, and `coded` is that of all
-    that its pixels come from; see `tasks.classes.identical`.
+    image: Image.Image
+    width: int
+    height: int
+    coded: bytes | None = None  # digest of all that the pixels of a JPEG come from, where these are of a reduced scale
+    remark: str = ""  # a complaint of the decoder about a file that has all pixels
+
+    @property
+    def digest(self) -> bytes:
+        """MD5 of mode, size and pixels: equal for the same image, whatever its file."""
+        return self.digest_of(self.image.tobytes())
+
+    def digest_of(self, *parts: bytes) -> bytes:
+        """MD5 of mode, size and some bytes that were made of the pixels."""
+        about = f"{self.image.mode} {self.width} {self.height} ".encode()
+        return md5(b"".join([about, *parts]), usedforsecurity=False).digest()
+
+    def gray_copies(self, *sides: int) -> list[Gray]:
+        """Return the image in gray, stretched to squares, uint8 (side, side) each."""
+        gray = self.image.convert("L")
+        return [np.asarray(gray.resize((side, side), Image.Resampling.BILINEAR)) for side in sides]
+
+    def thumbnail(self) -> bytes:
+        """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
+        factor = min(1.0, THUMBNAIL_SIDE / max(self.image.size))
+        width, height = (max(1, round(factor * side)) for side in self.image.size)
+        # With this gap, Pillow first reduces the image by a whole factor.
+        small = self.image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
+        space, sampling = ("RGB", "444") if small.mode == "RGB" else ("GRAY", "Gray")
+        pixels = np.asarray(small).reshape(height, width, -1)
+        return simplejpeg.encode_jpeg(pixels, THUMBNAIL_QUALITY, space, sampling, fastdct=False)
+
+
+class Photograph(NamedTuple):
+    """What a shard holds of an image: facts of the file, a digest, a thumbnail, and two gray copies.
+
+    The digest is the MD5 of the pixels. Of a JPEG that was decoded at a reduced scale, it is that of thumbnail and
+    copy, and `coded` is that of all that its pixels come from; see `tasks.classes.identical`.
     """
 
     mode: str
@@ -59,15 +96,15 @@ class Photograph(NamedTuple):
 def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Photograph:
     """Decode a file and keep of it what a shard holds; parameters and errors are those of `decode`."""
     with refusing():
-        image = decode(data, reduced, cheap)
-        gray, copy = image.gray_copies(side, COPY_SIDE)
-        constant = bool(gray.min() == gray.max()) and image.is_constant()
-        if constant and image.coded:
-            constant = decode(data, False, cheap).is_constant()
-        thumbnail = image.thumbnail()
-        digest = image.digest_of(copy.tobytes(), thumbnail) if image.coded else image.digest
-        about = image.image.mode, image.width, image.height, constant, digest, image.coded
-        return Photograph(*about, thumbnail, gray, copy, image.remark)
+        found = decode(data, reduced, cheap)
+        gray, copy = found.gray_copies(side, COPY_SIDE)
+        constant = bool(gray.min() == gray.max()) and _is_constant(found.image)
+        if constant and found.coded:
+            constant = _is_constant(decode(data, False, cheap).image)
+        thumbnail = found.thumbnail()
+        digest = found.digest_of(b"reduced", copy.tobytes(), thumbnail) if found.coded else found.digest
+        about = found.image.mode, found.width, found.height, constant, digest, found.coded
+        return Photograph(*about, thumbnail, gray, copy, found.remark)
 
 
 def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
@@ -113,18 +150,19 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
     frame = frame_of(data, parts)
     if form == "JPEG" and cheap and not frame:
         raise CostlyError
-    if frame and is_plain(data, parts) and (usual := _usual_jpeg(data, parts, frame, reduced, cheap)):
-        return usual
     with Image.open(io.BytesIO(data), formats=[form]) as image:
-        _check_size(form, data, image.size, parts, cheap)
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise UnreadableError("too_many_pixels", f"{width}x{height}")
+        if cheap and not is_cheap(form, data, width * height, scans=sum(part.kind == SOS for part in parts)):
+            raise CostlyError
         if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
             raise UnreadableError("several_images", "more than one page")
-        width, height = image.size
         scale = frame.scale if frame and reduced else 1
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
-        loaded, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, "")
-        loaded.load()
-        size, upright = image.size, loaded
+        upright, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, "")
+        upright.load()
+        size = image.size
         ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
         if upright.size == size[::-1] and upright.size != size:
             width, height = height, width
@@ -135,24 +173,10 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         return Decoded(plain, width, height, coded, remark)
 
 
-def _usual_jpeg(data: bytes, parts: Sequence[Segment], frame: Frame, reduced: bool, cheap: bool) -> Decoded | None:
-    """Decode a JPEG without Pillow, which takes twice as long; None if anything is wrong, so that Pillow says what."""
-    _check_size("JPEG", data, frame[1:], parts, cheap)
-    scale = frame.scale if reduced else 1
-    try:
-        pixels = frame.pixels(data, scale)
-    except ValueError:
-        return None
-    coded = coded_digest(data, parts, None) if scale > 1 else None
-    return Decoded(as_image(pixels), frame.width, frame.height, coded, pixels=pixels)
-
-
-def _check_size(form: str, data: bytes, size: tuple[int, int], parts: Sequence[Segment], cheap: bool) -> None:
-    pixels = size[0] * size[1]
-    if pixels > MAX_PIXELS:
-        raise UnreadableError("too_many_pixels", f"{size[0]}x{size[1]}")
-    if cheap and not is_cheap(form, data, pixels, sum(part.kind == SOS for part in parts)):
-        raise CostlyError
+def _is_constant(image: Image.Image) -> bool:
+    extrema = image.getextrema()
+    pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(low == high for low, high in pairs)
 
 
 def _converted(image: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
 """Detect, on a sample of the sources, whether they are glyphs or photographs, and which view to compare them by."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from itertools import chain
 
 import numpy as np
@@ -25,15 +25,7 @@ BLACK, WHITE = 32, 224
 INK_FROM = 0.20  # median share of saturated pixels; notMNIST has 0.79, MNIST 0.68, Fashion-MNIST 0.10, photographs 0.00
 
 
-@dataclass(frozen=True)
-class Detected:
-    """How the sources are read, and why."""
-
-    reading: Reading
-    sentence: str
-
-
-def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> Detected:
+def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
     """Decide how the members of all sources are read.
 
     They are compared by ink where all of the sample have one size, and most are nearly black and white. If most are
@@ -46,6 +38,12 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     spec : SourceSpec
         Its view, unless that is auto, is kept; its side is that of glyphs.
     workspace : Place
+
+    Returns
+    -------
+    reading : Reading
+    sentence : str
+        Why they are read so.
     """
     are_glyphs, shares, sizes = [], [], set()
     with guarded() as guard:
@@ -71,8 +69,8 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> D
     found = f"{100 * share:.0f} % of ink and paper are saturated on {sampled}"
     why = found if shares else "none of the images that were sampled can be read"
     if spec.view == "auto":
-        return Detected(reading, f"view {chosen}, since {why}; --view sets another")
-    return Detected(reading, f"view {chosen} as asked for: {why}")
+        return reading, f"view {chosen}, since {why}; --view sets another"
+    return reading, f"view {chosen} as asked for: {why}"
 
 
 def saturated_share(gray: Gray) -> float:
@@ -91,11 +89,9 @@ def saturated_share(gray: Gray) -> float:
 
 
 def _is_glyph(data: bytes, side: int) -> bool:
-    try:
-        filtered_rows(data, side)
-    except UnreadableError:
-        return False
-    return True
+    with suppress(UnreadableError):
+        return bool(filtered_rows(data, side))
+    return False
 
 
 def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[str, bytes]]:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from tasks.classes import glyphs
 from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
+from tasks.records.inputs import FINGERPRINTS
 from tasks.registration.views import VIEWS
 from tasks.storage import tables
 from tasks.storage.image_files import read_images
@@ -19,13 +20,11 @@ from tasks.storage.stores import at
 def write_fingerprints(
     shard: Shard, reading: Reading, right: dict[str, bytes], workspace: Place, target: Place
 ) -> dict[str, str]:
-    """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image.
-
-    Returned is the digest of the table.
+    """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image to a folder.
 
     The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` and
     all ``pixels``, the ``bytes`` of their file, and the place of their gray copy in its file, ``copy``, as well.
-    `right` has the MD5 of those of which the shard has a wrong one.
+    `right` has the MD5 of those of which the shard has a wrong one. Returned is the digest of the table.
     """
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
@@ -37,8 +36,8 @@ def write_fingerprints(
     columns = {"id": images.ids, "md5": known["md5"], "bits": bits, **known}  # in this order
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length(images.gray.shape[1]))}
-    tables.write(pa.table(columns).replace_schema_metadata(length), target)
-    return {"sha256": at(target).sha256()}
+    tables.write(pa.table(columns).replace_schema_metadata(length), target / FINGERPRINTS)
+    return {"sha256": at(target / FINGERPRINTS).sha256()}
 
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:
@@ -55,12 +54,14 @@ def _of_glyphs(images: Images) -> dict[str, pa.Array]:
 def _of_photographs(images: Images, photographs: Place) -> dict[str, pa.Array]:
     facts = tables.read(photographs, ["id", "md5", "constant", "width", "height", "bytes"])
     at = pc.index_in(images.ids, value_set=facts["id"].combine_chunks())
-    facts = facts.take(at).combine_chunks()
-    shorter = pc.min_element_wise(facts["width"], facts["height"])
-    pixels = pc.multiply(*(facts[name].cast(pa.int64()) for name in ("width", "height")))
-    columns = {
-        "md5": facts["md5"], "one_colour": facts["constant"], "short_side": shorter, "pixels": pixels,
+    facts = facts.take(at)
+    width, height = (facts[name].cast(pa.int64()) for name in ("width", "height"))
+    return {
+        "md5": facts["md5"],
+        "one_colour": facts["constant"],
+        "short_side": pc.min_element_wise(facts["width"], facts["height"]),
+        "pixels": pc.multiply(width, height),
         "bytes": facts["bytes"],
-    }  # fmt: skip
-    arrays = {name: column.combine_chunks() for name, column in columns.items()}
-    return arrays | {"font": pa.nulls(len(images), pa.string()), "copy": at.cast(pa.int64())}
+        "font": pa.nulls(len(images), pa.string()),
+        "copy": at.cast(pa.int64()),
+    }

@@ -13,7 +13,6 @@ from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.storage.images import as_rows
 
 BATCH = 4096  # images that are decoded at once
-FEW = 8  # pixels of an image that are looked at first
 COUNTER = re.compile(r"_\d+$")
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
@@ -104,10 +103,7 @@ def sums(gray: Gray) -> tuple[int, int]:
 def one_colour(gray: Gray) -> Mask:
     """Return, for each image (n, side, side), whether all its pixels are equal."""
     flat = as_rows(gray)
-    equal: Mask = (flat[:, :: max(1, flat.shape[1] // FEW)] == flat[:, :1]).all(axis=1)  # some pixels rule most out
-    rows = np.flatnonzero(equal)
-    equal[rows] = (flat[rows] == flat[rows, :1]).all(axis=1)
-    return equal
+    return (flat == flat[:, :1]).all(axis=1)
 
 
 def font_of(member: str) -> str | None:

@@ -7,16 +7,19 @@ stopped, killed or short of memory says nothing about its file: the file is trie
 """
 
 import contextlib
+import json
 import os  # noqa: TID251  # the environment of a process
 import signal
 import subprocess
 import sys
+from math import isqrt
 from multiprocessing import Pipe
 from typing import Any
 
+import numpy as np
+
 import tasks
 from tasks.classes.decoder import CostlyError, Photograph, photograph
-from tasks.classes.messages import answer_in
 from tasks.classes.png import UnreadableError
 from tasks.errors import ProcessLostError
 
@@ -74,7 +77,7 @@ class Guard:
     def _read_elsewhere(self, asked: tuple[bytes, bool, int], name: str) -> Photograph:
         for _ in range(2):
             if answer := self._answer(asked):
-                return answer_in(answer)
+                return _photograph_in(answer)
             if (ended := self.close()) in OF_THE_FILE:
                 raise UnreadableError("too_costly", f"its decoder was ended by {OF_THE_FILE[ended]}")
         raise ProcessLostError(
@@ -102,6 +105,18 @@ class Guard:
                 command, pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": paths}, stdin=subprocess.DEVNULL
             )
         self.connection = ours
+
+
+def _photograph_in(answer: bytes) -> Photograph:
+    """Return the photograph in an answer of `tasks.classes.guarded`; raises `UnreadableError` if it has none."""
+    told: list[Any] = json.loads(answer)
+    if len(told) == len(("reason", "detail")):
+        raise UnreadableError(*told)
+    *about, digest, coded, thumbnail, gray, copy, remark = told
+    made = bytes.fromhex(digest), coded and bytes.fromhex(coded), bytes.fromhex(thumbnail)
+    copies = (np.frombuffer(bytes.fromhex(pixels), np.uint8) for pixels in (gray, copy))
+    squares = (pixels.reshape(isqrt(len(pixels)), -1) for pixels in copies)
+    return Photograph._make([*about, *made, *squares, remark])
 
 
 def guarded(seconds: int = SECONDS, patience: float = PATIENCE) -> contextlib.closing[Guard]:

@@ -1,5 +1,6 @@
 """The process of a guard: python -m tasks.classes.guarded FILE-DESCRIPTOR SECONDS. It ends with who started it."""
 
+import json
 import math
 import mmap
 import os  # noqa: TID251  # descriptors of this process
@@ -11,7 +12,6 @@ from pathlib import Path  # noqa: TID251  # of the system
 from typing import BinaryIO
 
 from tasks.classes.decoder import Photograph, photograph
-from tasks.classes.messages import answer
 from tasks.classes.png import UnreadableError
 
 MEMORY = 1 << 30  # bytes for a file, in addition to what the process has before
@@ -35,7 +35,7 @@ def main() -> None:
             _limit_time(None)
             if read is None:
                 return
-            connection.send_bytes(answer(read, _taken_from(printed)))
+            connection.send_bytes(_answer(read, _taken_from(printed)))
 
 
 def _read(data: bytes, reduced: bool, side: int) -> Photograph | UnreadableError | None:
@@ -47,6 +47,15 @@ def _read(data: bytes, reduced: bool, side: int) -> Photograph | UnreadableError
     except MemoryError:
         pass  # what follows needs the memory that its traceback holds
     return UnreadableError("too_costly", f"more than {MEMORY >> 20} MiB") if _has_memory() else None
+
+
+def _answer(read: Photograph | UnreadableError, printed: str) -> bytes:
+    """Return an answer of plain fields, of which the guard executes nothing."""
+    if isinstance(read, UnreadableError):
+        return json.dumps([read.reason, read.detail]).encode()
+    *facts, gray, copy, remark = read
+    told = [*facts, gray.tobytes(), copy.tobytes(), remark or printed]
+    return json.dumps([part.hex() if isinstance(part, bytes) else part for part in told]).encode()
 
 
 def _has_memory() -> bool:

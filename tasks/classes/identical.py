@@ -11,6 +11,7 @@ What is not found: two JPEGs of equal full pixels whose reduced pixels differ, w
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -26,39 +27,29 @@ from tasks.storage.place import Place
 DIGESTS = pa.schema({"id": pa.string(), "md5": pa.binary(16)})
 
 
-def in_doubt(shards: Sequence[Shard], workspace: Place) -> list[pa.Array]:
-    """Return, for each shard, the ids of the photographs that are to be decoded in full."""
-    known = _known(shards, workspace, ["md5", "coded", "mode", "width", "height"])
+def in_doubt(shards: Sequence[Shard], workspace: Place) -> pa.Table:
+    """Return the photographs that are to be decoded in full: the number of the ``shard`` and the ``id`` of each."""
+    known = _known(shards, workspace, ["id", "md5", "coded", "mode", "width", "height"])
     reduced, full = known.filter(known["coded"].is_valid()), known.filter(known["coded"].is_null())
     pairs = reduced.group_by(["md5", "coded"]).aggregate([])
-    several = _repeated(pairs["md5"])
     doubtful = pc.or_(
-        pc.is_in(known["md5"], value_set=several),
-        pc.is_in(_size(known), value_set=pc.unique(_size(full))) if len(reduced) else pa.scalar(False),
+        pc.is_in(reduced["md5"], value_set=_repeated(pairs["md5"])),
+        pc.is_in(_size(reduced), value_set=pc.unique(_size(full))),
     )
-    mask = np.asarray(pc.and_(known["coded"].is_valid(), doubtful), np.bool_)
-    ends = np.cumsum([shard.rows for shard in shards])
-    return [
-        tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks().filter(pa.array(part))
-        if part.any()
-        else pa.array([], pa.string())
-        for shard, part in zip(shards, np.split(mask, ends[:-1]), strict=True)
-    ]
+    return reduced.filter(doubtful).select(["shard", "id"])
 
 
 def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.Table:
     """Return the digests of the full pixels of some photographs of a part; of one that can't be decoded, none."""
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     names = pc.binary_join_element_wise(part.role, index["class_name"], index["member"], "/")
-    wanted = index.filter(pc.is_in(names, value_set=ids))
-    names = names.filter(pc.is_in(names, value_set=ids)).to_pylist()
+    wanted = pc.is_in(names, value_set=ids)
+    names = names.filter(wanted).to_pylist()
     digests: list[bytes | None] = [None] * len(names)
     with guarded() as guard:
-        for row, data in Members(workspace.locate(part.location), part.columns).read(wanted):
-            try:
+        for row, data in Members(workspace.locate(part.location), part.columns).read(index.filter(wanted)):
+            with suppress(UnreadableError):  # too dear in full: identical to what is coded alike alone
                 digests[row] = guard.read(data, side, reduced=False, name=names[row]).digest
-            except UnreadableError:  # too dear in full: identical to what is coded alike alone
-                continue
     return pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
 
 
@@ -94,7 +85,9 @@ def digests_of(shard: Shard, found: Corrected, workspace: Place) -> dict[str, by
 
 
 def _known(shards: Sequence[Shard], workspace: Place, columns: list[str]) -> pa.Table:
-    return pa.concat_tables([tables.read(workspace / shard.photographs, columns) for shard in shards]).combine_chunks()
+    parts = [tables.read(workspace / shard.photographs, columns) for shard in shards]
+    numbers = np.repeat(np.arange(len(shards)), [len(part) for part in parts])
+    return pa.concat_tables(parts).append_column("shard", pa.array(numbers)).combine_chunks()
 
 
 def _repeated(values: pa.ChunkedArray) -> pa.Array:
@@ -103,6 +96,5 @@ def _repeated(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _size(known: pa.Table) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(
-        known["mode"], known["width"].cast(pa.string()), known["height"].cast(pa.string()), " "
-    )
+    sides = (known[name].cast(pa.string()) for name in ("width", "height"))
+    return pc.binary_join_element_wise(known["mode"], *sides, " ")

@@ -19,7 +19,6 @@ SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
 FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 FRAME = struct.Struct(">BHHB")  # bits of a value, height, width, components
 KNOWN = {*FRAMES, 0xC4, 0xDB, 0xDD, SOS, EOI, 0xFE, *range(0xE0, 0xF0)}  # tables, comments, applications
-APPLICATIONS = {0xE0: (b"JFIF\0", 18), 0xEE: (b"Adobe", 16)}  # how their segments start, and the least bytes of these
 SAY_NOTHING = (0xFE, *range(0xE1, 0xEE), 0xEF)  # of the pixels: comments, and applications but for JFIF and Adobe
 DIGEST_BYTES = 16
 REDUCED_SIDE = 128  # pixels that a reduced JPEG has at least on each side; copies and thumbnails have fewer
@@ -131,17 +130,6 @@ def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
     return Frame("L" if components == 1 else "RGB", width, height)
 
 
-def is_plain(data: bytes, parts: Sequence[Segment]) -> bool:
-    """Say whether no segment turns a JPEG, as EXIF and XMP may, or is another one that Pillow looks into."""
-    return all(part.kind not in range(0xE0, 0xF0) or _is_usual(data, part) for part in parts)
-
-
-def _is_usual(data: bytes, part: Segment) -> bool:
-    """Say whether a segment is one of JFIF or Adobe, and whole."""
-    start, least = APPLICATIONS.get(part.kind, (b"", 0))
-    return bool(least) and data.startswith(start, part.start + 4) and part.stop - part.start >= least
-
-
 def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) -> tuple[Image.Image, str]:
     """Decode a JPEG, and return what libjpeg complained of; refuse it if pixels are missing or wrong.
 
@@ -162,14 +150,9 @@ def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) 
             reason = "cut_jpeg" if "remature end" in remark else "bad_jpeg"
             raise UnreadableError(reason, remark) from error
         pixels = frame.pixels(data, scale, strict=False)
-    loaded = as_image(pixels)
+    loaded = Image.fromarray(pixels[..., 0] if frame.mode == "L" else pixels)
     loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # how it is to be turned
     return loaded, remark
-
-
-def as_image(pixels: Gray) -> Image.Image:
-    """Return pixels, uint8 (height, width, 1 or 3), as Pillow's image."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _still_waits(data: bytes, image: Image.Image) -> bool:

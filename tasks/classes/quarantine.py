@@ -31,16 +31,14 @@ def as_glyphs(index: pa.Table) -> pa.Table:
     """Return the rows of an index with the outcomes that only glyphs have: they are small, and PNGs."""
     pending, big = pc.is_null(index["outcome"]), pc.greater(index["size"], MAX_GLYPH_BYTES)
     no_png = pc.and_(pending, pc.invert(pc.match_substring_regex(index["member"], r"(?i)\.png$")))
+    oversize, no_name = (pc.is_in(index["reason"], pa.array([name])) for name in ("oversize_file", "not_image_name"))
     for where, outcome, reason in (
-        (no_png, "ignored", "not_png_name"),
-        (pc.and_(pc.and_(pending, pc.invert(no_png)), big), "quarantined", "oversize_member"),
-        (pc.fill_null(pc.equal(index["reason"], "oversize_file"), False), "quarantined", "oversize_member"),
-        (pc.fill_null(pc.equal(index["reason"], "not_image_name"), False), "ignored", "not_png_name"),
+        (pc.or_(oversize, pc.and_(pending, big)), "quarantined", "oversize_member"),
+        (pc.or_(no_name, no_png), "ignored", "not_png_name"),
     ):
-        if pc.any(where).as_py():
-            for name, value in (("outcome", outcome), ("reason", reason)):
-                column = pc.if_else(where, value, index[name])
-                index = index.set_column(index.column_names.index(name), name, column)
+        for name, value in (("outcome", outcome), ("reason", reason)):
+            column = pc.if_else(where, value, index[name])
+            index = index.set_column(index.column_names.index(name), name, column)
     return index
 
 

@@ -1,10 +1,9 @@
 """Prefect tasks of the classes stage: a shard and a fingerprint table per part of a source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
 from tasks.classes.fingerprints import write_fingerprints
 from tasks.classes.identical import corrected, digests_of, in_doubt, read_in_full
@@ -13,7 +12,7 @@ from tasks.classes.shard import build_shard
 from tasks.libraries import shaped_by
 from tasks.processes import apart
 from tasks.records import ClassCounts, Corrected, Doubts, Fingerprints, Part, Reading, Shard
-from tasks.records.inputs import CORRECTED, DOUBTS, FINGERPRINTS, IN_FULL
+from tasks.records.inputs import CORRECTED, DOUBTS, IN_FULL
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
@@ -26,17 +25,8 @@ STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 
 
-@dataclass(frozen=True)
-class Pending:
-    """What is to be loaded: members, the bytes that stages and run will take, and the work in glyphs."""
-
-    images: int
-    stored: int
-    work: int
-
-
-def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> Pending:
-    """Count what lies in parts that have no shard yet."""
+def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> tuple[int, int, int]:
+    """Return what parts without a shard take: members, the bytes of stages and run, and the work in glyphs."""
     pending = [
         part
         for part in parts
@@ -44,17 +34,14 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
     ]
     images, size = sum(part.members for part in pending), sum(part.bytes for part in pending)
     stored = STORED_PER_BYTE * size if reading.kind == "glyphs" else STORED_PER_PHOTOGRAPH * images
-    return Pending(images, round(stored), sum(work_of(part, reading) for part in pending))
+    return images, round(stored), sum(work_of(part, reading) for part in pending)
 
 
 @stage_task("load {part}")
 def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fingerprints]:
     """Decode and normalize the images of a part of a source, and compute MD5 and packed view of each."""
-
-    def build(target: Place) -> dict[str, Any]:
-        return apart(build_shard, part, reading, workspace, target)
-
-    stage = stages.stage(workspace, "classes", _shard_inputs(part, reading), build)
+    inputs = _shard_inputs(part, reading)
+    stage = stages.stage(workspace, "classes", inputs, lambda at: apart(build_shard, part, reading, workspace, at))
     classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
     shard = Shard(part.role, stage.folder.name, classes, stage.result["sha256"])
     prints, printed = _fingerprinted(shard, reading, workspace)
@@ -77,12 +64,13 @@ def _fingerprinted(
     shard: Shard, reading: Reading, workspace: Place, right: dict[str, bytes] | None = None
 ) -> tuple[Fingerprints, stages.Stage]:
     """Return the fingerprints of a shard, and their stage; `right` are the MD5s of which the shard has wrong ones."""
-    right = right or {}
-
-    def build(target: Place) -> dict[str, Any]:
-        return apart(write_fingerprints, shard, reading, right, workspace, target / FINGERPRINTS)
-
-    stage = stages.stage(workspace, "fingerprints", _fingerprint_inputs(shard, reading, right), build)
+    inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
+    if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
+        inputs |= {"photographs": shard.folder, "view": reading.view}
+    if right:
+        inputs["right"] = {name: digest.hex() for name, digest in right.items()}
+    asked = shard, reading, right or {}, workspace
+    stage = stages.stage(workspace, "fingerprints", inputs, lambda at: apart(write_fingerprints, *asked, at))
     copies = shard.copies if reading.kind == "photographs" else None
     return Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result), stage
 
@@ -95,25 +83,14 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
     return inputs | {"side": reading.side} | shaped_by(reading.kind)
 
 
-def _fingerprint_inputs(shard: Shard, reading: Reading, right: dict[str, bytes]) -> dict[str, Any]:
-    inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
-    if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
-        inputs |= {"photographs": shard.folder, "view": reading.view}
-    if right:
-        inputs["right"] = {name: digest.hex() for name, digest in right.items()}
-    return inputs
-
-
 @stage_task("look for photographs that may be identical")
 def find_doubts(shards: Sequence[Shard], workspace: Place) -> Doubts:
     """Find the photographs whose reduced pixels do not decide whether they are identical."""
 
     def build(target: Place) -> dict[str, Any]:
-        ids = in_doubt(shards, workspace)
-        numbers = [pa.array([number] * len(some), pa.int64()) for number, some in enumerate(ids)]
-        table = pa.table({"shard": pa.chunked_array(numbers), "id": pa.chunked_array(ids)})
-        tables.write(table, target / DOUBTS)
-        return {"counts": [len(some) for some in ids]}
+        found = in_doubt(shards, workspace)
+        tables.write(found, target / DOUBTS)
+        return {"counts": np.bincount(found["shard"], minlength=len(shards)).tolist()}
 
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards]}
     stage = stages.stage(workspace, "doubts", inputs, build)

@@ -12,6 +12,7 @@ from tasks.classes.parts import parts_of
 from tasks.classes.shard import write_shard
 from tasks.errors import DataError
 from tasks.records import Archive, Shard
+from tasks.records.inputs import FINGERPRINTS
 from tasks.sources.archive import Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
@@ -46,8 +47,8 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
 
 
 def fingerprint(shard: Shard, tmp_path: Path) -> pa.Table:
-    write_fingerprints(shard, GLYPHS, {}, Place.of(tmp_path), Place.of(tmp_path / "f.parquet"))
-    return pq.read_table(tmp_path / "f.parquet")
+    write_fingerprints(shard, GLYPHS, {}, Place.of(tmp_path), Place.of(tmp_path))
+    return pq.read_table(tmp_path / FINGERPRINTS)
 
 
 def test_every_member_is_accepted_quarantined_or_ignored(tmp_path: Path) -> None:
