@@ -32,18 +32,8 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     plain gray PNGs of the expected side as well, the members are glyphs, which are read through a strict gate.
     Otherwise they are photographs, of any size and format.
 
-    Parameters
-    ----------
-    archives : sequence of Archive
-    spec : SourceSpec
-        Its view, unless that is auto, is kept; its side is that of glyphs.
-    workspace : Place
-
-    Returns
-    -------
-    reading : Reading
-    sentence : str
-        Why they are read so.
+    The view of the spec, unless that is auto, is kept; its side is that of glyphs. With the reading comes a sentence
+    that says why.
     """
     are_glyphs, shares, sizes = [], [], set()
     with guarded() as guard:

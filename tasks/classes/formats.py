@@ -23,10 +23,7 @@ ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (
 def checked_format(data: bytes) -> str:
     """Return Pillow's name of the format of a file, whatever its name says.
 
-    Raises
-    ------
-    UnreadableError
-        When it is of no known format, or not whole; of a JPEG, that remains to be seen.
+    Raises `UnreadableError` when it is of no known format, or not whole; a JPEG is checked when it is decoded.
     """
     if not data:
         raise UnreadableError("empty")

@@ -18,22 +18,10 @@ URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 def decode(images: Sequence[bytes], side: int) -> Gray:
-    """Decode images that passed `tasks.classes.png.filtered_rows`, all in one call of Pillow's PNG decoder.
+    """Decode images that passed `tasks.classes.png.filtered_rows` to gray values, uint8 (n, side, side).
 
     A blank row before each image gives its first row the same neighbours as when it is decoded by itself,
-    so the decoder can treat many images as one tall image, at a tenth of the cost of decoding each.
-
-    Parameters
-    ----------
-    images : sequence of bytes
-        Filtered rows of each image.
-    side : int
-        Width and height of an image, in pixels.
-
-    Returns
-    -------
-    ndarray
-        Gray values, uint8, shape (n, side, side), row by row from the top.
+    so Pillow's PNG decoder can treat many images as one tall image, at a tenth of the cost of decoding each.
     """
     blank = bytes(side + 1)
     tall = zlib.compress(b"".join(part for rows in images for part in (blank, rows)), level=0)
@@ -44,16 +32,7 @@ def decode(images: Sequence[bytes], side: int) -> Gray:
 def read_glyphs(
     members: Iterable[tuple[int, bytes]], count: int, side: int
 ) -> tuple[RowNumbers, Gray, dict[int, UnreadableError]]:
-    """Decode members.
-
-    Parameters
-    ----------
-    members : iterable
-        Rows of the index and the bytes of each.
-    count : int
-        Rows of the index.
-    side : int
-        Width and height of a glyph, in pixels.
+    """Decode members, given by their rows of an index of `count` rows.
 
     Returns
     -------

@@ -36,12 +36,7 @@ PACKAGES = os.path.dirname(os.path.dirname(tasks.__file__ or ""))  # the folder 
 class Guard:
     """Decodes files one after the other, some of them in a process of its own; not for several threads.
 
-    Parameters
-    ----------
-    seconds : int
-        Processor time that a file may take.
-    patience : float
-        Seconds to wait for an answer.
+    A file may take `seconds` of processor time, and an answer `patience` seconds.
     """
 
     def __init__(self, seconds: int = SECONDS, patience: float = PATIENCE) -> None:
@@ -50,14 +45,10 @@ class Guard:
         self.connection: Any = None
 
     def read(self, data: bytes, side: int, reduced: bool = True, name: str = "an image") -> Photograph:
-        """Decode a file.
+        """Decode a file; raises `UnreadableError` when it can't be decoded, or takes too much.
 
-        Raises
-        ------
-        UnreadableError
-            When it can't be decoded, or takes too much.
-        ProcessLostError
-            When the process gave no answer twice, for a reason that may pass; the sentence has the `name`.
+        Raises `ProcessLostError`, whose sentence has the `name`, when the process gave no answer twice, for a reason
+        that may pass.
         """
         with contextlib.suppress(CostlyError, MemoryError):
             return photograph(data, reduced, side, cheap=True)

@@ -40,10 +40,7 @@ class Segment(NamedTuple):
 def segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments of a JPEG, its end last; cameras may append data.
 
-    Raises
-    ------
-    UnreadableError
-        When a segment or the end is missing.
+    Raises `UnreadableError` when a segment or the end is missing.
     """
     position, count = 2, 0
     while position + 2 <= len(data):
@@ -73,13 +70,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> bytes:
     """Return a digest of all that the pixels of a JPEG come from: two files that have the same have the same pixels.
 
-    Parameters
-    ----------
-    data : bytes
-    parts : sequence of Segment
-        All of its segments.
-    orientation : int or None
-        What its EXIF says, by which it is turned.
+    `parts` are all of its segments, `orientation` is that of its EXIF, by which it is turned.
     """
     digest, view = sha256(repr(orientation).encode()), memoryview(data)
     for kind, start, stop in parts:

@@ -15,16 +15,7 @@ PHOTOGRAPH, BYTES_PER_GLYPH = 10, 2048  # work of a photograph, and what its byt
 
 
 def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> list[Part]:
-    """Return the parts of a source, in the order of its index.
-
-    Parameters
-    ----------
-    archive : Archive
-    classes : sequence of str
-        Of all sources; the place of a class is its label.
-    reading : Reading
-        Whether its members are glyphs or photographs, which cost more.
-    """
+    """Return the parts of a source, in the order of its index; the place of a class in `classes` is its label."""
     labels = {name: label for label, name in enumerate(classes)}
     row = sum(archive.outside.values())
     starts: dict[str, int] = {}  # row of the first member of each class

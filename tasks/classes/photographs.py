@@ -41,19 +41,10 @@ SCHEMA = pa.schema(
 def read_photographs(
     members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place, copies: Place
 ) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], list[int], list[int]]:
-    """Decode members one by one; returns the same as `tasks.classes.glyphs.read_glyphs`.
+    """Decode members one by one, given by their rows, of which all have `ids`; write the table and the file of copies.
 
-    Behind it come the rows that have another format than their names say, and those of which decoders complained.
-
-    Parameters
-    ----------
-    members : iterable
-        Rows of the index and the bytes of each.
-    ids : sequence of str
-        Of all rows of the index.
-    reading : Reading
-    target, copies : Place
-        The table and the file of copies to write.
+    Returned is what `tasks.classes.glyphs.read_glyphs` returns, then the rows that have another format than their names
+    say, and those of which decoders complained.
     """
     gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
     failures: dict[int, UnreadableError] = {}

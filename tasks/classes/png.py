@@ -25,14 +25,7 @@ class UnreadableError(Exception):
 def filtered_rows(data: bytes, side: int) -> bytes:
     """Return the inflated pixels of a whole, plain, 8-bit gray PNG of `side` x `side`, and refuse all else.
 
-    Returns
-    -------
-    bytes
-        ``side`` rows, each a filter byte and ``side`` filtered gray values.
-
-    Raises
-    ------
-    UnreadableError
+    They are ``side`` rows, each a filter byte and ``side`` filtered gray values; raises `UnreadableError`.
     """
     if not data:
         raise UnreadableError("empty")
@@ -58,17 +51,9 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
-    """Check every chunk; return the header's 13 bytes and the compressed image data.
+    """Check every chunk; return the header's 13 bytes and the compressed image data; raises `UnreadableError`.
 
-    Parameters
-    ----------
-    data : bytes
-    side : int, optional
-        Refuse all but 8-bit gray glyphs of this side. Without it a PNG may have any size and mode.
-
-    Raises
-    ------
-    UnreadableError
+    With a `side`, all but 8-bit gray glyphs of this side are refused; without it a PNG may have any size and mode.
     """
     seen: set[bytes] = set()
     position, parts, header, before = len(SIGNATURE), [], b"", b""

@@ -27,21 +27,8 @@ def write_samples(
 ) -> None:
     """Write a few images of each class, evenly spaced by name.
 
-    Their ``file`` is as it lies in the source, for photographs a thumbnail; their ``gray`` what models see.
-
-    Parameters
-    ----------
-    members : Members
-    index : Table
-        The members that were to be decoded.
-    accepted : ndarray
-        Rows of the index that were decoded, int64 (n,).
-    images : Images
-        What they were decoded to, in the same order.
-    reading : Reading
-    photographs : Place
-        The table that has thumbnails.
-    target : Place
+    Their ``file`` is as it lies in the source, for photographs a thumbnail of the table `photographs`; their ``gray``
+    is what models see. `accepted` are the rows of the index that were decoded, int64 (n,), to `images`.
     """
     rows = _spaced(images.labels)
     ids = images.ids.take(pa.array(rows))

@@ -40,22 +40,8 @@ def write_shard(
 ) -> tuple[ClassCounts, ...]:
     """Write the images (sorted by class and id), the quarantine and the samples of a part into the folder `target`.
 
-    Photographs get a table of their own, too; see `tasks.classes.photographs`.
-
-    Parameters
-    ----------
-    part : Part
-    index : Table
-        Its rows of the index, sorted by class and member.
-    members : Members
-        Of the source.
-    reading : Reading
-    target : Place
-
-    Returns
-    -------
-    tuple of ClassCounts
-        Of each of its classes, in order.
+    Photographs get a table of their own, too; see `tasks.classes.photographs`. The rows of the index are sorted by
+    class and member, and the counts are those of each of these classes, in order.
     """
     if reading.kind == "glyphs":
         index = as_glyphs(index)

@@ -54,12 +54,11 @@ def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
     columns = {}
     for split, places in files.items():
         rows, side = shape_of(places)
-        labels = partial(_labels, places)
-        images = Column((rows, side, side), np.dtype(np.float32), partial(_glyphs, places))
-        if originals.index is not None:
-            images = Column((rows, *originals.shape), np.dtype(np.uint8), partial(_photographs, places, originals))
+        are_glyphs = originals.index is None
+        shape, kind = ((side, side), np.float32) if are_glyphs else (originals.shape, np.uint8)
+        images = Column((rows, *shape), np.dtype(kind), partial(_images, places, originals))
         columns[f"{SHORT[split]}_dataset"] = images
-        columns[f"{SHORT[split]}_labels"] = Column((rows,), np.dtype(np.int32), labels)
+        columns[f"{SHORT[split]}_labels"] = Column((rows,), np.dtype(np.int32), partial(_labels, places))
     return columns
 
 
@@ -76,13 +75,7 @@ def write_npz(columns: dict[str, Column], out: BinaryIO) -> None:
 
 
 def write_pickle(arrays: Mapping[str, Column], out: BinaryIO) -> None:
-    """Write a dict of arrays.
-
-    Raises
-    ------
-    UsageError
-        When an array is too large for protocol 2.
-    """
+    """Write a dict of arrays; raises `UsageError` if one is too large for protocol 2."""
     out.write(pickle.PROTO + bytes([PROTOCOL]) + pickle.EMPTY_DICT + pickle.MARK)
     for name, array in arrays.items():
         out.write(_pickled(name))
@@ -96,11 +89,9 @@ ARRAYS: dict[Format, tuple[str, Callable[[dict[str, Column], BinaryIO], None]]] 
 }
 
 
-def _glyphs(places: list[Place]) -> Iterator[AnyArray]:
-    return (normalize(images.gray) for images in iterate_images(places))
-
-
-def _photographs(places: list[Place], originals: Originals) -> Iterator[AnyArray]:
+def _images(places: list[Place], originals: Originals) -> Iterator[AnyArray]:
+    if originals.index is None:
+        return (normalize(images.gray) for images in iterate_images(places))
     mode = "RGB" if len(originals.shape) == 3 else "L"
     return (np.asarray(decode(each.data, reduced=False).image.convert(mode)) for each in originals.read(places))
 
@@ -110,18 +101,15 @@ def _labels(places: list[Place]) -> Iterator[AnyArray]:
 
 
 def _write_array(array: Column, out: BinaryIO) -> None:
-    """Write what makes numpy build an empty array and fill it: ``_reconstruct(ndarray, (0,), "b")`` and its state.
-
-    The bytes of the array are written as ``codecs.encode(text, "latin1")``.
-    """
+    """Write ``_reconstruct(ndarray, (0,), "b")`` and a state whose bytes are ``codecs.encode(text, "latin1")``."""
     made_from = _pickled(np.ndarray) + _pickled((0,)) + _pickled(b"b") + pickle.TUPLE3
     out.write(pickle.GLOBAL + RECONSTRUCT + made_from + pickle.REDUCE)
     out.write(pickle.MARK + _pickled(1) + _pickled(array.shape) + _pickled(array.dtype) + pickle.NEWFALSE)
-    size = sum(piece.nbytes + int((piece.view(np.uint8) > 127).sum()) for piece in map(_flat, array.pieces()))
+    size = sum(piece.nbytes + int((_bytes_of(piece) > 127).sum()) for piece in array.pieces())
     if size > MOST_TEXT:
         raise UsageError(f"an array of shape {array.shape} is too large for this pickle; export as npz instead.")
     out.write(pickle.GLOBAL + b"_codecs\nencode\n" + pickle.BINUNICODE + struct.pack("<I", size))
-    for piece in map(_flat, array.pieces()):
+    for piece in array.pieces():
         out.write(piece.tobytes().decode("latin1").encode("utf-8"))
     out.write(_pickled("latin1") + pickle.TUPLE2 + pickle.REDUCE)
     out.write(pickle.TUPLE + pickle.BUILD)
@@ -132,5 +120,5 @@ def _pickled(value: Any) -> bytes:
     return pickle.dumps(value, PROTOCOL)[2:-1]
 
 
-def _flat(piece: AnyArray) -> AnyArray:
-    return np.ascontiguousarray(piece).reshape(-1)
+def _bytes_of(piece: AnyArray) -> AnyArray:
+    return np.frombuffer(piece.tobytes(), np.uint8)

@@ -26,7 +26,7 @@ from tasks.records import Findings
 from tasks.records.card import card_header
 from tasks.storage import building, disk, tables
 from tasks.storage.errors import storage_errors
-from tasks.storage.image_files import read_ids, shape_of
+from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest, stage
 from tasks.storage.stores import at
@@ -42,23 +42,17 @@ PER_FILE = 4096  # bytes that a small file takes on most file systems
 def export_run(
     run: Place, form: Format, out: Place, classes: Sequence[str], found: Findings | None = None
 ) -> list[Place]:
-    """Write the splits of a run into a folder that does not exist yet.
+    """Write the splits of a published run into a folder that does not exist yet; return the files or folders in it.
 
     Parameters
     ----------
     run : Place
-        Folder of a published run.
     form : {"course", "npz", "folder", "links", "parquet"}
     out : Place
     classes : sequence of str
         Names of the labels.
     found : Findings, optional
         Of a run of photographs, whose originals are exported.
-
-    Returns
-    -------
-    list of Place
-        What was written: files, or the folders of the sets.
 
     Raises
     ------
@@ -150,10 +144,10 @@ def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
 
 def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
     """Write the group of each file of a set as CSV, and its fold, if there are folds."""
-    ids = pa.concat_arrays([read_ids(places) for places in files.values() if shape_of(places)[0]])
-    splits = [split for split, places in files.items() for _ in range(shape_of(places)[0])]
-    own = groups.drop_columns(["split"]).take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
-    paths = [f"{split}/{name.split('/', 1)[1]}" for split, name in zip(splits, ids.to_pylist(), strict=True)]
+    ids = {split: read_ids(places) for split, places in files.items()}
+    at = pc.index_in(pa.concat_arrays([*ids.values()]), value_set=groups["id"].combine_chunks())
+    own = groups.drop_columns(["split"]).take(at)
+    paths = [f"{split}/{name.split('/', 1)[1]}" for split, names in ids.items() for name in names.to_pylist()]
     with disk.arrow_output(target) as out:
         write_csv(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file"), out)
 
@@ -161,7 +155,7 @@ def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
 def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:
     """Write one set as files by split and class, under the names that the members had."""
     for split, places in files.items():
-        check_names(name.split("/", 1)[1] for name in (read_ids(places).to_pylist() if shape_of(places)[0] else []))
+        check_names(name.split("/", 1)[1] for name in read_ids(places).to_pylist())
         disk.make_folder(folder / split)
         for original in originals.read(places):
             original.put(folder / split / original.id.split("/", 1)[1], linked)
@@ -171,6 +165,7 @@ def _bytes_of(files: Files, form: Format, originals: Originals) -> int:
     """Return about how many bytes a set takes in a form."""
     if form in ARRAYS:
         return sum(column.nbytes for column in columns_of(files, originals).values())
-    least = 0 if form == "parquet" else PER_FILE
-    sizes = (size for places in files.values() for size in originals.sizes(read_ids(places)))
-    return sum(max(size if form != "links" else 0, least) for size in sizes)
+    sizes = [size for places in files.values() for size in originals.sizes(read_ids(places))]
+    if form == "links":
+        return PER_FILE * len(sizes)
+    return sum(max(size, 0 if form == "parquet" else PER_FILE) for size in sizes)

@@ -16,7 +16,6 @@ from tasks.records import Archive
 from tasks.sources.members import Members
 from tasks.storage import disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
-from tasks.storage.images import Images
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -84,8 +83,7 @@ class Originals:
         """Return the bytes of each file; of a glyph, about."""
         if self.index is None:
             return [BYTES_OF_A_GLYPH] * len(ids)
-        sizes: list[int] = self._rows(ids, self.index)["size"].to_pylist()
-        return sizes
+        return self._rows(ids)["size"].to_pylist()
 
     def places(self, ids: pa.Array) -> list[Place | None]:
         """Return where each image lies as a file of its own; None for those in archives."""
@@ -93,50 +91,38 @@ class Originals:
         return [self.sources[role].place_of(class_name, member) for role, class_name, member in split]
 
     def read(self, files: Sequence[Place]) -> Iterator[Original]:
-        """Yield the file of every row of a split, in order, a bounded number of bytes at a time.
+        """Yield the file of every row of a split, whose Parquet files are given, in order; raises what `of` raises."""
+        if self.index is not None:
+            yield from self.of(read_ids(files))
+            return
+        for images in iterate_images(files):
+            for name, gray in zip(images.ids.to_pylist(), images.gray, strict=True):
+                buffer = io.BytesIO()
+                Image.fromarray(gray).save(buffer, "PNG")
+                yield Original(name, buffer.getvalue(), None)
 
-        Parameters
-        ----------
-        files : sequence of Place
-            The split's Parquet files.
+    def of(self, ids: pa.Array) -> Iterator[Original]:
+        """Yield the files of some images of sources, in order, a bounded number of bytes at a time.
 
         Raises
         ------
         DataError
             When a file is no longer what it was.
         """
-        if self.index is None:
-            yield from (original for images in iterate_images(files) for original in _glyphs(images))
-            return
-        yield from self.of(read_ids(files))
+        rows = self._rows(ids)  # looked up once: the index is hashed for every look-up
+        for first, last in cut(rows["size"].to_pylist(), BATCH_BYTES, BATCH_ROWS):
+            some, found = rows.slice(first, last - first), dict[int, bytes]()
+            roles = some["role"].to_numpy(zero_copy_only=False)
+            for role, members in self.sources.items():
+                where = np.flatnonzero(roles == role)
+                found |= {int(where[row]): data for row, data in members.read(some.take(pa.array(where)))}
+            for number, (name, place) in enumerate(zip(some["id"].to_pylist(), self.places(some["id"]), strict=True)):
+                yield Original(name, found[number], place)
 
-    def of(self, ids: pa.Array) -> Iterator[Original]:
-        """Yield the files of some images of sources, in order; raises what `read` raises."""
+    def _rows(self, ids: pa.Array) -> pa.Table:
         if self.index is None:
             raise TypeError("without sources there are no files")
-        rows = self._rows(ids, self.index)  # looked up once: the index is hashed for every look-up
-        for first, last in cut(rows["size"].to_pylist(), BATCH_BYTES, BATCH_ROWS):
-            yield from self._members(rows.slice(first, last - first))
-
-    def _members(self, rows: pa.Table) -> Iterator[Original]:
-        found: dict[int, bytes] = {}
-        roles = rows["role"].to_numpy(zero_copy_only=False)
-        for role, members in self.sources.items():
-            where = np.flatnonzero(roles == role)
-            found |= {int(where[row]): data for row, data in members.read(rows.take(pa.array(where)))}
-        for number, row in enumerate(rows.select(["id", "role", "class_name", "member"]).to_pylist()):
-            lies = self.sources[row["role"]].place_of(row["class_name"], row["member"])
-            yield Original(row["id"], found[number], lies)
-
-    def _rows(self, ids: pa.Array, index: pa.Table) -> pa.Table:
-        return index.take(pc.index_in(ids, value_set=index["id"].combine_chunks()))
-
-
-def _glyphs(images: Images) -> Iterator[Original]:
-    for name, gray in zip(images.ids.to_pylist(), images.gray, strict=True):
-        buffer = io.BytesIO()
-        Image.fromarray(gray).save(buffer, "PNG")
-        yield Original(name, buffer.getvalue(), None)
+        return self.index.take(pc.index_in(ids, value_set=self.index["id"].combine_chunks()))
 
 
 def cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:

@@ -1,5 +1,7 @@
 """Bring the folder of a run here, from wherever its workspace lies."""
 
+from contextlib import suppress
+
 from tasks.errors import DataError, UsageError
 from tasks.storage import building, disk
 from tasks.storage.errors import storage_errors
@@ -24,15 +26,9 @@ def pull_run(run: Place, out: Place) -> None:
     with storage_errors(out):
         disk.make_folder(out.parent)
         with building.draft(out, exclusive=False) as draft:
-            try:
+            with suppress(FileNotFoundError):  # what is missing is then missing in the draft
                 for name in at(run).files_below():
                     at(run / name).copy(draft / name)
-            except FileNotFoundError as error:
-                raise _damaged(run) from error
             manifest = read_manifest(draft / RUN_MANIFEST)
             if manifest is None or damaged_files(draft, manifest["files"]):
-                raise _damaged(run)
-
-
-def _damaged(run: Place) -> DataError:
-    return DataError(f"{run} is damaged; run the command that made it again to rebuild it.")
+                raise DataError(f"{run} is damaged; run the command that made it again to rebuild it.")
