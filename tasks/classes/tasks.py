@@ -41,7 +41,7 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
 def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fingerprints]:
     """Decode and normalize the images of a part of a source, and compute MD5 and packed view of each."""
     inputs = _shard_inputs(part, reading)
-    stage = stages.stage(workspace, "classes", inputs, lambda at: apart(build_shard, part, reading, workspace, at))
+    stage = stages.stage(workspace, "classes", inputs, lambda to: apart(build_shard, part, reading, workspace, to))
     classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
     shard = Shard(part.role, stage.folder.name, classes, stage.result["sha256"])
     prints, printed = _fingerprinted(shard, reading, workspace)
@@ -70,7 +70,7 @@ def _fingerprinted(
     if right:
         inputs["right"] = {name: digest.hex() for name, digest in right.items()}
     asked = shard, reading, right or {}, workspace
-    stage = stages.stage(workspace, "fingerprints", inputs, lambda at: apart(write_fingerprints, *asked, at))
+    stage = stages.stage(workspace, "fingerprints", inputs, lambda to: apart(write_fingerprints, *asked, to))
     copies = shard.copies if reading.kind == "photographs" else None
     return Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result), stage
 
