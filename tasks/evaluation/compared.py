@@ -1,16 +1,19 @@
 """What can be compared: the rows that both arms have, the groups of test rows, and why nothing can be told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.arrays import Mask, RowNumbers
+from tasks.arrays import AnyArray, Mask, RowNumbers
 from tasks.evaluation.arms import has_twin
-from tasks.evaluation.groups import equal_pixels, group_rows, verified_twins
+from tasks.joined import first_with, groups_of
 from tasks.records import Overlap, Splits, between
+from tasks.sources.members import DIGEST_BYTES, content_digest
 from tasks.storage import tables
+from tasks.storage.image_files import iterate_images
+from tasks.storage.images import as_rows
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName, Unmeasured
 
@@ -25,13 +28,52 @@ def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, targe
     for name in SCORED:
         joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}
         found = {other: verified_twins(workspace / join.table(name)) for other, join in joins.items()}
-        groups = group_rows([equal_pixels(splits[name].places(workspace)), *found.values()])
+        groups = group_rows([_equal_pixels(splits[name].places(workspace)), *found.values()])
         twins = found["train"] >= 0
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
     with_test = between(overlaps, "train", "test")  # groups and twins are now those of test
     usable = int((~has_twin(workspace / with_test.table("train"))).sum())
     reason = unsure(with_test) or why_not(usable, splits.train.rows, twins, groups)
     return {"usable": splits.train.rows if reason else usable, "reason": reason}
+
+
+def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
+    """Return the group of each row of a split, and whether it has a twin in train."""
+    columns = tables.read(table)
+    return columns["group"].to_numpy(), columns["has_twin"].to_numpy()
+
+
+def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
+    """Give each row the number of its group: rows that share a key are in one, and so are those that these share with.
+
+    Rows of a group show one picture, so they are right or wrong together.
+
+    Parameters
+    ----------
+    keys : iterable of ndarray
+        Each int64 (n,): rows with the same number share something; -1 is nothing.
+
+    >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
+    [0, 0, 0, 1, 2]
+    """
+    links = []
+    for key in keys:
+        shared = np.flatnonzero(key >= 0)
+        links.append((shared, shared[first_with(key[shared])]))
+    return groups_of(len(key), links)
+
+
+def _equal_pixels(files: list[Place]) -> RowNumbers:
+    """Give rows of a split that have equal pixels, as they are stored for training, the same number."""
+    digests = [content_digest(image) for part in iterate_images(files) for image in as_rows(part.gray)]
+    return np.unique(np.array(digests, f"V{DIGEST_BYTES}"), return_inverse=True)[1]
+
+
+def verified_twins(table: Place) -> RowNumbers:
+    """Give rows of a split with the same best twin in another the same number, those without one -1."""
+    names = tables.read(table, ["twin_id"])["twin_id"].combine_chunks().dictionary_encode().indices
+    numbers: RowNumbers = np.where(has_twin(table), names.fill_null(-1).to_numpy().astype(np.int64), -1)
+    return numbers
 
 
 def unsure(found: Overlap) -> Unmeasured | None:
@@ -62,9 +104,3 @@ def why_not(usable: int, train: int, twins: Mask, groups: RowNumbers) -> Unmeasu
     if min(len(np.unique(groups[part])) for part in (twins, ~twins)) < FEWEST_GROUPS:
         return "few_rows"
     return None
-
-
-def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
-    """Return the group of each row of a split, and whether it has a twin in train."""
-    columns = tables.read(table)
-    return columns["group"].to_numpy(), columns["has_twin"].to_numpy()

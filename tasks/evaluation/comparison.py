@@ -1,5 +1,6 @@
 """Compare the arms of every model and size, and conclude what the twins did at the largest."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -57,22 +58,21 @@ class Answered:
 
 
 def answered(evaluations: Sequence[Evaluation], usable: int, workspace: Place) -> Iterator[Answered]:
-    """Read what the models of every size answered; all trainings of a model and size stand side by side."""
+    """Read what the models of every size answered, all trainings of a model and size together."""
     for (model, rows), of_size in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
-        arms: dict[Arm, list[Floats]] = {}
+        arms = defaultdict[Arm, list[Floats]](list)
         for evaluation in of_size:
             table = tables.read(workspace / evaluation.predictions("test"))
             right = table["label"].to_numpy() == table["predicted"].to_numpy()
-            arms.setdefault(evaluation.training.arm, []).append(right.astype(np.float64))
+            arms[evaluation.training.arm].append(right.astype(np.float64))
         yield Answered(model, rows, {arm: np.stack(right) for arm, right in arms.items()}, min(1.0, rows / usable))
 
 
 def compare(found: Answered, test: ScoredRows) -> list[Effect]:
     """Return the comparisons of one model at one size, each with an interval of its own; nulls where there is none."""
     average = found.right["with_twins"].mean(axis=0)
-    compared: dict[Comparison, Interval | None] = {
-        "raw_minus_sanitized": difference_of_rows(average, test.kept, test.groups)
-    }
+    compared: dict[Comparison, Interval | None]
+    compared = {"raw_minus_sanitized": difference_of_rows(average, test.kept, test.groups)}
     if len(found.right) > 1:
         with_twin, others = found.parts(test)
         compared["on_rows_with_twin"] = contrast([with_twin], [1], found.share_used)

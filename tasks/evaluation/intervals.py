@@ -16,28 +16,23 @@ from tasks.arrays import Floats, Mask, RowNumbers
 Interval = tuple[float, float, float]  # estimate, low, high
 CONFIDENCE = 0.95
 OUTWEIGHS, STANDS_OUT = 0.2, 3  # a large group: share of the sum of squared weights, and times the median weight
+VARIANCES = ("of_rows", "of_both", "least")  # of a part
 DRAWS = 4000  # of what large groups might have answered
 
 
-@dataclass(frozen=True)
 class _Groups:
-    """Rows by group: `of_row` (n,), the share of rows of each group (groups,), and which groups are large (groups,)."""
+    """Rows by group: `of_row` (n,), the share of rows of each group (groups,), and which groups are large (groups,).
 
-    of_row: RowNumbers
-    weights: Floats
-    large: Mask
+    `others` are the rows that are in no large group (n,), and `of_other` the groups of those, counted from 0.
+    """
 
-    @staticmethod
-    def of(groups: RowNumbers) -> "_Groups":
-        of_row = np.unique(groups, return_inverse=True)[1]
-        weights = np.bincount(of_row) / len(of_row)
-        large = (weights > STANDS_OUT * np.median(weights)) & (weights**2 > OUTWEIGHS * (weights**2).sum())
-        return _Groups(of_row, weights, large)
-
-    def others(self) -> tuple[Mask, RowNumbers]:
-        """Return which rows are in no large group, and the groups of those, counted from 0."""
-        mask = ~self.large[self.of_row]
-        return mask, np.unique(self.of_row[mask], return_inverse=True)[1]
+    def __init__(self, groups: RowNumbers) -> None:
+        self.of_row = np.unique(groups, return_inverse=True)[1]
+        self.weights = np.bincount(self.of_row) / len(groups)
+        squares = self.weights**2
+        self.large = (self.weights > STANDS_OUT * np.median(self.weights)) & (squares > OUTWEIGHS * squares.sum())
+        self.others = ~self.large[self.of_row]
+        self.of_other = np.unique(self.of_row[self.others], return_inverse=True)[1]
 
     def means(self, values: Floats) -> Floats:
         """Mean of the values of each group."""
@@ -75,14 +70,13 @@ def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) 
     >>> accuracy(np.array([1.0] * 8 + [0.0] * 2), np.arange(10))
     (0.8, 0.429..., 0.969...)
     """
-    grouped, share = _Groups.of(groups), float(right.mean())
-    rows, other_groups = grouped.others()
-    others = right[rows]
-    variance, effective, together = _variance_of_mean(others, other_groups)
+    grouped, share = _Groups(groups), float(right.mean())
+    others = right[grouped.others]
+    variance, effective, together = _variance_of_mean(others, grouped.of_other)
     mean, tail = float(others.mean()), (1 - confidence) / 2
     if variance > 0:
         effective = min(mean * (1 - mean) / variance, len(others))
-    effective *= (ndtri(tail) / stdtrit(_freedom(other_groups), tail)) ** 2
+    effective *= (ndtri(tail) / stdtrit(_freedom(grouped.of_other), tail)) ** 2
     shape = mean * effective + 0.5, (1 - mean) * effective + 0.5
     if not grouped.large.any():
         low, high = betaincinv(*shape, [tail, 1 - tail])
@@ -103,9 +97,8 @@ def difference_of_rows(right: Floats, kept: Mask, groups: RowNumbers) -> Interva
     """
     if not kept.any() or kept.all():
         return None
-    (one, low, high), (other, other_low, other_high) = (
-        accuracy(right[part], groups[part]) for part in (~kept, kept)
-    )  # fmt: skip
+    one, low, high = accuracy(right[~kept], groups[~kept])
+    other, other_low, other_high = accuracy(right[kept], groups[kept])
     scale = 100 * float((~kept).mean())
     down, up = math.hypot(one - low, other_high - other), math.hypot(high - one, other - other_low)
     return scale * (one - other), scale * (one - other - down), scale * (one - other + up)
@@ -125,9 +118,8 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
     groups : ndarray
         int64 (n,)
     """
-    grouped = _Groups.of(groups)
-    rows, of_row = grouped.others()
-    seen = differences[:, rows]
+    grouped = _Groups(groups)
+    seen, of_row = differences[:, grouped.others], grouped.of_other
     average = seen.mean(axis=0)
     variance, effective, together = _variance_of_mean(average, of_row)
     squares = float((seen**2).mean())
@@ -168,9 +160,7 @@ def contrast(
     pairs = list(zip(parts, factors, strict=True))
     per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
     trainings = len(per_training)
-    rows, both, least = (
-        sum(factor**2 * getattr(part, name) for part, factor in pairs) for name in ("of_rows", "of_both", "least")
-    )  # fmt: skip
+    rows, both, least = (sum(f**2 * getattr(part, name) for part, f in pairs) for name in VARIANCES)
     times = 1 / trainings + share_used / (2 - share_used)
     between = times * float(per_training.var(ddof=1)) if trainings > 1 else 0.0
     of_rows = max(0.0, rows - times * trainings * both)

@@ -19,6 +19,13 @@ from tasks.arrays import Labels, Pixels
 from tasks.vocabulary import ModelName
 
 BATCH, EPOCHS = 128, 20
+SGD = {
+    "solver": "sgd",
+    "learning_rate": "invscaling",
+    "momentum": 0.9,
+    "max_iter": EPOCHS,
+    "n_iter_no_change": EPOCHS,  # never stop early: all arms of a comparison train equally long
+}
 
 
 def softmax(seed: int) -> LogisticRegression:
@@ -28,12 +35,12 @@ def softmax(seed: int) -> LogisticRegression:
 
 def sgd(seed: int) -> MLPClassifier:
     """Softmax by mini-batch SGD with momentum 0.9 and a step that decays as 0.1 / t^0.25; no hidden layer."""
-    return MLPClassifier(hidden_layer_sizes=(), learning_rate_init=0.1, power_t=0.25, **_SGD, random_state=seed)
+    return MLPClassifier(hidden_layer_sizes=(), learning_rate_init=0.1, power_t=0.25, **SGD, random_state=seed)
 
 
 def mlp(seed: int) -> MLPClassifier:
     """One hidden layer of 256 rectified units, by the same SGD with a smaller step."""
-    return MLPClassifier(hidden_layer_sizes=(256,), learning_rate_init=0.05, power_t=0.25, **_SGD, random_state=seed)
+    return MLPClassifier(hidden_layer_sizes=(256,), learning_rate_init=0.05, power_t=0.25, **SGD, random_state=seed)
 
 
 MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax, "sgd": sgd, "mlp": mlp}
@@ -55,12 +62,3 @@ def predict(classifier: ClassifierMixin, pixels: Pixels) -> tuple[Labels, NDArra
         return np.empty(0, np.int64), np.empty(0, np.float32)
     probabilities = classifier.predict_proba(pixels)
     return classifier.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float32)
-
-
-_SGD = {
-    "solver": "sgd",
-    "learning_rate": "invscaling",
-    "momentum": 0.9,
-    "max_iter": EPOCHS,
-    "n_iter_no_change": EPOCHS,  # never stop early: all arms of a comparison train equally long
-}

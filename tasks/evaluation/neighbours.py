@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Gray, RowNumbers
+from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.vocabulary import ModelName
 
 NEAREST: ModelName = "1nn"  # it has no probabilities: all its answers are equally sure
@@ -38,7 +38,7 @@ def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowN
     >>> [rows.tolist() for rows in nearest(train, [np.arange(3), np.array([0, 1])], train[1:])]
     [[1, 2], [1, 1]]
     """
-    exact = np.float32 if train.shape[1] <= EXACT_PIXELS else np.float64
+    exact, whole = (np.float32, np.int32) if train.shape[1] <= EXACT_PIXELS else (np.float64, np.int64)
     member = np.zeros((len(sets), len(train)), np.bool_)
     for number, rows in enumerate(sets):
         member[number, rows] = True
@@ -48,10 +48,12 @@ def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowN
     for first in range(0, len(used), TRAIN_BLOCK):
         rows = used[first : first + TRAIN_BLOCK]
         block = _centred(train[rows], exact)
-        lengths = np.einsum("ij,ij->i", block, block, dtype=np.float64).astype(np.int64)
+        lengths = np.einsum("ij,ij->i", block, block, dtype=np.float64).astype(whole)
         for start in range(0, len(queries), QUERY_BLOCK):
             part = slice(start, start + QUERY_BLOCK)
-            distances = _distances(block, lengths, _centred(queries[part], exact))
+            distances = (_centred(queries[part], exact) @ block.T).astype(whole)
+            distances *= -2
+            distances += lengths  # squared, less the length of the query
             best = distances.argmin(axis=1)
             for number in range(len(sets)):
                 if (inside := member[number, rows]).any():
@@ -63,16 +65,7 @@ def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowN
     return list(place)
 
 
-def _distances(block: NDArray[Any], lengths: NDArray[np.int64], queries: NDArray[Any]) -> NDArray[Any]:
-    """Return squared distances less the length of the query, as integers (queries, rows of the block)."""
-    whole: type = np.int32 if block.dtype == np.float32 else np.int64
-    distances: NDArray[Any] = (queries @ block.T).astype(whole)
-    distances *= -2
-    distances += lengths.astype(whole)
-    return distances
-
-
-def _inside(distances: NDArray[Any], best: RowNumbers, inside: NDArray[np.bool_]) -> RowNumbers:
+def _inside(distances: NDArray[Any], best: RowNumbers, inside: Mask) -> RowNumbers:
     """Return the nearest row of the block of every query among those that are inside, given the nearest of all."""
     found = best.copy()
     wrong = np.flatnonzero(~inside[best])

@@ -43,12 +43,12 @@ def score_split(
     scores: list[list[Score]] = []
     for training, answered in zip(trainings, answers, strict=True):
         right = (labels == answered["predicted"].to_numpy()).astype(np.float64)
+        about = training.model, training.rows, training.seed, training.arm
         scores.append([])
         for subset, mask in masks.items():
             if training.arm == "with_twins" or subset in OF_BOTH_ARMS:
                 interval = accuracy(right[mask], groups[mask]) if mask.any() else (None, None, None)
-                about = training.model, training.rows, training.seed, training.arm, f"{name}_{subset}"
-                scores[-1].append(Score(*about, int(mask.sum()), *interval))
+                scores[-1].append(Score(*about, f"{name}_{subset}", int(mask.sum()), *interval))
     return scores
 
 
@@ -59,10 +59,9 @@ def subsets(ids: pa.Array, labels: Labels, removed: pa.Table, seed: int) -> Iter
     exact and near twins; ``removed`` are the rows that near loses; ``random`` is a control that loses as
     many random rows of each class as ``near`` does.
     """
-    gone = {reasons: is_removed(ids, removed, reasons) for reasons in (("exact",), ("exact", "near"))}
-    near = gone["exact", "near"]
+    near = is_removed(ids, removed, ("exact", "near"))
     yield "raw", np.ones(len(ids), np.bool_)
-    yield "exact", ~gone["exact",]
+    yield "exact", ~is_removed(ids, removed, ("exact",))
     yield "near", ~near
     yield "removed", near
     yield "random", ~as_many_per_class(labels, near, seed)

@@ -65,29 +65,27 @@ def train_and_score(
             trainer.write_answers(training, target)
             return {}
 
-        built.append(stages.stage(workspace, "models", _inputs(splits, training, trainer.digest(training)), build))
+        inputs = {
+            "version": VERSION,
+            "splits": [splits[name].sha256 for name in ("train", *SCORED)],
+            "model": training.model,
+            "seed": training.seed,
+            "rows": trainer.digest(training),
+            "threads": threads_of(training.rows),
+        }
+        built.append(stages.stage(workspace, "models", inputs | shaped_by("training"), build))
 
     def score(_target: Place) -> dict[str, Any]:
         scores = _scores(batch, built, sanitized, compared, spec.seed, workspace)
         return {"scores": SCORES.dump_python(scores, mode="json")}
 
-    inputs = {
-        "version": SCORES_VERSION,
-        "models": [[vars(training), stage.folder.name] for training, stage in zip(batch.trainings, built, strict=True)],
-        "removed": sanitized.sha256,
-        "compared": compared.folder,
-        "seed": spec.seed,
-    } | shaped_by("statistics")
-    scored = stages.stage(workspace, "scores", inputs, score)
+    models = [(training, stage.folder.name) for training, stage in zip(batch.trainings, built, strict=True)]
+    scored = stages.stage(workspace, "scores", _about(SCORES_VERSION, models, sanitized, compared, spec), score)
     scores = SCORES.validate_python(scored.result["scores"])
-    evaluations = [
-        Evaluation(training, stage.folder.name, tuple(of_training))
-        for training, stage, of_training in zip(batch.trainings, built, scores, strict=True)
-    ]
+    evaluations = [Evaluation(*model, tuple(of_model)) for model, of_model in zip(models, scores, strict=True)]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
-    message = f"{batch}: accuracy {np.mean(raw):.4f} on raw test"
     reused = all(stage.reused for stage in (*built, scored))
-    return finished(evaluations, replace(scored, reused=reused), message)
+    return finished(evaluations, replace(scored, reused=reused), f"{batch}: accuracy {np.mean(raw):.4f} on raw test")
 
 
 @stage_task("compare models with and without the twins of test rows")
@@ -104,13 +102,8 @@ def measure_effects(
     def build(_target: Place) -> dict[str, Any]:
         return effects.measure(spec, splits.classes, sanitized, compared, evaluations, workspace)
 
-    inputs = {
-        "version": COMPARISON_VERSION,
-        "models": [[vars(evaluation.training), evaluation.folder] for evaluation in evaluations],
-        "removed": sanitized.sha256,
-        "compared": compared.folder,
-        "seed": spec.seed,
-    } | shaped_by("statistics")
+    models = [(evaluation.training, evaluation.folder) for evaluation in evaluations]
+    inputs = _about(COMPARISON_VERSION, models, sanitized, compared, spec)
     stage = stages.stage(workspace, "effects", inputs, build)
     found = effects.FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
@@ -130,12 +123,18 @@ def _scores(
     return [list(chain.from_iterable(of_training)) for of_training in zip(*of_splits, strict=True)]
 
 
-def _inputs(splits: Splits, training: Training, rows: str) -> dict[str, Any]:
+def _about(
+    version: int,
+    models: Sequence[tuple[Training, str]],
+    sanitized: Sanitized,
+    compared: Compared,
+    spec: TrainedSpec,
+) -> dict[str, Any]:
+    """Return what scores and comparisons of trained models depend on."""
     return {
-        "version": VERSION,
-        "splits": [splits[name].sha256 for name in ("train", *SCORED)],
-        "model": training.model,
-        "seed": training.seed,
-        "rows": rows,
-        "threads": threads_of(training.rows),
-    } | shaped_by("training")
+        "version": version,
+        "models": [[vars(training), folder] for training, folder in models],
+        "removed": sanitized.sha256,
+        "compared": compared.folder,
+        "seed": spec.seed,
+    } | shaped_by("statistics")

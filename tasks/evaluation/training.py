@@ -54,64 +54,49 @@ class Trainer:
 
     def write_answers(self, training: Training, target: Place) -> None:
         """Train one model, and write what it answers for each row of the scored splits: label, and confidence."""
-        if training.model == NEAREST:
-            found = self._neighbours[training]
-            answers = {name: (labels, np.ones(len(labels), np.float32)) for name, labels in found.items()}
-        else:
-            answers = self._fitted(training)
+        answers = self._nearest[training] if training.model == NEAREST else self._fitted(training)
         for name, (predicted, confidence) in answers.items():
             images = self._scored[name]
             columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
             tables.write(pa.table(columns), target / f"{name}.parquet")
 
-    def _fitted(self, training: Training) -> dict[SplitName, Answers]:
-        from tasks.evaluation.models import fit, predict  # scikit-learn, which answers that are found need not
-
-        rows = self._places[training]
-        with blas_threads(threads_of(training.rows)):
-            pixels = pixels_of(self._train, rows)
-            classifier = fit(training.model, pixels, self._train.labels[rows], training.seed)
-            del pixels  # the scored splits come beside it
-            return {name: _answers(partial(predict, classifier), images) for name, images in self._scored.items()}
-
     @cached_property
-    def _used(self) -> RowNumbers:
-        """Rows of train that any training uses, ascending."""
-        return np.unique(np.concatenate(list(self._rows.values())))
-
-    @cached_property
-    def _train(self) -> Images:
-        """Those rows."""
-        return take_images(self._splits.train.places(self._workspace), self._used)
-
-    @cached_property
-    def _places(self) -> dict[Training, RowNumbers]:
-        """Where among them the rows of each training are."""
-        return {training: np.searchsorted(self._used, rows) for training, rows in self._rows.items()}
+    def _train(self) -> tuple[Images, dict[Training, RowNumbers]]:
+        """The images of train that any training uses, and where among them those of each training are."""
+        used = np.unique(np.concatenate(list(self._rows.values())))
+        images = take_images(self._splits.train.places(self._workspace), used)
+        return images, {training: np.searchsorted(used, rows) for training, rows in self._rows.items()}
 
     @cached_property
     def _scored(self) -> dict[SplitName, Images]:
         return {name: read_images(self._splits[name].places(self._workspace)) for name in SCORED}
 
+    def _fitted(self, training: Training) -> dict[SplitName, Answers]:
+        from tasks.evaluation.models import fit, predict  # scikit-learn, which answers that are found need not
+
+        images, rows_of = self._train
+        rows = rows_of[training]
+        with blas_threads(threads_of(training.rows)):
+            pixels = normalize(as_rows(images.gray)[rows])
+            classifier = fit(training.model, pixels, images.labels[rows], training.seed)
+            del pixels  # those of the scored splits need its memory
+            return {name: _answers(partial(predict, classifier), scored) for name, scored in self._scored.items()}
+
     @cached_property
-    def _neighbours(self) -> dict[Training, dict[SplitName, Labels]]:
-        """Labels of the nearest training rows, for all trainings at once."""
-        train, sets = as_rows(self._train.gray), list(self._places.values())
-        found = {name: nearest(train, sets, as_rows(images.gray)) for name, images in self._scored.items()}
-        return {
-            training: {name: self._train.labels[rows[number]] for name, rows in found.items()}
-            for number, training in enumerate(self._places)
-        }
+    def _nearest(self) -> dict[Training, dict[SplitName, Answers]]:
+        """The labels of the nearest training rows, for all trainings at once; the model is always sure."""
+        images, rows_of = self._train
+        found: dict[Training, dict[SplitName, Answers]] = {training: {} for training in rows_of}
+        for name, scored in self._scored.items():
+            sets = nearest(as_rows(images.gray), list(rows_of.values()), as_rows(scored.gray))
+            for training, rows in zip(rows_of, sets, strict=True):
+                found[training][name] = images.labels[rows], np.ones(len(rows), np.float32)
+        return found
 
 
 def _answers(predict: Callable[[Pixels], Answers], images: Images) -> Answers:
     """Return what a model answers for images, which need memory as pixels for some at a time."""
     starts = range(0, max(len(images), 1), AT_ONCE)
-    labels, confidences = zip(*(predict(pixels_of(images[start : start + AT_ONCE])) for start in starts), strict=True)
+    parts = (normalize(as_rows(images[start : start + AT_ONCE].gray)) for start in starts)
+    labels, confidences = zip(*map(predict, parts), strict=True)
     return np.concatenate(labels), np.concatenate(confidences)
-
-
-def pixels_of(images: Images, rows: RowNumbers | None = None) -> Pixels:
-    """Return images, or some rows of them, as rows of normalized pixels, float32 (n, side * side)."""
-    gray = as_rows(images.gray)
-    return normalize(gray if rows is None else gray[rows])

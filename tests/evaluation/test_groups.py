@@ -5,8 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.evaluation.compared import unsure, why_not
-from tasks.evaluation.groups import group_rows, verified_twins
+from tasks.evaluation.compared import group_rows, unsure, verified_twins, why_not
 from tasks.records import Direction, Overlap
 from tasks.records.overlaps import Method
 from tasks.records.rows import MeasuredRecall
