@@ -64,8 +64,7 @@ def compare(one: str, other: str, *, workspace: p.Workspace = None) -> None:
     """
     from rich.console import Console
 
-    from tasks.presenting.changes import changes
-    from tasks.presenting.terminal import print_changes
+    from tasks.presenting.changes import changes, print_changes
     from tasks.reporting.read import read_report
 
     first, second = (read_report(find_run(run, workspace_at(workspace))) for run in (one, other))

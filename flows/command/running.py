@@ -33,9 +33,8 @@ from tasks.records.spec import (
     SplitSpec,
 )
 from tasks.reporting.notmnist import figures
-from tasks.reporting.published_results import check
+from tasks.reporting.published_results import print_figures
 from tasks.reporting.read import read_report
-from tasks.reporting.reproduction import print_checked
 from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -95,7 +94,7 @@ def show_reproduced(spec: ReproduceSpec) -> None:
     sources = {"large": spec.large, "small": spec.small} if spec.large or spec.small else {"dataset": "notmnist"}
     with _server():
         found = cleansplit(**sources, workspace=spec.workspace, **spec.how(), **COURSE)
-    print_checked(checked := check(found, figures()), Console(stderr=True))
+    print_figures(checked := figures(found), Console(stderr=True))
     print(found.where)
     if different := [figure.name for figure in checked if figure.verdict == "different"]:
         raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tasks.presenting.drawn import claims_in_short
+from tasks.presenting.groups import claims_in_short
 from tasks.presenting.numbers import Numbers
 from tasks.records import Conclusion
 from tasks.vocabulary import Unmeasured
@@ -32,7 +32,6 @@ def effect_in_short(numbers: Numbers) -> str:
 
 
 def _gains(numbers: Numbers) -> list[str]:
-    """Return what duplicates did to accuracy, at the largest compared size of each model."""
     told = [one for one in numbers.report.conclusions if one.reason is None]
     said = []
     if found := [one for one in told if one.significant]:
@@ -78,7 +77,6 @@ def _verdict(numbers: Numbers, conclusion: Conclusion) -> str:
 
 
 def _unmeasured(numbers: Numbers) -> list[str]:
-    """Return why an effect can't be told, with the models of each reason."""
     report, models = numbers.report, defaultdict[str, list[str]](list)
     for one in report.conclusions:
         if one.reason is not None:
@@ -95,10 +93,5 @@ def _unmeasured(numbers: Numbers) -> list[str]:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """Return words as a list in a sentence.
-
-    >>> _listed(["softmax"]), _listed(["softmax", "sgd", "1nn"])
-    ('softmax', 'softmax, sgd and 1nn')
-    """
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last

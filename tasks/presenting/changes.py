@@ -1,8 +1,13 @@
 """What changed between two runs."""
 
-from collections.abc import Iterator
-from html import escape
+import html
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from tasks.presenting.numbers import NOTHING, Numbers, text_of
 from tasks.presenting.words import answer
@@ -48,13 +53,25 @@ def what_changed(before: Report | None, after: Report) -> str:
     return "\n\n".join(parts) + "\n\n"
 
 
+def print_changes(found: Sequence[Change], console: Console) -> None:
+    """Print what changed between two runs, or that nothing did."""
+    if not found:
+        console.print("Nothing changed: both runs have the same results.")
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("", "what", "before", "after"):
+        table.add_column(name, overflow="fold", justify="right" if name in ("before", "after") else "left")
+    for change in found:
+        table.add_row(*map(escape, change))
+    console.print(table)
+
+
 def _cell(text: str) -> str:
     """Return text that can't end a cell or become HTML."""
-    return escape(text).replace("|", "&#124;").replace("`", "&#96;")
+    return html.escape(text).replace("|", "&#124;").replace("`", "&#96;")
 
 
 def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield every value that two runs are compared by: its group and name, and its text."""
     for name, value in report.spec.settings().items():
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         yield ("settings", name), NOTHING if value is None else text
@@ -69,7 +86,6 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _found(report: Report) -> Iterator[tuple[str, str, Any, str]]:
-    """Yield the group and name of every number that was found, its row, and its column there."""
     for pair in report.overlap:
         yield from (("overlap", f"{pair.rows_of} in {pair.found_in}, {kind}", pair, kind) for kind in ("exact", "near"))
     for of in report.duplicates:

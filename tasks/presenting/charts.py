@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
-from tasks.vocabulary import SPLITS
+from tasks.vocabulary import SPLITS, ModelName
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
 LINES = {  # label, colour and style of each arm and set of rows
@@ -31,6 +31,7 @@ LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
 LEAST_WIDTH = 5.5  # inches, for the legend
+THOUSANDS = "{x:,.0f}"
 NAMED_UP_TO = 60  # classes whose names can be read along an axis
 
 
@@ -102,15 +103,13 @@ def confusion(report: Report) -> Figure:
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         np.fill_diagonal(shares, np.nan)
         axes.imshow(shares, cmap="Blues", vmin=0)
-        axes.set_facecolor("#EEEEEE")
+        axes.set(facecolor="#EEEEEE", xlabel="answer", ylabel="class")
         axes.set_title(f"{entry.model} on {entry.train_rows:,} rows", fontsize=10)
         ticks = range(len(report.classes))
         if len(ticks) <= NAMED_UP_TO:
             names = _names(report.classes)
             axes.set_xticks(ticks, names, rotation=_rotation(names), parse_math=False)
             axes.set_yticks(ticks, names, parse_math=False)
-        axes.set_xlabel("answer")
-        axes.set_ylabel("class")
         if len(ticks) <= NUMBERED_UP_TO:
             dark = np.nanmax(shares) / 2
             for (row, column), count in np.ndenumerate(counts):
@@ -134,14 +133,13 @@ def balance(report: Report) -> Figure:
             _bars(axes, counts, _names([entry.class_name for entry in entries]))
         axes.set_title(split, fontsize=10)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        thousands(axes.yaxis)
+        axes.yaxis.set_major_formatter(THOUSANDS)
     figure.supylabel("rows", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
 def _bars(axes: Axes, counts: dict[str, list[int]], names: Sequence[str]) -> None:
-    """Draw the rows of each class by name, a narrow bar before a wide one."""
     places = np.arange(len(names))
     for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
         axes.bar(places, rows, width=width, color=colour, label=label)
@@ -149,26 +147,24 @@ def _bars(axes: Axes, counts: dict[str, list[int]], names: Sequence[str]) -> Non
 
 
 def _sizes(axes: Axes, counts: dict[str, list[int]]) -> None:
-    """Draw the rows of many classes, the largest first."""
     for (label, rows), colour in zip(counts.items(), ("#909090", BLUE), strict=False):
         axes.stairs(np.sort(rows)[::-1], color=colour, label=label)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("classes, the largest first", fontsize=9)
-    thousands(axes.xaxis)
+    axes.xaxis.set_major_formatter(THOUSANDS)
 
 
-def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:
+def _panels(report: Report, label: str) -> tuple[Figure, dict[ModelName, Axes]]:
     """Return a figure with one panel per model over a logarithmic axis of training rows."""
-    models: Sequence[str] = list(dict.fromkeys(score.model for score in report.scores))
+    models = list(dict.fromkeys(score.model for score in report.scores))
     figure = figure_of(max(LEAST_WIDTH, 3.4 * len(models)), 4.0)
     panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     sizes = sorted({score.train_rows for score in report.scores})
     for model, axes in zip(models, panels, strict=True):
-        axes.set_xscale("log")
-        axes.set_xticks(sizes)
-        axes.set_xlim(0.7 * sizes[0], sizes[-1] / 0.7)  # of one size, what stands beside it would leave its tick out
+        axes.set(xscale="log", xticks=sizes)
+        axes.set_xlim(0.7 * sizes[0], sizes[-1] / 0.7)  # with one size, its tick would be missing
         axes.xaxis.set_minor_locator(NullLocator())
-        thousands(axes.xaxis)
+        axes.xaxis.set_major_formatter(THOUSANDS)
         axes.tick_params(axis="x", rotation=45)
         axes.set_title(model, fontsize=10)
         axes.grid(alpha=0.25)
@@ -177,9 +173,9 @@ def _panels(report: Report, label: str) -> tuple[Figure, dict[str, Axes]]:
     return figure, dict(zip(models, panels, strict=True))
 
 
-def _with_legend(figure: Figure, panels: dict[str, Axes]) -> Figure:
-    handles = next(iter(panels.values())).get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+def _with_legend(figure: Figure, panels: dict[ModelName, Axes]) -> Figure:
+    first = next(iter(panels.values()))
+    figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 
@@ -194,8 +190,3 @@ def _rotation(names: Sequence[str]) -> int:
 def figure_of(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches."""
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
-
-
-def thousands(axis: Any) -> None:
-    """Show the numbers of an axis with commas."""
-    axis.set_major_formatter("{x:,.0f}")

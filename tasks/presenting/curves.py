@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.presenting.charts import BLUE, GREEN, ORANGE, figure_of, thousands
+from tasks.presenting.charts import BLUE, GREEN, ORANGE, THOUSANDS, figure_of
 from tasks.records import Report
 from tasks.records.verdict import PRECISION
 from tasks.vocabulary import SplitName
@@ -46,10 +46,9 @@ def precision(report: Report) -> Figure:
     axes.set(ylim=(-0.02, 1.02), xlabel="similarity of the best match", ylabel="predicted precision")
     rows = axes.twinx()
     rows.plot([p.similarity for p in curve], [p.rows for p in curve], color=ORANGE, label="rows with a match")
-    rows.set_ylabel("rows with a match, not identical")
-    rows.set_ylim(0, None if any(point.rows for point in curve) else 1)
+    rows.set(ylabel="rows with a match, not identical", ylim=(0, None if any(point.rows for point in curve) else 1))
     rows.yaxis.set_major_locator(MaxNLocator(integer=True))
-    thousands(rows.yaxis)
+    rows.yaxis.set_major_formatter(THOUSANDS)
     if report.verdict.threshold is not None:
         axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="lowest threshold")
     axes.grid(alpha=0.25)

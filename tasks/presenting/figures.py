@@ -101,7 +101,6 @@ def _rows(found: Findings, workspace: Place) -> dict[str, Image.Image]:
 
 
 def _predictions(found: Findings, workspace: Place) -> Image.Image:
-    """Return test rows with the answers of the first model, trained on the most rows."""
     images = read_images(found.splits.test.places(workspace), ROWS_SHOWN)
     first = found.trained.confusions[0]
     evaluation = next(
@@ -135,7 +134,6 @@ def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Imag
 
 
 def _small(data: bytes) -> Image.Image:
-    """Return an image file at the size that it has on a sheet."""
     image = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
     image.thumbnail((ON_SHEET, ON_SHEET), Image.Resampling.BILINEAR, reducing_gap=1.0)
     return image

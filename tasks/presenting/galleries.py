@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,20 +25,6 @@ GROUPS, PER_GROUP = 6, 12
 JPEG_QUALITY = 85
 THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
 Row = dict[str, Any]  # of a table
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """The pairs of each gallery, the members of the largest groups, and whether no pair is left out."""
-
-    pairs: dict[str, list[Row]]
-    groups: list[list[Row]]
-    all: bool
-
-    @property
-    def ids(self) -> set[str]:
-        pairs = {row[end] for rows in self.pairs.values() for row in rows for end in ("id", "twin_id")}
-        return pairs | {member["id"] for group in self.groups for member in group}
 
 
 class _Embedded(NamedTuple):
@@ -66,20 +51,22 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
         their difference and, of photographs, the duplicate laid over the row. ``groups``: lists of such rows of single
         images. ``all``: whether these are all pairs.
     """
-    chosen = _choose(run, report)
+    pairs, groups, every = _choose(run, report)
     if report.kind == "photographs":
         images = _thumbnails_of(run)
     else:
-        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), chosen.ids)
-        images = {name: _Embedded(_png_uri(pixels), pixels) for name, pixels in gray.items()}
-    pairs = {name: _shown(rows, images, report) for name, rows in chosen.pairs.items()}
-    groups = [[member | {"uri": images[member["id"]].uri} for member in group] for group in chosen.groups]
-    return {**pairs, "groups": groups, "all": chosen.all}
+        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), shown_ids(run, report))
+        images = {name: _Embedded(_uri(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
+    shown: dict[str, Any] = {name: _shown(rows, images, report) for name, rows in pairs.items()}
+    uris = [[member | {"uri": images[member["id"]].uri} for member in group] for group in groups]
+    return shown | {"groups": uris, "all": every}
 
 
 def shown_ids(run: Place, report: Report) -> list[str]:
     """Return the ids of all images that the galleries of a run show."""
-    return sorted(_choose(run, report).ids)
+    pairs, groups, _ = _choose(run, report)
+    ids = {row[end] for rows in pairs.values() for row in rows for end in ("id", "twin_id")}
+    return sorted(ids | {member["id"] for group in groups for member in group})
 
 
 def uri_of(data: bytes, kind: str = "png") -> str:
@@ -87,11 +74,13 @@ def uri_of(data: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _choose(run: Place, report: Report) -> _Chosen:
+def _choose(run: Place, report: Report) -> tuple[dict[str, list[Row]], list[list[Row]], bool]:
+    """Return the pairs of each gallery, the members of the largest groups, and whether no pair is left out."""
     removed, conflicts = (_numbered(run, name) for name in ("removed", "label_conflicts"))
     conflicts = each_pair_once(conflicts.filter(conflicts["open"]))
-    doubtful = at(run / "unconfirmed.parquet").exists()  # only where there are such rows
-    unconfirmed = _numbered(run, "unconfirmed") if doubtful else conflicts.slice(0, 0)
+    unconfirmed = conflicts.slice(0, 0)
+    if at(run / "unconfirmed.parquet").exists():  # only where there are such rows
+        unconfirmed = _numbered(run, "unconfirmed")
     least, most = ([(report.view.column, order), ("id", "ascending")] for order in ("ascending", "descending"))
     every = {
         "conflicts": conflicts.sort_by(most),
@@ -101,17 +90,15 @@ def _choose(run: Place, report: Report) -> _Chosen:
     }
     room = {name: PAIRS[report.kind] * part // sum(PARTS.values()) for name, part in PARTS.items()}
     pairs = {name: table.slice(0, room[name]).to_pylist() for name, table in every.items()}
-    return _Chosen(pairs, _largest_groups(removed), all(len(every[name]) <= room[name] for name in every))
+    return pairs, _largest_groups(removed), all(len(every[name]) <= room[name] for name in every)
 
 
 def _numbered(run: Place, name: str) -> pa.Table:
-    """Return a table with the place of each row in the tables of the run."""
     table = tables.read(run / f"{name}.parquet")
     return table.append_column("place", pa.array([f"{name}.parquet.{row}" for row in range(len(table))], pa.string()))
 
 
 def _largest_groups(removed: pa.Table) -> list[list[Row]]:
-    """Return the members of the largest groups, the row that is kept first."""
     counts = removed.group_by("twin_id").aggregate([("id", "count")])
     largest = counts.sort_by([("id_count", "descending"), ("twin_id", "ascending")]).slice(0, GROUPS)
     groups = []
@@ -123,7 +110,6 @@ def _largest_groups(removed: pa.Table) -> list[list[Row]]:
 
 
 def _shown(rows: list[Row], images: dict[str, _Embedded], report: Report) -> list[Row]:
-    """Return rows of a gallery with what is shown of them."""
     column = report.view.column
     over = [row for row in rows if report.view.on_pixels and row["reason"] != "exact"]
     moved = laid_over(*([images[row[end]].pixels for row in over] for end in ("id", "twin_id")))
@@ -131,25 +117,16 @@ def _shown(rows: list[Row], images: dict[str, _Embedded], report: Report) -> lis
     shown = []
     for row in rows:
         one, two, other = images[row["id"]], images[row["twin_id"]], laid.get(row["place"])
-        difference = _png_uri(_difference(one.pixels, two.pixels if other is None else other, report))
-        shown.append(
-            row
-            | {"uri": one.uri, "twin_uri": two.uri, "difference": difference, "similarity": row[column]}
-            | {"registered": None if other is None else _uri(other, "jpeg", quality=JPEG_QUALITY)}
-            | {"predicted": None if other is None else report.verdict.predicted_at(row[column])}
-            | {"place": f"{row['place']}.{column}"}
-        )
+        more = {"uri": one.uri, "twin_uri": two.uri, "similarity": row[column], "place": f"{row['place']}.{column}"}
+        more |= {"registered": None, "predicted": None}
+        if other is not None:
+            more["registered"] = _uri(other, "jpeg", quality=JPEG_QUALITY)
+            more["predicted"] = report.verdict.predicted_at(row[column])
+        second = Image.fromarray(two.pixels if other is None else other)
+        stretched = np.asarray(second.resize(one.pixels.shape[1::-1], Image.Resampling.BILINEAR))
+        more["difference"] = _uri(report.view.difference(one.pixels, stretched), "png", optimize=True)
+        shown.append(row | more)
     return shown
-
-
-def _difference(one: Gray, two: Gray, report: Report) -> Gray:
-    """Return the difference of two images, the second stretched to the size of the first."""
-    other = Image.fromarray(two).resize(one.shape[1::-1], Image.Resampling.BILINEAR)
-    return report.view.difference(one, np.asarray(other))
-
-
-def _png_uri(pixels: Gray) -> str:
-    return _uri(pixels, "png", optimize=True)
 
 
 def _uri(pixels: Gray, kind: str, **how: Any) -> str:

@@ -8,7 +8,7 @@ here, so that all agree. A place is a path like ``overlap.3.exact``; ``*`` sums 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tasks.records import Report
 from tasks.records.rows import Form, form_of
@@ -34,16 +34,14 @@ def text_of(value: Any, form: Form) -> str:
 
     >>> text_of(0.125, "share"), text_of(1234, "count"), text_of(None, "points")
     ('12.5 %', '1,234', '-')
+    >>> [text_of(value, "points") for value in (1.26, -0.04, 0.001, 0)]
+    ['+1.26', '-0.04', '+<0.01', '0']
     """
     return NOTHING if value is None else FORMS[form](value)
 
 
 def _points(value: float) -> str:
-    """Return points with their sign, so that few are told from none.
-
-    >>> [_points(value) for value in (1.26, -0.04, 0.001, 0)]
-    ['+1.26', '-0.04', '+<0.01', '0']
-    """
+    """Return points with their sign, so that few are told from none."""
     if 0 < abs(value) < TOO_SMALL:
         return f"{'-' if value < 0 else '+'}<0.01"
     return f"{value:+.2f}" if value else "0"
@@ -81,29 +79,24 @@ class Numbers:
         """
 
         def value(found: re.Match[str]) -> str:
-            name, share = found.groups()
+            name, of = found.groups()
             if isinstance(row, str):
                 return self.total(row, name)
             text = getattr(row, name)
-            return self._quote(text) if isinstance(text, str) else (self.share if share else self)(row, name)
+            return self._quote(text) if isinstance(text, str) else self.share(row, name) if of else self(row, name)
 
         return re.sub(r"{(\w+)(%?)}", value, sentence)
 
     def share(self, row: Any, part: str, whole: str = "rows") -> str:
         """Return one number of a row as a share of another, in percent."""
         total = getattr(row, whole)
-        place = f"{self._place(row, part)} / {self._place(row, whole)}"
-        return self._write(place, "share", getattr(row, part) / total if total else None)
+        value = getattr(row, part) / total if total else None
+        return self._write(f"{self._place(row, part)} / {self._place(row, whole)}", "share", value)
 
-    def sum(self, row: Any, one: str, other: str) -> str:
-        """Return the sum of two counts of a row."""
-        place = f"{self._place(row, one)} + {self._place(row, other)}"
-        return self._write(place, "count", getattr(row, one) + getattr(row, other))
-
-    def difference(self, row: Any, name: str, less: Any, less_name: str) -> str:
-        """Return a count of one row less a count of another."""
-        place = f"{self._place(row, name)} - {self._place(less, less_name)}"
-        return self._write(place, "count", getattr(row, name) - getattr(less, less_name))
+    def joined(self, one: Any, name: str, sign: Literal["+", "-"], other: Any, other_name: str) -> str:
+        """Return the sum or the difference of two counts."""
+        value = getattr(one, name) + (1 if sign == "+" else -1) * getattr(other, other_name)
+        return self._write(f"{self._place(one, name)} {sign} {self._place(other, other_name)}", "count", value)
 
     def total(self, table: str, name: str) -> str:
         """Return the sum of a count over all rows of a table of the report."""
@@ -115,7 +108,6 @@ class Numbers:
 
 
 def _rows_of(record: Any, place: str = "") -> Iterator[tuple[Any, str]]:
-    """Yield every record inside a record, with its place."""
     for field in fields(record):
         value, where = getattr(record, field.name), f"{place}{field.name}"
         several = isinstance(value, tuple)

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from tasks.presenting import summary
 from tasks.presenting.accuracy import effect_in_short, verdicts
 from tasks.presenting.galleries import build_galleries, uri_of
-from tasks.presenting.inside import group_rows
+from tasks.presenting.groups import group_rows
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.saved import saved_lists
 from tasks.presenting.searched import why_twins
@@ -29,8 +29,7 @@ ENVIRONMENT = Environment(
     loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled here: a command imports this while it waits for Prefect
-QUARANTINE_SHOWN = 300
-MEMBERS_SHOWN = 100  # classes of all sources
+MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
 LARGER = Markup(
     ".pairs img, .group img { width: 6rem; height: 6rem; object-fit: contain }\n"
     ".pairs { grid-template-columns: repeat(auto-fill, minmax(28rem, 1fr)) }\n"
@@ -73,9 +72,8 @@ def build_page(
     style, script = (_asset(name) for name in ("page.css", "page.js"))
     if report.kind == "photographs":
         style += LARGER
-    refused = tables.read(run / "quarantine.parquet").to_pylist()
     members = report.conservation
-    if len(members) > MEMBERS_SHOWN:  # what lost some comes first
+    if len(members) > MOST["members"]:  # what lost some comes first
         members = tuple(sorted(members, key=lambda row: row.members == row.accepted))
     page = PAGE.render(
         style=style,
@@ -89,8 +87,6 @@ def build_page(
         threshold=map(_marked, why_twins(numbers)),
         verdicts=[*map(_marked, verdicts(numbers))],
         tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
-        settings=report.spec.settings(),
-        legend=report.view.legend,
         reasons=REASONS,
         text_of=text_of,
         present=[name for name in SPLITS if report.rows[name]],
@@ -99,10 +95,9 @@ def build_page(
         figures=_figures(run),
         alternatives=ALTERNATIVES,
         title_of=title_of,
-        members=members[:MEMBERS_SHOWN],
-        members_not_shown=max(0, len(members) - MEMBERS_SHOWN),
-        quarantined=refused[:QUARANTINE_SHOWN],
-        not_shown=max(0, len(refused) - QUARANTINE_SHOWN),
+        members=members,
+        quarantined=tables.read(run / "quarantine.parquet").to_pylist(),
+        most=MOST,
         history=history,
     )
     return page + "\n"
@@ -111,9 +106,8 @@ def build_page(
 def as_html(report: Report) -> str:
     """Return the answer and the tables of rows and overlap, for a notebook."""
     numbers = Numbers(report)
-    tables_shown = summary.tables_of(numbers)[:SHORT]
-    template = ENVIRONMENT.get_template("result.html.jinja")
-    return template.render(answer=answer(numbers), tables=tables_shown, where=report.where)
+    shown = {"answer": answer(numbers), "tables": summary.tables_of(numbers)[:SHORT], "where": report.where}
+    return ENVIRONMENT.get_template("result.html.jinja").render(shown)
 
 
 def _figures(run: Place) -> dict[str, str]:

@@ -25,13 +25,10 @@ def saved_lists(run: Place) -> list[dict[str, str]]:
 
 
 def _lists(run: Place) -> Iterator[tuple[str, str, str]]:
-    """Yield name, title and content of each list; those that are too long to be shown may be missing."""
-    places = {"remove.txt": run / "remove.txt"}
-    if at(run / "remove").is_folder():
-        places |= {f"remove-{name}": run / "remove" / name for name in at(run / "remove").names()}
-    for name, place in places.items():
-        if at(place).is_file() and at(place).size() <= MOST:
-            yield name, "files to remove", at(place).read_text()
+    below = [f"remove/{name}" for name in at(run / "remove").names()] if at(run / "remove").is_folder() else []
+    for name in ("remove.txt", *below):
+        if at(run / name).is_file() and at(run / name).size() <= MOST:
+            yield name.replace("/", "-"), "files to remove", at(run / name).read_text()
     if at(run / "actions.csv").is_file():
         yield "actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.presenting.inside import group_rows
+from tasks.presenting.groups import group_rows
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
 from tasks.vocabulary import SPLITS, Comparison

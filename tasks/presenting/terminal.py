@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from tasks.presenting.changes import Change
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.summary import CLAIMS, DIFFERENCES, accuracy_rows, claim_rows, effect_rows, tables_of
 from tasks.presenting.words import answer, facts
@@ -43,19 +41,6 @@ def as_text(report: Report) -> str:
     console.print(answer(numbers), highlight=False, markup=False)
     console.print(report.where, highlight=False, markup=False, soft_wrap=True)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
-
-
-def print_changes(found: Sequence[Change], console: Console) -> None:
-    """Print what changed between two runs, or that nothing did."""
-    if not found:
-        console.print("Nothing changed: both runs have the same results.")
-        return
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("", "what", "before", "after"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("before", "after") else "left")
-    for change in found:
-        table.add_row(*map(escape, change))
-    console.print(table)
 
 
 def _table(title: str, rows: Sequence[Mapping[str, str]]) -> Table:

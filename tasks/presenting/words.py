@@ -1,13 +1,24 @@
 """What a run found, in sentences."""
 
 from tasks.presenting.accuracy import effect_in_short, verdicts
-from tasks.presenting.drawn import drawn, headline_of_groups
-from tasks.presenting.inside import headline_of_set, inside
+from tasks.presenting.groups import drawn, headline_of_groups, headline_of_set, inside
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.searched import how_searched, why_twins
 from tasks.vocabulary import UNLABELLED
 
 IGNORED_IN_SILENCE, KINDS_NAMED = 0.01, 5
+REDUNDANT = {
+    "one_colour": "Images of one colour",
+    "blank": "Images whose bits say nothing, since none is set or all are",
+}
+DECIDED = (
+    "{applied} decisions of people apply to these images: {same} pairs are the same picture and count as duplicates, "
+    "{different} are different and do not."
+)
+IN_ANOTHER_FORM = (
+    "{rows} more {rows_of} rows have a twin in {found_in} when they are {variant}; they stay, and variants.parquet "
+    "names them."
+)
 
 
 def answer(numbers: Numbers) -> str:
@@ -43,7 +54,6 @@ def headline(numbers: Numbers) -> str:
 
 
 def _conflicts(numbers: Numbers) -> str:
-    """Return how many pairs of duplicates have different labels, and where to decide which one is wrong."""
     found = numbers.report.label_conflicts
     if not found.open:
         return ""
@@ -68,7 +78,6 @@ def _ignored(numbers: Numbers) -> str:
 
 
 def _leak(numbers: Numbers) -> str:
-    """Return how many evaluated rows have a duplicate in train, and how many are undecided."""
     report = numbers.report
     leak, told = report.pair(report.scored, "train"), report.verdict.threshold is not None
     similar = _similar(numbers) if told else ""
@@ -109,16 +118,8 @@ def findings(numbers: Numbers) -> list[str]:
     if report.view.sentence:
         said.append(report.view.sentence.format(side=numbers(report.spec, "side", "count")))
     if report.judged is not None:
-        decided = (
-            "{applied} decisions of people apply to these images: {same} pairs are the same picture and count as "
-            "duplicates, {different} are different and do not."
-        )
-        said.append(numbers.say(report.judged, decided))
-    another_form = (
-        "{rows} more {rows_of} rows have a twin in {found_in} when they are {variant}; they stay, and variants.parquet "
-        "names them."
-    )
-    said += [numbers.say(count, another_form) for count in report.variants]
+        said.append(numbers.say(report.judged, DECIDED))
+    said += [numbers.say(count, IN_ANOTHER_FORM) for count in report.variants]
     return [*said, *_redundancy(numbers), *_labels(numbers), *_shared(numbers), *drawn(numbers), *inside(numbers)]
 
 
@@ -134,17 +135,13 @@ def _members(numbers: Numbers) -> str:
 
 def _redundancy(numbers: Numbers) -> list[str]:
     said = []
-    for name, what in (
-        ("one_colour", "Images of one colour"),
-        ("blank", "Images whose bits say nothing, since none is set or all are"),
-    ):
+    for name, what in REDUNDANT.items():
         if some := [within for within in numbers.report.within if getattr(within, name)]:
             said.append(f"{what}: {', '.join(numbers.say(one, f'{{{name}}} in {{split}}') for one in some)}.")
     return said
 
 
 def _labels(numbers: Numbers) -> list[str]:
-    """Return which rows have no label, and how many pairs of duplicates have different ones."""
     report, found = numbers.report, numbers.report.label_conflicts
     if report.classes == (UNLABELLED,):
         return ["The images have no classes."]
@@ -154,17 +151,16 @@ def _labels(numbers: Numbers) -> list[str]:
     if not report.alone and report.labelled(report.scored) and report.labelled("train"):
         said.append(numbers.say(leak, "{cross_class} {rows_of} rows have a twin in train of another class."))
     if found.pairs:
-        decided = f"{numbers.difference(found, 'pairs', found, 'open')} of {{pairs}} pairs with different labels "
+        decided = f"{numbers.joined(found, 'pairs', '-', found, 'open')} of {{pairs}} pairs with different labels "
         said.append(numbers.say(found, f"{decided}are decided; label_conflicts.parquet names all."))
     return said
 
 
 def _shared(numbers: Numbers) -> list[str]:
-    """Return how many rows share a font with train, and how large groups of removed rows are."""
     report, name, said = numbers.report, numbers.report.scored, []
     fonts = report.fonts(name, "train")
     if report.rows[name] > fonts.unknown:
-        known = numbers.difference(report.rows, name, fonts, "unknown")
+        known = numbers.joined(report.rows, name, "-", fonts, "unknown")
         said.append(f"Of {known} {name} rows whose name gives a font, {numbers(fonts, 'rows')} share it with train.")
     if report.groups.count and not report.alone:
         groups = "Removed rows and their twins form {count} groups of {rows} rows; the largest has {largest}."

@@ -1,4 +1,4 @@
-"""Say of every image what to do with it: actions.csv, and per split a list of the files to remove."""
+"""Write what to do with every image: actions.csv, and per split a list of the files to remove."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,29 +13,12 @@ from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 from tasks.storage.stores import at
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS
 
 ACTIONS, REMOVE = "actions.csv", "remove"
-ORDER = ("remove", "relabel", "review", "keep")  # of what is said of one image several times, the first counts
-NAMED = ("id", "reason", "similarity", "twin_id", "new_class")
 TEXTS = ("path", "split", "class", "action", "why", "twin")
 COLUMNS = pa.schema({n: pa.string() for n in TEXTS} | {"similarity": pa.float64(), "new_class": pa.string()})
 AT_ONCE = 100_000  # rows
-
-
-class Paths:
-    """Paths of images as the user can write them: below the sources under the names that they were given by."""
-
-    def __init__(self, archives: Sequence[Archive]) -> None:
-        self.folders: dict[str, str] = {archive.role: _folder_of(archive) for archive in archives}
-
-    def of(self, ids: pa.Array) -> pa.Array:
-        """Return the path of the image of each id; of none, an empty text."""
-        found, below = pa.nulls(len(ids), pa.string()), paths_of(ids)
-        for role, folder in self.folders.items():
-            paths = pc.binary_join_element_wise(folder, below, "/")
-            found = pc.if_else(pc.starts_with(ids, f"{role}/"), paths, found)
-        return pc.fill_null(found, "")
 
 
 def write_actions(found: Findings, report: Report, workspace: Place, target: Place) -> None:
@@ -45,45 +28,55 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     whose label is not that of a duplicate, review; all others keep. An image that goes and whose label is wrong, or may
     be, has two rows.
     """
-    paths, (said, also) = Paths(found.archives), _said(found, workspace, target)
+    first, second = _actions(found, workspace, target)
     with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
-            goes = target / REMOVE / f"{name}.txt"
-            for rows in _rows_of(found.splits[name], paths, said, also, workspace):
+            for rows in _rows_of(found.splits[name], found.archives, first, second, workspace):
                 writer.write_table(rows)
                 lost = rows.filter(pc.equal(rows["action"], "remove"))["path"]
                 if len(lost) and not report.alone:
                     disk.make_folder(target / REMOVE)
-                    disk.add_text(goes, as_lines(lost))
+                    add_lines(target / REMOVE / f"{name}.txt", lost)
 
 
-def as_lines(texts: pa.Array) -> str:
-    """Return a line for each of some texts."""
-    return "".join(f"{text}\n" for text in texts.to_pylist())
+def given_paths(ids: pa.Array, archives: Sequence[Archive]) -> pa.Array:
+    """Return the path of the image of each id, below the name by which its source was given; of none, an empty text."""
+    found, below = pa.nulls(len(ids), pa.string()), paths_of(ids)
+    for archive in archives:
+        whole = Place.of(archive.name).root  # classes may be in a folder further down
+        inside = archive.location[len(whole) :] if archive.location.startswith(f"{whole}/") else ""
+        paths = pc.binary_join_element_wise(f"{archive.name.rstrip('/')}{inside}", below, "/")
+        found = pc.if_else(pc.starts_with(ids, f"{archive.role}/"), paths, found)
+    return pc.fill_null(found, "")
 
 
-def _rows_of(split: Split, paths: Paths, said: pa.Table, also: pa.Table, workspace: Place) -> Iterator[pa.Table]:
+def add_lines(target: Place, texts: pa.Array | pa.ChunkedArray) -> None:
+    """Add texts to a file, a line each; it is made where it is missing."""
+    disk.add_text(target, "")
+    for start in range(0, len(texts), AT_ONCE):
+        disk.add_text(target, "".join(f"{text}\n" for text in texts[start : start + AT_ONCE].to_pylist()))
+
+
+def _rows_of(
+    split: Split, archives: Sequence[Archive], first: pa.Table, second: pa.Table, workspace: Place
+) -> Iterator[pa.Table]:
     """Yield the rows of actions.csv for a split in the order of paths, some at a time: their texts are large."""
     ids = read_ids(split.places(workspace))
-    parts = [paths.of(ids.slice(start, AT_ONCE)) for start in range(0, len(ids), AT_ONCE)]
-    own, about = pa.concat_arrays(parts), pc.index_in(ids, value_set=said["id"].combine_chunks())
-    order = pc.sort_indices(own)
-    for start in range(0, len(ids), AT_ONCE):
-        rows = order[start : start + AT_ONCE]
-        yield _table(split.name, ids.take(rows), said.take(about.take(rows)), paths)
-    again = also.filter(pc.is_in(also["id"], value_set=ids))
-    yield _table(split.name, again["id"].combine_chunks(), again, paths)
+    starts, about = range(0, len(ids), AT_ONCE), pc.index_in(ids, value_set=first["id"].combine_chunks())
+    order = pc.sort_indices(pa.concat_arrays([given_paths(ids[start : start + AT_ONCE], archives) for start in starts]))
+    again = second.filter(pc.is_in(second["id"], value_set=ids))
+    some = (order[start : start + AT_ONCE] for start in starts)
+    pieces = ((ids.take(rows), first.take(about.take(rows))) for rows in some)
+    for of, actions in (*pieces, (again["id"].combine_chunks(), again)):
+        class_names = pc.list_element(pc.split_pattern(of, "/", max_splits=2), 1)
+        paths, twins = (given_paths(of_some, archives) for of_some in (of, actions["twin_id"]))
+        about_it = pc.fill_null(actions["action"], "keep"), actions["reason"], twins
+        texts = paths, pa.repeat(split.name, len(of)), class_names, *about_it
+        yield pa.table([*texts, actions["similarity"], actions["new_class"]], COLUMNS)
 
 
-def _table(split: SplitName, ids: pa.Array, what: pa.Table, paths: Paths) -> pa.Table:
-    names = pc.list_element(pc.split_pattern(ids, "/", max_splits=2), 1)
-    splits, action = pa.array([split] * len(ids), pa.string()), pc.fill_null(what["action"], "keep")
-    about = what["reason"], paths.of(what["twin_id"]), what["similarity"], what["new_class"]
-    return pa.table([paths.of(ids), splits, names, action, *about], COLUMNS)
-
-
-def _said(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
-    """Return the action of each image, and a second one for removed images whose label is in conflict."""
+def _actions(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
+    """Return the first action of each image, and a second one for removed images whose label is in conflict."""
     conflicts = tables.read(target / "label_conflicts.parquet")
     wrong = pc.is_valid(conflicts["new_class"])
     rows = [
@@ -91,11 +84,11 @@ def _said(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, p
         _rows(conflicts.filter(wrong), "relabel", "conflict"),
         _rows(conflicts.filter(pc.and_(pc.invert(wrong), conflicts["open"])), "review", "conflict"),
     ]
+    if at(target / "unconfirmed.parquet").exists():
+        rows.append(_rows(tables.read(target / "unconfirmed.parquet"), "review"))
     if at(target / "duplicates.parquet").exists():
         inside = tables.read(target / "duplicates.parquet")
         rows.append(_rows(inside.filter(pc.invert(inside["stays"])), "keep", "duplicate"))
-    if at(target / "unconfirmed.parquet").exists():
-        rows.append(_rows(tables.read(target / "unconfirmed.parquet"), "review"))
     table = pa.concat_tables(rows)
     gone = table.filter(pc.equal(table["action"], "remove"))["id"].combine_chunks()
     labels = pc.and_(pc.equal(table["reason"], "conflict"), pc.is_in(table["id"], value_set=gone))
@@ -103,29 +96,18 @@ def _said(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, p
 
 
 def _first_of_each(table: pa.Table) -> pa.Table:
-    """Return one row for each image, in the order of ids: that with the first action of `ORDER`."""
-    rank = pc.index_in(table["action"], value_set=pa.array(ORDER))
-    table = table.append_column("rank", rank).append_column("number", pa.array(np.arange(len(table))))
-    table = table.sort_by([(name, "ascending") for name in ("id", "rank", "number")])
-    first = np.ones(len(table), np.bool_)
-    first[1:] = pc.not_equal(table["id"][1:], table["id"][:-1]).to_numpy()
-    return table.filter(pa.array(first))
+    numbered = table.append_column("row", pa.array(np.arange(len(table))))
+    return table.take(numbered.group_by("id").aggregate([("row", "min")])["row_min"]).sort_by("id")
 
 
 def _rows(table: pa.Table, action: str, why: str | None = None) -> pa.Table:
-    """Return the columns that are shown; the similarity is named after the view."""
     similarity = next(name for name in ("jaccard", "agreement") if name in table.column_names)
-    named = table.rename_columns(["similarity" if name == similarity else name for name in table.column_names])
-    if "new_class" not in table.column_names:
-        named = named.append_column("new_class", pa.nulls(len(named), pa.string()))
-    named = named.select(NAMED)
-    if why is not None:
-        named = named.set_column(1, "reason", pa.array([why] * len(named), pa.string()))
-    return named.append_column("action", pa.array([action] * len(named), pa.string()))
-
-
-def _folder_of(archive: Archive) -> str:
-    """Return the name of a source; of a folder whose classes lie deeper, with what lies between."""
-    whole = Place.of(archive.name).root
-    inside = archive.location[len(whole) :] if archive.location.startswith(f"{whole}/") else ""
-    return f"{archive.name.rstrip('/')}{inside}"
+    columns = {
+        "id": table["id"],
+        "reason": table["reason"] if why is None else pa.repeat(why, len(table)),
+        "similarity": table[similarity],
+        "twin_id": table["twin_id"],
+        "new_class": table["new_class"] if "new_class" in table.column_names else pa.nulls(len(table), pa.string()),
+        "action": pa.repeat(action, len(table)),
+    }
+    return pa.table(columns)

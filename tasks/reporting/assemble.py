@@ -1,12 +1,13 @@
 """Build the report of a run from the records of its stages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 
-from tasks.records import ClassCounts, Findings, MeasuredRecall, Report, Split
+from tasks.records import Claim, Drawing, Findings, MeasuredRecall, Report, Split, Trained, between
 from tasks.records.rows import (
     ClassMembers,
     ClassRows,
@@ -20,21 +21,20 @@ from tasks.records.rows import (
     ThresholdRows,
     WithinSplit,
 )
-from tasks.reporting.conflicts import conflicts_of, count_pairs
-from tasks.reporting.drawing import drawing_of
+from tasks.reporting.decided import conflicts_of, count_pairs, judged_pairs
 from tasks.reporting.gates import measure_gates
-from tasks.reporting.judged import judged_pairs
 from tasks.reporting.refused import ignored_kinds
 from tasks.storage import disk
 from tasks.storage.image_files import read_labels
 from tasks.storage.images import mean_and_deviation
 from tasks.storage.place import Place
-from tasks.vocabulary import SPLITS, Role, SplitName
+from tasks.vocabulary import SPLITS, SplitName
 
 
 def assemble(found: Findings, workspace: Place) -> Report:
     """Return the report, which depends only on inputs, parameters and seed. Its folder is not named yet."""
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
+    of_pair = [field.name for field in fields(PairOverlap)]
     trained, left = found.trained, found.sanitized
     report = Report(
         run=disk.named(workspace),
@@ -43,12 +43,10 @@ def assemble(found: Findings, workspace: Place) -> Report:
         inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
         classes=found.splits.classes,
         rows=_split_rows(found, {}),
-        balance=_balance(found, workspace),
-        conservation=_conservation(found),
+        balance=tuple(_balance(found, workspace)),
+        conservation=tuple(_conservation(found)),
         ignored=ignored_kinds(found, workspace),
-        overlap=tuple(
-            PairOverlap(**{field.name: getattr(d, field.name) for field in fields(PairOverlap)}) for d in directions
-        ),
+        overlap=tuple(PairOverlap(**{name: getattr(d, name) for name in of_pair}) for d in directions),
         overlap_by_threshold=tuple(
             ThresholdRows(d.rows_of, d.found_in, percent / 100, rows)
             for d in directions
@@ -65,7 +63,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         scores=tuple(trained.scores),
         effects=trained.effects,
         conclusions=trained.conclusions,
-        drawing=drawing_of(found),
+        drawing=_drawing(found),
         confusion=trained.confusions,
         mistakes=trained.mistakes,
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),
@@ -79,16 +77,13 @@ def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:
     return SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
 
 
-def _balance(found: Findings, workspace: Place) -> tuple[ClassRows, ...]:
-    """Count the rows of every class of every split that has rows, raw and sanitized."""
+def _balance(found: Findings, workspace: Place) -> Iterator[ClassRows]:
     kept = {split.name: split for split in found.sanitized.splits}
     classes = found.splits.classes
-    counted: list[ClassRows] = []
     for name in (name for name in SPLITS if found.splits[name].rows):
         raw = _rows_per_class(found.splits[name], len(classes), workspace)
         left = _rows_per_class(kept[name], len(classes), workspace) if name in kept else [None] * len(classes)
-        counted += [ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True)]
-    return tuple(counted)
+        yield from (ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True))
 
 
 def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
@@ -96,33 +91,25 @@ def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
     return counts
 
 
-def _conservation(found: Findings) -> tuple[ClassMembers, ...]:
-    rows: list[ClassMembers] = []
+def _conservation(found: Findings) -> Iterator[ClassMembers]:
+    """Count what became of the members of each class of each source, whatever shards hold its images."""
+    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
     for archive in found.archives:
         counts = (one for shard in found.shards if shard.role == archive.role for one in shard.classes)
-        rows += [_members(archive.role, name, list(of)) for name, of in groupby(counts, lambda one: one.class_name)]
+        for class_name, several in groupby(counts, lambda one: one.class_name):
+            of_class = list(several)
+            *outcomes, pixels, total, squares = (sum(getattr(one, name) for one in of_class) for name in names)
+            moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
+            yield ClassMembers(archive.role, class_name, *outcomes, *moments)
         if members := sum(archive.outside.values()):
-            outside = archive.outside
-            rows.append(
-                ClassMembers(
-                    archive.role, None, members, 0, outside["quarantined"], outside["ignored"], 0, 0, None, None
-                )
-            )
-    return tuple(rows)
-
-
-def _members(role: Role, class_name: str, counts: Sequence[ClassCounts]) -> ClassMembers:
-    """Return what became of the members of a class, whatever shards hold its images."""
-    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
-    *of_members, pixels, total, squares = (sum(getattr(one, name) for one in counts) for name in names)
-    moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
-    return ClassMembers(role, class_name, *of_members, *moments)
+            refused = archive.outside["quarantined"], archive.outside["ignored"]
+            yield ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
 
 
 def _near_duplicates(found: Findings) -> NearDuplicates:
     joins = found.overlaps
     alone = [join for join in joins if join.method == "minhash"]
-    # They are the same wherever it was asked, which it is not between splits of which one is empty.
+    # They are the same wherever MinHash was asked, which it is not between splits of which one is empty.
     bands, rows_per_band = next((join.bands for join in joins if join.bands), (None, None))
     return NearDuplicates(
         threshold=found.verdict.threshold,
@@ -142,12 +129,38 @@ def _recall(found: Findings) -> MeasuredRecall | None:
 
     That pair is one in which it is lower than stated, or test in train.
     """
+    measured = [overlap.recall for overlap in found.overlaps if overlap.recall]
     sampled = [overlap for overlap in found.overlaps if overlap.recall and overlap.recall.high is not None]
     if sampled:
         return min(sampled, key=lambda one: (not one.contradicted, (one.first, one.second) != ("train", "test"))).recall
-    measured = [overlap.recall for overlap in found.overlaps if overlap.recall]
     if not measured:
         return None
     counts = ("rows", "true_at_floor", "found_at_floor", "true_at_threshold", "found_at_threshold")
-    sums = {name: sum(getattr(recall, name) for recall in measured) for name in counts}
-    return MeasuredRecall(**sums, low=None, high=None)
+    return MeasuredRecall(**{name: sum(getattr(one, name) for one in measured) for name in counts}, low=None, high=None)
+
+
+def _drawing(found: Findings) -> Drawing | None:
+    """Return how grouped splits were drawn, and what random ones give; None of other splits."""
+    groups, random = found.splits.in_groups, found.random
+    if groups is None or random is None or random.splits.in_groups is None:
+        return None
+    leak = next(of for of in between(random.overlaps, "train", "test").directions if of.rows_of == "test")
+    once = {(one.train_rows, one.seed, one.arm) for one in random.trained.scores}  # one training of each model
+    ways: dict[Literal["random", "random_sanitized", "grouped"], tuple[Trained, str]] = {
+        "random": (random.trained, "test_raw"),
+        "random_sanitized": (random.trained, "test_near"),
+        "grouped": (found.trained, "test_raw"),
+    }
+    claims = [
+        Claim(one.model, one.train_rows, drawn, one.n, one.accuracy, one.low, one.high)
+        for drawn, (trained, where) in ways.items()
+        for one in trained.scores
+        if one.evaluated_on == where and (one.train_rows, one.seed, one.arm) in once
+    ]
+    return Drawing(
+        **{name: getattr(groups, name) for name in ("groups", "largest", "unmatched", "purity", "completeness")},
+        random_test=random.splits.test.rows,
+        random_twins=leak.either,
+        random_shared=random.splits.in_groups.shared,
+        claims=tuple(sorted(claims, key=lambda claim: claim.model)),
+    )

@@ -4,36 +4,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings, Report
-from tasks.reporting.actions import AT_ONCE, Paths, as_lines
+from tasks.reporting.actions import add_lines, given_paths
 from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 
-TABLE, FOLDER = "duplicates.parquet", "duplicates"
-
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     """Write duplicates.parquet, and per split that has duplicates lists of the files to keep and to remove."""
-    paths = Paths(found.archives)
-    searched = [of for of in found.duplicates if of.folder is not None]
-    every = [tables.read(workspace / of.table) for of in searched]
+    every = {of.counts.split: tables.read(workspace / of.table) for of in found.duplicates if of.folder is not None}
     if every:
-        write_table(pa.concat_tables(every), report, target / TABLE)
-    for of, table in zip(searched, every, strict=True):
+        write_table(pa.concat_tables(every.values()), report, target / "duplicates.parquet")
+    for split, table in every.items():
         goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()
-        if not of.counts.rows or not (len(goes) or report.alone):
-            continue
-        ids = read_ids(found.splits[of.counts.split].places(workspace))
-        kept = ids.filter(pc.invert(pc.is_in(ids, value_set=goes)))
-        folder, prefix = (target, "") if report.alone else (target / FOLDER, f"{of.counts.split}-")
-        disk.make_folder(folder)
-        for name, listed in (("keep", kept), ("remove", goes)):
-            own = paths.of(listed)
-            order = pc.sort_indices(own)
-            disk.write_text(folder / f"{prefix}{name}.txt", "")
-            for start in range(0, len(own), AT_ONCE):
-                lines = as_lines(own.take(order[start : start + AT_ONCE]))
-                disk.add_text(folder / f"{prefix}{name}.txt", lines)
+        if found.splits[split].rows and (len(goes) or report.alone):
+            ids = read_ids(found.splits[split].places(workspace))
+            kept = ids.filter(pc.invert(pc.is_in(ids, value_set=goes)))
+            folder, prefix = (target, "") if report.alone else (target / "duplicates", f"{split}-")
+            disk.make_folder(folder)
+            for name, listed in (("keep", kept), ("remove", goes)):
+                own = given_paths(listed, found.archives)
+                add_lines(folder / f"{prefix}{name}.txt", own.take(pc.sort_indices(own)))
 
 
 def write_table(table: pa.Table, report: Report, target: Place) -> None:

@@ -1,18 +1,17 @@
 """Limits that the user set: measured for every run, enforced after its report is written."""
 
-from collections.abc import Callable
-
 from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
 from tasks.records.rows import ClassMembers, Gate, PairOverlap, SplitGroups
 from tasks.records.spec import DedupeSpec
 
 WAYS_ON = "decide them with `cleansplit review`, choose a --threshold, or accept them with --undecided pass"
+Counted = PairOverlap | SplitGroups
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
     """Return every gate that is set, with its limit, the value found, and whether it held."""
-    spec, worst = report.spec, _largest_quarantine(report)
+    spec, worst, search = report.spec, _largest_quarantine(report), report.near_duplicates
     gates = [_at_most("max_quarantine", spec.max_quarantine, worst.quarantined / worst.members)]
     if spec.max_ignored is not None:
         gates.append(_at_most("max_ignored", spec.max_ignored, report.ignored_share))
@@ -25,7 +24,6 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
     if spec.min_rows is not None:
         left = report.sanitized.near[report.scored]
         gates.append(Gate("min_rows", spec.min_rows, left, left >= spec.min_rows))
-    search = report.near_duplicates
     if search.contradicted and search.method == "minhash" and search.recall_measured:
         gates.append(Gate("recall", search.recall_at_floor, search.recall_measured.high or 0.0, passed=False))
     return tuple(gates)
@@ -41,10 +39,9 @@ def enforce_gates(report: Report) -> None:
     GateError
     """
     failed = [gate for gate in report.gates if not gate.passed]
-    if not failed:
-        return
-    sentence = "; ".join(_sentence(gate, report) for gate in failed) + "."
-    raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentence, report)
+    if failed:
+        sentence = "; ".join(_sentence(gate, report) for gate in failed) + "."
+        raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentence, report)
 
 
 def _at_most(name: str, limit: float, value: float) -> Gate:
@@ -56,12 +53,12 @@ def _of_duplicates(name: str, limit: float, report: Report) -> Gate:
     counted = _counted(report)
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
-    value, most = (max(map(share, counted)) for share in (_share, _most))
+    value, most = max(map(_share, counted)), max(map(_most, counted))
     held = value <= limit and (most <= limit or report.spec.undecided == "pass")
     return Gate(name, limit, value, held, most if most > value else None)
 
 
-def _counted(report: Report) -> list[PairOverlap | SplitGroups]:
+def _counted(report: Report) -> list[Counted]:
     """Return the counts of duplicates that matter: inside one set, or of each evaluated split in those before it."""
     if report.alone:
         return [report.duplicates_in("train")]
@@ -73,68 +70,61 @@ def _counted(report: Report) -> list[PairOverlap | SplitGroups]:
     ]
 
 
-def _number(counts: PairOverlap | SplitGroups) -> int:
+def _number(counts: Counted) -> int:
     """Return how many are duplicates, with those that stay for their label alone."""
     return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
 
 
-def _share(counts: PairOverlap | SplitGroups) -> float:
+def _share(counts: Counted) -> float:
     return _number(counts) / counts.rows
 
 
-def _most(counts: PairOverlap | SplitGroups) -> float:
+def _most(counts: Counted) -> float:
     return _share(counts) + counts.undecided / counts.rows
 
 
 def _is_open(gate: Gate) -> bool:
-    """Say whether only undecided rows pass a limit."""
     return gate.value is not None and gate.value <= gate.limit and gate.most is not None
 
 
 def _sentence(gate: Gate, report: Report) -> str:
+    flag = f"--{gate.name.replace('_', '-')}"
     if gate.name in ("max_overlap", "max_duplicates"):
-        return _of_rows(gate, report)
-    value = 100 * (gate.value or 0)
+        return _of_rows(gate, report, flag)
+    value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
     if gate.name == "max_quarantine":
         worst = _largest_quarantine(report)
         return (
             f"{worst.quarantined:,} of {worst.members:,} members of {worst.role} {worst.class_name} "
-            f"({value:.2f} %) are quarantined, more than the {100 * gate.limit:g} % allowed by --max-quarantine"
+            f"({value:.2f} %) are quarantined, {more}"
         )
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
-        return (
-            f"{sum(kind.count for kind in report.ignored):,} members ({value:.2f} %) are ignored for the "
-            f"ending of their names ({kinds}), more than the {100 * gate.limit:g} % allowed by --max-ignored"
-        )
+        count = sum(kind.count for kind in report.ignored)
+        return f"{count:,} members ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}"
     if gate.name == "recall":
         return (
             f"the search for near-duplicates found at most {gate.value:.4f} of them, and not the stated "
             f"{gate.limit:.4f}; compare all pairs with --exhaustive"
         )
-    return f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by --min-rows"
+    return f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by {flag}"
 
 
-def _of_rows(gate: Gate, report: Report) -> str:
-    flag = f"--{gate.name.replace('_', '-')}"
+def _of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
         empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
         return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows"
-    share: Callable[[PairOverlap | SplitGroups], float] = _most if _is_open(gate) else _share
-    worst = max(_counted(report), key=share)
-    whose, where = "images", ""
+    worst = max(_counted(report), key=_most if _is_open(gate) else _share)
+    whose, what = "images", "are duplicates"
     if isinstance(worst, PairOverlap):
-        whose, where = f"{worst.rows_of} rows", f" in {worst.found_in}"
-    said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) "
-    said += f"have a duplicate{where}" if where else "are duplicates"
+        whose, what = f"{worst.rows_of} rows", f"have a duplicate in {worst.found_in}"
+    said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
     if judged := report.judged:
         said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
+    limit = f"more than the {100 * gate.limit:g} % allowed by {flag}"
     if _is_open(gate):
-        return (
-            f"{said}, and {worst.undecided:,} more are undecided: that may be more than the {100 * gate.limit:g} % "
-            f"allowed by {flag}; {WAYS_ON}"
-        )
-    return f"{said}, more than the {100 * gate.limit:g} % allowed by {flag}"
+        return f"{said}, and {worst.undecided:,} more are undecided: that may be {limit}; {WAYS_ON}"
+    return f"{said}, {limit}"
 
 
 def _largest_quarantine(report: Report) -> ClassMembers:

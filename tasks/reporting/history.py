@@ -6,8 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.errors import DataError
-from tasks.records import Report, Score
-from tasks.records.rows import PairOverlap, SplitGroups
+from tasks.records import Report
 from tasks.reporting.read import read_report
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
@@ -40,7 +39,10 @@ def remember(workspace: Place, report: Report) -> None:
     """Add a run to the history of its workspace, once; two runs that end together both get in."""
 
     def with_run(part: Place) -> None:
-        known, damaged = _known(workspace)
+        try:
+            known, damaged = read_history(workspace), False
+        except DataError:
+            known, damaged = _rebuilt(workspace), True
         if report.run.name not in known["run"].to_pylist():
             row = pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)
             tables.write(pa.concat_tables([known, row]), part)
@@ -56,43 +58,31 @@ def read_history(workspace: Place) -> pa.Table:
     return tables.read(place) if at(place).exists() else SCHEMA.empty_table()
 
 
-def _known(workspace: Place) -> tuple[pa.Table, bool]:
-    """Return the history and whether it was damaged; if so, it is rebuilt from the existing runs."""
-    try:
-        return read_history(workspace), False
-    except DataError:
-        manifests = at(workspace).matching(f"runs/[!.]*/{RUN_MANIFEST}")
-        rows = []
-        for run in (place.parent for place in manifests if stages.read_manifest(place)):
+def _rebuilt(workspace: Place) -> pa.Table:
+    rows = []
+    for place in at(workspace).matching(f"runs/[!.]*/{RUN_MANIFEST}"):
+        if stages.read_manifest(place):
             with contextlib.suppress(DataError):  # damaged, or of another version
-                rows.append(_row(workspace, read_report(run)))
-        rows.sort(key=lambda row: str(row["finished"]))
-        return pa.Table.from_pylist(rows, schema=SCHEMA), True
+                rows.append(_row(workspace, read_report(place.parent)))
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["finished"])), schema=SCHEMA)
 
 
 def _row(workspace: Place, report: Report) -> dict[str, Any]:
     run = report.run.name
     made = (stages.read_manifest(workspace / "runs" / run / RUN_MANIFEST) or {})["result"]
-    alone, split = report.alone, report.scored
-    leak: PairOverlap | SplitGroups = report.duplicates_in("train") if alone else report.pair(split, "train")
-    largest = max(report.raw_scores(), key=lambda score: score.train_rows, default=None)
-    return {
+    row: dict[str, Any] = {
         "run": run,
         "finished": made["finished"],
         **{name: report.rows[name] for name in SPLITS},
-        "exact": leak.exact,
-        "near": leak.near,
-        "left": report.sanitized.near["train" if alone else split],
+        "left": report.sanitized.near["train" if report.alone else report.scored],
         "quarantined": sum(row.quarantined for row in report.conservation),
-        "model": largest and largest.model,
-        "train_rows": largest and largest.train_rows,
-        "accuracy_raw": largest and largest.accuracy,
-        "accuracy_sanitized": largest and _sanitized(report, largest),
         "seconds": sum(made["seconds"].values()),
     }
-
-
-def _sanitized(report: Report, raw: Score) -> float | None:
-    """Return the accuracy on sanitized rows of the model that has a score on raw rows."""
-    about = raw.model, raw.train_rows, raw.seed
-    return next(s.accuracy for s in report.raw_scores("test_near") if (s.model, s.train_rows, s.seed) == about)
+    leak = report.duplicates_in("train") if report.alone else report.pair(report.scored, "train")
+    row |= {"exact": leak.exact, "near": leak.near}
+    if raw := max(report.raw_scores(), key=lambda score: score.train_rows, default=None):
+        about = raw.model, raw.train_rows, raw.seed
+        near = next(s for s in report.raw_scores("test_near") if (s.model, s.train_rows, s.seed) == about)
+        row |= {"model": raw.model, "train_rows": raw.train_rows}
+        row |= {"accuracy_raw": raw.accuracy, "accuracy_sanitized": near.accuracy}
+    return row

@@ -5,19 +5,9 @@ The notebooks that agree on the overlap drew their splits with one recipe, which
 
 from collections.abc import Iterator
 
-from tasks.reporting.published_results import (
-    Published,
-    accuracy,
-    distinct,
-    left,
-    members,
-    moment,
-    nothing,
-    source,
-    twins,
-    unreadable,
-    without,
-)
+from tasks.records import Report
+from tasks.records.rows import Input
+from tasks.reporting.published_results import Figure, accuracy, members, moment, unreadable
 from tasks.vocabulary import SplitName
 
 ARCHIVES = {  # bytes, sha256, members, readable: wangruowen@645917f, CharlesHolbrow@045f071, AGhiuta@c2bbc42
@@ -57,55 +47,59 @@ ACCURACIES = {50: 0.4849, 100: 0.7136, 1000: 0.8425, 5000: 0.8464, 200_000: 0.90
 SAME_ACCURACY = 0.002  # another version of the solver stops a little elsewhere
 
 
-def figures() -> list[Published]:
-    """Return all figures that a run with ``--recipe course`` on the published archives should give."""
-    return [*_files(), *_moments(), *_overlap(), *_scores()]
+def figures(report: Report) -> list[Figure]:
+    """Return all published figures, compared with those of a run, which ``--recipe course`` on the archives gives."""
+    return [*_files(report), *_moments(report), *_overlap(report), *_scores(report)]
 
 
-def _files() -> Iterator[Published]:
+def _files(report: Report) -> Iterator[Figure]:
+    sources: dict[str, Input] = {entry.role: entry for entry in report.inputs}
     for role, (size, sha256, count, readable) in ARCHIVES.items():
-        yield Published(f"bytes of the {role} archive", size, source(role, "bytes"))
-        yield Published(f"sha256 of the {role} archive", sha256, source(role, "sha256"))
-        yield Published(f"members of {role}", count, members(role, "members"))
-        yield Published(f"readable images of {role}", readable, members(role, "accepted"))
+        source = sources.get(role)
+        yield Figure(f"bytes of the {role} archive", size, source and source.bytes)
+        yield Figure(f"sha256 of the {role} archive", sha256, source and source.sha256)
+        yield Figure(f"members of {role}", count, members(report, role, "members"))
+        yield Figure(f"readable images of {role}", readable, members(report, role, "accepted"))
         for letter, rows in zip("ABCDEFGHIJ", READABLE[role], strict=True):
-            yield Published(f"readable images of {role} {letter}", rows, members(role, "accepted", letter))
-        yield Published(f"unreadable members of {role}", UNREADABLE[role], unreadable(role))
+            yield Figure(f"readable images of {role} {letter}", rows, members(report, role, "accepted", letter))
+        yield Figure(f"unreadable members of {role}", UNREADABLE[role], unreadable(report, role))
 
 
-def _moments() -> Iterator[Published]:
+def _moments(report: Report) -> Iterator[Figure]:
     for role, printed in MOMENTS.items():
         for letter, pair in zip((*"ABCDEFGHIJ", None), printed, strict=True):
             for column, text in zip(("mean", "std"), pair.split(), strict=True):
                 unit = 10.0 ** -len(text.partition(".")[2])  # of the last place that was printed
                 name = f"{column} of {role} {letter or 'as a whole'}"
-                yield Published(name, float(text), moment(role, column, letter), unit)
+                yield Figure(name, float(text), moment(report, role, column, letter), unit)
 
 
-def _overlap() -> Iterator[Published]:
+def _overlap(report: Report) -> Iterator[Figure]:
     # Arn-O@6bb44ad, AGhiuta@c2bbc42, AravindaDP@519e310, AlexanderYogurt@7d1fe20, Krids@43463e1
-    yield Published("test rows with a twin in train", 1_324, twins("test", "train"))
-    yield Published("validation rows with a twin in train", 1_067, twins("validation", "train"))
-    yield Published("test rows with a twin in validation", 200, twins("test", "validation"))  # AravindaDP@519e310
-    yield Published("validation rows with a twin in test", 153, twins("validation", "test"))  # AGhiuta@c2bbc42
-    yield Published("train rows with a twin in test", 3_622, twins("train", "test"))  # AparaV@50a0dbe
+    yield Figure("test rows with a twin in train", 1_324, report.pair("test", "train").exact)
+    yield Figure("validation rows with a twin in train", 1_067, report.pair("validation", "train").exact)
+    # AravindaDP@519e310, AGhiuta@c2bbc42, AparaV@50a0dbe
+    yield Figure("test rows with a twin in validation", 200, report.pair("test", "validation").exact)
+    yield Figure("validation rows with a twin in test", 153, report.pair("validation", "test").exact)
+    yield Figure("train rows with a twin in test", 3_622, report.pair("train", "test").exact)
     # JackDragon@27256b3, AntonOsika@579c96f
-    yield Published("distinct images in train and test", 1_153, twins("test", "train", "distinct_exact"))
-    yield Published("distinct images in train and validation", 953, twins("validation", "train", "distinct_exact"))
-    yield Published("distinct images in validation and test", 55, twins("test", "validation", "distinct_exact"))
+    yield Figure("distinct images in train and test", 1_153, report.pair("test", "train").distinct_exact)
+    yield Figure("distinct images in train and validation", 953, report.pair("validation", "train").distinct_exact)
+    yield Figure("distinct images in validation and test", 55, report.pair("test", "validation").distinct_exact)
     rows_of: dict[SplitName, int] = {"train": 187_217, "validation": 9_872, "test": 9_780}
     for split, rows in rows_of.items():
-        yield Published(f"distinct images of {split}", rows, distinct(split))
+        yield Figure(f"distinct images of {split}", rows, report.within_split(split).distinct)
     # AlexanderYogurt@7d1fe20, AravindaDP@519e310
-    yield Published("validation rows without a twin in train", 8_933, left("validation"))
-    yield Published("test rows without a twin in train", 8_676, without("test", "train"))
-    yield Published("test rows without a twin in train or validation", 8_639, left("test"))
+    left, without = report.sanitized.exact, report.rows.test - report.pair("test", "train").exact
+    yield Figure("validation rows without a twin in train", 8_933, left.validation)
+    yield Figure("test rows without a twin in train", 8_676, without)
+    yield Figure("test rows without a twin in train or validation", 8_639, left.test)
     # The pickles of `export` are read by Python 2 and 3 alike and are larger than those of Python 2.
-    yield Published("bytes of notMNIST.pickle", 690_800_441, nothing)
-    yield Published("bytes of the sanitized pickle", 683_292_701, nothing)
+    yield Figure("bytes of notMNIST.pickle", 690_800_441, None)
+    yield Figure("bytes of the sanitized pickle", 683_292_701, None)
 
 
-def _scores() -> Iterator[Published]:
+def _scores(report: Report) -> Iterator[Figure]:
     for rows, value in ACCURACIES.items():
         name = f"accuracy of softmax on {rows:,} rows (within {SAME_ACCURACY})"
-        yield Published(name, value, accuracy("softmax", rows), SAME_ACCURACY)
+        yield Figure(name, value, accuracy(report, "softmax", rows), SAME_ACCURACY)

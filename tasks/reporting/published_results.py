@@ -1,130 +1,93 @@
-"""Figures that others published about a data set, beside those of a run."""
+"""Figures that others published about a data set, compared with those of a run."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from tasks.records import Report
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
-from tasks.vocabulary import SplitName
 
-Measure = Callable[[Report], Any]
 Verdict = Literal["equal", "different", "not checked"]
+COLOURS: dict[Verdict, str] = {"equal": "green", "different": "red", "not checked": "dim"}
 
 
 @dataclass(frozen=True)
-class Published:
-    """A published figure, how to find it in a report, and how far apart two equal ones may lie."""
-
-    name: str
-    value: Any
-    measure: Measure
-    within: float = 0.0
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A published figure beside the measured one."""
+class Figure:
+    """A published figure, the measured one, if the run has it, and how far apart two equal ones may be."""
 
     name: str
     published: Any
     measured: Any
-    verdict: Verdict
+    within: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the figures are equal."""
+        if self.measured is None:
+            return "not checked"
+        if isinstance(self.published, float):
+            return "equal" if abs(self.measured - self.published) <= self.within + 1e-12 else "different"
+        return "equal" if self.measured == self.published else "different"
 
 
-def check(report: Report, figures: Sequence[Published]) -> list[Checked]:
-    """Compare a run with published figures; one that the run does not have is not checked."""
-    checked = []
+def members(report: Report, role: str, column: str, class_name: str | None = None) -> int | None:
+    """Return a count of members of a source, of one class or of all."""
+    rows = [row for row in report.conservation if row.role == role and class_name in (None, row.class_name)]
+    return sum(getattr(row, column) for row in rows) if rows else None
+
+
+def unreadable(report: Report, role: str) -> tuple[str, ...]:
+    """Return the members of a source that were quarantined."""
+    rows = tables.read(run_at(report.run) / "quarantine.parquet").to_pylist()
+    found = [row for row in rows if row["role"] == role and row["outcome"] == "quarantined"]
+    return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in found))
+
+
+def moment(report: Report, role: str, column: str, class_name: str | None = None) -> float | None:
+    """Return the mean or the standard deviation (``std``) of normalized pixels, of one class or of all."""
+    rows = [row for row in report.conservation if row.role == role and row.accepted]
+    if class_name:
+        return next((float(getattr(row, column)) for row in rows if row.class_name == class_name), None)
+    total = sum(row.accepted for row in rows)
+    if not total:
+        return None
+    mean = sum(row.accepted * (row.mean or 0) for row in rows) / total
+    square = sum(row.accepted * ((row.std or 0) ** 2 + (row.mean or 0) ** 2) for row in rows) / total
+    return mean if column == "mean" else math.sqrt(square - mean**2)
+
+
+def accuracy(report: Report, model: str, rows: int) -> float | None:
+    """Return the accuracy of a model on raw test rows, to four places as it was published."""
+    wanted = model, rows, report.spec.settings().get("seed")
+    scores = [s for s in report.raw_scores() if (s.model, s.train_rows, s.seed) == wanted]
+    return next((round(s.accuracy, 4) for s in scores if s.accuracy is not None), None)
+
+
+def print_figures(figures: Sequence[Figure], console: Console) -> None:
+    """Print published figures and measured ones."""
+    table = Table(title="Published figures", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for name in ("figure", "published", "measured"):
+        table.add_column(name, justify="left" if name == "figure" else "right", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
     for figure in figures:
-        measured = figure.measure(report)
-        verdict: Verdict = "not checked"
-        if measured is not None:
-            verdict = "equal" if _equal(figure, measured) else "different"
-        checked.append(Checked(figure.name, figure.value, measured, verdict))
-    return checked
+        shown = [_text(value) for value in (figure.published, figure.measured)]
+        table.add_row(escape(figure.name), *map(escape, shown), figure.verdict, style=COLOURS[figure.verdict])
+    console.print(table)
+    counts = Counter(figure.verdict for figure in figures)
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), highlight=False)
 
 
-def _equal(figure: Published, measured: Any) -> bool:
-    if isinstance(figure.value, float):
-        return abs(measured - figure.value) <= figure.within + 1e-12
-    return bool(measured == figure.value)
-
-
-def source(role: str, name: str) -> Measure:
-    """Measure a fact about an archive: its bytes or its sha256."""
-    return lambda report: next((getattr(entry, name) for entry in report.inputs if entry.role == role), None)
-
-
-def members(role: str, column: str, class_name: str | None = None) -> Measure:
-    """Measure a count of members, of one class or of all."""
-
-    def measure(report: Report) -> int | None:
-        rows = [row for row in report.conservation if row.role == role and class_name in (None, row.class_name)]
-        return sum(getattr(row, column) for row in rows) if rows else None
-
-    return measure
-
-
-def unreadable(role: str) -> Measure:
-    """Measure which members were quarantined."""
-
-    def measure(report: Report) -> tuple[str, ...]:
-        rows = tables.read(run_at(report.run) / "quarantine.parquet").to_pylist()
-        found = [row for row in rows if row["role"] == role and row["outcome"] == "quarantined"]
-        return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in found))
-
-    return measure
-
-
-def moment(role: str, column: str, class_name: str | None = None) -> Measure:
-    """Measure mean or standard deviation of normalized pixels, of one class or of all."""
-
-    def measure(report: Report) -> float | None:
-        rows = [row for row in report.conservation if row.role == role and row.accepted]
-        if class_name:
-            return next((float(getattr(row, column)) for row in rows if row.class_name == class_name), None)
-        total = sum(row.accepted for row in rows)
-        if not total:
-            return None
-        mean = sum(row.accepted * (row.mean or 0) for row in rows) / total
-        square = sum(row.accepted * ((row.std or 0) ** 2 + (row.mean or 0) ** 2) for row in rows) / total
-        return mean if column == "mean" else math.sqrt(square - mean**2)
-
-    return measure
-
-
-def twins(rows_of: SplitName, found_in: SplitName, column: str = "exact") -> Measure:
-    """Measure the exact overlap of two splits."""
-    return lambda report: getattr(report.pair(rows_of, found_in), column)
-
-
-def distinct(split: SplitName) -> Measure:
-    """Measure the distinct images of a split."""
-    return lambda report: report.within_split(split).distinct
-
-
-def left(split: SplitName) -> Measure:
-    """Measure the rows that a split keeps when exact twins go."""
-    return lambda report: report.sanitized.exact[split]
-
-
-def without(rows_of: SplitName, found_in: SplitName) -> Measure:
-    """Measure the rows of a split without those that have an exact twin in one other."""
-    return lambda report: report.rows[rows_of] - report.pair(rows_of, found_in).exact
-
-
-def accuracy(model: str, rows: int) -> Measure:
-    """Measure the accuracy of a model on raw test rows, to four places as it was published."""
-
-    def measure(report: Report) -> float | None:
-        wanted = model, rows, report.spec.settings().get("seed")
-        scores = [s for s in report.raw_scores() if (s.model, s.train_rows, s.seed) == wanted]
-        return next((round(s.accuracy, 4) for s in scores if s.accuracy is not None), None)
-
-    return measure
-
-
-def nothing(_report: Report) -> None:
-    """Measure nothing: the figure depends on something that a run does not have."""
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return f"{len(value)}: {', '.join(value)}"
+    return f"{value:.8g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -73,13 +74,16 @@ class Review:
     def decide(self, number: int, same: bool | None, right: int | None) -> None:
         """Keep a decision at once, with the side whose label is right, if the other is not; None takes it back."""
         pair = self.pairs[number]
+        if same is None:
+            add_decisions(self.workspace, [], [pair.key])
+            return
         row: dict[str, object] = {
             "first": pair.key[0], "second": pair.key[1], "same": same, "view": self.view,
             "similarity": pair.similarity if pair.decidable else None,
             "decided": datetime.now(UTC).isoformat(timespec="seconds"), "first_id": pair.one, "second_id": pair.two,
             "right_label": None if right is None else pair.classes[right],
         }  # fmt: skip
-        add_decisions(self.workspace, [] if same is None else [row], [pair.key] if same is None else [])
+        add_decisions(self.workspace, [row])
 
 
 def application(review: Review, token: str) -> Starlette:
@@ -90,9 +94,8 @@ def application(review: Review, token: str) -> Starlette:
         return HTMLResponse(pages.get_template("review.html.jinja").render(title=review.title))
 
     def asset(request: Request) -> Response:
-        name = request.path_params["name"]
         loader: Any = pages.loader
-        if (kind := ASSETS.get(name)) is None:
+        if (kind := ASSETS.get(name := request.path_params["name"])) is None:
             raise HTTPException(404)
         return Response(loader.get_source(pages, name)[0], media_type=kind)
 
@@ -101,17 +104,16 @@ def application(review: Review, token: str) -> Starlette:
 
     def image(request: Request) -> Response:
         pair = _pair(review, request)
-        shown = review.pictures.shown((pair.one, pair.two)[request.path_params["side"]])
+        data, media_type = review.pictures.shown((pair.one, pair.two)[request.path_params["side"]])
         sandbox = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=3600"}
-        return Response(shown.data, media_type=shown.media_type, headers=sandbox)
+        return Response(data, media_type=media_type, headers=sandbox)
 
     def laid(request: Request) -> Response:
         pair = _pair(review, request)
         return JSONResponse(review.pictures.laid(pair.one, pair.two))
 
     async def decide(request: Request) -> Response:
-        pair, body = _pair(review, request), await request.body()
-        answer = ANSWERS.get(body)
+        pair, answer = _pair(review, request), ANSWERS.get(await request.body())
         if answer is None or not pair.takes(*answer):
             return PlainTextResponse("this is no decision", 400)
         await run_in_threadpool(review.decide, request.path_params["number"], *answer)
@@ -146,9 +148,9 @@ class Guarded:
 
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                own = {name for name, _ in message["headers"]}
-                more = [(name.lower().encode(), value.encode()) for name, value in ALWAYS.items()]
-                message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in own)]
+                headers = MutableHeaders(scope=message)
+                for name, value in ALWAYS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         reason = self._reason(Request(scope))
@@ -166,7 +168,6 @@ class Guarded:
 
 
 def _pair(review: Review, request: Request) -> Pair:
-    """Return the pair that an address names; one that names none is not found."""
     number, side = request.path_params["number"], request.path_params.get("side", 0)
     if number >= len(review.pairs) or side > 1:
         raise HTTPException(404)

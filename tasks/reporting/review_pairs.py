@@ -13,7 +13,8 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
-LISTS = (("removed", None), ("label_conflicts", "conflict"), ("unconfirmed", None), ("duplicates", "inside"))
+LISTS = {"removed": None, "label_conflicts": "conflict", "unconfirmed": None, "duplicates": "inside"}  # and a kind
+ORDER = ("near", "undecided", "exact")
 
 
 @dataclass
@@ -60,59 +61,47 @@ class Pair:
             {"path": name.split("/", 1)[1], "class": of, "split": split}
             for name, of, split in zip((self.one, self.two), self.classes, self.splits, strict=True)
         ]
-        about = {"similarity": self.similarity, "predicted": self.predicted, "kinds": self.kinds}
-        about |= {"decidable": self.decidable, "conflicting": self.conflicting}
-        return {"sides": sides, "key": b"".join(self.key).hex(), **about}
+        own = {name: getattr(self, name) for name in ("similarity", "predicted", "kinds", "decidable", "conflicting")}
+        return {"sides": sides, "key": b"".join(self.key).hex(), **own}
 
 
-def pairs_of(run: Place, report: Report, digests: dict[str, bytes]) -> list[Pair]:
+def pairs_of(run: Place, report: Report, found: Findings) -> list[Pair]:
     """Return the pairs of a run, each once: different labels first, then the doubtful, the least similar duplicates.
 
-    Parameters
-    ----------
-    run : Place
-    report : Report
-    digests : dict
-        Digest of each image by its id.
+    Raises
+    ------
+    KeyError
+        When a table of the run lacks a column, or names an image that the run was not made of.
     """
-    found: dict[tuple[str, str], Pair] = {}
-    for name, kind in LISTS:
-        if not at(run / f"{name}.parquet").exists():
-            continue
-        for row in _rows(tables.read(run / f"{name}.parquet"), report):
-            one, two = row["id"], row["twin_id"]
-            pair = found.get((one, two)) or found.get((two, one))
-            if pair is None:
-                pair = found[one, two] = _pair(row, report, digests)
-            own = [row["reason"], *([kind] if kind else []), *(["judged"] if row.get("judged") else [])]
-            pair.kinds += [of for of in own if of not in pair.kinds]
-    order = {"near": 0, "undecided": 1, "exact": 2}
+    parts = [tables.read(run.parent.parent / each.table, ["id", "md5"]) for each in found.fingerprints]
+    digests = {row["id"]: row["md5"] for part in parts for row in part.to_pylist()}
+    pairs: dict[frozenset[str], Pair] = {}
+    for name, kind in LISTS.items():
+        if at(run / f"{name}.parquet").exists():
+            for row in _rows(tables.read(run / f"{name}.parquet")):
+                pair = pairs.setdefault(frozenset((row["id"], row["twin_id"])), _pair(row, report, digests))
+                own = [row["reason"], kind, "judged" if row.get("judged") else None]
+                pair.kinds += [of for of in own if of and of not in pair.kinds]
     return sorted(
-        found.values(),
-        key=lambda pair: ("conflict" not in pair.kinds, order[pair.kinds[0]], pair.similarity, pair.one, pair.two),
+        pairs.values(),
+        key=lambda one: ("conflict" not in one.kinds, ORDER.index(one.kinds[0]), one.similarity, one.one, one.two),
     )
 
 
-def digests_of(found: Findings, workspace: Place) -> dict[str, bytes]:
-    """Return the digest of every image of a run by its id."""
-    parts = [tables.read(workspace / each.table, ["id", "md5"]) for each in found.fingerprints]
-    table = pa.concat_tables(parts)
-    return dict(zip(table["id"].to_pylist(), table["md5"].to_pylist(), strict=True))
-
-
-def _rows(table: pa.Table, report: Report) -> list[dict[str, Any]]:
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
     if "stays" in table.column_names:
         table = table.filter(pc.invert(table["stays"]))
         table = table.append_column("twin_split", table["split"])
-    names = ["similarity" if name == report.view.column else name for name in table.column_names]
-    return list(table.rename_columns(names).to_pylist())
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def _pair(row: dict[str, Any], report: Report, digests: dict[str, bytes]) -> Pair:
-    key = sorted((digests[row["id"]], digests[row["twin_id"]]))
-    laid = report.view.on_pixels and row["reason"] != "exact"  # of glyphs nothing is predicted pair by pair
-    predicted = report.verdict.predicted_at(row["similarity"]) if laid else None
+    first, second = sorted((digests[row["id"]], digests[row["twin_id"]]))
+    similarity, predicted = row[report.view.column], None
+    if report.view.on_pixels and row["reason"] != "exact":  # of glyphs nothing is predicted pair by pair
+        predicted = report.verdict.predicted_at(similarity)
     return Pair(
         row["id"], row["twin_id"], (row["class_name"], row["twin_class_name"]), (row["split"], row["twin_split"]),
-        row["similarity"], predicted.precision if predicted else None, (key[0], key[1]),
+        similarity, predicted.precision if predicted else None, (first, second),
     )  # fmt: skip

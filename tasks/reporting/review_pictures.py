@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,11 +25,7 @@ TYPES = {  # of the formats that browsers show
 }  # fmt: skip
 
 
-class Shown(NamedTuple):
-    """The bytes of an image and their media type."""
-
-    data: bytes
-    media_type: str
+Shown = tuple[bytes, str]  # an image and its media type
 
 
 class Glyphs:
@@ -43,7 +38,7 @@ class Glyphs:
         """Return an image as a PNG."""
         buffer = io.BytesIO()
         Image.fromarray(self.gray[name]).save(buffer, "PNG")
-        return Shown(buffer.getvalue(), "image/png")
+        return buffer.getvalue(), "image/png"
 
     def laid(self, _one: str, _two: str) -> list[float] | None:
         """Glyphs are compared as they are."""
@@ -59,7 +54,12 @@ class Photographs:
         if self.originals.index is not None:  # looked up for every image, so the smaller the better
             self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
         self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
-        self.copies = _copies(found, workspace, wanted)
+        self.copies: dict[str, Copies] = {}
+        for each in (each for each in found.fingerprints if each.copies):
+            table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
+            for row in table.to_pylist():
+                at = np.array([row["copy"]], np.int64)
+                self.copies[row["id"]] = Copies([workspace / str(each.copies)], np.zeros(1, np.int64), at)
 
     def shown(self, name: str) -> Shown:
         """Return the file of an image, or a thumbnail."""
@@ -68,7 +68,7 @@ class Photographs:
         except (CleanSplitError, OSError):
             data = b""
         media_type = TYPES.get(format_of(data) or "")
-        return Shown(data, media_type) if media_type else Shown(self.thumbnails[name], "image/jpeg")
+        return (data, media_type) if media_type else (self.thumbnails[name], "image/jpeg")
 
     def laid(self, one: str, two: str) -> list[float] | None:
         """Return the map under which the second image lies over the first; see `tasks.registration.warp`."""
@@ -78,14 +78,3 @@ class Photographs:
 
 
 Pictures = Glyphs | Photographs
-
-
-def _copies(found: Findings, workspace: Place, wanted: pa.Array) -> dict[str, Copies]:
-    held: dict[str, Copies] = {}
-    for each in found.fingerprints:
-        if each.copies:
-            table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
-            file, zero = [workspace / each.copies], np.zeros(1, np.int64)
-            for name, place in zip(table["id"].to_pylist(), table["copy"].to_pylist(), strict=True):
-                held[name] = Copies(file, zero, np.array([place], np.int64))
-    return held

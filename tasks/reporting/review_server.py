@@ -10,7 +10,7 @@ import uvicorn
 from tasks.errors import DataError, UsageError
 from tasks.reporting.read import read_findings, read_report
 from tasks.reporting.review_app import Review, application
-from tasks.reporting.review_pairs import digests_of, pairs_of
+from tasks.reporting.review_pairs import pairs_of
 from tasks.reporting.review_pictures import Glyphs, Photographs
 from tasks.storage.place import Place
 
@@ -27,7 +27,7 @@ def prepare(run: Place) -> Review:
     """
     report, found, workspace = read_report(run), read_findings(run), run.parent.parent
     try:
-        pairs = pairs_of(run, report, digests_of(found, workspace))
+        pairs = pairs_of(run, report, found)
     except KeyError as error:  # a table names an image that the run was not made of, or lacks a column
         raise DataError(f"{run} was changed or written by another version; do the run again.") from error
     ids = {name for pair in pairs for name in (pair.one, pair.two)}

@@ -1,13 +1,57 @@
 """Prefect task of the reporting stage: publish a run, last of all."""
 
+import platform
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
 from tasks.records import Findings, Report
-from tasks.reporting.publish import publish_run
+from tasks.records.naming import name_of
+from tasks.reporting.assemble import assemble
+from tasks.reporting.history import remember
 from tasks.stage_task import finished, stage_task
+from tasks.storage import disk, stages
 from tasks.storage.place import Place
+from tasks.storage.workspace import RUN_MANIFEST, point_latest
+
+VERSION = 15
+LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 
 @stage_task("publish the report", assets=True)
 def publish_report(found: Findings, seconds: dict[str, float], workspace: Place) -> Report:
-    """Write the run directory and point ``latest`` to it."""
-    report, stage = publish_run(found, seconds, workspace)
-    return finished(report, stage, f"run {stage.folder.last}")
+    """Write the run directory, or find it as it was written before, and point ``latest`` to it.
+
+    run.json alone holds the `seconds` of each stage.
+    """
+    assembled = assemble(found, workspace)
+    about = {"version": VERSION, "report": stages.digest_of(assembled.to_json())}
+    folder = workspace / "runs" / f"{name_of(list(found.spec.sources.values()))}-{stages.digest_of(about)[:10]}"
+    report = replace(assembled, run=disk.named(folder))
+
+    def build(target: Place) -> dict[str, Any]:
+        from tasks.reporting.write import write_run  # and what draws: a run that is found again needs none of it
+
+        write_run(found, report, workspace, target)
+        return _made(found, seconds)
+
+    stage = stages.publish(folder, about, build, manifest=RUN_MANIFEST)
+    if stage.reused:
+        stages.amend(folder / RUN_MANIFEST, "findings", found.to_json())  # its sources may lie elsewhere now
+    point_latest(folder)
+    remember(workspace, report)
+    return finished(report, stage, f"run {folder.last}")
+
+
+def _made(found: Findings, seconds: dict[str, float]) -> dict[str, Any]:
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": seconds,
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "workers": found.spec.workers,
+        "stages": stages.stages_of(found.names),
+        "findings": found.to_json(),
+    }

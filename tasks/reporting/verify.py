@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
-from tasks.vocabulary import SPLITS
+from tasks.vocabulary import SPLITS, SplitName
 
 AT_ONCE = 50_000  # rows, or pairs of them, whose pixels are in memory
 
@@ -34,10 +33,9 @@ def verify_run(run: Place) -> list[str]:
     manifest = read_manifest(run / RUN_MANIFEST)
     if manifest is None:
         return [f"{RUN_MANIFEST} is missing or was changed, so the run can't be checked."]
-    listed = manifest["files"]
-    wrong = damaged_files(run, listed)
-    there = set(at(run).files_below()) - {RUN_MANIFEST}
-    wrong += [f"{name} is not part of the run." for name in sorted(there - set(listed))]
+    wrong = damaged_files(run, manifest["files"])
+    more = set(at(run).files_below()) - {RUN_MANIFEST, *manifest["files"]}
+    wrong += [f"{name} is not part of the run." for name in sorted(more)]
     try:
         return wrong + list(_disagreements(run, read_report(run)))
     except (OSError, ValueError, KeyError, TypeError, CleanSplitError) as error:
@@ -53,16 +51,15 @@ def what_is_wrong(run: Place, wrong: Sequence[str]) -> DataError:
 def _disagreements(run: Place, report: Report) -> Iterator[str]:
     yield from _members(run, report)
     raw = {name: at(run / "raw").matching(f"{name}-*.parquet") for name in SPLITS}
-    for name, files in raw.items():
-        yield from _rows(f"raw {name}", files, report.rows[name], report.classes)
-    ids = {name: read_ids(files) for name, files in raw.items()}
+    for name in SPLITS:
+        yield from _rows(f"raw {name}", raw[name], report.rows[name], report.classes)
+    ids = {name: read_ids(raw[name]) for name in SPLITS}
     if sum(map(len, ids.values())) != len(pa.chunked_array([*ids.values()]).unique()):
         yield "raw: an id occurs more than once."
     removed = tables.read(run / "removed.parquet")
     yield from _twins(raw, ids, removed)
     for name in SPLITS:
-        left = at(run / "sanitized").matching(f"{name}-*.parquet")
-        if left:
+        if left := at(run / "sanitized").matching(f"{name}-*.parquet"):
             yield from _rows(f"sanitized {name}", left, report.sanitized.near[name], report.classes)
             gone = removed.filter(pc.equal(removed["split"], name))["id"].combine_chunks()
             stays = pc.invert(pc.is_in(ids[name], value_set=gone)).to_numpy(zero_copy_only=False)
@@ -71,12 +68,11 @@ def _disagreements(run: Place, report: Report) -> Iterator[str]:
 
 
 def _are_rows(left: Sequence[Place], files: Sequence[Place], rows: RowNumbers) -> bool:
-    """Say whether images are some rows of others, in their order."""
     if shape_of(left)[0] != len(rows):
         return False
     for start in range(0, len(rows), AT_ONCE):
-        part = np.arange(start, min(start + AT_ONCE, len(rows)))
-        images, expected = take_images(left, part), take_images(files, rows[part])
+        wanted = rows[start : start + AT_ONCE]
+        images, expected = take_images(left, np.arange(start, start + len(wanted))), take_images(files, wanted)
         if not images.ids.equals(expected.ids) or not np.array_equal(images.gray, expected.gray):
             return False
     return True
@@ -104,29 +100,28 @@ def _rows(what: str, files: Sequence[Place], count: int, classes: Sequence[str])
     for file in files:
         table = tables.read(file, ["class_name", "label"])
         labels = table["label"].to_numpy()
-        known = bool(((labels >= 0) & (labels < len(names))).all())
+        known = ((labels >= 0) & (labels < len(names))).all()
         if not known or not names.take(pa.array(labels)).equals(table["class_name"].combine_chunks()):
             yield f"{what} has labels that are not those of its classes."
             return
 
 
-def _twins(raw: dict[Any, list[Place]], ids: dict[Any, pa.Array], removed: pa.Table) -> Iterator[str]:
+def _twins(raw: dict[SplitName, list[Place]], ids: dict[SplitName, pa.Array], removed: pa.Table) -> Iterator[str]:
     """Yield where a removed row or its twin does not exist, or an exact twin has other pixels."""
-    for split in SPLITS:
-        for other in SPLITS:
-            pairs = removed.filter(pc.and_(pc.equal(removed["split"], split), pc.equal(removed["twin_split"], other)))
-            places = [
-                pc.index_in(pairs[column].combine_chunks(), value_set=ids[name])
-                for column, name in (("id", split), ("twin_id", other))
-            ]
-            if any(place.null_count for place in places):
-                yield f"removed.parquet names rows that {split} or {other} does not have."
-                continue
-            exact = np.flatnonzero(pc.equal(pairs["reason"], "exact").to_numpy())
-            here, there = (place.to_numpy()[exact] for place in places)
-            parts = (slice(start, start + AT_ONCE) for start in range(0, len(exact), AT_ONCE))
-            if not all(np.array_equal(_gray(raw[split], here[p]), _gray(raw[other], there[p])) for p in parts):
+    for split, other in ((split, other) for split in SPLITS for other in SPLITS):
+        pairs = removed.filter(pc.and_(pc.equal(removed["split"], split), pc.equal(removed["twin_split"], other)))
+        here = pc.index_in(pairs["id"].combine_chunks(), value_set=ids[split])
+        there = pc.index_in(pairs["twin_id"].combine_chunks(), value_set=ids[other])
+        if here.null_count or there.null_count:
+            yield f"removed.parquet names rows that {split} or {other} does not have."
+            continue
+        exact = np.flatnonzero(pc.equal(pairs["reason"], "exact").to_numpy())
+        for start in range(0, len(exact), AT_ONCE):
+            part = exact[start : start + AT_ONCE]
+            one, two = _gray(raw[split], here.to_numpy()[part]), _gray(raw[other], there.to_numpy()[part])
+            if not np.array_equal(one, two):
                 yield f"removed.parquet lists rows of {split} as exact twins of rows in {other} with different pixels."
+                break
 
 
 def _gray(files: Sequence[Place], rows: RowNumbers) -> Gray:

@@ -15,8 +15,8 @@ from tasks.presenting.summary import to_markdown
 from tasks.records import Findings, Report
 from tasks.records.card import card_header
 from tasks.records.conservation import conserve
-from tasks.reporting.actions import write_actions
-from tasks.reporting.conflicts import TABLE, conflicts_of
+from tasks.reporting.actions import add_lines, write_actions
+from tasks.reporting.decided import TABLE, conflicts_of
 from tasks.reporting.duplicates import write_duplicates, write_table
 from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
@@ -32,8 +32,8 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
     """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
     content = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
     disk.write_text(target / REPORT, content + "\n")
-    with ThreadPoolExecutor(1) as beside:  # drawing mostly waits for files, and compresses
-        drawing = beside.submit(write_figures, found, report, workspace, target / "figures")
+    with ThreadPoolExecutor(1) as pool:  # drawing mostly waits for files, and compresses
+        drawing = pool.submit(write_figures, found, report, workspace, target / "figures")
         _write_tables(found, report, workspace, target)
         disk.write_text(target / "README.md", _readme(found, report, drawing.result()))
     shards = [workspace / shard.images for shard in found.shards]
@@ -41,76 +41,63 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
 
 
 def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    _link_splits(found, workspace, target)
+    _link_tables(found, workspace, target)
     write_duplicates(found, report, workspace, target)
     write_table(conflicts_of(found, workspace), report, target / TABLE)
-    if found.splits.in_groups:
-        at(workspace / found.splits.in_groups.table).link(target / "groups.parquet")
-    _write_quarantine(found, report, workspace, target)
+    refused = refused_members(found, workspace)
+    for row in report.conservation:
+        conserve(f"{row.role} {row.class_name}", row.members, row.accepted, row.quarantined, row.ignored)
+    conserve("quarantine", sum(row.quarantined + row.ignored for row in report.conservation), len(refused))
+    tables.write(refused, target / "quarantine.parquet")
     write_actions(found, report, workspace, target)
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":
         _write_thumbnails(found, report, workspace, target)
-        _write_remarks(found, report, workspace, target)
         _write_paths(found, workspace, target / "paths")
-
-
-def _link_splits(found: Findings, workspace: Place, target: Place) -> None:
-    for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
-        for place in (place for split in splits for place in split.places(workspace)):
-            at(place).link(target / folder / place.last)
-    lists = [found.sanitized.removed]
-    if len(tables.read(workspace / found.sanitized.unconfirmed, ["id"])):
-        lists.append(found.sanitized.unconfirmed)
-    for name in lists:
-        at(workspace / name).link(target / (workspace / name).last)
-
-
-def _write_quarantine(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    table = refused_members(found, workspace)
-    for row in report.conservation:
-        conserve(f"{row.role} {row.class_name}", row.members, row.accepted, row.quarantined, row.ignored)
-    conserve("quarantine", sum(row.quarantined + row.ignored for row in report.conservation), len(table))
-    tables.write(table, target / "quarantine.parquet")
-
-
-def _variants(found: Findings, workspace: Place) -> pa.Table:
-    """Return the rows that have a twin in another form, of all pairs of splits."""
-    parts = []
-    for overlap in found.overlaps:
-        table = tables.read(workspace / overlap.variants_table)
-        for name, value in (("found_in", overlap.first), ("rows_of", overlap.second)):
-            table = table.add_column(0, name, pa.array([value] * len(table), pa.string()))
-        parts.append(table)
-    return pa.concat_tables(parts)
-
-
-def _write_thumbnails(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write the thumbnails that the page shows."""
-    shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target, report))
-    columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
-    tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
-
-
-def _write_remarks(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write what decoders complained of, an image a row; nothing where they did not."""
-    if any(row.remarked for row in report.conservation):
+    if found.photographs and any(row.remarked for row in report.conservation):  # decoders complained
         said = pc.field("remark") != ""
         parts = [tables.read(workspace / name, ["id", "remark"], filters=said) for name in found.photographs]
         tables.write(pa.concat_tables(parts).sort_by("id"), target / "remarks.parquet")
 
 
+def _link_tables(found: Findings, workspace: Place, target: Place) -> None:
+    for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
+        for place in (place for split in splits for place in split.places(workspace)):
+            at(place).link(target / folder / place.last)
+    linked = [workspace / found.sanitized.removed]
+    if len(tables.read(unconfirmed := workspace / found.sanitized.unconfirmed, ["id"])):
+        linked.append(unconfirmed)
+    for place in linked:
+        at(place).link(target / place.last)
+    if found.splits.in_groups:
+        at(workspace / found.splits.in_groups.table).link(target / "groups.parquet")
+
+
+def _variants(found: Findings, workspace: Place) -> pa.Table:
+    parts = []
+    for overlap in found.overlaps:
+        table = tables.read(workspace / overlap.variants_table)
+        for name, value in (("found_in", overlap.first), ("rows_of", overlap.second)):
+            table = table.add_column(0, name, pa.repeat(value, len(table)))
+        parts.append(table)
+    return pa.concat_tables(parts)
+
+
+def _write_thumbnails(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+    shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target, report))
+    columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
+    tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
+
+
 def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
-    """Write where each row's file lies: the path of the member inside its source, below the folder of classes."""
+    """Write where the file of each row is: the path of the member inside its source, below the folder of classes."""
     kept = {split.name: split for split in found.sanitized.splits}  # all else lost no row
     for name in SPLITS:
         for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
             disk.make_folder(target / folder)
-            disk.write_text(target / folder / f"{name}.txt", "")
             for file in split.places(workspace):
-                paths = paths_of(read_ids([file])).to_pylist()
-                disk.add_text(target / folder / f"{name}.txt", "".join(f"{path}\n" for path in paths))
+                add_lines(target / folder / f"{name}.txt", paths_of(read_ids([file])))
 
 
 def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:

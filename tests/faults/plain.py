@@ -38,7 +38,7 @@ from tasks.overlap.tasks import (
 )
 from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
-from tasks.reporting.publish import publish_run
+from tasks.reporting.tasks import publish_report
 from tasks.sources.class_folders import check_classes
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits, remove_overlap
@@ -116,7 +116,7 @@ def run(spec: RunSpec) -> None:
             spec, reading, tuple(archives), tuple(shards), prints, None, splits, tuple(overlaps), within,
             tuple(groups), sanitized, ruling.verdict, trained
         )  # fmt: skip
-        publish_run(found, {}, space)
+        record_of(publish_report.fn(found, {}, space))
 
 
 @dataclass(frozen=True)

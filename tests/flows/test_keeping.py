@@ -26,7 +26,6 @@ from flows.audit import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.reporting.notmnist import figures
-from tasks.reporting.published_results import check
 from tasks.storage.place import Place
 from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
@@ -153,7 +152,7 @@ def test_reproduce_names_the_figures_that_differ_and_exits_with_4(
 
 def test_every_published_figure_has_a_way_to_be_measured(run: Report) -> None:
     softmax = [replace(score, model="softmax") for score in run.scores if score.model == "sgd"]  # quicker to train
-    checked = check(replace(run, scores=tuple(softmax)), figures())
+    checked = figures(replace(run, scores=tuple(softmax)))
     assert len(checked) == len({figure.name for figure in checked}) == 95
     unchecked = {figure.name for figure in checked if figure.verdict == "not checked"}
     assert unchecked == {

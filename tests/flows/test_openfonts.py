@@ -9,8 +9,7 @@ import pytest
 from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.records.rows import PairFonts
-from tasks.reporting import published_results as published
-from tasks.reporting.published_results import Published, check
+from tasks.reporting.published_results import Figure, accuracy, members, moment
 from tasks.storage.image_files import read_images
 from tasks.storage.images import normalize
 from tasks.storage.place import Place
@@ -108,20 +107,18 @@ def test_published_figures_are_set_beside_measured_ones(found: Report, expected:
     letters = expected["letters"]["openfonts_large"]
     accepted = sum(facts["accepted"] for facts in letters.values())
     table = [
-        Published("test in train", rows_at(found, "test", "train", 100), published.nothing),
-        Published("readable", accepted, published.members("large", "accepted")),
-        Published("readable B", letters["B"]["accepted"], published.members("large", "accepted", "B")),
-        Published("mean A", float(letters["A"]["mean"]), published.moment("large", "mean", "A"), 1e-6),
-        Published("std A", float(letters["A"]["std"]) + 2e-6, published.moment("large", "std", "A"), 1e-6),
-        Published("twins", expected["exact"]["test_in_train"], published.twins("test", "train")),
-        Published("left", 6000 - expected["exact"]["test_in_train"], published.left("test")),
-        Published("left without train", 6000 - expected["exact"]["test_in_train"], published.without("test", "train")),
-        Published("distinct", expected["distinct_images"]["train"], published.distinct("train")),
-        Published("distinct in test", 1, published.distinct("test")),
-        Published("accuracy at a size that was not trained", 0.9, published.accuracy("softmax", 100)),
-        Published("sha256", found.inputs[0].sha256, published.source("large", "sha256")),
+        Figure("test in train", rows_at(found, "test", "train", 100), None),
+        Figure("readable", accepted, members(found, "large", "accepted")),
+        Figure("readable B", letters["B"]["accepted"], members(found, "large", "accepted", "B")),
+        Figure("mean A", float(letters["A"]["mean"]), moment(found, "large", "mean", "A"), 1e-6),
+        Figure("std A", float(letters["A"]["std"]) + 2e-6, moment(found, "large", "std", "A"), 1e-6),
+        Figure("twins", expected["exact"]["test_in_train"], found.pair("test", "train").exact),
+        Figure("left", 6000 - expected["exact"]["test_in_train"], found.sanitized.exact.test),
+        Figure("distinct", expected["distinct_images"]["train"], found.within_split("train").distinct),
+        Figure("distinct in test", 1, found.within_split("test").distinct),
+        Figure("accuracy at a size that was not trained", 0.9, accuracy(found, "softmax", 100)),
     ]
-    verdicts = {figure.name: figure.verdict for figure in check(found, table)}
+    verdicts = {figure.name: figure.verdict for figure in table}
     assert {name for name, verdict in verdicts.items() if verdict == "different"} == {"std A", "distinct in test"}
     assert {name for name, verdict in verdicts.items() if verdict == "not checked"} == {
         "test in train",
@@ -133,5 +130,5 @@ def test_mean_and_deviation_of_all_classes_are_those_of_all_pixels(found: Report
     images = read_images(map(Place.of, sorted((found.run / "raw").glob("train-*"))))
     if len(images) == sum(row.accepted for row in found.conservation if row.role == "large"):
         pixels = normalize(images.gray).astype("float64")
-        assert published.moment("large", "mean")(found) == pytest.approx(pixels.mean(), abs=1e-9)
-        assert published.moment("large", "std")(found) == pytest.approx(pixels.std(), abs=1e-9)
+        assert moment(found, "large", "mean") == pytest.approx(pixels.mean(), abs=1e-9)
+        assert moment(found, "large", "std") == pytest.approx(pixels.std(), abs=1e-9)

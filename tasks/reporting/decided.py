@@ -1,4 +1,4 @@
-"""Label conflicts: images whose label is not that of a duplicate, and what people said of them."""
+"""What people decided about pairs, and label conflicts: images whose label is not that of a duplicate."""
 
 from collections import defaultdict
 
@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from tasks.records import Findings
 from tasks.records.removed import each_pair_once
 from tasks.records.rows import LabelConflicts
+from tasks.records.verdict import Judged, JudgedBand
 from tasks.storage import tables
 from tasks.storage.decisions import read_decisions
 from tasks.storage.place import Place
@@ -42,14 +43,29 @@ def count_pairs(table: pa.Table) -> LabelConflicts:
 
 def _right_classes(table: pa.Table, found: Findings, workspace: Place) -> dict[str, str]:
     """Return the class that an image has by what people said, for those of which they said one."""
-    said = defaultdict[bytes, set[str]](set)
-    if found.decided is not None:
-        for pair, label in read_decisions(workspace / found.decided.table).right_labels.items():
-            for digest in pair:
-                said[digest].add(label)
-    if not said:
+    if found.decided is None:
         return {}
+    said = defaultdict[bytes, set[str]](set)
+    for pair, label in read_decisions(workspace / found.decided.table).right_labels.items():
+        for digest in pair:
+            said[digest].add(label)
     ids = pc.field("id").isin(pa.concat_arrays(table["id"].chunks + table["twin_id"].chunks))
     parts = [tables.read(workspace / each.table, ["id", "md5"], filters=ids) for each in found.fingerprints]
     images = (row for part in parts for row in part.to_pylist())
     return {row["id"]: min(said[row["md5"]]) for row in images if len(said[row["md5"]]) == 1}
+
+
+def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
+    """Count the decisions about pairs of the run's images; None where none apply."""
+    decided = found.decided
+    if decided is None:
+        return None
+    table = read_decisions(workspace / decided.table).table
+    shown = table.filter(pc.and_kleene(pc.equal(table["view"], found.reading.view), pc.is_valid(table["similarity"])))
+    bands = []
+    for band in found.verdict.bands:
+        last = pc.less_equal if band.high >= 1 else pc.less
+        inside = pc.and_(pc.greater_equal(shown["similarity"], band.low), last(shown["similarity"], band.high))
+        if same := shown.filter(inside)["same"].to_pylist():
+            bands.append(JudgedBand(band.low, band.high, len(same), sum(same), band.precision))
+    return Judged(decided.sha256, len(table), decided.same, decided.different, tuple(bands))

@@ -1,6 +1,7 @@
-"""Sentences on duplicates inside a set, and their table."""
+"""Sentences on groups: of duplicates inside a set, with their table, and of images that are drawn together."""
 
 from tasks.presenting.numbers import Numbers
+from tasks.records.effects import Drawing
 from tasks.records.rows import SplitGroups
 from tasks.vocabulary import Chains
 
@@ -23,10 +24,8 @@ def group_rows(numbers: Numbers) -> list[dict[str, str]]:
 def headline_of_set(numbers: Numbers) -> str:
     """Return the answer for a set that was looked at alone."""
     (found,) = (of for of in numbers.report.duplicates if of.rows)
-    said = (
-        f"{numbers.sum(found, 'exact', 'near')} of the {{rows}} images repeat one that stays: {{exact}} are identical "
-    )
-    said += "to it"
+    repeated = numbers.joined(found, "exact", "+", found, "near")
+    said = f"{repeated} of the {{rows}} images repeat one that stays: {{exact}} are identical to it"
     if numbers.report.verdict.threshold is not None:
         similar = numbers(numbers.report.verdict, "threshold")
         said += f", {{near}} are near-duplicates (similarity {similar} or higher)"
@@ -63,3 +62,43 @@ def _of_split(numbers: Numbers, of: SplitGroups) -> str:
     if of.method == "minhash":
         said += " There are too many pairs to compare: MinHash proposed them, and may have missed some."
     return numbers.say(of, said)
+
+
+def headline_of_groups(numbers: Numbers, drawing: Drawing) -> str:
+    """Return the answer for splits that were drawn in groups."""
+    leaks = [pair for pair in numbers.report.overlap if pair.either]
+    held = "; ".join(numbers.say(pair, "{either} {rows_of} rows have a twin in {found_in}") for pair in leaks)
+    return numbers.say(
+        drawing,
+        (held or "None of the splits has a twin in another")
+        + ": {groups} groups of images are on one side each. Of {random_test} test rows drawn at random, "
+        "{random_twins} have a twin in train, and {random_shared} share a group with another split.",
+    )
+
+
+def claims_in_short(numbers: Numbers, drawing: Drawing) -> list[str]:
+    """Return what accuracy each way of drawing claims, a sentence for each model."""
+    grouped = {claim.model: claim for claim in drawing.claims if claim.drawn == "grouped"}
+    random = "Trained on {train_rows} rows, {model} gets {accuracy} % of random test rows right, and "
+    return [
+        f"{numbers.say(one, random)}{numbers(grouped[one.model], 'accuracy')} % of these."
+        for one in drawing.claims
+        if one.drawn == "random" and one.model in grouped
+    ]
+
+
+def drawn(numbers: Numbers) -> list[str]:
+    """Return how splits were drawn, one sentence each."""
+    drawing = numbers.report.drawing
+    if drawing is None:
+        return []
+    largest = "Each image is a group of its own." if drawing.largest == 1 else "The largest group has {largest} images."
+    said = [f"{largest} groups.parquet names the group of every image."]
+    if drawing.unmatched:
+        said.append("{unmatched} images have no group that --group-by names; twins apart, each is alone.")
+    if drawing.purity is not None:
+        said.append(
+            "By themselves, groups of what shows the same agree with those of --group-by in {purity} of the images "
+            "(purity), and hold {completeness} of theirs together (completeness)."
+        )
+    return [numbers.say(drawing, sentence) for sentence in said]
