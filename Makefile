@@ -1,4 +1,4 @@
-.PHONY: run check test size serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
+.PHONY: run check test unlocked size serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
 PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
@@ -17,6 +17,12 @@ check: .venv/test lint ## about a minute: lint, types, and every test that needs
 
 test: .venv/test lint ## lint, type-check and test
 	$(ALONE) $(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
+
+unlocked:             ## the tests with the newest releases, or others: make unlocked RELEASES="prefect==3.9.0"
+	$(PYTHON) -m venv --clear .venv-unlocked
+	.venv-unlocked/bin/python -m pip install --quiet --editable '.[dev]' $(RELEASES)
+	.venv-unlocked/bin/python -m pip list | grep -iE '^(prefect|pyarrow|numpy|pillow|scikit-learn|datasketch) '
+	$(ALONE) .venv-unlocked/bin/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
 	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)

@@ -2,14 +2,17 @@
 
 import base64
 import io
+import os
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -34,6 +37,19 @@ TINY: dict[str, Any] = {
     "max_quarantine": 0.1,
 }
 MEASURED = TINY | {"trainings": 5}  # enough to tell an effect
+
+
+def once(name: str, factory: pytest.TempPathFactory, build: Callable[[Path], object]) -> Path:
+    """Return a folder that the first of all test processes builds, for all of them."""
+    base = factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(made.with_suffix(".lock")):
+        if not made.exists():
+            unfinished = made.with_suffix(".unfinished")
+            unfinished.mkdir()
+            build(unfinished)
+            unfinished.rename(made)
+    return made
 
 
 def png(gray: Gray) -> bytes:

@@ -1,7 +1,8 @@
 """Fixtures: real archives built on the spot, the shared data where it is there, one Prefect server for all tests."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from PIL import Image
 from flows.command.cli import LEAN, TOGETHER
 from flows.engine import temporary
 from tasks.records import Report
+from tasks.reporting.read import read_report
+from tasks.storage.place import Place
 from tests.build import (
     LETTERS,
     MEASURED,
@@ -20,6 +23,7 @@ from tests.build import (
     glyphs,
     members_of,
     noise,
+    once,
     png,
     saved,
     scene,
@@ -36,6 +40,7 @@ WHOLE = (
     "tests/browser",
     "tests/faults",
 )  # folders of what takes long, the longest first
+RUNS = {"prefect_server", "run", "audited"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         folder = item.path.relative_to(ROOT).as_posix()
-        if folder.startswith(WHOLE) or "prefect_server" in getattr(item, "fixturenames", ()):
+        if folder.startswith(WHOLE) or RUNS & set(getattr(item, "fixturenames", ())):
             item.add_marker("whole")
     items.sort(key=_turn)
 
@@ -94,32 +99,46 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Build two archives: 42 and 12 images a letter; of the 12, two have an exact and two a near twin in large."""
-    folder = tmp_path_factory.mktemp("sources")
-    large, small = {}, {}
-    for number, letter in enumerate(LETTERS):
-        own = glyphs(50, seed=number)
-        large[letter] = list(own[:42])
-        near = [noise(image, 1, seed=number) for image in own[2:4]]
-        small[letter] = [*own[:2], *near, *own[42:]]
-    bad = {
-        "root/A/broken.png": b"",
-        "root/J/text.png": b"<html>",
-        "root/B/.DS_Store": b"x",
-        "root/stray.png": png(own[0]),
-    }
-    paths = {
-        "large": write_tar(folder / "large.tar.gz", members_of(large, "large") | bad),
-        "small": write_tar(folder / "small.tar.gz", members_of(small, "small") | {"root/F/empty.png": b""}),
-    }
-    return {role: str(path) for role, path in paths.items()}
+
+    def build(folder: Path) -> None:
+        large, small = {}, {}
+        for number, letter in enumerate(LETTERS):
+            own = glyphs(50, seed=number)
+            large[letter] = list(own[:42])
+            near = [noise(image, 1, seed=number) for image in own[2:4]]
+            small[letter] = [*own[:2], *near, *own[42:]]
+        bad = {
+            "root/A/broken.png": b"",
+            "root/J/text.png": b"<html>",
+            "root/B/.DS_Store": b"x",
+            "root/stray.png": png(own[0]),
+        }
+        write_tar(folder / "large.tar.gz", members_of(large, "large") | bad)
+        write_tar(folder / "small.tar.gz", members_of(small, "small") | {"root/F/empty.png": b""})
+
+    folder = once("sources", tmp_path_factory, build)
+    return {role: str(folder / f"{role}.tar.gz") for role in ("large", "small")}
+
+
+def copied(name: str, factory: pytest.TempPathFactory, build: Callable[[Path], Report]) -> Report:
+    """Return a process's own copy of a workspace with one run, which the first of all processes builds."""
+    made = once(name, factory, build)
+    own = factory.mktemp(name) / "w"
+    shutil.copytree(made, own, symlinks=True)
+    return read_report(Place(str((own / "latest").resolve())))
 
 
 @pytest.fixture(scope="session")
-def run(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Run the pipeline once."""
-    from flows.pipeline import cleansplit
+def run(request: pytest.FixtureRequest, sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Return the report of one run of the pipeline."""
 
-    return cleansplit(**sources, workspace=tmp_path_factory.mktemp("workspace"), **MEASURED)
+    def build(workspace: Path) -> Report:
+        from flows.pipeline import cleansplit
+
+        request.getfixturevalue("prefect_server")
+        return cleansplit(**sources, workspace=workspace, **MEASURED)
+
+    return copied("run", tmp_path_factory, build)
 
 
 @pytest.fixture(scope="session")
@@ -137,34 +156,46 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     Of each class in test, 0 is train's 0 as another file, 1 is train's 1 at another size and quality, 2 is a mirrored
     2; the others are new. Three members can't be read.
     """
-    folder = tmp_path_factory.mktemp("photographs")
-    train: dict[str, bytes] = {}
-    test: dict[str, bytes] = {}
-    for number, name in enumerate(("猫 1", "10")):
-        own = [scene(90 + 7 * i, 60 + 5 * i, seed=100 * number + i) for i in range(12)]
-        train |= {f"data/train/{name}/deep/{i}.png": saved(image, "PNG") for i, image in enumerate(own[:8])}
-        near = own[1].resize((200, 150)).convert("RGB")
-        test |= {
-            f"data/test/{name}/0.bmp": saved(own[0], "BMP"),
-            f"data/test/{name}/1.JPG": saved(near, "JPEG", quality=60),
-            f"data/test/{name}/2.tiff": saved(own[2].transpose(Image.Transpose.FLIP_LEFT_RIGHT), "TIFF"),
-            f"data/test/{name}/3.webp": saved(own[9], "WEBP"),
-            f"data/test/{name}/4.gif": saved(own[10], "GIF"),
-            f"data/test/{name}/5.png": saved(own[11].convert("RGBA"), "PNG"),
-        }
-    test["data/test/10/cut.jpg"] = saved(scene(80, 60), "JPEG")[:-300]
-    test["data/test/10/mislabelled.jpg"] = saved(scene(80, 60), "PNG")
-    test["data/test/10/notes.txt"] = b"x"
-    return {name: str(write_folder(folder / name, members)) for name, members in (("train", train), ("test", test))}
+
+    def build(folder: Path) -> None:
+        train: dict[str, bytes] = {}
+        test: dict[str, bytes] = {}
+        for number, name in enumerate(("猫 1", "10")):
+            own = [scene(90 + 7 * i, 60 + 5 * i, seed=100 * number + i) for i in range(12)]
+            train |= {f"data/train/{name}/deep/{i}.png": saved(image, "PNG") for i, image in enumerate(own[:8])}
+            near = own[1].resize((200, 150)).convert("RGB")
+            test |= {
+                f"data/test/{name}/0.bmp": saved(own[0], "BMP"),
+                f"data/test/{name}/1.JPG": saved(near, "JPEG", quality=60),
+                f"data/test/{name}/2.tiff": saved(own[2].transpose(Image.Transpose.FLIP_LEFT_RIGHT), "TIFF"),
+                f"data/test/{name}/3.webp": saved(own[9], "WEBP"),
+                f"data/test/{name}/4.gif": saved(own[10], "GIF"),
+                f"data/test/{name}/5.png": saved(own[11].convert("RGBA"), "PNG"),
+            }
+        test["data/test/10/cut.jpg"] = saved(scene(80, 60), "JPEG")[:-300]
+        test["data/test/10/mislabelled.jpg"] = saved(scene(80, 60), "PNG")
+        test["data/test/10/notes.txt"] = b"x"
+        for split, members in (("train", train), ("test", test)):
+            write_folder(folder / split, members)
+
+    folder = once("photographs", tmp_path_factory, build)
+    return {name: str(folder / name) for name in ("train", "test")}
 
 
 @pytest.fixture(scope="session")
-def audited(prefect_server: None, photographs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Audit the photographs."""
-    from flows.audit import audit
-
+def audited(
+    request: pytest.FixtureRequest, photographs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Report:
+    """Return the report of an audit of the photographs."""
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
-    return audit(**photographs, workspace=tmp_path_factory.mktemp("w"), **given)
+
+    def build(workspace: Path) -> Report:
+        from flows.audit import audit
+
+        request.getfixturevalue("prefect_server")
+        return audit(**photographs, workspace=workspace, **given)
+
+    return copied("audited", tmp_path_factory, build)
 
 
 settings.register_profile("reproducible", derandomize=True, print_blob=True)

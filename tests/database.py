@@ -7,20 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+
+from tests.build import once
 
 NAME = "prefect.db"
 
 
 def home_with_database(home: Path, factory: pytest.TempPathFactory) -> Path:
     """Make a folder for Prefect with a database in which there is nothing yet."""
-    base = factory.getbasetemp()
-    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated"
-    with FileLock(made.with_suffix(".lock")):
-        if not (made / NAME).exists():
-            command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
-            own = {"PREFECT_HOME": str(made), "PREFECT_API_URL": ""}
-            subprocess.run(command, env=os.environ | own, check=True)
+
+    def migrate(made: Path) -> None:
+        command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+        own = {"PREFECT_HOME": str(made), "PREFECT_API_URL": ""}
+        subprocess.run(command, env=os.environ | own, check=True)
+
     home.mkdir(exist_ok=True)
-    shutil.copy(made / NAME, home)
+    shutil.copy(once("migrated", factory, migrate) / NAME, home)
     return home

@@ -20,6 +20,8 @@ from tests.cluster.faults import Delay
 from tests.cluster.proxy import Proxy
 from tests.cluster.test_runs import ON_CLUSTER, bucket, cluster, files_of, proxy
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 __all__ = ["bucket", "cluster", "proxy"]  # fixtures
 
 

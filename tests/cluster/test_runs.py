@@ -22,6 +22,8 @@ from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
 from tests.real import read_members
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ON_CLUSTER = MEASURED | {"workers": None}
 AUDITED: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}

@@ -25,6 +25,8 @@ from tasks.storage.stores import at
 from tests.cluster.store import BUCKET
 from tests.cluster.test_runs import AUDITED, files_of
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 def uploaded(path: Path, address: str) -> str:
     """Store a file, or all files of a folder, below an address."""

@@ -30,6 +30,8 @@ from tests.build import saved, scene, write_folder, write_tar
 from tests.flows.test_cli import command
 from tests.hostile_jpegs import hostile
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "workers": 2}
 
 

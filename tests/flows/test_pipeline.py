@@ -41,6 +41,8 @@ from tasks.records.report import schema
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec, SplitSpec
 from tests.build import MEASURED, glyphs, members_of, write_tar
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
     "run": (cleansplit, RunSpec),
     "audit": (audit, AuditSpec),

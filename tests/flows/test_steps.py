@@ -17,6 +17,8 @@ from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
 from tests.build import MEASURED
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 @pytest.fixture
 def workspace(run: Report, tmp_path: Path) -> Path:

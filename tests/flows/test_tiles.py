@@ -15,6 +15,8 @@ from tasks.storage.stages import read_manifest
 from tests.build import TINY
 from tests.flows.test_lost_processes import dies
 
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 def files_of(report: Report) -> dict[str, Any]:
     record = read_manifest(Place.of(report.run / "run.json"))
