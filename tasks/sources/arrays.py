@@ -16,13 +16,10 @@ LABELS = {"y", "label", "labels", "target", "targets", "classes"}
 MAX_BYTES = 16 << 30  # of one array
 
 
-def recognises(place: Place) -> bool:
-    """Say whether a file has the name of arrays."""
-    return at(place).is_file() and last_part(place).endswith((".npy", ".npz"))
-
-
-def opened(place: Place) -> Rows:
-    """Return the images as rows; raises `DataError`."""
+def open_arrays(place: Place) -> Rows | None:
+    """Return the images as rows; None for a file with another name; raises `DataError`."""
+    if not at(place).is_file() or not last_part(place).endswith((".npy", ".npz")):
+        return None
     try:
         if last_part(place).endswith(".npy"):
             return of_arrays([(None, np.load(at(place).local(), mmap_mode="r", allow_pickle=False), None)], place)

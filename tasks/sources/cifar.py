@@ -3,7 +3,6 @@
 import io
 import pickle
 import re
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,29 +19,23 @@ SIDE, LABELS = 32, (b"labels", b"fine_labels")
 NAMES = {"batches.meta": b"label_names", "meta": b"fine_label_names"}
 
 
-def recognises(place: Place) -> bool:
-    """Say whether a folder holds the files of CIFAR-10 or CIFAR-100, or a file has the name of one of them."""
-    if at(place).is_folder():
-        return len(_batches(place)) > 1 and any(at(place / name).is_file() for name in NAMES)
-    return bool(BATCH.match(place.last)) and any(at(place.beside(name)).is_file() for name in NAMES)
-
-
-def opened(place: Place) -> Rows:
-    """Return the images as rows; raises `DataError`."""
-    if not at(place).is_folder():
-        return of_arrays([(None, *_read(place))], place)
+def open_cifar(place: Place) -> Rows | None:
+    """Return the images of one batch, or of a folder of batches, as rows; None without a file of names beside them."""
+    folder = at(place).is_folder()
+    named = any(at(place / name if folder else place.beside(name)).is_file() for name in NAMES)
+    if not folder:
+        return of_arrays([(None, *_read(place))], place) if named and BATCH.match(place.last) else None
+    files = [name for name in at(place).names() if BATCH.match(name) and at(place / name).is_file()]
+    if not named or len(files) < 2:
+        return None
     batches: dict[str, list[tuple[NDArray[np.uint8], list[str]]]] = {}
-    for name in _batches(place):
+    for name in files:
         batches.setdefault("test" if name.startswith("test") else "train", []).append(_read(place / name))
     parts: list[Part] = [
         (split, np.concatenate([images for images, _ in own]), [label for _, labels in own for label in labels])
         for split, own in batches.items()
     ]
-    return replace(of_arrays(parts, place), files=frozenset([*_batches(place), *NAMES]))
-
-
-def _batches(folder: Place) -> list[str]:
-    return [name for name in at(folder).names() if BATCH.match(name) and at(folder / name).is_file()]
+    return of_arrays(parts, place, [*files, *NAMES])
 
 
 def _read(place: Place) -> tuple[NDArray[np.uint8], list[str]]:

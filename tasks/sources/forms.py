@@ -6,16 +6,19 @@ are none, and their bytes as those of an image file. What follows knows no other
 
 from tasks.columns import Columns
 from tasks.errors import UsageError
-from tasks.sources import arrays, cifar, idx, manifest, parquet, saved
+from tasks.sources.arrays import open_arrays
+from tasks.sources.cifar import open_cifar
+from tasks.sources.idx import open_idx
+from tasks.sources.manifest import open_manifest
 from tasks.sources.numbered import Rows
+from tasks.sources.parquet import open_parquet
+from tasks.sources.saved import open_saved
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-ARRAYS, TABLES = (idx, cifar, arrays), (parquet, saved, manifest)  # each has `recognises` and `opened`
-
 
 def open_rows(place: Place, columns: Columns) -> Rows | None:
-    """Return the rows of a source; None if it is no source of rows.
+    """Return the rows of a source; None if the source has another form.
 
     Parameters
     ----------
@@ -26,15 +29,18 @@ def open_rows(place: Place, columns: Columns) -> Rows | None:
     Raises
     ------
     DataError
-        When it is one, and is damaged or of a shape that is not read.
+        When the source has one of these forms, and is damaged or of a shape that is not read.
     UsageError
-        When columns are named, and it has none of these names, or no columns at all.
+        When columns are named, and the source has no such column, or no columns at all.
     """
     if not at(place).expanded():
         return None
-    for table in TABLES:
-        if table.recognises(place, columns):
-            return table.opened(place, columns)
+    for open_table in (open_parquet, open_saved, open_manifest):
+        if rows := open_table(place, columns):
+            return rows
     if columns:
         raise UsageError(f"{place} is no table, so it has no columns; leave --columns out.")
-    return next((form.opened(place) for form in ARRAYS if form.recognises(place)), None)
+    for open_images in (open_idx, open_cifar, open_arrays):
+        if rows := open_images(place):
+            return rows
+    return None

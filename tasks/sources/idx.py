@@ -3,7 +3,6 @@
 import gzip
 import math
 import zlib
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +18,14 @@ MAX_BYTES, MAX_RATIO = 64 << 20, 200  # unpacked, and per byte of the file on to
 TEST = "t10k"  # what MNIST calls test
 
 
-def recognises(place: Place) -> bool:
-    """Say whether a file has the name of IDX images, or a folder holds some."""
-    return bool(_images_in(place)) if at(place).is_folder() else _holds_images(last_part(place))
-
-
-def opened(place: Place) -> Rows:
-    """Return the images as rows; raises `DataError`."""
+def open_idx(place: Place) -> Rows | None:
+    """Return the images of a file, or of a folder of files, as rows; None where no name is that of IDX images."""
     folder = at(place).is_folder()
     files = [place / name for name in _images_in(place)] if folder else [place]
+    if not files or not _holds_images(last_part(files[0])):
+        return None
     parts: list[Part] = [(_split_of(file) if folder else None, read_idx(file), _labels_of(file)) for file in files]
-    used = [name for file in files for name in (file.last, _beside(file).last)]
-    return replace(of_arrays(parts, place), files=frozenset(used))
+    return of_arrays(parts, place, [name for file in files for name in (file.last, _beside(file).last)])
 
 
 def read_idx(place: Place) -> NDArray[np.uint8]:

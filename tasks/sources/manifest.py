@@ -16,13 +16,13 @@ JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
 ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 
-def recognises(place: Place, _columns: Columns) -> bool:
-    """Say whether a file has the name of a manifest; Parquet with images is recognised before."""
-    return at(place).is_file() and last_part(place).endswith(ENDINGS)
+def open_manifest(place: Place, columns: Columns) -> Rows | None:
+    """Return the images that a manifest names as rows; None for a file with another ending; raises `DataError`.
 
-
-def opened(place: Place, columns: Columns) -> Rows:
-    """Return the images as rows; raises `DataError`."""
+    Parquet with images is opened before.
+    """
+    if not at(place).is_file() or not last_part(place).endswith(ENDINGS):
+        return None
     names, paths, groups = [], [], []
     for number, row in enumerate(_rows(place), 1):
         path, label, split, group = (_value(row, what, columns, place) for what in ("path", "label", "split", "group"))

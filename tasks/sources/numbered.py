@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -67,7 +67,7 @@ def split_of(value: str | None, where: str) -> SplitName | None:
     return SPLIT_FOLDERS[value.lower()]
 
 
-def of_arrays(parts: list[Part], source: Place) -> Rows:
+def of_arrays(parts: list[Part], source: Place, files: Iterable[str] = ()) -> Rows:
     """Return the rows of arrays of images.
 
     Parameters
@@ -76,6 +76,8 @@ def of_arrays(parts: list[Part], source: Place) -> Rows:
         Images are uint8, with 1, 3 or 4 channels.
     source : Place
         What to name when an array is of another shape.
+    files : iterable of str
+        Names of the files in the folder of the source that the arrays come from.
     """
     names: list[str] = []
     starts = [0]
@@ -91,7 +93,7 @@ def of_arrays(parts: list[Part], source: Place) -> Rows:
         part = int(np.searchsorted(starts, row, side="right")) - 1
         return png_of(parts[part][1][row - starts[part]])
 
-    return Rows(names, read)
+    return Rows(names, read, files=frozenset(files))
 
 
 def png_of(image: NDArray[np.uint8]) -> bytes:

@@ -11,15 +11,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.compute as pc
 
+from tasks.formats import ENDING_OF, format_of
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
-from tasks.sources.archive import Entry
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
 from tasks.sources.folder import read_folder
 from tasks.sources.forms import open_rows
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.listing import Listing, list_members, together
-from tasks.sources.numbered import split_in
-from tasks.sources.rows import files_beside, read_rows
+from tasks.sources.members import content_digest
+from tasks.sources.numbered import Rows, split_in
 from tasks.sources.unpacking import unpack
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage.archives import Archives, is_zip
@@ -54,7 +55,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
     place = workspace.locate(source.location)
     with storage_errors(place):
         if rows := open_rows(place, source.columns):
-            opened = _listed(source, chain(read_rows(rows), files_beside(rows, place)))
+            opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
             if source.role != "root":
                 refuse_splits(source.name, split_folders(_folders_of_rows(opened.members())))
             return opened._replace(root="")
@@ -84,6 +85,27 @@ def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
     listing = list_members(noted(), source.name)
     digest.update(b"]" if len(listing) else b"[]")
     return Opened(source.location, lambda: listing, digest.hexdigest())
+
+
+def _read_rows(rows: Rows) -> Iterator[Entry]:
+    """Yield every row; `offset` is its number. A row without an image is of kind ``missing``."""
+    groups = rows.groups or [None] * len(rows.names)
+    for number, (name, group) in enumerate(zip(rows.names, groups, strict=True)):
+        data = rows.read(number)
+        if not rows.endings:
+            name += ENDING_OF.get(format_of(data or b"") or "PNG", ".png")
+        if data is None:
+            yield Entry(name, "missing", number, 0, b"", group)
+        else:
+            digest = content_digest(data) if len(data) <= MAX_MEMBER_BYTES else b""
+            yield Entry(name, "file", number, len(data), digest, group)
+
+
+def _files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
+    """Yield what lies in the folder of rows and holds none, of kind ``beside``: nothing is skipped in silence."""
+    for listed in at(place).walk() if at(place).is_folder() else ():
+        if listed.name not in rows.files:
+            yield Entry(listed.name, "beside", 0, 0, b"")
 
 
 def _folders_of_rows(listing: Listing) -> set[str]:

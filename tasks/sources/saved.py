@@ -1,66 +1,56 @@
-"""What `datasets` saves with ``save_to_disk``: a folder of Arrow files, or one with a folder for each split."""
+"""Folders that `datasets` saves with ``save_to_disk``: of Arrow files, or with such a folder for each split."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, split_in
-from tasks.sources.tables import File, image_column, rows_of
+from tasks.sources.tables import Groups, image_column, rows_of
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
 
 
-def recognises(place: Place, _columns: Columns) -> bool:
-    """Say whether a folder is one that `datasets` saved."""
-    return at(place / STATE).is_file() or at(place / SPLITS).is_file()
-
-
-def opened(place: Place, columns: Columns) -> Rows:
-    """Return the images as rows; raises `DataError`."""
-    folders: dict[str, str | None] = {"": None}
+def open_saved(place: Place, columns: Columns) -> Rows | None:
+    """Return the images of a saved dataset as rows; None for another folder."""
+    folders: dict[Place, str | None] = {place: None}
     if not at(place / STATE).is_file():
-        folders = {f"{name}/": split_in(name) for name in at(place).folders() if at(place / name / STATE).is_file()}
-    files = []
-    for folder, split in folders.items():
-        for name in _files_of(place / f"{folder}{STATE}"):
-            groups = _ArrowGroups(place / f"{folder}{name}")
-            names = ", ".join(groups.schema.names)
-            if image_column(groups.schema, columns) is None:
-                raise DataError(f"{groups.place} has no column of images among {names}; give --columns image=NAME.")
-            files.append(File(groups.place, split, groups))
+        if not at(place / SPLITS).is_file():
+            return None
+        below = {name: place / name for name in at(place).folders()}
+        folders = {folder: split_in(name) for name, folder in below.items() if at(folder / STATE).is_file()}
+    files = [_groups_of(folder / name, split) for folder, split in folders.items() for name in _listed_in(folder)]
+    for file in files:
+        if image_column(file.schema, columns) is None:
+            names = ", ".join(file.schema.names)
+            raise DataError(f"{file.place} has no column of images among {names}; give --columns image=NAME.")
     return rows_of(files, place, columns, frozenset(at(place).files_below()))
 
 
-class _ArrowGroups:
-    """The batches of a stream of Arrow; see `tasks.sources.tables.Groups`."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        try:
-            with pa.ipc.open_stream(at(place).arrow_input(mapped=True)) as stream:
-                self.schema, self.batches = stream.schema, list(stream)
-            for batch in self.batches:
-                batch.validate(full=True)  # nobody says that the file is what it seems
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(
-                f"{place} is no Arrow stream that can be read ({error}); save the dataset again."
-            ) from error
-        self.sizes: Sequence[int] = [len(batch) for batch in self.batches]
-
-    def read(self, group: int, column: str) -> Iterator[pa.Array]:
-        """Yield the values of a column in a batch, which lie in the file."""
-        yield self.batches[group].column(column)
-
-
-def _files_of(state: Place) -> list[str]:
-    """Return the data files that the state of a dataset lists; raises `DataError`."""
+def _groups_of(place: Place, split: str | None) -> Groups:
+    """Return a stream of Arrow, whose batches stay in the file."""
     try:
-        names = [entry["filename"] for entry in json.loads(at(state).read_text())["_data_files"]]
+        with pa.ipc.open_stream(at(place).arrow_input(mapped=True)) as stream:
+            schema, batches = stream.schema, list(stream)
+        for batch in batches:
+            batch.validate(full=True)  # nobody says that the file is what it seems
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{place} is no Arrow stream that can be read ({error}); save the dataset again.") from error
+
+    def read(group: int, column: str) -> Iterator[pa.Array]:
+        yield batches[group].column(column)
+
+    return Groups(place, split, schema, [len(batch) for batch in batches], read)
+
+
+def _listed_in(folder: Place) -> list[str]:
+    """Return the data files that the state of a dataset lists; raises `DataError`."""
+    state = folder / STATE
+    try:
+        return [entry["filename"] for entry in json.loads(at(state).read_text())["_data_files"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{state} does not list the files of a dataset; save the dataset again.") from error
-    return names

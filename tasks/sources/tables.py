@@ -1,9 +1,10 @@
 """Images in a column of tables, of which a few rows are in memory at a time."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,25 +15,30 @@ from tasks.sources.numbered import Rows, row_name, split_of
 from tasks.storage.place import Place
 
 
-class Groups(Protocol):
-    """A file of rows in groups, as Parquet and Arrow keep them."""
+@dataclass(frozen=True)
+class Groups:
+    """A file of rows in groups, as Parquet and Arrow keep them.
 
-    schema: pa.Schema
-    sizes: Sequence[int]  # rows of each group
-
-    def read(self, group: int, column: str) -> Iterator[pa.Array]:
-        """Yield the values of a column in a group, a few rows at a time."""
-
-
-class File(NamedTuple):
-    """A file of a source, and the split that its name or folder tells."""
+    Attributes
+    ----------
+    place : Place
+    split : str or None
+        As its name or folder tells.
+    schema : Schema
+    sizes : list of int
+        Rows of each group.
+    read : callable
+        Yields the values of a column in a group, a few rows at a time.
+    """
 
     place: Place
     split: str | None
-    groups: Groups
+    schema: pa.Schema
+    sizes: list[int]
+    read: Callable[[int, str], Iterator[pa.Array]]
 
 
-def rows_of(files: Sequence[File], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
+def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
     """Return the images of some files as rows; `names` are those of the files in the source's folder."""
     tables = [_Images(file, source, columns) for file in files]
     starts = np.cumsum([0, *(len(table.names) for table in tables)])
@@ -41,13 +47,9 @@ def rows_of(files: Sequence[File], source: Place, columns: Columns, names: froze
         number = int(np.searchsorted(starts, row, side="right")) - 1
         return tables[number].read(row - int(starts[number]))
 
-    return Rows(
-        [name for table in tables for name in table.names],
-        read,
-        endings=False,
-        files=names,
-        groups=[group for table in tables for group in table.groups],
-    )
+    every = [name for table in tables for name in table.names]
+    groups = [group for table in tables for group in table.groups]
+    return Rows(every, read, endings=False, files=names, groups=groups)
 
 
 def image_column(schema: pa.Schema, columns: Columns) -> str | None:
@@ -63,8 +65,8 @@ def image_column(schema: pa.Schema, columns: Columns) -> str | None:
 
 
 class _Images:
-    def __init__(self, file: File, source: Place, columns: Columns) -> None:
-        self.file, schema = file.groups, file.groups.schema
+    def __init__(self, file: Groups, source: Place, columns: Columns) -> None:
+        self.file, schema = file, file.schema
         self.starts, self.group = np.cumsum([0, *self.file.sizes]), -1
         self.first, self.images = 0, pa.nulls(0)  # the rows of a group that are in memory
         self.following: Iterator[pa.Array] = iter(())  # those behind them
