@@ -5,14 +5,14 @@ folders), ``member`` (path below the class folder), ``offset``, ``size``, ``dige
 ``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, where the source has groups.
 """
 
-from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.arrays import RowNumbers
 from tasks.errors import UsageError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Piece
@@ -48,7 +48,6 @@ NOT_A_FILE = {
     "missing": "missing_file",
 }
 MAX_NAME, MAX_NAME_PART = 1024, 255
-AT_ONCE = 65_536  # members of which there are rows at a time
 ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
 ORDER = ("class_name", "member", "offset", "size", "digest")
 IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # all other reasons quarantine a member
@@ -93,23 +92,17 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
         root = common_root(folders)
         refuse_splits(listing.source, split_folders(folders))
     flat = bool(folders) and {folder for folder in folders if is_below(folder, root)} <= {root}
-    placed = [_place(folder, root, flat) for folder in listing.folders]
-    outside, counted = {"quarantined": 0, "ignored": 0}, 0
+    rows = _rows(listing, [_place(folder, root, flat) for folder in listing.folders])
+    rows = _settled(rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])))
+    class_names = pc.if_else(pc.equal(rows["class_name"], ""), None, rows["class_name"])
+    rows = rows.set_column(0, "class_name", class_names).cast(SCHEMA)
     with tables.writer(target, SCHEMA) as writer:
-
-        def written() -> Iterator[pa.Table]:
-            nonlocal counted
-            for members in _in_order(listing, placed):
-                table = _settled(_rows(members, placed))
-                writer.write_table(table, ROW_GROUP)
-                counted += len(table)
-                outcomes = table.filter(pc.is_null(table["class_name"]))["outcome"]
-                for name in outside:
-                    outside[name] += pc.sum(pc.equal(outcomes, name)).as_py() or 0
-                yield table
-
-        pieces = list(pieces_of(written()))
-    conserve(f"index {listing.source}", len(listing), counted)
+        if len(rows):
+            writer.write_table(rows, ROW_GROUP)
+    nowhere = rows.filter(pc.is_null(class_names))["outcome"]
+    outside = {name: pc.sum(pc.equal(nowhere, name)).as_py() or 0 for name in ("quarantined", "ignored")}
+    pieces = pieces_of(rows)
+    conserve(f"index {listing.source}", len(listing), sum(piece.members for piece in pieces) + sum(outside.values()))
     return pieces, outside, root
 
 
@@ -132,34 +125,6 @@ def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
     return {name: (root, listing.filter(split == name)) for name, root in found.items()}
 
 
-def _in_order(listing: Listing, placed: list[Placed]) -> Iterator[Listing]:
-    """Yield the members by class and name, some at a time; all of one name together, in any order."""
-    beside = pc.equal(listing.table["kind"], "beside").to_numpy()
-    names = sorted({"", *(place.class_name for place in placed)})
-    number = {name: at for at, name in enumerate(names)}
-    of_class = np.array([number[place.class_name] for place in placed], np.int32)[listing.folder]
-    of_class[beside] = number[""]
-    member = _members(listing, placed)
-    keys = pa.table({"class": pa.array(of_class), "member": member})
-    order = pc.sort_indices(keys, [("class", "ascending"), ("member", "ascending")]).to_numpy()
-    start = 0
-    while start < len(order):
-        end = _end_of_name(keys, order, min(start + AT_ONCE, len(order)))
-        yield listing.take(order[start:end])
-        start = end
-
-
-def _end_of_name(keys: pa.Table, order: RowNumbers, end: int) -> int:
-    """Return where the members end, from a place in their order on, that are named like the one before it."""
-    while end < len(order):
-        last, following = keys.slice(order[end - 1], 1).to_pylist()[0], keys.take(order[end : end + AT_ONCE])
-        other = np.logical_or(*(pc.not_equal(following[name], last[name]).to_numpy() for name in ("class", "member")))
-        if other.any():
-            return end + int(other.argmax())
-        end += len(following)
-    return end
-
-
 def _place(folder: str, root: str, flat: bool) -> Placed:
     metadata = any(map(is_metadata, folder.split("/")))
     if metadata or not is_below(folder, root) or (folder == root and not flat):
@@ -174,22 +139,16 @@ def _ended(folder: str) -> str:
     return folder + "/" if folder else ""
 
 
-def _members(listing: Listing, placed: list[Placed]) -> pa.Array:
-    """Return what members are called in the index: their paths below the folder of their class, if they have one."""
-    at, beside = pa.array(listing.folder), pc.equal(listing.table["kind"], "beside")
-    before = pa.array([place.before for place in placed], pa.string()).take(at)
-    whole = pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at)
-    return pc.binary_join_element_wise(pc.if_else(beside, whole, before), listing.table["name"], "")
-
-
 def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
     """Return the rows of the index in any order, with "" for no class; of several reasons, the first counts."""
     table, at = listing.table, pa.array(listing.folder)
     names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
+    before = pa.array([place.before for place in placed], pa.string()).take(at)
+    whole = pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at)
     class_names = pc.if_else(beside, "", pa.array([place.class_name for place in placed], pa.string()).take(at))
     metadata = pa.array([place.metadata for place in placed], pa.bool_()).take(at)
     lengths = pc.utf8_length(names).to_numpy()
-    of_folders = np.array([len(_ended(folder)) for folder in listing.folders], np.int64)[listing.folder]
+    of_folders = pc.utf8_length(whole).to_numpy()
     wrong = {
         "beside_rows": beside,
         "os_metadata": metadata.to_numpy(zero_copy_only=False) | listing.is_metadata,
@@ -203,7 +162,7 @@ def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
     code = pa.array(first, mask=first < 0)
     columns = [
         class_names,
-        _members(listing, placed),
+        pc.binary_join_element_wise(pc.if_else(beside, whole, before), names, ""),
         pc.if_else(beside, 0, table["offset"]),
         table["size"],
         pc.if_else(beside, None, table["digest"]),
@@ -215,32 +174,23 @@ def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
 
 
 def _settled(rows: pa.Table) -> pa.Table:
-    """Return rows of the index in order, those that hold the same name settled, and without a class where it is ""."""
-    rows = rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])).combine_chunks()
-    rows = _with_settled_duplicates(rows)
-    class_names = pc.if_else(pc.equal(rows["class_name"], ""), None, rows["class_name"])
-    return rows.set_column(0, "class_name", class_names).cast(SCHEMA)
-
-
-def _with_settled_duplicates(rows: pa.Table) -> pa.Table:
-    """Among members with the same name, keep the first if all are equal, and none if they differ."""
-    if len(rows) < 2:
+    """Among sorted members with the same name, keep the first if all are equal, and none if they differ."""
+    again = np.zeros(max(len(rows) - 1, 0), np.bool_)
+    if len(again):
+        again = np.logical_and(*(pc.equal(rows[name][1:], rows[name][:-1]).to_numpy() for name in ORDER[:2]))
+    several = np.append(again, False) | np.append(False, again)
+    if not several.any():
         return rows
-    again = np.ones(len(rows) - 1, np.bool_)
-    for name in ("class_name", "member"):
-        again &= pc.equal(rows[name][1:], rows[name][:-1]).to_numpy()
-    if not again.any():
-        return rows
-    group = np.cumsum(np.append(True, ~again))
-    settled: dict[str, list[str | None]] = {name: rows[name].to_pylist() for name in ("outcome", "reason")}
-    for number in np.unique(group[1:][again]).tolist():
-        start, end = np.searchsorted(group, [number, number + 1]).tolist()
-        same = [row for row in range(start, end) if settled["outcome"][row] is None]
-        if len(same) > 1:
-            equal = len({rows["digest"][row].as_py() for row in same}) == 1
-            for row in same[1:] if equal else same:
-                settled["outcome"][row] = "ignored" if equal else "quarantined"
-                settled["reason"][row] = "duplicate_identical" if equal else "duplicate_member"
-    for name, values in settled.items():
-        rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.string()))
+    few = rows.filter(pa.array(several)).to_pylist()
+    for _, group in groupby(few, key=itemgetter(*ORDER[:2])):
+        same = [row for row in group if row["outcome"] is None]
+        equal = len({row["digest"] for row in same}) == 1
+        for row in (same[1:] if equal else same) if len(same) > 1 else []:
+            row["outcome"] = "ignored" if equal else "quarantined"
+            row["reason"] = "duplicate_identical" if equal else "duplicate_member"
+    for name in ("outcome", "reason"):
+        values = pc.replace_with_mask(
+            rows[name].combine_chunks(), several, pa.array([r[name] for r in few], pa.string())
+        )
+        rows = rows.set_column(rows.column_names.index(name), name, values)
     return rows

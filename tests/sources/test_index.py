@@ -5,7 +5,7 @@ import pytest
 
 from tasks.errors import DataError, UsageError
 from tasks.records import Archive, Piece
-from tasks.sources import index, pieces
+from tasks.sources import pieces
 from tasks.sources.archive import Entry
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.folder import read_folder
@@ -75,9 +75,8 @@ def test_of_equal_members_with_one_name_the_first_stays(tmp_path: Path) -> None:
     assert reasons == [None, "duplicate_identical", None]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 7, 100])
-def test_the_index_and_its_pieces_do_not_depend_on_how_many_rows_are_made_at_a_time(
-    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_index_and_its_pieces_do_not_depend_on_the_order_of_members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "MOST", 20)
     monkeypatch.setattr(pieces, "USUAL", 8)
@@ -87,7 +86,6 @@ def test_the_index_and_its_pieces_do_not_depend_on_how_many_rows_are_made_at_a_t
     entries += [entry(f"r/C/{at}.png") for at in range(70)]  # copies, each of which ends a piece, or none
     entries += [entry("r/A/1.png", kind="beside"), entry("r/B/x/1.png", kind="link")]
     whole = write_index(list_members(entries, "source"), Place.of(tmp_path / "whole.parquet"))
-    monkeypatch.setattr(index, "AT_ONCE", at_once)
     found = write_index(list_members(entries[::-1], "source"), Place.of(tmp_path / "parts.parquet"))
     assert found == whole
     assert pq.read_table(tmp_path / "parts.parquet") == pq.read_table(tmp_path / "whole.parquet")
