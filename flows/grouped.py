@@ -8,8 +8,8 @@ from flows.engine.progress import collect, say
 from flows.engine.runners import side_by_side
 from flows.joins import compare
 from flows.sanitize import measure_and_sanitize, rule
-from tasks.overlap.minhash import bands_for
-from tasks.overlap.tasks import group_duplicates, look_up
+from tasks.overlap.judging import group_duplicates
+from tasks.overlap.tasks import look_up
 from tasks.records import Findings, LoadedSources, Overlap, RandomDraw, Ruling, SplitDuplicates, SplitPair, Splits
 from tasks.records.spec import TrainedSpec
 from tasks.splits.tasks import draw_grouped, take_whole
@@ -41,15 +41,14 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
 
 def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling]:
     """Rule what a duplicate is in all sources as one set; find these, and what is alike if it is to stay together."""
-    alone, place, view = spec.of_one_set(), spec.place, loaded.reading.view
-    bands = bands_for(alone, view)
+    alone, place = spec.of_one_set(), spec.place
     (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
     (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, place)])
-    joined = compare(alone, view, [SplitPair(prints, prints)], bands)
-    ruling = joining = rule(alone, view, joined, bands)
+    joined = compare(alone, [SplitPair(prints, prints)])
+    ruling = joining = rule(alone, joined)
     if spec.group_alike:
         asked = replace(ruling.verdict, threshold=alone.floor_percent / 100, reason="asked")
         joining = replace(ruling, verdict=asked)
-    grouping = [group_duplicates.submit(alone, view, joined[0], bands, joining, loaded.decided, place)]
+    grouping = [group_duplicates.submit(alone, joined[0], joining, loaded.decided, place)]
     (twins,) = collect("group duplicates", grouping)
     return twins, ruling

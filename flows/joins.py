@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from prefect.futures import PrefectFuture
 
@@ -12,7 +12,6 @@ from flows.engine.parameters import Unstored
 from flows.engine.progress import collect
 from flows.engine.runners import for_tiles
 from tasks.overlap.join import Slices
-from tasks.overlap.minhash import Bands
 from tasks.overlap.tasks import compare_tile, find_overlap, tiles_of
 from tasks.records import Joined, SplitPair, Tile
 from tasks.records.spec import ComparingSpec
@@ -25,30 +24,31 @@ FEW = 5_000  # photographs up to which to search for them in threads takes less 
 
 
 @our_flow(name="compare tiles")
-def compare_tiles(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Unstored[Tiles]) -> list[Tile]:
+def compare_tiles(spec: ComparingSpec, tiles: Unstored[Tiles]) -> list[Tile]:
     """Compare slices of splits with slices of others or of their own, a task each."""
 
     def comparing() -> Iterator[PrefectFuture[Any]]:
         for pair, number, slices in tiles.value:
-            yield compare_tile.submit(spec, view, pair, bands, number, slices, spec.place)
+            yield compare_tile.submit(spec, pair, number, slices, spec.place)
 
     return collect("compare tiles", comparing(), len(tiles.value))
 
 
-def compare(spec: ComparingSpec, view: ViewName, pairs: Sequence[SplitPair], bands: Bands | None) -> list[Joined]:
+def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
     """Compare the images of pairs of splits, or of splits with themselves."""
     searched = sum(min(pair.first.rows, pair.second.rows) for pair in pairs)
+    view = cast(ViewName, spec.view)
     in_process = VIEWS[view].on_pixels and searched > FEW
-    cut = [tiles_of(spec, view, pair, bands, in_process) for pair in pairs]
+    cut = [tiles_of(spec, pair, in_process) for pair in pairs]
     tiles = [(pair, *tile) for pair, slices in zip(pairs, cut, strict=True) for tile in enumerate(slices)]
-    found = iter(_compared(spec, view, bands, tiles) if tiles else ())
+    found = iter(_compared(spec, view, tiles) if tiles else ())
     joining = [
-        find_overlap.submit(spec, view, pair, bands, list(islice(found, len(slices))), spec.place)
+        find_overlap.submit(spec, pair, list(islice(found, len(slices))), spec.place)
         for pair, slices in zip(pairs, cut, strict=True)
     ]
     return collect("find overlap", joining)
 
 
-def _compared(spec: ComparingSpec, view: ViewName, bands: Bands | None, tiles: Tiles) -> list[Tile]:
+def _compared(spec: ComparingSpec, view: ViewName, tiles: Tiles) -> list[Tile]:
     workers = for_tiles(max(len(some) for _, _, tile in tiles for some in tile), view, spec)
-    return again_in_one(lambda runner: compare_tiles.on(runner)(spec, view, bands, Unstored(tiles)), workers, spec)
+    return again_in_one(lambda runner: compare_tiles.on(runner)(spec, Unstored(tiles)), workers, spec)

@@ -7,20 +7,13 @@ from flows.engine.declare import our_flow
 from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.joins import compare
-from tasks.overlap.minhash import Bands, bands_for
-from tasks.overlap.tasks import (
-    count_within,
-    find_baseline,
-    group_duplicates,
-    judge_twins,
-    look_up,
-    settle_overlap,
-)
+from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
+from tasks.overlap.tasks import count_within, look_up
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
 from tasks.records.report import AnySpec
 from tasks.records.spec import ComparingSpec
 from tasks.splits.tasks import remove_overlap
-from tasks.vocabulary import PAIRS, SPLITS, ViewName
+from tasks.vocabulary import PAIRS, SPLITS
 
 
 @our_flow(name="sanitize splits")
@@ -29,20 +22,17 @@ def measure_and_sanitize(
 ) -> Findings:
     """Measure the overlap, and within each split if that is wanted, and write the splits without it; train nothing."""
     loaded, place = sources.value, spec.place
-    view, bands = loaded.reading.view, bands_for(spec, loaded.reading.view)
+    view = loaded.reading.view
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
     between = [SplitPair(prints[first], prints[second]) for first, second in PAIRS]
     inside = [SplitPair(prints[name], prints[name]) for name in SPLITS if splits[name].rows and within]
-    joined = compare(spec, view, [*between, *inside], bands)
+    joined = compare(spec, [*between, *inside])
     joins, alone = joined[: len(between)], joined[len(between) :]
     counted = collect("count distinct", [count_within.submit(prints[name], place) for name in SPLITS])
-    if splits.in_groups:
-        ruling = splits.in_groups.ruling
-    else:
-        ruling = rule(spec, view, alone if spec.joins_within else joins, bands)
-    settling = [settle_overlap.submit(spec, view, join, bands, ruling, loaded.decided, place) for join in joins]
-    grouping = [group_duplicates.submit(spec, view, join, bands, ruling, loaded.decided, place) for join in alone]
+    ruling = splits.in_groups.ruling if splits.in_groups else rule(spec, alone if spec.joins_within else joins)
+    settling = [settle_overlap.submit(spec, join, ruling, loaded.decided, place) for join in joins]
+    grouping = [group_duplicates.submit(spec, join, ruling, loaded.decided, place) for join in alone]
     overlaps = tuple(collect("settle overlap", settling))
     duplicates = collect("group duplicates", grouping) if spec.joins_within else []
     sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, place, *duplicates)]
@@ -51,10 +41,10 @@ def measure_and_sanitize(
     return Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)
 
 
-def rule(spec: ComparingSpec, view: ViewName, joined: Sequence[Joined], bands: Bands | None) -> Ruling:
+def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
     """Judge from which similarity on images are duplicates, by what happens without a leak."""
-    (baseline,) = collect("measure the baseline", [find_baseline.submit(spec, view, joined, bands, spec.place)])
-    judging = judge_twins.submit(spec, view, joined, bands, baseline, spec.place)
+    (baseline,) = collect("measure the baseline", [find_baseline.submit(spec, joined, spec.place)])
+    judging = judge_twins.submit(spec, joined, baseline, spec.place)
     ruling = cast(Ruling, collect("judge twins", [judging])[0])
     if not ruling.verdict.told:
         say(ruling.verdict.warning)

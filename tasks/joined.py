@@ -1,6 +1,7 @@
 """Rows that hang together, on plain arrays."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,4 +34,15 @@ def first_with(keys: NDArray[np.int64]) -> RowNumbers:
     """
     _, start, inverse = np.unique(keys, return_index=True, return_inverse=True)
     first: RowNumbers = start[inverse]
+    return first
+
+
+def is_first(*keys: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which elements of sorted columns differ from the one before in any of them, bool (n,).
+
+    >>> is_first(np.array([1, 1, 2]), np.array([5, 5, 5])).tolist()
+    [True, False, True]
+    """
+    first = np.ones(len(keys[0]), np.bool_)
+    first[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
     return first

@@ -8,28 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from tasks.arrays import Floats, Pixels
-from tasks.registration.agreement import VERSION, agreement, overlay, textured
+from tasks.overlap.images import Images
+from tasks.overlap.patterns import shared_bits, similarity
+from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.photo import LOWEST
 from tasks.registration.repeated import Repeated
 from tasks.registration.sharpness import equally_sharp
-from tasks.registration.views import VIEWS
 from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
-from tasks.vocabulary import ViewName
 
 AT_ONCE = 256  # pairs that are registered at a time: with fewer, threads wait for the interpreter more than they work
 IN_CACHE = 16  # the same for copies of full size: of more, threads give the memory back and take it again each time
+MEASURED_AT_ONCE = 1 << 18  # pairs whose similarity is measured at a time
 THREADS = 2
 GOES_ON = 0.65  # agreement of small copies below which a pair is not looked at more closely
 TEXTURED = 0.4  # share of a pair that must have texture for its agreement to mean anything
 REFUSED = -1.0
-
-
-def measured_by(view: ViewName) -> dict[str, int]:
-    """Return what a comparison by a view depends on beside its images and parameters."""
-    return {"agreement": VERSION} if VIEWS[view].on_pixels else {}
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
@@ -58,6 +54,23 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
     return np.concatenate([np.empty(0), *parts])
+
+
+def similarity_of(one: Images, two: Images) -> Floats:
+    """Return how similar images are, pair by pair, float64 (n,): measured, since a pair may have been no candidate."""
+    found = np.ones(len(one))
+    differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
+    for start in range(0, len(differ), MEASURED_AT_ONCE):
+        some = differ[start : start + MEASURED_AT_ONCE]
+        first, second = one.take(some), two.take(some)
+        if first.copies and second.copies:
+            both = agreements(first.copies, second.copies), agreements(second.copies, first.copies)
+            found[some] = np.maximum(0, np.maximum(*both))
+            continue
+        (a, b), each = (first.patterns, second.patterns), np.arange(len(some))
+        near = similarity(a.counts, b.counts, shared_bits(a.words, b.words, each, each), a.length)
+        found[some] = np.where((a.counts > 0) & (b.counts > 0), near, 0.0)
+    return found
 
 
 def _decided(first: Repeated, second: Pixels) -> Floats:

@@ -1,15 +1,13 @@
 """Find all near-duplicate pairs between two sets of bit patterns, by bounds that every near-duplicate keeps.
 
-Two patterns x and y of N bits, with a and b of them set, differ in d = |x - y|^2 bits. By `tasks.overlap.patterns`,
-near-duplicates at p percent have
+Two patterns of N bits, with a and b of them set, differ in d bits. By `tasks.overlap.patterns`, near-duplicates at p
+percent have
 
     d <= c (a + b)   and   d <= c (2 N - a - b)   with   c = (100 - p) / (100 + p).
 
-Bit counts alone refuse most pairs, since d >= |a - b|. For the others, d is at least the squared distance of the
-projections of x and y onto any orthonormal axes (Bessel's inequality). On the principal components of the patterns, a
-few dozen numbers show most of d; one matrix product of that width, with the bound folded into two more columns, judges
-a tile of pairs at a fraction of the cost of all N bits. Every pair that passes is verified on its bits, in integers,
-so the result does not depend on the axes.
+Bit counts refuse most pairs, since d >= |a - b|. The others are judged tile by tile along a few axes, see
+`tasks.overlap.bounds`. Every pair that passes is verified on its bits, in integers, so the result does not depend on
+the axes.
 """
 
 from collections import deque
@@ -21,14 +19,14 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.arrays import Pixels, RowNumbers
-from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, least_shared, possible_counts, verified
+from tasks.overlap import bounds
+from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, least_shared, verified
 
 AXES = (32, 64, 128, 256)  # numbers of axes to choose from
 SAMPLE = 512  # patterns of each side that the axes are computed from, and their number is chosen by
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: 16 MB of bounds
 THREADS = 2  # that judge and verify tiles at the same time; each holds up to 140 MB where all pairs are twins
 AT_ONCE = 2048  # patterns that are projected at a time: 6 MB
-STEPS = 2  # of subspace iteration; more show less than a thousandth more of the variance of glyphs
 STRIP = 64  # rows of a tile whose pairs are all verified at a time
 FEW = 1 << 21  # pairs; so many are all verified while axes would be chosen
 AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
@@ -42,6 +40,17 @@ class Bounds:
 
     axes: Pixels
     cost: float
+
+
+class _Tile(NamedTuple):
+    """Some patterns of both sides, sorted by their counts; where they start; and the factors of their bounds."""
+
+    first: Patterns
+    second: Patterns
+    start: int
+    other: int
+    left: Pixels
+    right: Pixels
 
 
 def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Shared]:
@@ -63,121 +72,75 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     few = len(first) * len(second) <= FEW
     axes = np.empty((first.length, 0), np.float32) if few else choose_bounds(first, second, percent).axes
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
-    one = first.take(orders[0])
-    two = one if first is second else second.take(orders[1])
-    tiles = _tiles(one, two, axes, percent)
-    for pairs in _found(tiles, least_shared(percent, first.length)):
-        yield pairs._replace(first=orders[0][pairs.first], second=orders[1][pairs.second])
+    one = first[orders[0]]
+    two = one if first is second else second[orders[1]]
+    need, waiting = least_shared(percent, first.length), deque[Future[list[Shared]]]()
 
+    def ended(most: int) -> Iterator[Shared]:
+        """Yield the pairs of the first tiles that are searched, until at most so many are left."""
+        while len(waiting) > most:
+            for pairs in waiting.popleft().result():
+                yield pairs._replace(first=orders[0][pairs.first], second=orders[1][pairs.second])
 
-def _found(tiles: Iterator["_Tile"], need: Counts) -> Iterator[Shared]:
-    """Yield the near-duplicates of tiles, a few of which are searched at the same time."""
     with ThreadPoolExecutor(THREADS) as pool:
-        waiting: deque[Future[list[Shared]]] = deque()
-        for tile in tiles:
+        for tile in _tiles(one, two, axes, percent):
             waiting.append(pool.submit(_pairs_of_tile, tile, need))
-            if len(waiting) > 2 * THREADS:
-                yield from waiting.popleft().result()
-        for future in waiting:
-            yield from future.result()
+            yield from ended(2 * THREADS)
+        yield from ended(0)
 
 
 def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
     """Return the axes along which a sample of the patterns varies most, as many as make the search cheapest."""
-    sides = [
-        patterns.take(np.linspace(0, len(patterns) - 1, min(SAMPLE, len(patterns))).astype(int))
-        for patterns in (first, second)
-    ]
-    axes = principal_axes(np.concatenate([side.unpacked() for side in sides]), max(AXES))
-    projected = [_project(side, axes) for side in sides]
-    differ = np.abs(sides[0].counts[:, None] - sides[1].counts[None, :])
-    total = sides[0].counts[:, None] + sides[1].counts[None, :]  # of set bits: so many may differ of near-duplicates
-    allowed = differ <= (100 - percent) / (100 + percent) * np.minimum(total, 2 * first.length - total)
-    share, costs = float(allowed.mean()), {}
+    one, two = (bounds.evenly(patterns, SAMPLE) for patterns in (first, second))
+    axes = bounds.principal_axes(np.concatenate([one.unpacked(), two.unpacked()]), max(AXES))
+    projected = _projected(one, axes), _projected(two, axes)
+    differ = np.abs(one.counts[:, None] - two.counts)
+    total = one.counts[:, None] + two.counts  # of set bits: so many may differ of near-duplicates
+    c = (100 - percent) / (100 + percent)
+    allowed, costs = differ <= c * np.minimum(total, 2 * first.length - total), {}
     for count in AXES:
-        left, right = (
-            _factors(rows[:, :count], side, percent, True, left=left)
-            for rows, side, left in zip(projected, sides, (True, False), strict=True)
-        )
-        passing = float(((left @ right.T <= _slack(first.length)) & allowed).sum() / max(allowed.sum(), 1))
-        costs[count] = share * (PAIR + PER_AXIS * count + min(ALONE * passing, WITH_TILE))
+        factors = bounds.left(projected[0][:, :count], one.counts, c), bounds.right(projected[1][:, :count], two.counts)
+        passing = (factors[0] @ factors[1].T <= bounds.slack(first.length)) & allowed
+        verification = min(ALONE * float(passing.sum() / max(allowed.sum(), 1)), WITH_TILE)
+        costs[count] = float(allowed.mean()) * (PAIR + PER_AXIS * count + verification)
     best = min(costs, key=costs.__getitem__)
     return Bounds(axes[:, :best], costs[best])
 
 
-def principal_axes(sample: Pixels, count: int) -> Pixels:
-    """Return axes along which a sample varies most, the most telling first.
-
-    Any orthonormal axes give true bounds, so these need not be exact: a few steps of subspace iteration take a quarter
-    of the time of an eigendecomposition (Halko, Martinsson and Tropp, Finding structure with randomness, 2011,
-    algorithm 4.4).
-
-    Parameters
-    ----------
-    sample : ndarray
-        float32 (n, length).
-    count : int
-
-    Returns
-    -------
-    ndarray
-        float32 (length, count), orthonormal whatever the sample; fewer where that has fewer rows or columns.
-
-    >>> axes = principal_axes(np.array([[0, 0], [0, 1], [0, 0]], np.float32), 1)
-    >>> np.abs(axes).round(3).tolist()
-    [[0.0], [1.0]]
-    """
-    centred = sample - sample.mean(axis=0)
-    start = np.random.default_rng(0).standard_normal((len(sample), min(count, *sample.shape)), np.float32)
-    axes, _ = np.linalg.qr(centred.T @ start)
-    for _ in range(STEPS):
-        axes, _ = np.linalg.qr(centred.T @ (centred @ axes))
-    shown = centred @ axes
-    _, turn = np.linalg.eigh(shown.T @ shown)
-    ordered: Pixels = axes @ turn[:, ::-1]
-    return ordered
-
-
-class _Tile(NamedTuple):
-    """Some patterns of both sides, sorted by their counts; where they start; and the factors of their bounds."""
-
-    first: Patterns
-    second: Patterns
-    start: int
-    other: int
-    left: Pixels
-    right: Pixels
-
-
 def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Iterator[_Tile]:
     """Yield tiles that together hold all pairs that bit counts allow; of a set and itself, those on one side."""
-    projected = _project(second, axes)
+    projected, length, c = _projected(second, axes), first.length, (100 - percent) / (100 + percent)
     for start in range(0, len(first), ROWS):
         block = first[start : start + ROWS]
-        low, high = possible_counts(block.counts, percent, first.length)
+        low, high = _possible_counts(block.counts, percent, length)
         begin, end = np.searchsorted(second.counts, low), np.searchsorted(second.counts, high, side="right")
         if first is second:
             begin = np.maximum(begin, start)
-        sparse = bool(2 * block.counts.sum() <= first.length * len(block))  # which of the two bounds is the narrower
-        left = _factors(_project(block, axes), block, percent, sparse, left=True)
+        sparse = bool(2 * block.counts.sum() <= length * len(block))  # which of the two bounds is the narrower
+        left = bounds.left(_projected(block, axes), block.counts if sparse else length - block.counts, c)
         for other in range(begin, end, COLUMNS):
             there = second[other : min(other + COLUMNS, end)]
-            right = _factors(projected[other : other + len(there)], there, percent, sparse, left=False)
-            yield _Tile(block, there, start, other, left, right)
+            counts = there.counts if sparse else length - there.counts
+            yield _Tile(block, there, start, other, left, bounds.right(projected[other : other + len(there)], counts))
+
+
+def _possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, int]:
+    """Return the smallest and largest bit count that a near-duplicate of one of `counts` can have."""
+    low, high = int(counts.min()), int(counts.max())
+    unset_low, unset_high = length - high, length - low
+    least = max(-(-percent * low // 100), length - 100 * unset_high // percent)
+    most = min(100 * high // percent, length + (-percent * unset_low // 100))
+    return least, most
 
 
 def _pairs_of_tile(tile: _Tile, need: Counts) -> list[Shared]:
     """Return the near-duplicates of a tile, by their places on both sides."""
-    passing = np.flatnonzero((tile.left @ tile.right.T).ravel() <= _slack(tile.first.length))
+    passing = np.flatnonzero((tile.left @ tile.right.T).ravel() <= bounds.slack(tile.first.length))
     if ALONE * len(passing) > WITH_TILE * len(tile.first) * len(tile.second):
         found = _verified_together(tile.first, tile.second, need)
     else:
         found = _verified_alone(tile.first, tile.second, *np.divmod(passing, len(tile.second)), need)
-    return [
-        pairs._replace(first=pairs.first + tile.start, second=pairs.second + tile.other)
-        for pairs in found
-        if len(pairs.first)
-    ]
+    return [pairs._replace(first=pairs.first + tile.start, second=pairs.second + tile.other) for pairs in found]
 
 
 def _verified_alone(block: Patterns, others: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Iterator[Shared]:
@@ -198,20 +161,6 @@ def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Itera
         yield Shared(i + start, j, shared[i, j].astype(np.int64))
 
 
-def _factors(projected: Pixels, patterns: Patterns, percent: int, sparse: bool, left: bool) -> Pixels:
-    """Return one side of a matrix product that gives the squared distances of projections less what is allowed."""
-    counts = patterns.counts if sparse else patterns.length - patterns.counts
-    own = (projected**2).sum(axis=1) - (100 - percent) / (100 + percent) * counts
-    ones = np.ones(len(counts))
-    parts = (projected, own[:, None], ones[:, None]) if left else (-2 * projected, ones[:, None], own[:, None])
-    return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def _slack(length: int) -> float:
-    """Return more than single precision can err by in a product of factors; what is judged is an integer."""
-    return 0.5 + 2e-5 * length
-
-
-def _project(patterns: Patterns, axes: Pixels) -> Pixels:
+def _projected(patterns: Patterns, axes: Pixels) -> Pixels:
     parts = [patterns[start : start + AT_ONCE].unpacked() @ axes for start in range(0, len(patterns), AT_ONCE)]
     return np.concatenate([np.empty((0, axes.shape[1]), np.float32), *parts])

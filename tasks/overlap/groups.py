@@ -9,21 +9,22 @@ A row goes only because of one with its label, or of any if it has none. Where l
 right: rows of each label stay, and are named as conflicts.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from tasks.arrays import Floats, Mask, RowNumbers
-from tasks.joined import groups_of
-from tasks.overlap.images import UNKNOWN, Images, read_rows
-from tasks.overlap.join import Join, similarity_of
+from tasks.joined import groups_of, is_first
+from tasks.overlap.agreements import similarity_of
+from tasks.overlap.images import UNKNOWN
+from tasks.overlap.join import Join
 from tasks.overlap.pairs import in_order, spanning
-from tasks.overlap.settled import Given, Settled, settled_by
-from tasks.overlap.twins import Direction, Matched, SplitRows, write_matched
+from tasks.overlap.settled import Settled, settled_by
+from tasks.overlap.split_rows import Matched, SplitRows, write_matched
+from tasks.overlap.twins import Direction
+from tasks.records import Decided, Joined, Ruling
 from tasks.storage import tables
-from tasks.storage.decisions import Decisions
 from tasks.storage.place import Place
 from tasks.vocabulary import Chains, Keep
 
@@ -46,16 +47,7 @@ DUPLICATES = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Which row of a group stays, and whether a chain is one group or several."""
-
-    keep: Keep
-    chains: Chains
-
-
-@dataclass(frozen=True)
-class Grouped:
+class Grouped(NamedTuple):
     """Rows that are not alone in their group, in the order of groups, the row that stays first.
 
     Attributes
@@ -85,99 +77,67 @@ class Grouped:
     chains: int
 
 
-class Stars(NamedTuple):
-    """Rows around those that stay, by their places in an order of rows.
-
-    Attributes
-    ----------
-    twin : ndarray
-        int64 (n,): the row that stays instead.
-    similarity : ndarray
-        float64 (n,)
-    home : ndarray
-        int64 (n,): the first row that stays there; a row that stays for its label alone is at home with its duplicate.
-    apart : ndarray
-        bool (n,): whether it is no duplicate of a row of its label that it was compared with.
-    """
-
-    twin: RowNumbers
-    similarity: Floats
-    home: RowNumbers
-    apart: Mask
-
-
-def write_groups(join: Join, given: Given, rules: Rules, target: Place) -> dict[str, int]:
+def write_groups(
+    join: Join,
+    joined: Joined,
+    ruling: Ruling,
+    decided: Decided | None,
+    keep: Keep,
+    chains: Chains,
+    target: Place,
+) -> dict[str, int]:
     """Write the rows of groups, conflicts and undecided rows; return the counts of `tasks.records.rows.SplitGroups`."""
-    settled, decisions = settled_by(join, given)
-    rows, images = SplitRows.of(join.first, join.workspace), join.images(0)
-    found = group_rows(images, settled, rows, _preferred(rows, rules.keep), rules.chains, decisions)
-    conflicts = Direction.of(join, settled, 0, (rows, rows)).conflicts()
-    conflicts = between_kept(conflicts, found, images, settled, rows.image, decisions)
+    settled, rows = settled_by(join, joined, ruling, decided), SplitRows.of(join.first, join.workspace)
+    found = group_rows(join, settled, rows, _preferred(rows, keep), chains)
+    conflicts = between_kept(Direction.of(join, settled, 0, (rows, rows)).conflicts(), found, join, settled, rows.image)
     write_matched(conflicts, rows, rows, target / CONFLICTS_FILE)
     stays = found.row == found.twin
-    reason = np.where(found.exact, "exact", "near")
     ids, names = rows.named(found.row)
-    twin_ids, twin_names = rows.named(found.twin)
     split = pa.array([join.first.split] * len(ids), pa.string())
-    columns = [ids, split, names, found.group, stays, pa.array(reason, pa.string(), mask=stays)]
-    columns += [pa.array(found.similarity, mask=stays), twin_ids, twin_names, found.weakest, found.chain]
+    reason = pa.array(np.where(found.exact, "exact", "near"), pa.string(), mask=stays)
+    columns = [ids, split, names, found.group, stays, reason, pa.array(found.similarity, mask=stays)]
+    columns += [*rows.named(found.twin), found.weakest, found.chain]
     tables.write(pa.table(columns, schema=DUPLICATES), target / DUPLICATES_FILE)
     undecided = _undecided(settled, rows, found)
     write_matched(undecided, rows, rows, target / UNCONFIRMED_FILE, near="undecided")
     return _counts(found, stays, conflicts) | {"undecided": len(undecided.row)}
 
 
-def group_rows(
-    images: Images,
-    settled: Settled,
-    rows: SplitRows,
-    preferred: RowNumbers,
-    chains: Chains,
-    decisions: Decisions | None = None,
-) -> Grouped:
+def group_rows(join: Join, settled: Settled, rows: SplitRows, preferred: RowNumbers, chains: Chains) -> Grouped:
     """Return the groups of a split, and what stays of them.
 
     Parameters
     ----------
-    images : Images
-    settled : Settled
+    join : Join
         Of the split with itself.
+    settled : Settled
     rows : SplitRows
     preferred : ndarray
         int64 (rows,): place of each row in the order in which rows are preferred; no two are equal.
     chains : {"keep", "cut"}
-    decisions : Decisions, optional
-        What people said of pairs.
     """
+    count = join.first.images
     links = in_order(settled.pairs.where(settled.duplicate), within=True)
-    component = groups_of(len(images), [(links.first, links.second)])
+    component = groups_of(count, [(links.first, links.second)])
     of_row = component[rows.image]
     several = np.flatnonzero(np.bincount(of_row, minlength=1)[of_row] > 1)
     order = several[np.lexsort((preferred[several], rows.label[several] == UNKNOWN, of_row[several]))]
-    stars = _stars(images, settled, rows.image[order], of_row[order], rows.label[order], decisions)
-    weakest, forest = np.ones(len(images)), links.where(spanning(links, len(images)))
+    group = of_row[order]
+    stays, similarity, home, apart = _stars(join, settled, rows.image[order], group, rows.label[order])
+    weakest, forest = np.ones(count), links.where(spanning(links, count))
     np.minimum.at(weakest, component[forest.first], np.minimum(forest.similarity, 1))
-    twin, group, chained = order[stars.twin], of_row[order], np.unique(of_row[order[stars.apart]])
-    chain, weakest = np.isin(group, chained), weakest[group]
-    group = order[stars.home] if chains == "cut" else group
+    chained, twin, weakest = np.unique(group[apart]), order[stays], weakest[group]
+    chain = np.isin(group, chained)
+    if chains == "cut":
+        group = order[home]
     at = np.lexsort((preferred[order], twin != order, group))
     at = at[np.bincount(group, minlength=1)[group[at]] > 1]
-    row, twin = order[at], twin[at]
-    return Grouped(
-        row,
-        np.unique(group[at], return_inverse=True)[1],
-        twin,
-        stars.similarity[at],
-        rows.image[row] == rows.image[twin],
-        weakest[at],
-        chain[at],
-        len(chained),
-    )
+    row, twin, group = order[at], twin[at], np.unique(group[at], return_inverse=True)[1]
+    exact = rows.image[row] == rows.image[twin]
+    return Grouped(row, group, twin, similarity[at], exact, weakest[at], chain[at], len(chained))
 
 
-def between_kept(
-    every: Matched, found: Grouped, images: Images, settled: Settled, image: RowNumbers, decisions: Decisions | None
-) -> Matched:
+def between_kept(every: Matched, found: Grouped, join: Join, settled: Settled, image: RowNumbers) -> Matched:
     """Return the conflicts between rows that stay, given those of all rows and the image of each row.
 
     The row that stays takes the place of each row that goes, unless that makes a pair that is not a duplicate.
@@ -185,50 +145,46 @@ def between_kept(
     instead = np.arange(len(image))
     instead[found.row] = found.twin
     row, twin = instead[every.row], instead[every.twin]
-    near, judged, similar = _compared(images, settled, image[row], image[twin], decisions)
+    near, judged, similar = _compared(join, settled, image[row], image[twin])
     of_kept = Matched(row, twin, image[row] == image[twin], judged, similar)
     named = Matched._make(np.where(near, kept, own) for kept, own in zip(of_kept, every, strict=True))
     best = np.lexsort((named.twin, -named.similarity, ~named.exact, named.row))
-    return named.where(best[np.diff(named.row[best], prepend=-1) != 0])
+    return named.where(best[is_first(named.row[best])])
 
 
 def _stars(
-    images: Images,
-    settled: Settled,
-    image: RowNumbers,
-    group: RowNumbers,
-    label: RowNumbers,
-    decisions: Decisions | None,
-) -> Stars:
+    join: Join, settled: Settled, image: RowNumbers, group: RowNumbers, label: RowNumbers
+) -> tuple[RowNumbers, Floats, RowNumbers, Mask]:
     """Let one row of a label stay, its duplicates go, and do the same with what is left, until nothing is.
 
-    Rows are sorted by group and preference.
+    Rows are sorted by group and preference. Of each row, the answer is the row that stays instead and the similarity to
+    that; the first row that stays at its home (a row that stays only for its label is at home with its duplicate); and
+    whether it is not a duplicate of a row of its label that it was compared with.
     """
     twin, found, apart = np.arange(len(image)), np.ones(len(image)), np.zeros(len(image), np.bool_)
     pending, home = np.arange(len(image)), np.arange(len(image))
     while len(pending):
-        start = np.append(True, np.diff(group[pending]) != 0)
-        leader = pending[np.flatnonzero(start)[np.cumsum(start) - 1]]
-        near, _, similar = _compared(images, settled, image[leader], image[pending], decisions)
+        start = is_first(group[pending])
+        leader = pending[start][np.cumsum(start) - 1]
+        near, _, similar = _compared(join, settled, image[leader], image[pending])
         home[pending[near]] = np.where(home[pending] == pending, home[leader], home[pending])[near]
         may = (label[leader] == label[pending]) | (label[pending] == UNKNOWN)
         apart[pending[may & ~near]] = True
-        done = pending[may & near]
-        twin[done], found[done], home[done] = leader[may & near], similar[may & near], home[leader[may & near]]
-        pending = pending[~(may & near)]
-    return Stars(twin, found, home, apart)
+        goes = may & near
+        done = pending[goes]
+        twin[done], found[done], home[done] = leader[goes], similar[goes], home[leader[goes]]
+        pending = pending[~goes]
+    return twin, found, home, apart
 
 
-def _compared(
-    images: Images, settled: Settled, one: RowNumbers, two: RowNumbers, decisions: Decisions | None
-) -> tuple[Mask, Mask, Floats]:
+def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) -> tuple[Mask, Mask, Floats]:
     """Return which pairs of images are the same or duplicates, which were judged to be so, and how similar they are."""
-    similar, line = similarity_of(images.take(one), images.take(two)), settled.lines[0]
-    near, judged = (one == two) | (similar >= np.minimum(line[one], line[two])), np.zeros(len(one), np.bool_)
-    if decisions:
-        digests = images.digests[one], images.digests[two]
-        judged = decisions.are_same(*digests)
-        near = (near & ~decisions.are_different(*digests)) | judged
+    first, second = join.both[0].take(one), join.both[0].take(two)
+    similar, least = similarity_of(first, second), np.minimum(settled.line[one], settled.line[two])
+    near, judged = (one == two) | (similar >= least), np.zeros(len(one), np.bool_)
+    if settled.decisions:
+        judged = settled.decisions.are_same(first.digests, second.digests)
+        near = (near & ~settled.decisions.are_different(first.digests, second.digests)) | judged
     return near, judged, similar
 
 
@@ -237,9 +193,8 @@ def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:
     group = -1 - np.arange(rows.prints.images)
     group[rows.image[found.row]] = found.group
     pairs = settled.pairs
-    ends = pairs.where(settled.undecided & (group[pairs.first] != group[pairs.second])).both_ways()
-    order = np.lexsort((ends.second, -ends.similarity, ends.first))
-    best = ends.where(order[np.flatnonzero(np.diff(ends.first[order], prepend=-1))])
+    outside = settled.undecided & (group[pairs.first] != group[pairs.second])
+    best = pairs.where(outside).seen_from(0, within=True).best()
     goes = found.row[found.row != found.twin]
     stays = np.setdiff1d(np.flatnonzero(np.isin(rows.image, best.first)), goes)
     at = np.searchsorted(best.first, rows.image[stays])
@@ -255,11 +210,9 @@ def _preferred(rows: SplitRows, keep: Keep) -> RowNumbers:
     """
     keys = [rows.rank]
     if keep == "largest" and rows.prints.copies:
-        sizes = read_rows(rows.prints, rows.workspace, ["pixels", "bytes"])
+        sizes = tables.read(rows.workspace / rows.prints.table, ["pixels", "bytes"])
         keys += [-sizes["bytes"].to_numpy(), -sizes["pixels"].to_numpy()]
-    place = np.empty(len(rows.rank), np.int64)
-    place[np.lexsort(keys)] = np.arange(len(place))
-    return place
+    return np.argsort(np.lexsort(keys))
 
 
 def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:

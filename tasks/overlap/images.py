@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Mask, RowNumbers
@@ -20,10 +19,12 @@ NOTHING = -1
 
 @dataclass(frozen=True)
 class Images:
-    """Distinct images, in the order of their smallest ids.
+    """Distinct images of a split, or some of them, in the order of their smallest ids.
 
     Attributes
     ----------
+    numbers : ndarray
+        int64 (n,): their numbers in the split.
     digests : ndarray
         uint8 (n, 16): MD5 of the pixels.
     patterns : Patterns
@@ -34,6 +35,7 @@ class Images:
         Gray copies of photographs.
     """
 
+    numbers: RowNumbers
     digests: Bits
     patterns: Patterns
     labels: RowNumbers
@@ -42,11 +44,25 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, some: RowNumbers) -> "Images":
+    def take(self, some: RowNumbers | Mask | slice) -> "Images":
         """Return some images, in their order."""
-        return Images(
-            self.digests[some], self.patterns.take(some), self.labels[some], self.copies and self.copies.take(some)
+        copies = self.copies and self.copies.take(some)
+        return Images(self.numbers[some], self.digests[some], self.patterns[some], self.labels[some], copies)
+
+    @classmethod
+    def concatenated(cls, parts: "Sequence[Images]") -> "Images":
+        """Return the images of several splits, each with its number in its split."""
+        numbers, digests, labels = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "digests", "labels")
         )
+        patterns = Patterns.of(np.concatenate([part.patterns.bits for part in parts]), parts[0].patterns.length)
+        copies = [part.copies for part in parts if part.copies is not None]
+        return cls(numbers, digests, patterns, labels, Copies.concatenated(copies) if copies else None)
+
+    def are_among(self, digests: Bits) -> Mask:
+        """Return which images have one of some digests, uint8 (m, 16)."""
+        found: Mask = np.isin(as_void(self.digests), as_void(digests))
+        return found
 
     @property
     def gray(self) -> Copies:
@@ -58,24 +74,14 @@ class Images:
 
 def read_images(prints: Prints, workspace: Place, some: range | None = None) -> Images:
     """Return the distinct images of a split, or a slice of them."""
-    place = workspace / prints.images_table
-    table = tables.read(place) if some is None else tables.read_rows(place, some.start, len(some))
+    some = range(prints.images) if some is None else some
+    table = tables.read_rows(workspace / prints.images_table, some.start, len(some))
     copies = None
     if prints.copies:
         files = [workspace / file for file in prints.copies]
         copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
-    patterns = Patterns.of(tables.bytes_of(table["bits"]), prints.length)
-    return Images(tables.bytes_of(table["md5"]), patterns, table["label"].to_numpy(), copies)
-
-
-def read_sample(prints: Prints, workspace: Place) -> Patterns:
-    """Return the bits of a few hundred images that lie evenly among all."""
-    return Patterns.of(tables.bytes_of(tables.read(workspace / prints.sample)["bits"]), prints.length)
-
-
-def read_rows(prints: Prints, workspace: Place, columns: Sequence[str]) -> pa.Table:
-    """Return columns of all rows of a split; ``image`` is the number of each row's image."""
-    return tables.read(workspace / prints.table, columns)
+    numbers, patterns = np.arange(some.start, some.stop), Patterns.of(tables.bytes_of(table["bits"]), prints.length)
+    return Images(numbers, tables.bytes_of(table["md5"]), patterns, table["label"].to_numpy(), copies)
 
 
 def same_images(first: Bits, second: Bits) -> tuple[RowNumbers, RowNumbers]:
@@ -117,14 +123,6 @@ def common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNum
     np.minimum.at(low, of_row[known], labels[known])
     np.maximum.at(high, of_row, labels)
     return np.where(low < high, SEVERAL, high)
-
-
-def among(keys: Bits, wanted: Sequence[bytes]) -> Mask:
-    """Return which rows of keys, uint8 (n, width), are one of some keys."""
-    if not wanted or not len(keys):
-        return np.zeros(len(keys), np.bool_)
-    found: Mask = np.isin(as_void(keys), np.array(wanted, f"V{keys.shape[1]}"))
-    return found
 
 
 def as_void(keys: Bits) -> NDArray[np.void]:

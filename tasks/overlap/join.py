@@ -1,52 +1,41 @@
-"""Compare the images of two splits, or of one with itself: tile by tile, a slice of one with a slice of the other.
+"""Two splits that are compared, or one with itself: how, at what cost, and in which tiles.
 
-A set that is compared with itself is a join whose sides are the same. Three strategies find pairs: all pairs of glyphs
-by bounds (`complete.py`), MinHash where those are too many (`candidates.py`), and candidates that are laid over each
-other for photographs (`pictures.py`). What tiles find is put together exactly; where slices end does not depend on the
-machine.
+A set that is compared with itself is a join whose sides are the same. Where slices end does not depend on the machine.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, reduce
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement, product
-from operator import add
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-
-from tasks.arrays import Floats, Mask, RowNumbers
-from tasks.overlap.agreements import agreements
-from tasks.overlap.candidates import lsh_pairs
-from tasks.overlap.complete import AFFORDABLE, choose_bounds, complete_pairs
-from tasks.overlap.images import Images, read_images, read_sample
-from tasks.overlap.minhash import Bands
-from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together, write_pairs
-from tasks.overlap.patterns import shared_bits, similarity
-from tasks.overlap.pictures import candidate_pairs, mirrored_pairs, with_more
+from tasks.arrays import RowNumbers
+from tasks.libraries import shaped_by
+from tasks.overlap.complete import AFFORDABLE, choose_bounds
+from tasks.overlap.images import Images, read_images
+from tasks.overlap.minhash import Bands, bands_for
+from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, How, cost_of
-from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, contradicts, count_named, sampled
-from tasks.overlap.threshold import near_identical
-from tasks.records import Prints, Tile
+from tasks.overlap.proposals import CANDIDATES, affordable, cost_of
+from tasks.records import Prints, SplitPair
 from tasks.records.overlaps import Method
-from tasks.registration.views import View
-from tasks.storage import tables
+from tasks.records.spec import ComparingSpec
+from tasks.registration import agreement
+from tasks.registration.view import View
+from tasks.registration.views import VIEWS
+from tasks.storage import stages, tables
 from tasks.storage.place import Place
-from tasks.threads import blas_threads
+from tasks.vocabulary import ViewName
 
 Slices = tuple[range, range]  # images of both sides of a tile
-Numbered = tuple[Images, RowNumbers]  # some images of a split, and their numbers there
 
+VERSION = 6
+SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
 SLICE = 250_000  # glyphs of either side
 SEARCHED, AMONG = 25_000, 1_000_000  # photographs that are searched for, and those that they are searched in
 IN_FULL = 3_000  # that are searched for where all pairs are compared, and nothing is signed anew for each tile
 ALWAYS_UP_TO = 10**9  # pairs of glyphs: at most half a minute
-AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # where MinHash is known to miss what it should find
 UNASKED = 6e10  # nanoseconds: a minute of one core, for what nobody asked for
 LAID_OVER = 4e5  # nanoseconds of laying a candidate over a photograph
-AT_ONCE = 1 << 18  # pairs whose similarity is measured at a time
-PAIRS, MIRRORED = "pairs.parquet", "mirrored.parquet"
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,8 @@ class Join:
     seed : int
         Of the hash positions of MinHash.
     searched : int
-        Number of the split that may lose rows to the other: of photographs, candidates are sought for its images.
+        Number of the split that may lose rows to the other, 0 within one: of photographs, candidates are sought for its
+        images among those of the other.
     mirrored : bool
         Search for photographs also as they look in a mirror.
     """
@@ -96,19 +86,14 @@ class Join:
         return min((side.short_side for side in self.sides if side.short_side), default=None)
 
     @property
-    def turned(self) -> bool:
-        """Whether candidates are sought for the images of the second split, among those of the first."""
-        return self.searched == 1 and not self.within
-
-    @property
-    def how(self) -> How:
-        """How candidates of photographs are searched."""
-        return How(self.bands, self.seed, self.first.images * self.second.images)
+    def pairs(self) -> int:
+        """Number of pairs of images."""
+        return self.first.images * self.second.images
 
     @property
     def tiles(self) -> list[Slices]:
         """The tiles, in the order in which they are compared: none, where either side has no images."""
-        if not self.first.images or not self.second.images:
+        if not self.pairs:
             return []
         if self.within and not self.view.on_pixels:
             return list(combinations_with_replacement(slices(self.first.images, SLICE), 2))
@@ -120,28 +105,38 @@ class Join:
             return SLICE
         if number != self.searched:
             return AMONG
-        most, images = SEARCHED if self.how.method == "minhash" else IN_FULL, self.sides[number].images
+        most, images = SEARCHED if self.method == "minhash" else IN_FULL, self.sides[number].images
         return -(-images // max(1, -(-images // most)))  # equally many in each
 
     @property
     def method(self) -> Method:
         """How images are searched."""
         if self.view.on_pixels:
-            return self.how.method
+            return "minhash" if affordable(self.bands, self.pairs) else "all pairs"
         return "all pairs" if self.bands is None or self.cost <= AFFORDABLE else "minhash"
 
     @property
     def cost(self) -> float:
         """Nanoseconds of one core that comparing all pairs is expected to take; of few glyphs 0, since it is little."""
-        pairs = self.first.images * self.second.images
         if self.view.on_pixels:
-            return cost_of(pairs) + LAID_OVER * CANDIDATES * self.sides[self.searched].images
-        samples = [read_sample(side, self.workspace) for side in self.sides] if pairs > ALWAYS_UP_TO else []
-        return pairs * choose_bounds(samples[0], samples[1], self.percent).cost if samples else 0.0
+            return cost_of(self.pairs) + LAID_OVER * CANDIDATES * self.sides[self.searched].images
+        if self.pairs <= ALWAYS_UP_TO:
+            return 0.0
+        first, second = (
+            Patterns.of(tables.bytes_of(tables.read(self.workspace / side.sample)["bits"]), side.length)
+            for side in self.sides
+        )
+        return self.pairs * choose_bounds(first, second, self.percent).cost
 
     def images(self, number: int, some: range | None = None) -> Images:
         """Return the images of a side, or some of them."""
         return read_images(self.sides[number], self.workspace, some)
+
+    @cached_property
+    def both(self) -> tuple[Images, Images]:
+        """All images of both sides."""
+        first = self.images(0)
+        return first, first if self.within else self.images(1)
 
     @cached_property
     def labels(self) -> tuple[RowNumbers, RowNumbers]:
@@ -149,173 +144,34 @@ class Join:
         one, two = (tables.read(self.workspace / s.images_table, ["label"])["label"].to_numpy() for s in self.sides)
         return one, two
 
-    def keep(self, pairs: Pairs) -> Pairs:
-        """Return the pairs that matter: of photographs all, since each has few."""
-        if self.view.on_pixels:
-            return in_order(pairs, self.within)
-        return that_matter(pairs, self.labels, self.within)
 
-
-@dataclass(frozen=True)
-class Found:
-    """What a tile or a join found: pairs, the same in a mirror, and what MinHash found, where it was asked."""
-
-    pairs: Pairs
-    mirrored: Pairs = NO_PAIRS
-    recall: RecallCounts | None = None
-
-    def write(self, target: Place) -> dict[str, Any]:
-        """Write the pairs into a folder; return the rest, for JSON."""
-        write_pairs(self.pairs, target / PAIRS)
-        write_pairs(self.mirrored, target / MIRRORED)
-        return {"recall": self.recall and asdict(self.recall)}
-
-    @classmethod
-    def read(cls, folder: Place, facts: dict[str, Any]) -> "Found":
-        """Return what `write` wrote."""
-        recall = RecallCounts.from_json(facts["recall"]) if facts["recall"] else None
-        return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
-
-
-def write_tile(join: Join, tile: Slices, target: Place) -> dict[str, Any]:
-    """Write what a tile finds; return the rest."""
-    return search_tile(join, *tile).write(target)
-
-
-def search_tile(join: Join, first: range, second: range) -> Found:
-    """Search the pairs of two slices, whose numbers are those of the splits."""
-    one = join.images(0, first)
-    two = one if join.within and first == second else join.images(1, second)
-    sides = (one, np.array(first)), (two, np.array(second))
-    if join.view.on_pixels:
-        return _pictures(join, *sides)
-    with blas_threads(1):
-        found = near_pairs(join, *sides, join.method)
-        recall = None if join.within or join.bands is None else _recall(join, *sides, found)
-        return Found(found, recall=recall)
-
-
-def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, Any]:
-    """Write the pairs of two splits, put together from their tiles, or searched here where there are none.
-
-    Returns
-    -------
-    dict
-        How the pairs were found, and what MinHash states and was measured to find.
-    """
-    method = join.method
-    found = [Found.read(join.workspace / tile.folder, tile.result) for tile in tiles]
-    found = found or [search_tile(join, *tile) for tile in join.tiles]
-    recalls = [part.recall for part in found if part.recall]
-    recall = reduce(add, recalls) if recalls else None
-    stated, contradicted = _stated(join, method, recall)
-    if contradicted and not join.view.on_pixels and join.cost <= AFFORDABLE_IN_NEED:
-        method, exact = "all pairs", replace(join, bands=None)  # what MinHash misses is known
-        found = [search_tile(exact, *tile) for tile in join.tiles]
-    pairs = join.keep(together([part.pairs for part in found]))
-    if join.view.on_pixels:  # more copies of pictures that have many near-identical ones: that depends on no threshold
-        line = near_identical(join.short_side)
-        pairs = more_of(join, pairs, (np.full(join.first.images, line), np.full(join.second.images, line)))
-    mirrored = in_order(together([part.mirrored for part in found]), within=False)
-    Found(pairs, mirrored).write(target)
-    return {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
-
-
-def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[float, bool]:
-    """Return the recall that MinHash states, and whether what was measured contradicts it."""
-    if join.bands is None or (join.view.on_pixels and method == "all pairs"):
-        return 1.0, False
-    percent = join.percent if join.view.recall_from is None else round(100 * join.view.recall_from)
-    stated = join.bands.recall_at(percent / 100)
-    return stated, method == "minhash" and recall is not None and contradicts(recall, percent, stated)
-
-
-def more_of(join: Join, pairs: Pairs, lines: tuple[Floats, Floats]) -> Pairs:
-    """Return the pairs of photographs and further ones; see `tasks.overlap.pictures.with_more`."""
-    if not len(pairs.first):
-        return pairs
-    images = join.images(0), join.images(1)
-    if not join.turned:
-        return with_more(pairs, *images, lines, join.how, join.within)
-    return in_order(
-        _turned(with_more(_turned(pairs), *images[::-1], lines[::-1], join.how, within=False)), within=False
+def join_of(spec: ComparingSpec, pair: SplitPair, workspace: Place) -> tuple[Join, dict[str, Any]]:
+    """Return two splits as they are to be compared, and what determines the result."""
+    view = VIEWS[cast(ViewName, spec.view)]
+    bands, searched = bands_for(spec), int(not pair.within and spec.protect == "train")
+    inputs = {
+        "version": VERSION,
+        "splits": [[prints.split, prints.sha256] for prints in (pair.first, pair.second)],
+        "fingerprints": [sha256 for prints in (pair.first, pair.second) for sha256 in prints.of],
+        "floor": spec.floor_percent,
+        "bands": bands and [bands.bands, bands.rows],
+        "seed": spec.settings().get("seed"),
+        "also": spec.also,
+        "asked": pair.within and spec.joins_within,
+    }
+    if view.on_pixels:
+        inputs["searched"] = searched
+    join = Join(
+        first=pair.first,
+        second=pair.second,
+        workspace=workspace,
+        view=view,
+        percent=spec.floor_percent,
+        bands=bands,
+        seed=int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16),  # none that data could be made for
+        searched=searched,
+        mirrored="mirrored" in spec.also,
     )
-
-
-def _turned(pairs: Pairs) -> Pairs:
-    return Pairs(pairs.second, pairs.first, pairs.similarity)
-
-
-def _pictures(join: Join, one: Numbered, two: Numbered) -> Found:
-    searched, among = (two, one) if join.turned else (one, two)
-    sample = -(-SAMPLE_ROWS * len(one[0]) * len(two[0]) // join.how.pairs)  # of this tile
-    pairs, recall = candidate_pairs(searched, among, join.how, join.within, 0 if join.within else sample)
-    seen = mirrored_pairs(searched, among, join.how) if join.mirrored and not join.within else NO_PAIRS
-    return Found(_turned(pairs), _turned(seen), recall) if join.turned else Found(pairs, seen, recall)
-
-
-def near_pairs(
-    join: Join, one: Numbered, two: Numbered, method: Method, but: Callable[[Pairs], Mask] | None = None
-) -> Pairs:
-    """Return the near-duplicates that matter of some glyphs, each with their numbers; `but` says which are none.
-
-    Glyphs without any bit set say nothing of what they show: they can only be identical.
-    """
-    says = [np.flatnonzero(images.patterns.counts > 0) for images, _ in (one, two)]
-    first = one[0].patterns.take(says[0])
-    second = first if two is one or two[0] is one[0] else two[0].patterns.take(says[1])
-    numbers, digests = (one[1][says[0]], two[1][says[1]]), (one[0].digests[says[0]], two[0].digests[says[1]])
-    if method == "minhash" and join.bands:
-        stream = lsh_pairs(first, second, join.percent, join.bands, join.seed)
-    else:
-        stream = complete_pairs(first, second, join.percent)
-
-    def measured() -> Iterator[Pairs]:
-        for i, j, shared in stream:
-            found = similarity(first.counts[i], second.counts[j], shared, first.length)
-            differ = (digests[0][i] != digests[1][j]).any(axis=1)  # identical images are no near-duplicates
-            pairs = Pairs(numbers[0][i], numbers[1][j], found).where(differ)
-            yield pairs.where(~but(pairs)) if but else pairs
-
-    return gathered(measured(), join.keep)
-
-
-def similarity_of(one: Images, two: Images) -> Floats:
-    """Return how similar images are, pair by pair, float64 (n,): measured, since a pair may have been no candidate."""
-    found = np.ones(len(one))
-    differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
-    for start in range(0, len(differ), AT_ONCE):
-        some = differ[start : start + AT_ONCE]
-        first, second = one.take(some), two.take(some)
-        if first.copies and second.copies:
-            both = agreements(first.copies, second.copies), agreements(second.copies, first.copies)
-            found[some] = np.maximum(0, np.maximum(*both))
-            continue
-        (a, b), each = (first.patterns, second.patterns), np.arange(len(some))
-        near = similarity(a.counts, b.counts, shared_bits(a.words, b.words, each, each), a.length)
-        found[some] = np.where((a.counts > 0) & (b.counts > 0), near, 0.0)
-    return found
-
-
-def _recall(join: Join, one: Numbered, two: Numbered, found: Pairs) -> RecallCounts | None:
-    """Ask MinHash beside all pairs, in the first tile alone, or all pairs beside MinHash, for a sample.
-
-    Signing all images of large splits takes longer than comparing them, and MinHash verifies its pairs: so it is asked
-    for images that have any.
-    """
-    if join.method == "all pairs":
-        if one[1][0] or two[1][0]:
-            return None
-        ends = [np.isin(side[1], end) for side, end in zip((one, two), found[:2], strict=True)]
-        asked = near_pairs(join, _some(one, ends[0]), _some(two, ends[1]), "minhash")
-        counts = count_named(found, asked) + count_named(_turned(found), _turned(asked))
-        return replace(counts, rows=len(one[0]) + len(two[0]))
-    rows = np.isin(two[1], sampled(join.second.images, join.seed))
-    truth = near_pairs(join, one, _some(two, rows), "all pairs")
-    own = found.where(np.isin(found.second, two[1][rows]))
-    return replace(count_named(_turned(truth), _turned(own)), rows=int(rows.sum()))
-
-
-def _some(side: Numbered, which: Mask) -> Numbered:
-    at = np.flatnonzero(which)
-    return side[0].take(at), side[1][at]
+    if view.on_pixels:
+        inputs["agreement"] = agreement.VERSION
+    return join, inputs | shaped_by(*["hashing"] * bool(bands), *["registration"] * view.on_pixels)

@@ -2,27 +2,24 @@
 
 The signature of a set of bit positions under one permutation is the smallest hash among them,
 which is the hash of the *first set bit* when positions are visited in the order of their hashes.
-Half the bits of a typical pattern are set or unset, so a few visits settle almost every pattern,
-and 64 patterns are visited at once with bitwise operations. Of patterns with few bits, all hashes are looked up.
+Of a typical pattern, half the bits are set or unset, so a few visits settle almost every pattern.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, RowNumbers
+from tasks.arrays import Bits
 from tasks.errors import UsageError
 from tasks.records.spec import SearchSpec
 from tasks.registration.views import VIEWS
 from tasks.vocabulary import ViewName
 
-VISITS = 24  # positions visited for all patterns at once; what is left after them is looked up one by one
-CHUNK = 32_768  # patterns at a time: their unpacked bits stay below 30 MB
-SPARSE = 12  # patterns of which fewer than one bit in so many is set are looked up bit by bit: most visits find nothing
-TURN = 512  # patterns that are turned position-major at a time, so that they stay in the cache
+VISITS = 16  # positions visited for all patterns; the patterns that are not settled then are looked up in full
+CHUNK = 1024  # patterns at a time, so that their unpacked bits stay in the cache
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 
 
@@ -65,13 +62,13 @@ def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
     )
 
 
-def bands_for(spec: SearchSpec, view: ViewName) -> Bands | None:
+def bands_for(spec: SearchSpec) -> Bands | None:
     """Return how the signatures of a run are cut; None when it asks for all pairs to be compared, whatever the cost."""
     if spec.exhaustive:
         return None
-    found_from = VIEWS[view].recall_from
-    percent = spec.floor_percent if found_from is None else round(100 * found_from)
-    return choose_bands(VIEWS[view].permutations, percent, spec.recall or VIEWS[view].recall)
+    view = VIEWS[cast(ViewName, spec.view)]  # which only the sources tell
+    percent = spec.floor_percent if view.recall_from is None else round(100 * view.recall_from)
+    return choose_bands(view.permutations, percent, spec.recall or view.recall)
 
 
 @lru_cache
@@ -82,12 +79,6 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     sets = ([b"%d" % position] for position in range(length))
     sketches = MinHash.bulk(sets, num_perm=num_perm, seed=seed, scheme="affine32")
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
-
-
-@lru_cache
-def visits(length: int, num_perm: int, seed: int) -> RowNumbers:
-    """Return the positions that are visited under each permutation, int64 (num_perm, at most VISITS)."""
-    return np.argsort(hash_table(length, num_perm, seed), axis=1, kind="stable")[:, :VISITS].copy()
 
 
 def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
@@ -119,56 +110,13 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
     True
     """
     result = np.empty((num_perm, len(bits)), np.uint32)
+    table = hash_table(length, num_perm, seed)
+    visited = np.argsort(table, axis=1, kind="stable")[:, :VISITS]
     for start in range(0, len(bits), CHUNK):
-        flat = np.unpackbits(bits[start : start + CHUNK], axis=1, count=length)
-        few = SPARSE * flat.sum(axis=1, dtype=np.int64) < length
-        for which, sign in ((np.flatnonzero(few), _sign_few), (np.flatnonzero(~few), _sign)):
-            if len(which):
-                for row, signed in zip(result, sign(flat[which], num_perm, seed), strict=True):
-                    row[start + which] = signed
+        flat = np.unpackbits(bits[start : start + CHUNK], axis=1, count=length).view(np.bool_)
+        for signed, hashes, positions in zip(result[:, start : start + CHUNK], table, visited, strict=True):
+            is_set = flat[:, positions]
+            signed[:] = hashes[positions[is_set.argmax(axis=1)]]
+            late = np.flatnonzero(~is_set.any(axis=1))
+            signed[late] = np.where(flat[late], hashes, EMPTY).min(axis=1)
     return result
-
-
-def _sign_few(flat: NDArray[np.uint8], num_perm: int, seed: int) -> Iterator[NDArray[np.uint32]]:
-    """Yield the signatures of patterns with few bits set, a permutation at a time: the smallest hash of those."""
-    pattern, position = np.nonzero(flat)
-    there, start = np.unique(pattern, return_index=True)
-    for hashes in hash_table(flat.shape[1], num_perm, seed):
-        signed = np.full(len(flat), EMPTY)
-        if len(there):
-            signed[there] = np.minimum.reduceat(hashes.take(position), start)
-        yield signed
-
-
-def _sign(flat: NDArray[np.uint8], num_perm: int, seed: int) -> Iterator[NDArray[np.uint32]]:
-    """Yield the signatures of unpacked patterns, uint8 (n, length), a permutation at a time, uint32 (n,)."""
-    n, length = flat.shape
-    # Position-major and packed along the patterns: row p holds bit p of 64 patterns per word.
-    columns = np.zeros((length, -(-n // 64) * 8), np.uint8)
-    for start in range(0, n, TURN):
-        turned = np.packbits(np.ascontiguousarray(flat[start : start + TURN].T), axis=1)
-        columns[:, start // 8 : start // 8 + turned.shape[1]] = turned
-    words = columns.view(np.uint64)
-    for hashes, visited in zip(hash_table(length, num_perm, seed), visits(length, num_perm, seed), strict=True):
-        ranks, settled = _first_set(words[visited], n)
-        signed = hashes[visited].take(ranks)
-        late = np.flatnonzero(~settled)
-        if len(late):
-            signed[late] = np.where(flat[late].astype(bool), hashes, EMPTY).min(axis=1)
-        yield signed
-
-
-def _first_set(visited: NDArray[np.uint64], n: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the number of the first row that has a pattern's bit set, and whether there is one, per pattern."""
-    found = np.zeros_like(visited[0])
-    planes = np.zeros((max(1, (len(visited) - 1).bit_length()), len(found)), np.uint64)
-    for rank, row in enumerate(visited):
-        new = row & ~found
-        found |= new
-        for plane in range(len(planes)):
-            if rank >> plane & 1:
-                planes[plane] |= new
-    ranks = np.zeros(n, np.uint8)
-    for plane, word in enumerate(planes):
-        ranks |= np.unpackbits(word.view(np.uint8), count=n) << np.uint8(plane)
-    return ranks, np.unpackbits(found.view(np.uint8), count=n).astype(bool)

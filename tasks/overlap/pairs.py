@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from tasks.arrays import Floats, Mask, RowNumbers
+from tasks.joined import is_first
 from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.storage import tables
 from tasks.storage.place import Place
@@ -30,18 +31,25 @@ class Pairs(NamedTuple):
     second: RowNumbers
     similarity: Floats
 
-    def ends(self, side: int) -> tuple[RowNumbers, RowNumbers]:
-        """Return the numbers of the images of one side, and of the other."""
-        return (self.second, self.first) if side else (self.first, self.second)
-
-    def both_ways(self) -> "Pairs":
-        """Return each pair twice, from either of its images, those of the first ones first."""
-        first, second = np.append(self.first, self.second), np.append(self.second, self.first)
-        return Pairs(first, second, np.tile(self.similarity, 2))
+    def seen_from(self, side: int, within: bool = False) -> "Pairs":
+        """Return the pairs with the images of a side first; within one set, each pair from either of its images."""
+        turned = Pairs(self.second, self.first, self.similarity)
+        return together([self, turned]) if within else turned if side else self
 
     def where(self, some: Mask | RowNumbers) -> "Pairs":
         """Return some of the pairs."""
         return Pairs(self.first[some], self.second[some], self.similarity[some])
+
+    def best(self) -> "Pairs":
+        """Return the best pair of each first image, in the order of these."""
+        order = np.lexsort((self.second, -self.similarity, self.first))
+        return self.where(order[is_first(self.first[order])])
+
+    def are_in(self, others: "Pairs") -> Mask:
+        """Return which pairs are among others, whatever their similarity."""
+        width = int(max(self.second.max(initial=0), others.second.max(initial=0))) + 1
+        found: Mask = np.isin(self.first * width + self.second, others.first * width + others.second)
+        return found
 
 
 NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
@@ -58,11 +66,9 @@ def in_order(pairs: Pairs, within: bool) -> Pairs:
     if within:
         first, second = np.minimum(first, second), np.maximum(first, second)
     order = np.lexsort((-pairs.similarity, second, first))
-    first, second = first[order], second[order]
-    new = np.append(True, (np.diff(first) != 0) | (np.diff(second) != 0))[: len(first)]
-    if within:
-        new &= first != second
-    return Pairs(first[new], second[new], pairs.similarity[order][new])
+    found = Pairs(first[order], second[order], pairs.similarity[order])
+    new = is_first(found.first, found.second)
+    return found.where(new & (found.first != found.second) if within else new)
 
 
 def gathered(stream: Iterable[Pairs], keep: Callable[[Pairs], Pairs]) -> Pairs:
@@ -87,13 +93,10 @@ def that_matter(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], within: boo
         Whether both sides are one set.
     """
     pairs = in_order(pairs, within)
-    first, second, similarity = pairs
     if not within:
-        kept = best_by_class(first, second, similarity, labels[1])
-        kept |= best_by_class(second, first, similarity, labels[0])
-        return pairs.where(kept)
-    best = best_by_class(*pairs.both_ways(), labels[0])
-    kept = best[: len(first)] | best[len(first) :]
+        best = [best_by_class(*pairs.seen_from(side), labels[1 - side]) for side in (0, 1)]
+        return pairs.where(best[0] | best[1])
+    kept = np.logical_or(*best_by_class(*pairs.seen_from(0, within), labels[0]).reshape(2, -1))
     kept[spanning(pairs, len(labels[0]))] = True
     return pairs.where(kept)
 
@@ -109,19 +112,14 @@ def best_by_class(of: RowNumbers, other: RowNumbers, weight: Floats, labels: Row
     """
     order, label = np.lexsort((other, -weight, of)), labels[other]
     kept = np.zeros(len(of), np.bool_)
-    kept[order[_starts(of[order])]] = True
+    kept[order[is_first(of[order])]] = True
     order = order[label[order] != UNKNOWN]
-    start = _starts(of[order])
-    best = order[start]
-    kept[best] = True
-    of_best = np.repeat(label[best], np.diff(np.append(start, len(order))))
+    start = np.flatnonzero(is_first(of[order]))
+    kept[order[start]] = True
+    of_best = np.repeat(label[order[start]], np.diff(np.append(start, len(order))))
     rest = order[(label[order] != of_best) & (of_best != SEVERAL)]
-    kept[rest[_starts(of[rest])]] = True
+    kept[rest[is_first(of[rest])]] = True
     return kept
-
-
-def _starts(keys: RowNumbers) -> RowNumbers:
-    return np.flatnonzero(np.append(True, np.diff(keys) != 0)[: len(keys)])
 
 
 def spanning(pairs: Pairs, count: int) -> RowNumbers:

@@ -19,32 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Pixels, RowNumbers
+from tasks.arrays import Bits, Mask, Pixels, RowNumbers
 
 AT_ONCE = 16_384  # pairs whose bits are counted at a time, so that they stay in the cache
+CHUNK = 1 << 19  # pairs that are verified at a time: about 100 MB
 Words = NDArray[np.uint64]
 Counts = NDArray[np.int64]
-
-
-def to_words(bits: NDArray[np.uint8]) -> Words:
-    """Return packed bits, uint8 (n, bytes), as uint64 (n, words), padded with unset bits.
-
-    >>> to_words(np.array([[0b10000001, 1]], np.uint8)).shape
-    (1, 1)
-    """
-    n, width = bits.shape
-    padded = np.zeros((n, -(-width // 8) * 8), np.uint8)
-    padded[:, :width] = bits
-    return padded.view(np.uint64)
-
-
-def count_bits(words: Words) -> Counts:
-    """Return the number of set bits of each row.
-
-    >>> count_bits(to_words(np.array([[255, 1], [0, 0]], np.uint8))).tolist()
-    [9, 0]
-    """
-    return np.bitwise_count(words).sum(axis=1, dtype=np.int64)
 
 
 def least_shared(percent: int, length: int) -> NDArray[np.int64]:
@@ -113,9 +93,6 @@ def whole_percent(similarities: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.floor(100 * similarities + 1e-6).astype(np.int64)
 
 
-CHUNK = 1 << 19  # pairs that are verified at a time: about 100 MB
-
-
 class Shared(NamedTuple):
     """Verified pairs: numbers of their patterns, int64 (n,), and how many set bits they share, int64 (n,)."""
 
@@ -126,7 +103,11 @@ class Shared(NamedTuple):
 
 @dataclass(frozen=True)
 class Patterns:
-    """Bit patterns: packed bytes, the same as words, set bits of each, and bits per pattern."""
+    """Bit patterns: packed bytes, the same as words padded with unset bits, set bits of each, and bits per pattern.
+
+    >>> Patterns.of(np.array([[255, 1], [0, 0]], np.uint8), 16).counts.tolist()
+    [9, 0]
+    """
 
     bits: Bits
     words: Words
@@ -136,11 +117,7 @@ class Patterns:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def __getitem__(self, rows: slice) -> "Patterns":
-        return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.length)
-
-    def take(self, rows: RowNumbers) -> "Patterns":
-        """Return the patterns of some rows, in their order."""
+    def __getitem__(self, rows: slice | RowNumbers | Mask) -> "Patterns":
         return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.length)
 
     def unpacked(self) -> Pixels:
@@ -150,8 +127,8 @@ class Patterns:
     @classmethod
     def of(cls, bits: Bits, length: int) -> "Patterns":
         """Wrap packed bits, uint8 (n, ceil(length / 8))."""
-        words = to_words(bits)
-        return cls(bits, words, count_bits(words), length)
+        words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
+        return cls(bits, words, np.bitwise_count(words).sum(axis=1, dtype=np.int64), length)
 
 
 def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Shared:
@@ -163,12 +140,3 @@ def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, ne
     shared = shared_bits(first.words, second.words, i, j)
     near = np.flatnonzero(shared >= least)
     return Shared(i[near], j[near], shared[near])
-
-
-def possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, int]:
-    """Return the smallest and largest bit count that a near-duplicate of one of `counts` can have."""
-    low, high = int(counts.min()), int(counts.max())
-    unset_low, unset_high = length - high, length - low
-    least = max(-(-percent * low // 100), length - 100 * unset_high // percent)
-    most = min(100 * high // percent, length + (-percent * unset_low // 100))
-    return least, most

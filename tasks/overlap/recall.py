@@ -1,12 +1,13 @@
 """Measure the recall of MinHash: the share of the images with a near-duplicate whose best one it names."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tasks.arrays import Mask, RowNumbers
-from tasks.overlap.pairs import Pairs, best_by_class
+from tasks.overlap.pairs import Pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.records.rows import MeasuredRecall
 
@@ -42,7 +43,7 @@ class RecallCounts:
     def __add__(self, other: "RecallCounts") -> "RecallCounts":
         """Return the counts of both."""
         true, found = (
-            {p: mine.get(p, 0) + theirs.get(p, 0) for p in sorted({*mine, *theirs})}
+            dict(sorted((Counter(mine) + Counter(theirs)).items()))
             for mine, theirs in ((self.true, other.true), (self.found, other.found))
         )
         return RecallCounts(self.rows + other.rows, true, found)
@@ -50,20 +51,10 @@ class RecallCounts:
 
 def count_named(truth: Pairs, found: Pairs) -> RecallCounts:
     """Count the first images of pairs by the percent of their best one, and those for which a search names that one."""
-    (image, best, similarity), (own, named, _) = _best(truth), _best(found)
-    at = np.searchsorted(own, image)
-    there = at < len(own)
-    there[there] &= own[at[there]] == image[there]
-    same = there.copy()
-    same[there] = named[at[there]] == best[there]
-    return RecallCounts.of(whole_percent(similarity), np.ones(len(image), np.bool_), same)
-
-
-def _best(pairs: Pairs) -> Pairs:
-    """Return the best pair of each first image, ordered by these."""
-    one_class = np.zeros(int(pairs.second.max(initial=-1)) + 1, np.int64)
-    best = pairs.where(best_by_class(pairs.first, pairs.second, pairs.similarity, one_class))
-    return best.where(np.argsort(best.first))
+    best = truth.best()
+    return RecallCounts.of(
+        whole_percent(best.similarity), np.ones(len(best.first), np.bool_), best.are_in(found.best())
+    )
 
 
 def sampled(rows: int, seed: int, count: int = SAMPLE_ROWS) -> RowNumbers:

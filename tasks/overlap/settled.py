@@ -9,65 +9,46 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.arrays import Bits, Floats, Mask, RowNumbers
-from tasks.overlap.images import Images, among
-from tasks.overlap.join import PAIRS, Join, more_of, near_pairs, similarity_of
+from tasks.arrays import Bits, Floats, Mask
+from tasks.overlap.agreements import similarity_of
+from tasks.overlap.components import hanging
+from tasks.overlap.images import Images
+from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
-from tasks.overlap.pictures import are_duplicates, hanging
-from tasks.overlap.verdict import NEVER, Lines, Matches, lines_of
-from tasks.records import Baseline, Decided, Joined, Ruling
+from tasks.overlap.pictures import are_duplicates
+from tasks.overlap.search import PAIRS, more_of, near_pairs
+from tasks.overlap.verdict import lines_of, matches_of
+from tasks.records import Decided, Joined, Ruling
 from tasks.records.verdict import Verdict
 from tasks.storage import tables
-from tasks.storage.decisions import Decisions, read_decisions
-from tasks.storage.place import Place
+from tasks.storage.decisions import DIGEST, Decisions, read_decisions
 
 Both = tuple[Images, Images]
-
-
-class Given(NamedTuple):
-    """What a join is settled by, in a form that another process can be handed: see `settled_by`."""
-
-    joined: Joined
-    ruling: Ruling
-    decided: Decided | None
 
 
 class Settled(NamedTuple):
     """Pairs of a join, and which of them are duplicates, judged to be so by a person, or undecided.
 
-    `lines` are those of the images of both sides; see `tasks.overlap.verdict.Lines`.
+    `line` is that of the images of the searched side; see `tasks.overlap.verdict.lines_of`.
     """
 
     pairs: Pairs
     duplicate: Mask
     judged: Mask
     undecided: Mask
-    lines: tuple[Floats, Floats]
+    line: Floats
+    decisions: Decisions | None
 
 
-def settled_by(join: Join, given: Given) -> tuple[Settled, Decisions | None]:
-    """Settle a join by the records of what was found and decided, and return the decisions with it."""
-    place, decided = join.workspace, given.decided
-    decisions = read_decisions(place / decided.table) if decided else None
-    pairs = read_pairs(place / given.joined.folder / PAIRS)
-    chained = read_chained(given.ruling.baseline, place)
-    return settle(join, pairs, given.ruling.verdict, chained, read_searched(join), decisions), decisions
+def settled_by(join: Join, joined: Joined, ruling: Ruling, decided: Decided | None) -> Settled:
+    """Settle a join by the records of what was found and decided."""
+    decisions = read_decisions(join.workspace / decided.table) if decided else None
+    pairs = read_pairs(join.workspace / joined.folder / PAIRS)
+    chained = tables.bytes_of(tables.read(join.workspace / ruling.baseline.chained)["md5"])
+    return settle(join, pairs, ruling.verdict, chained, decisions)
 
 
-def read_chained(baseline: Baseline, workspace: Place) -> Bits:
-    """Return the digests of pictures whose near-identity proves nothing, uint8 (n, 16)."""
-    return tables.bytes_of(tables.read(workspace / baseline.chained)["md5"])
-
-
-def read_searched(join: Join) -> RowNumbers:
-    """Return the image of each row of the searched split of a join, int64 (rows,)."""
-    of_row: RowNumbers = tables.read(join.workspace / join.sides[join.searched].of_row)["image"].to_numpy()
-    return of_row
-
-
-def settle(
-    join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, of_row: RowNumbers, decisions: Decisions | None
-) -> Settled:
+def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions: Decisions | None) -> Settled:
     """Say which pairs of a join are duplicates.
 
     Parameters
@@ -78,99 +59,98 @@ def settle(
     verdict : Verdict
     chained : ndarray
         uint8 (n, 16): digests of pictures whose near-identity proves nothing.
-    of_row : ndarray
-        int64 (rows,): image of each row of the searched split.
     decisions : Decisions or None
     """
-    images = join.images(0), join.images(1)
     if decisions and not join.view.on_pixels:
-        pairs = _searched_again(join, pairs, images, decisions)
-    own = lines_of(Matches.of(join, pairs, of_row, chained), verdict, join.view)
-    lines = _of_both(join, own)
+        pairs = _searched_again(join, pairs, decisions)
+    line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)
     if join.view.on_pixels:
-        similar = np.where(own.undecided, np.minimum(own.line, join.view.similar), own.line)
-        asked = _of_both(join, own._replace(line=similar))
-        pairs = more_of(join, pairs, asked)
+        similar = np.where(in_doubt, np.minimum(line, join.view.similar), line)
+        pairs = more_of(join, pairs, similar)
         if decisions:
-            pairs = _laid_again(join, pairs, images, asked, decisions)
+            pairs = _laid_again(join, pairs, similar, decisions)
         pairs = pairs.where(pairs.similarity >= 0)  # others have too little texture to say anything
     judged = np.zeros(len(pairs.first), np.bool_)
     if decisions:
-        pairs = pairs.where(~_are_different(pairs, images, decisions))
-        pairs, judged = _with_judged(join, pairs, images, decisions)
-    duplicate = are_duplicates(pairs, lines) | judged
-    undecided = _open(join, pairs, own) & (pairs.similarity >= join.view.similar) & ~duplicate
-    return Settled(pairs, duplicate, judged, undecided, lines)
+        pairs = _with_judged(join, pairs.where(~_are_different(pairs, join.both, decisions)), decisions)
+        judged = decisions.are_same(*_digests(pairs, join.both))
+    duplicate = _reach(join, pairs, line) | judged
+    ends = pairs.seen_from(join.searched)
+    open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
+    undecided = open_ended & (pairs.similarity >= join.view.similar) & ~duplicate
+    return Settled(pairs, duplicate, judged, undecided, line, decisions)
 
 
-def _of_both(join: Join, own: Lines) -> tuple[Floats, Floats]:
-    """Return the lines of the images of both sides: only those that are searched for have any."""
-    if join.within:
-        return own.line, own.line
-    none = np.full(join.sides[1 - join.searched].images, NEVER)
-    return (none, own.line) if join.searched else (own.line, none)
+def _reach(join: Join, pairs: Pairs, line: Floats) -> Mask:
+    return are_duplicates(pairs.seen_from(join.searched), line, join.within)
 
 
-def _open(join: Join, pairs: Pairs, own: Lines) -> Mask:
-    if join.within:
-        return own.undecided[pairs.first] | own.undecided[pairs.second]
-    return own.undecided[pairs.ends(join.searched)[0]]
+def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:
+    return images[0].digests[pairs.first], images[1].digests[pairs.second]
 
 
-def _searched_again(join: Join, pairs: Pairs, images: Both, decisions: Decisions) -> Pairs:
+def _are_different(pairs: Pairs, images: Both, decisions: Decisions) -> Mask:
+    return decisions.are_different(*_digests(pairs, images))
+
+
+def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     """Search glyphs that were told apart from others once more, without the pairs that are different images."""
-    told = _told_apart(images, decisions)
+    told, images = _told_apart(join.both, decisions), join.both
     if not any(side.any() for side in told):
         return pairs
     if join.within:  # where only a forest is kept, any pair of a component may take the place of one that is none
         component, _ = hanging(pairs, *images, within=True)
         told = (np.isin(component, component[told[0]]),) * 2
     kept = [pairs.where(~(told[0][pairs.first] | told[1][pairs.second]))]
-    sides = [(side, np.arange(len(side))) for side in images]
     for number in (0,) if join.within else (0, 1):
-        at = np.flatnonzero(told[number])
-        searched = [(images[number].take(at), at), sides[1 - number]]
-        one, two = searched if number == 0 else searched[::-1]
-        kept.append(near_pairs(join, one, two, "all pairs", lambda found: _are_different(found, images, decisions)))
+        sides = [images[side].take(told[side]) if side == number else images[side] for side in (0, 1)]
+        kept.append(
+            near_pairs(join, sides[0], sides[1], "all pairs", lambda found: _are_different(found, images, decisions))
+        )
     return in_order(together(kept), join.within)
 
 
-def _laid_again(join: Join, pairs: Pairs, images: Both, lines: tuple[Floats, Floats], decisions: Decisions) -> Pairs:
+def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) -> Pairs:
     """Lay photographs that were told apart over all of their component, which may hang together without that pair."""
-    components = hanging(pairs.where(are_duplicates(pairs, lines)), *images, join.within)
-    parts = [pairs]
-    for side, told in enumerate(_told_apart(images, decisions)[: 1 if join.within else 2]):
+    components, parts = hanging(pairs.where(_reach(join, pairs, line)), *join.both, join.within), []
+    for side, told in enumerate(_told_apart(join.both, decisions)[: 1 if join.within else 2]):
         for image in np.flatnonzero(told).tolist():
             others = np.flatnonzero(components[1 - side] == components[side][image])
-            first, second = (np.full(len(others), image), others)[:: 1 - 2 * side]
-            parts.append(Pairs(first, second, similarity_of(images[0].take(first), images[1].take(second))))
-    found = in_order(together(parts), join.within)
-    return found.where((images[0].digests[found.first] != images[1].digests[found.second]).any(axis=1))
+            parts.append(Pairs(np.full(len(others), image), others, np.ones(len(others))).seen_from(side))
+    found = in_order(together([pairs, _measured(join, together(parts))]), join.within)
+    one, two = _digests(found, join.both)
+    return found.where((one != two).any(axis=1))
+
+
+def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
+    """Return the pairs and those that were judged to be the same image."""
+    named = _named(decisions, same=True)
+    places = [
+        {side.digests[row].tobytes(): row for row in np.flatnonzero(side.are_among(named)).tolist()}
+        for side in join.both
+    ]
+    found = [
+        (places[0][a], places[1][b], 1.0)
+        for pair, same in decisions.by_pair.items()
+        for a, b in (pair, pair[::-1])
+        if same and a in places[0] and b in places[1]
+    ]
+    first, second, similarity = np.array(found).reshape(-1, 3).T
+    judged = Pairs(first.astype(np.int64), second.astype(np.int64), similarity)
+    return in_order(together([pairs, _measured(join, judged)]), join.within)
+
+
+def _measured(join: Join, pairs: Pairs) -> Pairs:
+    return pairs._replace(similarity=similarity_of(join.both[0].take(pairs.first), join.both[1].take(pairs.second)))
 
 
 def _told_apart(images: Both, decisions: Decisions) -> tuple[Mask, Mask]:
     """Return which images of both sides are part of a pair that is different."""
-    wanted = [digest for pair, same in decisions.by_pair.items() if not same for digest in pair]
-    return among(images[0].digests, wanted), among(images[1].digests, wanted)
+    wanted = _named(decisions, same=False)
+    return images[0].are_among(wanted), images[1].are_among(wanted)
 
 
-def _are_different(pairs: Pairs, images: Both, decisions: Decisions) -> Mask:
-    return decisions.are_different(images[0].digests[pairs.first], images[1].digests[pairs.second])
-
-
-def _with_judged(join: Join, pairs: Pairs, images: Both, decisions: Decisions) -> tuple[Pairs, Mask]:
-    """Return the pairs and those that were judged to be the same image, and which these are."""
-    judged = [pair for pair, same in decisions.by_pair.items() if same]
-    named = [digest for pair in judged for digest in pair]
-    at = [np.flatnonzero(among(side.digests, named)).tolist() for side in images]
-    places = [{side.digests[row].tobytes(): row for row in rows} for side, rows in zip(images, at, strict=True)]
-    found = [
-        (places[0][a], places[1][b])
-        for pair in judged
-        for a, b in (pair, pair[::-1])
-        if a in places[0] and b in places[1]
-    ]
-    first, second = np.array(found, np.int64).reshape(-1, 2).T
-    same = Pairs(first, second, similarity_of(images[0].take(first), images[1].take(second)))
-    pairs = in_order(together([pairs, same]), join.within)
-    return pairs, decisions.are_same(images[0].digests[pairs.first], images[1].digests[pairs.second])
+def _named(decisions: Decisions, same: bool) -> Bits:
+    """Return the digests of the images of decided pairs, uint8 (n, 16)."""
+    digests = [digest for pair, answer in decisions.by_pair.items() if answer == same for digest in pair]
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST)

@@ -18,9 +18,8 @@ hardly any match lies in its farther half.
 import numpy as np
 from scipy.special import betainc
 
-from tasks.arrays import Floats, RowNumbers
-from tasks.overlap.pairs import Pairs
-from tasks.overlap.proposals import CANDIDATES
+from tasks.arrays import Floats
+from tasks.overlap.components import fisher
 from tasks.records.verdict import PRECISION
 from tasks.registration.photo import LOWEST
 
@@ -33,9 +32,6 @@ FIRST, LAST = round(100 * LOWEST), 99  # percent: between these the threshold of
 NEAR_IDENTICAL = 0.99  # agreement
 SMALL, OF_SMALL = 48, 0.995  # pixels of the short side below which a picture is small, and its agreement
 CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
-MOST = CANDIDATES // 2  # candidates in one component, from which on there may be more of it
-FIFTH = 4  # place of the candidate, from 0, that says what look-alikes reach
-GAP = 1.0  # units of z that end the copies of a picture among its candidates
 
 
 def near_identical(short_side: int | None) -> float:
@@ -44,75 +40,6 @@ def near_identical(short_side: int | None) -> float:
     Of 109 judged pairs of look-alikes that were chosen to be hard, one is above; see docs/photos.md.
     """
     return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
-
-
-def best_of(pairs: Pairs, count: int, side: int, within: bool) -> Floats:
-    """Return the similarity of each image of a side with its best match, float64 (count,); 0 where there is none."""
-    best = np.zeros(count)
-    for end in (pairs.first, pairs.second) if within else (pairs.ends(side)[0],):
-        np.maximum.at(best, end, pairs.similarity)
-    return best
-
-
-def homes(of: RowNumbers, components: tuple[RowNumbers, RowNumbers], other: RowNumbers) -> RowNumbers:
-    """Return the component that each image belongs to, or that most of its candidates are in, int64 (images,).
-
-    Parameters
-    ----------
-    of, other : ndarray
-        int64 (n,): images and their candidates.
-    components : tuple of ndarray
-        int64: those of the images and of the candidates, in one numbering.
-    """
-    own, theirs = components
-    sizes = np.bincount(np.concatenate([own] if own is theirs else [own, theirs]), minlength=1)
-    pairs, counts = np.unique(np.stack([of, theirs[other]]), axis=1, return_counts=True)
-    many = (counts >= MOST) & (sizes[own[pairs[0]]] == 1)
-    found = own.copy()
-    found[pairs[0][many]] = pairs[1][many]
-    return found
-
-
-def look_alikes_of(pairs: Pairs, components: tuple[RowNumbers, RowNumbers], side: int, within: bool) -> Floats:
-    """Return what look-alikes of each picture of a side reach, float64 (images,); 0 where it has few.
-
-    Copies are one picture, so components of near-identical ones are looked at: a picture has the candidates of all that
-    are in its component, and of each other component the best one counts.
-    """
-    of, other = pairs.ends(side)
-    agreed, own, theirs = pairs.similarity, components[side], components[0 if within else 1 - side]
-    if within:
-        of, other, agreed = np.append(of, other), np.append(other, of), np.append(agreed, agreed)
-    home = homes(of, (own, theirs), other)
-    count = int(max(own.max(initial=-1), theirs.max(initial=-1))) + 1
-    one, two = home[of], theirs[other]
-    order = np.lexsort((-agreed, two, one))
-    order = order[
-        (one[order] != two[order]) & ((np.diff(one[order], prepend=-1) != 0) | (np.diff(two[order], prepend=-1) != 0))
-    ]
-    order = order[np.lexsort((-agreed[order], one[order]))]
-    place = np.arange(len(order)) - np.searchsorted(one[order], one[order])
-    order, place = order[place < CANDIDATES], place[place < CANDIDATES]
-    found = np.zeros((count, CANDIDATES))
-    found[one[order], place] = np.maximum(agreed[order], 0)
-    return beyond_copies(found)[home]
-
-
-def beyond_copies(candidates: Floats) -> Floats:
-    """Return what look-alikes of each picture reach: its fifth best candidate, not counting its own copies.
-
-    A gap of one unit of z among the candidates ends its copies, where those before it may be the same picture.
-
-    >>> beyond_copies(np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 10])).tolist()
-    [0.2, 0.9]
-    """
-    z = _z(candidates)
-    reached = candidates[:, FIFTH].copy()
-    gaps = (z[:, :-1] - z[:, 1:] >= GAP) & (candidates[:, :-1] >= LOWEST) & (candidates[:, 1:] > 0)
-    rows = np.flatnonzero(gaps.any(axis=1))
-    place = np.minimum(gaps[rows].argmax(axis=1) + 1 + FIFTH, candidates.shape[1] - 1)
-    reached[rows] = candidates[rows, place]
-    return reached
 
 
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
@@ -126,7 +53,7 @@ def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
         The same of these and further rows, from which rates are measured.
     percent : int
     """
-    z, own, end = _z(pool), _z(rows), np.arctanh(percent / 100)
+    z, own, end = fisher(pool), fisher(rows), np.arctanh(percent / 100)
     uppers = WINDOWS[end + 1e-9 >= WINDOWS]
     far, close = (_between(z, uppers - (back + 1) * HALF_UNIT, uppers - back * HALF_UNIT) for back in (1, 0))
     tells = np.flatnonzero(far >= max(FEW, FEW_SHARE * len(pool)))
@@ -167,11 +94,6 @@ def is_common(alike: int, pairs: int) -> bool:
     (False, False, True)
     """
     return bool(alike and betainc(alike, pairs - alike + 1, 0.01) < 0.025)
-
-
-def _z(agreement: Floats) -> Floats:
-    z: Floats = np.arctanh(np.clip(agreement, -0.999, 0.9999))
-    return z
 
 
 def _extrapolated(count: Floats, rate: Floats, distance: Floats) -> Floats:

@@ -5,103 +5,72 @@ says. For others every set has thresholds of its own, one for pictures that stan
 look-alikes; a kind without a threshold is undecided, and silences no other.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Floats, Mask, RowNumbers
-from tasks.overlap.images import SEVERAL, UNKNOWN, Images, as_void
+from tasks.arrays import Bits, Floats, Mask
+from tasks.overlap.components import hanging, look_alikes_of
+from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.pictures import hanging
 from tasks.overlap.threshold import (
     CROWDED,
     FIRST,
     LAST,
     NEAR_IDENTICAL,
     are_few,
-    best_of,
     is_common,
     look_alikes,
-    look_alikes_of,
     near_identical,
     own_percent,
 )
 from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.registration.photo import LOWEST
-from tasks.registration.views import View
+from tasks.registration.view import View
+from tasks.storage import tables
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
 NEVER = np.inf
 
 
-class Lines(NamedTuple):
-    """For each image of a split, the similarity from which its pairs are duplicates, and whether that is undecided."""
+# The images of a searched split, and their best matches.
+MATCH = np.dtype(
+    [
+        ("best", "f8"),  # similarity of the best match that is not identical, 0 without any
+        ("beyond", "f8"),  # what look-alikes reach, see `tasks.overlap.threshold.look_alikes_of`
+        ("chained", "?"),  # near-identity proves nothing
+        ("identical", "?"),  # the other split has the same image
+        ("other_class", "?"),  # the best match has another class
+        ("rows", "i8"),  # that have the image
+        ("label", "i8"),
+    ]
+)
+Matches = NDArray[np.void]  # of dtype `MATCH`
 
-    line: Floats
-    undecided: Mask
 
-
-@dataclass(frozen=True)
-class Matches:
-    """The images of a searched split, and their best matches, one element each.
-
-    Attributes
-    ----------
-    best, beyond : ndarray
-        Similarity of the best match that is not identical, and what look-alikes reach; 0 where there is none.
-    chained : ndarray
-        Whether near-identity proves nothing.
-    identical : ndarray
-        Whether the other split has the same image.
-    other_class : ndarray
-        Whether the best match has another class.
-    rows, labels : ndarray
-        int64: how many rows have the image, and their class.
-    """
-
-    best: Floats
-    beyond: Floats
-    chained: Mask
-    identical: Mask
-    other_class: Mask
-    rows: RowNumbers
-    labels: RowNumbers
-
-    @classmethod
-    def of(cls, join: Join, pairs: Pairs, of_row: RowNumbers, chained: Bits) -> "Matches":
-        """Return the matches of the searched images of a join; `of_row` has the image of each row."""
-        here, there = join.searched, join.searched if join.within else 1 - join.searched
-        images, others = join.images(here), join.images(there)
-        best, beyond = best_of(pairs, len(images), here, join.within), np.zeros(len(images))
-        if join.view.on_pixels:
-            certain = pairs.where(pairs.similarity >= NEAR_IDENTICAL)
-            both = (images, images) if join.within else (join.images(0), join.images(1))
-            beyond = look_alikes_of(pairs, hanging(certain, *both, join.within), here, join.within)
-        differs = _differs(pairs, join.labels, here, join.within, best)
-        return cls(
-            best,
-            beyond,
-            _are_among(images, chained),
-            np.zeros(len(images), np.bool_) if join.within else _are_among(images, others.digests),
-            differs,
-            np.bincount(of_row, minlength=len(images)),
-            images.labels,
-        )
-
-    @classmethod
-    def together(cls, parts: "Sequence[Matches]") -> "Matches":
-        """Return the matches of several joins."""
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
-
-    def where(self, some: Mask) -> "Matches":
-        """Return some of them."""
-        return Matches(**{name: values[some] for name, values in vars(self).items()})
+def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:
+    """Return the matches of the searched images of a join; `chained` are digests, uint8 (n, 16)."""
+    here, seen = join.searched, pairs.seen_from(join.searched, join.within)
+    images, others = join.both[here], join.both[1 - here]
+    found = np.zeros(len(images), MATCH)
+    np.maximum.at(found["best"], seen.first, seen.similarity)
+    if join.view.on_pixels:
+        components = hanging(pairs.where(pairs.similarity >= NEAR_IDENTICAL), *join.both, join.within)
+        found["beyond"] = look_alikes_of(seen, (components[here], components[1 - here]))
+    found["chained"] = images.are_among(chained)
+    found["identical"] = not join.within and images.are_among(others.digests)
+    own, other = images.labels[seen.first], others.labels[seen.second]
+    differ = (own != UNKNOWN) & (other != UNKNOWN) & ((own != other) | (own == SEVERAL))
+    best = seen.similarity == found["best"][seen.first]  # of equally similar ones, one of another class counts
+    found["other_class"][seen.first[differ & best]] = True
+    of_row = tables.read(join.workspace / join.sides[here].of_row)["image"].to_numpy()
+    found["rows"], found["label"] = np.bincount(of_row, minlength=len(images)), images.labels
+    return found
 
 
 def judge(
@@ -111,8 +80,8 @@ def judge(
 
     Parameters
     ----------
-    matches : Matches
-        Of all joins of evaluated splits.
+    matches : ndarray
+        Of dtype `MATCH`, of all joins of evaluated splits.
     baseline : Table
         See `tasks.overlap.baseline`.
     view : View
@@ -124,7 +93,7 @@ def judge(
         Of photographs, in pixels.
     """
     train, random = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random"))
-    pairs, left = random["similarity"].to_numpy(), matches.where(~matches.identical)
+    pairs, left = random["similarity"].to_numpy(), matches[~matches["identical"]]
     certain = near_identical(short_side) if view.on_pixels else None
     if certain and is_common(int((pairs >= certain).sum()), len(pairs)):
         certain = None
@@ -132,8 +101,8 @@ def judge(
         kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1))
     else:
         kinds, precision = (), dict.fromkeys(range(floor, LAST + 2))
-    threshold, why = _threshold(kinds, certain, pairs, view)
     own = min((kind.threshold for kind in kinds if kind.threshold), default=None)
+    threshold, why = _threshold(own, certain, pairs, view)
     open_ended = any(kind.threshold is None for kind in kinds)
     verdict = Verdict(
         threshold=asked or threshold,
@@ -144,43 +113,36 @@ def judge(
         least=LOWEST if view.on_pixels else None,
         own=own,
         short_side=short_side,
-        rows=len(left.best),
+        rows=len(left),
         baseline_rows=len(train),
         random_pairs=len(pairs),
         unconfirmed=0,
         expected=None if view.on_pixels else _expected(left, train, asked or view.threshold or 1),
         bands=_bands(left, train["similarity"].to_numpy(), pairs, precision),
         curve=tuple(
-            Predicted(p / 100, int(left.rows[left.best >= p / 100].sum()), value) for p, value in precision.items()
+            Predicted(p / 100, int(left["rows"][left["best"] >= p / 100].sum()), value)
+            for p, value in precision.items()
         ),
     )
-    undecided = are_undecided(lines_of(matches, verdict, view), matches.best, view) & ~matches.identical
+    line, undecided = lines_of(matches, verdict, view)
+    undecided &= (matches["best"] < line) & (matches["best"] >= view.similar) & ~matches["identical"]
     why_not = verdict.why_not if undecided.any() or verdict.why_not == "chance" else None
-    return replace(verdict, unconfirmed=int(matches.rows[undecided].sum()), why_not=why_not)
+    return replace(verdict, unconfirmed=int(matches["rows"][undecided].sum()), why_not=why_not)
 
 
-def lines_of(matches: Matches, verdict: Verdict, view: View) -> Lines:
-    """Return from which similarity on the pairs of each image are duplicates."""
-    count = len(matches.best)
-    if verdict.reason == "asked":
-        return Lines(np.full(count, verdict.threshold), np.zeros(count, np.bool_))
-    if not view.on_pixels:
-        defined = NEVER if verdict.threshold is None else verdict.threshold
-        return Lines(np.full(count, defined), np.full(count, verdict.threshold is None))
-    line = np.full(count, NEVER)
+def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Mask]:
+    """Return from which similarity on the pairs of each image are duplicates, and whether that is undecided."""
+    line = np.full(len(matches), NEVER)
+    if verdict.reason == "asked" or not view.on_pixels:
+        line[:] = NEVER if verdict.threshold is None else verdict.threshold
+        return line, line == NEVER
     for kind in verdict.kinds:
         if kind.threshold is not None:
-            line[_is_of(kind.kind, matches.beyond)] = kind.threshold
+            line[_is_of(kind.kind, matches["beyond"])] = kind.threshold
     undecided = line == NEVER
     if verdict.near_identical is not None:
-        line[~matches.chained] = np.minimum(line[~matches.chained], verdict.near_identical)
-    return Lines(line, undecided)
-
-
-def are_undecided(lines: Lines, similarity: Floats, view: View) -> Mask:
-    """Return which images have a match that is similar, and that nobody can tell from a look-alike."""
-    undecided: Mask = lines.undecided & (similarity < lines.line) & (similarity >= view.similar)
-    return undecided
+        line[~matches["chained"]] = np.minimum(line[~matches["chained"]], verdict.near_identical)
+    return line, undecided
 
 
 def _judge_kinds(
@@ -189,16 +151,17 @@ def _judge_kinds(
     """Return the verdict on each kind of pictures, and the predicted precision of all matches from each percent on."""
     best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
     at_once = certain or NEVER
-    sure = (left.best >= at_once) & ~left.chained  # neither these nor those of train explain the other matches
+    sure = (left["best"] >= at_once) & ~left["chained"]  # neither these nor those of train explain the other matches
     kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
-    for kind in _kinds(left.beyond, beyond):
-        rows = left.best[_is_of(kind, left.beyond) & ~sure]
+    for kind in _kinds(left["beyond"], beyond):
+        own = _is_of(kind, left["beyond"])
+        rows = left["best"][own & ~sure]
         pool = np.append(rows, best[_is_of(kind, beyond) & (best < at_once)])
         percent = own_percent(rows, pool)
         if percent and is_common(int((random >= percent / 100).sum()), len(random)):
             percent = None
         share = None if percent is None else percent / 100
-        kinds.append(KindVerdict(kind, int(left.rows[_is_of(kind, left.beyond)].sum()), share))
+        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), share))
         for p in percents:
             wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
             known[p] |= wrong is not None
@@ -206,8 +169,8 @@ def _judge_kinds(
     precision: dict[int, float | None] = {}
     last: float | None = None
     for p in percents:  # it never falls: what is believed at one similarity is believed at a higher one
-        count = int((left.best >= p / 100).sum())
-        of_sure = int((left.best[sure] >= p / 100).sum())
+        count = int((left["best"] >= p / 100).sum())
+        of_sure = int((left["best"][sure] >= p / 100).sum())
         if count and (known[p] or of_sure):
             last = max(last or 0.0, min((right[p] + of_sure) / count, 1.0))
         precision[p] = last
@@ -228,24 +191,21 @@ def _is_of(kind: Crowd, beyond: Floats) -> Mask:
     return found
 
 
-def _threshold(
-    kinds: Sequence[KindVerdict], certain: float | None, random: Floats, view: View
-) -> tuple[float | None, Why]:
+def _threshold(own: float | None, certain: float | None, random: Floats, view: View) -> tuple[float | None, Why]:
     """Return the lowest threshold where the user asks for none, and why."""
     if view.threshold is not None:
         common = is_common(int((random >= view.threshold).sum()), len(random))
         return (None, "chance") if common else (view.threshold, "view")
-    own = [kind.threshold for kind in kinds if kind.threshold is not None]
     if own:
-        return min(*own, certain or NEVER, NEVER), "own"
+        return min(own, certain or NEVER), "own"
     return (certain, "near_identical") if certain else (None, "alike")
 
 
 def _expected(left: Matches, train: pa.Table, threshold: float) -> float | None:
     """Return the share of rows that have a near-duplicate without a leak, from train rows of their classes."""
     labels, near = train["label"].to_numpy(), train["similarity"].to_numpy() >= threshold
-    known = [label for label in np.unique(left.labels[left.labels != SEVERAL]).tolist() if (labels == label).any()]
-    weights = [int(left.rows[left.labels == label].sum()) for label in known]
+    known = [label for label in np.unique(left["label"][left["label"] != SEVERAL]).tolist() if (labels == label).any()]
+    weights = [int(left["rows"][left["label"] == label].sum()) for label in known]
     if not sum(weights):
         return None
     return float(np.average([near[labels == label].mean() for label in known], weights=weights))
@@ -256,9 +216,9 @@ def _bands(left: Matches, train: Floats, random: Floats, precision: dict[int, fl
     edges = [first, *(edge for edge in EDGES if edge > first)]
     bands = []
     for low, high in pairwise(edges):
-        inside = _between(left.best, low, high)
-        rows, other_class = int(left.rows[inside].sum()), int(left.rows[inside & left.other_class].sum())
-        share = rows / int(left.rows.sum()) if len(left.rows) else None
+        inside = _between(left["best"], low, high)
+        rows, other_class = int(left["rows"][inside].sum()), int(left["rows"][inside & left["other_class"]].sum())
+        share = rows / int(left["rows"].sum()) if len(left) else None
         shares = [_mean(_between(values, low, high)) for values in (train, random)]
         bands.append(Band(low / 100, high / 100, rows, other_class, precision[low], share, *shares))
     return tuple(bands)
@@ -271,19 +231,3 @@ def _between(similarity: Floats, low: int, high: int) -> Mask:
 
 def _mean(rows: Mask) -> float | None:
     return float(rows.mean()) if len(rows) else None
-
-
-def _differs(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], here: int, within: bool, best: Floats) -> Mask:
-    """Return which images have a best match of another class; of equally similar ones, that one counts."""
-    one, two = labels[0][pairs.first], labels[1][pairs.second]
-    known = (one != UNKNOWN) & (two != UNKNOWN)
-    other = pairs.where(known & ((one != two) | (one == SEVERAL)))
-    found = np.zeros(len(best), np.bool_)
-    for end in (other.first, other.second) if within else (other.ends(here)[0],):
-        found[end[other.similarity == best[end]]] = True
-    return found
-
-
-def _are_among(images: Images, digests: Bits) -> Mask:
-    found: Mask = np.isin(as_void(images.digests), as_void(digests))
-    return found

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tasks.arrays import Gray, RowNumbers
+from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.errors import DataError
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
@@ -28,14 +28,16 @@ class Copies:
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":
-        """Return the rows of several, all of the same files, one behind the other."""
-        file, place = (np.concatenate([getattr(part, name) for part in parts]) for name in ("file", "place"))
-        return cls(parts[0].files, file, place)
+        """Return the rows of several, one behind the other."""
+        starts = np.cumsum([0, *(len(part.files) for part in parts)]).tolist()
+        file = np.concatenate([part.file + start for part, start in zip(parts, starts, strict=False)])
+        files = [file for part in parts for file in part.files]
+        return cls(files, file, np.concatenate([part.place for part in parts]))
 
     def __len__(self) -> int:
         return len(self.file)
 
-    def take(self, rows: RowNumbers) -> "Copies":
+    def take(self, rows: RowNumbers | Mask | slice) -> "Copies":
         """Return those of some rows, in their order."""
         return Copies(self.files, self.file[rows], self.place[rows])
 

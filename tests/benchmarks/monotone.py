@@ -116,8 +116,8 @@ def at_shares(train: Rows, test: Rows, copies: int, ways: Sequence[str], draw: i
         with tempfile.TemporaryDirectory() as temporary:
             measured = called(train, rows, Path(temporary))
             best, line = measured.direction(1).best, near_identical(measured.join.second.short_side)
-        certain = best.exact | (best.similarity >= (line if measured.join.view.on_pixels else 1))
-        found.append(Planted(here, best.exact | best.near, certain))
+        certain = best["exact"] | (best["similarity"] >= (line if measured.join.view.on_pixels else 1))
+        found.append(Planted(here, best["exact"] | best["near"], certain))
     return found
 
 

@@ -23,8 +23,9 @@ from datasketch import MinHash, MinHashLSH
 from numpy.typing import NDArray
 
 from tasks.overlap import join as joining
-from tasks.overlap.join import Found, Join, write_join
+from tasks.overlap.join import Join
 from tasks.overlap.minhash import choose_bands, signatures
+from tasks.overlap.search import Found, write_join
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tests.overlap.engine import glyph_split

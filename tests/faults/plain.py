@@ -26,16 +26,8 @@ from tasks.classes.tasks import load_part
 from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
-from tasks.overlap.minhash import bands_for
-from tasks.overlap.tasks import (
-    count_within,
-    find_baseline,
-    find_overlap,
-    group_duplicates,
-    judge_twins,
-    look_up,
-    settle_overlap,
-)
+from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
+from tasks.overlap.tasks import count_within, find_overlap, look_up
 from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.tasks import publish_report
@@ -91,20 +83,18 @@ def run(spec: RunSpec) -> None:
         parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
         shards, prints = zip(*(record_of(load_part.fn(part, reading, space)) for part in parts), strict=True)
         splits = record_of(draw_splits.fn(spec, shards, space))
-        view, bands = reading.view, bands_for(spec, reading.view)
         looked_up = {name: record_of(look_up.fn(splits[name], prints, space)) for name in SPLITS}
         between = [SplitPair(looked_up[first], looked_up[second]) for first, second in PAIRS]
         inside = [SplitPair(looked_up[name], looked_up[name]) for name in SPLITS if splits[name].rows]
         joined, alone = (
-            [record_of(find_overlap.fn(spec, view, pair, bands, (), space)) for pair in pairs]
-            for pairs in (between, inside)
+            [record_of(find_overlap.fn(spec, pair, (), space)) for pair in pairs] for pairs in (between, inside)
         )
-        baseline = record_of(find_baseline.fn(spec, view, joined, bands, space))
-        ruling = record_of(judge_twins.fn(spec, view, joined, bands, baseline, space))
-        overlaps = [record_of(settle_overlap.fn(spec, view, one, bands, ruling, None, space)) for one in joined]
-        groups = [record_of(group_duplicates.fn(spec, view, one, bands, ruling, None, space)) for one in alone]
+        baseline = record_of(find_baseline.fn(spec, joined, space))
+        ruling = record_of(judge_twins.fn(spec, joined, baseline, space))
+        overlaps = [record_of(settle_overlap.fn(spec, one, ruling, None, space)) for one in joined]
+        groups = [record_of(group_duplicates.fn(spec, one, ruling, None, space)) for one in alone]
         within = tuple(record_of(count_within.fn(looked_up[name], space)) for name in SPLITS)
-        sanitized = record_of(remove_overlap.fn(spec, view, splits, overlaps, space))
+        sanitized = record_of(remove_overlap.fn(spec, reading.view, splits, overlaps, space))
         compared = record_of(find_compared.fn(splits, overlaps, space))
         planned = batches(plan(spec, compared.usable, splits.train.rows))
         done = [

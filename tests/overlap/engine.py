@@ -11,15 +11,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.overlap.baseline import Compared, measure_baseline
+from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.groups import Grouped, between_kept, group_rows
-from tasks.overlap.join import PAIRS, Join, write_join
+from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.prints import write_images
+from tasks.overlap.search import PAIRS, write_join
 from tasks.overlap.settled import Settled, settle
-from tasks.overlap.twins import Direction, Matched, SplitRows
-from tasks.overlap.verdict import Matches, judge
+from tasks.overlap.split_rows import Matched, SplitRows
+from tasks.overlap.twins import Direction
+from tasks.overlap.verdict import judge, matches_of
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
@@ -113,22 +115,21 @@ class Measured:
     def duplicates(self, side: int) -> NDArray[np.bool_]:
         """Return which rows of a side have a duplicate in the other."""
         best = self.direction(side).best
-        return best.exact | best.near
+        return best["exact"] | best["near"]
 
     def undecided(self, side: int) -> NDArray[np.bool_]:
         """Return which rows of a side are undecided."""
-        return self.direction(side).best.undecided
+        return self.direction(side).best["undecided"]
 
-    def groups(self, chains: Chains = "keep", decisions: Decisions | None = None) -> Grouped:
+    def groups(self, chains: Chains = "keep") -> Grouped:
         """Return the groups of a split that was compared with itself."""
         rows = SplitRows.of(self.join.first, self.join.workspace)
-        images = self.join.images(0)
-        return group_rows(images, self.settled, rows, np.arange(len(rows.image)), chains, decisions)
+        return group_rows(self.join, self.settled, rows, np.arange(len(rows.image)), chains)
 
     def conflicts(self, grouped: Grouped) -> Matched:
         """Return the conflicts inside a split that was compared with itself."""
         found, image = self.direction(0), SplitRows.of(self.join.first, self.join.workspace).image
-        return between_kept(found.conflicts(), grouped, self.join.images(0), self.settled, image, None)
+        return between_kept(found.conflicts(), grouped, self.join, self.settled, image)
 
 
 def measure(
@@ -151,9 +152,7 @@ def measure(
     (workspace / target.name).mkdir(exist_ok=True)
     facts = write_join(join, (), target)
     pairs = read_pairs(target / PAIRS)
-    baseline, chained = measure_baseline(Compared([join], [pairs]), first.split, seed)
-    of_row = tables.read(place / join.sides[join.searched].of_row)["image"].to_numpy()
-    matches = Matches.of(join, pairs, of_row, chained)
-    verdict = judge(matches, baseline, own, percent, asked, join.short_side)
-    settled = settle(join, pairs, verdict, chained, of_row, decisions)
+    baseline, chained = measure_baseline([join], [pairs], first.split, seed)
+    verdict = judge(matches_of(join, pairs, chained), baseline, own, percent, asked, join.short_side)
+    settled = settle(join, pairs, verdict, chained, decisions)
     return Measured(replace(join, seed=seed), verdict, settled, facts)

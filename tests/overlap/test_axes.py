@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.arrays import Pixels
-from tasks.overlap.complete import principal_axes
+from tasks.overlap.bounds import principal_axes
 
 N = 784
 RNG = np.random.default_rng(0)

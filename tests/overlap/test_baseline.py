@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.overlap.baseline import Compared, measure_baseline
-from tasks.overlap.join import PAIRS, Join, write_join
+from tasks.overlap.baseline import measure_baseline
+from tasks.overlap.join import Join
 from tasks.overlap.pairs import read_pairs
+from tasks.overlap.search import PAIRS, write_join
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tests.overlap.engine import glyph_split
@@ -26,7 +27,7 @@ def baseline(folder: Path, train: Bits, test: Bits, seed: int = 7) -> pa.Table:
     splits = glyph_split(folder, "train", train), glyph_split(folder, "test", test)
     join = Join(*splits, Place.of(folder), VIEWS["ink"], 90, None, 1, 1)
     write_join(join, (), Place.of(folder))
-    found, chained = measure_baseline(Compared([join], [read_pairs(Place.of(folder) / PAIRS)]), "train", seed)
+    found, chained = measure_baseline([join], [read_pairs(Place.of(folder) / PAIRS)], "train", seed)
     assert len(chained) == 0, "glyphs hang together by nothing"
     return found
 

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from tasks.arrays import Floats, Mask
 from tasks.overlap.agreements import agreements
-from tasks.overlap.twins import SplitRows
+from tasks.overlap.split_rows import SplitRows
 from tasks.storage.copies import Copies
 from tests.build import saved, scene
 from tests.overlap.engine import Measured, measure, picture_split
@@ -145,8 +145,8 @@ def test_where_near_identity_proves_nothing_rows_are_undecided_and_not_clean(
     splits = picture_split(tmp_path, "train", list(rows[::2])), picture_split(tmp_path, "test", list(rows[1::2]))
     found = measure(tmp_path, splits[0], splits[1], "photo")
     best = found.direction(1).best
-    assert not best.near.any()
-    assert (best.exact | best.undecided).mean() > 0.9
+    assert not best["near"].any()
+    assert (best["exact"] | best["undecided"]).mean() > 0.9
     assert found.verdict.why_not == "alike"
 
 

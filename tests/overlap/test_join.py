@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tasks.overlap import join as module
-from tasks.overlap.join import Found, Join, write_join, write_tile
+from tasks.overlap import search
+from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, choose_bands, hash_table
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.overlap.recall import RecallCounts, interval
+from tasks.overlap.search import PAIRS, Found, write_join, write_tile
 from tasks.records import Prints, Tile
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
@@ -57,8 +59,8 @@ def check(found: Measured, side: int, sets: tuple[Set, Set], percent: int) -> No
         near = (reached[row] >= percent) & ~equal[row]
         for best, allowed in ((direction.best, near | equal[row]), (direction.other, of_others != labels[row])):
             candidates = (near | equal[row]) & allowed
-            image = int(best.image[row])
-            assert (best.exact[row], best.near[row]) == (
+            image = int(best["image"][row])
+            assert (best["exact"][row], best["near"][row]) == (
                 (equal[row] & allowed).any(),
                 _is_near(equal, near, allowed, row),
             )
@@ -68,7 +70,7 @@ def check(found: Measured, side: int, sets: tuple[Set, Set], percent: int) -> No
                     first[image] if of_others[first[image]] != labels[row] or best is direction.best else second[image]
                 )
                 assert twin == order[0]
-                assert best.similarity[row] == similarity[row, twin]
+                assert best["similarity"][row] == similarity[row, twin]
 
 
 def _is_near(equal: NDArray[np.bool_], near: NDArray[np.bool_], allowed: NDArray[np.bool_], row: int) -> bool:
@@ -110,7 +112,7 @@ def test_tiles_find_what_the_whole_does(
                 tiles.append(Tile(f"{name}-{number}", write_tile(join, tile, Place.of(folder / f"{name}-{number}"))))
             (folder / name).mkdir()
             facts = write_join(join, tiles, Place.of(folder / name))
-        found.append(read_pairs(Place.of(folder / name / module.PAIRS)))
+        found.append(read_pairs(Place.of(folder / name / PAIRS)))
         assert facts["method"] == "all pairs"
     for whole, tiles_of in zip(*found, strict=True):
         np.testing.assert_array_equal(whole, tiles_of)
@@ -169,7 +171,7 @@ def test_a_search_that_misses_more_than_it_states_falls_back_to_all_pairs(
     facts, found = facts_of(marked)
     assert (facts["method"], facts["contradicted"]) == ("all pairs", True)
     assert len(found.pairs.first) == 600
-    monkeypatch.setattr(module, "AFFORDABLE_IN_NEED", -1)
+    monkeypatch.setattr(search, "AFFORDABLE_IN_NEED", -1)
     facts, lost = facts_of(marked)
     assert (facts["method"], facts["contradicted"]) == ("minhash", True)
     assert len(lost.pairs.first) == 0
@@ -198,7 +200,7 @@ def test_thousands_of_equal_images_are_one(tmp_path: Path) -> None:
     ]
     found = measure(tmp_path, splits[0], splits[1], "ink", bands=BANDS)
     for side in (0, 1):
-        assert found.direction(side).best.exact.all()
+        assert found.direction(side).best["exact"].all()
     assert found.direction(0).others.examples()[0].tolist() == [0], "the smallest id of equal images"
 
 
@@ -206,9 +208,9 @@ def test_images_without_ink_are_duplicates_only_if_they_are_identical(tmp_path: 
     faint = np.stack([np.full((12, 12), level, np.uint8) for level in (3, 90, 121, 121)])
     splits = [split_of(tmp_path, name, (faint[:n], np.arange(n))) for name, n in (("train", 4), ("test", 3))]
     best = measure(tmp_path, splits[0], splits[1], "ink", asked=0.9).direction(0).best
-    assert best.exact.all()
-    assert best.image.tolist() == [0, 1, 2, 2]
-    assert not best.near.any()
+    assert best["exact"].all()
+    assert best["image"].tolist() == [0, 1, 2, 2]
+    assert not best["near"].any()
 
 
 def test_the_interval_of_a_recall_is_never_without_width() -> None:

@@ -4,7 +4,7 @@ from math import floor
 import numpy as np
 import pytest
 
-from tasks.overlap.patterns import count_bits, least_shared, shared_bits, similarity, to_words, whole_percent
+from tasks.overlap.patterns import Patterns, least_shared, shared_bits, similarity, whole_percent
 
 
 def two_sided(a: int, b: int, shared: int, length: int) -> Fraction:
@@ -40,7 +40,7 @@ def test_similarity_and_whole_percent_are_those_of_the_fractions_for_784_bits() 
 def test_counts_and_shared_bits_are_those_of_the_unpacked_patterns() -> None:
     rng = np.random.default_rng(1)
     patterns = rng.random((50, 100)) < rng.random((50, 1))
-    words = to_words(np.packbits(patterns, axis=1))
-    assert count_bits(words).tolist() == patterns.sum(axis=1).tolist()
+    found = Patterns.of(np.packbits(patterns, axis=1), 100)
+    assert found.counts.tolist() == patterns.sum(axis=1).tolist()
     i, j = rng.integers(0, 50, (2, 500))
-    assert shared_bits(words, words, i, j).tolist() == (patterns[i] & patterns[j]).sum(axis=1).tolist()
+    assert shared_bits(found.words, found.words, i, j).tolist() == (patterns[i] & patterns[j]).sum(axis=1).tolist()

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.overlap import agreements, nearest, proposals
+from tasks.overlap import agreements, nearest, proposals, search
 from tasks.overlap import join as joining
-from tasks.overlap.join import Found, Join, write_join
+from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import Pairs
+from tasks.overlap.search import Found, search_tile, write_join
 from tasks.records import Prints
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
@@ -146,10 +147,11 @@ def test_slices_of_both_sides_find_what_the_whole_does_where_all_are_candidates(
 
 def test_tiles_share_the_sample_on_which_minhash_is_measured(splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proposals, "AFFORDABLE", 0)
-    for name, value in {"SAMPLE_ROWS": 12, "SEARCHED": 7, "AMONG": 9}.items():
+    monkeypatch.setattr(search, "SAMPLE_ROWS", 12)
+    for name, value in {"SEARCHED": 7, "AMONG": 9}.items():
         monkeypatch.setattr(joining, name, value)
     join = join_of(splits, bands=CERTAIN, mirrored=False)
-    rows = [recall.rows for tile in join.tiles if (recall := joining.search_tile(join, *tile).recall)]
+    rows = [recall.rows for tile in join.tiles if (recall := search_tile(join, *tile).recall)]
     assert len(rows) == len(join.tiles) > 9
     assert 12 <= sum(rows) < 12 + len(rows), "each tile has its share, and at least an image"
 

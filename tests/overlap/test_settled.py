@@ -51,9 +51,9 @@ def test_the_next_best_counts_where_the_best_was_judged_to_be_another_image(
     tmp_path: Path, glyphs: tuple[Bits, Bits]
 ) -> None:
     train, test = glyphs
-    assert found(tmp_path, glyphs, None).direction(1).best.image.tolist() == [0, -1]
+    assert found(tmp_path, glyphs, None).direction(1).best["image"].tolist() == [0, -1]
     told = found(tmp_path, glyphs, decided([(of(train[0]), of(test[0]), False)]))
-    assert told.direction(1).best.image.tolist() == [1, -1]
+    assert told.direction(1).best["image"].tolist() == [1, -1]
     assert told.duplicates(1).tolist() == [True, False]
     assert told.duplicates(0).tolist() == [False, True, False, False, False, False]
     both = decided([(of(train[0]), of(test[0]), False), (of(train[1]), of(test[0]), False)])
@@ -65,9 +65,9 @@ def test_a_pair_that_was_judged_to_be_the_same_counts_however_unlike_it_is(
 ) -> None:
     train, test = glyphs
     told = found(tmp_path, glyphs, decided([(of(train[4]), of(test[1]), True)])).direction(1)
-    assert told.best.image.tolist() == [0, 4]
-    assert (told.best.near.tolist(), told.best.judged.tolist()) == ([True, True], [False, True])
-    assert told.best.similarity[1] < 0.7
+    assert told.best["image"].tolist() == [0, 4]
+    assert (told.best["near"].tolist(), told.best["judged"].tolist()) == ([True, True], [False, True])
+    assert told.best["similarity"][1] < 0.7
 
 
 def test_groups_inside_a_split_obey_what_was_decided(tmp_path: Path, glyphs: tuple[Bits, Bits]) -> None:
@@ -77,7 +77,7 @@ def test_groups_inside_a_split_obey_what_was_decided(tmp_path: Path, glyphs: tup
     decisions = decided(
         [(of(rows[0]), of(rows[1]), False), (of(rows[1]), of(rows[6]), False), (of(rows[3]), of(rows[4]), True)]
     )
-    told = measure(tmp_path, split, split, "ink", asked=0.95, decisions=decisions).groups(decisions=decisions)
+    told = measure(tmp_path, split, split, "ink", asked=0.95, decisions=decisions).groups()
     assert [set(told.row[told.group == number].tolist()) for number in (0, 1)] == [{0, 6}, {3, 4}]
 
 
@@ -103,7 +103,7 @@ def test_a_copy_told_apart_from_its_matches_is_laid_over_the_other_copies(tmp_pa
     matches = np.append(pairs.second, pairs.first)[ends == copy]
     assert 0 < len(matches) < 39
     decisions = decided([(digests[copy].tobytes(), digests[match].tobytes(), False) for match in matches])
-    groups = measure(tmp_path, train, train, "photo", decisions=decisions).groups(decisions=decisions)
+    groups = measure(tmp_path, train, train, "photo", decisions=decisions).groups()
     assert len(groups.row) == 40
 
 
@@ -119,6 +119,6 @@ def test_glyphs_told_apart_leave_a_group_that_other_pairs_hold_together(tmp_path
     one, two = (hashlib.md5(glyph.tobytes(), usedforsecurity=False).digest() for glyph in (base, second))
     groups = measure(tmp_path, split, split, "ink").groups()
     decisions = decided([(one, two, False)])
-    told = measure(tmp_path, split, split, "ink", decisions=decisions).groups(decisions=decisions)
+    told = measure(tmp_path, split, split, "ink", decisions=decisions).groups()
     assert sorted(groups.row.tolist()) == sorted(told.row.tolist()) == [0, 1, 2, 3]
     assert len(set(told.group.tolist())) == 1

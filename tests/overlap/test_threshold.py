@@ -5,15 +5,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from tasks.arrays import Floats
+from tasks.overlap.components import beyond_copies, look_alikes_of
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.threshold import (
-    beyond_copies,
-    is_common,
-    look_alikes,
-    look_alikes_of,
-    near_identical,
-    own_percent,
-)
+from tasks.overlap.threshold import is_common, look_alikes, near_identical, own_percent
 
 DRAWS, BASELINE = 100, 500
 
@@ -98,8 +92,8 @@ def test_a_crowd_is_made_of_different_pictures_and_not_of_copies() -> None:
     assert beyond_copies(gap).tolist() == [0.2, 0.9]
     one, eight = np.zeros(8, np.int64), np.arange(8)
     pairs = Pairs(one, eight, np.full(8, 0.92))
-    alone = look_alikes_of(pairs, (np.array([0]), np.ones(8, np.int64)), side=0, within=False)
-    crowd = look_alikes_of(pairs, (np.array([0]), 1 + eight), side=0, within=False)
+    alone = look_alikes_of(pairs, (np.array([0]), np.ones(8, np.int64)))
+    crowd = look_alikes_of(pairs, (np.array([0]), 1 + eight))
     assert (alone.tolist(), crowd.tolist()) == ([0.0], [0.92]), "eight copies of one picture, and eight pictures"
 
 

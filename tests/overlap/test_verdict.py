@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.overlap.baseline import BASELINE
-from tasks.overlap.verdict import Matches, judge, lines_of
+from tasks.overlap.verdict import MATCH, Matches, judge, lines_of
 from tasks.records.verdict import Verdict
 from tasks.registration.views import VIEWS
 
@@ -37,13 +37,11 @@ def baseline(train: Floats, random: Floats, beyond: Floats | None = None, labels
 
 
 def matches_of(similarity: Floats, beyond: Floats | None = None, **more: Any) -> Matches:
-    n = len(similarity)
-    none = np.zeros(n, np.bool_)
-    given: dict[str, Any] = {
-        "chained": none, "identical": none, "other_class": none, "rows": np.ones(n, np.int64),
-        "labels": np.zeros(n, np.int64),
-    }  # fmt: skip
-    return Matches(similarity, np.zeros(n) if beyond is None else beyond, **given | more)
+    found = np.zeros(len(similarity), MATCH)
+    found["best"], found["beyond"], found["rows"] = similarity, 0.0 if beyond is None else beyond, 1
+    for name, values in more.items():
+        found[name] = values
+    return found
 
 
 def of_pictures(
@@ -85,8 +83,8 @@ def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the
     matches, of_train = matches_of(rows, beyond), baseline(unlike, np.full(500, 0.3), unlike - 0.1)
     found = judge(matches, of_train, PHOTO, 86, None, 160)
     assert [(kind.kind, kind.threshold is not None) for kind in found.kinds] == [("alone", True), ("crowd", False)]
-    lines = lines_of(matches, found, PHOTO)
-    called = rows >= lines.line
+    line, _ = lines_of(matches, found, PHOTO)
+    called = rows >= line
     assert called[400:460].mean() > 0.9
     assert not called[460:][products < 0.99].any()
     assert found.unconfirmed == (~called[460:] & (products >= 0.95)).sum() > 0
@@ -103,14 +101,14 @@ def test_near_identity_of_chained_pictures_proves_nothing() -> None:
     matches = matches_of(rows, chained=np.arange(1040) < 20)
     found = judge(matches, baseline(look_alikes(500, 1, centre=1.9), np.full(500, 0.3)), PHOTO, 86, None, 400)
     assert (found.reason, found.threshold) == ("near_identical", 0.99)
-    assert np.flatnonzero(rows >= lines_of(matches, found, PHOTO).line).tolist() == list(range(20, 40))
+    assert np.flatnonzero(rows >= lines_of(matches, found, PHOTO)[0]).tolist() == list(range(20, 40))
     assert found.unconfirmed == 20 + (alike >= 0.95).sum()
 
 
 def test_a_threshold_that_is_asked_for_is_taken_and_doubted() -> None:
     found = of_pictures(look_alikes(2000, 0, centre=1.2), asked=0.9)
     assert (found.threshold, found.reason) == (0.9, "asked")
-    assert lines_of(matches_of(np.zeros(3)), found, PHOTO).line.tolist() == [0.9] * 3
+    assert lines_of(matches_of(np.zeros(3)), found, PHOTO)[0].tolist() == [0.9] * 3
     assert found.unconfirmed == 0
 
 
@@ -129,9 +127,9 @@ def test_what_to_expect_of_glyphs_is_taken_from_train_rows_of_the_same_classes()
     given = baseline(train, np.full(500, 0.3), labels=labels)
     for share in (0.0, 0.25, 1.0):
         of_test = np.repeat([0, 1], [int(400 * share), 400 - int(400 * share)])
-        found = judge(matches_of(np.full(400, 0.5), labels=of_test), given, INK, 90, None, None)
+        found = judge(matches_of(np.full(400, 0.5), label=of_test), given, INK, 90, None, None)
         assert found.expected == pytest.approx(share)
-    strange = judge(matches_of(np.full(400, 0.5), labels=np.full(400, 7)), given, INK, 90, None, None)
+    strange = judge(matches_of(np.full(400, 0.5), label=np.full(400, 7)), given, INK, 90, None, None)
     assert strange.expected is None, "train has no rows of that class"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.overlap.twins import SplitRows
+from tasks.overlap.split_rows import SplitRows
 from tasks.records.removed import is_removed
 from tasks.splits.policy import removed_rows
 from tasks.storage import tables

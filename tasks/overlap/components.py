@@ -1,0 +1,85 @@
+"""Pictures that hang together by duplicates, and what look-alikes of each picture reach beyond its own copies."""
+
+import numpy as np
+
+from tasks.arrays import Floats, RowNumbers
+from tasks.joined import groups_of, is_first
+from tasks.overlap.images import Images, same_images
+from tasks.overlap.pairs import Pairs
+from tasks.overlap.proposals import CANDIDATES
+from tasks.registration.photo import LOWEST
+
+MOST = CANDIDATES // 2  # candidates in one component, from which on there may be more of it
+FIFTH = 4  # place of the candidate, from 0, that says what look-alikes reach
+GAP = 1.0  # units of z that end the copies of a picture among its candidates
+
+
+def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
+    """Return the component of each image of two sets, or of one, that hang together by duplicates."""
+    if within:
+        groups = groups_of(len(one), [(duplicates.first, duplicates.second)])
+        return groups, groups
+    i, j = same_images(one.digests, two.digests)
+    links = [(duplicates.first, duplicates.second + len(one)), (i, j + len(one))]
+    groups = groups_of(len(one) + len(two), links)
+    return groups[: len(one)], groups[len(one) :]
+
+
+def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:
+    """Return the component that each first image belongs to, or that most of its candidates are in, int64 (images,).
+
+    Parameters
+    ----------
+    seen : Pairs
+        Of images with their candidates.
+    components : tuple of ndarray
+        int64: those of the images and of the candidates, in one numbering; the same array within one set.
+    """
+    own, theirs = components
+    sizes = np.bincount(own if own is theirs else np.append(own, theirs), minlength=1)
+    pairs, counts = np.unique(np.stack([seen.first, theirs[seen.second]]), axis=1, return_counts=True)
+    many = (counts >= MOST) & (sizes[own[pairs[0]]] == 1)
+    found = own.copy()
+    found[pairs[0][many]] = pairs[1][many]
+    return found
+
+
+def look_alikes_of(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> Floats:
+    """Return what look-alikes of each first picture reach, float64 (images,); 0 where it has few.
+
+    Copies are one picture, so components of near-identical ones are looked at: a picture has the candidates of all that
+    are in its component, and of each other component the best one counts. Parameters are those of `homes`.
+    """
+    home = homes(seen, components)
+    between = Pairs(home[seen.first], components[1][seen.second], seen.similarity)
+    between = between.where(np.lexsort((-between.similarity, between.second, between.first)))
+    between = between.where(is_first(between.first, between.second) & (between.first != between.second))
+    between = between.where(np.lexsort((-between.similarity, between.first)))
+    place = np.arange(len(between.first)) - np.searchsorted(between.first, between.first)
+    found = np.zeros((int(max(part.max(initial=-1) for part in components)) + 1, CANDIDATES))
+    near = place < CANDIDATES
+    found[between.first[near], place[near]] = np.maximum(between.similarity[near], 0)
+    return beyond_copies(found)[home]
+
+
+def beyond_copies(candidates: Floats) -> Floats:
+    """Return what look-alikes of each picture reach: its fifth best candidate, not counting its own copies.
+
+    A gap of one unit of z among the candidates ends its copies, where those before it may be the same picture.
+
+    >>> beyond_copies(np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 10])).tolist()
+    [0.2, 0.9]
+    """
+    z = fisher(candidates)
+    reached = candidates[:, FIFTH].copy()
+    gaps = (z[:, :-1] - z[:, 1:] >= GAP) & (candidates[:, :-1] >= LOWEST) & (candidates[:, 1:] > 0)
+    rows = np.flatnonzero(gaps.any(axis=1))
+    place = np.minimum(gaps[rows].argmax(axis=1) + 1 + FIFTH, candidates.shape[1] - 1)
+    reached[rows] = candidates[rows, place]
+    return reached
+
+
+def fisher(agreement: Floats) -> Floats:
+    """Return Fisher's transform z = artanh(G) of agreements."""
+    z: Floats = np.arctanh(np.clip(agreement, -0.999, 0.9999))
+    return z

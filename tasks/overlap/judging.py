@@ -1,0 +1,148 @@
+"""Prefect tasks of the overlap stage that call pairs duplicates: measure the baseline, judge, settle, and group."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter
+
+from tasks.libraries import shaped_by
+from tasks.overlap.baseline import measure_baseline
+from tasks.overlap.groups import write_groups
+from tasks.overlap.join import VERSION, join_of
+from tasks.overlap.pairs import read_pairs
+from tasks.overlap.recall import RecallCounts, measured_recall
+from tasks.overlap.search import PAIRS
+from tasks.overlap.twins import write_twins
+from tasks.overlap.verdict import judge, matches_of
+from tasks.processes import apart
+from tasks.records import Baseline, Decided, Direction, Joined, Overlap, Ruling, SplitDuplicates
+from tasks.records.overlaps import BASELINE, CHAINED
+from tasks.records.rows import SplitGroups, VariantCount
+from tasks.records.spec import ComparingSpec
+from tasks.records.verdict import Verdict
+from tasks.stage_task import finished, stage_task
+from tasks.storage import stages, tables
+from tasks.storage.place import Place
+
+OVERLAP = TypeAdapter(tuple[Direction, ...])
+
+
+@stage_task("measure the baseline")
+def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Place) -> Baseline:
+    """Measure how similar images are that are no leak: in the rest of the first split, and in random pairs."""
+    seed = spec.settings().get("seed")
+    inputs = {"version": VERSION, "joins": [join.sha256 for join in joined], "seed": seed} | shaped_by("drawing")
+
+    def build(target: Place) -> dict[str, Any]:
+        joins = [join_of(spec, one.pair, workspace)[0] for one in joined]
+        pairs = [read_pairs(workspace / one.folder / PAIRS) for one in joined]
+        found, chained = apart(measure_baseline, joins, pairs, joined[0].pair.first.split, int(seed or 0))
+        tables.write(found, target / BASELINE)
+        tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
+        return {"rows": len(found), "chained": len(chained)}
+
+    stage = stages.stage(workspace, "baseline", inputs, build)
+    baseline = Baseline(stage.folder.name, stages.digest_of(inputs))
+    return finished(baseline, stage, f"{stage.result['rows']:,} matches that are no leak")
+
+
+@stage_task("judge the twins")
+def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baseline, workspace: Place) -> Ruling:
+    """Judge from which similarity on two images are duplicates."""
+    inputs = {
+        "version": VERSION,
+        "joins": [join.sha256 for join in joined],
+        "baseline": baseline.sha256,
+        "settings": [spec.floor_percent, spec.threshold, spec.protect],
+    } | shaped_by("statistics")
+
+    def build(_target: Place) -> dict[str, Any]:
+        searched = [one for one in joined if one.pair.first.images and one.pair.second.images] or joined[:1]
+        joins = [join_of(spec, one.pair, workspace)[0] for one in searched]
+        chained = tables.bytes_of(tables.read(workspace / baseline.chained)["md5"])
+        matches = np.concatenate(
+            [
+                matches_of(join, read_pairs(workspace / one.folder / PAIRS), chained)
+                for join, one in zip(joins, searched, strict=True)
+            ]
+        )
+        short_side = min((join.short_side for join in joins if join.short_side), default=None)
+        of = tables.read(workspace / baseline.table)
+        verdict = judge(matches, of, joins[0].view, spec.floor_percent, spec.threshold, short_side)
+        return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # of train rows
+
+    stage = stages.stage(workspace, "verdicts", inputs, build)
+    verdict = TypeAdapter(Verdict).validate_python(stage.result)
+    why = f"duplicates from {verdict.threshold} on" if verdict.threshold else "identical images only"
+    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage, f"{why}: {verdict.reason}")
+
+
+@stage_task("settle {joined.pair}")
+def settle_overlap(
+    spec: ComparingSpec, joined: Joined, ruling: Ruling, decided: Decided | None, workspace: Place
+) -> Overlap:
+    """Write the best duplicate of each row of two splits in the other, by the verdict and by what people decided."""
+    join, _ = join_of(spec, joined.pair, workspace)
+    inputs = _settled_by(joined, ruling, decided) | {"floor": spec.floor_percent, "also": spec.also}
+    stage = stages.stage(
+        workspace, "settled", inputs, lambda target: apart(write_twins, join, joined, ruling, decided, target)
+    )
+    facts, recall, searched = joined.facts, None, join.sides[join.searched].split
+    if facts["recall"]:
+        of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # of photographs, bits are found
+        floor, threshold = of_bits or join.percent, of_bits or round(100 * (ruling.verdict.threshold or 1))
+        counts = RecallCounts.from_json(facts["recall"])
+        recall = measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")
+    mirrored = VariantCount(searched, join.sides[1 - join.searched].split, "mirrored", stage.result["mirrored"])
+    overlap = Overlap(
+        first=joined.pair.first.split,
+        second=joined.pair.second.split,
+        folder=stage.folder.name,
+        sha256=stages.digest_of(inputs),
+        directions=OVERLAP.validate_python(stage.result["directions"]),
+        method=facts["method"],
+        bands=joined.bands,
+        recall_at_floor=facts["stated"],
+        recall=recall,
+        contradicted=facts["contradicted"],
+        variants=(mirrored,) if spec.also else (),
+    )
+    counts_of = (
+        f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions
+    )
+    return finished(overlap, stage, "; ".join(counts_of))
+
+
+@stage_task("group the duplicates within {joined.pair.first.split}")
+def group_duplicates(
+    spec: ComparingSpec, joined: Joined, ruling: Ruling, decided: Decided | None, workspace: Place
+) -> SplitDuplicates:
+    """Group the images of a split that show the same, and choose which of each group stays."""
+    prints = joined.pair.first
+    inputs = _settled_by(joined, ruling, decided) | {"rules": [spec.keep, spec.chains]}
+
+    def build(target: Place) -> dict[str, Any]:
+        join, _ = join_of(spec, joined.pair, workspace)
+        return apart(write_groups, join, joined, ruling, decided, spec.keep, spec.chains, target)
+
+    if joined.method is None:
+        return SplitDuplicates(SplitGroups(prints.split, prints.rows, method=None), None)
+    stage = stages.stage(workspace, "duplicates", inputs, build)
+    counts = SplitGroups(prints.split, prints.rows, joined.method, **stage.result)
+    goes = counts.exact + counts.near
+    message = f"{prints.split}: {counts.groups:,} groups of {counts.grouped:,} images; {goes:,} of these go"
+    return finished(SplitDuplicates(counts, stage.folder.name), stage, message)
+
+
+def _settled_by(joined: Joined, ruling: Ruling, decided: Decided | None) -> dict[str, Any]:
+    """Return what determines which pairs are duplicates."""
+    return {
+        "version": VERSION,
+        "join": joined.sha256,
+        "ruling": ruling.sha256,
+        "threshold": [ruling.verdict.threshold, ruling.verdict.reason],
+        "decided": decided and decided.sha256,
+    }

@@ -1,0 +1,175 @@
+"""Find the pairs of similar images of a join: tile by tile, a slice of one split with a slice of the other.
+
+Three strategies find pairs: all pairs of glyphs by bounds (`complete.py`), MinHash where those are too many
+(`candidates.py`), and candidates that are laid over each other for photographs (`pictures.py`). What tiles find is put
+together exactly.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from tasks.arrays import Floats, Mask
+from tasks.overlap.candidates import lsh_pairs
+from tasks.overlap.complete import AFFORDABLE, complete_pairs
+from tasks.overlap.images import Images
+from tasks.overlap.join import Join, Slices
+from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together, write_pairs
+from tasks.overlap.patterns import similarity
+from tasks.overlap.pictures import candidate_pairs, with_more
+from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, contradicts, count_named, sampled
+from tasks.overlap.threshold import near_identical
+from tasks.records import Tile
+from tasks.records.overlaps import Method
+from tasks.storage.place import Place
+from tasks.threads import blas_threads
+
+AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # where MinHash is known to miss what it should find
+PAIRS, MIRRORED = "pairs.parquet", "mirrored.parquet"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tile or a join found: pairs, the same in a mirror, and what MinHash found, where it was asked."""
+
+    pairs: Pairs
+    mirrored: Pairs = NO_PAIRS
+    recall: RecallCounts | None = None
+
+    def write(self, target: Place) -> dict[str, Any]:
+        """Write the pairs into a folder; return the rest, for JSON."""
+        write_pairs(self.pairs, target / PAIRS)
+        write_pairs(self.mirrored, target / MIRRORED)
+        return {"recall": self.recall and asdict(self.recall)}
+
+    @classmethod
+    def read(cls, folder: Place, facts: dict[str, Any]) -> "Found":
+        """Return what `write` wrote."""
+        recall = RecallCounts.from_json(facts["recall"]) if facts["recall"] else None
+        return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
+
+
+def write_tile(join: Join, tile: Slices, target: Place) -> dict[str, Any]:
+    """Write what a tile finds; return the rest."""
+    return search_tile(join, *tile).write(target)
+
+
+def search_tile(join: Join, first: range, second: range) -> Found:
+    """Search the pairs of two slices, whose numbers are those of the splits."""
+    one = join.images(0, first)
+    two = one if join.within and first == second else join.images(1, second)
+    if join.view.on_pixels:
+        return _search_pictures(join, one, two)
+    with blas_threads(1):
+        found = near_pairs(join, one, two, join.method)
+        recall = None if join.within or join.bands is None else _recall(join, one, two, found)
+        return Found(found, recall=recall)
+
+
+def _search_pictures(join: Join, one: Images, two: Images) -> Found:
+    sides = (two, one) if join.searched else (one, two)
+    how = join.bands if join.method == "minhash" else None, join.seed
+    sample = 0 if join.within else -(-SAMPLE_ROWS * len(one) * len(two) // join.pairs)  # of this tile
+    pairs, recall = candidate_pairs(*sides, *how, join.within, sample)
+    mirrored = NO_PAIRS
+    if join.mirrored and not join.within:
+        mirrored, _ = candidate_pairs(*sides, *how, within=False, mirrored=True)
+    return Found(pairs.seen_from(join.searched), mirrored.seen_from(join.searched), recall)
+
+
+def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, Any]:
+    """Write the pairs of two splits, put together from their tiles, or searched here where there are none.
+
+    Returns
+    -------
+    dict
+        How the pairs were found, and what MinHash states and was measured to find.
+    """
+    method = join.method
+    found = [Found.read(join.workspace / tile.folder, tile.result) for tile in tiles]
+    found = found or [search_tile(join, *tile) for tile in join.tiles]
+    recalls = [part.recall for part in found if part.recall]
+    recall = reduce(add, recalls) if recalls else None
+    stated, contradicted = _stated(join, method, recall)
+    if contradicted and not join.view.on_pixels and join.cost <= AFFORDABLE_IN_NEED:
+        method, exact = "all pairs", replace(join, bands=None)  # what MinHash misses is known
+        found = [search_tile(exact, *tile) for tile in join.tiles]
+    pairs = _kept(join, together([part.pairs for part in found]))
+    if join.view.on_pixels:  # more copies of pictures that have many near-identical ones: that depends on no threshold
+        pairs = more_of(join, pairs, np.full(join.sides[join.searched].images, near_identical(join.short_side)))
+    mirrored = in_order(together([part.mirrored for part in found]), within=False)
+    Found(pairs, mirrored).write(target)
+    return {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
+
+
+def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[float, bool]:
+    """Return the recall that MinHash states, and whether what was measured contradicts it."""
+    if join.bands is None or (join.view.on_pixels and method == "all pairs"):
+        return 1.0, False
+    percent = join.percent if join.view.recall_from is None else round(100 * join.view.recall_from)
+    stated = join.bands.recall_at(percent / 100)
+    return stated, method == "minhash" and recall is not None and contradicts(recall, percent, stated)
+
+
+def _kept(join: Join, pairs: Pairs) -> Pairs:
+    """Return the pairs that matter: of photographs all, since each has few."""
+    return in_order(pairs, join.within) if join.view.on_pixels else that_matter(pairs, join.labels, join.within)
+
+
+def more_of(join: Join, pairs: Pairs, line: Floats) -> Pairs:
+    """Return the pairs of photographs and further ones; see `tasks.overlap.pictures.with_more`.
+
+    `line` is that of the images of the searched side.
+    """
+    if not len(pairs.first):
+        return pairs
+    one, two = join.both[::-1] if join.searched else join.both
+    found = with_more(pairs.seen_from(join.searched), one, two, line, join.bands, join.seed, join.within)
+    return in_order(found.seen_from(join.searched), join.within)
+
+
+def near_pairs(
+    join: Join, one: Images, two: Images, method: Method, but: Callable[[Pairs], Mask] | None = None
+) -> Pairs:
+    """Return the near-duplicates that matter of some glyphs; `but` says which pairs are none.
+
+    Glyphs without any bit set say nothing of what they show: they can only be identical.
+    """
+    first = one.take(one.patterns.counts > 0)
+    second = first if two is one else two.take(two.patterns.counts > 0)
+    if method == "minhash" and join.bands:
+        stream = lsh_pairs(first.patterns, second.patterns, join.percent, join.bands, join.seed)
+    else:
+        stream = complete_pairs(first.patterns, second.patterns, join.percent)
+
+    def measured() -> Iterator[Pairs]:
+        for i, j, shared in stream:
+            found = similarity(first.patterns.counts[i], second.patterns.counts[j], shared, first.patterns.length)
+            differ = (first.digests[i] != second.digests[j]).any(axis=1)  # identical images are no near-duplicates
+            pairs = Pairs(first.numbers[i], second.numbers[j], found).where(differ)
+            yield pairs.where(~but(pairs)) if but else pairs
+
+    return gathered(measured(), lambda pairs: _kept(join, pairs))
+
+
+def _recall(join: Join, one: Images, two: Images, found: Pairs) -> RecallCounts | None:
+    """Ask MinHash beside all pairs, in the first tile alone, or all pairs beside MinHash, for a sample.
+
+    Signing all images of large splits takes longer than comparing them, and MinHash verifies its pairs: so it is asked
+    for images that have any.
+    """
+    if join.method == "all pairs":
+        if one.numbers[0] or two.numbers[0]:
+            return None
+        some = [side.take(np.isin(side.numbers, end)) for side, end in zip((one, two), found[:2], strict=True)]
+        asked = near_pairs(join, some[0], some[1], "minhash")
+        counts = count_named(found, asked) + count_named(found.seen_from(1), asked.seen_from(1))
+        return replace(counts, rows=len(one) + len(two))
+    rows = np.isin(two.numbers, sampled(join.second.images, join.seed))
+    truth = near_pairs(join, one, two.take(rows), "all pairs")
+    own = found.where(np.isin(found.second, two.numbers[rows]))
+    return replace(count_named(truth.seen_from(1), own.seen_from(1)), rows=int(rows.sum()))
