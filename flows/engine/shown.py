@@ -17,9 +17,8 @@ from prefect.events import emit_event
 from flows.engine.names import TAG
 from tasks.addresses import is_url
 from tasks.errors import DataError
-from tasks.presenting.groups import group_rows
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.summary import accuracy_rows, band_rows, overlap_rows, to_markdown
+from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
 from tasks.presenting.titles import title_of
 from tasks.records import Report
 from tasks.records.naming import name_of

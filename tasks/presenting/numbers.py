@@ -5,16 +5,16 @@ here, so that all agree. A place is a path like ``overlap.3.exact``; ``*`` sums 
 `` / ``, `` + `` or `` - `` stand for the number computed from both.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal
+
+from markupsafe import Markup
 
 from tasks.records import Report
 from tasks.records.rows import Form, form_of
 
 TOO_SMALL = 0.005  # points that two digits do not show
-Write = Callable[[str, Form, Any], str]  # place, form and value of a number -> its text
 NOTHING = "-"
 FORMS: dict[Form, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
@@ -53,39 +53,17 @@ class Numbers:
     Parameters
     ----------
     report : Report
-    write : callable, optional
-        How a number is written; as plain text if unset.
-    quote : callable, optional
-        How a text of the report is written; as it is if unset.
+    html : bool
+        Whether a number is HTML, with its place in report.json and its exact value; if not, it is plain text.
     """
 
-    def __init__(
-        self,
-        report: Report,
-        write: Write = lambda _, form, value: text_of(value, form),
-        quote: Callable[[str], str] = str,
-    ) -> None:
-        self.report, self._write, self._quote = report, write, quote
+    def __init__(self, report: Report, html: bool = False) -> None:
+        self.report, self.html = report, html
         self._places = {id(row): place for row, place in _rows_of(report)}
 
     def __call__(self, row: Any, name: str, form: Form | None = None) -> str:
         """Return a number of a row of the report, in the form that stands with its type or in another."""
         return self._write(self._place(row, name), form or form_of(row, name), getattr(row, name))
-
-    def say(self, row: Any, sentence: str) -> str:
-        """Return a sentence with values of a row: ``{near}`` is its number or text, ``{near%}`` its share of the rows.
-
-        Where `row` is the name of a table of the report, numbers are sums over its rows.
-        """
-
-        def value(found: re.Match[str]) -> str:
-            name, of = found.groups()
-            if isinstance(row, str):
-                return self.total(row, name)
-            text = getattr(row, name)
-            return self._quote(text) if isinstance(text, str) else self.share(row, name) if of else self(row, name)
-
-        return re.sub(r"{(\w+)(%?)}", value, sentence)
 
     def share(self, row: Any, part: str, whole: str = "rows") -> str:
         """Return one number of a row as a share of another, in percent."""
@@ -102,6 +80,13 @@ class Numbers:
         """Return the sum of a count over all rows of a table of the report."""
         value = sum(getattr(row, name) for row in getattr(self.report, table))
         return self._write(f"{table}.*.{name}", "count", value)
+
+    def _write(self, place: str, form: Form, value: Any) -> str:
+        text = text_of(value, form)
+        if not self.html:
+            return text
+        html = Markup('<data data-key="{}" data-form="{}" value="{}">{}</data>')
+        return html.format(place, form, "" if value is None else repr(value), text)
 
     def _place(self, row: Any, name: str) -> str:
         return f"{self._places[id(row)]}.{name}"

@@ -10,16 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.presenting import summary
-from tasks.presenting.accuracy import effect_in_short, verdicts
 from tasks.presenting.galleries import build_galleries, uri_of
-from tasks.presenting.groups import group_rows
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.saved import saved_lists
-from tasks.presenting.searched import why_twins
 from tasks.presenting.titles import ALTERNATIVES, title_of
-from tasks.presenting.words import answer, findings, headline
+from tasks.presenting.words import answer, effect_in_short, findings, headline, verdicts, why_twins
 from tasks.records import REASONS, Report
-from tasks.records.rows import Form
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -40,7 +36,7 @@ TABLES = {  # of the page
     "splits": summary.split_rows,
     "overlap": summary.overlap_rows,
     "claims": summary.claim_rows,
-    "groups": group_rows,
+    "groups": summary.group_rows,
     "bands": summary.band_rows,
     "judged": summary.judged_rows,
     "accuracy": summary.accuracy_rows,
@@ -68,7 +64,7 @@ def build_page(
     DataError
         When a table of the run is damaged or gone.
     """
-    numbers = Numbers(report, _as_html, escape)
+    numbers = Numbers(report, html=True)
     style, script = (_asset(name) for name in ("page.css", "page.js"))
     if report.kind == "photographs":
         style += LARGER
@@ -121,13 +117,6 @@ def _figures(run: Place) -> dict[str, str]:
 def _marked(sentence: str) -> Markup:
     """Return a sentence of ours around escaped numbers as HTML, with its commands as code."""
     return Markup(re.sub("`([^`]+)`", r"<code><bdi>\1</bdi></code>", sentence))  # noqa: S704
-
-
-def _as_html(place: str, form: Form, value: Any) -> Markup:
-    """Return a number as HTML, with its place in report.json and its exact value."""
-    exact = "" if value is None else repr(value)
-    html = Markup('<data data-key="{}" data-form="{}" value="{}">{}</data>')
-    return html.format(place, form, exact, text_of(value, form))
 
 
 def _cells(rows: summary.TableRows) -> list[dict[str, Markup]]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.presenting.groups import group_rows
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
 from tasks.vocabulary import SPLITS, Comparison
@@ -25,9 +24,10 @@ DIFFERENCES = "Differences of accuracy in points, each with a 95 % interval of i
 CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
 BAND = {  # columns of the best matches of searched rows, compared with what is not a leak
-    "similarity": "{low} to {high}", "rows": "{rows}", "share": "{share}", "other class": "{other_class}",
-    "precision": "{precision}", "train in train": "{baseline}", "random": "{random}",
+    "rows": "rows", "share": "share", "other class": "other_class", "precision": "precision",
+    "train in train": "baseline", "random": "random",
 }  # fmt: skip
+GROUPS = ("rows", "groups", "exact", "near", "largest", "undecided", "chains", "conflicts")  # columns
 TableRows = list[dict[str, str]]
 
 
@@ -60,10 +60,21 @@ def overlap_rows(numbers: Numbers) -> TableRows:
     ]
 
 
+def group_rows(numbers: Numbers) -> TableRows:
+    """Return the groups of duplicates inside each split that has rows, one row each."""
+    return [
+        {"inside": "the set" if numbers.report.alone else of.split} | {name: numbers(of, name) for name in GROUPS}
+        for of in numbers.report.duplicates
+        if of.method and of.rows
+    ]
+
+
 def band_rows(numbers: Numbers) -> TableRows:
     """Return the best matches of searched rows by similarity, the most similar first."""
-    bands = reversed(numbers.report.verdict.bands)
-    return [{name: numbers.say(band, cell) for name, cell in BAND.items()} for band in bands]
+    return [
+        {"similarity": _range(numbers, band)} | {name: numbers(band, field) for name, field in BAND.items()}
+        for band in reversed(numbers.report.verdict.bands)
+    ]
 
 
 def judged_rows(numbers: Numbers) -> TableRows:
@@ -71,7 +82,7 @@ def judged_rows(numbers: Numbers) -> TableRows:
     judged = numbers.report.judged
     return [
         {
-            "similarity": numbers.say(band, "{low} to {high}"),
+            "similarity": _range(numbers, band),
             "judged": numbers(band, "judged"),
             "same": numbers(band, "same"),
             "share": numbers.share(band, "same", "judged"),
@@ -86,30 +97,37 @@ def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> 
     seed, where = numbers.report.spec.settings().get("seed"), {f"test_{name}": SUBSETS[name] for name in subsets}
     scores = [score for score in numbers.report.scores if score.arm == "with_twins" and score.seed == seed]
     found = [(where[score.evaluated_on], score) for score in scores if score.evaluated_on in where]
-    return _by_model(numbers, found, "{accuracy} ({low}-{high})", where.values())
+    return _by_model(numbers, found, "accuracy", where.values(), "-")
 
 
 def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMPARISONS)) -> TableRows:
     """Return the comparisons in percentage points with 95 % intervals, one row per model and training size."""
     columns = {name: COMPARISONS[name] for name in comparisons}
     found = [(columns[one.comparison], one) for one in numbers.report.effects if one.comparison in columns]
-    return _by_model(numbers, found, "{points} ({low} to {high})", columns.values())
+    return _by_model(numbers, found, "points", columns.values())
 
 
 def claim_rows(numbers: Numbers) -> TableRows:
     """Return the accuracy that each way of drawing claims, in percent with 95 % intervals, one row per model."""
     claims = numbers.report.drawing.claims if numbers.report.drawing else ()
-    return _by_model(numbers, [(WAYS[one.drawn], one) for one in claims], "{accuracy} ({low} to {high})", WAYS.values())
+    return _by_model(numbers, [(WAYS[one.drawn], one) for one in claims], "accuracy", WAYS.values())
 
 
-def _by_model(numbers: Numbers, found: Iterable[tuple[str, Any]], cell: str, columns: Iterable[str]) -> TableRows:
+def _by_model(
+    numbers: Numbers, found: Iterable[tuple[str, Any]], name: str, columns: Iterable[str], to: str = " to "
+) -> TableRows:
     """Return one row per model and training size; a cell of a column without an interval is empty."""
     rows: dict[tuple[str, int], dict[str, str]] = {}
     for column, one in found:
         about = {"model": one.model, "train rows": numbers(one, "train_rows")} | dict.fromkeys(columns, NOTHING)
         row = rows.setdefault((one.model, one.train_rows), about)
-        row[column] = NOTHING if one.low is None else numbers.say(one, cell)
+        if one.low is not None:
+            row[column] = f"{numbers(one, name)} ({_range(numbers, one, to)})"
     return list(rows.values())
+
+
+def _range(numbers: Numbers, row: Any, to: str = " to ") -> str:
+    return f"{numbers(row, 'low')}{to}{numbers(row, 'high')}"
 
 
 def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:

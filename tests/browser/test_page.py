@@ -12,10 +12,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
-from tasks.presenting.accuracy import effect_in_short
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.page import build_page
-from tasks.presenting.words import headline
+from tasks.presenting.words import effect_in_short, headline
 from tasks.records import Report
 from tasks.records.rows import IgnoredKind
 from tasks.storage import tables

@@ -18,8 +18,8 @@ from flows.split import split
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
-from tasks.presenting.accuracy import effect_in_short
 from tasks.presenting.numbers import Numbers
+from tasks.presenting.words import effect_in_short
 from tasks.records import LoadedSources, Report, between
 from tasks.reporting.read import read_findings
 from tasks.splits.tasks import draw_grouped

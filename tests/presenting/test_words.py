@@ -1,14 +1,14 @@
 import io
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from rich.console import Console
 
-from tasks.presenting.accuracy import WHY_NOT, effect_in_short, verdicts
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
 from tasks.presenting.terminal import print_summary
-from tasks.presenting.words import facts, headline
+from tasks.presenting.words import effect_in_short, facts, headline, verdicts
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
 
@@ -65,7 +65,7 @@ def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) 
     assert "to that of 1nn." in said
 
 
-@pytest.mark.parametrize("reason", WHY_NOT)
+@pytest.mark.parametrize("reason", get_args(Unmeasured))
 def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: Unmeasured) -> None:
     untold = tuple(replace(one, reason=reason, points=None, low=None, high=None) for one in run.conclusions)
     numbers = Numbers(replace(run, conclusions=untold))
