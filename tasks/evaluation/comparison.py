@@ -1,15 +1,22 @@
-"""Compare the arms of every model and size, and conclude what the twins did at the largest."""
+"""What trained models show together: how their arms compare, and what those on the most rows answered."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter
 
 from tasks.arrays import Floats, Labels, Mask, RowNumbers
+from tasks.evaluation.compared import read_groups
 from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
-from tasks.records import Compared, Conclusion, Effect, Evaluation
+from tasks.evaluation.neighbours import NEAREST
+from tasks.evaluation.scores import subsets
+from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Mistake, Sanitized
+from tasks.records.spec import TrainedSpec
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
@@ -17,6 +24,9 @@ from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 TOGETHER = 0.97  # confidence of a headline: with 0.95, 5.2 % of those on nothing claimed something in a shape
 ENOUGH = 5  # trainings per arm: fewer vary so much by chance that no effect can be told
 NOTHING = None, None, None
+MISTAKES = 20  # shown per model
+Found = tuple[tuple[Effect, ...], tuple[Conclusion, ...], tuple[Confusion, ...], tuple[Mistake, ...]]
+FOUND = TypeAdapter(Found)
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,30 @@ class Answered:
         """Return what is known of the change on test rows with a twin, and on the others."""
         change = self.right["with_twins"] - self.right["without_twins"]
         return [mean_of(change[:, part], test.groups[part]) for part in (test.has_twin, ~test.has_twin)]
+
+
+def measure(
+    spec: TrainedSpec,
+    classes: Sequence[str],
+    sanitized: Sanitized,
+    compared: Compared,
+    evaluations: Sequence[Evaluation],
+    workspace: Place,
+) -> dict[str, Any]:
+    """Return effects, conclusions, confusions and mistakes as JSON values, which `FOUND` reads."""
+    first = tables.read(workspace / evaluations[0].predictions("test"))
+    ids, labels = first["id"].combine_chunks(), first["label"].to_numpy()
+    kept = dict(subsets(ids, labels, tables.read(workspace / sanitized.removed), spec.seed))["near"]
+    test = ScoredRows(labels, *read_groups(workspace / compared.groups("test")), kept)
+    found = list(answered(evaluations, compared.usable, workspace))
+    effects = tuple(effect for one in found for effect in compare(one, test))
+    confusions, mistakes = [], []
+    for one in _on_most_rows(evaluations):
+        answers = tables.read(workspace / one.predictions("test"))
+        confusions.append(_confusion(one, answers, len(classes)))
+        mistakes += _mistakes(one, answers, classes)
+    shown = effects, tuple(conclude(found, test, compared)), tuple(confusions), tuple(mistakes)
+    return {"found": FOUND.dump_python(shown, mode="json")}
 
 
 def answered(evaluations: Sequence[Evaluation], usable: int, workspace: Place) -> Iterator[Answered]:
@@ -112,3 +146,33 @@ def _why_not(found: Answered, test: ScoredRows) -> Unmeasured | None:
         return "few_trainings"
     low = accuracy(found.right["with_twins"].mean(axis=0), test.groups)[1]
     return "chance" if low <= test.chance else None
+
+
+def _on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    largest: dict[str, Evaluation] = {}
+    for one in evaluations:
+        best = largest.get(one.training.model, one).training
+        if one.training.arm == "with_twins" and (one.training == best or one.training.rows > best.rows):
+            largest[one.training.model] = one
+    return list(largest.values())
+
+
+def _confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confusion:
+    labels, predicted = (answers[name].to_numpy() for name in ("label", "predicted"))
+    counts = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    return Confusion(evaluation.training.model, evaluation.training.rows, tuple(map(tuple, counts.tolist())))
+
+
+def _mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -> list[Mistake]:
+    """Return a model's most confident mistakes, the most confident first, ties by id."""
+    if evaluation.training.model == NEAREST:
+        return []
+    labels, predicted, sure = (answers[name].to_numpy() for name in ("label", "predicted", "confidence"))
+    ids = np.array(answers["id"].to_pylist(), dtype=object)
+    wrong = np.flatnonzero(labels != predicted)
+    worst = wrong[np.lexsort((ids[wrong], -sure[wrong]))][:MISTAKES]
+    about = evaluation.training.model, evaluation.training.rows
+    return [
+        Mistake(*about, ids[row], names[labels[row]], names[predicted[row]], round(float(sure[row]), 6))
+        for row in worst
+    ]

@@ -1,6 +1,6 @@
 """Which trainings a run makes: models, sizes, arms, repetitions, and what runs side by side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from tasks.errors import UsageError
@@ -40,14 +40,12 @@ def plan(spec: TrainedSpec, usable: int, train: int) -> list[Training]:
 
 
 def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]:
-    """Say which sizes can't be trained, or not without twins."""
+    """Return which sizes can't be trained, or not without twins."""
     asked = sorted(size for size in sizes if isinstance(size, int) and size > usable)
-    alone = [f"{size:,}" for size in asked if size <= train]
-    missing = [f"{size:,}" for size in asked if size > train]
-    notes = [f"no training on {', '.join(missing)} rows: train has {train:,}"] if missing else []
+    alone, missing = (", ".join(f"{n:,}" for n in asked if (n > train) == more) for more in (False, True))
+    notes = [f"no training on {missing} rows: train has {train:,}"] if missing else []
     if alone:
-        rows = f"train has {usable:,} without a twin in test"
-        notes.append(f"training on {', '.join(alone)} rows with twins only: {rows}")
+        notes.append(f"training on {alone} rows with twins only: train has {usable:,} without a twin in test")
     return notes
 
 
@@ -86,9 +84,7 @@ def batches(plans: Sequence[Training]) -> list[Batch]:
     return [Batch(tuple(trainings)) for _, trainings in of_batch]
 
 
-def side_by_side(found: Sequence[Batch]) -> Iterator[list[Batch]]:
-    """Yield batches that may run at the same time: small ones together, large ones alone."""
-    large = [batch for batch in found if batch.trainings[0].rows >= ALONE_FROM]
-    if small := [batch for batch in found if batch not in large]:
-        yield small
-    yield from ([batch] for batch in large)
+def side_by_side(found: Sequence[Batch]) -> list[list[Batch]]:
+    """Return batches that may run at the same time: small ones together, large ones alone."""
+    small = [batch for batch in found if batch.trainings[0].rows < ALONE_FROM]
+    return ([small] if small else []) + [[batch] for batch in found if batch not in small]

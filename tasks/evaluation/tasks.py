@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from tasks.evaluation import effects
 from tasks.evaluation.compared import SCORED, prepare, read_groups
+from tasks.evaluation.comparison import FOUND, measure
 from tasks.evaluation.plan import threads_of
 from tasks.evaluation.scores import score_split
 from tasks.evaluation.training import Trainer
@@ -100,12 +100,12 @@ def measure_effects(
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
 
     def build(_target: Place) -> dict[str, Any]:
-        return effects.measure(spec, splits.classes, sanitized, compared, evaluations, workspace)
+        return measure(spec, splits.classes, sanitized, compared, evaluations, workspace)
 
     models = [(evaluation.training, evaluation.folder) for evaluation in evaluations]
     inputs = _about(COMPARISON_VERSION, models, sanitized, compared, spec)
     stage = stages.stage(workspace, "effects", inputs, build)
-    found = effects.FOUND.validate_python(stage.result["found"])
+    found = FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
     return finished(record, stage, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
 

@@ -15,9 +15,8 @@ from tasks.presenting.summary import to_markdown
 from tasks.records import Findings, Report
 from tasks.records.card import card_header
 from tasks.records.conservation import conserve
-from tasks.reporting.actions import add_lines, write_actions
+from tasks.reporting.actions import add_lines, write_actions, write_duplicates, write_table
 from tasks.reporting.decided import TABLE, conflicts_of
-from tasks.reporting.duplicates import write_duplicates, write_table
 from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
 from tasks.sources.members import paths_of
