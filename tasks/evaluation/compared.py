@@ -1,6 +1,7 @@
 """What can be compared: the rows that both arms have, the groups of test rows, and why nothing can be told."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,8 @@ from tasks.arrays import AnyArray, Mask, RowNumbers
 from tasks.evaluation.arms import has_twin
 from tasks.joined import first_with, groups_of
 from tasks.records import Overlap, Splits, between
-from tasks.sources.members import DIGEST_BYTES, content_digest
 from tasks.storage import tables
 from tasks.storage.image_files import iterate_images
-from tasks.storage.images import as_rows
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName, Unmeasured
 
@@ -65,8 +64,8 @@ def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
 
 def _equal_pixels(files: list[Place]) -> RowNumbers:
     """Give rows of a split that have equal pixels, as they are stored for training, the same number."""
-    digests = [content_digest(image) for part in iterate_images(files) for image in as_rows(part.gray)]
-    return np.unique(np.array(digests, f"V{DIGEST_BYTES}"), return_inverse=True)[1]
+    digests = [blake2b(image, digest_size=16).digest() for part in iterate_images(files) for image in part.gray]
+    return np.unique(np.array(digests, "V16"), return_inverse=True)[1]
 
 
 def verified_twins(table: Place) -> RowNumbers:

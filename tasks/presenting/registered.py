@@ -38,6 +38,12 @@ def laid_over(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
     return [_resized(picture, row.shape[1], row.shape[0]) for row, picture in pairs]
 
 
+def map_over(row: Gray, twin: Gray) -> list[float]:
+    """Return the six numbers of the map under which a twin lies over a row, from gray copies, uint8 (1, 64, 64)."""
+    numbers: list[float] = register(row.astype(np.float32), twin.astype(np.float32))[0].ravel().tolist()
+    return numbers
+
+
 def _copies(pictures: Sequence[Gray]) -> Pixels:
     grays = [Image.fromarray(one).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR) for one in pictures]
     return np.stack([np.asarray(gray) for gray in grays]).astype(np.float32)

@@ -8,9 +8,8 @@ import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
 
 from tasks.records import Archive, Findings, Report, Split
-from tasks.sources.members import paths_of
 from tasks.storage import disk, tables
-from tasks.storage.image_files import read_ids
+from tasks.storage.image_files import paths_of, read_ids
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS

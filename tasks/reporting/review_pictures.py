@@ -11,8 +11,8 @@ from PIL import Image
 from tasks.errors import CleanSplitError
 from tasks.exporting.originals import Originals
 from tasks.formats import format_of
+from tasks.presenting.registered import map_over
 from tasks.records import Findings
-from tasks.registration.align import register
 from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
@@ -72,9 +72,7 @@ class Photographs:
 
     def laid(self, one: str, two: str) -> list[float] | None:
         """Return the map under which the second image lies over the first; see `tasks.registration.warp`."""
-        first, second = (self.copies[name].read().astype(np.float32) for name in (one, two))
-        numbers: list[float] = register(first, second)[0].ravel().tolist()
-        return numbers
+        return map_over(*(self.copies[name].read() for name in (one, two)))
 
 
 Pictures = Glyphs | Photographs

@@ -1,13 +1,11 @@
 """Files of a source, read again where they lie, by the index, and verified against it."""
 
 import contextlib
-import re
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tasks.columns import Columns
 from tasks.errors import DataError
@@ -94,15 +92,6 @@ class Members:
 def path_of(class_name: str, member: str) -> str:
     """Return the path of a member below the folder that holds the class folders."""
     return member if class_name == UNLABELLED else f"{class_name}/{member}"
-
-
-def paths_of(ids: pa.Array) -> pa.Array:
-    """Return the paths of members by the ids of their images, of which the role and the class are the first parts.
-
-    >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", None])).to_pylist()
-    ['A/1.png', 'b/2.png', None]
-    """
-    return pc.replace_substring_regex(ids, f"^[^/]*/(?:{re.escape(UNLABELLED)}/)?", "")
 
 
 def _columns(index: pa.Table, *names: str) -> list[list[Any]]:

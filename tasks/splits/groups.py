@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from tasks.errors import DataError
 from tasks.joined import RowNumbers, first_with, groups_of
 from tasks.records import Archive, Fingerprints, Overlap, SplitDuplicates
-from tasks.sources.members import paths_of
 from tasks.splits.grouped import NOWHERE, deal
 from tasks.storage import tables
+from tasks.storage.image_files import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 

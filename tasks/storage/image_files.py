@@ -1,6 +1,7 @@
 """Read images from the Parquet files of shards and splits: a row group at a time, page checksums verified."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -15,6 +16,7 @@ from tasks.errors import DataError
 from tasks.storage import tables
 from tasks.storage.images import AT_ONCE, Images, concatenate, of_table
 from tasks.storage.place import Place
+from tasks.vocabulary import UNLABELLED
 
 
 def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
@@ -66,6 +68,15 @@ def read_labels(files: Iterable[Place]) -> Labels:
 def read_ids(files: Iterable[Place]) -> pa.Array:
     """Read the ids alone, in row order."""
     return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
+
+
+def paths_of(ids: pa.Array) -> pa.Array:
+    """Return the paths of members by the ids of their images, of which the role and the class are the first parts.
+
+    >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", None])).to_pylist()
+    ['A/1.png', 'b/2.png', None]
+    """
+    return pc.replace_substring_regex(ids, f"^[^/]*/(?:{re.escape(UNLABELLED)}/)?", "")
 
 
 def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
