@@ -17,12 +17,12 @@ MAY_IMPORT = {
     "tasks/records": {"tasks", "tasks/storage", "tasks/registration"},
     "tasks/sources": SHARED,
     "tasks/classes": SHARED | {"tasks/sources"},  # the members of a source
-    "tasks/splits": SHARED | {"tasks/sources"},
+    "tasks/splits": SHARED,
     "tasks/overlap": SHARED,
-    "tasks/evaluation": SHARED | {"tasks/sources"},
+    "tasks/evaluation": SHARED,
     "tasks/presenting": SHARED,
     "tasks/exporting": SHARED | {"tasks/classes", "tasks/sources"},  # pixels of photographs, as a run decodes them
-    "tasks/reporting": SHARED | {"tasks/presenting", "tasks/exporting", "tasks/sources"},  # page, and originals
+    "tasks/reporting": SHARED | {"tasks/presenting", "tasks/exporting"},  # page, and originals
 }
 STAND_ALONE = [path for path in modules().values() if room(path) == "tasks" and path.stem != "stage_task"]
 
