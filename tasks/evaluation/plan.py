@@ -50,15 +50,7 @@ def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]
 
 
 def check_memory(plans: Sequence[Training], pixels: int, room: float) -> None:
-    """Refuse a training whose rows do not fit into the memory that there is for it, which would end its process.
-
-    Parameters
-    ----------
-    plans : sequence of Training
-    pixels : int
-        Of an image.
-    room : float
-        Gigabytes.
+    """Refuse a training whose images, of so many `pixels`, do not fit into `room` gigabytes: its process would end.
 
     Raises
     ------

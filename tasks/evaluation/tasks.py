@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -60,11 +61,6 @@ def train_and_score(
     trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
     built = []
     for training in batch.trainings:
-
-        def build(target: Place, training: Training = training) -> dict[str, Any]:
-            trainer.write_answers(training, target)
-            return {}
-
         inputs = {
             "version": VERSION,
             "splits": [splits[name].sha256 for name in ("train", *SCORED)],
@@ -73,7 +69,8 @@ def train_and_score(
             "rows": trainer.digest(training),
             "threads": threads_of(training.rows),
         }
-        built.append(stages.stage(workspace, "models", inputs | shaped_by("training"), build))
+        write = partial(trainer.write_answers, training)
+        built.append(stages.stage(workspace, "models", inputs | shaped_by("training"), write))
 
     def score(_target: Place) -> dict[str, Any]:
         scores = _scores(batch, built, sanitized, compared, spec.seed, workspace)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,15 +29,7 @@ AT_ONCE = 100_000  # rows that are scored
 class Trainer:
     """Makes the trainings of a batch; what they share is read and computed once, when the first one needs it.
 
-    Parameters
-    ----------
-    splits : Splits
-    overlap : Overlap
-        Of train and test.
-    batch : Batch
-    seed : int
-        Of the run: the training with this seed takes rows in the order of train.
-    workspace : Place
+    The `overlap` is that of train and test. The training with the `seed` of the run takes rows in the order of train.
     """
 
     def __init__(self, splits: Splits, overlap: Overlap, batch: Batch, seed: int, workspace: Place) -> None:
@@ -52,13 +45,14 @@ class Trainer:
         """Return a digest of the rows of train that a training uses, in their order."""
         return hashlib.sha256(self._rows[training].astype("<i8").tobytes()).hexdigest()
 
-    def write_answers(self, training: Training, target: Place) -> None:
+    def write_answers(self, training: Training, target: Place) -> dict[str, Any]:
         """Train one model, and write what it answers for each row of the scored splits: label, and confidence."""
         answers = self._nearest[training] if training.model == NEAREST else self._fitted(training)
         for name, (predicted, confidence) in answers.items():
             images = self._scored[name]
             columns = {"id": images.ids, "label": images.labels, "predicted": predicted, "confidence": confidence}
             tables.write(pa.table(columns), target / f"{name}.parquet")
+        return {}
 
     @cached_property
     def _train(self) -> tuple[Images, dict[Training, RowNumbers]]:

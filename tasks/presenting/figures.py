@@ -30,13 +30,7 @@ ON_SHEET = 64  # pixels of the longer side of a photograph
 
 
 def write_figures(found: Findings, report: Report, workspace: Place, folder: Place) -> list[tuple[str, str]]:
-    """Write all figures of a run.
-
-    Returns
-    -------
-    list of tuple
-        File name and title of each, in the order in which people should see them.
-    """
+    """Write all figures of a run; return file name and title of each, in the order in which people should see them."""
     drawn: dict[str, Image.Image | Figure] = {**_samples(found, workspace), **_rows(found, workspace)}
     drawn["balance"] = charts.balance(report)
     if not report.alone:

@@ -38,13 +38,11 @@ def read_findings(run: Place) -> Findings:
     DataError
         When they are missing, or what they name is gone.
     """
-    manifest, workspace = read_manifest(run / RUN_MANIFEST), run.parent.parent
+    place, workspace = run / RUN_MANIFEST, run.parent.parent
     try:
-        found = Findings.of_json((manifest or {})["result"]["findings"])
+        found = Findings.of_json((read_manifest(place) or {})["result"]["findings"])
     except (KeyError, TypeError, RecursionError, ValidationError) as error:
-        raise DataError(
-            f"{run / RUN_MANIFEST} is damaged or was written by another version; do the run again."
-        ) from error
+        raise DataError(f"{place} is damaged or was written by another version; do the run again.") from error
     if gone := [name for name in found.names if not at(workspace / name).exists()]:
         raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is gone; do the run again.")
     return replace(found, spec=replace(found.spec, workspace=disk.named(workspace)))

@@ -25,10 +25,7 @@ AT_ONCE = 50_000  # rows, or pairs of them, whose pixels are in memory
 def verify_run(run: Place) -> list[str]:
     """Check a run against its manifest, its report against its tables, and its tables against each other.
 
-    Returns
-    -------
-    list of str
-        One sentence for each thing that is wrong; empty for a run that is whole.
+    Returns one sentence for each thing that is wrong.
     """
     manifest = read_manifest(run / RUN_MANIFEST)
     if manifest is None:
