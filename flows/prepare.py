@@ -114,14 +114,14 @@ def tell_identical_apart(
 
     Returned are the fingerprints, those of shards that have such photographs with what was found.
     """
-    (doubts,) = collect("look for identical", [find_doubts.submit(shards, workspace)])
-    doubtful = [number for number, count in enumerate(doubts.counts) if count]
+    ((doubts, counts),) = collect("look for identical", [find_doubts.submit(shards, workspace)])
+    doubtful = [number for number, count in enumerate(counts) if count]
     if not doubtful:
         return prints
     decoding = [decode_in_full.submit(parts[number], number, doubts, reading, workspace) for number in doubtful]
     in_full = collect("decode in full", decoding)
     (corrected,) = collect("tell identical apart", [correct_digests.submit(shards, in_full, workspace)])
-    if not corrected.rows:
+    if not corrected:
         return prints
     printing = [
         fingerprint_again.submit(parts[number], shards[number], reading, workspace, corrected) for number in doubtful

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
-from tasks.records import Corrected, Part, Shard
+from tasks.records import Part, Shard
 from tasks.sources.members import Members
 from tasks.storage import tables
 from tasks.storage.place import Place
@@ -76,10 +76,10 @@ def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: P
     return pa.table([full["id"].filter(wrong), right.filter(wrong)], schema=DIGESTS).sort_by("id")
 
 
-def digests_of(shard: Shard, found: Corrected, workspace: Place) -> dict[str, bytes]:
-    """Return the corrected digests of the photographs of a shard by their ids."""
+def digests_of(shard: Shard, found: str, workspace: Place) -> dict[str, bytes]:
+    """Return the digests of the photographs of a shard in a table that `corrected` returned, by their ids."""
     ids = tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks()
-    own = tables.read(workspace / found.table)
+    own = tables.read(workspace / found)
     own = own.filter(pc.is_in(own["id"], value_set=ids))
     return dict(zip(own["id"].to_pylist(), own["md5"].to_pylist(), strict=True))
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.arrays import Gray, RowNumbers
-from tasks.classes.decoder import Photograph
 from tasks.classes.formats import is_mislabelled
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
@@ -50,7 +49,7 @@ def read_photographs(
     failures: dict[int, UnreadableError] = {}
     mislabelled: list[int] = []
     remarked: list[int] = []
-    batch: list[tuple[object, ...]] = []
+    batch: list[dict[str, object]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for row, data in members:
             try:
@@ -64,7 +63,7 @@ def read_photographs(
             if image.remark:
                 remarked.append(row)
             larger.write(image.copy.tobytes())
-            batch.append(_facts(ids[row], image, len(data)))
+            batch.append(image._asdict() | {"id": ids[row], "md5": image.digest, "bytes": len(data)})
             if len(batch) == BATCH:
                 _write(batch, writer)
         _write(batch, writer)
@@ -72,13 +71,7 @@ def read_photographs(
     return accepted, gray[accepted], failures, mislabelled, remarked
 
 
-def _facts(name: str, image: Photograph, length: int) -> tuple[object, ...]:
-    size = image.mode, image.width, image.height, length
-    return name, image.digest, image.constant, image.coded, *size, image.thumbnail, image.remark
-
-
-def _write(batch: list[tuple[object, ...]], writer: pq.ParquetWriter) -> None:
+def _write(batch: list[dict[str, object]], writer: pq.ParquetWriter) -> None:
     if batch:
-        columns = [pa.array(column, field.type) for column, field in zip(zip(*batch, strict=True), SCHEMA, strict=True)]
-        writer.write_table(pa.table(columns, schema=SCHEMA))
+        writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
         batch.clear()

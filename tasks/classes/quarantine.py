@@ -1,11 +1,12 @@
 """Members that are no images of a shard, each with its reason."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.classes.png import UnreadableError
 from tasks.errors import DataError
 from tasks.records import Shard
 from tasks.sources.members import path_of
@@ -14,17 +15,8 @@ from tasks.storage.place import Place
 from tasks.vocabulary import Role
 
 MAX_GLYPH_BYTES = 64 << 10
-SCHEMA = pa.schema(
-    {
-        "role": pa.string(),
-        "class_name": pa.string(),
-        "member": pa.string(),
-        "outcome": pa.string(),
-        "reason": pa.string(),
-        "detail": pa.string(),
-        "bytes": pa.int64(),
-    }
-)
+TEXTS = ("role", "class_name", "member", "outcome", "reason", "detail")
+SCHEMA = pa.schema({**dict.fromkeys(TEXTS, pa.string()), "bytes": pa.int64()})
 
 
 def as_glyphs(index: pa.Table) -> pa.Table:
@@ -42,27 +34,23 @@ def as_glyphs(index: pa.Table) -> pa.Table:
     return index
 
 
-def settled_members(index: pa.Table, role: Role) -> list[tuple[object, ...]]:
-    """Return the quarantine rows of members that the index itself refuses."""
-    settled = index.filter(pc.is_valid(index["outcome"])).to_pylist()
-    return [(role, row["class_name"], row["member"], row["outcome"], row["reason"], "", row["size"]) for row in settled]
+def refused_members(index: pa.Table, failures: Mapping[int, UnreadableError], role: Role) -> pa.Table:
+    """Return the members that are no images of a shard, sorted by class and name; schema `SCHEMA`.
 
-
-def write_quarantine(rows: list[tuple[object, ...]], target: Place) -> None:
-    """Write refused members, sorted by class and name."""
-    rows = sorted(rows, key=lambda row: (row[0], row[1] or "", row[2], row[4]))
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in SCHEMA]
-    tables.write(pa.table(columns, schema=SCHEMA), target)
+    The index itself refuses some. `failures` are by the row among the members that it does not refuse.
+    """
+    pending = pc.is_null(index["outcome"])
+    refused = index.filter(pc.invert(pending)).to_pylist()
+    failed = index.filter(pending).take(pa.array([*failures], pa.int64())).to_pylist()
+    for row, error in zip(failed, failures.values(), strict=True):
+        refused.append(row | {"outcome": "quarantined", "reason": error.reason, "detail": error.detail})
+    rows = [{"role": role, "detail": "", "bytes": row["size"]} | row for row in refused]
+    rows.sort(key=lambda row: (row["class_name"] or "", row["member"], row["reason"]))
+    return pa.Table.from_pylist(rows, SCHEMA)
 
 
 def require_images(shards: Sequence[Shard], workspace: Place) -> None:
-    """Refuse a source of which nothing can be read.
-
-    Raises
-    ------
-    DataError
-        When all members of a source are refused or ignored; it names the reasons and a member.
-    """
+    """Raise `DataError` when all members of a source are refused or ignored; it names the reasons and a member."""
     for role in dict.fromkeys(shard.role for shard in shards):
         own = [shard for shard in shards if shard.role == role]
         if any(shard.rows for shard in own):

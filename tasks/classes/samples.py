@@ -33,8 +33,7 @@ def write_samples(
     rows = _spaced(images.labels)
     ids = images.ids.take(pa.array(rows))
     if reading.kind == "glyphs":
-        read = dict(members.read(index.take(pa.array(accepted[rows]))))
-        files = [read[row] for row in range(len(rows))]
+        files = [data for _, data in sorted(members.read(index.take(pa.array(accepted[rows]))))]
     else:
         seen = thumbnails([photographs], ids.to_pylist())
         files = [seen[name] for name in ids.to_pylist()]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tasks.classes import glyphs
 from tasks.classes.photographs import read_photographs
-from tasks.classes.quarantine import as_glyphs, settled_members, write_quarantine
+from tasks.classes.quarantine import as_glyphs, refused_members
 from tasks.classes.samples import write_samples
 from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
@@ -22,8 +22,6 @@ from tasks.storage.images import Images, write_images
 from tasks.storage.place import Place
 from tasks.storage.stages import DIGESTS
 from tasks.storage.stores import at
-
-Refused = list[tuple[object, ...]]  # rows of the quarantine
 
 
 def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -> dict[str, Any]:
@@ -62,22 +60,19 @@ def write_shard(
     images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
     write_samples(members, to_decode, accepted, images, reading, photographs, target / SAMPLES)
-    refused: Refused = settled_members(index, part.role)
-    for row, failure in failures.items():
-        class_name, member, size = (to_decode[name][row].as_py() for name in ("class_name", "member", "size"))
-        refused.append((part.role, class_name, member, "quarantined", failure.reason, failure.detail, size))
-    write_quarantine(refused, target / QUARANTINE)
+    refused = refused_members(index, failures, part.role)
+    tables.write(refused, target / QUARANTINE)
     conserve(f"load {part}", len(index), len(gray), len(refused))
     wrong, odd = (class_names.take(pa.array(rows, pa.int64())) for rows in (mislabelled, remarked))
     return tuple(_count(part, index["class_name"], images, refused, wrong, odd))
 
 
 def _count(
-    part: Part, members: pa.Array, images: Images, refused: Refused, wrong: pa.Array, odd: pa.Array
+    part: Part, members: pa.Array, images: Images, refused: pa.Table, wrong: pa.Array, odd: pa.Array
 ) -> Iterator[ClassCounts]:
     """Yield the counts of each class; of all members, of mislabelled and of remarked ones there are the classes."""
     of_all, of_wrong, of_odd = (Counter(of.to_pylist()) for of in (members, wrong, odd))
-    outcomes = Counter((row[1], row[3]) for row in refused)
+    outcomes = Counter((row["class_name"], row["outcome"]) for row in refused.to_pylist())
     ends = np.searchsorted(images.labels, list(part.labels.values()), side="right")
     for (name, label), first, last in zip(part.labels.items(), [0, *ends], ends, strict=False):
         gray = images.gray[first:last]

@@ -11,8 +11,7 @@ from tasks.classes.parts import work_of
 from tasks.classes.shard import build_shard
 from tasks.libraries import shaped_by
 from tasks.processes import apart
-from tasks.records import ClassCounts, Corrected, Doubts, Fingerprints, Part, Reading, Shard
-from tasks.records.inputs import CORRECTED, DOUBTS, IN_FULL
+from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
@@ -20,6 +19,7 @@ from tasks.storage.stores import at
 
 VERSION = 8
 IDENTICAL_VERSION = 1
+DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
 PHOTOGRAPHS_VERSION = 9
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
@@ -51,9 +51,7 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fi
 
 
 @stage_task("fingerprint {part} again")
-def fingerprint_again(
-    part: Part, shard: Shard, reading: Reading, workspace: Place, corrected: Corrected
-) -> Fingerprints:
+def fingerprint_again(part: Part, shard: Shard, reading: Reading, workspace: Place, corrected: str) -> Fingerprints:
     """Compute the fingerprints of a shard of photographs anew, some of whose MD5s are `corrected`."""
     right = digests_of(shard, corrected, workspace)
     prints, stage = _fingerprinted(shard, reading, workspace, right)
@@ -84,8 +82,11 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
 
 
 @stage_task("look for photographs that may be identical")
-def find_doubts(shards: Sequence[Shard], workspace: Place) -> Doubts:
-    """Find the photographs whose reduced pixels do not decide whether they are identical."""
+def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[int]]:
+    """Find the photographs whose reduced pixels do not decide whether they are identical.
+
+    Returned are the name of their table, and how many there are of each shard.
+    """
 
     def build(target: Place) -> dict[str, Any]:
         found = in_doubt(shards, workspace)
@@ -94,14 +95,15 @@ def find_doubts(shards: Sequence[Shard], workspace: Place) -> Doubts:
 
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards]}
     stage = stages.stage(workspace, "doubts", inputs, build)
-    record = Doubts(stage.folder.name, tuple(stage.result["counts"]))
-    return finished(record, stage, f"{sum(record.counts):,} photographs are to be decoded in full")
+    counts = stage.result["counts"]
+    found = f"{stage.folder.name}/{DOUBTS}", counts
+    return finished(found, stage, f"{sum(counts):,} photographs are to be decoded in full")
 
 
 @stage_task("decode in full of {part}")
-def decode_in_full(part: Part, number: int, doubts: Doubts, reading: Reading, workspace: Place) -> str:
+def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, workspace: Place) -> str:
     """Read the digests of the full pixels of the photographs of a part that are in doubt; return their table's name."""
-    ids = tables.read(workspace / doubts.table, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()
+    ids = tables.read(workspace / doubts, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()
 
     def build(target: Place) -> dict[str, Any]:
         tables.write(apart(read_in_full, part, ids, reading.side, workspace), target / IN_FULL)
@@ -113,8 +115,8 @@ def decode_in_full(part: Part, number: int, doubts: Doubts, reading: Reading, wo
 
 
 @stage_task("tell identical photographs apart")
-def correct_digests(shards: Sequence[Shard], in_full: Sequence[str], workspace: Place) -> Corrected:
-    """Find the photographs whose digest says something wrong, and a right one for each."""
+def correct_digests(shards: Sequence[Shard], in_full: Sequence[str], workspace: Place) -> str | None:
+    """Find the photographs whose digest says something wrong, and a right one for each; return their table's name."""
 
     def build(target: Place) -> dict[str, Any]:
         found = corrected(shards, [tables.read(workspace / name) for name in in_full], workspace)
@@ -123,4 +125,5 @@ def correct_digests(shards: Sequence[Shard], in_full: Sequence[str], workspace: 
 
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards], "in_full": list(in_full)}
     stage = stages.stage(workspace, "corrected", inputs, build)
-    return finished(Corrected(stage.folder.name, stage.result["rows"]), stage, f"{stage.result['rows']:,} corrected")
+    rows = stage.result["rows"]
+    return finished(f"{stage.folder.name}/{CORRECTED}" if rows else None, stage, f"{rows:,} corrected")

@@ -68,12 +68,7 @@ def left_to_people(run: Place) -> dict[str, int]:
 def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> None:
     """Make a folder of hard links to files of folders, and of copies of what lies in archives.
 
-    Raises
-    ------
-    UsageError
-        When `out` is there already.
-    DataError
-        When an image is no longer what it was.
+    Raises `UsageError` when `out` is there already, `DataError` when an image is no longer what it was.
     """
     if at(out).exists():
         raise UsageError(f"{out} is there already; choose another folder.")
@@ -88,12 +83,8 @@ def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
 def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> int:
     """Move files out of their folders, and return how many; those that an earlier call moved are left where they are.
 
-    Raises
-    ------
-    DataError
-        When a file is no longer what it was, or its place is taken.
-    StorageError
-        When `out` is on another file system: moving would be copying and deleting.
+    Raises `DataError` when a file is no longer what it was, or its place is taken, and `StorageError` when `out` is on
+    another file system: moving would be copying and deleting.
     """
     originals = Originals(archives, workspace)
     left = [

@@ -26,19 +26,9 @@ def write_encoded(
 ) -> None:
     """Write ``split-00000-of-0000N.parquet``: ``id``, ``image`` (bytes and path), ``label``; and group and fold.
 
-    A split without rows has no file: `datasets` refuses to load one.
-
-    Parameters
-    ----------
-    parts : sequence of Place
-        The split's own Parquet files.
-    split : str
-    classes : sequence of str
-        Names of the labels.
-    originals : Originals
-    groups : Table or None
-        Columns ``id``, ``group`` and perhaps ``fold`` of all images, where splits were drawn in groups.
-    folder : Place
+    A split without rows has no file: `datasets` refuses to load one. `parts` are the split's own Parquet files, and
+    `groups` has columns ``id``, ``split``, ``group`` and perhaps ``fold`` of all images, where splits were drawn in
+    groups.
     """
     disk.make_folder(folder)
     sizes = originals.sizes(ids := read_ids(parts))

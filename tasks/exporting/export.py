@@ -81,12 +81,7 @@ def export_run(
 def set_with_images(run: Place, name: str, found: Findings) -> Place:
     """Return a folder of the workspace with a set of photographs as Parquet, which is written once.
 
-    Raises
-    ------
-    UsageError
-        When the set is neither raw nor sanitized.
-    DataError
-        When a file of the run or of its sources is missing, damaged or changed.
+    Raises `UsageError` when the set is neither raw nor sanitized, and otherwise what `export_run` raises.
     """
     if name not in SETS:
         raise UsageError(f"{name} is not a set of {run.last}; use raw or sanitized.")

@@ -12,15 +12,7 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", 
 def check_names(names: Iterable[str]) -> None:
     """Refuse names that lead out of a folder, or of which two would be one file or a file and a folder.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Paths below one folder, parts joined by ``/``.
-
-    Raises
-    ------
-    DataError
-        Names the first one, and what is wrong with it.
+    They are paths below one folder, parts joined by ``/``; `DataError` names the first one, and what is wrong with it.
     """
     files: dict[str, str] = {}
     folders: dict[str, str] = {}

@@ -14,12 +14,7 @@ from tasks.storage.workspace import RUN_MANIFEST
 def pull_run(run: Place, out: Place) -> None:
     """Copy a run to a folder that does not exist yet, and verify every file of it.
 
-    Raises
-    ------
-    UsageError
-        When there is something at `out` already.
-    DataError
-        When the run is damaged; nothing is left at `out` then.
+    Raises `UsageError` when `out` exists, `DataError` when the run is damaged; nothing is left at `out` then.
     """
     if at(out).exists():
         raise UsageError(f"{out} is there already; remove it, or give another --out.")

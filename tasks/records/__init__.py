@@ -8,8 +8,6 @@ from tasks.records.inputs import (
     REASONS,
     Archive,
     ClassCounts,
-    Corrected,
-    Doubts,
     Fingerprints,
     Part,
     Piece,

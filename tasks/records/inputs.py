@@ -9,7 +9,6 @@ from tasks.vocabulary import Kind, Role, ViewName
 
 SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
 PHOTOGRAPHS, COPIES, FINGERPRINTS = "photographs.parquet", "copies.gray", "fingerprints.parquet"
-DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
 
 REASONS = {  # why a member was quarantined or ignored: a closed list
     "animated": "an animated PNG",
@@ -173,26 +172,6 @@ class Shard:
     def refused(self) -> int:
         """How many members are no images of it."""
         return sum(one.quarantined + one.ignored for one in self.classes)
-
-
-@dataclass(frozen=True)
-class Doubts:
-    """How many photographs of each shard are in doubt, and where their ids lie; see `tasks.classes.identical`."""
-
-    folder: str
-    counts: tuple[int, ...]
-
-    table = InFolder(DOUBTS)  # table of the number of the shard and the id of each
-
-
-@dataclass(frozen=True)
-class Corrected:
-    """Photographs that get another digest than that of their reduced pixels."""
-
-    folder: str
-    rows: int
-
-    table = InFolder(CORRECTED)  # table of the id and the right digest of each
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,8 @@ def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
 def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
     """Settle the sizes of the splits.
 
-    Raises
-    ------
-    DataError
-        When a class has no readable image.
-    UsageError
-        When the data can't give what was asked for. Names the largest possible size.
+    Raises `DataError` when a class has no readable image, and `UsageError`, which names the largest possible size, when
+    the data can't give what was asked for.
     """
     classes = len({one.class_name for one in ranges})
     large, small = (min((r for r in ranges if r.role == role), key=lambda r: r.rows) for role in ("large", "small"))
@@ -98,20 +94,9 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
 
 
 def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:
-    """Draw the rows of each split.
+    """Return the rows of each split, numbers counted over all shards, int64 (rows,).
 
-    Parameters
-    ----------
-    ranges : sequence of ClassRange
-        Of both sources.
-    sizes : Sizes
-    seed : int
-        Every draw has a generator of its own, so no result depends on the order of work.
-
-    Returns
-    -------
-    dict
-        Split name to numbers of rows, counted over all shards, int64 (rows,).
+    `ranges` are those of both sources. Every draw has its own generator, so no result depends on the order of work.
     """
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in ranges:

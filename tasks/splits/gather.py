@@ -34,18 +34,8 @@ def write_splits(
 ) -> dict[str, Any]:
     """Read each shard once and write every split with its rows in the order asked for.
 
-    Parameters
-    ----------
-    shards : sequence of Shard
-    drawn : dict
-        Split name to numbers of rows, counted over all shards, int64 (n,); no row is drawn twice.
-    classes : sequence of str
-    workspace, target : Place
-
-    Returns
-    -------
-    dict
-        Split name to what `tasks.storage.images.write_split` returns, and the name of the file with its numbers.
+    `drawn` has the rows of each split, numbers counted over all shards, int64 (n,); no row is drawn twice. Returned is,
+    for each split, what `tasks.storage.images.write_split` returns, and the name of the file with its ``numbers``.
     """
     starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
     files = [(name, start) for name in SPLITS for start in starts[name]]

@@ -42,9 +42,6 @@ def row_groups(
         Of splits that were drawn before: their twins belong together as well.
     by : str or None
         ``font``, ``group`` or a regular expression on the path of a file; see `own_groups`.
-    archives, fingerprints
-        Of all sources.
-    workspace : Place
 
     Returns
     -------
@@ -90,13 +87,7 @@ def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
 def own_groups(
     ids: pa.Array, by: str, archives: Sequence[Archive], fingerprints: Sequence[Fingerprints], workspace: Place
 ) -> RowNumbers:
-    """Return the number of the user's group of each row, int64 (rows,), -1 where it has none.
-
-    Raises
-    ------
-    DataError
-        When no row has one.
-    """
+    """Return the number of the user's group of each row, int64 (rows,), -1 where it has none; no row is a DataError."""
     if by == "font":
         names = _looked_up(ids, (tables.read(workspace / of.table, ["id", "font"]) for of in fingerprints), "font")
     elif by == "group":

@@ -21,21 +21,11 @@ from tasks.vocabulary import SPLITS, SplitName
 def removed_rows(
     twins: Mapping[SplitName, pa.Table], split: SplitName, reasons: Sequence[str] = ("exact", "near")
 ) -> pa.Table:
-    """Return the rows that a split loses, of some rows, in their order, each with its best twin.
+    """Return the rows that a split loses, of some rows, in their order, each with its best twin; schema `REMOVED`.
 
-    Parameters
-    ----------
-    twins : mapping
-        For each split that the rows may be lost to, their best matches in it, a row each, in one order.
-    split : str
-    reasons : sequence of str
-        Columns of these tables: what a match has to be.
-
-    Returns
-    -------
-    Table
-        Schema `REMOVED`. The best twin is exact before near, then the more similar, then the one in
-        train before validation, then the smaller id.
+    `twins` are, for each split that the rows may be lost to, their best matches in it, a row each, in one order, and
+    `reasons` are the columns of which one has to be true. The best twin is exact before near, then the more similar,
+    then the one in train before validation, then the smaller id.
     """
     tables_of = {other: twins[other] for other in SPLITS if other in twins}
     score = []

@@ -34,21 +34,8 @@ def write_sanitized(
 ) -> dict[str, Any]:
     """Write ``sanitized/`` and the lists of removed rows and unconfirmed matches into `target`.
 
-    Parameters
-    ----------
-    splits : Splits
-    overlaps : sequence of Overlap
-        Of all pairs of splits.
-    protect : {"train", "test"}
-    view : View
-    workspace, target : Place
-    inside : SplitDuplicates, optional
-        Duplicates inside train, where train is the only split and loses them.
-
-    Returns
-    -------
-    dict
-        Fields of `tasks.records.Sanitized`, with the facts of each split that was written.
+    `overlaps` are those of all pairs of splits; `inside` are the duplicates inside train, where it is the only split
+    and loses them. Returned are fields of `tasks.records.Sanitized`, with the facts of each split that was written.
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []

@@ -17,10 +17,7 @@ NOTED = 0.01  # rows by which a split, and points by which the share of a class,
 def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
     """Return the rows of train, validation and test: as asked for, the rest of all rows in the proportions 8, 1 and 1.
 
-    Raises
-    ------
-    UsageError
-        When more rows are asked for than there are, or a split would have none for which some are asked.
+    Raises `UsageError` when more rows are asked for than there are, or when a split that should have rows gets none.
     """
     asked = [getattr(spec, name) for name in SPLITS]
     left = rows - sum(size or 0 for size in asked)
@@ -38,13 +35,7 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
 
 
 def check_groups(spec: DrawSpec, sizes: Sequence[int], groups: int) -> None:
-    """Refuse splits and folds for which there are too few groups: each has at least one.
-
-    Raises
-    ------
-    UsageError
-        Names the number of groups, and what to try.
-    """
+    """Raise `UsageError` where there are too few groups for splits and folds, each of which has at least one."""
     asked = [name for name, size in zip(SPLITS, sizes, strict=True) if size]
     if groups < len(asked):
         finer = "a finer --group-by or " if spec.group_by else "no --group-alike or " if spec.group_alike else ""
@@ -60,10 +51,7 @@ def notes_on(
 ) -> list[str]:
     """Say which groups fit into one split alone, and where sizes and classes are not as they were to be.
 
-    Raises
-    ------
-    UsageError
-        When a group is larger than the largest split.
+    Raises `UsageError` when a group is larger than the largest split.
     """
     counts, notes = np.bincount(groups), []
     largest, smallest = int(counts.argmax()), max(1, min(size for size in sizes if size))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from tasks.classes.parts import parts_of
-from tasks.classes.quarantine import settled_members
+from tasks.classes.quarantine import refused_members
 from tasks.classes.shard import write_shard
 from tasks.records import Archive, Reading
 from tasks.sources.folder import read_folder
@@ -44,7 +44,8 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     archive = Archive("large", source.name, "", "index.parquet", "", 0, {}, tuple(pieces), outside)
     table = pq.read_table(scratch / "index.parquet")
     accepted: dict[str, bytes] = {}
-    refused = {f"{row[1]}/{row[2]}": str(row[4]) for row in settled_members(table, "large") if row[1] is None}
+    settled = refused_members(table, {}, "large").to_pylist()
+    refused = {f"None/{row['member']}": str(row["reason"]) for row in settled if row["class_name"] is None}
     for part in parts_of(archive, list(archive.members), reading):
         write_shard(part, table.slice(part.first, part.members), Members(root, {}), reading, target)
         images = read_images([target / "shard.parquet"])
