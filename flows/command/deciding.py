@@ -68,15 +68,16 @@ def apply(
         Do it.
     """
     from tasks.exporting import apply as applying
+    from tasks.exporting.originals import Originals
     from tasks.reporting.read import read_findings, read_report
 
     if (target := move or link) is None or (move and link):
         raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for those that stay.")
     folder, out = find_run(run, workspace_at(workspace)), Place.of(target)
     found = read_findings(folder)
-    archives = found.archives
+    originals = Originals(found.archives, folder.parent.parent)
     applying.refuse_inside(out, found.spec.sources.values())
-    steps = applying.gone(folder, archives) if move else applying.kept(folder, read_report(folder).alone, archives)
+    steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
     doing = f"{len(steps):,} files {'move' if move else 'are linked'} to {out}"
     for action, count in applying.left_to_people(folder).items():
         if count:
@@ -87,9 +88,9 @@ def apply(
         print(f"{doing} with --execute; nothing was done yet", file=sys.stderr)
         return
     if move:
-        done = applying.move(steps, archives, folder.parent.parent, out)
+        done = applying.move(steps, originals, out)
         print(f"moved {done:,} files, {len(steps) - done:,} were there already", file=sys.stderr)
     else:
-        applying.link(steps, archives, folder.parent.parent, out)
+        applying.link(steps, originals, out)
         print(f"linked {len(steps):,} files", file=sys.stderr)
     print(target)

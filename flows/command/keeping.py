@@ -113,7 +113,7 @@ def pull(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p
     out
         Folder to write; it must not exist. By default RUN in the current folder.
     """
-    from tasks.exporting.pull import pull_run
+    from tasks.exporting.export import pull_run
 
     folder = find_run(run, workspace_at(workspace))
     target = out or PurePath(folder.last)

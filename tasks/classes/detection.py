@@ -52,12 +52,11 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     view, glyphs = VIEWS[chosen], bool(np.mean(are_glyphs or [False]) > 0.5)
     kind: Kind = "glyphs" if chosen == "ink" and glyphs else "photographs"
     reading = Reading(kind, chosen, view.side or spec.side)
-    size = "of one size" if len(sizes) <= 1 else f"of {len(sizes)} sizes"
-    sampled = (
-        f"the median of {len(shares)} sampled images {size}" if len(shares) != 1 else "the one image that was sampled"
-    )
-    found = f"{100 * share:.0f} % of ink and paper are saturated on {sampled}"
-    why = found if shares else "none of the images that were sampled can be read"
+    sampled, size = "the one image that was sampled", "one size" if len(sizes) <= 1 else f"{len(sizes)} sizes"
+    if len(shares) > 1:
+        sampled = f"the median of {len(shares)} sampled images of {size}"
+    why = f"{100 * share:.0f} % of ink and paper are saturated on {sampled}"
+    why = why if shares else "none of the images that were sampled can be read"
     if spec.view == "auto":
         return reading, f"view {chosen}, since {why}; --view sets another"
     return reading, f"view {chosen} as asked for: {why}"

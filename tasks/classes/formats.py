@@ -7,7 +7,6 @@ data with gray; so PNGs are parsed and inflated like glyphs (`tasks.classes.png`
 
 import struct
 import zlib
-from collections.abc import Callable
 
 from tasks.classes.png import UnreadableError, walk_chunks
 from tasks.formats import IMAGE_ENDINGS, format_of
@@ -30,8 +29,12 @@ def checked_format(data: bytes) -> str:
     form = format_of(data)
     if form is None:
         raise UnreadableError("not_image", f"starts with {data[:8]!r}")
-    if form in CHECKS:
-        CHECKS[form](data)
+    if form == "PNG":
+        _check_png(data)
+    elif form == "WEBP":
+        _check_webp(data)
+    elif form == "HEIF":
+        _register_heif()
     return form
 
 
@@ -93,15 +96,10 @@ def _check_webp(data: bytes) -> None:
         raise UnreadableError("several_images", "animated")
 
 
-def _check_heif(_data: bytes) -> None:
+def _register_heif() -> None:
     """Let Pillow know HEIC, if the extra that decodes it is installed."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError as error:
         raise UnreadableError("needs_heic", "pip install 'cleansplit[heic]'") from error
     register_heif_opener()
-
-
-CHECKS: dict[str, Callable[[bytes], None]] = {
-    "PNG": _check_png, "WEBP": _check_webp, "HEIF": _check_heif
-}  # fmt: skip

@@ -56,12 +56,7 @@ def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.T
 def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: Place) -> pa.Table:
     """Return the photographs whose digest says something wrong, each with a right one; schema `DIGESTS`.
 
-    Parameters
-    ----------
-    shards : sequence of Shard
-    in_full : iterable of Table
-        What `read_in_full` found.
-    workspace : Place
+    `in_full` is what `read_in_full` found.
     """
     known = _known(shards, workspace, ["id", "md5", "coded"])
     full = pa.concat_tables([DIGESTS.empty_table(), *in_full])

@@ -1,27 +1,34 @@
-"""Decode the members of a part into a Parquet shard; what can't be decoded is listed beside it."""
+"""Decode the members of a part into a Parquet shard; what can't be decoded is listed beside it.
+
+``samples.parquet`` has a few images of each class for figures: files as in the source, and what became of them.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.arrays import Labels, RowNumbers
 from tasks.classes import glyphs
 from tasks.classes.photographs import read_photographs
 from tasks.classes.quarantine import as_glyphs, refused_members
-from tasks.classes.samples import write_samples
 from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.sources.members import Members
 from tasks.storage import tables
-from tasks.storage.images import Images, write_images
+from tasks.storage.image_files import thumbnails
+from tasks.storage.images import Images, as_rows, write_images
 from tasks.storage.place import Place
 from tasks.storage.stages import DIGESTS
 from tasks.storage.stores import at
+
+OF_A_CLASS = 20  # samples
 
 
 def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -> dict[str, Any]:
@@ -59,19 +66,58 @@ def write_shard(
     labels = np.array([part.labels[name] for name in kept.to_pylist()], np.int64)
     images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
-    write_samples(members, to_decode, accepted, images, reading, photographs, target / SAMPLES)
+    _write_samples(members, to_decode, accepted, images, reading, photographs, target / SAMPLES)
     refused = refused_members(index, failures, part.role)
     tables.write(refused, target / QUARANTINE)
     conserve(f"load {part}", len(index), len(gray), len(refused))
     wrong, odd = (class_names.take(pa.array(rows, pa.int64())) for rows in (mislabelled, remarked))
-    return tuple(_count(part, index["class_name"], images, refused, wrong, odd))
+    return tuple(_count(part, images, refused, *(Counter(of.to_pylist()) for of in (index["class_name"], wrong, odd))))
+
+
+def _write_samples(
+    members: Members,
+    index: pa.Table,
+    accepted: RowNumbers,
+    images: Images,
+    reading: Reading,
+    photographs: Place,
+    target: Place,
+) -> None:
+    """Write a few images of each class, evenly spaced by name.
+
+    Their ``file`` is as it lies in the source, for photographs a thumbnail of the table `photographs`; their ``gray``
+    is what models see. `accepted` are the rows of the index that were decoded, int64 (n,), to `images`.
+    """
+    rows = _spaced(images.labels)
+    ids = images.ids.take(pa.array(rows))
+    if reading.kind == "glyphs":
+        files = [data for _, data in sorted(members.read(index.take(pa.array(accepted[rows]))))]
+    else:
+        seen = thumbnails([photographs], ids.to_pylist())
+        files = [seen[name] for name in ids.to_pylist()]
+    columns = {
+        "id": ids,
+        "class_name": images.class_names.take(pa.array(rows)),
+        "file": pa.array(files, pa.binary()),
+        "gray": pa.array([row.tobytes() for row in as_rows(images.gray[rows])], pa.binary()),
+    }
+    tables.write(pa.table(columns), target)
+
+
+def _spaced(labels: Labels) -> RowNumbers:
+    """Return rows that are evenly spaced over those of each label; the labels are sorted."""
+    starts = np.flatnonzero(np.diff(labels, prepend=-1)).tolist()
+    spaced = (
+        np.unique(np.linspace(first, end - 1, min(OF_A_CLASS, end - first), dtype=np.int64))
+        for first, end in pairwise([*starts, len(labels)])
+    )
+    return np.concatenate([np.empty(0, np.int64), *spaced])
 
 
 def _count(
-    part: Part, members: pa.Array, images: Images, refused: pa.Table, wrong: pa.Array, odd: pa.Array
+    part: Part, images: Images, refused: pa.Table, of_all: Counter[str], of_wrong: Counter[str], of_odd: Counter[str]
 ) -> Iterator[ClassCounts]:
-    """Yield the counts of each class; of all members, of mislabelled and of remarked ones there are the classes."""
-    of_all, of_wrong, of_odd = (Counter(of.to_pylist()) for of in (members, wrong, odd))
+    """Yield the counts of each class; of all, of mislabelled and of remarked members they are given."""
     outcomes = Counter((row["class_name"], row["outcome"]) for row in refused.to_pylist())
     ends = np.searchsorted(images.labels, list(part.labels.values()), side="right")
     for (name, label), first, last in zip(part.labels.items(), [0, *ends], ends, strict=False):

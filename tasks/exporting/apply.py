@@ -14,7 +14,6 @@ from tasks.errors import DataError, UsageError
 from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
-from tasks.records import Archive
 from tasks.storage import building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
@@ -31,10 +30,9 @@ class Step(NamedTuple):
     name: str
 
 
-def kept(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
+def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
     """Return the images of a run that stay, below a folder per split; without one, of a set looked at alone."""
     require_whole(run)
-    originals = Originals(archives, run.parent.parent)
     steps: list[Step] = []
     for split in SPLITS:
         ids = read_ids(files_of(run, "sanitized", split))
@@ -44,10 +42,10 @@ def kept(run: Place, alone: bool, archives: Sequence[Archive]) -> list[Step]:
     return steps
 
 
-def gone(run: Place, archives: Sequence[Archive]) -> list[Step]:
+def gone(run: Place, originals: Originals) -> list[Step]:
     """Return the images of a run that go, below a folder per source; of a single source, without one."""
     require_whole(run)
-    originals = Originals(archives, run.parent.parent)
+    archives = originals.archives
     if inside := [a.name for a in archives if not originals.sources[a.role].in_folder]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes what stays into a folder.")
     ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
@@ -65,14 +63,14 @@ def left_to_people(run: Place) -> dict[str, int]:
     return {action: stay.count(action) for action in ("review", "relabel")}
 
 
-def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> None:
+def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
     """Make a folder of hard links to files of folders, and of copies of what lies in archives.
 
     Raises `UsageError` when `out` is there already, `DataError` when an image is no longer what it was.
     """
     if at(out).exists():
         raise UsageError(f"{out} is there already; choose another folder.")
-    originals, names = Originals(archives, workspace), {step.id: step.name for step in steps}
+    names = {step.id: step.name for step in steps}
     with storage_errors(out):
         disk.make_folder(out.parent)
         with building.draft(out, exclusive=False) as draft:
@@ -80,13 +78,12 @@ def link(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, o
                 original.put(draft / names[original.id], linked=True)
 
 
-def move(steps: Sequence[Step], archives: Sequence[Archive], workspace: Place, out: Place) -> int:
+def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
     """Move files out of their folders, and return how many; those that an earlier call moved are left where they are.
 
     Raises `DataError` when a file is no longer what it was, or its place is taken, and `StorageError` when `out` is on
     another file system: moving would be copying and deleting.
     """
-    originals = Originals(archives, workspace)
     left = [
         step
         for step in steps

@@ -1,7 +1,7 @@
 """Write splits as Parquet with the images' own files inside, which `datasets` shows as images."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import pyarrow as pa
@@ -32,12 +32,21 @@ def write_encoded(
     """
     disk.make_folder(folder)
     sizes = originals.sizes(ids := read_ids(parts))
-    own = pa.table({"id": ids})
+    own: list[dict[str, int]] = [{}] * len(ids)
     if groups is not None:
-        own = groups.drop_columns(["split"]).take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
-    own = own.drop_columns(["id"])
-    files, rows = cut(sizes, MAX_BYTES_PER_FILE, len(sizes)), _rows(parts, originals, own)
-    columns = schema(classes, own.column_names)
+        of_ids = groups.take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
+        own = of_ids.drop_columns(["id", "split"]).to_pylist()
+    columns = schema(classes, [*own[0]] if own else [])
+    rows = (
+        {
+            "id": original.id,
+            "image": {"bytes": original.data, "path": original.id.split("/", 1)[1]},
+            "label": label,
+            **numbers,
+        }
+        for original, label, numbers in zip(originals.read(parts), read_labels(parts).tolist(), own, strict=True)
+    )
+    files = cut(sizes, MAX_BYTES_PER_FILE, len(sizes))
     for number, (start, end) in enumerate(files):
         target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
         with tables.writer(target, columns, compression="none") as writer:
@@ -55,11 +64,3 @@ def schema(classes: Sequence[str], more: Sequence[str]) -> pa.Schema:
     features |= {name: {"dtype": "int64", "_type": "Value"} for name in more}
     columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64(), **dict.fromkeys(more, pa.int64())})
     return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def _rows(parts: Sequence[Place], originals: Originals, own: pa.Table) -> Iterator[dict[str, object]]:
-    labels = read_labels(parts).tolist()
-    more = own.to_pylist() if own.column_names else [{}] * len(labels)
-    for original, label, numbers in zip(originals.read(parts), labels, more, strict=True):
-        image = {"bytes": original.data, "path": original.id.split("/", 1)[1]}
-        yield {"id": original.id, "image": image, "label": label, **numbers}

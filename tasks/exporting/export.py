@@ -1,4 +1,4 @@
-"""Write the splits of a published run in the forms that others read.
+"""Write the splits of a published run in the forms that others read, or bring the folder of a run here.
 
     course   notMNIST.pickle and notMNIST_sanitized.pickle, one dict of arrays of glyphs each, as the notMNIST course's
              notebook writes them; Python 2's pickle reads them, too
@@ -12,6 +12,7 @@ Files are written a row group at a time, beside their place, and renamed.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,6 +94,24 @@ def set_with_images(run: Place, name: str, found: Findings) -> Place:
 
     with in_use(workspace := run.parent.parent):
         return stage(workspace, "exported", {"version": 1, "run": run.last, "set": name}, build).folder
+
+
+def pull_run(run: Place, out: Place) -> None:
+    """Copy a run to a folder that does not exist yet, and verify every file of it.
+
+    Raises `UsageError` when `out` exists, `DataError` when the run is damaged; nothing is left at `out` then.
+    """
+    if at(out).exists():
+        raise UsageError(f"{out} is there already; remove it, or give another --out.")
+    with storage_errors(out):
+        disk.make_folder(out.parent)
+        with building.draft(out, exclusive=False) as draft:
+            with suppress(FileNotFoundError):  # what is missing is then missing in the draft
+                for name in at(run).files_below():
+                    at(run / name).copy(draft / name)
+            manifest = read_manifest(draft / RUN_MANIFEST)
+            if manifest is None or damaged_files(draft, manifest["files"]):
+                raise DataError(f"{run} is damaged; run the command that made it again to rebuild it.")
 
 
 def _originals(run: Place, found: Findings | None) -> Originals:

@@ -53,6 +53,7 @@ class Originals:
     """
 
     def __init__(self, archives: Sequence[Archive], workspace: Place, photographs: Sequence[str] = ()) -> None:
+        self.archives = archives
         self.facts = [workspace / name for name in photographs]
         self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
         parts = []
@@ -68,10 +69,7 @@ class Originals:
     def shape(self) -> tuple[int, ...]:
         """Shape of each photograph as an array: (height, width), or (height, width, 3) if any has colours.
 
-        Raises
-        ------
-        UsageError
-            When they have several sizes.
+        Raises `UsageError` when they have several sizes.
         """
         found = pa.concat_tables([tables.read(place, ["height", "width", "mode"]) for place in self.facts])
         sizes = set(zip(found["height"].to_pylist(), found["width"].to_pylist(), strict=True))
@@ -104,10 +102,7 @@ class Originals:
     def of(self, ids: pa.Array) -> Iterator[Original]:
         """Yield the files of some images of sources, in order, a bounded number of bytes at a time.
 
-        Raises
-        ------
-        DataError
-            When a file is no longer what it was.
+        Raises `DataError` when a file is no longer what it was.
         """
         rows = self._rows(ids)  # looked up once: the index is hashed for every look-up
         for first, last in cut(rows["size"].to_pylist(), BATCH_BYTES, BATCH_ROWS):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from tasks.records.folder import InFolder
-from tasks.records.rows import MeasuredRecall, SplitGroups, VariantCount
+from tasks.records.rows import MeasuredRecall, PairOverlap, SplitGroups, VariantCount, WithinSplit
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import SplitName
 
@@ -17,32 +17,18 @@ PRINTS, IMAGES, OF_ROW, SAMPLE = "prints.parquet", "images.parquet", "of-row.par
 
 @dataclass(frozen=True)
 class Prints:
-    """Fingerprints of a split's rows, and its distinct images; see `tasks.overlap.prints`.
-
-    Attributes
-    ----------
-    length : int
-        Bits of an image.
-    blank : int
-        Rows with no bit set, or all.
-    short_side : int or None
-        Of photographs, the median in pixels.
-    sha256, of : tuple of str
-        Digests of the split's files, and of the tables that its rows were looked up in.
-    copies : tuple of str
-        Of photographs, the files with gray copies that belong to these tables.
-    """
+    """Fingerprints of a split's rows, and its distinct images; see `tasks.overlap.prints`."""
 
     split: SplitName
     rows: int
     images: int
-    length: int
-    blank: int
-    short_side: int | None
+    length: int  # bits of an image
+    blank: int  # rows with no bit set, or all
+    short_side: int | None  # of photographs, the median in pixels
     folder: str
-    sha256: tuple[str, ...]
-    of: tuple[str, ...]
-    copies: tuple[str, ...]
+    sha256: tuple[str, ...]  # of the split's files
+    of: tuple[str, ...]  # digests of the tables that its rows were looked up in
+    copies: tuple[str, ...]  # of photographs, the files with gray copies that belong to these tables
 
     table = InFolder(PRINTS)  # one row per row of the split
     images_table = InFolder(IMAGES)  # one row per distinct image
@@ -135,18 +121,9 @@ class Ruling:
 
 
 @dataclass(frozen=True)
-class Direction:
+class Direction(PairOverlap):
     """Rows of one split that have a twin in another; near and cross_class at the threshold."""
 
-    rows_of: SplitName
-    found_in: SplitName
-    rows: int
-    exact: int
-    near: int
-    either: int
-    undecided: int
-    distinct_exact: int
-    cross_class: int
     same_font: int
     unknown_font: int
     by_percent: dict[int, int]  # rows with an exact or near twin, for every whole percent from floor to 100
@@ -180,14 +157,9 @@ class Overlap:
 
 
 @dataclass(frozen=True)
-class Within:
-    """Redundancy inside one split."""
+class Within(WithinSplit):
+    """Redundancy inside one split, and the folder of the stage that counted it."""
 
-    split: SplitName
-    rows: int
-    distinct: int
-    one_colour: int
-    blank: int  # no bit of the view set, or all
     folder: str
 
 

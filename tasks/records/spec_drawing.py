@@ -12,7 +12,7 @@ from tasks.errors import UsageError
 from tasks.records.parameters import FoldCount, Size
 from tasks.records.spec_base import WorkSpec
 from tasks.records.spec_searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different
-from tasks.vocabulary import GENERATED, ModelName, Recipe, Role, ViewName
+from tasks.vocabulary import GENERATED, SPLITS, ModelName, Recipe, Role, ViewName
 
 LETTERS = 10  # classes of notMNIST, A to J
 
@@ -74,8 +74,13 @@ class PrepareSpec(DrawSpec):
         check_different(self.sources)
         known = all(name.partition(":")[0] in GENERATED for name in self.sources.values())
         if not self.in_groups and (classes := self.classes or (LETTERS if known else None)):
-            for name in ("train", "validation", "test"):
-                _check_divides(name, getattr(self, name), classes)
+            for name in SPLITS:
+                rows = getattr(self, name) or 0
+                if rest := rows % classes:
+                    choices = [str(n) for n in (rows - rest, rows - rest + classes) if n or name == "validation"]
+                    raise UsageError(
+                        f"{name} {rows} is not a multiple of the {classes} classes; use {' or '.join(choices)}."
+                    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +130,3 @@ class SplitSpec(DrawnAndTrained):
         """Return the spec with what only the sources tell: without models where there is nothing to tell apart."""
         spec = super().settled(view, side, classes)
         return spec if classes > 1 else replace(spec, models=())
-
-
-def _check_divides(name: str, rows: int | None, classes: int) -> None:
-    if rows is not None and rows % classes:
-        near = rows - rows % classes
-        choices = [str(n) for n in (near, near + classes) if n or name == "validation"]
-        raise UsageError(f"{name} {rows} is not a multiple of the {classes} classes; use {' or '.join(choices)}.")

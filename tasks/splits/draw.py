@@ -22,6 +22,7 @@ from tasks.vocabulary import SPLITS, Role, SplitName
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
 COURSE_SEED = 133
+Sizes = dict[SplitName, int]  # rows per class
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,6 @@ class ClassRange:
     label: int
     first: int
     rows: int
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Rows per class of each split, and a line for the user when the sizes were chosen for them."""
-
-    train: int
-    validation: int
-    test: int
-    notes: tuple[str, ...]
 
 
 def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
@@ -57,8 +48,8 @@ def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
     return ranges
 
 
-def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
-    """Settle the sizes of the splits.
+def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> tuple[Sizes, list[str]]:
+    """Settle the rows per class of each split; with them come lines for the user about sizes that were chosen for them.
 
     Raises `DataError` when a class has no readable image, and `UsageError`, which names the largest possible size, when
     the data can't give what was asked for.
@@ -85,12 +76,11 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> Sizes:
     if train + validation > large.rows or train < 1:
         what = "train" if asked["validation"] is None else "train and validation together"
         raise UsageError(_too_many(what, train + validation, large, large.rows, classes))
-    notes = [
-        f"{name} {count * classes:,} rows, chosen from the data; --{name} sets it"
-        for name, count in zip(SPLITS, (train, validation, test), strict=True)
-        if asked[name] is None
+    sizes: Sizes = {"train": train, "validation": validation, "test": test}
+    chosen = {name: count for name, count in sizes.items() if asked[name] is None}
+    return sizes, [
+        f"{name} {count * classes:,} rows, chosen from the data; --{name} sets it" for name, count in chosen.items()
     ]
-    return Sizes(train, validation, test, tuple(notes))
 
 
 def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:
@@ -134,10 +124,11 @@ def _cut(one: ClassRange, order: RowNumbers, sizes: Sizes, parts: dict[SplitName
     """Add to each split its rows of a class of ``large`` or ``small``, whose rows come in some order, from 0 on."""
     rows = one.first + order
     if one.role == "small":
-        parts["test"].append(rows[: sizes.test])
+        parts["test"].append(rows[: sizes["test"]])
     else:
-        parts["validation"].append(rows[: sizes.validation])
-        parts["train"].append(rows[sizes.validation : sizes.validation + sizes.train])
+        validation, train, _ = np.split(rows, [sizes["validation"], sizes["validation"] + sizes["train"]])
+        parts["validation"].append(validation)
+        parts["train"].append(train)
 
 
 def _too_many(what: str, asked: int, smallest: ClassRange, possible: int, classes: int) -> str:

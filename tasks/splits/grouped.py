@@ -63,13 +63,9 @@ def best_way(counts: RowNumbers, wanted: RowNumbers, some_left: bool) -> RowNumb
     difference in all rows, are squared, added up, and divided by the bin's size. With sizes counted so, both sizes and
     classes come nearer to what is wanted than when groups are dealt out one by one.
 
-    Parameters
-    ----------
-    counts, wanted : ndarray
-        int64 (groups, classes) and (bins, classes): rows of each group, and those that each bin should have. There are
-        at least as many groups as bins.
-    some_left : bool
-        Whether groups may be left over: in one more bin, the last, which may have any rows or none.
+    `counts` and `wanted` are the rows of each group and those that each bin should have, int64 (groups, classes) and
+    (bins, classes); there are at least as many groups as bins. With `some_left`, groups may be left over, in one more
+    bin, the last, which may have any rows or none.
 
     >>> best_way(np.array([[2], [2], [4]]), np.array([[4], [4]]), some_left=False).tolist()
     [0, 0, 1]

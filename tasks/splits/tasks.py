@@ -46,8 +46,8 @@ Rows = dict[SplitName, RowNumbers]
 def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) -> Splits:
     """Draw balanced, disjoint, shuffled splits and write them as Parquet."""
     ranges = class_ranges(shards)
-    sizes = sizes_per_class(spec, ranges)
-    per_class = [sizes.train, sizes.validation, sizes.test]
+    sizes, notes = sizes_per_class(spec, ranges)
+    per_class = [sizes[name] for name in SPLITS]
     if spec.recipe == "course":
         how: dict[str, Any] = {"sizes": per_class, "recipe": spec.recipe}
         ids = read_ids(workspace / shard.images for shard in shards)
@@ -55,7 +55,7 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
     else:
         how = {"sizes": per_class, "seed": spec.seed} | shaped_by("drawing")
         stage = _write(shards, how, lambda: draw(ranges, sizes, spec.seed), workspace)
-    return _finished(shards, stage, notes=sizes.notes)
+    return _finished(shards, stage, notes=tuple(notes))
 
 
 @stage_task("draw train, validation and test, every group on one side")

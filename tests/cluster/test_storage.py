@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import CleanSplitError, DataError, StorageError, UsageError
-from tasks.exporting.pull import pull_run
+from tasks.exporting.export import pull_run
 from tasks.storage import cleaning, disk, leases, objects, published, scratch, stages, workspace
 from tasks.storage.manifests import sealed
 from tasks.storage.place import Place

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.overlap.twins import TWINS
 from tasks.records.removed import is_removed
-from tasks.splits import policy
+from tasks.splits import sanitize
 from tasks.vocabulary import SplitName
 
 
@@ -41,7 +41,7 @@ def twins_of_test() -> dict[SplitName, pa.Table]:
 
 
 def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: dict[SplitName, pa.Table]) -> None:
-    removed = policy.removed_rows(twins_of_test, "test").to_pylist()
+    removed = sanitize.removed_rows(twins_of_test, "test").to_pylist()
     named = [(r["id"], r["reason"], r["twin_id"], r["twin_split"]) for r in removed]
     assert named == [
         ("t1", "near", "v", "validation"),
@@ -52,13 +52,13 @@ def test_the_best_twin_is_exact_then_similar_then_in_train(twins_of_test: dict[S
 
 
 def test_the_order_in_which_overlaps_come_does_not_matter(twins_of_test: dict[SplitName, pa.Table]) -> None:
-    assert policy.removed_rows(twins_of_test, "test") == policy.removed_rows(
+    assert sanitize.removed_rows(twins_of_test, "test") == sanitize.removed_rows(
         dict(reversed(twins_of_test.items())), "test"
     )
 
 
 def test_rows_stay_by_reason(twins_of_test: dict[SplitName, pa.Table]) -> None:
-    removed = policy.removed_rows(twins_of_test, "test")
+    removed = sanitize.removed_rows(twins_of_test, "test")
     ids = pa.array([f"t{i}" for i in range(5)])
     assert is_removed(ids, removed, ["exact"]).tolist() == [False, False, False, True, True]
     assert is_removed(ids, removed, ["exact", "near"]).tolist() == [False, True, True, True, True]
@@ -66,17 +66,17 @@ def test_rows_stay_by_reason(twins_of_test: dict[SplitName, pa.Table]) -> None:
 
 def test_groups_are_stars_around_the_twin_that_stays() -> None:
     removed = pa.table({"twin_id": ["a", "b", "a", "a"]})
-    assert policy.star_groups(removed) == {"count": 2, "rows": 6, "largest": 4}
-    assert policy.star_groups(removed.slice(0, 0)) == {"count": 0, "rows": 0, "largest": 0}
+    assert sanitize.star_groups(removed) == {"count": 2, "rows": 6, "largest": 4}
+    assert sanitize.star_groups(removed.slice(0, 0)) == {"count": 0, "rows": 0, "largest": 0}
 
 
 def test_a_split_without_rows_loses_none() -> None:
-    assert len(policy.removed_rows({"train": twins([])}, "test")) == 0
+    assert len(sanitize.removed_rows({"train": twins([])}, "test")) == 0
 
 
 def test_rows_that_stay_with_an_undecided_match_are_listed(twins_of_test: dict[SplitName, pa.Table]) -> None:
-    similar = policy.undecided_rows(twins_of_test, policy.removed_rows(twins_of_test, "test"), "test").to_pylist()
+    similar = sanitize.undecided_rows(twins_of_test, sanitize.removed_rows(twins_of_test, "test"), "test").to_pylist()
     assert similar == []  # t1 has an undecided match in train, and goes because of one in validation
     in_train: dict[SplitName, pa.Table] = {"train": twins_of_test["train"]}
-    (left,) = policy.undecided_rows(in_train, policy.removed_rows(in_train, "test"), "test").to_pylist()
+    (left,) = sanitize.undecided_rows(in_train, sanitize.removed_rows(in_train, "test"), "test").to_pylist()
     assert (left["id"], left["reason"], left["twin_id"], left["jaccard"]) == ("t1", "undecided", "a", 0.94)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.overlap.split_rows import SplitRows
 from tasks.records.removed import is_removed
-from tasks.splits.policy import removed_rows
+from tasks.splits.sanitize import removed_rows
 from tasks.storage import tables
 from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
 from tests.benchmarks.brute_force import compare_all
