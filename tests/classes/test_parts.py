@@ -23,7 +23,7 @@ def rows(members: dict[str, int], size: int = 300, digest: bytes | None = None) 
 
 
 def source(members: dict[str, int], size: int = 300) -> Archive:
-    pieces = tuple(pieces_of([rows(members, size)]))
+    pieces = tuple(pieces_of(rows(members, size)))
     return Archive("train", "train", "", "", "", 0, {}, pieces, {"quarantined": 2, "ignored": 1})
 
 
@@ -33,11 +33,11 @@ def parts(archive: Archive, reading: Reading = GLYPHS) -> list[Part]:
 
 def test_pieces_hold_all_members_once_and_none_is_larger_than_the_limit() -> None:
     members = {"a": 30_000, "b": 3, "c": 1}
-    pieces = list(pieces_of([rows(members)]))
+    pieces = pieces_of(rows(members))
     assert source(members).members == members
     assert max(piece.members for piece in pieces) <= MOST_MEMBERS
     equal = rows({"a": 10}, digest=bytes(16))
-    assert [piece.members for piece in pieces_of([equal])] == [1] * 10, "copies of one image that ends pieces"
+    assert [piece.members for piece in pieces_of(equal)] == [1] * 10, "copies of one image that ends pieces"
 
 
 def test_each_of_few_classes_is_a_part_of_its_own() -> None:
