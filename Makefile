@@ -25,16 +25,16 @@ unlocked:             ## the tests with the newest releases, or others: make unl
 	$(ALONE) .venv-unlocked/bin/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 serve: .venv/run      ## a server, a worker and all deployments, for trying them; Ctrl-C takes everything down
-	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.serve --port $(PORT)
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.command.serve --port $(PORT)
 
 cluster: .venv/test   ## the same with an object store, a Dask scheduler and two workers that share nothing else
-	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.installation.cluster --port $(PORT)
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.command.cluster --port $(PORT)
 
 deploy: .venv/run     ## work pool, deployments and automations on the server that PREFECT_API_URL names
-	$(BIN)/python -m flows.installation.deploy
+	$(BIN)/python -m flows.command.deploy
 
 undeploy: .venv/run   ## remove from that server what deploying and running put there; workspaces stay
-	$(BIN)/python -m flows.installation.undeploy
+	$(BIN)/python -m flows.command.undeploy
 
 lint: .venv/test
 	$(BIN)/ruff check .

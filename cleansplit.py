@@ -5,7 +5,6 @@ of yours; the flows themselves are in `flows`, for who wants to call them from o
 commands, with underscores.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -13,15 +12,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, ParamSpec, cast
 
 import pyarrow as pa
 from pyarrow.csv import read_csv
 
-from flows.engine.parameters import takes
+from flows.engine.parameters import Command, with_parameters_of
+from flows.table import AUDIT, DEDUPE, RUN, SPLIT
 from tasks import errors
 from tasks.addresses import reveal
 from tasks.exporting.export import set_with_images
@@ -30,7 +30,7 @@ from tasks.presenting.page import as_html
 from tasks.presenting.terminal import as_text
 from tasks.presenting.words import answer
 from tasks.records import Report
-from tasks.records.spec import AuditSpec, DedupeSpec, RunSpec, Spec, SplitSpec
+from tasks.records.spec import Spec
 from tasks.reporting.read import read_findings, read_report
 from tasks.storage import tables
 from tasks.storage.place import Place
@@ -38,9 +38,13 @@ from tasks.storage.workspace import find_run, workspace_at
 
 __all__ = ["Result", "audit", "dedupe", "open_run", "run", "split"]
 
+P = ParamSpec("P")
 # Arguments are handed over on standard input: a process's own arguments can be seen by every user of the machine.
 CHILD = "import json, sys; sys.argv[1:] = json.load(sys.stdin); from flows.command.cli import main; main()"
-ERRORS = {kind.exit_code: kind for kind in (errors.UsageError, errors.DataError, errors.StorageError)}
+ERRORS: dict[int, Any] = {
+    kind.exit_code: kind
+    for kind in (errors.UsageError, errors.DataError, errors.GateError, errors.UndecidedError, errors.StorageError)
+}
 STAGE = re.compile(r"^starting|^[a-z ]+ +[0-9,]+ tasks")  # of what the command says, what shows how far it is
 LINE = 78  # columns of the line that shows progress
 
@@ -102,28 +106,15 @@ class Result:
         return as_html(self.report)
 
 
-@takes(RunSpec)
-def run(spec: RunSpec) -> Result:
-    """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""
-    return _result("run", spec)
+def _calling(command: Command[P]) -> Callable[P, Result]:
+    @with_parameters_of(command)
+    def call(spec: Spec) -> Result:
+        return _result(command.name, spec)
+
+    return call
 
 
-@takes(AuditSpec)
-def audit(spec: AuditSpec) -> Result:
-    """Measure the overlap between existing splits, and write the splits without it."""
-    return _result("audit", spec)
-
-
-@takes(DedupeSpec)
-def dedupe(spec: DedupeSpec) -> Result:
-    """Find the images of one set that show the same, and list which of them to keep and which to remove."""
-    return _result("dedupe", spec)
-
-
-@takes(SplitSpec)
-def split(spec: SplitSpec) -> Result:
-    """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
-    return _result("split", spec)
+run, audit, dedupe, split = _calling(RUN), _calling(AUDIT), _calling(DEDUPE), _calling(SPLIT)
 
 
 def open_run(name: str = "latest", workspace: str | Path | None = None) -> Result:
@@ -160,15 +151,14 @@ def _result(command: str, spec: Spec) -> Result:
         raise
     finally:
         show("")
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    if code == 0:
-        return Result(read_report(Place.of(folder)))
-    sentence = said.removeprefix("cleansplit: ")
-    for kind in (errors.GateError, errors.UndecidedError):
-        if code == kind.exit_code:
-            raise kind(sentence, read_report(Place.of(folder)))
-    raise ERRORS.get(code, errors.CleanSplitError)(sentence)
+        process.kill()
+    sentence, kind = said.removeprefix("cleansplit: "), ERRORS.get(code, errors.CleanSplitError)
+    if code and not issubclass(kind, errors.GateError):
+        raise kind(sentence)
+    report = read_report(Place.of(folder))
+    if code:
+        raise kind(sentence, report)
+    return Result(report)
 
 
 def _arguments(spec: Spec) -> list[str]:
@@ -176,12 +166,13 @@ def _arguments(spec: Spec) -> list[str]:
     found = []
     for field in fields(spec):
         value, name = getattr(spec, field.name), field.name.replace("_", "-")
-        if value is None or (field.default is not MISSING and value == field.default):
+        if value is None or value == field.default:
             continue
-        flag = f"--{name}" if value is not False else f"--no-{name}"  # of what is neither true nor false by default
+        if isinstance(value, bool):  # what is neither true nor false by default may be false
+            found.append(f"--{name}" if value else f"--no-{name}")
+            continue
         values = value if isinstance(value, tuple) else (value,)
-        typed = (reveal(one) if isinstance(one, str) else one for one in values)
-        found += [flag] if isinstance(value, bool) else [f"{flag}={one}" for one in typed]
+        found += [f"--{name}={reveal(one) if isinstance(one, str) else one}" for one in values]
     return found
 
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from flows.engine import runners
-from flows.engine.declare import our_flow
-from flows.engine.parameters import Unstored
+from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
@@ -19,22 +18,20 @@ def train_on(spec: TrainedSpec, found: Findings) -> Findings:
 
     Where these are grouped, models are also trained on random splits, on as many rows: the most that both have.
     """
-    compare, random = compare_accuracy.on(runners.side_by_side(spec)), found.random
-    trained: Trained = compare(spec, Unstored(found))
+    runner, random = runners.side_by_side(spec), found.random
+    trained = compare_accuracy(runner, spec, found)
     if random is not None:
         sizes = [score.train_rows for score in trained.scores if score.train_rows <= random.splits.train.rows]
-        random = replace(random, trained=compare(spec, Unstored(random), once_on=max(sizes, default=0)))
+        random = replace(random, trained=compare_accuracy(runner, spec, random, once_on=max(sizes, default=0)))
     return replace(found, spec=spec, trained=trained, random=random)
 
 
-@our_flow(name="compare accuracy")
-def compare_accuracy(
-    spec: TrainedSpec, measured: Unstored[Findings | RandomDraw], once_on: int | None = None
-) -> Trained:
+@subflow("compare accuracy")
+def compare_accuracy(spec: TrainedSpec, measured: Findings | RandomDraw, once_on: int | None = None) -> Trained:
     """Train every model at every size on both arms, or `once_on` so many rows of train; score, and compare the arms."""
     if not spec.models:
         return Trained()
-    splits, overlaps, sanitized = measured.value.splits, measured.value.overlaps, measured.value.sanitized
+    splits, overlaps, sanitized = measured.splits, measured.overlaps, measured.sanitized
     (compared,) = collect("group test rows", [find_compared.submit(splits, overlaps, spec.place)])
     if once_on is None:
         for note in notes_on(spec.sizes, compared.usable, splits.train.rows):

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import cast
 
-from flows.engine.parameters import Unstored
 from flows.engine.progress import collect, say
 from flows.engine.runners import side_by_side
 from flows.joins import compare
@@ -25,17 +24,17 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
         drawing = [draw_grouped.submit(spec, loaded, twins, between, ruling, at_random, spec.place)]
         return cast(Splits, collect("draw splits", drawing)[0])
 
-    measure = measure_and_sanitize.on(side_by_side(spec))
+    runner = side_by_side(spec)
     between: tuple[Overlap, ...] = ()
     for _ in range(ROUNDS):
-        found: Findings = measure(spec, draw(between), Unstored(loaded))
+        found: Findings = measure_and_sanitize(runner, spec, draw(between), loaded)
         shared = tuple(one for one in found.overlaps if any(of.either for of in one.directions))
         if not shared:
             break
         between += shared
     for note in found.splits.notes:
         say(note)
-    random = measure(spec, draw(between, at_random=True), Unstored(loaded), within=False)
+    random = measure_and_sanitize(runner, spec, draw(between, at_random=True), loaded, within=False)
     return replace(found, random=RandomDraw(random.splits, random.overlaps, random.sanitized))
 
 

@@ -6,11 +6,9 @@ from typing import Any, cast
 
 from prefect.futures import PrefectFuture
 
-from flows.engine.declare import our_flow
-from flows.engine.lost import again_in_one
-from flows.engine.parameters import Unstored
+from flows.engine.declare import subflow
 from flows.engine.progress import collect
-from flows.engine.runners import for_tiles
+from flows.engine.runners import Workers, again_in_one, for_tiles, side_by_side
 from tasks.overlap.join import Slices
 from tasks.overlap.tasks import compare_tile, find_overlap, tiles_of
 from tasks.records import Joined, SplitPair, Tile
@@ -23,15 +21,15 @@ Tiles = list[tuple[SplitPair, int, Slices]]  # with their numbers in their pair
 FEW = 5_000  # photographs up to which to search for them in threads takes less time than to start processes
 
 
-@our_flow(name="compare tiles")
-def compare_tiles(spec: ComparingSpec, tiles: Unstored[Tiles]) -> list[Tile]:
+@subflow("compare tiles")
+def compare_tiles(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
     """Compare slices of splits with slices of others or of their own, a task each."""
 
     def comparing() -> Iterator[PrefectFuture[Any]]:
-        for pair, number, slices in tiles.value:
+        for pair, number, slices in tiles:
             yield compare_tile.submit(spec, pair, number, slices, spec.place)
 
-    return collect("compare tiles", comparing(), len(tiles.value))
+    return collect("compare tiles", comparing(), len(tiles))
 
 
 def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
@@ -50,5 +48,6 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
 
 
 def _compared(spec: ComparingSpec, view: ViewName, tiles: Tiles) -> list[Tile]:
-    workers = for_tiles(max(len(some) for _, _, tile in tiles for some in tile), view, spec)
-    return again_in_one(lambda runner: compare_tiles.on(runner)(spec, Unstored(tiles)), workers, spec)
+    images = max(len(some) for _, _, tile in tiles for some in tile)
+    workers = for_tiles(images, spec) if VIEWS[view].on_pixels else Workers(side_by_side(spec))
+    return again_in_one(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)

@@ -1,9 +1,8 @@
 """What keeps a workspace small and whole: remove old runs, and check the newest again."""
 
 from flows.engine.declare import our_flow
-from flows.engine.names import named_after
-from flows.engine.parameters import takes
 from flows.engine.progress import say
+from flows.table import CLEAN, VERIFY
 from tasks.errors import UsageError
 from tasks.records.spec import CleanSpec, VerifySpec
 from tasks.reporting.verify import verify_run, what_is_wrong
@@ -11,10 +10,8 @@ from tasks.storage import cleaning
 from tasks.storage.workspace import find_run, latest_in
 
 
-@our_flow(name="clean", flow_run_name=named_after(doing="clean"))
-@takes(CleanSpec)
+@our_flow(CLEAN)
 def clean(spec: CleanSpec) -> list[str]:
-    """Remove all but the newest runs, and the intermediate results that none of those uses; return the runs removed."""
     try:
         done = cleaning.clean(spec.place, spec.keep)
     except UsageError as reason:  # there is nothing yet, or a run is using it: the next time will do
@@ -26,10 +23,8 @@ def clean(spec: CleanSpec) -> list[str]:
     return list(done.runs)
 
 
-@our_flow(name="verify", flow_run_name=named_after(doing="verify", otherwise="run"))
-@takes(VerifySpec)
+@our_flow(VERIFY)
 def verify(spec: VerifySpec) -> str:
-    """Check a whole run again: every file, every row, every count; return its name. What is wrong fails the run."""
     if spec.run == "latest" and not latest_in(spec.place):
         say(f"{spec.place} holds no runs yet")
         return ""

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from flows.engine.declare import our_flow
-from flows.engine.lost import again_in_one
-from flows.engine.parameters import Unstored
+from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
-from flows.engine.runners import PACKED_GLYPH, for_decoding
+from flows.engine.runners import PACKED_GLYPH, again_in_one, for_decoding
 from tasks.classes.detection import detect
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
@@ -35,7 +33,7 @@ AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
 
 
-@our_flow(name="prepare splits")
+@subflow("prepare splits")
 def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources, Splits]:
     """Fetch both sources, detect how to read them, load them class by class, and draw the splits."""
     if spec.in_groups:
@@ -72,11 +70,11 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     reading, why = detect(archives, spec, place)
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))
-    parts = Unstored([part for archive in archives for part in parts_of(archive, classes, reading)])
-    images, stored, work = count_pending(parts.value, reading, place)
+    parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
+    images, stored, work = count_pending(parts, reading, place)
     require_space(place, stored, f"a run of {images:,} images")
     workers = for_decoding(work, spec)
-    shards, fingerprints = again_in_one(lambda runner: load_classes.on(runner)(reading, parts, place), workers, spec)
+    shards, fingerprints = again_in_one(lambda runner: load_classes(runner, reading, parts, place), workers, spec)
     require_images(shards, place)
     decided = decisions_of(spec, fingerprints)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints), decided)
@@ -94,16 +92,14 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
     return decided if applied else None
 
 
-@our_flow(name="load classes")
-def load_classes(
-    reading: Reading, parts: Unstored[list[Part]], workspace: Place
-) -> tuple[list[Shard], list[Fingerprints]]:
+@subflow("load classes")
+def load_classes(reading: Reading, parts: list[Part], workspace: Place) -> tuple[list[Shard], list[Fingerprints]]:
     """Decode and fingerprint the parts of every source, a task each, in parallel."""
-    loading = (load_part.submit(part, reading, workspace) for part in parts.value)
-    loaded = collect("load classes", loading, len(parts.value))
+    loading = (load_part.submit(part, reading, workspace) for part in parts)
+    loaded = collect("load classes", loading, len(parts))
     shards, prints = [shard for shard, _ in loaded], [of_shard for _, of_shard in loaded]
     if reading.kind == "photographs":
-        prints = tell_identical_apart(reading, parts.value, shards, prints, workspace)
+        prints = tell_identical_apart(reading, parts, shards, prints, workspace)
     return shards, prints
 
 

@@ -1,21 +1,141 @@
 """Findings -> the run directory and its report, what Prefect shows of it, and the gates that judge it."""
 
-from typing import cast
+import base64
+import os
+import re
+from collections.abc import Sequence
+from typing import Any, cast
 
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+from prefect.events import emit_event
+
+from flows.engine.closing import TAG
 from flows.engine.progress import collect
-from flows.engine.shown import assets_of, key_of, show, tell_of_change
+from tasks.addresses import is_url
+from tasks.errors import DataError
+from tasks.presenting.changes import what_changed
+from tasks.presenting.numbers import Numbers
+from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
+from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
+from tasks.records.naming import name_of
+from tasks.records.spec import SourceSpec
 from tasks.reporting.gates import enforce_gates
+from tasks.reporting.history import read_history
+from tasks.reporting.read import PAGE, read_report
 from tasks.reporting.tasks import publish_report
+from tasks.storage import disk, stages, tables
+from tasks.storage.place import Place
+from tasks.storage.stores import at
+from tasks.storage.workspace import find_run, latest_in, run_at
+
+REMOVED_SHOWN = 200
+PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
+REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # where a web server shows the workspace's folder of runs
+REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the key of an asset
+CHANGED = "cleansplit.overlap.changed"
 
 
 def publish(found: Findings, seconds: dict[str, float]) -> Report:
     """Publish a run inside the flow that calls it; then let a gate that did not hold fail it."""
+    summary, place = getattr(found.spec, "summary", None), found.spec.place
+    before = find_run("latest", place) if summary and latest_in(place) else None
     about = key_of(list(found.spec.sources.values()))
-    publishing = publish_report.with_options(**assets_of(found.spec, about)).submit(found, seconds, found.spec.place)
+    publishing = publish_report.with_options(**assets_of(found.spec, about)).submit(found, seconds, place)
     report = cast(Report, collect("publish report", [publishing])[0])
     show(report, about)
     if publishing.state.name != "Reused":
-        tell_of_change(report, about, found.spec.place)
+        tell_of_change(report, about, place)
+    if summary:
+        last = read_report(before) if before and at(before).exists() else None
+        disk.add_text(Place.of(summary), what_changed(last, report))
     enforce_gates(report)
     return report
+
+
+def key_of(sources: Sequence[str]) -> str:
+    """Return a name for sources in Prefect: of lower-case letters, digits and dashes, different for different sources.
+
+    >>> key_of(["/data/Cats_train.tar", "/data/Cats_test.tar"]), key_of(["/old/Cats_train.tar", "/data/Cats_test.tar"])
+    ('cats-caf7ff', 'cats-a394e6')
+    """
+    name = "-".join(filter(None, name_of(sources).lower().replace("_", "-").split("-")))
+    return f"{name}-{stages.digest_of([str(source) for source in sources])[:6]}"
+
+
+def assets_of(spec: SourceSpec, about: str) -> dict[str, Any]:
+    """Return what the splits of a run are and are made from, for the lineage that Prefect draws."""
+    made_from = [_address(str(source)) for source in spec.sources.values()]
+    return {"assets": [f"{TAG}://{about}/{kind}" for kind in ("raw", "sanitized")], "asset_deps": made_from}
+
+
+def _address(source: str) -> str:
+    """Return a source as an address of the characters that Prefect takes."""
+    address = source if is_url(source) else f"source://{source.lstrip('/')}"
+    return REFUSED.sub("-", address)[:LONGEST]
+
+
+def show(report: Report, about: str) -> None:
+    """Create the artifacts of a run; `about` is what `key_of` gives for its sources."""
+    numbers, run = Numbers(report), run_at(report.run)
+
+    def named(kind: str) -> str:
+        return f"{TAG}-{about}-{kind}"
+
+    summary = f"{to_markdown(numbers)}\n\nThe run lies in `{run}` of the machine that made it.\n"
+    create_markdown_artifact(summary, key=named("summary"), description=f"Run {run.last}")
+    removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
+    for kind, rows, description in (
+        ("similarity", band_rows(numbers), "Best matches by similarity"),
+        ("overlap", overlap_rows(numbers), "Rows with a twin in another split"),
+        ("groups", group_rows(numbers), "Groups of duplicates inside each split"),
+        ("removed", removed, f"The first {REMOVED_SHOWN} rows of removed.parquet"),
+        ("accuracy", accuracy_rows(numbers), "Accuracy on test rows, 95 % intervals"),
+    ):
+        if rows:
+            create_table_artifact(rows, key=named(kind), description=description)
+    for name in PICTURES:
+        if at(picture := run / "figures" / f"{name}.png").exists():
+            data = base64.b64encode(at(picture).read_bytes()).decode()
+            create_image_artifact(f"data:image/png;base64,{data}", key=named(name), description=title_of(name))
+    if base := os.environ.get(REPORTS_URL):
+        link = f"{base.rstrip('/')}/{run.last}/{PAGE}"
+        create_link_artifact(link, link_text=PAGE, key=named("report"), description=f"The page of run {run.last}")
+
+
+def tell_of_change(report: Report, about: str, workspace: Place) -> None:
+    """Emit an event if the same measurement of the same sources found another overlap the last time."""
+    before = _last(report, workspace)
+    if before is not None and _overlap(before) != _overlap(report):
+        emit_event(
+            CHANGED,
+            resource={"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about},
+            payload={"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name},
+        )
+
+
+def _last(report: Report, workspace: Place) -> Report | None:
+    """Return the last other report that differs from this one in nothing that was asked for."""
+    asked = report.to_json()["spec"]
+    for name in reversed(read_history(workspace)["run"].to_pylist()):
+        if name != report.run.name and name.rpartition("-")[0] == report.run.name.rpartition("-")[0]:
+            try:
+                last = read_report(workspace / "runs" / name)
+            except DataError:  # it was cleaned, or another version wrote it
+                continue
+            if last.to_json()["spec"] == asked:
+                return last
+    return None
+
+
+def _overlap(report: Report) -> dict[str, int]:
+    """Return the rows of each split with a twin in another; of one set alone, the images that go."""
+    if report.alone:
+        found = report.duplicates_in("train")
+        return {"duplicates": found.exact + found.near}
+    return {f"{pair.rows_of} in {pair.found_in}": pair.either for pair in report.overlap}

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from flows.engine.declare import our_flow
-from flows.engine.parameters import Unstored
+from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from flows.joins import compare
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
@@ -16,13 +15,10 @@ from tasks.splits.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
 
 
-@our_flow(name="sanitize splits")
-def measure_and_sanitize(
-    spec: AnySpec, splits: Splits, sources: Unstored[LoadedSources], within: bool = True
-) -> Findings:
+@subflow("sanitize splits")
+def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, within: bool = True) -> Findings:
     """Measure the overlap, and within each split if that is wanted, and write the splits without it; train nothing."""
-    loaded, place = sources.value, spec.place
-    view = loaded.reading.view
+    place, view = spec.place, loaded.reading.view
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
     between = [SplitPair(prints[first], prints[second]) for first, second in PAIRS]

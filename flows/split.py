@@ -1,22 +1,19 @@
 """One set -> train, validation and test that share no group -> what random splits would have leaked and claimed."""
 
 from flows.engine.declare import our_flow
-from flows.engine.names import named_after
-from flows.engine.parameters import takes
 from flows.engine.progress import say, timed
 from flows.evaluate import train_on
 from flows.grouped import draw_in_groups
 from flows.prepare import load_sources
 from flows.publish import publish
+from flows.table import SPLIT
 from tasks.records import Report
 from tasks.records.spec import SplitSpec
 from tasks.storage.workspace import in_use
 
 
-@our_flow(name="split", flow_run_name=named_after("source", doing="split"))
-@takes(SplitSpec)
+@our_flow(SPLIT)
 def split(spec: SplitSpec) -> Report:
-    """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         if not spec.models:

@@ -5,14 +5,13 @@ from pathlib import Path  # noqa: TID251  # users open the splits themselves
 from typing import Any
 
 from flows.engine.declare import our_flow
-from flows.engine.names import named_after
-from flows.engine.parameters import Unstored, takes
 from flows.engine.progress import timed
 from flows.engine.runners import side_by_side
 from flows.evaluate import train_on
 from flows.prepare import decisions_of, prepare_splits
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
+from flows.table import EVALUATE, PREPARE, SANITIZE
 from tasks.errors import UsageError
 from tasks.records import LoadedSources, Report
 from tasks.records.spec import EvaluateSpec, PrepareSpec, SanitizeSpec, TrainingSpec
@@ -21,19 +20,15 @@ from tasks.storage import disk
 from tasks.storage.workspace import find_run, in_use
 
 
-@our_flow(name="prepare", flow_run_name=named_after("large", "small", doing="prepare", otherwise="dataset"))
-@takes(PrepareSpec)
+@our_flow(PREPARE)
 def prepare(spec: PrepareSpec) -> Path:
-    """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
     with in_use(spec.place, spec.fresh):
-        _, _, splits = prepare_splits.on(side_by_side(spec))(spec)
+        _, _, splits = prepare_splits(side_by_side(spec), spec)
         return disk.named((spec.place / splits.train.files[0]).parent)
 
 
-@our_flow(name="sanitize", flow_run_name=named_after(doing="sanitize", otherwise="run"))
-@takes(SanitizeSpec)
+@our_flow(SANITIZE)
 def sanitize(spec: SanitizeSpec) -> Report:
-    """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
     found = read_findings(find_run(spec.run, spec.place))
     nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, TrainingSpec) else {}
     changed = replace(found.spec, **spec.changes(), **nothing_trained)
@@ -41,13 +36,11 @@ def sanitize(spec: SanitizeSpec) -> Report:
     with timed() as seconds, in_use(changed.place):
         decided = decisions_of(changed, found.fingerprints)
         loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints, decided)
-        return publish(measure_and_sanitize.on(side_by_side(spec))(changed, splits, Unstored(loaded)), seconds)
+        return publish(measure_and_sanitize(side_by_side(spec), changed, splits, loaded), seconds)
 
 
-@our_flow(name="evaluate", flow_run_name=named_after(doing="evaluate", otherwise="run"))
-@takes(EvaluateSpec)
+@our_flow(EVALUATE)
 def evaluate(spec: EvaluateSpec) -> Report:
-    """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""
     found = read_findings(find_run(spec.run, spec.place))
     if not isinstance(found.spec, TrainingSpec):
         raise UsageError(

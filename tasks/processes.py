@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
-from tasks.memory import keep_memory
+from tasks.memory import KEPT
 from tasks.threads import compute_alone
 
 P = ParamSpec("P")
@@ -30,6 +30,7 @@ SECONDS_BETWEEN_LOOKS, SECONDS_IDLE = 0.5, 10
 ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder, which may be the one that is looked through
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: a process that keeps memory for its next task is not ended for it
+    **KEPT,
 }
 
 _pool: ContextVar[Any] = ContextVar("processes of this flow", default=None)
@@ -96,7 +97,6 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
 def _begin(parent: int) -> None:
     """Let this process compute in one thread a task, and end when who started it is gone: it would wait forever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
-    keep_memory()
     compute_alone()
     atexit.register(os._exit, 0)  # last of what ends it: taking apart all modules takes a while
 

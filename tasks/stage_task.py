@@ -1,10 +1,9 @@
 """What every Prefect task of cleansplit shares: how it is declared and how it ends."""
 
 import functools
-import logging
 import os  # noqa: TID251  # the environment, no file
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import task
 from prefect.assets import materialize
@@ -15,16 +14,17 @@ from prefect.states import Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from tasks.errors import CleanSplitError, UsageError
+from tasks.quiet import be_quiet
 from tasks.storage.stages import Stage
 
-# A task that takes longer fails. It stops at its next step in Python: calls into libraries are not interrupted, which
-# Prefect would repeat in the log of every task. Prefect needs the limit where a task is declared, that is, at import.
+# A task that takes longer fails. It stops at its next step in Python: calls into libraries are not interrupted.
+# Prefect needs the limit where a task is declared, that is, at import.
 LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
-logging.getLogger("prefect.task_runs").addFilter(lambda entry: not str(entry.msg).startswith("Timeout of"))
 UNNAMED = "cleansplit://run"
 STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # names a Secret block with variables for object stores
+be_quiet()
+P = ParamSpec("P")
 T = TypeVar("T")
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -41,13 +41,12 @@ RETRIES: dict[str, Any] = {
 }
 
 
-def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Function], Any]:
+def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Declare a task whose run name reads like a sentence.
 
     With `assets`, what the task makes may be named by `with_options(assets=...)`, for Prefect's lineage.
     Prefect's result cache stays off: what was done before is found by `tasks.storage.stages`, by the
-    digests of its inputs and the digests of its files. An expected failure ends it in a state with one sentence, which
-    Prefect logs; whoever asks for the result gets the error.
+    digests of its inputs and the digests of its files.
     """
     how: dict[str, Any] = {
         "task_run_name": name,
@@ -58,19 +57,21 @@ def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Fun
         **options,
     }
     declared = materialize(UNNAMED, by="cleansplit", **how) if assets else task(**how)
+    return lambda function: declared(in_one_sentence(function))
 
-    def declare(function: Function) -> Any:
-        @functools.wraps(function)
-        def in_one_sentence(*args: Any, **kwargs: Any) -> Any:
-            try:
-                take_credentials()
-                return function(*args, **kwargs)
-            except CleanSplitError as error:
-                return Failed(message=str(error), data=error)
 
-        return declared(in_one_sentence)
+def in_one_sentence(function: Callable[P, Any]) -> Callable[P, Any]:
+    """Turn a `CleanSplitError` into a Failed state with its sentence as message; callers still get the error."""
 
-    return declare
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            take_credentials()
+            return function(*args, **kwargs)
+        except CleanSplitError as error:
+            return Failed(message=str(error), data=error)
+
+    return wrapper
 
 
 @functools.cache

@@ -6,67 +6,41 @@ wait.
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 from threadpoolctl import threadpool_limits
 
-
-class _Holder(threading.Thread):
-    """Sets the limit and lifts it: threadpoolctl lets only the thread that set a limit change it."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(daemon=True)
-        self.count, self.holds, self.done = count, threading.Event(), threading.Event()
-
-    def run(self) -> None:
-        with threadpool_limits(limits=self.count):
-            self.holds.set()
-            self.done.wait()
-
-
-class _Shared:
-    """The limit that is in force in this process, and how many use it."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition()
-        self.count, self.users = 0, 0
-        self.holder: _Holder | None = None
-
-
-_shared = _Shared()
-
-
-_alone = False
+_alone = threading.Event()
+_changed = threading.Condition()
+_users: list[int] = []  # the limit that each of them needs: all the same
+_holder, _limit = ThreadPoolExecutor(1), ExitStack()  # threadpoolctl lets only the thread that set a limit lift it
 
 
 def compute_alone() -> None:
     """Let each task of this process compute in its own thread: there are as many processes as cores."""
-    global _alone
-    _alone = True
+    _alone.set()
 
 
 def of_task(wanted: int) -> int:
     """Return how many of so many threads a task may start for work outside of the interpreter."""
-    return 1 if _alone else wanted
+    return 1 if _alone.is_set() else wanted
 
 
 @contextmanager
 def blas_threads(count: int) -> Iterator[None]:
     """Compute with `count` threads inside the block, whatever the process and its concurrent tasks."""
-    with _shared.changed:
-        _shared.changed.wait_for(lambda: not _shared.users or _shared.count == count)
-        if not _shared.users:
-            _shared.count, _shared.holder = count, _Holder(count)
-            _shared.holder.start()
-            _shared.holder.holds.wait()
-        _shared.users += 1
+    with _changed:
+        _changed.wait_for(lambda: count in _users or not _users)
+        if not _users:
+            _holder.submit(lambda: _limit.enter_context(threadpool_limits(limits=count))).result()
+        _users.append(count)
     try:
         with threadpool_limits(limits=count):  # of libraries that have a limit per thread
             yield
     finally:
-        with _shared.changed:
-            _shared.users -= 1
-            if not _shared.users and _shared.holder is not None:
-                _shared.holder.done.set()
-                _shared.holder.join()
-                _shared.changed.notify_all()
+        with _changed:
+            _users.pop()
+            if not _users:
+                _holder.submit(_limit.close).result()
+                _changed.notify_all()

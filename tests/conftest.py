@@ -1,6 +1,6 @@
 """Fixtures: real archives built on the spot, the shared data where it is there, one Prefect server for all tests."""
 
-import os
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,6 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from flows.command.cli import LEAN, TOGETHER
 from flows.engine import temporary
 from tasks.records import Report
 from tasks.reporting.read import read_report
@@ -62,23 +61,17 @@ def _turn(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Run flows against one server of their own, the command's temporary one.
-
-    But it writes down each second what tasks report, since tests ask for it.
-    """
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
+    """Run flows against one server of their own, the command's temporary one."""
     home = home_with_database(tmp_path_factory.mktemp("prefect"), tmp_path_factory)
     database = f"sqlite+aiosqlite:///{home / NAME}"
     own = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database, temporary.PATIENCE: "90"}
-    with pytest.MonkeyPatch.context() as environment:  # of this server alone: others that tests start do everything
-        for name, value in (temporary.ALONE | {temporary.ADDRESS: ""} | LEAN | TOGETHER | own).items():
-            environment.setenv(name, value)
-        server = temporary.start()
-        assert server, "no server is named yet"
-        server.serve()
-        address = os.environ[temporary.ADDRESS]
-    with temporary_settings({PREFECT_API_URL: address}):
+    with contextlib.ExitStack() as serving:
+        with pytest.MonkeyPatch.context() as environment:  # for this server alone
+            for name, value in (own | {temporary.ADDRESS: "", temporary.PASSWORD: ""}).items():
+                environment.setenv(name, value)
+            server = temporary.start()
+            assert server, "no server is named yet"
+            serving.enter_context(server.serving())
         yield
 
 
@@ -144,9 +137,9 @@ def run(request: pytest.FixtureRequest, sources: dict[str, Any], tmp_path_factor
 @pytest.fixture(scope="session")
 def server(prefect_server: None) -> dict[str, str]:
     """Return the environment that leads other processes to the tests' server."""
-    from prefect.settings import PREFECT_API_URL
-
-    return {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    started = temporary.start()
+    assert started
+    return started.access
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 What a command needs beyond that is imported when it runs, so that help and mistakes are answered at once.
 """
 
-import gc
+import contextlib
 import inspect
 import os
 import signal
@@ -11,15 +11,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from dataclasses import fields
 from importlib.metadata import version
 from pathlib import PurePath
-from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin
 
 from cyclopts import App, CycloptsError, Parameter, Token
 from pydantic import ValidationError, validate_call
-from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 from rich.console import Console
 
@@ -27,20 +24,11 @@ from flows.command.deciding import apply, review
 from flows.command.keeping import clean, compare, export, pull, report, verify
 from flows.engine import temporary
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
-from flows.engine.parameters import takes
+from flows.engine.parameters import Command, with_parameters_of
+from flows.table import COMMANDS
 from tasks.errors import CleanSplitError, UsageError
 from tasks.memory import share_memory
-from tasks.records.spec import (
-    AuditSpec,
-    DedupeSpec,
-    EvaluateSpec,
-    PrepareSpec,
-    ReproduceSpec,
-    RunSpec,
-    SanitizeSpec,
-    Spec,
-    SplitSpec,
-)
+from tasks.records.spec import Spec
 from tasks.records.wording import sentence
 from tasks.sources.look import check_source
 from tasks.storage.place import Place
@@ -64,93 +52,15 @@ app = App(
 )
 
 
-for command in (review, report, compare, verify, export, apply, pull, clean):
-    for name, hint in inspect.get_annotations(command).items():
+for direct in (review, report, compare, verify, export, apply, pull, clean):  # without a flow and a server
+    for name, hint in inspect.get_annotations(direct).items():
         if said := [part.description for part in get_args(hint) if isinstance(part, FieldInfo)]:
-            command.__annotations__[name] = Annotated[hint, Parameter(help=said[0])]
-    app.command(validate_call(command))  # what was typed becomes what they take
+            direct.__annotations__[name] = Annotated[hint, Parameter(help=said[0])]
+    app.command(validate_call(direct))  # what was typed becomes what they take
 
 
-@app.command
-@takes(RunSpec)
-def run(spec: RunSpec) -> None:
-    """Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy."""
-    _flows(spec).show(spec)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summarized(Spec):
-    """Parameters of commands that write a summary."""
-
-    summary: PurePath | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditCommand(AuditSpec, Summarized):
-    """Parameters of the command `audit`: those of the flow, and where to write what changed."""
-
-
-@app.command
-@takes(AuditCommand)
-def audit(spec: AuditCommand) -> None:
-    """Measure the overlap between existing splits, and write the splits without it."""
-    flows = _flows(spec)
-    with flows.summarized(spec.summary, spec.place):
-        flows.show(AuditSpec.of(**{field.name: getattr(spec, field.name) for field in fields(AuditSpec)}))
-
-
-@app.command
-@takes(DedupeSpec)
-def dedupe(spec: DedupeSpec) -> None:
-    """Find the images of one set that show the same, and list which of them to keep and which to remove."""
-    _flows(spec).show(spec)
-
-
-@app.command
-@takes(SplitSpec)
-def split(spec: SplitSpec) -> None:
-    """Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side."""
-    _flows(spec).show(spec)
-
-
-@app.command
-@takes(SanitizeSpec)
-def sanitize(spec: SanitizeSpec) -> None:
-    """Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained."""
-    _flows(spec).show(spec)
-
-
-@app.command
-@takes(EvaluateSpec)
-def evaluate(spec: EvaluateSpec) -> None:
-    """Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it."""
-    _flows(spec).show(spec)
-
-
-@app.command
-@takes(PrepareSpec)
-def prepare(spec: PrepareSpec) -> None:
-    """Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them."""
-    _flows(spec).show_prepared(spec)
-
-
-@app.command
-@takes(ReproduceSpec)
-def reproduce(spec: ReproduceSpec) -> None:
-    """Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones."""
-    _flows(spec).show_reproduced(spec)
-
-
-searching: Any
-for searching in (run, audit, dedupe, split, sanitize):  # each can refuse the decisions of its workspace
-    signature = inspect.signature(searching)
-    own = signature.parameters["decisions"]
-    own = own.replace(annotation=Annotated[own.annotation, Parameter(negative="--no-decisions")])
-    searching.__signature__ = signature.replace(parameters=[*(signature.parameters | {"decisions": own}).values()])
-
-
-def _flows(spec: Spec) -> ModuleType:
-    """Refuse wrong parameters, then import the flows while the server that they need is starting."""
+def _run(command: Command[Any], spec: Spec) -> None:
+    """Refuse wrong parameters, then import the flow while the server that it needs is starting."""
     for role, name in getattr(spec, "sources", {}).items():
         check_source(role, name)
     if isinstance(decisions := getattr(spec, "decisions", None), PurePath):
@@ -159,11 +69,30 @@ def _flows(spec: Spec) -> ModuleType:
         read_decisions(Place.of(decisions))
     share_memory()
     server = temporary.start()
-    from flows.command import running
+    from flows.command.running import show
 
-    if server:
-        server.serve()
-    return running
+    with server.serving() if server else contextlib.nullcontext():
+        show(command, spec)
+
+
+def _add(command: Command[Any]) -> None:
+    """Add the command of a flow; it can refuse the decisions of its workspace where it takes any."""
+
+    @with_parameters_of(command)
+    def body(spec: Spec) -> None:
+        _run(command, spec)
+
+    signature = inspect.signature(body)
+    typed = dict(signature.parameters)
+    if own := typed.get("decisions"):
+        typed["decisions"] = own.replace(annotation=Annotated[own.annotation, Parameter(negative="--no-decisions")])
+    body.__signature__ = signature.replace(parameters=list(typed.values()))  # type: ignore[attr-defined]
+    app.command(body, name=command.name)
+
+
+for row in COMMANDS:
+    if row.name not in app:
+        _add(row)
 
 
 def execute(arguments: Sequence[str] | None = None) -> None:
@@ -185,7 +114,6 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         _stop(f"a bug in cleansplit stopped the run; please report the contents of {file.name}.", 1, errors)
     finally:
         stay_until_stopped()
-        gc.freeze()  # what is left goes with the process: Python would look for garbage in all of it
 
 
 def _usage(error: CycloptsError) -> str:

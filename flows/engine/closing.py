@@ -1,63 +1,76 @@
 """Close abandoned runs and tasks in Prefect: its server knows only what runs report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterParentFlowRunId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-    TaskRunFilter,
-    TaskRunFilterState,
-    TaskRunFilterStateType,
-)
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
+from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from flows.engine.names import TAG
+from flows.engine.progress import say
+from tasks.errors import ProcessLostError
 
+TAG = "cleansplit"  # of every run of ours; prefect.yaml gives both to those of deployments
+OUTERMOST = "cleansplit-run"  # of those that somebody asked for, and not of what is below them
 NEWEST = 100  # crashed runs that are looked at; older ones were seen by earlier runs
-UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
+UNFINISHED = {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}}
+LOST = (
+    "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
+    "look at their logs, and run the same command again to continue."
+)
 
 
-def close_unfinished(run: UUID | str, state: State[Any]) -> None:
-    """Give a flow run, those below it, and their tasks a last state, where they have none."""
+def close_unfinished(run: UUID, state: State[Any]) -> None:
+    """Move a flow run, those below it, and their tasks to a final state."""
     with get_client(sync_client=True) as client:
-        client.set_flow_run_state(UUID(str(run)), state, force=True)
-        _close_below([UUID(str(run))], state, client)
+        client.set_flow_run_state(run, state, force=True)
+        _close_below([run], state, client)
 
 
 def close_what_dead_runs_left() -> None:
-    """Give what is below our crashed runs a last state: the automation that finds dead runs can't reach it."""
-    crashed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
-    ours = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), state=crashed)
+    """Move what is below our crashed runs to a final state: the automation that finds dead runs can't reach it."""
+    ours = FlowRunFilter.model_validate({"tags": {"all_": [TAG]}, "state": {"type": {"any_": ["CRASHED"]}}})
     newest = FlowRunSort.EXPECTED_START_TIME_DESC
     with get_client(sync_client=True) as client:
         dead = [run.id for run in client.read_flow_runs(flow_run_filter=ours, sort=newest, limit=NEWEST)]
         _close_below(dead, Crashed(message="The run that it belongs to crashed."), client)
 
 
+def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
+    """Move the unfinished tasks of some flow runs to a final state."""
+    of_runs = FlowRunFilter.model_validate({"id": {"any_": runs}})
+    unfinished = TaskRunFilter.model_validate({"state": UNFINISHED})
+    for task in client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):
+        client.set_task_run_state(task.id, state, force=True)
+
+
 def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
-    """Give the tasks of some flow runs, and all flow runs below them with theirs, a last state."""
+    """Move the tasks of some flow runs, and all flow runs below them with theirs, to a final state."""
     while runs:
         close_tasks(runs, state, client)
-        below = FlowRunFilter(
-            parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=runs),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)),
-        )
+        below = FlowRunFilter.model_validate({"parent_flow_run_id": {"any_": runs}, "state": UNFINISHED})
         runs = [child.id for child in client.read_flow_runs(flow_run_filter=below)]
         for number in runs:
             client.set_flow_run_state(number, state, force=True)
 
 
-def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
-    """Give the unfinished tasks of some flow runs a last state."""
-    of_runs = FlowRunFilter(id=FlowRunFilterId(any_=runs))
-    unfinished = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED)))
-    for task in client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):
-        client.set_task_run_state(task.id, state, force=True)
+@contextmanager
+def lost_cluster() -> Iterator[None]:
+    """Turn the loss of a cluster, by which the block ends, into a `ProcessLostError`."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "distributed":
+            raise
+        try:
+            with get_client(sync_client=True) as client:
+                close_tasks([UUID(str(flow_run.id))], Crashed(message=LOST), client)
+        except HTTPError as why:  # the server is busy; the run goes on all the same
+            say(f"The tasks that were lost still show as running: {why}")
+        raise ProcessLostError(LOST) from error

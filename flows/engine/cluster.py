@@ -2,17 +2,37 @@
 
 import logging
 import math
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, cast
 
+from distributed import Client, LocalCluster
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
+from prefect.tasks import Task
+from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
-from flows.engine.machine import at_once
-from tasks.errors import ServerError, UsageError
+from flows.engine.runners import at_once
+from tasks.errors import ServerError
 from tasks.records.spec import WorkSpec
 
 SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
+
+
+class OnCluster(DaskTaskRunner):
+    """Prefect's runner, but that no digest is made of a task's arguments, which takes a seventh of a second."""
+
+    def submit(  # type: ignore[override]  # of its overloads, for coroutines and others, we need none
+        self,
+        task: Task[Any, Any],
+        parameters: dict[str, Any],
+        wait_for: Iterable[PrefectDaskFuture[Any]] | None = None,
+        dependencies: dict[str, Any] | None = None,
+    ) -> PrefectDaskFuture[Any]:
+        """Submit a task, whose arguments are no futures: each stage is collected before the next."""
+        how: dict[str, Any] = {"dependencies": dependencies, "return_type": "state", "pure": False}
+        future = cast(Any, self.client).submit(task, parameters=parameters, wait_for=wait_for, **how)
+        return PrefectDaskFuture(wrapped_future=future, task_run_id=future.task_run_id)
 
 
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
@@ -20,30 +40,30 @@ def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
 
     Raises
     ------
-    UsageError
-        When what speaks with Dask is not installed.
     ServerError
         When the scheduler does not answer, or has no workers.
     """
+    address, problem = _address_of(spec), "does not answer"
     try:
-        from flows.engine.dask_runner import OnCluster
-    except ImportError as error:
-        raise UsageError(
-            "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
+        with _connected(address) as client:
+            problem = "has no workers"
+            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+    except (OSError, ValueError) as error:
+        raise ServerError(
+            f"the Dask scheduler at {address} {problem}; start it and run the same command again."
         ) from error
-    logging.getLogger("prefect.task_runner.oncluster").setLevel(logging.WARNING)  # which tells of each connection
-    address = _address_of(spec)
-    _require_workers(address)
     return cast("TaskRunner[PrefectFuture[Any]]", OnCluster(address=address, client_kwargs={"set_as_default": False}))
 
 
 def memory_of_worker(spec: WorkSpec) -> float:
     """Return the gigabytes that the smallest worker of the cluster may take; without end, where none has a limit."""
-    from distributed import Client
-
-    with cast(Any, Client)(_address_of(spec), timeout=SECONDS_FOR_SCHEDULER, set_as_default=False) as client:
+    with _connected(_address_of(spec)) as client:
         workers = client.scheduler_info()["workers"].values()
     return min((worker["memory_limit"] / 1e9 for worker in workers if worker["memory_limit"]), default=math.inf)
+
+
+def _connected(address: str) -> Any:
+    return cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False)
 
 
 def _address_of(spec: WorkSpec) -> str:
@@ -53,8 +73,6 @@ def _address_of(spec: WorkSpec) -> str:
 @cache
 def _started(workers: int, memory: float | None) -> str:
     """Start a cluster on this machine that lasts as long as this process; return its address."""
-    from distributed import LocalCluster
-
     cluster = cast(Any, LocalCluster)(
         n_workers=workers,
         threads_per_worker=1,
@@ -63,16 +81,3 @@ def _started(workers: int, memory: float | None) -> str:
         silence_logs=logging.CRITICAL,
     )
     return str(cluster.scheduler_address)
-
-
-def _require_workers(address: str) -> None:
-    from distributed import Client
-
-    try:
-        with cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False) as client:
-            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
-    except (OSError, ValueError) as error:
-        what = "has no workers" if "workers" in str(error) else "does not answer"
-        raise ServerError(
-            f"the Dask scheduler at {address} {what}; start it and run the same command again."
-        ) from error

@@ -1,45 +1,43 @@
-"""Declare flows whose runs can be told from those of others on the same server."""
+"""Declare flows whose runs can be told from those of others on the same server, and end in one sentence."""
 
-import copy
 import functools
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ParamSpec, TypeVar, cast
+from datetime import date
+from pathlib import PurePath
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from prefect import Flow, tags
-from prefect.context import FlowRunContext, TagsContext
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_CLIENT_MAX_RETRIES,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_LOCAL_STORAGE_PATH,
-    get_current_settings,
-    temporary_settings,
-)
+from prefect.context import TagsContext
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, get_current_settings, temporary_settings
 
-from flows.engine.closing import close_what_dead_runs_left
-from flows.engine.failure import in_one_sentence
-from flows.engine.lost import lost_cluster
-from flows.engine.names import OUTERMOST, TAG
-from flows.engine.parameters import Unstored
+from flows.engine.closing import OUTERMOST, TAG, close_what_dead_runs_left, lost_cluster
+from flows.engine.interrupt import told_when_stopped
+from flows.engine.parameters import Command, with_parameters_of
 from flows.engine.runners import AnyRunner
 from flows.engine.temporary import stays
-from tasks.stage_task import take_credentials
+from tasks.errors import UsageError
+from tasks.records.naming import name_of
+from tasks.stage_task import in_one_sentence
+from tasks.vocabulary import Role
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 HEARTBEAT = 30  # seconds; automations.yaml waits three minutes for the next one
+UNTAGGED: set[str] = set()  # of a task with tags, Prefect asks the server for limits on each
+OPTIONS: dict[str, Any] = {
+    "validate_parameters": False,  # the specification refuses them, in the sentence that the command prints
+    "persist_result": False,
+    "result_storage": PREFECT_LOCAL_STORAGE_PATH.value(),  # else Prefect asks the server where to keep results
+}
 RETRIES = 7  # of a call to the server: with growing delays they outlast one that is away for two minutes
 
 
 class OurFlow(Flow[P, R]):
-    """A flow whose runs are ours whoever calls it: the command, Python, or another flow.
-
-    Only the outermost run on a server that stays has a heartbeat: each costs half a second in the end, and those below
-    end with it; `flows.engine.closing` sees to that.
-    """
+    """A flow whose runs are marked as ours, whoever calls it: the command, Python, or another flow."""
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return what the server keeps of parameters; text that is not UTF-8 is for our own check to refuse."""
@@ -47,64 +45,77 @@ class OurFlow(Flow[P, R]):
         return dict(json.loads(kept.encode("utf-8", "replace")))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it, marked as ours."""
-        outermost = FlowRunContext.get() is None
-        with tags(TAG, *[OUTERMOST] * outermost), _settings(outermost):
-            result: Any = super().__call__(*args, **kwargs)
-        return result.value if isinstance(result, Unstored) else result
-
-    def on(self, runner: AnyRunner) -> "OurFlow[P, R]":
-        """Return this flow with another runner for its tasks; Prefect's own way makes a plain flow of it."""
-        changed = copy.copy(self)
-        changed.task_runner = runner
-        return changed
+        """Run it, with a heartbeat where the server stays."""
+        now = get_current_settings()
+        changed: dict[Any, Any] = {"flows.heartbeat_frequency": HEARTBEAT if stays(now.api.url) else None}
+        if "max_retries" not in now.client.model_fields_set:  # which the user may have set
+            changed["client.max_retries"] = RETRIES
+        with tags(TAG, OUTERMOST), temporary_settings(changed):
+            return super().__call__(*args, **kwargs)
 
 
-def _settings(outermost: bool) -> AbstractContextManager[Any]:
-    """Set how runs speak with the server; where nothing differs nothing is set, since that costs 50 ms a flow."""
-    now, changed = get_current_settings(), dict[Any, Any]()
-    beats = HEARTBEAT if outermost and stays(PREFECT_API_URL.value()) else None
-    if now.flows.heartbeat_frequency != beats:
-        changed[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = beats
-    if "max_retries" not in now.client.model_fields_set:  # which the user may have said
-        changed[PREFECT_CLIENT_MAX_RETRIES] = RETRIES
-    return temporary_settings(changed) if changed else nullcontext()
+def our_flow(command: Command[P]) -> Callable[[Callable[[Any], R]], OurFlow[P, R]]:
+    """Declare the flow of a command, by a function of its specification."""
 
-
-def our_flow(name: str, flow_run_name: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], OurFlow[P, R]]:
-    """Declare a flow; it ends in one sentence when it can't do what is asked.
-
-    Parameters
-    ----------
-    name : str
-    flow_run_name : callable, optional
-        See `flows.engine.names`; by default runs have the name of the flow.
-    """
-
-    def declare(function: Callable[P, R]) -> OurFlow[P, R]:
-        @in_one_sentence
+    def declare(function: Callable[[Any], R]) -> OurFlow[P, R]:
         @functools.wraps(function)
-        def inside(*args: P.args, **kwargs: P.kwargs) -> R | Unstored[R]:
-            own = cast(FlowRunContext, FlowRunContext.get()).flow_run
-            outermost = own is None or own.parent_task_run_id is None  # of its parent Prefect would ask the server
-            take_credentials()
-            if outermost:
-                close_what_dead_runs_left()
-            # Of a task with tags, Prefect asks the server for limits on each.
-            with lost_cluster(), TagsContext(current_tags=set()):
-                result = function(*args, **kwargs)
-            return result if outermost else Unstored(result)  # else Prefect looks for futures in all that it holds
+        def inside(spec: Any) -> R:
+            close_what_dead_runs_left()
+            with told_when_stopped(), lost_cluster(), TagsContext(current_tags=UNTAGGED):
+                return function(spec)
 
-        # What is wrong with a parameter is said by its spec, in the sentence that the command prints.
-        # Nor is a result kept; where to keep it Prefect would ask the server, unless that is said.
-        declared = OurFlow(
-            inside,
-            name=name,
-            flow_run_name=flow_run_name or name,
-            validate_parameters=False,
-            persist_result=False,
-            result_storage=PREFECT_LOCAL_STORAGE_PATH.value(),
-        )
-        return cast(OurFlow[P, R], declared)
+        body = in_one_sentence(with_parameters_of(command)(inside))
+        name = function.__name__
+        return cast(OurFlow[P, R], OurFlow(body, name=name, flow_run_name=_named_after(command), **OPTIONS))
 
     return declare
+
+
+def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRunner, P], R]]:
+    """Declare a part of flows that is a flow, too; it is called with the runner of its tasks first.
+
+    Prefect is given no arguments and no result: it looks for futures in all that they hold, and refuses parameters of
+    more than 524,288 bytes, which the records of some hundred classes are.
+    """
+
+    @in_one_sentence
+    def inside(work: Any) -> None:
+        with lost_cluster(), TagsContext(current_tags=UNTAGGED):
+            work()
+
+    flow: Any = Flow(inside, name=name, flow_run_name=name, **OPTIONS)
+
+    def declare(function: Callable[P, R]) -> Callable[Concatenate[AnyRunner, P], R]:
+        @functools.wraps(function)
+        def call(runner: AnyRunner, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            results: list[R] = []
+            with tags(TAG), _without_heartbeat():
+                flow.with_options(task_runner=runner)(lambda: results.append(function(*args, **kwargs)))
+            return results[0]
+
+        return call
+
+    return declare
+
+
+def _without_heartbeat() -> AbstractContextManager[Any]:
+    """Let flows have no heartbeat: each costs half a second in the end, and subflows end with the flow above."""
+    if get_current_settings().flows.heartbeat_frequency is None:
+        return nullcontext()
+    return temporary_settings({"flows.heartbeat_frequency": None})
+
+
+def _named_after(command: Command[Any]) -> Callable[[], str]:
+    """Return a function that names a run of a command after its sources, or else its data set or the run it is of."""
+    doing = "" if command.name == "run" else f"{command.name} "
+
+    def name() -> str:
+        given = flow_run.parameters
+        sources = [given[role] for role in get_args(Role) if isinstance(given.get(role), str)]  # others are rows
+        try:
+            what = name_of(sources) if sources else PurePath(str(given.get("dataset") or given.get("run") or "")).name
+        except UsageError:  # of which the run itself tells
+            what = "run"
+        return f"{doing}{what}".strip() + f" {date.today()}"
+
+    return name

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from tasks.processes import end_processes
 from tasks.storage import building, started, workspace
@@ -96,7 +97,7 @@ def _tell_prefect(message: str) -> None:
     from flows.engine.closing import close_unfinished
 
     with contextlib.suppress(Exception):  # the server may be gone already
-        close_unfinished(flow_run.id, Cancelled(message=message))
+        close_unfinished(UUID(str(flow_run.id)), Cancelled(message=message))
 
 
 def _end_children() -> None:

@@ -3,9 +3,9 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -14,9 +14,10 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
 
-from flows.engine.runners import let_go
 from tasks.errors import LateError
 from tasks.stage_task import LIMIT_SECONDS
+
+T = TypeVar("T")
 
 SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES = 3, 1
 IN_FLIGHT = 100  # tasks that Prefect knows of and that have not ended; its server is slow with thousands of them
@@ -24,25 +25,23 @@ _visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
 _seconds: ContextVar[dict[str, float] | None] = ContextVar("seconds per stage", default=None)
 
 
-@contextmanager
-def visible() -> Iterator[None]:
+def visible() -> AbstractContextManager[bool]:
     """Show progress on standard error while the block runs; elsewhere Prefect's logs tell it."""
-    token = _visible.set(True)
-    try:
-        yield
-    finally:
-        _visible.reset(token)
+    return _set(_visible, True)
+
+
+def timed() -> AbstractContextManager[dict[str, float]]:
+    """Collect the seconds of the stages that run inside the block."""
+    return _set(_seconds, dict[str, float]())
 
 
 @contextmanager
-def timed() -> Iterator[dict[str, float]]:
-    """Collect the seconds of the stages that run inside the block."""
-    seconds: dict[str, float] = {}
-    token = _seconds.set(seconds)
+def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
+    token = variable.set(value)
     try:
-        yield seconds
+        yield value
     finally:
-        _seconds.reset(token)
+        variable.reset(token)
 
 
 class _ProgressArtifact:
@@ -120,8 +119,15 @@ def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[
         futures.append(future)
         if len(futures) > IN_FLIGHT:
             futures[-IN_FLIGHT - 1].wait()
-            let_go(futures[-IN_FLIGHT - 1])
+            _let_go(futures[-IN_FLIGHT - 1])
             yield
     for future in as_completed(futures[-IN_FLIGHT:]):
-        let_go(future)
+        _let_go(future)
         yield
+
+
+def _let_go(future: PrefectFuture[Any]) -> None:
+    """Take the state of a task that has ended from its cluster, which does the task again when it loses the state."""
+    if release := getattr(getattr(future, "wrapped_future", None), "release", None):
+        future.wait()
+        release()

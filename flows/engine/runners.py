@@ -1,17 +1,25 @@
-"""Choose how tasks run side by side."""
+"""Choose how tasks run side by side, by what was asked for and what the machine has."""
 
-from typing import Any, NamedTuple, cast
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple, TypeVar, cast
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.engine.machine import PER_TASK, at_once, memory_of_machine
+from flows.engine.progress import say
+from tasks.errors import ProcessLostError, UsageError
+from tasks.processes import in_processes
 from tasks.records.spec import SourceSpec, WorkSpec
-from tasks.registration.views import VIEWS
-from tasks.vocabulary import ViewName
 
+T = TypeVar("T")
 AnyRunner = TaskRunner[PrefectFuture[Any]]
 
+GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of version 2 and 1
+PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB that the largest tasks take; see tests/benchmarks/cluster.py
 PROCESSES_FROM = 100_000  # glyphs from which starting a process pool pays off; see tests/benchmarks/runners.py
 PACKED_GLYPH = 480  # bytes of notMNIST's archives for each
 PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
@@ -26,20 +34,23 @@ class Workers(NamedTuple):
 
 def side_by_side(spec: WorkSpec) -> AnyRunner:
     """Return the runner for all but decoding: threads, or the cluster that was asked for."""
-    if not spec.on_dask:
-        return threads(at_once(spec))
-    from flows.engine.cluster import on_cluster  # which takes two seconds to import
-
-    return on_cluster(spec)
+    return _cluster().on_cluster(spec) if spec.on_dask else threads(at_once(spec))
 
 
 def memory_of_task(spec: WorkSpec) -> float:
     """Return the gigabytes that a task may take which runs alone: those of this machine, or of a worker."""
-    if not spec.on_dask:
-        return memory_of_machine()
-    from flows.engine.cluster import memory_of_worker
+    return _cluster().memory_of_worker(spec) if spec.on_dask else memory_of_machine()
 
-    return memory_of_worker(spec)
+
+def _cluster() -> ModuleType:
+    """Import what speaks with Dask, which takes two seconds."""
+    try:
+        from flows.engine import cluster
+    except ImportError as error:
+        raise UsageError(
+            "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
+        ) from error
+    return cluster
 
 
 def threads(workers: int) -> AnyRunner:
@@ -47,52 +58,63 @@ def threads(workers: int) -> AnyRunner:
     return cast(AnyRunner, ThreadPoolTaskRunner(max_workers=workers))
 
 
-def let_go(future: PrefectFuture[Any]) -> None:
-    """Take the state of a task that has ended from its cluster, which does the task again when it loses the state."""
-    if release := getattr(getattr(future, "wrapped_future", None), "release", None):
-        future.wait()
-        release()
+def for_decoding(glyphs: int, spec: SourceSpec) -> Workers:
+    """Return the workers that were asked for; by default processes when there is enough to do, threads otherwise."""
+    return _workers(spec, glyphs >= PROCESSES_FROM or spec.runner == "processes", PER_TASK)
 
 
-def for_decoding(work: int, spec: SourceSpec) -> Workers:
-    """Return the workers that were asked for; by default processes when there is enough to do, threads otherwise.
-
-    Parameters
-    ----------
-    work : int
-        What is to be decoded, in glyphs.
-    spec : SourceSpec
-    """
-    count = at_once(spec)
-    if spec.on_dask:
-        return Workers(side_by_side(spec))
-    if spec.runner == "threads" or (spec.runner == "auto" and (work < PROCESSES_FROM or count == 1)):
-        return Workers(threads(count))
-    return with_processes(count)
-
-
-def for_tiles(images: int, view: ViewName, spec: WorkSpec) -> Workers:
-    """Return the workers for tiles: processes for photographs, unless other ones were asked for.
+def for_tiles(images: int, spec: WorkSpec) -> Workers:
+    """Return the workers for tiles of photographs, given the images of the largest slice.
 
     Laying pictures over each other takes many short steps, after each of which threads wait for the interpreter: two
     are a third faster than one, and more are not.
-
-    Parameters
-    ----------
-    images : int
-        Of the largest slice.
-    view : str
-    spec : WorkSpec
     """
-    if spec.on_dask or not VIEWS[view].on_pixels:
+    return _workers(spec, True, max(PER_TASK, PER_TILE + PER_IMAGE * images))
+
+
+def _workers(spec: WorkSpec, processes: bool, gigabytes: float) -> Workers:
+    if spec.on_dask:
         return Workers(side_by_side(spec))
-    count = at_once(spec, max(PER_TASK, PER_TILE + PER_IMAGE * images))
-    return Workers(threads(count)) if spec.runner == "threads" or count == 1 else with_processes(count)
+    count = at_once(spec, gigabytes)
+    if not processes or spec.runner == "threads" or (spec.runner == "auto" and count == 1):
+        return Workers(threads(count))
+    return Workers(threads(count + 1), count)  # while a thread keeps the books of a task, no process waits
 
 
-def with_processes(count: int) -> Workers:
-    """Return workers for work that mostly needs the interpreter.
+def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec, stay: bool = False) -> T:
+    """Do something on workers; when their processes are lost, do what is not finished one task after the other.
 
-    There is a thread more than processes: while one keeps the books of a task, no process waits.
+    The processes may `stay` for what follows.
     """
-    return Workers(threads(count + 1), count)
+    try:
+        with in_processes(workers.processes, stay):
+            return do(workers.runner)
+    except ProcessLostError as lost:
+        if spec.on_dask:  # whose tasks were tried again already
+            raise
+        say(f"{lost} What is not finished is done in one process.")
+        return do(threads(1))
+
+
+def memory_of_machine() -> float:
+    """Return the memory that this process may use, in gigabytes."""
+    bytes_there = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        bytes_there.append(limit)
+    for name in GROUPS:
+        text = Path(name).read_text().strip() if Path(name).exists() else ""
+        if text.isdigit():  # "max" is none
+            bytes_there.append(int(text))
+    return min(bytes_there) / 1e9
+
+
+def at_once(spec: WorkSpec, per_task: float = PER_TASK) -> int:
+    """Return how many tasks run at the same time: what was asked for, or one per core if memory has room for them.
+
+    `per_task` are the gigabytes that each takes.
+    """
+    if spec.workers and not spec.memory:
+        return spec.workers
+    room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / per_task)
+    return max(1, min(spec.workers or os.cpu_count() or 1, room))

@@ -1,34 +1,37 @@
-"""Prefect's temporary server, started before Prefect itself and the flows are imported, which takes nearly as long.
+"""A Prefect server for this process alone, where neither the environment nor a profile names one.
 
-Prefect's own way to start it first imports all of the server into the process that only wants to use it.
+It starts while Prefect and the flows are imported. Prefect's own temporary server would first import all of the server
+into the process that only uses it, ask for no password, and outlive a process that is killed.
 """
 
 import atexit
+import contextlib
 import functools
 import os
+import secrets
 import socket
 import subprocess
 import sys
-import time
-from http import HTTPStatus
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from tasks.errors import ServerError
 
-ADDRESS = "PREFECT_API_URL"
+ADDRESS, PASSWORD = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
-SECONDS_BETWEEN_LOOKS, SECONDS_TO_STOP = 0.02, 5
-HOST, STARTS = "127.0.0.1", 3  # another process may take the port before the server does
-ROLE = {
-    ADDRESS: "",  # it is a server
-    "PREFECT_UI_ENABLED": "0",
-    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
-    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",  # a library whose checks of its own types take long to import
+HOST, SECONDS_TO_START = "127.0.0.1", 120  # a busy machine takes a minute
+# The database of a server without Postgres takes one writer at a time, and who finds it locked tries again in two
+# seconds; so what tasks report is written together, each second.
+TOGETHER = {
+    f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
+    for name, value in (("READ_BATCH_SIZE", "100"), ("BATCH_SIZE", "100"), ("FLUSH_INTERVAL", "1"))
 }
-ALONE = {  # of its only client
-    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # it is of this installation
-    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # no browser speaks with it
+ROLE = TOGETHER | {
+    ADDRESS: "",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # which takes half a second
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
 PROGRAM = Path(__file__).with_name("temporary_server.py")
 
@@ -51,77 +54,60 @@ def start() -> "Temporary | None":
 
 
 class Temporary:
-    """A server for this process alone, on a free port of this machine."""
+    """A server on a free port of this machine, with a password of its own."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._launch()
+        password = f"cleansplit:{secrets.token_urlsafe()}"
+        role = os.environ | ROLE | {"PREFECT_SERVER_API_AUTH_STRING": password}
+        with socket.create_server((HOST, 0)) as listening:
+            self._port, number = listening.getsockname()[1], listening.fileno()
+            command = [sys.executable, "-P", str(PROGRAM), str(number)]
+            self._process = subprocess.Popen(command, env=role, stdin=subprocess.PIPE, pass_fds=[number])
+        self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
 
-    def serve(self) -> None:
-        """Wait until it answers, and let Prefect use it from now on; or end it where Prefect's settings name another.
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Let Prefect use it in the block, once it answers; or end it where a profile of Prefect names another.
 
         Raises
         ------
         ServerError
-            When it does not answer in time.
+            When it does not answer in time, or has ended.
         """
-        from prefect.settings import PREFECT_API_URL
+        from prefect.settings import get_current_settings, temporary_settings
 
-        if named := PREFECT_API_URL.value():
-            if named not in _addresses:  # as it is at a second command of one process
-                self.stop()
+        if get_current_settings().api.url:
+            self.stop()
+            yield
             return
-        print("starting Prefect", file=sys.stderr)
-        os.environ |= ALONE
-        patience = float(os.environ[PATIENCE])
-        self._name()
-        limit, starts = self._begun + patience, 1
-        while not self._answers(limit):
-            if time.monotonic() > limit:
-                raise ServerError(
-                    f"Prefect's temporary server did not start within {patience:g} seconds; set {PATIENCE} higher, "
-                    f"or start a server and name it in {ADDRESS}."
-                )
-            if (code := self._process.poll()) is not None:
-                if starts == STARTS:
-                    raise ServerError(
-                        f"Prefect's temporary server ended with code {code}; above is what it said. "
-                        f"Or start a server and name it in {ADDRESS}."
-                    )
-                starts += 1
-                self._launch()
-                self._name()
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+        if self.access[ADDRESS] not in _addresses:
+            print("starting Prefect", file=sys.stderr)
+            self._wait()
+            _addresses.add(self.access[ADDRESS])
+            os.environ |= self.access  # for processes that this one starts
+        with temporary_settings({"api.url": self.access[ADDRESS], "api.auth_string": self.access[PASSWORD]}):
+            yield
 
-    def _name(self) -> None:
-        """Let Prefect's settings name it; they are made anew, which takes as long as a few looks."""
-        from prefect.context import refresh_global_settings_context
-
-        os.environ[ADDRESS] = f"http://{HOST}:{self._port}/api"
-        refresh_global_settings_context()
-        _addresses.add(os.environ[ADDRESS])
-
-    def _launch(self) -> None:
-        with socket.create_server((HOST, 0)) as free:
-            self._port = free.getsockname()[1]
-        command = [sys.executable, "-P", str(PROGRAM), HOST, str(self._port), str(os.getpid())]
-        self._process = subprocess.Popen(command, env=os.environ | ROLE)
-
-    def _answers(self, limit: float) -> bool:
-        connection = HTTPConnection(HOST, self._port, timeout=max(limit - time.monotonic(), SECONDS_BETWEEN_LOOKS))
+    def _wait(self) -> None:
+        """Wait for an answer: its socket takes requests from the beginning, until the server ends."""
+        patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
+        connection = HTTPConnection(HOST, self._port, timeout=max(patience, 0.001))
         try:
             connection.request("GET", "/api/health")
-            return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, HTTPException):
-            return False
+            connection.getresponse()
+        except TimeoutError as error:
+            raise ServerError(
+                f"Prefect's temporary server did not start within {patience:g} seconds; set {PATIENCE} higher, "
+                f"or start a server and name it in {ADDRESS}."
+            ) from error
+        except (OSError, HTTPException) as error:
+            raise ServerError(
+                f"Prefect's temporary server ended with code {self._process.wait()}; above is what it said. "
+                f"Or start a server and name it in {ADDRESS}."
+            ) from error
         finally:
             connection.close()
 
     def stop(self) -> None:
-        """End it; Prefect has stored what it was told."""
-        self._process.terminate()
-        try:
-            self._process.wait(SECONDS_TO_STOP)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """Let it end, as it does when its input ends, and wait; Prefect has stored what it was told."""
+        self._process.communicate()

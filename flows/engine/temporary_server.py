@@ -1,35 +1,31 @@
-"""The program of Prefect's temporary server: ``python -P temporary_server.py HOST PORT PARENT``.
+"""The program of the server of `flows.engine.temporary`: it serves at the socket whose number it is given.
 
-It is run as a file by `flows.engine.temporary`, so that nothing of ours is imported.
+It runs as a file, so that nothing of ours is imported.
 """
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
-from functools import partial
 
-SECONDS_BETWEEN_LOOKS, SECONDS_TO_END = 0.5, 5
+SECONDS_TO_END = 5
 
 
 def main() -> None:
-    """Serve until told to end, or until the process that asked for it is gone."""
-    host, port, parent = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    """Serve until told to end, or until the process that started this one has ended."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
 
-    application = partial(create_app, ephemeral=True)  # without the services of a server that stays
-    uvicorn.run(
-        application, factory=True, host=host, port=port, log_level="error", timeout_graceful_shutdown=SECONDS_TO_END
-    )
+    application = create_app(ephemeral=True)  # without the services of a server that stays
+    config = uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=SECONDS_TO_END)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 
-def _end_with(parent: int) -> None:
-    """End this process when its parent has ended: by itself, it would outlive a run that is killed."""
-    while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # until the parent, which writes nothing, has ended, also if it was killed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_END)
     os._exit(1)

@@ -169,7 +169,7 @@ def schema() -> dict[str, Any]:
     described = TypeAdapter(Report).json_schema(mode="serialization")
     for name in CHANGES_NO_RESULT:
         for spec in ("RunSpec", "SplitSpec", "AuditSpec", "DedupeSpec"):
-            described["$defs"][spec]["properties"].pop(name)
+            described["$defs"][spec]["properties"].pop(name, None)
             described["$defs"][spec]["additionalProperties"] = False  # only their names tell them apart
     del described["properties"]["run"]
     described["required"] = sorted(described["properties"])

@@ -25,6 +25,7 @@ class AuditSpec(OverlapSpec):
     train: SourceName | None = None
     test: SourceName | None = None
     validation: SourceName | None = None
+    summary: PurePath | None = None
     trains: ClassVar[bool] = False
 
     @property

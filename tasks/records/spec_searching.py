@@ -20,7 +20,7 @@ from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
 # Decisions count by their content, not by the name of their file.
-CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions")
+CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions", "summary")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pool, Process
 from pathlib import Path
 
-from flows.command.cli import LEAN
+from flows.engine.temporary import TOGETHER
 
-os.environ |= {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", **LEAN}  # as the command's own server
+os.environ |= {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", **TOGETHER}  # as the command's own server
 
 import numpy as np
 from PIL import Image

@@ -21,10 +21,7 @@ from prefect import Flow
 from prefect.futures import PrefectConcurrentFuture
 from prefect.utilities.callables import parameter_schema
 
-from flows.command.cli import WITH_FLOWS
-from flows.command.commands import app
 from flows.engine import temporary
-from flows.engine.parameters import Unstored
 from tasks.errors import UsageError
 from tasks.records.spec import AuditSpec
 from tests.build import ROOT, write_tar
@@ -117,10 +114,14 @@ def test_how_often_calls_are_retried_is_what_a_profile_says(home: Path, said: st
     (home / "profiles.toml").write_text(f'active = "mine"\n[profiles.mine]\n{said}\n')
     program = """
 from flows.engine import temporary
-temporary.start().serve()
+server = temporary.start()
 from flows.engine.declare import our_flow
+from flows.table import CLEAN
 from prefect.settings import get_current_settings
-print(our_flow(name="retries")(lambda: get_current_settings().client.max_retries)())
+def retries(spec):
+    return get_current_settings().client.max_retries
+with server.serving():
+    print(our_flow(CLEAN)(retries)())
 """
     alone = {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_CLIENT_MAX_RETRIES"} | alone
@@ -128,24 +129,48 @@ print(our_flow(name="retries")(lambda: get_current_settings().client.max_retries
     assert done.stdout == f"{counts}\n"
 
 
-def test_a_temporary_server_that_had_to_start_again_serves_what_a_lasting_one_does(home: Path) -> None:
+def test_a_temporary_server_serves_what_a_lasting_one_does_to_who_has_its_password(home: Path) -> None:
     program = """
-import json
-from urllib.request import urlopen
+import json, os
+from pathlib import Path
 from flows.engine import temporary
-started = temporary.start()
-started._process.kill()
-started.serve()
+server = temporary.start()
+import httpx
 from prefect.server.api.server import create_api_app
-from prefect.settings import PREFECT_API_URL
-with urlopen(PREFECT_API_URL.value() + "/openapi.json") as told:
-    print(json.load(told)["paths"].keys() == create_api_app().openapi()["paths"].keys())
+from prefect.settings import get_current_settings
+with server.serving():
+    settings = get_current_settings().api
+    access = tuple(settings.auth_string.get_secret_value().split(":"))
+    told = httpx.get(f"{settings.url}/openapi.json", auth=access).json()
+    print(told["paths"].keys() == create_api_app().openapi()["paths"].keys())
+    print(httpx.get(f"{settings.url}/openapi.json").status_code, httpx.post(f"{settings.url}/flows/filter").status_code)
+    answered = httpx.get(f"{settings.url}/health", headers={"Origin": "http://elsewhere.example"})
+    print(answered.status_code, "access-control-allow-origin" in answered.headers)
+    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    shown = [Path(f"/proc/{child}/cmdline").read_text() for child in own]
+    print(len(access[1]) > 20, "temporary_server" in str(shown), access[1] in str(shown))
 """
-    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", program], env=of_its_own(home), capture_output=True, text=True, timeout=120, check=True
     )
-    assert done.stdout == "True\n"
+    assert done.stdout == "True\n401 401\n200 False\nTrue True False\n"
+    assert done.stderr == "starting Prefect\n"
+
+
+def test_a_temporary_server_that_does_not_come_up_is_a_sentence(
+    sources: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
+    database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/prefect.db"}
+    given = ("--train", sources["large"], "--test", sources["small"], "--workspace", str(tmp_path / "w"))
+    done = command("audit", *given, **of_its_own(home) | database)
+    assert done.returncode == 1, done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert re.match(r"cleansplit: Prefect's temporary server ended with code \d+; above is what it said\.", said)
+
+
+def of_its_own(home: Path) -> dict[str, str]:
+    """Return the environment in which a command starts a server."""
+    return os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
 
 
 def test_commands_of_one_process_share_its_server(sources: dict[str, Any], home: Path, tmp_path: Path) -> None:
@@ -157,10 +182,9 @@ for threshold in ("0.9", "0.95"):
         execute([*sys.argv[1:], "--threshold", threshold])
 """
     given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
-    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
     done = subprocess.run(
         [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
-        env=environment, capture_output=True, text=True, timeout=240, check=True,
+        env=of_its_own(home), capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert done.stderr.count("starting Prefect") == 1
     assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
@@ -174,11 +198,11 @@ def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
     given: dict[str, Any] = {
         "endless": endless, "bytes": b"\xff",
         "workspace": Path("w"), "nothing": None, "sizes": (50, "all"), "share": 0.5, "spec": AuditSpec.of(root="猫"),
-        "held": Unstored({"by": "the flow"}), "future": PrefectConcurrentFuture(uuid4(), Future()),
+        "future": PrefectConcurrentFuture(uuid4(), Future()),
     }  # fmt: skip
     kept = cleansplit.serialize_parameters(given)
     assert kept == Flow.serialize_parameters(cleansplit, given)
-    assert (kept["workspace"], kept["held"]) == ("w", "<Unstored>")
+    assert kept["workspace"] == "w"
     assert json.loads(json.dumps(kept)) == kept
 
 
@@ -207,12 +231,6 @@ def test_a_server_ends_with_a_run_that_is_killed(sources: dict[str, Any], home: 
     run.kill()
     run.wait()
     assert _soon(lambda: not _servers(home))
-
-
-def test_a_server_is_begun_early_for_all_commands_that_need_one() -> None:
-    commands = {name: app[name].default_command for name in app if not name.startswith("-")}
-    needing = {name for name, body in commands.items() if body and "_flows" in inspect.unwrap(body).__code__.co_names}
-    assert set(WITH_FLOWS) == needing
 
 
 def _soon(holds: Callable[[], bool]) -> bool:

@@ -12,7 +12,8 @@ from prefect import task
 from prefect.task_engine import TaskRunTimeoutError
 
 from flows.audit import audit
-from flows.engine.declare import our_flow
+from flows.engine.declare import subflow
+from flows.engine.runners import threads
 from tasks import processes
 from tasks.processes import apart, in_processes
 
@@ -40,11 +41,11 @@ def waits() -> None:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_limit_of_time_ends_work_in_a_process() -> None:
-    @our_flow(name="waits")
+    @subflow("waits")
     def waiting() -> None:
         waits.submit().result()
 
     start = time.monotonic()
     with pytest.raises(TaskRunTimeoutError), in_processes(1):
-        waiting()
+        waiting(threads(1))
     assert time.monotonic() - start < 30, "and the process with it"

@@ -6,7 +6,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from uuid import UUID
 
 import jsonschema
@@ -23,35 +23,26 @@ from prefect.client.schemas.filters import (
     FlowRunFilterParentFlowRunId,
 )
 from prefect.client.schemas.objects import TaskRun
+from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from pydantic import TypeAdapter
 
-from flows.audit import audit
 from flows.command.commands import app
-from flows.dedupe import dedupe
+from flows.engine.parameters import Command
 from flows.engine.progress import timed
-from flows.engine.shown import key_of
 from flows.pipeline import cleansplit
-from flows.split import split
-from flows.steps import evaluate, prepare, sanitize
+from flows.publish import key_of
+from flows.steps import evaluate, sanitize
+from flows.table import CLEAN, COMMANDS, REPRODUCE, VERIFY
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records import Report
 from tasks.records.parameters import DESCRIPTIONS
 from tasks.records.report import schema
-from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, PrepareSpec, RunSpec, SanitizeSpec, Spec, SplitSpec
+from tasks.records.spec import RunSpec
 from tests.build import MEASURED, glyphs, members_of, write_tar
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-FLOWS: dict[str, tuple[Any, type[Spec]]] = {  # by the names of their commands
-    "run": (cleansplit, RunSpec),
-    "audit": (audit, AuditSpec),
-    "dedupe": (dedupe, DedupeSpec),
-    "split": (split, SplitSpec),
-    "prepare": (prepare, PrepareSpec),
-    "sanitize": (sanitize, SanitizeSpec),
-    "evaluate": (evaluate, EvaluateSpec),
-}
 SHARED = {"run", "workspace", "workers", "runner"}  # parameters that commands without a flow take as well
 
 
@@ -278,16 +269,16 @@ def test_a_process_pool_gives_the_same_run(
         assert (other.run / path).read_bytes() == (run.run / path).read_bytes(), path
 
 
-@pytest.mark.parametrize("command", FLOWS)
-def test_parameters_are_the_same_in_spec_flow_run_form_and_command(command: str) -> None:
-    flow, spec = FLOWS[command]
+@pytest.mark.parametrize(
+    "entry", [one for one in COMMANDS if one not in (REPRODUCE, CLEAN, VERIFY)], ids=lambda one: one.name
+)
+def test_parameters_are_the_same_in_spec_flow_run_form_and_command(entry: Command[Any]) -> None:
+    flow: Any = load_flow_from_entrypoint(entry.flow, use_placeholder_flow=False)
+    command, spec = entry.name, cast(Any, entry.takes)
     fields = {field.name: field for field in dataclasses.fields(spec)}
     in_flow = inspect.signature(flow.fn).parameters
     in_form = parameter_schema(flow.fn)
     in_command, told = arguments_of(command), str(inspect.getdoc(app[command].default_command)).splitlines()
-    if command == "audit":  # the command alone writes a summary of what changed
-        in_command.pop("summary")
-        told = [line for line in told if not line.strip().startswith("summary:")]
     assert list(in_flow) == list(in_form.properties) == list(in_command)
     assert told == str(inspect.getdoc(flow.fn)).splitlines()
     assert set(in_flow) == set(fields)
@@ -312,11 +303,10 @@ def test_parameters_are_the_same_in_spec_flow_run_form_and_command(command: str)
         assert in_form.properties["protect"]["enum"] == ["train", "test"]
 
 
-@pytest.mark.parametrize("command", ["sanitize", "evaluate"])
-def test_the_run_may_be_given_without_the_name_of_the_parameter(command: str) -> None:
-    flow, _ = FLOWS[command]
+@pytest.mark.parametrize("flow", [sanitize, evaluate], ids=lambda flow: flow.name)
+def test_the_run_may_be_given_without_the_name_of_the_parameter(flow: Any) -> None:
     assert inspect.signature(flow.fn).bind("one").arguments == {"run": "one"}
-    assert arguments_of(command)["run"].index == 0
+    assert arguments_of(flow.name)["run"].index == 0
 
 
 @pytest.mark.parametrize("command", ["verify", "report", "compare", "export", "clean", "reproduce"])

@@ -31,7 +31,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     said = home / "serve.log"
     with said.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.installation.serve", "--port", str(port)],
+            [sys.executable, "-m", "flows.command.serve", "--port", str(port)],
             cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

@@ -17,8 +17,8 @@ import cyclopts
 import httpx
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.installation.serve import ENVIRONMENT
-from flows.installation.server import POOL, prefect
+from flows.command.serve import ENVIRONMENT
+from flows.command.server import POOL, prefect
 from tests.operations.conftest import ROOT, ended, free_port, read, start, until
 
 BEFORE, LONGEST = 40, 900  # seconds that the run has worked when the server is killed, and after which it has failed
@@ -35,7 +35,7 @@ def main(away: int = 120) -> None:
         with temporary_settings({PREFECT_API_URL: address}), ExitStack() as stack:
             with _running(*serving, environment=environment):
                 until(lambda: _answers(address), 90)
-                install = [sys.executable, "-m", "flows.installation.deploy"]
+                install = [sys.executable, "-m", "flows.command.deploy"]
                 subprocess.run(install, cwd=ROOT, env=environment, check=True)
                 stack.enter_context(_running("worker", "start", "--pool", POOL, environment=environment))
                 run = start("cleansplit/on-demand", environment, workspace=f"{folder}/workspace", trainings=25)

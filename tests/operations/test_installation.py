@@ -40,7 +40,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
-from flows.engine.shown import key_of
+from flows.publish import key_of
 from tests.faults.web import Handler, serve_all, status
 from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
 
@@ -292,7 +292,7 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
 
 def installed(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one of the modules that install."""
-    command = [sys.executable, "-m", f"flows.installation.{module}", *arguments]
+    command = [sys.executable, "-m", f"flows.command.{module}", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=240, check=False
     )

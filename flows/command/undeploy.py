@@ -3,33 +3,21 @@
 import contextlib
 import sys
 from collections.abc import Iterable
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-import cyclopts
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterId,
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-    WorkPoolFilter,
-    WorkPoolFilterName,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, WorkPoolFilter
 from prefect.exceptions import ObjectNotFound
 
-from flows.engine.closing import close_what_dead_runs_left
-from flows.engine.names import TAG
-from flows.installation.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
-from flows.installation.server import ACTIVE, POOL, in_one_sentence, require_server
+from flows.command.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
+from flows.command.server import ACTIVE, POOL, execute, require_server
+from flows.engine.closing import TAG, close_what_dead_runs_left
 from tasks.errors import UsageError
 
-AT_ONCE = 50  # runs that Prefect's server deletes in one call, at most
-OURS = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]))
+AT_ONCE = 8  # runs that are deleted side by side
+OURS = {"tags": {"all_": [TAG]}}
 
 
 def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
@@ -51,8 +39,7 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
     close_what_dead_runs_left()
     flows: set[UUID] = set()
     with get_client(sync_client=True) as client:
-        state = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
-        if active := client.read_flow_runs(flow_run_filter=OURS.model_copy(update={"state": state})):
+        if active := client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(OURS | {"state": ACTIVE})):
             raise UsageError(f"{active[0].name} is active; let it end, or cancel it: prefect flow-run cancel ID.")
         for name in map(name_of, yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]):
             with contextlib.suppress(ObjectNotFound):
@@ -65,7 +52,7 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
                 client.delete_automation(automation.id)
         with contextlib.suppress(ObjectNotFound):
             client.delete_block_document(client.read_block_document_by_name(HOOK, "webhook").id)
-        in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+        in_pool = WorkPoolFilter.model_validate({"name": {"any_": [pool]}})
         if not client.read_deployments(work_pool_filter=in_pool):
             with contextlib.suppress(ObjectNotFound):
                 client.delete_work_pool(pool)
@@ -77,26 +64,23 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
 
 def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
     """Remove our runs and their artifacts; return the flows that they were runs of."""
-    flows: set[UUID] = set()
-    while artifacts := client.read_artifacts(flow_run_filter=OURS):
-        for artifact in artifacts:
-            client.delete_artifact(artifact.id)
-    while runs := client.read_flow_runs(flow_run_filter=OURS, limit=AT_ONCE):
-        flows |= {run.flow_id for run in runs}
-        some = FlowRunFilter(id=FlowRunFilterId(any_=[run.id for run in runs]))
-        # One by one takes a second each; Prefect's client has no call for it.
-        cast(Any, client).request("POST", "/flow_runs/bulk_delete", json={"flow_runs": some.model_dump(mode="json")})
+    flows, ours = set[UUID](), FlowRunFilter.model_validate(OURS)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while artifacts := client.read_artifacts(flow_run_filter=ours):
+            list(pool.map(client.delete_artifact, [artifact.id for artifact in artifacts]))
+        while runs := client.read_flow_runs(flow_run_filter=ours):
+            flows |= {run.flow_id for run in runs}
+            list(pool.map(client.delete_flow_run, [run.id for run in runs]))
     return flows
 
 
 def _remove_unused(client: SyncPrefectClient, flows: Iterable[UUID]) -> None:
     """Remove flows that have no runs and no deployments, which others may have under the same names."""
     for flow in flows:
-        of_flow = FlowFilter(id=FlowFilterId(any_=[flow]))
+        of_flow = FlowFilter.model_validate({"id": {"any_": [flow]}})
         if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):
             client.delete_flow(flow)
 
 
 if __name__ == "__main__":
-    with in_one_sentence():
-        cyclopts.run(undeploy)
+    execute(undeploy)

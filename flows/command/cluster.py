@@ -6,19 +6,16 @@ An object store, a Dask scheduler, workers that share nothing but the store, and
 import contextlib
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import cyclopts
 from prefect.settings import PREFECT_HOME
 
-from flows.installation.serve import HOST, keep_serving, running
-from flows.installation.server import in_one_sentence
-from tasks.errors import ServerError, UsageError
+from flows.command.serve import execute_until_stopped, keep_serving, listens, running
+from flows.command.server import wait_for
+from flows.engine.temporary import HOST
+from tasks.errors import UsageError
 
 BUCKET = "cleansplit"
 STORE_PORT, SCHEDULER_PORT = 8333, 8786
@@ -34,7 +31,6 @@ STORE = (
     "-logtostderr", "mini", f"-ip={HOST}", f"-ip.bind={HOST}", f"-s3.port={STORE_PORT}", f"-bucket={BUCKET}",
     "-master.telemetry=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
 )  # fmt: skip
-SECONDS_TO_START = 60
 
 
 def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
@@ -80,19 +76,8 @@ def _dask(role: str, *arguments: str) -> list[str]:
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until somebody listens at a port."""
-    for _ in range(10 * SECONDS_TO_START):
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0 and process.poll() is None:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise ServerError(f"nobody answers at port {port}; {log} says why.")
+    wait_for(process, lambda: listens(port), f"nobody answers at port {port}; {log} says why.")
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with in_one_sentence():
-        cyclopts.run(cluster)
+    execute_until_stopped(cluster)

@@ -1,20 +1,21 @@
 """Talk to the Prefect server that PREFECT_API_URL names, by Prefect's own command where it has one."""
 
-import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import cyclopts
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import StateType
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import get_current_settings, temporary_settings
 
 from tasks.errors import CleanSplitError, ServerError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "cleansplit"
-ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]  # states of runs that have not ended
+ACTIVE = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}  # states of runs that have not ended
+SECONDS_TO_START = 90
 
 
 def prefect(*arguments: str) -> list[str]:
@@ -43,7 +44,7 @@ def require_server() -> None:
     ------
     UsageError, ServerError
     """
-    address = PREFECT_API_URL.value()
+    address = get_current_settings().api.url
     if not address:
         raise UsageError("name the server in PREFECT_API_URL, for instance http://localhost:4200/api.")
     with get_client(sync_client=True) as client:
@@ -51,11 +52,32 @@ def require_server() -> None:
             raise ServerError(f"Prefect's server at {address} does not answer ({reason}); start it, or name another.")
 
 
-@contextlib.contextmanager
-def in_one_sentence() -> Iterator[None]:
-    """End the process with the sentence and the code of an expected failure."""
+def answers() -> bool:
+    """Return whether the server that Prefect's settings name answers now."""
+    with temporary_settings({"client.max_retries": 0}), get_client(sync_client=True) as client:
+        return client.api_healthcheck() is None
+
+
+def wait_for(process: subprocess.Popen[bytes], is_up: Callable[[], bool], problem: str) -> None:
+    """Wait until a process answers.
+
+    Raises
+    ------
+    ServerError
+        With the problem, when it ends or does not answer in time.
+    """
+    limit = time.monotonic() + SECONDS_TO_START
+    while process.poll() is None and time.monotonic() < limit:
+        if is_up():
+            return
+        time.sleep(0.2)
+    raise ServerError(problem)
+
+
+def execute(command: Callable[..., None]) -> None:
+    """Run a command, and end the process with the sentence and the code of an expected failure."""
     try:
-        yield
+        cyclopts.run(command)
     except CleanSplitError as error:
         print(f"cleansplit: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

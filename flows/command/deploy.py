@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import cyclopts
 import yaml
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
@@ -15,8 +14,8 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from flows.engine.names import TAG
-from flows.installation.server import POOL, ROOT, in_one_sentence, require_server, run
+from flows.command.server import POOL, ROOT, execute, require_server, run
+from flows.engine.closing import TAG
 from tasks.errors import UsageError
 
 DEPLOYMENTS, AUTOMATIONS = ROOT / "prefect.yaml", ROOT / "automations.yaml"
@@ -146,5 +145,4 @@ def _message_to(url: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with in_one_sentence():
-        cyclopts.run(deploy)
+    execute(deploy)

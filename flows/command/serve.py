@@ -1,0 +1,140 @@
+"""A complete local installation for trying the deployments: ``make serve`` starts it, Ctrl-C takes it down."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.settings import PREFECT_HOME, temporary_settings
+from prefect.states import Cancelling
+
+from flows.command.deploy import deploy
+from flows.command.server import ACTIVE, POOL, ROOT, answers, execute, prefect, wait_for
+from flows.engine.temporary import ADDRESS, HOST, TOGETHER
+from tasks.errors import ServerError, UsageError
+
+SECONDS_BETWEEN_WORKERS = 1
+SECONDS_TO_CANCEL, SECONDS_TO_END = 30, 15
+ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restart ends no run
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    **TOGETHER,
+}
+WORKING = ("worker", "start", "--pool", POOL, "--no-create-pool-if-not-found")  # what was removed stays so
+
+
+def serve(port: int = 4200) -> None:
+    """Start a server, the deployments, the automations and a worker, and keep them until interrupted.
+
+    A worker that dies is started again. Data and logs lie in PREFECT_HOME, by default the project's folder `.prefect`.
+    """
+    keep_serving(port)
+
+
+def keep_serving(port: int, also: str = "") -> None:
+    """Do what `serve` does; `also` is what a user needs to type beside that."""
+    if listens(port):
+        raise UsageError(f"port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
+    home, address = PREFECT_HOME.value(), f"http://{HOST}:{port}/api"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ |= ENVIRONMENT | {ADDRESS: address}
+    start = prefect("server", "start", "--host", HOST, "--port", str(port))
+    with temporary_settings({"api.url": address}), running(start, home / "server.log") as server:
+        wait_for(server, answers, f"Prefect's server did not start; {home / 'server.log'} says why.")
+        deploy()
+        print(
+            f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
+            f"  export PREFECT_API_URL={address}\n"
+            f"{also}"
+            "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
+            f"What the worker says is in {home / 'worker.log'}. Ctrl-C here takes everything down.\n",
+            flush=True,
+        )
+        try:
+            _work(server, home / "worker.log")
+        except KeyboardInterrupt:
+            print("\ntaking everything down", flush=True)
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody listens at a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def execute_until_stopped(command: Callable[..., None]) -> None:
+    """Run a command that Ctrl-C and SIGTERM end, also where the shell that started it ignores Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    execute(command)
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str], log: Path, own: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside us, out of reach of the terminal's Ctrl-C, and end it last of all.
+
+    `own` are variables of the environment for it alone.
+    """
+    with log.open("ab") as out:
+        environment = os.environ | dict(own or {})
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _work(server: subprocess.Popen[bytes], log: Path) -> None:
+    """Keep a worker running as long as the server runs; in the end cancel its runs before it goes."""
+    with contextlib.ExitStack() as lost:
+        while True:
+            with running(prefect(*WORKING), log) as worker:
+                try:
+                    while worker.poll() is None:
+                        if server.poll() is not None:
+                            raise ServerError(f"the server ended by itself; {log.with_name('server.log')} says why.")
+                        time.sleep(0.5)
+                except KeyboardInterrupt:
+                    _cancel_runs()
+                    raise
+            lost.callback(_end_group, worker.pid)  # its runs go on, but nobody looks after them any more
+            print(f"the worker ended by itself, which {log} may explain; starting another", flush=True)
+            time.sleep(SECONDS_BETWEEN_WORKERS)
+
+
+def _end_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _cancel_runs() -> None:
+    """Cancel active runs and wait for them: if a worker is stopped first, its runs stay Running forever."""
+    with get_client(sync_client=True) as client:
+        for run in _active(client):
+            client.set_flow_run_state(run, Cancelling(message="The installation is taken down."), force=True)
+        for _ in range(2 * SECONDS_TO_CANCEL):
+            if not _active(client):
+                return
+            time.sleep(0.5)
+
+
+def _active(client: SyncPrefectClient) -> list[UUID]:
+    active = FlowRunFilter.model_validate({"state": ACTIVE})
+    return [run.id for run in client.read_flow_runs(flow_run_filter=active) if run.deployment_id]
+
+
+if __name__ == "__main__":
+    execute_until_stopped(serve)

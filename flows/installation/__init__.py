@@ -1,1 +1,0 @@
-"""Deployments, and a complete installation of Prefect on one machine."""

@@ -1,0 +1,61 @@
+"""All commands that are flows: the command line, its help, Python, deployments and tests derive from this table."""
+
+from typing import Any
+
+from flows.engine.parameters import Command
+from tasks.records.spec import (
+    AuditSpec,
+    CleanSpec,
+    DedupeSpec,
+    EvaluateSpec,
+    PrepareSpec,
+    ReproduceSpec,
+    RunSpec,
+    SanitizeSpec,
+    SplitSpec,
+    VerifySpec,
+)
+
+RUN = Command(
+    "run", RunSpec, "flows.pipeline.cleansplit",
+    "Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy.",
+)  # fmt: skip
+AUDIT = Command(
+    "audit", AuditSpec, "flows.audit.audit",
+    "Measure the overlap between existing splits, and write the splits without it.",
+)  # fmt: skip
+DEDUPE = Command(
+    "dedupe", DedupeSpec, "flows.dedupe.dedupe",
+    "Find the images of one set that show the same, and list which of them to keep and which to remove.",
+)  # fmt: skip
+SPLIT = Command(
+    "split", SplitSpec, "flows.split.split",
+    "Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side.",
+)  # fmt: skip
+SANITIZE = Command(
+    "sanitize", SanitizeSpec, "flows.steps.sanitize",
+    "Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained.",
+)  # fmt: skip
+EVALUATE = Command(
+    "evaluate", EvaluateSpec, "flows.steps.evaluate",
+    "Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it.",
+)  # fmt: skip
+PREPARE = Command(
+    "prepare", PrepareSpec, "flows.steps.prepare",
+    "Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them.",
+)  # fmt: skip
+REPRODUCE = Command(
+    "reproduce", ReproduceSpec, "flows.pipeline.cleansplit",
+    "Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones.",
+)  # fmt: skip
+CLEAN = Command(
+    "clean", CleanSpec, "flows.keeping.clean",
+    "Remove all but the newest runs, and the intermediate results that none of those uses.",
+)  # fmt: skip
+VERIFY = Command(
+    "verify", VerifySpec, "flows.keeping.verify",
+    "Check a whole run again: every file, every row, every count.",
+)  # fmt: skip
+COMMANDS: tuple[Command[Any], ...] = (
+    RUN, AUDIT, DEDUPE, SPLIT, SANITIZE, EVALUATE, PREPARE, REPRODUCE, CLEAN, VERIFY,
+)  # fmt: skip
