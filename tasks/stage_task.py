@@ -33,14 +33,6 @@ def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, CleanSplitError) and error.heals
 
 
-RETRIES: dict[str, Any] = {
-    "retries": 2,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
-    "retry_jitter_factor": 0.5,
-    "retry_condition_fn": _may_heal,
-}
-
-
 def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Declare a task whose run name reads like a sentence.
 
@@ -53,7 +45,10 @@ def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Cal
         "timeout_seconds": LIMIT_SECONDS,
         "cache_policy": NO_CACHE,
         "persist_result": False,
-        **RETRIES,
+        "retries": 2,
+        "retry_delay_seconds": exponential_backoff(backoff_factor=1),
+        "retry_jitter_factor": 0.5,
+        "retry_condition_fn": _may_heal,
         **options,
     }
     declared = materialize(UNNAMED, by="cleansplit", **how) if assets else task(**how)

@@ -44,29 +44,6 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
         variable.reset(token)
 
 
-class _ProgressArtifact:
-    """What Prefect's UI shows of how far a stage is; nothing for a stage that ends soon."""
-
-    def __init__(self, stage: str, tasks: int) -> None:
-        self.stage, self.tasks, self.done = stage, tasks, 0
-        self.id: UUID | None = None
-        self.next = time.monotonic() + SECONDS_UNTIL_LONG
-
-    def update(self) -> None:
-        """Count a task that has ended."""
-        self.done += 1
-        last = self.done == self.tasks
-        if time.monotonic() < self.next and not (last and self.id):
-            return
-        percent, self.next = 100 * self.done / self.tasks, time.monotonic() + SECONDS_BETWEEN_UPDATES
-        if self.id:
-            update_progress_artifact(self.id, percent)
-        elif not last:
-            key = f"cleansplit-{self.stage.replace(' ', '-')}"  # keys are the whole server's
-            created = create_progress_artifact(percent, key=key, description=f"{self.stage}, {self.tasks} tasks")
-            self.id = cast(UUID, created)
-
-
 def say(sentence: str) -> None:
     """Tell the user something that they did not ask for but should know."""
     if _visible.get():
@@ -91,11 +68,10 @@ def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | No
     futures: list[PrefectFuture[Any]] = []
     count = len(submitted) if isinstance(submitted, Sized) else tasks or 0
     start, show = time.monotonic(), _visible.get()
-    terminal, artifact = show and sys.stderr.isatty(), _ProgressArtifact(stage, count)
+    terminal = show and sys.stderr.isatty()
     with tqdm(total=count, desc=f"{stage:<20}", unit="task", disable=not terminal, leave=False) as bar:
-        for _ in _ended(submitted, futures):
+        for _ in _shown(stage, count, _ended(submitted, futures)):
             bar.update()
-            artifact.update()
     try:
         results = [future.result() for future in futures]
     except TaskRunTimeoutError as error:
@@ -111,6 +87,23 @@ def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | No
         note = f", {reused} reused" if reused else ""
         print(f"{stage:<20} {len(futures):>3} tasks{note}, {seconds:.1f} s", file=sys.stderr)
     return results
+
+
+def _shown(stage: str, tasks: int, ended: Iterator[None]) -> Iterator[None]:
+    """Show in Prefect's UI how far a stage is that does not end soon; pass on what tells of each task."""
+    artifact, due = None, time.monotonic() + SECONDS_UNTIL_LONG
+    for done, _ in enumerate(ended, 1):
+        yield
+        last = done == tasks
+        if time.monotonic() < due and not (last and artifact):
+            continue
+        percent, due = 100 * done / tasks, time.monotonic() + SECONDS_BETWEEN_UPDATES
+        if artifact:
+            update_progress_artifact(artifact, percent)
+        elif not last:
+            key = f"cleansplit-{stage.replace(' ', '-')}"  # keys are the whole server's
+            created = create_progress_artifact(percent, key=key, description=f"{stage}, {tasks} tasks")
+            artifact = cast(UUID, created)
 
 
 def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[None]:
