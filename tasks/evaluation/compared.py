@@ -43,7 +43,7 @@ def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
 
 
 def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
-    """Give each row the number of its group: rows that share a key are in one, and so are those that these share with.
+    """Return the number of the group of each row: rows that share a key, and those with which these share another one.
 
     Rows of a group show one picture, so they are right or wrong together.
 
@@ -63,13 +63,13 @@ def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
 
 
 def _equal_pixels(files: list[Place]) -> RowNumbers:
-    """Give rows of a split that have equal pixels, as they are stored for training, the same number."""
+    """Return a number for each row of a split, the same for rows whose pixels, as stored for training, are equal."""
     digests = [blake2b(image, digest_size=16).digest() for part in iterate_images(files) for image in part.gray]
     return np.unique(np.array(digests, "V16"), return_inverse=True)[1]
 
 
 def verified_twins(table: Place) -> RowNumbers:
-    """Give rows of a split with the same best twin in another the same number, those without one -1."""
+    """Return a number for each row of a split, the same for rows with the same best twin in another; -1 without one."""
     names = tables.read(table, ["twin_id"])["twin_id"].combine_chunks().dictionary_encode().indices
     numbers: RowNumbers = np.where(has_twin(table), names.fill_null(-1).to_numpy().astype(np.int64), -1)
     return numbers

@@ -9,7 +9,7 @@ from tasks.records import Conclusion
 from tasks.vocabulary import UNLABELLED
 
 TEMPLATES = {  # for text and for HTML; compiled here: a command imports this while it waits for Prefect
-    html: Environment(  # what people read in the terminal is not HTML
+    html: Environment(
         loader=PackageLoader("tasks.presenting", "."),
         autoescape=html,  # noqa: S701  # what the terminal shows is not HTML
         undefined=StrictUndefined,
