@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.presenting.registered import NOTHING_THERE, laid_over
+from tasks.presenting.registered import AT_A_TIME, NOTHING_THERE, laid_over
 from tests.build import scene
 
 
@@ -24,7 +24,7 @@ def test_a_twin_of_another_size_and_shape_takes_that_of_the_row() -> None:
 
 
 def test_a_pair_does_not_depend_on_those_beside_it() -> None:
-    rows = [np.asarray(scene(96, 60 + seed, seed=seed)) for seed in range(19)]
-    twins = [np.asarray(scene(90 + seed, 70, seed=seed // 2)) for seed in range(19)]
+    rows = [np.asarray(scene(96, 60 + seed, seed=seed)) for seed in range(AT_A_TIME + 3)]
+    twins = [np.asarray(scene(90 + seed, 70, seed=seed // 2)) for seed in range(AT_A_TIME + 3)]
     alone = [laid_over([row], [twin])[0] for row, twin in zip(rows, twins, strict=True)]
     assert all(map(np.array_equal, laid_over(rows, twins), alone))
