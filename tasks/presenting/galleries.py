@@ -55,7 +55,7 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
     if report.kind == "photographs":
         images = _thumbnails_of(run)
     else:
-        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), shown_ids(run, report))
+        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), _ids(pairs, groups))
         images = {name: _Embedded(_uri(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
     shown: dict[str, Any] = {name: _shown(rows, images, report) for name, rows in pairs.items()}
     uris = [[member | {"uri": images[member["id"]].uri} for member in group] for group in groups]
@@ -65,8 +65,12 @@ def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None =
 def shown_ids(run: Place, report: Report) -> list[str]:
     """Return the ids of all images that the galleries of a run show."""
     pairs, groups, _ = _choose(run, report)
+    return sorted(_ids(pairs, groups))
+
+
+def _ids(pairs: dict[str, list[Row]], groups: list[list[Row]]) -> set[str]:
     ids = {row[end] for rows in pairs.values() for row in rows for end in ("id", "twin_id")}
-    return sorted(ids | {member["id"] for group in groups for member in group})
+    return ids | {member["id"] for group in groups for member in group}
 
 
 def uri_of(data: bytes, kind: str = "png") -> str:
