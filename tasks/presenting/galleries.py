@@ -99,7 +99,8 @@ def _choose(run: Place, report: Report) -> tuple[dict[str, list[Row]], list[list
 
 def _numbered(run: Place, name: str) -> pa.Table:
     table = tables.read(run / f"{name}.parquet")
-    return table.append_column("place", pa.array([f"{name}.parquet.{row}" for row in range(len(table))], pa.string()))
+    rows = pa.array(np.arange(len(table))).cast(pa.string())
+    return table.append_column("place", pc.binary_join_element_wise(f"{name}.parquet", rows, "."))
 
 
 def _largest_groups(removed: pa.Table) -> list[list[Row]]:
