@@ -8,10 +8,10 @@ followed only by zeros. Compressed archives are unpacked before; see `tasks.sour
 import io
 import tarfile
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
-from tasks.sources.members import content_digest
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -21,6 +21,7 @@ LARGEST = 1 << 40  # bytes that a header may claim
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
 MAX_EXTENDED_HEADER = 64 << 10
+DIGEST_BYTES = 16
 MAX_HEADERS = 16  # extended ones of one member, of which tar programs write two or three
 LENGTH_DIGITS = 20  # of the record of a pax header
 EXTENDED_HEADERS = b"xgXLK"
@@ -35,6 +36,11 @@ class Entry(NamedTuple):
     size: int
     digest: bytes
     group: str | None = None  # what the user calls so: rows of a table alone have one
+
+
+def content_digest(data: bytes) -> bytes:
+    """Return the digest by which a member is recognized when it is read again."""
+    return blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
 def is_tar(place: Place) -> bool:
@@ -90,14 +96,14 @@ def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
         return Entry(member.name, "special", 0, 0, b"")
     offset, size = member.offset_data, member.size
-    digest = content_digest(_read(file, offset, size)) if size <= MAX_MEMBER_BYTES else b""
+    digest = content_digest(read_at(file, offset, size)) if size <= MAX_MEMBER_BYTES else b""
     return Entry(member.name, "file", offset, size, digest)
 
 
 def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
     """Refuse what would make tarfile allocate or loop: huge extended headers and negative sizes."""
     for _ in range(MAX_HEADERS + 1):
-        block = _read(file, position, BLOCK)
+        block = read_at(file, position, BLOCK)
         if len(block) < BLOCK or (not block[0] and not any(block)):
             return  # the end, or what is left of it, is judged by _check_end
         size = _size_in(block)
@@ -113,13 +119,14 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
             raise DataError(
                 f"{called} has an extended header of {size:,} bytes at byte {position:,}; it is not an image set."
             )
-        if block[156] in b"xgX" and not _are_records(_read(file, position + BLOCK, size)):
+        if block[156] in b"xgX" and not _are_records(read_at(file, position + BLOCK, size)):
             raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
         position += BLOCK + -(-size // BLOCK) * BLOCK
     raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
 
 
-def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Return bytes of a file."""
     file.seek(offset)
     return file.read(size)
 

@@ -18,8 +18,8 @@ from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
 from tasks.sources.parquet import is_parquet
+from tasks.sources.zips import is_zip
 from tasks.storage import building, disk
-from tasks.storage.archives import is_zip
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
-from tasks.sources.members import content_digest
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.storage.place import Place
 from tasks.storage.store import Listed
 from tasks.storage.stores import at

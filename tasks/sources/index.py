@@ -17,10 +17,9 @@ from tasks.errors import UsageError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Piece
 from tasks.records.conservation import conserve
-from tasks.sources.archive import MAX_MEMBER_BYTES
+from tasks.sources.archive import DIGEST_BYTES, MAX_MEMBER_BYTES
 from tasks.sources.layout import common_root, is_below, is_metadata, refuse_splits, split_folders
 from tasks.sources.listing import Listing
-from tasks.sources.members import DIGEST_BYTES
 from tasks.sources.pieces import pieces_of
 from tasks.storage import tables
 from tasks.storage.place import Place

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from tasks.arrays import Mask, RowNumbers
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
-from tasks.sources.archive import Entry
+from tasks.sources.archive import DIGEST_BYTES, Entry
 from tasks.sources.layout import METADATA_NAMES, METADATA_PATTERN
-from tasks.sources.members import DIGEST_BYTES
 
 SCHEMA = pa.schema(
     {

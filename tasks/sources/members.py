@@ -1,26 +1,45 @@
-"""Files of a source, read again where they lie, by the index, and verified against it."""
+"""Files of a source, read again where they are, by the index, and verified against it."""
 
 import contextlib
-from collections.abc import Iterator
-from hashlib import blake2b
+import zipfile
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import accumulate, groupby
 from typing import Any
 
 import pyarrow as pa
 
 from tasks.columns import Columns
 from tasks.errors import DataError
+from tasks.sources.archive import content_digest, read_at
 from tasks.sources.forms import open_rows
-from tasks.storage.archives import Archives, Read, gone
+from tasks.sources.numbered import Rows
+from tasks.sources.zips import is_zip, read_zipped
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
-DIGEST_BYTES = 16
+Read = Callable[[int, int], bytes]  # from an offset and a size
 
 
-def content_digest(data: bytes) -> bytes:
-    """Return the digest by which a member is recognized when it is read again."""
-    return blake2b(data, digest_size=DIGEST_BYTES).digest()
+@contextlib.contextmanager
+def opened_archive(archive: Place) -> Iterator[Read]:
+    """Open a tar or zip archive to read its members; raises `DataError` when the archive is gone.
+
+    Where there is no member, other bytes are read than the index says.
+    """
+    try:
+        file = at(archive).reading()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _gone(archive) from error
+    with file:
+        if is_zip(archive):
+            zipped = zipfile.ZipFile(file)
+            members = {member.header_offset: member for member in zipped.infolist()}
+            yield lambda offset, _size: read_zipped(zipped, members.get(offset)) or b""
+        else:
+            yield partial(read_at, file)
 
 
 class Members:
@@ -51,42 +70,52 @@ class Members:
         DataError
             When a member is no longer what the index says.
         """
+        names, members, digests = _columns(index, "class_name", "member", "digest")
         if self.rows is not None:
-            rows = self.rows
-            yield from self._in_order(index, lambda number, _size: rows.read(number) or b"")
+            found = self._from_rows(self.rows, index)
         elif self.in_folder:
-            yield from self._from_folder(index)
+            found = self._from_folder(index)
         else:
-            with contextlib.closing(Archives(at(self.source).expanded() or [self.source])) as archives:
-                yield from self._in_order(index, archives.read)
+            found = self._from_archives(index)
+        for row, data in found:
+            if content_digest(data) != digests[row]:
+                name, member = names[row], members[row]
+                shown = path_of(name, member) if self.in_folder else f"{name}/{member}"
+                raise DataError(f"{shown} of {self.source} has changed since it was indexed; do the run again.")
+            yield row, data
 
     def place_of(self, class_name: str, member: str) -> Place | None:
         """Return where a member lies as a file of its own, if it does."""
         return self.source / path_of(class_name, member) if self.in_folder else None
 
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-        names, members, digests, sizes = _columns(index, "class_name", "member", "digest", "size")
+        names, members, sizes = _columns(index, "class_name", "member", "size")
         paths = [path_of(name, member) for name, member in zip(names, members, strict=True)]
-        contents = at(self.source).contents(paths, max(sizes, default=0) + 1)
-        for row, (path, digest, data) in enumerate(zip(paths, digests, contents, strict=True)):
+        for row, data in enumerate(at(self.source).contents(paths, max(sizes, default=0) + 1)):
             if isinstance(data, FileNotFoundError | NotADirectoryError):
-                raise gone(self.source / path) from data
+                raise _gone(self.source / paths[row]) from data
             if isinstance(data, OSError):
                 raise data
-            if content_digest(data) != digest:
-                raise self._changed(path)
             yield row, data
 
-    def _in_order(self, index: pa.Table, read: Read) -> Iterator[tuple[int, bytes]]:
-        names, members, offsets, sizes, digests = _columns(index, "class_name", "member", "offset", "size", "digest")
-        for row in sorted(range(len(names)), key=offsets.__getitem__):
-            data = read(offsets[row], sizes[row])
-            if content_digest(data) != digests[row]:
-                raise self._changed(f"{names[row]}/{members[row]}")
-            yield row, data
+    def _from_rows(self, rows: Rows, index: pa.Table) -> Iterator[tuple[int, bytes]]:
+        (numbers,) = _columns(index, "offset")
+        for row in sorted(range(len(numbers)), key=numbers.__getitem__):
+            yield row, rows.read(numbers[row]) or b""
 
-    def _changed(self, name: str) -> DataError:
-        return DataError(f"{name} of {self.source} has changed since it was indexed; do the run again.")
+    def _from_archives(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
+        """Read archives as if they were one behind the other; one at a time is open."""
+        archives = at(self.source).expanded() or [self.source]
+        offsets, sizes = _columns(index, "offset", "size")
+        try:
+            starts = [0, *accumulate(at(archive).size() for archive in archives)]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise _gone(archives[0]) from error
+        ordered = sorted(range(len(offsets)), key=offsets.__getitem__)
+        for number, rows in groupby(ordered, lambda row: bisect_right(starts, offsets[row], 1, len(archives)) - 1):
+            with opened_archive(archives[number]) as read:
+                for row in rows:
+                    yield row, read(offsets[row] - starts[number], sizes[row])
 
 
 def path_of(class_name: str, member: str) -> str:
@@ -96,3 +125,7 @@ def path_of(class_name: str, member: str) -> str:
 
 def _columns(index: pa.Table, *names: str) -> list[list[Any]]:
     return [index[name].to_pylist() for name in names]
+
+
+def _gone(place: Place) -> DataError:
+    return DataError(f"{place} is gone; bring it back, or do the run again.")

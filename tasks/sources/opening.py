@@ -1,6 +1,5 @@
 """Open a source, whatever its form: rows of a table, a folder, an archive or several."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,16 +13,15 @@ import pyarrow.compute as pc
 from tasks.formats import ENDING_OF, format_of
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
-from tasks.sources.archive import MAX_MEMBER_BYTES, Entry
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.sources.folder import read_folder
 from tasks.sources.forms import open_rows
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.listing import Listing, list_members, together
-from tasks.sources.members import content_digest
+from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.unpacking import unpack
 from tasks.sources.webdataset import FACTS, named_by_class
-from tasks.storage.archives import Archives, is_zip
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -114,21 +112,18 @@ def _folders_of_rows(listing: Listing) -> set[str]:
 
 
 def _members(source: Source, files: Sequence[Place]) -> Listing:
-    """List the members of archives as if these lay one behind the other; see `tasks.storage.archives.Archives`."""
+    """List the members of archives as if these lay one behind the other; see `tasks.sources.members`."""
     found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:
         called = file.last if several else source.name
-        with contextlib.closing(Archives([file])) as one:
-            prefix = f"{file.last.partition('.')[0]}-" if several else ""
-            if is_zip(file):
-                listing = list_members(zips.read_entries(file), called)
-            else:
-                with at(file).reading() as tar:
-                    listing = list_members(archive.read_entries(tar, called), called)
-            if listing.named(FACTS).any():
-                entries = named_by_class(list(listing.entries()), one.read, prefix)
-                listing = list_members(entries, called)
+        prefix = f"{file.last.partition('.')[0]}-" if several else ""
+        with at(file).reading() as opened:
+            entries = zips.read_entries(file) if zips.is_zip(file) else archive.read_entries(opened, called)
+            listing = list_members(entries, called)
+        if listing.named(FACTS).any():
+            with opened_archive(file) as read:
+                listing = list_members(named_by_class(list(listing.entries()), read, prefix), called)
         split = split_in(file.last) if several and source.role == "root" else None
         found.append(listing.moved(f"{split}/" if split else "", start))
         start += at(file).size()

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from tasks.columns import find
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
+from tasks.sources.members import Read
 from tasks.sources.numbered import row_name
-from tasks.storage.archives import Read
 
 FACTS = (".cls", ".json")  # endings of files that may tell a class
 MAX_FACTS = 1 << 20  # bytes of a file that is read for a class

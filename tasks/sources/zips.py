@@ -1,18 +1,37 @@
-"""Read zip archives where they lie, member by member, without silently losing one."""
+"""Read zip archives where they are, whatever their headers claim, without silently losing a member."""
 
+import bz2
+import errno
+import io
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from tasks.errors import DataError
-from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry
-from tasks.sources.members import content_digest
+from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, content_digest
 from tasks.sources.packed import is_bomb
-from tasks.storage.archives import read_zipped
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
+ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one without
+DAMAGED_ZIP = (
+    struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError,
+)  # fmt: skip
+PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpacks without end
+MAX_PACKED = 64 << 20  # bytes of such a member, and of its window
+LZMA_HEADER = struct.Struct("<2H1BI")
+LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
 ENCRYPTED = 1  # flag of a member
+
+
+def is_zip(place: Place) -> bool:
+    """Return whether a file starts as a zip archive does."""
+    with at(place).reading() as file:
+        return file.read(4) in ZIP_STARTS
 
 
 def read_entries(place: Place) -> Iterator[Entry]:
@@ -64,3 +83,42 @@ def _kind(member: zipfile.ZipInfo) -> str:
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         return "special"
     return "encrypted" if member.flag_bits & ENCRYPTED else "file"
+
+
+def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo | None) -> bytes | None:
+    """Return the bytes of a member of a zip archive; None if it is missing, damaged or compressed in an unknown way."""
+    if member is None:
+        return None
+    try:
+        return _unpacked(archive, member) if member.compress_type in PACKED else archive.read(member)
+    except DAMAGED_ZIP as error:
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # the latter: a place before its beginning
+            raise  # of the device, not of what it holds
+        return None
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
+    """Return the bytes of a member in a compression that `zipfile` unpacks without end, whatever the member claims."""
+    file: Any = archive.fp
+    file.seek(member.header_offset)
+    header = file.read(LOCAL_HEADER.size)
+    *_, name, extra = LOCAL_HEADER.unpack(header)
+    file.seek(name + extra, io.SEEK_CUR)
+    packed = file.read(min(member.compress_size, MAX_PACKED))
+    if member.compress_type == zipfile.ZIP_BZIP2:
+        unpacker: Any = bz2.BZ2Decompressor()
+    else:
+        unpacker, packed = _lzma_of(packed)
+    data: bytes = unpacker.decompress(packed, member.file_size + 1)
+    return data if len(data) == member.file_size and zlib.crc32(data) == member.CRC else None
+
+
+def _lzma_of(packed: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
+    """Return what unpacks an LZMA member, whose data begin with its properties, and the rest of its data."""
+    _, length, properties, dictionary = LZMA_HEADER.unpack_from(packed)
+    if length != LZMA_HEADER.size - 4 or dictionary > MAX_PACKED:
+        raise lzma.LZMAError("odd properties")
+    rest, lc = divmod(properties, 9)
+    pb, lp = divmod(rest, 5)
+    how = {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": lc, "lp": lp, "pb": pb}
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[how]), packed[LZMA_HEADER.size :]
