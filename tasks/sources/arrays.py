@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
-from tasks.sources.numbered import Rows, last_part, of_arrays, split_in
+from tasks.sources.numbered import Rows, of_arrays, split_in
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -18,10 +18,10 @@ MAX_BYTES = 16 << 30  # of one array
 
 def open_arrays(place: Place) -> Rows | None:
     """Return the images as rows; None for a file with another name; raises `DataError`."""
-    if not at(place).is_file() or not last_part(place).endswith((".npy", ".npz")):
+    if not at(place).is_file() or not place.last.lower().endswith((".npy", ".npz")):
         return None
     try:
-        if last_part(place).endswith(".npy"):
+        if place.last.lower().endswith(".npy"):
             return of_arrays([(None, np.load(at(place).local(), mmap_mode="r", allow_pickle=False), None)], place)
         with zipfile.ZipFile(at(place).local()) as archive:
             arrays = {info.filename.removesuffix(".npy"): _array(archive, info, place) for info in archive.infolist()}

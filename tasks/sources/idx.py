@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
-from tasks.sources.numbered import Part, Rows, last_part, of_arrays, split_in
+from tasks.sources.numbered import Part, Rows, of_arrays, split_in
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -22,7 +22,7 @@ def open_idx(place: Place) -> Rows | None:
     """Return the images of a file, or of a folder of files, as rows; None where no name is that of IDX images."""
     folder = at(place).is_folder()
     files = [place / name for name in _images_in(place)] if folder else [place]
-    if not files or not _holds_images(last_part(files[0])):
+    if not files or not _holds_images(files[0].last.lower()):
         return None
     parts: list[Part] = [(_split_of(file) if folder else None, read_idx(file), _labels_of(file)) for file in files]
     return of_arrays(parts, place, [name for file in files for name in (file.last, _beside(file).last)])

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.columns import USUAL, Columns, find
 from tasks.errors import DataError
-from tasks.sources.numbered import MAX_ROWS, Rows, last_part, row_name, split_of
+from tasks.sources.numbered import MAX_ROWS, Rows, row_name, split_of
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -21,7 +21,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
 
     Parquet with images is opened before.
     """
-    if not at(place).is_file() or not last_part(place).endswith(ENDINGS):
+    if not at(place).is_file() or not place.last.lower().endswith(ENDINGS):
         return None
     names, paths, groups = [], [], []
     for number, row in enumerate(_rows(place), 1):
@@ -48,7 +48,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
 
 
 def _rows(place: Place) -> Iterator[dict[str, Any]]:
-    name = last_part(place)
+    name = place.last.lower()
     if name.endswith(PARQUET):
         with tables.foreign(place):
             for batch in tables.open_foreign(place).iter_batches():

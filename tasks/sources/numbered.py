@@ -4,7 +4,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -108,11 +107,6 @@ def png_of(image: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
-
-
-def last_part(place: Place) -> str:
-    """Return the name of a file without its folders, in lower case."""
-    return PurePosixPath(place.last).name.lower()
 
 
 def _check(images: Images, classes: list[str] | None, source: Place) -> None:

@@ -30,7 +30,7 @@ class Bucket(Store):
         return objects.size_of(self.place) is not None
 
     def is_folder(self) -> bool:
-        return bool(objects.names_in(self.place))
+        return any(objects.listed_in(self.place))
 
     def size(self) -> int:
         size = objects.size_of(self.place)
@@ -39,10 +39,11 @@ class Bucket(Store):
         return size
 
     def names(self) -> list[str]:
-        return [name for name in objects.names_in(self.place) if not name.startswith(".")]
+        folders, files = objects.listed_in(self.place)
+        return sorted(name for name in {*folders, *files} if not name.startswith("."))
 
     def folders(self) -> list[str]:
-        return [name for name in objects.folders_in(self.place) if not name.startswith(".")]
+        return [name for name in objects.listed_in(self.place)[0] if not name.startswith(".")]
 
     def files_below(self) -> list[str]:
         listed = list(objects.below(self.place))

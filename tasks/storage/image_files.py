@@ -33,7 +33,8 @@ def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
     """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
     for path in files:
         with tables.opened(path) as file:
-            yield _nothing(_side_of(file, path))
+            _side_of(file, path)
+            yield of_table(file.schema_arrow.empty_table())
             for group in range(file.num_row_groups):
                 yield of_table(file.read_row_group(group))
 
@@ -45,7 +46,8 @@ def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
 
     def read(number: int) -> list[Images]:
         here = rows[ends[number] : ends[number + 1]] - starts[number]
-        return [*map(of_table, tables.taken(files[number], here))]  # of float32, which takes four times the memory
+        with tables.opened(files[number]) as file:  # a group at a time: float32 takes four times the memory
+            return [*map(of_table, tables.taken(file, here))]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return concatenate([*chain.from_iterable(pool.map(read, range(len(files))))])
@@ -98,7 +100,7 @@ def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] 
     def read(path: Place) -> list[pa.Table]:
         with tables.opened(path) as file:
             rows = np.flatnonzero(pc.is_in(file.read(["id"])["id"], value_set=wanted).to_numpy())
-            return list(tables.taken_from(file, rows, columns))
+            return list(tables.taken(file, rows, columns))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(chain.from_iterable(pool.map(read, files)))
@@ -116,8 +118,3 @@ def _side_of(file: pq.ParquetFile, path: Place) -> int:
     if not side:
         raise DataError(f"{path} is damaged; run the same command again to rebuild it.")
     return side
-
-
-def _nothing(side: int) -> Images:
-    no_names = pa.array([], pa.string())
-    return Images(no_names, no_names, np.empty(0, np.int64), np.empty((0, side, side), np.uint8))

@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -73,12 +72,6 @@ def size_of(place: Place) -> int | None:
     return None
 
 
-def sizes_of(places: Sequence[Place]) -> list[int | None]:
-    """Return the sizes of objects in bytes, None for each that is not there."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(size_of, places))
-
-
 def upload(source: Path, place: Place) -> None:
     """Write a file of this machine as an object."""
     with _opened(place) as (store, key):
@@ -99,21 +92,13 @@ def read_range(place: Place, start: int, length: int) -> bytes:
         return bytes(store.get_range(key, start=start, length=length))
 
 
-def names_in(place: Place) -> list[str]:
-    """Return the names of the objects in a folder, and of the folders in it, sorted."""
+def listed_in(place: Place) -> tuple[list[str], list[str]]:
+    """Return the names of the folders and of the objects in a folder, sorted."""
     with _opened(place) as (store, key):
         listed = store.list_with_delimiter(key or None)
-    return _last([*listed["common_prefixes"], *(entry["path"] for entry in listed["objects"])])
-
-
-def folders_in(place: Place) -> list[str]:
-    """Return the names of the folders in a folder, sorted."""
-    with _opened(place) as (store, key):
-        return _last(store.list_with_delimiter(key or None)["common_prefixes"])
-
-
-def _last(paths: Iterable[str]) -> list[str]:
-    return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+    paths = listed["common_prefixes"], [entry["path"] for entry in listed["objects"]]
+    folders, objects = (sorted({path.rstrip("/").rpartition("/")[2] for path in group}) for group in paths)
+    return folders, objects
 
 
 def below(place: Place) -> Iterator[Listed]:

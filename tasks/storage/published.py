@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Published(Store):
     def is_folder(self) -> bool:
         folder, name = _split(self.place)
         if folder is None:
-            return bool(objects.names_in(self.place))
+            return any(objects.listed_in(self.place))
         if not name:  # what is remembered may be gone
             return objects.size_of(manifest_of(folder)) is not None
         return any(each.startswith(f"{name}/") for each in _files(folder) or ())
@@ -68,7 +69,7 @@ class Published(Store):
 
     def names(self) -> list[str]:
         if _split(self.place)[0] is None:
-            return objects.names_in(self.place)
+            return sorted({*chain(*objects.listed_in(self.place))})
         return sorted({each.partition("/")[0] for each in self.files_below()})
 
     def files_below(self) -> list[str]:

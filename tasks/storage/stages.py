@@ -6,6 +6,7 @@ every file still has the digest that its manifest gives. In a bucket the digests
 
 import json
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +115,8 @@ def _found(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage |
 
 def _missing(files: Files, workspace: Place) -> list[str]:
     """Return the names of the files whose content the workspace does not have, by its size."""
-    sizes = objects.sizes_of([content_of(workspace, fact["sha256"]) for fact in files.values()])
+    with ThreadPoolExecutor(objects.AT_ONCE) as pool:
+        sizes = list(pool.map(objects.size_of, [content_of(workspace, fact["sha256"]) for fact in files.values()]))
     return [name for (name, fact), size in zip(files.items(), sizes, strict=True) if size != fact["bytes"]]
 
 

@@ -61,20 +61,15 @@ def read_rows(place: Place, first: int, count: int) -> pa.Table:
 
 def take_rows(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) -> pa.Table:
     """Read some rows of a table as `taken` yields them; raises what `read` raises."""
-    return pa.concat_tables(taken(place, rows, columns))
+    with opened(place) as file:
+        return pa.concat_tables(taken(file, rows, columns))
 
 
-def taken(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Read some rows of a table, their numbers ascending, int64 (n,): first none, then those of a row group at a time.
+def taken(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read some rows of an opened table, their numbers ascending, int64 (n,): first none, then a row group's at a time.
 
     Raises what `read` raises.
     """
-    with opened(place) as file:
-        yield from taken_from(file, rows, columns)
-
-
-def taken_from(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Read some rows of an opened table as `taken` yields them."""
     empty, first = file.schema_arrow.empty_table(), 0
     yield empty if columns is None else empty.select(list(columns))
     for group in range(file.num_row_groups):
