@@ -52,10 +52,7 @@ def is_tar(place: Place) -> bool:
 def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
     """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
 
-    Raises
-    ------
-    DataError
-        When the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
+    Raises `DataError` when the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
     """
     position = 0
     known: dict[str, str] = {}  # global headers

@@ -52,10 +52,7 @@ class Style:
 def find_fonts(folder: Place | None = None) -> list[Place]:
     """Return the font files below `folder` (matplotlib's by default) that can draw A to J, by name.
 
-    Raises
-    ------
-    DataError
-        When there is no such font.
+    Raises `DataError` when there is no such font.
     """
     import matplotlib
 

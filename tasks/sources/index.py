@@ -108,10 +108,7 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
 def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
     """Return the folder and the members of each split that a source holds; what lies in none counts to train.
 
-    Raises
-    ------
-    UsageError
-        When the source does not hold splits alone, one of them train.
+    Raises `UsageError` when the source does not hold splits alone, one of them train.
     """
     found = split_folders(listing.with_images)
     if not found:

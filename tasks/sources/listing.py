@@ -101,10 +101,7 @@ class Listing:
 def list_members(entries: Iterable[Entry], source: str) -> Listing:
     """Return members as a listing, their names as valid text without a leading ``./``.
 
-    Raises
-    ------
-    DataError
-        When a name points outside the source.
+    Raises `DataError` when a name points outside the source.
     """
     entries = iter(entries)
     numbers: dict[str, int] = {}  # of clean folders

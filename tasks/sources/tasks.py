@@ -125,10 +125,7 @@ def _kept(file: Place, workspace: Place) -> Place:
 def _in_block(source: str) -> str:
     """Return the address that a block of Prefect's server holds.
 
-    Raises
-    ------
-    UsageError
-        When there is no such block, or it holds no address.
+    Raises `UsageError` when there is no such block, or it holds no address.
     """
     name = source.removeprefix(IN_BLOCK)
     try:

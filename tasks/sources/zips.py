@@ -40,10 +40,7 @@ def read_entries(place: Place) -> Iterator[Entry]:
     A member whose data are damaged, of an unknown compression or encrypted is an entry of its own kind. `offset` is
     that of the member's header.
 
-    Raises
-    ------
-    DataError
-        When the directory is damaged or cut, or promises more than the budgets.
+    Raises `DataError` when the directory is damaged or cut, or promises more than the budgets.
     """
     with at(place).reading() as file:
         try:

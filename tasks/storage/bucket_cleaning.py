@@ -14,10 +14,7 @@ from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, man
 def probe(workspace: Place) -> None:
     """Make sure that a store can be written, and keeps the conditions on which everything here relies.
 
-    Raises
-    ------
-    StorageError
-        When it does not: two runs could overwrite each other's results.
+    Raises `StorageError` when it does not: two runs could overwrite each other's results.
     """
     place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
     try:
@@ -48,10 +45,7 @@ def remove(workspace: Place, folders: Iterable[Place]) -> int:
 def _needed(workspace: Place) -> set[str]:
     """Return the digests that manifests name.
 
-    Raises
-    ------
-    StorageError
-        When a manifest can't be read: what it names is unknown.
+    Raises `StorageError` when a manifest can't be read: what it names is unknown.
     """
     found: set[str] = set()
     for kind, manifest in MANIFESTS.items():

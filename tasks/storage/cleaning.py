@@ -27,10 +27,7 @@ def clean(workspace: Place, keep: int) -> Cleanup:
 
     The run that ``latest`` points to is always kept, and so is a folder that is no complete run.
 
-    Raises
-    ------
-    UsageError
-        When a run is using the workspace, or there is none.
+    Raises `UsageError` when a run is using the workspace, or there is none.
     """
     refuse_links(workspace)
     if not at(workspace / "runs").is_folder():

@@ -48,13 +48,7 @@ class Copies:
         return self.take(np.flatnonzero(new)), np.cumsum(new) - 1
 
     def read(self) -> Gray:
-        """Return the copies, uint8 (n, 64, 64).
-
-        Raises
-        ------
-        DataError
-            When a file is shorter than it was, or gone.
-        """
+        """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is shorter than it was, or gone."""
         gray = np.empty((len(self), COPY_SIDE, COPY_SIDE), np.uint8)
         for number in np.unique(self.file).tolist():
             rows = np.flatnonzero(self.file == number)

@@ -19,13 +19,7 @@ from tasks.storage.place import Place
 
 
 def path_of(place: Place) -> Path:
-    """Return the path of a place of this machine.
-
-    Raises
-    ------
-    UsageError
-        When the place is in a bucket.
-    """
+    """Return the path of a place of this machine; raises `UsageError` when the place is in a bucket."""
     if place.in_bucket:
         raise UsageError(f"{place} is in a bucket, and this needs a place of this machine; name one, or copy it there.")
     return Path(str(place))
@@ -75,10 +69,7 @@ def make_folder(place: Place) -> None:
 def move(source: Place, target: Place) -> None:
     """Give a file another place on the same file system.
 
-    Raises
-    ------
-    StorageError
-        When the target is on another file system, where moving is copying and deleting.
+    Raises `StorageError` when the target is on another file system, where moving is copying and deleting.
     """
     try:
         path_of(source).rename(path_of(target))

@@ -29,10 +29,7 @@ _renewed: dict[Place, float] = {}  # when leases of this process were, by a cloc
 def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
     """Use a workspace for as long as the block runs; yield whether runs use it, too.
 
-    Raises
-    ------
-    StorageError
-        When it is being cleaned.
+    Raises `StorageError` when it is being cleaned.
     """
     own, ended = workspace / "leases" / f"{who}-{uuid.uuid4().hex}", threading.Event()
     _renew(own)
@@ -54,10 +51,7 @@ def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
 def require_leases(workspace: Place) -> None:
     """Make sure that the leases of this process on a workspace still count, before something relies on them.
 
-    Raises
-    ------
-    StorageError
-        When one could not be renewed in time.
+    Raises `StorageError` when one could not be renewed in time.
     """
     if any(own.root == workspace.root and _is_over(at) for own, at in list(_renewed.items())):
         raise StorageError(

@@ -102,9 +102,7 @@ class Place:
 def refuse_other_encodings(name: str) -> None:
     """Refuse a name in another encoding than UTF-8, which neither Prefect nor the files of a run can hold.
 
-    Raises
-    ------
-    UsageError
+    Raises `UsageError`.
     """
     shown = name.encode(errors="backslashreplace").decode()
     if shown != name:

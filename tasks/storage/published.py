@@ -34,12 +34,7 @@ class Published(Store):
     def local(self) -> Path:
         """Return a file of this machine with the content; it is fetched and verified where it is missing.
 
-        Raises
-        ------
-        FileNotFoundError
-            When there is none.
-        DataError
-            When its content is damaged.
+        Raises `FileNotFoundError` when there is none, `DataError` when its content is damaged.
         """
         if (fact := self._fact()) is None:
             return self._whole()

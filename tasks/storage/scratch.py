@@ -46,13 +46,7 @@ def content(sha256: str, size: int) -> Path | None:
 
 
 def fetch(pieces: Iterable[bytes], sha256: str, name: str) -> Path:
-    """Keep a content that comes in pieces.
-
-    Raises
-    ------
-    DataError
-        When it has another digest.
-    """
+    """Keep a content that comes in pieces; raises `DataError` when it has another digest."""
     path, part = folder() / "files" / sha256, folder() / "building" / uuid.uuid4().hex
     digest = hashlib.sha256()
     try:

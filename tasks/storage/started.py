@@ -43,10 +43,7 @@ def remove_own() -> None:
 def absolute(path: str | os.PathLike[str]) -> str:
     """Return a path from the root; ``~`` stands for the user's home, and a relative path starts where we were started.
 
-    Raises
-    ------
-    UsageError
-        When that folder was removed.
+    Raises `UsageError` when that folder was removed.
     """
     own = os.path.expanduser(path)
     if os.path.isabs(own):

@@ -35,12 +35,7 @@ def writer(target: Place, schema: pa.Schema, **options: Any) -> Iterator[pq.Parq
 def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
     """Read a table, or some of its columns and rows.
 
-    Raises
-    ------
-    DataError
-        When the file is damaged or gone.
-    StorageError
-        When the device does not give it.
+    Raises `DataError` when the file is damaged or gone, `StorageError` when the device does not give it.
     """
     columns = None if columns is None else list(columns)
     if filters is None:  # without Arrow's data sets, which take longer to begin than a small table to read

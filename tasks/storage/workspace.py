@@ -37,10 +37,7 @@ SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as ear
 def workspace_at(path: str | PurePath | None) -> Place:
     """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``.
 
-    Raises
-    ------
-    StorageError
-        When nobody named it and it is a link: that may have come with a data set.
+    Raises `StorageError` when nobody named it and it is a link: that may have come with a data set.
     """
     named = path or os.environ.get("CLEANSPLIT_WORKSPACE")
     place = Place.of(named or "workspace")
