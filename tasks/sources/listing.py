@@ -79,10 +79,6 @@ class Listing:
         """Return some members."""
         return replace(self, table=self.table.filter(pa.array(rows)))
 
-    def take(self, rows: RowNumbers) -> "Listing":
-        """Return some members, in their order."""
-        return replace(self, table=self.table.take(pa.array(rows)))
-
     def moved(self, below: str, offset: int) -> "Listing":
         """Return the members as they lie below a folder, so much further behind."""
         offsets = pc.add(self.table["offset"], offset)

@@ -2,15 +2,14 @@
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
-
-import numpy as np
-import pyarrow.compute as pc
+from typing import Any, NamedTuple
 
 from tasks.formats import ENDING_OF, format_of
+from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
@@ -20,11 +19,14 @@ from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
-from tasks.sources.unpacking import unpack
 from tasks.sources.webdataset import FACTS, named_by_class
+from tasks.storage import stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stores import at
+from tasks.storage.workspace import require_space
+
+UNPACKED = 6  # version of what is unpacked
 
 
 class Opened(NamedTuple):
@@ -53,17 +55,16 @@ def open_source(source: Source, workspace: Place) -> Opened:
     place = workspace.locate(source.location)
     with storage_errors(place):
         if rows := open_rows(place, source.columns):
-            opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
             if source.role != "root":
-                refuse_splits(source.name, split_folders(_folders_of_rows(opened.members())))
-            return opened._replace(root="")
+                refuse_splits(source.name, split_folders({posixpath.dirname(name) for name in rows.names}))
+            return _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))._replace(root="")
         if at(place).is_folder():
             return _listed(source, read_folder(place))._replace(files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
     location = source.location
     if any(packings):
-        location = unpack(source, files, packings, workspace)
+        location = _unpack(source, files, packings, workspace)
         files = at(workspace.locate(location)).expanded()
     return Opened(location, partial(_members, source, files), str(source.sha256))
 
@@ -106,11 +107,6 @@ def _files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
             yield Entry(listed.name, "beside", 0, 0, b"")
 
 
-def _folders_of_rows(listing: Listing) -> set[str]:
-    rows = listing.filter(pc.not_equal(listing.table["kind"], "beside").to_numpy())
-    return {listing.folders[number] for number in np.unique(rows.folder).tolist()}
-
-
 def _members(source: Source, files: Sequence[Place]) -> Listing:
     """List the members of archives as if these lay one behind the other; see `tasks.sources.members`."""
     found: list[Listing] = []
@@ -128,3 +124,22 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
         found.append(listing.moved(f"{split}/" if split else "", start))
         start += at(file).size()
     return together(found, source.name)
+
+
+def _unpack(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
+    """Unpack the archives that are packed into a stage, with links to the others; return their location there."""
+
+    def build(target: Place) -> dict[str, Any]:
+        known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
+        require_space(workspace, sum(known), f"unpacking {source.name}")
+        digests: dict[str, str] = {}
+        for number, (file, packing) in enumerate(zip(files, packings, strict=True)):
+            plain = target / f"archive-{number:05d}.tar"
+            if packing is None:
+                at(file).link(plain)
+            else:
+                digests[plain.last] = apart(packed.decompress, file, plain, packing)
+        return {stages.DIGESTS: digests}
+
+    stage = stages.stage(workspace, "unpacked", {"version": UNPACKED, "sha256": source.sha256}, build)
+    return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"

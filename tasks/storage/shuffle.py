@@ -4,9 +4,7 @@ Every table is read once, and its rows are dealt out to files, one for each piec
 read back and put in order. Memory grows with a table and a piece, not with all rows.
 """
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import numpy as np
@@ -17,7 +15,6 @@ from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-READERS = 2  # decoding Parquet runs outside the interpreter; each reader holds one table and what it deals out
 PLACE = "place"  # column of a dealt row: its place in its piece
 
 
@@ -45,28 +42,21 @@ def deal_out(
     bounds = np.searchsorted(wanted, starts, sorter=order)
     disk.make_folder(folder)
     files = [folder / f"{number:05d}.arrow" for number in range(len(pieces))]
-    lock = threading.Lock()
     with ExitStack() as stack:
         writers: list[pa.RecordBatchStreamWriter] = []
-
-        def deal(number: int) -> None:
+        for number in range(len(counts)):
             mine = order[bounds[number] : bounds[number + 1]]
             if number and not len(mine):
-                return  # the first table gives the schema, whatever is wanted of it
+                continue  # the first table gives the schema, whatever is wanted of it
             table = read(number)
-            with lock:
-                if not writers:
-                    schema = table.schema.append(pa.field(PLACE, pa.int64()))
-                    outputs = [stack.enter_context(disk.arrow_output(file)) for file in files]
-                    writers.extend(stack.enter_context(pa.ipc.new_stream(out, schema)) for out in outputs)
+            if not writers:
+                schema = table.schema.append(pa.field(PLACE, pa.int64()))
+                outputs = [stack.enter_context(disk.arrow_output(file)) for file in files]
+                writers = [stack.enter_context(pa.ipc.new_stream(out, schema)) for out in outputs]
             for number_of_piece in np.unique(piece[mine]).tolist():
                 rows = mine[piece[mine] == number_of_piece]
                 part = table.take(pa.array(wanted[rows] - starts[number])).append_column(PLACE, pa.array(place[rows]))
-                with lock:
-                    writers[number_of_piece].write_table(part)
-
-        with ThreadPoolExecutor(READERS) as pool:
-            list(pool.map(deal, range(len(counts))))
+                writers[number_of_piece].write_table(part)
     return lambda number: _in_order(files[number])
 
 
