@@ -8,7 +8,6 @@ that a few dozen fonts give thousands of glyphs, and twins among them.
 import base64
 import hashlib
 import io
-import math
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -97,21 +96,14 @@ def draw(style: Style, letter: str) -> np.ndarray:
     ImageDraw.Draw(canvas).text((style.size, style.size // 2), letter, fill=255, font=font, stroke_width=stroke)
     ink = canvas.getbbox()
     if ink and style.slant:
-        canvas = _slanted(canvas, ink, style)
+        _, top, _, bottom = ink  # rows without ink need no slanting
+        shear = (1, style.slant, style.slant * (top - style.size), 0, 1, top)
+        size = canvas.width, bottom - top
+        canvas = canvas.transform(size, Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
         ink = canvas.getbbox()
     if ink is None:
         raise DataError(f"font {style.font} draws nothing for {letter}; remove it from the folder.")
     return np.asarray(canvas.crop(ink).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def _slanted(canvas: Image.Image, ink: tuple[int, int, int, int], style: Style) -> Image.Image:
-    """Return the part of a canvas that its ink gets to when it is slanted, a tenth of the whole."""
-    left, top, right, bottom = ink
-    shifts = [style.slant * (y - style.size) for y in (top, bottom)]  # of its first and its last row, to the left
-    start = max(math.floor(left - max(shifts)) - 1, 0)
-    end = max(min(math.ceil(right - min(shifts)) + 1, canvas.width), start)
-    shear = (1, style.slant, start + style.slant * (top - style.size), 0, 1, top)
-    return canvas.transform((end - start, bottom - top), Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
 
 
 def fonts_digest(fonts: list[Place]) -> str:
