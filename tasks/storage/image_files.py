@@ -108,12 +108,11 @@ def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] 
 
 def _side_of(file: pq.ParquetFile, path: Place) -> int:
     """Return the side of the images in a file; one flipped bit can give its columns another type."""
-    place = file.schema_arrow.get_field_index("pixels")
-    kind = file.schema_arrow.field(place).type if place >= 0 else None
-    side = 0
-    if kind is not None and pa.types.is_fixed_size_list(kind):
+    schema, side = file.schema_arrow, 0
+    kind = schema.field("pixels").type if "pixels" in schema.names else None
+    if isinstance(kind, pa.FixedSizeListType):
         side = kind.list_size
-    elif kind is not None and pa.types.is_fixed_size_binary(kind) and math.sqrt(kind.byte_width).is_integer():
+    elif isinstance(kind, pa.FixedSizeBinaryType) and math.sqrt(kind.byte_width).is_integer():
         side = math.isqrt(kind.byte_width)
     if not side:
         raise DataError(f"{path} is damaged; run the same command again to rebuild it.")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from tasks.classes.glyphs import font_of
 from tasks.errors import DataError
@@ -64,18 +64,13 @@ def test_a_folder_without_fonts_is_named(tmp_path: Path) -> None:
         fonts.find_fonts(Place.of(tmp_path))
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_ink_is_slanted_as_the_whole_canvas_would_be(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    style = fonts.Style(Place.of("a.ttf"), 0, float(rng.uniform(-1, 1)), int(rng.integers(*fonts.SIZES)))
-    canvas = Image.new("L", (4 * style.size, 3 * style.size))
-    ink = Image.fromarray(rng.integers(0, 256, (style.size, style.size), np.uint8))
-    canvas.paste(ink, (int(rng.integers(-9, canvas.width)), int(rng.integers(-9, canvas.height))))
-    shear = (1, style.slant, -style.slant * style.size, 0, 1, 0)
-    whole = canvas.transform(canvas.size, Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
-    bounds = canvas.getbbox()
-    assert bounds
-    part, found = fonts._slanted(canvas, bounds, style), whole.getbbox()
-    assert (part.getbbox() is None) == (found is None)
-    if found:
-        assert part.crop(part.getbbox()).tobytes() == whole.crop(found).tobytes()
+def test_a_glyph_is_slanted_as_its_whole_canvas_would_be() -> None:
+    for style in fonts.draw_styles(fonts.find_fonts(), 40, seed=3):
+        font = ImageFont.truetype(str(style.font), style.size)
+        canvas = Image.new("L", (4 * style.size, 3 * style.size))
+        place, stroke = (style.size, style.size // 2), round(style.weight * style.size)
+        ImageDraw.Draw(canvas).text(place, "A", fill=255, font=font, stroke_width=stroke)
+        shear = (1, style.slant, -style.slant * style.size, 0, 1, 0)
+        whole = canvas.transform(canvas.size, Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
+        glyph = whole.crop(whole.getbbox()).resize((fonts.SIDE, fonts.SIDE), Image.Resampling.BILINEAR)
+        assert (fonts.draw(style, "A") == np.asarray(glyph)).all()
