@@ -30,7 +30,7 @@ from tasks.errors import CleanSplitError, UsageError
 from tasks.memory import share_memory
 from tasks.records.spec import Spec
 from tasks.records.wording import sentence
-from tasks.sources.look import check_source
+from tasks.sources.layout import check_source
 from tasks.storage.place import Place
 
 

@@ -5,7 +5,7 @@ import json
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from tasks.formats import ENDING_OF, format_of
@@ -13,7 +13,6 @@ from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
-from tasks.sources.folder import read_folder
 from tasks.sources.forms import open_rows
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.listing import Listing, list_members, together
@@ -23,10 +22,12 @@ from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
+from tasks.storage.store import Listed
 from tasks.storage.stores import at
 from tasks.storage.workspace import require_space
 
 UNPACKED = 6  # version of what is unpacked
+AT_ONCE = 4096  # files of a folder whose names are in memory
 
 
 class Opened(NamedTuple):
@@ -67,6 +68,33 @@ def open_source(source: Source, workspace: Place) -> Opened:
         location = _unpack(source, files, packings, workspace)
         files = at(workspace.locate(location)).expanded()
     return Opened(location, partial(_members, source, files), str(source.sha256))
+
+
+def read_folder(root: Place) -> Iterator[Entry]:
+    """Yield every file below `root` with its path relative to it, in name order.
+
+    Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
+    ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
+    """
+    walked = at(root).walk()
+    while listed := list(islice(walked, AT_ONCE)):
+        read = [each.name for each in listed if each.kind == "file" and each.name.isprintable()]
+        contents = at(root).contents(read, MAX_MEMBER_BYTES + 1)
+        yield from (_file_entry(root, each, contents) for each in listed)
+
+
+def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:
+    name = listed.name
+    if listed.kind != "file":
+        return Entry(name, listed.kind, 0, 0, b"")
+    if not name.isprintable():  # not UTF-8, or with control characters: could not be found again by its shown name
+        return Entry(name, "bad_name", 0, 0, b"")
+    data = next(contents)
+    if isinstance(data, OSError):
+        return Entry(name, "unreadable", 0, 0, b"")
+    if len(data) > MAX_MEMBER_BYTES:
+        return Entry(name, "file", 0, at(root / name).size(), b"")
+    return Entry(name, "file", 0, len(data), content_digest(data))
 
 
 def _listed(source: Source, entries: Iterable[Entry]) -> Opened:

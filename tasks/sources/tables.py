@@ -40,16 +40,18 @@ class Groups:
 
 def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
     """Return the images of some files as rows; `names` are those of the files in the source's folder."""
-    tables = [_Images(file, source, columns) for file in files]
-    starts = np.cumsum([0, *(len(table.names) for table in tables)])
-
-    def read(row: int) -> bytes | None:
-        number = int(np.searchsorted(starts, row, side="right")) - 1
-        return tables[number].read(row - int(starts[number]))
-
-    every = [name for table in tables for name in table.names]
-    groups = [group for table in tables for group in table.groups]
-    return Rows(every, read, endings=False, files=names, groups=groups)
+    every: list[str] = []
+    groups: list[str | None] = []
+    for file in files:
+        found = {what: find(what, file.schema.names, columns, str(source)) for what in ("label", "split", "group")}
+        labels, splits, own_groups = (_values(file, name, source) for name in found.values())
+        stem = PurePosixPath(file.place.last).stem
+        every += [
+            row_name(split_of(split, f"row {row + 1:,} of {file.place}") or file.split, label, f"{stem}-{row:06d}")
+            for row, (label, split) in enumerate(zip(labels, splits, strict=True))
+        ]
+        groups += own_groups
+    return Rows(every, _Images(files, columns).read, endings=False, files=names, groups=groups)
 
 
 def image_column(schema: pa.Schema, columns: Columns) -> str | None:
@@ -65,30 +67,24 @@ def image_column(schema: pa.Schema, columns: Columns) -> str | None:
 
 
 class _Images:
-    def __init__(self, file: Groups, source: Place, columns: Columns) -> None:
-        self.file, schema = file, file.schema
-        self.starts, self.group = np.cumsum([0, *self.file.sizes]), -1
+    """The images of all groups, of which a few rows are in memory."""
+
+    def __init__(self, files: Sequence[Groups], columns: Columns) -> None:
+        self.groups = [
+            (file.read, number, str(image_column(file.schema, columns)))
+            for file in files
+            for number in range(len(file.sizes))
+        ]
+        self.starts, self.group = np.cumsum([0, *(size for file in files for size in file.sizes)]), -1
         self.first, self.images = 0, pa.nulls(0)  # the rows of a group that are in memory
         self.following: Iterator[pa.Array] = iter(())  # those behind them
-        self.column = str(image_column(schema, columns))
-        found = {what: find(what, schema.names, columns, str(source)) for what in ("label", "split", "group")}
-        rows = range(int(self.starts[-1]))
-        values: dict[str, list[Any]] = {what: [None] * len(rows) for what in found}
-        for what, name in found.items():
-            if name is not None:
-                values[what] = self._named(name, source)
-        stem = PurePosixPath(file.place.last).stem
-        self.groups = [None if value is None else str(value) for value in values["group"]]
-        self.names = [
-            row_name(split_of(split, f"row {row + 1:,} of {file.place}") or file.split, label, f"{stem}-{row:06d}")
-            for row, label, split in zip(rows, values["label"], values["split"], strict=True)
-        ]
 
     def read(self, row: int) -> bytes | None:
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
         if group != self.group or row < self.first:
             self.group, self.first, self.images = group, int(self.starts[group]), pa.nulls(0)
-            self.following = self.file.read(group, self.column)
+            read, number, column = self.groups[group]
+            self.following = read(number, column)
         while row >= self.first + len(self.images):
             self.first += len(self.images)
             array = next(self.following)
@@ -96,19 +92,19 @@ class _Images:
         data: bytes | None = self.images[row - self.first].as_py()
         return data
 
-    def _named(self, name: str, source: Place) -> list[str | None]:
-        """Return the values of a column, by the names that the file gives its labels."""
-        groups = range(len(self.file.sizes))
-        values = [v for group in groups for array in self.file.read(group, name) for v in array.to_pylist()]
-        try:
-            names = json.loads((self.file.schema.metadata or {})[b"huggingface"])["info"]["features"][name]["names"]
-        except (KeyError, TypeError, ValueError):
-            return [None if value is None else str(value) for value in values]
-        if not isinstance(names, list) or any(not _has_name(value, len(names)) for value in values):
-            raise DataError(
-                f"the column {name} of {source} has labels without a name; give them names, or leave them out."
-            )
-        return [None if value is None or value < 0 else str(names[value]) for value in values]
+
+def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
+    """Return the values of a column, by the names that the file gives its labels; None for each row without column."""
+    if name is None:
+        return [None] * sum(file.sizes)
+    values = [v for group in range(len(file.sizes)) for array in file.read(group, name) for v in array.to_pylist()]
+    try:
+        names = json.loads((file.schema.metadata or {})[b"huggingface"])["info"]["features"][name]["names"]
+    except (KeyError, TypeError, ValueError):
+        return [None if value is None else str(value) for value in values]
+    if not isinstance(names, list) or any(not _has_name(value, len(names)) for value in values):
+        raise DataError(f"the column {name} of {source} has labels without a name; give them names, or leave them out.")
+    return [None if value is None or value < 0 else str(names[value]) for value in values]
 
 
 def _has_name(value: Any, names: int) -> bool:

@@ -12,8 +12,8 @@ from tasks.libraries import shaped_by
 from tasks.records import Archive, Piece, Source
 from tasks.sources import download, fonts
 from tasks.sources import index as indexing
+from tasks.sources.layout import check_source
 from tasks.sources.listing import Listing
-from tasks.sources.look import check_source
 from tasks.sources.opening import Opened, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, stage_task

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Mask
 from tasks.errors import DataError
@@ -82,21 +81,12 @@ class Decisions:
         return self._are(one, other, same=True)
 
     def _are(self, one: Bits, other: Bits, *, same: bool) -> Mask:
-        judged = self._keys[same]
-        if not len(judged) or not len(one):
+        judged = [key for (a, b), verdict in self.by_pair.items() if verdict == same for key in (a + b, b + a)]
+        if not judged or not len(one):
             return np.zeros(len(one), np.bool_)
         keys = np.ascontiguousarray(np.hstack([one, other])).view(f"V{2 * DIGEST}").ravel()
-        found: Mask = np.isin(keys, judged)
+        found: Mask = np.isin(keys, np.array(judged, keys.dtype))
         return found
-
-    @cached_property
-    def _keys(self) -> dict[bool, NDArray[np.void]]:
-        """The pairs of either verdict, in both orders."""
-        found = [(a + b, b + a, same) for (a, b), same in self.by_pair.items()]
-        return {
-            verdict: np.array([key for *keys, same in found if same == verdict for key in keys], f"V{2 * DIGEST}")
-            for verdict in (True, False)
-        }
 
 
 def read_decisions(place: Place) -> Decisions:

@@ -14,10 +14,10 @@ from tasks.errors import DataError
 from tasks.records import Archive, Shard
 from tasks.records.inputs import FINGERPRINTS
 from tasks.sources.archive import Entry
-from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
 from tasks.sources.members import Members
+from tasks.sources.opening import read_folder
 from tasks.storage.image_files import read_images
 from tasks.storage.images import mean_and_deviation
 from tasks.storage.place import Place

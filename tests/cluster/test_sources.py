@@ -16,8 +16,8 @@ import pytest
 from flows.audit import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
-from tasks.sources.folder import read_folder
-from tasks.sources.look import check_source
+from tasks.sources.layout import check_source
+from tasks.sources.opening import read_folder
 from tasks.sources.tasks import fetch, index
 from tasks.storage import objects, scratch
 from tasks.storage.place import Place

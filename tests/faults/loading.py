@@ -9,10 +9,10 @@ from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import refused_members
 from tasks.classes.shard import write_shard
 from tasks.records import Archive, Reading
-from tasks.sources.folder import read_folder
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
 from tasks.sources.members import Members
+from tasks.sources.opening import read_folder
 from tasks.sources.packed import decompress, packing_of
 from tasks.storage.image_files import read_images
 from tasks.storage.place import Place

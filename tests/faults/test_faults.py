@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tasks.records import REASONS
-from tasks.sources.folder import read_folder
+from tasks.sources.opening import read_folder
 from tasks.storage.place import Place
 from tests.build import Gray, font_member, glyphs, members_of, png, write_folder, write_tar
 from tests.faults import corpora, fuzz

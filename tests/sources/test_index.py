@@ -8,10 +8,10 @@ from tasks.records import Archive, Piece
 from tasks.sources import pieces
 from tasks.sources.archive import Entry, content_digest
 from tasks.sources.class_folders import check_classes, differences
-from tasks.sources.folder import read_folder
 from tasks.sources.index import by_split, write_index
 from tasks.sources.layout import is_metadata, split_folders
 from tasks.sources.listing import list_members
+from tasks.sources.opening import read_folder
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, Role
 from tests.build import read_entries, write_folder, write_tar
