@@ -20,11 +20,7 @@ from tasks.storage.stores import at
 def open_rows(place: Place, columns: Columns) -> Rows | None:
     """Return the rows of a source; None if the source has another form.
 
-    Parameters
-    ----------
-    place : Place
-    columns : Columns
-        Names of the columns of a table, where they are not the usual ones.
+    `columns` are the names of the columns of a table, where they are not the usual ones.
 
     Raises
     ------

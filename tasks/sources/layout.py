@@ -70,15 +70,7 @@ def without_metadata(folders: set[str]) -> set[str]:
 def check_source(role: Role, name: str) -> None:
     """Refuse a source that is not there, or a folder that holds splits where one split or classes are asked for.
 
-    Parameters
-    ----------
-    role : Role
-    name : str
-        As the user gave it; what is generated or downloaded is not looked at.
-
-    Raises
-    ------
-    UsageError
+    `name` is as the user gave it; what is generated or downloaded is not looked at. Raises `UsageError`.
     """
     if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
         return

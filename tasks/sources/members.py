@@ -43,32 +43,17 @@ def opened_archive(archive: Place) -> Iterator[Read]:
 
 
 class Members:
-    """The files of a source.
-
-    Parameters
-    ----------
-    source : Place
-        A plain tar, a zip archive, a pattern that names several, a source of rows, or a folder of class folders.
-    columns : Columns
-        Names of the columns of a table.
-    """
+    """The files of a source: a plain tar, a zip archive, a pattern that names several, rows, or a folder of classes."""
 
     def __init__(self, source: Place, columns: Columns) -> None:
         self.source, self.rows = source, open_rows(source, columns)
         self.in_folder = self.rows is None and at(source).is_folder()  # as files of their own
 
     def read(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-        """Yield (row of the index, bytes), in the order in which the bytes lie in the source.
+        """Yield (row of the index, bytes), in the order of the bytes in the source.
 
-        Parameters
-        ----------
-        index : Table
-            Rows of the index of the source; see `tasks.sources.index`.
-
-        Raises
-        ------
-        DataError
-            When a member is no longer what the index says.
+        `index` has rows of the index of the source; see `tasks.sources.index`. Raises `DataError` when a member is no
+        longer what the index says.
         """
         names, members, digests = _columns(index, "class_name", "member", "digest")
         if self.rows is not None:

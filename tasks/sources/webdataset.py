@@ -21,13 +21,7 @@ MAX_FACTS = 1 << 20  # bytes of a file that is read for a class
 def named_by_class(entries: Sequence[Entry], read: Read, prefix: str) -> list[Entry]:
     """Return the members of a shard by the names that they would have in class folders; of other archives as they are.
 
-    Parameters
-    ----------
-    entries : sequence of Entry
-    read : callable
-        Gives the bytes of a member by its offset and size.
-    prefix : str
-        What to put before keys, which may be those of another shard as well.
+    `read` gives the bytes of a member by its offset and size; `prefix` comes before keys, which other shards may have.
     """
     labels = dict(_labels(entries, read))
     if not any(_is_image(entry) and _key(entry) in labels for entry in entries):

@@ -48,12 +48,8 @@ def put(target: Place, write: Callable[[Place], object]) -> None:
 def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
     """Build a folder beside its place; when the block ends well it is renamed, otherwise it is removed.
 
-    Parameters
-    ----------
-    folder : Place
-    exclusive : bool
-        Whether the caller holds the lock of the place (`locked`). Only then is an existing folder replaced, since it
-        is damaged, and the new one synced. An export, which can be made again, replaces nothing.
+    With `exclusive`, the caller holds the lock of the place (`locked`). Only then is an existing folder replaced, since
+    it is damaged, and the new one synced. An export, which can be made again, replaces nothing.
     """
     building = folder.beside(f".{folder.last}.{BUILDING}")
     remove(building)
@@ -86,11 +82,7 @@ def drop_unfinished() -> None:
 def sweep(folder: Place, patience: float = 0) -> None:
     """Remove what dead processes were building in a folder; those that live hold a lock.
 
-    Parameters
-    ----------
-    folder : Place
-    patience : float
-        Seconds to wait for each lock, for processes that are just ending.
+    `patience` is how many seconds to wait for each lock, for processes that are just ending.
     """
     for path in sorted(path_of(folder).glob(f".*.{BUILDING}")):
         built = path.name.removeprefix(".").removesuffix(f".{BUILDING}")

@@ -28,12 +28,9 @@ TROUBLE: dict[int, tuple[str, bool]] = {  # errno -> sentence, and whether the s
 
 @contextmanager
 def storage_errors(place: Place) -> Iterator[None]:
-    """Turn a storage error of the operating system into a `StorageError` with a message of one sentence.
+    """Turn a storage error of the operating system into a `StorageError` of one sentence.
 
-    Parameters
-    ----------
-    place : Place
-        What to name where the operating system names nothing.
+    It names the file of the operating system, or `place` where that names none.
     """
     try:
         yield

@@ -62,13 +62,8 @@ def run_at(path: str | PurePath) -> Place:
 def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
     """Make sure that a workspace can be written, and hold it while a run uses it.
 
-    Whatever dead runs left unfinished is removed; what live runs are building is not.
-
-    Parameters
-    ----------
-    workspace : Place
-    fresh : bool
-        Forget all stages first. Published runs stay.
+    Whatever dead runs left unfinished is removed; what live runs are building is not. With `fresh`, all stages are
+    forgotten first, while published runs stay.
 
     Raises
     ------
@@ -159,13 +154,7 @@ def sweep_held() -> None:
 
 
 def require_space(workspace: Place, needed: int, what: str) -> None:
-    """Refuse to start large work for which there is not enough space.
-
-    Raises
-    ------
-    StorageError
-        Gives both numbers.
-    """
+    """Refuse to start large work that needs more bytes than are free; raises `StorageError` with both numbers."""
     if workspace.published:  # a bucket has no end, and this machine holds a part of it at a time
         return
     free = disk.free_bytes(workspace)
