@@ -24,7 +24,10 @@ def open_idx(place: Place) -> Rows | None:
     files = [place / name for name in _images_in(place)] if folder else [place]
     if not files or not _holds_images(files[0].last.lower()):
         return None
-    parts: list[Part] = [(_split_of(file) if folder else None, read_idx(file), _labels_of(file)) for file in files]
+    splits = ["test" if file.last.lower().startswith(TEST) else split_in(file.last) for file in files]
+    parts: list[Part] = [
+        (split if folder else None, read_idx(file), _labels_of(file)) for split, file in zip(splits, files, strict=True)
+    ]
     return of_arrays(parts, place, [name for file in files for name in (file.last, _beside(file).last)])
 
 
@@ -56,10 +59,6 @@ def _images_in(folder: Place) -> list[str]:
 
 def _holds_images(name: str) -> bool:
     return "-idx3" in name or "-idx4" in name
-
-
-def _split_of(file: Place) -> str | None:
-    return "test" if file.last.lower().startswith(TEST) else split_in(file.last)
 
 
 def _labels_of(images: Place) -> list[str] | None:

@@ -17,7 +17,8 @@ ROWS = 64  # in memory at a time: a dictionary of one large image may stand for 
 
 def open_parquet(place: Place, columns: Columns) -> Rows | None:
     """Return the images of Parquet files as rows; None unless every file of the source is Parquet with images."""
-    files = {_below(file, place): file for file in _files_of(place)}
+    folder = at(place).is_folder()
+    files = {file.name.removeprefix(place.name).lstrip("/") if folder else file.last: file for file in _files_of(place)}
     several, found = [*files.values()] != [place], []
     for name, file in files.items():
         found.append(_groups_of(file, split_in(name) if several else None))
@@ -50,8 +51,3 @@ def _files_of(place: Place) -> list[Place]:
         folders = [place, *(place / name for name in ("data",) if at(place / name).is_folder())]
         return [folder / name for folder in folders for name in at(folder).names() if name.endswith(".parquet")]
     return [file for file in at(place).expanded() if is_parquet(file)]
-
-
-def _below(file: Place, source: Place) -> str:
-    """Return the name of a file in the folder of its source; its own name where the source is a pattern."""
-    return file.name.removeprefix(source.name).lstrip("/") if at(source).is_folder() else file.last

@@ -27,7 +27,10 @@ def pieces_of(index: pa.Table) -> list[Piece]:
         return []
     names, sizes = index["class_name"].fill_null(""), np.cumsum([0, *index["size"].to_numpy()])
     changes = np.flatnonzero(pc.not_equal(names[1:], names[:-1]).to_numpy()) + 1
-    ends, lines, pieces = _ends(index["digest"]), _lines(index), []
+    digests = index["digest"]
+    last_bits = np.ascontiguousarray(tables.bytes_of(digests)[:, :4]).view(">u4").ravel() & (USUAL - 1)
+    ends = np.flatnonzero((last_bits == 0) & digests.is_valid().to_numpy()) + 1
+    lines, pieces = _lines(index), []
     for start, stop in pairwise([0, *changes.tolist(), len(index)]):
         name = names[start].as_py()
         for first, end in pairwise(_cuts(start, stop, ends)):
@@ -35,12 +38,6 @@ def pieces_of(index: pa.Table) -> list[Piece]:
             if name:
                 pieces.append(Piece(name, end - first, digest, int(sizes[end] - sizes[first])))
     return pieces
-
-
-def _ends(digests: pa.ChunkedArray) -> RowNumbers:
-    """Return behind which rows a piece ends, whatever is before it."""
-    last_bits = np.ascontiguousarray(tables.bytes_of(digests)[:, :4]).view(">u4").ravel() & (USUAL - 1)
-    return np.flatnonzero((last_bits == 0) & digests.is_valid().to_numpy()) + 1
 
 
 def _cuts(start: int, stop: int, ends: RowNumbers) -> list[int]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -102,10 +101,9 @@ def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
         names = json.loads((file.schema.metadata or {})[b"huggingface"])["info"]["features"][name]["names"]
     except (KeyError, TypeError, ValueError):
         return [None if value is None else str(value) for value in values]
-    if not isinstance(names, list) or any(not _has_name(value, len(names)) for value in values):
+    if not isinstance(names, list) or not all(
+        value is None or (isinstance(value, int) and -1 <= value < len(names))  # -1 is no label
+        for value in values
+    ):
         raise DataError(f"the column {name} of {source} has labels without a name; give them names, or leave them out.")
     return [None if value is None or value < 0 else str(names[value]) for value in values]
-
-
-def _has_name(value: Any, names: int) -> bool:
-    return value is None or (isinstance(value, int) and -1 <= value < names)  # -1 is no label

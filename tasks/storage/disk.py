@@ -124,16 +124,6 @@ def forget(places: Iterable[Place], workspace: Place) -> None:
             remove(gone)
 
 
-def is_open_to_all(place: Place) -> bool:
-    """Return whether every user of the machine can write to a folder."""
-    return bool(path_of(place).stat().st_mode & stat.S_IWOTH)
-
-
-def free_bytes(place: Place) -> int:
-    """Return the bytes that are free in the file system of a folder."""
-    return shutil.disk_usage(path_of(place)).free
-
-
 def links_in(place: Place) -> list[str]:
     """Return the names of the symbolic links in a folder; none where the folder is missing."""
     if not path_of(place).is_dir():

@@ -122,11 +122,12 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
     Without rows, the file has the schema alone.
     """
     columns = schema(images.gray.shape[1], classes)
-    encoded, of_gray = (True, _to_pixels) if classes is not None else (["id", "class_name", "label"], _to_bytes)
+    encoded = ["id", "class_name", "label"] if classes is None else True
     with tables.writer(target, columns, use_dictionary=encoded) as writer:
         for start in range(0, len(images), ROW_GROUP):
             part = images[start : start + ROW_GROUP]
-            arrays = [part.ids, part.class_names, pa.array(part.labels), of_gray(part.gray)]
+            pixels = tables.binary(as_rows(part.gray)) if classes is None else _to_pixels(part.gray)
+            arrays = [part.ids, part.class_names, pa.array(part.labels), pixels]
             writer.write_table(pa.table(arrays, schema=columns))
 
 
@@ -178,10 +179,6 @@ def _to_pixels(gray: Gray) -> pa.Array:
     flat = pa.array(normalize(gray).ravel())
     rows = pa.FixedSizeListArray.from_arrays(flat, gray.shape[2])
     return pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
-
-
-def _to_bytes(gray: Gray) -> pa.Array:
-    return tables.binary(as_rows(gray))
 
 
 def _to_gray(pixels: pa.ChunkedArray) -> Gray:

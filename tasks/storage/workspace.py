@@ -13,6 +13,8 @@ dies. Whoever gets an exclusive lock knows that anything unfinished was left by 
 import contextlib
 import os
 import re
+import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
@@ -116,7 +118,7 @@ def used_alone(workspace: Place, refused: UsageError) -> Iterator[None]:
 
 def _refuse_others(workspace: Place) -> None:
     """Refuse a workspace that every user can write: who can, decides what later runs and exports read from it."""
-    if disk.is_open_to_all(workspace) and not os.environ.get(SHARED):
+    if disk.path_of(workspace).stat().st_mode & stat.S_IWOTH and not os.environ.get(SHARED):
         raise StorageError(
             f"every user of this machine can write to {workspace}; take that right away (chmod o-w), choose another "
             f"--workspace, or set {SHARED}=1 if you trust them all."
@@ -157,7 +159,7 @@ def require_space(workspace: Place, needed: int, what: str) -> None:
     """Refuse to start large work that needs more bytes than are free; raises `StorageError` with both numbers."""
     if workspace.published:  # a bucket has no end, and this machine holds a part of it at a time
         return
-    free = disk.free_bytes(workspace)
+    free = shutil.disk_usage(disk.path_of(workspace)).free
     if needed > max(free, SPACE_MATTERS_FROM):
         raise StorageError(
             f"{workspace} has {free / 1e6:,.0f} MB free, and {what} takes about {needed / 1e6:,.0f} MB; "
