@@ -25,9 +25,9 @@ from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
 from tasks.storage.decisions import NAME
+from tasks.storage.disk import require_space
 from tasks.storage.place import Place
 from tasks.storage.stores import at
-from tasks.storage.workspace import require_space
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)

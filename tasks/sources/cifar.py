@@ -22,11 +22,14 @@ NAMES = {"batches.meta": b"label_names", "meta": b"fine_label_names"}
 def open_cifar(place: Place) -> Rows | None:
     """Return the images of one batch, or of a folder of batches, as rows; None without a file of names beside them."""
     folder = at(place).is_folder()
-    named = any(at(place / name if folder else place.beside(name)).is_file() for name in NAMES)
+    if not folder and not BATCH.match(place.last):
+        return None
+    if not any(at(place / name if folder else place.beside(name)).is_file() for name in NAMES):
+        return None
     if not folder:
-        return of_arrays([(None, *_read(place))], place) if named and BATCH.match(place.last) else None
+        return of_arrays([(None, *_read(place))], place)
     files = [name for name in at(place).names() if BATCH.match(name) and at(place / name).is_file()]
-    if not named or len(files) < 2:
+    if len(files) < 2:
         return None
     batches: dict[str, list[tuple[NDArray[np.uint8], list[str]]]] = {}
     for name in files:

@@ -20,11 +20,11 @@ from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import stages
+from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.store import Listed
 from tasks.storage.stores import at
-from tasks.storage.workspace import require_space
 
 UNPACKED = 6  # version of what is unpacked
 AT_ONCE = 4096  # files of a folder whose names are in memory

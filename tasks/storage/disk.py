@@ -17,6 +17,8 @@ from tasks.errors import StorageError, UsageError
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
+SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
+
 
 def path_of(place: Place) -> Path:
     """Return the path of a place of this machine; raises `UsageError` when the place is in a bucket."""
@@ -122,6 +124,18 @@ def forget(places: Iterable[Place], workspace: Place) -> None:
         with contextlib.suppress(FileNotFoundError):
             rename(place, gone)
             remove(gone)
+
+
+def require_space(workspace: Place, needed: int, what: str) -> None:
+    """Refuse to start large work that needs more bytes than are free; raises `StorageError` with both numbers."""
+    if workspace.published:  # a bucket has no end, and this machine holds a part of it at a time
+        return
+    free = shutil.disk_usage(path_of(workspace)).free
+    if needed > max(free, SPACE_MATTERS_FROM):
+        raise StorageError(
+            f"{workspace} has {free / 1e6:,.0f} MB free, and {what} takes about {needed / 1e6:,.0f} MB; "
+            "make room or choose another --workspace."
+        )
 
 
 def links_in(place: Place) -> list[str]:

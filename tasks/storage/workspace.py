@@ -13,7 +13,6 @@ dies. Whoever gets an exclusive lock knows that anything unfinished was left by 
 import contextlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,7 +32,6 @@ _held: list[Place] = []
 DOWNLOADS = "downloads"
 STAGES = "stages/*/[!.]*"
 A_RUN = re.compile(r"runs/[^./][^/]*")  # what latest points to
-SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
 
 
 def workspace_at(path: str | PurePath | None) -> Place:
@@ -153,18 +151,6 @@ def sweep_held() -> None:
     """Sweep the workspaces that this process holds, just after its children were ended."""
     for workspace in _held:
         sweep(workspace, patience=0.5)
-
-
-def require_space(workspace: Place, needed: int, what: str) -> None:
-    """Refuse to start large work that needs more bytes than are free; raises `StorageError` with both numbers."""
-    if workspace.published:  # a bucket has no end, and this machine holds a part of it at a time
-        return
-    free = shutil.disk_usage(disk.path_of(workspace)).free
-    if needed > max(free, SPACE_MATTERS_FROM):
-        raise StorageError(
-            f"{workspace} has {free / 1e6:,.0f} MB free, and {what} takes about {needed / 1e6:,.0f} MB; "
-            "make room or choose another --workspace."
-        )
 
 
 def find_run(run: str, workspace: Place) -> Place:

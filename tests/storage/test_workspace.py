@@ -144,9 +144,9 @@ def test_a_run_is_found_by_folder_id_and_as_latest(space: Place, tmp_path: Path)
 
 def test_what_cannot_fit_is_not_started(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
-    workspace.require_space(Place.of(tmp_path), free // 2, "a run")
+    disk.require_space(Place.of(tmp_path), free // 2, "a run")
     with pytest.raises(StorageError, match=r"MB free, and a run takes about .* MB; make room"):
-        workspace.require_space(Place.of(tmp_path), 2 * free, "a run")
+        disk.require_space(Place.of(tmp_path), 2 * free, "a run")
 
 
 def test_a_workspace_holds_no_probe_afterwards(tmp_path: Path) -> None:
