@@ -113,13 +113,9 @@ def _kept(file: Place, workspace: Place) -> Place:
     """Return where every machine that uses a workspace finds a downloaded file."""
     if not workspace.published:
         return file
-
-    def build(target: Place) -> dict[str, Any]:
-        at(file).link(target / file.last)
-        return {}
-
     inputs = {"version": VERSION, "name": file.last, "sha256": at(file).sha256()}
-    return stages.stage(workspace, DOWNLOADS, inputs, build).folder / file.last
+    made = stages.stage(workspace, DOWNLOADS, inputs, lambda target: at(file).link(target / file.last))
+    return made.folder / file.last
 
 
 def _in_block(source: str) -> str:
@@ -153,10 +149,6 @@ def _published(name: PublicName, workspace: Place) -> Place:
 def _render(role: Role, folder: str, workspace: Place) -> Place:
     files = fonts.find_fonts(Place.of(folder) if folder else None)
     name = f"notMNIST_{role}.tar"
-
-    def build(target: Place) -> dict[str, Any]:
-        fonts.write_archive(files, role, target / name)
-        return {}
-
     inputs = {"version": VERSION, "fonts": fonts.fonts_digest(files), "role": role} | shaped_by("fonts")
-    return stages.stage(workspace, "fonts", inputs, build).folder / name
+    made = stages.stage(workspace, "fonts", inputs, lambda target: fonts.write_archive(files, role, target / name))
+    return made.folder / name

@@ -22,7 +22,7 @@ from tasks.storage.stores import at
 
 MANIFEST = "manifest.json"
 DIGESTS = "digests"  # of files that a builder has computed itself, sha256 (hex) by name: it may return them, too
-Build = Callable[[Place], dict[str, Any]]  # writes files into a folder and returns what serializes to JSON
+Build = Callable[[Place], dict[str, Any] | None]  # writes files into a folder and may return what serializes to JSON
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> 
         Everything that determines the output: digests of what is read, the parameters that
         matter, and the version of the code as ``version``. Must serialize to JSON.
     build : callable
-        Writes files into the folder that it is given and returns a JSON-serializable dict. Files whose digests it
+        Writes files into the folder that it is given and may return a JSON-serializable dict. Files whose digests it
         returns under `DIGESTS`, which is not part of the result, are not read again.
 
     Raises
@@ -122,7 +122,7 @@ def _missing(files: Files, workspace: Place) -> list[str]:
 
 def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
     """Build a folder; return the result and the facts of each file."""
-    result = build(draft)
+    result = build(draft) or {}
     known = result.pop(DIGESTS, {})
     files = {
         name: {"bytes": at(draft / name).size(), "sha256": known.get(name) or at(draft / name).sha256()}
