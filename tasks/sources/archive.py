@@ -16,7 +16,7 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 BLOCK = tarfile.BLOCKSIZE
-CHUNK = 1 << 20  # bytes in which what follows the last member is read
+CHUNK = 1 << 20  # bytes of a piece of the archive behind its last member
 LARGEST = 1 << 40  # bytes that a header may claim
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
@@ -28,7 +28,7 @@ EXTENDED_HEADERS = b"xgXLK"
 
 
 class Entry(NamedTuple):
-    """A member as it lies in its source; `kind` is file or a key of `tasks.sources.index.NOT_A_FILE`."""
+    """A member of a source; `kind` is file or a key of `tasks.sources.index.NOT_A_FILE`."""
 
     name: str
     kind: str
@@ -39,12 +39,12 @@ class Entry(NamedTuple):
 
 
 def content_digest(data: bytes) -> bytes:
-    """Return the digest by which a member is recognized when it is read again."""
+    """Return the digest that verifies a member when it is read again."""
     return blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
 def is_tar(place: Place) -> bool:
-    """Say whether a file starts as a tar archive does."""
+    """Return whether a file starts as a tar archive does."""
     with at(place).reading() as file:
         return tarfile.is_tarfile(file)
 
@@ -129,7 +129,7 @@ def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
 
 
 def _are_records(data: bytes) -> bool:
-    """Say whether a pax header is a chain of records that say their lengths; `tarfile` searches for them at length."""
+    """Return whether a pax header is a chain of records with their lengths; `tarfile` searches for them at length."""
     position, data = 0, data.rstrip(b"\0")
     while position < len(data):
         length, space, _ = data[position : position + LENGTH_DIGITS].partition(b" ")

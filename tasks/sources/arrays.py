@@ -1,4 +1,4 @@
-"""Arrays that numpy saved: .npy with images alone, .npz with images, and perhaps labels and splits, by their names."""
+"""Arrays that numpy saved: .npy with only images, .npz with images, and perhaps labels and splits, by their names."""
 
 import zipfile
 import zlib
@@ -51,7 +51,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> NDA
 
 
 def _labels(images: str, arrays: dict[str, NDArray[Any]]) -> list[str] | None:
-    """Return the labels of an array of images: those of its split, and as many."""
+    """Return the labels of the same split for an array of images, if the counts match."""
     for name, array in arrays.items():
         parts = set("".join(c if c.isalpha() else " " for c in name.lower()).split())
         if parts & LABELS and split_in(name) == split_in(images) and array.size == len(array):

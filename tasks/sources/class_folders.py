@@ -45,7 +45,7 @@ def check_classes(
 
 
 def differences(archives: Sequence[Archive]) -> list[str]:
-    """Say which classes some sources have and others lack, one sentence per source that lacks some."""
+    """Return one sentence for each source that lacks classes of the others."""
     every = {name for archive in archives for name in archive.members}
     return [
         f"{archive.role} lacks {len(missing)} of {len(every)} classes: {_some(missing)}."

@@ -31,7 +31,7 @@ MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file that does not change: its name and sha256, and the addresses below which it lies."""
+    """A file that does not change: its name, its sha256, and the addresses of the folders that have it."""
 
     name: str
     sha256: str

@@ -1,4 +1,4 @@
-"""MNIST's IDX files: images, gzipped or not, with their labels in the file beside them; or a folder of such pairs."""
+"""MNIST's IDX files: images, gzipped or not, with their labels in a neighbouring file; or a folder of such pairs."""
 
 import gzip
 import math
@@ -32,7 +32,7 @@ def open_idx(place: Place) -> Rows | None:
 
 
 def read_idx(place: Place) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of bytes; raises `DataError` when its length is not that of its shape."""
+    """Return the array of an IDX file of bytes; raises `DataError` when its length does not match its shape."""
     most = MAX_BYTES + MAX_RATIO * at(place).size()
     try:
         with at(place).reading() as raw:
@@ -52,7 +52,7 @@ def read_idx(place: Place) -> NDArray[np.uint8]:
 
 
 def _images_in(folder: Place) -> list[str]:
-    """Return the files of images; of one that lies there both packed and unpacked, the unpacked."""
+    """Return the files of images; if one is there both packed and unpacked, the unpacked one."""
     names = [name for name in at(folder).names() if _holds_images(name.lower())]
     return [name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names]
 
@@ -62,7 +62,7 @@ def _holds_images(name: str) -> bool:
 
 
 def _labels_of(images: Place) -> list[str] | None:
-    """Return the labels in the file beside the images, as MNIST names it; None if there is none."""
+    """Return the labels in the neighbouring file that MNIST's naming gives; None if it is missing."""
     beside = _beside(images)
     if beside == images or not at(beside).is_file():
         return None
@@ -70,5 +70,5 @@ def _labels_of(images: Place) -> list[str] | None:
 
 
 def _beside(images: Place) -> Place:
-    """Return where the labels of a file of images lie."""
+    """Return the place of the labels for a file of images."""
     return images.beside(images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1"))

@@ -69,15 +69,15 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
         Of its members.
     target : Place
     root : str, optional
-        The folder, inside the source, that holds the class folders; found from the names if unset. Images that lie in
-        the root itself have no class: where no image lies deeper, all of them are one class, `UNLABELLED`.
+        The folder, inside the source, that holds the class folders; found from the names if unset. Images in
+        the root itself have no class: where no image is deeper, all of them are one class, `UNLABELLED`.
 
     Returns
     -------
     pieces : list of Piece
         Of its classes, in the order of the index.
     outside : dict
-        Members that lie in no class folder: how many are quarantined, and how many ignored.
+        Members outside the class folders: how many are quarantined, and how many ignored.
     root : str
         As given or found.
 
@@ -106,7 +106,7 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
 
 
 def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
-    """Return the folder and the members of each split that a source holds; what lies in none counts to train.
+    """Return the folder and the members of each split that a source holds; members in none of them count to train.
 
     Raises `UsageError` when the source does not hold splits alone, one of them train.
     """

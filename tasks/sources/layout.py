@@ -49,12 +49,12 @@ def common_root(folders: set[str]) -> str:
 
 
 def is_below(folder: str, root: str) -> bool:
-    """Say whether a folder is `root` or lies in it."""
+    """Return whether a folder is `root` or inside it."""
     return not root or folder == root or folder.startswith(root + "/")
 
 
 def is_metadata(part: str) -> bool:
-    """Say whether a part of a path is that of a file or folder that an operating system left there.
+    """Return whether a part of a path names a file or folder that an operating system leaves behind.
 
     >>> [is_metadata(part) for part in (".hidden.png", "._a.png", "a.png~", "..dots.png", "...")]
     [True, True, True, False, False]
@@ -70,7 +70,7 @@ def without_metadata(folders: set[str]) -> set[str]:
 def check_source(role: Role, name: str) -> None:
     """Refuse a source that is not there, or a folder that holds splits where one split or classes are asked for.
 
-    `name` is as the user gave it; what is generated or downloaded is not looked at. Raises `UsageError`.
+    `name` is as the user gave it; generated and downloaded sources are not looked at. Raises `UsageError`.
     """
     if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
         return

@@ -1,4 +1,4 @@
-"""Members of a source as columns, which take a fifth of the memory of as many Python objects."""
+"""Members of a source as columns, which take a fifth of the memory of Python objects."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -80,7 +80,7 @@ class Listing:
         return replace(self, table=self.table.filter(pa.array(rows)))
 
     def moved(self, below: str, offset: int) -> "Listing":
-        """Return the members as they lie below a folder, so much further behind."""
+        """Return the members with another folder above them, and their offsets moved."""
         offsets = pc.add(self.table["offset"], offset)
         folders = [f"{below}{folder}".rstrip("/") for folder in self.folders]
         return replace(self, folders=folders, table=self.table.set_column(3, "offset", offsets))

@@ -70,7 +70,7 @@ class Members:
             yield row, data
 
     def place_of(self, class_name: str, member: str) -> Place | None:
-        """Return where a member lies as a file of its own, if it does."""
+        """Return the place of a member that is a file of its own; None in archives and rows."""
         return self.source / path_of(class_name, member) if self.in_folder else None
 
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
@@ -89,7 +89,7 @@ class Members:
             yield row, rows.read(numbers[row]) or b""
 
     def _from_archives(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-        """Read archives as if they were one behind the other; one at a time is open."""
+        """Read archives as one long archive; one at a time is open."""
         archives = at(self.source).expanded() or [self.source]
         offsets, sizes = _columns(index, "offset", "size")
         try:

@@ -24,8 +24,8 @@ class Rows:
     """Rows of a source: their names, and a function that gives the bytes of one as an image file.
 
     A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
-    only the bytes tell it. `files` are those of a folder that the rows come from. `groups` has what the user calls the
-    group of each row, or nothing.
+    only the bytes tell it. `files` are the names in a folder that the rows come from. `groups` are the user's groups of
+    the rows, if there are some.
     """
 
     names: list[str]

@@ -33,7 +33,7 @@ AT_ONCE = 4096  # files of a folder whose names are in memory
 class Opened(NamedTuple):
     """A source as it can be read, and what determines its index.
 
-    `members` lists what it holds; `root` is where its class folders lie, if that is known.
+    `members` lists what it holds; `root` is the folder of its class folders, if it is known.
     """
 
     location: str
@@ -129,14 +129,14 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
 
 
 def _files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
-    """Yield what lies in the folder of rows and holds none, of kind ``beside``: nothing is skipped in silence."""
+    """Yield the files without rows in the folder of the rows, of kind ``beside``: nothing is skipped in silence."""
     for listed in at(place).walk() if at(place).is_folder() else ():
         if listed.name not in rows.files:
             yield Entry(listed.name, "beside", 0, 0, b"")
 
 
 def _members(source: Source, files: Sequence[Place]) -> Listing:
-    """List the members of archives as if these lay one behind the other; see `tasks.sources.members`."""
+    """List the members of archives as those of one long archive; see `tasks.sources.members`."""
     found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:

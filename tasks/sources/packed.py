@@ -33,7 +33,7 @@ def packing_of(place: Place) -> str | None:
 
 
 def unpacked_size(place: Place, packing: str) -> int:
-    """Return what gzip's trailer says of the length of its content, modulo 4 GiB (RFC 1952); 0 of other formats."""
+    """Return the length of the content in gzip's trailer, modulo 4 GiB (RFC 1952); 0 for other formats."""
     if packing != "gzip":
         return 0
     size = at(place).size()
@@ -43,7 +43,7 @@ def unpacked_size(place: Place, packing: str) -> int:
 
 
 def is_bomb(unpacked: int, packed: int) -> bool:
-    """Say whether so many bytes are too many for images, by themselves or for what they come from."""
+    """Return whether the unpacked size is too large for images, in itself or compared with the packed size."""
     return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
 
 

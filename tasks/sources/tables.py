@@ -1,4 +1,4 @@
-"""Images in a column of tables, of which a few rows are in memory at a time."""
+"""Images in a column of tables, with a few rows in memory at a time."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ class Groups:
 
 
 def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
-    """Return the images of some files as rows; `names` are those of the files in the source's folder."""
+    """Return the images of some files as rows; `names` are the files in the folder of the source."""
     every: list[str] = []
     groups: list[str | None] = []
     for file in files:
@@ -66,7 +66,7 @@ def image_column(schema: pa.Schema, columns: Columns) -> str | None:
 
 
 class _Images:
-    """The images of all groups, of which a few rows are in memory."""
+    """The images of all groups, with a few rows in memory."""
 
     def __init__(self, files: Sequence[Groups], columns: Columns) -> None:
         self.groups = [

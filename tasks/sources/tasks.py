@@ -32,7 +32,7 @@ PIECES = TypeAdapter(list[Piece])
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
 def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) -> Any:
-    """Render fonts, download an archive, or take it where it lies."""
+    """Render fonts, download an archive, or use it where it is."""
     with storage_errors(workspace):
         check_source(role, source)
         name, place = _find(role, source, workspace)
@@ -48,7 +48,7 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) ->
 
 @stage_task("index {source.role}")
 def index(source: Source, workspace: Place) -> list[Archive]:
-    """Write down where each member lies, of a root for each of its splits; nothing is extracted."""
+    """Write an index of the members, for a root one per split; nothing is extracted."""
     try:
         opened = open_source(source, workspace)
         inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
@@ -95,7 +95,7 @@ def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) 
 
 
 def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
-    """Return the name that may be shown of a source, and where it lies once it is here."""
+    """Return the public name of a source and its place on this machine."""
     if source == "fonts" or source.startswith("fonts:"):
         return source, _render(role, source.partition(":")[2], workspace)
     if source == "notmnist":
@@ -110,7 +110,7 @@ def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
 
 
 def _kept(file: Place, workspace: Place) -> Place:
-    """Return where every machine that uses a workspace finds a downloaded file."""
+    """Return the place where every machine that uses a workspace finds a downloaded file."""
     if not workspace.published:
         return file
     inputs = {"version": VERSION, "name": file.last, "sha256": at(file).sha256()}
@@ -137,7 +137,7 @@ def _in_block(source: str) -> str:
 
 
 def _published(name: PublicName, workspace: Place) -> Place:
-    """Return where a public set lies, downloaded and laid out."""
+    """Return the place of a public set, downloaded and laid out."""
     files, lay_out = PUBLIC_SETS[name].files, PUBLIC_SETS[name].lay_out
     folder = downloads_in(workspace) / name  # several sets have files of the same names
     here = [download.download_published(file, folder) for file in files]

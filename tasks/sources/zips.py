@@ -38,7 +38,7 @@ def read_entries(place: Place) -> Iterator[Entry]:
     """Yield every member of a zip archive except folders, in the order of its directory.
 
     A member whose data are damaged, of an unknown compression or encrypted is an entry of its own kind. `offset` is
-    that of the member's header.
+    the place of the member's header.
 
     Raises `DataError` when the directory is damaged or cut, or promises more than the budgets.
     """

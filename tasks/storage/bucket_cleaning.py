@@ -12,7 +12,7 @@ from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, man
 
 
 def probe(workspace: Place) -> None:
-    """Make sure that a store can be written, and keeps the conditions on which everything here relies.
+    """Make sure that a store can be written and honours conditional writes, on which everything here relies.
 
     Raises `StorageError` when it does not: two runs could overwrite each other's results.
     """

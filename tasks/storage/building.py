@@ -126,7 +126,7 @@ def probe(folder: Place) -> None:
 
 
 def _drop(building: Place) -> None:
-    """Remove what was being built, as far as that goes."""
+    """Remove an unfinished folder, as far as possible."""
     with contextlib.suppress(OSError):
         remove(building)
 

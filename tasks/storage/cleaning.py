@@ -14,7 +14,7 @@ from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, 
 
 @dataclass(frozen=True)
 class Cleanup:
-    """What cleaning removed: run ids, number of stages, bytes; and folders that are no complete run, left alone."""
+    """What cleaning removed: run ids, number of stages, bytes; and incomplete runs, which were left in place."""
 
     runs: list[str]
     stages: int
@@ -25,7 +25,7 @@ class Cleanup:
 def clean(workspace: Place, keep: int) -> Cleanup:
     """Remove all but the newest runs, and the stages that none of those uses.
 
-    The run that ``latest`` points to is always kept, and so is a folder that is no complete run.
+    The run that ``latest`` points to is always kept, and so is a folder that is not a complete run.
 
     Raises `UsageError` when a run is using the workspace, or there is none.
     """

@@ -1,6 +1,6 @@
-"""Gray copies of photographs, by which their twins are decided: 64 x 64 bytes each, one behind the other in a file.
+"""Gray copies of photographs, by which their duplicates are decided: 64 x 64 bytes each, many in a file.
 
-They are read a few at a time, wherever they lie, so that a comparison needs memory for the pairs at hand alone.
+They are read a few at a time, so that a comparison needs memory only for its current pairs.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ COPY_SIDE = 64
 
 @dataclass(frozen=True)
 class Copies:
-    """Where the copy of each row lies: the number of its file, int64 (n,), and its place in that file, int64 (n,)."""
+    """The copy of each row: the number of its file, int64 (n,), and its place in that file, int64 (n,)."""
 
     files: Sequence[Place]
     file: RowNumbers
@@ -28,7 +28,7 @@ class Copies:
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":
-        """Return the rows of several, one behind the other."""
+        """Return the rows of several in one sequence."""
         starts = np.cumsum([0, *(len(part.files) for part in parts)]).tolist()
         file = np.concatenate([part.file + start for part, start in zip(parts, starts, strict=False)])
         files = [file for part in parts for file in part.files]
@@ -38,11 +38,11 @@ class Copies:
         return len(self.file)
 
     def take(self, rows: RowNumbers | Mask | slice) -> "Copies":
-        """Return those of some rows, in their order."""
+        """Return the copies of some rows, in their order."""
         return Copies(self.files, self.file[rows], self.place[rows])
 
     def without_repeats(self) -> "tuple[Copies, RowNumbers]":
-        """Return those that are not the one before once more, and for each row the number of its own, int64 (n,)."""
+        """Return the copies without repeats of the one before, and the number of its copy for each row, int64 (n,)."""
         new = np.ones(len(self), np.bool_)
         new[1:] = (np.diff(self.file) != 0) | (np.diff(self.place) != 0)
         return self.take(np.flatnonzero(new)), np.cumsum(new) - 1

@@ -1,6 +1,6 @@
 """What people decided about pairs of images: decisions.parquet, keyed by the images' digests.
 
-So a decision holds in every run that has the same two images, wherever their files lie.
+So a decision holds in every run that has the same two images, wherever their files are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -69,7 +69,7 @@ def make_folder(place: Place) -> None:
 
 
 def move(source: Place, target: Place) -> None:
-    """Give a file another place on the same file system.
+    """Move a file within its file system.
 
     Raises `StorageError` when the target is on another file system, where moving is copying and deleting.
     """
@@ -100,7 +100,7 @@ def folder_of(place: Place) -> Iterator[tuple[int, str]]:
 
 
 def rename(place: Place, target: Place) -> None:
-    """Give a file or folder another name below the same root."""
+    """Rename a file or folder below its root."""
     with folder_of(place) as (here, name), folder_of(target) as (there, other):
         os.rename(name, other, src_dir_fd=here, dst_dir_fd=there)
 

@@ -1,4 +1,4 @@
-"""What the operating system says of trouble with storage, as one sentence, and whether waiting may help."""
+"""Storage errors of the operating system as one sentence each, and whether waiting may help."""
 
 import errno
 from collections.abc import Iterator

@@ -54,7 +54,7 @@ def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
 
 
 def shape_of(files: Sequence[Place]) -> tuple[int, int]:
-    """Return rows and side of the images in Parquet files, from their footers alone."""
+    """Return rows and side of the images in Parquet files, from their footers."""
     rows, side = 0, 0
     for path in files:
         with tables.opened(path) as file:
@@ -63,12 +63,12 @@ def shape_of(files: Sequence[Place]) -> tuple[int, int]:
 
 
 def read_labels(files: Iterable[Place]) -> Labels:
-    """Read the labels alone, int64 (n,)."""
+    """Read only the labels, int64 (n,)."""
     return pa.concat_tables([tables.read(path, ["label"]) for path in files])["label"].to_numpy()
 
 
 def read_ids(files: Iterable[Place]) -> pa.Array:
-    """Read the ids alone, in row order."""
+    """Read only the ids, in row order."""
     return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
 
 
@@ -94,7 +94,7 @@ def thumbnails(files: Sequence[Place], ids: Iterable[str]) -> dict[str, bytes]:
 
 
 def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] | None = None) -> list[pa.Table]:
-    """Return the rows of some ids, in which there is a table or more of each file."""
+    """Return the rows of some ids, at least one table for each file."""
     wanted = pa.array(sorted(set(ids)), pa.string())
 
     def read(path: Place) -> list[pa.Table]:

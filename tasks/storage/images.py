@@ -49,7 +49,7 @@ class Images:
 
 
 def concatenate(parts: Sequence[Images]) -> Images:
-    """Return the rows of several images records, one behind the other."""
+    """Return the rows of several images records in one sequence."""
     return Images(
         pa.concat_arrays([part.ids for part in parts]),
         pa.concat_arrays([part.class_names for part in parts]),

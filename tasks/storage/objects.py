@@ -43,10 +43,11 @@ def read(place: Place) -> Read | None:
     return None
 
 
-def write(place: Place, data: bytes) -> None:
-    """Write an object, in place of an existing one."""
+def write(place: Place, data: bytes | Path) -> None:
+    """Write an object, in place of an existing one; a large file of this machine goes in parts."""
+    multipart = None if isinstance(data, Path) else False
     with _opened(place) as (store, key):
-        store.put(key, data, use_multipart=False)
+        store.put(key, data, use_multipart=multipart, chunk_size=PART_BYTES, max_concurrency=4)
 
 
 def write_if(place: Place, data: bytes, mark: str | None) -> bool:
@@ -70,12 +71,6 @@ def size_of(place: Place) -> int | None:
     with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
         return store.head(key)["size"]
     return None
-
-
-def upload(source: Path, place: Place) -> None:
-    """Write a file of this machine as an object."""
-    with _opened(place) as (store, key):
-        store.put(key, source, chunk_size=PART_BYTES, max_concurrency=4)
 
 
 def download(place: Place) -> Iterator[bytes]:

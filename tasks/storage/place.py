@@ -1,4 +1,4 @@
-"""Where a file or folder lies."""
+"""The place of a file or folder."""
 
 import os
 import re
@@ -55,7 +55,7 @@ class Place:
         return cls(own)
 
     def __truediv__(self, name: str) -> "Place":
-        """Return what has a name below this place.
+        """Return the place of a name below this place.
 
         Raises
         ------
@@ -70,12 +70,12 @@ class Place:
         return replace(self, name=f"{self.name}/{name}" if self.name else name)
 
     def locate(self, location: str) -> "Place":
-        """Return what a record calls a location: a name below this workspace, or a source that lies elsewhere."""
+        """Return the place of a location in a record: a name below this workspace, or a source elsewhere."""
         return Place(location) if location.startswith(("/", IN_BUCKET)) else self / location
 
     @property
     def in_bucket(self) -> bool:
-        """Whether it lies in a bucket, not on this machine."""
+        """Whether it is in a bucket, not on this machine."""
         return self.root.startswith(IN_BUCKET)
 
     @property
@@ -112,7 +112,7 @@ def refuse_other_encodings(name: str) -> None:
 
 
 def address_in(path: str | PurePath) -> str | None:
-    """Return the address of a bucket, or of what lies in it, without its last slash; None for a path.
+    """Return the address of a bucket or of something in it, without its last slash; None for a path.
 
     pathlib drops one of the two slashes of an address.
 

@@ -1,4 +1,4 @@
-"""Give the rows of many tables another order, in memory for a few tables at a time.
+"""Reorder the rows of many tables, with one table in memory at a time.
 
 Every table is read once, and its rows are dealt out to files, one for each piece of what is asked for; then a piece is
 read back and put in order. Memory grows with a table and a piece, not with all rows.

@@ -90,7 +90,7 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
         with scratch.draft() as draft:
             result, files = _built(build, draft)
             for name in _missing(files, folder):
-                objects.upload(disk.path_of(draft / name), content_of(folder, files[name]["sha256"]))
+                objects.write(content_of(folder, files[name]["sha256"]), disk.path_of(draft / name))
             require_leases(folder)
             text = sealed(about | {"result": result, "files": files}).encode()
             if objects.write_if(place, text, there and there.mark):

@@ -65,7 +65,7 @@ class Store(Protocol):
         return type(self)(self.place / name)
 
     def matching(self, pattern: str) -> list[Place]:
-        """Return what is below the folder and matches a shell pattern, sorted."""
+        """Return the files and folders below the folder that match a shell pattern, sorted."""
         found: list[Store] = [self]
         for part in pattern.split("/"):
             found = [each.below(name) for each in found for name in each.names() if PurePosixPath(name).match(part)]
@@ -81,7 +81,7 @@ class Store(Protocol):
     def walk(self) -> Iterator[Listed]:
         """Yield everything below the folder but folders, the files of a folder before its subfolders, in name order.
 
-        Symbolic links are followed to what is inside the folder; those that lead out, in circles or nowhere are of
+        Symbolic links are followed to what is inside the folder; links that lead out, in circles or nowhere are of
         kind link.
         """
         for name in sorted(self.files_below(), key=_as_on_disk):

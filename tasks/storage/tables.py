@@ -47,7 +47,7 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
 
 
 def read_rows(place: Place, first: int, count: int) -> pa.Table:
-    """Read consecutive rows of a table, and no row group that has none of them; raises what `read` raises."""
+    """Read consecutive rows of a table, and only the row groups that have some; raises what `read` raises."""
     with opened(place) as file:
         starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
         groups = np.flatnonzero((starts[1:] > first) & (starts[:-1] < first + count)).tolist()
@@ -76,7 +76,7 @@ def taken(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None 
 
 
 def count(place: Place) -> int:
-    """Return how many rows a table has, from its footer alone; raises what `read` raises."""
+    """Return the number of rows of a table, from its footer; raises what `read` raises."""
     with opened(place) as file:
         rows: int = file.metadata.num_rows
         return rows
@@ -114,7 +114,7 @@ def open_foreign(place: Place) -> pq.ParquetFile:
 
 
 def foreign(place: Place) -> AbstractContextManager[None]:
-    """Say which file of a source can't be read."""
+    """Name the file of a source that can't be read."""
     return _named_when_damaged(place, "is Parquet that can't be read ({why}); fetch it again.")
 
 
@@ -122,7 +122,7 @@ def foreign(place: Place) -> AbstractContextManager[None]:
 def _named_when_damaged(
     place: Place, says: str = "is damaged or gone; run the same command again to rebuild it."
 ) -> Iterator[None]:
-    """Say which file can't be read, and what to do; a stage whose file is damaged is rebuilt by the next run."""
+    """Name the file that can't be read and the remedy; a stage whose file is damaged is rebuilt by the next run."""
     try:
         with storage_errors(place):
             yield

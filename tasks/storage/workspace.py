@@ -52,7 +52,7 @@ def downloads_in(workspace: Place) -> Place:
 
 
 def run_at(path: str | PurePath) -> Place:
-    """Return the folder of a run, wherever its workspace lies."""
+    """Return the folder of a run, in any workspace."""
     place = Place.of(path)
     root, runs, run = place.root.rpartition("/runs/")
     return replace(place, root=root, name=f"runs/{run}", published=True) if place.in_bucket and runs else place
@@ -115,7 +115,7 @@ def used_alone(workspace: Place, refused: UsageError) -> Iterator[None]:
 
 
 def _refuse_others(workspace: Place) -> None:
-    """Refuse a workspace that every user can write: who can, decides what later runs and exports read from it."""
+    """Refuse a workspace that every user can write: they could change the inputs of later runs and exports."""
     if disk.path_of(workspace).stat().st_mode & stat.S_IWOTH and not os.environ.get(SHARED):
         raise StorageError(
             f"every user of this machine can write to {workspace}; take that right away (chmod o-w), choose another "
@@ -124,9 +124,9 @@ def _refuse_others(workspace: Place) -> None:
 
 
 def refuse_links(workspace: Place) -> None:
-    """Refuse a workspace that holds a link, but for ``latest``, by which what is read or removed could lie elsewhere.
+    """Refuse a workspace with a link other than ``latest``: through it, files elsewhere could be read or removed.
 
-    It takes the same time for any number of files: what a run or a stage holds is not looked through.
+    It takes the same time for any number of files: the files of runs and stages are not looked through.
     """
     if workspace.in_bucket:
         return
@@ -142,7 +142,7 @@ def refuse_links(workspace: Place) -> None:
 
 
 def sweep(workspace: Place, patience: float = 0) -> None:
-    """Remove what dead processes were building anywhere in a workspace; see `tasks.storage.building.sweep`."""
+    """Remove the unfinished folders of dead processes anywhere in a workspace; see `tasks.storage.building.sweep`."""
     for folder in [*at(workspace).matching("stages/*"), workspace / "runs"]:
         building.sweep(folder, patience)
 
@@ -194,5 +194,5 @@ def point_latest(run: Place) -> None:
 
 
 def leftovers(workspace: Place) -> list[Place]:
-    """Return what dead runs may have left unfinished."""
+    """Return the unfinished files and folders of dead runs."""
     return [place for pattern in LEFTOVERS for place in at(workspace).matching(pattern)]

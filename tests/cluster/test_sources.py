@@ -32,7 +32,7 @@ def uploaded(path: Path, address: str) -> str:
     """Store a file, or all files of a folder, below an address."""
     place = Place.of(address)
     for file in [path] if path.is_file() else filter(Path.is_file, path.rglob("*")):
-        objects.upload(file, place / file.relative_to(path).as_posix() if file != path else place)
+        objects.write(place / file.relative_to(path).as_posix() if file != path else place, file)
     return address
 
 
