@@ -58,11 +58,10 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     columns = spec.columns_by_use
     fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
-    unpacking = for_decoding(sum(source.bytes for source in sources) // PACKED_GLYPH, spec)  # as many as follow
-    indexed = again_in_one(
-        lambda _: collect("index members", [index.submit(source, place) for source in sources]),  # tasks of this flow
-        unpacking, spec, stay=True,
-    )  # fmt: skip
+    unpacking = for_decoding(sum(source.bytes for source in sources) // PACKED_GLYPH, spec)
+    indexed = again_in_one(  # as tasks of this flow
+        lambda _: collect("index members", [index.submit(source, place) for source in sources]), unpacking, spec
+    )
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
     for difference in differences(archives):

@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LOST = "A process of this run was killed, perhaps for lack of memory."
-SECONDS_BETWEEN_LOOKS, SECONDS_IDLE = 0.5, 10
+SECONDS_BETWEEN_LOOKS = 0.5
 ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder, which may be the one that is looked through
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: a process that keeps memory for its next task is not ended for it
@@ -38,11 +38,10 @@ _pools: set[Any] = set()  # that may have processes: at most a few, one for each
 
 
 @contextlib.contextmanager
-def in_processes(count: int, stay: bool = False) -> Iterator[None]:
+def in_processes(count: int) -> Iterator[None]:
     """Let what tasks of the block do `apart` be done in so many processes; where it is, for 0.
 
-    They start when there is something to do, and end with the block, whatever they are doing if it ends with an error;
-    or `stay` for one that follows, and end when there was nothing to do for a while.
+    They start when there is something to do, and end with the block, whatever they are doing if it ends with an error.
     """
     if not count:
         yield
@@ -51,8 +50,7 @@ def in_processes(count: int, stay: bool = False) -> Iterator[None]:
 
     # Without psutil and pgrep it ends processes, but not theirs, which end by themselves.
     warnings.filterwarnings("ignore", "Failed to kill subprocesses")
-    begin = {"initializer": _begin, "initargs": (os.getpid(),)}
-    pool = get_reusable_executor(count, timeout=SECONDS_IDLE, env=ENVIRONMENT, **begin)
+    pool = get_reusable_executor(count, env=ENVIRONMENT, initializer=_begin, initargs=(os.getpid(),))
     token, finished = _pool.set(pool), False
     _pools.add(pool)
     try:
@@ -60,9 +58,8 @@ def in_processes(count: int, stay: bool = False) -> Iterator[None]:
         finished = True
     finally:
         _pool.reset(token)
-        if not (finished and stay):
-            _pools.discard(pool)
-            pool.shutdown(kill_workers=not finished)
+        _pools.discard(pool)
+        pool.shutdown(kill_workers=not finished)
 
 
 def end_processes() -> None:

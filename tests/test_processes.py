@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from loky.backend import resource_tracker
 
-from tasks import processes
 from tasks.errors import ProcessLostError, StorageError
 from tasks.processes import apart, end_processes, in_processes
 
@@ -68,28 +67,6 @@ def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
     assert process != os.getpid()
     assert not semaphores(), "left behind"
     assert apart(who)[0] == os.getpid(), "again"
-
-
-def test_processes_stay_for_a_block_that_follows_if_they_are_to() -> None:
-    with in_processes(1, stay=True):
-        process, _, _ = apart(who)
-    assert apart(who)[0] == os.getpid()
-    with in_processes(1):
-        assert apart(who)[0] == process, "which waited"
-    assert not is_there(process)
-    assert not semaphores(), "left behind"
-
-
-def test_processes_that_stay_and_have_nothing_to_do_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "SECONDS_IDLE", 0.1)
-    with in_processes(1, stay=True):
-        process, _, _ = apart(who)
-    limit = time.monotonic() + SOON
-    while is_there(process):
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-    with in_processes(1):
-        assert apart(who)[0] not in (process, os.getpid()), "another one"
 
 
 def test_an_error_says_and_is_what_it_was() -> None:

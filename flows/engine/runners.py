@@ -81,13 +81,10 @@ def _workers(spec: WorkSpec, processes: bool, gigabytes: float) -> Workers:
     return Workers(threads(count + 1), count)  # while a thread keeps the books of a task, no process waits
 
 
-def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec, stay: bool = False) -> T:
-    """Do something on workers; when their processes are lost, do what is not finished one task after the other.
-
-    The processes may `stay` for what follows.
-    """
+def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec) -> T:
+    """Do something on workers; when their processes are lost, do what is not finished one task after the other."""
     try:
-        with in_processes(workers.processes, stay):
+        with in_processes(workers.processes):
             return do(workers.runner)
     except ProcessLostError as lost:
         if spec.on_dask:  # whose tasks were tried again already
