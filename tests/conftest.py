@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ WHOLE = (
     "tests/browser",
     "tests/faults",
 )  # folders of what takes long, the longest first
+SERVICES = ("tests/operations", "tests/cluster")
 RUNS = {"prefect_server", "run", "audited"}
 
 
@@ -52,6 +54,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder.startswith(WHOLE) or RUNS & set(getattr(item, "fixturenames", ())):
             item.add_marker("whole")
     items.sort(key=_turn)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tests and the seconds of each tier, over all processes."""
+    seconds, tests = Counter[str](), Counter[str]()
+    for report in (report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")):
+        tier = "plain" if "whole" not in report.keywords else "runs"
+        if report.nodeid.startswith(SERVICES):
+            tier = "servers, stores and clusters"
+        seconds[tier] += report.duration
+        tests[tier] += report.when == "call"
+    for tier in sorted(tests):
+        terminalreporter.write_line(f"{tier}: {tests[tier]:,} tests, {seconds[tier]:,.0f} s of one process")
 
 
 def _turn(item: pytest.Item) -> int:
