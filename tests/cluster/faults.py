@@ -7,20 +7,28 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Fault:
-    """Something that happens to a share of the requests of one method, or of all, at most so many times."""
+    """Something that happens to a share of the requests of one method, or of all, at most so many times.
+
+    Of the requests whose first line contains `of`, the first `spared` come through.
+    """
 
     method: str | None = None
     share: float = 1.0
     times: int | None = None
+    of: str = ""
+    spared: int = 0
     happened: int = field(default=0, init=False)
     _lot: random.Random = field(default_factory=lambda: random.Random(0), init=False)  # noqa: S311 - no secret
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def strikes(self, method: str) -> bool:
-        """Decide whether it happens to a request, and count."""
+    def strikes(self, first: str) -> bool:
+        """Decide by the first line of a request whether it happens to it, and count."""
         with self._lock:
+            if self.of not in first or self.method not in (None, first.split(" ", 1)[0]):
+                return False
+            self.spared -= 1
             due = (
-                self.method in (None, method)
+                self.spared < 0
                 and (self.times is None or self.happened < self.times)
                 and self._lot.random() < self.share
             )

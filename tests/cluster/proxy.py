@@ -105,7 +105,7 @@ class Proxy:
                 await send(writer, bytes([piece[0] ^ spoilt]) + piece[1:])
 
     def _struck(self, kind: type[Kind], request: Head) -> Kind | None:
-        striking = (fault for fault in self.faults if isinstance(fault, kind) and fault.strikes(request.method))
+        striking = (fault for fault in self.faults if isinstance(fault, kind) and fault.strikes(request.first))
         return next(striking, None)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 
 from flows.audit import audit
 from tasks.errors import DataError, UsageError
@@ -22,8 +24,12 @@ from tasks.sources.tasks import fetch, index
 from tasks.storage import objects, scratch
 from tasks.storage.place import Place
 from tasks.storage.stores import at
+from tests.build import glyphs, png, write_folder
+from tests.cluster.faults import SlowDown
+from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET
 from tests.cluster.test_runs import AUDITED, files_of
+from tests.operations.conftest import until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -71,6 +77,36 @@ def test_a_source_in_a_bucket_is_read_as_on_disk(
     said = [(each.run / "README.md").read_text().replace(each.run.name, "RUN") for each in (audited, report)]
     assert said[0] == said[1]
     assert [source.name for source in report.inputs] == list(away.values())
+
+
+def test_a_load_of_a_class_that_failed_and_was_tried_again_can_be_read_from_the_server(
+    through: Proxy, space: Place, tmp_path: Path
+) -> None:
+    """As a person does in the UI: the run, its task by the name of the class, and the states that it went through."""
+    below = f"s3://{BUCKET}/{tmp_path.name}-sources"
+    for number, split in enumerate(("train", "test")):
+        for letter in "ab":
+            images = glyphs(6, seed=2 * number + ord(letter))
+            write_folder(tmp_path / split, {f"{letter}/{i}.png": png(image) for i, image in enumerate(images)})
+    away = {split: uploaded(tmp_path / split, f"{below}/{split}") for split in ("train", "test")}
+    fault = through.add(SlowDown(method="GET", of="/train/b/", spared=6))  # of the index, which reads each image once
+    with get_client(sync_client=True) as client:
+
+        def states() -> list[str]:
+            tasks = client.read_task_runs(task_run_filter=TaskRunFilter(name=TaskRunFilterName(any_=["load train b"])))
+            return [state.name for state in client.read_task_run_states(tasks[0].id)] if tasks else []
+
+        def heal() -> None:
+            until(lambda: "AwaitingRetry" in states())
+            fault.times = 0
+
+        healing = threading.Thread(target=heal)
+        healing.start()
+        report = audit(**away, workspace=tmp_path / "w")
+        healing.join()
+        assert report.rows.train == 12
+        until(lambda: states()[-1:] == ["Completed"])
+        assert states() == ["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"]
 
 
 def test_a_folder_is_listed_in_the_order_of_a_disk(space: Place, tmp_path: Path) -> None:
