@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Fault:
     """Something that happens to a share of the requests of one method, or of all, at most so many times.
 
-    Of the requests whose first line contains `of`, the first `spared` come through.
+    Of the requests whose first line contains `of`, which are counted as `seen`, the first `spared` come through.
     """
 
     method: str | None = None
@@ -17,6 +17,7 @@ class Fault:
     times: int | None = None
     of: str = ""
     spared: int = 0
+    seen: int = field(default=0, init=False)
     happened: int = field(default=0, init=False)
     _lot: random.Random = field(default_factory=lambda: random.Random(0), init=False)  # noqa: S311 - no secret
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -26,9 +27,9 @@ class Fault:
         with self._lock:
             if self.of not in first or self.method not in (None, first.split(" ", 1)[0]):
                 return False
-            self.spared -= 1
+            self.seen += 1
             due = (
-                self.spared < 0
+                self.seen > self.spared
                 and (self.times is None or self.happened < self.times)
                 and self._lot.random() < self.share
             )

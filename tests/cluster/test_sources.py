@@ -89,7 +89,11 @@ def test_a_load_of_a_class_that_failed_and_was_tried_again_can_be_read_from_the_
             images = glyphs(6, seed=2 * number + ord(letter))
             write_folder(tmp_path / split, {f"{letter}/{i}.png": png(image) for i, image in enumerate(images)})
     away = {split: uploaded(tmp_path / split, f"{below}/{split}") for split in ("train", "test")}
-    fault = through.add(SlowDown(method="GET", of="/train/b/", spared=6))  # of the index, which reads each image once
+    counted = through.add(SlowDown(method="GET", of="/train/b/", times=0))
+    audit(**away, workspace=tmp_path / "undisturbed")
+    fault = through.add(
+        SlowDown(method="GET", of="/train/b/", spared=counted.seen - 6)
+    )  # the last are those of loading
     with get_client(sync_client=True) as client:
 
         def states() -> list[str]:
