@@ -32,22 +32,13 @@ OF_A_CLASS = 20  # samples
 
 
 def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -> dict[str, Any]:
-    """Write the shard of a part; return the counts of its classes and the digest of its images, for JSON."""
-    index = tables.read_rows(workspace / part.index, part.first, part.members)
-    members = Members(workspace.locate(part.location), part.columns)
-    counts = write_shard(part, index, members, reading, target)
-    sha256 = at(target / SHARD).sha256()
-    return {"classes": [asdict(one) for one in counts], "sha256": sha256, DIGESTS: {SHARD: sha256}}
-
-
-def write_shard(
-    part: Part, index: pa.Table, members: Members, reading: Reading, target: Place
-) -> tuple[ClassCounts, ...]:
     """Write the images (sorted by class and id), the quarantine and the samples of a part into the folder `target`.
 
-    Photographs get a table of their own, too; see `tasks.classes.photographs`. The rows of the index are sorted by
-    class and member, and the counts are those of each of these classes, in order.
+    Photographs get a table of their own, too; see `tasks.classes.photographs`. Returned are, for JSON, the counts of
+    the part's classes, in order, and the digest of its images.
     """
+    index = tables.read_rows(workspace / part.index, part.first, part.members)
+    members = Members(workspace.locate(part.location), part.columns)
     if reading.kind == "glyphs":
         index = as_glyphs(index)
     to_decode = index.filter(pc.is_null(index["outcome"]))
@@ -71,7 +62,9 @@ def write_shard(
     tables.write(refused, target / QUARANTINE)
     conserve(f"load {part}", len(index), len(gray), len(refused))
     wrong, odd = (class_names.take(pa.array(rows, pa.int64())) for rows in (mislabelled, remarked))
-    return tuple(_count(part, images, refused, *(Counter(of.to_pylist()) for of in (index["class_name"], wrong, odd))))
+    counts = _count(part, images, refused, *(Counter(of.to_pylist()) for of in (index["class_name"], wrong, odd)))
+    sha256 = at(target / SHARD).sha256()
+    return {"classes": [asdict(one) for one in counts], "sha256": sha256, DIGESTS: {SHARD: sha256}}
 
 
 def _write_samples(

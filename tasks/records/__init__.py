@@ -4,17 +4,7 @@ They hold logical names below the workspace, digests and counts, never arrays or
 """
 
 from tasks.records.effects import Claim, Conclusion, Confusion, Drawing, Effect, Mistake, Score
-from tasks.records.inputs import (
-    REASONS,
-    Archive,
-    ClassCounts,
-    Fingerprints,
-    Part,
-    Piece,
-    Reading,
-    Shard,
-    Source,
-)
+from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
 from tasks.records.overlaps import (
     Baseline,
     Decided,
@@ -31,5 +21,5 @@ from tasks.records.overlaps import (
 )
 from tasks.records.report import Report
 from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
-from tasks.records.rows import MeasuredRecall, VariantCount
+from tasks.records.rows import MeasuredRecall
 from tasks.records.splits import Drawn, InGroups, Sanitized, Split, Splits

@@ -1,7 +1,7 @@
 """The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
 
 from tasks.records.spec_base import Spec, WorkSpec
-from tasks.records.spec_drawing import LETTERS, DrawnAndTrained, DrawSpec, PrepareSpec, RunSpec, SplitSpec, TrainingSpec
+from tasks.records.spec_drawing import DrawSpec, PrepareSpec, RunSpec, SplitSpec, TrainingSpec
 from tasks.records.spec_existing import AuditSpec, CleanSpec, EvaluateSpec, ReproduceSpec, SanitizeSpec, VerifySpec
 from tasks.records.spec_searching import CHANGES_NO_RESULT, DedupeSpec, OverlapSpec, SearchSpec, SourceSpec
 

@@ -9,19 +9,17 @@ import pytest
 
 from tasks.classes.fingerprints import write_fingerprints
 from tasks.classes.parts import parts_of
-from tasks.classes.shard import write_shard
+from tasks.classes.shard import build_shard
 from tasks.errors import DataError
-from tasks.records import Archive, Shard
+from tasks.records import Archive, ClassCounts, Shard
 from tasks.records.inputs import FINGERPRINTS
 from tasks.sources.archive import Entry
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
-from tasks.sources.members import Members
 from tasks.sources.opening import read_folder
 from tasks.storage.image_files import read_images
 from tasks.storage.images import mean_and_deviation
 from tasks.storage.place import Place
-from tasks.storage.tables import read_rows
 from tests.build import GLYPHS, font_member, glyphs, png, raw_png, read_entries, write_folder, write_tar
 
 IMAGES = glyphs(5, seed=3)
@@ -39,11 +37,10 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
     target = tmp_path / "out"
     target.mkdir()
     pieces, outside, _ = write_index(list_members(entries, "s"), Place.of(tmp_path / "index.parquet"))
-    archive = Archive("large", "s", "", "", "", 0, {}, tuple(pieces), outside)
+    archive = Archive("large", "s", str(source), "index.parquet", "", 0, {}, tuple(pieces), outside)
     part = parts_of(archive, ["A", "B"], GLYPHS)[0]
-    index = read_rows(Place.of(tmp_path / "index.parquet"), part.first, part.members)
-    counts = write_shard(part, index, Members(Place.of(source), {}), GLYPHS, Place.of(target))
-    return Shard("large", "out", counts, ""), target
+    built = build_shard(part, GLYPHS, Place.of(tmp_path), Place.of(target))
+    return Shard("large", "out", tuple(ClassCounts(**one) for one in built["classes"]), built["sha256"]), target
 
 
 def fingerprint(shard: Shard, tmp_path: Path) -> pa.Table:
@@ -121,14 +118,12 @@ def test_a_shard_of_several_classes_counts_each_of_them(tmp_path: Path) -> None:
     names = [f"c{number:02d}" for number in range(30)]
     members = {f"{name}/{i}.png": png(image) for n, name in enumerate(names) for i, image in enumerate(glyphs(3, n))}
     path = write_tar(tmp_path / "a.tar", members | {"c07/broken.png": b"", "c08/notes.txt": b"x"})
-    pieces, outside, _ = write_index(
-        list_members(read_entries(Place.of(path)), "s"), index := Place.of(tmp_path / "index.parquet")
-    )
-    archive = Archive("train", "s", "", "", "", 0, {}, tuple(pieces), outside)
+    index = Place.of(tmp_path / "index.parquet")
+    pieces, outside, _ = write_index(list_members(read_entries(Place.of(path)), "s"), index)
+    archive = Archive("train", "s", str(path), "index.parquet", "", 0, {}, tuple(pieces), outside)
     (part,) = parts_of(archive, names, GLYPHS)
-    counts = write_shard(
-        part, read_rows(index, part.first, part.members), Members(Place.of(path), {}), GLYPHS, Place.of(tmp_path)
-    )
+    built = build_shard(part, GLYPHS, Place.of(tmp_path), Place.of(tmp_path))
+    counts = [ClassCounts(**one) for one in built["classes"]]
     assert [(one.class_name, one.label, one.rows) for one in counts] == [(name, n, 3) for n, name in enumerate(names)]
     assert [(one.members, one.quarantined, one.ignored) for one in counts[6:10]] == [
         (3, 0, 0), (4, 1, 0), (4, 0, 1), (3, 0, 0),

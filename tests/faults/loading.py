@@ -7,11 +7,10 @@ import pyarrow.parquet as pq
 
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import refused_members
-from tasks.classes.shard import write_shard
+from tasks.classes.shard import build_shard
 from tasks.records import Archive, Reading
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
-from tasks.sources.members import Members
 from tasks.sources.opening import read_folder
 from tasks.sources.packed import decompress, packing_of
 from tasks.storage.image_files import read_images
@@ -41,13 +40,13 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     pieces, outside, below = write_index(list_members(entries, source.name), target / "index.parquet")
     if source.is_dir():
         root = Place.of(source / below)
-    archive = Archive("large", source.name, "", "index.parquet", "", 0, {}, tuple(pieces), outside)
+    archive = Archive("large", source.name, str(root), "index.parquet", "", 0, {}, tuple(pieces), outside)
     table = pq.read_table(scratch / "index.parquet")
     accepted: dict[str, bytes] = {}
     settled = refused_members(table, {}, "large").to_pylist()
     refused = {f"None/{row['member']}": str(row["reason"]) for row in settled if row["class_name"] is None}
     for part in parts_of(archive, list(archive.members), reading):
-        write_shard(part, table.slice(part.first, part.members), Members(root, {}), reading, target)
+        build_shard(part, reading, target, target)
         images = read_images([target / "shard.parquet"])
         accepted |= {name.as_py(): gray.tobytes() for name, gray in zip(images.ids, images.gray, strict=True)}
         for row in pq.read_table(scratch / "quarantine.parquet").to_pylist():
