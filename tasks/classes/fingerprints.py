@@ -35,7 +35,7 @@ def write_fingerprints(
         known["md5"] = pc.coalesce(better, known["md5"])
     columns = {"id": images.ids, "md5": known["md5"], "bits": bits, **known}  # in this order
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
-    length = {"view_bits": str(view.length(images.gray.shape[1]))}
+    length = {"view_bits": str(view.length or images.gray.shape[1] ** 2)}
     tables.write(pa.table(columns).replace_schema_metadata(length), target / FINGERPRINTS)
     return {"sha256": at(target / FINGERPRINTS).sha256()}
 

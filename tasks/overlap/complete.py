@@ -13,8 +13,6 @@ the axes.
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -34,25 +32,6 @@ AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
 PAIR, PER_AXIS, ALONE, WITH_TILE = 0.7, 0.03, 200, 20
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """Orthonormal axes, float32 (length, k), and nanoseconds of one core that a pair costs, on average of all."""
-
-    axes: Pixels
-    cost: float
-
-
-class _Tile(NamedTuple):
-    """Some patterns of both sides, sorted by their counts; where they start; and the factors of their bounds."""
-
-    first: Patterns
-    second: Patterns
-    start: int
-    other: int
-    left: Pixels
-    right: Pixels
-
-
 def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Shared]:
     """Yield every near-duplicate pair.
 
@@ -70,7 +49,7 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     if not len(first) or not len(second):
         return
     few = len(first) * len(second) <= FEW
-    axes = np.empty((first.length, 0), np.float32) if few else choose_bounds(first, second, percent).axes
+    axes = np.empty((first.length, 0), np.float32) if few else choose_axes(first, second, percent)[0]
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
     one = first[orders[0]]
     two = one if first is second else second[orders[1]]
@@ -84,13 +63,21 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
 
     with ThreadPoolExecutor(THREADS) as pool:
         for tile in _tiles(one, two, axes, percent):
-            waiting.append(pool.submit(_pairs_of_tile, tile, need))
+            waiting.append(pool.submit(_pairs_of_tile, *tile, need))
             yield from ended(2 * THREADS)
         yield from ended(0)
 
 
-def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
-    """Return the axes along which a sample of the patterns varies most, as many as make the search cheapest."""
+def choose_axes(first: Patterns, second: Patterns, percent: int) -> tuple[Pixels, float]:
+    """Return the axes along which a sample of the patterns varies most, as many as make the search cheapest.
+
+    Returns
+    -------
+    axes : ndarray
+        float32 (length, k), orthonormal.
+    cost : float
+        Nanoseconds of one core that a pair costs, on average of all.
+    """
     one, two = (bounds.evenly(patterns, SAMPLE) for patterns in (first, second))
     axes = bounds.principal_axes(np.concatenate([one.unpacked(), two.unpacked()]), max(AXES))
     projected = _projected(one, axes), _projected(two, axes)
@@ -104,11 +91,16 @@ def choose_bounds(first: Patterns, second: Patterns, percent: int) -> Bounds:
         verification = min(ALONE * float(passing.sum() / max(allowed.sum(), 1)), WITH_TILE)
         costs[count] = float(allowed.mean()) * (PAIR + PER_AXIS * count + verification)
     best = min(costs, key=costs.__getitem__)
-    return Bounds(axes[:, :best], costs[best])
+    return axes[:, :best], costs[best]
 
 
-def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Iterator[_Tile]:
-    """Yield tiles that together hold all pairs that bit counts allow; of a set and itself, those on one side."""
+def _tiles(
+    first: Patterns, second: Patterns, axes: Pixels, percent: int
+) -> Iterator[tuple[Patterns, Patterns, int, int, Pixels, Pixels]]:
+    """Yield tiles that together hold all pairs that bit counts allow; of a set and itself, those on one side.
+
+    A tile is some patterns of both sides, sorted by their counts; where these start; and the factors of their bounds.
+    """
     projected, length, c = _projected(second, axes), first.length, (100 - percent) / (100 + percent)
     for start in range(0, len(first), ROWS):
         block = first[start : start + ROWS]
@@ -121,7 +113,7 @@ def _tiles(first: Patterns, second: Patterns, axes: Pixels, percent: int) -> Ite
         for other in range(begin, end, COLUMNS):
             there = second[other : min(other + COLUMNS, end)]
             counts = there.counts if sparse else length - there.counts
-            yield _Tile(block, there, start, other, left, bounds.right(projected[other : other + len(there)], counts))
+            yield block, there, start, other, left, bounds.right(projected[other : other + len(there)], counts)
 
 
 def _possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, int]:
@@ -133,14 +125,16 @@ def _possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, in
     return least, most
 
 
-def _pairs_of_tile(tile: _Tile, need: Counts) -> list[Shared]:
+def _pairs_of_tile(
+    first: Patterns, second: Patterns, start: int, other: int, left: Pixels, right: Pixels, need: Counts
+) -> list[Shared]:
     """Return the near-duplicates of a tile, by their places on both sides."""
-    passing = np.flatnonzero((tile.left @ tile.right.T).ravel() <= bounds.slack(tile.first.length))
-    if ALONE * len(passing) > WITH_TILE * len(tile.first) * len(tile.second):
-        found = _verified_together(tile.first, tile.second, need)
+    passing = np.flatnonzero((left @ right.T).ravel() <= bounds.slack(first.length))
+    if ALONE * len(passing) > WITH_TILE * len(first) * len(second):
+        found = _verified_together(first, second, need)
     else:
-        found = _verified_alone(tile.first, tile.second, *np.divmod(passing, len(tile.second)), need)
-    return [pairs._replace(first=pairs.first + tile.start, second=pairs.second + tile.other) for pairs in found]
+        found = _verified_alone(first, second, *np.divmod(passing, len(second)), need)
+    return [pairs._replace(first=pairs.first + start, second=pairs.second + other) for pairs in found]
 
 
 def _verified_alone(block: Patterns, others: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Iterator[Shared]:

@@ -28,8 +28,6 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Chains, Keep
 
-# as `SplitDuplicates` names them
-DUPLICATES_FILE, UNCONFIRMED_FILE, CONFLICTS_FILE = "duplicates.parquet", "unconfirmed.parquet", "conflicts.parquet"
 DUPLICATES = pa.schema(
     {
         "id": pa.string(),
@@ -54,10 +52,8 @@ class Grouped(NamedTuple):
     ----------
     row, group, twin : ndarray
         int64 (n,): number of the row, of its group, and of the row that stays instead of it: its own, if it stays.
-    similarity : ndarray
-        float64 (n,): to that row.
-    exact : ndarray
-        bool (n,): whether it is the same image.
+    similarity, exact : ndarray
+        float64 (n,) and bool (n,): to that row, and whether it is the same image.
     weakest : ndarray
         float64 (n,): of the group before it is cut, from which threshold on it falls apart; 1 where all its images are
         identical.
@@ -78,28 +74,22 @@ class Grouped(NamedTuple):
 
 
 def write_groups(
-    join: Join,
-    joined: Joined,
-    ruling: Ruling,
-    decided: Decided | None,
-    keep: Keep,
-    chains: Chains,
-    target: Place,
+    join: Join, joined: Joined, ruling: Ruling, decided: Decided | None, keep: Keep, chains: Chains, target: Place
 ) -> dict[str, int]:
     """Write the rows of groups, conflicts and undecided rows; return the counts of `tasks.records.rows.SplitGroups`."""
     settled, rows = settled_by(join, joined, ruling, decided), SplitRows.of(join.first, join.workspace)
-    found = group_rows(join, settled, rows, _preferred(rows, keep), chains)
+    found = group_rows(join, settled, rows, rows.preferred(keep), chains)
     conflicts = between_kept(Direction.of(join, settled, 0, (rows, rows)).conflicts(), found, join, settled, rows.image)
-    write_matched(conflicts, rows, rows, target / CONFLICTS_FILE)
+    write_matched(conflicts, rows, rows, target / "conflicts.parquet")
     stays = found.row == found.twin
     ids, names = rows.named(found.row)
     split = pa.array([join.first.split] * len(ids), pa.string())
     reason = pa.array(np.where(found.exact, "exact", "near"), pa.string(), mask=stays)
     columns = [ids, split, names, found.group, stays, reason, pa.array(found.similarity, mask=stays)]
     columns += [*rows.named(found.twin), found.weakest, found.chain]
-    tables.write(pa.table(columns, schema=DUPLICATES), target / DUPLICATES_FILE)
+    tables.write(pa.table(columns, schema=DUPLICATES), target / "duplicates.parquet")
     undecided = _undecided(settled, rows, found)
-    write_matched(undecided, rows, rows, target / UNCONFIRMED_FILE, near="undecided")
+    write_matched(undecided, rows, rows, target / "unconfirmed.parquet", near="undecided")
     return _counts(found, stays, conflicts) | {"undecided": len(undecided.row)}
 
 
@@ -201,18 +191,6 @@ def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:
     none = np.zeros(len(stays), np.bool_)
     undecided = Matched(stays, rows.examples()[0][best.second[at]], none, none, best.similarity[at])
     return undecided.where(np.argsort(rows.rank[stays]))
-
-
-def _preferred(rows: SplitRows, keep: Keep) -> RowNumbers:
-    """Return the place of each row in the order in which rows are preferred.
-
-    The largest comes first, of equally large ones the one with the most bytes, then the smaller id; or ids alone count.
-    """
-    keys = [rows.rank]
-    if keep == "largest" and rows.prints.copies:
-        sizes = tables.read(rows.workspace / rows.prints.table, ["pixels", "bytes"])
-        keys += [-sizes["bytes"].to_numpy(), -sizes["pixels"].to_numpy()]
-    return np.argsort(np.lexsort(keys))
 
 
 def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tasks.arrays import RowNumbers
 from tasks.libraries import shaped_by
-from tasks.overlap.complete import AFFORDABLE, choose_bounds
+from tasks.overlap.complete import AFFORDABLE, choose_axes
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.minhash import Bands, bands_for
 from tasks.overlap.patterns import Patterns
@@ -126,7 +126,7 @@ class Join:
             Patterns.of(tables.bytes_of(tables.read(self.workspace / side.sample)["bits"]), side.length)
             for side in self.sides
         )
-        return self.pairs * choose_bounds(first, second, self.percent).cost
+        return self.pairs * choose_axes(first, second, self.percent)[1]
 
     def images(self, number: int, some: range | None = None) -> Images:
         """Return the images of a side, or some of them."""

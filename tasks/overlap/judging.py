@@ -12,11 +12,12 @@ from tasks.libraries import shaped_by
 from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.groups import write_groups
 from tasks.overlap.join import VERSION, join_of
+from tasks.overlap.matches import matches_of
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.recall import RecallCounts, measured_recall
 from tasks.overlap.search import PAIRS
 from tasks.overlap.twins import write_twins
-from tasks.overlap.verdict import judge, matches_of
+from tasks.overlap.verdict import judge
 from tasks.processes import apart
 from tasks.records import Baseline, Decided, Direction, Joined, Overlap, Ruling, SplitDuplicates
 from tasks.records.overlaps import BASELINE, CHAINED

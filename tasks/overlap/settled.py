@@ -14,10 +14,11 @@ from tasks.overlap.agreements import similarity_of
 from tasks.overlap.components import hanging
 from tasks.overlap.images import Images
 from tasks.overlap.join import Join
+from tasks.overlap.matches import matches_of
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
 from tasks.overlap.pictures import are_duplicates
 from tasks.overlap.search import PAIRS, more_of, near_pairs
-from tasks.overlap.verdict import lines_of, matches_of
+from tasks.overlap.verdict import lines_of
 from tasks.records import Decided, Joined, Ruling
 from tasks.records.verdict import Verdict
 from tasks.storage import tables

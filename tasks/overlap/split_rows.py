@@ -14,6 +14,7 @@ from tasks.records import Prints
 from tasks.records.removed import REMOVED
 from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.vocabulary import Keep
 
 AT_ONCE = 250_000  # rows that are written at a time
 
@@ -48,6 +49,18 @@ class SplitRows:
         rest = rest[is_first(self.image[rest])]
         second[self.image[rest]] = rest
         return first, second
+
+    def preferred(self, keep: Keep) -> RowNumbers:
+        """Return the place of each row in the order in which rows are preferred.
+
+        The largest comes first, of equally large ones the one with the most bytes, then the smaller id; or only ids
+        count.
+        """
+        keys = [self.rank]
+        if keep == "largest" and self.prints.copies:
+            sizes = tables.read(self.workspace / self.prints.table, ["pixels", "bytes"])
+            keys += [-sizes["bytes"].to_numpy(), -sizes["pixels"].to_numpy()]
+        return np.argsort(np.lexsort(keys))
 
     def named(self, rows: RowNumbers) -> tuple[pa.Array, pa.Array]:
         """Return ids and classes of some rows, null for `NOTHING`."""

@@ -11,18 +11,14 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Floats, Mask
-from tasks.overlap.components import hanging, look_alikes_of
-from tasks.overlap.images import SEVERAL, UNKNOWN
-from tasks.overlap.join import Join
-from tasks.overlap.pairs import Pairs
+from tasks.arrays import Floats, Mask
+from tasks.overlap.images import SEVERAL
+from tasks.overlap.matches import Matches
 from tasks.overlap.threshold import (
     CROWDED,
     FIRST,
     LAST,
-    NEAR_IDENTICAL,
     are_few,
     is_common,
     look_alikes,
@@ -32,45 +28,9 @@ from tasks.overlap.threshold import (
 from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.registration.photo import LOWEST
 from tasks.registration.view import View
-from tasks.storage import tables
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
 NEVER = np.inf
-
-
-# The images of a searched split, and their best matches.
-MATCH = np.dtype(
-    [
-        ("best", "f8"),  # similarity of the best match that is not identical, 0 without any
-        ("beyond", "f8"),  # what look-alikes reach, see `tasks.overlap.threshold.look_alikes_of`
-        ("chained", "?"),  # near-identity proves nothing
-        ("identical", "?"),  # the other split has the same image
-        ("other_class", "?"),  # the best match has another class
-        ("rows", "i8"),  # that have the image
-        ("label", "i8"),
-    ]
-)
-Matches = NDArray[np.void]  # of dtype `MATCH`
-
-
-def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:
-    """Return the matches of the searched images of a join; `chained` are digests, uint8 (n, 16)."""
-    here, seen = join.searched, pairs.seen_from(join.searched, join.within)
-    images, others = join.both[here], join.both[1 - here]
-    found = np.zeros(len(images), MATCH)
-    np.maximum.at(found["best"], seen.first, seen.similarity)
-    if join.view.on_pixels:
-        components = hanging(pairs.where(pairs.similarity >= NEAR_IDENTICAL), *join.both, join.within)
-        found["beyond"] = look_alikes_of(seen, (components[here], components[1 - here]))
-    found["chained"] = images.are_among(chained)
-    found["identical"] = not join.within and images.are_among(others.digests)
-    own, other = images.labels[seen.first], others.labels[seen.second]
-    differ = (own != UNKNOWN) & (other != UNKNOWN) & ((own != other) | (own == SEVERAL))
-    best = seen.similarity == found["best"][seen.first]  # of equally similar ones, one of another class counts
-    found["other_class"][seen.first[differ & best]] = True
-    of_row = tables.read(join.workspace / join.sides[here].of_row)["image"].to_numpy()
-    found["rows"], found["label"] = np.bincount(of_row, minlength=len(images)), images.labels
-    return found
 
 
 def judge(

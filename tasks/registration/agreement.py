@@ -22,13 +22,13 @@ LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # of a textured window: gray levels squ
 class Overlaid(NamedTuple):
     """Pairs of pictures, the second laid over the first, float32 (n, side, side), and where it has values."""
 
-    first: Repeated
+    first: Pixels
     second: Pixels
     inside: Mask
 
     def where(self, pairs: RowNumbers) -> "Overlaid":
-        """Return some pairs, whose numbers are ascending."""
-        return Overlaid(self.first.take(pairs), self.second[pairs], self.inside[pairs])
+        """Return some pairs."""
+        return Overlaid._make(part[pairs] for part in self)
 
 
 def overlay(first: Repeated, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
@@ -47,9 +47,9 @@ def overlay(first: Repeated, second: Pixels, maps: Pixels, smooth: bool = True) 
     """
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
-    if smooth:
-        first, values = first.changed(partial(_smooth, deviation=BLUR)), _smooth(values, BLUR)
-    return Overlaid(first, values, inside)
+    if not smooth:
+        return Overlaid(first.pictures[first.of], values, inside)
+    return Overlaid(first.each(partial(_smooth, deviation=BLUR)), _smooth(values, BLUR), inside)
 
 
 def agreement(pairs: Overlaid) -> Pixels:
@@ -65,10 +65,13 @@ def agreement(pairs: Overlaid) -> Pixels:
     """
     first, second, inside = pairs
     weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
-    (down_a, right_a), (down_b, right_b) = (first.each(_down), first.each(_right)), (_down(second), _right(second))
+    (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
     norm_a, norm_b = (np.sqrt(right * right + down * down) for right, down in ((right_a, down_a), (right_b, down_b)))
     pixels = weight.sum(axis=(1, 2)) + np.float32(1e-6)
-    root_a, root_b = (_root_mean_square(weight * norm * norm, pixels) for norm in (norm_a, norm_b))
+    root_a, root_b = (
+        (np.sqrt((weight * norm * norm).sum(axis=(1, 2)) / pixels) + np.float32(0.2))[:, None, None]
+        for norm in (norm_a, norm_b)
+    )
     least = weight * np.minimum(norm_a / root_a, norm_b / root_b)
     cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
     agreed: Pixels = (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
@@ -87,7 +90,7 @@ def textured(pairs: Overlaid) -> Pixels:
         float32 (n,), in [0, 1].
     """
     there = pairs.inside.astype(np.float32)
-    a, b = pairs.first.each(_detail), _detail(pairs.second)
+    a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in pairs[:2])
     gain = np.sqrt((_energy(there * a) + np.float32(0.1)) / (_energy(there * b) + np.float32(0.1)))
     covered = _box(there)
     valid = covered > LEAST_INSIDE
@@ -110,22 +113,9 @@ def _well_inside(inside: Mask) -> Mask:
     return well
 
 
-def _detail(pictures: Pixels) -> Pixels:
-    return pictures - _smooth(pictures, BACKGROUND)
-
-
-def _down(pictures: Pixels) -> Pixels:
-    return pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1]
-
-
-def _right(pictures: Pixels) -> Pixels:
-    return pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
-
-
-def _root_mean_square(squares: Pixels, pixels: Pixels) -> Pixels:
-    """Return it for each picture, plus a little, given weighted squares and the sum of their weights."""
-    root: Pixels = (np.sqrt(squares.sum(axis=(1, 2)) / pixels) + np.float32(0.2))[:, None, None]
-    return root
+def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
+    """Return the gradients down and to the right, float32 (n, side - 2, side - 2) each."""
+    return pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1], pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
 
 
 @cache

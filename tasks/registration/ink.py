@@ -10,11 +10,6 @@ INK_ABOVE = 127
 ONLY_FIRST, ONLY_SECOND = (213, 94, 0), (0, 114, 178)  # orange and blue that the colour-blind can tell apart
 
 
-def ink_length(side: int) -> int:
-    """Return how many pixels an image has."""
-    return side**2
-
-
 def ink_bits(gray: Gray) -> Bits:
     """Return the ink (gray > 127) of images as packed bits, row by row, first pixel in the highest bit.
 
@@ -48,7 +43,7 @@ INK = View(
     name="ink",
     on_pixels=False,
     side=None,
-    length=ink_length,
+    length=None,
     bits=ink_bits,
     column="jaccard",
     threshold=0.95,

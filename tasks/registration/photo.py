@@ -17,11 +17,6 @@ BITS = 4 * (SIDE - 2) ** 2  # four planes: gradients to the right, left, bottom,
 ONE_PLANE = 0.8  # largest share of an image's set bits in one plane; above it, the bits carry too little information
 
 
-def photo_length(_side: int) -> int:
-    """Return how many bits an image has, whatever its size."""
-    return BITS
-
-
 def photo_bits(gray: Gray) -> Bits:
     """Return the packed bits of the photo view.
 
@@ -80,7 +75,7 @@ PHOTO = View(
     name="photo",
     on_pixels=True,
     side=SIDE,
-    length=photo_length,
+    length=BITS,
     bits=comparable_bits,
     column="agreement",
     threshold=None,

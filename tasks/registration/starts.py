@@ -1,7 +1,7 @@
 """Where to start laying one picture over another: the best of 75 shifts and scales of small copies."""
 
-from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 from scipy.ndimage import uniform_filter
@@ -15,12 +15,12 @@ SCALES = (0.87, 1.0, 1.15)
 AROUND = 7  # pixels: side of the box whose mean is taken away, since brightness says little of where things are
 
 
-@dataclass(frozen=True)
-class Starts:
-    """Where pixels of the second picture lie under those of the first.
+@cache
+def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
+    """Return where pixels of the second picture lie under those of the first, for pictures of a side.
 
-    Attributes
-    ----------
+    Returns
+    -------
     maps : ndarray
         float32 (75, 2, 3).
     under : ndarray
@@ -30,29 +30,16 @@ class Starts:
     times : ndarray
         float32 (pixels, 75): how often each pixel of the second picture lies under one.
     """
-
-    maps: Pixels
-    under: RowNumbers
-    inside: Pixels
-    times: Pixels
-
-
-@cache
-def starts(side: int) -> Starts:
-    """Return the starts for pictures of a side."""
     x, y = np.tile(line(side), side), np.repeat(line(side), side)
     maps, under, inside, pixels = [], [], [], side**2
-    for scale in SCALES:
-        for down in SHIFTS:
-            for right in SHIFTS:
-                maps.append([[scale, 0, right], [0, scale, down]])
-                u, v = scale * x + right, scale * y + down
-                column, row = (np.clip(np.floor((at + 1) * side / 2), 0, side - 1).astype(np.int64) for at in (u, v))
-                inside.append((np.abs(u) <= 1) & (np.abs(v) <= 1))
-                under.append(np.where(inside[-1], row * side + column, pixels))
+    for scale, down, right in product(SCALES, SHIFTS, SHIFTS):
+        maps.append([[scale, 0, right], [0, scale, down]])
+        u, v = scale * x + right, scale * y + down
+        column, row = (np.clip(np.floor((at + 1) * side / 2), 0, side - 1).astype(np.int64) for at in (u, v))
+        inside.append((np.abs(u) <= 1) & (np.abs(v) <= 1))
+        under.append(np.where(inside[-1], row * side + column, pixels))
     times = np.stack([np.bincount(one, minlength=pixels + 1)[:pixels] for one in under], axis=1)
-    there = np.stack(inside).astype(np.float32)
-    return Starts(np.array(maps, np.float32), np.stack(under), there, times.astype(np.float32))
+    return np.array(maps, np.float32), np.stack(under), np.stack(inside).astype(np.float32), times.astype(np.float32)
 
 
 def best_start(first: Repeated, second: Pixels) -> Pixels:
@@ -61,21 +48,20 @@ def best_start(first: Repeated, second: Pixels) -> Pixels:
     A map under which only part of the pictures overlap must correlate better: the correlation is multiplied by half of
     one plus the share of the overlap.
     """
-    tried = starts(second.shape[1])
+    maps, under, inside, times = starts(second.shape[1])
     n, pixels = len(second), second.shape[1] ** 2
     a, b = (detail.reshape(n, pixels) for detail in (first.each(_detail), _detail(second)))
     # Pixels first: what lies under a pixel is then one run of memory for all pairs.
     by_pixel = np.ascontiguousarray(a.T), np.concatenate([b.T, np.zeros((1, n), np.float32)])
-    products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][under]) for under in tried.under]
-    count = tried.inside.sum(axis=1)
-    sum_a, squares_a = a @ tried.inside.T, (a * a) @ tried.inside.T
-    sum_b, squares_b = b @ tried.times, (b * b) @ tried.times
+    products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][there]) for there in under]
+    count = inside.sum(axis=1)
+    sum_a, squares_a = a @ inside.T, (a * a) @ inside.T
+    sum_b, squares_b = b @ times, (b * b) @ times
     both = np.stack(products, axis=1) - sum_a * sum_b / count
     of_a, of_b = squares_a - sum_a**2 / count, squares_b - sum_b**2 / count
     correlation = both / np.sqrt(np.maximum(of_a * of_b, 0) + np.float32(1e-3))
     best = (correlation * (0.5 + 0.5 * count / pixels)).argmax(axis=1)
-    chosen: Pixels = tried.maps[best]
-    return chosen
+    return maps[best]
 
 
 def _detail(pictures: Pixels) -> Pixels:

@@ -20,8 +20,8 @@ class View:
         Whether bits only propose candidates, and twins are decided by laying gray copies over each other.
     side : int or None
         Width and height of the gray copies that bits are made from; None for that of the images.
-    length : callable
-        Side of the copies -> bits per image.
+    length : int or None
+        Bits per image; None for one per pixel.
     bits : callable
         Gray copies, uint8 (n, side, side) -> packed bits, uint8 (n, ceil(length / 8)).
     column : str
@@ -49,7 +49,7 @@ class View:
     name: ViewName
     on_pixels: bool
     side: int | None
-    length: Callable[[int], int]
+    length: int | None
     bits: Callable[[Gray], Bits]
     column: str
     threshold: float | None

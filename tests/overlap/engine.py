@@ -14,6 +14,7 @@ from PIL import Image
 from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.groups import Grouped, between_kept, group_rows
 from tasks.overlap.join import Join
+from tasks.overlap.matches import matches_of
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.prints import write_images
@@ -21,7 +22,7 @@ from tasks.overlap.search import PAIRS, write_join
 from tasks.overlap.settled import Settled, settle
 from tasks.overlap.split_rows import Matched, SplitRows
 from tasks.overlap.twins import Direction
-from tasks.overlap.verdict import judge, matches_of
+from tasks.overlap.verdict import judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.arrays import Mask
 from tasks.overlap import complete
-from tasks.overlap.complete import choose_bounds, complete_pairs
+from tasks.overlap.complete import choose_axes, complete_pairs
 from tasks.overlap.patterns import Patterns, least_shared
 
 N = 784
@@ -124,5 +124,5 @@ def test_patterns_of_any_length_and_empty_sets_will_do(length: int) -> None:
 
 def test_axes_are_orthonormal_even_where_all_patterns_are_equal() -> None:
     equal = Patterns.of(np.packbits(np.ones((5, N), np.bool_), axis=1), N)
-    axes = choose_bounds(equal, equal, 90).axes
+    axes = choose_axes(equal, equal, 90)[0]
     assert np.allclose(axes.T @ axes, np.eye(axes.shape[1]), atol=1e-12)
