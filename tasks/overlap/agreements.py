@@ -13,7 +13,6 @@ from tasks.overlap.patterns import shared_bits, similarity
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.photo import LOWEST
-from tasks.registration.repeated import Repeated
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
@@ -47,9 +46,8 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
     def decide(start: int) -> Floats:
         part = np.arange(start, min(start + AT_ONCE, len(first)))
-        one, of = first.take(part).without_repeats()
-        searched, others = (copies.read().astype(np.float32) for copies in (one, second.take(part)))
-        return _decided(Repeated(searched[:, :, ::-1] if mirrored else searched, of), others)
+        one, two = (copies.take(part).read().astype(np.float32) for copies in (first, second))
+        return _decided(np.ascontiguousarray(one[:, :, ::-1]) if mirrored else one, two)
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
@@ -73,18 +71,18 @@ def similarity_of(one: Images, two: Images) -> Floats:
     return found
 
 
-def _decided(first: Repeated, second: Pixels) -> Floats:
-    small_one, small_two = first.changed(quartered), quartered(second)
+def _decided(first: Pixels, second: Pixels) -> Floats:
+    small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
     found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
-        found[some] = _agreed(first.take(some), second[some], maps[some])
+        found[some] = _agreed(first[some], second[some], maps[some])
     return np.floor(found * 10_000) / 10_000
 
 
-def _agreed(first: Repeated, second: Pixels, maps: Pixels) -> Floats:
+def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
     """Return the agreement of copies of full size that are made equally sharp, from the maps that small ones gave."""
     first, second = equally_sharp(first, second)
     laid = overlay(first, second, register_finely(first, second, maps))

@@ -1,13 +1,12 @@
 """Measure whether two registered pictures have the same structure: the agreement of their gradients."""
 
-from functools import cache, partial
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from tasks.arrays import Mask, Pixels, RowNumbers
-from tasks.registration.repeated import Repeated
 from tasks.registration.warp import along_both, warped
 
 VERSION = 3  # of the measure: an agreement of another version may be another
@@ -31,14 +30,12 @@ class Overlaid(NamedTuple):
         return Overlaid._make(part[pairs] for part in self)
 
 
-def overlay(first: Repeated, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
+def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
     """Lay pictures over others.
 
     Parameters
     ----------
-    first : Repeated
-        Gray values.
-    second : ndarray
+    first, second : ndarray
         Gray values, float32 (n, side, side).
     maps : ndarray
         From the first to the second, float32 (n, 2, 3).
@@ -47,9 +44,9 @@ def overlay(first: Repeated, second: Pixels, maps: Pixels, smooth: bool = True) 
     """
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
-    if not smooth:
-        return Overlaid(first.pictures[first.of], values, inside)
-    return Overlaid(first.each(partial(_smooth, deviation=BLUR)), _smooth(values, BLUR), inside)
+    if smooth:
+        first, values = _smooth(first, BLUR), _smooth(values, BLUR)
+    return Overlaid(first, values, inside)
 
 
 def agreement(pairs: Overlaid) -> Pixels:

@@ -11,7 +11,6 @@ from functools import cache
 import numpy as np
 
 from tasks.arrays import Pixels
-from tasks.registration.repeated import Repeated
 from tasks.registration.starts import best_start
 from tasks.registration.warp import IDENTITY, halved, line, quartered, warped
 
@@ -23,18 +22,15 @@ PARAMETERS, TARGET = 8, 6  # of the fit; the number of the gain, whose slope is 
 
 def register(first: Pixels, second: Pixels) -> Pixels:
     """Return the map of each pair of pictures, float32 (n, 64, 64); the maps are float32 (n, 2, 3)."""
-    one = Repeated.once(first)
-    return register_finely(one, second, register_coarsely(one.changed(quartered), quartered(second)))
+    return register_finely(first, second, register_coarsely(quartered(first), quartered(second)))
 
 
-def register_coarsely(first: Repeated, second: Pixels) -> Pixels:
+def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
     """Return the map of each pair as small copies show it, from the better of two starts.
 
     Parameters
     ----------
-    first : Repeated
-        Of 16 x 16 pixels.
-    second : ndarray
+    first, second : ndarray
         float32 (n, 16, 16).
 
     Returns
@@ -45,23 +41,23 @@ def register_coarsely(first: Repeated, second: Pixels) -> Pixels:
     steps, start = STEPS[second.shape[1]], best_start(first, second)
     maps = refined(first, second, np.tile(IDENTITY, (len(first), 1, 1)), steps)
     other = np.flatnonzero((start != IDENTITY).any(axis=(1, 2)))
-    first, second = first.take(other), second[other]
+    first, second = first[other], second[other]
     from_start = refined(first, second, start[other], steps)
     better = correlation(first, second, from_start) > correlation(first, second, maps[other])
     maps[other[better]] = from_start[better]
     return maps
 
 
-def register_finely(first: Repeated, second: Pixels, maps: Pixels) -> Pixels:
+def register_finely(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     """Return better maps of pairs of pictures, float32 (n, 64, 64), from maps that small copies gave."""
-    maps = refined(first.changed(halved), halved(second), maps, STEPS[SIDE // 2])
+    maps = refined(halved(first), halved(second), maps, STEPS[SIDE // 2])
     return refined(first, second, maps, STEPS[SIDE])
 
 
-def correlation(first: Repeated, second: Pixels, maps: Pixels) -> Pixels:
+def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     """Return the correlation of the gray values of each pair where its pictures overlap, in [-1, 1]."""
     b, inside = warped(second, maps)
-    a, weight = first.pictures[first.of].reshape(b.shape), inside.astype(np.float32)
+    a, weight = first.reshape(b.shape), inside.astype(np.float32)
     total = weight.sum(axis=1, keepdims=True) + np.float32(1e-6)
     a, b = (values - (weight * values).sum(axis=1, keepdims=True) / total for values in (a, b))
     squares = (weight * a * a).sum(axis=1) * (weight * b * b).sum(axis=1)
@@ -69,9 +65,9 @@ def correlation(first: Repeated, second: Pixels, maps: Pixels) -> Pixels:
     return agreed
 
 
-def refined(first: Repeated, second: Pixels, maps: Pixels, steps: int) -> Pixels:
+def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
     """Return maps after some steps; a step that would distort beyond what is allowed is not taken."""
-    slopes = first.each(_slopes)
+    slopes = _slopes(first)
     target, weighted = slopes[:, TARGET], np.empty_like(slopes)
     for _ in range(steps):
         b, inside = warped(second, maps)

@@ -12,7 +12,6 @@ from scipy.fft import dct
 from scipy.ndimage import gaussian_filter1d
 
 from tasks.arrays import Pixels
-from tasks.registration.repeated import Repeated
 from tasks.registration.warp import along_both
 
 DEVIATIONS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)  # pixels of a side of 64
@@ -20,41 +19,28 @@ CLEARLY = 1.15  # times as sharp
 FINE, COARSE = 1.0, 2.0  # pixels: smoothing that ends the finest octave and the next
 
 
-def equally_sharp(first: Repeated, second: Pixels) -> tuple[Repeated, Pixels]:
+def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
     """Return pairs of pictures, float32 (n, side, side), of which the sharper one is as sharp as the other.
 
     Pairs whose pictures are about equally sharp stay as they are.
     """
-    transformed = first.changed(_transformed), _transformed(second)
-    curves = _sharpness(transformed[0].pictures)[first.of], _sharpness(transformed[1])
-    smoothing = [_smoothing_to(*both) for both in (curves, curves[::-1])]
-    changed = [np.flatnonzero(which) for which in smoothing]
-    if len(changed[0]):  # a picture that is in many pairs is smoothed once for all that need it alike
-        wanted, of = np.unique(np.stack([first.of, smoothing[0]]), axis=1, return_inverse=True)
-        pictures, some = first.pictures[wanted[0]], np.flatnonzero(wanted[1])
-        pictures[some] = _smoothed(transformed[0].pictures[wanted[0, some]], wanted[1, some])
-        first = Repeated(pictures, of)
-    if len(changed[1]):
-        second = second.copy()
-        second[changed[1]] = _smoothed(transformed[1][changed[1]], smoothing[1][changed[1]])
-    return first, second
+    cosines = _cosines(first.shape[1])
+    one, two = along_both(cosines, first), along_both(cosines, second)
+    curves = _sharpness(one), _sharpness(two)
+    return _as_sharp(first, one, *curves), _as_sharp(second, two, *curves[::-1])
 
 
-def _smoothing_to(curves: Pixels, others: Pixels) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the number of the deviation that makes each picture as sharp as the other; 0 where it is not sharper."""
-    aim = others[:, :1]
+def _as_sharp(pictures: Pixels, transformed: Pixels, curves: Pixels, others: Pixels) -> Pixels:
+    """Return pictures that are clearly sharper than the others with the smoothing that makes them as sharp."""
+    aim, side = others[:, :1], pictures.shape[1]
     best = np.abs(np.log((curves + 1e-9) / (aim + 1e-9))).argmin(axis=1)
-    return np.where(curves[:, 0] > CLEARLY * aim[:, 0], best, 0)
-
-
-def _transformed(pictures: Pixels) -> Pixels:
-    return along_both(_cosines(pictures.shape[1]), pictures)
-
-
-def _smoothed(transformed: Pixels, deviations: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Pixels:
-    side = transformed.shape[1]
-    gains = np.stack([_gain(side, DEVIATIONS[number]) for number in deviations.tolist()])
-    return along_both(np.ascontiguousarray(_cosines(side).T), transformed * gains)
+    some = np.flatnonzero((curves[:, 0] > CLEARLY * aim[:, 0]) & (best > 0))
+    if not len(some):
+        return pictures
+    gains = np.stack([_gain(side, DEVIATIONS[number]) for number in best[some].tolist()])
+    smoothed = pictures.copy()
+    smoothed[some] = along_both(np.ascontiguousarray(_cosines(side).T), transformed[some] * gains)
+    return smoothed
 
 
 def _sharpness(transformed: Pixels) -> Pixels:

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from tasks.arrays import Pixels, RowNumbers
-from tasks.registration.repeated import Repeated
 from tasks.registration.warp import line
 
 SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # of the coordinates: up to an eighth of the side
@@ -42,7 +41,7 @@ def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
     return np.array(maps, np.float32), np.stack(under), np.stack(inside).astype(np.float32), times.astype(np.float32)
 
 
-def best_start(first: Repeated, second: Pixels) -> Pixels:
+def best_start(first: Pixels, second: Pixels) -> Pixels:
     """Return for each pair the map under which the pictures correlate best, float32 (n, 2, 3).
 
     A map under which only part of the pictures overlap must correlate better: the correlation is multiplied by half of
@@ -50,7 +49,7 @@ def best_start(first: Repeated, second: Pixels) -> Pixels:
     """
     maps, under, inside, times = starts(second.shape[1])
     n, pixels = len(second), second.shape[1] ** 2
-    a, b = (detail.reshape(n, pixels) for detail in (first.each(_detail), _detail(second)))
+    a, b = (detail.reshape(n, pixels) for detail in (_detail(first), _detail(second)))
     # Pixels first: what lies under a pixel is then one run of memory for all pairs.
     by_pixel = np.ascontiguousarray(a.T), np.concatenate([b.T, np.zeros((1, n), np.float32)])
     products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][there]) for there in under]

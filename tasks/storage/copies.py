@@ -41,12 +41,6 @@ class Copies:
         """Return the copies of some rows, in their order."""
         return Copies(self.files, self.file[rows], self.place[rows])
 
-    def without_repeats(self) -> "tuple[Copies, RowNumbers]":
-        """Return the copies without repeats of the one before, and the number of its copy for each row, int64 (n,)."""
-        new = np.ones(len(self), np.bool_)
-        new[1:] = (np.diff(self.file) != 0) | (np.diff(self.place) != 0)
-        return self.take(np.flatnonzero(new)), np.cumsum(new) - 1
-
     def read(self) -> Gray:
         """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is shorter than it was, or gone."""
         gray = np.empty((len(self), COPY_SIDE, COPY_SIDE), np.uint8)

@@ -12,7 +12,6 @@ from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
 from tasks.registration.photo import LOWEST
-from tasks.registration.repeated import Repeated
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
@@ -42,7 +41,7 @@ def pairs(tmp_path: Path) -> tuple[Copies, Copies]:
 def test_copies_agree_as_registered_and_others_are_refused_early(pairs: tuple[Copies, Copies]) -> None:
     found = agreements(*pairs).reshape(10, 10)
     first, second = (side.read().astype(np.float32) for side in pairs)
-    registered = agreement(overlay(Repeated.once(first), second, register(first, second))).reshape(10, 10)
+    registered = agreement(overlay(first, second, register(first, second))).reshape(10, 10)
     same = np.eye(10, dtype=bool)
     np.testing.assert_allclose(found[same], registered[same], atol=2e-3)
     assert found[same].min() >= 0.95
@@ -71,9 +70,6 @@ def test_pairs_of_one_picture_agree_alike_behind_each_other_and_apart(pairs: tup
     with blas_threads(1):
         apart = agreements(first.take(order), second.take(order))
         np.testing.assert_allclose(apart, agreements(first, second)[order], atol=1e-4)
-    once, of = first.without_repeats()
-    assert len(once) == 10
-    assert (once.take(of).place == first.place).all()
 
 
 def test_the_first_of_a_pair_is_looked_at_in_a_mirror(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from scipy.ndimage import gaussian_filter
 from tasks.arrays import Pixels
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
-from tasks.registration.repeated import Repeated
 from tasks.registration.warp import IDENTITY, halved, warped
 from tests.build import scene
 
@@ -53,7 +52,7 @@ def pixels_apart(found: Pixels, known: Pixels) -> float:
 
 
 def laid(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
-    return overlay(Repeated.once(first), second, maps, smooth)
+    return overlay(first, second, maps, smooth)
 
 
 def same(count: int) -> Pixels:
