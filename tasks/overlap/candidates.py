@@ -8,7 +8,7 @@ all pairs. Pairs are yielded in chunks, in bounded memory, and again in every ba
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,6 @@ from tasks.arrays import RowNumbers
 from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, Words, least_shared, verified
 
-SignedOn = Literal["set", "unset"]
-SIDES: tuple[SignedOn, ...] = get_args(SignedOn)
 AT_ONCE = 250_000  # patterns of either set whose keys are in memory: of 96 bands, 100 MB
 BLOCK = 32_768  # patterns that are signed at a time
 HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
@@ -52,9 +50,9 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
     """
     need = least_shared(percent, first.length)
     for start, other in product(range(0, len(first), AT_ONCE), range(0, len(second), AT_ONCE)):
-        for side in SIDES:
-            one = Signed.on(side, first[start : start + AT_ONCE], percent, bands, seed)
-            two = Signed.on(side, second[other : other + AT_ONCE], percent, bands, seed)
+        for unset in (False, True):
+            one = Signed.of(first[start : start + AT_ONCE], percent, bands, seed, unset)
+            two = Signed.of(second[other : other + AT_ONCE], percent, bands, seed, unset)
             for band in range(bands.bands):
                 for pairs in met(one.sorted_by(band), two.sorted_by(band), need):
                     yield pairs._replace(first=pairs.first + start, second=pairs.second + other)
@@ -62,26 +60,26 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
 
 @dataclass(frozen=True)
 class Signed:
-    """Patterns of which some rows, int64 (n,), were signed on one side, and the keys of these, uint32 (bands, n)."""
+    """Patterns, their rows that were signed by set or by unset bits, int64 (n,), and the keys, uint32 (bands, n)."""
 
     patterns: Patterns
     rows: RowNumbers
     keys: NDArray[np.uint32]
 
     @classmethod
-    def on(cls, side: SignedOn, patterns: Patterns, percent: int, bands: Bands, seed: int) -> "Signed":
-        """Sign the patterns that may have a near-duplicate found on a side.
+    def of(cls, patterns: Patterns, percent: int, bands: Bands, seed: int, unset: bool = False) -> "Signed":
+        """Sign the set bits of the patterns that may have a near-duplicate found by these, or the unset ones.
 
         Equal rows of a band give equal keys. Others seldom do, and their pairs are verified: of a million patterns and
         a hundred thousand, 23 pairs a band.
         """
-        counts = patterns.counts if side == "set" else patterns.length - patterns.counts
+        counts = patterns.length - patterns.counts if unset else patterns.counts
         rows = np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
         keys = np.empty((bands.bands, len(rows)), np.uint32)
         for start in range(0, len(rows), BLOCK):
             part = slice(start, start + BLOCK)
             bits = patterns.bits[rows[part]]
-            signs = signatures(bits if side == "set" else ~bits, patterns.length, bands.bands * bands.rows, seed)
+            signs = signatures(~bits if unset else bits, patterns.length, bands.bands * bands.rows, seed)
             mixed = np.zeros((bands.bands, len(bits)), np.uint64)
             for row in range(bands.rows):
                 mixed += signs[row :: bands.rows]

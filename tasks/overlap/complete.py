@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from tasks.arrays import Pixels, RowNumbers
+from tasks.arrays import Pixels
 from tasks.overlap import bounds
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, least_shared, verified
 
@@ -133,14 +133,9 @@ def _pairs_of_tile(
     if ALONE * len(passing) > WITH_TILE * len(first) * len(second):
         found = _verified_together(first, second, need)
     else:
-        found = _verified_alone(first, second, *np.divmod(passing, len(second)), need)
+        parts = (np.divmod(passing[at : at + CHUNK], len(second)) for at in range(0, len(passing), CHUNK))
+        found = (verified(first, second, *part, need) for part in parts)
     return [pairs._replace(first=pairs.first + start, second=pairs.second + other) for pairs in found]
-
-
-def _verified_alone(block: Patterns, others: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Iterator[Shared]:
-    for start in range(0, len(i), CHUNK):
-        part = slice(start, start + CHUNK)
-        yield verified(block, others, i[part], j[part], need)
 
 
 def _verified_together(block: Patterns, others: Patterns, need: Counts) -> Iterator[Shared]:

@@ -46,31 +46,16 @@ DUPLICATES = pa.schema(
 
 
 class Grouped(NamedTuple):
-    """Rows that are not alone in their group, in the order of groups, the row that stays first.
-
-    Attributes
-    ----------
-    row, group, twin : ndarray
-        int64 (n,): number of the row, of its group, and of the row that stays instead of it: its own, if it stays.
-    similarity, exact : ndarray
-        float64 (n,) and bool (n,): to that row, and whether it is the same image.
-    weakest : ndarray
-        float64 (n,): of the group before it is cut, from which threshold on it falls apart; 1 where all its images are
-        identical.
-    chain : ndarray
-        bool (n,): whether the group is a chain, or was cut from one.
-    chains : int
-        How many chains there are, or were before they were cut.
-    """
+    """Rows that are not alone in their group, (n,) each, in the order of groups, the row that stays first."""
 
     row: RowNumbers
     group: RowNumbers
-    twin: RowNumbers
-    similarity: Floats
-    exact: Mask
-    weakest: Floats
-    chain: Mask
-    chains: int
+    twin: RowNumbers  # the row that stays instead: its own, if it stays
+    similarity: Floats  # to that row
+    exact: Mask  # whether it is the same image
+    weakest: Floats  # from which threshold on the group falls apart before it is cut; 1 where all images are identical
+    chain: Mask  # whether the group is a chain, or was cut from one
+    chains: int  # how many chains there are, or were before they were cut
 
 
 def write_groups(

@@ -19,27 +19,13 @@ NOTHING = -1
 
 @dataclass(frozen=True)
 class Images:
-    """Distinct images of a split, or some of them, in the order of their smallest ids.
+    """Distinct images of a split, or some of them, in the order of their smallest ids."""
 
-    Attributes
-    ----------
-    numbers : ndarray
-        int64 (n,): their numbers in the split.
-    digests : ndarray
-        uint8 (n, 16): MD5 of the pixels.
-    patterns : Patterns
-        Bits of the view.
-    labels : ndarray
-        int64 (n,): class of its rows, or `SEVERAL`, or `UNKNOWN`.
-    copies : Copies or None
-        Gray copies of photographs.
-    """
-
-    numbers: RowNumbers
-    digests: Bits
-    patterns: Patterns
-    labels: RowNumbers
-    copies: Copies | None = None
+    numbers: RowNumbers  # in the split, int64 (n,)
+    digests: Bits  # MD5 of the pixels, uint8 (n, 16)
+    patterns: Patterns  # bits of the view
+    labels: RowNumbers  # class of their rows, or `SEVERAL`, or `UNKNOWN`, int64 (n,)
+    copies: Copies | None = None  # gray copies of photographs
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,41 +74,6 @@ def same_images(first: Bits, second: Bits) -> tuple[RowNumbers, RowNumbers]:
     """Return the numbers of the images that two sets have in common, given distinct digests, uint8 (n, 16)."""
     _, i, j = np.intersect1d(as_void(first), as_void(second), assume_unique=True, return_indices=True)
     return i, j
-
-
-def number_images(digests: Bits, ranks: RowNumbers) -> tuple[RowNumbers, RowNumbers]:
-    """Return the image of each row, int64 (rows,), and the row with the smallest id of each image, int64 (images,).
-
-    Parameters
-    ----------
-    digests : ndarray
-        uint8 (rows, 16).
-    ranks : ndarray
-        int64 (rows,): place of each row in the order of ids.
-
-    >>> of_row, example = number_images(np.array([[7], [9], [7]], np.uint8), np.array([2, 0, 1]))
-    >>> of_row.tolist(), example.tolist()
-    ([1, 0, 1], [1, 2])
-    """
-    by_id = np.argsort(ranks)
-    _, first, number = np.unique(as_void(digests[by_id]), return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    of_row = np.empty(len(ranks), np.int64)
-    of_row[by_id] = np.argsort(order)[number]
-    return of_row, by_id[first[order]]
-
-
-def common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNumbers:
-    """Return the label of each image, int64 (images,): that of all its rows that have one, or `SEVERAL`, or `UNKNOWN`.
-
-    >>> common_labels(np.array([0, 0, 1, 1, 2]), np.array([7, UNKNOWN, 7, 8, UNKNOWN]), 3).tolist()
-    [7, -1, -2]
-    """
-    low, high = np.full(images, np.iinfo(np.int64).max), np.full(images, UNKNOWN)
-    known = labels != UNKNOWN
-    np.minimum.at(low, of_row[known], labels[known])
-    np.maximum.at(high, of_row, labels)
-    return np.where(low < high, SEVERAL, high)
 
 
 def as_void(keys: Bits) -> NDArray[np.void]:

@@ -40,35 +40,17 @@ LAID_OVER = 4e5  # nanoseconds of laying a candidate over a photograph
 
 @dataclass(frozen=True)
 class Join:
-    """Two splits to be compared, or one with itself, and how.
-
-    Attributes
-    ----------
-    first, second : Prints
-    workspace : Place
-    view : View
-    percent : int
-        Similarity of glyphs, in whole percent, from which pairs are found.
-    bands : Bands or None
-        How to cut MinHash signatures; None compares all pairs, whatever that costs.
-    seed : int
-        Of the hash positions of MinHash.
-    searched : int
-        Number of the split that may lose rows to the other, 0 within one: of photographs, candidates are sought for its
-        images among those of the other.
-    mirrored : bool
-        Search for photographs also as they look in a mirror.
-    """
+    """Two splits to be compared, or one with itself, and how."""
 
     first: Prints
     second: Prints
     workspace: Place
     view: View
-    percent: int
-    bands: Bands | None
-    seed: int
-    searched: int = 0
-    mirrored: bool = False
+    percent: int  # similarity of glyphs from which pairs are found
+    bands: Bands | None  # how MinHash signatures are cut; None compares all pairs, whatever that costs
+    seed: int  # of the hash positions of MinHash
+    searched: int = 0  # side that may lose rows to the other: for its photographs, candidates are sought there
+    mirrored: bool = False  # search for photographs also as they look in a mirror
 
     @property
     def sides(self) -> tuple[Prints, Prints]:

@@ -28,21 +28,11 @@ Tile = tuple[RowNumbers, Patterns, Pixels]  # numbers of some patterns, these, a
 
 @dataclass(frozen=True)
 class Nearest:
-    """The most similar patterns of each row, best first.
+    """The most similar patterns of each row, best first, (n, count) each; -1 where there are no more."""
 
-    Attributes
-    ----------
-    row : ndarray
-        int64 (n, count): numbers of the patterns, -1 where there are no more.
-    similarity : ndarray
-        float64 (n, count): Jaccard similarity of set bits in the best form, -1 where there is no pattern.
-    form : ndarray
-        int64 (n, count): number of that form.
-    """
-
-    row: RowNumbers
-    similarity: Floats
-    form: RowNumbers
+    row: RowNumbers  # numbers of the patterns
+    similarity: Floats  # Jaccard similarity of set bits in the best form
+    form: RowNumbers  # number of that form
 
     @classmethod
     def nothing(cls, rows: int, count: int) -> "Nearest":

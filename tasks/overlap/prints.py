@@ -7,14 +7,15 @@ the file with the gray copy. ``images.parquet`` has a row per distinct image, in
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.arrays import Bits, RowNumbers
-from tasks.overlap.images import UNKNOWN, common_labels, number_images
+from tasks.arrays import RowNumbers
+from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import IMAGES, OF_ROW, PRINTS, SAMPLE
@@ -76,8 +77,7 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
     )
     first = next(parts)
     with tables.writer(target / PRINTS, first.schema, use_dictionary=TEXTS) as writer:
-        writer.write_table(first)
-        for part in parts:
+        for part in chain([first], parts):
             writer.write_table(part)
     disk.remove(target / DEALT)
     length = int(first.schema.metadata[b"view_bits"])
@@ -87,24 +87,36 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
 def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any]:
     """Write the distinct images of the rows that lie in a folder; return what `write_prints` does but the length."""
     rows = tables.read(target / PRINTS, ["md5", "rank", "label", *(["short_side"] if photographs else [])])
-    of_row, example = number_images(tables.bytes_of(rows["md5"]), rows["rank"].to_numpy())
+    by_id = np.argsort(rows["rank"].to_numpy())
+    numbers = rows["md5"].combine_chunks().take(pa.array(by_id)).dictionary_encode().indices.to_numpy()
+    of_row = np.empty(len(rows), np.int64)
+    of_row[by_id] = numbers  # in the order of their smallest ids
+    example = by_id[np.unique(numbers, return_index=True)[1]]
     tables.write(pa.table({"image": of_row}), target / OF_ROW)
     order = np.argsort(example)
     columns = ["md5", "bits", *(["file", "copy"] if photographs else [])]
     images = tables.take_rows(target / PRINTS, example[order], columns).take(pa.array(np.argsort(order)))
-    labels = common_labels(of_row, rows["label"].to_numpy(), len(example))
+    labels = _common_labels(of_row, rows["label"].to_numpy(), len(example))
     tables.write(images.append_column("label", pa.array(labels)), target / IMAGES)
     evenly = np.linspace(0, max(len(images) - 1, 0), min(SAMPLED, len(images))).astype(np.int64)
     tables.write(images.select(["bits"]).take(pa.array(evenly)), target / SAMPLE)
-    blank = _blank(tables.bytes_of(images["bits"]), length)
+    counts = np.bitwise_count(tables.bytes_of(images["bits"])).sum(axis=1, dtype=np.int64)
+    blank = (counts == 0) | (counts == length)  # bits that say nothing of what an image shows
     side = int(np.median(rows["short_side"].to_numpy())) if photographs and len(rows) else None
-    return {"images": len(example), "blank": int(np.isin(of_row, blank).sum()), "short_side": side}
+    return {"images": len(example), "blank": int(blank[of_row].sum()), "short_side": side}
 
 
-def _blank(bits: Bits, length: int) -> RowNumbers:
-    """Return the images with no bit set, or all: their bits say nothing of what they show."""
-    counts = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
-    return np.flatnonzero((counts == 0) | (counts == length))
+def _common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNumbers:
+    """Return the label of each image, int64 (images,): that of all its rows that have one, or `SEVERAL`, or `UNKNOWN`.
+
+    >>> _common_labels(np.array([0, 0, 1, 1, 2]), np.array([7, UNKNOWN, 7, 8, UNKNOWN]), 3).tolist()
+    [7, -1, -2]
+    """
+    low, high = np.full(images, np.iinfo(np.int64).max), np.full(images, UNKNOWN)
+    known = labels != UNKNOWN
+    np.minimum.at(low, of_row[known], labels[known])
+    np.maximum.at(high, of_row, labels)
+    return np.where(low < high, SEVERAL, high)
 
 
 def _pieces_of(split: Drawn, workspace: Place) -> Iterator[pa.Table]:

@@ -17,8 +17,6 @@ from tasks.overlap.patterns import Patterns, least_shared, whole_percent
 from tasks.overlap.recall import RecallCounts, sampled
 from tasks.registration.forms import FORMS
 
-Groups = tuple[RowNumbers, RowNumbers]
-
 CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
 PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes in sets of look-alikes
 JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put together at a time
@@ -37,7 +35,7 @@ def affordable(bands: Bands | None, pairs: int) -> Bands | None:
 def propose(
     forms: Sequence[Patterns],
     others: Patterns,
-    groups: Groups,
+    groups: tuple[RowNumbers, RowNumbers],
     bands: Bands | None,
     seed: int,
     count: int = CANDIDATES,
@@ -73,18 +71,20 @@ def propose(
 
 
 def by_minhash(
-    forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
+    forms: Sequence[Patterns],
+    others: Patterns,
+    groups: tuple[RowNumbers, RowNumbers],
+    bands: Bands,
+    seed: int,
+    count: int,
 ) -> Nearest:
-    """Return the best of what MinHash finds for rows; see `propose`.
-
-    Only set bits are signed, whose similarity counts here.
-    """
+    """Return the best of what MinHash finds by set bits for rows; see `propose`."""
     percent = round(100 * FLOOR)
     need, best = least_shared(percent, others.length), Nearest.nothing(len(groups[0]), count)
-    signed = [Signed.on("set", form, percent, bands, seed) for form in forms]
+    signed = [Signed.of(form, percent, bands, seed) for form in forms]
     waiting = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
     for start in range(0, len(others), AT_ONCE):
-        part = Signed.on("set", others[start : start + AT_ONCE], percent, bands, seed)
+        part = Signed.of(others[start : start + AT_ONCE], percent, bands, seed)
         for in_band in map(part.sorted_by, range(bands.bands)):
             for number, form in enumerate(signed):
                 for pairs in met(form.sorted_by(in_band.band), in_band, need):

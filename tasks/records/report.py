@@ -27,7 +27,8 @@ from tasks.records.rows import (
 )
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.verdict import Judged, Verdict
-from tasks.registration.views import VIEWS, View
+from tasks.registration.view import View
+from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
 

@@ -26,18 +26,7 @@ def register(first: Pixels, second: Pixels) -> Pixels:
 
 
 def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
-    """Return the map of each pair as small copies show it, from the better of two starts.
-
-    Parameters
-    ----------
-    first, second : ndarray
-        float32 (n, 16, 16).
-
-    Returns
-    -------
-    ndarray
-        float32 (n, 2, 3).
-    """
+    """Return the map of each pair of pictures, float32 (n, 16, 16), from the better of two starts."""
     steps, start = STEPS[second.shape[1]], best_start(first, second)
     maps = refined(first, second, np.tile(IDENTITY, (len(first), 1, 1)), steps)
     other = np.flatnonzero((start != IDENTITY).any(axis=(1, 2)))

@@ -16,18 +16,10 @@ AROUND = 7  # pixels: side of the box whose mean is taken away, since brightness
 
 @cache
 def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
-    """Return where pixels of the second picture lie under those of the first, for pictures of a side.
+    """Return 75 maps, float32 (75, 2, 3), and where pixels of the second picture lie under those of the first.
 
-    Returns
-    -------
-    maps : ndarray
-        float32 (75, 2, 3).
-    under : ndarray
-        int64 (75, pixels): number of the pixel under each pixel of the first picture; one too high where there is none.
-    inside : ndarray
-        float32 (75, pixels): 1 where there is one.
-    times : ndarray
-        float32 (pixels, 75): how often each pixel of the second picture lies under one.
+    These are the number of the pixel under each pixel, int64 (75, pixels), one too high where there is none; whether
+    there is one, float32 (75, pixels); and how often each pixel of the second lies under one, float32 (pixels, 75).
     """
     x, y = np.tile(line(side), side), np.repeat(line(side), side)
     maps, under, inside, pixels = [], [], [], side**2

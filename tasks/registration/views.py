@@ -6,5 +6,3 @@ from tasks.registration.view import View
 from tasks.vocabulary import ViewName
 
 VIEWS: dict[ViewName, View] = {view.name: view for view in (INK, PHOTO)}
-
-__all__ = ["VIEWS", "View"]

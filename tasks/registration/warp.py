@@ -75,7 +75,7 @@ def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
     n, side, _ = pictures.shape
     u, v = (_places(maps[:, axis], side) for axis in (0, 1))
     inside = (np.abs(u) <= 1) & (np.abs(v) <= 1)
-    values = _interpolated(pictures, _pixel(u, side), _pixel(v, side))
+    values = _interpolated(pictures, u, v)
     return values.reshape(n, side**2), inside.reshape(n, side**2)
 
 
@@ -85,15 +85,13 @@ def _places(row: Pixels, side: int) -> Pixels:
     return (x * line(side))[:, None, :] + (y * line(side) + shift)[:, :, None]
 
 
-def _pixel(place: Pixels, side: int) -> Pixels:
-    """Turn coordinates into fractional pixel numbers, at most those of the last pair of neighbours."""
-    place *= np.float32(side / 2)
-    place += np.float32(side / 2 - 0.5)
-    return np.clip(place, 0, np.float32(side - 1.001), out=place)
-
-
 def _interpolated(pictures: Pixels, u: Pixels, v: Pixels) -> Pixels:
+    """Return bilinear values at coordinates, which are overwritten."""
     n, side, _ = pictures.shape
+    for place in (u, v):  # fractional pixel numbers, at most those of the last pair of neighbours
+        place *= np.float32(side / 2)
+        place += np.float32(side / 2 - 0.5)
+        np.clip(place, 0, np.float32(side - 1.001), out=place)
     column, row = np.floor(u), np.floor(v)
     u -= column
     v -= row

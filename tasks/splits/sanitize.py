@@ -16,7 +16,7 @@ from tasks.arrays import RowNumbers
 from tasks.records import Overlap, Split, SplitDuplicates, Splits, between
 from tasks.records.conservation import conserve
 from tasks.records.removed import REMOVED, is_removed
-from tasks.registration.views import View
+from tasks.registration.view import View
 from tasks.storage import tables
 from tasks.storage.image_files import read_ids, take_images
 from tasks.storage.images import Images, write_split
