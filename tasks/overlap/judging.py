@@ -28,8 +28,6 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
 
-OVERLAP = TypeAdapter(tuple[Direction, ...])
-
 
 @stage_task("measure the baseline")
 def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Place) -> Baseline:
@@ -103,7 +101,7 @@ def settle_overlap(
         second=joined.pair.second.split,
         folder=stage.folder.name,
         sha256=stages.digest_of(inputs),
-        directions=OVERLAP.validate_python(stage.result["directions"]),
+        directions=tuple(Direction(**one) for one in stage.result["directions"]),
         method=facts["method"],
         bands=joined.bands,
         recall_at_floor=facts["stated"],

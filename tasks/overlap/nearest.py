@@ -23,6 +23,7 @@ TILES = 16  # that are projected at a time: 50 MB
 AXES, SAMPLE = 192, 512  # of the projections; patterns of each side that the axes are computed from
 THREADS = 2
 NOTHING = -1
+Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
 Tile = tuple[RowNumbers, Patterns, Pixels]  # numbers of some patterns, these, and the second factor of their bounds
 
 
@@ -56,9 +57,7 @@ class Nearest:
         return best
 
 
-def nearest(
-    forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: tuple[RowNumbers, RowNumbers]
-) -> Nearest:
+def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
     """Return the best pattern of each row, and up to `count` from the floor on.
 
     Parameters
@@ -112,12 +111,7 @@ def _dealt(count: int) -> list[RowNumbers]:
 
 
 def _search(
-    forms: list[Patterns],
-    tiles: Sequence[Tile],
-    axes: Pixels,
-    best: Nearest,
-    floor: float,
-    groups: tuple[RowNumbers, RowNumbers],
+    forms: list[Patterns], tiles: Sequence[Tile], axes: Pixels, best: Nearest, floor: float, groups: Groups
 ) -> Nearest:
     """Return the best of what was found before and of some tiles."""
     row, form = (part.ravel() for part in np.meshgrid(np.arange(len(groups[0])), np.arange(len(forms))))

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.arrays import RowNumbers
 from tasks.overlap.candidates import AT_ONCE, Signed, met
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.minhash import Bands
-from tasks.overlap.nearest import Nearest, nearest
+from tasks.overlap.nearest import Groups, Nearest, nearest
 from tasks.overlap.patterns import Patterns, least_shared, whole_percent
 from tasks.overlap.recall import RecallCounts, sampled
 from tasks.registration.forms import FORMS
@@ -35,7 +34,7 @@ def affordable(bands: Bands | None, pairs: int) -> Bands | None:
 def propose(
     forms: Sequence[Patterns],
     others: Patterns,
-    groups: tuple[RowNumbers, RowNumbers],
+    groups: Groups,
     bands: Bands | None,
     seed: int,
     count: int = CANDIDATES,
@@ -71,12 +70,7 @@ def propose(
 
 
 def by_minhash(
-    forms: Sequence[Patterns],
-    others: Patterns,
-    groups: tuple[RowNumbers, RowNumbers],
-    bands: Bands,
-    seed: int,
-    count: int,
+    forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
 ) -> Nearest:
     """Return the best of what MinHash finds by set bits for rows; see `propose`."""
     percent = round(100 * FLOOR)

@@ -77,8 +77,3 @@ def measured_recall(counts: RecallCounts, floor: int, threshold: int, sampled: b
     at_floor, at_threshold = (counts.at(percent) for percent in (floor, threshold))
     low, high = interval(*at_floor) if sampled else (None, None)
     return MeasuredRecall(counts.rows, *at_floor, *at_threshold, low, high)
-
-
-def contradicts(recall: RecallCounts, percent: int, stated: float) -> bool:
-    """Say whether a measured recall is lower than the stated one, beyond chance."""
-    return interval(*recall.at(percent))[1] < stated

@@ -21,7 +21,7 @@ from tasks.overlap.join import Join, Slices
 from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together, write_pairs
 from tasks.overlap.patterns import similarity
 from tasks.overlap.pictures import candidate_pairs, with_more
-from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, contradicts, count_named, sampled
+from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
 from tasks.records.overlaps import Method
@@ -107,12 +107,12 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
 
 
 def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[float, bool]:
-    """Return the recall that MinHash states, and whether what was measured contradicts it."""
+    """Return the recall that MinHash states, and whether what was measured is lower than that, beyond chance."""
     if join.bands is None or (join.view.on_pixels and method == "all pairs"):
         return 1.0, False
     percent = join.percent if join.view.recall_from is None else round(100 * join.view.recall_from)
     stated = join.bands.recall_at(percent / 100)
-    return stated, method == "minhash" and recall is not None and contradicts(recall, percent, stated)
+    return stated, method == "minhash" and recall is not None and interval(*recall.at(percent))[1] < stated
 
 
 def _kept(join: Join, pairs: Pairs) -> Pairs:

@@ -179,7 +179,8 @@ def _bands(left: Matches, train: Floats, random: Floats, precision: dict[int, fl
         inside = _between(left["best"], low, high)
         rows, other_class = int(left["rows"][inside].sum()), int(left["rows"][inside & left["other_class"]].sum())
         share = rows / int(left["rows"].sum()) if len(left) else None
-        shares = [_mean(_between(values, low, high)) for values in (train, random)]
+        between = [_between(values, low, high) for values in (train, random)]
+        shares = [float(one.mean()) if len(one) else None for one in between]
         bands.append(Band(low / 100, high / 100, rows, other_class, precision[low], share, *shares))
     return tuple(bands)
 
@@ -187,7 +188,3 @@ def _bands(left: Matches, train: Floats, random: Floats, precision: dict[int, fl
 def _between(similarity: Floats, low: int, high: int) -> Mask:
     """Return which similarities lie in a band; the last one holds those of 1, too."""
     return (similarity >= low / 100) & ((similarity < high / 100) | (high == EDGES[-1]))
-
-
-def _mean(rows: Mask) -> float | None:
-    return float(rows.mean()) if len(rows) else None
