@@ -60,17 +60,14 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
 
     def build(_target: Place) -> dict[str, Any]:
         searched = [one for one in joined if one.pair.first.images and one.pair.second.images] or joined[:1]
-        joins = [join_of(spec, one.pair, workspace)[0] for one in searched]
         chained = tables.bytes_of(tables.read(workspace / baseline.chained)["md5"])
-        matches = np.concatenate(
-            [
-                matches_of(join, read_pairs(workspace / one.folder / PAIRS), chained)
-                for join, one in zip(joins, searched, strict=True)
-            ]
-        )
-        short_side = min((join.short_side for join in joins if join.short_side), default=None)
-        of = tables.read(workspace / baseline.table)
-        verdict = judge(matches, of, joins[0].view, spec.floor_percent, spec.threshold, short_side)
+        matches = []
+        for one in searched:
+            join, _ = join_of(spec, one.pair, workspace)  # holds its images, and is let go before the next one
+            matches.append(matches_of(join, read_pairs(workspace / one.folder / PAIRS), chained))
+        sides = [side.short_side for one in searched for side in (one.pair.first, one.pair.second)]
+        short_side, of = min(filter(None, sides), default=None), tables.read(workspace / baseline.table)
+        verdict = judge(np.concatenate(matches), of, join.view, spec.floor_percent, spec.threshold, short_side)
         return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # of train rows
 
     stage = stages.stage(workspace, "verdicts", inputs, build)

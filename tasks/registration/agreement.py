@@ -88,7 +88,8 @@ def textured(pairs: Overlaid) -> Pixels:
     """
     there = pairs.inside.astype(np.float32)
     a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in pairs[:2])
-    gain = np.sqrt((_energy(there * a) + np.float32(0.1)) / (_energy(there * b) + np.float32(0.1)))
+    energy = [((there * part) * (there * part)).sum(axis=(1, 2)) + np.float32(0.1) for part in (a, b)]
+    gain = np.sqrt(energy[0] / energy[1])[:, None, None]
     covered = _box(there)
     valid = covered > LEAST_INSIDE
     variance = np.maximum(_variance(a, there, covered), _variance(b * gain, there, covered))
@@ -128,11 +129,6 @@ def _windows(side: int) -> Pixels:
 
 def _smooth(pictures: Pixels, deviation: float) -> Pixels:
     return along_both(_smoothing(pictures.shape[1], deviation), pictures)
-
-
-def _energy(pictures: Pixels) -> Pixels:
-    energy: Pixels = (pictures * pictures).sum(axis=(1, 2))[:, None, None]
-    return energy
 
 
 def _box(pictures: Pixels) -> Pixels:
