@@ -8,7 +8,7 @@ from uuid import UUID
 from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 from prefect.states import Crashed
@@ -19,7 +19,7 @@ from tasks.errors import ProcessLostError
 TAG = "cleansplit"  # of every run of ours; prefect.yaml gives both to those of deployments
 OUTERMOST = "cleansplit-run"  # of those that somebody asked for, and not of what is below them
 NEWEST = 100  # crashed runs that are looked at; older ones were seen by earlier runs
-UNFINISHED = {"type": {"any_": ["RUNNING", "PENDING", "SCHEDULED"]}}
+UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
     "look at their logs, and run the same command again to continue."
@@ -45,7 +45,7 @@ def close_what_dead_runs_left() -> None:
 def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
     """Move the unfinished tasks of some flow runs to a final state."""
     of_runs = FlowRunFilter.model_validate({"id": {"any_": runs}})
-    unfinished = TaskRunFilter.model_validate({"state": UNFINISHED})
+    unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}})
     for task in client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):
         client.set_task_run_state(task.id, state, force=True)
 
@@ -54,7 +54,9 @@ def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient)
     """Move the tasks of some flow runs, and all flow runs below them with theirs, to a final state."""
     while runs:
         close_tasks(runs, state, client)
-        below = FlowRunFilter.model_validate({"parent_flow_run_id": {"any_": runs}, "state": UNFINISHED})
+        below = FlowRunFilter.model_validate(
+            {"parent_flow_run_id": {"any_": runs}, "state": {"type": {"any_": UNFINISHED}}}
+        )
         runs = [child.id for child in client.read_flow_runs(flow_run_filter=below)]
         for number in runs:
             client.set_flow_run_state(number, state, force=True)
