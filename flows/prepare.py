@@ -6,13 +6,13 @@ from typing import TypeVar
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from flows.engine.runners import PACKED_GLYPH, again_in_one, for_decoding
-from tasks.classes.detection import detect
 from tasks.classes.parts import parts_of
 from tasks.classes.quarantine import require_images
 from tasks.classes.tasks import (
     correct_digests,
     count_pending,
     decode_in_full,
+    detect_kind,
     find_doubts,
     fingerprint_again,
     load_part,
@@ -66,7 +66,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
     for difference in differences(archives):
         say(difference)
-    reading, why = detect(archives, spec, place)
+    ((reading, why),) = collect("look at a sample", [detect_kind.submit(archives, spec, place)])
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))
     parts = [part for archive in archives for part in parts_of(archive, classes, reading)]

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from tasks.classes.detection import detect
 from tasks.classes.fingerprints import write_fingerprints
 from tasks.classes.identical import corrected, digests_of, in_doubt, read_in_full
 from tasks.classes.parts import work_of
 from tasks.classes.shard import build_shard
 from tasks.libraries import shaped_by
 from tasks.processes import apart
-from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
-from tasks.stage_task import finished, stage_task
+from tasks.records import Archive, ClassCounts, Fingerprints, Part, Reading, Shard
+from tasks.records.spec import SourceSpec
+from tasks.stage_task import done, finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -35,6 +37,13 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
     images, size = sum(part.members for part in pending), sum(part.bytes for part in pending)
     stored = STORED_PER_BYTE * size if reading.kind == "glyphs" else STORED_PER_PHOTOGRAPH * images
     return images, round(stored), sum(work_of(part, reading) for part in pending)
+
+
+@stage_task("look at a sample of the images")
+def detect_kind(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
+    """Decide how the images of all sources are read, and why."""
+    reading, why = detect(archives, spec, workspace)
+    return done((reading, why), why)
 
 
 @stage_task("load {part}")

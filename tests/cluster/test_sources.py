@@ -79,10 +79,11 @@ def test_a_source_in_a_bucket_is_read_as_on_disk(
     assert [source.name for source in report.inputs] == list(away.values())
 
 
-def test_a_load_of_a_class_that_failed_and_was_tried_again_can_be_read_from_the_server(
-    through: Proxy, space: Place, tmp_path: Path
+@pytest.mark.parametrize(("name", "last"), [("load train b", 6), ("look at a sample of the images", 18)])
+def test_a_task_that_failed_and_was_tried_again_can_be_read_from_the_server(
+    through: Proxy, space: Place, tmp_path: Path, name: str, last: int
 ) -> None:
-    """As a person does in the UI: the run, its task by the name of the class, and the states that it went through."""
+    """As a person does in the UI: a task by its name, that of a class, and the states that it went through."""
     below = f"s3://{BUCKET}/{tmp_path.name}-sources"
     for number, split in enumerate(("train", "test")):
         for letter in "ab":
@@ -91,14 +92,14 @@ def test_a_load_of_a_class_that_failed_and_was_tried_again_can_be_read_from_the_
     away = {split: uploaded(tmp_path / split, f"{below}/{split}") for split in ("train", "test")}
     counted = through.add(SlowDown(method="GET", of="/train/b/", times=0))
     audit(**away, workspace=tmp_path / "undisturbed")
-    fault = through.add(
-        SlowDown(method="GET", of="/train/b/", spared=counted.seen - 6)
-    )  # the last are those of loading
+    fault = through.add(SlowDown(method="GET", of="/train/b/", spared=counted.seen - last))
+    named = TaskRunFilter(name=TaskRunFilterName(any_=[name]))
     with get_client(sync_client=True) as client:
+        before = {task.id for task in client.read_task_runs(task_run_filter=named)}
 
         def states() -> list[str]:
-            tasks = client.read_task_runs(task_run_filter=TaskRunFilter(name=TaskRunFilterName(any_=["load train b"])))
-            return [state.name for state in client.read_task_run_states(tasks[0].id)] if tasks else []
+            tasks = [task.id for task in client.read_task_runs(task_run_filter=named) if task.id not in before]
+            return [state.name for task in tasks for state in client.read_task_run_states(task)]
 
         def heal() -> None:
             until(lambda: "AwaitingRetry" in states())
