@@ -29,7 +29,7 @@ from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
-ORIENTATION = 0x0112  # of EXIF
+ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # of EXIF
 ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object, in what Pillow says: another one in every run
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
@@ -162,10 +162,9 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
         upright, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, "")
         upright.load()
-        size = image.size
-        ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
-        if upright.size == size[::-1] and upright.size != size:
+        if upright.getexif().get(ORIENTATION) in QUARTER_TURNS:
             width, height = height, width
+        ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
         plain = _converted(upright)

@@ -22,7 +22,7 @@ from tasks.storage.stores import at
 VERSION = 8
 IDENTICAL_VERSION = 1
 DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
-PHOTOGRAPHS_VERSION = 9
+PHOTOGRAPHS_VERSION = 10
 STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 

@@ -82,6 +82,16 @@ def test_the_camera_s_orientation_is_applied() -> None:
     assert (decoded.width, decoded.height) == decoded.image.size == (30, 40)
 
 
+@pytest.mark.parametrize("size", [(1600, 1200), (1024, 1020)], ids=["oblong", "square when reduced"])
+def test_a_turned_jpeg_has_one_size_at_every_scale(size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = saved(scene(*size), "JPEG", exif=exif)
+    small, full = decode(file, reduced=True), decode(file, reduced=False)
+    assert max(small.image.size) < max(full.image.size), "it was reduced"
+    assert (small.width, small.height) == (full.width, full.height) == size[::-1]
+
+
 def test_the_same_photograph_has_one_digest_in_every_lossless_format() -> None:
     image = scene(33, 21)
     files = [saved(image, form) for form in ("PNG", "BMP", "TIFF", "PPM")]
