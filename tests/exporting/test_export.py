@@ -21,7 +21,7 @@ from tasks.storage.images import normalize
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run
 from tasks.vocabulary import Format, SplitName
-from tests.flows.test_cli import command
+from tests.flows.test_cli import here
 
 SPLITS: dict[str, SplitName] = {"train": "train", "valid": "validation", "test": "test"}
 
@@ -109,11 +109,11 @@ def test_what_is_there_is_not_overwritten_and_what_is_no_run_is_named(run: Repor
 def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Path) -> None:
     alone = tmp_path / run.run.name  # without its workspace, as a run that was pulled
     shutil.copytree(run.run, alone)
-    done = command("export", str(alone), "--format", "npz", "--out", str(tmp_path / "out"))
+    done = here("export", str(alone), "--format", "npz", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'out'}\n"
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["notMNIST.npz", "notMNIST_sanitized.npz"]
-    refused = command("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
+    refused = here("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
     assert refused.returncode == 2
     assert "format: give course, npz, folder, links or parquet" in refused.stderr
 

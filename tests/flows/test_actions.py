@@ -17,7 +17,7 @@ from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
 from tests.build import ROOT, glyphs, members_of, png, write_folder, write_tar
-from tests.flows.test_cli import command, refused
+from tests.flows.test_cli import here, refused
 
 GOES = {"10/0.bmp", "10/1.JPG", "10/mislabelled.jpg", "猫 1/0.bmp", "猫 1/1.JPG"}
 
@@ -64,24 +64,24 @@ def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(p
 @pytest.mark.usefixtures("prefect_server")
 def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report, tmp_path: Path) -> None:
     run, before = ("apply", str(pictures.run)), files_below(tmp_path / "test")
-    told = command(*run, "--move", "gone")
+    told = here(*run, "--move", "gone")
     assert told.returncode == 0, told.stderr
     assert len(told.stdout.splitlines()) == len(GOES)
     assert "nothing was done yet" in told.stderr
     assert not (tmp_path / "gone").exists()
-    assert command(*run, "--link", "clean", "--execute").returncode == 0
+    assert here(*run, "--link", "clean", "--execute").returncode == 0
     linked = files_below(tmp_path / "clean")
     assert len(linked) == pictures.rows.train + pictures.sanitized.near.test
     assert (tmp_path / "clean/test/10/3.webp").samefile(tmp_path / "test/data/test/10/3.webp")
-    assert "is there already" in refused(command(*run, "--link", "clean", "--execute"), 2)
-    assert command(*run, "--move", "gone", "--execute").returncode == 0
+    assert "is there already" in refused(here(*run, "--link", "clean", "--execute"), 2)
+    assert here(*run, "--move", "gone", "--execute").returncode == 0
     moved = files_below(tmp_path / "gone")
     assert set(moved) == {f"test/{name}" for name in GOES}
     left = {name.removeprefix("data/test/"): data for name, data in files_below(tmp_path / "test").items()}
     assert left | {name.removeprefix("test/"): data for name, data in moved.items()} == {
         name.removeprefix("data/test/"): data for name, data in before.items()
     }
-    again = command(*run, "--move", "gone", "--execute")
+    again = here(*run, "--move", "gone", "--execute")
     assert again.returncode == 0, again.stderr
     assert f"moved 0 files, {len(GOES)} were there already" in again.stderr
 
@@ -95,36 +95,36 @@ def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) 
     source = write_folder(tmp_path / "set", files | odd | hidden)
     found = dedupe(source=str(source), keep="first", workspace=tmp_path / "w")
     assert (found.rows.train, sum(row.ignored for row in found.conservation)) == (23, 2)
-    done = command("apply", str(found.run), "--move", str(tmp_path / "gone"), "--execute")
+    done = here("apply", str(found.run), "--move", str(tmp_path / "gone"), "--execute")
     assert done.returncode == 0, done.stderr
     moved = files_below(tmp_path / "gone")
     assert len(moved) == 3
     assert files_below(source) | moved == files | odd | hidden
-    assert command("apply", str(found.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
+    assert here("apply", str(found.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
     assert len(files_below(tmp_path / "clean")) == 20
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> None:
     run = ("apply", str(pictures.run), "--execute", "--move")
-    assert "lies inside the source test" in refused(command(*run, "test/data/test/gone"), 2)
-    assert "give either --move" in refused(command(*run, "gone", "--link", "clean"), 2)
+    assert "lies inside the source test" in refused(here(*run, "test/data/test/gone"), 2)
+    assert "give either --move" in refused(here(*run, "gone", "--link", "clean"), 2)
     (tmp_path / "gone/test/10").mkdir(parents=True)
     (tmp_path / "gone/test/10/0.bmp").write_text("mine")
-    assert "is there already" in refused(command(*run, "gone"), 3)
+    assert "is there already" in refused(here(*run, "gone"), 3)
     assert (tmp_path / "gone/test/10/0.bmp").read_text() == "mine"
     changed = tmp_path / "test/data/test/10/3.webp"
     changed.write_bytes(changed.read_bytes() + b" ")
     assert "has changed since it was indexed" in refused(
-        command("apply", str(pictures.run), "--link", "c", "--execute"), 3
+        here("apply", str(pictures.run), "--link", "c", "--execute"), 3
     )
     assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_nothing_is_moved_out_of_an_archive_but_its_clean_tree_can_be_written(run: Report, tmp_path: Path) -> None:
-    assert "nothing can be moved out of" in refused(command("apply", str(run.run), "--move", str(tmp_path / "gone")), 2)
-    assert command("apply", str(run.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
+    assert "nothing can be moved out of" in refused(here("apply", str(run.run), "--move", str(tmp_path / "gone")), 2)
+    assert here("apply", str(run.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
     counts = {name: len(files_below(tmp_path / "clean" / name)) for name in ("train", "validation", "test")}
     assert counts == {"train": run.rows.train} | {n: run.sanitized.near[n] for n in ("validation", "test")}
 
@@ -159,7 +159,7 @@ def test_a_test_set_of_which_nothing_is_left_is_left_out(tmp_path: Path) -> None
 
 def test_a_reader_that_has_seen_enough_is_no_bug(run: Report, tmp_path: Path) -> None:
     clean = tmp_path / ("clean" * 40)
-    done = command("apply", str(run.run), "--link", str(clean))
+    done = here("apply", str(run.run), "--link", str(clean))
     assert len(done.stdout) > 1 << 16, "more than a pipe holds"
     piped = f"{sys.executable} -m flows.command.cli apply {run.run} --link {clean} | head -1"
     shell = subprocess.run(["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import io
 import json
 import os
 import re
@@ -21,7 +22,9 @@ from prefect import Flow
 from prefect.futures import PrefectConcurrentFuture
 from prefect.utilities.callables import parameter_schema
 
+from flows.command.commands import execute
 from flows.engine import temporary
+from flows.engine.interrupt import stop_as_usual
 from tasks.errors import UsageError
 from tasks.records.spec import AuditSpec
 from tests.build import ROOT, write_tar
@@ -39,6 +42,19 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         env=os.environ | environment,
         check=False,
     )
+
+
+def here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that has no flow in this process."""
+    code: Any = 0
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            execute(arguments)
+        except SystemExit as end:
+            code = end.code
+        finally:
+            stop_as_usual()
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
@@ -113,7 +129,9 @@ def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
 def test_how_often_calls_are_retried_is_what_a_profile_says(home: Path, said: str, counts: int) -> None:
     (home / "profiles.toml").write_text(f'active = "mine"\n[profiles.mine]\n{said}\n')
     program = """
+from flows.command.commands import execute
 from flows.engine import temporary
+from flows.engine.interrupt import stop_as_usual
 server = temporary.start()
 from flows.engine.declare import our_flow
 from flows.table import CLEAN
@@ -133,7 +151,9 @@ def test_a_temporary_server_serves_what_a_lasting_one_does_to_who_has_its_passwo
     program = """
 import json, os
 from pathlib import Path
+from flows.command.commands import execute
 from flows.engine import temporary
+from flows.engine.interrupt import stop_as_usual
 server = temporary.start()
 import httpx
 from prefect.server.api.server import create_api_app

@@ -14,7 +14,7 @@ from tasks.storage.decisions import add_decisions
 from tasks.storage.place import Place
 from tests.build import glyphs, noise, png, write_folder
 from tests.flows.test_actions import actions_of, files_below
-from tests.flows.test_cli import command
+from tests.flows.test_cli import command, here
 from tests.flows.test_decisions import digests_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -113,7 +113,7 @@ def test_an_answer_says_which_image_gets_another_label(alone: Report, tmp_path: 
     assert (after.label_conflicts.pairs, after.label_conflicts.open) == (20, 18)
     assert "18 pairs of duplicates have different labels" in (after.run / "README.md").read_text()
     assert "2 of 20 pairs with different labels are decided" in (after.run / "README.md").read_text()
-    done = command("apply", str(after.run), "--move", str(tmp_path / "gone"))
+    done = here("apply", str(after.run), "--move", str(tmp_path / "gone"))
     assert "actions.csv says review of 36 images; they stay where they are" in done.stderr
     assert "actions.csv says relabel of 2 images; they stay where they are" in done.stderr
 

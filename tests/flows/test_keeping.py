@@ -29,7 +29,7 @@ from tasks.reporting.notmnist import figures
 from tasks.storage.place import Place
 from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
-from tests.flows.test_cli import TINY, command, refused
+from tests.flows.test_cli import TINY, command, here, refused
 
 PAGE = 200  # what the server tells of at once
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def space(run: Report, tmp_path: Path) -> Path:
 
 
 def test_verify_says_that_a_run_is_whole(space: Path) -> None:
-    done = command("verify", "--workspace", str(space))
+    done = here("verify", "--workspace", str(space))
     assert (done.returncode, done.stdout) == (0, "")
     assert "is whole: every file, row and count" in done.stderr
 
@@ -61,7 +61,7 @@ def test_verify_lists_what_is_wrong_and_exits_with_3(space: Path) -> None:
     run = (space / "latest").resolve()
     (run / "removed.parquet").write_bytes(b"")
     os.truncate(next(run.glob("raw/test-*")), 100)
-    done = command("verify", run.name, "--workspace", str(space))
+    done = here("verify", run.name, "--workspace", str(space))
     assert done.returncode == 3
     lines = done.stdout.splitlines()
     assert "removed.parquet has 0 bytes instead of" in lines[0] + lines[1]
@@ -70,7 +70,7 @@ def test_verify_lists_what_is_wrong_and_exits_with_3(space: Path) -> None:
 
 
 def test_verify_names_a_run_that_is_not_there(tmp_path: Path) -> None:
-    done = command("verify", "nothing", "--workspace", str(tmp_path))
+    done = here("verify", "nothing", "--workspace", str(tmp_path))
     assert f"there is no run nothing; give its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
 
 
@@ -95,8 +95,8 @@ def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: 
 
 
 def test_a_clean_that_would_keep_nothing_is_refused(tmp_path: Path) -> None:
-    assert "keep: give a whole number above 0" in refused(command("clean", "--keep", "0"), 2)
-    assert "holds no runs" in refused(command("clean", "--keep", "1", "--workspace", str(tmp_path)), 2)
+    assert "keep: give a whole number above 0" in refused(here("clean", "--keep", "0"), 2)
+    assert "holds no runs" in refused(here("clean", "--keep", "1", "--workspace", str(tmp_path)), 2)
 
 
 def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_every_published_figure_has_a_way_to_be_measured(run: Report) -> None:
 def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path) -> None:
     space = shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True)
     (space / "history.parquet").unlink()
-    done = command("report", run.run.name, "--workspace", str(space), "--out", str(tmp_path / "page.html"))
+    done = here("report", run.run.name, "--workspace", str(space), "--out", str(tmp_path / "page.html"))
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'page.html'}\n"), done.stderr
     assert (tmp_path / "page.html").read_bytes() == (run.run / "report.html").read_bytes()
 
@@ -174,19 +174,19 @@ def test_compare_shows_settings_rows_and_accuracy_that_changed(
 ) -> None:
     given = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
     first, second = (Path(command(*given, *more, **server).stdout.strip()) for more in ((), ("--threshold", "1.0")))
-    done = command("compare", first.name, second.name, "--workspace", str(tmp_path))
+    done = here("compare", first.name, second.name, "--workspace", str(tmp_path))
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["settings", "threshold", "0.95", "1.0"] in rows
     assert ["rows", "test,", "sanitized", "80", "100"] in rows
     assert ["overlap", "test", "in", "train,", "near", "18", "0"] in rows
     assert not [row for row in rows if row[:2] == ["settings", "large"]]
-    page = command("report", "--workspace", str(tmp_path), "--out", str(tmp_path / "page.html"))
+    page = here("report", "--workspace", str(tmp_path), "--out", str(tmp_path / "page.html"))
     assert page.returncode == 0, page.stderr
     text = (tmp_path / "page.html").read_text()
     assert "Earlier and later runs" in text
     assert all(f"<bdi>{path.name}</bdi>" in text for path in (first, second))
-    same = command("compare", first.name, first.name, "--workspace", str(tmp_path))
+    same = here("compare", first.name, first.name, "--workspace", str(tmp_path))
     assert same.stdout == "Nothing changed: both runs have the same results.\n"
 
 

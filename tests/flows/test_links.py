@@ -16,7 +16,7 @@ from tasks.storage import disk
 from tasks.storage.building import draft, sweep
 from tasks.storage.place import Place
 from tests.build import glyphs, png, write_folder
-from tests.flows.test_cli import command, refused
+from tests.flows.test_cli import here, refused
 from tests.storage.test_workspace import add_run
 
 OUTSIDE = (
@@ -80,7 +80,7 @@ def test_every_command_refuses_it(name: str, space: Path, prefect_server: None, 
 
 def test_the_command_says_so_in_one_sentence(space: Path, tmp_path: Path) -> None:
     put_link(space / "downloads", tmp_path / "outside")
-    said = refused(command("clean", "--keep", "1", "--workspace", str(space)), 6)
+    said = refused(here("clean", "--keep", "1", "--workspace", str(space)), 6)
     assert f"{space}/downloads is a symbolic link, which cleansplit did not make; remove it, or choose another" in said
 
 
