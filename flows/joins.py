@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from prefect.futures import PrefectFuture
 
@@ -13,8 +13,6 @@ from tasks.overlap.join import Slices
 from tasks.overlap.tasks import compare_tile, find_overlap, tiles_of
 from tasks.records import Joined, SplitPair, Tile
 from tasks.records.spec import ComparingSpec
-from tasks.registration.views import VIEWS
-from tasks.vocabulary import ViewName
 
 Tiles = list[tuple[SplitPair, int, Slices]]  # with their numbers in their pair
 
@@ -35,11 +33,10 @@ def compare_tiles(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
 def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
     """Compare the images of pairs of splits, or of splits with themselves."""
     searched = sum(min(pair.first.rows, pair.second.rows) for pair in pairs)
-    view = cast(ViewName, spec.view)
-    in_process = VIEWS[view].on_pixels and searched > FEW
+    in_process = spec.compared_by.on_pixels and searched > FEW
     cut = [tiles_of(spec, pair, in_process) for pair in pairs]
     tiles = [(pair, *tile) for pair, slices in zip(pairs, cut, strict=True) for tile in enumerate(slices)]
-    found = iter(_compared(spec, view, tiles) if tiles else ())
+    found = iter(_compared(spec, tiles) if tiles else ())
     joining = [
         find_overlap.submit(spec, pair, list(islice(found, len(slices))), spec.place)
         for pair, slices in zip(pairs, cut, strict=True)
@@ -47,7 +44,7 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
     return collect("find overlap", joining)
 
 
-def _compared(spec: ComparingSpec, view: ViewName, tiles: Tiles) -> list[Tile]:
+def _compared(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
     images = max(len(some) for _, _, tile in tiles for some in tile)
-    workers = for_tiles(images, spec) if VIEWS[view].on_pixels else Workers(side_by_side(spec))
+    workers = for_tiles(images, spec) if spec.compared_by.on_pixels else Workers(side_by_side(spec))
     return again_in_one(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)

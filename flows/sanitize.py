@@ -18,7 +18,7 @@ from tasks.vocabulary import PAIRS, SPLITS
 @subflow("sanitize splits")
 def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, within: bool = True) -> Findings:
     """Measure the overlap, and within each split if that is wanted, and write the splits without it; train nothing."""
-    place, view = spec.place, loaded.reading.view
+    place = spec.place
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
     between = [SplitPair(prints[first], prints[second]) for first, second in PAIRS]
@@ -31,7 +31,7 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     grouping = [group_duplicates.submit(spec, join, ruling, loaded.decided, place) for join in alone]
     overlaps = tuple(collect("settle overlap", settling))
     duplicates = collect("group duplicates", grouping) if spec.joins_within else []
-    sanitizing = [remove_overlap.submit(spec, view, splits, overlaps, place, *duplicates)]
+    sanitizing = [remove_overlap.submit(spec, splits, overlaps, place, *duplicates)]
     within_each = tuple(counted), tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
     return Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)

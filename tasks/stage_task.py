@@ -3,7 +3,7 @@
 import functools
 import os  # noqa: TID251  # the environment, no file
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from prefect import task
 from prefect.assets import materialize
@@ -15,7 +15,6 @@ from prefect.tasks import Task, exponential_backoff
 
 from tasks.errors import CleanSplitError, UsageError
 from tasks.quiet import be_quiet
-from tasks.storage.stages import Stage
 
 # A task that takes longer fails. It stops at its next step in Python: calls into libraries are not interrupted.
 # Prefect needs the limit where a task is declared, that is, at import.
@@ -25,6 +24,13 @@ STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # names a Secret block with variables fo
 be_quiet()
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Found(Protocol):
+    """A stage that was built or found."""
+
+    @property
+    def reused(self) -> bool: ...  # noqa: D102
 
 
 def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -94,6 +100,6 @@ def done(record: T, message: str, name: str = "Completed") -> Any:
     return Completed(name=name, message=message, data=record)
 
 
-def finished(record: T, stage: Stage, message: str) -> Any:
+def finished(record: T, stage: Found, message: str) -> Any:
     """End a task that wrote or found a stage; one that was found shows as Reused."""
     return done(record, f"{message} (reused)", "Reused") if stage.reused else done(record, message)

@@ -1,6 +1,7 @@
 """Print the size of the house: `make size` gives the lines and modules of each room, and which rooms import which."""
 
 import ast
+import functools
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Return the file of every module of the product, by its dotted name."""
     command = ["git", "ls-files", "cleansplit.py", "flows/*.py", "tasks/*.py"]
@@ -15,6 +17,7 @@ def modules() -> dict[str, Path]:
     return {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): ROOT / name for name in files}
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Return the names of all modules that a file imports, wherever it does."""
     names: set[str] = set()
@@ -32,12 +35,12 @@ def room(path: Path) -> str:
 
 
 def arrows() -> Counter[tuple[str, str]]:
-    """Count for each two rooms the modules of the first that import from the second."""
+    """Count for each two rooms the modules of the first that import from the second; cleansplit.py is none."""
     home = {name: room(path) for name, path in modules().items()}
     found: Counter[tuple[str, str]] = Counter()
     for path in modules().values():
         found.update((room(path), other) for other in {home[name] for name in imports(path) & home.keys()})
-    return Counter({pair: count for pair, count in found.items() if pair[0] != pair[1]})
+    return Counter({pair: count for pair, count in found.items() if pair[0] not in (".", pair[1])})
 
 
 def main() -> None:

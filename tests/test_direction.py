@@ -3,15 +3,16 @@
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from tests.house import ROOT, imports, modules, room
+from tests.house import ROOT, arrows, imports, modules, room
 
 SHARED = {"tasks", "tasks/storage", "tasks/records", "tasks/registration"}
 MAY_IMPORT = {
-    "tasks": {"tasks/storage"},  # stage_task alone
+    "tasks": set(),
     "tasks/storage": {"tasks"},
     "tasks/registration": {"tasks"},
     "tasks/records": {"tasks", "tasks/storage", "tasks/registration"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "tasks/exporting": SHARED | {"tasks/classes", "tasks/sources"},  # pixels of photographs, as a run decodes them
     "tasks/reporting": SHARED | {"tasks/presenting", "tasks/exporting"},  # page, and originals
 }
-STAND_ALONE = [path for path in modules().values() if room(path) == "tasks" and path.stem != "stage_task"]
+STAND_ALONE = [path for path in modules().values() if room(path) == "tasks"]
 
 
 @pytest.mark.parametrize("path", modules().values(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -33,6 +34,16 @@ def test_every_room_imports_only_what_it_may(path: Path) -> None:
     used = {home[name] for name in imports(path) & home.keys()} - {room(path)}
     if room(path) in MAY_IMPORT:
         assert used <= MAY_IMPORT[room(path)]
+
+
+def test_rooms_form_no_circle_and_few_arrows() -> None:
+    found = arrows()
+    order = TopologicalSorter[str]()
+    for one, other in found:
+        order.add(one, other)
+    assert set(order.static_order()) >= MAY_IMPORT.keys()  # raises `CycleError` where there is a circle
+    assert len({one for pair in found for one in pair}) <= 16
+    assert len(found) <= 60
 
 
 def test_what_every_room_shares_imports_no_room() -> None:

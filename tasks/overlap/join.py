@@ -6,7 +6,7 @@ A set that is compared with itself is a join whose sides are the same. Where sli
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, product
-from typing import Any, cast
+from typing import Any
 
 from tasks.arrays import RowNumbers
 from tasks.libraries import shaped_by
@@ -21,10 +21,8 @@ from tasks.records.overlaps import Method
 from tasks.records.spec import ComparingSpec
 from tasks.registration import agreement
 from tasks.registration.view import View
-from tasks.registration.views import VIEWS
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
-from tasks.vocabulary import ViewName
 
 Slices = tuple[range, range]  # images of both sides of a tile
 
@@ -129,7 +127,7 @@ class Join:
 
 def join_of(spec: ComparingSpec, pair: SplitPair, workspace: Place) -> tuple[Join, dict[str, Any]]:
     """Return two splits as they are to be compared, and what determines the result."""
-    view = VIEWS[cast(ViewName, spec.view)]
+    view = spec.compared_by
     bands, searched = bands_for(spec), int(not pair.within and spec.protect == "train")
     inputs = {
         "version": VERSION,

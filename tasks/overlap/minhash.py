@@ -7,7 +7,6 @@ Of a typical pattern, half the bits are set or unset, so a few visits settle alm
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,6 @@ from numpy.typing import NDArray
 from tasks.arrays import Bits
 from tasks.errors import UsageError
 from tasks.records.spec import SearchSpec
-from tasks.registration.views import VIEWS
-from tasks.vocabulary import ViewName
 
 VISITS = 16  # positions visited for all patterns; the patterns that are not settled then are looked up in full
 CHUNK = 1024  # patterns at a time, so that their unpacked bits stay in the cache
@@ -66,7 +63,7 @@ def bands_for(spec: SearchSpec) -> Bands | None:
     """Return how the signatures of a run are cut; None when it asks for all pairs to be compared, whatever the cost."""
     if spec.exhaustive:
         return None
-    view = VIEWS[cast(ViewName, spec.view)]  # which only the sources tell
+    view = spec.compared_by
     percent = spec.floor_percent if view.recall_from is None else round(100 * view.recall_from)
     return choose_bands(view.permutations, percent, spec.recall or view.recall)
 

@@ -12,6 +12,7 @@ from tasks.columns import USUAL
 from tasks.errors import UsageError
 from tasks.records.parameters import ImageSide, Probability, Share
 from tasks.records.spec_base import WorkSpec
+from tasks.registration.view import View
 from tasks.registration.views import VIEWS
 from tasks.storage import disk
 from tasks.storage.place import Place
@@ -105,13 +106,17 @@ class SearchSpec(SourceSpec):
         return replace(super().settled(view, side, classes), floor=floor, recall=recall)
 
     @property
+    def compared_by(self) -> View:
+        """The view by which images are compared, once the spec is settled."""
+        return VIEWS[cast(ViewName, self.view)]
+
+    @property
     def floor_percent(self) -> int:
         """Similarity, in whole percent, from which pairs are reported; never above the threshold.
 
         Only the sources tell the view, and with it the floor.
         """
-        usual = VIEWS[cast(ViewName, self.view)].threshold
-        return round(100 * min(self.floor or 0, self.threshold or usual or 1))
+        return round(100 * min(self.floor or 0, self.threshold or self.compared_by.threshold or 1))
 
     def check(self) -> None:
         """Refuse similarities that are no whole percent."""

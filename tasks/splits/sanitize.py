@@ -16,7 +16,6 @@ from tasks.arrays import RowNumbers
 from tasks.records import Overlap, Split, SplitDuplicates, Splits, between
 from tasks.records.conservation import conserve
 from tasks.records.removed import REMOVED, is_removed
-from tasks.registration.view import View
 from tasks.storage import tables
 from tasks.storage.image_files import read_ids, take_images
 from tasks.storage.images import Images, write_split
@@ -32,15 +31,16 @@ def write_sanitized(
     splits: Splits,
     overlaps: Sequence[Overlap],
     protect: Protect,
-    view: View,
+    similarity: str,
     workspace: Place,
     target: Place,
     inside: SplitDuplicates | None = None,
 ) -> dict[str, Any]:
     """Write ``sanitized/`` and the lists of removed rows and unconfirmed matches into `target`.
 
-    `overlaps` are those of all pairs of splits; `inside` are the duplicates inside train, where it is the only split
-    and loses them. Returned are fields of `tasks.records.Sanitized`, with the facts of each split that was written.
+    `overlaps` are those of all pairs of splits; `similarity` is the name of its column in the lists; `inside` are the
+    duplicates inside train, where it is the only split and loses them. Returned are fields of
+    `tasks.records.Sanitized`, with the facts of each split that was written.
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
@@ -61,7 +61,7 @@ def write_sanitized(
     facts["groups"] = star_groups(pa.concat_tables(removed))
     for file, rows in (("removed", removed), ("unconfirmed", unconfirmed)):
         table = pa.concat_tables(rows)
-        names = [view.column if name == "jaccard" else name for name in table.column_names]
+        names = [similarity if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": at(target / "removed.parquet").sha256()}
 

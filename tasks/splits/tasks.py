@@ -22,7 +22,6 @@ from tasks.records import (
 )
 from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
 from tasks.records.splits import RAW
-from tasks.registration.views import VIEWS
 from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
 from tasks.splits.grouped import deal
@@ -34,7 +33,7 @@ from tasks.storage import stages
 from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tasks.vocabulary import LOSES_TO, SPLITS, SplitName, ViewName
+from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 VERSION = 4
 SANITIZED_VERSION = 6
@@ -150,7 +149,6 @@ def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:
 @stage_task("sanitize splits, protecting {spec.protect}")
 def remove_overlap(
     spec: ComparingSpec,
-    view: ViewName,
     splits: Splits,
     overlaps: Sequence[Overlap],
     workspace: Place,
@@ -159,13 +157,13 @@ def remove_overlap(
     """Write the splits without overlapping rows, or one set without its duplicates `inside`, and list these rows."""
 
     def build(target: Place) -> dict[str, Any]:
-        return write_sanitized(splits, overlaps, spec.protect, VIEWS[view], workspace, target, inside)
+        return write_sanitized(splits, overlaps, spec.protect, spec.compared_by.column, workspace, target, inside)
 
     inputs = {
         "version": SANITIZED_VERSION,
         "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
         "overlap": [overlap.sha256 for overlap in overlaps],
-        "view": view,
+        "view": spec.view,
         "protect": spec.protect,
     } | ({"inside": inside.folder} if inside else {})
     stage = stages.stage(workspace, "sanitized", inputs, build)

@@ -94,7 +94,7 @@ def run(spec: RunSpec) -> None:
         overlaps = [record_of(settle_overlap.fn(spec, one, ruling, None, space)) for one in joined]
         groups = [record_of(group_duplicates.fn(spec, one, ruling, None, space)) for one in alone]
         within = tuple(record_of(count_within.fn(looked_up[name], space)) for name in SPLITS)
-        sanitized = record_of(remove_overlap.fn(spec, reading.view, splits, overlaps, space))
+        sanitized = record_of(remove_overlap.fn(spec, splits, overlaps, space))
         compared = record_of(find_compared.fn(splits, overlaps, space))
         planned = batches(plan(spec, compared.usable, splits.train.rows))
         done = [
