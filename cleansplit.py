@@ -1,8 +1,7 @@
 """cleansplit in Python and in notebooks: run, audit, dedupe and split, with results that show themselves.
 
 Each call runs the command of the same name in a process of its own, so that Prefect, its server and their logs stay out
-of yours; the flows themselves are in `flows`, for who wants to call them from other flows. Parameters are those of the
-commands, with underscores.
+of yours. Parameters are those of the commands, with underscores; the flows themselves are in `flows`.
 """
 
 import json
@@ -51,13 +50,7 @@ LINE = 78  # columns of the line that shows progress
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found; prints as a short table, and shows itself in a notebook.
-
-    Attributes
-    ----------
-    report : Report
-        Everything that report.json holds.
-    """
+    """What a run found, as report.json holds it; prints as a short table, and shows itself in a notebook."""
 
     report: Report
 
@@ -74,10 +67,7 @@ class Result:
     def table(self, name: str = "actions") -> pa.Table:
         """Return a table of the run: actions, removed, label_conflicts, unconfirmed, duplicates or quarantine.
 
-        Raises
-        ------
-        DataError
-            When the run has no such table.
+        Raises `DataError` when the run has no such table.
         """
         if name == "actions":
             return read_csv(self.folder / "actions.csv")
@@ -123,13 +113,7 @@ def open_run(name: str = "latest", workspace: str | Path | None = None) -> Resul
 
 
 def _result(command: str, spec: Spec) -> Result:
-    """Run a command, with one line that shows how far it is.
-
-    Raises
-    ------
-    CleanSplitError
-        With the command's own sentence; a `GateError` has the report.
-    """
+    """Run a command, with one line that shows how far it is; raises what it raises, a `GateError` with its report."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",

@@ -48,11 +48,7 @@ def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources,
 def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     """Bring the sources of a run or an audit here and load them class by class, inside the flow that calls it.
 
-    Returns
-    -------
-    spec : SourceSpec
-        With the view and the number of classes that the sources have.
-    loaded : LoadedSources
+    The specification that is returned has the view and the number of classes that the sources have.
     """
     place = spec.place
     columns = spec.columns_by_use

@@ -35,9 +35,12 @@ def show(command: Command[Any], spec: Spec) -> None:
     if isinstance(spec, ReproduceSpec):
         _show_reproduced(flow, spec)
         return
+    given = {field.name: getattr(spec, field.name) for field in fields(spec)}  # URLs print without their secrets
+    if given.get("decisions", False) is None:  # those of the workspace, unless others are named, or none
+        given["decisions"] = True
     try:
         with _server():
-            found = flow(**_parameters(spec))
+            found = flow(**given)
     except GateError as error:
         _print(error.report)
         raise
@@ -53,15 +56,6 @@ def _show_reproduced(flow: Callable[..., Any], spec: ReproduceSpec) -> None:
     print(found.where)
     if different := [figure.name for figure in checked if figure.verdict == "different"]:
         raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
-
-
-def _parameters(spec: Spec) -> dict[str, Any]:
-    """Return the parameters of a flow, which Prefect stores: the URLs among them print without their secrets.
-
-    A command takes the decisions of its workspace, unless others are named, or none.
-    """
-    given = {field.name: getattr(spec, field.name) for field in fields(spec)}
-    return given | ({"decisions": True} if given.get("decisions", False) is None else {})
 
 
 @contextlib.contextmanager

@@ -26,10 +26,7 @@ def prefect(*arguments: str) -> list[str]:
 def run(*arguments: str) -> None:
     """Run Prefect's own command in the folder of the project, and keep to ourselves what it prints.
 
-    Raises
-    ------
-    ServerError
-        When it fails; what it said goes to standard error first.
+    Raises `ServerError` when it fails; what it said goes to standard error first.
     """
     done = subprocess.run(prefect(*arguments), cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -38,12 +35,7 @@ def run(*arguments: str) -> None:
 
 
 def require_server() -> None:
-    """Refuse to work on a temporary server, or on one that does not answer.
-
-    Raises
-    ------
-    UsageError, ServerError
-    """
+    """Refuse a temporary server with a `UsageError`, and one that does not answer with a `ServerError`."""
     address = get_current_settings().api.url
     if not address:
         raise UsageError("name the server in PREFECT_API_URL, for instance http://localhost:4200/api.")
@@ -59,13 +51,7 @@ def answers() -> bool:
 
 
 def wait_for(process: subprocess.Popen[bytes], is_up: Callable[[], bool], problem: str) -> None:
-    """Wait until a process answers.
-
-    Raises
-    ------
-    ServerError
-        With the problem, when it ends or does not answer in time.
-    """
+    """Wait until a process answers; raises `ServerError` with the problem when it ends or does not answer in time."""
     limit = time.monotonic() + SECONDS_TO_START
     while process.poll() is None and time.monotonic() < limit:
         if is_up():

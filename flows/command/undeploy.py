@@ -29,11 +29,6 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         The work pool; it stays if others have deployments in it.
     keep_runs
         Let runs and their artifacts stay.
-
-    Raises
-    ------
-    UsageError
-        When runs are active.
     """
     require_server()
     close_what_dead_runs_left()

@@ -38,10 +38,7 @@ class OnCluster(DaskTaskRunner):
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
     """Return a runner whose tasks run on the cluster that was asked for.
 
-    Raises
-    ------
-    ServerError
-        When the scheduler does not answer, or has no workers.
+    Raises `ServerError` when the scheduler does not answer, or has no workers.
     """
     address, problem = _address_of(spec), "does not answer"
     try:

@@ -18,16 +18,8 @@ R = TypeVar("R")
 class Command(Generic[P]):
     """A command, which is also a flow.
 
-    Attributes
-    ----------
-    name : str
-        What users type.
-    takes : type
-        The subclass of `tasks.records.spec.Spec` that has its parameters.
-    flow : str
-        The flow as an import path.
-    sentence : str
-        Description for the help, the run form and Python.
+    Users type its `name`; `takes` is the subclass of `tasks.records.spec.Spec` that has its parameters; `flow` is the
+    flow as an import path; the `sentence` is shown in the help, the run form and Python.
     """
 
     name: str

@@ -54,16 +54,9 @@ def say(sentence: str) -> None:
 def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | None = None) -> list[Any]:
     """Return the results of submitted tasks in their order.
 
-    Every future is waited for, so no failure is lost; the first one is raised.
-
-    Parameters
-    ----------
-    stage : str
-        What they do, for the user.
-    submitted : iterable of PrefectFuture
-        If it submits each task when it is asked for the next future, `IN_FLIGHT` of them run or wait at a time.
-    tasks : int, optional
-        How many there are, where `submitted` has no length.
+    Every future is waited for, so no failure is lost; the first one is raised. `stage` is what they do, for the user.
+    If `submitted` makes each task when it is asked for the next future, `IN_FLIGHT` of them run or wait at a time;
+    `tasks` is then how many there are.
     """
     futures: list[PrefectFuture[Any]] = []
     count = len(submitted) if isinstance(submitted, Sized) else tasks or 0

@@ -69,10 +69,7 @@ class Temporary:
     def serving(self) -> Iterator[None]:
         """Let Prefect use it in the block, once it answers; or end it where a profile of Prefect names another.
 
-        Raises
-        ------
-        ServerError
-            When it does not answer in time, or has ended.
+        Raises `ServerError` when it does not answer in time, or has ended.
         """
         from prefect.settings import get_current_settings, temporary_settings
 

@@ -25,22 +25,15 @@ def has_twin(twins: Place) -> Mask:
 
 
 def rows_of_arm(arm: Arm, count: int, labels: Labels, twins: Mask, seed: int, again: bool) -> RowNumbers:
-    """Return the rows of train that one training uses.
+    """Return the rows of train that one training uses, int64 (rows,).
 
     Rows are taken in the order of train, which is shuffled, or at random when a training is made `again`, until `count`
-    of them are no twins. One arm leaves out the twins among them, the other as many random rows
-    of each class: both have the same size and classes, and share most rows.
+    of them are no twins. One arm leaves out the twins among them, the other as many random rows of each class: both
+    have the same size and classes, and share most rows. More rows than there are without a twin can come with twins
+    only: they are the first rows of train.
 
-    Parameters
-    ----------
-    arm : {"with_twins", "without_twins"}
-    count : int
-        Rows to train on. More than there are without a twin can come with twins only: they are the first rows of train.
-    labels, twins : ndarray
-        int64 and bool (n,): class of each row of train, and whether it is a twin of a test row.
-    seed : int
-        Of the order and of what is left out at random.
-    again : bool
+    `labels` and `twins`, int64 and bool (n,), are the class of each row of train, and whether it is a twin of a test
+    row; `seed` decides the order and what is left out at random.
 
     >>> labels, twins = np.zeros(5, np.int64), np.array([True, False, False, True, False])
     >>> rows_of_arm("without_twins", 2, labels, twins, 0, again=False).tolist()

@@ -45,12 +45,8 @@ def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
 def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
     """Return the number of the group of each row: rows that share a key, and those with which these share another one.
 
-    Rows of a group show one picture, so they are right or wrong together.
-
-    Parameters
-    ----------
-    keys : iterable of ndarray
-        Each int64 (n,): rows with the same number share something; -1 is nothing.
+    Rows of a group show one picture, so they are right or wrong together. Each of the `keys` is int64 (n,): rows with
+    the same number share something; -1 is nothing.
 
     >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
     [0, 0, 0, 1, 2]
@@ -87,14 +83,8 @@ def unsure(found: Overlap) -> Unmeasured | None:
 def why_not(usable: int, train: int, twins: Mask, groups: RowNumbers) -> Unmeasured | None:
     """Return why models with and without twins can't be compared, or None.
 
-    Parameters
-    ----------
-    usable, train : int
-        Rows of train without a twin in test, and all.
-    twins : ndarray
-        bool (n,): test rows that have a twin in train.
-    groups : ndarray
-        int64 (n,): of test rows.
+    `usable` are the rows of `train` without a twin in test. Of test rows, `twins`, bool (n,), are those with a twin in
+    train, and `groups`, int64 (n,), their groups.
     """
     if not twins.any():
         return "no_twins"

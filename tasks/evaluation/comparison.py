@@ -38,11 +38,6 @@ class ScoredRows:
     has_twin: Mask
     kept: Mask
 
-    @property
-    def chance(self) -> float:
-        """Accuracy of the best constant answer."""
-        return float(np.bincount(self.labels).max()) / len(self.labels)
-
 
 @dataclass(frozen=True)
 class Answered:
@@ -119,8 +114,7 @@ def compare(found: Answered, test: ScoredRows) -> list[Effect]:
 def effect_of_twins(found: Answered, test: ScoredRows, confidence: float = CONFIDENCE) -> Interval:
     """Return what the twins add to the accuracy on all test rows, in points.
 
-    What leaving them out costs on the rows that have one, beyond what it costs on the others, is theirs; the rest is
-    what else the rows that were left out taught.
+    It is what leaving them out costs on the rows that have one, beyond what it costs on the others.
     """
     share = float(test.has_twin.mean())
     return contrast(found.parts(test), [share, -share], found.share_used, confidence)
@@ -145,7 +139,8 @@ def _why_not(found: Answered, test: ScoredRows) -> Unmeasured | None:
     if found.trainings < ENOUGH:
         return "few_trainings"
     low = accuracy(found.right["with_twins"].mean(axis=0), test.groups)[1]
-    return "chance" if low <= test.chance else None
+    best_constant = float(np.bincount(test.labels).max()) / len(test.labels)
+    return "chance" if low <= best_constant else None
 
 
 def _on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:

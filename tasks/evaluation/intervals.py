@@ -57,15 +57,8 @@ def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) 
 
     Jeffreys' interval (Brown, Cai and DasGupta, Statistical Science 16, 2001) for the effective number of rows, reduced
     for few groups as by Korn and Graubard, Survey Methodology 24 (1998). What large groups answered is drawn from what
-    all groups answered.
-
-    Parameters
-    ----------
-    right : ndarray
-        Right answers, float64 (n,), 0 or 1, or a share over trainings; n is at least 1.
-    groups : ndarray
-        int64 (n,): group of each row.
-    confidence : float
+    all groups answered. `right` are right answers, float64 (n,), 0 or 1, or a share over trainings; n is at least 1.
+    `groups` are the groups of rows, int64 (n,).
 
     >>> accuracy(np.array([1.0] * 8 + [0.0] * 2), np.arange(10))
     (0.8, 0.429..., 0.969...)
@@ -109,14 +102,8 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
 
     Rows and trainings are two crossed random factors (Searle, Casella and McCulloch, Variance Components, 1992). Arms
     that hardly differ are given the variance of one row that differs, about as Agresti and Min, Statistics in Medicine
-    24 (2005), add one to what was seen.
-
-    Parameters
-    ----------
-    differences : ndarray
-        float64 (trainings, n), -1, 0 or 1; n is at least 1.
-    groups : ndarray
-        int64 (n,)
+    24 (2005), add one to what was seen. `differences` are float64 (trainings, n), -1, 0 or 1, with n of at least 1, and
+    `groups` int64 (n,).
     """
     grouped = _Groups(groups)
     seen, of_row = differences[:, grouped.others], grouped.of_other
@@ -148,14 +135,8 @@ def contrast(
     trainings; degrees of freedom are Satterthwaite's. With one training, the interval says how these two models differ,
     not how two others would.
 
-    Parameters
-    ----------
-    parts : sequence of Part
-        Means of different rows under the same trainings.
-    factors : sequence of float
-    share_used : float
-        Of the rows of train without a twin, that each training uses, from 0 to 1.
-    confidence : float
+    `parts` are means of different rows under the same trainings, weighted by `factors`; `share_used`, from 0 to 1, is
+    the share f of the rows of train without a twin.
     """
     pairs = list(zip(parts, factors, strict=True))
     per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
@@ -186,8 +167,7 @@ def _variance_of_mean(values: Floats, groups: RowNumbers) -> tuple[float, float,
     """Return the variance of the mean of rows in groups, the effective number of rows, and how alike groups are.
 
     The variance over groups is unbiased and noisy, so it is drawn half way to what Kish's design effect gives, 1 + (m -
-    1) r, where that is more: m is the mean size of the group of a row, r the correlation inside groups (Kish, Survey
-    Sampling, 1965).
+    1) r, where that is more: m is the mean size of the group of a row, r the correlation inside groups (1965).
     """
     weights = np.bincount(groups) / len(groups)
     leverage = np.minimum(weights, 0.5)

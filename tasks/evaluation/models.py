@@ -1,8 +1,4 @@
-"""The models of the comparison that are fitted, by name: one function each; `1nn` is in `neighbours`.
-
-Each takes training pixels, float32 (n, pixels) in [-0.5, 0.5], labels int64 (n,), and a seed, and
-returns a fitted scikit-learn classifier.
-"""
+"""The models of the comparison that are fitted, by name: one function each; `1nn` is in `neighbours`."""
 
 import warnings
 from collections.abc import Callable
@@ -47,7 +43,10 @@ MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax,
 
 
 def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> ClassifierMixin:
-    """Fit a model by name; from rows of one class alone, the model that always answers that class."""
+    """Fit a model by name; from rows of one class alone, the model that always answers that class.
+
+    `pixels` are float32 (n, pixels) in [-0.5, 0.5], `labels` int64 (n,).
+    """
     classifier = MODELS[model](seed) if len(np.unique(labels)) > 1 else DummyClassifier()
     if isinstance(classifier, MLPClassifier):
         classifier.set_params(batch_size=min(BATCH, len(labels)))

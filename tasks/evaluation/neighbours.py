@@ -18,21 +18,8 @@ def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowN
     """Find, in each set of training rows, the nearest row of every query by Euclidean distance, exactly.
 
     Each distance is computed once, whatever the number of sets. The nearest row of a block is that of each set that has
-    it; only the other queries are looked up again.
-
-    Parameters
-    ----------
-    train : ndarray
-        uint8 (n, pixels).
-    sets : sequence of ndarray
-        Rows of `train` that each may use, int64.
-    queries : ndarray
-        uint8 (m, pixels).
-
-    Returns
-    -------
-    list of ndarray
-        Per set, row of `train`, int64 (m,); of rows at equal distance the first.
+    it; only the other queries are looked up again. `train` and `queries` are uint8 (n, pixels) and (m, pixels), `sets`
+    int64 rows of `train`. Returned is for each set a row of `train` per query, int64 (m,); at equal distance the first.
 
     >>> train = np.array([[0, 0], [9, 9], [250, 250]], np.uint8)
     >>> [rows.tolist() for rows in nearest(train, [np.arange(3), np.array([0, 1])], train[1:])]

@@ -17,15 +17,9 @@ DETERMINED: tuple[ModelName, ...] = ("softmax", NEAREST)  # models that the same
 def plan(spec: TrainedSpec, usable: int, train: int) -> list[Training]:
     """Return every training of a run, all of one model and size side by side, those with twins first.
 
-    Parameters
-    ----------
-    spec : RunSpec or SplitSpec
-        Its size "all" is `usable`.
-    usable : int
-        Rows that both arms have: those of train without a twin in test. All of train if there is nothing to compare.
-    train : int
-        Rows of train. Only the arm with twins can use all of them; it is then trained once, and so it is where there
-        is nothing to compare.
+    `usable` are the rows that both arms have, those of train without a twin in test, or all of `train` if there is
+    nothing to compare; the size "all" is `usable`. Only the arm with twins can use all rows of train; it is then
+    trained once, and so it is where there is nothing to compare.
     """
     plans = []
     for model in spec.models:
@@ -50,12 +44,7 @@ def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]
 
 
 def check_memory(plans: Sequence[Training], pixels: int, room: float) -> None:
-    """Refuse a training whose images, of so many `pixels`, do not fit into `room` gigabytes: its process would end.
-
-    Raises
-    ------
-    UsageError
-    """
+    """Raise `UsageError` for a training whose images, of so many `pixels`, do not fit into `room` gigabytes."""
     for one in plans:
         needed = one.rows * pixels * (NEAR if one.model == NEAREST else FITTED) / 1e9
         if needed > room:

@@ -24,19 +24,8 @@ def score_split(
 ) -> list[list[Score]]:
     """Return the accuracies of trained models on the subsets of one split, a list for each model.
 
-    Parameters
-    ----------
-    trainings : sequence of Training
-    name : str
-        The split.
-    answers : sequence of Table
-        What each model answered for the split's rows.
-    groups : ndarray
-        int64 (n,): rows of one picture have one number.
-    removed : Table
-        The removed rows of all splits.
-    seed : int
-        Of the control subset.
+    `answers` are what each model answered for the split's rows, `groups` the number of the picture of each row, int64
+    (n,), `removed` the removed rows of all splits; `seed` decides the control subset.
     """
     labels = answers[0]["label"].to_numpy()
     masks = dict(subsets(answers[0]["id"].combine_chunks(), labels, removed, seed))
@@ -55,9 +44,8 @@ def score_split(
 def subsets(ids: pa.Array, labels: Labels, removed: pa.Table, seed: int) -> Iterator[tuple[str, Mask]]:
     """Yield the rows of a split on which a model is scored.
 
-    ``raw`` is all rows; ``exact`` and ``near`` are what sanitizing leaves without exact, and without
-    exact and near twins; ``removed`` are the rows that near loses; ``random`` is a control that loses as
-    many random rows of each class as ``near`` does.
+    ``raw`` is all rows; ``exact`` and ``near`` are what sanitizing leaves without exact, and without exact and near
+    twins; ``removed`` are the rows that near loses; ``random`` is a control that loses as many of each class as near.
     """
     near = is_removed(ids, removed, ("exact", "near"))
     yield "raw", np.ones(len(ids), np.bool_)

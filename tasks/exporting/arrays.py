@@ -1,8 +1,7 @@
-"""Splits as arrays of pixels and labels, in .npz or in a pickle that Python 2 and 3 both read.
+"""Splits as arrays, in .npz or in a pickle that Python 2 and 3 both read; no array is ever whole in memory.
 
-No array is ever whole in memory. `pickle` pickles small objects; the opcodes around the bytes of an array are written
-here. Protocol 2 has no bytes, so Python 3 writes them as text that is encoded on loading, and so do we. The file holds
-only a dict, strings, and arrays made by numpy's own reconstruction. See pickletools in the standard library.
+`pickle` pickles small objects; the opcodes around the bytes of an array are written here. Protocol 2 has no bytes, so
+Python 3 writes them as text that is encoded on loading, and so do we. See pickletools in the standard library.
 """
 
 import pickle
@@ -105,7 +104,7 @@ def _write_array(array: Column, out: BinaryIO) -> None:
     made_from = _pickled(np.ndarray) + _pickled((0,)) + _pickled(b"b") + pickle.TUPLE3
     out.write(pickle.GLOBAL + RECONSTRUCT + made_from + pickle.REDUCE)
     out.write(pickle.MARK + _pickled(1) + _pickled(array.shape) + _pickled(array.dtype) + pickle.NEWFALSE)
-    size = sum(piece.nbytes + int((_bytes_of(piece) > 127).sum()) for piece in array.pieces())
+    size = sum(piece.nbytes + int((np.frombuffer(piece.tobytes(), np.uint8) > 127).sum()) for piece in array.pieces())
     if size > MOST_TEXT:
         raise UsageError(f"an array of shape {array.shape} is too large for this pickle; export as npz instead.")
     out.write(pickle.GLOBAL + b"_codecs\nencode\n" + pickle.BINUNICODE + struct.pack("<I", size))
@@ -118,7 +117,3 @@ def _write_array(array: Column, out: BinaryIO) -> None:
 def _pickled(value: Any) -> bytes:
     """Return the opcodes of a small object, without those that begin and end a pickle."""
     return pickle.dumps(value, PROTOCOL)[2:-1]
-
-
-def _bytes_of(piece: AnyArray) -> AnyArray:
-    return np.frombuffer(piece.tobytes(), np.uint8)

@@ -27,8 +27,7 @@ def write_encoded(
     """Write ``split-00000-of-0000N.parquet``: ``id``, ``image`` (bytes and path), ``label``; and group and fold.
 
     A split without rows has no file: `datasets` refuses to load one. `parts` are the split's own Parquet files, and
-    `groups` has columns ``id``, ``split``, ``group`` and perhaps ``fold`` of all images, where splits were drawn in
-    groups.
+    `groups` the table of all images, where splits were drawn in groups.
     """
     disk.make_folder(folder)
     sizes = originals.sizes(ids := read_ids(parts))
@@ -38,13 +37,8 @@ def write_encoded(
         own = of_ids.drop_columns(["id", "split"]).to_pylist()
     columns = schema(classes, [*own[0]] if own else [])
     rows = (
-        {
-            "id": original.id,
-            "image": {"bytes": original.data, "path": original.id.split("/", 1)[1]},
-            "label": label,
-            **numbers,
-        }
-        for original, label, numbers in zip(originals.read(parts), read_labels(parts).tolist(), own, strict=True)
+        {"id": one.id, "image": {"bytes": one.data, "path": one.id.split("/", 1)[1]}, "label": label, **numbers}
+        for one, label, numbers in zip(originals.read(parts), read_labels(parts).tolist(), own, strict=True)
     )
     files = cut(sizes, MAX_BYTES_PER_FILE, len(sizes))
     for number, (start, end) in enumerate(files):

@@ -1,10 +1,8 @@
 """Write the splits of a published run in the forms that others read, or bring the folder of a run here.
 
-    course   notMNIST.pickle and notMNIST_sanitized.pickle, one dict of arrays of glyphs each, as the notMNIST course's
-             notebook writes them; Python 2's pickle reads them, too
+    course   a dict of arrays of glyphs for each set, as the course's notebook writes them; Python 2 reads them, too
     npz      the same arrays as .npz; of photographs of one size, their decoded pixels
-    folder   raw/ and sanitized/, each with one folder per split and class of files (torchvision's ImageFolder):
-             PNGs of glyphs, the originals of photographs
+    folder   a folder per set, split and class (ImageFolder), with PNGs of glyphs or the originals of photographs
     links    the same as hard links to the originals
     parquet  the files inside Parquet, which `datasets` shows as images
 
@@ -46,22 +44,9 @@ def export_run(
 ) -> list[Place]:
     """Write the splits of a published run into a folder that does not exist yet; return the files or folders in it.
 
-    Parameters
-    ----------
-    run : Place
-    form : {"course", "npz", "folder", "links", "parquet"}
-    out : Place
-    classes : sequence of str
-        Names of the labels.
-    found : Findings, optional
-        Of a run of photographs, whose originals are exported.
-
-    Raises
-    ------
-    UsageError
-        When `out` is there already, there is nothing to link, or the format can't hold such images.
-    DataError
-        When a file of the run or of its sources is missing, damaged or changed.
+    `classes` are the names of the labels; `found` is that of a run of photographs, whose originals are exported. Raises
+    `UsageError` when `out` is there already, there is nothing to link, or the format can't hold such images, and
+    `DataError` when a file of the run or of its sources is missing, damaged or changed.
     """
     if at(out).exists():
         raise UsageError(f"{out} is there already; choose another --out.")

@@ -43,13 +43,7 @@ class Original(NamedTuple):
 class Originals:
     """Find and read the files of images by their ids.
 
-    Parameters
-    ----------
-    archives : sequence of Archive
-        The sources of a run of photographs; empty for glyphs.
-    workspace : Place
-    photographs : sequence of str
-        The tables that give the sizes of the photographs.
+    `archives` are the sources of a run of photographs, none for glyphs; `photographs` are the tables with their sizes.
     """
 
     def __init__(self, archives: Sequence[Archive], workspace: Place, photographs: Sequence[str] = ()) -> None:

@@ -37,19 +37,9 @@ class _Embedded(NamedTuple):
 def build_galleries(run: Place, report: Report, glyphs: Sequence[Place] | None = None) -> dict[str, Any]:
     """Return the pairs of a run that are worth a look, near duplicates from the least similar on, and large groups.
 
-    Parameters
-    ----------
-    run : Place
-    report : Report
-    glyphs : sequence of Place, optional
-        Files that hold its images, by default those of its raw splits.
-
-    Returns
-    -------
-    dict
-        ``conflicts``, ``doubtful``, ``exact`` and ``unconfirmed``: rows of tables of the run, with the images as URIs,
-        their difference and, of photographs, the duplicate laid over the row. ``groups``: lists of such rows of single
-        images. ``all``: whether these are all pairs.
+    ``conflicts``, ``doubtful``, ``exact`` and ``unconfirmed`` are rows of tables of the run, with the images as URIs,
+    their difference and, of photographs, the duplicate laid over the row; ``groups`` are lists of such rows of single
+    images; ``all`` is whether these are all pairs. `glyphs` are files that hold the images, if not the raw splits.
     """
     pairs, groups, every = _choose(run, report)
     if report.kind == "photographs":

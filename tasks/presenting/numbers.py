@@ -1,8 +1,7 @@
-"""Numbers of a report as people read them, each with its place in report.json.
+"""Numbers of a report as people read them, each with its place in report.json, so that all reports agree.
 
-Everything that reports on a run, in the terminal, in Prefect, in its README and on its page, takes its numbers from
-here, so that all agree. A place is a path like ``overlap.3.exact``; ``*`` sums over a list, and two places joined by
-`` / ``, `` + `` or `` - `` stand for the number computed from both.
+A place is a path like ``overlap.3.exact``; ``*`` sums over a list, and two places joined by `` / ``, `` + `` or `` - ``
+stand for the number computed from both.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,14 +47,7 @@ def _points(value: float) -> str:
 
 
 class Numbers:
-    """The numbers of one report.
-
-    Parameters
-    ----------
-    report : Report
-    html : bool
-        Whether a number is HTML, with its place in report.json and its exact value; if not, it is plain text.
-    """
+    """The numbers of one report: plain text, or `html` with the place in report.json and the exact value of each."""
 
     def __init__(self, report: Report, html: bool = False) -> None:
         self.report, self.html = report, html

@@ -14,7 +14,7 @@ from tasks.presenting.galleries import build_galleries, uri_of
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.saved import saved_lists
 from tasks.presenting.titles import ALTERNATIVES, title_of
-from tasks.presenting.words import answer, effect_in_short, findings, headline, verdicts, why_twins
+from tasks.presenting.words import answer, effect_in_short, headline, sentences
 from tasks.records import REASONS, Report
 from tasks.storage import tables
 from tasks.storage.place import Place
@@ -47,22 +47,11 @@ TABLES = {  # of the page
 def build_page(
     run: Place, report: Report, history: Sequence[dict[str, Any]] = (), glyphs: Sequence[Place] | None = None
 ) -> str:
-    """Return the page of a run.
+    """Return the page of a run, whose files and figures are in its folder.
 
-    Parameters
-    ----------
-    run : Place
-        Folder with the run's files and figures.
-    report : Report
-    history : sequence of dict
-        Rows of the workspace's history. The page that a run keeps has none: it depends on the run alone.
-    glyphs : sequence of Place, optional
-        Files that hold its glyphs, if not its raw splits: pixels of shards are read in an eighth of the time.
-
-    Raises
-    ------
-    DataError
-        When a table of the run is damaged or gone.
+    `history` has rows of the workspace's history; the page that a run keeps has none, so that it depends on the run
+    alone. `glyphs` are files that hold its glyphs, if not its raw splits: pixels of shards are read in an eighth of the
+    time. Raises `DataError` when a table of the run is damaged or gone.
     """
     numbers = Numbers(report, html=True)
     style, script = (_asset(name) for name in ("page.css", "page.js"))
@@ -79,9 +68,9 @@ def build_page(
         numbers=numbers,
         headline=_marked(headline(numbers)),
         effect=_marked(effect_in_short(numbers)),
-        facts=map(_marked, findings(numbers)),
-        threshold=map(_marked, why_twins(numbers)),
-        verdicts=[*map(_marked, verdicts(numbers))],
+        facts=map(_marked, sentences(numbers, "findings")),
+        threshold=map(_marked, sentences(numbers, "why")),
+        verdicts=[*map(_marked, sentences(numbers, "verdicts"))],
         tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
         reasons=REASONS,
         text_of=text_of,

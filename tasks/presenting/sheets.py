@@ -1,7 +1,6 @@
 """Sheets of many small images, with a word below each: drawn pixel by pixel, so nothing is smoothed."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -14,20 +13,13 @@ SMALLEST = 42  # pixels that the longer side of a shown image has at least
 def sheet(
     images: Sequence[Image.Image], words: Sequence[str], columns: int, marked: Sequence[bool] = ()
 ) -> Image.Image:
-    """Lay images out in rows.
+    """Lay images of any size out in rows; small ones are enlarged by a whole factor.
 
-    Parameters
-    ----------
-    images : sequence of Image
-        Of any size; small ones are enlarged by a whole factor.
-    words : sequence of str
-        One below each image; may be empty strings, and then no room is taken.
-    columns : int
-    marked : sequence of bool
-        Which words are shown in the colour of mistakes.
+    A word stands below each; where all are empty, they take no room. Those `marked` have the colour of mistakes.
     """
+    font = ImageFont.load_default(TEXT_SIZE)
     cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
-    widths = [cell.width for cell in cells] + [int(_font().getlength(word)) + 1 for word in words]
+    widths = [cell.width for cell in cells] + [int(font.getlength(word)) + 1 for word in words]
     width = max([*widths, SMALLEST]) + GAP
     height = max([cell.height for cell in cells] + [SMALLEST]) + GAP + (TEXT_SIZE + 3 if any(words) else 0)
     rows = max(1, -(-len(cells) // columns))
@@ -42,7 +34,7 @@ def sheet(
             colour = WRONG
             draw.rectangle((at[0] - 2, top - 2, at[0] + cell.width + 1, top + cell.height + 1), outline=WRONG, width=2)
         middle = left + (width - GAP) // 2
-        draw.text((middle, top + height - GAP), word, fill=colour, font=_font(), anchor="mb")
+        draw.text((middle, top + height - GAP), word, fill=colour, font=font, anchor="mb")
     return canvas
 
 
@@ -58,8 +50,3 @@ def shortened(word: str, longest: int = LONGEST) -> str:
 def _enlarged(image: Image.Image) -> Image.Image:
     factor = max(1, -(-SMALLEST // max(image.size)))
     return image.convert("RGB").resize((factor * image.width, factor * image.height), Image.Resampling.NEAREST)
-
-
-@lru_cache
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(TEXT_SIZE)

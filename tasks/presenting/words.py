@@ -27,35 +27,21 @@ def answer(numbers: Numbers) -> str:
 
 def headline(numbers: Numbers) -> str:
     """Return the answer in a few sentences; wrong labels and what makes it doubtful come first."""
-    return " ".join(_lines(numbers, "headline"))
+    return " ".join(sentences(numbers, "headline"))
 
 
 def effect_in_short(numbers: Numbers) -> str:
     """Return what models get right or what duplicates did to that, and what models see; empty without training."""
-    return " ".join(_lines(numbers, "effect"))
+    return " ".join(sentences(numbers, "effect"))
 
 
 def facts(numbers: Numbers) -> list[str]:
     """Return all else that was found, one sentence each."""
-    return why_twins(numbers) + findings(numbers) + verdicts(numbers)
+    return [sentence for macro in ("why", "findings", "verdicts") for sentence in sentences(numbers, macro)]
 
 
-def why_twins(numbers: Numbers) -> list[str]:
-    """Return from which similarity on images are duplicates, why, and what it was measured on."""
-    return _lines(numbers, "why")
-
-
-def findings(numbers: Numbers) -> list[str]:
-    """Return what was found of the input and the overlap, one sentence each."""
-    return _lines(numbers, "findings")
-
-
-def verdicts(numbers: Numbers) -> list[str]:
-    """Return for each model, at its largest compared size, what duplicates in training did to its accuracy."""
-    return _lines(numbers, "verdicts")
-
-
-def _lines(numbers: Numbers, macro: str) -> list[str]:
+def sentences(numbers: Numbers, macro: str) -> list[str]:
+    """Return the sentences of a macro of words.jinja: headline, effect, why, findings or verdicts."""
     report, untold = numbers.report, defaultdict[tuple[str, int], list[Conclusion]](list)
     for one in report.conclusions:
         if one.reason is not None:

@@ -24,8 +24,7 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     """Write what to do with every image of every split, and below ``remove/`` a list of files for each that loses some.
 
     An image that goes has the action remove; one whose label people called wrong, relabel; one that may be a copy, or
-    whose label is not that of a duplicate, review; all others keep. An image that goes and whose label is wrong, or may
-    be, has two rows.
+    whose label is not that of a duplicate, review; all others keep. One that goes can have a second row, for its label.
     """
     first, second = _actions(found, workspace, target)
     with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:

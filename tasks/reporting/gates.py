@@ -30,14 +30,7 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
 
 
 def enforce_gates(report: Report) -> None:
-    """Raise an error whose sentence gives the numbers of every gate that did not hold.
-
-    Raises
-    ------
-    UndecidedError
-        When only undecided rows pass the limits.
-    GateError
-    """
+    """Raise `GateError` with the numbers of every gate that did not hold; `UndecidedError` if undecided rows decide."""
     failed = [gate for gate in report.gates if not gate.passed]
     if failed:
         sentence = "; ".join(_sentence(gate, report) for gate in failed) + "."

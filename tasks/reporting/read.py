@@ -17,13 +17,7 @@ REPORT, PAGE = "report.json", "report.html"
 
 
 def read_report(run: Place) -> Report:
-    """Return the report of a published run.
-
-    Raises
-    ------
-    DataError
-        When its report.json is missing, or is not what this version writes.
-    """
+    """Return the report of a published run; `DataError` if report.json is missing, or not what this version writes."""
     try:
         return Report.of_json(disk.named(run), json.loads(at(run / REPORT).read_text()))
     except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
@@ -31,13 +25,7 @@ def read_report(run: Place) -> Report:
 
 
 def read_findings(run: Place) -> Findings:
-    """Return the records that a published run was made of.
-
-    Raises
-    ------
-    DataError
-        When they are missing, or what they name is gone.
-    """
+    """Return the records that a published run was made of; `DataError` if they, or what they name, are gone."""
     place, workspace = run / RUN_MANIFEST, run.parent.parent
     try:
         found = Findings.of_json((read_manifest(place) or {})["result"]["findings"])

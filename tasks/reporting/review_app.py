@@ -1,8 +1,7 @@
 """The local page on which pairs are decided: a small application that answers to one token on one address.
 
-Every address begins with the token, so that neither another user of the machine nor a page of another origin can guess
-one; requests under another host name, as a rebound name would send, and changes that come from another origin are
-refused. Pictures are answered so that nothing in them can run.
+Neither another user of the machine nor a page of another origin can guess the token; requests under another host name,
+as a rebound name would send, and changes from another origin are refused. Nothing in pictures can run.
 """
 
 import secrets
@@ -46,16 +45,8 @@ LENGTHS = {str(len(answer)) for answer in ANSWERS}
 class Review:
     """The pairs of a run, their pictures, and where decisions about them are kept.
 
-    Attributes
-    ----------
-    title : str
-        Name of the run.
-    pairs : list of Pair
-    pictures : Pictures
-    workspace : Place
-        Its decisions.parquet is read and written.
-    view : str
-        How similarity was measured.
+    `title` is the name of the run; decisions.parquet of the `workspace` is read and written; `view` is how similarity
+    was measured.
     """
 
     title: str

@@ -21,15 +21,9 @@ ORDER = ("near", "undecided", "exact")
 class Pair:
     """Two images of a run.
 
-    Attributes
-    ----------
-    one, two : str
-        Ids; the second is the twin, which stays.
-    kinds : list of str
-        exact, near or undecided, and conflict (their labels differ), inside or judged.
-    similarity : float
-    key : tuple of bytes
-        Digests of both, in order: what a decision about them is kept by.
+    `one` and `two` are ids; the second is the twin, which stays. `key` has the digests of both, in order: what a
+    decision about them is kept by. `kinds` are exact, near or undecided, and conflict (their labels differ), inside or
+    judged.
     """
 
     one: str
@@ -68,10 +62,7 @@ class Pair:
 def pairs_of(run: Place, report: Report, found: Findings) -> list[Pair]:
     """Return the pairs of a run, each once: different labels first, then the doubtful, the least similar duplicates.
 
-    Raises
-    ------
-    KeyError
-        When a table of the run lacks a column, or names an image that the run was not made of.
+    Raises `KeyError` when a table of the run lacks a column, or names an image that the run was not made of.
     """
     parts = [tables.read(run.parent.parent / each.table, ["id", "md5"]) for each in found.fingerprints]
     digests = {row["id"]: row["md5"] for part in parts for row in part.to_pylist()}

@@ -18,13 +18,7 @@ HOST = "127.0.0.1"
 
 
 def prepare(run: Place) -> Review:
-    """Gather the pairs of a run and what shows them.
-
-    Raises
-    ------
-    DataError
-        When a table of the run, or what it was made from, is damaged or gone.
-    """
+    """Gather the pairs of a run and what shows them; `DataError` if a table, or its source, is damaged or gone."""
     report, found, workspace = read_report(run), read_findings(run), run.parent.parent
     try:
         pairs = pairs_of(run, report, found)
@@ -39,13 +33,7 @@ def prepare(run: Place) -> Review:
 
 @contextmanager
 def listening(port: int) -> Iterator[socket.socket]:
-    """Listen on a port of this machine alone; 0 is any that is free.
-
-    Raises
-    ------
-    UsageError
-        When it is taken.
-    """
+    """Listen on a port of this machine alone, 0 for any that is free; raises `UsageError` when it is taken."""
     with socket.socket() as open_socket:
         open_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -34,7 +34,16 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
         from tasks.reporting.write import write_run  # and what draws: a run that is found again needs none of it
 
         write_run(found, report, workspace, target)
-        return _made(found, seconds)
+        return {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": seconds,
+            "host": platform.node(),
+            "python": platform.python_version(),
+            "libraries": {name: version(name) for name in LIBRARIES},
+            "workers": found.spec.workers,
+            "stages": stages.stages_of(found.names),
+            "findings": found.to_json(),
+        }
 
     stage = stages.publish(folder, about, build, manifest=RUN_MANIFEST)
     if stage.reused:
@@ -42,16 +51,3 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
     point_latest(folder)
     remember(workspace, report)
     return finished(report, stage, f"run {folder.last}")
-
-
-def _made(found: Findings, seconds: dict[str, float]) -> dict[str, Any]:
-    return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": seconds,
-        "host": platform.node(),
-        "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "workers": found.spec.workers,
-        "stages": stages.stages_of(found.names),
-        "findings": found.to_json(),
-    }

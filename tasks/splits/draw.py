@@ -1,8 +1,7 @@
 """Draw balanced, disjoint, shuffled splits from the classes of two sources.
 
-Two recipes cut each class in the same way. `draw_as_course` draws as the notebook of the notMNIST course does, so that
-its published figures come out again: one legacy generator serves all draws in the notebook's order. The notebook's own
-order of files is that of a directory listing; the published figures agree with names sorted without regard to case.
+`draw_as_course` draws as the notebook of the notMNIST course does, so that its published figures come out again: one
+legacy generator serves all draws in its order, over names sorted without regard to case.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,8 @@
 """Deal groups of rows out to splits, so that every group is on one side and every split has the classes of all.
 
-This is bin packing with several classes. Few groups are dealt out in the best of all ways (`best_way`). Of many groups,
-those of several rows are dealt out one by one, the largest first, each to where it brings the counts of its classes
-nearest to what they should be, as scikit-learn's StratifiedGroupKFold does it for folds of one size. Rows that are
-alone in their group come last and fill what is missing. A bin that is empty even so takes a group from another.
+Few groups are dealt out in the best of all ways (`best_way`), many one by one, the largest first, each to where it
+brings the counts of its classes nearest to what they should be, as scikit-learn's StratifiedGroupKFold does it for
+folds of one size. Rows that are alone come last and fill what is missing; a bin that is still empty takes a group.
 """
 
 import math
@@ -20,15 +19,9 @@ WAYS = 200_000  # of dealing out few groups, all of which are tried: those of 11
 def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Sequence[int]) -> RowNumbers:
     """Return the bin of each row, int64 (rows,), -1 for rows that are left over; no bin with a size is empty.
 
-    Parameters
-    ----------
-    groups, labels : ndarray
-        int64 (rows,): group and class of each row. Groups are numbered from 0 on, and there are at least as many as
-        bins with a size.
-    sizes : sequence of int
-        Rows of each bin; all together at most as many as there are.
-    seed : sequence of int
-        Of the order of groups of one size, and of rows that are alone.
+    `groups` and `labels`, int64 (rows,), are the group and the class of each row. Groups are numbered from 0 on, and
+    there are at least as many as bins with a size; `sizes`, the rows of each bin, are together at most as many as there
+    are. `seed` decides the order of groups of one size, and of rows that are alone.
 
     >>> dealt = deal(np.array([0, 0, 0, 1, 2, 3]), np.zeros(6, np.int64), [4, 2], [0])
     >>> len(set(dealt[:3].tolist())), np.bincount(dealt).tolist()
@@ -60,12 +53,9 @@ def best_way(counts: RowNumbers, wanted: RowNumbers, some_left: bool) -> RowNumb
     """Return the bin of each group in the best way that leaves no bin empty, int64 (groups,); of equal ways the first.
 
     The best way comes nearest to what each bin should have: the differences in the rows of each class, and twice the
-    difference in all rows, are squared, added up, and divided by the bin's size. With sizes counted so, both sizes and
-    classes come nearer to what is wanted than when groups are dealt out one by one.
-
-    `counts` and `wanted` are the rows of each group and those that each bin should have, int64 (groups, classes) and
-    (bins, classes); there are at least as many groups as bins. With `some_left`, groups may be left over, in one more
-    bin, the last, which may have any rows or none.
+    difference in all rows, are squared, added up, and divided by the bin's size. `counts` and `wanted` are the rows of
+    each group and those that each bin should have, int64 (groups, classes) and (bins, classes); there are at least as
+    many groups as bins. With `some_left`, groups may be left over, in one more bin, the last, which may have any rows.
 
     >>> best_way(np.array([[2], [2], [4]]), np.array([[4], [4]]), some_left=False).tolist()
     [0, 0, 1]

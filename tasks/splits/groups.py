@@ -32,24 +32,12 @@ def row_groups(
 ) -> tuple[RowNumbers, dict[str, Any]]:
     """Connect rows that are twins, and rows of one group of the user.
 
-    Parameters
-    ----------
-    ids : Array
-        Of the rows of all sources.
-    twins : SplitDuplicates
-        Of all rows as one set.
-    found : sequence of Overlap
-        Of splits that were drawn before: their twins belong together as well.
-    by : str or None
-        ``font``, ``group`` or a regular expression on the path of a file; see `own_groups`.
+    `ids` are those of the rows of all sources, `twins` the duplicates inside these as one set, and `found` the overlaps
+    of splits that were drawn before, whose twins belong together as well. `by` is ``font``, ``group`` or a regular
+    expression on the path of a file; see `own_groups`.
 
-    Returns
-    -------
-    groups : ndarray
-        Group of each row, int64 (rows,).
-    facts : dict
-        ``unmatched`` rows, which the user's own groups leave out, and ``purity`` and ``completeness`` of groups of
-        twins against the user's; see `agreement`.
+    Returned are the group of each row, int64 (rows,), and facts: ``unmatched`` rows, which the user's own groups leave
+    out, and ``purity`` and ``completeness`` of groups of twins against the user's; see `agreement`.
     """
     count, links = len(ids), [(np.empty(0, np.int64), np.empty(0, np.int64))]
     of_twins = tables.read(workspace / twins.table, ["id", "group"])
@@ -67,9 +55,9 @@ def row_groups(
 
 
 def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
-    """Return purity and completeness of groups that were found against those that are given.
+    """Return purity and completeness of groups that were found against those that are given, each from 0 to 1.
 
-    The share of images whose found group mostly has their given group, and the share of images whose given group mostly
+    They are the share of images whose found group mostly has their given group, and of those whose given group mostly
     lies in their found one (Manning, Raghavan and Schuetze, Introduction to Information Retrieval, 2008, section 16.3).
 
     >>> agreement(np.array([0, 0, 1, 2]), np.array([5, 5, 5, 6]))

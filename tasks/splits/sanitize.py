@@ -1,8 +1,7 @@
 """Decide which rows go, and write the splits without them and the lists of those rows and of undecided ones.
 
-Protecting train: validation loses what it shares with train, test what it shares with train or
-raw validation. Protecting test: validation loses what it shares with test, train what it shares
-with test or raw validation. Either way the three are pairwise disjoint.
+Protecting train: validation loses what it shares with train, test what it shares with train or raw validation.
+Protecting test: the same with train and test exchanged. Either way the three are pairwise disjoint.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -8,7 +8,7 @@ from rich.console import Console
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
 from tasks.presenting.terminal import print_summary
-from tasks.presenting.words import effect_in_short, facts, headline, verdicts
+from tasks.presenting.words import effect_in_short, facts, headline, sentences
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
 
@@ -72,18 +72,18 @@ def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: U
     said = effect_in_short(numbers)
     assert said.startswith("What the twins did to the accuracy of sgd and 1nn can't be measured: ")
     assert said.count(".") == 1
-    assert verdicts(numbers)[:-1] == [said], "nothing is claimed of any model"
+    assert sentences(numbers, "verdicts")[:-1] == [said], "nothing is claimed of any model"
 
 
 def test_without_training_nothing_is_said_of_accuracy(run: Report) -> None:
     nothing = Numbers(replace(run, conclusions=(), effects=(), scores=()))
     assert effect_in_short(nothing) == ""
-    assert verdicts(nothing) == []
+    assert sentences(nothing, "verdicts") == []
 
 
 def test_an_effect_that_is_not_significant_has_its_interval_and_no_rule_of_thumb(run: Report) -> None:
     none = tuple(replace(one, points=0.02, low=-0.1, high=0.12) for one in run.conclusions)
-    said = " ".join(verdicts(Numbers(replace(run, conclusions=none))))
+    said = " ".join(sentences(Numbers(replace(run, conclusions=none)), "verdicts"))
     assert "+0.02 (-0.10 to +0.12) points of all test rows, which can't be told from chance." in said
 
 
@@ -92,6 +92,6 @@ def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
         replace(effect, points=9.0, low=7.0, high=11.0) if effect.comparison == "on_other_rows" else effect
         for effect in run.effects
     )
-    said = " ".join(verdicts(Numbers(replace(run, effects=lost))))
+    said = " ".join(sentences(Numbers(replace(run, effects=lost)), "verdicts"))
     assert "+9.00 (+7.00 to +11.00) on the others" in said
     assert "What the others lose is what else the left-out rows taught." in said
