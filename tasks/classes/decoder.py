@@ -108,21 +108,10 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
 
 
 def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
-    """Decode a file.
+    """Decode a file; raises `UnreadableError`.
 
-    Parameters
-    ----------
-    data : bytes
-    reduced : bool
-        Decode JPEGs at the smallest scale of 1/1 to 1/8 that leaves each side `REDUCED_SIDE` pixels.
-    cheap : bool
-        Decode only what takes time and memory in proportion to its size.
-
-    Raises
-    ------
-    UnreadableError
-    CostlyError
-        When `cheap` is set and it is not.
+    With `reduced`, JPEGs are decoded at the smallest scale of 1/1 to 1/8 that leaves each side `REDUCED_SIDE` pixels.
+    With `cheap`, raises `CostlyError` for what takes more time and memory than in proportion to its size.
     """
     with refusing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -34,14 +34,8 @@ def read_glyphs(
 ) -> tuple[RowNumbers, Gray, dict[int, UnreadableError]]:
     """Decode members, given by their rows of an index of `count` rows.
 
-    Returns
-    -------
-    accepted : ndarray
-        Rows that were decoded, ascending, int64 (n,).
-    gray : ndarray
-        Their images, uint8 (n, side, side).
-    failures : dict
-        Why each of the other rows was refused.
+    Returned are the rows that were decoded, ascending, int64 (n,); their images, uint8 (n, side, side); and why each
+    of the other rows was refused.
     """
     gray, decoded = np.empty((count, side, side), np.uint8), np.zeros(count, np.bool_)
     failures: dict[int, UnreadableError] = {}

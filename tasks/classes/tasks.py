@@ -114,9 +114,8 @@ def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, works
     """Read the digests of the full pixels of the photographs of a part that are in doubt; return their table's name."""
     ids = tables.read(workspace / doubts, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()
 
-    def build(target: Place) -> dict[str, Any]:
+    def build(target: Place) -> None:
         tables.write(apart(read_in_full, part, ids, reading.side, workspace), target / IN_FULL)
-        return {}
 
     inputs = {"version": IDENTICAL_VERSION, "members": part.digest, "ids": stages.digest_of(ids.to_pylist())}
     stage = stages.stage(workspace, "in-full", inputs | shaped_by("photographs"), build)

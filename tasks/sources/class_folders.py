@@ -15,21 +15,9 @@ def check_classes(
 ) -> tuple[str, ...]:
     """Return the class names of all sources, in order.
 
-    Parameters
-    ----------
-    archives : sequence of Archive
-    expected : int or None
-        Classes that each must have.
-    minimum : callable
-        Members that each class of a source must have, by the source's role.
-    alike : bool
-        Whether all must have the same classes, at least two.
-
-    Raises
-    ------
-    DataError
-        When a source has no image, another number of classes than expected, too few members in one, or names that a
-        file system may confuse; or when the sources are to be alike and are not.
+    Raises `DataError` when a source has no image, another number of classes than `expected`, a class with fewer members
+    than the `minimum` of its role, or names that a file system may confuse; or when the sources are to be `alike`,
+    with the same classes, at least two, and are not.
     """
     for archive in archives:
         _check(archive, expected, minimum(archive.role))

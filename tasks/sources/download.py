@@ -41,12 +41,7 @@ class PublishedFile:
 def download_published(file: PublishedFile, folder: Place) -> Place:
     """Download a published file from the first mirror that has it, unless it is here.
 
-    Raises
-    ------
-    SourceUnavailableError
-        When no mirror could be reached now.
-    DataError
-        When what the mirrors hold is not the published file.
+    Raises `SourceUnavailableError` when no mirror could be reached now, `DataError` when none holds the published file.
     """
     problems: list[DataError] = []
     for mirror in file.mirrors:
@@ -61,10 +56,7 @@ def download_published(file: PublishedFile, folder: Place) -> Place:
 def download(url: str, folder: Place) -> Place:
     """Download an archive; a copy is used again while the server gives the same validators for it.
 
-    Raises
-    ------
-    SourceUnavailableError, DataError
-        See `download_published`.
+    Raises what `download_published` raises.
     """
     try:
         answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_SECONDS)

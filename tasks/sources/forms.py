@@ -20,14 +20,8 @@ from tasks.storage.stores import at
 def open_rows(place: Place, columns: Columns) -> Rows | None:
     """Return the rows of a source; None if the source has another form.
 
-    `columns` are the names of the columns of a table, where they are not the usual ones.
-
-    Raises
-    ------
-    DataError
-        When the source has one of these forms, and is damaged or of a shape that is not read.
-    UsageError
-        When columns are named, and the source has no such column, or no columns at all.
+    `columns` are the names of the columns of a table, where they are not the usual ones. Raises `DataError` when the
+    source is damaged or of a shape that is not read, `UsageError` when it has no column that is named.
     """
     if not at(place).expanded():
         return None

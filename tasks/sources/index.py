@@ -7,7 +7,6 @@ folders), ``member`` (path below the class folder), ``offset``, ``size``, ``dige
 
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -52,39 +51,14 @@ ORDER = ("class_name", "member", "offset", "size", "digest")
 IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # all other reasons quarantine a member
 
 
-class Placed(NamedTuple):
-    """The class of a folder, what comes before the names of its members in the index, and whether it is metadata."""
-
-    class_name: str
-    before: str
-    metadata: bool
-
-
 def write_index(listing: Listing, target: Place, root: str | None = None) -> tuple[list[Piece], dict[str, int], str]:
     """Write the index of a source.
 
-    Parameters
-    ----------
-    listing : Listing
-        Of its members.
-    target : Place
-    root : str, optional
-        The folder, inside the source, that holds the class folders; found from the names if unset. Images in
-        the root itself have no class: where no image is deeper, all of them are one class, `UNLABELLED`.
+    `root` is the folder, inside the source, that holds the class folders; found from the names if unset. Images in the
+    root itself have no class: where no image is deeper, all of them are one class, `UNLABELLED`.
 
-    Returns
-    -------
-    pieces : list of Piece
-        Of its classes, in the order of the index.
-    outside : dict
-        Members outside the class folders: how many are quarantined, and how many ignored.
-    root : str
-        As given or found.
-
-    Raises
-    ------
-    UsageError
-        When the folders are named like splits, not like classes.
+    Returned are the pieces of its classes, in the order of the index, how many members outside the class folders are
+    quarantined and ignored, and the root. Raises `UsageError` when the folders are named like splits.
     """
     folders = listing.with_images
     if root is None:
@@ -121,28 +95,29 @@ def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
     return {name: (root, listing.filter(split == name)) for name, root in found.items()}
 
 
-def _place(folder: str, root: str, flat: bool) -> Placed:
+def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
+    """Return the class of a folder, what is before its members' names in the index, and whether it is metadata."""
     metadata = any(map(is_metadata, folder.split("/")))
     if metadata or not is_below(folder, root) or (folder == root and not flat):
-        return Placed("", _ended(folder), metadata)
+        return "", _ended(folder), metadata
     if flat:
-        return Placed(UNLABELLED, _ended(folder[len(root) :].lstrip("/")), False)
+        return UNLABELLED, _ended(folder[len(root) :].lstrip("/")), False
     class_name, _, rest = folder[len(root) :].lstrip("/").partition("/")
-    return Placed(class_name, _ended(rest), False)
+    return class_name, _ended(rest), False
 
 
 def _ended(folder: str) -> str:
     return folder + "/" if folder else ""
 
 
-def _rows(listing: Listing, placed: list[Placed]) -> pa.Table:
+def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
     """Return the rows of the index in any order, with "" for no class; of several reasons, the first counts."""
     table, at = listing.table, pa.array(listing.folder)
     names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
-    before = pa.array([place.before for place in placed], pa.string()).take(at)
+    before = pa.array([before for _, before, _ in placed], pa.string()).take(at)
     whole = pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at)
-    class_names = pc.if_else(beside, "", pa.array([place.class_name for place in placed], pa.string()).take(at))
-    metadata = pa.array([place.metadata for place in placed], pa.bool_()).take(at)
+    class_names = pc.if_else(beside, "", pa.array([name for name, _, _ in placed], pa.string()).take(at))
+    metadata = pa.array([is_left for _, _, is_left in placed], pa.bool_()).take(at)
     lengths = pc.utf8_length(names).to_numpy()
     of_folders = pc.utf8_length(whole).to_numpy()
     wrong = {

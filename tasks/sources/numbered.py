@@ -67,16 +67,9 @@ def split_of(value: str | None, where: str) -> SplitName | None:
 
 
 def of_arrays(parts: list[Part], source: Place, files: Iterable[str] = ()) -> Rows:
-    """Return the rows of arrays of images.
+    """Return the rows of arrays of images; `files` are the names of those in the folder that the arrays come from.
 
-    Parameters
-    ----------
-    parts : list of tuple
-        Images are uint8, with 1, 3 or 4 channels.
-    source : Place
-        What to name when an array is of another shape.
-    files : iterable of str
-        Names of the files in the folder of the source that the arrays come from.
+    Raises `DataError` when images are not uint8 with 1, 3 or 4 channels.
     """
     names: list[str] = []
     starts = [0]

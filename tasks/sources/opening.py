@@ -46,12 +46,8 @@ class Opened(NamedTuple):
 def open_source(source: Source, workspace: Place) -> Opened:
     """Open a source that is here; compressed archives are unpacked into the workspace.
 
-    Raises
-    ------
-    DataError
-        When it is damaged, or of a shape that is not read.
-    UsageError
-        When it holds splits where one split or classes are asked for.
+    Raises `DataError` when it is damaged, or of a shape that is not read; `UsageError` when it holds splits where one
+    split or classes are asked for.
     """
     place = workspace.locate(source.location)
     with storage_errors(place):

@@ -48,17 +48,9 @@ def is_bomb(unpacked: int, packed: int) -> bool:
 
 
 def decompress(source: Place, target: Place, packing: str) -> str:
-    """Write the tar inside a compressed one to a new file, reading to its very end, which checks its checksums.
+    """Write the tar inside a compressed one to a new file, checksums verified; return its sha256 (hex).
 
-    Returns
-    -------
-    str
-        The sha256 (hex) of what was written.
-
-    Raises
-    ------
-    DataError
-        When the stream is damaged, cut, followed by something else, or larger than the budgets.
+    Raises `DataError` when the stream is damaged, cut, followed by something else, or larger than the budgets.
     """
     compressed, written, digest = at(source).size(), 0, hashlib.sha256()
     try:

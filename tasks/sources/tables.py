@@ -16,25 +16,13 @@ from tasks.storage.place import Place
 
 @dataclass(frozen=True)
 class Groups:
-    """A file of rows in groups, as Parquet and Arrow keep them.
-
-    Attributes
-    ----------
-    place : Place
-    split : str or None
-        As its name or folder tells.
-    schema : Schema
-    sizes : list of int
-        Rows of each group.
-    read : callable
-        Yields the values of a column in a group, a few rows at a time.
-    """
+    """A file of rows in groups, as Parquet and Arrow keep them."""
 
     place: Place
-    split: str | None
+    split: str | None  # as its name or folder tells
     schema: pa.Schema
-    sizes: list[int]
-    read: Callable[[int, str], Iterator[pa.Array]]
+    sizes: list[int]  # rows of each group
+    read: Callable[[int, str], Iterator[pa.Array]]  # yields the values of a column in a group, a few rows at a time
 
 
 def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: frozenset[str]) -> Rows:

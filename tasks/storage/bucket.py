@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -47,7 +47,7 @@ class Bucket(Store):
 
     def files_below(self) -> list[str]:
         listed = list(objects.below(self.place))
-        folders = {folder for each in listed for folder in _folders_above(each.name)}
+        folders = {str(folder) for each in listed for folder in PurePosixPath(each.name).parents}
         # An empty object with the name of a folder stands for the folder, where people made one.
         return sorted(each.name for each in listed if each.name and not (each.size == 0 and each.name in folders))
 
@@ -100,8 +100,3 @@ class _Ranges(io.RawIOBase):
             into[:count] = objects.read_range(self.place, self.at, count)
         self.at = self.next = self.at + count
         return count
-
-
-def _folders_above(name: str) -> Iterator[str]:
-    while name := name.rpartition("/")[0]:
-        yield name

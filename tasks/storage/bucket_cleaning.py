@@ -12,10 +12,7 @@ from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, man
 
 
 def probe(workspace: Place) -> None:
-    """Make sure that a store can be written and honours conditional writes, on which everything here relies.
-
-    Raises `StorageError` when it does not: two runs could overwrite each other's results.
-    """
+    """Raise `StorageError` unless a store can be written and honours conditional writes, on which all here relies."""
     place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
     try:
         kept = objects.write_if(place, b"1", None) and not objects.write_if(place, b"2", None)
@@ -43,10 +40,7 @@ def remove(workspace: Place, folders: Iterable[Place]) -> int:
 
 
 def _needed(workspace: Place) -> set[str]:
-    """Return the digests that manifests name.
-
-    Raises `StorageError` when a manifest can't be read: what it names is unknown.
-    """
+    """Return the digests that manifests name; raises `StorageError` when a manifest can't be read."""
     found: set[str] = set()
     for kind, manifest in MANIFESTS.items():
         for name in (each.name for each in objects.below(workspace / kind)):

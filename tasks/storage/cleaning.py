@@ -1,7 +1,6 @@
 """Clean a workspace: remove old runs, and the stages that none of the others uses."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.errors import UsageError
 from tasks.storage import bucket_cleaning, building, disk
@@ -35,9 +34,12 @@ def clean(workspace: Place, keep: int) -> Cleanup:
     in_use = UsageError(f"a run is using {workspace}; clean it when that has ended.")
     with storage_errors(workspace), used_alone(workspace, in_use):
         folders = [workspace / "runs" / name for name in at(workspace / "runs").names()]
-        runs = {folder: facts for folder in folders if (facts := _facts(folder))}
-        old = _old_runs(workspace, runs, keep)
-        used = {stage for folder in runs if folder not in old for stage in runs[folder]["result"]["stages"]}
+        manifests = {folder: read_manifest(folder / RUN_MANIFEST) for folder in folders}
+        runs = {folder: facts["result"] for folder, facts in manifests.items() if facts and "stages" in facts["result"]}
+        latest = latest_in(workspace)
+        ordered = sorted(runs, key=lambda run: (run == latest, runs[run]["finished"], run.last))
+        old = [run for run in runs if run in ordered[:-keep]]
+        used = {stage for folder in runs if folder not in old for stage in runs[folder]["stages"]}
         stages = [place for place in at(workspace).matching(STAGES) if stages_of([place.name])[0] not in used]
         freed = _remove(workspace, [*old, *stages])
         unknown = [folder.last for folder in folders if folder not in runs]
@@ -52,16 +54,3 @@ def _remove(workspace: Place, folders: list[Place]) -> int:
     freed = disk.bytes_only_in(folders)
     disk.forget([*folders, *map(building.lock_of, folders), *leftovers(workspace)], workspace)
     return freed
-
-
-def _old_runs(workspace: Place, runs: dict[Place, dict[str, Any]], keep: int) -> list[Place]:
-    """Return all but the newest runs; that which ``latest`` points to counts as the newest."""
-    latest = latest_in(workspace)
-    ordered = sorted(runs, key=lambda run: (run == latest, runs[run]["result"]["finished"], run.last))
-    return [run for run in runs if run in ordered[:-keep]]
-
-
-def _facts(folder: Place) -> dict[str, Any] | None:
-    """Return the manifest of a complete run."""
-    facts = read_manifest(folder / RUN_MANIFEST)
-    return facts if facts and "stages" in facts["result"] else None

@@ -5,7 +5,6 @@ They are read a few at a time, so that a comparison needs memory only for its cu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 
@@ -52,19 +51,15 @@ class Copies:
 
 
 def _read(file: Place, places: RowNumbers) -> Gray:
-    """Return some copies of a file, uint8 (n, 64, 64)."""
     damaged = DataError(f"{file} is damaged or gone; run the same command again to rebuild it.")
-    pieces = b""
+    pieces: list[bytes] = []
     try:
         with storage_errors(file), at(file).reading() as opened:
-            pieces = b"".join(_piece(opened, place * COPY_SIDE**2) for place in places.tolist())
+            for place in places.tolist():
+                opened.seek(place * COPY_SIDE**2)
+                pieces.append(opened.read(COPY_SIDE**2))
     except FileNotFoundError as error:
         raise damaged from error
-    if len(pieces) != len(places) * COPY_SIDE**2:
+    if any(len(piece) != COPY_SIDE**2 for piece in pieces):
         raise damaged
-    return np.frombuffer(pieces, np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
-
-
-def _piece(file: BinaryIO, start: int) -> bytes:
-    file.seek(start)
-    return file.read(COPY_SIDE**2)
+    return np.frombuffer(b"".join(pieces), np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)

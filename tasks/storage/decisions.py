@@ -40,15 +40,9 @@ Row = dict[str, Any]  # a decision, by the names of `SCHEMA`
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decided pairs of images, each once.
+    """Decided pairs of images, each once."""
 
-    Attributes
-    ----------
-    table : Table
-        Schema `SCHEMA`.
-    """
-
-    table: pa.Table
+    table: pa.Table  # of schema `SCHEMA`
 
     def __len__(self) -> int:
         return len(self.table)
@@ -92,10 +86,7 @@ class Decisions:
 def read_decisions(place: Place) -> Decisions:
     """Read a file of decisions.
 
-    Raises
-    ------
-    DataError
-        When it is not there, damaged, not a table of decisions, or calls a pair both the same and different.
+    Raises `DataError` when it is not there, damaged, not a table of decisions, or calls a pair the same and different.
     """
     table = tables.read(place)
     wrong = [name for name in NEEDED if name not in table.column_names]
@@ -128,10 +119,7 @@ def read_decisions(place: Place) -> Decisions:
 
 
 def add_decisions(workspace: Place, rows: Sequence[Row], dropped: Iterable[Key] = ()) -> None:
-    """Add decisions to those of a workspace, each in place of an earlier one of its pair, and drop some.
-
-    The file is written whole and put in place of the old one: whoever reads it sees all of it.
-    """
+    """Add decisions to those of a workspace, each in place of an earlier one of its pair, and drop some."""
     place, gone = workspace / NAME, set(dropped)
 
     def with_rows(part: Place) -> None:
@@ -147,7 +135,6 @@ def _key(row: Row) -> Key:
 
 
 def _in_order(row: Row) -> Row:
-    """Return a decision with the smaller digest first."""
     turned = {"first": row["second"], "second": row["first"]}
     turned |= {"first_id": row.get("second_id"), "second_id": row.get("first_id")}
     return row | turned if row["first"] > row["second"] else row

@@ -117,10 +117,7 @@ def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
 
 
 def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:
-    """Write images to one Parquet file, a shard or, with class names, a part of a split.
-
-    Without rows, the file has the schema alone.
-    """
+    """Write images to one Parquet file, a shard or, with class names, a part of a split."""
     columns = schema(images.gray.shape[1], classes)
     encoded = ["id", "class_name", "label"] if classes is None else True
     with tables.writer(target, columns, use_dictionary=encoded) as writer:
@@ -141,19 +138,8 @@ def write_split(
 ) -> dict[str, Any]:
     """Write ``name-00000-of-0000N.parquet``, at most 100,000 rows a file; an empty split is one file without rows.
 
-    Parameters
-    ----------
-    rows : int
-    piece : callable
-        Returns the rows of the split from one number to another; a file's at a time, from several threads.
-    name : str
-    classes : sequence of str
-    folder : Place
-
-    Returns
-    -------
-    dict
-        What `tasks.records.Split.of` takes: rows, file names and their sha256.
+    `piece` returns the rows of the split from one number to another; a file's at a time, from several threads.
+    Returned is what `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
     disk.make_folder(folder)
     starts = file_starts(rows)

@@ -36,7 +36,9 @@ def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
     renewing = threading.Thread(target=_keep, args=(own, ended), daemon=True)
     renewing.start()
     try:
-        others = _others(workspace, own)
+        leases = {each.name: each.written for each in objects.below(workspace / "leases")}
+        now = leases.pop(own.last)
+        others = {name.partition("-")[0] for name, at in leases.items() if now - at < VALID + SLACK}
         if "cleaning" in others:
             raise StorageError(f"{workspace} is being cleaned; try again in some minutes.", heals=True)
         yield "run" in others
@@ -74,9 +76,3 @@ def _renew(own: Place) -> None:
 
 def _is_over(renewed: float) -> bool:
     return time.time() - renewed > VALID.total_seconds()
-
-
-def _others(workspace: Place, own: Place) -> set[str]:
-    leases = {each.name: each.written for each in objects.below(workspace / "leases")}
-    now = leases.pop(own.last)
-    return {name.partition("-")[0] for name, at in leases.items() if now - at < VALID + SLACK}

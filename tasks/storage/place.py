@@ -14,31 +14,17 @@ IN_BUCKET = "s3://"
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder: a root, and a logical name below it.
+    """A file or folder: a root, and a logical name below it, which is what records hold of a place in a workspace."""
 
-    Attributes
-    ----------
-    root : str
-        A file or folder of this machine, absolute, or the address of one in a bucket. `tasks.storage.stores` knows how
-        to reach it.
-    name : str
-        Parts joined by ``/``; empty for the root itself. A workspace is a root, so a name in it is what records hold.
-    published : bool
-        Whether the root is a workspace in a bucket, where a folder is what its manifest says.
-    """
-
-    root: str
-    name: str = ""
-    published: bool = False
+    root: str  # a file or folder of this machine, absolute, or the address of one in a bucket
+    name: str = ""  # parts joined by /; empty for the root itself
+    published: bool = False  # whether the root is a workspace in a bucket, where a folder is what its manifest says
 
     @classmethod
     def of(cls, path: str | PurePath) -> "Place":
         """Return a file or folder of this machine, or what has an address; ``~`` stands for the user's home.
 
-        Raises
-        ------
-        UsageError
-            When an address holds more than a bucket and a name, or a name is in another encoding than UTF-8.
+        Raises `UsageError` when an address holds more than a bucket and a name, or a name is not UTF-8.
         """
         if address := address_in(path):
             if public_name(address) != address:
@@ -55,12 +41,7 @@ class Place:
         return cls(own)
 
     def __truediv__(self, name: str) -> "Place":
-        """Return the place of a name below this place.
-
-        Raises
-        ------
-        DataError
-            When the name leads out of it.
+        """Return the place of a name below this place; raises `DataError` when the name leads out of it.
 
         >>> str(Place("/data") / "runs" / "one")
         '/data/runs/one'
@@ -100,10 +81,7 @@ class Place:
 
 
 def refuse_other_encodings(name: str) -> None:
-    """Refuse a name in another encoding than UTF-8, which neither Prefect nor the files of a run can hold.
-
-    Raises `UsageError`.
-    """
+    """Raise `UsageError` for a name that is not UTF-8, which neither Prefect nor the files of a run can hold."""
     shown = name.encode(errors="backslashreplace").decode()
     if shown != name:
         raise UsageError(

@@ -36,10 +36,12 @@ class Published(Store):
 
         Raises `FileNotFoundError` when there is none, `DataError` when its content is damaged.
         """
-        if (fact := self._fact()) is None:
-            return self._whole()
-        sha256 = str(fact["sha256"])
-        return scratch.content(sha256, fact["bytes"]) or self._fetched(sha256)
+        if fact := self._fact():
+            return scratch.content(fact["sha256"], fact["bytes"]) or self._fetched(fact["sha256"])
+        found = objects.read(self.place)  # a small object that may change
+        if found is None:
+            raise FileNotFoundError(str(self.place))
+        return scratch.fetch([found.data], hashlib.sha256(found.data).hexdigest(), str(self.place))
 
     def is_file(self) -> bool:
         folder, name = _split(self.place)
@@ -111,13 +113,6 @@ class Published(Store):
             objects.delete([content])  # so that the next run builds it again
             raise
 
-    def _whole(self) -> Path:
-        """Return a copy of a small object that may change."""
-        found = objects.read(self.place)
-        if found is None:
-            raise FileNotFoundError(str(self.place))
-        return scratch.fetch([found.data], hashlib.sha256(found.data).hexdigest(), str(self.place))
-
 
 def content_of(workspace: Place, sha256: str) -> Place:
     """Return where a workspace keeps a content."""
@@ -138,8 +133,11 @@ def remember(folder: Place, files: Files) -> None:
 
 def checked(files: Any, folder: Place) -> Files:
     """Return the files of a manifest that anybody may have written; raises `DataError` when a fact is not usable."""
-    if isinstance(files, dict) and all(map(_is_fact, files.values())):
-        return files
+    facts = files.values() if isinstance(files, dict) else [None]
+    if all(isinstance(fact, dict) and isinstance(fact.get("bytes"), int) for fact in facts) and all(
+        re.fullmatch("[0-9a-f]{64}", str(fact.get("sha256"))) for fact in facts
+    ):
+        return dict(files)
     raise DataError(f"{folder} was not written by cleansplit; do the run again.")
 
 
@@ -161,9 +159,3 @@ def _files(folder: Place) -> Files | None:
             return None
         remember(folder, checked(record.get("files"), folder))
     return _known[folder]
-
-
-def _is_fact(fact: Any) -> bool:
-    if not isinstance(fact, dict) or not isinstance(fact.get("bytes"), int):
-        return False
-    return re.fullmatch("[0-9a-f]{64}", str(fact.get("sha256"))) is not None

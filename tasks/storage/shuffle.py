@@ -1,7 +1,6 @@
 """Reorder the rows of many tables, with one table in memory at a time.
 
-Every table is read once, and its rows are dealt out to files, one for each piece of what is asked for; then a piece is
-read back and put in order. Memory grows with a table and a piece, not with all rows.
+Rows are dealt out to files, one for each piece of what is asked for; then a piece is read back and put in order.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,16 +22,8 @@ def deal_out(
 ) -> Callable[[int], pa.Table]:
     """Deal out rows of tables to files in a folder, and return what reads a piece in its order and drops its file.
 
-    Parameters
-    ----------
-    read : callable
-        Returns a table by its number; at least one, all of one schema.
-    counts : sequence of int
-        How many rows each table has.
-    pieces : sequence of ndarray
-        Numbers of rows, counted over all tables, int64 (n,), in the order asked for.
-    folder : Place
-        A new folder for the files.
+    `read` returns one of at least one table, all of one schema, by its number; `counts` are the rows of each. `pieces`
+    are numbers of rows, counted over all tables, int64 (n,), in the order asked for. `folder` is new.
     """
     wanted = np.concatenate([np.empty(0, np.int64), *pieces])
     piece = np.repeat(np.arange(len(pieces)), [len(rows) for rows in pieces])

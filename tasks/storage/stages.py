@@ -37,22 +37,9 @@ class Stage:
 def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> Stage:
     """Find the stage that belongs to `inputs`, or build it.
 
-    Parameters
-    ----------
-    workspace : Place
-    name : str
-        Which stage, for instance ``"splits"``.
-    inputs : dict
-        Everything that determines the output: digests of what is read, the parameters that
-        matter, and the version of the code as ``version``. Must serialize to JSON.
-    build : callable
-        Writes files into the folder that it is given and may return a JSON-serializable dict. Files whose digests it
-        returns under `DIGESTS`, which is not part of the result, are not read again.
-
-    Raises
-    ------
-    StorageError
-        When the workspace can't be written.
+    `inputs`, for JSON, are everything that determines the output: digests of what is read, the parameters that matter,
+    and the version of the code as ``version``. Files whose digests `build` returns under `DIGESTS`, which is not part
+    of the result, are not read again. Raises `StorageError` when the workspace can't be written.
     """
     return publish(stage_folder(workspace, name, inputs), {"stage": name, "inputs": inputs}, build)
 
@@ -114,7 +101,6 @@ def _found(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage |
 
 
 def _missing(files: Files, workspace: Place) -> list[str]:
-    """Return the names of the files whose content the workspace does not have, by its size."""
     with ThreadPoolExecutor(objects.AT_ONCE) as pool:
         sizes = list(pool.map(objects.size_of, [content_of(workspace, fact["sha256"]) for fact in files.values()]))
     return [name for (name, fact), size in zip(files.items(), sizes, strict=True) if size != fact["bytes"]]

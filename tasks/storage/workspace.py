@@ -63,14 +63,8 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
     """Make sure that a workspace can be written, and hold it while a run uses it.
 
     Whatever dead runs left unfinished is removed; what live runs are building is not. With `fresh`, all stages are
-    forgotten first, while published runs stay.
-
-    Raises
-    ------
-    StorageError
-        When the workspace can't be written.
-    UsageError
-        When `fresh` is set while another run is using the workspace.
+    forgotten first, while published runs stay. Raises `StorageError` when the workspace can't be written, `UsageError`
+    when `fresh` is set while another run is using it.
     """
     used = UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
     if workspace.published:
@@ -156,12 +150,8 @@ def sweep_held() -> None:
 def find_run(run: str, workspace: Place) -> Place:
     """Return the folder of a run, given that folder, its id, or ``latest``.
 
-    Raises
-    ------
-    UsageError
-        When there is none.
-    StorageError, DataError
-        When its workspace holds links; when it holds links or pipes itself: cleansplit writes none.
+    Raises `UsageError` when there is none, `StorageError` when its workspace holds links, and `DataError` when it holds
+    links or pipes itself: cleansplit writes none.
     """
     given = None if run == "latest" else run_at(run)
     if given is None or (given.last == "latest" and at(given).pointed()):
