@@ -168,7 +168,6 @@ def _is_constant(image: Image.Image) -> bool:
 
 
 def _converted(image: Image.Image) -> Image.Image:
-    """Return an image as L or RGB."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))

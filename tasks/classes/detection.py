@@ -35,7 +35,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     The view of the spec, unless that is auto, is kept; its side is that of glyphs. With the reading comes a sentence
     that says why.
     """
-    are_glyphs, shares, sizes = [], [], set()
+    small_pngs, shares, sizes = 0, [], set()
     with guarded() as guard:
         count = SAMPLED // len(archives)
         for name, data in chain.from_iterable(_sample(archive, count, workspace) for archive in archives):
@@ -43,15 +43,16 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
                 image = guard.read(data, spec.side, name=name)
             except UnreadableError:
                 continue
-            are_glyphs.append(_is_glyph(data, spec.side))
+            with suppress(UnreadableError):
+                filtered_rows(data, spec.side)
+                small_pngs += 1
             shares.append(saturated_share(image.gray))
             sizes.add((image.width, image.height))
     share = float(np.median(shares or [0.0]))
     is_ink = share >= INK_FROM and len(sizes) <= 1
     chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"
-    view, glyphs = VIEWS[chosen], bool(np.mean(are_glyphs or [False]) > 0.5)
-    kind: Kind = "glyphs" if chosen == "ink" and glyphs else "photographs"
-    reading = Reading(kind, chosen, view.side or spec.side)
+    kind: Kind = "glyphs" if chosen == "ink" and small_pngs > len(shares) / 2 else "photographs"
+    reading = Reading(kind, chosen, VIEWS[chosen].side or spec.side)
     sampled, size = "the one image that was sampled", "one size" if len(sizes) <= 1 else f"{len(sizes)} sizes"
     if len(shares) > 1:
         sampled = f"the median of {len(shares)} sampled images of {size}"
@@ -75,12 +76,6 @@ def saturated_share(gray: Gray) -> float:
     if light.all() or not light.any():
         return 0.0
     return float(min((gray[light] > WHITE).mean(), (gray[~light] < BLACK).mean()))
-
-
-def _is_glyph(data: bytes, side: int) -> bool:
-    with suppress(UnreadableError):
-        return bool(filtered_rows(data, side))
-    return False
 
 
 def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[str, bytes]]:

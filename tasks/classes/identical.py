@@ -1,13 +1,10 @@
 """Tell which photographs have identical pixels, where JPEGs were decoded at a reduced scale.
 
-The digest of thumbnail and copy decides for nearly all JPEGs: where it differs, the full pixels do, and where all that
-the pixels come from is the same, they are the same. In doubt are JPEGs
-
-    with equal thumbnails and copies that were coded differently,
-    of mode and size of an image that was decoded in full, such as a PNG that somebody made of a JPEG.
-
-Those alone are decoded in full. An image gets another digest only where the one that it has says something wrong.
-What is not found: two JPEGs of equal full pixels whose reduced pixels differ, which no encoder was seen to write.
+Where digests of thumbnail and copy differ, the full pixels do; where all that the pixels come from is the same, they
+are the same. In doubt, and decoded in full, are JPEGs with equal thumbnails and copies that were coded differently, and
+those of mode and size of an image that was decoded in full, such as a PNG that somebody made of a JPEG. An image gets
+another digest only where its own is wrong. Two JPEGs of equal full pixels whose reduced pixels differ are not found; no
+encoder was seen to write them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,10 +51,7 @@ def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.T
 
 
 def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: Place) -> pa.Table:
-    """Return the photographs whose digest says something wrong, each with a right one; schema `DIGESTS`.
-
-    `in_full` is what `read_in_full` found.
-    """
+    """Return the photographs whose digest says something wrong, each with that of `in_full`; schema `DIGESTS`."""
     known = _known(shards, workspace, ["id", "md5", "coded"])
     full = pa.concat_tables([DIGESTS.empty_table(), *in_full])
     at = pc.index_in(full["id"], value_set=known["id"].combine_chunks())

@@ -92,10 +92,7 @@ class Frame(NamedTuple):
         return next((scale for scale in SCALES if min(self.width, self.height) >= scale * REDUCED_SIDE), 1)
 
     def pixels(self, data: bytes, scale: int, strict: bool = True) -> Gray:
-        """Decode it with libjpeg-turbo, uint8 (height, width, 1 or 3); raises ValueError, if strict of a mere warning.
-
-        The pixels are those that Pillow gives.
-        """
+        """Decode as Pillow does, uint8 (height, width, 1 or 3); raises ValueError, if strict of a mere warning."""
         width, height = (-(-side // scale) for side in self[1:])
         space = SPACES[self.mode]
         least = {"min_width": width, "min_height": height} if scale > 1 else {}

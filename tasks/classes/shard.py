@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -44,47 +44,39 @@ def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -
     to_decode = index.filter(pc.is_null(index["outcome"]))
     read, photographs = members.read(to_decode), target / PHOTOGRAPHS
     ids = pc.binary_join_element_wise(part.role, to_decode["class_name"], to_decode["member"], "/").combine_chunks()
-    mislabelled: Sequence[int] = ()  # glyphs are PNGs by name and content, whole and without complaints
-    remarked: Sequence[int] = ()
+    odd: list[list[int]] = [[], []]  # mislabelled and remarked ones; no glyphs are
     if reading.kind == "glyphs":
         accepted, gray, failures = glyphs.read_glyphs(read, len(to_decode), reading.side)
     else:
-        names = ids.to_pylist()
-        read_in = read_photographs(read, names, reading, photographs, target / COPIES)
-        accepted, gray, failures, mislabelled, remarked = read_in
+        found = read_photographs(read, ids.to_pylist(), reading, photographs, target / COPIES)
+        accepted, gray, failures, *odd = found
     class_names = to_decode["class_name"].combine_chunks()
     kept = class_names.take(pa.array(accepted))
     labels = np.array([part.labels[name] for name in kept.to_pylist()], np.int64)
     images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
-    _write_samples(members, to_decode, accepted, images, reading, photographs, target / SAMPLES)
+    _write_samples(members, to_decode.take(pa.array(accepted)), images, reading, photographs, target / SAMPLES)
     refused = refused_members(index, failures, part.role)
     tables.write(refused, target / QUARANTINE)
     conserve(f"load {part}", len(index), len(gray), len(refused))
-    wrong, odd = (class_names.take(pa.array(rows, pa.int64())) for rows in (mislabelled, remarked))
-    counts = _count(part, images, refused, *(Counter(of.to_pylist()) for of in (index["class_name"], wrong, odd)))
+    of_odd = (class_names.take(pa.array(rows, pa.int64())) for rows in odd)
+    counts = _count(part, images, refused, *(Counter(of.to_pylist()) for of in (index["class_name"], *of_odd)))
     sha256 = at(target / SHARD).sha256()
     return {"classes": [asdict(one) for one in counts], "sha256": sha256, DIGESTS: {SHARD: sha256}}
 
 
 def _write_samples(
-    members: Members,
-    index: pa.Table,
-    accepted: RowNumbers,
-    images: Images,
-    reading: Reading,
-    photographs: Place,
-    target: Place,
+    members: Members, index: pa.Table, images: Images, reading: Reading, photographs: Place, target: Place
 ) -> None:
     """Write a few images of each class, evenly spaced by name.
 
     Their ``file`` is as it lies in the source, for photographs a thumbnail of the table `photographs`; their ``gray``
-    is what models see. `accepted` are the rows of the index that were decoded, int64 (n,), to `images`.
+    is what models see. `index` has the rows of the images.
     """
     rows = _spaced(images.labels)
     ids = images.ids.take(pa.array(rows))
     if reading.kind == "glyphs":
-        files = [data for _, data in sorted(members.read(index.take(pa.array(accepted[rows]))))]
+        files = [data for _, data in sorted(members.read(index.take(pa.array(rows))))]
     else:
         seen = thumbnails([photographs], ids.to_pylist())
         files = [seen[name] for name in ids.to_pylist()]

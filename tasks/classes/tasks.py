@@ -92,10 +92,7 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
 
 @stage_task("look for photographs that may be identical")
 def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[int]]:
-    """Find the photographs whose reduced pixels do not decide whether they are identical.
-
-    Returned are the name of their table, and how many there are of each shard.
-    """
+    """Find photographs whose reduced pixels don't tell if they are identical; return their table, and counts."""
 
     def build(target: Place) -> dict[str, Any]:
         found = in_doubt(shards, workspace)

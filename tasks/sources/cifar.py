@@ -53,7 +53,6 @@ def _read(place: Place) -> tuple[NDArray[np.uint8], list[str]]:
 
 
 def _named(labels: list[Any], batch: Place) -> list[str]:
-    """Return labels by their names in the file of names beside the batch."""
     for name, key in NAMES.items():
         if at(batch.beside(name)).is_file():
             names = _load(batch.beside(name)).get(key)

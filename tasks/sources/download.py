@@ -76,8 +76,7 @@ def download(url: str, folder: Place) -> Place:
 def _retrieve_archive(url: str, part: Place) -> None:
     _retrieve(url, None, part.parent, part.last)
     if not (packing_of(part) or is_zip(part) or is_tar(part) or is_parquet(part)):
-        with at(part).reading() as file:
-            start = file.read(16)
+        start = at(part).read_bytes(16)
         raise DataError(
             f"{public_name(url)} is no archive and no Parquet: it starts with {start!r}; check the address."
         )

@@ -1,8 +1,7 @@
 """Archives in notMNIST's layout, rendered from fonts, for a first run without any download.
 
-As notMNIST was made: each glyph is cropped to its ink and stretched to a square, white on black.
-A glyph is a font in a weight (stroke), a slant (shear) and a size (how coarse its pixels are), so
-that a few dozen fonts give thousands of glyphs, and twins among them.
+As in notMNIST, each glyph is cropped to its ink and stretched to a square, white on black. Weights, slants and sizes of
+a few dozen fonts give thousands of glyphs, and duplicates among them.
 """
 
 import base64
@@ -49,10 +48,7 @@ class Style:
 
 
 def find_fonts(folder: Place | None = None) -> list[Place]:
-    """Return the font files below `folder` (matplotlib's by default) that can draw A to J, by name.
-
-    Raises `DataError` when there is no such font.
-    """
+    """Return the font files below `folder` (matplotlib's by default) that draw A to J; raises `DataError` for none."""
     import matplotlib
 
     folder = folder or Place.of(matplotlib.get_data_path()) / "fonts/ttf"

@@ -62,7 +62,6 @@ def _holds_images(name: str) -> bool:
 
 
 def _labels_of(images: Place) -> list[str] | None:
-    """Return the labels in the neighbouring file that MNIST's naming gives; None if it is missing."""
     beside = _beside(images)
     if beside == images or not at(beside).is_file():
         return None
@@ -70,5 +69,4 @@ def _labels_of(images: Place) -> list[str] | None:
 
 
 def _beside(images: Place) -> Place:
-    """Return the place of the labels for a file of images."""
     return images.beside(images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1"))

@@ -1,6 +1,5 @@
 """Members of a source as columns, which take a fifth of the memory of Python objects."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -27,8 +26,6 @@ SCHEMA = pa.schema(
     }
 )
 AT_ONCE = 1 << 12  # members that are Python objects at a time
-# A name that needs no cleaning, as nearly all: printable, without "/", ":" and "\\", and neither "." nor "..".
-IS_CLEAN = re.compile(r"\w[ -.0-9;-\[\]-~]*", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True)
@@ -95,25 +92,19 @@ class Listing:
 
 
 def list_members(entries: Iterable[Entry], source: str) -> Listing:
-    """Return members as a listing, their names as valid text without a leading ``./``.
-
-    Raises `DataError` when a name points outside the source.
-    """
+    """Return members by their names as valid text; raises `DataError` when a name points outside the source."""
     entries = iter(entries)
-    numbers: dict[str, int] = {}  # of clean folders
-    known: dict[str, int] = {}  # of folders as they are written
-    parts = [_batch(batch, known, numbers, source) for batch in iter(lambda: list(islice(entries, AT_ONCE)), [])]
+    numbers: dict[str, int] = {}  # of folders
+    parts = [_batch(batch, numbers, source) for batch in iter(lambda: list(islice(entries, AT_ONCE)), [])]
     return Listing(source, list(numbers), pa.Table.from_batches(parts, SCHEMA))
 
 
-def _batch(entries: list[Entry], known: dict[str, int], numbers: dict[str, int], source: str) -> pa.RecordBatch:
+def _batch(entries: list[Entry], numbers: dict[str, int], source: str) -> pa.RecordBatch:
     paths, kinds, offsets, sizes, digests, groups = zip(*entries, strict=True)
     parts = [path.rpartition("/") for path in paths]
-    for folder in dict.fromkeys(folder for folder, _, _ in parts):
-        if folder not in known:
-            known[folder] = numbers.setdefault(_clean(folder, source), len(numbers))
-    folders = [known[folder] for folder, _, _ in parts]
-    names = [name if IS_CLEAN(name) else _clean(name, source) for _, _, name in parts]
+    clean = {folder: _clean(folder, source) for folder in dict.fromkeys(folder for folder, _, _ in parts)}
+    folders = [numbers.setdefault(clean[folder], len(numbers)) for folder, _, _ in parts]
+    names = [_clean(name, source) for _, _, name in parts]
     found = [folders, names, kinds, offsets, sizes, [digest or None for digest in digests], groups]
     arrays = [pa.array(column, field.type) for column, field in zip(found, SCHEMA, strict=True)]
     return pa.record_batch(arrays, SCHEMA)

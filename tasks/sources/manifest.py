@@ -17,10 +17,7 @@ ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 
 def open_manifest(place: Place, columns: Columns) -> Rows | None:
-    """Return the images that a manifest names as rows; None for a file with another ending; raises `DataError`.
-
-    Parquet with images is opened before.
-    """
+    """Return the images that a manifest names as rows; None for a file with another ending; raises `DataError`."""
     if not at(place).is_file() or not place.last.lower().endswith(ENDINGS):
         return None
     names, paths, groups = [], [], []

@@ -27,8 +27,7 @@ OPENED: dict[str, Callable[[BinaryIO], Any]] = {
 
 def packing_of(place: Place) -> str | None:
     """Return how a file is compressed, as its first bytes say: gzip, bz2, xz or zstd; None if it is not."""
-    with at(place).reading() as file:
-        start = file.read(6)
+    start = at(place).read_bytes(6)
     return next((name for name, own in STARTS.items() if start.startswith(own)), None)
 
 

@@ -29,8 +29,7 @@ def open_parquet(place: Place, columns: Columns) -> Rows | None:
 
 def is_parquet(file: Place) -> bool:
     """Return whether a file starts as Parquet does."""
-    with at(file).reading() as opened:
-        return opened.read(4) == START
+    return at(file).read_bytes(4) == START
 
 
 def _groups_of(place: Place, split: str | None) -> Groups:

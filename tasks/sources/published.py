@@ -47,7 +47,6 @@ class PublicSet:
 
 
 def _unpacked_pickles(files: Sequence[Place], target: Place) -> str:
-    """Unpack the batches of CIFAR from its one archive."""
     with at(files[0]).reading() as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
         for member in archive:
             if (content := archive.extractfile(member)) and not member.name.endswith(".html"):
@@ -56,7 +55,6 @@ def _unpacked_pickles(files: Sequence[Place], target: Place) -> str:
 
 
 def _as_they_are(files: Sequence[Place], target: Place) -> str:
-    """Take files that are read as they are."""
     for file in files:
         disk.write_bytes(target / file.last, at(file).read_bytes())
     return ""

@@ -119,10 +119,7 @@ def _kept(file: Place, workspace: Place) -> Place:
 
 
 def _in_block(source: str) -> str:
-    """Return the address that a block of Prefect's server holds.
-
-    Raises `UsageError` when there is no such block, or it holds no address.
-    """
+    """Return the address that a block of Prefect's server holds; raises `UsageError` when there is none."""
     name = source.removeprefix(IN_BLOCK)
     try:
         block = cast(Any, Secret.load(name))
@@ -137,7 +134,6 @@ def _in_block(source: str) -> str:
 
 
 def _published(name: PublicName, workspace: Place) -> Place:
-    """Return the place of a public set, downloaded and laid out."""
     files, lay_out = PUBLIC_SETS[name].files, PUBLIC_SETS[name].lay_out
     folder = downloads_in(workspace) / name  # several sets have files of the same names
     here = [download.download_published(file, folder) for file in files]

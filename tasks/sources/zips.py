@@ -30,8 +30,7 @@ ENCRYPTED = 1  # flag of a member
 
 def is_zip(place: Place) -> bool:
     """Return whether a file starts as a zip archive does."""
-    with at(place).reading() as file:
-        return file.read(4) in ZIP_STARTS
+    return at(place).read_bytes(4) in ZIP_STARTS
 
 
 def read_entries(place: Place) -> Iterator[Entry]:

@@ -126,7 +126,6 @@ def probe(folder: Place) -> None:
 
 
 def _drop(building: Place) -> None:
-    """Remove an unfinished folder, as far as possible."""
     with contextlib.suppress(OSError):
         remove(building)
 

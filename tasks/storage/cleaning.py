@@ -47,7 +47,6 @@ def clean(workspace: Place, keep: int) -> Cleanup:
 
 
 def _remove(workspace: Place, folders: list[Place]) -> int:
-    """Remove published folders; return the bytes that this frees."""
     if workspace.published:
         return bucket_cleaning.remove(workspace, folders)
     sweep(workspace)

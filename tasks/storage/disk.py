@@ -69,10 +69,7 @@ def make_folder(place: Place) -> None:
 
 
 def move(source: Place, target: Place) -> None:
-    """Move a file within its file system.
-
-    Raises `StorageError` when the target is on another file system, where moving is copying and deleting.
-    """
+    """Move a file within its file system; raises `StorageError` when the target is on another one."""
     try:
         path_of(source).rename(path_of(target))
     except OSError as error:

@@ -2,10 +2,8 @@
 
 Runs share a workspace; a cleaning needs it for itself. A run writes its lease before it looks for a cleaning, and a
 cleaning writes its own before it looks for runs. So of two that start together at least one sees the other. The store's
-own clock gives the ages.
-
-An owner that could not renew its lease within `VALID` ends. Others wait for `SLACK` more, which is longer than a
-request takes.
+own clock gives the ages. An owner that could not renew its lease within `VALID` ends. Others wait for `SLACK` more,
+which is longer than a request takes.
 """
 
 import contextlib
@@ -27,10 +25,7 @@ _renewed: dict[Place, float] = {}  # when leases of this process were, by a cloc
 
 @contextlib.contextmanager
 def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
-    """Use a workspace for as long as the block runs; yield whether runs use it, too.
-
-    Raises `StorageError` when it is being cleaned.
-    """
+    """Use a workspace while the block runs; yield whether runs do; raises `StorageError` when it is being cleaned."""
     own, ended = workspace / "leases" / f"{who}-{uuid.uuid4().hex}", threading.Event()
     _renew(own)
     renewing = threading.Thread(target=_keep, args=(own, ended), daemon=True)
@@ -51,10 +46,7 @@ def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
 
 
 def require_leases(workspace: Place) -> None:
-    """Make sure that the leases of this process on a workspace still count, before something relies on them.
-
-    Raises `StorageError` when one could not be renewed in time.
-    """
+    """Raise `StorageError` when a lease of this process on a workspace could not be renewed in time."""
     if any(own.root == workspace.root and _is_over(at) for own, at in list(_renewed.items())):
         raise StorageError(
             f"{workspace.root} could not be reached in time to renew the lease of this run, and may have been cleaned "

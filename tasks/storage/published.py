@@ -133,7 +133,7 @@ def remember(folder: Place, files: Files) -> None:
 
 def checked(files: Any, folder: Place) -> Files:
     """Return the files of a manifest that anybody may have written; raises `DataError` when a fact is not usable."""
-    facts = files.values() if isinstance(files, dict) else [None]
+    facts: list[Any] = [*files.values()] if isinstance(files, dict) else [None]
     if all(isinstance(fact, dict) and isinstance(fact.get("bytes"), int) for fact in facts) and all(
         re.fullmatch("[0-9a-f]{64}", str(fact.get("sha256"))) for fact in facts
     ):

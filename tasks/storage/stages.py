@@ -107,7 +107,6 @@ def _missing(files: Files, workspace: Place) -> list[str]:
 
 
 def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
-    """Build a folder; return the result and the facts of each file."""
     result = build(draft) or {}
     known = result.pop(DIGESTS, {})
     files = {

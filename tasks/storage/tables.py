@@ -61,10 +61,7 @@ def take_rows(place: Place, rows: RowNumbers, columns: Sequence[str] | None = No
 
 
 def taken(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Read some rows of an opened table, their numbers ascending, int64 (n,): first none, then a row group's at a time.
-
-    Raises what `read` raises.
-    """
+    """Read some rows of an opened table, their numbers ascending, int64 (n,): first none, then those of each group."""
     empty, first = file.schema_arrow.empty_table(), 0
     yield empty if columns is None else empty.select(list(columns))
     for group in range(file.num_row_groups):

@@ -6,8 +6,8 @@
     downloads/              archives that were fetched
     history.parquet         one row per run
 
-Every run holds a shared lock on the workspace while it lasts; the system releases it when the process
-dies. Whoever gets an exclusive lock knows that anything unfinished was left by dead processes.
+Every run holds a shared lock while it lasts, which the system releases when the process dies. Whoever gets an exclusive
+lock knows that anything unfinished was left by dead processes.
 """
 
 import contextlib
@@ -118,10 +118,7 @@ def _refuse_others(workspace: Place) -> None:
 
 
 def refuse_links(workspace: Place) -> None:
-    """Refuse a workspace with a link other than ``latest``: through it, files elsewhere could be read or removed.
-
-    It takes the same time for any number of files: the files of runs and stages are not looked through.
-    """
+    """Refuse a workspace with a link other than ``latest``: through it, files elsewhere could be read or removed."""
     if workspace.in_bucket:
         return
     latest = workspace / "latest"
