@@ -42,11 +42,10 @@ def write_fingerprints(
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:
     digests = [md5(image, usedforsecurity=False).digest() for image in images.gray]
-    members = [name.split("/", 2)[2] for name in images.ids.to_pylist()]
-    fonts = pa.array([glyphs.font_of(member) for member in members], pa.string())
+    fonts = [glyphs.font_of(name.split("/", 2)[2]) for name in images.ids.to_pylist()]
     return {
         "md5": pa.array(digests, pa.binary(16)),
-        "font": fonts,
+        "font": pa.array(fonts, pa.string()),
         "one_colour": pa.array(glyphs.one_colour(images.gray)),
     }
 

@@ -34,7 +34,11 @@ def checked_format(data: bytes) -> str:
     elif form == "WEBP":
         _check_webp(data)
     elif form == "HEIF":
-        _register_heif()
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError as error:
+            raise UnreadableError("needs_heic", "pip install 'cleansplit[heic]'") from error
+        register_heif_opener()
     return form
 
 
@@ -94,12 +98,3 @@ def _check_webp(data: bytes) -> None:
         raise UnreadableError("undecodable", "shorter than its header says")
     if data[12:16] == b"VP8X" and int.from_bytes(data[20:21]) & 2:
         raise UnreadableError("several_images", "animated")
-
-
-def _register_heif() -> None:
-    """Let Pillow know HEIC, if the extra that decodes it is installed."""
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError as error:
-        raise UnreadableError("needs_heic", "pip install 'cleansplit[heic]'") from error
-    register_heif_opener()

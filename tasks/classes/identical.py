@@ -29,10 +29,8 @@ def in_doubt(shards: Sequence[Shard], workspace: Place) -> pa.Table:
     known = _known(shards, workspace, ["id", "md5", "coded", "mode", "width", "height"])
     reduced, full = known.filter(known["coded"].is_valid()), known.filter(known["coded"].is_null())
     pairs = reduced.group_by(["md5", "coded"]).aggregate([])
-    doubtful = pc.or_(
-        pc.is_in(reduced["md5"], value_set=_repeated(pairs["md5"])),
-        pc.is_in(_size(reduced), value_set=pc.unique(_size(full))),
-    )
+    are_equal = pc.is_in(reduced["md5"], value_set=_repeated(pairs["md5"]))
+    doubtful = pc.or_(are_equal, pc.is_in(_size(reduced), value_set=pc.unique(_size(full))))
     return reduced.filter(doubtful).select(["shard", "id"])
 
 

@@ -1,7 +1,7 @@
 """Cut a source into parts of about equal cost, each of which one task loads.
 
-Where a part ends depends on the digests of the pieces around its end, as in content-defined chunking (Muthitacharoen,
-Chen and Mazieres, 2001): a few more images change the part that they fall into, and seldom the next one.
+Where a part ends depends on the digests of the pieces around its end (content-defined chunking: Muthitacharoen, Chen
+and Mazieres, 2001): a few more images change the part that they fall into, and seldom the next one.
 """
 
 from collections.abc import Iterator, Sequence

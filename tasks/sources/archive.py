@@ -1,8 +1,7 @@
 """Read tar archives without extracting anything, and without silently losing a member.
 
 `tarfile` stops silently at a damaged header, and trusts any length that an extended header claims. So extended headers
-are measured before `tarfile` sees them, and the iteration must end at the two zero blocks that close an archive,
-followed only by zeros. Compressed archives are unpacked before; see `tasks.sources.packed`.
+are measured before `tarfile` sees them, and the last member must be followed by two zero blocks and only zeros.
 """
 
 import io
@@ -106,11 +105,10 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
         size = _size_in(block)
         if size is None:
             return  # a bad header: tarfile stops here, and _check_end says so
-        if size < 0:
+        is_extended = block[156] in EXTENDED_HEADERS
+        if size < 0 or (size > LARGEST and not is_extended):
             raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
-        if block[156] not in EXTENDED_HEADERS:
-            if size > LARGEST:
-                raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
+        if not is_extended:
             return
         if size > MAX_EXTENDED_HEADER:
             raise DataError(

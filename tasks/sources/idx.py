@@ -24,10 +24,10 @@ def open_idx(place: Place) -> Rows | None:
     files = [place / name for name in _images_in(place)] if folder else [place]
     if not files or not _holds_images(files[0].last.lower()):
         return None
-    splits = ["test" if file.last.lower().startswith(TEST) else split_in(file.last) for file in files]
-    parts: list[Part] = [
-        (split if folder else None, read_idx(file), _labels_of(file)) for split, file in zip(splits, files, strict=True)
-    ]
+    parts: list[Part] = []
+    for file in files:
+        split = "test" if file.last.lower().startswith(TEST) else split_in(file.last)
+        parts.append((split if folder else None, read_idx(file), _labels_of(file)))
     return of_arrays(parts, place, [name for file in files for name in (file.last, _beside(file).last)])
 
 

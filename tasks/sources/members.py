@@ -14,7 +14,6 @@ from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.archive import content_digest, read_at
 from tasks.sources.forms import open_rows
-from tasks.sources.numbered import Rows
 from tasks.sources.zips import is_zip, read_zipped
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -55,9 +54,11 @@ class Members:
         `index` has rows of the index of the source; see `tasks.sources.index`. Raises `DataError` when a member is no
         longer what the index says.
         """
-        names, members, digests = _columns(index, "class_name", "member", "digest")
+        names, members, digests, offsets = _columns(index, "class_name", "member", "digest", "offset")
+        found: Iterator[tuple[int, bytes]]
         if self.rows is not None:
-            found = self._from_rows(self.rows, index)
+            read = self.rows.read
+            found = ((row, read(offsets[row]) or b"") for row in sorted(range(len(index)), key=offsets.__getitem__))
         elif self.in_folder:
             found = self._from_folder(index)
         else:
@@ -82,11 +83,6 @@ class Members:
             if isinstance(data, OSError):
                 raise data
             yield row, data
-
-    def _from_rows(self, rows: Rows, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-        (numbers,) = _columns(index, "offset")
-        for row in sorted(range(len(numbers)), key=numbers.__getitem__):
-            yield row, rows.read(numbers[row]) or b""
 
     def _from_archives(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
         """Read archives as one long archive; one at a time is open."""

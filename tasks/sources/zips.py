@@ -61,7 +61,13 @@ def read_entries(place: Place) -> Iterator[Entry]:
 
 
 def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
-    kind = _kind(member)
+    mode, kind = member.external_attr >> 16, "file"
+    if stat.S_ISLNK(mode):
+        kind = "link"
+    elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        kind = "special"
+    elif member.flag_bits & ENCRYPTED:
+        kind = "encrypted"
     if kind != "file":
         return Entry(member.filename, kind, 0, 0, b"")
     if member.file_size > MAX_MEMBER_BYTES:
@@ -70,15 +76,6 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
     if data is None:
         return Entry(member.filename, "damaged", 0, 0, b"")
     return Entry(member.filename, "file", member.header_offset, len(data), content_digest(data))
-
-
-def _kind(member: zipfile.ZipInfo) -> str:
-    mode = member.external_attr >> 16
-    if stat.S_ISLNK(mode):
-        return "link"
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        return "special"
-    return "encrypted" if member.flag_bits & ENCRYPTED else "file"
 
 
 def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo | None) -> bytes | None:

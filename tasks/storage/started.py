@@ -1,8 +1,7 @@
 """The folder that a command was started in, and the empty one that it works in.
 
 Prefect and matplotlib take settings from the current folder, and Python may take modules; but that folder may be the
-data set that is looked through. So a command remembers where relative paths start, and works elsewhere; its processes
-inherit both.
+data set. So a command remembers where relative paths start, and works elsewhere; its processes inherit both.
 """
 
 import atexit

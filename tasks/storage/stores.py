@@ -13,11 +13,7 @@ from tasks.storage.store import Listed, Store
 
 
 def at(place: Place) -> Store:
-    """Return the file or folder of a place, to be asked about and read.
-
-    >>> at(Place("/")).is_folder()
-    True
-    """
+    """Return the file or folder of a place, to be asked about and read."""
     if not place.in_bucket:
         return Disk(place)
     return Published(place) if place.published else Bucket(place)
