@@ -73,7 +73,7 @@ class Temporary:
         """
         from prefect.settings import get_current_settings, temporary_settings
 
-        if get_current_settings().api.url:
+        if stays(get_current_settings().api.url):
             self.stop()
             yield
             return
