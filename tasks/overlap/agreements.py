@@ -28,20 +28,9 @@ REFUSED = -1.0
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
-    """Return how far each pair of photographs agrees.
+    """Return how far each pair of photographs agrees, float64 (n,), the first of each looked at in a mirror or not.
 
-    Parameters
-    ----------
-    first, second : Copies
-        Of equal length.
-    mirrored : bool
-        Look at the first of each pair in a mirror.
-
-    Returns
-    -------
-    ndarray
-        float64 (n,), in ten thousandths: of pairs that small copies refuse, the agreement of those; -1 of a pair with
-        too little texture.
+    In ten thousandths: of pairs that small copies refuse, the agreement of those; -1 of a pair with too little texture.
     """
 
     def decide(start: int) -> Floats:

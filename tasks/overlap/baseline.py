@@ -1,9 +1,8 @@
 """How similar images are that are no leak: images of train in the rest of train, and random pairs.
 
-Near-identical photographs hang together in components. Where copies are, a component is nearly a clique: each of its
-pictures resembles each other one. Where it is not, as in the frames of a film, or where almost all pictures are one
-component, near-identity proves nothing: those pictures are *chained*. Random pairs are drawn between components, since
-copies make random pairs, too.
+Where copies are, a component of near-identical photographs is nearly a clique. Where it is not, as in the frames of a
+film, or where almost all pictures are one component, near-identity proves nothing: those pictures are *chained*. Random
+pairs are drawn between components, since copies make random pairs, too.
 """
 
 import hashlib
@@ -40,27 +39,13 @@ BASELINE = pa.schema(
 def measure_baseline(
     joins: Sequence[Join], found: Sequence[Pairs], train: SplitName, seed: int
 ) -> tuple[pa.Table, Bits]:
-    """Return the similarity of matches that are no leak, and the digests of chained pictures.
+    """Return the similarity of matches that are no leak, and the digests of chained pictures, uint8 (n, 16).
 
-    Parameters
-    ----------
-    joins : sequence of Join
-        Of all pairs of the splits that were compared, and have images.
-    found : sequence of Pairs
-        What each join found.
-    train : str
-        Name of the split in whose rest its own images are searched.
-    seed : int
-        That images and pairs are drawn by, with what the images of train are: no data can be made for it, and the
-        form of a source changes nothing.
-
-    Returns
-    -------
-    table : Table
-        Schema `BASELINE`: ``train`` of the best match of images of train in the rest of it, ``random`` of random pairs
-        of an image of another split and one of train, or of two of train where there is no other.
-    chained : ndarray
-        uint8 (n, 16).
+    The joins are all pairs of the splits that were compared and have images; `found` is what each of them found. The
+    table has the schema `BASELINE`: ``train`` of the best match of images of train in the rest of it, ``random`` of
+    random pairs of an image of another split and one of train, or of two of train where there is no other. Images are
+    drawn by the seed and by what the images of train are: no data can be made for it, and the form of a source changes
+    nothing.
     """
     splits = {prints.split: prints for join in joins for prints in join.sides}
     every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in splits.values()])

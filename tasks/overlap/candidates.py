@@ -1,8 +1,8 @@
 """Find similar pairs of bit patterns by MinHash: patterns are compared that agree in a band of their signatures.
 
-Every candidate is verified, so precision is 1. For independent hash positions recall is what
-`tasks.overlap.minhash.Bands` states; on patterns that share structure it can be lower, since the same positions judge
-all pairs. Pairs are yielded in chunks, in bounded memory, and again in every band in which they agree.
+Every candidate is verified, so precision is 1. Recall is what `tasks.overlap.minhash.Bands` states for independent hash
+positions; it can be lower where patterns share structure. Pairs come in chunks, in bounded memory, and again in every
+band in which they agree.
 """
 
 from collections.abc import Iterator
@@ -26,22 +26,12 @@ HALF = np.uint64(32)  # bits
 
 
 def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Shared]:
-    """Yield near-duplicate pairs that MinHash finds.
+    """Yield the near-duplicate pairs of patterns of equal length, at a similarity in whole percent, that MinHash finds.
 
-    Each pattern is signed on its sparser side: its set bits where ``(1 + t) * set <= length``, its
-    unset bits where ``(1 + t) * unset <= length``, and both where it is near one half. Every near
-    pair is signed on a common side: if A were signed only by its set bits and B only by its unset
-    bits, then ``|A| < length * t / (1 + t)`` and ``|B| > length / (1 + t)``, so ``J <= |A| / |B| < t``.
-
-    Parameters
-    ----------
-    first, second : Patterns
-        Of equal length.
-    percent : int
-        Similarity in whole percent from which a pair counts.
-    bands : Bands
-    seed : int
-        Of the hash positions.
+    Each pattern is signed on its sparser side: its set bits where ``(1 + t) * set <= length``, its unset bits where
+    ``(1 + t) * unset <= length``, and both where it is near one half. Every near pair is signed on a common side: if A
+    were signed only by its set bits and B only by its unset bits, then ``|A| < length * t / (1 + t)`` and ``|B| >
+    length / (1 + t)``, so ``J <= |A| / |B| < t``. The hash positions are drawn from the seed.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
     >>> found = lsh_pairs(ones, ones, 90, Bands(2, 4), seed=1)
@@ -70,8 +60,7 @@ class Signed:
     def of(cls, patterns: Patterns, percent: int, bands: Bands, seed: int, unset: bool = False) -> "Signed":
         """Sign the set bits of the patterns that may have a near-duplicate found by these, or the unset ones.
 
-        Equal rows of a band give equal keys. Others seldom do, and their pairs are verified: of a million patterns and
-        a hundred thousand, 23 pairs a band.
+        Equal rows of a band give equal keys. Others seldom do, and their pairs are verified.
         """
         counts = patterns.length - patterns.counts if unset else patterns.counts
         rows = np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
@@ -136,9 +125,8 @@ def _neighbours(
 ) -> Iterator[tuple[RowNumbers, RowNumbers]]:
     """Yield, for a bucket too large to compare in full, pairs that are close in the order of the bands that follow.
 
-    Patterns that agree in further bands become neighbours, and each of the larger side meets
-    `NEIGHBOURS` of the other, so the work grows with the patterns and not with their square. Matches
-    are verified as always, but a pair must agree in two bands instead of one to be compared for certain.
+    Each of the larger side meets `NEIGHBOURS` of the other, so the work grows with the patterns and not with their
+    square; a pair must agree in two bands instead of one to be compared for certain.
     """
     if len(i) < len(j):
         yield from ((mine, theirs) for theirs, mine in _neighbours(second, first, j, i, band))

@@ -33,14 +33,9 @@ PAIR, PER_AXIS, ALONE, WITH_TILE = 0.7, 0.03, 200, 20
 
 
 def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Shared]:
-    """Yield every near-duplicate pair.
+    """Yield every near-duplicate pair of patterns of equal length, from a similarity in whole percent on.
 
-    Parameters
-    ----------
-    first, second : Patterns
-        Of equal length. Each pair comes once; of a set and itself, the very same object, in one order or in both.
-    percent : int
-        Similarity in whole percent from which a pair counts.
+    Each pair comes once; of a set and itself, the very same object, in one order or in both.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
     >>> [pairs.first.tolist() for pairs in complete_pairs(ones, ones, 90)]
@@ -69,14 +64,9 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
 
 
 def choose_axes(first: Patterns, second: Patterns, percent: int) -> tuple[Pixels, float]:
-    """Return the axes along which a sample of the patterns varies most, as many as make the search cheapest.
+    """Return the axes along which a sample varies most, as many as make the search cheapest, and what that costs.
 
-    Returns
-    -------
-    axes : ndarray
-        float32 (length, k), orthonormal.
-    cost : float
-        Nanoseconds of one core that a pair costs, on average of all.
+    The axes are float32 (length, k), orthonormal; the cost is in nanoseconds of one core a pair, on average of all.
     """
     one, two = (bounds.evenly(patterns, SAMPLE) for patterns in (first, second))
     axes = bounds.principal_axes(np.concatenate([one.unpacked(), two.unpacked()]), max(AXES))
@@ -99,7 +89,7 @@ def _tiles(
 ) -> Iterator[tuple[Patterns, Patterns, int, int, Pixels, Pixels]]:
     """Yield tiles that together hold all pairs that bit counts allow; of a set and itself, those on one side.
 
-    A tile is some patterns of both sides, sorted by their counts; where these start; and the factors of their bounds.
+    A tile is patterns of both sides, sorted by their counts; where these start; and the factors of their bounds.
     """
     projected, length, c = _projected(second, axes), first.length, (100 - percent) / (100 + percent)
     for start in range(0, len(first), ROWS):

@@ -28,12 +28,8 @@ def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[
 def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:
     """Return the component that each first image belongs to, or that most of its candidates are in, int64 (images,).
 
-    Parameters
-    ----------
-    seen : Pairs
-        Of images with their candidates.
-    components : tuple of ndarray
-        int64: those of the images and of the candidates, in one numbering; the same array within one set.
+    `seen` are images with their candidates. The components are int64, those of the images and of the candidates, in one
+    numbering; the same array within one set.
     """
     own, theirs = components
     sizes = np.bincount(own if own is theirs else np.append(own, theirs), minlength=1)
@@ -47,8 +43,8 @@ def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:
 def look_alikes_of(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> Floats:
     """Return what look-alikes of each first picture reach, float64 (images,); 0 where it has few.
 
-    Copies are one picture, so components of near-identical ones are looked at: a picture has the candidates of all that
-    are in its component, and of each other component the best one counts. Parameters are those of `homes`.
+    A picture has the candidates of all that are in its component of near-identical ones, and of each other component
+    the best one counts. Parameters are those of `homes`.
     """
     home = homes(seen, components)
     between = Pairs(home[seen.first], components[1][seen.second], seen.similarity)

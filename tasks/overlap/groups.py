@@ -1,12 +1,10 @@
 """Groups of duplicates inside a split, which row of each stays, and which go because of it.
 
-Groups are connected components of duplicates. The preferred row of a group stays and its duplicates go; the same is
-done with the rows that are left, so every row that goes is a duplicate of the row that stays for it. A group in which
-several rows of one label stay is a chain: not all of its rows are duplicates of each other. A chain is kept as one
-group, or it is cut into groups in each of which one row of a label stays.
-
-A row goes only because of one with its label, or of any if it has none. Where labels differ, nobody knows which one is
-right: rows of each label stay, and are named as conflicts.
+Groups are connected components of duplicates. The preferred row stays and its duplicates go, and so on with the rows
+that are left: every row that goes is a duplicate of the row that stays for it. A group in which several rows of one
+label stay is a chain; it is kept as one group, or cut into groups in each of which one row of a label stays. A row goes
+only because of one with its label, or of any if it has none. Where labels differ, rows of each label stay, and are
+named as conflicts.
 """
 
 from typing import Any, NamedTuple
@@ -79,17 +77,9 @@ def write_groups(
 
 
 def group_rows(join: Join, settled: Settled, rows: SplitRows, preferred: RowNumbers, chains: Chains) -> Grouped:
-    """Return the groups of a split, and what stays of them.
+    """Return the groups of a split, which is joined with itself, and what stays of them.
 
-    Parameters
-    ----------
-    join : Join
-        Of the split with itself.
-    settled : Settled
-    rows : SplitRows
-    preferred : ndarray
-        int64 (rows,): place of each row in the order in which rows are preferred; no two are equal.
-    chains : {"keep", "cut"}
+    `preferred` is the place of each row in the order in which rows are preferred, int64 (rows,); no two are equal.
     """
     count = join.first.images
     links = in_order(settled.pairs.where(settled.duplicate), within=True)
@@ -132,8 +122,8 @@ def _stars(
 ) -> tuple[RowNumbers, Floats, RowNumbers, Mask]:
     """Let one row of a label stay, its duplicates go, and do the same with what is left, until nothing is.
 
-    Rows are sorted by group and preference. Of each row, the answer is the row that stays instead and the similarity to
-    that; the first row that stays at its home (a row that stays only for its label is at home with its duplicate); and
+    Rows are sorted by group and preference. Return of each row the one that stays instead and the similarity to that;
+    the first row that stays at its home (a row that stays only for its label is at home with its duplicate); and
     whether it is not a duplicate of a row of its label that it was compared with.
     """
     twin, found, apart = np.arange(len(image)), np.ones(len(image)), np.zeros(len(image), np.bool_)

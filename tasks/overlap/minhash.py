@@ -1,8 +1,7 @@
 """MinHash signatures, bit-identical with datasketch, how they are cut into bands, and the recall that follows.
 
-The signature of a set of bit positions under one permutation is the smallest hash among them,
-which is the hash of the *first set bit* when positions are visited in the order of their hashes.
-Of a typical pattern, half the bits are set or unset, so a few visits settle almost every pattern.
+The smallest hash among a set of positions is that of the *first set bit* when positions are visited in the order of
+their hashes. Of a typical pattern, half the bits are set or unset, so a few visits settle almost every pattern.
 """
 
 from dataclasses import dataclass
@@ -33,15 +32,10 @@ class Bands:
 
 
 def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
-    """Return the most selective bands that still reach a recall at the floor.
+    """Return the most selective bands that still reach a recall at the floor; raise `UsageError` where none do.
 
-    The largest rows-per-band r with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see
-    Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
-
-    Raises
-    ------
-    UsageError
-        When no bands reach it.
+    The largest rows-per-band r with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see Leskovec, Rajaraman and
+    Ullman, Mining of Massive Datasets, section 3.4.
 
     >>> choose_bands(128, 90, 0.99)
     Bands(bands=12, rows=10)
@@ -79,25 +73,10 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
 
 
 def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
-    """Return the MinHash signatures of packed bit patterns.
+    """Return the MinHash signatures, uint32 (num_perm, n), of packed bit patterns, uint8 (n, ceil(length / 8)).
 
-    Parameters
-    ----------
-    bits : ndarray
-        uint8, shape (n, ceil(length / 8)), first position in the highest bit.
-    length : int
-        Bits per pattern.
-    num_perm : int
-        Permutations.
-    seed : int
-        That the permutations are drawn from.
-
-    Returns
-    -------
-    ndarray
-        uint32, shape (num_perm, n): column k equals the ``hashvalues`` of
-        ``MinHash(num_perm, seed, scheme="affine32")`` updated with ``b"%d" % position`` for
-        each set bit of pattern k.
+    Column k equals the ``hashvalues`` of ``MinHash(num_perm, seed, scheme="affine32")`` updated with ``b"%d" %
+    position`` for each set bit of pattern k; the first position is in the highest bit of a byte.
 
     >>> from datasketch import MinHash
     >>> one = np.packbits(np.array([[0, 1, 1, 0, 0, 0, 0, 0]], np.uint8), axis=1)

@@ -1,9 +1,8 @@
 """Find the most similar bit patterns of each row: candidates for duplicates that are decided on pixels.
 
-A row is searched for in several forms, as it is, trimmed, moved, and counts with the best of them; a form without any
-bit set finds nothing. The search is exact: a pattern is compared where a bound lets it be among the best, see
-`tasks.overlap.bounds`. The bound is the similarity that a row's candidates have reached already: the longer the search,
-the fewer pass.
+A row counts with the best of its forms; a form without any bit set finds nothing. The search is exact: a pattern is
+compared where a bound lets it be among the best, see `tasks.overlap.bounds`. The bound is the similarity that a row's
+candidates have reached already: the longer the search, the fewer pass.
 """
 
 from collections.abc import Sequence
@@ -58,18 +57,10 @@ class Nearest:
 
 
 def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
-    """Return the best pattern of each row, and up to `count` from the floor on.
+    """Return the best pattern of each row, and up to `count` with a Jaccard similarity of set bits from the floor on.
 
-    Parameters
-    ----------
-    forms : sequence of Patterns
-        The rows in each form, n patterns each; of patterns in which at most half of the bits are set.
-    others : Patterns
-    count : int
-    floor : float
-        Jaccard similarity of set bits.
-    groups : tuple of ndarray
-        int64 (n,) and int64 (patterns,): group of each row and of each pattern; a row gets no pattern of its own group.
+    The rows come in each form, n patterns each, in which at most half of the bits are set. The groups are int64 (n,)
+    and int64 (patterns,), of each row and of each pattern; a row gets no pattern of its own group.
 
     >>> ones = Patterns.of(np.packbits(np.tril(np.ones((4, 16), np.uint8)), axis=1), 16)
     >>> nearest([ones], ones, 2, 0.5, (np.arange(4), np.arange(4))).row.tolist()
@@ -100,10 +91,7 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
 
 
 def _dealt(count: int) -> list[RowNumbers]:
-    """Deal numbers out to tiles, so that each is a sample of all: a good candidate is met early.
-
-    The first tiles are small, since nothing bounds what passes there.
-    """
+    """Deal numbers out to tiles, each a sample of all; the first are small, since nothing bounds what passes there."""
     tiles = -(-count // TILE)
     order = np.concatenate([np.arange(first, count, tiles) for first in range(tiles)])
     edges = FIRST_TILE * 4 ** np.arange(20)

@@ -1,10 +1,9 @@
 """Pairs of similar images, and which of them matter: memory grows with the images, not with their pairs.
 
-Of all near-duplicate pairs of glyphs, those are kept that are the best of one of their images, its best with a labelled
+Of near-duplicate pairs of glyphs, those are kept that are the best of one of their images, its best with a labelled
 image, or its best of another class than that. Inside one set a maximum spanning forest is kept as well: at any
-threshold, its pairs that reach the threshold join the same images as all pairs that reach it (the cut property;
-Kruskal, On the shortest spanning subtree of a graph, 1956). Of equally similar pairs the one with the smaller numbers
-is preferred, so the result does not depend on how pairs are cut into pieces.
+threshold it joins the same images as all pairs (Kruskal, On the shortest spanning subtree of a graph, 1956). Of equally
+similar pairs the one with the smaller numbers is preferred, so the result does not depend on pieces.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -82,16 +81,7 @@ def gathered(stream: Iterable[Pairs], keep: Callable[[Pairs], Pairs]) -> Pairs:
 
 
 def that_matter(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], within: bool) -> Pairs:
-    """Return the pairs that are best for one of their images; see above.
-
-    Parameters
-    ----------
-    pairs : Pairs
-    labels : tuple of ndarray
-        int64 (images,): classes of the images of both sides.
-    within : bool
-        Whether both sides are one set.
-    """
+    """Return the pairs that are best for one of their images; see above. Labels are int64 (images,), of both sides."""
     pairs = in_order(pairs, within)
     if not within:
         best = [best_by_class(*pairs.seen_from(side), labels[1 - side]) for side in (0, 1)]

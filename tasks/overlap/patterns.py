@@ -28,19 +28,9 @@ Counts = NDArray[np.int64]
 
 
 def least_shared(percent: int, length: int) -> NDArray[np.int64]:
-    """Return, for each sum a + b of two bit counts, how many bits near-duplicates must share.
+    """Return, for each sum a + b of two bit counts, how many bits near-duplicates at a whole percent must share.
 
-    Parameters
-    ----------
-    percent : int
-        Similarity in whole percent, 1 to 100.
-    length : int
-        Bits per pattern, N.
-
-    Returns
-    -------
-    ndarray
-        int64, shape (2 N + 1,); compare with ``shared >= table[a + b]``.
+    It is int64 (2 N + 1,), for N bits per pattern; compare with ``shared >= table[a + b]``.
 
     >>> table = least_shared(50, 8)  # of 2 + 2 bits, 2 of 3 are a Jaccard similarity of 1/3: both must be shared
     >>> int(table[2 + 2])
@@ -69,8 +59,7 @@ def shared_bits(first: Words, second: Words, i: NDArray[np.integer], j: NDArray[
 def similarity(a: Counts, b: Counts, shared: Counts, length: int) -> NDArray[np.float64]:
     """Return the two-sided Jaccard similarity in [0, 1]: the smaller of both sides; two empty sets are alike.
 
-    Equal fractions give equal floats and different ones different floats, since no denominator
-    exceeds `length`.
+    Equal fractions give equal floats and different ones different floats, since no denominator exceeds `length`.
 
     >>> similarity(np.array([4, 0]), np.array([5, 0]), np.array([4, 0]), 8).tolist()
     [0.75, 1.0]

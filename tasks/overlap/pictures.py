@@ -1,10 +1,8 @@
 """The strategy for photographs: bits propose candidates, and registered gray copies decide.
 
-Each picture gets its most similar ones as candidates, see `tasks.overlap.proposals`. Where most of them are copies of
-one picture, that is in one component of duplicates, there may be more, and what look-alikes reach is not seen yet. So
-more are asked for outside of that component, as long as at least half of them join it: a picture that hangs together
-with another one by duplicates need not be laid over it. So the number of copies is not limited, and a component looks
-at each picture at most once in a round.
+Where most candidates of a picture are in one component of duplicates, there may be more, and what look-alikes reach is
+not seen yet. So more are asked for outside of that component, as long as at least half of them join it: the number of
+copies is not limited, and a component looks at each picture at most once in a round.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -35,16 +33,8 @@ def candidate_pairs(
 ) -> tuple[Pairs, RecallCounts | None]:
     """Return the candidates of pictures with their agreement, and what MinHash finds on a sample, where it proposes.
 
-    Parameters
-    ----------
-    one, two : Images
-        Those that are searched for and those among which.
-    bands, seed, sample
-        See `tasks.overlap.proposals.propose`.
-    within : bool
-        Whether both are of one split.
-    mirrored : bool
-        Search for the pictures as they look in a mirror.
+    Candidates of `one` are sought in `two`; `within` says that both are of one split, and `mirrored` that pictures are
+    searched for as they look in a mirror. For the rest see `tasks.overlap.proposals.propose`.
     """
     groups = one.numbers, two.numbers  # by which no picture is a candidate of itself
     if not within:
@@ -61,16 +51,8 @@ def with_more(
 ) -> Pairs:
     """Return pairs and those of further candidates of pictures most of whose candidates are copies of one picture.
 
-    Parameters
-    ----------
-    pairs : Pairs
-        As `candidate_pairs` returns them, of all pictures of the first set.
-    one, two : Images
-        All pictures of both splits, or twice those of one.
-    line : ndarray
-        float64 (n,): agreement from which the pairs of each picture of the first set are duplicates.
-    bands, seed, within
-        See `candidate_pairs`.
+    The pairs are those of `candidate_pairs`, of all pictures of both splits, or of one. The line is float64 (n,):
+    agreement from which the pairs of each picture of the first set are duplicates.
     """
     count, going_on = CANDIDATES, np.ones(len(one), np.bool_)
     components, home, inside = _homes(pairs, one, two, line, within)

@@ -49,17 +49,8 @@ def prints_of(split: Drawn, fingerprints: Sequence[Fingerprints]) -> list[Finger
 def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place, target: Place) -> dict[str, Any]:
     """Write the fingerprints of a split's rows, in memory for a piece of them and all numbers, and its images.
 
-    Parameters
-    ----------
-    split : Drawn
-    fingerprints : sequence of Fingerprints
-        Of all shards, in the order in which the split counts their rows.
-    workspace, target : Place
-
-    Returns
-    -------
-    dict
-        Bits of a row, distinct images, how many rows have no bit set or all, and of photographs the median short side.
+    The fingerprints are of all shards, in the order in which the split counts their rows. Return the bits of a row,
+    distinct images, how many rows have no bit set or all, and of photographs the median short side.
     """
     numbers = tables.read(workspace / split.numbers)
     own = prints_of(split, fingerprints)

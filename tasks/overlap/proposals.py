@@ -1,7 +1,6 @@
 """Propose, for each photograph, those of another split that its bits are most similar to.
 
-All pairs are compared where ten minutes of one core are expected to suffice. Beyond that MinHash proposes, and what it
-misses is measured on a sample.
+All pairs are compared where ten minutes of one core are expected to suffice. Beyond that MinHash proposes.
 """
 
 from collections.abc import Sequence
@@ -42,21 +41,9 @@ def propose(
 ) -> tuple[Nearest, RecallCounts | None]:
     """Return the candidates of rows, and what MinHash finds on a sample of rows, where it proposes.
 
-    Parameters
-    ----------
-    forms : sequence of Patterns
-        The rows in each form.
-    others : Patterns
-    groups : tuple of ndarray
-        See `tasks.overlap.nearest.nearest`.
-    bands : Bands or None
-        How MinHash signatures are cut; None compares all pairs, whatever that costs.
-    seed : int
-        Of the hash positions.
-    count : int
-        Candidates of a row.
-    sample : int
-        Rows that are compared with all where MinHash proposes, to measure what it misses.
+    The rows come in each form; groups are those of `tasks.overlap.nearest.nearest`. Without bands all pairs are
+    compared, whatever that costs. `count` is of candidates per row, and `sample` of rows that are compared with all
+    where MinHash proposes, to measure what it misses.
     """
     if bands is None:
         return nearest(forms, others, count, FLOOR, groups), None

@@ -1,8 +1,7 @@
 """Find the pairs of similar images of a join: tile by tile, a slice of one split with a slice of the other.
 
-Three strategies find pairs: all pairs of glyphs by bounds (`complete.py`), MinHash where those are too many
-(`candidates.py`), and candidates that are laid over each other for photographs (`pictures.py`). What tiles find is put
-together exactly.
+All pairs of glyphs are found by bounds (`complete.py`), or by MinHash where those are too many (`candidates.py`);
+candidates of photographs are laid over each other (`pictures.py`). What tiles find is put together exactly.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -84,10 +83,7 @@ def _search_pictures(join: Join, one: Images, two: Images) -> Found:
 def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, Any]:
     """Write the pairs of two splits, put together from their tiles, or searched here where there are none.
 
-    Returns
-    -------
-    dict
-        How the pairs were found, and what MinHash states and was measured to find.
+    Return how the pairs were found, and what MinHash states and was measured to find.
     """
     method = join.method
     found = [Found.read(join.workspace / tile.folder, tile.result) for tile in tiles]
@@ -121,10 +117,7 @@ def _kept(join: Join, pairs: Pairs) -> Pairs:
 
 
 def more_of(join: Join, pairs: Pairs, line: Floats) -> Pairs:
-    """Return the pairs of photographs and further ones; see `tasks.overlap.pictures.with_more`.
-
-    `line` is that of the images of the searched side.
-    """
+    """Return pairs of photographs and further ones, see `with_more`; `line` is that of images of the searched side."""
     if not len(pairs.first):
         return pairs
     one, two = join.both[::-1] if join.searched else join.both
@@ -159,8 +152,8 @@ def near_pairs(
 def _recall(join: Join, one: Images, two: Images, found: Pairs) -> RecallCounts | None:
     """Ask MinHash beside all pairs, in the first tile alone, or all pairs beside MinHash, for a sample.
 
-    Signing all images of large splits takes longer than comparing them, and MinHash verifies its pairs: so it is asked
-    for images that have any.
+    MinHash verifies its pairs, and signing all images takes longer than comparing them: it is asked for those with
+    pairs.
     """
     if join.method == "all pairs":
         if one.numbers[0] or two.numbers[0]:

@@ -1,8 +1,7 @@
 """The pairs of a join as they count, by the verdict on their set and by what people decided: nowhere else.
 
 Of glyphs, only the pairs that matter are kept, so images that a decision tells apart are searched again. Photographs
-keep all their candidates; further ones are asked for where most of them are duplicates or undecided, and those that a
-decision tells apart are laid over all of their component.
+keep all their candidates; those that a decision tells apart are laid over all of their component.
 """
 
 from typing import NamedTuple
@@ -28,10 +27,7 @@ Both = tuple[Images, Images]
 
 
 class Settled(NamedTuple):
-    """Pairs of a join, and which of them are duplicates, judged to be so by a person, or undecided.
-
-    `line` is that of the images of the searched side; see `tasks.overlap.verdict.lines_of`.
-    """
+    """Pairs of a join, and which are duplicates, judged so by a person, or undecided; `line` as in `lines_of`."""
 
     pairs: Pairs
     duplicate: Mask
@@ -50,18 +46,7 @@ def settled_by(join: Join, joined: Joined, ruling: Ruling, decided: Decided | No
 
 
 def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions: Decisions | None) -> Settled:
-    """Say which pairs of a join are duplicates.
-
-    Parameters
-    ----------
-    join : Join
-    pairs : Pairs
-        As the join found them.
-    verdict : Verdict
-    chained : ndarray
-        uint8 (n, 16): digests of pictures whose near-identity proves nothing.
-    decisions : Decisions or None
-    """
+    """Return which pairs of a join, as it found them, are duplicates; `chained` are digests, uint8 (n, 16)."""
     if decisions and not join.view.on_pixels:
         pairs = _searched_again(join, pairs, decisions)
     line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)

@@ -51,10 +51,8 @@ class SplitRows:
         return first, second
 
     def preferred(self, keep: Keep) -> RowNumbers:
-        """Return the place of each row in the order in which rows are preferred.
-
-        The largest comes first, of equally large ones the one with the most bytes, then the smaller id; or only ids
-        count.
+        """Return the place of each row in the order of preference: more pixels, more bytes, smaller id; or the id
+        alone.
         """
         keys = [self.rank]
         if keep == "largest" and self.prints.copies:

@@ -82,10 +82,7 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
 
 @stage_task("find overlap of {pair}")
 def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], workspace: Place) -> Joined:
-    """Find the pairs of similar images of two splits or of one, or put together what tiles found.
-
-    A large split is compared with itself only where that is asked for.
-    """
+    """Find the pairs of two splits, or, if asked for or soon done, of one, or put together what tiles found."""
     join, inputs = join_of(spec, pair, workspace)
 
     def build(target: Place) -> dict[str, Any]:

@@ -35,23 +35,15 @@ CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z 
 
 
 def near_identical(short_side: int | None) -> float:
-    """Return the agreement from which two pictures are the same whatever their set says.
-
-    Of 109 judged pairs of look-alikes that were chosen to be hard, one is above; see docs/photos.md.
-    """
+    """Return the agreement from which two pictures are the same whatever their set says; see docs/photos.md."""
     return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
 
 
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
     """Return the least bound of how many rows have a look-alike from this percent on; None where no window tells.
 
-    Parameters
-    ----------
-    rows : ndarray
-        Agreement of the best match of rows, float64 (n,).
-    pool : ndarray
-        The same of these and further rows, from which rates are measured.
-    percent : int
+    `rows` and `pool` are the agreements of best matches, float64 (n,): of the rows, and of these and further rows, from
+    which rates are measured.
     """
     z, own, end = fisher(pool), fisher(rows), np.arctanh(percent / 100)
     uppers = WINDOWS[end + 1e-9 >= WINDOWS]
@@ -80,7 +72,7 @@ def own_percent(rows: Floats, pool: Floats) -> int | None:
 
 
 def are_few(rows: int, of: int) -> bool:
-    """Say whether rows are too few to be judged by themselves."""
+    """Return whether rows are too few to be judged by themselves."""
     return rows < max(FEW, FEW_SHARE * of)
 
 

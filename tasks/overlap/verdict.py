@@ -1,8 +1,8 @@
 """Say from which similarity two images are duplicates, and which rows are undecided.
 
-Glyphs are near-duplicates by definition. Of photographs, near-identical ones are the same picture whatever their set
-says. For others every set has thresholds of its own, one for pictures that stand alone and one for those in a crowd of
-look-alikes; a kind without a threshold is undecided, and silences no other.
+Of photographs, near-identical ones are the same picture whatever their set says. For others every set has thresholds of
+its own, one for pictures that stand alone and one for those in a crowd of look-alikes; a kind without a threshold is
+undecided, and silences no other.
 """
 
 from dataclasses import replace
@@ -38,19 +38,8 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a set of images.
 
-    Parameters
-    ----------
-    matches : ndarray
-        Of dtype `MATCH`, of all joins of evaluated splits.
-    baseline : Table
-        See `tasks.overlap.baseline`.
-    view : View
-    floor : int
-        Percent from which images are reported.
-    asked : float or None
-        Threshold that the user asks for.
-    short_side : int or None
-        Of photographs, in pixels.
+    The matches are of all joins of evaluated splits; the baseline has the schema of `tasks.overlap.baseline`; the floor
+    is in percent. `asked` is the threshold that the user asks for, `short_side` that of photographs, in pixels.
     """
     train, random = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random"))
     pairs, left = random["similarity"].to_numpy(), matches[~matches["identical"]]

@@ -31,16 +31,9 @@ class Overlaid(NamedTuple):
 
 
 def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
-    """Lay pictures over others.
+    """Lay pictures, float32 (n, side, side), over others by maps from the first to the second, float32 (n, 2, 3).
 
-    Parameters
-    ----------
-    first, second : ndarray
-        Gray values, float32 (n, side, side).
-    maps : ndarray
-        From the first to the second, float32 (n, 2, 3).
-    smooth : bool
-        Smooth both a little; copies so small that it would leave little are compared as they are.
+    Both are smoothed a little, but copies so small that it would leave little.
     """
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
@@ -50,15 +43,11 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
 
 
 def agreement(pairs: Overlaid) -> Pixels:
-    """Return the agreement of gradient directions of each pair of pictures, at most 1.
+    """Return the agreement of gradient directions of each pair of pictures, float32 (n,).
 
-    Where both pictures have gradients g and h, of norms relative to the root mean square of their picture, the cosine
-    of the angle between them counts with the smaller of the norms.
-
-    Returns
-    -------
-    ndarray
-        float32 (n,): 1 where all structure agrees, about 0 where it is unrelated.
+    Where both have gradients g and h, of norms relative to the root mean square of their picture, the cosine of the
+    angle between them counts with the smaller of the norms. It is 1 where all structure agrees, about 0 where it is
+    unrelated.
     """
     first, second, inside = pairs
     weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
@@ -76,15 +65,9 @@ def agreement(pairs: Overlaid) -> Pixels:
 
 
 def textured(pairs: Overlaid) -> Pixels:
-    """Return the share of the first picture where the pair overlaps and at least one of both has texture.
+    """Return the share, float32 (n,), of the first picture where the pair overlaps and either has texture.
 
-    Of a smooth picture, a ramp or a vignette, the few gradients that there are say too little: those of many unrelated
-    pictures agree.
-
-    Returns
-    -------
-    ndarray
-        float32 (n,), in [0, 1].
+    Of a smooth picture, a ramp or a vignette, the few gradients say too little: those of many unrelated pictures agree.
     """
     there = pairs.inside.astype(np.float32)
     a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in pairs[:2])

@@ -1,9 +1,8 @@
 """Refine the map between two pictures until their gray values agree, by robust Gauss-Newton steps.
 
-The first picture and its gradient stay fixed, and the step found there is undone on the map: the inverse compositional
-method of Baker and Matthews, Lucas-Kanade 20 Years On (2004). Gain and offset of the gray values are fitted with the
-six numbers of the map. A pixel with the error e, in standard deviations, has the weight 1 / (1 + 4 e^2), so that a
-caption, a mark or a border counts little.
+The inverse compositional method of Baker and Matthews, Lucas-Kanade 20 Years On (2004), fits gain and offset of the
+gray values with the six numbers of the map. A pixel with the error e, in standard deviations, has the weight 1 / (1 + 4
+e^2), so that a caption, a mark or a border counts little.
 """
 
 from functools import cache

@@ -1,8 +1,8 @@
 """The forms in which photographs are searched for: a copy that was cropped or moved has other bits than its original.
 
-All forms are views of a gray copy through another window: trimmed of a plain border, moved along both diagonals by
-three sixty-fourths of the side, so that copies moved by less or more are near one of them, a tenth smaller and a tenth
-larger. A window is a scale and a shift of coordinates that run from -1 to 1; beyond the edge, the edge repeats.
+A form is the view of a gray copy through a window: trimmed of a plain border, moved along both diagonals by three
+sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates that run
+from -1 to 1; beyond the edge, the edge repeats.
 """
 
 import numpy as np
@@ -20,17 +20,9 @@ MOST_TRIMMED = 24  # pixels of each side
 
 
 def other_forms(copies: Gray) -> list[Bits]:
-    """Return the bits of copies in all forms but as they are.
+    """Return the bits, uint8 (n, 98) each, of copies, uint8 (n, 64, 64), in all forms but as they are.
 
-    Parameters
-    ----------
-    copies : ndarray
-        uint8 (n, 64, 64).
-
-    Returns
-    -------
-    list of ndarray
-        uint8 (n, 98) each; where nothing is to be trimmed, the trimmed form has no bits.
+    Where nothing is to be trimmed, the trimmed form has no bits.
     """
     scale, shift = _trim(copies)
     gray = copies.astype(np.float32)  # once for all windows

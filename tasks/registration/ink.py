@@ -11,17 +11,9 @@ ONLY_FIRST, ONLY_SECOND = (213, 94, 0), (0, 114, 178)  # orange and blue that th
 
 
 def ink_bits(gray: Gray) -> Bits:
-    """Return the ink (gray > 127) of images as packed bits, row by row, first pixel in the highest bit.
+    """Return the ink (gray > 127) of images, uint8 (n, side, side), as packed bits, uint8 (n, ceil(side * side / 8)).
 
-    Parameters
-    ----------
-    gray : ndarray
-        uint8, shape (n, side, side).
-
-    Returns
-    -------
-    ndarray
-        uint8, shape (n, ceil(side * side / 8)).
+    They go row by row, with the first pixel in the highest bit.
     """
     return np.packbits(gray.reshape(len(gray), gray.shape[1] * gray.shape[2]) > INK_ABOVE, axis=1)
 

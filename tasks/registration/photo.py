@@ -18,20 +18,10 @@ ONE_PLANE = 0.8  # largest share of an image's set bits in one plane; above it, 
 
 
 def photo_bits(gray: Gray) -> Bits:
-    """Return the packed bits of the photo view.
+    """Return the packed bits, uint8 (n, 98), of small gray copies, uint8 (n, 16, 16), first bit in the highest place.
 
     With d the 392 horizontal and vertical Sobel gradients of a copy, bit k says ``d_k > rms(d) / 4`` and bit 392 + k
-    ``d_k < -rms(d) / 4``; ties are background.
-
-    Parameters
-    ----------
-    gray : ndarray
-        uint8 (n, 16, 16): Pillow's "L" and antialiased BILINEAR.
-
-    Returns
-    -------
-    ndarray
-        uint8 (n, 98), first bit in the highest place.
+    ``d_k < -rms(d) / 4``; ties are background. Copies are Pillow's "L" and antialiased BILINEAR.
     """
     g = gray.astype(np.int16)  # narrow: there are eight forms of each image of a million
     down = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]

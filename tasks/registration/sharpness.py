@@ -1,8 +1,7 @@
 """Make two pictures equally sharp: a blurred copy lacks the finest structure of its original.
 
-The sharpness of a picture is the energy of its finest octave relative to that of the next one. The sharper picture is
-smoothed until it is as sharp as the other. All is done on cosine transforms: there, smoothing with mirrored edges is a
-product, so the sharpness after every smoothing that is tried follows from one transform.
+The sharpness of a picture is the energy of its finest octave relative to the next one. On cosine transforms smoothing
+with mirrored edges is a product, so the sharpness after every smoothing follows from one transform.
 """
 
 from functools import cache

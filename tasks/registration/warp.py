@@ -33,40 +33,19 @@ def quartered(pictures: Pixels) -> Pixels:
 
 
 def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
-    """Return weighted sums of the pixels of each column, and of those the same sums of each row.
+    """Return sums of the pixels of each column with weights, float32 (m, side), and of those the same of each row.
 
-    Parameters
-    ----------
-    weights : ndarray
-        float32 (m, side).
-    pictures : ndarray
-        float32 (n, side, side).
-
-    Returns
-    -------
-    ndarray
-        float32 (n, m, m): each picture is multiplied by itself, so that it does not depend on the others.
+    Each picture, float32 (n, side, side), is multiplied by itself, so that the result does not depend on the others.
     """
     both: Pixels = np.matmul(np.matmul(weights, pictures), weights.T)
     return both
 
 
 def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
-    """Return pictures as they lie under others: bilinear values, and where the picture has any.
+    """Return pictures, float32 (n, side, side), as they lie under others, and where a picture has any values.
 
-    Parameters
-    ----------
-    pictures : ndarray
-        float32 (n, side, side).
-    maps : ndarray
-        float32 (n, 2, 3).
-
-    Returns
-    -------
-    values : ndarray
-        float32 (n, side * side); outside, those of the nearest edge.
-    inside : ndarray
-        bool (n, side * side).
+    The maps are float32 (n, 2, 3); the bilinear values are float32 (n, side * side), outside those of the nearest edge;
+    where there are any is bool of the same shape.
 
     >>> values, inside = warped(np.arange(4, dtype=np.float32).reshape(1, 2, 2), IDENTITY[None])
     >>> [round(value, 2) for value in values[0].tolist()], bool(inside.all())
