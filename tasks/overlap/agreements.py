@@ -10,11 +10,11 @@ import numpy as np
 from tasks.arrays import Floats, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
-from tasks.registration.agreement import agreement, overlay, textured
+from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.photo import LOWEST
 from tasks.registration.sharpness import equally_sharp
-from tasks.registration.warp import quartered
+from tasks.registration.warp import halved
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
 
@@ -61,7 +61,7 @@ def similarity_of(one: Images, two: Images) -> Floats:
 
 
 def _decided(first: Pixels, second: Pixels) -> Floats:
-    small_one, small_two = quartered(first), quartered(second)
+    small_one, small_two = (halved(halved(pictures)) for pictures in (first, second))
     maps = register_coarsely(small_one, small_two)
     found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
     on = np.flatnonzero(found >= GOES_ON)
@@ -78,5 +78,5 @@ def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
     found = agreement(laid).astype(np.float64)
     high = np.flatnonzero(found >= LOWEST)
     if len(high):
-        found[high[textured(laid.where(high)) < TEXTURED]] = REFUSED
+        found[high[textured(Overlaid._make(part[high] for part in laid)) < TEXTURED]] = REFUSED
     return found

@@ -108,15 +108,11 @@ class Join:
         )
         return self.pairs * choose_axes(first, second, self.percent)[1]
 
-    def images(self, number: int, some: range | None = None) -> Images:
-        """Return the images of a side, or some of them."""
-        return read_images(self.sides[number], self.workspace, some)
-
     @cached_property
     def both(self) -> tuple[Images, Images]:
         """All images of both sides."""
-        first = self.images(0)
-        return first, first if self.within else self.images(1)
+        first = read_images(self.first, self.workspace)
+        return first, first if self.within else read_images(self.second, self.workspace)
 
     @cached_property
     def labels(self) -> tuple[RowNumbers, RowNumbers]:

@@ -44,8 +44,8 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
         return {"rows": len(found), "chained": len(chained)}
 
     stage = stages.stage(workspace, "baseline", inputs, build)
-    baseline = Baseline(stage.folder.name, stages.digest_of(inputs))
-    return finished(baseline, stage, f"{stage.result['rows']:,} matches that are no leak")
+    rows = stage.result["rows"]
+    return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage, f"{rows:,} matches that are no leak")
 
 
 @stage_task("judge the twins")
@@ -90,7 +90,7 @@ def settle_overlap(
     if facts["recall"]:
         of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # of photographs, bits are found
         floor, threshold = of_bits or join.percent, of_bits or round(100 * (ruling.verdict.threshold or 1))
-        counts = RecallCounts.from_json(facts["recall"])
+        counts = TypeAdapter(RecallCounts).validate_python(facts["recall"])
         recall = measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")
     mirrored = VariantCount(searched, join.sides[1 - join.searched].split, "mirrored", stage.result["mirrored"])
     overlap = Overlap(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
@@ -125,11 +124,6 @@ def spanning(pairs: Pairs, count: int) -> RowNumbers:
     tree = minimum_spanning_tree(coo_array((weights, (first, second)), shape=(count, count)).tocsr()).tocoo()
     i, j = (part.astype(np.int64) for part in tree.coords)
     return np.sort(np.searchsorted(first * count + second, i * count + j))
-
-
-def write_pairs(pairs: Pairs, target: Place) -> None:
-    """Write pairs as a table."""
-    tables.write(pa.table(pairs._asdict()), target)
 
 
 def read_pairs(place: Place) -> Pairs:

@@ -30,7 +30,7 @@ Counts = NDArray[np.int64]
 def least_shared(percent: int, length: int) -> NDArray[np.int64]:
     """Return, for each sum a + b of two bit counts, how many bits near-duplicates at a whole percent must share.
 
-    It is int64 (2 N + 1,), for N bits per pattern; compare with ``shared >= table[a + b]``.
+    For 1 to 100 percent and N bits per pattern it is int64 (2 N + 1,); compare with ``shared >= table[a + b]``.
 
     >>> table = least_shared(50, 8)  # of 2 + 2 bits, 2 of 3 are a Jaccard similarity of 1/3: both must be shared
     >>> int(table[2 + 2])

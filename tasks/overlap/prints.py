@@ -27,7 +27,6 @@ from tasks.vocabulary import UNLABELLED
 DEALT = "dealt"
 PIECE = 50_000  # rows of a row group, or fewer at the end of a file of the split
 SAMPLED = 512  # images that say how alike the bits of a split are
-NOT_OURS = -1  # number of a table that no row of the split is looked up in
 TEXTS = ["class_name", "font"]  # columns whose values repeat
 
 
@@ -119,7 +118,7 @@ def _pieces_of(split: Drawn, workspace: Place) -> Iterator[pa.Table]:
 
 def _numbered(fingerprints: Fingerprints, own: Sequence[Fingerprints], workspace: Place) -> pa.Table:
     table = tables.read(workspace / fingerprints.table)
-    number = own.index(fingerprints) if fingerprints in own else NOT_OURS
+    number = own.index(fingerprints) if fingerprints in own else -1  # that no row of the split is looked up in
     return table.append_column("file", pa.array(np.full(len(table), number)))
 
 

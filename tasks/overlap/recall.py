@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,12 +27,6 @@ class RecallCounts:
         counts = (np.unique(percent[rows], return_counts=True) for rows in (near, named))
         true, found = (dict(zip(values.tolist(), rows.tolist(), strict=True)) for values, rows in counts)
         return cls(len(percent), true, found)
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> "RecallCounts":
-        """Return counts that were kept as JSON, whose keys are text."""
-        true, found = ({int(percent): rows for percent, rows in facts[name].items()} for name in ("true", "found"))
-        return cls(facts["rows"], true, found)
 
     def at(self, percent: int) -> tuple[int, int]:
         """Return the rows whose best twin is near and at least so similar, and how many of them were found."""

@@ -11,19 +11,22 @@ from operator import add
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter
 
 from tasks.arrays import Floats, Mask
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import AFFORDABLE, complete_pairs
-from tasks.overlap.images import Images
+from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import Join, Slices
-from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together, write_pairs
+from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together
 from tasks.overlap.patterns import similarity
 from tasks.overlap.pictures import candidate_pairs, with_more
 from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
 from tasks.records.overlaps import Method
+from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
 
@@ -41,14 +44,14 @@ class Found:
 
     def write(self, target: Place) -> dict[str, Any]:
         """Write the pairs into a folder; return the rest, for JSON."""
-        write_pairs(self.pairs, target / PAIRS)
-        write_pairs(self.mirrored, target / MIRRORED)
+        for name, pairs in ((PAIRS, self.pairs), (MIRRORED, self.mirrored)):
+            tables.write(pa.table(pairs._asdict()), target / name)
         return {"recall": self.recall and asdict(self.recall)}
 
     @classmethod
     def read(cls, folder: Place, facts: dict[str, Any]) -> "Found":
         """Return what `write` wrote."""
-        recall = RecallCounts.from_json(facts["recall"]) if facts["recall"] else None
+        recall = TypeAdapter(RecallCounts | None).validate_python(facts["recall"])
         return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
 
 
@@ -59,8 +62,8 @@ def write_tile(join: Join, tile: Slices, target: Place) -> dict[str, Any]:
 
 def search_tile(join: Join, first: range, second: range) -> Found:
     """Search the pairs of two slices, whose numbers are those of the splits."""
-    one = join.images(0, first)
-    two = one if join.within and first == second else join.images(1, second)
+    one = read_images(join.first, join.workspace, first)
+    two = one if join.within and first == second else read_images(join.second, join.workspace, second)
     if join.view.on_pixels:
         return _search_pictures(join, one, two)
     with blas_threads(1):

@@ -60,15 +60,11 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
     if decisions:
         pairs = _with_judged(join, pairs.where(~_are_different(pairs, join.both, decisions)), decisions)
         judged = decisions.are_same(*_digests(pairs, join.both))
-    duplicate = _reach(join, pairs, line) | judged
     ends = pairs.seen_from(join.searched)
+    duplicate = are_duplicates(ends, line, join.within) | judged
     open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
     undecided = open_ended & (pairs.similarity >= join.view.similar) & ~duplicate
     return Settled(pairs, duplicate, judged, undecided, line, decisions)
-
-
-def _reach(join: Join, pairs: Pairs, line: Floats) -> Mask:
-    return are_duplicates(pairs.seen_from(join.searched), line, join.within)
 
 
 def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:
@@ -98,7 +94,8 @@ def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
 
 def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) -> Pairs:
     """Lay photographs that were told apart over all of their component, which may hang together without that pair."""
-    components, parts = hanging(pairs.where(_reach(join, pairs, line)), *join.both, join.within), []
+    duplicates = pairs.where(are_duplicates(pairs.seen_from(join.searched), line, join.within))
+    components, parts = hanging(duplicates, *join.both, join.within), []
     for side, told in enumerate(_told_apart(join.both, decisions)[: 1 if join.within else 2]):
         for image in np.flatnonzero(told).tolist():
             others = np.flatnonzero(components[1 - side] == components[side][image])

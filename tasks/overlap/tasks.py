@@ -19,7 +19,6 @@ from tasks.storage.place import Place
 
 VERSION = 6  # of counts within a split
 LOOKED_UP = 3
-NOT_COMPARED = {"method": None, "stated": 1.0, "contradicted": False, "recall": None}
 
 
 @stage_task("look up fingerprints of {split.name}")
@@ -86,7 +85,9 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
     join, inputs = join_of(spec, pair, workspace)
 
     def build(target: Place) -> dict[str, Any]:
-        return dict(NOT_COMPARED) if _is_left_out(spec, join) else apart(write_join, join, tiles, target)
+        if _is_left_out(spec, join):
+            return {"method": None, "stated": 1.0, "contradicted": False, "recall": None}
+        return apart(write_join, join, tiles, target)
 
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None

@@ -134,9 +134,7 @@ def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
 
 
 def _is_of(kind: Crowd, beyond: Floats) -> Mask:
-    if kind == "all":
-        return np.ones(len(beyond), np.bool_)
-    found: Mask = (beyond >= CROWDED) == (kind == "crowd")
+    found: Mask = (kind == "all") | ((beyond >= CROWDED) == (kind == "crowd"))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from tasks.arrays import Mask, Pixels, RowNumbers
+from tasks.arrays import Mask, Pixels
 from tasks.registration.warp import along_both, warped
 
 VERSION = 3  # of the measure: an agreement of another version may be another
@@ -25,15 +25,11 @@ class Overlaid(NamedTuple):
     second: Pixels
     inside: Mask
 
-    def where(self, pairs: RowNumbers) -> "Overlaid":
-        """Return some pairs."""
-        return Overlaid._make(part[pairs] for part in self)
-
 
 def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
     """Lay pictures, float32 (n, side, side), over others by maps from the first to the second, float32 (n, 2, 3).
 
-    Both are smoothed a little, but copies so small that it would leave little.
+    Both are smoothed a little, or not: of copies that are very small it would leave little.
     """
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)

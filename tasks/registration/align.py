@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.arrays import Pixels
 from tasks.registration.starts import best_start
-from tasks.registration.warp import IDENTITY, halved, line, quartered, warped
+from tasks.registration.warp import IDENTITY, halved, line, warped
 
 SIDE = 64  # of the copies that are registered
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
@@ -21,7 +21,7 @@ PARAMETERS, TARGET = 8, 6  # of the fit; the number of the gain, whose slope is 
 
 def register(first: Pixels, second: Pixels) -> Pixels:
     """Return the map of each pair of pictures, float32 (n, 64, 64); the maps are float32 (n, 2, 3)."""
-    return register_finely(first, second, register_coarsely(quartered(first), quartered(second)))
+    return register_finely(first, second, register_coarsely(halved(halved(first)), halved(halved(second))))
 
 
 def register_coarsely(first: Pixels, second: Pixels) -> Pixels:

@@ -6,7 +6,6 @@ similarity of bits makes two pictures twins; see `tasks.registration` for what d
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Gray, Mask
 from tasks.registration.view import View
@@ -26,7 +25,7 @@ def photo_bits(gray: Gray) -> Bits:
     g = gray.astype(np.int16)  # narrow: there are eight forms of each image of a million
     down = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
     right = g[:, :, :-2] + 2 * g[:, :, 1:-1] + g[:, :, 2:]
-    d = np.concatenate([_flat(down[:, :, 2:] - down[:, :, :-2]), _flat(right[:, 2:] - right[:, :-2])], axis=1)
+    d = np.stack([down[:, :, 2:] - down[:, :, :-2], right[:, 2:] - right[:, :-2]], axis=1).reshape(len(g), BITS // 2)
     squares = np.multiply(d, d, dtype=np.int32)  # at most 1020 squared
     big = squares > squares.sum(axis=1, keepdims=True, dtype=np.int32) // (16 * d.shape[1])
     return np.packbits(np.concatenate([big & (d > 0), big & (d < 0)], axis=1), axis=1)
@@ -57,10 +56,6 @@ def difference(one: Gray, two: Gray) -> Gray:
     return (255 - (apart.max(axis=2) if apart.ndim == 3 else apart)).astype(np.uint8)
 
 
-def _flat(planes: NDArray[np.int16]) -> NDArray[np.int16]:
-    return planes.reshape(len(planes), (SIDE - 2) ** 2)
-
-
 PHOTO = View(
     name="photo",
     on_pixels=True,
@@ -68,7 +63,6 @@ PHOTO = View(
     length=BITS,
     bits=comparable_bits,
     column="agreement",
-    threshold=None,
     floor=LOWEST,
     recall=0.93,
     recall_from=0.60,

@@ -41,7 +41,7 @@ def best_start(first: Pixels, second: Pixels) -> Pixels:
     """
     maps, under, inside, times = starts(second.shape[1])
     n, pixels = len(second), second.shape[1] ** 2
-    a, b = (detail.reshape(n, pixels) for detail in (_detail(first), _detail(second)))
+    a, b = ((each - uniform_filter(each, (0, AROUND, AROUND))).reshape(n, pixels) for each in (first, second))
     # Pixels first: what lies under a pixel is then one run of memory for all pairs.
     by_pixel = np.ascontiguousarray(a.T), np.concatenate([b.T, np.zeros((1, n), np.float32)])
     products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][there]) for there in under]
@@ -53,8 +53,3 @@ def best_start(first: Pixels, second: Pixels) -> Pixels:
     correlation = both / np.sqrt(np.maximum(of_a * of_b, 0) + np.float32(1e-3))
     best = (correlation * (0.5 + 0.5 * count / pixels)).argmax(axis=1)
     return maps[best]
-
-
-def _detail(pictures: Pixels) -> Pixels:
-    detail: Pixels = pictures - uniform_filter(pictures, (0, AROUND, AROUND))
-    return detail

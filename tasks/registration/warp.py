@@ -27,15 +27,11 @@ def halved(pictures: Pixels) -> Pixels:
     return means
 
 
-def quartered(pictures: Pixels) -> Pixels:
-    """Return pictures at a quarter of the side."""
-    return halved(halved(pictures))
-
-
 def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
     """Return sums of the pixels of each column with weights, float32 (m, side), and of those the same of each row.
 
-    Each picture, float32 (n, side, side), is multiplied by itself, so that the result does not depend on the others.
+    Pictures are float32 (n, side, side), sums float32 (n, m, m). Each picture is multiplied by itself, so that its sums
+    do not depend on the others.
     """
     both: Pixels = np.matmul(np.matmul(weights, pictures), weights.T)
     return both

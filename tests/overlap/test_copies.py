@@ -62,7 +62,7 @@ def every_pair(first: Copies, second: Copies) -> Floats:
 
 def near(found: Measured, one: int, two: int) -> Mask:
     """Return which pairs of rows are identical or duplicates by the verdict's own line, of all that there are."""
-    images, line = (found.join.images(0), found.join.images(1)), found.verdict.threshold
+    images, line = found.join.both, found.verdict.threshold
     rows = [SplitRows.of(prints, found.join.workspace).image for prints in found.join.sides]
     assert line is not None
     reached = every_pair(images[one].gray, images[two].gray) >= line
@@ -156,7 +156,7 @@ def test_weak_copies_are_undecided_whichever_side_is_searched(tmp_path: Path, se
     test = noisy(alike[0], 30, 30) + alike[7:]
     splits = picture_split(tmp_path, "train", alike[:7]), picture_split(tmp_path, "test", test)
     found = measure(tmp_path, *splits, "photo", searched=searched)
-    copies = found.join.images(0).copies, found.join.images(1).copies
+    copies = found.join.both[0].copies, found.join.both[1].copies
     assert copies[0]
     assert copies[1]
     agreed = every_pair(copies[0], copies[1])[0, :30]

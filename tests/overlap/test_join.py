@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from tasks.overlap import join as module
 from tasks.overlap import search
@@ -187,7 +188,7 @@ def test_a_search_that_keeps_what_it_states_is_not_repeated(tmp_path: Path, monk
     monkeypatch.setattr(module, "AFFORDABLE", -1)
     facts, _ = facts_of((tmp_path, glyphs(train, tmp_path, "train"), glyphs(test, tmp_path, "test")))
     assert (facts["method"], facts["contradicted"]) == ("minhash", False)
-    true, named = RecallCounts.from_json(facts["recall"]).at(90)
+    true, named = TypeAdapter(RecallCounts).validate_python(facts["recall"]).at(90)
     low, high = interval(true, named)
     assert true > 300
     assert low <= facts["stated"] <= high

@@ -97,7 +97,7 @@ def test_pictures_that_were_told_apart_are_no_duplicates_although_more_candidate
 def test_a_copy_told_apart_from_its_matches_is_laid_over_the_other_copies(tmp_path: Path) -> None:
     train = picture_split(tmp_path, "train", noisy(SCENES[0], 40, 4) + SCENES[1:30])
     found = measure(tmp_path, train, train, "photo")
-    pairs, digests = found.settled.pairs.where(found.settled.duplicate), found.join.images(0).digests
+    pairs, digests = found.settled.pairs.where(found.settled.duplicate), found.join.both[0].digests
     ends = np.append(pairs.first, pairs.second)
     copy = int(np.bincount(ends, minlength=40)[:40].argmin())
     matches = np.append(pairs.second, pairs.first)[ends == copy]
