@@ -75,8 +75,8 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
 def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return the MinHash signatures, uint32 (num_perm, n), of packed bit patterns, uint8 (n, ceil(length / 8)).
 
-    Column k equals the ``hashvalues`` of ``MinHash(num_perm, seed, scheme="affine32")`` updated with ``b"%d" %
-    position`` for each set bit of pattern k; the first position is in the highest bit of a byte.
+    Column k equals the ``hashvalues`` of ``MinHash(num_perm, seed, scheme="affine32")`` that is updated with
+    ``b"%d" % position`` for each set bit of pattern k; the first position is in the highest bit of a byte.
 
     >>> from datasketch import MinHash
     >>> one = np.packbits(np.array([[0, 1, 1, 0, 0, 0, 0, 0]], np.uint8), axis=1)
