@@ -52,14 +52,11 @@ REASONS = {  # why a member was quarantined or ignored: a closed list
 
 @dataclass(frozen=True)
 class Source:
-    """A source that is here: an archive file or a folder of class folders.
-
-    `location` is a name below the workspace, or where the user has it; see `tasks.storage.place.Place.locate`.
-    """
+    """A source that is here: an archive file or a folder of class folders."""
 
     role: Role
     name: str
-    location: str
+    location: str  # below the workspace, or where the user has it; see `tasks.storage.place.Place.locate`
     sha256: str | None  # of an archive file; a folder gets its digest from its index
     bytes: int
     columns: dict[str, str]  # names of the columns of a table, by what they hold
@@ -67,14 +64,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some members of one class, consecutive in name order, and a digest of their names and contents.
-
-    Where a piece ends depends on the members around its end alone; see `tasks.sources.pieces`.
-    """
+    """Some members of one class, consecutive in name order, as `tasks.sources.pieces` cuts them."""
 
     class_name: str
     members: int
-    digest: str
+    digest: str  # of their names and contents
     bytes: int
 
 
@@ -176,14 +170,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not.
-
-    `copies` is the file with the gray copies of photographs; None of glyphs.
-    """
+    """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not."""
 
     role: Role
     folder: str
     sha256: str
-    copies: str | None = None
+    copies: str | None = None  # file with the gray copies of photographs; None of glyphs
 
     table = InFolder(FINGERPRINTS)  # table with a row per image, in the order of the shard

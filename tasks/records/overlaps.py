@@ -62,16 +62,13 @@ class Tile:
 
 @dataclass(frozen=True)
 class Joined:
-    """Pairs of similar images of two splits, or of one, before any is called a duplicate.
-
-    `facts` are those of `tasks.overlap.join.write_join`; without a method, the splits were not compared.
-    """
+    """Pairs of similar images of two splits, or of one, before any is called a duplicate."""
 
     pair: SplitPair
     folder: str
     sha256: str
     bands: tuple[int, int] | None  # bands and rows per band of MinHash
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method, the splits were not compared
 
     @property
     def method(self) -> Method | None:
@@ -86,15 +83,12 @@ def between(found: "Iterable[Overlap]", one: SplitName, other: SplitName) -> "Ov
 
 @dataclass(frozen=True)
 class Decided:
-    """What people decided about pairs of a run's images, of all decisions that were given.
-
-    `same` and `different` pairs apply to these images; `sha256` is the digest of these pairs and their answers.
-    """
+    """What people decided about pairs of a run's images, of all decisions that were given."""
 
     folder: str
-    sha256: str
+    sha256: str  # of the pairs that apply to these images, and their answers
     given: int
-    same: int
+    same: int  # pairs, of those that apply
     different: int
 
     table = InFolder("decisions.parquet")  # see `tasks.storage.decisions`

@@ -17,14 +17,11 @@ from tasks.vocabulary import SPLITS, Arm, ModelName, SplitName, Unmeasured
 
 @dataclass(frozen=True)
 class Compared:
-    """What is compared: the rows that both arms can have, and where it lies which test rows show one picture.
-
-    With a `reason` nothing is compared, and `usable` is all of train.
-    """
+    """What is compared: the rows that both arms can have, and where it lies which test rows show one picture."""
 
     folder: str
     usable: int
-    reason: Unmeasured | None
+    reason: Unmeasured | None  # why nothing is compared, and all of train is usable
 
     def groups(self, split: SplitName) -> str:
         """Table of the group of each row of a split, and whether it has a twin in train."""
@@ -70,17 +67,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Trained:
-    """All trained models, how their arms compare, and what those on the most rows answered.
-
-    `folder` and `compared` are None when nothing was trained.
-    """
+    """All trained models, how their arms compare, and what those on the most rows answered."""
 
     evaluations: tuple[Evaluation, ...] = ()
     effects: tuple[Effect, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
-    folder: str | None = None
+    folder: str | None = None  # as is what was compared, when nothing was trained
     compared: Compared | None = None
 
     @property

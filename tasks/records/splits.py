@@ -34,31 +34,23 @@ class Split:
 
 @dataclass(frozen=True)
 class Drawn(Split):
-    """A split as it was drawn, and where its rows come from.
+    """A split as it was drawn, and where its rows come from."""
 
-    `numbers` is the file that says so, see `tasks.splits.gather`; `drawn_from` are the sources, any if none is named.
-    """
-
-    numbers: str
-    drawn_from: tuple[Role, ...] = ()
+    numbers: str  # file that says so, see `tasks.splits.gather`
+    drawn_from: tuple[Role, ...] = ()  # the sources, any if none is named
 
 
 @dataclass(frozen=True)
 class InGroups:
-    """Groups by which splits were drawn, or by which random splits are judged.
-
-    `shared` are test rows with a row of their group in train or validation; `purity` and `completeness` are those of
-    groups of twins against the user's own. `ruling` is that on all sources as one
-    set: it says what a duplicate is. `folder` has the table of groups.
-    """
+    """Groups by which splits were drawn, or by which random splits are judged."""
 
     groups: int
     largest: int
     unmatched: int
-    purity: float | None
+    purity: float | None  # of groups of twins against the user's own, as is their completeness
     completeness: float | None
-    shared: int
-    ruling: Ruling
+    shared: int  # test rows with a row of their group in train or validation
+    ruling: Ruling  # on all sources as one set: it says what a duplicate is
     folder: str
 
     table = InFolder("groups.parquet")  # one row per image of all sources: its split, its group and its fold
