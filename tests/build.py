@@ -16,7 +16,6 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.classes.png import chunk
 from tasks.records import Reading
 from tasks.sources import archive
 from tasks.sources.archive import Entry
@@ -50,6 +49,11 @@ def once(name: str, factory: pytest.TempPathFactory, build: Callable[[Path], obj
             build(unfinished)
             unfinished.rename(made)
     return made
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """Return one PNG chunk with its checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png(gray: Gray) -> bytes:

@@ -28,12 +28,9 @@ INK_FROM = 0.20  # median share of saturated pixels; notMNIST has 0.79, MNIST 0.
 def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
     """Decide how the members of all sources are read.
 
-    They are compared by ink where all of the sample have one size, and most are nearly black and white. If most are
-    plain gray PNGs of the expected side as well, the members are glyphs, which are read through a strict gate.
-    Otherwise they are photographs, of any size and format.
-
-    The view of the spec, unless that is auto, is kept; its side is that of glyphs. With the reading comes a sentence
-    that says why.
+    They are compared by ink where all of the sample have one size, and most are nearly black and white, unless the spec
+    names a view. If most are plain gray PNGs of the spec's side as well, the members are glyphs, which are read through
+    a strict gate; otherwise photographs, of any size and format. With the reading comes a sentence that says why.
     """
     small_pngs, shares, sizes = 0, [], set()
     with guarded() as guard:

@@ -45,11 +45,6 @@ def filtered_rows(data: bytes, side: int) -> bytes:
     return rows
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """Return one PNG chunk with its checksum."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
     """Check every chunk; return the header's 13 bytes and the compressed image data; raises `UnreadableError`.
 

@@ -102,8 +102,8 @@ def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[in
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards]}
     stage = stages.stage(workspace, "doubts", inputs, build)
     counts = stage.result["counts"]
-    found = f"{stage.folder.name}/{DOUBTS}", counts
-    return finished(found, stage, f"{sum(counts):,} photographs are to be decoded in full")
+    message = f"{sum(counts):,} photographs are to be decoded in full"
+    return finished((f"{stage.folder.name}/{DOUBTS}", counts), stage, message)
 
 
 @stage_task("decode in full of {part}")

@@ -71,10 +71,7 @@ def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
 def _next_member(
     called: str, file: BinaryIO, position: int, known: dict[str, str]
 ) -> tuple[tarfile.TarInfo | None, int, dict[str, str]]:
-    """Let `tarfile` read what starts at a position: a member, where the next one starts, and global headers so far.
-
-    At the end of the archive, the member is None.
-    """
+    """Let `tarfile` read a member, None at the end of the archive; where the next one starts; and global headers."""
     file.seek(position)
     try:
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", pax_headers=known) as tar:

@@ -27,8 +27,16 @@ def check_classes(
             f"{archives[0].name} has classes whose names differ only in case or in how a letter is encoded "
             f"({_some(names)}); rename them."
         )
-    if alike:
-        _check_alike(archives)
+    for archive in archives if alike else ():
+        own = list(archive.members)
+        if own == [UNLABELLED]:
+            raise DataError(f"{archive.name} has no class folders, and a run needs them; audit and split do not.")
+        if len(own) < 2:
+            raise DataError(
+                f"{archive.name} has one class folder ({_some(own)}), and a run needs two; audit and split take one."
+            )
+    if alike and (different := differences(archives)):
+        raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")
     return tuple(names)
 
 
@@ -59,19 +67,6 @@ def _check(archive: Archive, expected: int | None, minimum: int) -> None:
                 f"class {name} of {archive.name} has {members} members, fewer than the {minimum} "
                 "required by --min-per-class; check that the source is complete."
             )
-
-
-def _check_alike(archives: Sequence[Archive]) -> None:
-    for archive in archives:
-        names = list(archive.members)
-        if names == [UNLABELLED]:
-            raise DataError(f"{archive.name} has no class folders, and a run needs them; audit and split do not.")
-        if len(names) < 2:
-            raise DataError(
-                f"{archive.name} has one class folder ({_some(names)}), and a run needs two; audit and split take one."
-            )
-    if different := differences(archives):
-        raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")
 
 
 def _some(names: Sequence[str]) -> str:

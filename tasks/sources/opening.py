@@ -31,15 +31,12 @@ AT_ONCE = 4096  # files of a folder whose names are in memory
 
 
 class Opened(NamedTuple):
-    """A source as it can be read, and what determines its index.
-
-    `members` lists what it holds; `root` is the folder of its class folders, if it is known.
-    """
+    """A source as it can be read, and what determines its index."""
 
     location: str
     members: Callable[[], Listing]
     digest: str
-    root: str | None = None
+    root: str | None = None  # the folder of its class folders, if it is known
     files: bool = False  # whether its members are files of a folder
 
 

@@ -49,7 +49,6 @@ def _cuts(start: int, stop: int, ends: RowNumbers) -> list[int]:
 
 
 def _lines(index: pa.Table) -> Iterator[bytes]:
-    """Yield for each row its member, size, outcome, reason and digest as bytes."""
     for start in range(0, len(index), AT_ONCE):
         rows = index.slice(start, AT_ONCE)
         texts = [rows["member"], pc.cast(rows["size"], pa.string()), rows["outcome"], rows["reason"]]

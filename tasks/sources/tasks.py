@@ -64,7 +64,6 @@ def index(source: Source, workspace: Place) -> list[Archive]:
 
 
 def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
-    """Write one index, or of a root one per split, and return what each holds."""
     members = opened.members()
     held: dict[Any, tuple[str | None, Listing]] = {None: (opened.root, members)}
     if source.role == "root":
@@ -95,7 +94,6 @@ def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) 
 
 
 def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
-    """Return the public name of a source and its place on this machine."""
     if source == "fonts" or source.startswith("fonts:"):
         return source, _render(role, source.partition(":")[2], workspace)
     if source == "notmnist":

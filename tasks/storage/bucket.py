@@ -62,18 +62,11 @@ class Bucket(Store):
 
     def contents(self, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
         waiting = iter(names)
-
-        def content(name: str) -> bytes | OSError:
-            try:
-                return self.below(name).read_bytes(limit)
-            except OSError as error:
-                return error
-
         with ThreadPoolExecutor(objects.AT_ONCE) as pool:
-            asked = deque(pool.submit(content, name) for name in islice(waiting, 2 * objects.AT_ONCE))
+            asked = deque(pool.submit(self.content, name, limit) for name in islice(waiting, 2 * objects.AT_ONCE))
             while asked:
                 yield asked.popleft().result()
-                asked.extend(pool.submit(content, name) for name in islice(waiting, 1))
+                asked.extend(pool.submit(self.content, name, limit) for name in islice(waiting, 1))
 
 
 class _Ranges(io.RawIOBase):

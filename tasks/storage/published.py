@@ -99,7 +99,6 @@ class Published(Store):
         raise StorageError(f"{self.place} is changed by others all the time; try again later.", heals=True)
 
     def _fact(self) -> dict[str, Any] | None:
-        """Return the facts of the file in the manifest of its folder, if there are some."""
         folder, name = _split(self.place)
         return ((folder and _files(folder)) or {}).get(name)
 

@@ -112,11 +112,14 @@ class Store(Protocol):
 
     def contents(self, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
         """Yield the content of each of some files in the folder, at most `limit` bytes, or why it can't be read."""
-        for name in names:
-            try:
-                yield self.below(name).read_bytes(limit)
-            except OSError as error:
-                yield error
+        return (self.content(name, limit) for name in names)
+
+    def content(self, name: str, limit: int) -> bytes | OSError:
+        """Return the content of a file in the folder, at most `limit` bytes, or why it can't be read."""
+        try:
+            return self.below(name).read_bytes(limit)
+        except OSError as error:
+            return error
 
     def sha256(self) -> str:
         """Return the sha256 (hex) of the file."""

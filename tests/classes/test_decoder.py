@@ -12,10 +12,10 @@ from pillow_heif import register_heif_opener
 
 from tasks.classes.decoder import decode
 from tasks.classes.formats import MAX_PIXELS, is_mislabelled
-from tasks.classes.png import UnreadableError, chunk
+from tasks.classes.png import UnreadableError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.registration import photo
-from tests.build import saved, scene
+from tests.build import chunk, saved, scene
 
 register_heif_opener()
 ENDINGS = {

@@ -17,10 +17,10 @@ from PIL import Image
 
 from tasks.classes.decoder import photograph
 from tasks.classes.guard import Guard, guarded
-from tasks.classes.png import SIGNATURE, UnreadableError, chunk
+from tasks.classes.png import SIGNATURE, UnreadableError
 from tasks.errors import ProcessLostError
 from tasks.records import Reading
-from tests.build import ROOT, saved, scene, write_folder
+from tests.build import ROOT, chunk, saved, scene, write_folder
 from tests.faults.loading import load
 
 SIDE = 28

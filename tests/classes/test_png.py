@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.classes.glyphs import decode as decode_together
-from tasks.classes.png import SIGNATURE, UnreadableError, chunk, filtered_rows
-from tests.build import glyphs, png, raw_png
+from tasks.classes.png import SIGNATURE, UnreadableError, filtered_rows
+from tests.build import chunk, glyphs, png, raw_png
 from tests.real import read_members
 
 GOOD = png(glyphs(1, seed=0)[0])
