@@ -50,7 +50,13 @@ LINE = 78  # columns of the line that shows progress
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found, as report.json holds it; prints as a short table, and shows itself in a notebook."""
+    """What a run found; prints as a short table, and shows itself in a notebook.
+
+    Attributes
+    ----------
+    report : Report
+        Everything that report.json holds.
+    """
 
     report: Report
 
@@ -67,7 +73,10 @@ class Result:
     def table(self, name: str = "actions") -> pa.Table:
         """Return a table of the run: actions, removed, label_conflicts, unconfirmed, duplicates or quarantine.
 
-        Raises `DataError` when the run has no such table.
+        Raises
+        ------
+        DataError
+            When the run has no such table.
         """
         if name == "actions":
             return read_csv(self.folder / "actions.csv")
@@ -113,7 +122,13 @@ def open_run(name: str = "latest", workspace: str | Path | None = None) -> Resul
 
 
 def _result(command: str, spec: Spec) -> Result:
-    """Run a command, with one line that shows how far it is; raises what it raises, a `GateError` with its report."""
+    """Run a command, with one line that shows how far it is.
+
+    Raises
+    ------
+    CleanSplitError
+        With the command's own sentence; a `GateError` has the report.
+    """
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
