@@ -79,10 +79,7 @@ def execute_until_stopped(command: Callable[..., None]) -> None:
 def running(
     command: Sequence[str], log: Path, own: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside us, out of reach of the terminal's Ctrl-C, and end it last of all.
-
-    `own` are variables of the environment for it alone.
-    """
+    """Run a command beside us with its `own` variables, out of reach of the terminal's Ctrl-C; end it last of all."""
     with log.open("ab") as out:
         environment = os.environ | dict(own or {})
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)

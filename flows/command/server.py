@@ -24,10 +24,7 @@ def prefect(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str) -> None:
-    """Run Prefect's own command in the folder of the project, and keep to ourselves what it prints.
-
-    Raises `ServerError` when it fails; what it said goes to standard error first.
-    """
+    """Run Prefect's own command in the project's folder; if it fails, print what it said and raise `ServerError`."""
     done = subprocess.run(prefect(*arguments), cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)

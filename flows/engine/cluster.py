@@ -36,10 +36,7 @@ class OnCluster(DaskTaskRunner):
 
 
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
-    """Return a runner whose tasks run on the cluster that was asked for.
-
-    Raises `ServerError` when the scheduler does not answer, or has no workers.
-    """
+    """Return a runner on the cluster that was asked for; `ServerError` if it does not answer, or has no workers."""
     address, problem = _address_of(spec), "does not answer"
     try:
         with _connected(address) as client:

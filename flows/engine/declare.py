@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from datetime import date
 from pathlib import PurePath
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
@@ -89,20 +89,15 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
         @functools.wraps(function)
         def call(runner: AnyRunner, /, *args: P.args, **kwargs: P.kwargs) -> R:
             results: list[R] = []
-            with tags(TAG), _without_heartbeat():
+            # A heartbeat costs half a second in the end, and subflows end with the flow above.
+            without = get_current_settings().flows.heartbeat_frequency is None
+            with tags(TAG), nullcontext() if without else temporary_settings({"flows.heartbeat_frequency": None}):
                 flow.with_options(task_runner=runner)(lambda: results.append(function(*args, **kwargs)))
             return results[0]
 
         return call
 
     return declare
-
-
-def _without_heartbeat() -> AbstractContextManager[Any]:
-    """Let flows have no heartbeat: each costs half a second in the end, and subflows end with the flow above."""
-    if get_current_settings().flows.heartbeat_frequency is None:
-        return nullcontext()
-    return temporary_settings({"flows.heartbeat_frequency": None})
 
 
 def _named_after(command: Command[Any]) -> Callable[[], str]:

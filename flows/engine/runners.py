@@ -107,10 +107,7 @@ def memory_of_machine() -> float:
 
 
 def at_once(spec: WorkSpec, per_task: float = PER_TASK) -> int:
-    """Return how many tasks run at the same time: what was asked for, or one per core if memory has room for them.
-
-    `per_task` are the gigabytes that each takes.
-    """
+    """Return how many tasks of `per_task` gigabytes run at once: as asked for, or one per core if memory has room."""
     if spec.workers and not spec.memory:
         return spec.workers
     room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / per_task)

@@ -1,7 +1,4 @@
-"""The program of the server of `flows.engine.temporary`: it serves at the socket whose number it is given.
-
-It runs as a file, so that nothing of ours is imported.
-"""
+"""Serve at the socket whose number is given; this runs as a file, so that nothing of ours is imported."""
 
 import os
 import signal

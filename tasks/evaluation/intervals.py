@@ -167,7 +167,8 @@ def _variance_of_mean(values: Floats, groups: RowNumbers) -> tuple[float, float,
     """Return the variance of the mean of rows in groups, the effective number of rows, and how alike groups are.
 
     The variance over groups is unbiased and noisy, so it is drawn half way to what Kish's design effect gives, 1 + (m -
-    1) r, where that is more: m is the mean size of the group of a row, r the correlation inside groups (1965).
+    1) r, where that is more: m is the mean size of the group of a row, r the correlation inside groups (Kish, Survey
+    Sampling, 1965).
     """
     weights = np.bincount(groups) / len(groups)
     leverage = np.minimum(weights, 0.5)

@@ -61,10 +61,7 @@ class Originals:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Shape of each photograph as an array: (height, width), or (height, width, 3) if any has colours.
-
-        Raises `UsageError` when they have several sizes.
-        """
+        """(height, width) of all photographs, or (height, width, 3) if any has colours; `UsageError` if they differ."""
         found = pa.concat_tables([tables.read(place, ["height", "width", "mode"]) for place in self.facts])
         sizes = set(zip(found["height"].to_pylist(), found["width"].to_pylist(), strict=True))
         if len(sizes) > 1:
@@ -94,10 +91,7 @@ class Originals:
                 yield Original(name, buffer.getvalue(), None)
 
     def of(self, ids: pa.Array) -> Iterator[Original]:
-        """Yield the files of some images of sources, in order, a bounded number of bytes at a time.
-
-        Raises `DataError` when a file is no longer what it was.
-        """
+        """Yield the files of some images of sources, in order, in bounded memory; `DataError` if one has changed."""
         rows = self._rows(ids)  # looked up once: the index is hashed for every look-up
         for first, last in cut(rows["size"].to_pylist(), BATCH_BYTES, BATCH_ROWS):
             some, found = rows.slice(first, last - first), dict[int, bytes]()

@@ -1,7 +1,4 @@
-"""Charts of a report's numbers: one function each, all in one style, in colours that the colour-blind can tell apart.
-
-The colours are those of Okabe and Ito, Color Universal Design (2008).
-"""
+"""Charts of a report's numbers, in the colours of Okabe and Ito, Color Universal Design (2008)."""
 
 from collections import defaultdict
 from collections.abc import Sequence

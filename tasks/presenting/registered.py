@@ -15,10 +15,7 @@ NOTHING_THERE = 235  # gray where the picture has nothing to lay over
 
 
 def laid_over(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
-    """Return twins as they lie over the rows at the same places, each of its row's shape.
-
-    All are uint8 (height, width, 3), of any sizes.
-    """
+    """Return twins as they lie over the rows at the same places, each of its row's shape; uint8 (height, width, 3)."""
     starts = range(0, len(rows), AT_A_TIME)
     return [one for at in starts for one in _laid(rows[at : at + AT_A_TIME], twins[at : at + AT_A_TIME])]
 

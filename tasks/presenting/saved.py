@@ -12,10 +12,7 @@ MOST = 500_000  # bytes of a list that a page carries
 
 
 def saved_lists(run: Place) -> list[dict[str, str]]:
-    """Return the lists of files to remove, and what to do with every image that does not just stay.
-
-    Each has a ``name``, a ``title``, and its content as a ``uri``.
-    """
+    """Return the ``name``, ``title`` and ``uri`` of each list: of files to remove, and of all that do not just stay."""
     begins = "data:text/plain;charset=utf-8;base64,"
     return [
         {"name": name, "title": title, "uri": begins + base64.b64encode(text.encode()).decode()}

@@ -21,13 +21,10 @@ def refused_members(found: Findings, workspace: Place) -> pa.Table:
     schema = refused[0].schema
     for archive in found.archives:
         outside = tables.read(workspace / archive.index, filters=~pc.field("class_name").is_valid())
-        own = {name: outside[name] for name in schema.names if name in outside.column_names}
-        own |= {"bytes": outside["size"]}
-        own |= {
-            name: pa.array([text] * len(outside), pa.string())
-            for name, text in (("role", archive.role), ("detail", ""))
-        }
-        refused.append(pa.table([own[name] for name in schema.names], schema))
+        own = outside.append_column("bytes", outside["size"])
+        for name, text in (("role", archive.role), ("detail", "")):
+            own = own.append_column(name, pa.repeat(text, len(own)))
+        refused.append(own.select(schema.names).cast(schema))
     return pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "class_name", "member")])
 
 

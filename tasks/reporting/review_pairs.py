@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings, Report
@@ -68,23 +67,20 @@ def pairs_of(run: Place, report: Report, found: Findings) -> list[Pair]:
     digests = {row["id"]: row["md5"] for part in parts for row in part.to_pylist()}
     pairs: dict[frozenset[str], Pair] = {}
     for name, kind in LISTS.items():
-        if at(run / f"{name}.parquet").exists():
-            for row in _rows(tables.read(run / f"{name}.parquet")):
-                pair = pairs.setdefault(frozenset((row["id"], row["twin_id"])), _pair(row, report, digests))
-                own = [row["reason"], kind, "judged" if row.get("judged") else None]
-                pair.kinds += [of for of in own if of and of not in pair.kinds]
+        if not at(run / f"{name}.parquet").exists():
+            continue
+        table = tables.read(run / f"{name}.parquet")
+        if "stays" in table.column_names:
+            table = table.filter(pc.invert(table["stays"]))
+            table = table.append_column("twin_split", table["split"])
+        for row in table.to_pylist():
+            pair = pairs.setdefault(frozenset((row["id"], row["twin_id"])), _pair(row, report, digests))
+            own = [row["reason"], kind, "judged" if row.get("judged") else None]
+            pair.kinds += [of for of in own if of and of not in pair.kinds]
     return sorted(
         pairs.values(),
         key=lambda one: ("conflict" not in one.kinds, ORDER.index(one.kinds[0]), one.similarity, one.one, one.two),
     )
-
-
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    if "stays" in table.column_names:
-        table = table.filter(pc.invert(table["stays"]))
-        table = table.append_column("twin_split", table["split"])
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
 
 
 def _pair(row: dict[str, Any], report: Report, digests: dict[str, bytes]) -> Pair:

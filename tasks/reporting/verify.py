@@ -23,10 +23,7 @@ AT_ONCE = 50_000  # rows, or pairs of them, whose pixels are in memory
 
 
 def verify_run(run: Place) -> list[str]:
-    """Check a run against its manifest, its report against its tables, and its tables against each other.
-
-    Returns one sentence for each thing that is wrong.
-    """
+    """Return a sentence for each thing that is wrong with a run: with its files, its report, or its tables."""
     manifest = read_manifest(run / RUN_MANIFEST)
     if manifest is None:
         return [f"{RUN_MANIFEST} is missing or was changed, so the run can't be checked."]
