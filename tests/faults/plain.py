@@ -37,6 +37,7 @@ from tasks.splits.tasks import draw_splits, remove_overlap
 from tasks.storage.workspace import in_use
 from tasks.vocabulary import PAIRS, SPLITS
 from tests.build import Gray, glyphs, members_of, noise, png, write_tar
+from tests.sources.listed import record_of
 
 CRASHED = 137
 
@@ -62,13 +63,6 @@ def small_spec(sources: dict[str, str], workspace: Path) -> RunSpec:
     return RunSpec.of(
         **sources, workspace=workspace, classes=2, models=("1nn",), sizes=("all",), max_quarantine=0.5, workers=1
     )
-
-
-def record_of(state: Any) -> Any:
-    """Return the record that a task ended with; raise its error."""
-    if isinstance(state.data, Exception):
-        raise state.data
-    return state.data
 
 
 def run(spec: RunSpec) -> None:

@@ -18,6 +18,7 @@ from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.vocabulary import UNLABELLED
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
+from tests.sources.listed import Listed, listed
 
 Members = Mapping[str, bytes]
 
@@ -99,21 +100,38 @@ def expected(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> 
     return content(report)
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Listed:
+    folder = tmp_path_factory.mktemp("images")
+    given = {name: str(write_folder(folder / name, members)) for name, members in splits().items()}
+    return listed(given, folder / "w")
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_two_sources_of_every_form_give_the_same(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
+def test_two_sources_of_every_form_hold_the_same(images: Listed, form: str, tmp_path: Path) -> None:
+    assert images[1]["train", "a", "quarantined"] == images[1]["train", "b", "ignored"] == 1
+    given = {name: str(FORMS[form](tmp_path / name, members)) for name, members in splits().items()}
+    assert listed(given, tmp_path / "w") == images
+
+
+@pytest.mark.parametrize("form", ["folder", "two packed tars", "zip, lzma"])
+def test_whole_runs_on_two_sources_give_the_same(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
     given: dict[str, Any] = {name: str(FORMS[form](tmp_path / name, members)) for name, members in splits().items()}
     assert content(audit(**given, workspace=tmp_path / "w", **QUARANTINE)) == expected
 
 
 @pytest.mark.parametrize(("form", "below"), [("folder", ""), ("folder", "data/"), ("tar.xz", "data/"), ("zip", "")])
-def test_a_root_gives_the_same_in_one_piece(
-    expected: tuple[object, ...], form: str, below: str, tmp_path: Path
-) -> None:
+def test_a_root_holds_the_same_in_one_piece(images: Listed, form: str, below: str, tmp_path: Path) -> None:
     members = {f"{below}{split}/{name}": data for split, own in splits().items() for name, data in own.items()}
-    root = FORMS[form](tmp_path / "root", members)
+    assert listed({"root": str(FORMS[form](tmp_path / "root", members))}, tmp_path / "w") == images
+
+
+def test_a_root_gives_the_same_run(expected: tuple[object, ...], tmp_path: Path) -> None:
+    members = {f"data/{split}/{name}": data for split, own in splits().items() for name, data in own.items()}
+    root = write_folder(tmp_path / "root", members)
     report = audit(root=str(root), workspace=tmp_path / "w", **QUARANTINE)
     assert content(report) == expected
-    assert [entry.name for entry in report.inputs] == [f"{root}/{below}train", f"{root}/{below}test"]
+    assert [entry.name for entry in report.inputs] == [f"{root}/data/train", f"{root}/data/test"]
 
 
 def test_a_root_may_hold_validation_under_its_usual_names(prefect_server: None, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from flows.audit import audit
 from tasks.errors import UsageError
 from tasks.records import Report
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
+from tests.sources.listed import listed
 
 Images = dict[str, list[tuple[str, np.ndarray]]]  # per split, class and pixels
 
@@ -175,7 +176,18 @@ def expected(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_of_every_form_give_what_files_give(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
+def test_rows_of_every_form_hold_what_files_hold(form: str, tmp_path: Path) -> None:
+    as_rows = {"root": str(FORMS[form](tmp_path / "data", images()))}
+    (held, members), (of_files, _) = (
+        listed(given, tmp_path / place)
+        for place, given in (("w", as_rows), ("f", {"root": str(as_files(tmp_path / "files", images()))}))
+    )
+    assert held == of_files
+    assert {outcome for _, _, outcome in members} == {"accepted"}
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet with names", "csv"])
+def test_whole_runs_on_rows_give_what_files_give(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
     report = audit(root=str(FORMS[form](tmp_path / "data", images())), workspace=tmp_path / "w")
     assert content(report) == expected
     assert not any(row.quarantined or row.ignored or row.mislabelled for row in report.conservation)

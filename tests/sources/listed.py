@@ -1,0 +1,43 @@
+"""What sources in any form hold, by the tasks that read them: without a flow and a server."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect.logging import disable_run_logger
+
+from tasks.classes.parts import parts_of
+from tasks.classes.tasks import load_part
+from tasks.sources.tasks import fetch, index
+from tasks.storage import tables
+from tasks.storage.workspace import in_use, workspace_at
+from tests.build import GLYPHS
+
+Listed = tuple[Counter[tuple[str, int, str]], Counter[tuple[str, str, str]]]
+
+
+def record_of(state: Any) -> Any:
+    """Return the record that a task ended with; raise its error."""
+    if isinstance(state.data, Exception):
+        raise state.data
+    return state.data
+
+
+def listed(given: Mapping[str, str], folder: Path) -> Listed:
+    """Return the images of sources by split, label and pixels, and what became of all members of each class."""
+    space = workspace_at(str(folder))
+    images, members = Counter[tuple[str, int, str]](), Counter[tuple[str, str, str]]()
+    with disable_run_logger(), in_use(space):
+        sources = [record_of(fetch.fn(role, name, {}, space)) for role, name in given.items()]
+        archives = [archive for source in sources for archive in record_of(index.fn(source, space))]
+        classes = sorted({name for archive in archives for name in archive.members})
+        for part in [part for archive in archives for part in parts_of(archive, classes, GLYPHS)]:
+            shard, _ = record_of(load_part.fn(part, GLYPHS, space))
+            table = tables.read(space / shard.images)
+            labels, pixels = table["label"].to_pylist(), map(str, table["pixels"].to_pylist())
+            images.update((part.role, label, held) for label, held in zip(labels, pixels, strict=True))
+            for one in shard.classes:
+                found = {"accepted": one.rows, "quarantined": one.quarantined, "ignored": one.ignored}
+                members.update({(part.role, one.class_name, outcome): count for outcome, count in found.items()})
+    return images, +members
