@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 _alone = threading.Event()
 _changed = threading.Condition()
 _users: list[int] = []  # the limit that each of them needs: all the same
-_holder, _limit = ThreadPoolExecutor(1), ExitStack()  # threadpoolctl lets only the thread that set a limit lift it
+_limit = ExitStack()  # of the process, as long as it is used
 
 
 def compute_alone() -> None:
@@ -33,7 +33,10 @@ def blas_threads(count: int) -> Iterator[None]:
     with _changed:
         _changed.wait_for(lambda: count in _users or not _users)
         if not _users:
-            _holder.submit(lambda: _limit.enter_context(threadpool_limits(limits=count))).result()
+            # Only the thread that set a limit can lift it. It ends with the last user: a fork would not have it.
+            holder = _limit.enter_context(ThreadPoolExecutor(1))
+            limit = holder.submit(threadpool_limits, limits=count).result()
+            _limit.callback(lambda: holder.submit(limit.restore_original_limits).result())
         _users.append(count)
     try:
         with threadpool_limits(limits=count):  # of libraries that have a limit per thread
@@ -42,5 +45,5 @@ def blas_threads(count: int) -> Iterator[None]:
         with _changed:
             _users.pop()
             if not _users:
-                _holder.submit(_limit.close).result()
+                _limit.close()
                 _changed.notify_all()

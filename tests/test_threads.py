@@ -1,5 +1,7 @@
 """The limit on BLAS threads holds for the whole process, so those who need one share it or wait."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 
@@ -78,6 +80,17 @@ def test_what_fails_inside_leaves_no_limit() -> None:
     assert threads() == before
     with blas_threads(2):
         assert threads() == {2}
+
+
+def test_a_fork_computes_as_its_parent_did() -> None:
+    with blas_threads(1):
+        pass
+    child = os.fork()
+    if not child:
+        signal.alarm(PATIENCE)  # ends it where it waits for a thread that only its parent has
+        with blas_threads(2):
+            os._exit(0 if threads() == {2} else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("count", [1, 2])
