@@ -27,12 +27,20 @@ TOGETHER = {
     f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
     for name, value in (("READ_BATCH_SIZE", "100"), ("BATCH_SIZE", "100"), ("FLUSH_INTERVAL", "1"))
 }
-ROLE = TOGETHER | {
-    ADDRESS: "",
-    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
-    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # which takes half a second
-    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
-}
+SERVICES = (  # of a server that stays: nobody schedules, cancels or looks at events here; they cost a second
+    "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
+    "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
+)  # fmt: skip
+ROLE = (
+    TOGETHER
+    | {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES}
+    | {
+        ADDRESS: "",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # which takes half a second
+        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    }
+)
 PROGRAM = Path(__file__).with_name("temporary_server.py")
 
 _addresses: set[str] = set()
