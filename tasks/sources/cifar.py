@@ -1,7 +1,5 @@
-"""CIFAR's pickles, through an unpickler that builds nothing but arrays, lists, dicts, text and numbers."""
+"""CIFAR's pickles, read as plain values; arrays are made from their bytes afterwards."""
 
-import io
-import pickle
 import re
 from typing import Any
 
@@ -10,12 +8,14 @@ from numpy.typing import NDArray
 
 from tasks.errors import DataError
 from tasks.sources.numbered import Part, Rows, of_arrays
+from tasks.sources.pickles import Named, read_pickle
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 BATCH = re.compile(r"^(data_batch_\d+|train|test_batch|test)$")
 MAX_BYTES = 1 << 30
-SIDE, LABELS = 32, (b"labels", b"fine_labels")
+SIDE, WIDTH, MAX_NAME = 32, 3 * 32 * 32, 255
+LABELS = b"labels", b"fine_labels"
 NAMES = {"batches.meta": b"label_names", "meta": b"fine_label_names"}
 
 
@@ -44,44 +44,47 @@ def open_cifar(place: Place) -> Rows | None:
 def _read(place: Place) -> tuple[NDArray[np.uint8], list[str]]:
     """Return the images of a batch, (n, 32, 32, 3), and the class of each."""
     content = _load(place)
-    images, labels = content.get(b"data"), next((content[name] for name in LABELS if name in content), None)
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3 * SIDE * SIDE,):
-        raise DataError(f"{place} is no batch of CIFAR: it has no array of {3 * SIDE * SIDE} bytes a row.")
-    if not isinstance(labels, list) or len(labels) != len(images):
-        raise DataError(f"{place} is no batch of CIFAR: it has no label for each of its {len(images):,} images.")
-    return images.reshape(len(images), 3, SIDE, SIDE).transpose(0, 2, 3, 1), _named(labels, place)
+    rows, labels = _array(content.get(b"data")), next((content[name] for name in LABELS if name in content), None)
+    if rows is None:
+        raise DataError(f"{place} is no batch of CIFAR: it has no array of {WIDTH} bytes a row.")
+    if not isinstance(labels, list) or len(labels) != len(rows) or {*map(type, labels)} - {int}:
+        raise DataError(f"{place} is no batch of CIFAR: it has no label for each of its {len(rows):,} images.")
+    return rows.reshape(len(rows), 3, SIDE, SIDE).transpose(0, 2, 3, 1), _named(labels, place)
 
 
-def _named(labels: list[Any], batch: Place) -> list[str]:
+def _array(value: Any) -> NDArray[np.uint8] | None:
+    """Return an array, uint8 (n, 3072), from its bytes; None for anything else."""
+    match value:
+        case Named(state=[_, [int(rows), int(width)], Named(arguments=["u1" | b"u1", *_]), fortran, bytes(data)]):
+            if width == WIDTH and rows * width == len(data):
+                return np.frombuffer(data, np.uint8).reshape(rows, width, order="F" if fortran else "C")
+    return None
+
+
+def _named(labels: list[int], batch: Place) -> list[str]:
     for name, key in NAMES.items():
         if at(batch.beside(name)).is_file():
             names = _load(batch.beside(name)).get(key)
-            if isinstance(names, list) and all(label in range(len(names)) for label in labels):
-                return [names[label].decode("utf-8", "replace") for label in labels]
+            if isinstance(names, list) and all(label in range(len(names)) for label in set(labels)):
+                own = {label: _text(names[label], batch.beside(name)) for label in set(labels)}
+                return [own[label] for label in labels]
     return [str(label) for label in labels]
 
 
-def _load(place: Place) -> dict[bytes, Any]:
+def _text(value: Any, place: Place) -> str:
+    if not isinstance(value, str | bytes) or len(value) > MAX_NAME:
+        raise DataError(f"{place} has a class whose name is not text of at most {MAX_NAME} characters; correct it.")
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def _load(place: Place) -> dict[Any, Any]:
     """Return the dict that a pickle holds; raises `DataError` when it holds anything else."""
     if at(place).size() > MAX_BYTES:
         raise DataError(f"{place} is larger than any batch of CIFAR.")
     try:
-        content = _Plain(io.BytesIO(at(place).read_bytes()), encoding="bytes").load()
+        content = read_pickle(at(place).read_bytes())
     except Exception as error:  # a pickle can raise anything
         raise DataError(f"{place} is no pickle of arrays, lists, dicts and text alone ({error}).") from error
     if not isinstance(content, dict):
         raise DataError(f"{place} is no batch of CIFAR: it holds no dict.")
     return content
-
-
-class _Plain(pickle.Unpickler):
-    """Builds arrays from their bytes, and no object of any other class."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module.replace("numpy._core", "numpy.core"), name) == ("numpy.core.multiarray", "_reconstruct"):
-            return lambda *_: np.empty(0, np.uint8)  # whatever size is asked for: its state brings shape and bytes
-        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
-            return getattr(np, name)
-        if (module, name) == ("_codecs", "encode"):  # how newer pickles write bytes in old protocols
-            return lambda text, _encoding: text.encode("latin1")
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
