@@ -1,7 +1,7 @@
-"""cleansplit in Python and in notebooks: run, audit, dedupe and split, with results that show themselves.
+"""Run, audit, dedupe and split from Python or a notebook, which shows the result.
 
-Each call runs the command of the same name in a process of its own, so that Prefect, its server and their logs stay out
-of yours. Parameters are those of the commands, with underscores; the flows themselves are in `flows`.
+Each function starts the command of the same name in another process: Prefect, its server and its logs do not enter the
+caller's process. The parameters are the command's flags, with underscores. Flows call the flows in `flows`.
 """
 
 import json
@@ -10,7 +10,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from flows.engine.parameters import Command, with_parameters_of
 from flows.table import AUDIT, DEDUPE, RUN, SPLIT
 from tasks import errors
 from tasks.addresses import reveal
-from tasks.exporting.export import set_with_images
+from tasks.exporting.export import SETS, set_with_images
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import as_html
 from tasks.presenting.terminal import as_text
@@ -38,61 +39,72 @@ from tasks.storage.workspace import find_run, workspace_at
 __all__ = ["Result", "audit", "dedupe", "open_run", "run", "split"]
 
 P = ParamSpec("P")
-# Arguments are handed over on standard input: a process's own arguments can be seen by every user of the machine.
+# Arguments pass through standard input: every user of the machine can read the arguments of a process.
 CHILD = "import json, sys; sys.argv[1:] = json.load(sys.stdin); from flows.command.cli import main; main()"
 ERRORS: dict[int, Any] = {
     kind.exit_code: kind
     for kind in (errors.UsageError, errors.DataError, errors.GateError, errors.UndecidedError, errors.StorageError)
 }
-STAGE = re.compile(r"^starting|^[a-z ]+ +[0-9,]+ tasks")  # of what the command says, what shows how far it is
-LINE = 78  # columns of the line that shows progress
+STAGE = re.compile(r"^starting|^[a-z ]+ +[0-9,]+ tasks")  # the lines that show progress
+LINE = 78  # columns of the progress line
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found; prints as a short table, and shows itself in a notebook.
+    """The result of a run: it prints as a short table, and a notebook shows it as HTML.
 
     Attributes
     ----------
     report : Report
-        Everything that report.json holds.
+        The content of report.json.
     """
 
     report: Report
 
     @property
     def folder(self) -> Path:
-        """The run's folder; ``report.html`` is the page to open."""
+        """The folder of the run; its page is ``report.html``."""
         return self.report.run
 
     @cached_property
     def answer(self) -> str:
-        """What was found, in a few sentences."""
+        """The answer in a few sentences."""
         return answer(Numbers(self.report))
 
     def table(self, name: str = "actions") -> pa.Table:
-        """Return a table of the run: actions, removed, label_conflicts, unconfirmed, duplicates or quarantine.
+        """Return a table of the run, such as actions, removed, label_conflicts, duplicates or quarantine.
 
         Raises
         ------
-        DataError
-            When the run has no such table.
+        UsageError
+            If the name is not one of the run's tables, which the message lists.
         """
+        names = sorted(path.stem for pattern in ("actions.csv", "*.parquet") for path in self.folder.glob(pattern))
+        if name not in names:
+            raise errors.UsageError(f"{self.folder} has no table {name!r}; use one of {', '.join(names)}.")
         if name == "actions":
             return read_csv(self.folder / "actions.csv")
         return tables.read(Place.of(self.folder) / f"{name}.parquet")
 
     def pandas(self, name: str = "actions") -> Any:
-        """Return a table of the run as a DataFrame of pandas, which has to be installed."""
-        return self.table(name).to_pandas()
+        """Return a table of the run as a DataFrame; raises `UsageError` without pandas."""
+        with _extra():
+            return self.table(name).to_pandas()
 
     def splits(self, config: str = "sanitized") -> Any:
-        """Return the raw or the sanitized splits as a `datasets.DatasetDict`; datasets has to be installed.
+        """Return the raw or the sanitized splits as a `datasets.DatasetDict`.
 
-        Photographs come with the images themselves, which are copied into the workspace once.
+        Photographs are the original files, which the first call copies into the workspace. Glyphs are arrays.
+
+        Raises
+        ------
+        UsageError
+            If `config` is not raw or sanitized, or without the package datasets.
         """
-        from datasets import load_dataset
-
+        if config not in SETS:
+            raise errors.UsageError(f"{config!r} is not a set of splits; use one of {', '.join(SETS)}.")
+        with _extra():
+            from datasets import load_dataset
         folder = Place.of(self.folder)
         if self.report.kind == "photographs":
             folder = set_with_images(folder, config, read_findings(folder))
@@ -117,17 +129,17 @@ run, audit, dedupe, split = _calling(RUN), _calling(AUDIT), _calling(DEDUPE), _c
 
 
 def open_run(name: str = "latest", workspace: str | Path | None = None) -> Result:
-    """Return the result of a run that was made before: by its folder, its id, or latest."""
+    """Return the result of an earlier run, by its folder, its id, or ``latest``."""
     return Result(read_report(find_run(name, workspace_at(workspace))))
 
 
 def _result(command: str, spec: Spec) -> Result:
-    """Run a command, with one line that shows how far it is.
+    """Run a command and show its progress in one line.
 
     Raises
     ------
     CleanSplitError
-        With the command's own sentence; a `GateError` has the report.
+        With the command's own sentence; a `GateError` holds the report.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD],
@@ -145,7 +157,7 @@ def _result(command: str, spec: Spec) -> Result:
                 show(f"{command}: {said}")
         folder, code = found.read().strip(), process.wait()
     except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)  # what is finished is kept, and the same call continues with it
+        process.send_signal(signal.SIGINT)  # finished stages stay, and the same call resumes
         process.wait()
         raise
     finally:
@@ -161,13 +173,13 @@ def _result(command: str, spec: Spec) -> Result:
 
 
 def _arguments(spec: Spec) -> list[str]:
-    """Return the parameters that are not what they are by default, as they are typed."""
+    """Return the parameters that differ from their defaults, as flags."""
     found = []
     for field in fields(spec):
         value, name = getattr(spec, field.name), field.name.replace("_", "-")
         if value is None or value == field.default:
             continue
-        if isinstance(value, bool):  # what is neither true nor false by default may be false
+        if isinstance(value, bool):  # where the default is None, False has a meaning
             found.append(f"--{name}" if value else f"--no-{name}")
             continue
         values = value if isinstance(value, tuple) else (value,)
@@ -176,9 +188,19 @@ def _arguments(spec: Spec) -> list[str]:
 
 
 def _line() -> Callable[[str], object]:
-    """Return what shows a line in place of the one before: in a notebook one output, elsewhere one line."""
+    """Return a function that replaces the progress line, in the output of a notebook or on standard error."""
     ipython = sys.modules.get("IPython")
     if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
         shown = ipython.display.display({"text/plain": ""}, raw=True, display_id=True)
         return lambda line: shown.update({"text/plain": line}, raw=True)
     return lambda line: print(f"\r{line[:LINE]:<{LINE}}", end="" if line else "\r", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Name the extra that installs a missing package."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        install = "pip install 'cleansplit[notebook]'"
+        raise errors.UsageError(f"{missing.name} is not installed; run `{install}`.") from missing

@@ -1,1 +1,1 @@
-"""The splits of a published run in the forms that others read."""
+"""Exports of the splits of a published run."""

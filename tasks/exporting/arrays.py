@@ -1,7 +1,7 @@
-"""Splits as arrays, in .npz or in a pickle that Python 2 and 3 both read; no array is ever whole in memory.
+"""Write splits as .npz or as a pickle for Python 2 and 3, without a whole array in memory.
 
-`pickle` pickles small objects; the opcodes around the bytes of an array are written here. Protocol 2 has no bytes, so
-Python 3 writes them as text that is encoded on loading, and so do we. See pickletools in the standard library.
+`pickle` writes the small objects; this module writes the opcodes around the bytes of an array. Protocol 2 lacks bytes:
+like Python 3, we write text and let the reader encode it. See pickletools in the standard library.
 """
 
 import pickle
@@ -24,15 +24,15 @@ from tasks.storage.place import Place
 from tasks.vocabulary import Format, SplitName
 
 Files = dict[SplitName, list[Place]]
-SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # the course's names
-MOST_TEXT = 2**32 - 1  # bytes of one text in protocol 2
+SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # names in the course
+MOST_TEXT = 2**32 - 1  # bytes of a text in protocol 2
 PROTOCOL = 2
-RECONSTRUCT = b"numpy.core.multiarray\n_reconstruct\n"  # where numpy has had it since long before version 2
+RECONSTRUCT = b"numpy.core.multiarray\n_reconstruct\n"  # every version of numpy has it there
 
 
 @dataclass(frozen=True)
 class Column:
-    """An array too large for memory: its shape, its type, and its bytes, a piece at a time."""
+    """An array that may exceed memory: its shape, its type, and its pieces."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -45,10 +45,10 @@ class Column:
 
 
 def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
-    """Return six arrays under the course's names: three of images, three of labels, int32 (n,).
+    """Return the images and the labels of each split, under the course's names.
 
-    Glyphs are float32 (n, side, side) in [-0.5, 0.5]; photographs are uint8 as they are decoded, (n, height, width) or
-    (n, height, width, 3), and must have one size.
+    Labels are int32 (n,). Glyphs are float32 (n, side, side) in [-0.5, 0.5]. Photographs are decoded as uint8
+    (n, height, width) or (n, height, width, 3); raises `UsageError` if their sizes differ.
     """
     columns = {}
     for split, places in files.items():
@@ -62,10 +62,10 @@ def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
 
 
 def write_npz(columns: dict[str, Column], out: BinaryIO) -> None:
-    """Write arrays as .npz, which `numpy.load` reads without pickle."""
+    """Write arrays as .npz; `numpy.load` reads them without pickle."""
     with zipfile.ZipFile(out, "w") as archive:
         for key, column in columns.items():
-            entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed: the same rows give the same bytes
+            entry = zipfile.ZipInfo(f"{key}.npy")  # with a fixed date, so that equal rows give equal bytes
             with archive.open(entry, "w", force_zip64=True) as member:
                 header = {"descr": column.dtype.str, "fortran_order": False, "shape": column.shape}
                 np.lib.format.write_array_header_1_0(member, header)
@@ -74,7 +74,7 @@ def write_npz(columns: dict[str, Column], out: BinaryIO) -> None:
 
 
 def write_pickle(arrays: Mapping[str, Column], out: BinaryIO) -> None:
-    """Write a dict of arrays; raises `UsageError` if one is too large for protocol 2."""
+    """Write a dict of arrays; raises `UsageError` if an array is too large for protocol 2."""
     out.write(pickle.PROTO + bytes([PROTOCOL]) + pickle.EMPTY_DICT + pickle.MARK)
     for name, array in arrays.items():
         out.write(_pickled(name))
@@ -100,13 +100,13 @@ def _labels(places: list[Place]) -> Iterator[AnyArray]:
 
 
 def _write_array(array: Column, out: BinaryIO) -> None:
-    """Write ``_reconstruct(ndarray, (0,), "b")`` and a state whose bytes are ``codecs.encode(text, "latin1")``."""
+    """Write ``_reconstruct(ndarray, (0,), "b")`` and its state; the bytes are ``codecs.encode(text, "latin1")``."""
     made_from = _pickled(np.ndarray) + _pickled((0,)) + _pickled(b"b") + pickle.TUPLE3
     out.write(pickle.GLOBAL + RECONSTRUCT + made_from + pickle.REDUCE)
     out.write(pickle.MARK + _pickled(1) + _pickled(array.shape) + _pickled(array.dtype) + pickle.NEWFALSE)
     size = sum(piece.nbytes + int((np.frombuffer(piece.tobytes(), np.uint8) > 127).sum()) for piece in array.pieces())
     if size > MOST_TEXT:
-        raise UsageError(f"an array of shape {array.shape} is too large for this pickle; export as npz instead.")
+        raise UsageError(f"an array of shape {array.shape} is too large for this pickle; use --format npz.")
     out.write(pickle.GLOBAL + b"_codecs\nencode\n" + pickle.BINUNICODE + struct.pack("<I", size))
     for piece in array.pieces():
         out.write(piece.tobytes().decode("latin1").encode("utf-8"))
@@ -115,5 +115,5 @@ def _write_array(array: Column, out: BinaryIO) -> None:
 
 
 def _pickled(value: Any) -> bytes:
-    """Return the opcodes of a small object, without those that begin and end a pickle."""
+    """Return the opcodes of a small object, without the first and the last opcode of a pickle."""
     return pickle.dumps(value, PROTOCOL)[2:-1]

@@ -1,4 +1,4 @@
-"""Write splits as Parquet with the images' own files inside, which `datasets` shows as images."""
+"""Write splits as Parquet files with encoded images, in the layout of `datasets`."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tasks.storage import disk, tables
 from tasks.storage.image_files import read_ids, read_labels
 from tasks.storage.place import Place
 
-MAX_BYTES_PER_FILE = 500_000_000  # what the Hugging Face Hub advises
+MAX_BYTES_PER_FILE = 500_000_000  # the advice of the Hugging Face Hub
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 
@@ -24,10 +24,10 @@ def write_encoded(
     groups: pa.Table | None,
     folder: Place,
 ) -> None:
-    """Write ``split-00000-of-0000N.parquet``: ``id``, ``image`` (bytes and path), ``label``; and group and fold.
+    """Write ``split-00000-of-0000N.parquet`` with the columns ``id``, ``image`` (bytes and path) and ``label``.
 
-    A split without rows has no file: `datasets` refuses to load one. `parts` are the split's own Parquet files, and
-    `groups` the table of all images, where splits were drawn in groups.
+    A split without rows gets no file, because `datasets` refuses an empty one. `parts` are the Parquet files of the
+    split. `groups` has the group and fold of every image, which become columns; it is None for ungrouped splits.
     """
     disk.make_folder(folder)
     sizes = originals.sizes(ids := read_ids(parts))
@@ -49,7 +49,7 @@ def write_encoded(
 
 
 def schema(classes: Sequence[str], more: Sequence[str]) -> pa.Schema:
-    """Return the schema, with the metadata by which `datasets` knows images and classes; `more` are numbers."""
+    """Return the schema with the metadata of `datasets` for images and classes; `more` names columns of integers."""
     features = {
         "id": {"dtype": "string", "_type": "Value"},
         "image": {"_type": "Image"},

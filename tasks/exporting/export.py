@@ -1,12 +1,12 @@
-"""Write the splits of a published run in the forms that others read, or bring the folder of a run here.
+"""Export the splits of a published run, or copy the folder of a run.
 
-    course   a dict of arrays of glyphs for each set, as the course's notebook writes them; Python 2 reads them, too
-    npz      the same arrays as .npz; of photographs of one size, their decoded pixels
-    folder   a folder per set, split and class (ImageFolder), with PNGs of glyphs or the originals of photographs
-    links    the same as hard links to the originals
-    parquet  the files inside Parquet, which `datasets` shows as images
+    course   a pickled dict of arrays for each set, as in the course's notebook; only glyphs
+    npz      the same arrays as .npz; photographs must have one size
+    folder   a folder for each set, split and class (ImageFolder): glyphs as PNGs, photographs as the original files
+    links    the same folders with hard links to the original files
+    parquet  Parquet files with encoded images, for `datasets`
 
-Files are written a row group at a time, beside their place, and renamed.
+Each file is written under a temporary name, one row group at a time, and then renamed.
 """
 
 from collections.abc import Sequence
@@ -33,31 +33,29 @@ from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST, in_use
 from tasks.vocabulary import SPLITS, Format, SplitName
 
-GROUPS = "groups.parquet"  # of a run whose splits were drawn in groups
+GROUPS = "groups.parquet"  # only in runs with grouped splits
 SETS = ("raw", "sanitized")
 FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}
-PER_FILE = 4096  # bytes that a small file takes on most file systems
+PER_FILE = 4096  # bytes of a small file on most file systems
 
 
 def export_run(
     run: Place, form: Format, out: Place, classes: Sequence[str], found: Findings | None = None
 ) -> list[Place]:
-    """Write the splits of a published run into a folder that does not exist yet; return the files or folders in it.
+    """Write the splits of a published run into the new folder `out`, and return its files and folders.
 
-    `classes` are the names of the labels; `found` is that of a run of photographs, whose originals are exported. Raises
-    `UsageError` when `out` is there already, there is nothing to link, or the format can't hold such images, and
-    `DataError` when a file of the run or of its sources is missing, damaged or changed.
+    `classes` are the names of the labels. `found` has the sources of photographs; it is None for glyphs. Raises
+    `UsageError` if `out` exists or the format cannot hold the images, and `DataError` if a file of the run or of its
+    sources is missing, damaged or changed.
     """
     if at(out).exists():
-        raise UsageError(f"{out} is there already; choose another --out.")
+        raise UsageError(f"{out} already exists; choose another --out.")
     require_whole(run)
     originals = _originals(run, found)
     if found and form == "course":
-        raise UsageError("the course's pickles hold glyphs, and these are photographs; use --format npz or parquet.")
+        raise UsageError("--format course holds only glyphs, but this run has photographs; use --format parquet.")
     if form == "links" and not (originals.sources and all(each.in_folder for each in originals.sources.values())):
-        raise UsageError(
-            f"{run.last} was not made from folders of photographs, so nothing can be linked; use --format folder."
-        )
+        raise UsageError("--format links needs sources that are folders of photographs; use --format folder.")
     with storage_errors(out):
         disk.make_folder(out.parent)
         with building.draft(out, exclusive=False) as draft:
@@ -66,12 +64,10 @@ def export_run(
 
 
 def set_with_images(run: Place, name: str, found: Findings) -> Place:
-    """Return a folder of the workspace with a set of photographs as Parquet, which is written once.
+    """Write one of `SETS` of a run of photographs as Parquet into the workspace, once, and return its folder.
 
-    Raises `UsageError` when the set is neither raw nor sanitized, and otherwise what `export_run` raises.
+    Raises `DataError` like `export_run`.
     """
-    if name not in SETS:
-        raise UsageError(f"{name} is not a set of {run.last}; use raw or sanitized.")
     require_whole(run)
 
     def build(target: Place) -> dict[str, object]:
@@ -83,21 +79,21 @@ def set_with_images(run: Place, name: str, found: Findings) -> Place:
 
 
 def pull_run(run: Place, out: Place) -> None:
-    """Copy a run to a folder that does not exist yet, and verify every file of it.
+    """Copy a run to the new folder `out`, and verify every file.
 
-    Raises `UsageError` when `out` exists, `DataError` when the run is damaged; nothing is left at `out` then.
+    Raises `UsageError` if `out` exists, and `DataError` if the run is damaged; then `out` does not exist afterwards.
     """
     if at(out).exists():
-        raise UsageError(f"{out} is there already; remove it, or give another --out.")
+        raise UsageError(f"{out} already exists; remove it, or choose another --out.")
     with storage_errors(out):
         disk.make_folder(out.parent)
         with building.draft(out, exclusive=False) as draft:
-            with suppress(FileNotFoundError):  # what is missing is then missing in the draft
+            with suppress(FileNotFoundError):  # the check below finds a file that is missing
                 for name in at(run).files_below():
                     at(run / name).copy(draft / name)
             manifest = read_manifest(draft / RUN_MANIFEST)
             if manifest is None or damaged_files(draft, manifest["files"]):
-                raise DataError(f"{run} is damaged; run the command that made it again to rebuild it.")
+                raise DataError(f"{run} is damaged; run its command again to rebuild it.")
 
 
 def _originals(run: Place, found: Findings | None) -> Originals:
@@ -129,21 +125,21 @@ def _write_sets(
 
 
 def require_whole(run: Place) -> None:
-    """Refuse a run whose files are not as it was published: what they hold becomes names and content of files."""
+    """Raise `DataError` if a file of the run has changed, because exports take names and content from these files."""
     manifest = read_manifest(run / RUN_MANIFEST)
     if manifest is None:
-        raise DataError(f"{run} is not the folder of a whole run: its {RUN_MANIFEST} is missing or was changed.")
+        raise DataError(f"{run} is not an intact run: its {RUN_MANIFEST} is missing or was changed.")
     if wrong := damaged_files(run, manifest["files"]):
-        raise DataError(f"{run}: {wrong[0]} Do the run again, which rebuilds it.")
+        raise DataError(f"{run}: {wrong[0]} Run its command again to rebuild it.")
 
 
 def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
-    """Return the Parquet files of a split of a whole run; a sanitized set takes over the splits that lost no rows."""
+    """Return the Parquet files of a split; a sanitized set uses the raw files of a split that lost no rows."""
     return at(run).matching(f"{name}/{split}-*.parquet") or at(run).matching(f"raw/{split}-*.parquet")
 
 
 def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
-    """Write the group of each file of a set as CSV, and its fold, if there are folds."""
+    """Write the group of each file of a set as CSV, and its fold if the run has folds."""
     ids = {split: read_ids(places) for split, places in files.items()}
     at = pc.index_in(pa.concat_arrays([*ids.values()]), value_set=groups["id"].combine_chunks())
     own = groups.drop_columns(["split"]).take(at)
@@ -153,7 +149,7 @@ def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
 
 
 def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:
-    """Write one set as files by split and class, under the names that the members had."""
+    """Write the images of a set into a folder for each split and class, under their names in the source."""
     for split, places in files.items():
         check_names(name.split("/", 1)[1] for name in read_ids(places).to_pylist())
         disk.make_folder(folder / split)
@@ -162,7 +158,7 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
 
 
 def _bytes_of(files: Files, form: Format, originals: Originals) -> int:
-    """Return about how many bytes a set takes in a form."""
+    """Estimate the bytes of a set in a format."""
     if form in ARRAYS:
         return sum(column.nbytes for column in columns_of(files, originals).values())
     sizes = [size for places in files.values() for size in originals.sizes(read_ids(places))]

@@ -1,4 +1,4 @@
-"""The files of a run's images: for photographs the originals in their sources, for glyphs newly written PNGs."""
+"""The files of a run's images: original files of photographs, and new PNGs of glyphs."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -19,31 +19,31 @@ from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # what is held in memory at once
+BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
 BYTES_OF_A_GLYPH = 1024
 
 
 class Original(NamedTuple):
-    """The file of an image, and where it lies, if that is a folder."""
+    """The bytes of an image file, and its place if the source is a folder."""
 
     id: str
     data: bytes
     place: Place | None
 
     def put(self, target: Place, linked: bool) -> None:
-        """Write the file to a place, or make a hard link to it where that is wanted and it lies in a folder."""
+        """Write the file, or make a hard link if `linked` is set and the source is a folder."""
         if linked and self.place is not None:
             at(self.place).link(target)
             return
         disk.make_folder(target.parent)
-        with disk.writing(target) as out:  # names that differ in case alone are one on some file systems
+        with disk.writing(target) as out:  # refuses a file whose name differs only in case
             out.write(self.data)
 
 
 class Originals:
-    """Find and read the files of images by their ids.
+    """Find and read image files by their ids.
 
-    `archives` are the sources of a run of photographs, none for glyphs; `photographs` are the tables with their sizes.
+    `archives` are the sources of photographs, and empty for glyphs; `photographs` are the tables with image sizes.
     """
 
     def __init__(self, archives: Sequence[Archive], workspace: Place, photographs: Sequence[str] = ()) -> None:
@@ -61,26 +61,26 @@ class Originals:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """(height, width) of all photographs, or (height, width, 3) if any has colours; `UsageError` if they differ."""
+        """(height, width) of gray photographs, else (height, width, 3); raises `UsageError` if the sizes differ."""
         found = pa.concat_tables([tables.read(place, ["height", "width", "mode"]) for place in self.facts])
         sizes = set(zip(found["height"].to_pylist(), found["width"].to_pylist(), strict=True))
         if len(sizes) > 1:
-            raise UsageError(f"arrays hold images of one size, and these have {len(sizes)}; use --format parquet.")
+            raise UsageError(f"arrays need images of one size; these have {len(sizes)} sizes. Use --format parquet.")
         return (*sizes.pop(), 3)[: 2 if set(found["mode"].to_pylist()) == {"L"} else 3]
 
     def sizes(self, ids: pa.Array) -> list[int]:
-        """Return the bytes of each file; of a glyph, about."""
+        """Return the size of each file in bytes; glyphs have an estimate."""
         if self.index is None:
             return [BYTES_OF_A_GLYPH] * len(ids)
         return self._rows(ids)["size"].to_pylist()
 
     def places(self, ids: pa.Array) -> list[Place | None]:
-        """Return where each image lies as a file of its own; None for those in archives."""
+        """Return the place of each image file, or None for an image in an archive."""
         split = (name.split("/", 2) for name in ids.to_pylist())
         return [self.sources[role].place_of(class_name, member) for role, class_name, member in split]
 
     def read(self, files: Sequence[Place]) -> Iterator[Original]:
-        """Yield the file of every row of a split, whose Parquet files are given, in order; raises what `of` raises."""
+        """Yield the image file of every row of the Parquet files of a split, in order; raises like `of`."""
         if self.index is not None:
             yield from self.of(read_ids(files))
             return
@@ -91,8 +91,8 @@ class Originals:
                 yield Original(name, buffer.getvalue(), None)
 
     def of(self, ids: pa.Array) -> Iterator[Original]:
-        """Yield the files of some images of sources, in order, in bounded memory; `DataError` if one has changed."""
-        rows = self._rows(ids)  # looked up once: the index is hashed for every look-up
+        """Yield the files of images in order, in bounded memory; raises `DataError` if a file has changed."""
+        rows = self._rows(ids)  # one look-up, because each one hashes the index
         for first, last in cut(rows["size"].to_pylist(), BATCH_BYTES, BATCH_ROWS):
             some, found = rows.slice(first, last - first), dict[int, bytes]()
             roles = some["role"].to_numpy(zero_copy_only=False)
@@ -104,12 +104,12 @@ class Originals:
 
     def _rows(self, ids: pa.Array) -> pa.Table:
         if self.index is None:
-            raise TypeError("without sources there are no files")
+            raise TypeError("only photographs have source files")
         return self.index.take(pc.index_in(ids, value_set=self.index["id"].combine_chunks()))
 
 
 def cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:
-    """Return where to cut, so that a piece has at most `rows` rows, and `most` bytes unless one row has more.
+    """Cut rows into pieces of at most `rows` rows and `most` bytes; a larger row is a piece of its own.
 
     >>> cut([5, 5, 5, 30, 1], 10, 3)
     [(0, 2), (2, 3), (3, 4), (4, 5)]

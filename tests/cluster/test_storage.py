@@ -178,7 +178,7 @@ def test_a_run_is_brought_home_whole_or_not_at_all(space: Place, tmp_path: Path)
     pull_run(run, Place.of(tmp_path / "pulled"))
     assert (tmp_path / "pulled" / "own").read_text() == "one"
     assert verify_files(tmp_path / "pulled") == []
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         pull_run(run, Place.of(tmp_path / "pulled"))
     record = stages.read_manifest(run / workspace.RUN_MANIFEST)
     assert record is not None

@@ -14,8 +14,8 @@ import pytest
 from nbclient import NotebookClient
 
 import cleansplit
-from tasks.errors import DataError, GateError, UsageError
-from tests.build import glyphs, noise, png, write_folder
+from tasks.errors import GateError, UsageError
+from tests.build import ROOT, glyphs, noise, png, write_folder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,10 +52,25 @@ def test_a_result_prints_as_a_table_and_gives_what_it_found(audited: cleansplit.
     assert audited.pandas()["action"].value_counts().to_dict() == {"keep": 38, "remove": 2}
     assert {name: len(split) for name, split in audited.splits().items()} == {"train": 28, "test": 10}
     assert len(audited.splits("raw")["test"]) == 12
-    with pytest.raises(DataError, match="unconfirmed"):
+    tables = "actions, duplicates, label_conflicts, quarantine, removed"
+    with pytest.raises(UsageError, match=f"has no table 'unconfirmed'; use one of {tables}"):
         audited.table("unconfirmed")
+    with pytest.raises(UsageError, match="'clean' is not a set of splits; use one of raw, sanitized"):
+        audited.splits("clean")
     again = cleansplit.open_run(str(audited.folder))
     assert again.report == audited.report
+
+
+@pytest.mark.parametrize(("package", "call"), [("pandas", "pandas()"), ("datasets", "splits()")])
+def test_a_missing_package_names_the_extra_that_installs_it(
+    package: str, call: str, audited: cleansplit.Result, tmp_path: Path
+) -> None:
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('absent', name={package!r})")
+    program = f"import cleansplit; cleansplit.open_run({str(audited.folder)!r}).{call}"
+    path = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=path)
+    said = f"UsageError: {package} is not installed; run `pip install 'cleansplit[notebook]'`."
+    assert done.stderr.splitlines()[-1].endswith(said)
 
 
 def test_errors_are_the_sentences_of_the_command(data: Path, tmp_path: Path) -> None:
