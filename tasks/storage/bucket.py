@@ -1,4 +1,4 @@
-"""A source in a bucket: listed, and read in ranges where it is."""
+"""A source in a bucket, which is listed and read in ranges without a local copy."""
 
 import io
 from collections import deque
@@ -17,14 +17,14 @@ from tasks.storage.store import Store
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-FIRST, LARGEST = 64 << 10, 8 << 20  # bytes of a range: the first after a jump, and when reading on
+FIRST, LARGEST = 64 << 10, 8 << 20  # bytes of a range: after a jump, and when reading sequentially
 
 
 class Bucket(Store):
-    """An object of a bucket, or the objects whose keys begin with the name of a folder."""
+    """An object of a bucket, or the objects whose keys start with the name of a folder."""
 
     def local(self) -> Path:
-        return disk.path_of(self.place)  # which refuses it
+        return disk.path_of(self.place)  # raises
 
     def is_file(self) -> bool:
         return objects.size_of(self.place) is not None
@@ -48,7 +48,7 @@ class Bucket(Store):
     def files_below(self) -> list[str]:
         listed = list(objects.below(self.place))
         folders = {str(folder) for each in listed for folder in PurePosixPath(each.name).parents}
-        # An empty object with the name of a folder stands for the folder, where people made one.
+        # Some tools mark a folder by an empty object with its name.
         return sorted(each.name for each in listed if each.name and not (each.size == 0 and each.name in folders))
 
     def reading(self) -> io.BufferedReader:
@@ -70,7 +70,7 @@ class Bucket(Store):
 
 
 class _Ranges(io.RawIOBase):
-    """An object as a file: each read asks for one range, which grows while the next one follows it."""
+    """An object as a file; sequential reads request ever larger ranges."""
 
     def __init__(self, place: Place, size: int) -> None:
         self.place, self.size, self.at, self.next, self.length = place, size, 0, 0, FIRST

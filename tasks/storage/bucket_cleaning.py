@@ -1,4 +1,4 @@
-"""Find out what a store can do, and remove from a workspace what no run needs."""
+"""Check the abilities of an object store, and remove unused folders from a workspace in it."""
 
 import uuid
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, man
 
 
 def probe(workspace: Place) -> None:
-    """Raise `StorageError` unless a store can be written and honours conditional writes, on which all here relies."""
+    """Raise `StorageError` unless the store can be written and honours conditional writes."""
     place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
     try:
         kept = objects.write_if(place, b"1", None) and not objects.write_if(place, b"2", None)
@@ -26,9 +26,9 @@ def probe(workspace: Place) -> None:
 
 
 def remove(workspace: Place, folders: Iterable[Place]) -> int:
-    """Remove published folders, then the content that no other one names; return its bytes.
+    """Remove published folders and the content that no remaining manifest names; return the freed bytes.
 
-    Nobody else may be using the workspace; raises `StorageError` when the lease that keeps others away is over.
+    The caller holds a lease that excludes others. Raises `StorageError` when that lease has expired.
     """
     require_leases(workspace)
     objects.delete(list(map(manifest_of, folders)))
@@ -40,7 +40,7 @@ def remove(workspace: Place, folders: Iterable[Place]) -> int:
 
 
 def _needed(workspace: Place) -> set[str]:
-    """Return the digests that manifests name; raises `StorageError` when a manifest can't be read."""
+    """Return the digests that manifests name; raises `StorageError` for an unreadable manifest."""
     found: set[str] = set()
     for kind, manifest in MANIFESTS.items():
         for name in (each.name for each in objects.below(workspace / kind)):
@@ -49,6 +49,6 @@ def _needed(workspace: Place) -> set[str]:
             there = objects.read(workspace / kind / name)
             record = unsealed(there.data.decode(errors="replace")) if there else None
             if record is None:
-                raise StorageError(f"{workspace / kind / name} is damaged; delete it, and clean again.")
+                raise StorageError(f"{workspace / kind / name} is damaged; delete it, and run clean again.")
             found |= {fact["sha256"] for fact in checked(record.get("files"), workspace / kind / name).values()}
     return found

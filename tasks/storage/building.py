@@ -1,6 +1,6 @@
-"""Put files and folders in their place in one step, with locks: a folder is built beside it and renamed.
+"""Publish files and folders atomically, under locks: build a hidden neighbour, then rename it.
 
-POSIX only: locks are `flock`'s, and folders are synced.
+POSIX only: it uses `flock` and syncs folders.
 """
 
 import contextlib
@@ -17,21 +17,21 @@ from tasks.storage.disk import folder_of, make_folder, path_of, remove, rename
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
-BUILDING = "building"  # of a hidden neighbour of a folder
+BUILDING = "building"  # suffix of the hidden neighbour
 _unfinished: set[Place] = set()
 _starting = threading.Lock()
 
 
 @contextlib.contextmanager
 def locked(place: Place) -> Iterator[None]:
-    """Hold the exclusive lock for building a place; the system releases it when the process dies."""
+    """Hold the exclusive lock of a place; the system releases it when the process dies."""
     make_folder(place.parent)
     with FileLock(path_of(lock_of(place))):
         yield
 
 
 def put(target: Place, write: Callable[[Place], object]) -> None:
-    """Let `write` write a temporary file, sync it and rename it: a reader sees all of it, or the previous file."""
+    """Let `write` write a temporary file, sync it and rename it: readers see the new file or the previous one."""
     part = target.beside(f".{target.last}.{uuid.uuid4().hex}.part")
     path = path_of(part)
     with storage_errors(target):
@@ -46,10 +46,10 @@ def put(target: Place, write: Callable[[Place], object]) -> None:
 
 @contextlib.contextmanager
 def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
-    """Build a folder beside its place; when the block ends well it is renamed, otherwise it is removed.
+    """Build a folder under a hidden name; rename it when the block succeeds, otherwise remove it.
 
-    With `exclusive`, the caller holds the lock of the place (`locked`). Only then is an existing folder replaced, since
-    it is damaged, and the new one synced. An export, which can be made again, replaces nothing.
+    With `exclusive`, the caller holds the lock of the place (`locked`): the new folder is synced and replaces an
+    existing one, which is damaged. An export can be made again, so it replaces nothing.
     """
     building = folder.beside(f".{folder.last}.{BUILDING}")
     remove(building)
@@ -73,16 +73,16 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
 
 
 def drop_unfinished() -> None:
-    """Remove what this process is building, just before it ends, and keep it from starting anything new."""
+    """Remove the unfinished folders of this process, which is about to end, and prevent new ones."""
     _starting.acquire()
     for folder in list(_unfinished):
         _drop(folder)
 
 
 def sweep(folder: Place, patience: float = 0) -> None:
-    """Remove what dead processes were building in a folder; those that live hold a lock.
+    """Remove unfinished folders of dead processes; live ones hold a lock.
 
-    `patience` is how many seconds to wait for each lock, for processes that are just ending.
+    `patience` is the time in seconds to wait for each lock, for processes that are about to end.
     """
     for path in sorted(path_of(folder).glob(f".*.{BUILDING}")):
         built = path.name.removeprefix(".").removesuffix(f".{BUILDING}")
@@ -91,14 +91,14 @@ def sweep(folder: Place, patience: float = 0) -> None:
 
 
 def lock_of(place: Place) -> Place:
-    """Return the lock file of a folder that was built."""
+    """Return the lock file of a built folder."""
     return place.beside(f".{place.last}.lock")
 
 
 @contextlib.contextmanager
 def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
-    """Hold a lock file for as long as the block runs; yield whether it is exclusive, and a function that shares it."""
-    # In a folder that others can write, the path may be a symlink planted by another user.
+    """Hold a lock file while the block runs; yield whether it is exclusive, and a function that shares it."""
+    # Others may write to the folder, so the path may be a symlink planted by another user.
     descriptor = os.open(path_of(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
@@ -112,7 +112,7 @@ def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
 
 
 def probe(folder: Place) -> None:
-    """Try once, with one byte, every operation that storing needs."""
+    """Try every operation that storage needs once, with one byte."""
     path = path_of(folder / f".probe.{uuid.uuid4().hex}")
     moved = path.with_suffix(".moved")
     try:

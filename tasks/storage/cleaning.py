@@ -1,4 +1,4 @@
-"""Clean a workspace: remove old runs, and the stages that none of the others uses."""
+"""Clean a workspace: remove old runs and the stages that only they used."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, 
 
 @dataclass(frozen=True)
 class Cleanup:
-    """What cleaning removed: run ids, number of stages, bytes; and incomplete runs, which were left in place."""
+    """Removed run ids, number of removed stages, freed bytes, and incomplete runs, which stay."""
 
     runs: list[str]
     stages: int
@@ -22,16 +22,16 @@ class Cleanup:
 
 
 def clean(workspace: Place, keep: int) -> Cleanup:
-    """Remove all but the newest runs, and the stages that none of those uses.
+    """Remove all but the newest `keep` runs, and the stages that only the removed runs used.
 
-    The run that ``latest`` points to is always kept, and so is a folder that is not a complete run.
+    The run that ``latest`` points to always stays, and so do folders that are not complete runs.
 
-    Raises `UsageError` when a run is using the workspace, or there is none.
+    Raises `UsageError` when a run is using the workspace, or when it holds no runs.
     """
     refuse_links(workspace)
     if not at(workspace / "runs").is_folder():
         raise UsageError(f"{workspace} holds no runs; name another --workspace.")
-    in_use = UsageError(f"a run is using {workspace}; clean it when that has ended.")
+    in_use = UsageError(f"a run is using {workspace}; clean it after that run has ended.")
     with storage_errors(workspace), used_alone(workspace, in_use):
         folders = [workspace / "runs" / name for name in at(workspace / "runs").names()]
         manifests = {folder: read_manifest(folder / RUN_MANIFEST) for folder in folders}

@@ -1,6 +1,6 @@
-"""Gray copies of photographs, by which their duplicates are decided: 64 x 64 bytes each, many in a file.
+"""Gray copies of photographs, 64 x 64 bytes each, many in a file: duplicates are decided by comparing them.
 
-They are read a few at a time, so that a comparison needs memory only for its current pairs.
+They are read a few at a time, so a comparison holds only its current pairs in memory.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ COPY_SIDE = 64
 
 @dataclass(frozen=True)
 class Copies:
-    """The copy of each row: the number of its file, int64 (n,), and its place in that file, int64 (n,)."""
+    """The copy of each row: the number of its file, int64 (n,), and its position there, int64 (n,)."""
 
     files: Sequence[Place]
     file: RowNumbers
@@ -27,7 +27,7 @@ class Copies:
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":
-        """Return the rows of several in one sequence."""
+        """Concatenate the rows of several records."""
         starts = np.cumsum([0, *(len(part.files) for part in parts)]).tolist()
         file = np.concatenate([part.file + start for part, start in zip(parts, starts, strict=False)])
         files = [file for part in parts for file in part.files]
@@ -37,15 +37,15 @@ class Copies:
         return len(self.file)
 
     def take(self, rows: RowNumbers | Mask | slice) -> "Copies":
-        """Return the copies of some rows, in their order."""
+        """Return the copies of some rows, in the order of `rows`."""
         return Copies(self.files, self.file[rows], self.place[rows])
 
     def read(self) -> Gray:
-        """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is shorter than it was, or gone."""
+        """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is truncated or missing."""
         gray = np.empty((len(self), COPY_SIDE, COPY_SIDE), np.uint8)
         for number in np.unique(self.file).tolist():
             rows = np.flatnonzero(self.file == number)
-            places, of_row = np.unique(self.place[rows], return_inverse=True)  # a picture is in many pairs
+            places, of_row = np.unique(self.place[rows], return_inverse=True)  # an image is in many pairs
             gray[rows] = _read(self.files[number], places)[of_row]
         return gray
 

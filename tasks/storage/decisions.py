@@ -1,6 +1,6 @@
-"""What people decided about pairs of images: decisions.parquet, keyed by the images' digests.
+"""Decisions of people about pairs of images: decisions.parquet, keyed by the images' digests.
 
-So a decision holds in every run that has the same two images, wherever their files are.
+A decision therefore applies to every run with the same two images, wherever their files are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,25 +22,25 @@ NAME = "decisions.parquet"  # in a workspace
 DIGEST = 16  # bytes: the MD5 of an image's pixels
 SCHEMA = pa.schema(
     {
-        "first": pa.binary(DIGEST),  # of the two digests, the smaller
+        "first": pa.binary(DIGEST),  # the smaller of the two digests
         "second": pa.binary(DIGEST),
         "same": pa.bool_(),
-        "similarity": pa.float64(),  # as it was measured when the pair was shown, or null
-        "view": pa.string(),  # how
+        "similarity": pa.float64(),  # as measured when the pair was reviewed, or null
+        "view": pa.string(),  # that measured it
         "decided": pa.string(),  # when, ISO 8601 in UTC
-        "first_id": pa.string(),  # of the pair that was shown, for people
+        "first_id": pa.string(),  # of the reviewed pair, for people
         "second_id": pa.string(),
-        "right_label": pa.string(),  # the class of the picture, where it was decided which of two labels is wrong
+        "right_label": pa.string(),  # class of the image, if a person resolved a label conflict
     }
 )
 NEEDED = ("first", "second", "same")
 Key = tuple[bytes, bytes]
-Row = dict[str, Any]  # a decision, by the names of `SCHEMA`
+Row = dict[str, Any]  # a decision, keyed by the names of `SCHEMA`
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decided pairs of images, each once."""
+    """Decided pairs of images, each pair once."""
 
     table: pa.Table  # of schema `SCHEMA`
 
@@ -49,12 +49,12 @@ class Decisions:
 
     @cached_property
     def by_pair(self) -> dict[Key, bool]:
-        """Whether two images, by their digests in order, are the same picture."""
+        """Whether two images show the same, by their digests in order."""
         return {pair: same for pair, same in self._column("same").items() if pair[0] != pair[1]}
 
     @cached_property
     def right_labels(self) -> dict[Key, str]:
-        """Class of the picture that two images show, or that has two labels, by their digests in order."""
+        """The right class of two images, or of one with two labels, by their digests in order."""
         return {pair: label for pair, label in self._column("right_label").items() if label is not None}
 
     def _column(self, name: str) -> dict[Key, Any]:
@@ -62,16 +62,16 @@ class Decisions:
         return dict(zip(zip(first, second, strict=True), values, strict=True))
 
     def about(self, digests: pa.Array) -> "Decisions":
-        """Return the decisions that apply to images with these digests: both images of the pair are among them."""
+        """Return the decisions whose two images are both among these digests."""
         both = [pc.is_in(self.table[name], value_set=digests.cast(pa.binary(DIGEST))) for name in ("first", "second")]
         return Decisions(self.table.filter(pc.and_(*both)))
 
     def are_different(self, one: Bits, other: Bits) -> Mask:
-        """Return which pairs of digests, uint8 (n, 16) each, were judged to be different pictures."""
+        """Return which pairs of digests, uint8 (n, 16) each, people judged to be different images."""
         return self._are(one, other, same=False)
 
     def are_same(self, one: Bits, other: Bits) -> Mask:
-        """Return which pairs of digests, uint8 (n, 16) each, were judged to be the same picture."""
+        """Return which pairs of digests, uint8 (n, 16) each, people judged to show the same."""
         return self._are(one, other, same=True)
 
     def _are(self, one: Bits, other: Bits, *, same: bool) -> Mask:
@@ -86,12 +86,14 @@ class Decisions:
 def read_decisions(place: Place) -> Decisions:
     """Read a file of decisions.
 
-    Raises `DataError` when it is not there, damaged, not a table of decisions, or calls a pair the same and different.
+    Raises `DataError` when it is missing, damaged, not a table of decisions, or contradicts itself.
     """
     table = tables.read(place)
     wrong = [name for name in NEEDED if name not in table.column_names]
     if wrong:
-        raise DataError(f"{place} is no table of decisions: it has no column {wrong[0]}; name what review wrote.")
+        raise DataError(
+            f"{place} is not a table of decisions: it has no column {wrong[0]}; name a file that review wrote."
+        )
     columns = [
         table[name] if name in table.column_names else pa.nulls(len(table), SCHEMA.field(name).type)
         for name in SCHEMA.names
@@ -99,9 +101,9 @@ def read_decisions(place: Place) -> Decisions:
     try:
         table = pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
     except pa.ArrowException as error:
-        raise DataError(f"{place} is no table of decisions: {str(error).partition(chr(10))[0]}.") from error
+        raise DataError(f"{place} is not a table of decisions: {str(error).partition(chr(10))[0]}.") from error
     if any(table[name].null_count for name in NEEDED):
-        raise DataError(f"{place} has decisions without digests or answer; name what review wrote.")
+        raise DataError(f"{place} has decisions without digests or answer; name a file that review wrote.")
     found: dict[Key, Row] = {}
     for number, row in enumerate(map(_in_order, table.to_pylist()), 1):
         before = found.get(_key(row), row)
@@ -119,7 +121,7 @@ def read_decisions(place: Place) -> Decisions:
 
 
 def add_decisions(workspace: Place, rows: Sequence[Row], dropped: Iterable[Key] = ()) -> None:
-    """Add decisions to those of a workspace, each in place of an earlier one of its pair, and drop some."""
+    """Add decisions to a workspace, replacing earlier ones about the same pairs, and remove `dropped`."""
     place, gone = workspace / NAME, set(dropped)
 
     def with_rows(part: Place) -> None:
@@ -141,6 +143,6 @@ def _in_order(row: Row) -> Row:
 
 
 def _table(rows: Mapping[Key, Row]) -> pa.Table:
-    """Return decisions in the order of their pairs; of an image with itself there is only its label to decide."""
+    """Return decisions sorted by pair; a pair of an image with itself holds only a decision about its label."""
     kept = [pair for pair, row in rows.items() if pair[0] != pair[1] or row.get("right_label")]
     return pa.Table.from_pylist([rows[pair] for pair in sorted(kept)], schema=SCHEMA)

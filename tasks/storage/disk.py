@@ -1,4 +1,4 @@
-"""Write, move and remove files of this machine; `tasks.storage.stores` reads files wherever they are."""
+"""Write, move and remove files of this machine; `tasks.storage.stores` reads files of any store."""
 
 import contextlib
 import errno
@@ -17,28 +17,28 @@ from tasks.errors import StorageError, UsageError
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
-SPACE_MATTERS_FROM = 64 << 20  # bytes; below it, a full disk is reported as early as an estimate could be
+SPACE_MATTERS_FROM = 64 << 20  # bytes; a full disk stops smaller work as early as this check could
 
 
 def path_of(place: Place) -> Path:
-    """Return the path of a place of this machine; raises `UsageError` when the place is in a bucket."""
+    """Return the path of a place on this machine; raises `UsageError` for a place in a bucket."""
     if place.in_bucket:
-        raise UsageError(f"{place} is in a bucket, and this needs a place of this machine; name one, or copy it there.")
+        raise UsageError(f"{place} is in a bucket; name a place on this machine, or copy it there.")
     return Path(str(place))
 
 
 def named(place: Place) -> Path:
-    """Return a path that can be shown and given to a command; what is in a bucket can't be opened by it."""
+    """Return a path to show or to pass to a command; it cannot open an object of a bucket."""
     return Path(str(place))
 
 
 def resolved(place: Place) -> Place:
-    """Return a place without symbolic links in its path; a bucket has none."""
+    """Return the place without symbolic links in its path; buckets have none."""
     return place if place.in_bucket else Place(str(path_of(place).resolve()))
 
 
 def writing(place: Place) -> BinaryIO:
-    """Open a new file to write it; an existing one is an error."""
+    """Open a new file for writing; raises `FileExistsError`."""
     return path_of(place).open("xb")
 
 
@@ -58,13 +58,13 @@ def write_text(place: Place, text: str) -> None:
 
 
 def add_text(place: Place, text: str) -> None:
-    """Add to a text file, UTF-8; it is made where it is missing."""
+    """Append to a text file, UTF-8, creating it if missing."""
     with storage_errors(place), path_of(place).open("a", encoding="utf-8") as file:
         file.write(text)
 
 
 def make_folder(place: Place) -> None:
-    """Make a folder and those above it, where they are missing."""
+    """Make a folder and its parents if missing."""
     path_of(place).mkdir(parents=True, exist_ok=True)
 
 
@@ -76,13 +76,13 @@ def move(source: Place, target: Place) -> None:
         if error.errno != errno.EXDEV:
             raise
         raise StorageError(
-            f"{target.parent} is on another file system than {source}; choose a folder beside the source."
+            f"{target.parent} and {source} are on different file systems; choose a folder next to the source."
         ) from error
 
 
 @contextlib.contextmanager
 def folder_of(place: Place) -> Iterator[tuple[int, str]]:
-    """Open the folder that holds a place, from its root on without following links; yield it, and the last name."""
+    """Open the parent folder of a place without following links below its root; yield it and the last name."""
     root, name = (place.root, place.name) if place.name else os.path.split(place.root)
     *above, last = name.split("/")
     opened = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
@@ -103,9 +103,9 @@ def rename(place: Place, target: Place) -> None:
 
 
 def remove(place: Place) -> None:
-    """Remove a file, a link, or a folder with all that it holds, where it is there.
+    """Remove a file, a link, or a folder with its content, if it exists.
 
-    What a link leads to stays, even if the link is put in its place meanwhile.
+    The target of a link stays, even if the link appears while a folder is being removed.
     """
     with contextlib.suppress(FileNotFoundError), folder_of(place) as (folder, name):
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
@@ -115,7 +115,7 @@ def remove(place: Place) -> None:
 
 
 def forget(places: Iterable[Place], workspace: Place) -> None:
-    """Remove files and folders; each is renamed first, so none is ever seen half removed."""
+    """Remove files and folders; each is renamed first, so nobody sees one half removed."""
     for place in places:
         gone = workspace / f".gone.{uuid.uuid4().hex}"
         with contextlib.suppress(FileNotFoundError):
@@ -124,26 +124,26 @@ def forget(places: Iterable[Place], workspace: Place) -> None:
 
 
 def require_space(workspace: Place, needed: int, what: str) -> None:
-    """Refuse to start large work that needs more bytes than are free; raises `StorageError` with both numbers."""
-    if workspace.published:  # a bucket has no end, and this machine holds a part of it at a time
+    """Raise `StorageError` when work needs more bytes than are free, unless it is small."""
+    if workspace.published:  # buckets are unbounded, and only part of the data is on this machine at a time
         return
     free = shutil.disk_usage(path_of(workspace)).free
     if needed > max(free, SPACE_MATTERS_FROM):
         raise StorageError(
-            f"{workspace} has {free / 1e6:,.0f} MB free, and {what} takes about {needed / 1e6:,.0f} MB; "
+            f"{workspace} has {free / 1e6:,.0f} MB free, but {what} takes about {needed / 1e6:,.0f} MB; "
             "make room or choose another --workspace."
         )
 
 
 def links_in(place: Place) -> list[str]:
-    """Return the names of the symbolic links in a folder; none where the folder is missing."""
+    """Return the names of the symbolic links in a folder, or an empty list if it is missing."""
     if not path_of(place).is_dir():
         return []
     return [path.name for path in path_of(place).iterdir() if path.is_symlink()]
 
 
 def strange_below(place: Place) -> str | None:
-    """Return the name of something below a folder that is neither a file nor a folder, such as a link or a pipe."""
+    """Return the name of anything below a folder that is neither a file nor a folder, such as a link or a pipe."""
     pending = [path_of(place)]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -156,7 +156,7 @@ def strange_below(place: Place) -> str | None:
 
 
 def bytes_only_in(folders: Iterable[Place]) -> int:
-    """Return the size of the files that have all their links in some folders: the bytes that removing them frees."""
+    """Return the bytes that removing some folders frees: files with links elsewhere stay."""
     facts = [path.stat() for folder in folders for path in path_of(folder).rglob("*") if path.is_file()]
     links = Counter(fact.st_ino for fact in facts)
     return sum({fact.st_ino: fact.st_size for fact in facts if links[fact.st_ino] == fact.st_nlink}.values())

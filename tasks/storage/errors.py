@@ -1,4 +1,4 @@
-"""Storage errors of the operating system as one sentence each, and whether waiting may help."""
+"""One sentence for each storage error of the operating system, and whether a retry may help."""
 
 import errno
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tasks.errors import StorageError
 from tasks.storage.place import Place
 
-TROUBLE: dict[int, tuple[str, bool]] = {  # errno -> sentence, and whether the same call may succeed a little later
+TROUBLE: dict[int, tuple[str, bool]] = {  # errno -> sentence, and whether a retry may succeed
     errno.ENOSPC: ("no space is left on the device", False),
     errno.EDQUOT: ("the disk quota is used up", False),
     errno.EFBIG: ("a file would pass the size limit", False),
@@ -30,7 +30,7 @@ TROUBLE: dict[int, tuple[str, bool]] = {  # errno -> sentence, and whether the s
 def storage_errors(place: Place) -> Iterator[None]:
     """Turn a storage error of the operating system into a `StorageError` of one sentence.
 
-    It names the file of the operating system, or `place` where that names none.
+    It names the file of the original error, or else `place`.
     """
     try:
         yield

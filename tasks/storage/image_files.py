@@ -1,4 +1,4 @@
-"""Read images from the Parquet files of shards and splits: a row group at a time, page checksums verified."""
+"""Read images from the Parquet files of shards and splits, one row group at a time, verifying page checksums."""
 
 import math
 import re
@@ -20,7 +20,7 @@ from tasks.vocabulary import UNLABELLED
 
 
 def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
-    """Read images from Parquet files, all or the first `rows`, page checksums verified."""
+    """Read all images of Parquet files, or the first `rows`."""
     parts: list[Images] = []
     for part in iterate_images(files):
         parts.append(part)
@@ -30,7 +30,7 @@ def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
 
 
 def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
-    """Read images a row group at a time; of each file, first an empty part, so that there always is one."""
+    """Read images one row group at a time, after an empty part of each file, so that there is at least one part."""
     for path in files:
         with tables.opened(path) as file:
             _side_of(file, path)
@@ -40,7 +40,7 @@ def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
 
 
 def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
-    """Read some rows, their numbers over all files ascending, int64 (n,), in memory for these and some row groups."""
+    """Read some rows of all files, their numbers ascending, int64 (n,), holding only a few row groups in memory."""
     starts = np.cumsum([0, *(shape_of([path])[0] for path in files)])
     ends = np.searchsorted(rows, starts)
 
@@ -54,7 +54,7 @@ def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
 
 
 def shape_of(files: Sequence[Place]) -> tuple[int, int]:
-    """Return rows and side of the images in Parquet files, from their footers."""
+    """Return the number and the side of the images in Parquet files, from their footers."""
     rows, side = 0, 0
     for path in files:
         with tables.opened(path) as file:
@@ -73,7 +73,7 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
 
 
 def paths_of(ids: pa.Array) -> pa.Array:
-    """Return the paths of members by the ids of their images, of which the role and the class are the first parts.
+    """Return the paths of images from their ids, which start with the role and the class.
 
     >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", None])).to_pylist()
     ['A/1.png', 'b/2.png', None]
@@ -82,19 +82,19 @@ def paths_of(ids: pa.Array) -> pa.Array:
 
 
 def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
-    """Return some images of a run or shard, uint8 (side, side) each, by id."""
+    """Return the given images of a run or shard, uint8 (side, side) each, by id."""
     parts = map(of_table, _rows_of(files, ids))
     return {name: gray for part in parts for name, gray in zip(part.ids.to_pylist(), part.gray, strict=True)}
 
 
 def thumbnails(files: Sequence[Place], ids: Iterable[str]) -> dict[str, bytes]:
-    """Return the thumbnails of some photographs, JPEG files, by id."""
+    """Return the thumbnails of the given photographs, JPEG files, by id."""
     parts = _rows_of(files, ids, ["id", "thumbnail"])
     return {row["id"]: row["thumbnail"] for part in parts for row in part.to_pylist()}
 
 
 def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] | None = None) -> list[pa.Table]:
-    """Return the rows of some ids, at least one table for each file."""
+    """Return the rows with the given ids, at least one table per file."""
     wanted = pa.array(sorted(set(ids)), pa.string())
 
     def read(path: Place) -> list[pa.Table]:
@@ -107,7 +107,7 @@ def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] 
 
 
 def _side_of(file: pq.ParquetFile, path: Place) -> int:
-    """Return the side of the images in a file; one flipped bit can give its columns another type."""
+    """Return the side of the images in a file; raises `DataError` when damage changed the type of their column."""
     schema, side = file.schema_arrow, 0
     kind = schema.field("pixels").type if "pixels" in schema.names else None
     if isinstance(kind, pa.FixedSizeListType):

@@ -1,8 +1,8 @@
-"""Images in memory and as Parquet: the one place that knows their columns.
+"""Images in memory and as Parquet; no other module knows their columns.
 
-In memory an image is side x side bytes of gray, and so it is in a shard. In the file of a split, which others read, it
-is float32, (gray - 127.5) / 255, which dictionary encoding makes as small, but takes ten times as long. Files are
-written and read a row group at a time.
+In memory and in a shard an image is side x side bytes of gray. In the file of a split, which others read, it is
+float32, (gray - 127.5) / 255; dictionary encoding keeps that as small, but takes ten times as long. Files are written
+and read one row group at a time.
 """
 
 import json
@@ -23,7 +23,7 @@ from tasks.storage.stores import at
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192
 MAX_ROWS_PER_FILE = 100_000
-AT_ONCE = 2  # files: encoding and decoding Parquet run outside the interpreter
+AT_ONCE = 2  # files: Arrow encodes and decodes Parquet without the interpreter's lock
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class Images:
         return Images(self.ids[rows], self.class_names[rows], self.labels[rows], self.gray[rows])
 
     def take(self, rows: AnyArray) -> "Images":
-        """Return the rows of a mask or of an array of row numbers."""
+        """Return the rows of a mask or of row numbers."""
         where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         at = pa.array(where)
         return Images(self.ids.take(at), self.class_names.take(at), self.labels[where], self.gray[where])
 
 
 def concatenate(parts: Sequence[Images]) -> Images:
-    """Return the rows of several images records in one sequence."""
+    """Concatenate the rows of several records."""
     return Images(
         pa.concat_arrays([part.ids for part in parts]),
         pa.concat_arrays([part.class_names for part in parts]),
@@ -59,7 +59,7 @@ def concatenate(parts: Sequence[Images]) -> Images:
 
 
 def as_rows(gray: Gray) -> Gray:
-    """Return images (n, side, side) as rows of pixels (n, side * side)."""
+    """Reshape images (n, side, side) to rows of pixels (n, side * side)."""
     return gray.reshape(len(gray), gray.shape[1] * gray.shape[2])
 
 
@@ -75,19 +75,19 @@ def normalize(gray: Gray) -> Pixels:
 
 
 def restore(pixels: Pixels) -> Gray:
-    """Return the gray values of normalized pixels; the inverse of `normalize`, without loss.
+    """Return the gray values of normalized pixels, the exact inverse of `normalize`.
 
     >>> gray = np.arange(256, dtype=np.uint8)
     >>> bool((restore(normalize(gray)) == gray).all())
     True
     """
     gray = pixels * np.float32(SCALE)
-    gray += np.float32(CENTRE + 0.5)  # the conversion below cuts the fraction off
+    gray += np.float32(CENTRE + 0.5)  # the conversion below truncates
     return gray.astype(np.uint8)
 
 
 def mean_and_deviation(pixels: int, total: int, squares: int) -> tuple[float, float]:
-    """Return mean and standard deviation of normalized pixels, from the exact sums of gray values and their squares.
+    """Return mean and standard deviation of normalized pixels from exact sums of gray values and of their squares.
 
     >>> mean_and_deviation(2, 255, 65025)
     (0.0, 0.5)
@@ -98,8 +98,8 @@ def mean_and_deviation(pixels: int, total: int, squares: int) -> tuple[float, fl
 def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
     """Return the schema of shards and splits: ``id``, ``class_name``, ``label``, ``pixels``.
 
-    Pixels of a shard are side x side bytes; those of a split, which has class names, float32 [side, side], and it
-    carries the metadata by which `datasets` knows both.
+    Without `classes` it is that of a shard, whose pixels are side x side bytes. With them it is that of a split, whose
+    pixels are float32 [side, side], and it carries the metadata that `datasets` reads.
     """
     columns = {"id": pa.string(), "class_name": pa.string(), "label": pa.int64()}
     if classes is None:
@@ -117,7 +117,7 @@ def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
 
 
 def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:
-    """Write images to one Parquet file, a shard or, with class names, a part of a split."""
+    """Write images to one Parquet file: a shard or, with class names, part of a split."""
     columns = schema(images.gray.shape[1], classes)
     encoded = ["id", "class_name", "label"] if classes is None else True
     with tables.writer(target, columns, use_dictionary=encoded) as writer:
@@ -129,17 +129,17 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
 
 
 def file_starts(rows: int) -> range:
-    """Return where the files of a split start; without rows, it is one."""
+    """Return the first row of each file of a split; an empty split has one file."""
     return range(0, max(rows, 1), MAX_ROWS_PER_FILE)
 
 
 def write_split(
     rows: int, piece: Callable[[int, int], Images], name: str, classes: Sequence[str], folder: Place
 ) -> dict[str, Any]:
-    """Write ``name-00000-of-0000N.parquet``, at most 100,000 rows a file; an empty split is one file without rows.
+    """Write ``name-00000-of-0000N.parquet`` with at most 100,000 rows each; an empty split has one empty file.
 
-    `piece` returns the rows of the split from one number to another; a file's at a time, from several threads.
-    Returned is what `tasks.records.Split.of` takes: rows, file names and their sha256.
+    `piece` returns the rows from one number up to another; several threads call it, once per file. Returns the facts
+    that `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
     disk.make_folder(folder)
     starts = file_starts(rows)
@@ -156,7 +156,7 @@ def write_split(
 
 
 def of_table(table: pa.Table) -> Images:
-    """Return the rows of a table that has the columns of a shard or a split."""
+    """Return the images in a table with the columns of a shard or a split."""
     ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
     return Images(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"]))
 

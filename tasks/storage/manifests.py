@@ -1,4 +1,4 @@
-"""Manifests of published folders as text, with a digest by which damage is noticed."""
+"""Manifests of published folders as text, with a digest that reveals damage."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ def digest_of(value: Any) -> str:
 
 
 def unsealed(text: str) -> dict[str, Any] | None:
-    """Return the manifest in a text; None when it is not as it was written."""
+    """Parse a manifest; return None if its digest does not match."""
     try:
         record: dict[str, Any] = json.loads(text)
         return record if record.pop("sha256") == digest_of(record) else None
@@ -20,7 +20,7 @@ def unsealed(text: str) -> dict[str, Any] | None:
 
 
 def sealed(record: dict[str, Any]) -> str:
-    """Return a manifest as text with its digest."""
+    """Return a manifest as text, including its digest."""
     return json.dumps(record | {"sha256": digest_of(record)}, indent=1, sort_keys=True) + "\n"
 
 

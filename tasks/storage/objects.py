@@ -1,4 +1,4 @@
-"""Objects of a bucket, by their keys below an address."""
+"""Read, write, list and delete the objects of a bucket."""
 
 import contextlib
 import os
@@ -14,21 +14,21 @@ from tasks.storage.place import IN_BUCKET, Place
 if TYPE_CHECKING:
     from obstore.store import BackoffConfig, S3Config, S3Store
 
-PATIENCE = timedelta(minutes=2)  # for a store that is busy or away; after that the task fails, and is tried again
+PATIENCE = timedelta(minutes=2)  # with a busy or unreachable store; then the task fails and is retried
 BACKOFF: "BackoffConfig" = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=8), "base": 2}
-AT_ONCE = 16  # small requests that wait for their answers
+AT_ONCE = 16  # small requests in flight
 PART_BYTES = 16 << 20  # of an upload or a download
 
 
 class Read(NamedTuple):
-    """The content of an object, and the mark of this version of it."""
+    """The content of an object, and the mark of its version."""
 
     data: bytes
     mark: str
 
 
 class Listed(NamedTuple):
-    """An object below a place: its name relative to it, its size in bytes, and when it was written, by the store."""
+    """An object below a place: its relative name, its size in bytes, and the store's time of writing."""
 
     name: str
     size: int
@@ -36,7 +36,7 @@ class Listed(NamedTuple):
 
 
 def read(place: Place) -> Read | None:
-    """Return an object, or None where there is none."""
+    """Return an object, or None if it does not exist."""
     with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
         found = store.get(key)
         return Read(bytes(found.bytes()), str(found.meta["e_tag"]))
@@ -44,14 +44,14 @@ def read(place: Place) -> Read | None:
 
 
 def write(place: Place, data: bytes | Path) -> None:
-    """Write an object, in place of an existing one; a large file of this machine goes in parts."""
+    """Write or replace an object; a large local file is uploaded in parts."""
     multipart = None if isinstance(data, Path) else False
     with _opened(place) as (store, key):
         store.put(key, data, use_multipart=multipart, chunk_size=PART_BYTES, max_concurrency=4)
 
 
 def write_if(place: Place, data: bytes, mark: str | None) -> bool:
-    """Write an object in place of the version with a mark, or where there is none; return False if that has changed."""
+    """Write an object if its version still has this mark, or, for None, if it does not exist; return whether it did."""
     with _opened(place) as (store, key):
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -59,28 +59,28 @@ def write_if(place: Place, data: bytes, mark: str | None) -> bool:
             store.put(key, data, mode={"e_tag": mark} if mark else "create", use_multipart=False)
         except (AlreadyExistsError, PreconditionError):
             return False
-        except FileNotFoundError as error:  # the version, or all of the bucket
+        except FileNotFoundError as error:  # the version is missing, or the whole bucket
             if mark is None:
-                raise StorageError(f"{place}: there is no such bucket; create it, or choose another.") from error
+                raise StorageError(f"the bucket of {place} does not exist; create it, or choose another.") from error
             return False
         return True
 
 
 def size_of(place: Place) -> int | None:
-    """Return the size of an object in bytes, or None where there is none."""
+    """Return the size of an object in bytes, or None if it does not exist."""
     with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
         return store.head(key)["size"]
     return None
 
 
 def download(place: Place) -> Iterator[bytes]:
-    """Yield an object in pieces; raises `FileNotFoundError` where there is none."""
+    """Yield an object in pieces; raises `FileNotFoundError`."""
     with _opened(place) as (store, key):
         yield from map(bytes, store.get(key).stream(PART_BYTES))
 
 
 def read_range(place: Place, start: int, length: int) -> bytes:
-    """Return bytes of an object; raises `FileNotFoundError` where there is none."""
+    """Return `length` bytes of an object; raises `FileNotFoundError`."""
     if length == 0:
         return b""
     with _opened(place) as (store, key):
@@ -88,7 +88,7 @@ def read_range(place: Place, start: int, length: int) -> bytes:
 
 
 def listed_in(place: Place) -> tuple[list[str], list[str]]:
-    """Return the names of the folders and of the objects in a folder, sorted."""
+    """Return the sorted names of the folders and of the objects in a folder."""
     with _opened(place) as (store, key):
         listed = store.list_with_delimiter(key or None)
     paths = listed["common_prefixes"], [entry["path"] for entry in listed["objects"]]
@@ -106,7 +106,7 @@ def below(place: Place) -> Iterator[Listed]:
 
 
 def delete(places: list[Place]) -> None:
-    """Delete objects of one address, where they are there."""
+    """Delete objects with one address, as far as they exist."""
     for place in places[:1]:
         with _opened(place) as (store, _):
             store.delete([_key(each) for each in places])
@@ -121,7 +121,7 @@ def _key(place: Place) -> str:
 def _store(address: str, endpoint: str | None) -> "S3Store":
     from obstore.store import S3Store
 
-    # The store must know what it gets: some keep the part of a body that came before the connection broke.
+    # A checksum is needed: some stores keep the part of a body that arrived before the connection broke.
     config: S3Config = {"checksum_algorithm": "SHA256"}
     if endpoint:
         config["endpoint"] = endpoint
@@ -135,19 +135,19 @@ def _store(address: str, endpoint: str | None) -> "S3Store":
 
 
 def _credentials(address: str) -> Any:
-    """Return what finds credentials where Amazon's own tools do: in profiles, files, roles of a machine or a pod."""
+    """Return a provider of credentials from Amazon's usual places: profiles, files, and roles of a machine or pod."""
     import botocore.session
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
         return Boto3CredentialProvider(botocore.session.Session())
     except ValueError as error:
-        raise StorageError(f"there are no credentials for {address}; set AWS_ACCESS_KEY_ID, or a profile.") from error
+        raise StorageError(f"no credentials found for {address}; set AWS_ACCESS_KEY_ID, or a profile.") from error
 
 
 @contextlib.contextmanager
 def _opened(place: Place) -> Iterator[tuple["S3Store", str]]:
-    """Yield the store and the key of a place; an error of the store becomes a `StorageError` of one sentence."""
+    """Yield the store and the key of a place; turn errors of the store into a `StorageError` of one sentence."""
     try:
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
     except ImportError as missing:
@@ -158,11 +158,11 @@ def _opened(place: Place) -> Iterator[tuple["S3Store", str]]:
         yield _store(IN_BUCKET + bucket, endpoint), _key(place)
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise StorageError(f"{place}: the store denies access; check the credentials and their rights.") from error
-    except ValueError as error:  # as of a//b
-        raise UsageError(f"{place} can't be the name of anything in a bucket; check the address.") from error
+    except ValueError as error:  # for instance for a//b
+        raise UsageError(f"{place} is not a valid name in a bucket; check the address.") from error
     except BaseError as error:
         raise StorageError(
-            f"{place}: the store does not answer as it should ({type(error).__name__}); check AWS_ENDPOINT_URL and "
+            f"{place}: the store answered with an error ({type(error).__name__}); check AWS_ENDPOINT_URL and "
             "the bucket, or try again later.",
             heals=True,
         ) from error

@@ -14,34 +14,34 @@ IN_BUCKET = "s3://"
 
 @dataclass(frozen=True)
 class Place:
-    """A file or folder: a root, and a logical name below it, which is what records hold of a place in a workspace."""
+    """A file or folder: a root, and a logical name below it; records hold only the name of a place in a workspace."""
 
-    root: str  # a file or folder of this machine, absolute, or the address of one in a bucket
+    root: str  # an absolute path on this machine, or an address in a bucket
     name: str = ""  # parts joined by /; empty for the root itself
-    published: bool = False  # whether the root is a workspace in a bucket, where a folder is what its manifest says
+    published: bool = False  # whether the root is a workspace in a bucket, where manifests define the folders
 
     @classmethod
     def of(cls, path: str | PurePath) -> "Place":
-        """Return a file or folder of this machine, or what has an address; ``~`` stands for the user's home.
+        """Return the place of a path on this machine or of an address; ``~`` stands for the user's home.
 
-        Raises `UsageError` when an address holds more than a bucket and a name, or a name is not UTF-8.
+        Raises `UsageError` for an address with more than a bucket and a name, and for a name that is not UTF-8.
         """
         if address := address_in(path):
             if public_name(address) != address:
                 raise UsageError(
-                    f"{public_name(address)}: addresses in buckets have no credentials, ? and #; credentials come from "
-                    "the environment."
+                    f"{public_name(address)}: an address in a bucket may not have credentials, ? or #; set credentials "
+                    "in the environment."
                 )
             bucket, *parts = address.removeprefix(IN_BUCKET).split("/")
             if not re.fullmatch(r"[\w.-]+", bucket, re.ASCII) or {"", ".", ".."} & set(parts):
-                raise UsageError(f"{address} is no address in a bucket; give one such as s3://bucket/prefix.")
+                raise UsageError(f"{address} is not an address in a bucket; use one such as s3://bucket/prefix.")
             return cls(address)
         own = absolute(path)
         refuse_other_encodings(own)
         return cls(own)
 
     def __truediv__(self, name: str) -> "Place":
-        """Return the place of a name below this place; raises `DataError` when the name leads out of it.
+        """Return the place of a name below this one; raises `DataError` when the name leads out of it.
 
         >>> str(Place("/data") / "runs" / "one")
         '/data/runs/one'
@@ -51,22 +51,22 @@ class Place:
         return replace(self, name=f"{self.name}/{name}" if self.name else name)
 
     def locate(self, location: str) -> "Place":
-        """Return the place of a location in a record: a name below this workspace, or a source elsewhere."""
+        """Return the place that a record names: a name below this workspace, or a source elsewhere."""
         return Place(location) if location.startswith(("/", IN_BUCKET)) else self / location
 
     @property
     def in_bucket(self) -> bool:
-        """Whether it is in a bucket, not on this machine."""
+        """Whether it is in a bucket rather than on this machine."""
         return self.root.startswith(IN_BUCKET)
 
     @property
     def last(self) -> str:
-        """Last part of the name; of a root without a name, of the root."""
+        """Last part of the name, or of the root if the name is empty."""
         return PurePath(self.name or self.root).name
 
     @property
     def parent(self) -> "Place":
-        """The folder that holds it."""
+        """The folder that contains it."""
         if not self.name:
             return replace(self, root=os.path.dirname(self.root))
         return replace(self, name=self.name.rpartition("/")[0])
@@ -76,12 +76,12 @@ class Place:
         return self.parent / last
 
     def __str__(self) -> str:
-        """Return a path that can be shown."""
+        """Return the path or address, for people."""
         return f"{self.root.rstrip('/')}/{self.name}" if self.name else self.root
 
 
 def refuse_other_encodings(name: str) -> None:
-    """Raise `UsageError` for a name that is not UTF-8, which neither Prefect nor the files of a run can hold."""
+    """Raise `UsageError` for a name that is not UTF-8: neither Prefect nor the files of a run can hold it."""
     shown = name.encode(errors="backslashreplace").decode()
     if shown != name:
         raise UsageError(
@@ -90,9 +90,9 @@ def refuse_other_encodings(name: str) -> None:
 
 
 def address_in(path: str | PurePath) -> str | None:
-    """Return the address of a bucket or of something in it, without its last slash; None for a path.
+    """Return the address of a bucket or of an object in it, without a trailing slash; None for a path.
 
-    pathlib drops one of the two slashes of an address.
+    pathlib drops one of the two slashes of an address, so one is accepted.
 
     >>> address_in(PurePath("s3://bucket/set/")), address_in("data/s3")
     ('s3://bucket/set', None)

@@ -1,7 +1,7 @@
-"""A workspace in a bucket, where a published folder is its manifest.
+"""A workspace in a bucket, where the manifest defines a published folder.
 
-Manifests are remembered: one key never gets another manifest, unless the first was damaged or removed; then its files
-are missing when they are asked for.
+Manifests are cached. The manifest of a key changes only after damage or removal; its files are then missing when they
+are read.
 """
 
 import contextlib
@@ -20,25 +20,25 @@ from tasks.storage.place import Place
 from tasks.storage.store import Store
 
 MANIFESTS = {"stages": "manifest.json", "runs": "run.json"}  # by the first part of a name
-PARTS = {"stages": 3, "runs": 2}  # of the name of a folder that is published
+PARTS = {"stages": 3, "runs": 2}  # number of parts in the name of a published folder
 CONTENT = "files"
 REMEMBERED = 10_000
-TRIES = 20  # at changing what others change, too
+TRIES = 20  # at a change that others may make, too
 Files = dict[str, dict[str, Any]]
 _known: OrderedDict[Place, Files] = OrderedDict()
 
 
 class Published(Store):
-    """A file or folder of a workspace in a bucket; its files are read from copies on this machine."""
+    """A file or folder of a workspace in a bucket; its files are read from local copies."""
 
     def local(self) -> Path:
-        """Return a file of this machine with the content; it is fetched and verified where it is missing.
+        """Return a local file with the content, fetching and verifying it if missing.
 
-        Raises `FileNotFoundError` when there is none, `DataError` when its content is damaged.
+        Raises `FileNotFoundError` when it does not exist, `DataError` when its content is damaged.
         """
         if fact := self._fact():
             return scratch.content(fact["sha256"], fact["bytes"]) or self._fetched(fact["sha256"])
-        found = objects.read(self.place)  # a small object that may change
+        found = objects.read(self.place)  # a small object that may change, so it is not cached
         if found is None:
             raise FileNotFoundError(str(self.place))
         return scratch.fetch([found.data], hashlib.sha256(found.data).hexdigest(), str(self.place))
@@ -53,7 +53,7 @@ class Published(Store):
         folder, name = _split(self.place)
         if folder is None:
             return any(objects.listed_in(self.place))
-        if not name:  # what is remembered may be gone
+        if not name:  # the cached manifest may have been removed
             return objects.size_of(manifest_of(folder)) is not None
         return any(each.startswith(f"{name}/") for each in _files(folder) or ())
 
@@ -85,7 +85,7 @@ class Published(Store):
         return found.data.decode() if found else None
 
     def revise(self, write: Callable[[Place], object]) -> None:
-        """Let `write` read the object and write its replacement; again where somebody else did so meanwhile."""
+        """Let `write` read the object and write its replacement; repeat if somebody else changed it meanwhile."""
         for _ in range(TRIES):
             there = objects.read(self.place)
             with scratch.draft() as draft:
@@ -96,7 +96,7 @@ class Published(Store):
                 data = part.read_bytes()
             if objects.write_if(self.place, data, there and there.mark):
                 return
-        raise StorageError(f"{self.place} is changed by others all the time; try again later.", heals=True)
+        raise StorageError(f"others keep changing {self.place}; try again later.", heals=True)
 
     def _fact(self) -> dict[str, Any] | None:
         folder, name = _split(self.place)
@@ -104,17 +104,17 @@ class Published(Store):
 
     def _fetched(self, sha256: str) -> Path:
         content = content_of(self.place, sha256)
-        with contextlib.suppress(DataError):  # perhaps it was damaged on the way, and others need it
+        with contextlib.suppress(DataError):  # it may have been damaged on the way
             return scratch.fetch(objects.download(content), sha256, str(self.place))
         try:
             return scratch.fetch(objects.download(content), sha256, str(self.place))
         except DataError:
-            objects.delete([content])  # so that the next run builds it again
+            objects.delete([content])  # so that the next run rebuilds it
             raise
 
 
 def content_of(workspace: Place, sha256: str) -> Place:
-    """Return where a workspace keeps a content."""
+    """Return the place where a workspace keeps a content."""
     return Place(workspace.root, f"{CONTENT}/{sha256}", published=True)
 
 
@@ -124,14 +124,14 @@ def manifest_of(folder: Place) -> Place:
 
 
 def remember(folder: Place, files: Files) -> None:
-    """Take note of the files of a published folder: their names, bytes and sha256."""
+    """Cache the manifest of a published folder: names, bytes and sha256 of its files."""
     _known[folder] = files
     while len(_known) > REMEMBERED:
         _known.popitem(last=False)
 
 
 def checked(files: Any, folder: Place) -> Files:
-    """Return the files of a manifest that anybody may have written; raises `DataError` when a fact is not usable."""
+    """Return the files of an untrusted manifest; raises `DataError` for an unusable entry."""
     facts: list[Any] = [*files.values()] if isinstance(files, dict) else [None]
     if all(isinstance(fact, dict) and isinstance(fact.get("bytes"), int) for fact in facts) and all(
         re.fullmatch("[0-9a-f]{64}", str(fact.get("sha256"))) for fact in facts
@@ -141,7 +141,7 @@ def checked(files: Any, folder: Place) -> Files:
 
 
 def _split(place: Place) -> tuple[Place | None, str]:
-    """Return the published folder that a place is in, and its name there."""
+    """Return the published folder that contains a place, and the name of the place in it."""
     parts = place.name.split("/")
     count = PARTS.get(parts[0])
     if count is None or len(parts) < count:
@@ -150,7 +150,7 @@ def _split(place: Place) -> tuple[Place | None, str]:
 
 
 def _files(folder: Place) -> Files | None:
-    """Return the files of a published folder; None where none is published, or its manifest is damaged."""
+    """Return the files of a published folder; None if it is not published, or its manifest is damaged."""
     if folder not in _known:
         found = objects.read(manifest_of(folder))
         record = unsealed(found.data.decode(errors="replace")) if found else None

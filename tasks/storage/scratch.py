@@ -1,6 +1,6 @@
-"""A folder of this machine: files of a bucket by their content, bounded in bytes, and what is being built.
+"""A local folder for files of a bucket by content, bounded in bytes, and for unfinished work.
 
-Every process of a machine may use the same: a file is put in its place whole, under the sha256 of its content.
+All processes of a machine may share it: files appear in it complete, under the sha256 of their content.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from tasks.storage.started import absolute
 
 FOLDER, LIMIT = "CLEANSPLIT_SCRATCH", "CLEANSPLIT_SCRATCH_GB"
 USUAL_LIMIT = 20.0  # GB
-IN_USE_SECONDS = 600  # a file that was asked for within this time is not removed
-ABANDONED_SECONDS = 24 * 3600  # what was being built for longer than that is nobody's
+IN_USE_SECONDS = 600  # a file read within this time is not removed
+ABANDONED_SECONDS = 24 * 3600  # unfinished work that is older than this belongs to a dead process
 
 
 def folder() -> Path:
-    """Return the folder; it is made where it is missing."""
+    """Return the folder, creating it if missing."""
     named = os.environ.get(FOLDER) or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "cleansplit")
     found = Path(absolute(named))
     for part in ("files", "building", "locks"):
@@ -34,10 +34,10 @@ def folder() -> Path:
 
 
 def content(sha256: str, size: int) -> Path | None:
-    """Return the file of a content, if it is here."""
+    """Return the local file of a content, if there is one."""
     path = folder() / "files" / sha256
     try:
-        if path.stat().st_size != size:  # cut off when the machine lost power
+        if path.stat().st_size != size:  # truncated when the machine lost power
             return None
         os.utime(path)
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def content(sha256: str, size: int) -> Path | None:
 
 
 def fetch(pieces: Iterable[bytes], sha256: str, name: str) -> Path:
-    """Keep a content that comes in pieces; raises `DataError` when it has another digest."""
+    """Store a content that arrives in pieces; raises `DataError` when its digest differs."""
     path, part = folder() / "files" / sha256, folder() / "building" / uuid.uuid4().hex
     digest = hashlib.sha256()
     try:
@@ -64,13 +64,13 @@ def fetch(pieces: Iterable[bytes], sha256: str, name: str) -> Path:
 
 
 def keep(path: Path, sha256: str) -> None:
-    """Keep a file that was built."""
+    """Store a local file."""
     path.replace(folder() / "files" / sha256)
 
 
 @contextlib.contextmanager
 def draft() -> Iterator[Place]:
-    """Let the block build a folder, which is removed when it ends."""
+    """Let the block build a folder, which is removed at its end."""
     _make_room()
     building = folder() / "building" / uuid.uuid4().hex
     building.mkdir()
@@ -82,13 +82,13 @@ def draft() -> Iterator[Place]:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Let one process of this machine build what has a name; on another machine it may be built, too."""
+    """Let one process of this machine build something at a time; other machines may build it at the same time."""
     with FileLock(folder() / "locks" / hashlib.sha256(name.encode()).hexdigest()[:32]):
         yield
 
 
 def _make_room() -> None:
-    """Remove the files that were asked for longest ago, until the others are within the limit."""
+    """Remove the least recently used files until the rest is within the limit."""
     limit, now = float(os.environ.get(LIMIT) or USUAL_LIMIT) * 1e9, time.time()
     for left in folder().joinpath("building").iterdir():
         with contextlib.suppress(FileNotFoundError):

@@ -1,6 +1,6 @@
-"""Reorder the rows of many tables, with one table in memory at a time.
+"""Reorder the rows of many tables while holding one table in memory at a time.
 
-Rows are dealt out to files, one for each piece of what is asked for; then a piece is read back and put in order.
+Rows are first distributed to one file per output piece; then each piece is read back and sorted.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,16 +14,16 @@ from tasks.storage import disk
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-PLACE = "place"  # column of a dealt row: its place in its piece
+PLACE = "place"  # column with the position of a row in its piece
 
 
 def deal_out(
     read: Callable[[int], pa.Table], counts: Sequence[int], pieces: Sequence[RowNumbers], folder: Place
 ) -> Callable[[int], pa.Table]:
-    """Deal out rows of tables to files in a folder, and return what reads a piece in its order and drops its file.
+    """Distribute rows of tables to files; return a function that reads a piece in its order and removes its file.
 
-    `read` returns one of at least one table, all of one schema, by its number; `counts` are the rows of each. `pieces`
-    are numbers of rows, counted over all tables, int64 (n,), in the order asked for. `folder` is new.
+    `read` returns a table by its number; there is at least one, and all share a schema. `counts` are their rows.
+    `pieces` are row numbers over all tables, int64 (n,), in output order. `folder` is new.
     """
     wanted = np.concatenate([np.empty(0, np.int64), *pieces])
     piece = np.repeat(np.arange(len(pieces)), [len(rows) for rows in pieces])
@@ -38,7 +38,7 @@ def deal_out(
         for number in range(len(counts)):
             mine = order[bounds[number] : bounds[number + 1]]
             if number and not len(mine):
-                continue  # the first table gives the schema, whatever is wanted of it
+                continue  # the first table is always read, for the schema
             table = read(number)
             if not writers:
                 schema = table.schema.append(pa.field(PLACE, pa.int64()))

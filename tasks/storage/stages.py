@@ -1,7 +1,7 @@
-"""Intermediate results and runs: folders with a manifest, built whole or not at all, and found again.
+"""Intermediate results and runs: folders with a manifest, built completely or not at all, and reused.
 
-The key of a stage is a digest of its inputs, so identical work is reused instead of repeated, but only if
-every file still has the digest that its manifest gives. In a bucket the digests are checked when files are read.
+The key of a stage is a digest of its inputs, so identical work is reused, provided that every file still has the digest
+in the manifest. In a bucket, digests are checked when files are read.
 """
 
 import json
@@ -21,13 +21,13 @@ from tasks.storage.published import Files, checked, content_of, remember
 from tasks.storage.stores import at
 
 MANIFEST = "manifest.json"
-DIGESTS = "digests"  # of files that a builder has computed itself, sha256 (hex) by name: it may return them, too
-Build = Callable[[Place], dict[str, Any] | None]  # writes files into a folder and may return what serializes to JSON
+DIGESTS = "digests"  # key of digests that a builder computed itself: sha256 (hex) of files by name
+Build = Callable[[Place], dict[str, Any] | None]  # writes files into a folder and may return JSON values
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A published folder, the result of its builder, and whether it was there before."""
+    """A published folder, the result of its builder, and whether it existed before."""
 
     folder: Place
     result: dict[str, Any]
@@ -35,17 +35,17 @@ class Stage:
 
 
 def stage(workspace: Place, name: str, inputs: dict[str, Any], build: Build) -> Stage:
-    """Find the stage that belongs to `inputs`, or build it.
+    """Find the stage with these inputs, or build it.
 
-    `inputs`, for JSON, are everything that determines the output: digests of what is read, the parameters that matter,
-    and the version of the code as ``version``. Files whose digests `build` returns under `DIGESTS`, which is not part
-    of the result, are not read again. Raises `StorageError` when the workspace can't be written.
+    `inputs`, JSON values, are everything that determines the output: digests of the inputs, the relevant parameters,
+    and the version of the code as ``version``. `build` may return digests of its files under `DIGESTS`; these files
+    are not read again. Raises `StorageError` when the workspace cannot be written.
     """
     return publish(stage_folder(workspace, name, inputs), {"stage": name, "inputs": inputs}, build)
 
 
 def stage_folder(workspace: Place, name: str, inputs: dict[str, Any]) -> Place:
-    """Return the folder of the stage of `inputs`, whether it exists or not."""
+    """Return the folder of the stage with these inputs, whether it exists or not."""
     return workspace / "stages" / name / digest_of(inputs)[:32]
 
 
@@ -64,9 +64,9 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str = 
 
 
 def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manifest: str) -> Stage:
-    """Publish files first and their manifest last, on the condition that there is none.
+    """Publish the files, then the manifest, if none exists yet.
 
-    Two that build the same at once both do the work; the one that comes last takes what the other published.
+    Two processes that build the same stage both do the work; the second uses the result of the first.
     """
     place = folder / manifest
     require_leases(folder)
@@ -88,11 +88,11 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
     there = objects.read(place)
     if there and (found := _found(folder, there, about)):
         return found
-    raise StorageError(f"{place} was changed while it was written; try again.", heals=True)
+    raise StorageError(f"{place} was changed while being written; try again.", heals=True)
 
 
 def _found(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage | None:
-    """Return the stage of a manifest in a bucket, unless it is damaged, of other inputs, or without its files."""
+    """Return the stage of a manifest in a bucket, unless it is damaged, has other inputs, or lacks files."""
     record = unsealed(there.data.decode(errors="replace"))
     if record is None or not is_of(record, about) or _missing(files := checked(record.get("files"), folder), folder):
         return None
@@ -113,12 +113,12 @@ def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
         name: {"bytes": at(draft / name).size(), "sha256": known.get(name) or at(draft / name).sha256()}
         for name in at(draft).files_below()
     }
-    # As it will be read back, the order of keys included: what is reused must equal what is built.
+    # Sorted as in the manifest, so that a reused result equals a new one, including the order of keys.
     return json.loads(json.dumps(result, sort_keys=True)), files
 
 
 def amend(place: Place, name: str, value: Any) -> None:
-    """Change one entry of the result in a manifest, if its value is another."""
+    """Set one entry of the result in a manifest, if it differs."""
 
     def amended(part: Place) -> None:
         record = read_manifest(place)
@@ -129,11 +129,11 @@ def amend(place: Place, name: str, value: Any) -> None:
     if place.published:
         at(place).revise(amended)
     else:
-        building.put(place, amended)  # a lock would be in the run's folder
+        building.put(place, amended)  # without a lock, which would be a file in the folder of the run
 
 
 def read_manifest(place: Place) -> dict[str, Any] | None:
-    """Return a manifest; None when it is missing or is not as it was written."""
+    """Return a manifest, or None if it is missing or damaged."""
     try:
         return unsealed(at(place).read_text())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
@@ -141,7 +141,7 @@ def read_manifest(place: Place) -> dict[str, Any] | None:
 
 
 def stages_of(names: Iterable[str]) -> list[str]:
-    """Return the stages that names are in, as ``<stage>/<key>``; names elsewhere have none.
+    """Return the stages that contain these names, as ``<stage>/<key>``; names outside stages are skipped.
 
     >>> stages_of(["stages/splits/3f/raw/a.parquet", "stages/splits/3f", "/data/large.tar"])
     ['splits/3f']
@@ -151,7 +151,7 @@ def stages_of(names: Iterable[str]) -> list[str]:
 
 
 def damaged_files(folder: Place, listed: dict[str, dict[str, Any]]) -> list[str]:
-    """Return one sentence for each listed file that is missing, or has another size or sha256 than it should."""
+    """Return one sentence for each listed file that is missing or has the wrong size or sha256."""
     wrong = []
     for name, fact in listed.items():
         file = at(folder / name)

@@ -1,7 +1,7 @@
-"""The folder that a command was started in, and the empty one that it works in.
+"""The folder in which a command was started, and the empty one in which it works.
 
-Prefect and matplotlib take settings from the current folder, and Python may take modules; but that folder may be the
-data set. So a command remembers where relative paths start, and works elsewhere; its processes inherit both.
+Prefect and matplotlib read settings from the current folder, and Python may import from it, but it may be the data set.
+So a command resolves relative paths from there and works elsewhere; its processes inherit both.
 """
 
 import atexit
@@ -13,7 +13,7 @@ import tempfile
 from tasks.errors import UsageError
 
 STARTED_IN = "CLEANSPLIT_STARTED_IN"
-NAMED = (  # variables that name a file or folder, for libraries that would look for it from where we work
+NAMED = (  # variables that name files or folders, which libraries would resolve from the working folder
     "PREFECT_HOME", "PREFECT_PROFILES_PATH", "MATPLOTLIBRC", "MPLCONFIGDIR", "TMPDIR", "NETRC", "SSL_CERT_FILE",
     "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
 )  # fmt: skip
@@ -21,7 +21,7 @@ _own: list[str] = []
 
 
 def work_elsewhere() -> None:
-    """Remember the current folder, and work in an empty one of this process until it ends."""
+    """Remember the current folder, and work in an empty one until this process ends."""
     here = os.environ[STARTED_IN] = _current()
     for name in filter(os.environ.get, NAMED):
         os.environ[name] = os.path.join(here, os.path.expanduser(os.environ[name]))
@@ -30,30 +30,30 @@ def work_elsewhere() -> None:
         atexit.register(remove_own)
         os.chdir(_own[0])
     except OSError as error:
-        sys.exit(f"cleansplit: there is no folder to work in ({error}); let TMPDIR name one that can be written.")
+        sys.exit(f"cleansplit: cannot make a folder to work in ({error}); set TMPDIR to a writable folder.")
 
 
 def remove_own() -> None:
-    """Remove the folder that this process works in, which is about to end."""
+    """Remove the working folder of this process, which is about to end."""
     while _own:
         shutil.rmtree(_own.pop(), ignore_errors=True)
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Return a path from the root; ``~`` stands for the user's home, and a relative path starts where we were started.
+    """Return an absolute path; ``~`` stands for the user's home, and relative paths start where the command started.
 
-    Raises `UsageError` when that folder was removed.
+    Raises `UsageError` when that folder no longer exists.
     """
     own = os.path.expanduser(path)
     if os.path.isabs(own):
         return os.path.abspath(own)
     if folder := os.environ.get(STARTED_IN, _current()):
         return os.path.abspath(os.path.join(folder, own))
-    raise UsageError(f"{own} starts in the current folder, which was removed; change to another, or give a whole path.")
+    raise UsageError(f"{own} is relative to a folder that was removed; change to another, or give an absolute path.")
 
 
 def _current() -> str:
-    """Return the current folder; nothing if it was removed."""
+    """Return the current folder, or an empty string if it was removed."""
     try:
         return os.getcwd()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""What can be asked of a file or folder, wherever it is stored; `tasks.storage.stores.at` chooses who answers.
+"""The operations on a file or folder in any store; `tasks.storage.stores.at` chooses the store.
 
-The defaults need no more than a copy of a file on this machine; stores replace what they can do better.
+The defaults need only a local copy of a file; stores override them where they can do better.
 """
 
 import errno
@@ -20,7 +20,7 @@ from tasks.storage.place import Place
 
 
 class Listed(NamedTuple):
-    """Something below a folder: its name relative to the folder, and whether it is a file, a link or special."""
+    """An entry below a folder: its relative name, and its kind: file, link or special."""
 
     name: str
     kind: str
@@ -35,13 +35,13 @@ class Store(Protocol):
         self.place = place
 
     def local(self) -> Path:
-        """Return a path for libraries that open files themselves; for a file in a bucket, the path of a copy."""
+        """Return a path for libraries that open files themselves, for an object in a bucket that of a local copy."""
 
     def is_file(self) -> bool:
-        """Return whether there is a file."""
+        """Return whether it is a file."""
 
     def is_folder(self) -> bool:
-        """Return whether there is a folder."""
+        """Return whether it is a folder."""
 
     def size(self) -> int:
         """Return the size of the file in bytes; raises `FileNotFoundError`."""
@@ -50,10 +50,10 @@ class Store(Protocol):
         """Return the names in the folder, sorted, without hidden ones."""
 
     def files_below(self) -> list[str]:
-        """Return the names of all files below the folder, relative to it, sorted."""
+        """Return the relative names of all files below the folder, sorted."""
 
     def exists(self) -> bool:
-        """Return whether there is a file or folder."""
+        """Return whether it is a file or folder."""
         return self.is_file() or self.is_folder()
 
     def folders(self) -> list[str]:
@@ -61,34 +61,33 @@ class Store(Protocol):
         return [name for name in self.names() if self.below(name).is_folder()]
 
     def below(self, name: str) -> "Store":
-        """Return something below the folder."""
+        """Return a file or folder below this one."""
         return type(self)(self.place / name)
 
     def matching(self, pattern: str) -> list[Place]:
-        """Return the files and folders below the folder that match a shell pattern, sorted."""
+        """Return the files and folders below this one that match a shell pattern, sorted."""
         found: list[Store] = [self]
         for part in pattern.split("/"):
             found = [each.below(name) for each in found for name in each.names() if PurePosixPath(name).match(part)]
         return sorted((each.place for each in found), key=str)
 
     def expanded(self) -> list[Place]:
-        """Return the file or folder of this name; where there is none, the files that match the name as a pattern."""
+        """Return the file or folder of this name if it exists, otherwise the files that match it as a pattern."""
         if self.exists():
             return [self.place]
         found = type(self)(self.place.parent).matching(self.place.last)
         return [place for place in found if type(self)(place).is_file()]
 
     def walk(self) -> Iterator[Listed]:
-        """Yield everything below the folder but folders, the files of a folder before its subfolders, in name order.
+        """Yield everything below the folder except folders, in name order, files before subfolders.
 
-        Symbolic links are followed to what is inside the folder; links that lead out, in circles or nowhere are of
-        kind link.
+        Symbolic links within the folder are followed; links that lead out, in circles or nowhere have the kind link.
         """
         for name in sorted(self.files_below(), key=_as_on_disk):
             yield Listed(name, "file")
 
     def is_inside(self, folder: Place) -> bool:
-        """Return whether the file is below a folder when every symbolic link on the way is followed."""
+        """Return whether the file is below a folder after resolving symbolic links."""
         return str(self.place).startswith(f"{folder}/")
 
     def reading(self) -> BufferedReader:
@@ -103,7 +102,7 @@ class Store(Protocol):
         """Return the content of the file, at most `limit` bytes."""
         with self.local().open("rb", buffering=0) as file:
             is_small = limit is None or os.fstat(file.fileno()).st_size < limit
-            # Python sets aside as much memory as it is asked to read, and for a megabyte takes longer than to read.
+            # Python allocates as much memory as requested, which for a megabyte takes longer than reading.
             return file.readall()[:limit] if is_small else BufferedReader(file).read(limit)
 
     def read_text(self) -> str:
@@ -111,11 +110,11 @@ class Store(Protocol):
         return self.read_bytes().decode()
 
     def contents(self, names: Iterable[str], limit: int) -> Iterator[bytes | OSError]:
-        """Yield the content of each of some files in the folder, at most `limit` bytes, or why it can't be read."""
+        """Yield the contents of files in the folder, at most `limit` bytes each, or the error of reading them."""
         return (self.content(name, limit) for name in names)
 
     def content(self, name: str, limit: int) -> bytes | OSError:
-        """Return the content of a file in the folder, at most `limit` bytes, or why it can't be read."""
+        """Return the content of a file in the folder, at most `limit` bytes, or the error of reading it."""
         try:
             return self.below(name).read_bytes(limit)
         except OSError as error:
@@ -127,7 +126,7 @@ class Store(Protocol):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def link(self, target: Place) -> None:
-        """Make `target` the same file, or a copy of it where hard links don't work."""
+        """Make `target` a hard link to the file, or a copy where hard links are not supported."""
         disk.make_folder(target.parent)
         source = self.local()
         try:
@@ -143,12 +142,12 @@ class Store(Protocol):
         shutil.copyfile(self.local(), disk.path_of(target))
 
     def revise(self, write: Callable[[Place], object]) -> None:
-        """Let `write` read the file and write its replacement, with nobody else in between; or write nothing."""
+        """Let `write` read the file and write its replacement, or nothing, while holding the lock."""
         with storage_errors(self.place), building.locked(self.place):
             building.put(self.place, write)
 
     def point(self, target: str) -> None:
-        """Let this name stand for another beside it, by a symbolic link that is replaced in one step."""
+        """Make this name a symbolic link to another name in its folder, atomically."""
         path = self.local()
         if path.is_symlink() and os.readlink(path) == target:
             return
@@ -159,7 +158,7 @@ class Store(Protocol):
             fresh.replace(path)
 
     def pointed(self) -> str | None:
-        """Return what `point` let this name stand for; None where it is not a link."""
+        """Return the target that `point` set, or None if this is not a link."""
         return os.readlink(self.local()) if self.local().is_symlink() else None
 
 

@@ -13,7 +13,7 @@ from tasks.storage.store import Listed, Store
 
 
 def at(place: Place) -> Store:
-    """Return the file or folder of a place, to be asked about and read."""
+    """Return the file or folder at a place, in its store."""
     if not place.in_bucket:
         return Disk(place)
     return Published(place) if place.published else Bucket(place)

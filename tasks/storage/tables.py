@@ -1,4 +1,4 @@
-"""Parquet as every stage writes and reads it: zstd, with page checksums that are written and verified."""
+"""Read and write Parquet tables: zstd, with page checksums that are verified."""
 
 import errno
 from collections.abc import Iterator, Sequence
@@ -20,14 +20,14 @@ PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def write(table: pa.Table, target: Place, **options: Any) -> None:
-    """Write a table; the same rows give the same bytes, however they were put together."""
+    """Write a table; the same rows give the same bytes, regardless of their chunks."""
     with disk.arrow_output(target) as out:
         pq.write_table(table.combine_chunks(), out, **PARQUET, **options)
 
 
 @contextmanager
 def writer(target: Place, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
-    """Open a file to write it a piece at a time."""
+    """Open a file for writing it in pieces."""
     with disk.arrow_output(target) as out, pq.ParquetWriter(out, schema, **PARQUET | options) as writing:
         yield writing
 
@@ -35,10 +35,10 @@ def writer(target: Place, schema: pa.Schema, **options: Any) -> Iterator[pq.Parq
 def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
     """Read a table, or some of its columns and rows.
 
-    Raises `DataError` when the file is damaged or gone, `StorageError` when the device does not give it.
+    Raises `DataError` when the file is damaged or missing, `StorageError` when the device fails.
     """
     columns = None if columns is None else list(columns)
-    if filters is None:  # without Arrow's data sets, which take longer to begin than a small table to read
+    if filters is None:  # Arrow's data sets take longer to start than a small table to read
         with opened(place) as file:
             table = file.read(columns)
             return table if columns is None else table.select(columns)
@@ -47,7 +47,7 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
 
 
 def read_rows(place: Place, first: int, count: int) -> pa.Table:
-    """Read consecutive rows of a table, and only the row groups that have some; raises what `read` raises."""
+    """Read consecutive rows of a table and only their row groups; raises what `read` raises."""
     with opened(place) as file:
         starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
         groups = np.flatnonzero((starts[1:] > first) & (starts[:-1] < first + count)).tolist()
@@ -55,13 +55,13 @@ def read_rows(place: Place, first: int, count: int) -> pa.Table:
 
 
 def take_rows(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read some rows of a table as `taken` yields them; raises what `read` raises."""
+    """Read some rows of a table, in the manner of `taken`; raises what `read` raises."""
     with opened(place) as file:
         return pa.concat_tables(taken(file, rows, columns))
 
 
 def taken(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Read some rows of an opened table, their numbers ascending, int64 (n,): first none, then those of each group."""
+    """Read rows by ascending number, int64 (n,), from an open table: an empty table, then one per row group."""
     empty, first = file.schema_arrow.empty_table(), 0
     yield empty if columns is None else empty.select(list(columns))
     for group in range(file.num_row_groups):
@@ -73,7 +73,7 @@ def taken(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None 
 
 
 def count(place: Place) -> int:
-    """Return the number of rows of a table, from its footer; raises what `read` raises."""
+    """Return the number of rows of a table from its footer; raises what `read` raises."""
     with opened(place) as file:
         rows: int = file.metadata.num_rows
         return rows
@@ -86,7 +86,7 @@ def binary(rows: Bits) -> pa.Array:
 
 
 def bytes_of(column: pa.ChunkedArray) -> Bits:
-    """Return fixed-size binary values as uint8 (n, width); the inverse of `binary`."""
+    """Return fixed-size binary values as uint8 (n, width), the inverse of `binary`."""
     array = column.combine_chunks()
     width = array.type.byte_width
     start = array.offset * width
@@ -95,7 +95,7 @@ def bytes_of(column: pa.ChunkedArray) -> Bits:
 
 @contextmanager
 def opened(place: Place) -> Iterator[pq.ParquetFile]:
-    """Open a file to read it a row group at a time; raises what `read` raises."""
+    """Open a file for reading it in row groups; raises what `read` raises."""
     with (
         _named_when_damaged(place),
         at(place).arrow_input() as source,
@@ -105,21 +105,21 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
 
 
 def open_foreign(place: Place) -> pq.ParquetFile:
-    """Open a Parquet file that somebody else wrote; raises `DataError` when it is damaged."""
+    """Open a Parquet file of a source; raises `DataError` when it is damaged."""
     with foreign(place):
         return pq.ParquetFile(at(place).arrow_input(), page_checksum_verification=True)
 
 
 def foreign(place: Place) -> AbstractContextManager[None]:
-    """Name the file of a source that can't be read."""
-    return _named_when_damaged(place, "is Parquet that can't be read ({why}); fetch it again.")
+    """Turn errors of reading a source into one that names the file."""
+    return _named_when_damaged(place, "is unreadable Parquet ({why}); fetch it again.")
 
 
 @contextmanager
 def _named_when_damaged(
     place: Place, says: str = "is damaged or gone; run the same command again to rebuild it."
 ) -> Iterator[None]:
-    """Name the file that can't be read and the remedy; a stage whose file is damaged is rebuilt by the next run."""
+    """Turn an error of reading into a `DataError` that names the file; the next run rebuilds the stage."""
     try:
         with storage_errors(place):
             yield

@@ -1,13 +1,13 @@
-"""The workspace as a whole: entered by runs, swept, and searched for runs.
+"""Enter, sweep and search a workspace.
 
     stages/<stage>/<key>/   intermediate results, immutable
-    runs/<run id>/          what a user takes away; files are hard links to stages
+    runs/<run id>/          results for the user; files are hard links to stages
     latest                  symbolic link to the newest run
-    downloads/              archives that were fetched
+    downloads/              downloaded archives
     history.parquet         one row per run
 
-Every run holds a shared lock while it lasts, which the system releases when the process dies. Whoever gets an exclusive
-lock knows that anything unfinished was left by dead processes.
+Every run holds a shared lock, which the system releases when the process dies. The holder of an exclusive lock knows
+that all unfinished files belong to dead processes.
 """
 
 import contextlib
@@ -26,18 +26,18 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 RUN_MANIFEST = "run.json"
-LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*")  # beside what was built
-SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # set where a workspace that every user can write is no danger
+LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*")  # besides drafts
+SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # allows a workspace that every user can write
 _held: list[Place] = []
 DOWNLOADS = "downloads"
 STAGES = "stages/*/[!.]*"
-A_RUN = re.compile(r"runs/[^./][^/]*")  # what latest points to
+A_RUN = re.compile(r"runs/[^./][^/]*")  # the target of latest
 
 
 def workspace_at(path: str | PurePath | None) -> Place:
-    """Return the workspace that was asked for; if unset, what CLEANSPLIT_WORKSPACE names, or ``./workspace``.
+    """Return the workspace at this path; by default CLEANSPLIT_WORKSPACE, or ``./workspace``.
 
-    Raises `StorageError` when nobody named it and it is a link: that may have come with a data set.
+    Raises `StorageError` when ``./workspace`` is a link: a data set may contain it.
     """
     named = path or os.environ.get("CLEANSPLIT_WORKSPACE")
     place = Place.of(named or "workspace")
@@ -47,7 +47,7 @@ def workspace_at(path: str | PurePath | None) -> Place:
 
 
 def downloads_in(workspace: Place) -> Place:
-    """Return the folder of this machine for the downloads of a workspace."""
+    """Return the local folder for the downloads of a workspace."""
     return Place(str(scratch.folder() / DOWNLOADS)) if workspace.published else workspace / DOWNLOADS
 
 
@@ -60,11 +60,11 @@ def run_at(path: str | PurePath) -> Place:
 
 @contextlib.contextmanager
 def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
-    """Make sure that a workspace can be written, and hold it while a run uses it.
+    """Check that a workspace can be written, and hold it while a run uses it.
 
-    Whatever dead runs left unfinished is removed; what live runs are building is not. With `fresh`, all stages are
-    forgotten first, while published runs stay. Raises `StorageError` when the workspace can't be written, `UsageError`
-    when `fresh` is set while another run is using it.
+    Unfinished files of dead runs are removed, those of live runs stay. With `fresh`, all stages are removed first, but
+    published runs stay. Raises `StorageError` when the workspace cannot be written, `UsageError` when `fresh` is set
+    while another run is using it.
     """
     used = UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
     if workspace.published:
@@ -95,7 +95,7 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def used_alone(workspace: Place, refused: UsageError) -> Iterator[None]:
-    """Keep runs away from a workspace while the block changes what they use; raises `refused` when one is there."""
+    """Exclude runs from a workspace while the block changes it; raises `refused` when one is using it."""
     if workspace.published:
         with lease(workspace, "cleaning") as is_used:
             if is_used:
@@ -112,13 +112,13 @@ def _refuse_others(workspace: Place) -> None:
     """Refuse a workspace that every user can write: they could change the inputs of later runs and exports."""
     if disk.path_of(workspace).stat().st_mode & stat.S_IWOTH and not os.environ.get(SHARED):
         raise StorageError(
-            f"every user of this machine can write to {workspace}; take that right away (chmod o-w), choose another "
+            f"every user of this machine can write to {workspace}; remove that permission (chmod o-w), choose another "
             f"--workspace, or set {SHARED}=1 if you trust them all."
         )
 
 
 def refuse_links(workspace: Place) -> None:
-    """Refuse a workspace with a link other than ``latest``: through it, files elsewhere could be read or removed."""
+    """Refuse a workspace with links other than ``latest``, which could lead to reading or removing files elsewhere."""
     if workspace.in_bucket:
         return
     latest = workspace / "latest"
@@ -128,18 +128,18 @@ def refuse_links(workspace: Place) -> None:
         strange = [link for link in links if link != latest or not A_RUN.fullmatch(at(latest).pointed() or "")]
     if strange:
         raise StorageError(
-            f"{strange[0]} is a symbolic link, which cleansplit did not make; remove it, or choose another --workspace."
+            f"{strange[0]} is a symbolic link that cleansplit did not make; remove it, or choose another --workspace."
         )
 
 
 def sweep(workspace: Place, patience: float = 0) -> None:
-    """Remove the unfinished folders of dead processes anywhere in a workspace; see `tasks.storage.building.sweep`."""
+    """Remove the unfinished folders of dead processes in a workspace; see `tasks.storage.building.sweep`."""
     for folder in [*at(workspace).matching("stages/*"), workspace / "runs"]:
         building.sweep(folder, patience)
 
 
 def sweep_held() -> None:
-    """Sweep the workspaces that this process holds, just after its children were ended."""
+    """Sweep the workspaces that this process holds, after its children have ended."""
     for workspace in _held:
         sweep(workspace, patience=0.5)
 
@@ -147,8 +147,8 @@ def sweep_held() -> None:
 def find_run(run: str, workspace: Place) -> Place:
     """Return the folder of a run, given that folder, its id, or ``latest``.
 
-    Raises `UsageError` when there is none, `StorageError` when its workspace holds links, and `DataError` when it holds
-    links or pipes itself: cleansplit writes none.
+    Raises `UsageError` when it does not exist, `StorageError` when its workspace contains links, and `DataError` when
+    the run itself contains links or pipes.
     """
     given = None if run == "latest" else run_at(run)
     if given is None or (given.last == "latest" and at(given).pointed()):
@@ -158,24 +158,26 @@ def find_run(run: str, workspace: Place) -> Place:
     for folder in (place for place in named if at(place).is_folder()):
         if folder.in_bucket:
             return folder
-        for found in (folder, disk.resolved(folder)):  # by a link of the user's own it may lie in another workspace
+        for found in (folder, disk.resolved(folder)):  # a link of the user may lead into another workspace
             if found.parent.last == "runs":
                 refuse_links(found.parent.parent)
         if strange := disk.strange_below(found):
-            raise DataError(f"{found / strange} is no file, and was not written by cleansplit; do the run again.")
+            raise DataError(
+                f"{found / strange} is not a regular file, so cleansplit did not write it; do the run again."
+            )
         return found
-    raise UsageError(f"there is no run {run}; give its folder, its id below {workspace / 'runs'}, or latest.")
+    raise UsageError(f"run {run} does not exist; give its folder, its id below {workspace / 'runs'}, or latest.")
 
 
 def latest_in(workspace: Place) -> Place | None:
-    """Return the run that ``latest`` of a workspace points to, if there is one."""
+    """Return the run that ``latest`` points to, if it exists."""
     refuse_links(workspace)
     named = at(workspace / "latest").pointed()
     return workspace / named if named and at(workspace / named).is_folder() else None
 
 
 def point_latest(run: Place) -> None:
-    """Let ``latest`` point to a run of its workspace."""
+    """Make ``latest`` point to a run of its workspace."""
     runs = run.parent
     at(runs.parent / "latest").point(f"{runs.last}/{run.last}")
 

@@ -150,7 +150,7 @@ def test_arrays_in_a_bucket_are_refused(space: Place, tmp_path: Path) -> None:
     source = uploaded(tmp_path / "x.npy", f"s3://{BUCKET}/{tmp_path.name}/x.npy")
     error = index.fn(fetch.fn("train", source, {}, space).data, space).data
     assert isinstance(error, UsageError)
-    assert "this needs a place of this machine" in str(error)
+    assert "name a place on this machine" in str(error)
 
 
 @pytest.fixture

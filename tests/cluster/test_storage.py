@@ -219,7 +219,7 @@ def test_trouble_with_the_store_is_waited_out(space: Place, through: Proxy, faul
 
 def test_a_store_that_stays_busy_is_named(space: Place, through: Proxy) -> None:
     through.add(SlowDown())
-    with pytest.raises(StorageError, match="does not answer as it should") as caught:
+    with pytest.raises(StorageError, match="answered with an error") as caught:
         build(space)
     assert caught.value.heals
     assert "secret" not in str(caught.value)

@@ -403,14 +403,14 @@ def test_a_task_that_takes_too_long_is_a_sentence(server: dict[str, str], tmp_pa
 def test_text_is_utf_8_whatever_the_locale_says() -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     sentence = refused(command("verify", "猫", **plain), 2)
-    assert sentence.startswith("cleansplit: there is no run 猫; ")
+    assert sentence.startswith("cleansplit: run 猫 does not exist; ")
 
 
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
         ("HTPS://me:hush@example.org/a.tar?key=hush", "only addresses of http://, https:// and s3:// are read"),
-        ("s3://me:hush@bucket/a#hush", "s3://bucket/a: addresses in buckets have no credentials, ? and #"),
+        ("s3://me:hush@bucket/a#hush", "s3://bucket/a: an address in a bucket may not have credentials, ? or #"),
     ],
 )
 def test_a_mistyped_address_keeps_its_secrets(address: str, sentence: str) -> None:
@@ -421,10 +421,10 @@ def test_a_mistyped_address_keeps_its_secrets(address: str, sentence: str) -> No
 
 @pytest.mark.parametrize("address", ["s3://a bucket/w", "s3://büro/w", "s3://bucket/a/../b"])
 def test_an_address_that_no_bucket_has_is_named(address: str) -> None:
-    assert "is no address in a bucket" in refused(command("verify", "--workspace", address), 2)
+    assert "is not an address in a bucket" in refused(command("verify", "--workspace", address), 2)
 
 
 def test_a_workspace_keeps_its_secrets() -> None:
     done = command("verify", "--workspace", "s3://me:hush@bucket/w")
-    assert "s3://bucket/w: addresses in buckets have no credentials" in refused(done, 2)
+    assert "s3://bucket/w: an address in a bucket may not have credentials" in refused(done, 2)
     assert "hush" not in done.stderr

@@ -122,9 +122,9 @@ def test_importing_it_reads_no_settings() -> None:
 @pytest.mark.parametrize(
     ("before", "arguments", "code", "sentence"),
     [
-        ("ulimit -f 0", ["verify"], 1, "cleansplit: there is no folder to work in"),
-        ("rmdir ../gone", ["verify"], 2, "workspace starts in the current folder, which was removed"),
-        ("rmdir ../gone", ["verify", "--workspace", "/nowhere"], 2, "there is no run latest"),
+        ("ulimit -f 0", ["verify"], 1, "cleansplit: cannot make a folder to work in"),
+        ("rmdir ../gone", ["verify"], 2, "workspace is relative to a folder that was removed"),
+        ("rmdir ../gone", ["verify", "--workspace", "/nowhere"], 2, "run latest does not exist"),
     ],
 )
 def test_what_cannot_be_entered_is_a_sentence(

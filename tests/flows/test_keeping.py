@@ -71,7 +71,7 @@ def test_verify_lists_what_is_wrong_and_exits_with_3(space: Path) -> None:
 
 def test_verify_names_a_run_that_is_not_there(tmp_path: Path) -> None:
     done = here("verify", "nothing", "--workspace", str(tmp_path))
-    assert f"there is no run nothing; give its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
+    assert f"run nothing does not exist; give its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
 
 
 def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:

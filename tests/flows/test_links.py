@@ -81,7 +81,7 @@ def test_every_command_refuses_it(name: str, space: Path, prefect_server: None, 
 def test_the_command_says_so_in_one_sentence(space: Path, tmp_path: Path) -> None:
     put_link(space / "downloads", tmp_path / "outside")
     said = refused(here("clean", "--keep", "1", "--workspace", str(space)), 6)
-    assert f"{space}/downloads is a symbolic link, which cleansplit did not make; remove it, or choose another" in said
+    assert f"{space}/downloads is a symbolic link that cleansplit did not make; remove it, or choose another" in said
 
 
 def test_a_workspace_that_nobody_named_is_no_link(space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path, source
     checked = audit(train=sources["large"], test=sources["small"], workspace=workspace, max_quarantine=0.1)
     with pytest.raises(UsageError, match=f"{checked.run.name} is an audit"):
         evaluate(run=checked.run.name, workspace=workspace)
-    with pytest.raises(UsageError, match="there is no run nothing; give its folder"):
+    with pytest.raises(UsageError, match="run nothing does not exist; give its folder"):
         sanitize(run="nothing", workspace=workspace)
     shutil.rmtree(workspace / "stages" / "splits")
     with pytest.raises(DataError, match=r"was made from .*splits.*, which is gone; do the run again"):

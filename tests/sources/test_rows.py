@@ -111,10 +111,10 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": pa.array([b"x" * 1000] * 50, pa.binary())}), tmp_path / "a.parquet")
     data = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(data[:-20])
-    with pytest.raises(DataError, match="is Parquet that can't be read"):
+    with pytest.raises(DataError, match="is unreadable Parquet"):
         opened(tmp_path / "a.parquet")
     (tmp_path / "a.parquet").write_bytes(data[:40] + bytes(60) + data[100:])
-    with pytest.raises(DataError, match="is Parquet that can't be read"):
+    with pytest.raises(DataError, match="is unreadable Parquet"):
         opened(tmp_path / "a.parquet").read(0)
 
 

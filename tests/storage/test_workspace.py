@@ -138,14 +138,14 @@ def test_a_run_is_found_by_folder_id_and_as_latest(space: Place, tmp_path: Path)
     run = Place.of((tmp_path / "runs" / "run-4").resolve())
     assert workspace.find_run("latest", space) == workspace.find_run("run-4", space) == run
     assert workspace.find_run(str(run), Place.of("elsewhere")) == run
-    with pytest.raises(UsageError, match="there is no run nothing; give its folder"):
+    with pytest.raises(UsageError, match="run nothing does not exist; give its folder"):
         workspace.find_run("nothing", space)
 
 
 def test_what_cannot_fit_is_not_started(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
     disk.require_space(Place.of(tmp_path), free // 2, "a run")
-    with pytest.raises(StorageError, match=r"MB free, and a run takes about .* MB; make room"):
+    with pytest.raises(StorageError, match=r"MB free, but a run takes about .* MB; make room"):
         disk.require_space(Place.of(tmp_path), 2 * free, "a run")
 
 
