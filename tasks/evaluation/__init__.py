@@ -1,1 +1,1 @@
-"""Models, scores and intervals: what the overlap did to accuracy."""
+"""Train models, score them, and estimate the effect of the overlap on accuracy."""

@@ -1,8 +1,8 @@
-"""Which rows of train a training uses: with the twins of test rows, or without them.
+"""Choose the rows of train for a training: with the duplicates of test rows, or without them.
 
-Comparing raw with sanitized rows confounds two things: models may memorize twins, and the removed rows are easier
-anyway. So models are also trained without the twins (the treatment) and without equally many random rows (the control),
-and both are scored on the same unchanged test set.
+Comparing raw with sanitized rows confounds two effects: models may memorize duplicates, and the removed rows may be
+easier. So models are also trained without the duplicates (the treatment) and without equally many random rows (the
+control), and both are scored on the same unchanged test set.
 """
 
 import numpy as np
@@ -14,11 +14,11 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Arm
 
-AMONG = 20  # times as many rows of train as it uses a repeated training draws from, so that not all need to be read
+AMONG = 20  # a repeated training draws from this many times the rows it uses, so that not all need to be read
 
 
 def has_twin(twins: Place) -> Mask:
-    """Return, for each row of a split, whether it has an identical image or a near-duplicate in the other."""
+    """Return, for each row of a split, whether it has a duplicate in the other."""
     table = tables.read(twins, ["exact", "near"])
     mask: Mask = pc.or_(table["exact"], table["near"]).to_numpy()
     return mask
@@ -27,13 +27,13 @@ def has_twin(twins: Place) -> Mask:
 def rows_of_arm(arm: Arm, count: int, labels: Labels, twins: Mask, seed: int, again: bool) -> RowNumbers:
     """Return the rows of train that one training uses, int64 (rows,).
 
-    Rows are taken in the order of train, which is shuffled, or at random when a training is made `again`, until `count`
-    of them are no twins. One arm leaves out the twins among them, the other as many random rows of each class: both
-    have the same size and classes, and share most rows. More rows than there are without a twin can come with twins
-    only: they are the first rows of train.
+    Rows are taken in the shuffled order of train, or at random if the training is a repetition (`again`), until `count`
+    of them are not duplicates. One arm then drops the duplicates, the other random rows of each class, so that both
+    have the same size and classes and share most rows. A `count` above the number of rows without a duplicate is only
+    possible with duplicates, and takes the first rows of train.
 
-    `labels` and `twins`, int64 and bool (n,), are the class of each row of train, and whether it is a twin of a test
-    row; `seed` decides the order and what is left out at random.
+    `labels` and `twins`, int64 and bool (n,), are the class of each row of train, and whether it is a duplicate of a
+    test row; `seed` decides the order and the randomly dropped rows.
 
     >>> labels, twins = np.zeros(5, np.int64), np.array([True, False, False, True, False])
     >>> rows_of_arm("without_twins", 2, labels, twins, 0, again=False).tolist()

@@ -1,4 +1,4 @@
-"""What can be compared: the rows that both arms have, the groups of test rows, and why nothing can be told."""
+"""Find the rows that both arms can use and the groups of test rows, or the reason why arms cannot be compared."""
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -17,36 +17,36 @@ from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName, Unmeasured
 
 SCORED: tuple[SplitName, ...] = ("validation", "test")
-FEWEST_GROUPS = 10  # pictures in test with a twin in train, and without one
+FEWEST_GROUPS = 10  # of test rows with a duplicate in train, and of test rows without one
 LEAST_LEFT = 0.5  # of train
-LEAST_FOUND = 0.95  # of the near-duplicates, that the search surely finds
+LEAST_FOUND = 0.95  # of the near-duplicates, according to the measured recall
 
 
 def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, target: Place) -> dict[str, Any]:
-    """Write the groups of the scored splits, and return the fields of `tasks.records.Compared` but its folder."""
+    """Write the groups of the scored splits; return the fields of `tasks.records.Compared` except its folder."""
     for name in SCORED:
         joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}
         found = {other: verified_twins(workspace / join.table(name)) for other, join in joins.items()}
         groups = group_rows([_equal_pixels(splits[name].places(workspace)), *found.values()])
         twins = found["train"] >= 0
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
-    with_test = between(overlaps, "train", "test")  # groups and twins are now those of test
+    with_test = between(overlaps, "train", "test")  # the loop leaves the groups and twins of test
     usable = int((~has_twin(workspace / with_test.table("train"))).sum())
     reason = unsure(with_test) or why_not(usable, splits.train.rows, twins, groups)
     return {"usable": splits.train.rows if reason else usable, "reason": reason}
 
 
 def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
-    """Return the group of each row of a split, and whether it has a twin in train."""
+    """Return the group of each row of a split, and whether the row has a duplicate in train."""
     columns = tables.read(table)
     return columns["group"].to_numpy(), columns["has_twin"].to_numpy()
 
 
 def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
-    """Return the number of the group of each row: rows that share a key, and those with which these share another one.
+    """Return the number of each row's group: rows that share a key, directly or through other rows.
 
-    Rows of a group show one picture, so they are right or wrong together. Each of the `keys` is int64 (n,): rows with
-    the same number share something; -1 is nothing.
+    Rows of a group show the same, so they are right or wrong together. Each of the `keys` is int64 (n,): rows with
+    equal numbers belong together, except for -1.
 
     >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
     [0, 0, 0, 1, 2]
@@ -59,20 +59,20 @@ def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
 
 
 def _equal_pixels(files: list[Place]) -> RowNumbers:
-    """Return a number for each row of a split, the same for rows whose pixels, as stored for training, are equal."""
+    """Return a number per row of a split; rows with equal pixels, as stored for training, share it."""
     digests = [blake2b(image, digest_size=16).digest() for part in iterate_images(files) for image in part.gray]
     return np.unique(np.array(digests, "V16"), return_inverse=True)[1]
 
 
 def verified_twins(table: Place) -> RowNumbers:
-    """Return a number for each row of a split, the same for rows with the same best twin in another; -1 without one."""
+    """Return a number per row of a split, shared by rows with the same best duplicate in another; -1 without one."""
     names = tables.read(table, ["twin_id"])["twin_id"].combine_chunks().dictionary_encode().indices
     numbers: RowNumbers = np.where(has_twin(table), names.fill_null(-1).to_numpy().astype(np.int64), -1)
     return numbers
 
 
 def unsure(found: Overlap) -> Unmeasured | None:
-    """Return why what was found in test and train is too uncertain to train without it, or None."""
+    """Return why the overlap of test and train is too uncertain to train without it, or None."""
     of_test = next(one for one in found.directions if one.rows_of == "test")
     if of_test.undecided > of_test.either:
         return "undecided"
@@ -81,10 +81,10 @@ def unsure(found: Overlap) -> Unmeasured | None:
 
 
 def why_not(usable: int, train: int, twins: Mask, groups: RowNumbers) -> Unmeasured | None:
-    """Return why models with and without twins can't be compared, or None.
+    """Return why models with and without duplicates cannot be compared, or None.
 
-    `usable` are the rows of `train` without a twin in test. Of test rows, `twins`, bool (n,), are those with a twin in
-    train, and `groups`, int64 (n,), their groups.
+    `usable` is the number of rows of train without a duplicate in test, `train` that of all. For test rows, `twins`,
+    bool (n,), is whether a row has a duplicate in train, and `groups`, int64 (n,), is its group.
     """
     if not twins.any():
         return "no_twins"

@@ -1,4 +1,4 @@
-"""What trained models show together: how their arms compare, and what those on the most rows answered."""
+"""Compare the arms of trained models, and collect the answers of the models trained on the most rows."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 
-TOGETHER = 0.97  # confidence of a headline: with 0.95, 5.2 % of those on nothing claimed something in a shape
-ENOUGH = 5  # trainings per arm: fewer vary so much by chance that no effect can be told
+TOGETHER = 0.97  # confidence of a headline: at 0.95, 5.2 % of null simulations claimed an effect for some shape
+ENOUGH = 5  # trainings per arm: with fewer, random variation hides any effect
 NOTHING = None, None, None
 MISTAKES = 20  # shown per model
 Found = tuple[tuple[Effect, ...], tuple[Conclusion, ...], tuple[Confusion, ...], tuple[Mistake, ...]]
@@ -31,7 +31,7 @@ FOUND = TypeAdapter(Found)
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Test rows: their classes, their groups, which have a twin in train, and which sanitizing leaves."""
+    """Test rows: their classes, their groups, whether they have a duplicate in train, and whether they stay."""
 
     labels: Labels
     groups: RowNumbers
@@ -43,7 +43,7 @@ class ScoredRows:
 class Answered:
     """Which test rows the trainings of one model and size got right: per arm, 0 or 1, shape (trainings, rows).
 
-    `share_used` is that of the rows of train without a twin on which each training of both arms is made.
+    `share_used` is the fraction of the rows of train without a duplicate on which each training of both arms is made.
     """
 
     model: ModelName
@@ -53,11 +53,11 @@ class Answered:
 
     @property
     def trainings(self) -> int:
-        """Trainings of the arm that has more: equal trainings are made once."""
+        """Trainings of the arm with more of them; identical trainings are made once."""
         return max(map(len, self.right.values()))
 
     def parts(self, test: ScoredRows) -> list[Part]:
-        """Return what is known of the change on test rows with a twin, and on the others."""
+        """Return the changes on test rows with a duplicate, and on the others."""
         change = self.right["with_twins"] - self.right["without_twins"]
         return [mean_of(change[:, part], test.groups[part]) for part in (test.has_twin, ~test.has_twin)]
 
@@ -70,7 +70,7 @@ def measure(
     evaluations: Sequence[Evaluation],
     workspace: Place,
 ) -> dict[str, Any]:
-    """Return effects, conclusions, confusions and mistakes as JSON values, which `FOUND` reads."""
+    """Return effects, conclusions, confusions and mistakes as JSON values for `FOUND`."""
     first = tables.read(workspace / evaluations[0].predictions("test"))
     ids, labels = first["id"].combine_chunks(), first["label"].to_numpy()
     kept = dict(subsets(ids, labels, tables.read(workspace / sanitized.removed), spec.seed))["near"]
@@ -87,7 +87,7 @@ def measure(
 
 
 def answered(evaluations: Sequence[Evaluation], usable: int, workspace: Place) -> Iterator[Answered]:
-    """Read what the models of every size answered, all trainings of a model and size together."""
+    """Read the answers of all models, grouped by model and size."""
     for (model, rows), of_size in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
         arms = defaultdict[Arm, list[Floats]](list)
         for evaluation in of_size:
@@ -98,7 +98,7 @@ def answered(evaluations: Sequence[Evaluation], usable: int, workspace: Place) -
 
 
 def compare(found: Answered, test: ScoredRows) -> list[Effect]:
-    """Return the comparisons of one model at one size, each with an interval of its own; nulls where there is none."""
+    """Return the comparisons of one model at one size, each with its own interval, or nulls."""
     average = found.right["with_twins"].mean(axis=0)
     compared: dict[Comparison, Interval | None]
     compared = {"raw_minus_sanitized": difference_of_rows(average, test.kept, test.groups)}
@@ -112,18 +112,18 @@ def compare(found: Answered, test: ScoredRows) -> list[Effect]:
 
 
 def effect_of_twins(found: Answered, test: ScoredRows, confidence: float = CONFIDENCE) -> Interval:
-    """Return what the twins add to the accuracy on all test rows, in points.
+    """Return the effect of the duplicates on the accuracy on all test rows, in points.
 
-    It is what leaving them out costs on the rows that have one, beyond what it costs on the others.
+    It is the loss without them on rows with a duplicate, beyond the loss on the other rows.
     """
     share = float(test.has_twin.mean())
     return contrast(found.parts(test), [share, -share], found.share_used, confidence)
 
 
 def conclude(found: Sequence[Answered], test: ScoredRows, compared: Compared) -> list[Conclusion]:
-    """Return, for each model, the effect of the twins at its largest compared size, or why it can't be told.
+    """Return, for each model, the effect of the duplicates at its largest compared size, or why it is unknown.
 
-    The intervals of all models hold together (Bonferroni).
+    The intervals hold simultaneously for all models (Bonferroni).
     """
     largest = {one.model: one for one in found if compared.reason or len(one.right) > 1}
     confidence = 1 - (1 - TOGETHER) / max(1, len(largest))
@@ -159,7 +159,7 @@ def _confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confu
 
 
 def _mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -> list[Mistake]:
-    """Return a model's most confident mistakes, the most confident first, ties by id."""
+    """Return a model's mistakes by descending confidence, ties by id."""
     if evaluation.training.model == NEAREST:
         return []
     labels, predicted, sure = (answers[name].to_numpy() for name in ("label", "predicted", "confidence"))

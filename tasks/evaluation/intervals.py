@@ -1,7 +1,7 @@
-"""Intervals for accuracies and for differences of them, where rows come in groups and trainings are repeated.
+"""Intervals for accuracies and for their differences, with rows in groups and repeated trainings.
 
-Copies of one picture are right or wrong together, so a test set holds less than its rows say, and a few pictures with
-many copies can decide a mean. What is stated here was chosen by simulation: ``python -m tests.benchmarks.coverage``.
+Copies of one image are right or wrong together, so the effective size of a test set is smaller than its rows, and a few
+images with many copies can dominate a mean. Constants were chosen by simulation, in ``tests.benchmarks.coverage``.
 """
 
 import math
@@ -15,15 +15,15 @@ from tasks.arrays import Floats, Mask, RowNumbers
 
 Interval = tuple[float, float, float]  # estimate, low, high
 CONFIDENCE = 0.95
-OUTWEIGHS, STANDS_OUT = 0.2, 3  # a large group: share of the sum of squared weights, and times the median weight
+OUTWEIGHS, STANDS_OUT = 0.2, 3  # a large group: share of the sum of squared weights, and multiple of the median weight
 VARIANCES = ("of_rows", "of_both", "least")  # of a part
-DRAWS = 4000  # of what large groups might have answered
+DRAWS = 4000  # of the unobserved answers of large groups
 
 
 class _Groups:
     """Rows by group: `of_row` (n,), the share of rows of each group (groups,), and which groups are large (groups,).
 
-    `others` are the rows that are in no large group (n,), and `of_other` the groups of those, counted from 0.
+    `others` are the rows outside large groups (n,), and `of_other` their groups, numbered from 0.
     """
 
     def __init__(self, groups: RowNumbers) -> None:
@@ -41,24 +41,24 @@ class _Groups:
 
 @dataclass(frozen=True)
 class Part:
-    """The mean of some test rows under repeated trainings, and what its variance is made of; see `mean_of`."""
+    """The mean over some test rows of repeated trainings, and the components of its variance; see `mean_of`."""
 
     per_training: Floats
     of_rows: float  # variance of the mean over trainings due to the rows
-    of_both: float  # the part of it that is due to rows and trainings together
-    least: float  # variance of one row that differs
+    of_both: float  # its component from the interaction of rows and trainings
+    least: float  # variance if one row differs
     freedom: int
     large: Floats  # weights of large groups
-    might_be: Floats  # what a group might have answered, less the mean
+    might_be: Floats  # possible answers of a group, less the mean
 
 
 def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) -> Interval:
     """Return an accuracy and its interval, from 0 to 1, never of width 0.
 
-    Jeffreys' interval (Brown, Cai and DasGupta, Statistical Science 16, 2001) for the effective number of rows, reduced
-    for few groups as by Korn and Graubard, Survey Methodology 24 (1998). What large groups answered is drawn from what
-    all groups answered. `right` are right answers, float64 (n,), 0 or 1, or a share over trainings; n is at least 1.
-    `groups` are the groups of rows, int64 (n,).
+    The interval is Jeffreys' (Brown, Cai and DasGupta, Statistical Science 16, 2001) for the effective number of rows,
+    reduced for few groups as by Korn and Graubard, Survey Methodology 24 (1998). Answers of large groups are resampled
+    from the answers of all groups. `right`, float64 (n,), is 0 or 1, or a share over trainings, with n of at least 1.
+    `groups`, int64 (n,), are the groups of rows.
 
     >>> accuracy(np.array([1.0] * 8 + [0.0] * 2), np.arange(10))
     (0.8, 0.429..., 0.969...)
@@ -84,9 +84,9 @@ def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) 
 
 
 def difference_of_rows(right: Floats, kept: Mask, groups: RowNumbers) -> Interval | None:
-    """Return the accuracy on all rows less that on the rows that are kept, in points; None if these are none or all.
+    """Return the accuracy on all rows less that on the `kept` rows, in points; None if all or none are kept.
 
-    The interval is made of those of both parts, as by Newcombe, Statistics in Medicine 17 (1998), method 10.
+    It combines the intervals of both parts by method 10 of Newcombe, Statistics in Medicine 17 (1998).
     """
     if not kept.any() or kept.all():
         return None
@@ -98,19 +98,19 @@ def difference_of_rows(right: Floats, kept: Mask, groups: RowNumbers) -> Interva
 
 
 def mean_of(differences: Floats, groups: RowNumbers) -> Part:
-    """Return what is known of the mean difference of two arms on some rows.
+    """Return the mean difference of two arms on some rows, with the components of its variance.
 
-    Rows and trainings are two crossed random factors (Searle, Casella and McCulloch, Variance Components, 1992). Arms
-    that hardly differ are given the variance of one row that differs, about as Agresti and Min, Statistics in Medicine
-    24 (2005), add one to what was seen. `differences` are float64 (trainings, n), -1, 0 or 1, with n of at least 1, and
-    `groups` int64 (n,).
+    Rows and trainings are two crossed random factors (Searle, Casella and McCulloch, Variance Components, 1992). If the
+    arms hardly differ, the variance is that of one differing row, similar to the added observations of Agresti and Min,
+    Statistics in Medicine 24 (2005). `differences`, float64 (trainings, n), are -1, 0 or 1, with n of at least 1;
+    `groups` is int64 (n,).
     """
     grouped = _Groups(groups)
     seen, of_row = differences[:, grouped.others], grouped.of_other
     average = seen.mean(axis=0)
     variance, effective, together = _variance_of_mean(average, of_row)
     squares = float((seen**2).mean())
-    alike = float((average**2).mean()) / squares if squares else 1.0  # whether trainings differ on the same rows
+    alike = float((average**2).mean()) / squares if squares else 1.0  # 1 if all trainings differ on the same rows
     answered = grouped.means(differences.mean(axis=0))
     return Part(
         differences.mean(axis=1),
@@ -128,15 +128,14 @@ def contrast(
 ) -> Interval:
     """Return a weighted sum of means in percentage points, with Student's interval, never of width 0.
 
-    Arms differ by chance in each training, with a variance s^2 between T trainings: s^2 / T in their mean. But all
-    trainings of the treatment draw from the same rows, those without a twin, and would draw from others had other rows
-    been twins. Where each uses a share f of them, f / (2 - f) s^2 is common to all: nothing where they use few, and all
-    where they use all, which is one training however often it is repeated. To this is added what rows vary beyond the
-    trainings; degrees of freedom are Satterthwaite's. With one training, the interval says how these two models differ,
-    not how two others would.
+    Arms differ by chance in each training, with variance s^2 between T trainings, so s^2 / T in their mean. But all
+    trainings of the treatment draw from the rows without a duplicate, and other duplicates would have left other rows.
+    If each training uses a share f of these rows, all share a variance of f / (2 - f) s^2: none for small samples, and
+    s^2 if each uses all rows, which makes repetitions identical. The variance between rows is added; the degrees of
+    freedom are Satterthwaite's. With one training, the interval describes these two models, not the procedure.
 
     `parts` are means of different rows under the same trainings, weighted by `factors`; `share_used`, from 0 to 1, is
-    the share f of the rows of train without a twin.
+    the share f of the rows of train without a duplicate.
     """
     pairs = list(zip(parts, factors, strict=True))
     per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
@@ -150,7 +149,7 @@ def contrast(
     if noise := of_rows**2 / freedom + between**2 / max(1, trainings - 1):
         freedom = min(freedom, variance**2 / noise)
     tail, deviation = (1 - confidence) / 2, math.sqrt(variance)
-    mean, most = 100 * float(per_training.mean()), 100 * sum(map(abs, factors))  # no difference is larger
+    mean, most = 100 * float(per_training.mean()), 100 * sum(map(abs, factors))  # the largest possible difference
     if not any(len(part.large) for part in parts):
         half = 100 * deviation * float(stdtrit(freedom, 1 - tail))
         return mean, max(-most, mean - half), min(most, mean + half)
@@ -164,11 +163,10 @@ def contrast(
 
 
 def _variance_of_mean(values: Floats, groups: RowNumbers) -> tuple[float, float, float]:
-    """Return the variance of the mean of rows in groups, the effective number of rows, and how alike groups are.
+    """Return the variance of the mean of grouped rows, the effective number of rows, and the correlation in groups.
 
-    The variance over groups is unbiased and noisy, so it is drawn half way to what Kish's design effect gives, 1 + (m -
-    1) r, where that is more: m is the mean size of the group of a row, r the correlation inside groups (Kish, Survey
-    Sampling, 1965).
+    The variance over groups is unbiased but noisy. If Kish's design effect, 1 + (m - 1) r, gives more, the average of
+    both is used; m is the mean size of a row's group, r the correlation inside groups (Kish, Survey Sampling, 1965).
     """
     weights = np.bincount(groups) / len(groups)
     leverage = np.minimum(weights, 0.5)
@@ -181,7 +179,7 @@ def _variance_of_mean(values: Floats, groups: RowNumbers) -> tuple[float, float,
 
 
 def _correlation(values: Floats, groups: RowNumbers, total: float) -> float:
-    """Return how alike the rows of a group are, from 0 to 1; copies are taken to be alike where nothing tells."""
+    """Return the correlation of rows in a group, from 0 to 1; without any evidence, 1."""
     sizes = np.bincount(groups)
     several = sizes > 1
     if not total or not several.any():
@@ -194,7 +192,7 @@ def _correlation(values: Floats, groups: RowNumbers, total: float) -> float:
 
 
 def _variance_of_both(seen: Floats, groups: RowNumbers) -> float:
-    """Return the variance of the mean that is due to rows and trainings together; 0 with one training."""
+    """Return the variance of the mean from the interaction of rows and trainings; 0 with one training."""
     trainings, rows = seen.shape
     if trainings == 1:
         return 0.0
@@ -206,4 +204,4 @@ def _variance_of_both(seen: Floats, groups: RowNumbers) -> float:
 
 
 def _freedom(groups: RowNumbers) -> int:
-    return max(1, int(groups.max()))  # groups less 1
+    return max(1, int(groups.max()))  # number of groups - 1

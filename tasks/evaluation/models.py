@@ -1,4 +1,4 @@
-"""The models of the comparison that are fitted, by name: one function each; `1nn` is in `neighbours`."""
+"""The fitted models of the comparison, one function each; `1nn` is in `neighbours`."""
 
 import warnings
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SGD = {
     "learning_rate": "invscaling",
     "momentum": 0.9,
     "max_iter": EPOCHS,
-    "n_iter_no_change": EPOCHS,  # never stop early: all arms of a comparison train equally long
+    "n_iter_no_change": EPOCHS,  # disables early stopping: all arms train equally long
 }
 
 
@@ -43,7 +43,7 @@ MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax,
 
 
 def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> ClassifierMixin:
-    """Fit a model by name; from rows of one class alone, the model that always answers that class.
+    """Fit a model by name; on rows of a single class, fit a model that always answers that class.
 
     `pixels` are float32 (n, pixels) in [-0.5, 0.5], `labels` int64 (n,).
     """
@@ -56,7 +56,7 @@ def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> Classifi
 
 
 def predict(classifier: ClassifierMixin, pixels: Pixels) -> tuple[Labels, NDArray[np.float32]]:
-    """Return predicted labels, int64 (n,), and the probability given to them, float32 (n,)."""
+    """Return predicted labels, int64 (n,), and their probabilities, float32 (n,)."""
     if not len(pixels):
         return np.empty(0, np.int64), np.empty(0, np.float32)
     probabilities = classifier.predict_proba(pixels)

@@ -1,4 +1,4 @@
-"""1-nearest-neighbour on several sets of training rows at once: the model that memorizes, with shared distances."""
+"""1-nearest-neighbour, a model that memorizes, on several sets of training rows with shared distances."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.vocabulary import ModelName
 
-NEAREST: ModelName = "1nn"  # it has no probabilities: all its answers are equally sure
+NEAREST: ModelName = "1nn"  # without probabilities, so its answers have equal confidence
 TRAIN_BLOCK, QUERY_BLOCK = 4096, 1024
-EXACT_PIXELS = 1024  # sums of that many products of centred gray values stay within 2^24, where float32 counts exactly
+EXACT_PIXELS = 1024  # sums of this many products of centred gray values stay within 2^24, where float32 is exact
 
 
 def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowNumbers]:
-    """Find, in each set of training rows, the nearest row of every query by Euclidean distance, exactly.
+    """Find the nearest row of every query in each set of training rows, by exact Euclidean distance.
 
-    Each distance is computed once, whatever the number of sets. The nearest row of a block is that of each set that has
-    it; only the other queries are looked up again. `train` and `queries` are uint8 (n, pixels) and (m, pixels), `sets`
-    int64 rows of `train`. Returned is for each set a row of `train` per query, int64 (m,); at equal distance the first.
+    Each distance is computed once for all sets. The nearest row of a block is the answer for every set that contains
+    it; only the other queries are searched again. `train` and `queries` are uint8 (n, pixels) and (m, pixels), `sets`
+    int64 rows of `train`. Returns for each set a row of `train` per query, int64 (m,), the first among equals.
 
     >>> train = np.array([[0, 0], [9, 9], [250, 250]], np.uint8)
     >>> [rows.tolist() for rows in nearest(train, [np.arange(3), np.array([0, 1])], train[1:])]
@@ -40,20 +40,20 @@ def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowN
             part = slice(start, start + QUERY_BLOCK)
             distances = (_centred(queries[part], exact) @ block.T).astype(whole)
             distances *= -2
-            distances += lengths  # squared, less the length of the query
+            distances += lengths  # squared, less the squared length of the query
             best = distances.argmin(axis=1)
             for number in range(len(sets)):
                 if (inside := member[number, rows]).any():
                     found = _inside(distances, best, inside)
                     near = distances[np.arange(len(found)), found].astype(np.int64)
-                    better = near < distance[number, part]  # rows come in order: of equal ones the first stays
+                    better = near < distance[number, part]  # rows ascend, so the first among equals stays
                     distance[number, part][better] = near[better]
                     place[number, part][better] = rows[found[better]]
     return list(place)
 
 
 def _inside(distances: NDArray[Any], best: RowNumbers, inside: Mask) -> RowNumbers:
-    """Return the nearest row of the block of every query among those that are inside, given the nearest of all."""
+    """Return the nearest row of a block that is `inside`, for every query, given the nearest of all rows."""
     found = best.copy()
     wrong = np.flatnonzero(~inside[best])
     if len(wrong):
@@ -63,5 +63,5 @@ def _inside(distances: NDArray[Any], best: RowNumbers, inside: Mask) -> RowNumbe
 
 
 def _centred(gray: Gray, exact: type) -> NDArray[Any]:
-    """Return gray values minus 128: shifts don't change distances, and this one gives the smallest products."""
+    """Return gray values minus 128, which preserves distances and keeps the products small."""
     return gray.astype(exact) - exact(128)

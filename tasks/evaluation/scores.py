@@ -11,7 +11,7 @@ from tasks.records import Score, Training
 from tasks.records.removed import is_removed
 from tasks.vocabulary import SplitName
 
-OF_BOTH_ARMS = ("raw", "removed")  # the subsets on which models without twins are scored
+OF_BOTH_ARMS = ("raw", "removed")  # subsets that models of both arms are scored on
 
 
 def score_split(
@@ -22,10 +22,10 @@ def score_split(
     removed: pa.Table,
     seed: int,
 ) -> list[list[Score]]:
-    """Return the accuracies of trained models on the subsets of one split, a list for each model.
+    """Return the accuracies of trained models on the subsets of one split, one list per model.
 
-    `answers` are what each model answered for the split's rows, `groups` the number of the picture of each row, int64
-    (n,), `removed` the removed rows of all splits; `seed` decides the control subset.
+    `answers` are each model's answers for the rows of the split, `groups` the group of each row, int64 (n,), `removed`
+    the removed rows of all splits; `seed` decides the control subset.
     """
     labels = answers[0]["label"].to_numpy()
     masks = dict(subsets(answers[0]["id"].combine_chunks(), labels, removed, seed))
@@ -42,10 +42,10 @@ def score_split(
 
 
 def subsets(ids: pa.Array, labels: Labels, removed: pa.Table, seed: int) -> Iterator[tuple[str, Mask]]:
-    """Yield the rows of a split on which a model is scored.
+    """Yield the names and rows of the subsets of a split that models are scored on.
 
-    ``raw`` is all rows; ``exact`` and ``near`` are what sanitizing leaves without exact, and without exact and near
-    twins; ``removed`` are the rows that near loses; ``random`` is a control that loses as many of each class as near.
+    ``raw`` has all rows; ``exact`` and ``near`` are without exact, and without exact and near duplicates; ``removed``
+    are the rows that ``near`` lacks; ``random`` is a control of the same size and classes as ``near``.
     """
     near = is_removed(ids, removed, ("exact", "near"))
     yield "raw", np.ones(len(ids), np.bool_)
@@ -56,7 +56,7 @@ def subsets(ids: pa.Array, labels: Labels, removed: pa.Table, seed: int) -> Iter
 
 
 def as_many_per_class(labels: Labels, taken: Mask, seed: int) -> Mask:
-    """Return a random mask that takes as many rows of each class as `taken` does.
+    """Return a random mask that selects as many rows of each class as `taken`.
 
     >>> mask = as_many_per_class(np.array([0, 0, 1, 1]), np.array([True, False, False, False]), seed=0)
     >>> int(mask[:2].sum()), int(mask[2:].sum())

@@ -1,4 +1,4 @@
-"""Prefect tasks of the evaluation stage: what can be compared, the trainings of a batch, and the comparison of all."""
+"""Prefect tasks of the evaluation stage: check what can be compared, train batches, and compare the arms."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,12 +26,12 @@ VERSION = 5
 COMPARED_VERSION = 2
 COMPARISON_VERSION = 6
 SCORES_VERSION = 1
-SCORES = TypeAdapter(list[list[Score]])  # of each training
+SCORES = TypeAdapter(list[list[Score]])  # one list per training
 
 
-@stage_task("group test rows and see what can be compared")
+@stage_task("group test rows and check what can be compared")
 def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place) -> Compared:
-    """Find which test rows show one picture, and which rows of train both arms can have."""
+    """Group test rows that show the same, and find the rows of train that both arms can use."""
 
     def build(target: Place) -> dict[str, Any]:
         return prepare(splits, overlaps, workspace, target)
@@ -57,7 +57,7 @@ def train_and_score(
     batch: Batch,
     workspace: Place,
 ) -> list[Evaluation]:
-    """Train one model some times on rows of one arm, and score each on raw, sanitized and control rows."""
+    """Train one model, once or repeatedly, and score each training on raw, sanitized and control rows."""
     trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
     built = []
     for training in batch.trainings:
@@ -85,7 +85,7 @@ def train_and_score(
     return finished(evaluations, replace(scored, reused=reused), f"{batch}: accuracy {np.mean(raw):.4f} on raw test")
 
 
-@stage_task("compare models with and without the twins of test rows")
+@stage_task("compare models with and without the duplicates of test rows")
 def measure_effects(
     spec: TrainedSpec,
     splits: Splits,
@@ -110,7 +110,7 @@ def measure_effects(
 def _scores(
     batch: Batch, built: Sequence[Stage], sanitized: Sanitized, compared: Compared, seed: int, workspace: Place
 ) -> list[list[Score]]:
-    """Return the scores of each training, from what its model answered."""
+    """Return the scores of each training from its answers."""
     removed = tables.read(workspace / sanitized.removed)
     of_splits = []
     for name in SCORED:
@@ -127,7 +127,7 @@ def _about(
     compared: Compared,
     spec: TrainedSpec,
 ) -> dict[str, Any]:
-    """Return what scores and comparisons of trained models depend on."""
+    """Return the inputs that scores and comparisons of trained models depend on."""
     return {
         "version": version,
         "models": [[vars(training), folder] for training, folder in models],

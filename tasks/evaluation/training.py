@@ -1,4 +1,4 @@
-"""Train the models of a batch, and write what each answers."""
+"""Train the models of a batch, and write their answers."""
 
 import hashlib
 from collections.abc import Callable
@@ -23,13 +23,13 @@ from tasks.threads import blas_threads
 from tasks.vocabulary import SplitName
 
 Answers = tuple[Labels, NDArray[np.float32]]  # label of each row, and confidence
-AT_ONCE = 100_000  # rows that are scored
+AT_ONCE = 100_000  # rows to score at a time
 
 
 class Trainer:
-    """Makes the trainings of a batch; what they share is read and computed once, when the first one needs it.
+    """Makes the trainings of a batch; shared inputs are read and computed once, on first use.
 
-    The `overlap` is that of train and test. The training with the `seed` of the run takes rows in the order of train.
+    `overlap` is between train and test. The training with the `seed` of the run takes rows in the order of train.
     """
 
     def __init__(self, splits: Splits, overlap: Overlap, batch: Batch, seed: int, workspace: Place) -> None:
@@ -46,7 +46,7 @@ class Trainer:
         return hashlib.sha256(self._rows[training].astype("<i8").tobytes()).hexdigest()
 
     def write_answers(self, training: Training, target: Place) -> dict[str, Any]:
-        """Train one model, and write what it answers for each row of the scored splits: label, and confidence."""
+        """Train one model, and write its label and confidence for each row of the scored splits."""
         answers = self._nearest[training] if training.model == NEAREST else self._fitted(training)
         for name, (predicted, confidence) in answers.items():
             images = self._scored[name]
@@ -56,7 +56,7 @@ class Trainer:
 
     @cached_property
     def _train(self) -> tuple[Images, dict[Training, RowNumbers]]:
-        """The images of train that any training uses, and where among them those of each training are."""
+        """The images of train that any training uses, and the positions of each training's rows among them."""
         used = np.unique(np.concatenate(list(self._rows.values())))
         images = take_images(self._splits.train.places(self._workspace), used)
         return images, {training: np.searchsorted(used, rows) for training, rows in self._rows.items()}
@@ -66,19 +66,19 @@ class Trainer:
         return {name: read_images(self._splits[name].places(self._workspace)) for name in SCORED}
 
     def _fitted(self, training: Training) -> dict[SplitName, Answers]:
-        from tasks.evaluation.models import fit, predict  # scikit-learn, which answers that are found need not
+        from tasks.evaluation.models import fit, predict  # scikit-learn, which reused answers do not need
 
         images, rows_of = self._train
         rows = rows_of[training]
         with blas_threads(threads_of(training.rows)):
             pixels = normalize(as_rows(images.gray)[rows])
             classifier = fit(training.model, pixels, images.labels[rows], training.seed)
-            del pixels  # those of the scored splits need its memory
+            del pixels  # makes room for the pixels of the scored splits
             return {name: _answers(partial(predict, classifier), scored) for name, scored in self._scored.items()}
 
     @cached_property
     def _nearest(self) -> dict[Training, dict[SplitName, Answers]]:
-        """The labels of the nearest training rows, for all trainings at once; the model is always sure."""
+        """The labels of the nearest training rows, for all trainings at once, with confidence 1."""
         images, rows_of = self._train
         found: dict[Training, dict[SplitName, Answers]] = {training: {} for training in rows_of}
         for name, scored in self._scored.items():
@@ -89,7 +89,7 @@ class Trainer:
 
 
 def _answers(predict: Callable[[Pixels], Answers], images: Images) -> Answers:
-    """Return what a model answers for images, which need memory as pixels for some at a time."""
+    """Return the answers of a model, converting a limited number of images to pixels at a time."""
     starts = range(0, max(len(images), 1), AT_ONCE)
     parts = (normalize(as_rows(images[start : start + AT_ONCE].gray)) for start in starts)
     labels, confidences = zip(*map(predict, parts), strict=True)

@@ -1,7 +1,7 @@
 """Draw balanced, disjoint, shuffled splits from the classes of two sources.
 
-`draw_as_course` draws as the notebook of the notMNIST course does, so that its published figures come out again: one
-legacy generator serves all draws in its order, over names sorted without regard to case.
+`draw_as_course` reproduces the draw of the notMNIST course's notebook, and so its published figures: one legacy
+generator serves all draws in its order, over names sorted without regard to case.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from tasks.records.spec import PrepareSpec
 from tasks.vocabulary import SPLITS, Role, SplitName
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
-VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows of a class of `large` are validation
+VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows per class of `large` are validation
 COURSE_SEED = 133
 Sizes = dict[SplitName, int]  # rows per class
 
 
 @dataclass(frozen=True)
 class ClassRange:
-    """Where the rows of a class of a source lie among the rows of all shards, one shard behind the other."""
+    """The consecutive rows of a class of a source, numbered over all shards."""
 
     role: Role
     class_name: str
@@ -36,7 +36,7 @@ class ClassRange:
 
 
 def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
-    """Return the ranges of all classes of all sources; a class that several shards hold is one range."""
+    """Return the ranges of all classes of all sources; a class in several shards is one range."""
     counts = [(shard.role, one) for shard in shards for one in shard.classes]
     ranges: list[ClassRange] = []
     first = 0
@@ -48,17 +48,17 @@ def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
 
 
 def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> tuple[Sizes, list[str]]:
-    """Settle the rows per class of each split; with them come lines for the user about sizes that were chosen for them.
+    """Return the rows per class of each split, and a note for the user about each chosen size.
 
-    Raises `DataError` when a class has no readable image, and `UsageError`, which names the largest possible size, when
-    the data can't give what was asked for.
+    Raises `DataError` when a class has no readable image, and `UsageError` with the largest possible size when the data
+    are too few.
     """
     classes = len({one.class_name for one in ranges})
     large, small = (min((r for r in ranges if r.role == role), key=lambda r: r.rows) for role in ("large", "small"))
     for smallest in (large, small):
         if not smallest.rows:
             raise DataError(
-                f"class {smallest.class_name} of {smallest.role} has no readable image; leave it out, or name another "
+                f"class {smallest.class_name} of {smallest.role} has no readable image; remove it, or name another "
                 "source."
             )
     asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
@@ -83,9 +83,9 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> tuple[Si
 
 
 def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:
-    """Return the rows of each split, numbers counted over all shards, int64 (rows,).
+    """Return the rows of each split, numbered over all shards, int64 (rows,).
 
-    `ranges` are those of both sources. Every draw has its own generator, so no result depends on the order of work.
+    `ranges` cover both sources. Every draw has its own generator, so the result does not depend on the order of work.
     """
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in ranges:
@@ -95,8 +95,8 @@ def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitNam
 
 
 def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) -> dict[SplitName, RowNumbers]:
-    """Draw the rows of each split as the course does; see `draw`. `ids` are those of the rows of all shards."""
-    random = np.random.RandomState(COURSE_SEED)  # the legacy generator is the point
+    """Draw the rows of each split as the course does; see `draw`. `ids` are the ids of the rows of all shards."""
+    random = np.random.RandomState(COURSE_SEED)  # legacy, on purpose
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in sorted(ranges, key=lambda one: one.role):  # all of large first
         without_case = pc.array_sort_indices(pc.utf8_lower(ids.slice(one.first, one.rows)))
@@ -114,13 +114,13 @@ def shuffled(rows: dict[SplitName, RowNumbers], seed: int) -> dict[SplitName, Ro
 
 
 def take_all(ranges: Sequence[ClassRange]) -> dict[SplitName, RowNumbers]:
-    """Return every row under the split that its role names; see `draw`."""
+    """Return every row under the split of its role; see `draw`."""
     rows = {name: [np.arange(one.first, one.first + one.rows) for one in ranges if one.role == name] for name in SPLITS}
     return {name: np.concatenate([np.empty(0, np.int64), *own]) for name, own in rows.items()}
 
 
 def _cut(one: ClassRange, order: RowNumbers, sizes: Sizes, parts: dict[SplitName, list[RowNumbers]]) -> None:
-    """Add to each split its rows of a class of ``large`` or ``small``, whose rows come in some order, from 0 on."""
+    """Add the rows of one class to the splits, where `order` numbers its rows from 0 on."""
     rows = one.first + order
     if one.role == "small":
         parts["test"].append(rows[: sizes["test"]])

@@ -1,7 +1,7 @@
-"""Bring the drawn rows together from their shards, and write them as splits.
+"""Collect drawn rows from their shards, and write them as splits.
 
-Beside each split is a table of where its rows come from, by which a fingerprint is found without comparing ids: ``row``
-is the number of a row among those of all shards, one shard behind the other, ``rank`` its place in the order of ids.
+Each split has a table with the origin of its rows, so that fingerprints are found without comparing ids: ``row``
+is the number of a row over all shards, ``rank`` its position in the order of ids.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,10 +32,10 @@ def write_splits(
     workspace: Place,
     target: Place,
 ) -> dict[str, Any]:
-    """Read each shard once and write every split with its rows in the order asked for.
+    """Read each shard once, and write every split with its rows in the given order.
 
-    `drawn` has the rows of each split, numbers counted over all shards, int64 (n,); no row is drawn twice. Returned is,
-    for each split, what `tasks.storage.images.write_split` returns, and the name of the file with its ``numbers``.
+    `drawn` has the rows of each split, numbered over all shards, int64 (n,), none twice. Returns for each split the
+    facts that `tasks.storage.images.write_split` returns, and the name of the file of its ``numbers``.
     """
     starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
     files = [(name, start) for name in SPLITS for start in starts[name]]

@@ -1,8 +1,8 @@
-"""Deal groups of rows out to splits, so that every group is on one side and every split has the classes of all.
+"""Assign groups of rows to splits, so that no group is divided and the splits have similar shares of each class.
 
-Few groups are dealt out in the best of all ways (`best_way`), many one by one, the largest first, each to where it
-brings the counts of its classes nearest to what they should be, as scikit-learn's StratifiedGroupKFold does it for
-folds of one size. Rows that are alone come last and fill what is missing; a bin that is still empty takes a group.
+A few groups are assigned by exhaustive search (`best_way`). Many are assigned one by one, largest first, each to the
+bin whose class counts it brings closest to their targets, like scikit-learn's StratifiedGroupKFold for equal folds.
+Groups of one row come last and fill the gaps; a bin that is still empty takes a group.
 """
 
 import math
@@ -13,15 +13,15 @@ import numpy as np
 from tasks.joined import RowNumbers
 
 NOWHERE = -1
-WAYS = 200_000  # of dealing out few groups, all of which are tried: those of 11 groups and three bins
+WAYS = 200_000  # most assignments to search exhaustively; 11 groups and three bins have fewer
 
 
 def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Sequence[int]) -> RowNumbers:
-    """Return the bin of each row, int64 (rows,), -1 for rows that are left over; no bin with a size is empty.
+    """Return the bin of each row, int64 (rows,), -1 for rows left over; no bin with a size is empty.
 
-    `groups` and `labels`, int64 (rows,), are the group and the class of each row. Groups are numbered from 0 on, and
-    there are at least as many as bins with a size; `sizes`, the rows of each bin, are together at most as many as there
-    are. `seed` decides the order of groups of one size, and of rows that are alone.
+    `groups` and `labels`, int64 (rows,), are the group and the class of each row. Groups are numbered from 0, and there
+    are at least as many as bins with a size. `sizes` are the rows of each bin and add up to at most the number of rows.
+    `seed` decides the order of equally large groups.
 
     >>> dealt = deal(np.array([0, 0, 0, 1, 2, 3]), np.zeros(6, np.int64), [4, 2], [0])
     >>> len(set(dealt[:3].tolist())), np.bincount(dealt).tolist()
@@ -30,7 +30,7 @@ def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Seq
     rng = np.random.default_rng(list(seed))
     bins = [number for number, size in enumerate(sizes) if size]
     asked, left = len(bins), np.bincount(labels)
-    if sum(sizes) < len(labels):  # the rest is left over
+    if sum(sizes) < len(labels):  # some rows are left over
         bins.append(NOWHERE)
     wanted = np.empty((len(bins), len(left)), np.int64)
     for place, number in enumerate(bins):
@@ -50,19 +50,19 @@ def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Seq
 
 
 def best_way(counts: RowNumbers, wanted: RowNumbers, some_left: bool) -> RowNumbers:
-    """Return the bin of each group in the best way that leaves no bin empty, int64 (groups,); of equal ways the first.
+    """Return the bin of each group, int64 (groups,), in the best assignment without empty bins, the first among equals.
 
-    The best way comes nearest to what each bin should have: the differences in the rows of each class, and twice the
-    difference in all rows, are squared, added up, and divided by the bin's size. `counts` and `wanted` are the rows of
-    each group and those that each bin should have, int64 (groups, classes) and (bins, classes); there are at least as
-    many groups as bins. With `some_left`, groups may be left over, in one more bin, the last, which may have any rows.
+    It minimizes the sum over bins of the squared differences from the targets, in the rows of each class and, times
+    two, in all rows, divided by the size of the bin. `counts` and `wanted` are the rows per class of each group and the
+    targets of each bin, int64 (groups, classes) and (bins, classes); there are at least as many groups as bins. With
+    `some_left`, groups may be left over, in an additional last bin without a target.
 
     >>> best_way(np.array([[2], [2], [4]]), np.array([[4], [4]]), some_left=False).tolist()
     [0, 0, 1]
     """
     counts, wanted = (np.column_stack([rows, 2 * rows.sum(axis=1)]) for rows in (counts, wanted))
-    bits = np.arange(len(counts))  # a number stands for a subset of the groups
-    held = (np.arange(1, 1 << len(counts))[:, None] >> bits & 1) @ counts  # the empty one costs too much
+    bits = np.arange(len(counts))  # an integer encodes a subset of the groups
+    held = (np.arange(1, 1 << len(counts))[:, None] >> bits & 1) @ counts  # without the empty subset, which costs inf
     costs = [np.append(np.inf, ((held - of_bin) ** 2).sum(axis=1) / of_bin[-1]) for of_bin in wanted]
     costs += [np.zeros(1 << len(counts))] * some_left
     ways = np.zeros((1, len(costs)), np.int64)  # the subset of each bin
@@ -73,7 +73,7 @@ def best_way(counts: RowNumbers, wanted: RowNumbers, some_left: bool) -> RowNumb
 
 
 def _one_by_one(groups: RowNumbers, labels: RowNumbers, wanted: RowNumbers, rng: np.random.Generator) -> RowNumbers:
-    """Return the bin of each group, int64 (groups,): large groups first, then rows that are alone."""
+    """Return the bin of each group, int64 (groups,): large groups first, then groups of one row."""
     sizes_of_groups = np.bincount(groups)
     several = np.flatnonzero(sizes_of_groups > 1)
     several = several[np.lexsort((rng.permutation(len(several)), -sizes_of_groups[several]))]
@@ -93,10 +93,10 @@ def _one_by_one(groups: RowNumbers, labels: RowNumbers, wanted: RowNumbers, rng:
 
 
 def _fill_empty(bin_of: RowNumbers, rows: RowNumbers, wanted: RowNumbers, asked: int, rng: np.random.Generator) -> None:
-    """Move a group to each of the first bins, as many as are asked for, that has none.
+    """Move a group to each empty bin among the first `asked`.
 
-    It is the one, of those that are not the only group of their bin, with which sizes come nearest to those wanted; of
-    equal ones, a random one. What is left over may have any size.
+    It is the group that brings the sizes closest to their targets, at random among equals; it is never the only one of
+    its bin. The rest that is left over may have any size.
     """
     for empty in set(range(asked)) - set(bin_of.tolist()):
         over = np.bincount(bin_of, rows, len(wanted)) - wanted
@@ -109,19 +109,19 @@ def _fill_empty(bin_of: RowNumbers, rows: RowNumbers, wanted: RowNumbers, asked:
 
 
 def _best_bin(held: RowNumbers, wanted: RowNumbers, classes: RowNumbers, counts: RowNumbers) -> int:
-    """Return the bin whose counts a group brings nearest to what is wanted, relative to the bin's size."""
+    """Return the bin whose counts a group brings closest to their targets, relative to the size of the bin."""
     over = held[:, classes] - wanted[:, classes]
     worse = (counts * (2 * over + counts)).sum(axis=1) / wanted.sum(axis=1)
-    room = 2 * (wanted.sum(axis=1) - held.sum(axis=1)) >= counts.sum()  # less is too much then than too little before
+    room = 2 * (wanted.sum(axis=1) - held.sum(axis=1)) >= counts.sum()  # the excess after is at most the lack before
     if room.any():
         worse[~room] = np.inf
     return int(worse.argmin())
 
 
 def _missing(room: RowNumbers, alone: RowNumbers) -> RowNumbers:
-    """Return how many rows that are alone each bin gets of each class, int64 (bins, classes).
+    """Return how many groups of one row each bin gets of each class, int64 (bins, classes).
 
-    Where large groups have taken more of a class than a bin should have, it gets fewer of others: sizes come first.
+    A bin whose large groups exceed the target of a class gets fewer rows of other classes: sizes come first.
     """
     missing = np.maximum(room, 0)
     for own, rows in zip(missing, _shares(np.maximum(room.sum(axis=1), 0), int(alone.sum())), strict=True):
@@ -133,7 +133,7 @@ def _missing(room: RowNumbers, alone: RowNumbers) -> RowNumbers:
 
 
 def _shares(parts: RowNumbers, total: int) -> RowNumbers:
-    """Return whole numbers with a sum, in the proportions of others, by the largest remainders.
+    """Divide `total` into whole numbers in the proportions of `parts`, by the largest remainders.
 
     >>> _shares(np.array([1, 1, 1]), 5).tolist()
     [2, 2, 1]

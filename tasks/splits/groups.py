@@ -1,4 +1,4 @@
-"""Which rows of all sources belong together, because they are twins or because the user says so, and their table."""
+"""Group the rows of all sources by their duplicates and by the user's groups, and write the table of groups."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
 NOTHING = -1
-FOLDING = 7  # of the seed: folds are drawn apart from splits
+FOLDING = 7  # added to the seed, so that folds are independent of splits
 
 
 def row_groups(
@@ -30,14 +30,14 @@ def row_groups(
     fingerprints: Sequence[Fingerprints],
     workspace: Place,
 ) -> tuple[RowNumbers, dict[str, Any]]:
-    """Connect rows that are twins, and rows of one group of the user.
+    """Connect rows that are duplicates, and rows in the same group of the user.
 
-    `ids` are those of the rows of all sources, `twins` the duplicates inside these as one set, and `found` the overlaps
-    of splits that were drawn before, whose twins belong together as well. `by` is ``font``, ``group`` or a regular
-    expression on the path of a file; see `own_groups`.
+    `ids` are those of the rows of all sources; `twins` are the duplicates inside them as one set; `found` are the
+    overlaps of earlier splits, whose duplicates are connected, too. `by` is ``font``, ``group`` or a regular expression
+    on the path of a file; see `own_groups`.
 
-    Returned are the group of each row, int64 (rows,), and facts: ``unmatched`` rows, which the user's own groups leave
-    out, and ``purity`` and ``completeness`` of groups of twins against the user's; see `agreement`.
+    Returns the group of each row, int64 (rows,), and facts: ``unmatched`` rows without a group of the user, and
+    ``purity`` and ``completeness`` of the groups of duplicates against the user's groups; see `agreement`.
     """
     count, links = len(ids), [(np.empty(0, np.int64), np.empty(0, np.int64))]
     of_twins = tables.read(workspace / twins.table, ["id", "group"])
@@ -55,10 +55,10 @@ def row_groups(
 
 
 def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
-    """Return purity and completeness of groups that were found against those that are given, each from 0 to 1.
+    """Return purity and completeness of groups against given ones, from 0 to 1.
 
-    They are the share of images whose found group mostly has their given group, and of those whose given group mostly
-    lies in their found one (Manning, Raghavan and Schuetze, Introduction to Information Retrieval, 2008, section 16.3).
+    Purity is the share of images in the most frequent given group of their found group; completeness is the same with
+    found and given exchanged (Manning, Raghavan and Schuetze, Introduction to Information Retrieval, 2008, 16.3).
 
     >>> agreement(np.array([0, 0, 1, 2]), np.array([5, 5, 5, 6]))
     (1.0, 0.75)
@@ -75,7 +75,7 @@ def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
 def own_groups(
     ids: pa.Array, by: str, archives: Sequence[Archive], fingerprints: Sequence[Fingerprints], workspace: Place
 ) -> RowNumbers:
-    """Return the number of the user's group of each row, int64 (rows,), -1 where it has none; no row is a DataError."""
+    """Return the number of each row's own group, int64 (rows,), or -1; raises `DataError` if no row has one."""
     if by == "font":
         names = _looked_up(ids, (tables.read(workspace / of.table, ["id", "font"]) for of in fingerprints), "font")
     elif by == "group":
@@ -97,9 +97,9 @@ def own_groups(
 def write_groups(
     ids: pa.Array, groups: RowNumbers, labels: RowNumbers, bins: RowNumbers, folds: int | None, seed: int, target: Place
 ) -> None:
-    """Write id, ``split`` (null where an image is left over), ``group`` and, if asked for, ``fold``, from 0 on.
+    """Write id, ``split`` (null for an image left over), ``group`` and, if `folds` is given, ``fold`` from 0 on.
 
-    Folds are dealt out over all images, whatever their split: each holds whole groups and has the classes of all.
+    Folds are assigned over all images, whatever their split; each has whole groups and similar shares of each class.
     """
     names = pa.array([*SPLITS, None], pa.string())
     columns = {"id": ids, "split": names.take(pa.array(bins % (len(SPLITS) + 1))), "group": pa.array(groups)}
@@ -129,7 +129,7 @@ def _looked_up(ids: pa.Array, parts: Iterable[pa.Table], column: str) -> pa.Arra
 
 
 def _pairs(overlap: Overlap, ids: pa.Array, workspace: Place) -> Iterable[tuple[RowNumbers, RowNumbers]]:
-    """Yield rows and their twins in another split, as numbers of rows of all sources."""
+    """Yield rows and their duplicates in another split, as row numbers over all sources."""
     for name in (overlap.first, overlap.second):
         table = tables.read(workspace / overlap.table(name), ["id", "twin_id", "exact", "near"])
         table = table.filter(pc.or_(table["exact"], table["near"]))

@@ -1,7 +1,7 @@
-"""Decide which rows go, and write the splits without them and the lists of those rows and of undecided ones.
+"""Write splits without overlapping rows, and the lists of removed rows and of undecided ones.
 
-Protecting train: validation loses what it shares with train, test what it shares with train or raw validation.
-Protecting test: the same with train and test exchanged. Either way the three are pairwise disjoint.
+With train protected, validation loses rows with a duplicate in train, and test those with one in train or raw
+validation. With test protected, train and test are exchanged. The three results are pairwise disjoint.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ from tasks.storage.stores import at
 from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
 
 SANITIZED = "sanitized"
-AT_ONCE = 100_000  # rows whose twins are in memory
+AT_ONCE = 100_000  # rows whose duplicates are in memory at a time
 
 
 def write_sanitized(
@@ -35,11 +35,11 @@ def write_sanitized(
     target: Place,
     inside: SplitDuplicates | None = None,
 ) -> dict[str, Any]:
-    """Write ``sanitized/`` and the lists of removed rows and unconfirmed matches into `target`.
+    """Write ``sanitized/`` and the lists of removed rows and undecided matches into `target`.
 
-    `overlaps` are those of all pairs of splits; `similarity` is the name of its column in the lists; `inside` are the
-    duplicates inside train, where it is the only split and loses them. Returned are fields of
-    `tasks.records.Sanitized`, with the facts of each split that was written.
+    `overlaps` cover all pairs of splits; `similarity` names the column of the lists with the similarity; `inside` are
+    the duplicates inside train, to remove if it is the only split. Returns fields of `tasks.records.Sanitized`, and the
+    facts of each written split.
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
@@ -68,7 +68,7 @@ def write_sanitized(
 def _lost(
     split: Split, overlaps: Sequence[Overlap], others: Sequence[SplitName], workspace: Place
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the rows that a split loses to others, and the undecided rows that stay."""
+    """Return the rows that a split loses to `others`, and the undecided rows, which stay."""
     lost, undecided, name = [], [], split.name
     tables_of = {other: workspace / between(overlaps, name, other).table(name) for other in others}
     for start in range(0, max(split.rows, 1), AT_ONCE):
@@ -83,7 +83,7 @@ def _kept_of(files: Sequence[Place], kept: RowNumbers) -> Callable[[int, int], I
 
 
 def _lost_inside(duplicates: SplitDuplicates, workspace: Place) -> tuple[pa.Table, pa.Table]:
-    """Return the rows that a set loses to rows that stay in it, and the undecided rows, both of schema `REMOVED`."""
+    """Return the rows that a set loses to rows that stay, and the undecided rows, both with schema `REMOVED`."""
     grouped, undecided = tables.read(workspace / duplicates.table), tables.read(workspace / duplicates.unconfirmed)
     gone = grouped.filter(pc.invert(grouped["stays"]))
     gone = gone.append_column("twin_split", gone["split"]).append_column("judged", pa.nulls(len(gone), pa.bool_()))
@@ -93,11 +93,11 @@ def _lost_inside(duplicates: SplitDuplicates, workspace: Place) -> tuple[pa.Tabl
 def removed_rows(
     twins: Mapping[SplitName, pa.Table], split: SplitName, reasons: Sequence[str] = ("exact", "near")
 ) -> pa.Table:
-    """Return the rows that a split loses, of some rows, in their order, each with its best twin; schema `REMOVED`.
+    """Return the given rows of a split that it loses, in their order, each with its best duplicate; schema `REMOVED`.
 
-    `twins` are, for each split that the rows may be lost to, their best matches in it, a row each, in one order, and
-    `reasons` are the columns of which one has to be true. The best twin is exact before near, then the more similar,
-    then the one in train before validation, then the smaller id.
+    `twins` has, for each split that takes precedence, one row per given row with its best match there. At least
+    one of the columns `reasons` must be true. The best duplicate is exact rather than near, then the more similar
+    one, then the one in train rather than validation, then the one with the smaller id.
     """
     tables_of = {other: twins[other] for other in SPLITS if other in twins}
     score = []
@@ -105,7 +105,7 @@ def removed_rows(
         found = np.any([table[reason].to_numpy() for reason in reasons], axis=0)
         similarity = table["exact"].to_numpy() * 1.0 + table["jaccard"].fill_null(0.0).to_numpy()
         score.append(np.where(found, similarity, -1.0))
-    best, any_found = np.argmax(score, axis=0), np.max(score, axis=0) >= 0  # the first of equals
+    best, any_found = np.argmax(score, axis=0), np.max(score, axis=0) >= 0  # the first among equals
     picked = []
     for number, (other, table) in enumerate(tables_of.items()):
         rows = pa.array(np.flatnonzero(any_found & (best == number)))
@@ -118,16 +118,16 @@ def removed_rows(
 
 
 def undecided_rows(twins: Mapping[SplitName, pa.Table], removed: pa.Table, split: SplitName) -> pa.Table:
-    """Return the rows that stay although nobody can tell whether their best match is a duplicate, each with that match.
+    """Return the rows that stay although their best match is undecided, each with that match.
 
-    `twins` are those of `removed_rows`, which returned `removed`.
+    `twins` are those given to `removed_rows`, which returned `removed`.
     """
     found = removed_rows(twins, split, ["undecided"])
     return found.filter(pa.array(~is_removed(found["id"], removed, ["exact", "near"])))
 
 
 def star_groups(removed: pa.Table) -> dict[str, int]:
-    """Count groups: a kept or protected row and the removed rows whose best twin it is, so no chains."""
+    """Count groups: a row that stays, and the removed rows whose best duplicate it is."""
     sizes = pc.value_counts(removed["twin_id"]).field("counts").to_numpy()
     return {
         "count": len(sizes),

@@ -57,7 +57,7 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
     return _finished(shards, stage, notes=tuple(notes))
 
 
-@stage_task("draw train, validation and test, every group on one side")
+@stage_task("draw train, validation and test without dividing a group")
 def draw_grouped(
     spec: TrainedSpec | PrepareSpec,
     loaded: LoadedSources,
@@ -67,7 +67,7 @@ def draw_grouped(
     at_random: bool,
     workspace: Place,
 ) -> Splits:
-    """Draw splits in which every group stays together; or random ones of the same sizes, to see what these leak."""
+    """Draw splits that divide no group, or random ones of the same sizes to measure how much these leak."""
     shards = loaded.shards
     inputs = {
         "groups": twins.folder,
@@ -103,14 +103,14 @@ def draw_grouped(
 
 @stage_task("take all images as one set")
 def take_whole(shards: Sequence[Shard], workspace: Place) -> Splits:
-    """Write all rows of all sources as train, in the order of sources, classes and ids; the other splits are empty."""
+    """Write all rows of all sources as train, ordered by source, class and id; the other splits are empty."""
     as_train = [replace(one, role="train") for one in class_ranges(shards)]
     return _finished(shards, _write(shards, {"whole": True}, lambda: take_all(as_train), workspace), mixed=True)
 
 
 @stage_task("take train, validation and test as they are")
 def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
-    """Write splits that exist as Parquet, every row in the order of classes and ids."""
+    """Write existing splits as Parquet, ordered by class and id."""
     return _finished(shards, _write(shards, {}, lambda: take_all(class_ranges(shards)), workspace))
 
 
@@ -123,7 +123,7 @@ def _write(shards: Sequence[Shard], how: dict[str, Any], rows: Callable[[], Rows
 def _stage(
     shards: Sequence[Shard], how: dict[str, Any], build: Callable[[Place], dict[str, Any]], workspace: Place
 ) -> Stage:
-    """Find or write the splits; `how` is what determines the rows, besides the shards."""
+    """Find or write the splits; `how` is everything besides the shards that determines the rows."""
     inputs = {"version": VERSION, "shards": [[shard.role, shard.sha256] for shard in shards]} | how
     return stages.stage(workspace, "splits", inputs, build)
 
@@ -141,7 +141,7 @@ def _finished(shards: Sequence[Shard], stage: Stage, mixed: bool = False, **more
 
 
 def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:
-    """Return the names of all classes in the order of their labels; a source may lack some."""
+    """Return the names of all classes in the order of their labels; some sources may lack some."""
     names = {one.label: one.class_name for shard in shards for one in shard.classes}
     return tuple(names[label] for label in sorted(names))
 

@@ -47,7 +47,7 @@ def test_sizes_beyond_both_arms_are_trained_with_twins_and_beyond_train_not_at_a
     assert found["1nn", 150, "with_twins"] == 1
     assert notes_on((100, 150, 200), 120, 160) == [
         "no training on 200 rows: train has 160",
-        "training on 150 rows with twins only: train has 120 without a twin in test",
+        "training on 150 rows with duplicates only: 120 rows of train have none in test",
     ]
     assert notes_on((50, "all"), 120, 160) == []
 
@@ -70,6 +70,8 @@ def test_a_task_makes_all_trainings_of_an_arm_and_of_1nn_those_of_both() -> None
 def test_a_training_that_memory_has_no_room_for_is_refused_by_name() -> None:
     plans = [Training("1nn", 2_000_000, 1, "with_twins"), Training("softmax", 2_000_000, 1, "with_twins")]
     check_memory(plans, 784, 9.5)
-    with pytest.raises(UsageError, match=r"training softmax on 2,000,000 rows takes some 9\.4 GB, and there are 1\.5"):
+    with pytest.raises(
+        UsageError, match=r"training softmax on 2,000,000 rows needs about 9\.4 GB; 1\.5 GB are available"
+    ):
         check_memory(plans[::-1], 784, 1.5)
     check_memory(plans, 784, float("inf"))

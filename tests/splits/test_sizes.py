@@ -15,21 +15,21 @@ from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 @pytest.mark.parametrize(
     ("groups", "given", "said"),
     [
-        (2, {}, "train, validation and test need 3 groups, and the images form only 2; use --validation 0."),
-        (1, {}, "train, validation and test need 3 groups, and the images form only 1; use a higher --threshold."),
-        (1, {"validation": 0}, "train and test need 2 groups, and the images form only 1; use a higher --threshold."),
+        (2, {}, "train, validation and test need 3 groups, but the images form only 2; use --validation 0."),
+        (1, {}, "train, validation and test need 3 groups, but the images form only 1; use a higher --threshold."),
+        (1, {"validation": 0}, "train and test need 2 groups, but the images form only 1; use a higher --threshold."),
         (
             1,
             {"validation": 0, "group_by": "font"},
-            "train and test need 2 groups, and the images form only 1; use a finer --group-by or a higher --threshold.",
+            "train and test need 2 groups, but the images form only 1; use a finer --group-by or a higher --threshold.",
         ),
         (
             1,
             {"group_alike": True},
-            "train, validation and test need 3 groups, and the images form only 1; use no --group-alike or a "
+            "train, validation and test need 3 groups, but the images form only 1; use no --group-alike or a "
             "higher --threshold.",
         ),
-        (4, {"folds": 5}, "5 folds need as many groups, and the images form 4; use --folds 4."),
+        (4, {"folds": 5}, "5 folds need 5 groups, but there are 4; use --folds 4."),
     ],
 )
 def test_too_few_groups_are_refused_with_their_number_and_what_to_try(
@@ -55,7 +55,7 @@ def test_a_group_larger_than_the_smallest_split_is_named() -> None:
     sizes = [800, 100, 100]
     said = notes_on(deal(groups, labels, sizes, [0]), sizes, groups, labels, ids)
     assert said == ["groups that are larger than the smallest split: 1; the largest, of i0, has 300 images."]
-    with pytest.raises(UsageError, match="the group of i0 has 300 images, more than the largest split, of 200"):
+    with pytest.raises(UsageError, match="the group of i0 has 300 images, but the largest split has 200"):
         notes_on(deal(groups, labels, [200, 100, 100], [0]), [200, 100, 100], groups, labels, ids)
 
 
