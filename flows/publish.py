@@ -20,6 +20,7 @@ from tasks.addresses import is_url
 from tasks.errors import DataError
 from tasks.presenting.changes import what_changed
 from tasks.presenting.numbers import Numbers
+from tasks.presenting.problems import problem_table, problems_of
 from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
 from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
@@ -53,7 +54,8 @@ def publish(found: Findings, seconds: dict[str, float]) -> Report:
         tell_of_change(report, about, place)
     if summary:
         last = read_report(before) if before and at(before).exists() else None
-        disk.add_text(Place.of(summary), what_changed(last, report))
+        problems = problem_table(problems_of(run_at(report.run), report))
+        disk.add_text(Place.of(summary), what_changed(last, report) + problems)
     enforce_gates(report)
     return report
 

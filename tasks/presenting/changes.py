@@ -12,7 +12,7 @@ from rich.table import Table
 from tasks.presenting.numbers import NOTHING, Numbers, text_of
 from tasks.presenting.words import answer
 from tasks.records import Report
-from tasks.records.rows import form_of
+from tasks.records.rows import Gate, form_of
 from tasks.vocabulary import SPLITS
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
@@ -37,17 +37,13 @@ def changes(one: Report, other: Report) -> list[Change]:
 
 def what_changed(before: Report | None, after: Report) -> str:
     """Return the answer of a run, its gates, and what changed since an earlier run of the same sources, as Markdown."""
-    parts = [f"## cleansplit: {_cell(', '.join(entry.name for entry in after.inputs))}", _cell(answer(Numbers(after)))]
-    gates = []
-    for gate in after.gates:
-        value, limit = (text_of(getattr(gate, name), form_of(gate, name)) for name in ("value", "limit"))
-        gates.append(f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, value {value}, limit {limit}")
-    parts += ["\n".join(gates)] if gates else []
+    parts = [f"## cleansplit: {cell(', '.join(entry.name for entry in after.inputs))}", cell(answer(Numbers(after)))]
+    parts += ["\n".join(map(_gate, after.gates))] if after.gates else []
     if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
         parts.append("There is no earlier run of these sources to compare with.")
     elif found := changes(before, after):
         lines = [("", "what", "before", "now"), ("---", "---", "--:", "--:"), *found]
-        parts += [f"Since {before.run.name}:", "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)]
+        parts += [f"Since {before.run.name}:", "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)]
     else:
         parts.append(f"Nothing changed since {before.run.name}.")
     return "\n\n".join(parts) + "\n\n"
@@ -66,9 +62,16 @@ def print_changes(found: Sequence[Change], console: Console) -> None:
     console.print(table)
 
 
-def _cell(text: str) -> str:
-    """Return text that can't end a cell or become HTML."""
-    return html.escape(text).replace("|", "&#124;").replace("`", "&#96;")
+def cell(text: str) -> str:
+    """Return text that cannot end a cell or become HTML."""
+    return html.escape(" ".join(text.split())).replace("|", "&#124;").replace("`", "&#96;")
+
+
+def _gate(gate: Gate) -> str:
+    value, limit = (text_of(getattr(gate, name), form_of(gate, name)) for name in ("value", "limit"))
+    if gate.name.startswith("max_"):  # a share
+        value, limit = "not measured" if gate.value is None else f"{100 * gate.value:.2f} %", f"{100 * gate.limit:g} %"
+    return f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, value {value}, limit {limit}"
 
 
 def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:

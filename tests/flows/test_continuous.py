@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.build import ROOT, glyphs, png, write_folder
@@ -39,22 +40,38 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     assert set(audit["env"]) == {"ARGUMENTS", "WORKSPACE"}
     assert "${{" not in audit["run"], "text of others would become a part of the script"
 
-    def run(**other: str) -> int:
+    def run(**other: str) -> tuple[int, list[str]]:
         environment = os.environ | server | given | other
-        return subprocess.run(shell_of(audit), cwd=tmp_path, env=environment, check=False).returncode
+        done = subprocess.run(
+            shell_of(audit), cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        )
+        return done.returncode, done.stdout.splitlines()
 
-    assert run() == 0
+    assert run() == (0, [])
     assert "There is no earlier run of these sources" in summary.read_text()
-    (data / "test/a/leak.png").write_bytes(png(own[1]))
-    assert run() == 4
+    assert "need attention" not in summary.read_text()
+    (data / "test/a/leak, 50%.png").write_bytes(png(own[1]))
+    (data / "test/a/::error::empty.png").write_bytes(b"")
+    code, annotated = run()
+    assert code == 4
     said = summary.read_text()
-    assert "- max_overlap: **failed**, value 0.0909, limit 0.0500" in said
+    assert "- max_overlap: **failed**, value 9.09 %, limit 5 %" in said
     assert "| overlap | test in train, exact | 0 | 1 |" in said
-    assert run() == 4
+    assert "| our data/test/a/leak, 50%.png | identical to our data/train/b/1.png |" in said
+    assert "| our data/test/a/::error::empty.png | quarantined: no bytes |" in said
+    leak, title = "our data/test/a/leak%2C 50%25.png", "title=cleansplit"
+    assert annotated == [
+        f"::error file={leak},{title}::identical to our data/train/b/1.png",
+        f"::error file=our data/test/a/%3A%3Aerror%3A%3Aempty.png,{title}::quarantined: no bytes",
+        f"::warning file=our data/train/b/1.png,{title}::duplicate of our data/test/a/leak, 50%25.png, "
+        "which has another label",
+        f"::warning file={leak},{title}::duplicate of our data/train/b/1.png, which has another label",
+    ]
+    assert run() == (4, annotated)
     assert "Nothing changed since" in summary.read_text()
     folder = output.read_text().splitlines()[-1].removeprefix("run=")
     assert (Path(folder) / "report.html").is_file()
-    assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == 1, "an unclosed quote is no gate that holds"
+    assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == (1, []), "an unclosed quote is no gate that holds"
 
 
 def test_the_action_takes_no_code_from_what_is_checked_out(tmp_path: Path) -> None:
@@ -86,3 +103,21 @@ def test_the_hook_runs_the_gate(server: dict[str, str], tmp_path: Path) -> None:
     )
     assert done.returncode == 4
     assert "4 of 4 test rows (100.00 %) have a duplicate in train" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["a/1.png", "train.parquet", "train.tar.gz", "mnist.npz", "t10k-images-idx3-ubyte", "data_batch_1", "x.csv"]
+)
+def test_the_hook_runs_for_a_commit_of_any_form_of_data(name: str, tmp_path: Path) -> None:
+    """pre-commit itself selects the files; the hook's command is replaced by one that needs no installation."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    local = hook | {"language": "system", "entry": "echo audited", "verbose": True}
+    write_folder(tmp_path, {f"data/{name}": b"data"})
+    config = yaml.safe_dump({"repos": [{"repo": "local", "hooks": [local]}]})
+    (tmp_path / ".pre-commit-config.yaml").write_text(config)
+    environment = os.environ | {"PRE_COMMIT_HOME": str(tmp_path / "home")}
+    for command in (["git", "init", "-q"], ["git", "add", "data"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    run = [sys.executable, "-m", "pre_commit", "run"]
+    done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "audited" in done.stdout) == (0, True), done.stdout + done.stderr

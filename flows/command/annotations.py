@@ -1,0 +1,12 @@
+"""Print the problems of a run as annotations of GitHub Actions: ``python -m flows.command.annotations RUN``."""
+
+import sys
+
+from tasks.presenting.problems import annotations, problems_of
+from tasks.reporting.read import read_report
+from tasks.storage.place import Place
+
+if __name__ == "__main__":
+    run = Place.of(sys.argv[1])
+    for line in annotations(problems_of(run, read_report(run))):
+        print(line)
