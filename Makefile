@@ -12,7 +12,7 @@ DATA ?= ../shared/data
 run: .venv/run        ## the default job: render two archives, split, measure, sanitize, evaluate
 	$(BIN)/cleansplit run
 
-check: .venv/test lint ## about a minute: lint, types, and every test that needs no server, subprocess or browser
+check: .venv/test lint ## under a minute: lint, types, and every test that needs no server, subprocess, browser or many seconds
 	$(ALONE) $(BIN)/pytest --numprocesses 2 -m "not whole"
 
 test: .venv/test lint ## lint, type-check and test

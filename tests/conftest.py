@@ -39,13 +39,18 @@ WHOLE = (
     "tests/flows",
     "tests/browser",
     "tests/faults",
-)  # folders of what takes long, the longest first
+    "tests/classes/test_guard.py",
+    "tests/exporting/test_sets.py",
+    "tests/evaluation/test_planted.py",
+    "tests/splits/test_properties.py",
+    "tests/sources/test_fonts.py",
+)  # folders and files of what takes long, the longest first
 SERVICES = ("tests/operations", "tests/cluster")
 RUNS = {"prefect_server", "run", "audited"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, subprocesses or a browser: by its folder, or by asking for a run.
+    """Mark what needs a server, subprocesses, a browser or many seconds: by its folder, or by asking for a run.
 
     What takes longest comes first, so that none of several processes is left alone with a minute's work at the end.
     """

@@ -71,7 +71,7 @@ def near(found: Measured, one: int, two: int) -> Mask:
     return of_rows
 
 
-@pytest.mark.parametrize("count", [1, 4, 5, 8, 30, 40])
+@pytest.mark.parametrize("count", [1, 4, 5, 8, 30, pytest.param(40, marks=pytest.mark.whole)])
 @pytest.mark.parametrize("searched", [0, 1])
 def test_counts_agree_with_every_pair_in_both_directions(count: int, searched: int, tmp_path: Path) -> None:
     families = [copies_of(picture, count, seed) for seed, picture in enumerate(SCENES[:3])]
@@ -85,7 +85,7 @@ def test_counts_agree_with_every_pair_in_both_directions(count: int, searched: i
     assert not found.duplicates(0)[3 * count :].any()
 
 
-@pytest.mark.parametrize("count", [1, 12, 40])
+@pytest.mark.parametrize("count", [1, 12, pytest.param(40, marks=pytest.mark.whole)])
 def test_groups_agree_with_every_pair(count: int, tmp_path: Path) -> None:
     families = [[picture, *copies_of(picture, count, seed)] for seed, picture in enumerate(SCENES[:3])]
     split = picture_split(tmp_path, "train", [copy for family in families for copy in family] + SCENES[3:30])
@@ -106,7 +106,7 @@ def test_two_families_of_one_picture_are_one_group(tmp_path: Path) -> None:
     assert np.bincount(found.group).tolist() == [24]
 
 
-@pytest.mark.parametrize("families", [20, 40])
+@pytest.mark.parametrize("families", [20, pytest.param(40, marks=pytest.mark.whole)])
 def test_a_test_set_of_nothing_but_copies_is_found_without_any_look_alike(families: int, tmp_path: Path) -> None:
     rows = [copy for seed in range(families) for copy in copies_of(SCENES[seed], 8, seed)]
     order = np.random.default_rng(0).permutation(len(rows))

@@ -83,6 +83,10 @@ def test_an_idx_file_that_is_not_what_it_says_is_refused(tmp_path: Path, data: b
     path.write_bytes(gzip.compress(data + b"x" * 100)[:-9])
     with pytest.raises(DataError, match="damaged gzip"):
         opened(path)
+
+
+def test_an_idx_file_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(gzip.compress(bytes(300 << 20)))
     with pytest.raises(DataError, match="unpacks to more than"):
         opened(path)
