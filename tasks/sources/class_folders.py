@@ -25,7 +25,7 @@ def check_classes(
     if len({unicodedata.normalize("NFC", name).casefold() for name in names}) < len(names):
         raise DataError(
             f"{archives[0].name} has classes whose names differ only in case or in how a letter is encoded "
-            f"({_some(names)}); rename them."
+            f"({some(names)}); rename them."
         )
     for archive in archives if alike else ():
         own = list(archive.members)
@@ -33,7 +33,7 @@ def check_classes(
             raise DataError(f"{archive.name} has no class folders, and a run needs them; audit and split do not.")
         if len(own) < 2:
             raise DataError(
-                f"{archive.name} has one class folder ({_some(own)}), and a run needs two; audit and split take one."
+                f"{archive.name} has one class folder ({some(own)}), and a run needs two; audit and split take one."
             )
     if alike and (different := differences(archives)):
         raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")
@@ -44,7 +44,7 @@ def differences(archives: Sequence[Archive]) -> list[str]:
     """Return one sentence for each source that lacks classes of the others."""
     every = {name for archive in archives for name in archive.members}
     return [
-        f"{archive.role} lacks {len(missing)} of {len(every)} classes: {_some(missing)}."
+        f"{archive.role} lacks {len(missing)} of {len(every)} classes: {some(missing)}."
         for archive in archives
         if (missing := sorted(every - set(archive.members)))
     ]
@@ -58,7 +58,7 @@ def _check(archive: Archive, expected: int | None, minimum: int) -> None:
         )
     if expected is not None and len(names) != expected:
         raise DataError(
-            f"{archive.name} has {len(names)} class folders ({_some(names)}) where {expected} are expected; name "
+            f"{archive.name} has {len(names)} class folders ({some(names)}) where {expected} are expected; name "
             "another source or another number with --classes."
         )
     for name, members in archive.members.items():
@@ -69,10 +69,10 @@ def _check(archive: Archive, expected: int | None, minimum: int) -> None:
             )
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
     """Return a few names, and how many more there are.
 
-    >>> _some(["a", "b"]), _some(list("abcdefg"))
+    >>> some(["a", "b"]), some(list("abcdefg"))
     ('a, b', 'a, b, c, d, e and 2 more')
     """
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

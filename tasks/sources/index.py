@@ -5,6 +5,7 @@ folders), ``member`` (path below the class folder), ``offset``, ``size``, ``dige
 ``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, where the source has groups.
 """
 
+from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
 
@@ -12,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.errors import UsageError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Piece
 from tasks.records.conservation import conserve
@@ -79,17 +79,8 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
     return pieces, outside, root
 
 
-def by_split(listing: Listing) -> dict[SplitName, tuple[str, Listing]]:
-    """Return the folder and the members of each split that a source holds; members in none of them count to train.
-
-    Raises `UsageError` when the source does not hold splits alone, one of them train.
-    """
-    found = split_folders(listing.with_images)
-    if not found:
-        raise UsageError(
-            f"{listing.source} does not hold the folders train and test, and no others with images; name the splits "
-            "with --train and --test."
-        )
+def by_split(listing: Listing, found: Mapping[SplitName, str]) -> dict[SplitName, tuple[str, Listing]]:
+    """Return the folder and the members of each split, given its folder; members in none of them count to train."""
     names = [next((n for n, root in found.items() if is_below(folder, root)), "train") for folder in listing.folders]
     split = np.array(names, object)[listing.folder] if len(listing) else np.empty(0, object)
     return {name: (root, listing.filter(split == name)) for name, root in found.items()}

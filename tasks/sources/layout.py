@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from shlex import quote
 from typing import get_args
 
 from tasks.addresses import is_secret, is_url, public_name, reveal
@@ -36,7 +37,7 @@ def refuse_splits(source: str, found: dict[SplitName, str]) -> None:
     if found:
         raise UsageError(
             f"{source} holds the folders {', '.join(found.values())}, which are splits and not classes; "
-            f"cleansplit audit {source} compares them."
+            f"run `cleansplit audit {quote(source)}`."
         )
 
 

@@ -14,6 +14,7 @@ from tasks.records import Source
 from tasks.sources import archive, packed, zips
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.sources.forms import open_rows
+from tasks.sources.found import splits_of
 from tasks.sources.layout import refuse_splits, split_folders
 from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import opened_archive
@@ -53,6 +54,8 @@ def open_source(source: Source, workspace: Place) -> Opened:
                 refuse_splits(source.name, split_folders({posixpath.dirname(name) for name in rows.names}))
             return _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))._replace(root="")
         if at(place).is_folder():
+            named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
+            splits_of(source, list_members(named, source.name))  # before any file is read
             return _listed(source, read_folder(place))._replace(files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]

@@ -12,6 +12,7 @@ from tasks.libraries import shaped_by
 from tasks.records import Archive, Piece, Source
 from tasks.sources import download, fonts
 from tasks.sources import index as indexing
+from tasks.sources.found import splits_of
 from tasks.sources.layout import check_source
 from tasks.sources.listing import Listing
 from tasks.sources.opening import Opened, open_source
@@ -66,8 +67,8 @@ def index(source: Source, workspace: Place) -> list[Archive]:
 def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
     members = opened.members()
     held: dict[Any, tuple[str | None, Listing]] = {None: (opened.root, members)}
-    if source.role == "root":
-        held = {**indexing.by_split(members)}
+    if splits := splits_of(source, members, in_rows=opened.root is not None):
+        held = {**indexing.by_split(members, splits)}
     parts = []
     for role, (root, own) in held.items():
         name = f"{role}.parquet" if role else INDEX

@@ -4,10 +4,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import DataError, UsageError
-from tasks.records import Archive, Piece
+from tasks.records import Archive, Piece, Source
 from tasks.sources import pieces
 from tasks.sources.archive import Entry, content_digest
 from tasks.sources.class_folders import check_classes, differences
+from tasks.sources.found import splits_of
 from tasks.sources.index import by_split, write_index
 from tasks.sources.layout import is_metadata, split_folders
 from tasks.sources.listing import list_members
@@ -15,6 +16,8 @@ from tasks.sources.opening import read_folder
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, Role
 from tests.build import read_entries, write_folder, write_tar
+
+ROOT = Source("root", "s", "s", None, 0, {})
 
 
 def entry(name: str, data: bytes = b"x", kind: str = "file", offset: int = 0) -> Entry:
@@ -223,7 +226,8 @@ def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="s holds the folders data/train, data/val, data/test, which are splits"):
         write_index(list_members(entries, "s"), Place.of(tmp_path / "i.parquet"))
     entries += [entry("data/labels.csv"), entry("__MACOSX/data/train/a/1.png")]
-    found = by_split(list_members(entries, "s"))
+    listing = list_members(entries, "s")
+    found = by_split(listing, splits_of(ROOT, listing))
     assert {name: (root, len(own)) for name, (root, own) in found.items()} == {
         "train": ("data/train", 4), "validation": ("data/val", 2), "test": ("data/test", 2),
     }  # fmt: skip
@@ -239,5 +243,5 @@ def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
 )
 def test_classes_that_are_named_like_a_split_stay_classes(folders: set[str]) -> None:
     assert split_folders(folders) == {}
-    with pytest.raises(UsageError, match="does not hold the folders train and test"):
-        by_split(list_members([entry(f"{folder}/1.png") for folder in folders], "s"))
+    with pytest.raises(UsageError, match="; run `"):
+        splits_of(ROOT, list_members([entry(f"{folder}/1.png") for folder in folders], "s"))

@@ -1,0 +1,146 @@
+"""Sources that a command does not read as they are: what each holds, and the command that reads it.
+
+A function of `LAYOUTS` recognises one layout by the names of members, or returns None; the first that recognises a
+source describes it.
+"""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from shlex import quote
+
+from tasks.addresses import is_url
+from tasks.errors import DataError, UsageError
+from tasks.records import Source
+from tasks.sources.class_folders import some
+from tasks.sources.held import AUDIT, DEDUPE, Held
+from tasks.sources.layout import split_folders
+from tasks.sources.listing import Listing
+from tasks.sources.manifest import ENDINGS
+from tasks.sources.numbered import split_in
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName
+
+Layout = tuple[str, str] | None  # what a source holds, and a command
+ARCHIVES = r"(\.tar(\.\w+)?|\.tgz|\.zip)$"
+TABLES = rf"({'|'.join(map(re.escape, (*ENDINGS, '.npy', '.npz')))})$"
+BATCHES = r"(^|/)(data_batch_\d+$|[^/]*-images-idx3-ubyte)"  # of CIFAR and MNIST
+
+
+def splits_of(source: Source, listing: Listing, in_rows: bool = False) -> dict[SplitName, str]:
+    """Return the folder of each split that a root holds; nothing for a source of another role.
+
+    Raises `UsageError` when a root holds no splits, and `DataError` when another source holds no images: both name what
+    it holds, and the command that reads it.
+    """
+    is_root, folders = source.role == "root", listing.with_images
+    found = split_folders(folders) if is_root else {}
+    if found or (folders and not is_root):
+        return found
+    raise (UsageError if is_root else DataError)(_described(Held(source, listing), in_rows))
+
+
+def _described(held: Held, in_rows: bool) -> str:
+    name, columns = held.source.name, " ".join(quote(f"{use}={name}") for use, name in held.source.columns.items())
+    what, command = next(filter(None, (layout(held) for layout in (LAYOUTS[-2:] if in_rows else LAYOUTS))))
+    command += f" --columns {columns}" * bool(columns)
+    if held.source.sha256 is not None and held.folder in command:
+        command = f"{_unpack(name, quote(held.folder))} && {command}"
+    before, _, last = command.rpartition(" && ")
+    if last.startswith("--"):
+        return f"{name} {what}; {f'run `{before}`, and ' * bool(before)}give `{last}`."
+    another = f" or `{command.replace(DEDUPE, 'cleansplit split')}`" if command.startswith(DEDUPE) else ""
+    return f"{name} {what}; run `{command}`{another}."
+
+
+def _unpack(name: str, folder: str) -> str:
+    fetch, file = (f"curl -LO {quote(name)} && ", posixpath.basename(name)) if is_url(name) else ("", name)
+    if file.lower().endswith(".zip"):
+        return f"{fetch}unzip -q {quote(file)} -d {folder}"
+    return f"{fetch}mkdir -p {folder} && tar -xf {quote(file)} -C {folder}"
+
+
+def _links(held: Held) -> Layout:
+    links = [path for kind, path in held.others if kind == "link"]
+    if not links or (held.images and not any(map(split_in, links))):
+        return None
+    copy = quote(posixpath.basename(held.folder) + "-copy")
+    return f"has {len(links):,} links that lead out of it", f"cp -RL {held.path('')} {copy} && {held.reads} {copy}"
+
+
+def _batches(held: Held) -> Layout:
+    folders = {posixpath.dirname(path) for path in held.called(BATCHES)}
+    if len(folders) != 1 or (held.source.sha256 is None and "" in folders):
+        return None
+    return "holds files of CIFAR or MNIST, which are read from their folder", f"{AUDIT} {held.path(folders.pop())}"
+
+
+def _tables(held: Held) -> Layout:
+    splits = _by_split(held.called(TABLES))
+    return (f"holds a table of each split, {some(list(splits.values()))}", held.audit(splits)) if splits else None
+
+
+def _archives(held: Held) -> Layout:
+    paths = held.called(ARCHIVES)
+    endings = [re.split(ARCHIVES, path, flags=re.IGNORECASE)[1] for path in paths]
+    patterns = {posixpath.join(posixpath.dirname(path), f"*{end}") for path, end in zip(paths, endings, strict=True)}
+    splits = _by_split(patterns, posixpath.dirname)
+    if held.images or len(patterns) != max(len(splits), 1):
+        return None
+    what, named = f"holds {len(paths):,} archives such as {paths[0]}", {split_in(posixpath.basename(p)) for p in paths}
+    if splits:
+        return what, held.audit(splits)
+    reads = DEDUPE if held.reads == AUDIT and not {"train"} < named - {None} else held.reads
+    return what, f"{reads} {held.path(patterns.pop())}"
+
+
+def _other_names(held: Held) -> Layout:
+    splits = _by_split(held.children)
+    return (f"holds the folders {held.counted(held.children)}", held.audit(splits)) if splits else None
+
+
+def _class_first(held: Held) -> Layout:
+    parts = [folder[len(held.root) :].strip("/").lower().split("/") for folder in held.images]
+    levels = enumerate(zip(*parts, strict=False))  # down to the shallowest folder
+    depth = next((n for n, names in levels if n and {*names} <= SPLIT_FOLDERS.keys()), None)
+    if depth is None or len({names[depth] for names in parts}) < 2:
+        return None
+    row = f'awk -F/ -v OFS=\'\\t\' \'BEGIN {{print "path", "label", "split"}} {{print $0, $1, ${depth + 1}}}\''
+    listing = f"(cd {held.path(held.root)} && find */ -type f | {row} > splits.tsv)"
+    table = held.path(posixpath.join(held.root, "splits.tsv"))
+    return f"holds splits inside its classes {held.counted(held.children)}", f"{listing} && {AUDIT} {table}"
+
+
+def _dicom(held: Held) -> Layout:
+    if not (paths := held.called(r"\.dcm$")):
+        return None
+    reads = DEDUPE if held.reads == AUDIT and not split_folders(set(map(posixpath.dirname, paths))) else held.reads
+    convert = f"find {held.path('')} -iname '*.dcm' -exec mogrify -format png {{}} +"
+    return f"holds {len(paths):,} DICOM files, which ImageMagick converts", f"{convert} && {reads} {held.path('')}"
+
+
+def _one_set(held: Held) -> Layout:
+    if not held.images:
+        return None
+    command, shared = f"{DEDUPE} {quote(held.source.name)}", posixpath.commonpath(held.images)
+    if posixpath.basename(shared).lower() in SPLIT_FOLDERS:
+        return f"holds the split {held.counted([shared])} and no other", command
+    classes = "" if {*held.images} <= {"", UNLABELLED} else f" in {held.counted(held.children)}"
+    return f"holds {held.images.total():,} images{classes}, and no splits", command
+
+
+def _nothing(held: Held) -> Layout:
+    endings = Counter(posixpath.splitext(path)[1].lower() or "without an ending" for path in held.files)
+    kinds = Counter(kind for kind, _ in held.others)
+    counts = some([f"{count:,} {kind}" for kind, count in (endings + kinds).most_common()])
+    return f"holds no images, but {counts}" if counts else "is empty", f"{AUDIT} --help"
+
+
+def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[SplitName, str]:
+    """Return the path of each split, by the last name in it; nothing unless one is of train and one of another."""
+    told = [(split, path) for path in paths if (split := split_in(posixpath.basename(part(path))))]
+    found = dict(sorted(told, key=lambda one: SPLITS.index(one[0])))
+    return found if "train" in found and 1 < len(found) == len(told) else {}
+
+
+LAYOUTS = (_links, _batches, _tables, _archives, _other_names, _class_first, _dicom, _one_set, _nothing)

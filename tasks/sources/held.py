@@ -1,0 +1,58 @@
+"""What a source holds, by the names of its members."""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable
+from shlex import quote
+
+from tasks.formats import IMAGE_ENDINGS
+from tasks.records import Source
+from tasks.sources.class_folders import some
+from tasks.sources.layout import common_root, is_below, is_metadata
+from tasks.sources.listing import Listing
+from tasks.vocabulary import SplitName
+
+AUDIT, DEDUPE = "cleansplit audit", "cleansplit dedupe"
+
+
+class Held:
+    """Members of a source: images by folder, the paths of other files, and the others by kind."""
+
+    def __init__(self, source: Source, listing: Listing) -> None:
+        self.source, self.images = source, Counter[str]()
+        self.files: list[str] = []
+        self.others: list[tuple[str, str]] = []
+        for entry in listing.entries():
+            if any(map(is_metadata, entry.name.split("/"))):
+                continue
+            if entry.kind != "file":
+                self.others.append((entry.kind, entry.name))
+            elif posixpath.splitext(entry.name)[1].lower() in IMAGE_ENDINGS:
+                self.images[posixpath.dirname(entry.name)] += 1
+            else:
+                self.files.append(entry.name)
+        self.root = common_root(set(self.images))
+        below = {folder[len(self.root) :].strip("/").partition("/")[0] for folder in self.images}
+        self.children = sorted(posixpath.join(self.root, name) for name in below)
+        is_folder, last = source.sha256 is None, posixpath.basename(source.name)
+        self.folder = source.name.rstrip("/") if is_folder else f"{last.partition('.')[0]}-unpacked"
+        self.reads = {"root": AUDIT, "source": DEDUPE}.get(source.role, f"--{source.role}")
+
+    def path(self, below: str) -> str:
+        """Return the path of a part of the source, which is unpacked for it, as it is typed."""
+        return quote(posixpath.join(self.folder, below))
+
+    def called(self, pattern: str) -> list[str]:
+        """Return the paths of files that match, in any case, and are not named like images."""
+        return [path for path in self.files if re.search(pattern, path, re.IGNORECASE)]
+
+    def counted(self, folders: Iterable[str]) -> str:
+        """Return folders with the number of images below each."""
+        counts = {name: sum(n for folder, n in self.images.items() if is_below(folder, name)) for name in folders}
+        return some([f"{name} ({count:,})" for name, count in counts.items()])
+
+    def audit(self, splits: dict[SplitName, str]) -> str:
+        """Return the command that compares parts of the source; a validation is given as test where there is none."""
+        last: dict[str, str] = {"validation": "test"} if "test" not in splits else {}
+        return " ".join([AUDIT, *(f"--{last.get(name, name)} {self.path(below)}" for name, below in splits.items())])

@@ -1,0 +1,222 @@
+"""Where a source is not what a command wants, the sentence says what it found, and its command, pasted, works."""
+
+import csv
+import io
+import pickle
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.errors import UsageError
+from tasks.records import Source
+from tasks.reporting.read import read_report
+from tasks.sources.opening import open_source
+from tasks.storage.place import Place
+from tests.build import glyphs, png, write_folder, write_tar
+from tests.flows.test_cli import here, refused
+
+Build = Callable[[Path], tuple[str, ...]]  # writes the data below a folder, and returns the arguments of the command
+
+
+def images(*folders: str, each: int = 6) -> dict[str, bytes]:
+    """Return files: some images in each folder, all different."""
+    own = iter(glyphs(each * len(folders), seed=7))
+    return {f"{folder}/{n}.png".lstrip("/"): png(next(own)) for folder in folders for n in range(each)}
+
+
+def audit(folder: Path, files: dict[str, bytes]) -> tuple[str, ...]:
+    return ("audit", str(write_folder(folder / "my data", files)))
+
+
+def coco(folder: Path) -> tuple[str, ...]:
+    return audit(folder, images("train2017", "val2017") | {"annotations/instances_val2017.json": b"{}"})
+
+
+def cifar(folder: Path) -> tuple[str, ...]:
+    rng = np.random.default_rng(0)
+
+    def batch(count: int) -> bytes:
+        data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
+        return pickle.dumps({b"data": data, b"labels": [n % 2 for n in range(count)]})
+
+    files = {"data_batch_1": batch(8), "data_batch_2": batch(8), "test_batch": batch(8)}
+    files |= {"batches.meta": pickle.dumps({b"label_names": [b"cat", b"dog"]}), "readme.html": b"<html>"}
+    path = folder / "cifar-10-python.tar.gz"
+    return ("audit", str(write_tar(path, {f"cifar-10-batches-py/{name}": data for name, data in files.items()})))
+
+
+def tables(folder: Path) -> tuple[str, ...]:
+    pictures = images("pictures", each=12)
+    lists = {}
+    for split, paths in (("train", list(pictures)[:6]), ("test", list(pictures)[6:])):
+        text = io.StringIO()
+        csv.writer(text).writerows([("path", "label"), *((path, "a") for path in paths)])
+        lists[f"{split}.csv"] = text.getvalue().encode()
+    return audit(folder, pictures | lists)
+
+
+def shards(folder: Path) -> tuple[str, ...]:
+    (folder / "my data").mkdir(parents=True)
+    for name in ("train-000", "train-001", "test-000"):
+        write_tar(folder / "my data" / f"{name}.tar", {f"{name}-{k}": v for k, v in images("").items()})
+    return ("audit", str(folder / "my data"))
+
+
+def named_otherwise(folder: Path) -> tuple[str, ...]:
+    return audit(folder, images("train_images/a", "train_images/b", "test_images/a", "test_images/b"))
+
+
+def zipped(folder: Path) -> tuple[str, ...]:
+    made = write_folder(folder / "data", images("train_images/a", "test_images/a"))
+    return ("audit", shutil.make_archive(str(folder / "my data"), "zip", made))
+
+
+def class_first(folder: Path) -> tuple[str, ...]:
+    return audit(folder, images("cat/train", "cat/test", "dog/train", "dog/test"))
+
+
+def only_train(folder: Path) -> tuple[str, ...]:
+    return audit(folder, images("train/a", "train/b"))
+
+
+def one_set(folder: Path) -> tuple[str, ...]:
+    return audit(folder, images("a", "b"))
+
+
+def dicom(folder: Path) -> tuple[str, ...]:
+    def element(group: int, number: int, kind: bytes, value: bytes) -> bytes:
+        value += b" "[: len(value) % 2]
+        length = struct.pack("<HI", 0, len(value)) if kind == b"OB" else struct.pack("<H", len(value))
+        return struct.pack("<HH", group, number) + kind + length + value
+
+    def scan(gray: np.ndarray) -> bytes:
+        meta = element(2, 0x10, b"UI", b"1.2.840.10008.1.2.1\0")
+        shape = b"".join(
+            element(0x28, number, b"US", struct.pack("<H", value))
+            for number, value in ((2, 1), (0x10, 28), (0x11, 28), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0))
+        )
+        length = element(2, 0, b"UL", struct.pack("<I", len(meta)))
+        return bytes(128) + b"DICM" + length + meta + shape + element(0x7FE0, 0x10, b"OB", gray.tobytes())
+
+    return audit(folder, {f"scan {n}.dcm": scan(gray) for n, gray in enumerate(glyphs(6, seed=1))})
+
+
+def links(folder: Path, *splits: str) -> tuple[str, ...]:
+    real = write_folder(folder / "store", images(*(splits or ("train/a", "test/a"))))
+    (linked := folder / "my data").mkdir()
+    for path in real.iterdir():
+        (linked / path.name).symlink_to(path)
+    return ("audit", str(linked))
+
+
+def parquet(folder: Path) -> tuple[str, ...]:
+    pictures = images("pictures", each=12)
+    name, root = audit(folder, pictures)
+    for split, paths in (("train", list(pictures)[:6]), ("test", list(pictures)[6:])):
+        pq.write_table(pa.table({"path": paths, "label": ["a"] * 6}), Path(root) / f"{split}.parquet")
+    return name, root
+
+
+def arrays(folder: Path) -> tuple[str, ...]:
+    np.savez(folder / "my data.npz", first=glyphs(6, seed=1), second=glyphs(6, seed=2))
+    return ("audit", str(folder / "my data.npz"))
+
+
+def no_images(folder: Path) -> tuple[str, ...]:
+    return audit(folder, {"a/notes.txt": b"x", "a/more.txt": b"x", "model.h5": b"x"})
+
+
+def empty(folder: Path) -> tuple[str, ...]:
+    (folder / "my data").mkdir()
+    return ("audit", str(folder / "my data"))
+
+
+def two_paths(folder: Path) -> tuple[str, ...]:
+    _, root = audit(folder, images("first/a", "second/a"))
+    return ("audit", f"{root}/first", f"{root}/second")
+
+
+# The command, the number of its images of train and test, and of the one set.
+SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
+    "COCO": (coco, "my data holds the folders train2017 (6), val2017 (6)", (6, 6)),
+    "CIFAR as it is published": (cifar, "holds files of CIFAR or MNIST", (16, 8)),
+    "train.csv and test.csv": (tables, "my data holds a table of each split, train.csv, test.csv", (6, 6)),
+    "shards": (shards, "my data holds 3 archives such as test-000.tar", (12, 6)),
+    "train_images": (named_otherwise, "my data holds the folders test_images (12), train_images (12)", (12, 12)),
+    "an archive of splits": (zipped, "my data.zip holds the folders test_images (6), train_images (6)", (6, 6)),
+    "class first": (class_first, "my data holds splits inside its classes cat (12), dog (12)", (12, 12)),
+    "only train": (only_train, "my data holds the split train (12) and no other", 12),
+    "one set": (one_set, "my data holds 12 images in a (6), b (6), and no splits", 12),
+    "DICOM": (dicom, "my data holds 6 DICOM files", 6),
+    "links": (links, "my data has 2 links that lead out of it", (6, 6)),
+    "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
+    "no images": (no_images, "my data holds no images, but 2 .txt, 1 .h5", 0),
+    "an empty folder": (empty, "my data is empty", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_the_sentence_says_what_is_there_and_its_commands_work(
+    prefect_server: None, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, said, expected = SITUATIONS[name]
+    (given := tmp_path / "given").mkdir()
+    sentence = refused(here(*build(given), "--workspace", str(tmp_path / "w")), 2)
+    assert said in sentence
+    for number, command in enumerate(re.findall("`([^`]+)`", sentence)):
+        (current := tmp_path / str(number)).mkdir()
+        monkeypatch.chdir(current)
+        before, _, last = command.rpartition(" && ")
+        if "mogrify" in before and not shutil.which("mogrify"):
+            pytest.skip("needs ImageMagick, which is not installed")
+        subprocess.run(before or "true", shell=True, check=True)  # noqa: S602  # as it would be pasted
+        own, *words = shlex.split(last)
+        done = here(*words, *([] if "--help" in words else ["--workspace", str(current / "w")]))
+        assert (own, done.returncode) == ("cleansplit", 0), done.stderr
+        if expected:
+            rows = read_report(Place.of(done.stdout.strip())).rows
+            assert expected in ((rows.train, rows.test), rows.train + rows.validation + rows.test)
+
+
+def test_an_option_is_given_instead_where_a_command_has_several_sources(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+    given = {"--train": shards(tmp_path / "train")[1], "--test": links(tmp_path / "test", "a", "b")[1]}
+    for option, said in (("--train", "holds 3 archives"), ("--test", "has 2 links")):
+        sentence = refused(here("audit", *chain(*given.items()), "--workspace", "w"), 3)
+        assert said in sentence
+        *before, instead = re.findall("`([^`]+)`", sentence)
+        subprocess.run(before or ["true"], shell=True, check=True)  # noqa: S602  # as it would be pasted
+        own, given[option] = shlex.split(instead)
+        assert own == option
+    done = here("audit", *chain(*given.items()), "--workspace", "w")
+    assert done.returncode == 0, done.stderr
+
+
+def test_splits_under_other_names_are_refused_before_an_image_is_read(tmp_path: Path) -> None:
+    for number, split in enumerate(("train2017", "val2017")):
+        (path := tmp_path / split / f"{number}.png").parent.mkdir()
+        with path.open("wb") as file:
+            file.truncate(60 << 20)
+    source = Source("root", str(tmp_path), str(tmp_path), None, 0, {})
+    before = _bytes_read()
+    with pytest.raises(UsageError, match="holds the folders"):
+        open_source(source, Place.of(tmp_path / "w"))
+    assert _bytes_read() - before < 1 << 20
+
+
+def _bytes_read() -> int:
+    return int(Path("/proc/self/io").read_text().split()[1])
