@@ -46,7 +46,7 @@ def precision(report: Report) -> Figure:
     axes.set(ylim=(-0.02, 1.02), xlabel="similarity of the best match", ylabel="predicted precision")
     rows = axes.twinx()
     rows.plot([p.similarity for p in curve], [p.rows for p in curve], color=ORANGE, label="rows with a match")
-    rows.set(ylabel="rows with a match, not identical", ylim=(0, None if any(point.rows for point in curve) else 1))
+    rows.set(ylabel="rows with a match, not identical", ylim=(0, None))
     rows.yaxis.set_major_locator(MaxNLocator(integer=True))
     rows.yaxis.set_major_formatter(THOUSANDS)
     if report.verdict.threshold is not None:

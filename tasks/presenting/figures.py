@@ -32,14 +32,17 @@ ON_SHEET = 64  # pixels of the longer side of a photograph
 def write_figures(found: Findings, report: Report, workspace: Place, folder: Place) -> list[tuple[str, str]]:
     """Write all figures of a run; return file name and title of each, in the order in which people should see them."""
     drawn: dict[str, Image.Image | Figure] = {**_samples(found, workspace), **_rows(found, workspace)}
-    drawn["balance"] = charts.balance(report)
-    if not report.alone:
+    if report.rows != report.sanitized.near:
+        drawn["balance"] = charts.balance(report)
+    if any(entry.rows for entry in report.overlap_by_threshold):
         drawn["thresholds"] = curves.thresholds(report)
-    if report.view.on_pixels:
+    if report.view.on_pixels and any(point.rows for point in report.verdict.curve):
         drawn["precision"] = curves.precision(report)
-    if report.scores:
+    if len({score.train_rows for score in report.scores}) > 1:
         drawn["learning-curves"] = charts.learning_curves(report)
+    if any(effect.points is not None for effect in report.effects):
         drawn["effects"] = charts.effects(report)
+    if report.scores:
         drawn["classes"] = charts.classes(report)
         drawn["confusion"] = charts.confusion(report)
         drawn["predictions"] = _predictions(found, workspace)

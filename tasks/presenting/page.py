@@ -10,28 +10,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.presenting import summary
-from tasks.presenting.galleries import build_galleries, uri_of
+from tasks.presenting.gallery import build_gallery, uri_of
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.saved import saved_lists
 from tasks.presenting.titles import ALTERNATIVES, title_of
-from tasks.presenting.words import answer, effect_in_short, headline, sentences
+from tasks.presenting.words import answer, sentences
 from tasks.records import REASONS, Report
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
-from tasks.vocabulary import SPLITS
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled here: a command imports this while it waits for Prefect
 MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
-LARGER = Markup(
-    ".pairs img, .group img { width: 6rem; height: 6rem; object-fit: contain }\n"
-    ".pairs { grid-template-columns: repeat(auto-fill, minmax(28rem, 1fr)) }\n"
-    "@media (max-width: 30rem) { .pairs { grid-template-columns: 1fr } .pairs img { width: 5rem; height: 5rem } }\n"
-)  # photographs need more room than glyphs
 SHORT = 2  # tables of a notebook
+QUALIFICATIONS = 3  # of the answer, at most
+KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"}
 TABLES = {  # of the page
     "splits": summary.split_rows,
     "overlap": summary.overlap_rows,
@@ -55,8 +51,7 @@ def build_page(
     """
     numbers = Numbers(report, html=True)
     style, script = (_asset(name) for name in ("page.css", "page.js"))
-    if report.kind == "photographs":
-        style += LARGER
+    pictures, every = build_gallery(run, report, glyphs)
     members = report.conservation
     if len(members) > MOST["members"]:  # what lost some comes first
         members = tuple(sorted(members, key=lambda row: row.members == row.accepted))
@@ -66,16 +61,18 @@ def build_page(
         policy=_policy(style, script),
         report=report,
         numbers=numbers,
-        headline=_marked(headline(numbers)),
-        effect=_marked(effect_in_short(numbers)),
+        **{name: _marked(" ".join(sentences(numbers, name))) for name in ("outcome", "in_short")},
+        steps=[*map(_marked, sentences(numbers, "next_steps"))],
+        qualifications=[*map(_marked, sentences(numbers, "qualifications")[:QUALIFICATIONS])],
         facts=map(_marked, sentences(numbers, "findings")),
         threshold=map(_marked, sentences(numbers, "why")),
         verdicts=[*map(_marked, sentences(numbers, "verdicts"))],
         tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
         reasons=REASONS,
         text_of=text_of,
-        present=[name for name in SPLITS if report.rows[name]],
-        galleries=build_galleries(run, report, glyphs),
+        pictures=pictures,
+        every=every,
+        kinds=KINDS,
         lists=saved_lists(run),
         figures=_figures(run),
         alternatives=ALTERNATIVES,

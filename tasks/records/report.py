@@ -120,6 +120,14 @@ class Report:
         return next((name for name in EVALUATED if self.rows[name]), "test")
 
     @property
+    def worst(self) -> PairOverlap | SplitGroups:
+        """The counts of the answer: of the set, or of the first two splits with duplicates or undecided images."""
+        if self.alone:
+            return self.duplicates_in("train")
+        pairs = [self.pair(self.scored, "train"), self.pair("test", "validation"), self.pair("validation", "train")]
+        return max(pairs, key=lambda pair: (pair.either > 0, pair.undecided > 0))
+
+    @property
     def ignored_share(self) -> float:
         """Share of all members that were ignored for their kind."""
         members = sum(row.members for row in self.conservation)

@@ -50,12 +50,6 @@ def says_too_little(bits: Bits) -> Mask:
     return little
 
 
-def difference(one: Gray, two: Gray) -> Gray:
-    """Return how far two images are apart, in gray on white."""
-    apart = np.abs(one.astype(np.int16) - two)
-    return (255 - (apart.max(axis=2) if apart.ndim == 3 else apart)).astype(np.uint8)
-
-
 PHOTO = View(
     name="photo",
     on_pixels=True,
@@ -67,8 +61,6 @@ PHOTO = View(
     recall=0.93,
     recall_from=0.60,
     permutations=672,  # candidates are not very similar: signatures have to be longer, see docs/overlap.md
-    difference=difference,
-    legend="white where they are equal",
     sentence="Pictures are laid over each other before they are compared; models see a gray copy of {side} pixels a "
     "side.",
     variants=("mirrored",),

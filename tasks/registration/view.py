@@ -25,8 +25,6 @@ class View:
     recall: float  # probability with which MinHash finds a pair whose bits have the similarity `recall_from`
     recall_from: float | None = None  # None for the floor
     permutations: int  # of a MinHash signature; fixed, so that the stated recall holds for one configuration
-    difference: Callable[[Gray, Gray], Gray]  # of two images of one size, (height, width) or (height, width, 3)
-    legend: str  # what the colours of a difference mean
     sentence: str = ""  # what a report says of the comparison
     variants: tuple[Variant, ...] = ()  # forms that can be searched for as well
     similar: float = 0.95  # from which a match is undecided that can't be told from a look-alike

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.presenting.figures import write_figures
-from tasks.presenting.galleries import THUMBNAILS, shown_ids
+from tasks.presenting.gallery import THUMBNAILS, shown_ids
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import build_page
 from tasks.presenting.summary import to_markdown

@@ -7,24 +7,25 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-WIDTH, HEIGHT = 1200, 1000
+WIDTH, HEIGHT = 1200, 900
 
 
 def main() -> None:
-    """Photograph the head of a report beside its gallery of doubtful twins."""
+    """Photograph the first screen of a report beside two of its images, enlarged."""
     page_file, target = Path(sys.argv[1]).resolve() / "report.html", Path(sys.argv[2])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         page.goto(page_file.as_uri())
         shots = []
-        for number, place in enumerate(("body", "#matter", "#removed")):
-            page.evaluate(f"document.querySelector('{place}').scrollIntoView({{behavior: 'instant'}})")
+        for number, button in enumerate((None, page.locator(".gallery button").first)):
+            if button:
+                button.click()
             page.screenshot(path=target.with_suffix(f".{number}.png"))
             shots.append(target.with_suffix(f".{number}.png"))
         browser.close()
     sheets = [Image.open(shot).convert("RGB") for shot in shots]
-    canvas = Image.new("RGB", (sum(sheet.width for sheet in sheets) + 80, HEIGHT + 40), (208, 215, 222))
+    canvas = Image.new("RGB", (sum(sheet.width for sheet in sheets) + 60, HEIGHT + 40), (208, 215, 222))
     for number, sheet in enumerate(sheets):
         canvas.paste(sheet, (20 + number * (WIDTH + 20), 20))
     half = canvas.resize((canvas.width // 2, canvas.height // 2), Image.Resampling.LANCZOS)

@@ -12,14 +12,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
+from flows.audit import audit
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.page import build_page
-from tasks.presenting.words import effect_in_short, headline
+from tasks.presenting.words import sentences
 from tasks.records import Report
 from tasks.records.rows import IgnoredKind
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tests.browser.keys import measure
+from tests.build import glyphs, png, write_folder
 
 WIDE, NARROW = 1280, 390
 NUMBERS = "[...document.querySelectorAll('data')].map(d => [d.dataset.key, d.dataset.form, d.value, d.textContent])"
@@ -29,14 +31,17 @@ WITHOUT_KEYED = """(() => {
     copy.querySelectorAll(named).forEach(element => element.remove());
     return copy.textContent;
 })()"""
+UNFOLD = "document.querySelectorAll('details').forEach(d => d.open = true)"
 PLAIN: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, {"java_script_enabled": False}]
 HOSTILE = ['"><svg onload=alert(1)>', "</script><script>alert(1)</script>", "{{ 7 * 7 }}", "\u202egnp.exe", "x" * 255]
 
 
 @contextmanager
-def opened(browser: Browser, path: Path, width: int = WIDE, **how: Any) -> Iterator[tuple[Page, list[str]]]:
+def opened(
+    browser: Browser, path: Path, width: int = WIDE, height: int = 900, **how: Any
+) -> Iterator[tuple[Page, list[str]]]:
     """Open a page; what the browser complains about, or asks of the network, is written down."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, **how)
+    context = browser.new_context(viewport={"width": width, "height": height}, **how)
     troubles: list[str] = []
     page = context.new_page()
     page.on("console", lambda message: troubles.append(f"console: {message.text}"))
@@ -64,7 +69,7 @@ def test_every_image_loads_nothing_leaves_and_nothing_overflows(
         assert images.count() > 30
         if how.get("java_script_enabled", True):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            page.evaluate(UNFOLD)
             assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
             assert page.evaluate("[...document.images].every(i => i.alt.length > 0)")
         else:
@@ -108,55 +113,116 @@ def test_no_number_stands_outside_a_keyed_element(run: Report, browser: Browser)
     assert set(re.findall(r"\d[\d.,]*", left.replace("1nn", ""))) <= {"30"}
 
 
-def test_the_page_says_what_the_terminal_says(run: Report, browser: Browser) -> None:
-    answer = f"{headline(Numbers(run))} {effect_in_short(Numbers(run))}"
-    with opened(browser, run.run / "report.html") as (page, _):
-        assert " ".join(page.locator(".headline").inner_text().split()) == answer
-        order = page.locator("h2").all_inner_texts()
-    assert order[:5] == [
-        "Is my test set clean?",
-        "How large is the overlap, and of what kind?",
-        "Did it matter?",
-        "What was removed, and was that right?",
-        "What was wrong with the input?",
-    ]
+def test_the_first_screen_has_the_answer_three_qualifications_the_next_step_and_a_picture(
+    run: Report, browser: Browser
+) -> None:
+    with opened(browser, run.run / "report.html", height=800) as (page, _):
+        assert [page.locator("h1").inner_text()] == sentences(Numbers(run), "in_short")
+        assert page.locator(".outcome").inner_text() == "duplicates"
+        assert 0 < page.locator(".qualifications li").count() <= 3
+        assert page.locator(".next code").last.inner_text().startswith(f"cleansplit apply {run.run.name} ")
+        first = page.locator(".gallery img").first.bounding_box()
+        assert first
+        assert first["y"] + first["height"] < 800
+        assert page.locator("h2").all_inner_texts() == [
+            "The duplicates",
+            "The splits",
+            "The effect on accuracy",
+            "How duplicates were told from look-alikes",
+            "The input",
+            "The images",
+            "Settings",
+        ]
 
 
-def test_doubtful_twins_come_first_and_tables_can_be_sorted(run: Report, browser: Browser) -> None:
+def test_a_clean_set_has_a_short_page_without_empty_charts(
+    prefect_server: None, browser: Browser, tmp_path: Path
+) -> None:
+    own = {name: write_folder(tmp_path / name, distinct(12, seed)) for seed, name in enumerate(("train", "test"))}
+    clean = audit(**{name: str(folder) for name, folder in own.items()}, workspace=tmp_path / "w")
+    with opened(browser, clean.run / "report.html", height=800) as (page, troubles):
+        assert page.locator("h1").inner_text() == "No duplicates of the 12 test images were found in train."
+        assert page.locator(".outcome").inner_text() == "clean"
+        assert page.locator(".next").inner_text() == "Nothing has to be removed."
+        assert page.locator(".gallery, .chart").count() == 0
+        assert page.evaluate("document.documentElement.scrollHeight") < 1200
+        assert not troubles
+
+
+def distinct(count: int, seed: int) -> dict[str, bytes]:
+    """Build files of images that differ."""
+    return {f"{'ab'[i % 2]}/{i}.png": png(image) for i, image in enumerate(glyphs(count, seed=seed))}
+
+
+def test_tables_can_be_sorted(run: Report, browser: Browser) -> None:
     with opened(browser, run.run / "report.html") as (page, troubles):
-        similarities = page.locator("section[aria-labelledby=removed] .pairs").first.locator("data").all_inner_texts()
-        assert similarities == sorted(similarities)
         table = page.locator("table.sortable").first
         table.locator("th button", has_text="exact").click()
         values = [int(text.replace(",", "")) for text in table.locator("tbody tr td:nth-child(4)").all_inner_texts()]
         assert values == sorted(values)
         assert table.locator("th[aria-sort=ascending]").count() == 1
-        page.get_by_label("Show rows that contain").first.fill("no such thing")
         assert not troubles
 
 
-def test_pairs_are_paged_filtered_sorted_and_enlarged(run: Report, browser: Browser) -> None:
+def test_pictures_are_filtered_sorted_paged_and_show_which_image_goes(run: Report, browser: Browser) -> None:
+    removed = tables.read(Place.of(run.run / "removed.parquet")).to_pylist()
     with opened(browser, run.run / "report.html") as (page, troubles):
-        tools, pairs = page.locator(".tools").first, page.locator(".tools + ul.pairs").first
-        every = int(page.locator(".tools [data-range]").first.get_attribute("data-range").rpartition(" ")[2])  # type: ignore[union-attr]
-        assert pairs.locator("li").count() == min(18, every)
+        tools, pictures = page.locator(".tools"), page.locator(".gallery li")
+        every = page.locator("[data-range]").first
+        count = int((every.get_attribute("data-range") or "").split()[-2])
+        assert count == len({row["twin_id"] for row in removed}), "a picture, and all images that repeat it"
+        assert pictures.count() == min(24, count)
         tools.get_by_role("button", name="later").click()
-        assert pairs.locator("li").count() == min(18, every - 18)
+        assert pictures.count() == min(24, count - 24)
         tools.get_by_label("sorted").select_option("most similar first")
-        shown = [float(li.get_attribute("data-similarity") or 0) for li in pairs.locator("li").all()]
+        shown = [float(li.get_attribute("data-similarity") or 0) for li in pictures.all()]
         assert shown == sorted(shown, reverse=True)
-        name = pairs.locator("bdi").nth(2).inner_text()
-        tools.get_by_label("Pairs that contain").fill(name.upper())
-        assert pairs.locator("li").count() >= 1
-        assert all(name in text for text in pairs.locator("li").all_inner_texts())
-        pairs.locator("button.images").first.click()
-        assert page.locator("dialog[open] img").first.bounding_box()["width"] > 200  # type: ignore[index]
-        page.keyboard.press("Escape")
-        assert page.locator("dialog[open]").count() == 0
+        tools.get_by_label("Show").select_option("identical")
+        assert {li.get_attribute("data-kinds") for li in pictures.all()} == {"exact"}
+        tools.get_by_label("Show").select_option("all")
+        gone = removed[3]
+        tools.get_by_label("that contain").fill(gone["id"].upper())
+        (caption,) = pictures.locator("figure", has_text=gone["id"]).locator("figcaption").all_inner_texts()
+        assert caption.startswith(f"goes {gone['split']}, {gone['class_name']}")
+        (caption,) = pictures.locator("figure", has_text=gone["twin_id"]).locator("figcaption").all_inner_texts()
+        assert caption.startswith(f"stays {gone['twin_split']}")
         assert not troubles
 
 
-def test_lists_can_be_saved_and_groups_have_names(run: Report, browser: Browser) -> None:
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_enlarged_images_are_side_by_side_and_overlaid_with_next_and_previous(
+    run: Report, audited: Report, browser: Browser, width: int
+) -> None:
+    for report in (run, audited):
+        with opened(browser, report.run / "report.html", width) as (page, troubles):
+            page.locator(".gallery li:not([data-kinds~=conflict]) button").nth(1).click()
+            which, views, overlay = page.locator("#which"), page.locator(".view img"), page.locator(".overlay img")
+            boxes = [image.bounding_box() for image in [*views.all(), *overlay.all()]]
+            assert len(boxes) == 4, "two side by side, and two that are overlaid"
+            assert all(box and min(box["width"], box["height"]) > (330 if width == WIDE else 150) for box in boxes)
+            assert boxes[2] == boxes[3]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.locator(".view strong").all_inner_texts() == ["stays", "goes"]
+            first = page.locator(".view .id").all_inner_texts()
+            place = int((which.get_attribute("data-range") or "").split()[0])
+            page.keyboard.press("ArrowRight")
+            assert (which.get_attribute("data-range") or "").startswith(f"{place + 1} of ")
+            assert page.locator(".view .id").all_inner_texts() != first
+            page.locator("#previous").click()
+            assert page.locator(".view .id").all_inner_texts() == first
+            page.locator("#mix").fill("80")
+            assert overlay.last.evaluate("image => image.style.opacity") == "0.8"
+            page.locator("#difference").click()
+            assert overlay.last.evaluate("image => getComputedStyle(image).mixBlendMode") == "difference"
+            page.locator("#blink").click()
+            assert page.locator("#difference").get_attribute("aria-pressed") == "false"
+            assert overlay.last.evaluate("image => getComputedStyle(image).animationName") == "blink"
+            page.keyboard.press("Escape")
+            assert page.locator("dialog[open]").count() == 0
+            assert not troubles
+
+
+def test_lists_can_be_saved(run: Report, browser: Browser) -> None:
     with opened(browser, run.run / "report.html") as (page, troubles):
         with page.expect_download() as saved:
             page.get_by_role("link", name="remove-test.txt").click()
@@ -165,8 +231,6 @@ def test_lists_can_be_saved_and_groups_have_names(run: Report, browser: Browser)
             page.get_by_role("link", name="actions.csv").click()
         assert "keep" not in Path(saved.value.path()).read_text()
         assert len(Path(saved.value.path()).read_text().splitlines()) > 40
-        members = tables.read(Place.of(run.run / "removed.parquet"))["id"].to_pylist()
-        assert any(name in page.locator(".groups .id").first.inner_text() for name in members)
         assert not troubles
 
 
@@ -179,8 +243,8 @@ def test_no_table_is_wider_than_a_page_and_an_absent_split_has_no_rows(
             assert page.evaluate(wide) == 0
     assert audited.rows.validation == 0
     with opened(browser, audited.run / "report.html") as (page, _):
-        said = page.locator("main section[aria-labelledby=clean], main section[aria-labelledby=overlap] table")
-        assert "validation" not in " ".join(said.all_inner_texts())
+        tables_of_splits = page.locator("details", has=page.locator("#splits")).locator("table")
+        assert "validation" not in " ".join(tables_of_splits.all_inner_texts())
 
 
 def test_hostile_names_change_nothing(run: Report, browser: Browser, tmp_path: Path) -> None:
@@ -196,8 +260,9 @@ def test_hostile_names_change_nothing(run: Report, browser: Browser, tmp_path: P
     with opened(browser, path, NARROW) as (page, troubles):
         assert page.locator("svg").count() == 0
         assert page.locator("script").count() == 1
+        page.evaluate(UNFOLD)
         assert "{{ 7 * 7 }}" in page.locator("body").inner_text()
-        assert f"999 {HOSTILE[0]}" in page.locator(".headline").inner_text()
+        assert f"999 {HOSTILE[0]}" in page.locator(".qualifications").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
         assert not troubles
 
@@ -211,12 +276,11 @@ def test_the_page_prints(run: Report, browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_the_page_of_photographs_shows_them(audited: Report, browser: Browser, width: int) -> None:
     with opened(browser, audited.run / "report.html", width) as (page, troubles):
-        shown = page.locator(".pairs li").first.locator("img")
-        assert shown.count() == 4  # both, one laid over the other, and what differs
+        shown = page.locator(".gallery li").first.locator("img")
         assert shown.first.get_attribute("src", timeout=5000).startswith("data:image/jpeg")  # type: ignore[union-attr]
-        assert page.evaluate("document.querySelector('.pairs img').naturalWidth") > 60
+        assert page.evaluate("document.querySelector('.gallery img').naturalWidth") > 60
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        page.evaluate(UNFOLD)
         assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
         details = " ".join(tables.read(Place.of(audited.run / "quarantine.parquet"))["detail"].to_pylist())
         assert set(re.findall(r"\d+", page.evaluate(WITHOUT_KEYED))) <= set(re.findall(r"\d+", details))

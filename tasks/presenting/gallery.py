@@ -1,0 +1,141 @@
+"""Duplicates as the page shows them: pictures, each with the images that repeat it."""
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image
+
+from tasks.arrays import Gray
+from tasks.presenting.registered import laid_over
+from tasks.records import Report
+from tasks.records.removed import each_pair_once
+from tasks.storage import tables
+from tasks.storage.image_files import gray_of
+from tasks.storage.place import Place
+from tasks.storage.stores import at
+
+PARTS = {"conflict": 3, "near": 6, "undecided": 2, "exact": 1}  # of the pairs, in this order
+PAIRS = {"glyphs": 600, "photographs": 150}  # of a page: about 2 MB
+JPEG_QUALITY = 85
+THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
+ENDS = (("id", "twin_id"), ("split", "twin_split"), ("class_name", "twin_class_name"))  # columns of the two images
+Row = dict[str, Any]  # of a table
+
+
+class _Embedded(NamedTuple):
+    """An image as the page shows it, and its pixels, uint8 (height, width) or (height, width, 3)."""
+
+    uri: str
+    pixels: Gray
+
+
+def build_gallery(run: Place, report: Report, glyphs: Sequence[Place] | None = None) -> tuple[list[Row], bool]:
+    """Return pictures with the images that repeat them, and whether the gallery shows all pairs of the run.
+
+    Pictures of label conflicts come first, then the least similar duplicates, undecided and identical images. Each has
+    ``id``, ``split``, ``class_name``, ``uri``, ``goes`` and ``others``. An image of ``others`` also has the ``kind``
+    and ``similarity`` of its pair, and of photographs ``over``, the URI of the picture aligned with it. `glyphs` are
+    files with the images of a run of glyphs, if not its raw splits.
+    """
+    pairs, every = _pairs_of(run, report)
+    if report.kind == "photographs":
+        images = _thumbnails_of(run)
+    else:
+        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), _ids(pairs))
+        images = {name: _Embedded(_uri(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
+    pictures: dict[str, Row] = {}
+    for row in _with_images(pairs, images, report):
+        name = row["picture"]["id"]
+        picture = row["picture"] | {"uri": images[name].uri, "others": []}
+        pictures.setdefault(name, picture)["others"].append(row)
+    return list(pictures.values()), every
+
+
+def shown_ids(run: Place, report: Report) -> list[str]:
+    """Return the ids of all images in the gallery of a run."""
+    return sorted(_ids(_pairs_of(run, report)[0]))
+
+
+def uri_of(data: bytes, kind: str = "png") -> str:
+    """Return the bytes of a PNG or JPEG as a URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _ids(pairs: Iterable[Row]) -> set[str]:
+    return {name for row in pairs for name in (row["id"], row["twin_id"], row["picture"]["id"])}
+
+
+def _pairs_of(run: Place, report: Report) -> tuple[list[Row], bool]:
+    """Return the pairs of the gallery, each once and with its kind, and whether no pair is left out."""
+    removed, conflicts = (_numbered(run, name) for name in ("removed", "label_conflicts"))
+    unconfirmed = removed.slice(0, 0)
+    if at(run / "unconfirmed.parquet").exists():  # only where there are such rows
+        unconfirmed = _numbered(run, "unconfirmed")
+    least, most = ([(report.view.column, order), ("id", "ascending")] for order in ("ascending", "descending"))
+    found = {
+        "conflict": each_pair_once(conflicts.filter(conflicts["open"])).sort_by(most),
+        "near": removed.filter(pc.equal(removed["reason"], "near")).sort_by(least),
+        "undecided": unconfirmed.sort_by(most),
+        "exact": removed.filter(pc.equal(removed["reason"], "exact")).sort_by("id"),
+    }
+    room = {kind: PAIRS[report.kind] * part // sum(PARTS.values()) for kind, part in PARTS.items()}
+    gone = {row["id"]: {of: row[twin] for of, twin in ENDS} for row in removed.to_pylist()}
+    pairs: dict[frozenset[str], Row] = {}
+    for kind, table in found.items():
+        for row in table.slice(0, room[kind]).to_pylist():
+            pairs.setdefault(frozenset(row[end] for end in ENDS[0]), _oriented(row, gone) | {"kind": kind})
+    return list(pairs.values()), all(len(table) <= room[kind] for kind, table in found.items())
+
+
+def _numbered(run: Place, name: str) -> pa.Table:
+    table = tables.read(run / f"{name}.parquet")
+    rows = pa.array(np.arange(len(table))).cast(pa.string())
+    return table.append_column("place", pc.binary_join_element_wise(f"{name}.parquet", rows, "."))
+
+
+def _oriented(row: Row, gone: dict[str, Row]) -> Row:
+    """Return a pair with the picture that it is shown with: its second image, or the one that stays instead of that.
+
+    `gone` has the duplicate of each image that goes. A label conflict keeps its own two images.
+    """
+    conflict = row["class_name"] != row["twin_class_name"]
+    if row["twin_id"] in gone and row["id"] not in gone:
+        row |= {name: row[other] for ends in ENDS for name, other in (ends, ends[::-1])}
+    picture, passed = {of: row[twin] for of, twin in ENDS}, {row["id"]}
+    while not conflict and picture["id"] in gone.keys() - passed:
+        passed.add(picture["id"])
+        picture = gone[picture["id"]]
+    return row | {"goes": row["id"] in gone, "picture": picture | {"goes": picture["id"] in gone}}
+
+
+def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report) -> list[Row]:
+    column, on_pixels = report.view.column, report.view.on_pixels
+    moving = [row for row in pairs if on_pixels and row["reason"] != "exact"]
+    moved = laid_over(*([images[row[end]].pixels for row in moving] for end in ENDS[0]))
+    over = {row["place"]: _uri(pixels, "jpeg", quality=JPEG_QUALITY) for row, pixels in zip(moving, moved, strict=True)}
+    return [
+        row
+        | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[column]}
+        | {"place": f"{row['place']}.{column}"}
+        | {"predicted": report.verdict.predicted_at(row[column]) if row["place"] in over else None}
+        for row in pairs
+    ]
+
+
+def _uri(pixels: Gray, kind: str, **how: Any) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **how)
+    return uri_of(buffer.getvalue(), kind)
+
+
+def _thumbnails_of(run: Place) -> dict[str, _Embedded]:
+    images = {}
+    for row in tables.read(run / THUMBNAILS).to_pylist():
+        with Image.open(io.BytesIO(row["thumbnail"]), formats=["JPEG"]) as image:
+            images[row["id"]] = _Embedded(uri_of(row["thumbnail"], "jpeg"), np.asarray(image.convert("RGB")))
+    return images
