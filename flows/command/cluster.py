@@ -1,21 +1,27 @@
 """A cluster on one machine, for trying it: ``make cluster`` starts it, Ctrl-C takes it down.
 
-An object store, a Dask scheduler, workers that share nothing but the store, and all that `serve` starts.
+An object store, a Dask scheduler, workers that share nothing but the store, and all that `serve` starts. The scheduler
+and the workers ask for a certificate; the store and Prefect's server answer every user of this machine.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
+from distributed import Security
 from prefect.settings import PREFECT_HOME
 
 from flows.command.serve import execute_until_stopped, keep_serving, listens, running
 from flows.command.server import wait_for
 from flows.engine.temporary import HOST
 from tasks.errors import UsageError
+from tasks.storage import disk
+from tasks.storage.place import Place
 
 BUCKET = "cleansplit"
 STORE_PORT, SCHEDULER_PORT = 8333, 8786
@@ -25,7 +31,7 @@ ACCESS = {  # the store has no secrets: it listens on this machine alone
     "AWS_SECRET_ACCESS_KEY": "cluster",
     "AWS_REGION": "us-east-1",
     "CLEANSPLIT_WORKSPACE": f"s3://{BUCKET}/workspace",
-    "CLEANSPLIT_CLUSTER": f"tcp://{HOST}:{SCHEDULER_PORT}",
+    "CLEANSPLIT_CLUSTER": f"tls://{HOST}:{SCHEDULER_PORT}",
 }
 STORE = (
     "-logtostderr", "mini", f"-ip={HOST}", f"-ip.bind={HOST}", f"-s3.port={STORE_PORT}", f"-bucket={BUCKET}",
@@ -50,7 +56,8 @@ def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
     """
     home = PREFECT_HOME.value() / "cluster"
     (home / "store").mkdir(parents=True, exist_ok=True)
-    os.environ.update(ACCESS)
+    access = ACCESS | {"DASK_CONFIG": str(certified(home))}
+    os.environ.update(access)
     with contextlib.ExitStack() as started:
         store = started.enter_context(running([_weed(), *STORE, f"-dir={home / 'store'}"], home / "store.log"))
         _wait_for(store, STORE_PORT, home / "store.log")
@@ -61,7 +68,18 @@ def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
             options = ("--nworkers=1", "--nthreads=1", f"--memory-limit={memory}", "--no-dashboard", f"--name={number}")
             worker = _dask("worker", ACCESS["CLEANSPLIT_CLUSTER"], *options, f"--local-directory={home}")
             started.enter_context(running(worker, home / f"worker-{number}.log", own))
-        keep_serving(port, "".join(f"  export {name}={value}\n" for name, value in ACCESS.items()))
+        keep_serving(port, "".join(f"  export {name}={value}\n" for name, value in access.items()))
+
+
+def certified(folder: Path) -> Path:
+    """Write a new certificate that this user alone can read; return the file of Dask's settings that ask for it."""
+    security, file, settings = cast(Any, Security).temporary(), folder / "dask.pem", folder / "dask.json"
+    file.unlink(missing_ok=True)
+    disk.write_private(Place.of(file), security.tls_client_cert + security.tls_client_key)
+    roles = {role: {"cert": str(file), "key": str(file)} for role in ("client", "scheduler", "worker")}
+    comm = {"require-encryption": True, "tls": {"ca-file": str(file), **roles}}
+    settings.write_text(json.dumps({"distributed": {"comm": comm}}))
+    return settings
 
 
 def _weed() -> str:

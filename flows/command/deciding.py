@@ -28,20 +28,22 @@ def review(
     no_browser
         Only print the address.
     """
+    import threading
     import webbrowser
 
-    from tasks.reporting.review_server import listening, prepare, serve
+    from tasks.reporting.review_server import listening, prepare, serve, shortcut
     from tasks.storage.decisions import NAME
 
     def announce(address: str) -> None:
         print(f"{len(found.pairs):,} pairs; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
         print(address, flush=True)
         if not no_browser:
-            webbrowser.open(address)
+            page = ending.enter_context(shortcut(address, found.workspace))
+            threading.Thread(target=webbrowser.open, args=[page], daemon=True).start()  # some browsers return late
 
     found = prepare(find_run(run, workspace_at(workspace)))
     stop_as_usual()  # Ctrl-C is how a review ends, and interrupts nothing
-    with listening(port) as at, contextlib.suppress(KeyboardInterrupt):
+    with listening(port) as at, contextlib.ExitStack() as ending, contextlib.suppress(KeyboardInterrupt):
         serve(found, at, announce)
     print(f"decisions are kept in {found.workspace / NAME}; the next command there uses them", file=sys.stderr)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, cast
 
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
@@ -37,41 +37,46 @@ class OnCluster(DaskTaskRunner):
 
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
     """Return a runner on the cluster that was asked for; `ServerError` if it does not answer, or has no workers."""
-    address, problem = _address_of(spec), "does not answer"
+    (address, own), problem = _cluster_of(spec), "does not answer"
     try:
-        with _connected(address) as client:
+        with _connected(spec) as client:
             problem = "has no workers"
             client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
     except (OSError, ValueError) as error:
         raise ServerError(
             f"the Dask scheduler at {address} {problem}; start it and run the same command again."
         ) from error
-    return cast("TaskRunner[PrefectFuture[Any]]", OnCluster(address=address, client_kwargs={"set_as_default": False}))
+    return cast("TaskRunner[PrefectFuture[Any]]", OnCluster(address=address, client_kwargs=own))
 
 
 def memory_of_worker(spec: WorkSpec) -> float:
     """Return the gigabytes that the smallest worker of the cluster may take; without end, where none has a limit."""
-    with _connected(_address_of(spec)) as client:
+    with _connected(spec) as client:
         workers = client.scheduler_info()["workers"].values()
     return min((worker["memory_limit"] / 1e9 for worker in workers if worker["memory_limit"]), default=math.inf)
 
 
-def _connected(address: str) -> Any:
-    return cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False)
+def _connected(spec: WorkSpec) -> Any:
+    address, own = _cluster_of(spec)
+    return cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False, **own)
 
 
-def _address_of(spec: WorkSpec) -> str:
-    return spec.scheduler or _started(at_once(spec), spec.memory)
+def _cluster_of(spec: WorkSpec) -> tuple[str, dict[str, Any]]:
+    """Return the address of a cluster, and the certificate that one of this process asks for."""
+    if spec.scheduler:
+        return spec.scheduler, {}
+    cluster = _started(at_once(spec), spec.memory)
+    return cluster.scheduler_address, {"security": cluster.security}
 
 
 @cache
-def _started(workers: int, memory: float | None) -> str:
-    """Start a cluster on this machine that lasts as long as this process; return its address."""
-    cluster = cast(Any, LocalCluster)(
+def _started(workers: int, memory: float | None) -> Any:
+    """Start a cluster on this machine that lasts as long as this process and refuses other users of the machine."""
+    return cast(Any, LocalCluster)(
         n_workers=workers,
         threads_per_worker=1,
         memory_limit="auto" if memory is None else round(memory * 1e9 / workers),
         dashboard_address=None,
         silence_logs=logging.CRITICAL,
+        security=cast(Any, Security).temporary(),
     )
-    return str(cluster.scheduler_address)

@@ -12,7 +12,9 @@ from tasks.reporting.read import read_findings, read_report
 from tasks.reporting.review_app import Review, application
 from tasks.reporting.review_pairs import pairs_of
 from tasks.reporting.review_pictures import Glyphs, Photographs
+from tasks.storage import disk, scratch
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 HOST = "127.0.0.1"
 
@@ -44,9 +46,21 @@ def listening(port: int) -> Iterator[socket.socket]:
         yield open_socket
 
 
-def serve(review: Review, at: socket.socket, announce: Callable[[str], object]) -> None:
+@contextmanager
+def shortcut(address: str, workspace: Place) -> Iterator[str]:
+    """Yield the URL of a private file that leads a browser to an address, which no list of processes shows then."""
+    folder = Place(str(scratch.folder())) if workspace.in_bucket else workspace
+    page = folder / f".review.{secrets.token_hex(8)}.html"
+    disk.write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+    try:
+        yield at(page).local().as_uri()
+    finally:
+        disk.remove(page)
+
+
+def serve(review: Review, listener: socket.socket, announce: Callable[[str], object]) -> None:
     """Serve a review until it is stopped; its address, which holds a token, is announced first."""
     token = secrets.token_urlsafe(24)
-    announce(f"http://{HOST}:{at.getsockname()[1]}/{token}/")
+    announce(f"http://{HOST}:{listener.getsockname()[1]}/{token}/")
     server = uvicorn.Server(uvicorn.Config(application(review, token), log_level="error", lifespan="off"))
-    server.run(sockets=[at])
+    server.run(sockets=[listener])

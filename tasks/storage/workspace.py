@@ -26,7 +26,8 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 RUN_MANIFEST = "run.json"
-LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*")  # besides drafts
+# Besides drafts.
+LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*", ".review.*")
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # allows a workspace that every user can write
 _held: list[Place] = []
 DOWNLOADS = "downloads"

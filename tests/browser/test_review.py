@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,50 @@ def test_hostile_names_stay_text(run: Report, browser: Browser, tmp_path: Path) 
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
         assert page.evaluate("document.querySelectorAll('svg, body script').length") == 0
         assert not troubles
+
+
+def test_no_list_of_processes_shows_the_address_and_the_browser_is_opened_beside_the_server(
+    run: Report, tmp_path: Path
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!{sys.executable}\n{BROWSER}")
+    browser.chmod(0o755)
+    environment = os.environ | {"BROWSER": f"{browser} %s", "SEEN": str(tmp_path / "seen")}
+    command = [sys.executable, "-m", "flows.command.cli", "review", str(run.run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stdout is not None
+        token = process.stdout.readline().split("/")[3]
+        wait_until((tmp_path / "seen").exists)
+        process.send_signal(signal.SIGINT)
+    status, mode, *lines = (tmp_path / "seen").read_text().splitlines()
+    assert (status, mode) == ("200", "0o600")
+    assert any("review" in line for line in lines)
+    assert not any(token in line for line in lines)
+    assert not list(run.run.parent.parent.glob(".review*"))
+
+
+BROWSER = """
+import os, re, sys, urllib.request
+from pathlib import Path
+file = Path(sys.argv[1].removeprefix("file://"))
+with urllib.request.urlopen(re.search("http://[^\\"]*", file.read_text())[0], timeout=30) as answer:
+    lines = [str(answer.status), oct(file.stat().st_mode & 0o777)]
+for each in Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        lines.append(each.read_bytes().decode(errors="replace").replace(chr(10), " "))
+    except OSError:
+        pass
+Path(os.environ["SEEN"] + ".part").write_text(chr(10).join(lines))
+os.rename(os.environ["SEEN"] + ".part", os.environ["SEEN"])
+"""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("nothing came")
 
 
 def test_nobody_else_is_answered(run: Report) -> None:
