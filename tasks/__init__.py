@@ -1,6 +1,6 @@
-"""The stages of cleansplit, one package each, in the order in which data passes through them.
+"""The stages of cleansplit, one package each, in the order in which data pass through them.
 
-sources -> classes -> splits -> overlap -> splits -> evaluation -> reporting; sanitized sets are splits, too.
-Stages meet through the records of `tasks.records` and the
-files of `tasks.storage.stages`. Only the modules called `tasks.py`, and `stage_task.py`, import Prefect.
+sources -> classes -> splits -> overlap -> splits -> evaluation -> reporting; splits writes drawn and sanitized sets.
+Stages exchange records (`tasks.records`) and files (`tasks.storage.stages`). Only `stage_task.py` and the modules named
+`tasks.py` import Prefect.
 """

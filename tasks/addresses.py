@@ -1,4 +1,4 @@
-"""Names of sources, and how to show and store them without the secrets that a URL may hold."""
+"""Names of sources, shown and stored without the secrets in their URLs."""
 
 import re
 from typing import Annotated, Any
@@ -7,27 +7,27 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 
 class PublicUrl(str):
-    """A URL that prints and is stored without user info and query; `whole` is the URL as given."""
+    """A URL that prints and is stored without user info and query; `whole` is the original."""
 
     __slots__ = ("whole",)
     whole: str
 
 
-IN_BLOCK = "secret:"  # before the name of a Prefect block that holds the address of a source
+IN_BLOCK = "secret:"  # prefix of the name of a Prefect block with the address of a source
 
 
 def is_url(source: str) -> bool:
-    """Say whether a source is fetched from the network."""
+    """Return whether a source is on the network."""
     return source.lower().startswith(("http://", "https://"))
 
 
 def is_secret(source: str) -> bool:
-    """Say whether a source is named by the block that holds its address."""
+    """Return whether a source is the name of a block with its address."""
     return source.startswith(IN_BLOCK)
 
 
 def public_name(source: str) -> str:
-    """Return a source as it may be shown: a URL of any scheme without user info and query, which may hold secrets.
+    """Return a source for display: user info and query of a URL of any scheme are removed.
 
     >>> public_name("https://me:secret@example.org:8080/a.tar.gz?token=1"), public_name("a.tar.gz")
     ('https://example.org:8080/a.tar.gz', 'a.tar.gz')
@@ -43,7 +43,7 @@ def public_name(source: str) -> str:
 
 
 def discreet(source: Any) -> Any:
-    """Return a URL in a form that hides its secrets when printed or stored; anything else unchanged.
+    """Return a URL in a form that hides its secrets when printed or stored; return other values unchanged.
 
     >>> url = discreet("https://example.org/a.tar?token=1")
     >>> str(url), reveal(url)
@@ -57,15 +57,15 @@ def discreet(source: Any) -> Any:
 
 
 def reveal(source: str) -> str:
-    """Return a source as it was given."""
+    """Return a source as the user gave it."""
     return source.whole if isinstance(source, PublicUrl) else source
 
 
 def _valid(source: Any, as_text: ValidatorFunctionWrapHandler) -> str:
-    as_text(source)  # refuses anything but text; its result is plain text that has lost what was hidden
+    as_text(source)  # only to refuse other types: its result is plain text without the hidden part
     return discreet(source)
 
 
-# Prefect stores the parameters of every flow run, including those of subflows, in plain text. What is typed into a run
-# form or given to a deployment is stored before any of our code sees it.
+# Prefect stores the parameters of every flow run and subflow as plain text. It stores the input of a run form or of a
+# deployment before any of our code runs.
 SourceName = Annotated[str, WrapValidator(_valid)]

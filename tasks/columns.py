@@ -1,10 +1,10 @@
-"""Which column of a table holds what: by the name that the user gives, or by usual names."""
+"""Find the columns of a table by the user's names or by usual ones."""
 
 from collections.abc import Iterable, Mapping
 
 from tasks.errors import UsageError
 
-Columns = Mapping[str, str]  # what a column holds (a key of USUAL) and its name
+Columns = Mapping[str, str]  # use of a column (a key of USUAL) -> its name
 USUAL = {
     "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path"),
     "image": ("image", "img", "images", "picture", "photo", "bytes", "data"),
@@ -15,12 +15,12 @@ USUAL = {
 
 
 def find(what: str, names: Iterable[str], given: Columns, source: str) -> str | None:
-    """Return the column that holds something, whatever the case of usual names; None if no column does.
+    """Return the column for a use, ignoring the case of usual names, or None.
 
     Raises
     ------
     UsageError
-        When the column that was given is not there.
+        When the column that the user named does not exist.
 
     >>> find("label", ["Path", "Class"], {}, "list.csv")
     'Class'

@@ -1,6 +1,6 @@
-"""Errors that the user can fix, and the exit code of each kind.
+"""Errors that the user can fix, with the exit code of each kind.
 
-Every message is one sentence that names the thing and says what to do.
+Every message is one sentence that names the problem and the remedy.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 class CleanSplitError(Exception):
     """An expected failure: shown as one sentence, without a traceback.
 
-    `heals` says whether the same call may succeed a little later; only then is a task retried.
+    `heals` tells whether a retry may succeed; only then does Prefect retry the task.
     """
 
     exit_code = 1
@@ -17,37 +17,37 @@ class CleanSplitError(Exception):
 
 
 class UsageError(CleanSplitError):
-    """Parameters that are unknown, impossible, or that the data can't satisfy."""
+    """Parameters that are unknown or impossible, or that do not fit the data."""
 
     exit_code = 2
 
 
 class DataError(CleanSplitError):
-    """A source, or a file of a workspace, that can't be used as it is."""
+    """A source, or a file of a workspace, that cannot be used."""
 
     exit_code = 3
 
 
 class SourceUnavailableError(DataError):
-    """A source that could not be reached now."""
+    """A source that cannot be reached at the moment."""
 
     heals = True
 
 
 class ProcessLostError(CleanSplitError):
-    """A process of the pool was ended from outside; what it did is done again."""
+    """A worker process was killed; its work is repeated."""
 
 
 class ServerError(CleanSplitError):
-    """A server of Prefect that does not answer, or does not start."""
+    """A Prefect server that does not answer or start."""
 
 
 class LateError(CleanSplitError):
-    """A task that took longer than its limit."""
+    """A task that exceeded its time limit."""
 
 
 class GateError(CleanSplitError):
-    """A limit that the user set was passed; the report has been written, and comes with the error."""
+    """A limit of the user was exceeded; the error carries the report, which has been written."""
 
     exit_code = 4
 
@@ -57,13 +57,13 @@ class GateError(CleanSplitError):
 
 
 class UndecidedError(GateError):
-    """A limit that only rows pass of which nobody can tell whether they are duplicates; the report has been written."""
+    """A limit is exceeded only if undecided rows are counted; the report has been written."""
 
     exit_code = 5
 
 
 class StorageError(CleanSplitError):
-    """The workspace is full, read-only, out of reach, or not ours to write to."""
+    """The workspace is full, read-only, unreachable, or not writable for us."""
 
     exit_code = 6
 

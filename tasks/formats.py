@@ -1,24 +1,24 @@
-"""Formats of images: the endings of their names, and how their files start."""
+"""Image formats: their file endings and signatures."""
 
 import re
 
-IMAGE_ENDINGS = {  # with the names that Pillow has for their formats
+IMAGE_ENDINGS = {  # ending -> Pillow's name of the format
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".webp": "WEBP", ".bmp": "BMP",
     ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM",
     ".avif": "AVIF", ".jp2": "JPEG2000", ".j2k": "JPEG2000", ".jpx": "JPEG2000", ".j2c": "JPEG2000",
     ".heic": "HEIF", ".heif": "HEIF",
 }  # fmt: skip
-ENDING_OF = {form: ending for ending, form in reversed(IMAGE_ENDINGS.items())}  # the first of each format
+ENDING_OF = {form: ending for ending, form in reversed(IMAGE_ENDINGS.items())}  # the first ending of each format
 STARTS: dict[str, bytes | tuple[bytes, ...]] = {
     "PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8",
     "TIFF": (b"II*\0", b"MM\0*"), "JPEG2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
 }  # fmt: skip
-HEIC = re.compile(rb"hei[cmsx]|hev[cmsx]|mif1")  # brands of files that are no AVIF
+HEIC = re.compile(rb"hei[cmsx]|hev[cmsx]|mif1")  # brands that AVIF files do not have
 NETPBM = re.compile(rb"P[1-6]\s")
 
 
 def format_of(data: bytes) -> str | None:
-    """Return the format that a file starts as.
+    """Return the format that a file starts like.
 
     >>> format_of(b"GIF89a"), format_of(b"<html>")
     ('GIF', None)

@@ -1,4 +1,4 @@
-"""Rows that hang together, on plain arrays."""
+"""Connected rows, as plain arrays."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ RowNumbers = NDArray[np.int64]
 
 
 def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> RowNumbers:
-    """Give each of `count` rows the number of its group, int64 (count,), in the order of the first row of each.
+    """Return the group of each of `count` rows, int64 (count,), numbered in the order of their first rows.
 
     >>> groups_of(4, [(np.array([0]), np.array([2])), (np.array([3]), np.array([2]))]).tolist()
     [0, 1, 0, 0]
@@ -38,7 +38,7 @@ def first_with(keys: NDArray[np.int64]) -> RowNumbers:
 
 
 def is_first(*keys: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which elements of sorted columns differ from the one before in any of them, bool (n,).
+    """Return which elements of sorted columns differ from the previous one in any column, bool (n,).
 
     >>> is_first(np.array([1, 1, 2]), np.array([5, 5, 5])).tolist()
     [True, False, True]

@@ -1,7 +1,7 @@
-"""Which libraries shape the results of which work: a stage's key has their versions.
+"""The libraries that affect the results of each kind of work; their versions are part of a stage's key.
 
-Another build of the same Pillow may hold other versions of its libraries. A missing library counts, too: a stage that
-refused images for lack of it is built again once it is installed.
+Builds of the same Pillow may contain different libraries. A missing library counts, too: a stage that refused images
+for lack of it is rebuilt once it is installed.
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ LIBRARIES = {
     "statistics": ("numpy", "scipy"),
     "training": ("numpy", "scikit-learn", "scipy"),
 }
-IN_PILLOW = {  # by the names of `PIL.features`
+IN_PILLOW = {  # names of `PIL.features`
     "fonts": ("freetype2", "raqm", "fribidi", "harfbuzz", "zlib", "zlib_ng"),
     "glyphs": ("zlib", "zlib_ng"),
     "photographs": ("avif", "jpg", "jpg_2000", "libjpeg_turbo", "libtiff", "webp", "zlib", "zlib_ng"),
@@ -27,7 +27,7 @@ installed = cache(version)
 
 
 def shaped_by(*works: str) -> dict[str, Any]:
-    """Return the versions of the libraries that shape the results of some work, as an entry of a stage's inputs.
+    """Return the versions of the libraries that affect some kinds of work, as an entry of a stage's inputs.
 
     >>> list(shaped_by("drawing", "statistics")["libraries"])
     ['numpy', 'scipy']
@@ -40,11 +40,11 @@ def shaped_by(*works: str) -> dict[str, Any]:
 
 
 def _heif() -> dict[str, Any]:
-    """Return the versions of what decodes HEIC, which may be installed or not."""
+    """Return the versions of the HEIC decoder, which is optional."""
     try:
         import pillow_heif
 
         facts = pillow_heif.libheif_info()
-    except (ImportError, AttributeError):  # a thread that waits for an import that fails gets an empty module
+    except (ImportError, AttributeError):  # while an import fails, other threads that import it get an empty module
         return {"pillow-heif": None}
     return {"pillow-heif": pillow_heif.__version__, "libheif": [facts["libheif"], facts["decoders"]]}

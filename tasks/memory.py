@@ -1,17 +1,17 @@
-"""How glibc deals with the memory of a process; another C library is left to itself."""
+"""Settings of glibc's memory allocator; other C libraries keep their defaults."""
 
 import contextlib
 import ctypes
 import os  # noqa: TID251  # cores
 
-M_ARENA_MAX = -8  # of malloc.h
-KEPT = {  # environment of processes that keep the memory of one picture for the next, which saves them a tenth
+M_ARENA_MAX = -8  # from malloc.h
+KEPT = {  # environment of processes that reuse the memory of one image for the next, which saves a tenth of their time
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
 }
 
 
 def share_memory() -> None:
-    """Let threads take memory from one arena per core, for which glibc keeps up to eight, a quarter of all memory."""
+    """Limit glibc to one arena per core: by default it keeps up to eight, a quarter of all memory."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1)

@@ -1,8 +1,8 @@
-"""Processes for the heavy work of tasks: a task hands it to one of them, and does all else where it runs.
+"""Worker processes for the heavy work of tasks; the rest of a task runs in its own thread.
 
-They import what the work needs and no more, so they start in half the time that importing Prefect takes, and Prefect
-knows nothing of them: a task costs the same with and without. Unlike those of Python's own pool they do not run the
-script again that called us.
+They import only what the work needs, so they start in half the time that importing Prefect takes, and Prefect does not
+know them: a task costs the same with and without. Unlike the processes of Python's pool, they do not run the calling
+script again.
 """
 
 import atexit
@@ -28,27 +28,27 @@ T = TypeVar("T")
 LOST = "A process of this run was killed, perhaps for lack of memory."
 SECONDS_BETWEEN_LOOKS = 0.5
 ENVIRONMENT = {
-    "PYTHONSAFEPATH": "1",  # nothing is imported from the current folder, which may be the one that is looked through
-    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: a process that keeps memory for its next task is not ended for it
+    "PYTHONSAFEPATH": "1",  # no imports from the current folder, which may be an untrusted data set
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: do not end processes that keep memory for their next task
     **KEPT,
 }
 
 _pool: ContextVar[Any] = ContextVar("processes of this flow", default=None)
-_pools: set[Any] = set()  # that may have processes: at most a few, one for each thread that runs flows
+_pools: set[Any] = set()  # pools with live processes: at most one per thread that runs flows
 
 
 @contextlib.contextmanager
 def in_processes(count: int) -> Iterator[None]:
-    """Let what tasks of the block do `apart` be done in so many processes; where it is, for 0.
+    """Let tasks in the block run `apart` work in this many processes; with 0, in their own threads.
 
-    They start when there is something to do, and end with the block, whatever they are doing if it ends with an error.
+    Processes start on first use and end with the block; an error ends them in the middle of their work.
     """
     if not count:
         yield
         return
     from loky import get_reusable_executor
 
-    # Without psutil and pgrep it ends processes, but not theirs, which end by themselves.
+    # Without psutil and pgrep it kills processes, but not their children, which end by themselves.
     warnings.filterwarnings("ignore", "Failed to kill subprocesses")
     pool = get_reusable_executor(count, env=ENVIRONMENT, initializer=_begin, initargs=(os.getpid(),))
     token, finished = _pool.set(pool), False
@@ -63,19 +63,19 @@ def in_processes(count: int) -> Iterator[None]:
 
 
 def end_processes() -> None:
-    """End all processes, whatever they are doing, with what the system keeps for them."""
+    """Kill all processes and release their system resources."""
     while _pools:
         _pools.pop().shutdown(kill_workers=True)
-    gc.collect()  # names of semaphores go with the last that refers to them
+    gc.collect()  # removes the semaphores, whose names live as long as any reference
 
 
 def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Call a function of a module in a process of the flow, if it has any.
+    """Call a function of a module in a worker process of the flow, if it has any.
 
     Raises
     ------
     ProcessLostError
-        When a process was ended from outside, this one's or another.
+        When this or another worker process was killed.
     """
     pool = _pool.get()
     if pool is None:
@@ -85,17 +85,17 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     try:
         future = pool.submit(function, *arguments, **named)
         while not wait([future], SECONDS_BETWEEN_LOOKS).done:
-            pass  # a limit of time reaches a thread between two steps in Python
+            pass  # so that a time limit, which interrupts only Python code, can reach this thread
         return future.result()
-    except (BrokenProcessPool, ShutdownExecutorError) as error:  # the latter when the block has ended
+    except (BrokenProcessPool, ShutdownExecutorError) as error:  # the latter after the block has ended
         raise ProcessLostError(LOST) from error
 
 
 def _begin(parent: int) -> None:
-    """Let this process compute in one thread a task, and end when who started it is gone: it would wait forever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+    """Compute in one thread, and end when the parent process is gone, rather than wait forever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     compute_alone()
-    atexit.register(os._exit, 0)  # last of what ends it: taking apart all modules takes a while
+    atexit.register(os._exit, 0)  # runs last at exit, and skips the slow unloading of modules
 
     def watch() -> None:
         while os.getppid() == parent:

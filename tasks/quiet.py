@@ -1,6 +1,6 @@
-"""What Prefect logs although it adds nothing: by names of loggers and the start of a message, which may change.
+"""Suppress useless messages of Prefect, by logger name and start of the message.
 
-Should they change, the log says more, and nothing else happens.
+If Prefect changes them, they appear in the log again, with no other effect.
 """
 
 import logging
@@ -11,7 +11,7 @@ OF_FLOWS, OF_TASKS = ("prefect.flow_runs", "prefect.engine"), "prefect.task_runs
 
 
 def be_quiet() -> None:
-    """Log no traceback of an expected failure, and not for each task what a limit of time in a thread can't do."""
+    """Suppress tracebacks of expected failures, and the warning of each task that a thread cannot be interrupted."""
     for name in OF_FLOWS:
         logging.getLogger(name).addFilter(_is_unexpected)
     logging.getLogger(OF_TASKS).addFilter(lambda entry: not str(entry.msg).startswith("Timeout of"))

@@ -1,4 +1,4 @@
-"""What every Prefect task of cleansplit shares: how it is declared and how it ends."""
+"""Declare and finish the Prefect tasks of cleansplit."""
 
 import functools
 import os  # noqa: TID251  # the environment, no file
@@ -16,18 +16,18 @@ from prefect.tasks import Task, exponential_backoff
 from tasks.errors import CleanSplitError, UsageError
 from tasks.quiet import be_quiet
 
-# A task that takes longer fails. It stops at its next step in Python: calls into libraries are not interrupted.
-# Prefect needs the limit where a task is declared, that is, at import.
+# A task that exceeds the limit fails at its next step in Python; calls into libraries are not interrupted. Prefect
+# needs the limit at declaration, that is, at import.
 LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
 UNNAMED = "cleansplit://run"
-STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # names a Secret block with variables for object stores
+STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # variable that names a Secret block with settings of object stores
 be_quiet()
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Found(Protocol):
-    """A stage that was built or found."""
+    """A stage that was built or reused."""
 
     @property
     def reused(self) -> bool: ...  # noqa: D102
@@ -40,11 +40,10 @@ def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 
 
 def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Declare a task whose run name reads like a sentence.
+    """Declare a task with a readable run name.
 
-    With `assets`, what the task makes may be named by `with_options(assets=...)`, for Prefect's lineage.
-    Prefect's result cache stays off: what was done before is found by `tasks.storage.stages`, by the
-    digests of its inputs and the digests of its files.
+    With `assets`, `with_options(assets=...)` may name its outputs, for Prefect's lineage. Prefect's result cache stays
+    off: `tasks.storage.stages` finds earlier results by the digests of their inputs and files.
     """
     how: dict[str, Any] = {
         "task_run_name": name,
@@ -77,12 +76,12 @@ def in_one_sentence(function: Callable[P, Any]) -> Callable[P, Any]:
 
 @functools.cache
 def take_credentials() -> None:
-    """Take what a block of Prefect's server holds for object stores into this process's environment, if one is named.
+    """Copy the settings of object stores from a named block of Prefect's server into the environment, if one is named.
 
     Raises
     ------
     UsageError
-        When there is no such block, or it holds anything but variables of the environment.
+        When the block does not exist, or holds anything but environment variables.
     """
     if not (name := os.environ.get(STORE_BLOCK)):
         return
@@ -96,10 +95,10 @@ def take_credentials() -> None:
 
 
 def done(record: T, message: str, name: str = "Completed") -> Any:
-    """End a task with its record and one line of what it did, which Prefect logs and shows with the state."""
+    """End a task with its record and a one-line summary, which Prefect logs and shows with the state."""
     return Completed(name=name, message=message, data=record)
 
 
 def finished(record: T, stage: Found, message: str) -> Any:
-    """End a task that wrote or found a stage; one that was found shows as Reused."""
+    """End a task that wrote or reused a stage; a reused one shows as Reused."""
     return done(record, f"{message} (reused)", "Reused") if stage.reused else done(record, message)
