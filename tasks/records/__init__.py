@@ -1,6 +1,6 @@
-"""Frozen records that pass between stages.
+"""Frozen records that stages exchange.
 
-They hold logical names below the workspace, digests and counts, never arrays or places, so a workspace can be moved.
+They hold logical names below the workspace, digests and counts, but no arrays or places, so a workspace can be moved.
 """
 
 from tasks.records.effects import Claim, Conclusion, Confusion, Drawing, Effect, Mistake, Score

@@ -1,4 +1,4 @@
-"""The header of a data set card: it tells `datasets.load_dataset(FOLDER, CONFIG)` where the splits are."""
+"""The header of a data set card, which tells `datasets.load_dataset(FOLDER, CONFIG)` where the splits are."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,12 @@ from tasks.vocabulary import SplitName
 
 
 def card_header(folders: Mapping[str, Mapping[SplitName, str]]) -> list[str]:
-    """Return the lines of a header.
+    """Return the lines of the header.
 
     Parameters
     ----------
     folders : mapping
-        Of each configuration, the folder of each split that has rows; `datasets` refuses to load an empty one.
+        For each configuration, the folder of each split with rows; `datasets` refuses to load empty splits.
 
     >>> card_header({"raw": {"test": "raw"}})
     ['---', 'configs:', '- config_name: raw', '  data_files:', '  - split: test', '    path: raw/test-*.parquet', '---']

@@ -1,8 +1,8 @@
-"""Every stage that handles rows accounts for all of them before it publishes."""
+"""Stages account for all rows before they publish."""
 
 
 def conserve(stage: str, came_in: int, *went_out: int) -> None:
-    """Stop a stage that lost or invented rows: a defect of ours, never published.
+    """Raise `RuntimeError` in a stage that lost or invented rows, which is a bug.
 
     >>> conserve("sanitize test", 10, 7, 3)
     >>> conserve("sanitize test", 10, 7, 2)

@@ -1,4 +1,4 @@
-"""The rows of a report on models: what they score, what the twins did to that, and what may be said of it."""
+"""The rows of a report about models: scores, effects of the duplicates, and conclusions."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 
 @dataclass(frozen=True, config=STRICT)
 class Score:
-    """Accuracy of one model on one set of rows, with a 95 % interval; null when there are no rows."""
+    """Accuracy of one model on some rows, with a 95 % interval; null without rows."""
 
     model: ModelName
     train_rows: Count
@@ -26,10 +26,11 @@ class Score:
 
 @dataclass(frozen=True, config=STRICT)
 class Effect:
-    """A difference between two accuracies in percentage points, with a 95 % interval of its own.
+    """A difference between two accuracies in percentage points, with its own 95 % interval.
 
-    Three compare the arms, with twins less without twins, in their mean over trainings: on test rows with a twin, on
-    the others, and what the twins add to accuracy: the first less the second, times the share of rows with a twin.
+    Three compare the arms, with minus without duplicates, averaged over trainings: on test rows with a duplicate, on
+    the others, and the contribution of the duplicates to accuracy. The last is the first minus the second, times the
+    share of rows with a duplicate.
     """
 
     model: ModelName
@@ -43,9 +44,9 @@ class Effect:
 
 @dataclass(frozen=True, config=STRICT)
 class Conclusion:
-    """What the twins add to the accuracy of a model, in points of all test rows, or the reason why that can't be told.
+    """The effect of the duplicates on the accuracy of a model, in points of all test rows, or why it is unknown.
 
-    The intervals of all models hold together in 97 % of runs.
+    The intervals of all models hold simultaneously in 97 % of runs.
     """
 
     model: ModelName
@@ -58,13 +59,13 @@ class Conclusion:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, config=STRICT)
 class Claim:
-    """Accuracy on test rows that is claimed for a model when splits are drawn in one way or another."""
+    """Accuracy on test rows for a model, depending on how splits are drawn."""
 
     model: ModelName
     train_rows: Count
@@ -77,11 +78,11 @@ class Claim:
 
 @dataclass(frozen=True, config=STRICT)
 class Drawing:
-    """How grouped splits were drawn, and what splits of the same sizes leak when rows are drawn at random.
+    """How grouped splits were drawn, and how much random splits of the same sizes leak.
 
-    `largest` is the size of the largest group; `unmatched` are images that the user's own groups leave out. `purity`
-    and `completeness` say how well groups of twins, or of what is alike, agree with those before they are joined. Of
-    the random test rows, `random_twins` have a twin in train, and `random_shared` a row of their group in train or
+    `largest` is the size of the largest group, `unmatched` the number of images without a group of the user. `purity`
+    and `completeness` measure how well groups of duplicates, or of similar images, agree with the user's groups. Among
+    the random test rows, `random_twins` have a duplicate in train, and `random_shared` a row of their group in train or
     validation.
     """
 
@@ -98,7 +99,7 @@ class Drawing:
 
 @dataclass(frozen=True, config=STRICT)
 class Confusion:
-    """What a model answered on raw test rows: one row of counts per true class, one column per answer."""
+    """Answers of a model on raw test rows: one row of counts per true class, one column per answer."""
 
     model: ModelName
     train_rows: Count
@@ -107,7 +108,7 @@ class Confusion:
 
 @dataclass(frozen=True, config=STRICT)
 class Mistake:
-    """A test row that a model got wrong with much confidence: often its label is wrong."""
+    """A test row that a model got wrong with high confidence; often its label is wrong."""
 
     model: ModelName
     train_rows: Count

@@ -1,10 +1,10 @@
-"""Files of the folder that a record names."""
+"""Files in the folder that a record names."""
 
 from typing import Any
 
 
 class InFolder:
-    """A file in the `folder` of a record, whose attribute is the file's name below the workspace."""
+    """A file in the `folder` of a record; the attribute is the name of the file below the workspace."""
 
     def __init__(self, file: str) -> None:
         self.file = file

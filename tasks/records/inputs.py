@@ -1,4 +1,4 @@
-"""Records of what comes in: sources, their members, and shards of images."""
+"""Records of the inputs: sources, their members, and shards of images."""
 
 from collections import Counter
 
@@ -10,71 +10,71 @@ from tasks.vocabulary import Kind, Role, ViewName
 SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
 PHOTOGRAPHS, COPIES, FINGERPRINTS = "photographs.parquet", "copies.gray", "fingerprints.parquet"
 
-REASONS = {  # why a member was quarantined or ignored: a closed list
+REASONS = {  # why a member was quarantined or ignored; a closed list
     "animated": "an animated PNG",
     "bad_jpeg": "JPEG markers missing or out of place",
-    "beside_rows": "a file beside those that hold the images",
+    "beside_rows": "a file next to the tables or arrays with the images",
     "cut_jpeg": "the JPEG ends too early; decoders fill the rest with gray",
-    "damaged_member": "a member whose data are damaged, or compressed in an unknown way",
+    "damaged_member": "a member with damaged data or an unknown compression",
     "duplicate_identical": "a second copy of a member with the same name and bytes",
     "duplicate_member": "one of several members with the same name and different bytes",
     "empty": "no bytes",
-    "encrypted_member": "a member that is encrypted",
-    "link_member": "a link, of an archive or out of the folder; only links inside a folder are followed",
-    "missing_file": "a row without an image, or whose file is missing or lies outside the folder of its manifest",
+    "encrypted_member": "an encrypted member",
+    "link_member": "a link in an archive, or out of the folder; only links within a folder are followed",
+    "missing_file": "a row without an image, or whose file is missing or outside the folder of its manifest",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
-    "needs_heic": "HEIC, which is decoded where cleansplit is installed with its extra heic",
+    "needs_heic": "HEIC, which needs cleansplit with its extra heic",
     "no_class": "an image outside the class folders",
-    "not_image": "the content is of no format that is read",
-    "not_image_name": "the file extension is not that of an image",
+    "not_image": "the content is not an image of a supported format",
+    "not_image_name": "the file extension is not an image extension",
     "not_png": "the content is not a PNG",
     "not_png_name": "the name does not end in .png",
-    "os_metadata": "a file that an operating system left there",
+    "os_metadata": "metadata of an operating system",
     "oversize_file": "more than 64 MiB",
     "oversize_member": "more than 64 KiB",
-    "png_chunk": "PNG chunks missing, doubled or out of place",
+    "png_chunk": "PNG chunks missing, duplicated or out of place",
     "png_crc": "a PNG checksum is wrong",
     "png_data": "the compressed pixels are damaged",
-    "png_idat_length": "more or fewer pixels than the header says",
+    "png_idat_length": "more or fewer pixels than the header states",
     "png_trailing": "bytes after the end of the PNG",
     "png_truncated": "the PNG ends too early",
     "several_images": "more than one image in one file",
     "special_member": "a device, pipe, sparse file or other special member",
-    "too_costly": "decoding it takes more than 5 seconds of processor time or a gigabyte, or crashes",
+    "too_costly": "decoding takes more than 5 seconds of processor time or a gigabyte, or crashes",
     "too_many_pixels": "more than 80 million pixels",
     "undecodable": "the decoder refuses the file",
     "unreadable": "a file that could not be read",
     "unsupported_mode": "glyphs: not plain 8-bit gray, or transparent or interlaced; photographs: an unknown mode",
-    "wrong_size": "not of the expected side",
+    "wrong_size": "the width or height is not the expected one",
 }
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source that is here: an archive file or a folder of class folders."""
+    """A local source: an archive file or a folder of class folders."""
 
     role: Role
     name: str
-    location: str  # below the workspace, or where the user has it; see `tasks.storage.place.Place.locate`
-    sha256: str | None  # of an archive file; a folder gets its digest from its index
+    location: str  # below the workspace, or the user's own path; see `tasks.storage.place.Place.locate`
+    sha256: str | None  # of an archive; the digest of a folder is computed from its index
     bytes: int
-    columns: dict[str, str]  # names of the columns of a table, by what they hold
+    columns: dict[str, str]  # use of a column of a table -> its name
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some members of one class, consecutive in name order, as `tasks.sources.pieces` cuts them."""
+    """Some members of one class, consecutive in name order, as cut by `tasks.sources.pieces`."""
 
     class_name: str
     members: int
-    digest: str  # of their names and contents
+    digest: str  # of the names and contents of the members
     bytes: int
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An indexed source: `location` holds the members' bytes, `index` says where each one lies."""
+    """An indexed source: `location` holds the bytes of the members, `index` their offsets."""
 
     role: Role
     name: str
@@ -83,12 +83,12 @@ class Archive:
     sha256: str
     bytes: int
     columns: dict[str, str]
-    pieces: tuple[Piece, ...]  # in the order of the index, where members that lie in no class folder come first
-    outside: dict[str, int]  # members that lie in no class folder: quarantined, ignored
+    pieces: tuple[Piece, ...]  # in the order of the index, which starts with the members outside class folders
+    outside: dict[str, int]  # number of members outside class folders, by outcome: quarantined, ignored
 
     @property
     def members(self) -> dict[str, int]:
-        """How many members each class has, in the order of the classes' names."""
+        """Number of members of each class, in the order of the class names."""
         count: Counter[str] = Counter()
         for piece in self.pieces:
             count[piece.class_name] += piece.members
@@ -97,7 +97,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Part:
-    """What one task loads: consecutive rows of the index of a source, of one class or several."""
+    """The input of one task: consecutive rows of the index of a source, from one or several classes."""
 
     role: Role
     location: str
@@ -106,9 +106,9 @@ class Part:
     first: int  # row of the index
     members: int
     bytes: int
-    labels: dict[str, int]  # of its classes, in order
+    labels: dict[str, int]  # class -> label, in order
     digest: str
-    before: int  # members of its first class that other parts hold
+    before: int  # members of its first class in earlier parts
 
     def __str__(self) -> str:
         first, last = next(iter(self.labels)), next(reversed(self.labels))
@@ -127,7 +127,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """What became of the members of one class, and sums over the gray values of its images."""
+    """Outcomes of the members of one class, and sums over the gray values of its images."""
 
     class_name: str
     label: int
@@ -135,8 +135,8 @@ class ClassCounts:
     rows: int
     quarantined: int
     ignored: int
-    mislabelled: int  # accepted, but of another format than the name says
-    remarked: int  # accepted, but the decoder complained
+    mislabelled: int  # accepted, but in another format than the name suggests
+    remarked: int  # accepted, but decoded with warnings
     pixels: int
     total: int
     squares: int
@@ -144,7 +144,7 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class Shard:
-    """Accepted images of a part, sorted by class and id, and what became of its other members."""
+    """Accepted images of a part, sorted by class and id, and the outcomes of its other members."""
 
     role: Role
     folder: str
@@ -152,29 +152,29 @@ class Shard:
     sha256: str
 
     images = InFolder(SHARD)  # table of the images, sorted by id
-    quarantine = InFolder(QUARANTINE)  # table of the members that are not images of the shard
-    samples = InFolder(SAMPLES)  # table of a few images, as files and as they were decoded
-    photographs = InFolder(PHOTOGRAPHS)  # table of the facts of photographs that their gray copies lack
-    copies = InFolder(COPIES)  # gray copies of photographs, in the order of the table above; see `tasks.storage.copies`
+    quarantine = InFolder(QUARANTINE)  # table of the other members
+    samples = InFolder(SAMPLES)  # table of a few images, as files and decoded
+    photographs = InFolder(PHOTOGRAPHS)  # table of facts about photographs that their gray copies lack
+    copies = InFolder(COPIES)  # gray copies of photographs, in the order of that table; see `tasks.storage.copies`
 
     @property
     def rows(self) -> int:
-        """How many images it has."""
+        """Number of images."""
         return sum(one.rows for one in self.classes)
 
     @property
     def refused(self) -> int:
-        """How many members are no images of it."""
+        """Number of members that are not images of the shard."""
         return sum(one.quarantined + one.ignored for one in self.classes)
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Per image of a shard: id, MD5 of its pixels, the bits of its view, font, one colour or not."""
+    """Per image of a shard: id, MD5 of its pixels, bits, font, and whether it has a single colour."""
 
     role: Role
     folder: str
     sha256: str
-    copies: str | None = None  # file with the gray copies of photographs; None of glyphs
+    copies: str | None = None  # file with the gray copies of photographs; None for glyphs
 
-    table = InFolder(FINGERPRINTS)  # table with a row per image, in the order of the shard
+    table = InFolder(FINGERPRINTS)  # one row per image, in the order of the shard

@@ -8,12 +8,12 @@ from tasks.addresses import IN_BLOCK, is_secret, is_url
 from tasks.storage.place import Place
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS
 
-SAY_NOTHING = {*SPLIT_FOLDERS, "large", "small", "images", "data"}  # of a source that other sources do not share
+SAY_NOTHING = {*SPLIT_FOLDERS, "large", "small", "images", "data"}  # words that do not identify a source
 MOST = 40  # characters
 
 
 def name_of(sources: Sequence[str]) -> str:
-    """Return what tells some sources from others, in characters that any file system takes.
+    """Return a name that distinguishes the sources, in characters that every file system allows.
 
     >>> name_of(["/data/cifar/train", "/data/cifar/test"]), name_of(["notMNIST_large.tar.gz", "notMNIST_small.tar.gz"])
     ('cifar', 'notMNIST')
@@ -26,7 +26,7 @@ def name_of(sources: Sequence[str]) -> str:
 
 
 def _telling(source: str) -> list[str]:
-    """Return the words of a source's name that say something, or else of the folder that holds it."""
+    """Return the distinguishing words of a source's name, or else of its folder's name."""
     if source.startswith(IN_PUBLIC):
         return [source.removeprefix(IN_PUBLIC)]
     if source.partition(":")[0] in GENERATED:

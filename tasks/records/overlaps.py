@@ -1,4 +1,4 @@
-"""Records of what splits share, and of what hangs together inside one."""
+"""Records of the overlaps between splits and of the duplicates inside a split."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -17,28 +17,28 @@ PRINTS, IMAGES, OF_ROW, SAMPLE = "prints.parquet", "images.parquet", "of-row.par
 
 @dataclass(frozen=True)
 class Prints:
-    """Fingerprints of a split's rows, and its distinct images; see `tasks.overlap.prints`."""
+    """Fingerprints of the rows of a split, and its distinct images; see `tasks.overlap.prints`."""
 
     split: SplitName
     rows: int
     images: int
-    length: int  # bits of an image
-    blank: int  # rows with no bit set, or all
-    short_side: int | None  # of photographs, the median in pixels
+    length: int  # bits per image
+    blank: int  # rows with all bits equal
+    short_side: int | None  # median of photographs, in pixels
     folder: str
-    sha256: tuple[str, ...]  # of the split's files
-    of: tuple[str, ...]  # digests of the tables that its rows were looked up in
-    copies: tuple[str, ...]  # of photographs, the files with gray copies that belong to these tables
+    sha256: tuple[str, ...]  # of the files of the split
+    of: tuple[str, ...]  # digests of the tables of fingerprints that it was made from
+    copies: tuple[str, ...]  # files with the gray copies of photographs in these tables
 
     table = InFolder(PRINTS)  # one row per row of the split
     images_table = InFolder(IMAGES)  # one row per distinct image
-    of_row = InFolder(OF_ROW)  # number of the image of each row
-    sample = InFolder(SAMPLE)  # the bits of a few hundred of its images
+    of_row = InFolder(OF_ROW)  # image number of each row
+    sample = InFolder(SAMPLE)  # bits of a few hundred images
 
 
 @dataclass(frozen=True)
 class SplitPair:
-    """Two splits that are compared, or one with itself."""
+    """Two splits to compare, or one with itself."""
 
     first: Prints
     second: Prints
@@ -54,7 +54,7 @@ class SplitPair:
 
 @dataclass(frozen=True)
 class Tile:
-    """What a slice of a split shares with one of another or of itself; see `tasks.overlap.join`."""
+    """Similar pairs between slices of two splits, or of one; see `tasks.overlap.join`."""
 
     folder: str
     result: dict[str, Any]
@@ -62,13 +62,13 @@ class Tile:
 
 @dataclass(frozen=True)
 class Joined:
-    """Pairs of similar images of two splits, or of one, before any is called a duplicate."""
+    """Similar pairs between two splits, or inside one, before the verdict about duplicates."""
 
     pair: SplitPair
     folder: str
     sha256: str
     bands: tuple[int, int] | None  # bands and rows per band of MinHash
-    facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method, the splits were not compared
+    facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method if the splits were not compared
 
     @property
     def method(self) -> Method | None:
@@ -77,18 +77,18 @@ class Joined:
 
 
 def between(found: "Iterable[Overlap]", one: SplitName, other: SplitName) -> "Overlap":
-    """Return what was found between two splits, in whichever order they were compared."""
+    """Return the overlap of two splits, in whichever order they were compared."""
     return next(pair for pair in found if {pair.first, pair.second} == {one, other})
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What people decided about pairs of a run's images, of all decisions that were given."""
+    """Decisions of people that apply to the images of a run, among all given decisions."""
 
     folder: str
-    sha256: str  # of the pairs that apply to these images, and their answers
+    sha256: str  # of the pairs that apply, with their answers
     given: int
-    same: int  # pairs, of those that apply
+    same: int  # number of applicable pairs
     different: int
 
     table = InFolder("decisions.parquet")  # see `tasks.storage.decisions`
@@ -96,18 +96,18 @@ class Decided:
 
 @dataclass(frozen=True)
 class Baseline:
-    """How similar images are that are no leak; see `tasks.overlap.baseline`."""
+    """Similarities without a leak; see `tasks.overlap.baseline`."""
 
     folder: str
     sha256: str
 
     table = InFolder(BASELINE)  # one row per match
-    chained = InFolder(CHAINED)  # digests of the pictures whose near-identity proves nothing
+    chained = InFolder(CHAINED)  # digests of the images for which near-identity proves nothing
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """From which similarity on images are duplicates, and the baseline that this was judged by."""
+    """The lowest similarity of duplicates, and the baseline that it was derived from."""
 
     verdict: Verdict
     baseline: Baseline
@@ -116,16 +116,16 @@ class Ruling:
 
 @dataclass(frozen=True)
 class Direction(PairOverlap):
-    """Rows of one split that have a twin in another; near and cross_class at the threshold."""
+    """Rows of one split that have a duplicate in another; near and cross_class apply at the threshold."""
 
     same_font: int
     unknown_font: int
-    by_percent: dict[int, int]  # rows with an exact or near twin, for every whole percent from floor to 100
+    by_percent: dict[int, int]  # rows with an exact or near duplicate, for every whole percent from floor to 100
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Twins between two splits: one table per direction (one row per image), and their counts."""
+    """Duplicates between two splits: one table per direction (one row per image), and their counts."""
 
     first: SplitName
     second: SplitName
@@ -133,37 +133,37 @@ class Overlap:
     sha256: str
     directions: tuple[Direction, ...]
     method: Method
-    bands: tuple[int, int] | None  # bands and rows per band of MinHash, where it was asked
-    recall_at_floor: float  # that MinHash states
-    recall: MeasuredRecall | None  # of MinHash
-    contradicted: bool  # whether it is lower than stated, beyond chance
+    bands: tuple[int, int] | None  # bands and rows per band of MinHash, if it was used
+    recall_at_floor: float  # as stated for MinHash
+    recall: MeasuredRecall | None  # as measured for MinHash
+    contradicted: bool  # whether the measured recall is significantly lower
     variants: tuple[VariantCount, ...] = ()
 
-    variants_table = InFolder("variants.parquet")  # rows of `second` with a near twin as a variant, if any was searched
+    variants_table = InFolder("variants.parquet")  # rows of `second` with a near-duplicate as a variant, if searched
 
     def table(self, rows_of: SplitName) -> str:
-        """Twins of the rows of one of the two splits in the other."""
+        """Return the table of the rows of one of the two splits with their duplicates in the other."""
         return f"{self.folder}/{rows_of}.parquet"
 
     def conflicts(self, rows_of: SplitName) -> str:
-        """Rows of one of the two splits with a duplicate of another class in the other."""
+        """Return the table of the rows of one of the two splits with a duplicate of another class in the other."""
         return f"{self.folder}/{rows_of}-conflicts.parquet"
 
 
 @dataclass(frozen=True)
 class Within(WithinSplit):
-    """Redundancy inside one split, and the folder of the stage that counted it."""
+    """Redundancy inside one split, and the folder of its stage."""
 
     folder: str
 
 
 @dataclass(frozen=True)
 class SplitDuplicates:
-    """Groups of images inside a split, and the folder of their table; without one, the split was not searched."""
+    """Groups of images inside a split, and the folder of their table; None if the split was not searched."""
 
     counts: SplitGroups
     folder: str | None
 
     table = InFolder("duplicates.parquet")  # one row per image of a group
-    conflicts = InFolder("conflicts.parquet")  # one row per image that stays beside a duplicate of another class
-    unconfirmed = InFolder("unconfirmed.parquet")  # one row per image whose best match is similar and no twin
+    conflicts = InFolder("conflicts.parquet")  # one row per image that stays despite a duplicate of another class
+    unconfirmed = InFolder("unconfirmed.parquet")  # one row per image whose best match is similar, but not a duplicate

@@ -1,4 +1,4 @@
-"""What removed.parquet says of a row, and label_conflicts.parquet of one of a pair: read by many stages."""
+"""The schema of removed.parquet, and functions on it that many stages share."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ REMOVED = pa.schema(
         "twin_id": pa.string(),
         "twin_split": pa.string(),
         "twin_class_name": pa.string(),
-        "judged": pa.bool_(),  # whether a person said that it is its twin
+        "judged": pa.bool_(),  # whether a person confirmed the duplicate
     }
 )
 
@@ -31,7 +31,7 @@ def is_removed(ids: pa.Array, removed: pa.Table, reasons: Sequence[Reason]) -> M
 
 
 def each_pair_once(table: pa.Table) -> pa.Table:
-    """Return the rows of a table, but of those about the same two images only the first."""
+    """Return the rows of a table without repetitions of a pair of images, in whichever order."""
     ends = [find(table["id"], table["twin_id"]) for find in (pc.min_element_wise, pc.max_element_wise)]
     pairs = pa.table([*ends, pa.array(range(len(table)), pa.int64())], names=["one", "other", "row"])
     return table.take(pairs.group_by(["one", "other"]).aggregate([("row", "min")])["row_min"].sort())

@@ -1,4 +1,4 @@
-"""The report of a run: what report.json holds, and its schema."""
+"""The report of a run: the content of report.json, and its schema."""
 
 from pathlib import Path  # noqa: TID251  # users open the files of a run themselves
 from typing import Annotated, Any, cast
@@ -40,7 +40,7 @@ def _kind_of(spec: Any) -> str:
     return "audit" if "root" in names else "run"
 
 
-# By their fields alone, an audit of the folders 2019 and 2020 could be a run of so many rows.
+# Tagged, since by their fields an audit of the folders 2019 and 2020 could be a run with these numbers of rows.
 AnySpec = Annotated[
     Annotated[RunSpec, Tag("run")]
     | Annotated[SplitSpec, Tag("split")]
@@ -52,14 +52,14 @@ AnySpec = Annotated[
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Report:
-    """Everything a run found; all fields but `run` are those of report.json.
+    """Everything that a run found; report.json has all fields but `run`.
 
     Attributes
     ----------
     run : Path
-        The run's folder. Of one in a bucket, its address as a path, which can't be opened; `where` is the address.
+        The folder of the run. For a run in a bucket it is the address as a path, which does not open; see `where`.
     spec : RunSpec, SplitSpec, AuditSpec or DedupeSpec
-        The parameters that can change a result; sources under the names that may be shown.
+        The parameters that can change a result, with public names of sources.
     kind : {"glyphs", "photographs"}
         How the images were read.
     """
@@ -95,28 +95,28 @@ class Report:
 
     @property
     def where(self) -> str:
-        """Where the run lies: a folder, or an address in a bucket."""
+        """The folder of the run, or its address in a bucket."""
         return str(Place.of(self.run))
 
     @property
     def view(self) -> View:
-        """The view by which the images were compared."""
+        """How the images were compared."""
         return VIEWS[cast(ViewName, self.spec.view)]  # settled before anything is compared
 
     @property
     def alone(self) -> bool:
-        """Whether one set was looked at, which is all in train, and no overlap."""
+        """Whether the run searched one set, which is all in train, and no overlap."""
         return isinstance(self.spec, DedupeSpec)
 
     @property
     def evaluated(self) -> tuple[SplitName, ...]:
-        """The splits that models are scored on, the more important first: those with rows, or that were given."""
+        """The splits that models are scored on, test first: they have rows, or the user named them."""
         given = {entry.role for entry in self.inputs}
         return tuple(name for name in EVALUATED if self.rows[name] or name in given)
 
     @property
     def scored(self) -> SplitName:
-        """The split that the answer is about: test, or validation where there is no test."""
+        """The split that the answer is about: test, or validation without a test split."""
         return next((name for name in EVALUATED if self.rows[name]), "test")
 
     @property
@@ -129,7 +129,7 @@ class Report:
 
     @property
     def ignored_share(self) -> float:
-        """Share of all members that were ignored for their kind."""
+        """Share of the members that were ignored because of their names."""
         members = sum(row.members for row in self.conservation)
         return sum(kind.count for kind in self.ignored) / members if members else 0.0
 
@@ -138,15 +138,15 @@ class Report:
         return next(row for row in self.overlap if (row.rows_of, row.found_in) == (rows_of, found_in))
 
     def labelled(self, name: SplitName) -> bool:
-        """Whether a row of a split has a label."""
+        """Whether any row of a split has a label."""
         return any(of.raw for of in self.balance if of.split == name and of.class_name != UNLABELLED)
 
     def fonts(self, rows_of: SplitName, found_in: SplitName) -> PairFonts:
-        """Return how many rows of one split share their font with another."""
+        """Return the number of rows of one split whose font is also in another."""
         return next(row for row in self.font_leakage if (row.rows_of, row.found_in) == (rows_of, found_in))
 
     def curve(self, rows_of: SplitName, found_in: SplitName) -> list[ThresholdRows]:
-        """Return the rows with a twin at every threshold, the lowest first."""
+        """Return the rows with a duplicate at every threshold, in ascending order."""
         return [row for row in self.overlap_by_threshold if (row.rows_of, row.found_in) == (rows_of, found_in)]
 
     def within_split(self, name: SplitName) -> WithinSplit:
@@ -158,18 +158,18 @@ class Report:
         return next(groups for groups in self.duplicates if groups.split == name)
 
     def raw_scores(self, evaluated_on: str = "test_raw") -> list[Score]:
-        """Return the scores of models that were trained on rows of train as it is."""
+        """Return the scores of models that were trained on raw rows of train."""
         return [score for score in self.scores if (score.arm, score.evaluated_on) == ("with_twins", evaluated_on)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of report.json: a function of inputs, parameters and seed alone."""
+        """Return the content of report.json, which depends only on inputs, parameters and seed."""
         hidden: dict[str, Any] = {"run": True, "spec": set(CHANGES_NO_RESULT)}
         content: dict[str, Any] = TypeAdapter(Report).dump_python(self, mode="json", exclude=hidden)
         return content
 
     @staticmethod
     def of_json(run: Path, content: dict[str, Any]) -> "Report":
-        """Return the report of the folder `run` from what `to_json` gave; raises `ValidationError`."""
+        """Return the report of the folder `run` from the result of `to_json`; raises `ValidationError`."""
         return TypeAdapter(Report).validate_python(content | {"run": run})
 
 
@@ -179,7 +179,7 @@ def schema() -> dict[str, Any]:
     for name in CHANGES_NO_RESULT:
         for spec in ("RunSpec", "SplitSpec", "AuditSpec", "DedupeSpec"):
             described["$defs"][spec]["properties"].pop(name, None)
-            described["$defs"][spec]["additionalProperties"] = False  # only their names tell them apart
+            described["$defs"][spec]["additionalProperties"] = False  # only names of fields distinguish specs
     del described["properties"]["run"]
     described["required"] = sorted(described["properties"])
     return described

@@ -1,4 +1,4 @@
-"""Records of trained models, and of all that a run found."""
+"""Records of trained models, and of all findings of a run."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,20 +17,20 @@ from tasks.vocabulary import SPLITS, Arm, ModelName, SplitName, Unmeasured
 
 @dataclass(frozen=True)
 class Compared:
-    """What is compared: the rows that both arms can have, and where it lies which test rows show one picture."""
+    """The inputs of a comparison: the number of rows that both arms can use, and the groups of test rows."""
 
     folder: str
     usable: int
-    reason: Unmeasured | None  # why nothing is compared, and all of train is usable
+    reason: Unmeasured | None  # why nothing is compared; all of train is then usable
 
     def groups(self, split: SplitName) -> str:
-        """Table of the group of each row of a split, and whether it has a twin in train."""
+        """Return the table with the group of each row of a split, and whether it has a duplicate in train."""
         return f"{self.folder}/{split}.parquet"
 
 
 @dataclass(frozen=True)
 class Training:
-    """What one model is trained on: how many rows of which arm, and with which seed."""
+    """The input of one training: model, number of rows, arm and seed."""
 
     model: ModelName
     rows: int
@@ -40,7 +40,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Batch:
-    """Trainings of one model on equally many rows, which one task makes."""
+    """Trainings of one model on equally many rows, for one task."""
 
     trainings: tuple[Training, ...]
 
@@ -49,32 +49,32 @@ class Batch:
         if times == 1 and first.arm == "with_twins":
             return f"{first.model} on {first.rows:,} rows"
         arms = " and ".join(dict.fromkeys(training.arm.partition("_")[0] for training in self.trainings))
-        return f"{first.model} on {first.rows:,} rows {arms} twins" + (f", {times} times" if times > 1 else "")
+        return f"{first.model} on {first.rows:,} rows {arms} duplicates" + (f", {times} times" if times > 1 else "")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one trained model scored, and where its predictions lie."""
+    """The scores of one trained model, and the folder of its predictions."""
 
     training: Training
     folder: str
     scores: tuple[Score, ...]
 
     def predictions(self, split: SplitName) -> str:
-        """Table of the predictions for the rows of a split, in their order."""
+        """Return the table of the predictions for the rows of a split, in their order."""
         return f"{self.folder}/{split}.parquet"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """All trained models, how their arms compare, and what those on the most rows answered."""
+    """All trained models, the comparisons of their arms, and the answers of those trained on the most rows."""
 
     evaluations: tuple[Evaluation, ...] = ()
     effects: tuple[Effect, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
-    folder: str | None = None  # as is what was compared, when nothing was trained
+    folder: str | None = None  # None if nothing was trained, like the next field
     compared: Compared | None = None
 
     @property
@@ -84,13 +84,13 @@ class Trained:
 
     @property
     def folders(self) -> list[str]:
-        """Everything in the workspace that it was made of."""
+        """Names below the workspace of everything that it was made from."""
         shared = [self.folder, self.compared and self.compared.folder]
         return [name for name in shared if name] + [evaluation.folder for evaluation in self.evaluations]
 
 
 class LoadedSources(NamedTuple):
-    """Sources as shards, how they were read, and what people decided about their images."""
+    """Sources as shards, how they were read, and decisions of people about their images."""
 
     reading: Reading
     archives: tuple[Archive, ...]
@@ -101,7 +101,7 @@ class LoadedSources(NamedTuple):
 
 @dataclass(frozen=True)
 class RandomDraw:
-    """What drawing at random, at the sizes of grouped splits, leaks and claims."""
+    """Leaks and claimed accuracies of a random draw with the sizes of the grouped splits."""
 
     splits: Splits
     overlaps: tuple[Overlap, ...]
@@ -111,7 +111,7 @@ class RandomDraw:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the stages of a run returned."""
+    """The results of all stages of a run."""
 
     spec: AnySpec
     reading: Reading
@@ -130,12 +130,12 @@ class Findings:
 
     @property
     def photographs(self) -> list[str]:
-        """Tables of what gray copies do not tell of photographs; none of glyphs."""
+        """Tables of facts about photographs that their gray copies lack; empty for glyphs."""
         return [shard.photographs for shard in self.shards] if self.reading.kind == "photographs" else []
 
     @property
     def names(self) -> list[str]:
-        """Name of everything in the workspace that the run was made of."""
+        """Names below the workspace of everything that the run was made from."""
         names = [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
         names += [found.folder for found in self.duplicates if found.folder]
@@ -155,5 +155,5 @@ class Findings:
 
     @staticmethod
     def of_json(content: dict[str, Any]) -> "Findings":
-        """Return the records from what `to_json` gave; raises `ValidationError`."""
+        """Return the records from the result of `to_json`; raises `ValidationError`."""
         return TypeAdapter(Findings).validate_python(content)

@@ -1,4 +1,4 @@
-"""The rows of a report: what its tables hold. The form in which a number is shown is part of its type."""
+"""The rows of a report's tables; the type of a number includes the form in which people see it."""
 
 from dataclasses import fields
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ Form = Literal["count", "share", "accuracy", "points", "size", "similarity", "pr
 
 
 def shown(form: Form, least: float | None = None, most: float | None = None) -> Any:
-    """Mark a number with the form in which people see it, and its bounds."""
+    """Mark a number with its display form and its bounds."""
     return Field(ge=least, le=most, json_schema_extra={"form": form})
 
 
@@ -62,7 +62,7 @@ class ClassRows:
 
 @dataclass(frozen=True, config=STRICT)
 class ClassMembers:
-    """What became of the members of a class of a source; its name is null outside the class folders."""
+    """Outcomes of the members of a class of a source; the name is null for members outside class folders."""
 
     role: Role
     class_name: str | None
@@ -70,15 +70,15 @@ class ClassMembers:
     accepted: Count
     quarantined: Count
     ignored: Count
-    mislabelled: Count  # accepted, but of another format than the name says
-    remarked: Count  # accepted, but the decoder complained: remarks.parquet says of what
+    mislabelled: Count  # accepted, but in another format than the name suggests
+    remarked: Count  # accepted, but decoded with warnings, which remarks.parquet lists
     mean: Moment  # of the normalized pixels
     std: Moment
 
 
 @dataclass(frozen=True, config=STRICT)
 class IgnoredKind:
-    """Members that were ignored because of the ending of their names, which is none where a name has none."""
+    """Members that were ignored because of their file extension, which may be empty."""
 
     ending: str
     count: Count
@@ -86,7 +86,7 @@ class IgnoredKind:
 
 @dataclass(frozen=True, config=STRICT)
 class PairOverlap:
-    """Rows of one split with a twin in another: identical, or near at the threshold and without an identical one."""
+    """Rows of one split with a duplicate in another: exact, or else near at the threshold."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -94,14 +94,14 @@ class PairOverlap:
     exact: Count
     near: Count
     either: Count
-    undecided: Count  # without a duplicate, and with a similar match that can't be told from a look-alike
-    distinct_exact: Count  # distinct images that both have
-    cross_class: Count  # rows with a twin of another class
+    undecided: Count  # without a duplicate, but with a similar image that may be a look-alike
+    distinct_exact: Count  # distinct images in both
+    cross_class: Count  # rows with a duplicate of another class
 
 
 @dataclass(frozen=True, config=STRICT)
 class ThresholdRows:
-    """Rows of one split with a twin in another, at another threshold: of photographs, one of their agreement."""
+    """Rows of one split with a duplicate in another at another threshold, which for photographs is an agreement."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -111,7 +111,7 @@ class ThresholdRows:
 
 @dataclass(frozen=True, config=STRICT)
 class WithinSplit:
-    """Redundancy inside one split, and images whose bits say nothing: none is set, or all are."""
+    """Redundancy inside one split; `blank` images have all bits equal, so they cannot be compared."""
 
     split: SplitName
     rows: Count
@@ -122,17 +122,17 @@ class WithinSplit:
 
 @dataclass(frozen=True, config=STRICT)
 class SplitGroups:
-    """Groups of images inside one split that show the same, at the threshold; all 0 where it was not searched.
+    """Groups of duplicates inside one split at the threshold; all counts are 0 if it was not searched.
 
-    `grouped` are the images of all groups. Of these, some go: `exact` are identical to the one that stays instead,
-    `near` are its near-duplicates. `chains` are groups in which several images of one label stay, before any is cut;
-    `conflicts` have duplicates with different labels, and `held` stay for their label alone. `undecided` are images in
-    no group whose best match is similar, and of which nobody can tell whether it shows the same.
+    `grouped` is the number of images in all groups. Of these, `exact` are removed as identical to an image that stays,
+    and `near` as its near-duplicates. `chains` are groups in which several images of one label stay, before any is cut;
+    `conflicts` have duplicates with different labels, and `held` images stay only because of their label. `undecided`
+    images are outside all groups, and their most similar image is either a duplicate or a look-alike.
     """
 
     split: SplitName
     rows: Count
-    method: Literal["all pairs", "minhash"] | None  # how it was searched, if it was
+    method: Literal["all pairs", "minhash"] | None  # of the search, if any
     groups: Count = 0
     grouped: Count = 0
     exact: Count = 0
@@ -146,7 +146,7 @@ class SplitGroups:
 
 @dataclass(frozen=True, config=STRICT)
 class LabelConflicts:
-    """Pairs of duplicates with different labels, and those of which nobody said yet which label is right."""
+    """Pairs of duplicates with different labels, and the open ones, whose right label nobody decided yet."""
 
     pairs: Count
     open: Count
@@ -154,7 +154,7 @@ class LabelConflicts:
 
 @dataclass(frozen=True, config=STRICT)
 class PairFonts:
-    """Rows of one split whose font also occurs in another, and those whose name tells no font."""
+    """Rows of one split whose font is also in another, and rows whose font is unknown."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -164,7 +164,7 @@ class PairFonts:
 
 @dataclass(frozen=True, config=STRICT)
 class Groups:
-    """Groups of a row that stays and the removed rows whose best twin it is."""
+    """Groups of a row that stays and the removed rows whose best duplicate it is."""
 
     count: Count
     rows: Count
@@ -173,9 +173,9 @@ class Groups:
 
 @dataclass(frozen=True, config=STRICT)
 class MeasuredRecall:
-    """Images that MinHash was asked about; those with a near-duplicate; and those whose best one it names.
+    """Images that MinHash searched, the images with a near-duplicate, and the images whose best one it found.
 
-    The interval is that of the recall at the floor, where only a sample was searched in full.
+    The interval is for the recall at the floor, if only a sample was searched exhaustively.
     """
 
     rows: Count
@@ -189,10 +189,10 @@ class MeasuredRecall:
 
 @dataclass(frozen=True, config=STRICT)
 class NearDuplicates:
-    """How near-duplicates were searched; without a threshold, only identical images are twins.
+    """How near-duplicates were searched; without a threshold, only identical images are duplicates.
 
-    `num_perm`, `bands` and `rows_per_band` are those of MinHash, null where it was not asked; `contradicted` says that
-    its measured recall is lower than the stated one, beyond chance.
+    `num_perm`, `bands` and `rows_per_band` are the settings of MinHash, null if it was not used. `contradicted` is
+    whether its measured recall is significantly lower than the stated one.
     """
 
     threshold: Annotated[float | None, shown("similarity", 0, 1)]
@@ -208,7 +208,7 @@ class NearDuplicates:
 
 @dataclass(frozen=True, config=STRICT)
 class RowsLeft:
-    """Rows of each split when exact twins go, and when exact and near twins go."""
+    """Rows of each split without exact duplicates, and without exact and near duplicates."""
 
     exact: SplitRows
     near: SplitRows
@@ -216,9 +216,9 @@ class RowsLeft:
 
 @dataclass(frozen=True, config=STRICT)
 class Gate:
-    """A limit that was set, the value found, and whether the limit held.
+    """A limit of the user, the measured value, and whether the limit held.
 
-    There is no value where nothing could be measured. `most` counts undecided rows as duplicates, where there are any.
+    The value is null if nothing could be measured. `most` counts undecided rows as duplicates, if there are any.
     """
 
     name: str
@@ -230,7 +230,7 @@ class Gate:
 
 @dataclass(frozen=True, config=STRICT)
 class VariantCount:
-    """Rows of one split that have a twin in another only as a variant, at the threshold."""
+    """Rows of one split that have a duplicate in another only as a variant, at the threshold."""
 
     rows_of: SplitName
     found_in: SplitName
@@ -239,7 +239,7 @@ class VariantCount:
 
 
 def form_of(row: Any, name: str) -> Form:
-    """Return the form in which a number of a record is shown."""
+    """Return the form in which people see a number of a record."""
     field = next(field for field in fields(row) if field.name == name)
     marks = [mark for mark in getattr(field.type, "__metadata__", ()) if hasattr(mark, "json_schema_extra")]
     form: Form = marks[0].json_schema_extra["form"]

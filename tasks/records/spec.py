@@ -1,4 +1,4 @@
-"""The parameters of each flow as one checked record: defaults, and what no single parameter's type can refuse."""
+"""The parameters of each flow as one validated record, with defaults and checks across parameters."""
 
 from tasks.records.spec_base import Spec, WorkSpec
 from tasks.records.spec_drawing import DrawSpec, PrepareSpec, RunSpec, SplitSpec, TrainingSpec

@@ -1,4 +1,4 @@
-"""What the parameters of all flows have in common, and of those that do heavy work."""
+"""The common parameters of all flows, and of flows that do heavy work."""
 
 import os  # noqa: TID251  # the environment, no file
 from inspect import get_annotations
@@ -17,12 +17,12 @@ from tasks.vocabulary import Runner
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What the parameters of all flows have in common."""
+    """The common parameters of all flows."""
 
     workspace: p.Workspace = None
 
     def __init_subclass__(cls) -> None:
-        """Put its description on each parameter, for the schema, the command's help and Prefect's run form."""
+        """Add the description to each parameter, for the schema, the help of commands and the run forms of Prefect."""
         for name, hint in get_annotations(cls).items():
             if getattr(hint, "__origin__", None) is not ClassVar:
                 said = p.DESCRIPTIONS.get(f"{cls.__name__}.{name}") or p.DESCRIPTIONS[name]
@@ -35,7 +35,7 @@ class Spec:
         Raises
         ------
         UsageError
-            Names the first value or combination that is impossible.
+            Names the first value or combination that is not allowed.
         """
         for value in parameters.values():
             for part in value if isinstance(value, list | tuple) else [value]:
@@ -49,18 +49,18 @@ class Spec:
         return spec
 
     def check(self) -> None:
-        """Refuse what no single parameter's type can, and a workspace that can't be named."""
+        """Refuse combinations that no type can exclude, and a workspace with an invalid name."""
         _ = self.place
 
     @property
     def place(self) -> Place:
-        """The workspace, on the machine that asks."""
+        """The workspace, resolved on the calling machine."""
         return workspace_at(self.workspace)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkSpec(Spec):
-    """What the parameters of flows that do heavy work have in common."""
+    """The common parameters of flows that do heavy work."""
 
     workers: PositiveInt | None = None
     memory: Annotated[float | None, Field(gt=0)] = None
@@ -71,17 +71,17 @@ class WorkSpec(Spec):
         """Refuse a cluster for other runners, and limits for workers that somebody else started."""
         super().check()
         if self.cluster and self.runner not in ("auto", "dask"):
-            raise UsageError(f"cluster {self.cluster} is for tasks on Dask, not for runner {self.runner}; give one.")
+            raise UsageError(f"cluster {self.cluster} is for tasks on Dask, not for runner {self.runner}; remove one.")
         for name in ("workers", "memory"):
             if self.scheduler and (asked := getattr(self, name)):
                 raise UsageError(
                     f"{name} {asked:g} is for tasks on this machine, but they run on the cluster at {self.scheduler}, "
-                    f"whose workers have limits of their own; leave {name} out."
+                    f"whose workers have their own limits; remove {name}."
                 )
 
     @property
     def scheduler(self) -> str | None:
-        """Address of the Dask cluster to run on, if one is given, or CLEANSPLIT_CLUSTER names one for all runs."""
+        """Address of the Dask cluster, from the parameter or from CLEANSPLIT_CLUSTER."""
         if self.runner not in ("auto", "dask"):
             return None
         return self.cluster or os.environ.get("CLEANSPLIT_CLUSTER") or None
@@ -92,5 +92,5 @@ class WorkSpec(Spec):
         return self.runner == "dask" or self.scheduler is not None
 
     def how(self) -> dict[str, Any]:
-        """Return the parameters that say where tasks run."""
+        """Return the parameters that decide where tasks run."""
         return {"workers": self.workers, "memory": self.memory, "runner": self.runner, "cluster": self.cluster}

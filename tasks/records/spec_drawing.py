@@ -1,4 +1,4 @@
-"""How splits are drawn, and what is trained on them."""
+"""Parameters of drawing splits and of training models."""
 
 import re
 from dataclasses import fields, replace
@@ -31,11 +31,11 @@ class DrawSpec(SourceSpec):
 
     @property
     def in_groups(self) -> bool:
-        """Whether what belongs together stays on one side."""
+        """Whether groups are not divided between splits."""
         return True
 
     def check(self) -> None:
-        """Refuse groups without grouped splits, and what is no regular expression."""
+        """Refuse groups without grouped splits, and an invalid regular expression."""
         super().check()
         given = [name for name in ("group_by", "group_alike", "folds") if getattr(self, name)]
         if given and not self.in_groups:
@@ -43,7 +43,7 @@ class DrawSpec(SourceSpec):
         try:
             re.compile(self.group_by or "")
         except re.error as error:
-            raise UsageError(f"group_by {self.group_by} is no regular expression ({error}).") from error
+            raise UsageError(f"group_by {self.group_by} is not a valid regular expression ({error}).") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +57,16 @@ class PrepareSpec(DrawSpec):
 
     @property
     def in_groups(self) -> bool:
-        """Whether what belongs together stays on one side."""
+        """Whether groups are not divided between splits."""
         return self.recipe == "grouped"
 
     @property
     def sources(self) -> dict[Role, str]:
-        """What to read for each role."""
+        """The source for each role."""
         return {"large": self.large or self.dataset, "small": self.small or self.dataset}
 
     def check(self) -> None:
-        """Refuse one source without the other, and sizes that do not divide by the classes."""
+        """Refuse one source without the other, and sizes that the number of classes does not divide."""
         super().check()
         if (self.large is None) != (self.small is None):
             given, missing = ("large", "small") if self.small is None else ("small", "large")
@@ -85,14 +85,14 @@ class PrepareSpec(DrawSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec(WorkSpec):
-    """What is trained."""
+    """What to train."""
 
     models: tuple[ModelName, ...] = ("softmax", "sgd", "1nn")
     sizes: tuple[Size, ...] = (50, 100, 1000, 5000, "all")
     trainings: PositiveInt = 5
 
     def check(self) -> None:
-        """Refuse an empty choice of models or sizes."""
+        """Refuse empty or repeated choices of models or sizes."""
         super().check()
         for name, values in (("models", self.models), ("sizes", self.sizes)):
             if not values or len(set(values)) != len(values):
@@ -101,10 +101,10 @@ class TrainingSpec(WorkSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnAndTrained(DrawSpec, OverlapSpec, TrainingSpec):
-    """What splits that are drawn, measured and trained on have in common."""
+    """Common parameters of flows that draw splits, measure them and train on them."""
 
     def of_one_set(self) -> DedupeSpec:
-        """Return how all sources are searched as one set, for groups: a chain stays on one side, so it is not cut."""
+        """Return the spec for searching all sources as one set, where chains are not cut, since they stay together."""
         shared = {field.name: getattr(self, field.name) for field in fields(SearchSpec)}
         return DedupeSpec(source="", **shared | {"chains": "keep"})
 
@@ -119,14 +119,14 @@ class SplitSpec(DrawnAndTrained):
     """Parameters of `flows.split.split`."""
 
     source: SourceName
-    trains: ClassVar[bool] = False  # not for certain: one class is enough to split, and too little to train on
+    trains: ClassVar[bool] = False  # not always: a single class can be split, but not trained on
 
     @property
     def sources(self) -> dict[Role, str]:
-        """What to read."""
+        """The source for each role."""
         return {"source": self.source}
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
-        """Return the spec with what only the sources tell: without models where there is nothing to tell apart."""
+        """Return the spec with the facts of the sources, and without models if there is only one class."""
         spec = super().settled(view, side, classes)
         return spec if classes > 1 else replace(spec, models=())

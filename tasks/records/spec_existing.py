@@ -1,4 +1,4 @@
-"""The parameters of flows on splits that exist, on runs, and on workspaces."""
+"""The parameters of flows on existing splits, on runs, and on workspaces."""
 
 from dataclasses import fields
 from pathlib import PurePath
@@ -30,7 +30,7 @@ class AuditSpec(OverlapSpec):
 
     @property
     def sources(self) -> dict[Role, str]:
-        """What to read for each role."""
+        """The source for each role."""
         root = self.root or (IN_PUBLIC + self.dataset if self.dataset else None)
         given: dict[Role, str | None] = {
             "root": root, "train": self.train, "validation": self.validation, "test": self.test,
@@ -53,7 +53,7 @@ class AuditSpec(OverlapSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class SanitizeSpec(WorkSpec):
-    """Parameters of `flows.steps.sanitize`: what is unset stays as in the run."""
+    """Parameters of `flows.steps.sanitize`; unset ones keep the values of the run."""
 
     run: str = "latest"
     threshold: Share | None = None
@@ -67,12 +67,12 @@ class SanitizeSpec(WorkSpec):
     decisions: PurePath | bool | None = None
 
     def check(self) -> None:
-        """Refuse similarities that are no whole percent."""
+        """Refuse similarities that are not whole percents."""
         super().check()
         check_percents(threshold=self.threshold, floor=self.floor)
 
     def changes(self) -> dict[str, Any]:
-        """Return the parameters of the run that are given other values."""
+        """Return the parameters whose values differ from the run's."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in given.items() if name not in ("run", "workspace") and value is not None}
 
@@ -86,7 +86,7 @@ class EvaluateSpec(TrainingSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceSpec(WorkSpec):
-    """Parameters of the command that sets published figures beside measured ones."""
+    """Parameters of the command that compares published figures with measured ones."""
 
     large: SourceName | None = None
     small: SourceName | None = None

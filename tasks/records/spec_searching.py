@@ -1,4 +1,4 @@
-"""How sources are read, what counts as a twin, and what is removed."""
+"""Parameters of reading sources, of searching for duplicates, and of removing them."""
 
 from dataclasses import fields, replace
 from pathlib import PurePath
@@ -19,14 +19,14 @@ from tasks.storage.place import Place
 from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
-LOWEST_AGREEMENT = 0.70  # of photographs that a user may call twins
+LOWEST_AGREEMENT = 0.70  # lowest threshold for photographs
 # Decisions count by their content, not by the name of their file.
 CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions", "summary")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec(WorkSpec):
-    """How sources are read."""
+    """How to read sources."""
 
     view: ViewName | Literal["auto"] = "auto"
     also: tuple[Variant, ...] = ()
@@ -35,37 +35,37 @@ class SourceSpec(WorkSpec):
     side: ImageSide = 28
     columns: tuple[str, ...] = ()
     min_per_class: PositiveInt | None = None
-    trains: ClassVar[bool] = True  # whether models may be trained, which need the same classes in every source
+    trains: ClassVar[bool] = True  # whether models may be trained, which requires equal classes in all sources
 
     @property
     def sources(self) -> dict[Role, str]:
-        """What to read for each role."""
+        """The source for each role."""
         raise NotImplementedError
 
     @property
     def columns_by_use(self) -> dict[str, str]:
-        """The name of each column that is given, by what it holds."""
+        """The name of each given column, by its use."""
         return {what: name for what, _, name in (entry.partition("=") for entry in self.columns)}
 
     def check(self) -> None:
-        """Refuse columns of which nobody knows what they hold."""
+        """Refuse columns with an unknown use."""
         super().check()
         for what, name in self.columns_by_use.items():
             if what not in USUAL or not name:
                 raise UsageError(
-                    f"columns {what}={name} names none of {', '.join(USUAL)}; write for instance label=NAME."
+                    f"columns {what}={name} is not one of {'=NAME, '.join(USUAL)}=NAME; write for instance label=NAME."
                 )
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
-        """Return the spec with what only the sources tell."""
+        """Return the spec with the facts of the sources."""
         if self.also and not VIEWS[view].variants:
             raise UsageError(f"also {', '.join(self.also)} needs another view: these images are compared by {view}.")
         spec = replace(self, view=view, side=side, classes=classes)
-        spec.check()  # whether sizes divide by the classes is known only now
+        spec.check()  # again: only now is the number of classes known, which must divide the sizes
         return spec
 
     def minimum(self, role: Role) -> int:
-        """Members that each class of a source must have."""
+        """Return the minimum number of members in each class of a source."""
         if self.min_per_class is not None:
             return self.min_per_class
         return PUBLISHED_MINIMUM[role] if self.sources.get(role) == "notmnist" else 1
@@ -77,7 +77,7 @@ class SourceSpec(WorkSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec(SourceSpec):
-    """What counts as a twin, and which images of a group of duplicates stay."""
+    """What counts as a duplicate, and which images of a group stay."""
 
     threshold: Share | None = None
     floor: Share | None = None
@@ -89,44 +89,44 @@ class SearchSpec(SourceSpec):
     max_quarantine: Share = 0.01
     max_ignored: Share | None = None
     undecided: Undecided = "fail"
-    joins_within: ClassVar[bool] = False  # whether a split is compared with itself, however long that takes
+    joins_within: ClassVar[bool] = False  # whether to compare a split with itself, regardless of the time
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
-        """Return the spec with what only the sources tell, and the view's defaults for what is unset.
+        """Return the spec with the facts of the sources, and with the defaults of the view.
 
-        The threshold stays as it is: the verdict on the images settles it.
+        The threshold stays unset: the verdict on the images decides it.
         """
         lowest = round(self.threshold or 1, 2)
         if VIEWS[view].on_pixels and lowest < LOWEST_AGREEMENT:
             raise UsageError(
                 f"threshold {lowest} is too low for photographs: below {LOWEST_AGREEMENT} most pairs are different "
-                "pictures."
+                "images."
             )
         floor, recall = self.floor or VIEWS[view].floor, self.recall or VIEWS[view].recall
         return replace(super().settled(view, side, classes), floor=floor, recall=recall)
 
     @property
     def compared_by(self) -> View:
-        """The view by which images are compared, once the spec is settled."""
+        """How images are compared, once the spec is settled."""
         return VIEWS[cast(ViewName, self.view)]
 
     @property
     def floor_percent(self) -> int:
-        """Similarity, in whole percent, from which pairs are reported; never above the threshold.
+        """Lowest reported similarity, in whole percent, never above the threshold.
 
-        Only the sources tell the view, and with it the floor.
+        It requires a settled spec, since the view decides the floor.
         """
         return round(100 * min(self.floor or 0, self.threshold or self.compared_by.threshold or 1))
 
     def check(self) -> None:
-        """Refuse similarities that are no whole percent."""
+        """Refuse similarities that are not whole percents."""
         super().check()
         check_percents(threshold=self.threshold, floor=self.floor)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OverlapSpec(SearchSpec):
-    """What is removed of splits that overlap, and which limits are set."""
+    """What to remove from overlapping splits, and the limits of gates."""
 
     protect: Protect = "train"
     max_overlap: Share | None = None
@@ -141,16 +141,16 @@ class DedupeSpec(SearchSpec):
     max_duplicates: Share | None = None
     trains: ClassVar[bool] = False
     joins_within: ClassVar[bool] = True
-    protect: ClassVar[Protect] = "train"  # there is no other split
+    protect: ClassVar[Protect] = "train"  # the only split
 
     @property
     def sources(self) -> dict[Role, str]:
-        """What to read."""
+        """The source for each role."""
         return {"source": self.source}
 
 
 def check_percents(**similarities: float | None) -> None:
-    """Refuse similarities that are no whole percent of at least 1."""
+    """Refuse similarities that are not whole percents of at least 1."""
     for name, value in similarities.items():
         if value is None:
             continue
@@ -161,7 +161,7 @@ def check_percents(**similarities: float | None) -> None:
 
 
 def check_different(sources: dict[Role, str]) -> None:
-    """Refuse two sources that are one file or folder: everything in it would be a twin of itself."""
+    """Refuse two sources that are the same file or folder: all their images would be duplicates."""
     first: dict[str, str] = {}
     for role, name in sources.items():
         if name.partition(":")[0] in GENERATED:

@@ -1,4 +1,4 @@
-"""Records of splits, and of what is left of them."""
+"""Records of splits, and of their sanitized versions."""
 
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from tasks.records.overlaps import Ruling
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 
-RAW = "raw"  # folder of drawn splits
+RAW = "raw"  # folder of unsanitized splits
 
 
 @dataclass(frozen=True)
@@ -23,34 +23,34 @@ class Split:
 
     @classmethod
     def of(cls, name: SplitName, folder: Place, facts: dict[str, Any], **more: Any) -> Self:
-        """Return the record of a split that `tasks.storage.images.write_split` wrote; `more` are other fields."""
+        """Return the record of a split from the facts of `tasks.storage.images.write_split` and `more` fields."""
         files = tuple(f"{folder.name}/{file}" for file in facts["files"])
         return cls(name=name, files=files, rows=facts["rows"], sha256=tuple(facts["sha256"]), **more)
 
     def places(self, workspace: Place) -> list[Place]:
-        """Return where its files lie."""
+        """Return the places of its files."""
         return [workspace / file for file in self.files]
 
 
 @dataclass(frozen=True)
 class Drawn(Split):
-    """A split as it was drawn, and where its rows come from."""
+    """A split as drawn, and the origin of its rows."""
 
-    numbers: str  # file that says so, see `tasks.splits.gather`
-    drawn_from: tuple[Role, ...] = ()  # the sources, any if none is named
+    numbers: str  # file with the origin of each row, see `tasks.splits.gather`
+    drawn_from: tuple[Role, ...] = ()  # its sources; all if empty
 
 
 @dataclass(frozen=True)
 class InGroups:
-    """Groups by which splits were drawn, or by which random splits are judged."""
+    """Groups that splits were drawn by, or that random splits are judged by."""
 
     groups: int
     largest: int
     unmatched: int
-    purity: float | None  # of groups of twins against the user's own, as is their completeness
+    purity: float | None  # of groups of duplicates against the user's groups, like completeness
     completeness: float | None
     shared: int  # test rows with a row of their group in train or validation
-    ruling: Ruling  # on all sources as one set: it says what a duplicate is
+    ruling: Ruling  # about duplicates in all sources as one set
     folder: str
 
     table = InFolder("groups.parquet")  # one row per image of all sources: its split, its group and its fold
@@ -58,7 +58,7 @@ class InGroups:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three splits of a run and their class names; `notes` says which sizes were chosen for the user."""
+    """The three splits of a run and their class names; `notes` tell the user which sizes were chosen."""
 
     classes: tuple[str, ...]
     train: Drawn
@@ -74,14 +74,14 @@ class Splits:
 
 @dataclass(frozen=True)
 class Sanitized:
-    """The splits that lost rows, and the lists of what was removed and of what is only alike."""
+    """The splits that lost rows, and the tables of removed and of undecided rows."""
 
     folder: str
     splits: tuple[Split, ...]
-    exact_left: dict[SplitName, int]  # rows left when only exact twins are removed
+    exact_left: dict[SplitName, int]  # rows left if only exact duplicates are removed
     near_left: dict[SplitName, int]
     groups: dict[str, int]
     sha256: str
 
-    removed = InFolder("removed.parquet")  # one row per removed image, with its best twin
-    unconfirmed = InFolder("unconfirmed.parquet")  # one row per image that stays and has a similar match
+    removed = InFolder("removed.parquet")  # one row per removed image, with its best duplicate
+    unconfirmed = InFolder("unconfirmed.parquet")  # one row per image that stays despite a similar image

@@ -1,4 +1,4 @@
-"""The rows of a report that say from which similarity two images are called twins, why, and how sure that is."""
+"""The rows of a report about the threshold for duplicates, its reasons and its certainty."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ WARNINGS: dict[WhyNot, str] = {
 
 @dataclass(frozen=True, config=STRICT)
 class JudgedBand:
-    """Pairs between two similarities that people looked at, how many of them are the same, and what was predicted."""
+    """Pairs between two similarities that people judged, how many of them are the same, and the prediction."""
 
     low: Similarity
     high: Similarity
@@ -28,9 +28,9 @@ class JudgedBand:
 
 @dataclass(frozen=True, config=STRICT)
 class Judged:
-    """What people decided about pairs of these images: how many decisions apply, and the digest of them.
+    """Decisions of people about pairs of these images: how many apply, and their digest.
 
-    `bands` are of pairs whose similarity was measured when they were shown.
+    `bands` contain the pairs whose similarity was measured at review.
     """
 
     sha256: Sha256
@@ -40,16 +40,16 @@ class Judged:
     bands: tuple[JudgedBand, ...]
 
 
-PRECISION = 0.95  # that is asked of matches of photographs
+PRECISION = 0.95  # required of near-duplicates among photographs
 
 
 @dataclass(frozen=True, config=STRICT)
 class Band:
-    """Rows whose best match in another split lies between two similarities, and how often that happens without a leak.
+    """Rows whose best match in another split is between two similarities, and the same without a leak.
 
-    `rows` are searched rows without an identical image; of `other_class` the match has another class. `baseline` is the
-    share of rows of train whose best match in the rest of train lies there, `random` that of random pairs. `precision`
-    is predicted, of all matches from `low` on.
+    `rows` are searched rows without an identical image; for `other_class` of them, the match has another class.
+    `baseline` is the share of rows of train whose best match in the rest of train is in the band, `random` the share of
+    random pairs. `precision` is predicted for all matches from `low` on.
     """
 
     low: Similarity
@@ -64,7 +64,7 @@ class Band:
 
 @dataclass(frozen=True, config=STRICT)
 class Predicted:
-    """Searched rows without an identical image whose best match is at least so similar, and the predicted precision."""
+    """Searched rows without an identical image whose best match is at least this similar, with predicted precision."""
 
     similarity: Similarity
     rows: Count
@@ -73,9 +73,9 @@ class Predicted:
 
 @dataclass(frozen=True, config=STRICT)
 class KindVerdict:
-    """From which agreement pictures of a kind are duplicates; None where it can't be told.
+    """The lowest agreement of duplicates for one kind of image; None if duplicates cannot be distinguished.
 
-    A picture in a crowd has several look-alikes; all are judged together where one kind has few.
+    An image in a crowd has several look-alikes; if one kind has few images, both are judged together.
     """
 
     kind: Crowd
@@ -85,32 +85,32 @@ class KindVerdict:
 
 @dataclass(frozen=True, config=STRICT)
 class Verdict:
-    """From which similarity images are duplicates.
+    """The lowest similarity of duplicates.
 
     Attributes
     ----------
     threshold : float or None
-        The lowest of any kind; None where only identical images are duplicates.
+        The lowest of any kind; None if only identical images are duplicates.
     reason : str
-        Why: asked for; the definition of the view; the set's own; only near-identical pictures. Or why there is none:
-        near-duplicates can't be distinguished from look-alikes; random pairs match.
+        Origin of the threshold: the user; the definition of the view; the images; near-identity only. Without one:
+        near-duplicates cannot be distinguished from look-alikes; random pairs match.
     why_not : str or None
-        Why some rows are undecided; None where none can be.
+        Why some rows are undecided; None if there cannot be any.
     near_identical : float or None
-        Agreement from which pictures are the same whatever their set says; None where random pairs reach it.
+        Agreement from which images are duplicates in any set; None if random pairs reach it.
     kinds : tuple of KindVerdict
-        Of photographs.
+        For photographs.
     least, own : float or None
         Lowest threshold that a set can have; lowest that the images of this set allow.
     short_side : int or None
-        Median of the shorter sides of the pictures, in pixels.
+        Median of the shorter sides of the images, in pixels.
     rows, baseline_rows, random_pairs : int
-        That the prediction, the baseline and the share of random pairs are made from.
+        Sample sizes of the prediction, of the baseline and of the random pairs.
     unconfirmed : int
-        Searched rows that the verdict alone leaves undecided, in each split that they are compared with.
+        Searched rows that the verdict leaves undecided before any decision, per split that they are compared with.
     expected : float or None
-        Of glyphs, the share of rows that have a near-duplicate without a leak: images of train in the rest of train, of
-        the same classes as the searched rows.
+        For glyphs, the share of rows with a near-duplicate without a leak: of images of train in the rest of train,
+        weighted by the classes of the searched rows.
     """
 
     threshold: Annotated[float | None, shown("similarity", 0, 1)]
@@ -131,20 +131,20 @@ class Verdict:
 
     @property
     def told(self) -> bool:
-        """Whether near-duplicates can be told from what happens without a leak."""
+        """Whether near-duplicates can be distinguished from look-alikes."""
         return self.why_not is None
 
     def predicted_at(self, similarity: float) -> Predicted | None:
-        """Return what is predicted of matches at least so similar; nothing where kinds of pictures are judged apart."""
+        """Return the prediction for matches of at least this similarity; None if kinds of images are judged apart."""
         known = [point for point in self.curve if point.similarity <= similarity + 1e-9]
         return known[-1] if known and len(self.kinds) < 2 else None
 
     @property
     def warning(self) -> str:
-        """One sentence where the similarity of some of these images proves nothing; empty where it does."""
+        """A sentence for the user if similarity proves nothing for some of these images, otherwise an empty string."""
         if self.why_not is None:
             return ""
         why = WARNINGS[self.why_not]
         if self.reason == "asked":
-            return f"{why}: many of the near-duplicates at the threshold that was asked for may be different images."
+            return f"{why}: many of the near-duplicates at the given threshold may be different images."
         return f"{why}: similar images are undecided."

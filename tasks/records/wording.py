@@ -1,4 +1,4 @@
-"""Say in plain words what a parameter takes, from its type and limits."""
+"""Describe the values that a parameter accepts, from its type and limits."""
 
 import inspect
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LIMITS = {"Ge": "at least {}", "Gt": "above {}", "Le": "at most {}", "Lt": "belo
 
 
 def sentence(name: str, annotation: Any, refused: ValidationError) -> str:
-    """Return what is wrong with the value of a parameter, and what it takes.
+    """Return a sentence about an invalid value of a parameter and the accepted ones.
 
     >>> from pydantic import Field, TypeAdapter
     >>> sizes = tuple[Annotated[int, Field(gt=0)] | Literal["all"], ...]
@@ -32,7 +32,7 @@ def sentence(name: str, annotation: Any, refused: ValidationError) -> str:
 
 
 def accepted(annotation: Any, words: dict[Any, str] = ONE) -> str:
-    """Return what a type takes, in words."""
+    """Describe the values that a type accepts."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         said = " and ".join(_limits(inner[1:]))
@@ -47,7 +47,7 @@ def accepted(annotation: Any, words: dict[Any, str] = ONE) -> str:
 
 
 def _limits(metadata: tuple[Any, ...]) -> Iterator[str]:
-    """Yield the limits among what stands with a type, in words."""
+    """Yield the limits in the metadata of a type, in words."""
     for part in metadata:
         for one in part.metadata if isinstance(part, FieldInfo) else [part]:
             if type(one).__name__ in LIMITS:

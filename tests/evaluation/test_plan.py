@@ -56,12 +56,12 @@ def test_a_task_makes_all_trainings_of_an_arm_and_of_1nn_those_of_both() -> None
     spec = RunSpec(models=("sgd", "1nn"), sizes=(50, 60_000))
     found = batches(plan(spec, 70_000, 80_000))
     assert [str(batch) for batch in found] == [
-        "sgd on 50 rows with twins, 5 times",
-        "sgd on 50 rows without twins, 5 times",
-        "sgd on 60,000 rows with twins, 5 times",
-        "sgd on 60,000 rows without twins, 5 times",
-        "1nn on 50 rows with and without twins, 10 times",
-        "1nn on 60,000 rows with and without twins, 10 times",
+        "sgd on 50 rows with duplicates, 5 times",
+        "sgd on 50 rows without duplicates, 5 times",
+        "sgd on 60,000 rows with duplicates, 5 times",
+        "sgd on 60,000 rows without duplicates, 5 times",
+        "1nn on 50 rows with and without duplicates, 10 times",
+        "1nn on 60,000 rows with and without duplicates, 10 times",
     ]
     small, *large = side_by_side(found)
     assert [len(small), *map(len, large)] == [3, 1, 1, 1], "large ones run alone"

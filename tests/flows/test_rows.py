@@ -222,8 +222,8 @@ def test_columns_of_other_names_are_named(expected: tuple[object, ...], tmp_path
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        (("name=x",), "columns name=x names none of path, image"),
-        (("label",), "columns label= names none of"),
+        (("name=x",), "columns name=x is not one of path=NAME, image=NAME"),
+        (("label",), "columns label= is not one of path=NAME"),
         (("label=species",), r"list\.csv has no column species; it has path, label, split"),
     ],
 )

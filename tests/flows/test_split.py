@@ -329,7 +329,7 @@ def test_a_set_without_several_classes_is_split_and_not_trained_on(
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        ({"group_by": "("}, UsageError, r"group_by \( is no regular expression"),
+        ({"group_by": "("}, UsageError, r"group_by \( is not a valid regular expression"),
         ({"group_by": "patient-(.*)"}, DataError, "no path of an image matches"),
         ({"group_by": "group"}, DataError, "no image has a group; --columns group=NAME"),
         ({"group_by": "[abc]"}, UsageError, "but the largest split has"),
