@@ -73,6 +73,16 @@ def test_a_missing_package_names_the_extra_that_installs_it(
     assert done.stderr.splitlines()[-1].endswith(said)
 
 
+def test_the_example_of_the_readme_runs_as_written(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(data)
+    example = re.findall(r"```python\n(import cleansplit\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"test +train +12 +1 +1 +16\.7 %", done.stdout)
+
+
 def test_errors_are_the_sentences_of_the_command(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="root nowhere does not exist"):
         cleansplit.audit(root="nowhere")
