@@ -145,7 +145,7 @@ def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
     own = groups.drop_columns(["split"]).take(at)
     paths = [f"{split}/{name.split('/', 1)[1]}" for split, names in ids.items() for name in names.to_pylist()]
     with disk.arrow_output(target) as out:
-        write_csv(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file"), out)
+        write_csv(tables.harmless(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file")), out)
 
 
 def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:

@@ -30,7 +30,7 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             for rows in _rows_of(found.splits[name], found.archives, first, second, workspace):
-                writer.write_table(rows)
+                writer.write_table(tables.harmless(rows))
                 lost = rows.filter(pc.equal(rows["action"], "remove"))["path"]
                 if len(lost) and not report.alone:
                     disk.make_folder(target / REMOVE)

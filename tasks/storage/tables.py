@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.arrays import Bits, RowNumbers
@@ -91,6 +92,15 @@ def bytes_of(column: pa.ChunkedArray) -> Bits:
     width = array.type.byte_width
     start = array.offset * width
     return np.frombuffer(array.buffers()[1], np.uint8)[start : start + len(array) * width].reshape(-1, width)
+
+
+def harmless(table: pa.Table) -> pa.Table:
+    """Return a table for a CSV file: an apostrophe precedes text that spreadsheets would run as a formula."""
+    for number, column in enumerate(table.schema):
+        if pa.types.is_string(column.type):
+            text = pc.replace_substring_regex(table[number], r"^([=+\-@\t\r])", r"'\1")
+            table = table.set_column(number, column, text)
+    return table
 
 
 @contextmanager

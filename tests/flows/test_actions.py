@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import write_csv
 
 from flows.audit import audit
 from flows.dedupe import dedupe
 from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
+from tasks.storage import tables
 from tasks.storage.place import Place
 from tests.build import ROOT, glyphs, members_of, png, write_folder, write_tar
 from tests.flows.test_cli import here, refused
@@ -165,3 +168,19 @@ def test_a_reader_that_has_seen_enough_is_no_bug(run: Report, tmp_path: Path) ->
     shell = subprocess.run(["bash", "-c", piped], cwd=ROOT, capture_output=True, text=True, check=False)
     assert len(shell.stdout.splitlines()) == 1
     assert "cleansplit:" not in shell.stderr
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
+    classes = ("=1+1", "+1", "-1", "@sum", "plain")
+    images = {name: [png(image) for image in glyphs(6, seed=seed)] for seed, name in enumerate(classes)}
+    for split, last in (("train", 5), ("test", 6)):
+        files = {f"{name}/{n}.png": each for name, own in images.items() for n, each in enumerate(own[last - 5 : last])}
+        write_folder(tmp_path / "=set" / split, files)
+    run = audit(root=str(tmp_path / "=set"), workspace=tmp_path / "w").run
+    with (tmp_path / "groups.csv").open("wb") as file:
+        write_csv(tables.harmless(pa.table({"file": ["a"], "group": ["\t=1"], "fold": [-1]})), file)
+    written = [*run.rglob("*.csv"), tmp_path / "groups.csv"]
+    cells = [cell for path in written for row in csv.reader(path.open(newline="")) for cell in row]
+    assert {"'=1+1", "'+1", "'-1", "'@sum", "plain", "'\t=1", "-1"} <= set(cells)
+    assert not [cell for cell in cells if cell[:1] in "=+-@\t\r" and cell not in ("", "-1")]
