@@ -1,1 +1,1 @@
-"""Exact and near-duplicate overlap between splits, every match verified."""
+"""Exact and near duplicates between splits; every pair is verified."""

@@ -1,6 +1,6 @@
-"""Decide candidate pairs of photographs on their gray copies: how far their gradients agree when one lies on the other.
+"""Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
-Small copies refuse most pairs early. A pair of which little has texture is refused, too.
+Small copies rule out most pairs early. Pairs with little texture are ruled out, too.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,19 +18,19 @@ from tasks.registration.warp import halved
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
 
-AT_ONCE = 256  # pairs that are registered at a time: with fewer, threads wait for the interpreter more than they work
-IN_CACHE = 16  # the same for copies of full size: of more, threads give the memory back and take it again each time
-MEASURED_AT_ONCE = 1 << 18  # pairs whose similarity is measured at a time
+AT_ONCE = 256  # pairs registered at a time: with fewer, threads mostly wait for the interpreter
+IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
+MEASURED_AT_ONCE = 1 << 18  # pairs measured at a time
 THREADS = 2
-GOES_ON = 0.65  # agreement of small copies below which a pair is not looked at more closely
-TEXTURED = 0.4  # share of a pair that must have texture for its agreement to mean anything
+GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
+TEXTURED = 0.4  # share of a pair that needs texture to make its agreement meaningful
 REFUSED = -1.0
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
-    """Return how far each pair of photographs agrees, float64 (n,), the first of each looked at in a mirror or not.
+    """Return the agreement of each pair of photographs, float64 (n,), with the first of each mirrored or not.
 
-    In ten thousandths: of pairs that small copies refuse, the agreement of those; -1 of a pair with too little texture.
+    It is rounded to 1e-4. If small copies rule a pair out, it is their agreement; for too little texture it is -1.
     """
 
     def decide(start: int) -> Floats:
@@ -44,7 +44,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
 
 def similarity_of(one: Images, two: Images) -> Floats:
-    """Return how similar images are, pair by pair, float64 (n,): measured, since a pair may have been no candidate."""
+    """Return the measured similarity of pairs of images, float64 (n,), whether they were candidates or not."""
     found = np.ones(len(one))
     differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
     for start in range(0, len(differ), MEASURED_AT_ONCE):
@@ -72,7 +72,7 @@ def _decided(first: Pixels, second: Pixels) -> Floats:
 
 
 def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
-    """Return the agreement of copies of full size that are made equally sharp, from the maps that small ones gave."""
+    """Return the agreement of equally sharp copies of full size, given the maps of the small ones."""
     first, second = equally_sharp(first, second)
     laid = overlay(first, second, register_finely(first, second, maps))
     found = agreement(laid).astype(np.float64)

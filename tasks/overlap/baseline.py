@@ -1,8 +1,8 @@
-"""How similar images are that are no leak: images of train in the rest of train, and random pairs.
+"""Measure similarities without a leak: between images of train and the rest of train, and of random pairs.
 
-Where copies are, a component of near-identical photographs is nearly a clique. Where it is not, as in the frames of a
-film, or where almost all pictures are one component, near-identity proves nothing: those pictures are *chained*. Random
-pairs are drawn between components, since copies make random pairs, too.
+Duplicates make a component of near-identical photographs nearly a clique. Where a component is not one, such as the
+frames of a film, or where almost all images are in one, near-identity proves nothing: these images are *chained*.
+Random pairs are drawn between components, because copies would make random pairs look similar.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ from tasks.overlap.search import near_pairs
 from tasks.overlap.threshold import NEAR_IDENTICAL, near_identical
 from tasks.vocabulary import SplitName
 
-GLYPHS, PICTURES = 2000, 500  # images of train; laying pictures over each other takes longer
+GLYPHS, PICTURES = 2000, 500  # images of train to measure; aligning photographs takes longer
 RANDOM_PAIRS = 500
-COMPONENTS, INSIDE = 200, 10  # largest components that are looked into, and pairs of each
-NEARLY, RESEMBLES = 0.9, 0.95  # share of the pairs of a clique, and their agreement
-ALMOST_ALL = 0.9  # of the pictures
+COMPONENTS, INSIDE = 200, 10  # largest components to inspect, and pairs of each
+NEARLY, RESEMBLES = 0.9, 0.95  # share of the pairs that a near-clique contains, and their agreement
+ALMOST_ALL = 0.9  # of all images
 BASELINE = pa.schema(
     {"kind": pa.string(), "similarity": pa.float64(), "beyond": pa.float64(), "label": pa.int64()}
 )  # `beyond`: see `tasks.overlap.components.look_alikes_of`
@@ -39,13 +39,13 @@ BASELINE = pa.schema(
 def measure_baseline(
     joins: Sequence[Join], found: Sequence[Pairs], train: SplitName, seed: int
 ) -> tuple[pa.Table, Bits]:
-    """Return the similarity of matches that are no leak, and the digests of chained pictures, uint8 (n, 16).
+    """Return similarities without a leak, and the digests of chained images, uint8 (n, 16).
 
-    The joins are all pairs of the splits that were compared and have images; `found` is what each of them found. The
-    table has the schema `BASELINE`: ``train`` of the best match of images of train in the rest of it, ``random`` of
-    random pairs of an image of another split and one of train, or of two of train where there is no other. Images are
-    drawn by the seed and by what the images of train are: no data can be made for it, and the form of a source changes
-    nothing.
+    The joins are all pairs of compared splits with images; `found` are their pairs. The table has the schema
+    `BASELINE`: ``train`` rows have the best match of an image of train in the rest of train; ``random`` rows have a
+    random pair of an image of another split and one of train, or of two of train if there is no other split. The seed
+    and the images of train decide which images are drawn, so the form of a source changes nothing, and nobody can craft
+    data for the draw.
     """
     splits = {prints.split: prints for join in joins for prints in join.sides}
     every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in splits.values()])
@@ -70,7 +70,7 @@ def measure_baseline(
 def _components(
     joins: Sequence[Join], found: Sequence[Pairs], every: Images, starts: dict[SplitName, int]
 ) -> RowNumbers:
-    """Return the component of each image of all splits; glyphs hang together only by identity."""
+    """Return the component of each image of all splits; glyphs are connected only by identity."""
     _, first, number = np.unique(as_void(every.digests), return_index=True, return_inverse=True)
     links = [(np.arange(len(every)), first[number])]
     line = near_identical(min((join.short_side for join in joins if join.short_side), default=None))
@@ -82,7 +82,7 @@ def _components(
 
 
 def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[Floats, Floats, RowNumbers]:
-    """Return similarity, what is beyond the copies, and label of the best matches of some images in the rest."""
+    """Return similarity, `beyond` and label of the best matches of some images in the rest of train."""
     order = rng.permutation(len(train))
     count = min(PICTURES if join.view.on_pixels else GLYPHS, len(train) // 4)
     sample, rest = np.sort(order[:count]), np.sort(order[count:])
@@ -107,7 +107,7 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
 
 
 def _chained(every: Images, component: RowNumbers, rng: np.random.Generator) -> Bits:
-    """Return the digests of pictures whose component is not nearly a clique, or almost all there is."""
+    """Return the digests of images whose component is not nearly a clique, or contains almost all images."""
     sizes = np.bincount(component, minlength=1)
     largest = np.argsort(-sizes, kind="stable")[: int((sizes > 2).sum())]
     members = np.argsort(component, kind="stable")
@@ -119,7 +119,7 @@ def _chained(every: Images, component: RowNumbers, rng: np.random.Generator) -> 
     pairs = (every.take(members[starts[of] + end]) for end in (one, two))
     shares = (similarity_of(*pairs) >= RESEMBLES).reshape(len(looked), INSIDE).mean(axis=1)
     wrong = set(looked[shares < NEARLY].tolist())
-    if len(looked) and shares.mean() < NEARLY:  # so much for those that are not looked into
+    if len(looked) and shares.mean() < NEARLY:  # assume the same of the smaller components
         wrong |= set(largest[COMPONENTS:].tolist())
     if len(sizes) and sizes.max() > ALMOST_ALL * len(component):
         wrong.add(int(sizes.argmax()))

@@ -1,8 +1,7 @@
-"""Find similar pairs of bit patterns by MinHash: patterns are compared that agree in a band of their signatures.
+"""Find similar pairs of bit patterns by MinHash: a pair is compared if a band of its signatures is equal.
 
-Every candidate is verified, so precision is 1. Recall is what `tasks.overlap.minhash.Bands` states for independent hash
-positions; it can be lower where patterns share structure. Pairs come in chunks, in bounded memory, and again in every
-band in which they agree.
+Every candidate is verified, so precision is 1. `tasks.overlap.minhash.Bands` states the recall for independent hash
+positions; it can be lower if patterns share structure. Pairs come in bounded chunks, and again for each equal band.
 """
 
 from collections.abc import Iterator
@@ -17,20 +16,20 @@ from tasks.arrays import RowNumbers
 from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, Words, least_shared, verified
 
-AT_ONCE = 250_000  # patterns of either set whose keys are in memory: of 96 bands, 100 MB
-BLOCK = 32_768  # patterns that are signed at a time
-HEAVY = 128  # comparisons per row of a bucket above which only neighbours are compared, see `_neighbours`
+AT_ONCE = 250_000  # patterns of each set with keys in memory: 100 MB for 96 bands
+BLOCK = 32_768  # patterns to sign at a time
+HEAVY = 128  # limit of comparisons per row of a bucket; beyond it only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
-MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no bit of a key is lost when it is multiplied
+MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplication loses no bit of a key
 HALF = np.uint64(32)  # bits
 
 
 def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Shared]:
-    """Yield the near-duplicate pairs of patterns of equal length, at a similarity in whole percent, that MinHash finds.
+    """Yield pairs of equally long patterns that MinHash finds and that reach a similarity in whole percent.
 
-    Each pattern is signed on its sparser side: its set bits where ``(1 + t) * set <= length``, its unset bits where
-    ``(1 + t) * unset <= length``, and both where it is near one half. Every near pair is signed on a common side: if A
-    were signed only by its set bits and B only by its unset bits, then ``|A| < length * t / (1 + t)`` and ``|B| >
+    Each pattern is signed on its sparser side: its set bits if ``(1 + t) * set <= length``, its unset bits if
+    ``(1 + t) * unset <= length``, and both if about half are set. Every near pair is signed on a common side: if A were
+    signed only by its set bits and B only by its unset bits, then ``|A| < length * t / (1 + t)`` and ``|B| >
     length / (1 + t)``, so ``J <= |A| / |B| < t``. The hash positions are drawn from the seed.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
@@ -58,9 +57,9 @@ class Signed:
 
     @classmethod
     def of(cls, patterns: Patterns, percent: int, bands: Bands, seed: int, unset: bool = False) -> "Signed":
-        """Sign the set bits of the patterns that may have a near-duplicate found by these, or the unset ones.
+        """Sign the set bits of the patterns, or the unset ones, if they may be the sparser side of a near-duplicate.
 
-        Equal rows of a band give equal keys. Others seldom do, and their pairs are verified.
+        Equal rows of a band have equal keys. Unequal rows seldom do, and their pairs are verified.
         """
         counts = patterns.length - patterns.counts if unset else patterns.counts
         rows = np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
@@ -78,14 +77,14 @@ class Signed:
         return cls(patterns, rows, keys)
 
     def sorted_by(self, band: int) -> "Sorted":
-        """Return the rows in the order of their keys in a band, and of their numbers where these are equal."""
+        """Return the rows sorted by their keys in a band, then by number."""
         words = self.keys[band].astype(np.uint64) << HALF | np.arange(len(self.rows), dtype=np.uint64)
-        words.sort()  # numbers, which takes an eighteenth of the time that sorting their places takes
+        words.sort()  # values, which takes an eighteenth of the time of argsort
         return Sorted(self, band, words >> HALF, words.astype(np.uint32).astype(np.int64))
 
 
 class Sorted(NamedTuple):
-    """Signed patterns in the order of a band: their keys, uint64 (n,), and their places in `signed`, int64 (n,)."""
+    """Signed patterns sorted by a band: their keys, uint64 (n,), and their positions in `signed`, int64 (n,)."""
 
     signed: Signed
     band: int
@@ -94,9 +93,9 @@ class Sorted(NamedTuple):
 
 
 def met(first: Sorted, second: Sorted, need: Counts) -> Iterator[Shared]:
-    """Yield the near-duplicate pairs that agree in a band, by which both are sorted.
+    """Yield the near-duplicate pairs with equal keys in the band that sorts both sides.
 
-    `need` is what `tasks.overlap.patterns.least_shared` gives.
+    `need` is the result of `tasks.overlap.patterns.least_shared`.
     """
     for i, j in _meetings(first, second):
         rows = first.signed.rows[i], second.signed.rows[j]
@@ -104,16 +103,16 @@ def met(first: Sorted, second: Sorted, need: Counts) -> Iterator[Shared]:
 
 
 def _meetings(first: Sorted, second: Sorted) -> Iterator[tuple[RowNumbers, RowNumbers]]:
-    """Yield the places of pairs that agree, at most about `CHUNK` at a time."""
+    """Yield the positions of pairs with equal keys, about `CHUNK` at a time."""
     begin, end = (np.searchsorted(second.keys, first.keys, side) for side in ("left", "right"))
     size = end - begin
     own = np.searchsorted(first.keys, first.keys, "right") - np.searchsorted(first.keys, first.keys)
-    heavy = own * size > HEAVY * (own + size)  # that would be quadratic to compare in full
+    heavy = own * size > HEAVY * (own + size)  # comparing all would take quadratic time
     for key in np.unique(first.keys[heavy]):
         i, j = (side.places[slice(*np.searchsorted(side.keys, [key, key + 1]))] for side in (first, second))
         yield from _neighbours(first.signed, second.signed, i, j, first.band)
     meet = np.flatnonzero((size > 0) & ~heavy)
-    chunk = np.cumsum(size[meet]) // CHUNK  # a row's pairs all go with its last one
+    chunk = np.cumsum(size[meet]) // CHUNK  # keeps the pairs of a row together
     for some in np.split(meet, np.flatnonzero(np.diff(chunk)) + 1):
         count = size[some]
         offsets = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -123,17 +122,17 @@ def _meetings(first: Sorted, second: Sorted) -> Iterator[tuple[RowNumbers, RowNu
 def _neighbours(
     first: Signed, second: Signed, i: RowNumbers, j: RowNumbers, band: int
 ) -> Iterator[tuple[RowNumbers, RowNumbers]]:
-    """Yield, for a bucket too large to compare in full, pairs that are close in the order of the bands that follow.
+    """Yield the pairs of a bucket that is too large to compare, if they are close in the order of the next bands.
 
-    Each of the larger side meets `NEIGHBOURS` of the other, so the work grows with the patterns and not with their
-    square; a pair must agree in two bands instead of one to be compared for certain.
+    Each row of the larger side meets `NEIGHBOURS` rows of the other, so the work is linear. A pair must be equal in two
+    bands rather than one to be compared for certain.
     """
     if len(i) < len(j):
         yield from ((mine, theirs) for theirs, mine in _neighbours(second, first, j, i, band))
         return
     following = [(band + step) % len(first.keys) for step in (3, 2, 1)]
     keys = [np.append(first.keys[b][i], second.keys[b][j]) for b in following]
-    # Last, patterns that agree in all of these are spread evenly, so that both sides interleave.
+    # Finally, patterns that are equal in all of these are spread evenly, so that both sides interleave.
     even = np.append(*(np.arange(len(side), dtype=np.uint64) * MIX for side in (i, j)))
     place = np.argsort(np.lexsort([even, *keys]))
     of_i, of_j = place[: len(i)], place[len(i) :]

@@ -1,4 +1,4 @@
-"""Pictures that hang together by duplicates, and what look-alikes of each picture reach beyond its own copies."""
+"""Components of images connected by duplicates, and the similarity of each image's look-alikes beyond its copies."""
 
 import numpy as np
 
@@ -9,13 +9,13 @@ from tasks.overlap.pairs import Pairs
 from tasks.overlap.proposals import CANDIDATES
 from tasks.registration.photo import LOWEST
 
-MOST = CANDIDATES // 2  # candidates in one component, from which on there may be more of it
-FIFTH = 4  # place of the candidate, from 0, that says what look-alikes reach
-GAP = 1.0  # units of z that end the copies of a picture among its candidates
+MOST = CANDIDATES // 2  # candidates in one component from which the component may contain more
+FIFTH = 4  # index of the candidate that represents look-alikes
+GAP = 1.0  # units of z between the copies of an image and its other candidates
 
 
 def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
-    """Return the component of each image of two sets, or of one, that hang together by duplicates."""
+    """Return the component of each image of two sets, or of one, under connection by duplicates."""
     if within:
         groups = groups_of(len(one), [(duplicates.first, duplicates.second)])
         return groups, groups
@@ -26,10 +26,10 @@ def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[
 
 
 def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:
-    """Return the component that each first image belongs to, or that most of its candidates are in, int64 (images,).
+    """Return the component of each first image, or the one with most of its candidates, int64 (images,).
 
-    `seen` are images with their candidates. The components are int64, those of the images and of the candidates, in one
-    numbering; the same array within one set.
+    `seen` are images with their candidates. The components of the images and of the candidates, int64, share one
+    numbering; within one set they are the same array.
     """
     own, theirs = components
     sizes = np.bincount(own if own is theirs else np.append(own, theirs), minlength=1)
@@ -41,10 +41,10 @@ def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:
 
 
 def look_alikes_of(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> Floats:
-    """Return what look-alikes of each first picture reach, float64 (images,); 0 where it has few.
+    """Return the agreement that look-alikes of each first image reach, float64 (images,); 0 if there are few.
 
-    A picture has the candidates of all that are in its component of near-identical ones, and of each other component
-    the best one counts. Parameters are those of `homes`.
+    An image shares the candidates of all images in its component of near-identical ones; of each other component only
+    the best candidate counts. The parameters are those of `homes`.
     """
     home = homes(seen, components)
     between = Pairs(home[seen.first], components[1][seen.second], seen.similarity)
@@ -59,9 +59,9 @@ def look_alikes_of(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> Fl
 
 
 def beyond_copies(candidates: Floats) -> Floats:
-    """Return what look-alikes of each picture reach: its fifth best candidate, not counting its own copies.
+    """Return the agreement of look-alikes of each image: that of its fifth best candidate, not counting its own copies.
 
-    A gap of one unit of z among the candidates ends its copies, where those before it may be the same picture.
+    A gap of one unit of z among the candidates ends the copies, if the candidates before it may show the same.
 
     >>> beyond_copies(np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 10])).tolist()
     [0.2, 0.9]

@@ -1,10 +1,10 @@
-"""Groups of duplicates inside a split, which row of each stays, and which go because of it.
+"""Group the duplicates inside a split, and choose which rows stay.
 
-Groups are connected components of duplicates. The preferred row stays and its duplicates go, and so on with the rows
-that are left: every row that goes is a duplicate of the row that stays for it. A group in which several rows of one
-label stay is a chain; it is kept as one group, or cut into groups in each of which one row of a label stays. A row goes
-only because of one with its label, or of any if it has none. Where labels differ, rows of each label stay, and are
-named as conflicts.
+Groups are connected components of duplicates. The preferred row stays and its duplicates are removed; this repeats with
+the remaining rows. So every removed row is a duplicate of the row that stays for it. A group is a chain if several rows
+of one label stay; it is kept as one group, or cut into groups with one row per label that stays. A row is removed only
+for a row with its label, or for any row if it is unlabelled. If labels differ, rows of each label stay and are reported
+as conflicts.
 """
 
 from typing import Any, NamedTuple
@@ -33,27 +33,27 @@ DUPLICATES = pa.schema(
         "class_name": pa.string(),
         "group": pa.int64(),
         "stays": pa.bool_(),
-        "reason": pa.string(),  # of those that go: exact or near
-        "jaccard": pa.float64(),  # to the one that stays instead
+        "reason": pa.string(),  # exact or near, for removed rows
+        "jaccard": pa.float64(),  # similarity to the row that stays instead
         "twin_id": pa.string(),
         "twin_class_name": pa.string(),
-        "weakest": pa.float64(),  # from this threshold on, the group falls apart
+        "weakest": pa.float64(),  # highest threshold that keeps the group connected
         "chain": pa.bool_(),
     }
 )
 
 
 class Grouped(NamedTuple):
-    """Rows that are not alone in their group, (n,) each, in the order of groups, the row that stays first."""
+    """Rows of groups of at least two, (n,) each, in the order of groups, each starting with a row that stays."""
 
     row: RowNumbers
     group: RowNumbers
-    twin: RowNumbers  # the row that stays instead: its own, if it stays
+    twin: RowNumbers  # the row that stays instead, or the row itself if it stays
     similarity: Floats  # to that row
     exact: Mask  # whether it is the same image
-    weakest: Floats  # from which threshold on the group falls apart before it is cut; 1 where all images are identical
+    weakest: Floats  # highest threshold that keeps the uncut group connected; 1 if all images are identical
     chain: Mask  # whether the group is a chain, or was cut from one
-    chains: int  # how many chains there are, or were before they were cut
+    chains: int  # number of chains before cutting
 
 
 def write_groups(
@@ -77,9 +77,9 @@ def write_groups(
 
 
 def group_rows(join: Join, settled: Settled, rows: SplitRows, preferred: RowNumbers, chains: Chains) -> Grouped:
-    """Return the groups of a split, which is joined with itself, and what stays of them.
+    """Return the groups of a split, which is joined with itself, and which of their rows stay.
 
-    `preferred` is the place of each row in the order in which rows are preferred, int64 (rows,); no two are equal.
+    `preferred` is the rank of each row by preference, int64 (rows,), without ties.
     """
     count = join.first.images
     links = in_order(settled.pairs.where(settled.duplicate), within=True)
@@ -103,9 +103,9 @@ def group_rows(join: Join, settled: Settled, rows: SplitRows, preferred: RowNumb
 
 
 def between_kept(every: Matched, found: Grouped, join: Join, settled: Settled, image: RowNumbers) -> Matched:
-    """Return the conflicts between rows that stay, given those of all rows and the image of each row.
+    """Return the conflicts between rows that stay, given the conflicts of all rows and the image of each row.
 
-    The row that stays takes the place of each row that goes, unless that makes a pair that is not a duplicate.
+    The row that stays replaces each removed row, unless the resulting pair is not a duplicate.
     """
     instead = np.arange(len(image))
     instead[found.row] = found.twin
@@ -120,11 +120,11 @@ def between_kept(every: Matched, found: Grouped, join: Join, settled: Settled, i
 def _stars(
     join: Join, settled: Settled, image: RowNumbers, group: RowNumbers, label: RowNumbers
 ) -> tuple[RowNumbers, Floats, RowNumbers, Mask]:
-    """Let one row of a label stay, its duplicates go, and do the same with what is left, until nothing is.
+    """Let one row of a label stay, remove its duplicates, and repeat with the remaining rows.
 
-    Rows are sorted by group and preference. Return of each row the one that stays instead and the similarity to that;
-    the first row that stays at its home (a row that stays only for its label is at home with its duplicate); and
-    whether it is not a duplicate of a row of its label that it was compared with.
+    Rows are sorted by group and preference. Returns, for each row, the row that stays instead and the similarity to it;
+    the first row that stays in its home (a row that stays only for its label shares the home of its duplicate); and
+    whether the row was compared with a row of its label that is not its duplicate.
     """
     twin, found, apart = np.arange(len(image)), np.ones(len(image)), np.zeros(len(image), np.bool_)
     pending, home = np.arange(len(image)), np.arange(len(image))
@@ -143,7 +143,7 @@ def _stars(
 
 
 def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) -> tuple[Mask, Mask, Floats]:
-    """Return which pairs of images are the same or duplicates, which were judged to be so, and how similar they are."""
+    """Return which pairs of images are identical or duplicates, which people judged the same, and the similarities."""
     first, second = join.both[0].take(one), join.both[0].take(two)
     similar, least = similarity_of(first, second), np.minimum(settled.line[one], settled.line[two])
     near, judged = (one == two) | (similar >= least), np.zeros(len(one), np.bool_)
@@ -154,7 +154,7 @@ def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) ->
 
 
 def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:
-    """Return the rows that stay and have an undecided match outside of their group, each with the best of these."""
+    """Return the rows that stay with their best undecided match outside their group."""
     group = -1 - np.arange(rows.prints.images)
     group[rows.image[found.row]] = found.group
     pairs = settled.pairs
@@ -170,7 +170,7 @@ def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:
 
 def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:
     sizes, differ = np.bincount(found.group), np.isin(found.row, conflicts.row)
-    beside = np.bincount(found.group[differ & stays]) - 1  # of each group, rows that stay beside the first for a label
+    beside = np.bincount(found.group[differ & stays]) - 1  # per group, rows after the first that stay for a label
     return {
         "groups": len(sizes),
         "grouped": len(found.row),

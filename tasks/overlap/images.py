@@ -1,4 +1,4 @@
-"""The distinct images of a split, which are what is compared: one for all rows with equal pixels."""
+"""The distinct images of a split, one for all rows with equal pixels: only these are compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from tasks.storage import tables
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
 
-SEVERAL, UNKNOWN = -1, -2  # labels of an image whose rows have different ones, and of one that has none
+SEVERAL, UNKNOWN = -1, -2  # labels of an image whose rows have different labels, and of an unlabelled image
 NOTHING = -1
 
 
 @dataclass(frozen=True)
 class Images:
-    """Distinct images of a split, or some of them, in the order of their smallest ids."""
+    """All or some distinct images of a split, in the order of their smallest ids."""
 
     numbers: RowNumbers  # in the split, int64 (n,)
     digests: Bits  # MD5 of the pixels, uint8 (n, 16)
-    patterns: Patterns  # bits of the view
+    patterns: Patterns  # bits for comparison
     labels: RowNumbers  # class of their rows, or `SEVERAL`, or `UNKNOWN`, int64 (n,)
     copies: Copies | None = None  # gray copies of photographs
 
@@ -37,7 +37,7 @@ class Images:
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Images]") -> "Images":
-        """Return the images of several splits, each with its number in its split."""
+        """Concatenate images of several splits; each keeps its number in its split."""
         numbers, digests, labels = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "digests", "labels")
         )
@@ -46,13 +46,13 @@ class Images:
         return cls(numbers, digests, patterns, labels, Copies.concatenated(copies) if copies else None)
 
     def are_among(self, digests: Bits) -> Mask:
-        """Return which images have one of some digests, uint8 (m, 16)."""
+        """Return which images have one of these digests, uint8 (m, 16)."""
         found: Mask = np.isin(as_void(self.digests), as_void(digests))
         return found
 
     @property
     def gray(self) -> Copies:
-        """Gray copies, which photographs have."""
+        """The gray copies of photographs; raises `TypeError` for glyphs."""
         if self.copies is None:
             raise TypeError("glyphs have no gray copies")
         return self.copies
@@ -71,11 +71,11 @@ def read_images(prints: Prints, workspace: Place, some: range | None = None) -> 
 
 
 def same_images(first: Bits, second: Bits) -> tuple[RowNumbers, RowNumbers]:
-    """Return the numbers of the images that two sets have in common, given distinct digests, uint8 (n, 16)."""
+    """Return the numbers of the images that two sets share, given their distinct digests, uint8 (n, 16)."""
     _, i, j = np.intersect1d(as_void(first), as_void(second), assume_unique=True, return_indices=True)
     return i, j
 
 
 def as_void(keys: Bits) -> NDArray[np.void]:
-    """Return the rows of keys, uint8 (n, width), as values that can be compared and sorted."""
+    """Return the rows of keys, uint8 (n, width), as comparable and sortable values."""
     return np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()

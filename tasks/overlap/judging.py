@@ -1,4 +1,4 @@
-"""Prefect tasks of the overlap stage that call pairs duplicates: measure the baseline, judge, settle, and group."""
+"""Prefect tasks of the overlap stage that identify duplicates: measure the baseline, judge, settle, and group."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -31,7 +31,7 @@ from tasks.storage.place import Place
 
 @stage_task("measure the baseline")
 def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Place) -> Baseline:
-    """Measure how similar images are that are no leak: in the rest of the first split, and in random pairs."""
+    """Measure similarities without a leak: between an image and the rest of the first split, and of random pairs."""
     seed = spec.settings().get("seed")
     inputs = {"version": VERSION, "joins": [join.sha256 for join in joined], "seed": seed} | shaped_by("drawing")
 
@@ -45,12 +45,12 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
 
     stage = stages.stage(workspace, "baseline", inputs, build)
     rows = stage.result["rows"]
-    return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage, f"{rows:,} matches that are no leak")
+    return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage, f"{rows:,} matches without a leak")
 
 
 @stage_task("judge the twins")
 def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baseline, workspace: Place) -> Ruling:
-    """Judge from which similarity on two images are duplicates."""
+    """Judge the lowest similarity of duplicates."""
     inputs = {
         "version": VERSION,
         "joins": [join.sha256 for join in joined],
@@ -63,12 +63,12 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
         chained = tables.bytes_of(tables.read(workspace / baseline.chained)["md5"])
         matches = []
         for one in searched:
-            join, _ = join_of(spec, one.pair, workspace)  # holds its images, and is let go before the next one
+            join, _ = join_of(spec, one.pair, workspace)  # holds its images, so only one exists at a time
             matches.append(matches_of(join, read_pairs(workspace / one.folder / PAIRS), chained))
         sides = [side.short_side for one in searched for side in (one.pair.first, one.pair.second)]
         short_side, of = min(filter(None, sides), default=None), tables.read(workspace / baseline.table)
         verdict = judge(np.concatenate(matches), of, join.view, spec.floor_percent, spec.threshold, short_side)
-        return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # of train rows
+        return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # valid for train rows
 
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)
@@ -80,7 +80,7 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
 def settle_overlap(
     spec: ComparingSpec, joined: Joined, ruling: Ruling, decided: Decided | None, workspace: Place
 ) -> Overlap:
-    """Write the best duplicate of each row of two splits in the other, by the verdict and by what people decided."""
+    """Write the best duplicate of each row of two splits in the other, by the verdict and by decisions of people."""
     join, _ = join_of(spec, joined.pair, workspace)
     inputs = _settled_by(joined, ruling, decided) | {"floor": spec.floor_percent, "also": spec.also}
     stage = stages.stage(
@@ -88,7 +88,7 @@ def settle_overlap(
     )
     facts, recall, searched = joined.facts, None, join.sides[join.searched].split
     if facts["recall"]:
-        of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # of photographs, bits are found
+        of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # bits, not agreements
         floor, threshold = of_bits or join.percent, of_bits or round(100 * (ruling.verdict.threshold or 1))
         counts = TypeAdapter(RecallCounts).validate_python(facts["recall"])
         recall = measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")
@@ -116,7 +116,7 @@ def settle_overlap(
 def group_duplicates(
     spec: ComparingSpec, joined: Joined, ruling: Ruling, decided: Decided | None, workspace: Place
 ) -> SplitDuplicates:
-    """Group the images of a split that show the same, and choose which of each group stays."""
+    """Group the duplicate images of a split, and choose which image of each group stays."""
     prints = joined.pair.first
     inputs = _settled_by(joined, ruling, decided) | {"rules": [spec.keep, spec.chains]}
 
@@ -134,7 +134,7 @@ def group_duplicates(
 
 
 def _settled_by(joined: Joined, ruling: Ruling, decided: Decided | None) -> dict[str, Any]:
-    """Return what determines which pairs are duplicates."""
+    """Return the inputs that determine which pairs are duplicates."""
     return {
         "version": VERSION,
         "join": joined.sha256,

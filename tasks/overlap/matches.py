@@ -1,4 +1,4 @@
-"""The images of a searched split as a verdict sees them: each with its best match."""
+"""The images of a searched split as input of a verdict, each with its best match."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from tasks.storage import tables
 
 MATCH = np.dtype(
     [
-        ("best", "f8"),  # similarity of the best match that is not identical, 0 without any
-        ("beyond", "f8"),  # what look-alikes reach, see `look_alikes_of`
+        ("best", "f8"),  # similarity of the best match that is not identical, 0 without one
+        ("beyond", "f8"),  # agreement of look-alikes, see `look_alikes_of`
         ("chained", "?"),  # near-identity proves nothing
         ("identical", "?"),  # the other split has the same image
         ("other_class", "?"),  # the best match has another class
-        ("rows", "i8"),  # that have the image
+        ("rows", "i8"),  # number of rows with the image
         ("label", "i8"),
     ]
 )
@@ -38,7 +38,7 @@ def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:
     found["identical"] = not join.within and images.are_among(others.digests)
     own, other = images.labels[seen.first], others.labels[seen.second]
     differ = (own != UNKNOWN) & (other != UNKNOWN) & ((own != other) | (own == SEVERAL))
-    best = seen.similarity == found["best"][seen.first]  # of equally similar ones, one of another class counts
+    best = seen.similarity == found["best"][seen.first]  # among equals, one of another class decides
     found["other_class"][seen.first[differ & best]] = True
     of_row = tables.read(join.workspace / join.sides[here].of_row)["image"].to_numpy()
     found["rows"], found["label"] = np.bincount(of_row, minlength=len(images)), images.labels

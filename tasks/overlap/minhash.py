@@ -1,7 +1,7 @@
-"""MinHash signatures, bit-identical with datasketch, how they are cut into bands, and the recall that follows.
+"""MinHash signatures, bit-identical to datasketch, their division into bands, and the resulting recall.
 
-The smallest hash among a set of positions is that of the *first set bit* when positions are visited in the order of
-their hashes. Of a typical pattern, half the bits are set or unset, so a few visits settle almost every pattern.
+The smallest hash in a set belongs to the *first set bit* when positions are visited by ascending hash. A
+typical pattern has half its bits set, so a few visits settle almost every pattern.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from tasks.arrays import Bits
 from tasks.errors import UsageError
 from tasks.records.spec import SearchSpec
 
-VISITS = 16  # positions visited for all patterns; the patterns that are not settled then are looked up in full
-CHUNK = 1024  # patterns at a time, so that their unpacked bits stay in the cache
+VISITS = 16  # positions visited for all patterns; the remaining patterns are searched in full
+CHUNK = 1024  # patterns at a time, so that their unpacked bits fit into the cache
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
 
 
 @dataclass(frozen=True)
 class Bands:
-    """How signatures are cut for the join: a pair is a candidate when all rows of one band agree."""
+    """Division of signatures: a pair is a candidate if all rows of one band are equal."""
 
     bands: int
     rows: int
@@ -32,10 +32,10 @@ class Bands:
 
 
 def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
-    """Return the most selective bands that still reach a recall at the floor; raise `UsageError` where none do.
+    """Return the most selective bands with this recall at the floor; raises `UsageError` if none reach it.
 
-    The largest rows-per-band r with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see Leskovec, Rajaraman and
-    Ullman, Mining of Massive Datasets, section 3.4.
+    They have the largest number r of rows with ``1 - (1 - t^r)^b >= recall`` and b = num_perm // r; see Leskovec,
+    Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
 
     >>> choose_bands(128, 90, 0.99)
     Bands(bands=12, rows=10)
@@ -48,13 +48,13 @@ def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
             return bands
     most = bands.recall_at(floor_percent / 100)
     raise UsageError(
-        f"recall {recall} can't be reached from a similarity of {floor_percent / 100} with {num_perm} permutations; "
+        f"recall {recall} cannot be reached from a similarity of {floor_percent / 100} with {num_perm} permutations; "
         f"ask for at most {most:.2f}, raise the floor, or compare all pairs with --exhaustive."
     )
 
 
 def bands_for(spec: SearchSpec) -> Bands | None:
-    """Return how the signatures of a run are cut; None when it asks for all pairs to be compared, whatever the cost."""
+    """Return the bands of the signatures of a run; None if it compares all pairs at any cost."""
     if spec.exhaustive:
         return None
     view = spec.compared_by
@@ -65,7 +65,7 @@ def bands_for(spec: SearchSpec) -> Bands | None:
 @lru_cache
 def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return datasketch's hash of each position under each permutation, uint32 (num_perm, length)."""
-    from datasketch import MinHash  # brings clients of databases, which take as long to import as all of numpy
+    from datasketch import MinHash  # imports clients of databases, which takes as long as importing numpy
 
     sets = ([b"%d" % position] for position in range(length))
     sketches = MinHash.bulk(sets, num_perm=num_perm, seed=seed, scheme="affine32")
@@ -75,8 +75,8 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
 def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return the MinHash signatures, uint32 (num_perm, n), of packed bit patterns, uint8 (n, ceil(length / 8)).
 
-    Column k equals the ``hashvalues`` of ``MinHash(num_perm, seed, scheme="affine32")`` that is updated with
-    ``b"%d" % position`` for each set bit of pattern k; the first position is in the highest bit of a byte.
+    Column k equals the ``hashvalues`` of ``MinHash(num_perm, seed, scheme="affine32")`` after an update with
+    ``b"%d" % position`` for each set bit of pattern k; the first position is the highest bit of a byte.
 
     >>> from datasketch import MinHash
     >>> one = np.packbits(np.array([[0, 1, 1, 0, 0, 0, 0, 0]], np.uint8), axis=1)

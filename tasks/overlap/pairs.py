@@ -1,9 +1,9 @@
-"""Pairs of similar images, and which of them matter: memory grows with the images, not with their pairs.
+"""Pairs of similar images, and the choice of pairs to keep: memory grows with the images, not with their pairs.
 
-Of near-duplicate pairs of glyphs, those are kept that are the best of one of their images, its best with a labelled
-image, or its best of another class than that. Inside one set a maximum spanning forest is kept as well: at any
-threshold it joins the same images as all pairs (Kruskal, On the shortest spanning subtree of a graph, 1956). Of equally
-similar pairs the one with the smaller numbers is preferred, so the result does not depend on pieces.
+A near-duplicate pair of glyphs is kept if it is the best of one of its images, its best with a labelled image, or its
+best with an image of another class. Inside one set a maximum spanning forest is kept as well: at any threshold it
+connects the same images as all pairs (Kruskal, On the shortest spanning subtree of a graph, 1956). Among equally
+similar pairs the one with the smaller numbers is preferred, so the result does not depend on the tiles.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.storage import tables
 from tasks.storage.place import Place
 
-GATHERED = 1 << 22  # pairs that are taken in at a time: about 200 MB
+GATHERED = 1 << 22  # pairs to collect before reducing them: about 200 MB
 
 
 class Pairs(NamedTuple):
@@ -30,7 +30,7 @@ class Pairs(NamedTuple):
     similarity: Floats
 
     def seen_from(self, side: int, within: bool = False) -> "Pairs":
-        """Return the pairs with the images of a side first; within one set, each pair from either of its images."""
+        """Return the pairs with the images of one side first; within one set, each pair from both of its images."""
         turned = Pairs(self.second, self.first, self.similarity)
         return together([self, turned]) if within else turned if side else self
 
@@ -39,12 +39,12 @@ class Pairs(NamedTuple):
         return Pairs(self.first[some], self.second[some], self.similarity[some])
 
     def best(self) -> "Pairs":
-        """Return the best pair of each first image, in the order of these."""
+        """Return the best pair of each first image, sorted by these images."""
         order = np.lexsort((self.second, -self.similarity, self.first))
         return self.where(order[is_first(self.first[order])])
 
     def are_in(self, others: "Pairs") -> Mask:
-        """Return which pairs are among others, whatever their similarity."""
+        """Return which pairs are also in `others`, whatever their similarity."""
         width = int(max(self.second.max(initial=0), others.second.max(initial=0))) + 1
         found: Mask = np.isin(self.first * width + self.second, others.first * width + others.second)
         return found
@@ -54,12 +54,12 @@ NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
 def together(parts: Sequence[Pairs]) -> Pairs:
-    """Return the pairs of several."""
+    """Concatenate pairs."""
     return Pairs(*(np.concatenate(columns) for columns in zip(NO_PAIRS, *parts, strict=True)))
 
 
 def in_order(pairs: Pairs, within: bool) -> Pairs:
-    """Return each pair once, ordered by its numbers; pairs within one set have the smaller number first."""
+    """Return each pair once, sorted by its numbers; pairs within one set have the smaller number first."""
     first, second = pairs.first, pairs.second
     if within:
         first, second = np.minimum(first, second), np.maximum(first, second)
@@ -70,7 +70,7 @@ def in_order(pairs: Pairs, within: bool) -> Pairs:
 
 
 def gathered(stream: Iterable[Pairs], keep: Callable[[Pairs], Pairs]) -> Pairs:
-    """Return what `keep` keeps of a stream of pairs, of which it is shown many at a time."""
+    """Return the pairs that `keep` keeps of a stream of pairs, calling it with many at a time."""
     kept, waiting = NO_PAIRS, [NO_PAIRS]
     for some in stream:
         waiting.append(some)
@@ -91,9 +91,9 @@ def that_matter(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], within: boo
 
 
 def best_by_class(of: RowNumbers, other: RowNumbers, weight: Floats, labels: RowNumbers) -> Mask:
-    """Return which pairs are the best of an image, its best with a labelled one, or the best of another class.
+    """Return which pairs are the best of an image, its best with a labelled one, or its best of another class.
 
-    The best has the highest weight, and of equal ones the smallest number.
+    The best has the highest weight and, among equals, the smallest number.
 
     >>> weight, labels = np.array([0.8, 0.9, 0.95, 0.7, 0.6]), np.array([1, 1, UNKNOWN, 1, 2])
     >>> best_by_class(np.zeros(5, int), np.arange(5), weight, labels).tolist()
@@ -112,21 +112,21 @@ def best_by_class(of: RowNumbers, other: RowNumbers, weight: Floats, labels: Row
 
 
 def spanning(pairs: Pairs, count: int) -> RowNumbers:
-    """Return the numbers of the pairs of a maximum spanning forest of `count` images, of pairs that are `in_order`.
+    """Return the numbers of the pairs in a maximum spanning forest of `count` images, given pairs `in_order`.
 
     >>> pairs = Pairs(np.array([0, 0, 1, 3]), np.array([1, 2, 2, 4]), np.array([0.9, 0.7, 0.8, 0.6]))
     >>> spanning(pairs, 5).tolist()
     [0, 2, 3]
     """
     first, second, similarity = pairs
-    weights = np.empty(len(first))  # all different, so that there is one such forest
-    weights[np.lexsort((second, first, -similarity))] = np.arange(1, len(first) + 1)  # from 1: 0 would be no pair
+    weights = np.empty(len(first))  # distinct, so that the forest is unique
+    weights[np.lexsort((second, first, -similarity))] = np.arange(1, len(first) + 1)  # from 1: 0 would mean no pair
     tree = minimum_spanning_tree(coo_array((weights, (first, second)), shape=(count, count)).tocsr()).tocoo()
     i, j = (part.astype(np.int64) for part in tree.coords)
     return np.sort(np.searchsorted(first * count + second, i * count + j))
 
 
 def read_pairs(place: Place) -> Pairs:
-    """Return the pairs of a table."""
+    """Read the pairs of a table."""
     table = tables.read(place)
     return Pairs(*(table[name].to_numpy() for name in Pairs._fields))

@@ -1,8 +1,8 @@
-"""The strategy for photographs: bits propose candidates, and registered gray copies decide.
+"""The strategy for photographs: bits propose candidates, and aligned gray copies decide.
 
-Where most candidates of a picture are in one component of duplicates, there may be more, and what look-alikes reach is
-not seen yet. So more are asked for outside of that component, as long as at least half of them join it: the number of
-copies is not limited, and a component looks at each picture at most once in a round.
+If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
+known yet. So further candidates outside that component are requested, as long as at least half of them join it. The
+number of copies is therefore unlimited, and a component compares itself with each image at most once per round.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -25,18 +25,18 @@ from tasks.registration.photo import BITS
 from tasks.storage.copies import Copies
 from tasks.threads import blas_threads, of_task
 
-FORMS_AT_ONCE = 128  # pictures whose forms are made at a time, in each thread
+FORMS_AT_ONCE = 128  # images whose forms are computed at a time, in each thread
 
 
 def candidate_pairs(
     one: Images, two: Images, bands: Bands | None, seed: int, within: bool, sample: int = 0, mirrored: bool = False
 ) -> tuple[Pairs, RecallCounts | None]:
-    """Return the candidates of pictures with their agreement, and what MinHash finds on a sample, where it proposes.
+    """Return the candidates of images with their agreement and, if MinHash proposes, its counts on a sample.
 
-    Candidates of `one` are sought in `two`; `within` says that both are of one split, and `mirrored` that pictures are
-    searched for as they look in a mirror. For the rest see `tasks.overlap.proposals.propose`.
+    Candidates of `one` are sought in `two`; `within` is whether both belong to one split, and `mirrored` whether to
+    search for mirrored images. The other parameters are explained in `tasks.overlap.proposals.propose`.
     """
-    groups = one.numbers, two.numbers  # by which no picture is a candidate of itself
+    groups = one.numbers, two.numbers  # so that no image is its own candidate
     if not within:
         i, j = same_images(one.digests, two.digests)
         groups = np.arange(len(one)), len(one) + np.arange(len(two))
@@ -49,10 +49,10 @@ def candidate_pairs(
 def with_more(
     pairs: Pairs, one: Images, two: Images, line: Floats, bands: Bands | None, seed: int, within: bool
 ) -> Pairs:
-    """Return pairs and those of further candidates of pictures most of whose candidates are copies of one picture.
+    """Return pairs, and further candidates of images whose candidates are mostly copies of one image.
 
-    The pairs are those of `candidate_pairs`, of all pictures of both splits, or of one. The line is float64 (n,):
-    agreement from which the pairs of each picture of the first set are duplicates.
+    The pairs are the results of `candidate_pairs` for all images of both splits, or of one. `line`, float64 (n,), is
+    the lowest agreement of duplicates of each image of the first set.
     """
     count, going_on = CANDIDATES, np.ones(len(one), np.bool_)
     components, home, inside = _homes(pairs, one, two, line, within)
@@ -72,7 +72,7 @@ def with_more(
 def _homes(
     pairs: Pairs, one: Images, two: Images, line: Floats, within: bool
 ) -> tuple[tuple[RowNumbers, RowNumbers], RowNumbers, RowNumbers]:
-    """Return components, which of them each picture of the first set is at home in, and its candidates there."""
+    """Return components, the home component of each image of the first set, and its number of candidates there."""
     components = hanging(pairs.where(are_duplicates(pairs, line, within)), one, two, within)
     seen = pairs.seen_from(0, within)
     home = homes(seen, components)
@@ -80,14 +80,14 @@ def _homes(
 
 
 def are_duplicates(pairs: Pairs, line: Floats, within: bool) -> Mask:
-    """Return which pairs reach the line of their first image, or within one set of either image."""
+    """Return which pairs reach the line of their first image or, within one set, of either image."""
     least = np.minimum(line[pairs.first], line[pairs.second]) if within else line[pairs.first]
     reached: Mask = pairs.similarity >= least
     return reached
 
 
 def _once(found: Nearest, asking: RowNumbers, home: RowNumbers) -> Pairs:
-    """Return for each component and each of its candidates the pair with the most similar bits."""
+    """Return the pair with the most similar bits for each component and each of its candidates."""
     pairs = _listed(found, asking, np.arange(int(found.row.max(initial=-1)) + 1))
     order = np.lexsort((pairs.first, -pairs.similarity, pairs.second, home[pairs.first]))
     return pairs.where(order[is_first(home[pairs.first[order]], pairs.second[order])])
@@ -99,9 +99,9 @@ def _listed(found: Nearest, first: RowNumbers, second: RowNumbers) -> Pairs:
 
 
 def _measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: bool = False) -> Pairs:
-    """Lay pairs over each other: of two splits the second over the searched one, of one the later over the earlier."""
+    """Measure pairs by aligning the second image with the searched one, within a split the later with the earlier."""
     sides = [(one.numbers, one.gray), (two.numbers, two.gray)]
-    if within:  # either picture of a pair may be among those that were searched for
+    if within:  # either image of a pair may be a searched one
         numbers, at = np.unique(np.append(one.numbers, two.numbers), return_index=True)
         sides = [(numbers, Copies.concatenated([one.gray, two.gray]).take(at))] * 2
     first, second = (
@@ -111,7 +111,7 @@ def _measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: bo
 
 
 def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
-    """Return pictures in all forms in which they are searched for, as they are first; or as they look in a mirror."""
+    """Return images in all searched forms, the original first, or in the mirrored forms."""
 
     def made(start: int) -> list[Bits]:
         copies = images.gray.take(np.arange(start, min(start + FORMS_AT_ONCE, len(images)))).read()

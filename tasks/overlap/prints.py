@@ -1,9 +1,9 @@
 """Look up the fingerprints of a split's rows once, and write its distinct images.
 
-``prints.parquet`` has a row per row of the split: ``id``, ``class_name``, ``label`` (`UNKNOWN` without one), ``rank``
-(place in the order of ids) and the columns of `tasks.classes.fingerprints`; of photographs also ``file``, the number of
-the file with the gray copy. ``images.parquet`` has a row per distinct image, in the order of their smallest ids;
-``of-row.parquet`` the number of each row's image.
+``prints.parquet`` has one row per row of the split: ``id``, ``class_name``, ``label`` (`UNKNOWN` without one), ``rank``
+(position in the order of ids) and the columns of `tasks.classes.fingerprints`; for photographs also ``file``, the
+number of the file with the gray copy. ``images.parquet`` has one row per distinct image, sorted by their smallest ids;
+``of-row.parquet`` has the image number of each row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,13 +25,13 @@ from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import UNLABELLED
 
 DEALT = "dealt"
-PIECE = 50_000  # rows of a row group, or fewer at the end of a file of the split
-SAMPLED = 512  # images that say how alike the bits of a split are
-TEXTS = ["class_name", "font"]  # columns whose values repeat
+PIECE = 50_000  # rows per row group, or fewer at the end of a file of the split
+SAMPLED = 512  # images in the sample of a split's bits
+TEXTS = ["class_name", "font"]  # columns with repeated values
 
 
 def slices(rows: int, size: int) -> list[range]:
-    """Cut rows into slices of a size: one, where there are none.
+    """Cut rows into slices of a size, at least one slice.
 
     >>> slices(5, 2)
     [range(0, 2), range(2, 4), range(4, 5)]
@@ -40,16 +40,16 @@ def slices(rows: int, size: int) -> list[range]:
 
 
 def prints_of(split: Drawn, fingerprints: Sequence[Fingerprints]) -> list[Fingerprints]:
-    """Return the fingerprints of the shards that a split's rows come from."""
+    """Return the fingerprints of the shards that contain the rows of a split."""
     found = [each for each in fingerprints if each.role in split.drawn_from]
-    return found or list(fingerprints)  # an audit without validation has no rows of it to look up
+    return found or list(fingerprints)  # an audit without validation has no rows in it
 
 
 def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place, target: Place) -> dict[str, Any]:
-    """Write the fingerprints of a split's rows, in memory for a piece of them and all numbers, and its images.
+    """Write the fingerprints of a split's rows and its images, with one piece and all numbers in memory.
 
-    The fingerprints are of all shards, in the order in which the split counts their rows. Return the bits of a row,
-    distinct images, how many rows have no bit set or all, and of photographs the median short side.
+    `fingerprints` cover all shards, in the order of the split's row numbers. Returns the number of bits, the number of
+    distinct images, the number of rows whose bits are all equal, and for photographs the median short side.
     """
     numbers = tables.read(workspace / split.numbers)
     own = prints_of(split, fingerprints)
@@ -75,12 +75,12 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
 
 
 def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any]:
-    """Write the distinct images of the rows that lie in a folder; return what `write_prints` does but the length."""
+    """Write the distinct images of the rows in a folder; return the result of `write_prints` except the length."""
     rows = tables.read(target / PRINTS, ["md5", "rank", "label", *(["short_side"] if photographs else [])])
     by_id = np.argsort(rows["rank"].to_numpy())
     numbers = rows["md5"].combine_chunks().take(pa.array(by_id)).dictionary_encode().indices.to_numpy()
     of_row = np.empty(len(rows), np.int64)
-    of_row[by_id] = numbers  # in the order of their smallest ids
+    of_row[by_id] = numbers  # in the order of the images' smallest ids
     example = by_id[np.unique(numbers, return_index=True)[1]]
     tables.write(pa.table({"image": of_row}), target / OF_ROW)
     order = np.argsort(example)
@@ -91,13 +91,13 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     evenly = np.linspace(0, max(len(images) - 1, 0), min(SAMPLED, len(images))).astype(np.int64)
     tables.write(images.select(["bits"]).take(pa.array(evenly)), target / SAMPLE)
     counts = np.bitwise_count(tables.bytes_of(images["bits"])).sum(axis=1, dtype=np.int64)
-    blank = (counts == 0) | (counts == length)  # bits that say nothing of what an image shows
+    blank = (counts == 0) | (counts == length)  # these bits do not describe an image
     side = int(np.median(rows["short_side"].to_numpy())) if photographs and len(rows) else None
     return {"images": len(example), "blank": int(blank[of_row].sum()), "short_side": side}
 
 
 def _common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNumbers:
-    """Return the label of each image, int64 (images,): that of all its rows that have one, or `SEVERAL`, or `UNKNOWN`.
+    """Return the label that all labelled rows of an image share, or `SEVERAL`, or `UNKNOWN`, int64 (images,).
 
     >>> _common_labels(np.array([0, 0, 1, 1, 2]), np.array([7, UNKNOWN, 7, 8, UNKNOWN]), 3).tolist()
     [7, -1, -2]
@@ -118,13 +118,13 @@ def _pieces_of(split: Drawn, workspace: Place) -> Iterator[pa.Table]:
 
 def _numbered(fingerprints: Fingerprints, own: Sequence[Fingerprints], workspace: Place) -> pa.Table:
     table = tables.read(workspace / fingerprints.table)
-    number = own.index(fingerprints) if fingerprints in own else -1  # that no row of the split is looked up in
+    number = own.index(fingerprints) if fingerprints in own else -1  # -1: the split has no rows there
     return table.append_column("file", pa.array(np.full(len(table), number)))
 
 
 def _beside(rows: pa.Table, found: pa.Table, split: Drawn) -> pa.Table:
     same = pc.sum(pc.equal(rows["id"], found["id"])).as_py() or 0
-    conserve(f"fingerprints of {split.name}", len(rows), same)  # else rows would be alike that are not
+    conserve(f"fingerprints of {split.name}", len(rows), same)  # otherwise rows would get wrong fingerprints
     label = pc.if_else(pc.equal(rows["class_name"], UNLABELLED), UNKNOWN, rows["label"])
     table = rows.set_column(rows.column_names.index("label"), "label", label)
     for name in found.column_names[1:]:

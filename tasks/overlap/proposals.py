@@ -1,6 +1,6 @@
-"""Propose, for each photograph, those of another split that its bits are most similar to.
+"""Propose, for each photograph, the images of another split with the most similar bits.
 
-All pairs are compared where ten minutes of one core are expected to suffice. Beyond that MinHash proposes.
+All pairs are compared if this should take at most ten minutes of one core; otherwise MinHash proposes.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from tasks.overlap.patterns import Patterns, least_shared, whole_percent
 from tasks.overlap.recall import RecallCounts, sampled
 from tasks.registration.forms import FORMS
 
-CANDIDATES, FLOOR = 10, 0.50  # of a picture; similarity of bits from which there may be more than one
-PAIR = 16.0  # nanoseconds of one core that comparing a form of a row with a pattern takes in sets of look-alikes
-JOINED = 4  # times the candidates of all rows: pairs of MinHash that are put together at a time
+CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
+PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
+JOINED = 4  # multiple of all candidates: pairs of MinHash to merge at a time
 
 
 def cost_of(pairs: int) -> float:
@@ -26,7 +26,7 @@ def cost_of(pairs: int) -> float:
 
 
 def affordable(bands: Bands | None, pairs: int) -> Bands | None:
-    """Return how to search so many pairs of photographs: by these bands, or None where all pairs are affordable."""
+    """Return these bands, or None if comparing all of `pairs` pairs of photographs is affordable."""
     return None if cost_of(pairs) <= AFFORDABLE else bands
 
 
@@ -39,11 +39,11 @@ def propose(
     count: int = CANDIDATES,
     sample: int = 0,
 ) -> tuple[Nearest, RecallCounts | None]:
-    """Return the candidates of rows, and what MinHash finds on a sample of rows, where it proposes.
+    """Return the candidates of rows and, if MinHash proposes, its counts on a sample of rows.
 
-    The rows come in each form; groups are those of `tasks.overlap.nearest.nearest`. Without bands all pairs are
-    compared, whatever that costs. `count` is of candidates per row, and `sample` of rows that are compared with all
-    where MinHash proposes, to measure what it misses.
+    The rows come in each form; `groups` are explained in `tasks.overlap.nearest.nearest`. Without bands all pairs are
+    compared at any cost. `count` is the number of candidates per row, and `sample` the number of rows that are
+    also compared exhaustively to measure the recall of MinHash.
     """
     if bands is None:
         return nearest(forms, others, count, FLOOR, groups), None
@@ -59,7 +59,7 @@ def propose(
 def by_minhash(
     forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
 ) -> Nearest:
-    """Return the best of what MinHash finds by set bits for rows; see `propose`."""
+    """Return the best candidates that MinHash finds by set bits; see `propose`."""
     percent = round(100 * FLOOR)
     need, best = least_shared(percent, others.length), Nearest.nothing(len(groups[0]), count)
     signed = [Signed.of(form, percent, bands, seed) for form in forms]

@@ -1,7 +1,7 @@
-"""Find the pairs of similar images of a join: tile by tile, a slice of one split with a slice of the other.
+"""Find the similar pairs of a join, tile by tile: a slice of one split with a slice of the other.
 
-All pairs of glyphs are found by bounds (`complete.py`), or by MinHash where those are too many (`candidates.py`);
-candidates of photographs are laid over each other (`pictures.py`). What tiles find is put together exactly.
+All pairs of glyphs are found by bounds (`complete.py`), or by MinHash if they are too many (`candidates.py`).
+Candidates of photographs are aligned (`pictures.py`). The results of tiles merge into the exact result of the join.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,38 +30,38 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
 
-AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # where MinHash is known to miss what it should find
+AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # if MinHash is known to miss pairs
 PAIRS, MIRRORED = "pairs.parquet", "mirrored.parquet"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a tile or a join found: pairs, the same in a mirror, and what MinHash found, where it was asked."""
+    """The result of a tile or a join: pairs, mirrored pairs, and the counts of MinHash, if it was used."""
 
     pairs: Pairs
     mirrored: Pairs = NO_PAIRS
     recall: RecallCounts | None = None
 
     def write(self, target: Place) -> dict[str, Any]:
-        """Write the pairs into a folder; return the rest, for JSON."""
+        """Write the pairs into a folder; return the counts as JSON values."""
         for name, pairs in ((PAIRS, self.pairs), (MIRRORED, self.mirrored)):
             tables.write(pa.table(pairs._asdict()), target / name)
         return {"recall": self.recall and asdict(self.recall)}
 
     @classmethod
     def read(cls, folder: Place, facts: dict[str, Any]) -> "Found":
-        """Return what `write` wrote."""
+        """Read the result of `write`."""
         recall = TypeAdapter(RecallCounts | None).validate_python(facts["recall"])
         return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
 
 
 def write_tile(join: Join, tile: Slices, target: Place) -> dict[str, Any]:
-    """Write what a tile finds; return the rest."""
+    """Write the result of a tile; return its counts."""
     return search_tile(join, *tile).write(target)
 
 
 def search_tile(join: Join, first: range, second: range) -> Found:
-    """Search the pairs of two slices, whose numbers are those of the splits."""
+    """Search two slices for pairs, which have the image numbers of the splits."""
     one = read_images(join.first, join.workspace, first)
     two = one if join.within and first == second else read_images(join.second, join.workspace, second)
     if join.view.on_pixels:
@@ -75,7 +75,7 @@ def search_tile(join: Join, first: range, second: range) -> Found:
 def _search_pictures(join: Join, one: Images, two: Images) -> Found:
     sides = (two, one) if join.searched else (one, two)
     how = join.bands if join.method == "minhash" else None, join.seed
-    sample = 0 if join.within else -(-SAMPLE_ROWS * len(one) * len(two) // join.pairs)  # of this tile
+    sample = 0 if join.within else -(-SAMPLE_ROWS * len(one) * len(two) // join.pairs)  # for this tile
     pairs, recall = candidate_pairs(*sides, *how, join.within, sample)
     mirrored = NO_PAIRS
     if join.mirrored and not join.within:
@@ -84,9 +84,9 @@ def _search_pictures(join: Join, one: Images, two: Images) -> Found:
 
 
 def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, Any]:
-    """Write the pairs of two splits, put together from their tiles, or searched here where there are none.
+    """Write the pairs of two splits, merged from their tiles, or searched here without tiles.
 
-    Return how the pairs were found, and what MinHash states and was measured to find.
+    Returns the method of the search, and the stated and the measured recall of MinHash.
     """
     method = join.method
     found = [Found.read(join.workspace / tile.folder, tile.result) for tile in tiles]
@@ -95,10 +95,10 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
     recall = reduce(add, recalls) if recalls else None
     stated, contradicted = _stated(join, method, recall)
     if contradicted and not join.view.on_pixels and join.cost <= AFFORDABLE_IN_NEED:
-        method, exact = "all pairs", replace(join, bands=None)  # what MinHash misses is known
+        method, exact = "all pairs", replace(join, bands=None)  # since the loss of MinHash is known
         found = [search_tile(exact, *tile) for tile in join.tiles]
     pairs = _kept(join, together([part.pairs for part in found]))
-    if join.view.on_pixels:  # more copies of pictures that have many near-identical ones: that depends on no threshold
+    if join.view.on_pixels:  # further copies of images with many near-identical ones, independently of the threshold
         pairs = more_of(join, pairs, np.full(join.sides[join.searched].images, near_identical(join.short_side)))
     mirrored = in_order(together([part.mirrored for part in found]), within=False)
     Found(pairs, mirrored).write(target)
@@ -106,7 +106,7 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
 
 
 def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[float, bool]:
-    """Return the recall that MinHash states, and whether what was measured is lower than that, beyond chance."""
+    """Return the stated recall of MinHash, and whether the measured one is significantly lower."""
     if join.bands is None or (join.view.on_pixels and method == "all pairs"):
         return 1.0, False
     percent = join.percent if join.view.recall_from is None else round(100 * join.view.recall_from)
@@ -115,12 +115,12 @@ def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[fl
 
 
 def _kept(join: Join, pairs: Pairs) -> Pairs:
-    """Return the pairs that matter: of photographs all, since each has few."""
+    """Return the pairs to keep; for photographs all, since each has few."""
     return in_order(pairs, join.within) if join.view.on_pixels else that_matter(pairs, join.labels, join.within)
 
 
 def more_of(join: Join, pairs: Pairs, line: Floats) -> Pairs:
-    """Return pairs of photographs and further ones, see `with_more`; `line` is that of images of the searched side."""
+    """Return pairs of photographs and further ones, see `with_more`; `line` covers the images of the searched side."""
     if not len(pairs.first):
         return pairs
     one, two = join.both[::-1] if join.searched else join.both
@@ -131,9 +131,9 @@ def more_of(join: Join, pairs: Pairs, line: Floats) -> Pairs:
 def near_pairs(
     join: Join, one: Images, two: Images, method: Method, but: Callable[[Pairs], Mask] | None = None
 ) -> Pairs:
-    """Return the near-duplicates that matter of some glyphs; `but` says which pairs are none.
+    """Return the near-duplicates of glyphs to keep; `but` returns which pairs to exclude.
 
-    Glyphs without any bit set say nothing of what they show: they can only be identical.
+    Glyphs without any set bit cannot be near-duplicates, only identical.
     """
     first = one.take(one.patterns.counts > 0)
     second = first if two is one else two.take(two.patterns.counts > 0)
@@ -145,7 +145,7 @@ def near_pairs(
     def measured() -> Iterator[Pairs]:
         for i, j, shared in stream:
             found = similarity(first.patterns.counts[i], second.patterns.counts[j], shared, first.patterns.length)
-            differ = (first.digests[i] != second.digests[j]).any(axis=1)  # identical images are no near-duplicates
+            differ = (first.digests[i] != second.digests[j]).any(axis=1)  # identical images are not near-duplicates
             pairs = Pairs(first.numbers[i], second.numbers[j], found).where(differ)
             yield pairs.where(~but(pairs)) if but else pairs
 
@@ -153,10 +153,10 @@ def near_pairs(
 
 
 def _recall(join: Join, one: Images, two: Images, found: Pairs) -> RecallCounts | None:
-    """Ask MinHash beside all pairs, in the first tile alone, or all pairs beside MinHash, for a sample.
+    """Compare MinHash with the exhaustive search: on the first tile, or on a sample if MinHash searched.
 
-    MinHash verifies its pairs, and signing all images takes longer than comparing them: it is asked for those with
-    pairs.
+    MinHash verifies its pairs, and signing all images takes longer than comparing them, so it searches only the images
+    with pairs.
     """
     if join.method == "all pairs":
         if one.numbers[0] or two.numbers[0]:

@@ -1,7 +1,7 @@
-"""The pairs of a join as they count, by the verdict on their set and by what people decided: nowhere else.
+"""Decide which pairs of a join are duplicates, by the verdict on the set and by decisions of people.
 
-Of glyphs, only the pairs that matter are kept, so images that a decision tells apart are searched again. Photographs
-keep all their candidates; those that a decision tells apart are laid over all of their component.
+For glyphs, not all pairs are kept, so images that a decision separates are searched again. Photographs keep all their
+candidates; a photograph that a decision separates is aligned with its whole component.
 """
 
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class Settled(NamedTuple):
 
 
 def settled_by(join: Join, joined: Joined, ruling: Ruling, decided: Decided | None) -> Settled:
-    """Settle a join by the records of what was found and decided."""
+    """Settle a join from its records."""
     decisions = read_decisions(join.workspace / decided.table) if decided else None
     pairs = read_pairs(join.workspace / joined.folder / PAIRS)
     chained = tables.bytes_of(tables.read(join.workspace / ruling.baseline.chained)["md5"])
@@ -46,7 +46,7 @@ def settled_by(join: Join, joined: Joined, ruling: Ruling, decided: Decided | No
 
 
 def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions: Decisions | None) -> Settled:
-    """Return which pairs of a join, as it found them, are duplicates; `chained` are digests, uint8 (n, 16)."""
+    """Return which of the found pairs of a join are duplicates; `chained` are digests, uint8 (n, 16)."""
     if decisions and not join.view.on_pixels:
         pairs = _searched_again(join, pairs, decisions)
     line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)
@@ -55,7 +55,7 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
         pairs = more_of(join, pairs, similar)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
-        pairs = pairs.where(pairs.similarity >= 0)  # others have too little texture to say anything
+        pairs = pairs.where(pairs.similarity >= 0)  # negative for too little texture
     judged = np.zeros(len(pairs.first), np.bool_)
     if decisions:
         pairs = _with_judged(join, pairs.where(~_are_different(pairs, join.both, decisions)), decisions)
@@ -76,11 +76,11 @@ def _are_different(pairs: Pairs, images: Both, decisions: Decisions) -> Mask:
 
 
 def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
-    """Search glyphs that were told apart from others once more, without the pairs that are different images."""
+    """Search glyphs that a decision separates again, without the pairs judged different."""
     told, images = _told_apart(join.both, decisions), join.both
     if not any(side.any() for side in told):
         return pairs
-    if join.within:  # where only a forest is kept, any pair of a component may take the place of one that is none
+    if join.within:  # only a forest is kept, so any pair of a component may replace a pair judged different
         component, _ = hanging(pairs, *images, within=True)
         told = (np.isin(component, component[told[0]]),) * 2
     kept = [pairs.where(~(told[0][pairs.first] | told[1][pairs.second]))]
@@ -93,7 +93,7 @@ def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
 
 
 def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) -> Pairs:
-    """Lay photographs that were told apart over all of their component, which may hang together without that pair."""
+    """Align photographs that a decision separates with their component, which may be connected without that pair."""
     duplicates = pairs.where(are_duplicates(pairs.seen_from(join.searched), line, join.within))
     components, parts = hanging(duplicates, *join.both, join.within), []
     for side, told in enumerate(_told_apart(join.both, decisions)[: 1 if join.within else 2]):
@@ -106,7 +106,7 @@ def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) ->
 
 
 def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
-    """Return the pairs and those that were judged to be the same image."""
+    """Return the pairs, including all that people judged the same."""
     named = _named(decisions, same=True)
     places = [
         {side.digests[row].tobytes(): row for row in np.flatnonzero(side.are_among(named)).tolist()}
@@ -128,12 +128,12 @@ def _measured(join: Join, pairs: Pairs) -> Pairs:
 
 
 def _told_apart(images: Both, decisions: Decisions) -> tuple[Mask, Mask]:
-    """Return which images of both sides are part of a pair that is different."""
+    """Return which images of both sides are part of a pair judged different."""
     wanted = _named(decisions, same=False)
     return images[0].are_among(wanted), images[1].are_among(wanted)
 
 
 def _named(decisions: Decisions, same: bool) -> Bits:
-    """Return the digests of the images of decided pairs, uint8 (n, 16)."""
+    """Return the digests of the images in decided pairs, uint8 (n, 16)."""
     digests = [digest for pair, answer in decisions.by_pair.items() if answer == same for digest in pair]
     return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST)

@@ -1,4 +1,4 @@
-"""The rows of a split as numbers, and the tables of rows that have a match."""
+"""The rows of a split as numbers, and tables of rows with a match."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Keep
 
-AT_ONCE = 250_000  # rows that are written at a time
+AT_ONCE = 250_000  # rows to write at a time
 
 
 @dataclass(frozen=True)
 class SplitRows:
-    """Rows of a split in its order: image, class and place in the order of ids, int64 (n,) each."""
+    """Rows of a split in its order: image, class and position in the order of ids, int64 (n,) each."""
 
     prints: Prints
     workspace: Place
@@ -37,9 +37,9 @@ class SplitRows:
         return cls(prints, workspace, image, rows["label"].to_numpy(), rows["rank"].to_numpy())
 
     def examples(self) -> tuple[RowNumbers, RowNumbers]:
-        """Return a row of each image, and one of another class; `NOTHING` without any.
+        """Return one row of each image, and one of another class, or `NOTHING`.
 
-        It is the one with the smallest id, or, where some have no label, of those that have one.
+        It is the row with the smallest id among the labelled rows, or among all rows if none has a label.
         """
         order = np.lexsort((self.rank, self.label == UNKNOWN, self.image))
         first = order[is_first(self.image[order])]
@@ -51,9 +51,7 @@ class SplitRows:
         return first, second
 
     def preferred(self, keep: Keep) -> RowNumbers:
-        """Return the place of each row in the order of preference: more pixels, more bytes, smaller id; or the id
-        alone.
-        """
+        """Return the rank of each row by preference: more pixels, more bytes, smaller id; or by id only."""
         keys = [self.rank]
         if keep == "largest" and self.prints.copies:
             sizes = tables.read(self.workspace / self.prints.table, ["pixels", "bytes"])
@@ -70,7 +68,7 @@ class SplitRows:
 
 
 class Matched(NamedTuple):
-    """Some rows, each with a match: the row of that, whether it is identical or judged the same, and how similar."""
+    """Rows, each with a matching row, whether it is identical or judged the same, and the similarity."""
 
     row: RowNumbers
     twin: RowNumbers
@@ -84,7 +82,7 @@ class Matched(NamedTuple):
 
 
 def write_matched(found: Matched, rows: SplitRows, others: SplitRows, target: Place, near: str = "near") -> None:
-    """Write a table of schema `REMOVED`, of rows of one split and their matches there or in another."""
+    """Write a table of schema `REMOVED` with rows of one split and their matches in the same split or another."""
     with tables.writer(target, REMOVED) as writer:
         for some in slices(len(found.row), AT_ONCE):
             part = found.where(slice(some.start, some.stop))

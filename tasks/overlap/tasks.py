@@ -23,7 +23,7 @@ LOOKED_UP = 3
 
 @stage_task("look up fingerprints of {split.name}")
 def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place) -> Prints:
-    """Bring the fingerprints of a split's rows together, in the order of the rows, and find its distinct images."""
+    """Collect the fingerprints of a split's rows in their order, and find its distinct images."""
     own = prints_of(split, fingerprints)
     inputs = {"version": LOOKED_UP, "split": split.sha256, "fingerprints": [each.sha256 for each in own]}
     stage = stages.stage(
@@ -43,7 +43,7 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
 
 @stage_task("take decisions")
 def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: Place) -> Decided:
-    """Keep a copy of the decisions that apply to the images of a run, since more may be added to the file."""
+    """Copy the decisions that apply to the images of a run, since the file may grow."""
     given = read_decisions(Place.of(file))
     digests = pa.concat_tables([tables.read(workspace / each.table, ["md5"]) for each in fingerprints])["md5"]
     found = given.about(digests.combine_chunks())
@@ -54,7 +54,7 @@ def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: P
 
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
     labels = [[first.hex(), second.hex(), label] for (first, second), label in found.right_labels.items()]
-    shown = [found.table[name].to_pylist() for name in ("similarity", "view")]  # which the report sets beside them
+    shown = [found.table[name].to_pylist() for name in ("similarity", "view")]  # for the report
     inputs = {"version": 3, "pairs": pairs, "labels": labels, "shown": shown}
     stage, same = stages.stage(workspace, "decisions", inputs, build), int(pc.sum(found.table["same"]).as_py() or 0)
     digest = stages.digest_of([pairs, labels])
@@ -63,7 +63,7 @@ def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: P
 
 
 def tiles_of(spec: ComparingSpec, pair: SplitPair, in_process: bool) -> list[Slices]:
-    """Return the tiles of two splits that are tasks of their own: a single one only if it is to be `in_process`."""
+    """Return the tiles of two splits that become tasks; a single tile becomes one only if it runs `in_process`."""
     join, _ = join_of(spec, pair, spec.place)
     tiles = [] if _is_left_out(spec, join) else join.tiles
     return tiles if len(tiles) > 1 or in_process else []
@@ -71,7 +71,7 @@ def tiles_of(spec: ComparingSpec, pair: SplitPair, in_process: bool) -> list[Sli
 
 @stage_task("compare {pair}, tile {number}")
 def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slices, workspace: Place) -> Tile:
-    """Find the pairs of similar images in a slice of a split and one of another, or of the same."""
+    """Find the similar pairs between slices of two splits, or of one."""
     join, inputs = join_of(spec, pair, workspace)
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
     stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
@@ -81,7 +81,7 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
 
 @stage_task("find overlap of {pair}")
 def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], workspace: Place) -> Joined:
-    """Find the pairs of two splits, or, if asked for or soon done, of one, or put together what tiles found."""
+    """Find the similar pairs between two splits, or inside one if requested or quick; or merge the pairs of tiles."""
     join, inputs = join_of(spec, pair, workspace)
 
     def build(target: Place) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
 
 @stage_task("count distinct images of {prints.split}")
 def count_within(prints: Prints, workspace: Place) -> Within:
-    """Count the redundancy inside one split, and the images that say nothing of what they show."""
+    """Count the distinct images of one split, and the images that cannot be compared."""
 
     def build(_target: Place) -> dict[str, Any]:
         one_colour = tables.read(workspace / prints.table, ["one_colour"])["one_colour"]
@@ -111,5 +111,5 @@ def count_within(prints: Prints, workspace: Place) -> Within:
 
 
 def _is_left_out(spec: ComparingSpec, join: Join) -> bool:
-    """Return whether comparing a split with itself takes longer than a minute of one core, and nobody asked for it."""
+    """Return whether to skip comparing a split with itself: it takes over a minute of one core, and nobody asked."""
     return join.within and not spec.joins_within and join.cost > UNASKED

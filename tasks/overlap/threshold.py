@@ -1,18 +1,18 @@
-"""Predict how many matches of photographs are mere look-alikes, and from which agreement on matches are believed.
+"""Predict the number of look-alikes among matches of photographs, and the lowest agreement of believable matches.
 
 Let z = artanh(G), Fisher's transform of an agreement G. The share of look-alikes with at least z falls at least as fast
-as an exponential: their distances are those of neighbours in a smooth distribution, a power of 1 - G (Levina and
-Bickel, Maximum likelihood estimation of intrinsic dimension, 2004), so the tail is log-concave in z. Take a window of
-two half units of z, with n1 and then n2 matches, that ends at u. It extrapolates, with r = n2 / n1,
+as an exponential: their distances are neighbour distances in a smooth distribution, a power of 1 - G (Levina and
+Bickel, Maximum likelihood estimation of intrinsic dimension, 2004), so the tail is log-concave in z. A window of two
+halves, each half a unit of z wide, with n1 and then n2 matches, ends at u. With r = n2 / n1 it extrapolates
 
     look-alikes from z on = n2 * r / (1 - r) * r^((z - u) / half),
 
-which is an upper bound wherever the window lies at or below z. Copies in its nearer half raise it, so the least bound
-of all windows counts: copies can't hide each other. Copies in its farther half would lower it, so n1 counts as at most
-what the windows below lead to expect there.
+which is an upper bound for any window at or below z. Copies in its nearer half raise the bound, so the smallest bound
+of all windows is used: copies cannot hide each other. Copies in its farther half would lower the bound, so n1 is
+limited to the number that the windows below predict.
 
-All counts are taken one standard deviation higher than they are, and r is at most 0.95. A window says nothing where
-hardly any match lies in its farther half.
+All counts are raised by one standard deviation, and r is at most 0.95. A window with hardly any match in its farther
+half is ignored.
 """
 
 import numpy as np
@@ -24,26 +24,26 @@ from tasks.records.verdict import PRECISION
 from tasks.registration.photo import LOWEST
 
 HALF_UNIT = 0.5
-WINDOWS = np.arange(0.3, np.arctanh(0.99) + 1e-9, 0.05)  # units of z: where windows end
-LEAST_END = 1.3  # the lowest threshold, from which on windows bound what is above; lower ones bound higher ones
-FEW, FEW_SHARE = 20, 0.03  # rows, and share of them, that are too few to measure a rate from
-STEEPEST = 0.95  # r at most
-FIRST, LAST = round(100 * LOWEST), 99  # percent: between these the threshold of a set lies
+WINDOWS = np.arange(0.3, np.arctanh(0.99) + 1e-9, 0.05)  # ends of windows, in units of z
+LEAST_END = 1.3  # the lowest threshold: windows up to it bound all higher thresholds
+FEW, FEW_SHARE = 20, 0.03  # number of rows, and their share, that are too few to measure a rate
+STEEPEST = 0.95  # maximum of r
+FIRST, LAST = round(100 * LOWEST), 99  # percent: range of the threshold of a set
 NEAR_IDENTICAL = 0.99  # agreement
-SMALL, OF_SMALL = 48, 0.995  # pixels of the short side below which a picture is small, and its agreement
+SMALL, OF_SMALL = 48, 0.995  # short side in pixels of the smallest normal image, and the agreement for smaller ones
 CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
 
 
 def near_identical(short_side: int | None) -> float:
-    """Return the agreement from which two pictures are the same whatever their set says; see docs/photos.md."""
+    """Return the lowest agreement of duplicates in any set; see docs/photos.md."""
     return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
 
 
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
-    """Return the least bound of how many rows have a look-alike from this percent on; None where no window tells.
+    """Return the smallest bound on the number of rows with a look-alike at this percent; None without a window.
 
-    `rows` and `pool` are the agreements of best matches, float64 (n,): of the rows, and of these and further rows, from
-    which rates are measured.
+    `rows` and `pool`, float64 (n,), are the agreements of best matches: of the rows, and of these and further rows, to
+    measure rates.
     """
     z, own, end = fisher(pool), fisher(rows), np.arctanh(percent / 100)
     uppers = WINDOWS[end + 1e-9 >= WINDOWS]
@@ -63,7 +63,7 @@ def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
 
 
 def own_percent(rows: Floats, pool: Floats) -> int | None:
-    """Return the lowest percent whose matches have the predicted precision that is asked for; None without any."""
+    """Return the lowest percent whose matches have the required predicted precision, or None."""
     for percent in range(FIRST, LAST + 1):
         count, wrong = int((rows >= percent / 100).sum()), look_alikes(rows, pool, percent)
         if count and wrong is not None and 1 - wrong / count >= PRECISION:
@@ -72,15 +72,15 @@ def own_percent(rows: Floats, pool: Floats) -> int | None:
 
 
 def are_few(rows: int, of: int) -> bool:
-    """Return whether rows are too few to be judged by themselves."""
+    """Return whether rows are too few to be judged separately."""
     return rows < max(FEW, FEW_SHARE * of)
 
 
 def is_common(alike: int, pairs: int) -> bool:
-    """Say whether more than one random pair in a hundred is alike, beyond chance (Clopper and Pearson, 95 %).
+    """Return whether significantly more than 1 % of random pairs match (Clopper and Pearson, 95 %).
 
-    Of n pairs of which each is alike with probability p, k or more are with the probability I_p(k, n - k + 1), the
-    regularized incomplete beta function; where that is less than 2.5 % for p = 0.01, the interval lies above it.
+    If each of n pairs matches with probability p, at least k do with probability I_p(k, n - k + 1), the regularized
+    incomplete beta function. If that is less than 2.5 % for p = 0.01, the interval is above 0.01.
 
     >>> is_common(0, 0), is_common(3, 100), is_common(5, 100)
     (False, False, True)
@@ -89,12 +89,12 @@ def is_common(alike: int, pairs: int) -> bool:
 
 
 def _extrapolated(count: Floats, rate: Floats, distance: Floats) -> Floats:
-    """Return how many are farther than a distance above a window, in whose nearer half are so many."""
+    """Return the expected number beyond a distance above a window with `count` matches in its nearer half."""
     return count * rate / (1 - rate) * rate ** (distance / HALF_UNIT)
 
 
 def _between(z: Floats, low: Floats, high: Floats) -> Floats:
-    """Return how many values lie in each window."""
+    """Return the number of values in each window."""
     ordered = np.sort(z)
     return (np.searchsorted(ordered, high) - np.searchsorted(ordered, low)).astype(np.float64)
 

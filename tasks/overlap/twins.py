@@ -1,6 +1,6 @@
-"""Tables of the rows of two splits, each with its best duplicate in the other, and of those whose labels differ.
+"""Write tables of the rows of two splits, each with its best match in the other, and of rows with label conflicts.
 
-The best is identical before near, near before merely similar, then the more similar, then the one with the smaller id.
+The best match is identical rather than near, near rather than similar, then more similar, then has the smaller id.
 """
 
 from dataclasses import dataclass
@@ -47,10 +47,10 @@ VARIANTS = pa.schema(
         "twin_class_name": pa.string(),
         "agreement": pa.float64(),
         "percent": pa.int64(),
-        "plain_percent": pa.int64(),  # of the row as it is, 100 for an identical image; 0 where it has no match
+        "plain_percent": pa.int64(),  # without the variant, 100 for an identical image; 0 without a match
     }
 )
-# The best match of an image or row: its image, or `NOTHING`, and what it is.
+# The best match of an image or row: its image, or `NOTHING`, and its properties.
 BEST = np.dtype(
     [("image", "i8"), ("exact", "?"), ("near", "?"), ("undecided", "?"), ("judged", "?"), ("similarity", "f8")]
 )
@@ -78,7 +78,7 @@ def write_twins(join: Join, joined: Joined, ruling: Ruling, decided: Decided | N
 
 @dataclass(frozen=True)
 class Direction:
-    """The rows of one split and their best matches in another, and of another class; or in the rest of their own."""
+    """The rows of one split, and their best matches overall and of another class, in another split or their own."""
 
     rows: SplitRows
     others: SplitRows
@@ -87,17 +87,17 @@ class Direction:
 
     @classmethod
     def of(cls, join: Join, settled: Settled, side: int, rows: tuple[SplitRows, SplitRows]) -> "Direction":
-        """Return the matches of the rows of one side of a join."""
+        """Return the matches of the rows on one side of a join."""
         own = rows[side]
         best, first, second = (found[own.image] for found in _best(join, settled, side))
-        label = np.append(join.labels[1 - side], SEVERAL)[first["image"]]  # the last one is that of no image
+        label = np.append(join.labels[1 - side], SEVERAL)[first["image"]]  # the last is for `NOTHING`
         other = np.where((label != own.label) | (label == SEVERAL), first, second)
         for name in ("exact", "near"):
             other[name] &= own.label != UNKNOWN
         return cls(own, rows[1 - side], best, other)
 
     def conflicts(self) -> Matched:
-        """Return the rows that have a duplicate of another class, with the best of these."""
+        """Return the rows that have a duplicate of another class, each with the best one."""
         row = np.flatnonzero(self.other["exact"] | self.other["near"])
         other, (first, second) = self.other[row], self.others.examples()
         same = self.others.label[first[other["image"]]] == self.rows.label[row]
@@ -106,7 +106,7 @@ class Direction:
 
     def write(self, target: Place) -> None:
         """Write a table of schema `TWINS`."""
-        first = np.append(self.others.examples()[0], NOTHING)  # the last one is that of no image
+        first = np.append(self.others.examples()[0], NOTHING)  # the last is for `NOTHING`
         with tables.writer(target, TWINS) as writer:
             for some in slices(len(self.rows.image), AT_ONCE):
                 here = np.arange(some.start, some.stop)
@@ -118,7 +118,7 @@ class Direction:
                 writer.write_table(pa.table(columns, schema=TWINS))
 
     def counts(self, floor: int) -> dict[str, Any]:
-        """Return the counts of `tasks.records.Direction`, but those of fonts."""
+        """Return the counts of `tasks.records.Direction` except those of fonts."""
         exact, percent = self.best["exact"], whole_percent(self.best["similarity"])
         return {
             "rows": len(exact),
@@ -133,10 +133,10 @@ class Direction:
 
 
 def variants(direction: Direction, mirrored: Pairs, line: Floats) -> tuple[pa.Table, int]:
-    """Return one row per image whose mirrored best match is more similar than its plain one: schema `VARIANTS`.
+    """Return one row per image whose best mirrored match is more similar than its plain one: schema `VARIANTS`.
 
-    What is symmetric matches its own mirror image: that says nothing. With it comes how many rows have a duplicate as
-    they look in a mirror alone. `line` is that of the images.
+    A symmetric image matches its own mirror image, which is not a finding. Also returns the number of rows with a
+    duplicate only as a mirrored image. `line` covers the images.
     """
     rows, best, found = direction.rows, direction.best, mirrored.best()
     seen, image = np.full(len(line), -1.0), np.full(len(line), NOTHING)
@@ -152,7 +152,7 @@ def variants(direction: Direction, mirrored: Pairs, line: Floats) -> tuple[pa.Ta
 
 
 def fonts_of(one: SplitRows, two: SplitRows) -> list[dict[str, int]]:
-    """Count the rows of either split whose font the other has, whatever the class, and those without a known font."""
+    """Count the rows of each split whose font occurs in the other, in any class, and the rows of unknown font."""
     fonts = [tables.read(side.workspace / side.prints.table, ["font"])["font"].combine_chunks() for side in (one, two)]
     return [
         {
@@ -164,7 +164,7 @@ def fonts_of(one: SplitRows, two: SplitRows) -> list[dict[str, int]]:
 
 
 def _best(join: Join, settled: Settled, side: int) -> list[Best]:
-    """Return the best match of each image of a side, its best labelled one, and the best of another class than that."""
+    """Return the best match of each image of a side, its best labelled one, and its best of another class."""
     i, j = same_images(*(images.digests for images in join.both))
     seen = settled.pairs.seen_from(side, join.within)
     of, other, similarity = together([Pairs(i, j, np.ones(len(i))).seen_from(side), seen])

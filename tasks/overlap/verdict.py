@@ -1,8 +1,8 @@
-"""Say from which similarity two images are duplicates, and which rows are undecided.
+"""Decide the lowest similarity of duplicates, and which rows are undecided.
 
-Of photographs, near-identical ones are the same picture whatever their set says. For others every set has thresholds of
-its own, one for pictures that stand alone and one for those in a crowd of look-alikes; a kind without a threshold is
-undecided, and silences no other.
+Near-identical photographs are duplicates in any set. For other photographs every set has its own thresholds, one for
+isolated images and one for images in a crowd of look-alikes; a kind without a threshold is undecided, but does not
+affect the other kind.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, 
 from tasks.registration.photo import LOWEST
 from tasks.registration.view import View
 
-EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # percents between which rows are counted
+EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # bands of percents to count rows in
 NEVER = np.inf
 
 
@@ -29,8 +29,8 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a set of images.
 
-    The matches are of all joins of evaluated splits; the baseline has the schema of `tasks.overlap.baseline`; the floor
-    is in percent. `asked` is the threshold that the user asks for, `short_side` that of photographs, in pixels.
+    `matches` are from all joins of evaluated splits; `baseline` has the schema of `tasks.overlap.baseline`; `floor` is
+    in percent. `asked` is the threshold of the user, `short_side` the short side of photographs in pixels.
     """
     train, random = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random"))
     pairs, left = random["similarity"].to_numpy(), matches[~matches["identical"]]
@@ -71,7 +71,7 @@ def judge(
 
 
 def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Mask]:
-    """Return from which similarity on the pairs of each image are duplicates, and whether that is undecided."""
+    """Return the lowest similarity of duplicates of each image, and whether it is undecided."""
     line = np.full(len(matches), NEVER)
     if verdict.reason == "asked" or not view.on_pixels:
         line[:] = NEVER if verdict.threshold is None else verdict.threshold
@@ -88,10 +88,10 @@ def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Ma
 def _judge_kinds(
     left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range
 ) -> tuple[tuple[KindVerdict, ...], dict[int, float | None]]:
-    """Return the verdict on each kind of pictures, and the predicted precision of all matches from each percent on."""
+    """Return the verdict on each kind of image, and the predicted precision of all matches from each percent on."""
     best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
     at_once = certain or NEVER
-    sure = (left["best"] >= at_once) & ~left["chained"]  # neither these nor those of train explain the other matches
+    sure = (left["best"] >= at_once) & ~left["chained"]  # excluded from the rates of the other matches
     kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
     for kind in _kinds(left["beyond"], beyond):
         own = _is_of(kind, left["beyond"])
@@ -108,7 +108,7 @@ def _judge_kinds(
             right[p] += 0.0 if wrong is None else max(count - wrong, 0.0)
     precision: dict[int, float | None] = {}
     last: float | None = None
-    for p in percents:  # it never falls: what is believed at one similarity is believed at a higher one
+    for p in percents:  # precision must not decrease: a match is at least as certain as a less similar one
         count = int((left["best"] >= p / 100).sum())
         of_sure = int((left["best"][sure] >= p / 100).sum())
         if count and (known[p] or of_sure):
@@ -118,7 +118,7 @@ def _judge_kinds(
 
 
 def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
-    """Return the kinds of pictures that are judged by themselves: one, where either is few."""
+    """Return the kinds of images to judge separately, or a single one if either is rare."""
     crowded = int((rows >= CROWDED).sum() + (train >= CROWDED).sum())
     count = len(rows) + len(train)
     return ("all",) if are_few(min(crowded, count - crowded), count) else ("alone", "crowd")
@@ -130,7 +130,7 @@ def _is_of(kind: Crowd, beyond: Floats) -> Mask:
 
 
 def _threshold(own: float | None, certain: float | None, random: Floats, view: View) -> tuple[float | None, Why]:
-    """Return the lowest threshold where the user asks for none, and why."""
+    """Return the lowest threshold, unless the user sets one, and its reason."""
     if view.threshold is not None:
         common = is_common(int((random >= view.threshold).sum()), len(random))
         return (None, "chance") if common else (view.threshold, "view")
@@ -140,7 +140,7 @@ def _threshold(own: float | None, certain: float | None, random: Floats, view: V
 
 
 def _expected(left: Matches, train: pa.Table, threshold: float) -> float | None:
-    """Return the share of rows that have a near-duplicate without a leak, from train rows of their classes."""
+    """Return the share of rows with a near-duplicate without a leak, from rows of train of the same classes."""
     labels, near = train["label"].to_numpy(), train["similarity"].to_numpy() >= threshold
     known = [label for label in np.unique(left["label"][left["label"] != SEVERAL]).tolist() if (labels == label).any()]
     weights = [int(left["rows"][left["label"] == label].sum()) for label in known]
@@ -164,5 +164,5 @@ def _bands(left: Matches, train: Floats, random: Floats, precision: dict[int, fl
 
 
 def _between(similarity: Floats, low: int, high: int) -> Mask:
-    """Return which similarities lie in a band; the last one holds those of 1, too."""
+    """Return which similarities are in a band; the last band includes 1."""
     return (similarity >= low / 100) & ((similarity < high / 100) | (high == EDGES[-1]))

@@ -1,1 +1,1 @@
-"""Lay one picture over another, and measure whether their structures agree there: on plain arrays."""
+"""Align two images, and measure whether their structures agree, on plain arrays."""

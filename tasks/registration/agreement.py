@@ -1,4 +1,4 @@
-"""Measure whether two registered pictures have the same structure: the agreement of their gradients."""
+"""Measure whether two aligned images have the same structure: the agreement of their gradients."""
 
 from functools import cache
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from tasks.arrays import Mask, Pixels
 from tasks.registration.warp import along_both, warped
 
-VERSION = 3  # of the measure: an agreement of another version may be another
-REACH = 2  # pixels around one that its gradient is made from
-BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients are taken
-BACKGROUND = 5.0  # pixels: of the smoothing that is taken away before texture is measured
-WINDOW, STRIDE = 9, 2  # pixels: side of the windows in which texture is measured, and their distance
-LEAST_INSIDE = 0.6  # share of a window that must lie in both pictures
-LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # of a textured window: gray levels squared, and share of the mean window's
+VERSION = 3  # of the measure; other versions may give other agreements
+REACH = 2  # radius in pixels of the neighbourhood of a gradient
+BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
+BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
+WINDOW, STRIDE = 9, 2  # pixels: side and distance of the windows for measuring texture
+LEAST_INSIDE = 0.6  # minimum share of a window inside both images
+LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # minimum variance of a textured window, and its ratio to the mean variance
 
 
 class Overlaid(NamedTuple):
-    """Pairs of pictures, the second laid over the first, float32 (n, side, side), and where it has values."""
+    """Pairs of images, the second aligned with the first, float32 (n, side, side), and where it has values."""
 
     first: Pixels
     second: Pixels
@@ -27,9 +27,9 @@ class Overlaid(NamedTuple):
 
 
 def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) -> Overlaid:
-    """Lay pictures, float32 (n, side, side), over others by maps from the first to the second, float32 (n, 2, 3).
+    """Align images, float32 (n, side, side), with others by maps from the first to the second, float32 (n, 2, 3).
 
-    Both are smoothed a little, or not: of copies that are very small it would leave little.
+    Both are slightly smoothed, unless they are very small copies, which would lose too much.
     """
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
@@ -39,10 +39,10 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
 
 
 def agreement(pairs: Overlaid) -> Pixels:
-    """Return the agreement of gradient directions of each pair of pictures, float32 (n,).
+    """Return the agreement of gradient directions of each pair of images, float32 (n,).
 
-    Where both have gradients g and h, of norms relative to the root mean square of their picture, the cosine of the
-    angle between them counts with the smaller of the norms. It is 1 where all structure agrees, about 0 where it is
+    Gradients are divided by the root mean square of their image. At each pixel, the cosine of the angle between both
+    gradients is weighted by the smaller norm. The agreement is 1 if all structure agrees, and about 0 if it is
     unrelated.
     """
     first, second, inside = pairs
@@ -61,9 +61,9 @@ def agreement(pairs: Overlaid) -> Pixels:
 
 
 def textured(pairs: Overlaid) -> Pixels:
-    """Return the share, float32 (n,), of the first picture where the pair overlaps and either has texture.
+    """Return the share, float32 (n,), of the first image where the pair overlaps and either image has texture.
 
-    Of a smooth picture, a ramp or a vignette, the few gradients say too little: those of many unrelated pictures agree.
+    The few gradients of a smooth image, such as a ramp or a vignette, prove little: many unrelated images share them.
     """
     there = pairs.inside.astype(np.float32)
     a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in pairs[:2])
@@ -79,9 +79,9 @@ def textured(pairs: Overlaid) -> Pixels:
 
 
 def _well_inside(inside: Mask) -> Mask:
-    """Return where smoothing and gradients see nothing beyond the second picture: a frame would be structure there.
+    """Return where neither smoothing nor gradients reach beyond the second image, whose frame would be structure.
 
-    What is inside is convex, so the corners of what they see tell.
+    The inside is convex, so it suffices to check the corners of their reach.
     """
     numbers = np.arange(inside.shape[1])
     low, high = np.maximum(numbers - REACH, 0), np.minimum(numbers + REACH, len(numbers) - 1)
@@ -111,7 +111,7 @@ def _smooth(pictures: Pixels, deviation: float) -> Pixels:
 
 
 def _box(pictures: Pixels) -> Pixels:
-    """Return the mean of every window, float32 (n, side / STRIDE, side / STRIDE); beyond the edges all is 0."""
+    """Return the mean of every window, float32 (n, side / STRIDE, side / STRIDE), with 0 beyond the edges."""
     return along_both(_windows(pictures.shape[1]), pictures)
 
 

@@ -1,8 +1,8 @@
-"""Refine the map between two pictures until their gray values agree, by robust Gauss-Newton steps.
+"""Refine the map between two images until their gray values agree, by robust Gauss-Newton steps.
 
 The inverse compositional method of Baker and Matthews, Lucas-Kanade 20 Years On (2004), fits gain and offset of the
-gray values with the six numbers of the map. A pixel with the error e, in standard deviations, has the weight 1 / (1 + 4
-e^2), so that a caption, a mark or a border counts little.
+gray values together with the six numbers of the map. A pixel with error e, in standard deviations, has the weight 1 /
+(1 + 4 e^2), so that a caption, a mark or a border has little influence.
 """
 
 from functools import cache
@@ -13,19 +13,19 @@ from tasks.arrays import Pixels
 from tasks.registration.starts import best_start
 from tasks.registration.warp import IDENTITY, halved, line, warped
 
-SIDE = 64  # of the copies that are registered
+SIDE = 64  # of the copies to register
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
-LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # of a map: differences from the identity
-PARAMETERS, TARGET = 8, 6  # of the fit; the number of the gain, whose slope is the first picture itself
+LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # limits of a map's differences from the identity
+PARAMETERS, TARGET = 8, 6  # of the fit; index of the gain, whose slope is the first image itself
 
 
 def register(first: Pixels, second: Pixels) -> Pixels:
-    """Return the map of each pair of pictures, float32 (n, 64, 64); the maps are float32 (n, 2, 3)."""
+    """Return the map of each pair of images, float32 (n, 64, 64); the maps are float32 (n, 2, 3)."""
     return register_finely(first, second, register_coarsely(halved(halved(first)), halved(halved(second))))
 
 
 def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
-    """Return the map of each pair of pictures, float32 (n, 16, 16), from the better of two starts."""
+    """Return the map of each pair of images, float32 (n, 16, 16), from the better of two starts."""
     steps, start = STEPS[second.shape[1]], best_start(first, second)
     maps = refined(first, second, np.tile(IDENTITY, (len(first), 1, 1)), steps)
     other = np.flatnonzero((start != IDENTITY).any(axis=(1, 2)))
@@ -37,13 +37,13 @@ def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
 
 
 def register_finely(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
-    """Return better maps of pairs of pictures, float32 (n, 64, 64), from maps that small copies gave."""
+    """Return refined maps of pairs of images, float32 (n, 64, 64), given the maps of small copies."""
     maps = refined(halved(first), halved(second), maps, STEPS[SIDE // 2])
     return refined(first, second, maps, STEPS[SIDE])
 
 
 def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
-    """Return the correlation of the gray values of each pair where its pictures overlap, in [-1, 1]."""
+    """Return the correlation of the gray values of each pair where its images overlap, in [-1, 1]."""
     b, inside = warped(second, maps)
     a, weight = first.reshape(b.shape), inside.astype(np.float32)
     total = weight.sum(axis=1, keepdims=True) + np.float32(1e-6)
@@ -54,7 +54,7 @@ def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
 
 
 def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
-    """Return maps after some steps; a step that would distort beyond what is allowed is not taken."""
+    """Return maps after some steps; steps beyond the allowed distortion are skipped."""
     slopes = _slopes(first)
     target, weighted = slopes[:, TARGET], np.empty_like(slopes)
     for _ in range(steps):
@@ -79,7 +79,7 @@ def _differences(side: int) -> Pixels:
 
 
 def _slopes(pictures: Pixels) -> Pixels:
-    """Return how gray values change with the six numbers of the map, gain and offset, float32 (n, 8, pixels).
+    """Return the derivatives of gray values by the numbers of the map, gain and offset, float32 (n, 8, pixels).
 
     Gray values are in standard deviations from the mean.
     """
@@ -99,7 +99,7 @@ def _slopes(pictures: Pixels) -> Pixels:
 
 
 def _standardized(values: Pixels, weight: Pixels) -> Pixels:
-    """Return values, which are overwritten, less their weighted mean and in standard deviations."""
+    """Return standardized values, by weighted mean and deviation; the input is overwritten."""
     total = weight.sum(axis=1) + np.float32(1e-6)
     values -= (np.vecdot(weight, values) / total)[:, None]
     values /= (np.sqrt(np.vecdot(weight * values, values) / total) + np.float32(0.5))[:, None]
@@ -107,7 +107,7 @@ def _standardized(values: Pixels, weight: Pixels) -> Pixels:
 
 
 def _undone(maps: Pixels, step: Pixels) -> Pixels:
-    """Return maps with the inverse of a step put before them."""
+    """Return maps composed with the inverse of a step."""
     n = len(maps)
     linear = step[:, [[0, 1], [3, 4]]] + np.eye(2, dtype=np.float32)
     shift = step[:, [2, 5]][:, :, None]
@@ -121,6 +121,6 @@ def _undone(maps: Pixels, step: Pixels) -> Pixels:
 def _allowed(after: Pixels, before: Pixels) -> Pixels:
     off = np.abs(after - IDENTITY)
     limits = np.array([[LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT], [LARGEST_SHEAR, LARGEST_SCALE, LARGEST_SHIFT]])
-    good = (off <= limits).all(axis=(1, 2))  # what is not finite is not
+    good = (off <= limits).all(axis=(1, 2))  # false for nan
     chosen: Pixels = np.where(good[:, None, None], after, before).astype(np.float32)
     return chosen

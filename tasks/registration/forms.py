@@ -1,8 +1,8 @@
-"""The forms in which photographs are searched for: a copy that was cropped or moved has other bits than its original.
+"""The forms in which photographs are searched for, since a cropped or shifted copy has other bits than its original.
 
-A form is the view of a gray copy through a window: trimmed of a plain border, moved along both diagonals by three
-sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates that run
-from -1 to 1; beyond the edge, the edge repeats.
+A form is a gray copy seen through a window: without its plain border, shifted along both diagonals by three
+sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates from -1 to
+1; pixels beyond the edge repeat it.
 """
 
 import numpy as np
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from tasks.arrays import Bits, Floats, Gray
 from tasks.registration.photo import BITS, SIDE, comparable_bits
 
-MOVE, ZOOM = 3 / 32, 0.1  # of coordinates, so half as much of the side; of the scale
+MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
 MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]
 ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
-FORMS = 2 + len(MOVED) + len(ZOOMED)  # as it is, trimmed, moved, zoomed
-PLAIN_WITHIN = 16  # gray levels: how far pixels of a border are from the median of the outermost line
-MOST_TRIMMED = 24  # pixels of each side
+FORMS = 2 + len(MOVED) + len(ZOOMED)  # original, trimmed, moved, zoomed
+PLAIN_WITHIN = 16  # gray levels: largest deviation of a border's pixels from the median of the outermost line
+MOST_TRIMMED = 24  # pixels per side
 
 
 def other_forms(copies: Gray) -> list[Bits]:
-    """Return the bits, uint8 (n, 98) each, of copies, uint8 (n, 64, 64), in all forms but as they are.
+    """Return the bits, uint8 (n, 98) each, of copies, uint8 (n, 64, 64), in all forms but the original.
 
-    Where nothing is to be trimmed, the trimmed form has no bits.
+    The trimmed form has no bits if there is nothing to trim.
     """
     scale, shift = _trim(copies)
     gray = copies.astype(np.float32)  # once for all windows
@@ -35,24 +35,24 @@ def other_forms(copies: Gray) -> list[Bits]:
 
 
 def mirrored_form(copies: Gray) -> Bits:
-    """Return the bits of copies, uint8 (n, 64, 64), as they look in a mirror, uint8 (n, 98)."""
+    """Return the bits of mirrored copies, uint8 (n, 98), given copies, uint8 (n, 64, 64)."""
     gray = copies[:, :, ::-1].astype(np.float32)
     return comparable_bits(_seen(gray, np.ones((1, 2)), np.zeros((1, 2))))
 
 
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
-    """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or one for all: x and y."""
+    """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or a common one: x and y."""
     across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
     small = np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))
     return np.rint(small).astype(np.uint8)
 
 
 def _weights(scale: Floats, shift: Floats, side: int) -> NDArray[np.float32]:
-    """Return what each pixel of a line counts in each of a smaller line: triangles as wide as what they stand for."""
+    """Return the weight of each pixel of a line in each pixel of a smaller one: triangles as wide as their source."""
     centre = (np.arange(SIDE) + 0.5) * (2 / SIDE) - 1
     middle = ((centre * scale[:, None] + shift[:, None] + 1) * (side / 2))[:, :, None]
     width = (scale * (side / SIDE))[:, None, None]
-    places = np.arange(-side // 4, side + side // 4)  # with a margin, which repeats the edge
+    places = np.arange(-side // 4, side + side // 4)  # with a margin that repeats the edge
     weight = np.clip(1 - np.abs(places + 0.5 - middle) / width, 0, None)
     folded = np.zeros((*weight.shape[:2], side))
     inside = (places >= 0) & (places < side)

@@ -11,7 +11,7 @@ INK_ABOVE = 127
 def ink_bits(gray: Gray) -> Bits:
     """Return the ink (gray > 127) of images, uint8 (n, side, side), as packed bits, uint8 (n, ceil(side * side / 8)).
 
-    They go row by row, with the first pixel in the highest bit.
+    Bits are in row order, the first pixel in the highest bit.
     """
     return np.packbits(gray.reshape(len(gray), gray.shape[1] * gray.shape[2]) > INK_ABOVE, axis=1)
 

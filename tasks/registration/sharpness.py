@@ -1,7 +1,7 @@
-"""Make two pictures equally sharp: a blurred copy lacks the finest structure of its original.
+"""Make two images equally sharp, since a blurred copy lacks the finest structure of its original.
 
-The sharpness of a picture is the energy of its finest octave relative to the next one. On cosine transforms smoothing
-with mirrored edges is a product, so the sharpness after every smoothing follows from one transform.
+The sharpness of an image is the energy of its finest octave relative to the next one. Smoothing with mirrored edges
+multiplies a cosine transform, so one transform gives the sharpness after every smoothing.
 """
 
 from functools import cache
@@ -14,14 +14,14 @@ from tasks.arrays import Pixels
 from tasks.registration.warp import along_both
 
 DEVIATIONS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)  # pixels of a side of 64
-CLEARLY = 1.15  # times as sharp
-FINE, COARSE = 1.0, 2.0  # pixels: smoothing that ends the finest octave and the next
+CLEARLY = 1.15  # ratio of sharpness
+FINE, COARSE = 1.0, 2.0  # pixels: smoothing that removes the finest octave, and the next
 
 
 def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
-    """Return pairs of pictures, float32 (n, side, side), of which the sharper one is as sharp as the other.
+    """Return pairs of images, float32 (n, side, side), the sharper one smoothed to match the other.
 
-    Pairs whose pictures are about equally sharp stay as they are.
+    Pairs of about equal sharpness are unchanged.
     """
     cosines = _cosines(first.shape[1])
     one, two = along_both(cosines, first), along_both(cosines, second)
@@ -30,7 +30,7 @@ def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
 
 
 def _as_sharp(pictures: Pixels, transformed: Pixels, curves: Pixels, others: Pixels) -> Pixels:
-    """Return pictures that are clearly sharper than the others with the smoothing that makes them as sharp."""
+    """Return images that are clearly sharper than the others, with the smoothing that makes them equally sharp."""
     aim, side = others[:, :1], pictures.shape[1]
     best = np.abs(np.log((curves + 1e-9) / (aim + 1e-9))).argmin(axis=1)
     some = np.flatnonzero((curves[:, 0] > CLEARLY * aim[:, 0]) & (best > 0))
@@ -43,7 +43,7 @@ def _as_sharp(pictures: Pixels, transformed: Pixels, curves: Pixels, others: Pix
 
 
 def _sharpness(transformed: Pixels) -> Pixels:
-    """Return the sharpness of each picture after each smoothing, float32 (n, deviations)."""
+    """Return the sharpness of each image after each smoothing, float32 (n, deviations)."""
     n, side, _ = transformed.shape
     power = (transformed * transformed).reshape(n, -1)
     fine, coarse = _octaves(side)
@@ -53,7 +53,7 @@ def _sharpness(transformed: Pixels) -> Pixels:
 
 @cache
 def _octaves(side: int) -> tuple[Pixels, Pixels]:
-    """Return what each coefficient adds to the energies of the finest octave and the next, (pixels, deviations)."""
+    """Return the contribution of each coefficient to the finest octave and the next, (pixels, deviations)."""
     fine, coarse = 1 - _gain(side, FINE), _gain(side, FINE) - _gain(side, COARSE)
     gains = [_gain(side, deviation) for deviation in DEVIATIONS]
     one, two = (
@@ -65,7 +65,7 @@ def _octaves(side: int) -> tuple[Pixels, Pixels]:
 
 @cache
 def _gain(side: int, deviation: float) -> Pixels:
-    """Return what smoothing multiplies each coefficient of a cosine transform with, float32 (side, side)."""
+    """Return the factor of each coefficient of a cosine transform under smoothing, float32 (side, side)."""
     if not deviation:
         return np.ones((side, side), np.float32)
     smoothed = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="reflect")

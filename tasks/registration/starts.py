@@ -1,4 +1,4 @@
-"""Where to start laying one picture over another: the best of 75 shifts and scales of small copies."""
+"""The initial map between two images: the best of 75 shifts and scales of small copies."""
 
 from functools import cache
 from itertools import product
@@ -9,17 +9,17 @@ from scipy.ndimage import uniform_filter
 from tasks.arrays import Pixels, RowNumbers
 from tasks.registration.warp import line
 
-SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # of the coordinates: up to an eighth of the side
+SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # in coordinates, so up to an eighth of the side
 SCALES = (0.87, 1.0, 1.15)
-AROUND = 7  # pixels: side of the box whose mean is taken away, since brightness says little of where things are
+AROUND = 7  # pixels: side of the box whose mean is subtracted, since brightness tells little about position
 
 
 @cache
 def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
-    """Return 75 maps, float32 (75, 2, 3), and where pixels of the second picture lie under those of the first.
+    """Return 75 maps, float32 (75, 2, 3), and the pixels of the second image under each pixel of the first.
 
-    These are the number of the pixel under each pixel, int64 (75, pixels), one too high where there is none; whether
-    there is one, float32 (75, pixels); and how often each pixel of the second lies under one, float32 (pixels, 75).
+    The latter are pixel numbers, int64 (75, pixels), one past the last where there is no pixel; whether there is one,
+    float32 (75, pixels); and how often each pixel of the second is used, float32 (pixels, 75).
     """
     x, y = np.tile(line(side), side), np.repeat(line(side), side)
     maps, under, inside, pixels = [], [], [], side**2
@@ -34,15 +34,14 @@ def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
 
 
 def best_start(first: Pixels, second: Pixels) -> Pixels:
-    """Return for each pair the map under which the pictures correlate best, float32 (n, 2, 3).
+    """Return for each pair the map with the best correlation, float32 (n, 2, 3).
 
-    A map under which only part of the pictures overlap must correlate better: the correlation is multiplied by half of
-    one plus the share of the overlap.
+    A partial overlap must correlate better: the correlation is multiplied by half of one plus the share of the overlap.
     """
     maps, under, inside, times = starts(second.shape[1])
     n, pixels = len(second), second.shape[1] ** 2
     a, b = ((each - uniform_filter(each, (0, AROUND, AROUND))).reshape(n, pixels) for each in (first, second))
-    # Pixels first: what lies under a pixel is then one run of memory for all pairs.
+    # Pixels first: the values under a pixel are then contiguous in memory for all pairs.
     by_pixel = np.ascontiguousarray(a.T), np.concatenate([b.T, np.zeros((1, n), np.float32)])
     products = [np.einsum("pn,pn->n", by_pixel[0], by_pixel[1][there]) for there in under]
     count = inside.sum(axis=1)

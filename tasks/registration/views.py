@@ -1,4 +1,4 @@
-"""Views: how images are compared. One file each, and one record with all that other modules need of a view."""
+"""Views: how images are compared. Each has its own file, and one record for other modules."""
 
 from tasks.registration.ink import INK
 from tasks.registration.photo import PHOTO

@@ -1,7 +1,7 @@
-"""Affine maps between pictures: coordinates, interpolation, and smaller copies.
+"""Affine maps between images: coordinates, interpolation, and smaller copies.
 
-Coordinates run from -1 to 1 over the sides of a picture, so one map serves copies of any size. A map is float32 (2, 3):
-the place in the second picture that lies under the place (x, y) of the first is ``map @ (x, y, 1)``.
+Coordinates run from -1 to 1 over the sides of an image, so one map serves copies of any size. A map is float32 (2, 3):
+``map @ (x, y, 1)`` is the position in the second image under the position (x, y) of the first.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ def line(side: int) -> Pixels:
 
 
 def halved(pictures: Pixels) -> Pixels:
-    """Return pictures at half the side: the means of four pixels."""
+    """Return images at half the side, by averaging four pixels."""
     lines = pictures[:, ::2] + pictures[:, 1::2]
     means: Pixels = lines[:, :, ::2] + lines[:, :, 1::2]
     means /= 4
@@ -28,20 +28,20 @@ def halved(pictures: Pixels) -> Pixels:
 
 
 def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
-    """Return sums of the pixels of each column with weights, float32 (m, side), and of those the same of each row.
+    """Return ``weights @ image @ weights.T`` of each image, with weights float32 (m, side).
 
-    Pictures are float32 (n, side, side), sums float32 (n, m, m). Each picture is multiplied by itself, so that its sums
-    do not depend on the others.
+    Images are float32 (n, side, side), results float32 (n, m, m). Each is multiplied by itself, so that its result does
+    not depend on the others.
     """
     both: Pixels = np.matmul(np.matmul(weights, pictures), weights.T)
     return both
 
 
 def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
-    """Return pictures, float32 (n, side, side), as they lie under others, and where a picture has any values.
+    """Return images, float32 (n, side, side), mapped onto others, and where they have values.
 
-    The maps are float32 (n, 2, 3); the bilinear values are float32 (n, side * side), outside those of the nearest edge;
-    where there are any is bool of the same shape.
+    The maps are float32 (n, 2, 3); the bilinear values are float32 (n, side * side), beyond the edge those of the edge;
+    the mask of values inside is bool of the same shape.
 
     >>> values, inside = warped(np.arange(4, dtype=np.float32).reshape(1, 2, 2), IDENTITY[None])
     >>> [round(value, 2) for value in values[0].tolist()], bool(inside.all())
@@ -55,7 +55,7 @@ def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
 
 
 def _places(row: Pixels, side: int) -> Pixels:
-    """Return one coordinate of where the pixels of the first picture lie in the second, float32 (n, side, side)."""
+    """Return one coordinate of the first image's pixels in the second, float32 (n, side, side)."""
     x, y, shift = (row[:, number, None] for number in range(3))
     return (x * line(side))[:, None, :] + (y * line(side) + shift)[:, :, None]
 
@@ -63,7 +63,7 @@ def _places(row: Pixels, side: int) -> Pixels:
 def _interpolated(pictures: Pixels, u: Pixels, v: Pixels) -> Pixels:
     """Return bilinear values at coordinates, which are overwritten."""
     n, side, _ = pictures.shape
-    for place in (u, v):  # fractional pixel numbers, at most those of the last pair of neighbours
+    for place in (u, v):  # fractional pixel numbers, limited to the last pair of neighbours
         place *= np.float32(side / 2)
         place += np.float32(side / 2 - 0.5)
         np.clip(place, 0, np.float32(side - 1.001), out=place)
@@ -72,10 +72,10 @@ def _interpolated(pictures: Pixels, u: Pixels, v: Pixels) -> Pixels:
     v -= row
     row *= side
     row += column
-    at = row.astype(np.int64)  # at once: integers that are looked up are 64 bits wide
+    at = row.astype(np.int64)  # the type that indexing needs
     at += np.arange(0, n * side**2, side**2)[:, None, None]
     flat = pictures.reshape(-1)
-    # All are inside, since maps are finite: to wrap around is quicker than to look whether they are.
+    # All are inside, since maps are finite; wrapping is quicker than checking.
     top, right, bottom, further = (flat[start:].take(at, mode="wrap") for start in (0, 1, side, side + 1))
     top += (right - top) * u
     bottom += (further - bottom) * u

@@ -49,6 +49,6 @@ def test_bands_reach_the_recall_and_one_more_row_would_not(percent: int) -> None
 
 
 def test_a_recall_that_no_bands_reach_is_refused_with_what_they_do() -> None:
-    with pytest.raises(UsageError, match=r"recall 0\.99 can't be reached from a similarity of 0\.01 .* at most 0\.72"):
+    with pytest.raises(UsageError, match=r"recall 0\.99 cannot be reached from a similarity of 0\.01 .* at most 0\.72"):
         choose_bands(128, 1, 0.99)
     assert choose_bands(128, 1, 0.7) == Bands(128, 1)
