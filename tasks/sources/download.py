@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -18,14 +17,12 @@ from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
 from tasks.sources.parquet import is_parquet
+from tasks.sources.transfer import Transfer, answered, within_limits
 from tasks.sources.zips import is_zip
 from tasks.storage import building, disk
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-TIMEOUT_SECONDS = 30
-LARGEST = 256 << 30  # bytes of an archive
-SLOWEST, PATIENCE_SECONDS = 1024, 60  # bytes a second that a server must send, after the first minute
 MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -58,12 +55,16 @@ def download(url: str, folder: Place) -> Place:
 
     Raises what `download_published` raises.
     """
+
+    def ask(_: Transfer) -> tuple[bool, list[str | None]]:
+        with answered("HEAD", url) as answer:
+            return answer.ok, [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
+
     try:
-        answer = requests.head(url, allow_redirects=True, timeout=TIMEOUT_SECONDS)
-    except requests.RequestException as error:
+        found, validators = within_limits(url, ask)
+    except (requests.RequestException, ValueError) as error:
         raise SourceUnavailableError(f"{public_name(url)} could not be reached ({type(error).__name__}).") from error
-    validators = [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
-    known = answer.ok and any(validators[:2])
+    known = found and any(validators[:2])
     version = hashlib.sha256(repr((url, validators)).encode()).hexdigest()[:16]
     target = folder / f"{version}-{PurePosixPath(urlsplit(url).path).name or 'archive'}"
     if known and at(target).exists():  # without validators nothing says whether it is still current
@@ -100,24 +101,20 @@ def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Pla
 
 
 def _fetch(url: str, target: str, _pooch: object) -> None:
-    """Write what an address answers, as pooch wants it, within limits: no body without an end, and none that drips."""
-    as_it_is = {"Accept-Encoding": "identity"}  # and what is packed nevertheless is stored as it comes
-    with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, headers=as_it_is) as answer:
-        answer.raise_for_status()
-        stated, begin, total = answer.headers.get("Content-Length", ""), time.monotonic(), 0
-        length = int(stated) if stated.isdecimal() else None
-        file = Place.of(target)
-        disk.remove(file)  # which pooch made for its owner alone
-        shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
-        with shown, disk.writing(file) as out:
-            while piece := answer.raw.read1(1 << 20):  # what has arrived, without waiting for more
-                total += len(piece)
-                seconds = time.monotonic() - begin
-                if total > LARGEST:
-                    raise DataError(f"{public_name(url)} has no end: more than {LARGEST >> 30} GiB have come.")
-                if seconds > PATIENCE_SECONDS and total < SLOWEST * seconds:
-                    raise SourceUnavailableError(
-                        f"{public_name(url)} sends less than {SLOWEST:,} bytes a second; try again later."
-                    )
-                out.write(piece)
-                shown.update(len(piece))
+    """Write what an address answers, as pooch wants it; what is packed nevertheless is stored as it comes."""
+
+    def write(transfer: Transfer) -> None:
+        with answered("GET", url) as answer:
+            answer.raise_for_status()
+            stated = answer.headers.get("Content-Length", "")
+            length = int(stated) if stated.isdecimal() else None
+            file = Place.of(target)
+            disk.remove(file)  # which pooch made for its owner alone
+            shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
+            with shown, disk.writing(file) as out:
+                while piece := answer.raw.read1(1 << 20):  # what has arrived, without waiting for more
+                    transfer.add(len(piece))
+                    out.write(piece)
+                    shown.update(len(piece))
+
+    within_limits(url, write)

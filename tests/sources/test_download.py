@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
 from tasks.errors import DataError, SourceUnavailableError
-from tasks.sources import download
+from tasks.sources import download, transfer
+from tasks.sources.download import PublishedFile
 from tasks.sources.published import NOTMNIST_FILES
 from tasks.sources.tasks import fetch
 from tasks.storage.place import Place
@@ -248,9 +250,101 @@ def test_what_a_server_sends_has_limits(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(download, "LARGEST", 20 << 20)
-    monkeypatch.setattr(download, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(transfer, "LARGEST", 20 << 20)
+    monkeypatch.setattr(transfer, "PATIENCE_SECONDS", 1)
     with answering(body) as url, pytest.raises(error, match=said) as raised:
         fetched(url, tmp_path)
     assert "hushhush" not in str(raised.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@contextlib.contextmanager
+def raw(*parts: bytes, pause: float = 0, repeat: int = 1) -> Iterator[tuple[str, list[int]]]:
+    """Answer every connection with the first part, and the others again and again; yields how many bytes went out."""
+    sent = [0]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer(client: socket.socket) -> None:
+            with client, contextlib.suppress(OSError):
+                client.recv(1 << 16)
+                client.sendall(parts[0])
+                for part in parts[1:] * repeat:
+                    client.sendall(part)
+                    sent[0] += len(part)
+                    time.sleep(pause)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=answer, args=[server.accept()[0]], daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", sent
+        server.shutdown(socket.SHUT_RDWR)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+DRIPS = {
+    "a header": (OK, b"X-Drop: x\r\n"),
+    "a line": (OK + b"X-Drop: ", b"x"),
+    "a chunk's length": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "a trailer": (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Drop: x\r\n"),
+    "a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /a.tar.gz\r\n", b"X-Drop: x\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_a_server_that_drips_anywhere_is_left(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(transfer, "PATIENCE_SECONDS", 1)
+    begin = time.monotonic()
+    with raw(*DRIPS[name], pause=0.2, repeat=90) as (url, _), pytest.raises(SourceUnavailableError, match="less than"):
+        download.download_published(PublishedFile("a.tar.gz", "0" * 64, (f"{url}/",)), Place.of(tmp_path))
+    assert time.monotonic() - begin < 10
+    with raw(*DRIPS[name], pause=0.2, repeat=90) as (url, _), pytest.raises(SourceUnavailableError):
+        fetched(f"{url}/a.tar.gz", tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_transfer_takes_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(transfer, "LONGEST_SECONDS", 1)
+    file = PublishedFile("a.tar.gz", "0" * 64, ())
+    with (
+        raw(OK + b"\r\n", CONTENT, pause=0.1, repeat=90) as (url, _),
+        pytest.raises(DataError, match="more than 1 sec"),
+    ):
+        download.download_published(replace(file, mirrors=(f"{url}/",)), Place.of(tmp_path))
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_the_body_of_a_redirect_is_not_read(method: str, site: Site) -> None:
+    head = f"HTTP/1.1 302 Found\r\nLocation: {site.url}a.tar.gz\r\nContent-Length: 99999999999\r\n\r\n".encode()
+    with raw(head, bytes(1 << 20), repeat=200) as (url, sent), transfer.answered(method, url) as answer:
+        assert answer.raw.read() == (CONTENT if method == "GET" else b"")
+        assert sent[0] < 50 << 20
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/a", "//[", "gopher://x", "data:,x"])
+def test_a_redirect_to_another_scheme_is_refused(location: str, tmp_path: Path) -> None:
+    head = f"HTTP/1.1 301 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+    with raw(head) as (url, _), pytest.raises(DataError):
+        fetched(f"{url}/a.tar.gz", tmp_path)
+
+
+def test_a_redirect_keeps_user_info_on_its_host_and_nowhere_else() -> None:
+    leads = transfer._redirected
+    assert leads("https://me:x@a.example/1", "/2") == "https://me:x@a.example/2"
+    assert leads("https://me:x@a.example/1", "https://a.example/2?t=1") == "https://me:x@a.example/2?t=1"
+    assert leads("https://me:x@a.example/1", "https://b.example/2") == "https://b.example/2"
+    assert leads("http://me:x@a.example/1", "https://a.example:8443/2") == "https://a.example:8443/2"
+    for location in ("http://a.example/2", "//a.example/2".replace("//", "http://")):
+        with pytest.raises(DataError, match="redirected from https to http"):
+            leads("https://a.example/1", location)
+
+
+def test_redirects_are_followed_and_counted(site: Site, tmp_path: Path) -> None:
+    head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {site.url}b.tar.gz\r\nContent-Length: 0\r\n\r\n".encode()
+    with raw(head) as (url, _):
+        assert fetched(f"{url}/a.tar.gz", tmp_path).read_bytes() == CONTENT
+    circle = b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with raw(circle) as (url, _), pytest.raises(DataError, match="redirected more than 10 times"):
+        fetched(f"{url}/a.tar.gz", tmp_path)
