@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, ParamSpec, cast
+from urllib.parse import quote
 
 import pyarrow as pa
 from pyarrow.csv import read_csv
@@ -114,7 +115,8 @@ class Result:
         return as_text(self.report)
 
     def _repr_html_(self) -> str:
-        return as_html(self.report)
+        page, here = self.folder / "report.html", Path.cwd()  # Jupyter opens only pages below the notebook
+        return as_html(self.report, quote(str(page.relative_to(here))) if page.is_relative_to(here) else page.as_uri())
 
 
 def _calling(command: Command[P]) -> Callable[P, Result]:

@@ -19,13 +19,14 @@ from tasks.records import REASONS, Report
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
+from tasks.storage.workspace import run_at
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled here: a command imports this while it waits for Prefect
 MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
-SHORT = 2  # tables of a notebook
+SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 QUALIFICATIONS = 3  # of the answer, at most
 KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"}
 TABLES = {  # of the page
@@ -85,11 +86,20 @@ def build_page(
     return page + "\n"
 
 
-def as_html(report: Report) -> str:
-    """Return the answer and the tables of rows and overlap, for a notebook."""
-    numbers = Numbers(report)
-    shown = {"answer": answer(numbers), "tables": summary.tables_of(numbers)[:SHORT], "where": report.where}
-    return ENVIRONMENT.get_template("result.html.jinja").render(shown)
+def as_html(report: Report, page: str) -> str:
+    """Return the answer, some duplicates, and the tables of rows and overlap, for a notebook.
+
+    `page` is the address of the page. Raises `DataError` if a table of the run is damaged or gone.
+    """
+    numbers, (pictures, _) = Numbers(report), build_gallery(run_at(report.run), report)
+    tables = summary.tables_of(numbers)[:SHORT]
+    return ENVIRONMENT.get_template("result.html.jinja").render(
+        answer=_marked(escape(answer(numbers))),
+        pictures=pictures[:PICTURES],
+        tables=tables,
+        where=report.where,
+        page=page,
+    )
 
 
 def _figures(run: Place) -> dict[str, str]:

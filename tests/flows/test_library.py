@@ -1,6 +1,8 @@
 """cleansplit in Python: quiet calls with results that show themselves, in scripts and in notebooks."""
 
+import base64
 import inspect
+import io
 import os
 import re
 import subprocess
@@ -8,10 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import url2pathname
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
+from PIL import Image
 
 import cleansplit
 from tasks.errors import GateError, UsageError
@@ -121,7 +126,19 @@ def test_a_script_sees_one_line_and_no_secret_is_among_the_arguments_of_a_proces
     assert "secret" not in CHILD
 
 
-def test_a_notebook_shows_one_line_and_a_table(data: Path, tmp_path: Path) -> None:
+def opened(data: bytes) -> Any:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def test_the_link_to_the_page_is_relative_where_jupyter_asks_for_that(
+    audited: cleansplit.Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(audited.folder.parents[1])
+    assert f'<a href="runs/{audited.folder.name}/report.html"' in audited._repr_html_()
+
+
+def test_a_notebook_shows_one_line_duplicates_and_a_table(data: Path, tmp_path: Path) -> None:
     cells = [
         f"import cleansplit\nfound = cleansplit.audit(root={str(data)!r}, workspace={str(tmp_path)!r})\nfound",
         "found.pandas('removed')[['id', 'reason']]",
@@ -133,7 +150,15 @@ def test_a_notebook_shows_one_line_and_a_table(data: Path, tmp_path: Path) -> No
     NotebookClient(book, timeout=240, kernel_name="python3", allow_errors=True).execute()
     kinds = [[output["output_type"] for output in cell["outputs"]] for cell in book.cells]
     assert kinds[0] == ["display_data", "execute_result"]
-    assert "<table>" in book.cells[0]["outputs"][1]["data"]["text/html"]
+    shown = book.cells[0]["outputs"][1]["data"]["text/html"]
+    assert "<table>" in shown
+    pictures = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)"', shown)
+    assert {name for _, name in pictures} == {"train/a/0.png", "test/a/copy.png", "train/b/1.png", "test/b/near.png"}
+    files = {name: (data / name).read_bytes() for _, name in pictures}
+    for picture, name in pictures:
+        assert np.array_equal(opened(base64.b64decode(picture)), opened(files[name])), name
+    (page,) = re.findall(r'<a href="([^"]+)"', shown)
+    assert Path(url2pathname(page.removeprefix("file://"))).read_text().startswith("<!DOCTYPE html>")
     assert "test/a/copy.png" in book.cells[1]["outputs"][0]["data"]["text/html"]
     assert "num_rows: 10" in book.cells[2]["outputs"][-1]["data"]["text/plain"]
     assert book.cells[3]["outputs"][-1]["ename"] == "GateError"
