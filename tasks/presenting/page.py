@@ -94,7 +94,7 @@ def as_html(report: Report, page: str) -> str:
     numbers, (pictures, _) = Numbers(report), build_gallery(run_at(report.run), report)
     tables = summary.tables_of(numbers)[:SHORT]
     return ENVIRONMENT.get_template("result.html.jinja").render(
-        answer=_marked(escape(answer(numbers))),
+        answer=_marked(str(escape(answer(numbers)))),
         pictures=pictures[:PICTURES],
         tables=tables,
         where=report.where,

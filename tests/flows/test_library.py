@@ -138,6 +138,14 @@ def test_the_link_to_the_page_is_relative_where_jupyter_asks_for_that(
     assert f'<a href="runs/{audited.folder.name}/report.html"' in audited._repr_html_()
 
 
+def test_commands_in_the_answer_of_a_notebook_are_code(tmp_path: Path) -> None:
+    own = glyphs(20, seed=5)
+    files = {f"{'train' if i < 16 else 'test'}/{'ab'[i % 2]}/{i}.png": png(image) for i, image in enumerate(own)}
+    data = write_folder(tmp_path / "data", files | {"test/a/wrong.png": png(own[1])})
+    shown = cleansplit.audit(root=str(data), workspace=tmp_path / "w")._repr_html_()
+    assert "<code><bdi>cleansplit review " in shown.partition("</strong>")[0]
+
+
 def test_a_notebook_shows_one_line_duplicates_and_a_table(data: Path, tmp_path: Path) -> None:
     cells = [
         f"import cleansplit\nfound = cleansplit.audit(root={str(data)!r}, workspace={str(tmp_path)!r})\nfound",
