@@ -48,6 +48,15 @@ REASONS = {  # why a member was quarantined or ignored; a closed list
     "unsupported_mode": "glyphs: not plain 8-bit gray, or transparent or interlaced; photographs: an unknown mode",
     "wrong_size": "the width or height is not the expected one",
 }
+REMEDIES = {  # for reasons that have one
+    **dict.fromkeys(("not_png", "oversize_member", "wrong_size"), "`--view photo` reads images of any format and size"),
+    "encrypted_member": "unpack the archive with its password",
+    "link_member": "copy the files that the links lead to",
+    "missing_file": "check the paths in the table",
+    "needs_heic": "run `pip install 'cleansplit[heic]'`",
+    "several_images": "save each page or frame as a file",
+    "unsupported_mode": "save them as 8-bit gray or RGB",
+}
 
 
 @dataclass(frozen=True)

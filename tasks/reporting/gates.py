@@ -1,11 +1,18 @@
 """Limits that the user set: measured for every run, enforced after its report is written."""
 
+import math
+from collections import Counter
+from shlex import quote
+
 from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
+from tasks.records.inputs import REASONS, REMEDIES
 from tasks.records.rows import ClassMembers, Gate, PairOverlap, SplitGroups
 from tasks.records.spec import DedupeSpec
+from tasks.storage import tables
+from tasks.storage.workspace import run_at
 
-WAYS_ON = "decide them with `cleansplit review`, choose a --threshold, or accept them with --undecided pass"
+REASONS_NAMED = 3  # the most frequent
 Counted = PairOverlap | SplitGroups
 
 
@@ -33,8 +40,8 @@ def enforce_gates(report: Report) -> None:
     """Raise `GateError` with the numbers of every gate that did not hold; `UndecidedError` if undecided rows decide."""
     failed = [gate for gate in report.gates if not gate.passed]
     if failed:
-        sentence = "; ".join(_sentence(gate, report) for gate in failed) + "."
-        raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentence, report)
+        sentences = " ".join(_sentence(gate, report) for gate in failed)
+        raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentences, report)
 
 
 def _at_most(name: str, limit: float, value: float) -> Gate:
@@ -85,28 +92,44 @@ def _sentence(gate: Gate, report: Report) -> str:
     if gate.name in ("max_overlap", "max_duplicates"):
         return _of_rows(gate, report, flag)
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
+    accepting = f"`{flag} {math.ceil(value) / 100:g}` accepts them."
     if gate.name == "max_quarantine":
         worst = _largest_quarantine(report)
+        counts = f"{worst.quarantined:,} of {worst.members:,} images of {worst.role} {worst.class_name} ({value:.2f} %)"
         return (
-            f"{worst.quarantined:,} of {worst.members:,} members of {worst.role} {worst.class_name} "
-            f"({value:.2f} %) are quarantined, {more}"
+            f"{counts} are quarantined, {more}: {_reasons(worst, report)}. quarantine.parquet names each; {accepting}"
         )
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
         count = sum(kind.count for kind in report.ignored)
-        return f"{count:,} members ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}"
+        return (
+            f"{count:,} files ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}; {accepting}"
+        )
     if gate.name == "recall":
         return (
-            f"the search for near-duplicates found at most {gate.value:.4f} of them, and not the stated "
-            f"{gate.limit:.4f}; compare all pairs with --exhaustive"
+            f"The search found at most {gate.value:.4f} of the near-duplicates, and not the stated {gate.limit:.4f}; "
+            "`--exhaustive` compares all pairs."
         )
-    return f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by {flag}"
+    left = f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by {flag}"
+    if report.spec.protect == "train" and report.rows[report.scored] >= gate.limit:
+        return f"{left}; `--protect test` removes rows of train instead."
+    return f"{left}; give a larger {report.scored} split."
+
+
+def _reasons(worst: ClassMembers, report: Report) -> str:
+    """Return the three most frequent reasons of a quarantined class, with counts and remedies."""
+    own = [("role", "=", worst.role), ("class_name", "=", worst.class_name), ("outcome", "=", "quarantined")]
+    refused = tables.read(run_at(report.run) / "quarantine.parquet", ["reason"], filters=own)["reason"].to_pylist()
+    return ", ".join(
+        f"{REASONS[reason]} ({count:,}{f'; {REMEDIES[reason]}' if reason in REMEDIES else ''})"
+        for reason, count in Counter(refused).most_common(REASONS_NAMED)
+    )
 
 
 def _of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
         empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
-        return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows"
+        return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows."
     worst = max(_counted(report), key=_most if _is_open(gate) else _share)
     whose, what = "images", "are duplicates"
     if isinstance(worst, PairOverlap):
@@ -114,10 +137,11 @@ def _of_rows(gate: Gate, report: Report, flag: str) -> str:
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
     if judged := report.judged:
         said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
-    limit = f"more than the {100 * gate.limit:g} % allowed by {flag}"
+    limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
     if _is_open(gate):
-        return f"{said}, and {worst.undecided:,} more are undecided: that may be {limit}; {WAYS_ON}"
-    return f"{said}, {limit}"
+        said += f", and {worst.undecided:,} more are undecided: that may be {limit}"
+        return f"{said}; `cleansplit review {run}` decides them, and `--undecided pass` accepts them."
+    return f"{said}, {limit}; `cleansplit apply {run} --link sanitized` shows the set without them."
 
 
 def _largest_quarantine(report: Report) -> ClassMembers:
