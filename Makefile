@@ -40,6 +40,7 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.english
 
 size: .venv/test      ## lines and modules of each room, and which rooms import which
 	$(BIN)/python -m tests.house
