@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from shlex import quote
+from typing import Any
 
 from tasks.addresses import is_url
 from tasks.errors import DataError, UsageError
@@ -27,8 +28,10 @@ TABLES = rf"({'|'.join(map(re.escape, (*ENDINGS, '.npy', '.npz')))})$"
 BATCHES = r"(^|/)(data_batch_\d+$|[^/]*-images-idx3-ubyte)"  # of CIFAR and MNIST
 
 
-def splits_of(source: Source, listing: Listing, in_rows: bool = False) -> dict[SplitName, str]:
+def splits_of(source: Source, listing: Listing, first: dict[str, Any] | None = None) -> dict[SplitName, str]:
     """Return the folder of each split that a root holds; nothing for a source of another role.
+
+    `first` is the first row of a source in rows, by column.
 
     Raises `UsageError` when a root holds no splits, and `DataError` when another source holds no images: both name what
     it holds, and the command that reads it.
@@ -37,12 +40,12 @@ def splits_of(source: Source, listing: Listing, in_rows: bool = False) -> dict[S
     found = split_folders(folders) if is_root else {}
     if found or (folders and not is_root):
         return found
-    raise (UsageError if is_root else DataError)(_described(Held(source, listing), in_rows))
+    raise (UsageError if is_root else DataError)(_described(Held(source, listing, first)))
 
 
-def _described(held: Held, in_rows: bool) -> str:
+def _described(held: Held) -> str:
     name, columns = held.source.name, " ".join(quote(f"{use}={name}") for use, name in held.source.columns.items())
-    what, command = next(filter(None, (layout(held) for layout in (LAYOUTS[-2:] if in_rows else LAYOUTS))))
+    what, command = next(filter(None, (layout(held) for layout in (LAYOUTS if held.first is None else OF_ROWS))))
     command += f" --columns {columns}" * bool(columns)
     if held.source.sha256 is not None and held.folder in command:
         command = f"{_unpack(name, quote(held.folder))} && {command}"
@@ -129,6 +132,14 @@ def _one_set(held: Held) -> Layout:
     return f"holds {held.images.total():,} images{classes}, and no splits", command
 
 
+def _split_column(held: Held) -> Layout:
+    told = [name for name, value in (held.first or {}).items() if str(value).lower() in SPLIT_FOLDERS]
+    if held.reads != AUDIT or len(told) != 1:
+        return None
+    option = f"--columns {quote(f'split={told[0]}')}"
+    return f"has no column split, but the splits in {told[0]}", f"{AUDIT} {quote(held.source.name)} {option}"
+
+
 def _nothing(held: Held) -> Layout:
     endings = Counter(posixpath.splitext(path)[1].lower() or "without an ending" for path in held.files)
     kinds = Counter(kind for kind, _ in held.others)
@@ -143,4 +154,5 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
     return found if "train" in found and 1 < len(found) == len(told) else {}
 
 
+OF_ROWS = (_split_column, _one_set, _nothing)
 LAYOUTS = (_links, _batches, _tables, _archives, _other_names, _class_first, _dicom, _one_set, _nothing)

@@ -3,9 +3,10 @@
 import csv
 import json
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
-from tasks.columns import USUAL, Columns, find
+from tasks.columns import Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import MAX_ROWS, Rows, row_name, split_of
 from tasks.storage import tables
@@ -20,20 +21,21 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
     """Return the images that a manifest names as rows; None for a file with another ending; raises `DataError`."""
     if not at(place).is_file() or not place.last.lower().endswith(ENDINGS):
         return None
-    names, paths, groups = [], [], []
+    names, paths, groups, folder = [], [], [], place.parent
+    first: dict[str, Any] = {}
     for number, row in enumerate(_rows(place), 1):
+        first = first or row
         path, label, split, group = (_value(row, what, columns, place) for what in ("path", "label", "split", "group"))
         where = f"row {number:,} of {place}"
         if path is None:
-            raise DataError(f"{where} has no path; call the column {USUAL['path'][0]}, or give --columns path=NAME.")
-        if path.startswith("/") or ".." in path.replace("\\", "/").split("/"):
+            raise DataError(f"{where} has no path; {_path_column(row, folder)}.")
+        if _leads_out(path):
             raise DataError(f"{where} has the path {path!r}, which leads out of its folder.")
         names.append(row_name(split_of(split, where), label, path))
         paths.append(path)
         groups.append(group)
         if number > MAX_ROWS:
             raise DataError(f"{place} has more than {MAX_ROWS:,} rows.")
-    folder = place.parent
 
     def read(row: int) -> bytes | None:
         try:
@@ -41,7 +43,19 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
 
-    return Rows(names, read, groups=groups)
+    return Rows(names, read, groups=groups, first=first)
+
+
+def _path_column(row: dict[str, Any], folder: Place) -> str:
+    """Return the columns of a row, and the option that names the first with the path of a file."""
+    paths = {name: value for name, value in row.items() if isinstance(value, str) and value and not _leads_out(value)}
+    found = next((name for name, path in paths.items() if at(folder / path).is_file()), None)
+    option = f"add `--columns {quote(f'path={found}')}`" if found else "none of them has the path of a file"
+    return f"its columns are {', '.join(map(str, row))}; {option}"
+
+
+def _leads_out(path: str) -> bool:
+    return path.startswith("/") or ".." in path.replace("\\", "/").split("/")
 
 
 def _rows(place: Place) -> Iterator[dict[str, Any]]:

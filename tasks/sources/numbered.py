@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Rows:
 
     A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
     only the bytes tell it. `files` are the names in a folder that the rows come from. `groups` are the user's groups of
-    the rows, if there are some.
+    the rows, if there are some. `first` is the first row of a table, by column.
     """
 
     names: list[str]
@@ -33,6 +33,7 @@ class Rows:
     endings: bool = True
     files: frozenset[str] = frozenset()
     groups: list[str | None] | None = None
+    first: dict[str, Any] = field(default_factory=dict)
 
 
 def row_name(split: str | None, class_name: str | None, name: str) -> str:

@@ -38,6 +38,7 @@ class Opened(NamedTuple):
     members: Callable[[], Listing]
     digest: str
     root: str | None = None  # the folder of its class folders, if it is known
+    first: dict[str, Any] | None = None  # of rows, the first row of a table by column
     files: bool = False  # whether its members are files of a folder
 
 
@@ -52,7 +53,9 @@ def open_source(source: Source, workspace: Place) -> Opened:
         if rows := open_rows(place, source.columns):
             if source.role != "root":
                 refuse_splits(source.name, split_folders({posixpath.dirname(name) for name in rows.names}))
-            return _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))._replace(root="")
+            return _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))._replace(
+                root="", first=rows.first
+            )
         if at(place).is_folder():
             named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
             splits_of(source, list_members(named, source.name))  # before any file is read

@@ -127,6 +127,15 @@ def parquet(folder: Path) -> tuple[str, ...]:
     return name, root
 
 
+def split_column(folder: Path) -> tuple[str, ...]:
+    pictures = images("pictures", each=12)
+    rows = [("scan", "finding", "phase"), *((path, "a", ("train", "test")[n % 2]) for n, path in enumerate(pictures))]
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    _, root = audit(folder, pictures | {"my list.csv": text.getvalue().encode()})
+    return ("audit", f"{root}/my list.csv", "--columns", "label=finding", "path=scan")
+
+
 def arrays(folder: Path) -> tuple[str, ...]:
     np.savez(folder / "my data.npz", first=glyphs(6, seed=1), second=glyphs(6, seed=2))
     return ("audit", str(folder / "my data.npz"))
@@ -160,6 +169,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "DICOM": (dicom, "my data holds 6 DICOM files", 6),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
+    "a column of splits": (split_column, "my list.csv has no column split, but the splits in phase", (6, 6)),
     "no images": (no_images, "my data holds no images, but 2 .txt, 1 .h5", 0),
     "an empty folder": (empty, "my data is empty", 0),
 }  # fmt: skip
@@ -204,6 +214,19 @@ def test_an_option_is_given_instead_where_a_command_has_several_sources(
         assert own == option
     done = here("audit", *chain(*given.items()), "--workspace", "w")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_table_without_paths_names_its_columns_and_the_one_with_files(prefect_server: None, tmp_path: Path) -> None:
+    command, source, *_ = split_column(tmp_path)
+    given = [command, source, "--workspace", str(tmp_path / "w")]
+    sentence = refused(here(*given), 3)
+    assert "row 1 of " in sentence
+    assert "has no path; its columns are scan, finding, phase; add `--columns path=scan`." in sentence
+    sentence = refused(here(*given, *re.findall("`([^`]+)`", sentence)[0].split()), 2)
+    done = here(*shlex.split(re.findall("`([^`]+)`", sentence)[0])[1:], *given[2:])
+    assert done.returncode == 0, done.stderr
+    Path(source).write_text("id,label\nscan1,a\n")
+    assert "its columns are id, label; none of them has the path of a file." in refused(here(*given), 3)
 
 
 def test_splits_under_other_names_are_refused_before_an_image_is_read(tmp_path: Path) -> None:
