@@ -111,7 +111,7 @@ def tell_identical_apart(
         return prints
     decoding = [decode_in_full.submit(parts[number], number, doubts, reading, workspace) for number in doubtful]
     in_full = collect("decode in full", decoding)
-    (corrected,) = collect("tell identical apart", [correct_digests.submit(shards, in_full, workspace)])
+    (corrected,) = collect("find identical", [correct_digests.submit(shards, in_full, workspace)])
     if not corrected:
         return prints
     printing = [

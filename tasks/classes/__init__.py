@@ -1,1 +1,1 @@
-"""The classes stage: decode the images of each class, quarantine what can't be read, and fingerprint them."""
+"""The classes stage: decode the images of each class, quarantine unreadable ones, and fingerprint the others."""

@@ -4,11 +4,11 @@
     16-bit gray                 gray, rounded to 8 bits
     P                           RGB
     RGB, YCbCr, CMYK            RGB
-    any of these with alpha     laid over white
+    any of these with alpha     composed onto white
     all else                    refused
 
-Of a GIF the first frame is used, of a JPEG the first image, of HEIC the main one; other files with several images are
-refused. The EXIF orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
+A GIF gives its first frame, a JPEG its first image, HEIC its primary one; other files with several images are refused.
+The EXIF orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
 """
 
 import io
@@ -30,7 +30,7 @@ from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # of EXIF
-ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object, in what Pillow says: another one in every run
+ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object, in messages of Pillow: it differs between runs
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 
@@ -45,16 +45,16 @@ class Decoded(NamedTuple):
     image: Image.Image
     width: int
     height: int
-    coded: bytes | None = None  # digest of all that the pixels of a JPEG come from, where these are of a reduced scale
-    remark: str = ""  # a complaint of the decoder about a file that has all pixels
+    coded: bytes | None = None  # for a JPEG decoded at a reduced scale, the digest of everything that its pixels need
+    remark: str = ""  # a warning of the decoder about a complete file
 
     @property
     def digest(self) -> bytes:
-        """MD5 of mode, size and pixels: equal for the same image, whatever its file."""
+        """MD5 of mode, size and pixels: equal for the same image in any file."""
         return self.digest_of(self.image.tobytes())
 
     def digest_of(self, *parts: bytes) -> bytes:
-        """MD5 of mode, size and some bytes that were made of the pixels."""
+        """MD5 of mode, size and bytes derived from the pixels."""
         about = f"{self.image.mode} {self.width} {self.height} ".encode()
         return md5(b"".join([about, *parts]), usedforsecurity=False).digest()
 
@@ -67,7 +67,7 @@ class Decoded(NamedTuple):
         """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
         factor = min(1.0, THUMBNAIL_SIDE / max(self.image.size))
         width, height = (max(1, round(factor * side)) for side in self.image.size)
-        # With this gap, Pillow first reduces the image by a whole factor.
+        # With this gap, Pillow reduces the image by an integer factor before it resizes.
         small = self.image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
         space, sampling = ("RGB", "444") if small.mode == "RGB" else ("GRAY", "Gray")
         pixels = np.asarray(small).reshape(height, width, -1)
@@ -75,10 +75,10 @@ class Decoded(NamedTuple):
 
 
 class Photograph(NamedTuple):
-    """What a shard holds of an image: facts of the file, a digest, a thumbnail, and two gray copies.
+    """The entry of an image in a shard: facts of the file, a digest, a thumbnail, and two gray copies.
 
-    The digest is the MD5 of the pixels. Of a JPEG that was decoded at a reduced scale, it is that of thumbnail and
-    copy, and `coded` is that of all that its pixels come from; see `tasks.classes.identical`.
+    The digest is the MD5 of the pixels. For a JPEG that was decoded at a reduced scale, it is the MD5 of thumbnail and
+    copy, and `coded` is the digest of everything that its pixels need; see `tasks.classes.identical`.
     """
 
     mode: str
@@ -94,7 +94,7 @@ class Photograph(NamedTuple):
 
 
 def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Photograph:
-    """Decode a file and keep of it what a shard holds; parameters and errors are those of `decode`."""
+    """Decode a file to its entry in a shard; parameters and errors are those of `decode`."""
     with refusing():
         found = decode(data, reduced, cheap)
         gray, copy = found.gray_copies(side, COPY_SIDE)
@@ -111,7 +111,7 @@ def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
     """Decode a file; raises `UnreadableError`.
 
     With `reduced`, JPEGs are decoded at the smallest scale of 1/1 to 1/8 that leaves each side `REDUCED_SIDE` pixels.
-    With `cheap`, raises `CostlyError` for what takes more time and memory than in proportion to its size.
+    With `cheap`, raises `CostlyError` for a file that may take more time and memory than its size suggests.
     """
     with refusing(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -123,14 +123,14 @@ def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn whatever goes wrong with one image into an `UnreadableError`: nothing that it holds may end a run."""
+    """Turn any error of decoding into an `UnreadableError`: no image may end a run."""
     try:
         yield
     except (UnreadableError, CostlyError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise UnreadableError("too_many_pixels", str(error)) from error
-    except Exception as error:  # Pillow raises whatever comes
+    except Exception as error:  # Pillow may raise anything
         raise UnreadableError("undecodable", ADDRESS.sub("", f"{type(error).__name__}: {error}")) from error
 
 
@@ -145,7 +145,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
             raise UnreadableError("too_many_pixels", f"{width}x{height}")
         if cheap and not is_cheap(form, data, width * height, scans=sum(part.kind == SOS for part in parts)):
             raise CostlyError
-        if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read them all
+        if form in ("TIFF", "AVIF") and getattr(image, "is_animated", False):  # counting the pages would read all
             raise UnreadableError("several_images", "more than one page")
         scale = frame.scale if frame and reduced else 1
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
@@ -153,11 +153,11 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         upright.load()
         if upright.getexif().get(ORIENTATION) in QUARTER_TURNS:
             width, height = height, width
-        ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image is copied, turned or not
+        ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image would be copied
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
         plain = _converted(upright)
-        plain.info = {}  # comments, places and profiles: nothing of them is published with a thumbnail
+        plain.info = {}  # comments, places and profiles must not be published with a thumbnail
         return Decoded(plain, width, height, coded, remark)
 
 

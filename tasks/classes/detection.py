@@ -1,4 +1,4 @@
-"""Detect, on a sample of the sources, whether they are glyphs or photographs, and which view to compare them by."""
+"""Detect from a sample of the sources whether they are glyphs or photographs, and how to compare them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -20,17 +20,17 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.vocabulary import Kind, ViewName
 
-SAMPLED, PER_GROUP = 64, 8  # members in all; of one group of rows of an index
+SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index
 BLACK, WHITE = 32, 224
 INK_FROM = 0.20  # median share of saturated pixels; notMNIST has 0.79, MNIST 0.68, Fashion-MNIST 0.10, photographs 0.00
 
 
 def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
-    """Decide how the members of all sources are read.
+    """Decide how to read the members of all sources, and return the reason as a sentence.
 
-    They are compared by ink where all of the sample have one size, and most are nearly black and white, unless the spec
-    names a view. If most are plain gray PNGs of the spec's side as well, the members are glyphs, which are read through
-    a strict gate; otherwise photographs, of any size and format. With the reading comes a sentence that says why.
+    Unless the spec names a view, they are compared by ink if the sampled images have one size and most are nearly black
+    and white. If most are also plain gray PNGs of the spec's side, the members are glyphs, which must pass a strict
+    gate; otherwise they are photographs, of any size and format.
     """
     small_pngs, shares, sizes = 0, [], set()
     with guarded() as guard:
@@ -54,7 +54,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     if len(shares) > 1:
         sampled = f"the median of {len(shares)} sampled images of {size}"
     why = f"{100 * share:.0f} % of ink and paper are saturated on {sampled}"
-    why = why if shares else "none of the images that were sampled can be read"
+    why = why if shares else "none of the sampled images can be read"
     if spec.view == "auto":
         return reading, f"view {chosen}, since {why}; --view sets another"
     return reading, f"view {chosen} as asked for: {why}"
@@ -63,8 +63,8 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
 def saturated_share(gray: Gray) -> float:
     """Return how black and white an image is, uint8 (height, width).
 
-    Of its light pixels the share that is nearly white, or of its dark ones the share that is nearly black, whichever is
-    smaller; 0 where it has only light or only dark pixels.
+    It is the share of nearly white pixels among the light ones, or of nearly black pixels among the dark ones,
+    whichever is smaller; 0 if it has only light or only dark pixels.
 
     >>> saturated_share(np.array([[0, 0, 255, 130]], np.uint8)), saturated_share(np.zeros((2, 2), np.uint8))
     (0.5, 0.0)

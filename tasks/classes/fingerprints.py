@@ -1,4 +1,4 @@
-"""What tells two images apart, or does not: a digest of the pixels, and the bits of the view."""
+"""Fingerprints of images: a digest of the pixels, and bits for comparison."""
 
 from hashlib import md5
 
@@ -20,11 +20,11 @@ from tasks.storage.stores import at
 def write_fingerprints(
     shard: Shard, reading: Reading, right: dict[str, bytes], workspace: Place, target: Place
 ) -> dict[str, str]:
-    """Write id, ``md5`` of the pixels, packed ``bits`` of the view, ``font`` and ``one_colour`` per image to a folder.
+    """Write id, ``md5`` of the pixels, packed ``bits``, ``font`` and ``one_colour`` per image to a folder.
 
-    The number of bits is in the schema's metadata as ``view_bits``. Photographs have their ``short_side`` and
-    all ``pixels``, the ``bytes`` of their file, and the place of their gray copy in its file, ``copy``, as well.
-    `right` has the MD5 of those of which the shard has a wrong one. Returned is the digest of the table.
+    The number of bits is in the schema's metadata as ``view_bits``. Photographs also have their ``short_side``, the
+    number of their ``pixels``, the ``bytes`` of their file, and the position of their gray copy in its file, ``copy``.
+    `right` corrects wrong MD5s of the shard. Returns the digest of the table.
     """
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)

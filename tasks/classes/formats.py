@@ -1,8 +1,8 @@
-"""Gates in front of Pillow's decoders for images of any size: which format a file is, and whether it is whole.
+"""Gates before Pillow's decoders for images of any size: the format of a file, and whether it is complete.
 
-Each format has one named decoder, which sees only files with the signature of that format. Most decoders notice when
-a file is truncated. Two do not: Pillow does not check the length of PNG data as libpng does, and libjpeg fills missing
-data with gray; so PNGs are parsed and inflated like glyphs (`tasks.classes.png`), and JPEGs are parsed by markers.
+Each format has one named decoder, which receives only files with the signature of that format. Most decoders notice
+truncated files. Two do not: Pillow does not check the length of PNG data as libpng does, and libjpeg fills missing data
+with gray. So PNGs are parsed and inflated like glyphs (`tasks.classes.png`), and JPEGs are parsed by markers.
 """
 
 import struct
@@ -12,17 +12,17 @@ from tasks.classes.png import UnreadableError, walk_chunks
 from tasks.formats import IMAGE_ENDINGS, format_of
 
 MAX_PIXELS = 80_000_000
-CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # of which decoders visit a hundred million a second
-CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats of which usual files are cheap to decode
+CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # limits; decoders visit a hundred million pixels a second
+CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats whose usual files are cheap to decode
 INFLATE_STEP = 1 << 20
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 def checked_format(data: bytes) -> str:
-    """Return Pillow's name of the format of a file, whatever its name says.
+    """Return Pillow's name of a file's format, regardless of the file's name.
 
-    Raises `UnreadableError` when it is of no known format, or not whole; a JPEG is checked when it is decoded.
+    Raises `UnreadableError` for an unknown format or an incomplete file; a JPEG is checked when it is decoded.
     """
     if not data:
         raise UnreadableError("empty")
@@ -43,27 +43,26 @@ def checked_format(data: bytes) -> str:
 
 
 def is_cheap(form: str, data: bytes, pixels: int, scans: int) -> bool:
-    """Say whether decoding a file takes time and memory in proportion to its bytes and pixels, and not many of these.
+    """Return whether decoding a file surely takes little time and memory.
 
-    What is not cheap by this rule is decoded by a process with limits; see `tasks.classes.guard`. Each scan of a JPEG
-    visits all pixels.
+    Other files are decoded by a process with limits; see `tasks.classes.guard`. Each scan of a JPEG visits all pixels.
     """
     if pixels > CHEAP_PIXELS or pixels * scans > CHEAP_VISITS:
         return False
     if form == "BMP":
-        return data[30:34] == bytes(4)  # no compression by run lengths
+        return data[30:34] == bytes(4)  # no run-length compression
     if form == "PPM":
-        return data[1:2] in b"456"  # numbers as bytes, not as text
+        return data[1:2] in b"456"  # binary, not text
     return form in CHEAP
 
 
 def is_mislabelled(data: bytes, name: str) -> bool:
-    """Say whether a file that can be read has another format than the ending of its name says."""
+    """Return whether the format of a readable file differs from its extension."""
     return IMAGE_ENDINGS["." + name.lower().rpartition(".")[2]] != format_of(data)
 
 
 def _check_png(data: bytes) -> None:
-    """Refuse a PNG that Pillow would complete or repair in silence."""
+    """Refuse a PNG that Pillow would silently complete or repair."""
     header, compressed = walk_chunks(data)
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
     if colour not in CHANNELS or interlace > 1:
@@ -79,7 +78,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _inflated_length(compressed: bytes, expected: int) -> int:
-    """Return how many bytes the pixels of a PNG inflate to, counted only until above `expected`; -1 if unterminated."""
+    """Return the inflated length of a PNG's pixels, counted until above `expected`; -1 if unterminated."""
     inflater, length = zlib.decompressobj(), 0
     try:
         while not inflater.eof and length <= expected:

@@ -12,7 +12,7 @@ from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.storage.images import as_rows
 
-BATCH = 4096  # images that are decoded at once
+BATCH = 4096  # images to decode at once
 COUNTER = re.compile(r"_\d+$")
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
@@ -34,8 +34,8 @@ def read_glyphs(
 ) -> tuple[RowNumbers, Gray, dict[int, UnreadableError]]:
     """Decode members, given by their rows of an index of `count` rows.
 
-    Returned are the rows that were decoded, ascending, int64 (n,); their images, uint8 (n, side, side); and why each
-    of the other rows was refused.
+    Returns the decoded rows, ascending, int64 (n,); their images, uint8 (n, side, side); and why each of the other rows
+    was refused.
     """
     gray, decoded = np.empty((count, side, side), np.uint8), np.zeros(count, np.bool_)
     failures: dict[int, UnreadableError] = {}
@@ -68,7 +68,7 @@ def sums(gray: Gray) -> tuple[int, int]:
     if not len(gray):
         return 0, 0
     parts = (as_rows(part) for part in np.array_split(gray, len(gray) // BATCH + 1))
-    count = np.sum([Image.fromarray(part).histogram() for part in parts], axis=0)  # without wider numbers in between
+    count = np.sum([Image.fromarray(part).histogram() for part in parts], axis=0)  # needs no wider integers
     value = np.arange(256)
     return int(count @ value), int(count @ value**2)
 
@@ -80,7 +80,7 @@ def one_colour(gray: Gray) -> Mask:
 
 
 def font_of(member: str) -> str | None:
-    """Return the font that a member's name gives: URL-safe base64, perhaps with a counter behind.
+    """Return the font in a member's name: URL-safe base64, optionally followed by a counter.
 
     >>> font_of("RnJlaWdodERpc3BCb29rSXRhbGljLnR0Zg==.png"), font_of("RGVqYVZ1LnR0Zg==_3.png"), font_of("0645.png")
     ('FreightDispBookItalic.ttf', 'DejaVu.ttf', None)
@@ -88,6 +88,6 @@ def font_of(member: str) -> str | None:
     stem = COUNTER.sub("", member.removesuffix(".png"))
     try:
         font = binascii.a2b_base64(stem.encode("ascii").translate(URL_SAFE), strict_mode=True).decode()
-    except ValueError:  # also of text that is no ASCII, or no UTF-8
+    except ValueError:  # not base64, not ASCII, or not UTF-8
         return None
     return font if font.isprintable() and "." in font else None

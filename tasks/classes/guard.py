@@ -1,9 +1,9 @@
-"""Decode what may be dear in a process with limits: no file can take a run's time or memory, or end it.
+"""Decode potentially expensive files in a process with limits, so that no file can exhaust or end a run.
 
-Files that are cheap by construction, nearly all there are, are decoded where they are read. For others a process is
-started, `tasks.classes.guarded`, which may take a few seconds of processor time and a gigabyte for each. A file that
-exceeds a limit or crashes the process is refused, and another process is started for the next file. A process that was
-stopped, killed or short of memory says nothing about its file: the file is tried once more, and then the run fails.
+Nearly all files are cheap by construction and decoded directly. For others a process, `tasks.classes.guarded`, may take
+a few seconds of processor time and a gigabyte per file. A file that exceeds a limit or crashes the process is refused,
+and the next file gets a new process. If the process is stopped, killed or short of memory, the file may not be the
+cause: it is tried once more, and then the run fails.
 """
 
 import contextlib
@@ -24,17 +24,17 @@ from tasks.classes.png import UnreadableError
 from tasks.errors import ProcessLostError
 
 SECONDS = 5  # of processor time for one file
-PATIENCE = 60.0  # seconds after which a process was stopped, or waits for something: it could have used its time
-SECONDS_TO_END = 1  # of a process that nobody asks any more
-OF_THE_FILE = {  # how a process ends that a file ends
+PATIENCE = 60.0  # seconds after which a process must be stopped or blocked: it could have used its processor time
+SECONDS_TO_END = 1  # of an unused process
+OF_THE_FILE = {  # exit codes that the file causes
     -signal.SIGXCPU: "its limit of processor time", -signal.SIGSEGV: "a crash", -signal.SIGBUS: "a crash",
     -signal.SIGABRT: "a crash", -signal.SIGFPE: "a crash", -signal.SIGILL: "a crash",
 }  # fmt: skip
-PACKAGES = os.path.dirname(os.path.dirname(tasks.__file__ or ""))  # the folder that holds ours
+PACKAGES = os.path.dirname(os.path.dirname(tasks.__file__ or ""))  # the folder of our packages
 
 
 class Guard:
-    """Decodes files one after the other, some of them in a process of its own; not for several threads.
+    """Decodes files in sequence, some of them in its own process; not for several threads.
 
     A file may take `seconds` of processor time, and an answer `patience` seconds.
     """
@@ -45,17 +45,16 @@ class Guard:
         self.connection: Any = None
 
     def read(self, data: bytes, side: int, reduced: bool = True, name: str = "an image") -> Photograph:
-        """Decode a file; raises `UnreadableError` when it can't be decoded, or takes too much.
+        """Decode a file; raises `UnreadableError` if it is undecodable or too costly.
 
-        Raises `ProcessLostError`, whose sentence has the `name`, when the process gave no answer twice, for a reason
-        that may pass.
+        Raises `ProcessLostError` with the `name` if the process twice gave no answer for a possibly temporary reason.
         """
         with contextlib.suppress(CostlyError, MemoryError):
             return photograph(data, reduced, side, cheap=True)
         return self._read_elsewhere((data, reduced, side), name)
 
     def close(self) -> int | None:
-        """End the process, if there is one, and return the code that it ended with, if it had ended by itself."""
+        """End the process, if there is one; return its exit code if it had already ended."""
         if self.process is None:
             return None
         self.connection.close()
@@ -77,7 +76,7 @@ class Guard:
         )
 
     def _answer(self, asked: tuple[bytes, bool, int]) -> bytes:
-        """Ask the process; the answer is empty if it has ended or does not answer in time."""
+        """Ask the process; return an empty answer if it ended or did not answer in time."""
         if self.process is None:
             self._start()
         with contextlib.suppress(EOFError, OSError):
@@ -89,7 +88,7 @@ class Guard:
     def _start(self) -> None:
         ours, theirs = Pipe()
         with theirs:
-            # Nothing is imported from the current folder, which may be the one that is looked through.
+            # Nothing may be imported from the current folder, which may be an untrusted data set.
             command = [sys.executable, "-P", "-m", "tasks.classes.guarded", str(theirs.fileno()), str(self.seconds)]
             paths = os.pathsep.join([PACKAGES, *filter(None, sys.path)])
             self.process = subprocess.Popen(  # noqa: S603  # our own module
@@ -99,7 +98,7 @@ class Guard:
 
 
 def _photograph_in(answer: bytes) -> Photograph:
-    """Return the photograph in an answer of `tasks.classes.guarded`; raises `UnreadableError` if it has none."""
+    """Return the photograph in an answer of `tasks.classes.guarded`; raises `UnreadableError` for an error."""
     told: list[Any] = json.loads(answer)
     if len(told) == len(("reason", "detail")):
         raise UnreadableError(*told)

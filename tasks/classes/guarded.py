@@ -1,4 +1,4 @@
-"""The process of a guard: python -m tasks.classes.guarded FILE-DESCRIPTOR SECONDS. It ends with who started it."""
+"""The process of a guard, which ends with its parent: python -m tasks.classes.guarded FILE-DESCRIPTOR SECONDS."""
 
 import json
 import math
@@ -14,16 +14,16 @@ from typing import BinaryIO
 from tasks.classes.decoder import Photograph, photograph
 from tasks.classes.png import UnreadableError
 
-MEMORY = 1 << 30  # bytes for a file, in addition to what the process has before
-SAID = 200  # characters that are kept of what libraries print
+MEMORY = 1 << 30  # bytes for a file, in addition to the process itself
+SAID = 200  # characters to keep of the output of libraries
 
 
 def main() -> None:
-    """Answer questions until nobody asks any more."""
+    """Answer questions until the parent closes the connection."""
     connection, seconds = Connection(int(sys.argv[1])), int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryFile() as printed:
-        os.dup2(printed.fileno(), sys.stderr.fileno())  # libtiff prints warnings that name no file
+        os.dup2(printed.fileno(), sys.stderr.fileno())  # libtiff prints warnings without the name of the file
         while True:
             try:
                 data, reduced, side = connection.recv()
@@ -39,18 +39,18 @@ def main() -> None:
 
 
 def _read(data: bytes, reduced: bool, side: int) -> Photograph | UnreadableError | None:
-    """Decode a file; None where memory is short that the file may take."""
+    """Decode a file; return None if the system lacks the memory that a file may take."""
     try:
         return photograph(data, reduced, side)
     except UnreadableError as error:
         return error
     except MemoryError:
-        pass  # what follows needs the memory that its traceback holds
+        pass  # release the traceback, which holds memory
     return UnreadableError("too_costly", f"more than {MEMORY >> 20} MiB") if _has_memory() else None
 
 
 def _answer(read: Photograph | UnreadableError, printed: str) -> bytes:
-    """Return an answer of plain fields, of which the guard executes nothing."""
+    """Return an answer of plain JSON fields, which the guard can parse safely."""
     if isinstance(read, UnreadableError):
         return json.dumps([read.reason, read.detail]).encode()
     *facts, gray, copy, remark = read
@@ -59,7 +59,7 @@ def _answer(read: Photograph | UnreadableError, printed: str) -> bytes:
 
 
 def _has_memory() -> bool:
-    """Return whether this process can get the memory that a file may take, beyond our own limit."""
+    """Return whether the system has the memory that a file may take, beyond our own limit."""
     _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
     try:
         mmap.mmap(-1, MEMORY, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
@@ -69,7 +69,7 @@ def _has_memory() -> bool:
 
 
 def _limit_memory() -> None:
-    """Let this process take a gigabyte more than it has now, where the system says how much that is."""
+    """Limit this process to a gigabyte more than it has now, if the system reports its size."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except OSError:
@@ -78,21 +78,21 @@ def _limit_memory() -> None:
 
 
 def _limit_time(seconds: int | None) -> None:
-    """Let the system end this process when the next file has taken so many seconds of processor time; None lifts it."""
+    """Let the system kill this process after this processor time for the next file; None removes the limit."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     spent = math.ceil(used.ru_utime + used.ru_stime)
     _limit(resource.RLIMIT_CPU, resource.RLIM_INFINITY if seconds is None else spent + seconds)
 
 
 def _limit(what: int, value: int) -> None:
-    """Set a limit, as far as that which this process was given allows."""
+    """Set a limit, as far as the hard limit of this process allows."""
     highest = resource.getrlimit(what)[1]
     limits = [limit for limit in (value, highest) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(what, (min(limits, default=resource.RLIM_INFINITY), highest))
 
 
 def _taken_from(printed: BinaryIO) -> str:
-    """Return what was printed since it was asked the last time, in one line."""
+    """Return the output since the previous call, in one line."""
     printed.seek(0)
     text = printed.read(4 * SAID).decode("utf-8", "replace")
     printed.seek(0)

@@ -1,10 +1,10 @@
-"""Tell which photographs have identical pixels, where JPEGs were decoded at a reduced scale.
+"""Find photographs with identical pixels among JPEGs that were decoded at a reduced scale.
 
-Where digests of thumbnail and copy differ, the full pixels do; where all that the pixels come from is the same, they
-are the same. In doubt, and decoded in full, are JPEGs with equal thumbnails and copies that were coded differently, and
-those of mode and size of an image that was decoded in full, such as a PNG that somebody made of a JPEG. An image gets
-another digest only where its own is wrong. Two JPEGs of equal full pixels whose reduced pixels differ are not found; no
-encoder was seen to write them.
+If the digests of thumbnail and copy differ, so do the full pixels; if everything that the pixels need is equal, so are
+they. Two groups are in doubt, and decoded in full: JPEGs with equal thumbnails and copies, but different coding; and
+JPEGs with the mode and size of an image that was decoded in full, such as a PNG made from a JPEG. An image gets a new
+digest only if its own is wrong. Two JPEGs with equal full pixels, but different reduced ones, are not found; no known
+encoder writes them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ DIGESTS = pa.schema({"id": pa.string(), "md5": pa.binary(16)})
 
 
 def in_doubt(shards: Sequence[Shard], workspace: Place) -> pa.Table:
-    """Return the photographs that are to be decoded in full: the number of the ``shard`` and the ``id`` of each."""
+    """Return the photographs to decode in full: the number of the ``shard`` and the ``id`` of each."""
     known = _known(shards, workspace, ["id", "md5", "coded", "mode", "width", "height"])
     reduced, full = known.filter(known["coded"].is_valid()), known.filter(known["coded"].is_null())
     pairs = reduced.group_by(["md5", "coded"]).aggregate([])
@@ -35,7 +35,7 @@ def in_doubt(shards: Sequence[Shard], workspace: Place) -> pa.Table:
 
 
 def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.Table:
-    """Return the digests of the full pixels of some photographs of a part; of one that can't be decoded, none."""
+    """Return the digests of the full pixels of some photographs of a part, null if undecodable."""
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     names = pc.binary_join_element_wise(part.role, index["class_name"], index["member"], "/")
     wanted = pc.is_in(names, value_set=ids)
@@ -43,13 +43,13 @@ def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.T
     digests: list[bytes | None] = [None] * len(names)
     with guarded() as guard:
         for row, data in Members(workspace.locate(part.location), part.columns).read(index.filter(wanted)):
-            with suppress(UnreadableError):  # too dear in full: identical to what is coded alike alone
+            with suppress(UnreadableError):  # if it is too costly in full, only equal coding makes it identical
                 digests[row] = guard.read(data, side, reduced=False, name=names[row]).digest
     return pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
 
 
 def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: Place) -> pa.Table:
-    """Return the photographs whose digest says something wrong, each with that of `in_full`; schema `DIGESTS`."""
+    """Return the photographs with a wrong digest, each with its digest of `in_full`; schema `DIGESTS`."""
     known = _known(shards, workspace, ["id", "md5", "coded"])
     full = pa.concat_tables([DIGESTS.empty_table(), *in_full])
     at = pc.index_in(full["id"], value_set=known["id"].combine_chunks())
@@ -57,14 +57,14 @@ def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: P
     right = pc.coalesce(full["md5"], before["coded"])
     same_pixels = pa.table({"md5": before["md5"], "right": right}).group_by(["md5", "right"]).aggregate([])
     wrong = pc.or_(
-        pc.is_in(before["md5"], value_set=_repeated(same_pixels["md5"])),  # thumbnails are equal, and full pixels not
+        pc.is_in(before["md5"], value_set=_repeated(same_pixels["md5"])),  # equal thumbnails, different full pixels
         pc.is_in(right, value_set=known["md5"].filter(known["coded"].is_null()).combine_chunks()),
     )
     return pa.table([full["id"].filter(wrong), right.filter(wrong)], schema=DIGESTS).sort_by("id")
 
 
 def digests_of(shard: Shard, found: str, workspace: Place) -> dict[str, bytes]:
-    """Return the digests of the photographs of a shard in a table that `corrected` returned, by their ids."""
+    """Return the corrected digests of the photographs of a shard by id, from a table that `corrected` returned."""
     ids = tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks()
     own = tables.read(workspace / found)
     own = own.filter(pc.is_in(own["id"], value_set=ids))

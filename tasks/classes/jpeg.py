@@ -1,4 +1,4 @@
-"""JPEGs: what their segments say, at which scale they are decoded, and whether pixels are missing or wrong."""
+"""Parse and decode JPEGs: their segments, their scale, and whether pixels are missing or wrong."""
 
 import io
 import re
@@ -14,23 +14,23 @@ from tasks.arrays import Gray
 from tasks.classes.png import UnreadableError
 
 MAX_SEGMENTS = 10_000  # each may hold 64 KiB
-MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # what ends entropy-coded data
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # end of entropy-coded data
 SOS, EOI, ALONE = 0xDA, 0xD9, (0x01, *range(0xD0, 0xD8))
 FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 FRAME = struct.Struct(">BHHB")  # bits of a value, height, width, components
 KNOWN = {*FRAMES, 0xC4, 0xDB, 0xDD, SOS, EOI, 0xFE, *range(0xE0, 0xF0)}  # tables, comments, applications
-SAY_NOTHING = (0xFE, *range(0xE1, 0xEE), 0xEF)  # of the pixels: comments, and applications but for JFIF and Adobe
+SAY_NOTHING = (0xFE, *range(0xE1, 0xEE), 0xEF)  # without effect on pixels: comments, and applications but JFIF, Adobe
 DIGEST_BYTES = 16
-REDUCED_SIDE = 128  # pixels that a reduced JPEG has at least on each side; copies and thumbnails have fewer
-SCALES = (8, 4, 2)  # whose decoding is quickest
-SPACES = {"L": "GRAY", "RGB": "RGB"}  # of Pillow's modes, what simplejpeg calls them
-PROBE = bytes(range(1, 65))  # data for a decoder that still waits for some
+REDUCED_SIDE = 128  # minimum side in pixels of a reduced JPEG; copies and thumbnails are smaller
+SCALES = (8, 4, 2)  # the fastest scales
+SPACES = {"L": "GRAY", "RGB": "RGB"}  # Pillow's mode -> simplejpeg's name
+PROBE = bytes(range(1, 65))  # data for a decoder that may still expect some
 HARMLESS_AT_THE_END = re.compile(r"extraneous bytes before marker 0xd9")
-WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in what libjpeg says
+WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in warnings of libjpeg
 
 
 class Segment(NamedTuple):
-    """A piece of a JPEG, with the entropy-coded data behind it: its marker, and where it starts and stops."""
+    """A marker segment of a JPEG, with the entropy-coded data after it: its marker, start and stop."""
 
     kind: int
     start: int
@@ -38,7 +38,7 @@ class Segment(NamedTuple):
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments of a JPEG, its end last; cameras may append data.
+    """Yield the segments of a JPEG up to its end; data after the end, which cameras may append, are ignored.
 
     Raises `UnreadableError` when a segment or the end is missing.
     """
@@ -68,9 +68,9 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> bytes:
-    """Return a digest of all that the pixels of a JPEG come from: two files that have the same have the same pixels.
+    """Return a digest of everything that the pixels of a JPEG need: files with equal digests have equal pixels.
 
-    `parts` are all of its segments, `orientation` is that of its EXIF, by which it is turned.
+    `parts` are all its segments; `orientation` is the one in its EXIF data.
     """
     digest, view = sha256(repr(orientation).encode()), memoryview(data)
     for kind, start, stop in parts:
@@ -80,7 +80,7 @@ def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> 
 
 
 class Frame(NamedTuple):
-    """What a JPEG that simplejpeg may decode is, as Pillow names it: mode, width and height."""
+    """Mode, width and height, in Pillow's terms, of a JPEG that simplejpeg may decode."""
 
     mode: str
     width: int
@@ -88,26 +88,26 @@ class Frame(NamedTuple):
 
     @property
     def scale(self) -> int:
-        """How many pixels become one when it is decoded reduced."""
+        """Number of pixels that become one at the reduced scale."""
         return next((scale for scale in SCALES if min(self.width, self.height) >= scale * REDUCED_SIDE), 1)
 
     def pixels(self, data: bytes, scale: int, strict: bool = True) -> Gray:
-        """Decode as Pillow does, uint8 (height, width, 1 or 3); raises ValueError, if strict of a mere warning."""
+        """Decode like Pillow, uint8 (height, width, 1 or 3); if strict, raises `ValueError` for a mere warning."""
         width, height = (-(-side // scale) for side in self[1:])
         space = SPACES[self.mode]
         least = {"min_width": width, "min_height": height} if scale > 1 else {}
         pixels: Gray = simplejpeg.decode_jpeg(data, space, strict=strict, **least)
         if pixels.shape[:2] != (height, width):
-            raise UnreadableError("bad_jpeg", "is not of the size that its frame says")
+            raise UnreadableError("bad_jpeg", "its size differs from the one in its frame")
         return pixels
 
 
 def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
-    """Return the frame of a JPEG that simplejpeg may decode; None of any other, which is for Pillow and a guard.
+    """Return the frame of a JPEG that simplejpeg may decode; None for others, which need Pillow and a guard.
 
-    It has one frame, of 8 bits, and no segment that libjpeg may read otherwise than `segments` does: libjpeg skips what
-    is no segment, and may find another frame behind it. For a lossless frame, simplejpeg allocates the reduced size,
-    and libjpeg writes the full one.
+    It has one frame, of 8 bits, and only segments that libjpeg surely reads as `segments` does: libjpeg skips bytes
+    outside segments, and may find another frame after them. For a lossless frame, simplejpeg allocates the reduced
+    size, but libjpeg writes the full one.
     """
     frames = [part for part in parts if part.kind in FRAMES]
     if len(frames) != 1 or not all(part.kind in KNOWN for part in parts):
@@ -119,10 +119,9 @@ def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
 
 
 def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) -> tuple[Image.Image, str]:
-    """Decode a JPEG, and return what libjpeg complained of; refuse it if pixels are missing or wrong.
+    """Decode a JPEG, and return libjpeg's warnings; raises `UnreadableError` if pixels are missing or wrong.
 
-    Of what simplejpeg decodes, it tells what libjpeg warns of, at a reduced scale, too. Of others only a missing end is
-    noticed.
+    simplejpeg reports the warnings of libjpeg even at a reduced scale. In other JPEGs only a missing end is noticed.
     """
     if frame is None:
         image.load()
@@ -139,12 +138,12 @@ def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) 
             raise UnreadableError(reason, remark) from error
         pixels = frame.pixels(data, scale, strict=False)
     loaded = Image.fromarray(pixels[..., 0] if frame.mode == "L" else pixels)
-    loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # how it is to be turned
+    loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # for the orientation
     return loaded, remark
 
 
 def _still_waits(data: bytes, image: Image.Image) -> bool:
-    """Return whether extra data change a JPEG's pixels: a decoder that has all it needs ignores them."""
+    """Return whether additional data change a JPEG's pixels: a decoder with complete data ignores them."""
     *_, (_, end, _) = segments(data)
     with Image.open(io.BytesIO(data[:end] + PROBE + data[end:]), formats=["JPEG"]) as longer:
         return longer.tobytes() != image.tobytes()

@@ -1,7 +1,7 @@
-"""Cut a source into parts of about equal cost, each of which one task loads.
+"""Cut a source into parts of about equal cost, one per task.
 
-Where a part ends depends on the digests of the pieces around its end (content-defined chunking: Muthitacharoen, Chen
-and Mazieres, 2001): a few more images change the part that they fall into, and seldom the next one.
+The end of a part depends on the digests of the pieces around it (content-defined chunking: Muthitacharoen, Chen and
+Mazieres, 2001): a few additional images change their own part, and seldom the next one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,13 @@ from hashlib import sha256
 
 from tasks.records import Archive, Part, Piece, Reading
 
-ALONE_UP_TO = 20  # classes of a source, none of which shares a part with another
-LEAST, MOST = 64_000, 128_000  # work in a part, in glyphs; only the last may have less, and a piece is not cut
-PHOTOGRAPH, BYTES_PER_GLYPH = 10, 2048  # work of a photograph, and what its bytes add: its pixels cost more than both
+ALONE_UP_TO = 20  # classes in a source; with more, a part may contain several
+LEAST, MOST = 64_000, 128_000  # work in a part, in glyphs; only the last part may be smaller, and pieces are not cut
+PHOTOGRAPH, BYTES_PER_GLYPH = 10, 2048  # work of a photograph, and of its bytes; its pixels cost more than both
 
 
 def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> list[Part]:
-    """Return the parts of a source, in the order of its index; the place of a class in `classes` is its label."""
+    """Return the parts of a source in the order of its index; the position of a class in `classes` is its label."""
     labels = {name: label for label, name in enumerate(classes)}
     row = sum(archive.outside.values())
     starts: dict[str, int] = {}  # row of the first member of each class
@@ -48,7 +48,7 @@ def work_of(part: Part | Piece, reading: Reading) -> int:
 
 
 def _runs(pieces: Sequence[Piece], reading: Reading, *, alone: bool) -> Iterator[list[Piece]]:
-    """Yield runs of consecutive pieces; `alone` says that none may hold several classes."""
+    """Yield runs of consecutive pieces; with `alone`, each run has a single class."""
     run: list[Piece] = []
     work = 0
     for piece in pieces:

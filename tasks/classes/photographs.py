@@ -1,9 +1,9 @@
-"""Read images of any size and format into small gray copies, and write down what a copy does not tell.
+"""Read images of any size and format into small gray copies, and write the facts that a copy lacks.
 
-Originals stay where they are. ``photographs.parquet`` has a row per image, in the order in which they were read: id,
-MD5 of its pixels, whether they are all equal, for a JPEG that was decoded reduced the digest of what they come from
-(see `tasks.classes.identical`), mode, size, bytes, a thumbnail, and what its decoder complained of.
-``copies.gray`` has, in the same order, the larger gray copies by which twins are decided; see `tasks.storage.copies`.
+Originals stay in place. ``photographs.parquet`` has one row per image, in the order of reading: id, MD5 of its pixels,
+whether all are equal, for a JPEG decoded at a reduced scale the digest of everything that its pixels need (see
+`tasks.classes.identical`), mode, size, bytes, a thumbnail, and warnings of its decoder. ``copies.gray`` has, in the
+same order, larger gray copies for deciding duplicates; see `tasks.storage.copies`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from tasks.records import Reading
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
 
-BATCH = 1024  # rows that are written at once: a few MB of thumbnails
+BATCH = 1024  # rows to write at once: a few MB of thumbnails
 SCHEMA = pa.schema(
     {
         "id": pa.string(),
@@ -40,10 +40,10 @@ SCHEMA = pa.schema(
 def read_photographs(
     members: Iterable[tuple[int, bytes]], ids: Sequence[str], reading: Reading, target: Place, copies: Place
 ) -> tuple[RowNumbers, Gray, dict[int, UnreadableError], list[int], list[int]]:
-    """Decode members one by one, given by their rows, of which all have `ids`; write the table and the file of copies.
+    """Decode members one by one, given by their rows and all `ids`; write the table and the file of copies.
 
-    Returned is what `tasks.classes.glyphs.read_glyphs` returns, then the rows that have another format than their names
-    say, and those of which decoders complained.
+    Returns the result of `tasks.classes.glyphs.read_glyphs`, then the rows whose format differs from their names, and
+    the rows with warnings of decoders.
     """
     gray, decoded = np.empty((len(ids), reading.side, reading.side), np.uint8), np.zeros(len(ids), np.bool_)
     failures: dict[int, UnreadableError] = {}

@@ -1,8 +1,8 @@
-"""A strict gate in front of the PNG decoder.
+"""A strict gate before the PNG decoder.
 
-Pillow accepts images whose data hold too few rows or whose checksums are wrong, and returns pixels
-that were never in the image. So a member must be a chain of intact chunks from signature to IEND,
-followed by nothing, whose data inflate to exactly one image; otherwise it is refused with a reason.
+Pillow accepts images with too few rows or wrong checksums, and returns pixels that were never in the image. So a member
+must be a chain of intact chunks from signature to IEND without trailing bytes, whose data inflate to exactly one image;
+otherwise it is refused with a reason.
 """
 
 import struct
@@ -15,7 +15,7 @@ CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 
 class UnreadableError(Exception):
-    """An image that can't be used: a `reason` of `tasks.records.REASONS`, and detail."""
+    """An unusable image: a `reason` of `tasks.records.REASONS`, and detail."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -23,9 +23,9 @@ class UnreadableError(Exception):
 
 
 def filtered_rows(data: bytes, side: int) -> bytes:
-    """Return the inflated pixels of a whole, plain, 8-bit gray PNG of `side` x `side`, and refuse all else.
+    """Return the inflated pixels of an intact, plain, 8-bit gray PNG of `side` x `side`; raises `UnreadableError`.
 
-    They are ``side`` rows, each a filter byte and ``side`` filtered gray values; raises `UnreadableError`.
+    There are ``side`` rows, each with a filter byte and ``side`` filtered gray values.
     """
     if not data:
         raise UnreadableError("empty")
@@ -48,7 +48,7 @@ def filtered_rows(data: bytes, side: int) -> bytes:
 def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
     """Check every chunk; return the header's 13 bytes and the compressed image data; raises `UnreadableError`.
 
-    With a `side`, all but 8-bit gray glyphs of this side are refused; without it a PNG may have any size and mode.
+    With a `side`, only 8-bit gray glyphs of this side pass; without it a PNG may have any size and mode.
     """
     seen: set[bytes] = set()
     position, parts, header, before = len(SIGNATURE), [], b"", b""
@@ -89,7 +89,7 @@ def _check_chunk(kind: bytes, before: bytes, seen: set[bytes], body: bytes, side
         raise UnreadableError("unsupported_mode", "transparency")
     elif kind == b"IDAT" and b"IDAT" in seen and before != b"IDAT":
         raise UnreadableError("png_chunk", "IDAT chunks are not consecutive")
-    elif not kind[0] & 0x20 and kind not in CRITICAL:  # a capital marks what a decoder must understand
+    elif not kind[0] & 0x20 and kind not in CRITICAL:  # a capital letter marks chunks that a decoder must understand
         raise UnreadableError("png_chunk", f"unknown critical chunk {kind!r}")
 
 

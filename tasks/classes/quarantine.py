@@ -1,4 +1,4 @@
-"""Members that are no images of a shard, each with its reason."""
+"""Members that are not images of a shard, each with its reason."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SCHEMA = pa.schema({**dict.fromkeys(TEXTS, pa.string()), "bytes": pa.int64()})
 
 
 def as_glyphs(index: pa.Table) -> pa.Table:
-    """Return the rows of an index with the outcomes that only glyphs have: they are small, and PNGs."""
+    """Return the rows of an index with the outcomes specific to glyphs, which are small PNGs."""
     pending, big = pc.is_null(index["outcome"]), pc.greater(index["size"], MAX_GLYPH_BYTES)
     no_png = pc.and_(pending, pc.invert(pc.match_substring_regex(index["member"], r"(?i)\.png$")))
     oversize, no_name = (pc.is_in(index["reason"], pa.array([name])) for name in ("oversize_file", "not_image_name"))
@@ -35,9 +35,9 @@ def as_glyphs(index: pa.Table) -> pa.Table:
 
 
 def refused_members(index: pa.Table, failures: Mapping[int, UnreadableError], role: Role) -> pa.Table:
-    """Return the members that are no images of a shard, sorted by class and name; schema `SCHEMA`.
+    """Return the members that are not images of a shard, sorted by class and name; schema `SCHEMA`.
 
-    The index itself refuses some. `failures` are by the row among the members that it does not refuse.
+    Some are refused by the index itself. `failures` are keyed by the row among the other members.
     """
     pending = pc.is_null(index["outcome"])
     refused = index.filter(pc.invert(pending)).to_pylist()
@@ -50,7 +50,7 @@ def refused_members(index: pa.Table, failures: Mapping[int, UnreadableError], ro
 
 
 def require_images(shards: Sequence[Shard], workspace: Place) -> None:
-    """Raise `DataError` when all members of a source are refused or ignored; it names the reasons and a member."""
+    """Raise `DataError` with reasons and an example if no member of a source is an accepted image."""
     for role in dict.fromkeys(shard.role for shard in shards):
         own = [shard for shard in shards if shard.role == role]
         if any(shard.rows for shard in own):

@@ -1,6 +1,6 @@
-"""Decode the members of a part into a Parquet shard; what can't be decoded is listed beside it.
+"""Decode the members of a part into a Parquet shard, and list the unreadable ones.
 
-``samples.parquet`` has a few images of each class for figures: files as in the source, and what became of them.
+``samples.parquet`` has a few images of each class for figures, as files of the source and decoded.
 """
 
 from collections import Counter
@@ -34,8 +34,8 @@ OF_A_CLASS = 20  # samples
 def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -> dict[str, Any]:
     """Write the images (sorted by class and id), the quarantine and the samples of a part into the folder `target`.
 
-    Photographs get a table of their own, too; see `tasks.classes.photographs`. Returned are, for JSON, the counts of
-    the part's classes, in order, and the digest of its images.
+    Photographs also get their own table; see `tasks.classes.photographs`. Returns, as JSON values, the counts of the
+    part's classes, in order, and the digest of its images.
     """
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     members = Members(workspace.locate(part.location), part.columns)
@@ -44,7 +44,7 @@ def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -
     to_decode = index.filter(pc.is_null(index["outcome"]))
     read, photographs = members.read(to_decode), target / PHOTOGRAPHS
     ids = pc.binary_join_element_wise(part.role, to_decode["class_name"], to_decode["member"], "/").combine_chunks()
-    odd: list[list[int]] = [[], []]  # mislabelled and remarked ones; no glyphs are
+    odd: list[list[int]] = [[], []]  # mislabelled and remarked rows, always empty for glyphs
     if reading.kind == "glyphs":
         accepted, gray, failures = glyphs.read_glyphs(read, len(to_decode), reading.side)
     else:
@@ -70,8 +70,8 @@ def _write_samples(
 ) -> None:
     """Write a few images of each class, evenly spaced by name.
 
-    Their ``file`` is as it lies in the source, for photographs a thumbnail of the table `photographs`; their ``gray``
-    is what models see. `index` has the rows of the images.
+    Their ``file`` is the file in the source or, for photographs, a thumbnail from the table `photographs`; their
+    ``gray`` is the input of models. `index` has the rows of the images.
     """
     rows = _spaced(images.labels)
     ids = images.ids.take(pa.array(rows))
@@ -90,7 +90,7 @@ def _write_samples(
 
 
 def _spaced(labels: Labels) -> RowNumbers:
-    """Return rows that are evenly spaced over those of each label; the labels are sorted."""
+    """Return evenly spaced rows of each label; the labels are sorted."""
     starts = np.flatnonzero(np.diff(labels, prepend=-1)).tolist()
     spaced = (
         np.unique(np.linspace(first, end - 1, min(OF_A_CLASS, end - first), dtype=np.int64))
@@ -102,7 +102,7 @@ def _spaced(labels: Labels) -> RowNumbers:
 def _count(
     part: Part, images: Images, refused: pa.Table, of_all: Counter[str], of_wrong: Counter[str], of_odd: Counter[str]
 ) -> Iterator[ClassCounts]:
-    """Yield the counts of each class; of all, of mislabelled and of remarked members they are given."""
+    """Yield the counts of each class, given the members, the mislabelled and the remarked ones per class."""
     outcomes = Counter((row["class_name"], row["outcome"]) for row in refused.to_pylist())
     ends = np.searchsorted(images.labels, list(part.labels.values()), side="right")
     for (name, label), first, last in zip(part.labels.items(), [0, *ends], ends, strict=False):

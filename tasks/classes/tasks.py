@@ -23,12 +23,12 @@ VERSION = 8
 IDENTICAL_VERSION = 1
 DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
 PHOTOGRAPHS_VERSION = 10
-STORED_PER_BYTE = 2.5  # what stages and run take, per byte of the glyphs' files; measured: 1.4 to 2.4
+STORED_PER_BYTE = 2.5  # bytes in stages and run per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 
 
 def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> tuple[int, int, int]:
-    """Return what parts without a shard take: members, the bytes of stages and run, and the work in glyphs."""
+    """Return the needs of parts without a shard: members, bytes in stages and run, and work in glyphs."""
     pending = [
         part
         for part in parts
@@ -41,14 +41,14 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
 
 @stage_task("look at a sample of the images")
 def detect_kind(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
-    """Decide how the images of all sources are read, and why."""
+    """Decide how to read the images of all sources, and why."""
     reading, why = detect(archives, spec, workspace)
     return done((reading, why), why)
 
 
 @stage_task("load {part}")
 def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fingerprints]:
-    """Decode and normalize the images of a part of a source, and compute MD5 and packed view of each."""
+    """Decode and normalize the images of a part of a source, and compute the MD5 and the packed bits of each."""
     inputs = _shard_inputs(part, reading)
     stage = stages.stage(workspace, "classes", inputs, lambda to: apart(build_shard, part, reading, workspace, to))
     classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
@@ -61,7 +61,7 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fi
 
 @stage_task("fingerprint {part} again")
 def fingerprint_again(part: Part, shard: Shard, reading: Reading, workspace: Place, corrected: str) -> Fingerprints:
-    """Compute the fingerprints of a shard of photographs anew, some of whose MD5s are `corrected`."""
+    """Compute the fingerprints of a shard of photographs again, with `corrected` MD5s."""
     right = digests_of(shard, corrected, workspace)
     prints, stage = _fingerprinted(shard, reading, workspace, right)
     return finished(prints, stage, f"{part}: {len(right):,} of {shard.rows:,} MD5s corrected")
@@ -70,7 +70,7 @@ def fingerprint_again(part: Part, shard: Shard, reading: Reading, workspace: Pla
 def _fingerprinted(
     shard: Shard, reading: Reading, workspace: Place, right: dict[str, bytes] | None = None
 ) -> tuple[Fingerprints, stages.Stage]:
-    """Return the fingerprints of a shard, and their stage; `right` are the MD5s of which the shard has wrong ones."""
+    """Return the fingerprints of a shard, and their stage; `right` corrects wrong MD5s of the shard."""
     inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
     if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
         inputs |= {"photographs": shard.folder, "view": reading.view}
@@ -83,7 +83,7 @@ def _fingerprinted(
 
 
 def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
-    """Return what determines a shard: the part's own members, not the source around them."""
+    """Return the inputs that determine a shard: the part's own members, not the rest of the source."""
     inputs = {"version": VERSION, "role": part.role, "labels": part.labels, "members": part.digest}
     if reading.kind == "photographs":
         inputs["photographs"] = PHOTOGRAPHS_VERSION
@@ -92,7 +92,7 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
 
 @stage_task("look for photographs that may be identical")
 def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[int]]:
-    """Find photographs whose reduced pixels don't tell if they are identical; return their table, and counts."""
+    """Find photographs whose reduced pixels do not decide whether they are identical; return their table and counts."""
 
     def build(target: Place) -> dict[str, Any]:
         found = in_doubt(shards, workspace)
@@ -108,7 +108,7 @@ def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[in
 
 @stage_task("decode in full of {part}")
 def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, workspace: Place) -> str:
-    """Read the digests of the full pixels of the photographs of a part that are in doubt; return their table's name."""
+    """Compute the digests of the full pixels of doubtful photographs of a part; return the name of their table."""
     ids = tables.read(workspace / doubts, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()
 
     def build(target: Place) -> None:
@@ -119,9 +119,9 @@ def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, works
     return finished(f"{stage.folder.name}/{IN_FULL}", stage, f"{part}: {len(ids):,} photographs in full")
 
 
-@stage_task("tell identical photographs apart")
+@stage_task("find identical photographs")
 def correct_digests(shards: Sequence[Shard], in_full: Sequence[str], workspace: Place) -> str | None:
-    """Find the photographs whose digest says something wrong, and a right one for each; return their table's name."""
+    """Find photographs with a wrong digest, and the right one for each; return the name of their table."""
 
     def build(target: Place) -> dict[str, Any]:
         found = corrected(shards, [tables.read(workspace / name) for name in in_full], workspace)

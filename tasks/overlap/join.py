@@ -1,6 +1,6 @@
-"""Two splits that are compared, or one with itself: how, at what cost, and in which tiles.
+"""A comparison of two splits, or of one with itself: its method, its cost, and its tiles.
 
-A set that is compared with itself is a join whose sides are the same. Where slices end does not depend on the machine.
+A set that is compared with itself is a join of two equal sides. The slices do not depend on the machine.
 """
 
 from dataclasses import dataclass
@@ -27,28 +27,28 @@ from tasks.storage.place import Place
 Slices = tuple[range, range]  # images of both sides of a tile
 
 VERSION = 6
-SEEDED = 3  # version that hash positions are drawn from: the same for the same data, whatever else changes
+SEEDED = 3  # version of the seed of hash positions, which changes with nothing but the data
 SLICE = 250_000  # glyphs of either side
-SEARCHED, AMONG = 25_000, 1_000_000  # photographs that are searched for, and those that they are searched in
-IN_FULL = 3_000  # that are searched for where all pairs are compared, and nothing is signed anew for each tile
+SEARCHED, AMONG = 25_000, 1_000_000  # searched photographs of a tile, and photographs to search among
+IN_FULL = 3_000  # searched photographs if all pairs are compared, since tiles then repeat no signing
 ALWAYS_UP_TO = 10**9  # pairs of glyphs: at most half a minute
-UNASKED = 6e10  # nanoseconds: a minute of one core, for what nobody asked for
-LAID_OVER = 4e5  # nanoseconds of laying a candidate over a photograph
+UNASKED = 6e10  # nanoseconds: a minute of one core for work that nobody requested
+LAID_OVER = 4e5  # nanoseconds to align a candidate with a photograph
 
 
 @dataclass(frozen=True)
 class Join:
-    """Two splits to be compared, or one with itself, and how."""
+    """Two splits to compare, or one with itself, and how."""
 
     first: Prints
     second: Prints
     workspace: Place
     view: View
-    percent: int  # similarity of glyphs from which pairs are found
-    bands: Bands | None  # how MinHash signatures are cut; None compares all pairs, whatever that costs
+    percent: int  # lowest similarity of glyphs to find
+    bands: Bands | None  # bands of MinHash; None compares all pairs at any cost
     seed: int  # of the hash positions of MinHash
-    searched: int = 0  # side that may lose rows to the other: for its photographs, candidates are sought there
-    mirrored: bool = False  # search for photographs also as they look in a mirror
+    searched: int = 0  # side that may lose rows to the other, where candidates of its photographs are sought
+    mirrored: bool = False  # also search for mirrored photographs
 
     @property
     def sides(self) -> tuple[Prints, Prints]:
@@ -62,7 +62,7 @@ class Join:
 
     @property
     def short_side(self) -> int | None:
-        """The smaller of the median short sides of both splits, in pixels; None of glyphs."""
+        """The smaller of the median short sides of both splits, in pixels; None for glyphs."""
         return min((side.short_side for side in self.sides if side.short_side), default=None)
 
     @property
@@ -72,7 +72,7 @@ class Join:
 
     @property
     def tiles(self) -> list[Slices]:
-        """The tiles, in the order in which they are compared: none, where either side has no images."""
+        """The tiles in the order of comparison; empty if either side has no images."""
         if not self.pairs:
             return []
         if self.within and not self.view.on_pixels:
@@ -86,18 +86,18 @@ class Join:
         if number != self.searched:
             return AMONG
         most, images = SEARCHED if self.method == "minhash" else IN_FULL, self.sides[number].images
-        return -(-images // max(1, -(-images // most)))  # equally many in each
+        return -(-images // max(1, -(-images // most)))  # of nearly equal size
 
     @property
     def method(self) -> Method:
-        """How images are searched."""
+        """The method of the search."""
         if self.view.on_pixels:
             return "minhash" if affordable(self.bands, self.pairs) else "all pairs"
         return "all pairs" if self.bands is None or self.cost <= AFFORDABLE else "minhash"
 
     @property
     def cost(self) -> float:
-        """Nanoseconds of one core that comparing all pairs is expected to take; of few glyphs 0, since it is little."""
+        """Expected nanoseconds of one core for comparing all pairs; 0 for few glyphs, whose cost is negligible."""
         if self.view.on_pixels:
             return cost_of(self.pairs) + LAID_OVER * CANDIDATES * self.sides[self.searched].images
         if self.pairs <= ALWAYS_UP_TO:
@@ -122,7 +122,7 @@ class Join:
 
 
 def join_of(spec: ComparingSpec, pair: SplitPair, workspace: Place) -> tuple[Join, dict[str, Any]]:
-    """Return two splits as they are to be compared, and what determines the result."""
+    """Return the comparison of two splits, and the inputs that determine its result."""
     view = spec.compared_by
     bands, searched = bands_for(spec), int(not pair.within and spec.protect == "train")
     inputs = {
@@ -144,7 +144,7 @@ def join_of(spec: ComparingSpec, pair: SplitPair, workspace: Place) -> tuple[Joi
         view=view,
         percent=spec.floor_percent,
         bands=bands,
-        seed=int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16),  # none that data could be made for
+        seed=int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16),  # unpredictable for whoever crafts data
         searched=searched,
         mirrored="mirrored" in spec.also,
     )

@@ -283,7 +283,7 @@ def test_where_no_sampled_image_can_be_read_that_is_said(
     bad = {f"{name}/{n}.jpg": saved(scene(60, 50, seed=n), "JPEG")[:300] for n, name in enumerate("aabb")}
     with visible(), pytest.raises(DataError, match="no image of source can be read"):
         dedupe(str(write_folder(tmp_path / "bad", bad)), workspace=tmp_path / "w")
-    assert "view photo, since none of the images that were sampled can be read; --view" in capsys.readouterr().err
+    assert "view photo, since none of the sampled images can be read; --view" in capsys.readouterr().err
 
 
 def test_of_a_source_without_classes_the_example_is_named_by_its_own_path(prefect_server: None, tmp_path: Path) -> None:
