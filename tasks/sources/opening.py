@@ -26,6 +26,7 @@ from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.store import Listed
 from tasks.storage.stores import at
+from tasks.vocabulary import SPLITS
 
 UNPACKED = 6  # version of what is unpacked
 AT_ONCE = 4096  # files of a folder whose names are in memory
@@ -51,11 +52,13 @@ def open_source(source: Source, workspace: Place) -> Opened:
     place = workspace.locate(source.location)
     with storage_errors(place):
         if rows := open_rows(place, source.columns):
+            folders = {posixpath.dirname(name) for name in rows.names}
             if source.role != "root":
-                refuse_splits(source.name, split_folders({posixpath.dirname(name) for name in rows.names}))
-            return _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))._replace(
-                root="", first=rows.first
-            )
+                refuse_splits(source.name, split_folders(folders))
+            first = {folder.partition("/")[0] for folder in folders}
+            is_split = first < {*SPLITS} and len(first) == 1 and all("/" in folder for folder in folders)
+            opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
+            return opened._replace(root=first.pop() if is_split else "", first=rows.first)
         if at(place).is_folder():
             named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
             splits_of(source, list_members(named, source.name))  # before any file is read

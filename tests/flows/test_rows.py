@@ -266,6 +266,18 @@ def cifar_batches(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("form", ["arrays", "manifest"])
+def test_rows_of_one_split_have_the_classes_of_their_labels(form: str, tmp_path: Path) -> None:
+    own = glyphs(4, seed=1)
+    expected = write_folder(tmp_path / "files", {f"{'ab'[n % 2]}/{n}.png": png(own[n]) for n in range(4)})
+    np.savez(source := tmp_path / "arrays.npz", x_train=own, y_train=np.array(["a", "b", "a", "b"]))
+    if form == "manifest":
+        rows = [("path", "label", "split"), *((f"files/{'ab'[n % 2]}/{n}.png", "ab"[n % 2], "train") for n in range(4))]
+        source = write_folder(tmp_path, {"list.csv": "\n".join(map(",".join, rows)).encode()}) / "list.csv"
+    for role in ("source", "train"):
+        assert listed({role: str(source)}, tmp_path / form)[0] == listed({role: str(expected)}, tmp_path / "w")[0]
+
+
 def test_what_lies_beside_the_rows_is_accounted_for(expected: tuple[object, ...], tmp_path: Path) -> None:
     parquet = as_parquet(tmp_path / "hub", images())
     write_folder(parquet, {"README.md": b"x", "assets/a/1.png": png(glyphs(1, seed=9)[0])})
