@@ -1,7 +1,7 @@
-"""Read tar archives without extracting anything, and without silently losing a member.
+"""Read tar archives without extracting files, and without silently losing a member.
 
-`tarfile` stops silently at a damaged header, and trusts any length that an extended header claims. So extended headers
-are measured before `tarfile` sees them, and the last member must be followed by two zero blocks and only zeros.
+`tarfile` stops silently at a damaged header, and trusts any length in an extended header. So extended headers are
+measured before `tarfile` sees them, and the last member must be followed by two zero blocks and only zeros.
 """
 
 import io
@@ -15,14 +15,14 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 BLOCK = tarfile.BLOCKSIZE
-CHUNK = 1 << 20  # bytes of a piece of the archive behind its last member
-LARGEST = 1 << 40  # bytes that a header may claim
+CHUNK = 1 << 20  # bytes to read at a time after the last member
+LARGEST = 1 << 40  # largest size in a header, in bytes
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
 MAX_EXTENDED_HEADER = 64 << 10
 DIGEST_BYTES = 16
-MAX_HEADERS = 16  # extended ones of one member, of which tar programs write two or three
-LENGTH_DIGITS = 20  # of the record of a pax header
+MAX_HEADERS = 16  # extended headers per member; tar programs write two or three
+LENGTH_DIGITS = 20  # of a record's length in a pax header
 EXTENDED_HEADERS = b"xgXLK"
 
 
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     offset: int
     size: int
     digest: bytes
-    group: str | None = None  # what the user calls so: rows of a table alone have one
+    group: str | None = None  # the user's group; only rows of a table have one
 
 
 def content_digest(data: bytes) -> bytes:
@@ -43,7 +43,7 @@ def content_digest(data: bytes) -> bytes:
 
 
 def is_tar(place: Place) -> bool:
-    """Return whether a file starts as a tar archive does."""
+    """Return whether a file starts like a tar archive."""
     with at(place).reading() as file:
         return tarfile.is_tarfile(file)
 
@@ -51,7 +51,7 @@ def is_tar(place: Place) -> bool:
 def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
     """Yield every member of a plain tar except folders, in archive order; `called` names it in messages.
 
-    Raises `DataError` when the archive is no tar, is damaged or cut, or breaks a budget. Names the offset.
+    Raises `DataError` with the offset when the archive is not a tar, is damaged or truncated, or exceeds a limit.
     """
     position = 0
     known: dict[str, str] = {}  # global headers
@@ -71,12 +71,12 @@ def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
 def _next_member(
     called: str, file: BinaryIO, position: int, known: dict[str, str]
 ) -> tuple[tarfile.TarInfo | None, int, dict[str, str]]:
-    """Let `tarfile` read a member, None at the end of the archive; where the next one starts; and global headers."""
+    """Let `tarfile` read a member, None at the end; return it, the offset of the next one, and the global headers."""
     file.seek(position)
     try:
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", pax_headers=known) as tar:
             return tar.next(), tar.offset, dict(tar.pax_headers)
-    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # the last three: of odd numbers
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # the last three from odd numbers
         file.seek(0)
         raise DataError(
             f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}."
@@ -94,14 +94,14 @@ def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:
 
 
 def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
-    """Refuse what would make tarfile allocate or loop: huge extended headers and negative sizes."""
+    """Refuse extended headers that would make tarfile allocate too much or loop: huge or negative sizes."""
     for _ in range(MAX_HEADERS + 1):
         block = read_at(file, position, BLOCK)
         if len(block) < BLOCK or (not block[0] and not any(block)):
-            return  # the end, or what is left of it, is judged by _check_end
+            return  # _check_end judges the end, or a truncated block
         size = _size_in(block)
         if size is None:
-            return  # a bad header: tarfile stops here, and _check_end says so
+            return  # a bad header: tarfile stops here, and _check_end reports it
         is_extended = block[156] in EXTENDED_HEADERS
         if size < 0 or (size > LARGEST and not is_extended):
             raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
@@ -118,13 +118,13 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
 
 
 def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
-    """Return bytes of a file."""
+    """Return `size` bytes of a file."""
     file.seek(offset)
     return file.read(size)
 
 
 def _are_records(data: bytes) -> bool:
-    """Return whether a pax header is a chain of records with their lengths; `tarfile` searches for them at length."""
+    """Return whether a pax header is a chain of records with lengths; otherwise `tarfile` searches slowly."""
     position, data = 0, data.rstrip(b"\0")
     while position < len(data):
         length, space, _ = data[position : position + LENGTH_DIGITS].partition(b" ")
@@ -135,11 +135,11 @@ def _are_records(data: bytes) -> bool:
 
 
 def _size_in(block: bytes) -> int | None:
-    """Return the size that a header states, in octal or, after a marker byte, in base 256; None when it is neither."""
+    """Return the size in a header, in octal or, after a marker byte, in base 256; None if it is invalid."""
     field = block[124:136]
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:]) - (256 ** len(field[1:]) if field[0] == 0xFF else 0)
-    try:  # as text, whose `strip` knows more white space than that of bytes: `tarfile` reads it so
+    try:  # as text, like `tarfile`: its `strip` removes more white space than bytes do
         return int(field.partition(b"\0")[0].decode("ascii").strip() or "0", 8)
     except ValueError:
         return None
@@ -147,7 +147,7 @@ def _size_in(block: bytes) -> int | None:
 
 def _check_end(called: str, file: BinaryIO, position: int) -> None:
     size = file.seek(0, io.SEEK_END)
-    if size - position < 2 * BLOCK:  # also when the last member extends past the end
+    if size - position < 2 * BLOCK:  # also if the last member extends past the end
         raise DataError(
             f"{called} is truncated: it ends at byte {size:,} without the two blocks that close a tar; fetch it again."
         )

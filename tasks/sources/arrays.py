@@ -1,4 +1,4 @@
-"""Arrays that numpy saved: .npy with only images, .npz with images, and perhaps labels and splits, by their names."""
+"""Arrays saved by numpy: .npy with only images, .npz with images and optionally labels and splits, by their names."""
 
 import zipfile
 import zlib
@@ -17,7 +17,7 @@ MAX_BYTES = 16 << 30  # of one array
 
 
 def open_arrays(place: Place) -> Rows | None:
-    """Return the images as rows; None for a file with another name; raises `DataError`."""
+    """Return the images as rows; None for a file with another extension; raises `DataError`."""
     if not at(place).is_file() or not place.last.lower().endswith((".npy", ".npz")):
         return None
     try:
@@ -26,7 +26,7 @@ def open_arrays(place: Place) -> Rows | None:
         with zipfile.ZipFile(at(place).local()) as archive:
             arrays = {info.filename.removesuffix(".npy"): _array(archive, info, place) for info in archive.infolist()}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise DataError(f"{place} does not hold arrays that can be read ({error}).") from error
+        raise DataError(f"{place} does not contain readable arrays ({error}).") from error
     images = {name: array for name, array in arrays.items() if array.ndim >= 3}
     if not images:
         raise DataError(f"{place} has no array of images among {', '.join(arrays) or 'no arrays'}.")
@@ -37,7 +37,7 @@ def open_arrays(place: Place) -> Rows | None:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> NDArray[Any]:
-    """Read one array, after its size is known to be what its file holds."""
+    """Read one array, after checking that its size matches the file."""
     with archive.open(info) as file:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""CIFAR's pickles, read as plain values; arrays are made from their bytes afterwards."""
+"""CIFAR's pickles, read as plain values; arrays are then made from their bytes."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ NAMES = {"batches.meta": b"label_names", "meta": b"fine_label_names"}
 
 
 def open_cifar(place: Place) -> Rows | None:
-    """Return the images of one batch, or of a folder of batches, as rows; None without a file of names beside them."""
+    """Return the images of a batch, or of a folder of batches, as rows; None if the file of class names is missing."""
     folder = at(place).is_folder()
     if not folder and not BATCH.match(place.last):
         return None
@@ -46,14 +46,14 @@ def _read(place: Place) -> tuple[NDArray[np.uint8], list[str]]:
     content = _load(place)
     rows, labels = _array(content.get(b"data")), next((content[name] for name in LABELS if name in content), None)
     if rows is None:
-        raise DataError(f"{place} is no batch of CIFAR: it has no array of {WIDTH} bytes a row.")
+        raise DataError(f"{place} is not a batch of CIFAR: it has no array of {WIDTH} bytes a row.")
     if not isinstance(labels, list) or len(labels) != len(rows) or {*map(type, labels)} - {int}:
-        raise DataError(f"{place} is no batch of CIFAR: it has no label for each of its {len(rows):,} images.")
+        raise DataError(f"{place} is not a batch of CIFAR: not all of its {len(rows):,} images have a label.")
     return rows.reshape(len(rows), 3, SIDE, SIDE).transpose(0, 2, 3, 1), _named(labels, place)
 
 
 def _array(value: Any) -> NDArray[np.uint8] | None:
-    """Return an array, uint8 (n, 3072), from its bytes; None for anything else."""
+    """Make an array, uint8 (n, 3072), from its bytes; return None for other values."""
     match value:
         case Named(state=[_, [int(rows), int(width)], Named(arguments=["u1" | b"u1", *_]), fortran, bytes(data)]):
             if width == WIDTH and rows * width == len(data):
@@ -78,13 +78,13 @@ def _text(value: Any, place: Place) -> str:
 
 
 def _load(place: Place) -> dict[Any, Any]:
-    """Return the dict that a pickle holds; raises `DataError` when it holds anything else."""
+    """Return the dict in a pickle; raises `DataError` for anything else."""
     if at(place).size() > MAX_BYTES:
         raise DataError(f"{place} is larger than any batch of CIFAR.")
     try:
         content = read_pickle(at(place).read_bytes())
     except Exception as error:  # a pickle can raise anything
-        raise DataError(f"{place} is no pickle of arrays, lists, dicts and text alone ({error}).") from error
+        raise DataError(f"{place} is not a pickle of only arrays, lists, dicts and text ({error}).") from error
     if not isinstance(content, dict):
-        raise DataError(f"{place} is no batch of CIFAR: it holds no dict.")
+        raise DataError(f"{place} is not a batch of CIFAR: it does not contain a dict.")
     return content

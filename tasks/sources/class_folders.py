@@ -1,4 +1,4 @@
-"""Which classes the sources of a run or an audit have."""
+"""Check the classes of the sources of a run or an audit."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from tasks.errors import DataError
 from tasks.records import Archive
 from tasks.vocabulary import UNLABELLED, Role
 
-NAMED = 5  # classes that a message names
+NAMED = 5  # classes to name in a message
 
 
 def check_classes(
@@ -16,8 +16,8 @@ def check_classes(
     """Return the class names of all sources, in order.
 
     Raises `DataError` when a source has no image, another number of classes than `expected`, a class with fewer members
-    than the `minimum` of its role, or names that a file system may confuse; or when the sources are to be `alike`,
-    with the same classes, at least two, and are not.
+    than the `minimum` of its role, or names that file systems may confuse. With `alike`, also raises it unless all
+    sources have the same classes, at least two.
     """
     for archive in archives:
         _check(archive, expected, minimum(archive.role))
@@ -30,10 +30,10 @@ def check_classes(
     for archive in archives if alike else ():
         own = list(archive.members)
         if own == [UNLABELLED]:
-            raise DataError(f"{archive.name} has no class folders, and a run needs them; audit and split do not.")
+            raise DataError(f"{archive.name} has no class folders, but a run needs them; audit and split do not.")
         if len(own) < 2:
             raise DataError(
-                f"{archive.name} has one class folder ({some(own)}), and a run needs two; audit and split take one."
+                f"{archive.name} has one class folder ({some(own)}), but a run needs two; audit and split accept one."
             )
     if alike and (different := differences(archives)):
         raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")
@@ -54,7 +54,7 @@ def _check(archive: Archive, expected: int | None, minimum: int) -> None:
     names = list(archive.members)
     if not names:
         raise DataError(
-            f"{archive.name} holds no image; name another source, or archives in a folder by a pattern as '*.tar'."
+            f"{archive.name} has no images; name another source, or archives in a folder by a pattern like '*.tar'."
         )
     if expected is not None and len(names) != expected:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Fetch archives over HTTP: verified, atomic, and only when something has changed."""
+"""Download archives over HTTP: verified, atomically, and only after changes."""
 
 import hashlib
 import sys
@@ -28,7 +28,7 @@ MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file that does not change: its name, its sha256, and the addresses of the folders that have it."""
+    """An immutable file: its name, its sha256, and the addresses of folders that contain it."""
 
     name: str
     sha256: str
@@ -36,9 +36,9 @@ class PublishedFile:
 
 
 def download_published(file: PublishedFile, folder: Place) -> Place:
-    """Download a published file from the first mirror that has it, unless it is here.
+    """Download a published file from the first mirror that has it, unless it is cached.
 
-    Raises `SourceUnavailableError` when no mirror could be reached now, `DataError` when none holds the published file.
+    Raises `SourceUnavailableError` when no mirror can be reached, `DataError` when none has the published file.
     """
     problems: list[DataError] = []
     for mirror in file.mirrors:
@@ -51,9 +51,9 @@ def download_published(file: PublishedFile, folder: Place) -> Place:
 
 
 def download(url: str, folder: Place) -> Place:
-    """Download an archive; a copy is used again while the server gives the same validators for it.
+    """Download an archive; a copy is reused while the server returns the same validators for it.
 
-    Raises what `download_published` raises.
+    Raises the errors of `download_published`.
     """
 
     def ask(_: Transfer) -> tuple[bool, list[str | None]]:
@@ -67,7 +67,7 @@ def download(url: str, folder: Place) -> Place:
     known = found and any(validators[:2])
     version = hashlib.sha256(repr((url, validators)).encode()).hexdigest()[:16]
     target = folder / f"{version}-{PurePosixPath(urlsplit(url).path).name or 'archive'}"
-    if known and at(target).exists():  # without validators nothing says whether it is still current
+    if known and at(target).exists():  # without validators the copy may be outdated
         return target
     disk.make_folder(folder)
     building.put(target, partial(_retrieve_archive, url))
@@ -79,7 +79,7 @@ def _retrieve_archive(url: str, part: Place) -> None:
     if not (packing_of(part) or is_zip(part) or is_tar(part) or is_parquet(part)):
         start = at(part).read_bytes(16)
         raise DataError(
-            f"{public_name(url)} is no archive and no Parquet: it starts with {start!r}; check the address."
+            f"{public_name(url)} is neither an archive nor Parquet: it starts with {start!r}; check the address."
         )
 
 
@@ -101,7 +101,7 @@ def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Pla
 
 
 def _fetch(url: str, target: str, _pooch: object) -> None:
-    """Write what an address answers, as pooch wants it; what is packed nevertheless is stored as it comes."""
+    """Write the body of an address, as a downloader of pooch; a compressed body is stored as it arrives."""
 
     def write(transfer: Transfer) -> None:
         with answered("GET", url) as answer:
@@ -109,10 +109,10 @@ def _fetch(url: str, target: str, _pooch: object) -> None:
             stated = answer.headers.get("Content-Length", "")
             length = int(stated) if stated.isdecimal() else None
             file = Place.of(target)
-            disk.remove(file)  # which pooch made for its owner alone
+            disk.remove(file)  # pooch made it readable only for its owner
             shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
             with shown, disk.writing(file) as out:
-                while piece := answer.raw.read1(1 << 20):  # what has arrived, without waiting for more
+                while piece := answer.raw.read1(1 << 20):  # the bytes that arrived, without waiting for more
                     transfer.add(len(piece))
                     out.write(piece)
                     shown.update(len(piece))

@@ -1,7 +1,7 @@
-"""Archives in notMNIST's layout, rendered from fonts, for a first run without any download.
+"""Archives in notMNIST's layout, rendered from fonts, for a first run without a download.
 
 As in notMNIST, each glyph is cropped to its ink and stretched to a square, white on black. Weights, slants and sizes of
-a few dozen fonts give thousands of glyphs, and duplicates among them.
+a few dozen fonts give thousands of glyphs, including duplicates.
 """
 
 import base64
@@ -26,12 +26,12 @@ from tasks.vocabulary import Role
 LETTERS = "ABCDEFGHIJ"
 GLYPHS: dict[Role, int] = {"large": 1000, "small": 200}
 SIDE = 28
-SHARED = 30  # styles of `small` that `large` has too; near twins come by themselves
+SHARED = 30  # styles that both archives have; near-duplicates arise by themselves
 WEIGHTS = (0.0, 0.06)  # stroke, as a share of the size
 SLANTS = (-0.15, 0.30)  # horizontal shift per unit of height
 SIZES = (16, 64)  # pixels per em; small ones come out coarse
 SUFFIXES = {".ttf", ".otf", ".ttc", ".pfb"}
-UNREADABLE: dict[Role, dict[str, bytes]] = {  # as in the real archives: empty files, and one that is no image
+UNREADABLE: dict[Role, dict[str, bytes]] = {  # as in the real archives: empty files, and one that is not an image
     "large": {"A": b"<html>this is no image</html>", "B": b"", "D": b""},
     "small": {"A": b"", "F": b""},
 }
@@ -56,7 +56,7 @@ def find_fonts(folder: Place | None = None) -> list[Place]:
     files = [folder / name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
     fonts = [font for font in files if _draws_letters(font)]
     if not fonts:
-        raise DataError(f"{folder} holds no font that draws the letters A to J; name a folder with .ttf or .otf files.")
+        raise DataError(f"{folder} has no font with the letters A to J; name a folder with .ttf or .otf files.")
     return fonts
 
 
@@ -65,7 +65,7 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
     styles = draw_styles(fonts, GLYPHS["large"] - SHARED + GLYPHS["small"], seed)
     styles = styles[: GLYPHS["large"]] if role == "large" else styles[-GLYPHS["small"] :]
     root = f"notMNIST_{role}"
-    drawn = [[draw(style, letter) for letter in LETTERS] for style in styles]  # a font is loaded once for all letters
+    drawn = [[draw(style, letter) for letter in LETTERS] for style in styles]  # loads each font once
     with disk.writing(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for number, letter in enumerate(LETTERS):
             glyphs = ((style.font, letters[number]) for style, letters in zip(styles, drawn, strict=True))
@@ -77,7 +77,7 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
 
 
 def draw_styles(fonts: list[Place], count: int, seed: int) -> list[Style]:
-    """Return random styles; the two archives take theirs from the two ends of one list, which overlap."""
+    """Return random styles; the archives take theirs from opposite ends of one list, with an overlap."""
     rng = np.random.default_rng(seed)
     columns = (rng.integers(len(fonts), size=count), rng.uniform(*WEIGHTS, count), rng.uniform(*SLANTS, count))
     sizes = rng.integers(SIZES[0], SIZES[1], count, endpoint=True)
@@ -92,7 +92,7 @@ def draw(style: Style, letter: str) -> np.ndarray:
     ImageDraw.Draw(canvas).text((style.size, style.size // 2), letter, fill=255, font=font, stroke_width=stroke)
     ink = canvas.getbbox()
     if ink and style.slant:
-        _, top, _, bottom = ink  # rows without ink need no slanting
+        _, top, _, bottom = ink  # only rows with ink need slanting
         shear = (1, style.slant, style.slant * (top - style.size), 0, 1, top)
         size = canvas.width, bottom - top
         canvas = canvas.transform(size, Image.Transform.AFFINE, shear, Image.Resampling.BILINEAR)
@@ -116,7 +116,7 @@ def _load(font: Place, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _draws_letters(place: Place) -> bool:
-    """Return whether a font draws every letter, each differently (symbol fonts draw one box for all)."""
+    """Return whether a font draws every letter differently (symbol fonts draw the same box for all)."""
     try:
         font = _load(place, 32)
         masks = [font.getmask(letter) for letter in LETTERS]
@@ -127,7 +127,7 @@ def _draws_letters(place: Place) -> bool:
 
 
 def _name_members(glyphs: Iterator[tuple[Place, np.ndarray]]) -> Iterator[tuple[str, bytes]]:
-    """Name glyphs as notMNIST does, by the base64 of the font's file name, with a counter appended when it recurs."""
+    """Name glyphs like notMNIST, by the base64 of the font's file name, with a counter for repetitions."""
     seen: Counter[str] = Counter()
     for font, pixels in glyphs:
         stem = base64.urlsafe_b64encode(font.last.encode()).decode()

@@ -1,7 +1,7 @@
-"""Images that are rows of something: of Parquet files, of arrays, of pickles, or named in a manifest.
+"""Images that are rows: of Parquet files, of arrays, of pickles, or of a manifest.
 
-Each form gives its rows names as if they were files, ``split/class/name``, with split and class left out where there
-are none, and their bytes as those of an image file. What follows knows no other difference from a folder.
+Each form names its rows like files, ``split/class/name``, without unknown parts, and gives their bytes like those of an
+image file. So other modules treat a table like a folder.
 """
 
 from tasks.columns import Columns
@@ -20,8 +20,8 @@ from tasks.storage.stores import at
 def open_rows(place: Place, columns: Columns) -> Rows | None:
     """Return the rows of a source; None if the source has another form.
 
-    `columns` are the names of the columns of a table, where they are not the usual ones. Raises `DataError` when the
-    source is damaged or of a shape that is not read, `UsageError` when it has no column that is named.
+    `columns` are the names of the columns of a table, unless they have usual names. Raises `DataError` for a damaged
+    source or an unsupported shape, `UsageError` when a named column is missing.
     """
     if not at(place).expanded():
         return None
@@ -29,7 +29,7 @@ def open_rows(place: Place, columns: Columns) -> Rows | None:
         if rows := open_table(place, columns):
             return rows
     if columns:
-        raise UsageError(f"{place} is no table, so it has no columns; leave --columns out.")
+        raise UsageError(f"{place} is not a table, so it has no columns; remove --columns.")
     for open_images in (open_idx, open_cifar, open_arrays):
         if rows := open_images(place):
             return rows

@@ -1,4 +1,4 @@
-"""Sources that a command does not read as they are: what each holds, and the command that reads it.
+"""Sources that a command does not read directly: a description of each, and a command that reads it.
 
 A function of `LAYOUTS` recognises one layout by the names of members, or returns None; the first that recognises a
 source describes it.
@@ -22,14 +22,14 @@ from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName
 
-Layout = tuple[str, str] | None  # what a source holds, and a command
+Layout = tuple[str, str] | None  # description of a source, and a command
 ARCHIVES = r"(\.tar(\.\w+)?|\.tgz|\.zip)$"
 TABLES = rf"({'|'.join(map(re.escape, (*ENDINGS, '.npy', '.npz')))})$"
 BATCHES = r"(^|/)(data_batch_\d+$|[^/]*-images-idx3-ubyte)"  # of CIFAR and MNIST
 
 
 def splits_of(source: Source, listing: Listing, first: dict[str, Any] | None = None) -> dict[SplitName, str]:
-    """Return the folder of each split that a root holds; nothing for a source of another role.
+    """Return the folder of each split in a root; an empty dict for a source of another role.
 
     `first` is the first row of a source in rows, by column.
 
@@ -148,7 +148,7 @@ def _nothing(held: Held) -> Layout:
 
 
 def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[SplitName, str]:
-    """Return the path of each split, by the last name in it; nothing unless one is of train and one of another."""
+    """Return the path of each split, by the last name in it; empty unless there are train and another split."""
     told = [(split, path) for path in paths if (split := split_in(posixpath.basename(part(path))))]
     found = dict(sorted(told, key=lambda one: SPLITS.index(one[0])))
     return found if "train" in found and 1 < len(found) == len(told) else {}

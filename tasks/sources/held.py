@@ -1,4 +1,4 @@
-"""What a source holds, by the names of its members."""
+"""The contents of a source, by the names of its members."""
 
 import posixpath
 import re
@@ -41,11 +41,11 @@ class Held:
         self.reads = {"root": AUDIT, "source": DEDUPE}.get(source.role, f"--{source.role}")
 
     def path(self, below: str) -> str:
-        """Return the path of a part of the source, which is unpacked for it, as it is typed."""
+        """Return the path of a part of the unpacked source, quoted for a command."""
         return quote(posixpath.join(self.folder, below))
 
     def called(self, pattern: str) -> list[str]:
-        """Return the paths of files that match, in any case, and are not named like images."""
+        """Return the paths of matching files, in any case, that are not named like images."""
         return [path for path in self.files if re.search(pattern, path, re.IGNORECASE)]
 
     def counted(self, folders: Iterable[str]) -> str:
@@ -54,6 +54,6 @@ class Held:
         return some([f"{name} ({count:,})" for name, count in counts.items()])
 
     def audit(self, splits: dict[SplitName, str]) -> str:
-        """Return the command that compares parts of the source; a validation is given as test where there is none."""
+        """Return the command that compares parts of the source, using validation as test if test is missing."""
         last: dict[str, str] = {"validation": "test"} if "test" not in splits else {}
         return " ".join([AUDIT, *(f"--{last.get(name, name)} {self.path(below)}" for name, below in splits.items())])

@@ -14,12 +14,12 @@ from tasks.storage.stores import at
 
 START = b"\0\0\x08"  # of an IDX file of bytes; the number of dimensions follows
 GZIP = b"\x1f\x8b"
-MAX_BYTES, MAX_RATIO = 64 << 20, 200  # unpacked, and per byte of the file on top
-TEST = "t10k"  # what MNIST calls test
+MAX_BYTES, MAX_RATIO = 64 << 20, 200  # limit of the unpacked size: constant, and per byte of the file
+TEST = "t10k"  # MNIST's name of test
 
 
 def open_idx(place: Place) -> Rows | None:
-    """Return the images of a file, or of a folder of files, as rows; None where no name is that of IDX images."""
+    """Return the images of a file, or of a folder of files, as rows; None without a name of IDX images."""
     folder = at(place).is_folder()
     files = [place / name for name in _images_in(place)] if folder else [place]
     if not files or not _holds_images(files[0].last.lower()):
@@ -32,7 +32,7 @@ def open_idx(place: Place) -> Rows | None:
 
 
 def read_idx(place: Place) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of bytes; raises `DataError` when its length does not match its shape."""
+    """Return the array of an IDX file of bytes; raises `DataError` if its length does not match its shape."""
     most = MAX_BYTES + MAX_RATIO * at(place).size()
     try:
         with at(place).reading() as raw:
@@ -47,12 +47,12 @@ def read_idx(place: Place) -> NDArray[np.uint8]:
     start = 4 + 4 * dimensions
     shape = tuple(np.frombuffer(data[4:start], ">u4").tolist()) if dimensions and len(data) >= start else ()
     if not shape or math.prod(shape) != len(data) - start:
-        raise DataError(f"{place} is no whole IDX file of bytes: {len(data):,} bytes for the shape {shape}.")
+        raise DataError(f"{place} is not a complete IDX file of bytes: {len(data):,} bytes for the shape {shape}.")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
 def _images_in(folder: Place) -> list[str]:
-    """Return the files of images; if one is there both packed and unpacked, the unpacked one."""
+    """Return the files of images; if one is both packed and unpacked, the unpacked one."""
     names = [name for name in at(folder).names() if _holds_images(name.lower())]
     return [name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names]
 

@@ -1,8 +1,8 @@
-"""Sort a source's members into classes and account for every one of them.
+"""Sort the members of a source into classes, and account for each.
 
-The index has one row per member, sorted by class and member: ``class_name`` (null outside the class
-folders), ``member`` (path below the class folder), ``offset``, ``size``, ``digest``; for what will not be decoded
-``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, where the source has groups.
+The index has one row per member, sorted by class and member: ``class_name`` (null outside the class folders),
+``member`` (path below the class folder), ``offset``, ``size``, ``digest``; for members that will not be decoded
+``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, if the source has groups.
 """
 
 from collections.abc import Mapping
@@ -46,19 +46,19 @@ NOT_A_FILE = {
     "missing": "missing_file",
 }
 MAX_NAME, MAX_NAME_PART = 1024, 255
-ROW_GROUP = 16_384  # small enough that one class's rows are found without reading the others
+ROW_GROUP = 16_384  # small enough to read the rows of one class without the others
 ORDER = ("class_name", "member", "offset", "size", "digest")
-IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # all other reasons quarantine a member
+IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # other reasons quarantine a member
 
 
 def write_index(listing: Listing, target: Place, root: str | None = None) -> tuple[list[Piece], dict[str, int], str]:
     """Write the index of a source.
 
-    `root` is the folder, inside the source, that holds the class folders; found from the names if unset. Images in the
-    root itself have no class: where no image is deeper, all of them are one class, `UNLABELLED`.
+    `root` is the folder in the source with the class folders; if unset, it is found from the names. Images directly in
+    the root have no class, unless no image is deeper: then all belong to the class `UNLABELLED`.
 
-    Returned are the pieces of its classes, in the order of the index, how many members outside the class folders are
-    quarantined and ignored, and the root. Raises `UsageError` when the folders are named like splits.
+    Returns the pieces of its classes, in the order of the index, the numbers of quarantined and of ignored members
+    outside the class folders, and the root. Raises `UsageError` when the folders are named like splits.
     """
     folders = listing.with_images
     if root is None:
@@ -80,14 +80,14 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
 
 
 def by_split(listing: Listing, found: Mapping[SplitName, str]) -> dict[SplitName, tuple[str, Listing]]:
-    """Return the folder and the members of each split, given its folder; members in none of them count to train."""
+    """Return the folder and the members of each split, given its folder; other members belong to train."""
     names = [next((n for n, root in found.items() if is_below(folder, root)), "train") for folder in listing.folders]
     split = np.array(names, object)[listing.folder] if len(listing) else np.empty(0, object)
     return {name: (root, listing.filter(split == name)) for name, root in found.items()}
 
 
 def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
-    """Return the class of a folder, what is before its members' names in the index, and whether it is metadata."""
+    """Return the class of a folder, the prefix of its members' names in the index, and whether it is metadata."""
     metadata = any(map(is_metadata, folder.split("/")))
     if metadata or not is_below(folder, root) or (folder == root and not flat):
         return "", _ended(folder), metadata
@@ -102,7 +102,7 @@ def _ended(folder: str) -> str:
 
 
 def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
-    """Return the rows of the index in any order, with "" for no class; of several reasons, the first counts."""
+    """Return the rows of the index in any order, with "" for no class; the first reason of a member is used."""
     table, at = listing.table, pa.array(listing.folder)
     names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
     before = pa.array([before for _, before, _ in placed], pa.string()).take(at)

@@ -1,4 +1,4 @@
-"""Recognise sources by name and by their folders: splits, or the folder that all class folders share."""
+"""Recognise sources by name and by their folders: splits, or the common folder of the class folders."""
 
 import posixpath
 import re
@@ -12,11 +12,11 @@ from tasks.storage.stores import at
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS, SPLITS, PublicName, Role, SplitName
 
 METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
-METADATA_PATTERN = r"^\.(?:[^.]|$)|~$"  # hidden: one dot, as in .DS_Store and ._a.png; two dots begin a usual name
+METADATA_PATTERN = r"^\.(?:[^.]|$)|~$"  # hidden: one dot, as in .DS_Store and ._a.png; names with two dots are usual
 
 
 def split_folders(folders: set[str]) -> dict[SplitName, str]:
-    """Return the folder of each split, given all folders that hold images; nothing where they are no splits.
+    """Return the folder of each split, given all folders with images; empty if they are not splits.
 
     >>> split_folders({"data/train/a", "data/train/b", "data/val/a"})
     {'train': 'data/train', 'validation': 'data/val'}
@@ -33,16 +33,16 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
 
 
 def refuse_splits(source: str, found: dict[SplitName, str]) -> None:
-    """Refuse a source whose folders are named like splits: read as classes, they would be compared with themselves."""
+    """Refuse a source whose folders are named like splits: as classes, they would be compared with themselves."""
     if found:
         raise UsageError(
-            f"{source} holds the folders {', '.join(found.values())}, which are splits and not classes; "
+            f"{source} holds the folders {', '.join(found.values())}, which are splits, not classes; "
             f"run `cleansplit audit {quote(source)}`."
         )
 
 
 def common_root(folders: set[str]) -> str:
-    """Return the folder that holds the class folders, given all folders that hold images."""
+    """Return the folder of the class folders, given all folders with images."""
     folders = without_metadata(folders)
     if len(folders) < 2:
         return posixpath.dirname("".join(folders))
@@ -55,7 +55,7 @@ def is_below(folder: str, root: str) -> bool:
 
 
 def is_metadata(part: str) -> bool:
-    """Return whether a part of a path names a file or folder that an operating system leaves behind.
+    """Return whether a part of a path is metadata of an operating system.
 
     >>> [is_metadata(part) for part in (".hidden.png", "._a.png", "a.png~", "..dots.png", "...")]
     [True, True, True, False, False]
@@ -64,14 +64,14 @@ def is_metadata(part: str) -> bool:
 
 
 def without_metadata(folders: set[str]) -> set[str]:
-    """Return the folders that no part of their path calls metadata."""
+    """Return the folders without metadata in their path."""
     return {folder for folder in folders if not any(map(is_metadata, folder.split("/")))}
 
 
 def check_source(role: Role, name: str) -> None:
-    """Refuse a source that is not there, or a folder that holds splits where one split or classes are asked for.
+    """Refuse a missing source, or a folder with splits where one split or classes are expected.
 
-    `name` is as the user gave it; generated and downloaded sources are not looked at. Raises `UsageError`.
+    `name` is the user's own; generated and downloaded sources are not checked. Raises `UsageError`.
     """
     if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
         return

@@ -25,12 +25,12 @@ SCHEMA = pa.schema(
         "group": pa.string(),
     }
 )
-AT_ONCE = 1 << 12  # members that are Python objects at a time
+AT_ONCE = 1 << 12  # members to hold as Python objects at a time
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds: its name, for messages, its folders, and a row of schema `SCHEMA` per member."""
+    """The members of a source: its name, for messages, its folders, and a row of schema `SCHEMA` per member."""
 
     source: str
     folders: Sequence[str]
@@ -50,7 +50,7 @@ class Listing:
         return int(pc.sum(self.table["size"]).as_py() or 0)
 
     def named(self, endings: Iterable[str]) -> Mask:
-        """Return which members are files with a name that ends so, in small letters or capital ones."""
+        """Return which members are files with one of these extensions, in any case."""
         lower = pc.utf8_lower(self.table["name"])
         found = np.zeros(len(self), np.bool_)
         for ending in endings:
@@ -59,7 +59,7 @@ class Listing:
 
     @property
     def is_metadata(self) -> Mask:
-        """Return which members have the name of a file that an operating system left there."""
+        """Return which members are metadata of an operating system, by their names."""
         names = self.table["name"]
         known = pc.is_in(names, value_set=pa.array(sorted(METADATA_NAMES)))
         odd = pc.match_substring_regex(names, METADATA_PATTERN)
@@ -68,7 +68,7 @@ class Listing:
 
     @property
     def with_images(self) -> set[str]:
-        """The folders that hold something that is named like an image."""
+        """The folders with files that are named like images."""
         at = self.folder[self.named(IMAGE_ENDINGS) & ~self.is_metadata]
         return {self.folders[number] for number in np.unique(at).tolist()}
 
@@ -77,7 +77,7 @@ class Listing:
         return replace(self, table=self.table.filter(pa.array(rows)))
 
     def moved(self, below: str, offset: int) -> "Listing":
-        """Return the members with another folder above them, and their offsets moved."""
+        """Return the members with another folder above them, and with shifted offsets."""
         offsets = pc.add(self.table["offset"], offset)
         folders = [f"{below}{folder}".rstrip("/") for folder in self.folders]
         return replace(self, folders=folders, table=self.table.set_column(3, "offset", offsets))
@@ -92,7 +92,7 @@ class Listing:
 
 
 def list_members(entries: Iterable[Entry], source: str) -> Listing:
-    """Return members by their names as valid text; raises `DataError` when a name points outside the source."""
+    """Return members with names as valid text; raises `DataError` when a name points outside the source."""
     entries = iter(entries)
     numbers: dict[str, int] = {}  # of folders
     parts = [_batch(batch, numbers, source) for batch in iter(lambda: list(islice(entries, AT_ONCE)), [])]
@@ -111,7 +111,7 @@ def _batch(entries: list[Entry], numbers: dict[str, int], source: str) -> pa.Rec
 
 
 def together(listings: Sequence[Listing], source: str) -> Listing:
-    """Return the members of several listings as those of one source."""
+    """Concatenate the members of several listings, as a single source."""
     numbers: dict[str, int] = {}
     tables = []
     for listing in listings:

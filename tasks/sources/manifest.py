@@ -1,4 +1,4 @@
-"""A manifest: CSV, TSV, JSON lines or Parquet with a path per image, relative to it; perhaps label, split and group."""
+"""A manifest: CSV, TSV, JSON lines or Parquet with relative paths of images, and optionally label, split and group."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 
 def open_manifest(place: Place, columns: Columns) -> Rows | None:
-    """Return the images that a manifest names as rows; None for a file with another ending; raises `DataError`."""
+    """Return the images that a manifest names as rows; None for a file with another extension; raises `DataError`."""
     if not at(place).is_file() or not place.last.lower().endswith(ENDINGS):
         return None
     names, paths, groups, folder = [], [], [], place.parent
@@ -71,12 +71,12 @@ def _rows(place: Place) -> Iterator[dict[str, Any]]:
             for line in filter(str.strip, lines):
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise DataError(f"{place} has a line that is no JSON object: {line[:60]!r}.")
+                    raise DataError(f"{place} has a line that is not a JSON object: {line[:60]!r}.")
                 yield row
         else:
             yield from csv.DictReader(lines, delimiter="\t" if name.endswith(".tsv") else ",", strict=True)
     except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
-        raise DataError(f"{place} is no manifest that can be read ({error}).") from error
+        raise DataError(f"{place} is not a readable manifest ({error}).") from error
 
 
 def _value(row: dict[str, Any], what: str, columns: Columns, place: Place) -> str | None:

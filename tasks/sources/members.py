@@ -1,4 +1,4 @@
-"""Files of a source, read again where they are, by the index, and verified against it."""
+"""Read files of a source again in place, by the index, and verify them."""
 
 import contextlib
 import zipfile
@@ -19,14 +19,14 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
-Read = Callable[[int, int], bytes]  # from an offset and a size
+Read = Callable[[int, int], bytes]  # by offset and size
 
 
 @contextlib.contextmanager
 def opened_archive(archive: Place) -> Iterator[Read]:
-    """Open a tar or zip archive to read its members; raises `DataError` when the archive is gone.
+    """Open a tar or zip archive to read its members; raises `DataError` when the archive is missing.
 
-    Where there is no member, other bytes are read than the index says.
+    For an offset without a member, the bytes will not match the index.
     """
     try:
         file = at(archive).reading()
@@ -42,17 +42,17 @@ def opened_archive(archive: Place) -> Iterator[Read]:
 
 
 class Members:
-    """The files of a source: a plain tar, a zip archive, a pattern that names several, rows, or a folder of classes."""
+    """The files of a source: a plain tar, a zip archive, a pattern for several, rows, or a folder of classes."""
 
     def __init__(self, source: Place, columns: Columns) -> None:
         self.source, self.rows = source, open_rows(source, columns)
-        self.in_folder = self.rows is None and at(source).is_folder()  # as files of their own
+        self.in_folder = self.rows is None and at(source).is_folder()  # members are files
 
     def read(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
         """Yield (row of the index, bytes), in the order of the bytes in the source.
 
-        `index` has rows of the index of the source; see `tasks.sources.index`. Raises `DataError` when a member is no
-        longer what the index says.
+        `index` has rows of the index of the source; see `tasks.sources.index`. Raises `DataError` when a member does
+        not match it.
         """
         names, members, digests, offsets = _columns(index, "class_name", "member", "digest", "offset")
         found: Iterator[tuple[int, bytes]]
@@ -71,7 +71,7 @@ class Members:
             yield row, data
 
     def place_of(self, class_name: str, member: str) -> Place | None:
-        """Return the place of a member that is a file of its own; None in archives and rows."""
+        """Return the place of a member that is a file; None in archives and rows."""
         return self.source / path_of(class_name, member) if self.in_folder else None
 
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
@@ -85,7 +85,7 @@ class Members:
             yield row, data
 
     def _from_archives(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
-        """Read archives as one long archive; one at a time is open."""
+        """Read archives like one long archive, with one open at a time."""
         archives = at(self.source).expanded() or [self.source]
         offsets, sizes = _columns(index, "offset", "size")
         try:
@@ -100,7 +100,7 @@ class Members:
 
 
 def path_of(class_name: str, member: str) -> str:
-    """Return the path of a member below the folder that holds the class folders."""
+    """Return the path of a member below the folder with the class folders."""
     return member if class_name == UNLABELLED else f"{class_name}/{member}"
 
 
@@ -109,4 +109,4 @@ def _columns(index: pa.Table, *names: str) -> list[list[Any]]:
 
 
 def _gone(place: Place) -> DataError:
-    return DataError(f"{place} is gone; bring it back, or do the run again.")
+    return DataError(f"{place} is missing; restore it, or do the run again.")

@@ -1,4 +1,4 @@
-"""What every form of rows offers, and how rows of arrays become image files."""
+"""The interface of all forms of rows, and rows of arrays as image files."""
 
 import struct
 import zlib
@@ -16,12 +16,12 @@ from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
 MAX_ROWS = 50_000_000
 Images = NDArray[Any]  # (n, height, width[, channels])
-Part = tuple[str | None, Images, list[str] | None]  # split or none, images, and the class of each or none
+Part = tuple[str | None, Images, list[str] | None]  # split or None, images, and the class of each or None
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a source: their names, and a function that gives the bytes of one as an image file.
+    """Rows of a source: their names, and a function that returns a row as the bytes of an image file.
 
     A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
     only the bytes tell it. `files` are the names in a folder that the rows come from. `groups` are the user's groups of
@@ -37,7 +37,7 @@ class Rows:
 
 
 def row_name(split: str | None, class_name: str | None, name: str) -> str:
-    """Return the name of a row as if it were a file.
+    """Return a file name for a row.
 
     >>> row_name("train", "cat", "1.png"), row_name(None, None, "1.png")
     ('train/cat/1.png', '(none)/1.png')
@@ -46,7 +46,7 @@ def row_name(split: str | None, class_name: str | None, name: str) -> str:
 
 
 def split_in(name: str) -> SplitName | None:
-    """Return the split that the parts of a name tell, if any.
+    """Return the split in the parts of a name, if any.
 
     >>> split_in("x_train"), split_in("data/test-00000-of-00002.parquet"), split_in("constrained")
     ('train', 'test', None)
@@ -56,7 +56,7 @@ def split_in(name: str) -> SplitName | None:
 
 
 def split_of(value: str | None, where: str) -> SplitName | None:
-    """Return the split that a value in a table names, if any; raises `DataError` for a word that names none."""
+    """Return the split that a value in a table names, if any; raises `DataError` for an unknown word."""
     if value is None:
         return None
     if value.lower() not in SPLIT_FOLDERS:
@@ -68,7 +68,7 @@ def split_of(value: str | None, where: str) -> SplitName | None:
 
 
 def of_arrays(parts: list[Part], source: Place, files: Iterable[str] = ()) -> Rows:
-    """Return the rows of arrays of images; `files` are the names of those in the folder that the arrays come from.
+    """Return the rows of arrays of images; `files` are the names of the arrays' files in their folder.
 
     Raises `DataError` when images are not uint8 with 1, 3 or 4 channels.
     """
@@ -90,7 +90,7 @@ def of_arrays(parts: list[Part], source: Place, files: Iterable[str] = ()) -> Ro
 
 
 def png_of(image: NDArray[np.uint8]) -> bytes:
-    """Return an image, uint8 (height, width[, channels]), as a PNG that is stored without compression."""
+    """Return an image, uint8 (height, width[, channels]), as an uncompressed PNG."""
     image = np.ascontiguousarray(image)
     height, width, *channels = image.shape
     colour = COLOUR_TYPES[channels[0] if channels else 1]
@@ -114,4 +114,4 @@ def _check(images: Images, classes: list[str] | None, source: Place) -> None:
     if len(images) > MAX_ROWS:
         raise DataError(f"{source} has {len(images):,} images, more than the {MAX_ROWS:,} that are read.")
     if classes is not None and len(classes) != len(images):
-        raise DataError(f"{source} has {len(images):,} images and {len(classes):,} labels; both must be as many.")
+        raise DataError(f"{source} has {len(images):,} images and {len(classes):,} labels; the counts must match.")

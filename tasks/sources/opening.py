@@ -28,23 +28,23 @@ from tasks.storage.store import Listed
 from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
-UNPACKED = 6  # version of what is unpacked
-AT_ONCE = 4096  # files of a folder whose names are in memory
+UNPACKED = 6  # version of the unpacked files
+AT_ONCE = 4096  # files of a folder with their names in memory
 
 
 class Opened(NamedTuple):
-    """A source as it can be read, and what determines its index."""
+    """A readable source, and the inputs that determine its index."""
 
     location: str
     members: Callable[[], Listing]
     digest: str
-    root: str | None = None  # the folder of its class folders, if it is known
+    root: str | None = None  # the folder of its class folders, if known
     first: dict[str, Any] | None = None  # of rows, the first row of a table by column
     files: bool = False  # whether its members are files of a folder
 
 
 def open_source(source: Source, workspace: Place) -> Opened:
-    """Open a source that is here; compressed archives are unpacked into the workspace.
+    """Open a local source; compressed archives are unpacked into the workspace.
 
     Raises `DataError` when it is damaged, or of a shape that is not read; `UsageError` when it holds splits where one
     split or classes are asked for.
@@ -89,7 +89,7 @@ def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]
     name = listed.name
     if listed.kind != "file":
         return Entry(name, listed.kind, 0, 0, b"")
-    if not name.isprintable():  # not UTF-8, or with control characters: could not be found again by its shown name
+    if not name.isprintable():  # not UTF-8, or with control characters: its printed name would not find it again
         return Entry(name, "bad_name", 0, 0, b"")
     data = next(contents)
     if isinstance(data, OSError):
@@ -100,7 +100,7 @@ def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]
 
 
 def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
-    """List members by name; their names and digests, as a list in JSON, are what determines the index."""
+    """List members by name; the digest of their names and digests, as JSON, determines the index."""
     digest = hashlib.sha256()
 
     def noted() -> Iterator[Entry]:
@@ -117,7 +117,7 @@ def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
 
 
 def _read_rows(rows: Rows) -> Iterator[Entry]:
-    """Yield every row; `offset` is its number. A row without an image is of kind ``missing``."""
+    """Yield every row; `offset` is its number. A row without an image has the kind ``missing``."""
     groups = rows.groups or [None] * len(rows.names)
     for number, (name, group) in enumerate(zip(rows.names, groups, strict=True)):
         data = rows.read(number)
@@ -131,14 +131,14 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
 
 
 def _files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
-    """Yield the files without rows in the folder of the rows, of kind ``beside``: nothing is skipped in silence."""
+    """Yield the files without rows in the folder of the rows, with the kind ``beside``: none is skipped silently."""
     for listed in at(place).walk() if at(place).is_folder() else ():
         if listed.name not in rows.files:
             yield Entry(listed.name, "beside", 0, 0, b"")
 
 
 def _members(source: Source, files: Sequence[Place]) -> Listing:
-    """List the members of archives as those of one long archive; see `tasks.sources.members`."""
+    """List the members of archives like one long archive; see `tasks.sources.members`."""
     found: list[Listing] = []
     start, several = 0, len(files) > 1
     for file in files:
@@ -157,7 +157,7 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
 
 
 def _unpack(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
-    """Unpack the archives that are packed into a stage, with links to the others; return their location there."""
+    """Unpack the compressed archives into a stage, with links to the others; return their location there."""
 
     def build(target: Place) -> dict[str, Any]:
         known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)

@@ -1,4 +1,4 @@
-"""Unpack compressed archives, to their very end and within limits."""
+"""Unpack compressed archives completely and within limits."""
 
 import bz2
 import hashlib
@@ -26,7 +26,7 @@ OPENED: dict[str, Callable[[BinaryIO], Any]] = {
 
 
 def packing_of(place: Place) -> str | None:
-    """Return how a file is compressed, as its first bytes say: gzip, bz2, xz or zstd; None if it is not."""
+    """Return the compression of a file from its first bytes: gzip, bz2, xz or zstd, or None."""
     start = at(place).read_bytes(6)
     return next((name for name, own in STARTS.items() if start.startswith(own)), None)
 
@@ -42,14 +42,14 @@ def unpacked_size(place: Place, packing: str) -> int:
 
 
 def is_bomb(unpacked: int, packed: int) -> bool:
-    """Return whether the unpacked size is too large for images, in itself or compared with the packed size."""
+    """Return whether the unpacked size is too large for images, absolutely or relative to the packed size."""
     return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
 
 
 def decompress(source: Place, target: Place, packing: str) -> str:
-    """Write the tar inside a compressed one to a new file, checksums verified; return its sha256 (hex).
+    """Write the tar inside a compressed file to a new file, verifying checksums; return its sha256 (hex).
 
-    Raises `DataError` when the stream is damaged, cut, followed by something else, or larger than the budgets.
+    Raises `DataError` when the stream is damaged, truncated, followed by other data, or exceeds a limit.
     """
     compressed, written, digest = at(source).size(), 0, hashlib.sha256()
     try:
@@ -67,6 +67,6 @@ def decompress(source: Place, target: Place, packing: str) -> str:
         raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
     except (OSError, IsalError, lzma.LZMAError) as error:  # type: ignore[misc]  # its stub says an instance
         if getattr(error, "errno", None) is not None:
-            raise  # of the device, not of what it holds
+            raise  # an error of the device, not of the content
         raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Parquet files with a column of image bytes, as Hugging Face stores them; or a folder of such files."""
+"""Parquet files with a column of image bytes, as stored by Hugging Face, or a folder of such files."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 START = b"PAR1"
-ROWS = 64  # in memory at a time: a dictionary of one large image may stand for any number of rows
+ROWS = 64  # in memory at a time: a dictionary may encode many rows with one large image
 
 
 def open_parquet(place: Place, columns: Columns) -> Rows | None:
@@ -28,7 +28,7 @@ def open_parquet(place: Place, columns: Columns) -> Rows | None:
 
 
 def is_parquet(file: Place) -> bool:
-    """Return whether a file starts as Parquet does."""
+    """Return whether a file starts like Parquet."""
     return at(file).read_bytes(4) == START
 
 
@@ -45,7 +45,7 @@ def _groups_of(place: Place, split: str | None) -> Groups:
 
 
 def _files_of(place: Place) -> list[Place]:
-    """Return the Parquet files of a source: itself, the matches of its name, or those in its folder or data below."""
+    """Return the Parquet files of a source: itself, the matches of its name, or the files in its folder or in data."""
     if at(place).is_folder():
         folders = [place, *(place / name for name in ("data",) if at(place / name).is_folder())]
         return [folder / name for folder in folders for name in at(folder).names() if name.endswith(".parquet")]

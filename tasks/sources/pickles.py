@@ -1,4 +1,4 @@
-"""Read a pickle as lists, dicts, text, numbers and bytes. Nothing that it names is imported or called."""
+"""Read a pickle as lists, dicts, text, numbers and bytes. Nothing in it is imported or called."""
 
 import pickletools
 from collections.abc import Callable
@@ -13,7 +13,7 @@ VALUES = {
 
 @dataclass
 class Named:
-    """A record in place of an object: its module and name, the arguments of its call, and its state."""
+    """A record instead of an object: its module and name, the arguments of its call, and its state."""
 
     name: tuple[Any, ...]
     arguments: Any = None
@@ -22,9 +22,9 @@ class Named:
 
 @dataclass
 class _Machine:
-    """The machine that runs a pickle (PEP 307, PEP 3154), with the opcodes of plain values."""
+    """A machine for pickles (PEP 307, PEP 3154), with the opcodes of plain values."""
 
-    room: int  # characters of text that are still encoded
+    room: int  # characters of text that may still be encoded
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class _Machine:
         self.memo[number] = self.stack[-1]
 
     def last(self, count: int | None = None) -> list[Any]:
-        """Take the last values off the stack, by default those behind the last mark."""
+        """Pop the last values off the stack, by default those after the last mark."""
         start = self.marks.pop() if count is None else len(self.stack) - count
         taken = self.stack[start:]
         del self.stack[start:]
@@ -41,13 +41,13 @@ class _Machine:
 
     def set_items(self, items: list[Any]) -> None:
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str | bytes):  # a dict of numbers with equal hashes takes hours
+            if not isinstance(key, str | bytes):  # a dict of numbers with equal hashes would take hours
                 raise ValueError("it has a key that is not text")  # noqa: TRY004
             self.stack[-1][key] = value
 
     def call(self, function: Named, arguments: Any) -> None:
         match function.name, arguments:
-            case ("_codecs", "encode"), (str(text), *_):  # how Python 3 writes bytes in protocol 2
+            case ("_codecs", "encode"), (str(text), *_):  # bytes in protocol 2, as written by Python 3
                 self.room -= len(text)
                 if self.room < 0:
                     raise ValueError("it encodes more text than it holds")
@@ -89,9 +89,9 @@ OPCODES: dict[str, Callable[[_Machine, Any], object]] = {
 
 
 def read_pickle(data: bytes) -> Any:
-    """Return what a pickle of protocol 2 to 4 holds, with a record (`Named`) in place of each object.
+    """Return the content of a pickle of protocol 2 to 4, with a record (`Named`) in place of each object.
 
-    Raises an exception of some kind when the pickle is damaged, or needs other opcodes or more than `MAX_STEPS`.
+    Raises some exception when the pickle is damaged, needs other opcodes, or takes more than `MAX_STEPS`.
     """
     machine = _Machine(len(data))
     for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):

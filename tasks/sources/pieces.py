@@ -14,14 +14,14 @@ from tasks.storage import tables
 
 USUAL, MOST = 1024, 4096  # members of a piece
 AT_ONCE = 1 << 14  # rows as bytes in memory
-NOTHING = b"None"  # what stands for an outcome or a reason that is not there
+NOTHING = b"None"  # stands for a missing outcome or reason
 
 
 def pieces_of(index: pa.Table) -> list[Piece]:
     """Return the pieces of all classes, given the rows of an index in its order.
 
-    A piece ends behind a member whose digest says so, as it does for one in `USUAL` members, or is full. Its own digest
-    is that of its members, and does not depend on where they are.
+    A piece ends when it is full, or after a member whose digest is chosen to end one, on average every `USUAL` members.
+    Its own digest covers its members, but not their positions.
     """
     if not len(index):
         return []
@@ -41,7 +41,7 @@ def pieces_of(index: pa.Table) -> list[Piece]:
 
 
 def _cuts(start: int, stop: int, ends: RowNumbers) -> list[int]:
-    """Return where pieces begin and end between the first and the last row of a class."""
+    """Return the boundaries of pieces between the first and the last row of a class."""
     cuts = [start]
     for end in np.union1d(ends[(ends > start) & (ends < stop)], [stop]).tolist():
         cuts += [*range(cuts[-1] + MOST, end, MOST), end]

@@ -1,7 +1,7 @@
-"""Public data sets by name: where their files lie, how each is recognized, and how they are laid out to be read.
+"""Public data sets by name: their addresses, their checksums, and their layout as folders.
 
-Checksums are those that at least two well-kept libraries record (torchvision, Keras, TensorFlow Datasets, Hugging Face
-datasets, dm_nevis). That of GTSRB's images for training is recorded by users alone.
+Each checksum is recorded by at least two established libraries (torchvision, Keras, TensorFlow Datasets, Hugging Face
+datasets, dm_nevis). The checksum of GTSRB's training images is only recorded by users.
 """
 
 import csv
@@ -26,7 +26,7 @@ FASHION = (
 )
 GTSRB = ("https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/",)
 NOTMNIST = ("https://commondatastorage.googleapis.com/books1000/", "http://yaroslavvb.com/upload/notMNIST/")
-MANIFEST = "signs.csv"  # path, label, split and, of train, group: the photographed sign
+MANIFEST = "signs.csv"  # path, label, split and, for train, group: the photographed sign
 
 NOTMNIST_FILES: dict[Role, PublishedFile] = {
     "large": PublishedFile(
@@ -40,7 +40,7 @@ NOTMNIST_FILES: dict[Role, PublishedFile] = {
 
 @dataclass(frozen=True)
 class PublicSet:
-    """The files of a data set, and how they are laid out in a folder; what of it is read is returned, "" for all."""
+    """The files of a data set, and a function that lays them out in a folder; it returns the path to read, or ""."""
 
     files: tuple[PublishedFile, ...]
     lay_out: Callable[[Sequence[Place], Place], str]
@@ -61,7 +61,7 @@ def _as_they_are(files: Sequence[Place], target: Place) -> str:
 
 
 def _signs(files: Sequence[Place], target: Place) -> str:
-    """Unpack pictures of traffic signs, whose classes stand in folders for train, and in a table for test."""
+    """Unpack images of traffic signs, whose classes are folders in train, and a table in test."""
     of_train, of_test, of_classes = files
     rows = []
     with at(of_classes).reading() as file, zipfile.ZipFile(file) as archive:

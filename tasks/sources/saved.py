@@ -1,4 +1,4 @@
-"""Folders that `datasets` saves with ``save_to_disk``: of Arrow files, or with such a folder for each split."""
+"""Folders saved by `datasets` with ``save_to_disk``: of Arrow files, or of one such folder per split."""
 
 import json
 from collections.abc import Iterator
@@ -37,9 +37,9 @@ def _groups_of(place: Place, split: str | None) -> Groups:
         with pa.ipc.open_stream(at(place).arrow_input(mapped=True)) as stream:
             schema, batches = stream.schema, list(stream)
         for batch in batches:
-            batch.validate(full=True)  # nobody says that the file is what it seems
+            batch.validate(full=True)  # the file is not trusted
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{place} is no Arrow stream that can be read ({error}); save the dataset again.") from error
+        raise DataError(f"{place} is not a readable Arrow stream ({error}); save the dataset again.") from error
 
     def read(group: int, column: str) -> Iterator[pa.Array]:
         yield batches[group].column(column)
@@ -48,7 +48,7 @@ def _groups_of(place: Place, split: str | None) -> Groups:
 
 
 def _listed_in(folder: Place) -> list[str]:
-    """Return the data files that the state of a dataset lists; raises `DataError`."""
+    """Return the data files in the state of a dataset; raises `DataError`."""
     state = folder / STATE
     try:
         return [entry["filename"] for entry in json.loads(at(state).read_text())["_data_files"]]

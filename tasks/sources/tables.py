@@ -19,7 +19,7 @@ class Groups:
     """A file of rows in groups, as Parquet and Arrow keep them."""
 
     place: Place
-    split: str | None  # as its name or folder tells
+    split: str | None  # from its name or folder
     schema: pa.Schema
     sizes: list[int]  # rows of each group
     read: Callable[[int, str], Iterator[pa.Array]]  # yields the values of a column in a group, a few rows at a time
@@ -42,7 +42,7 @@ def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: fro
 
 
 def image_column(schema: pa.Schema, columns: Columns) -> str | None:
-    """Return the column of image bytes: the one given, or one of structs with bytes, or of bytes with a usual name."""
+    """Return the column of image bytes: the given one, or one of structs with bytes, or of bytes with a usual name."""
     if "image" in columns:
         return columns["image"] if columns["image"] in schema.names else None
     for field in schema:
@@ -63,8 +63,8 @@ class _Images:
             for number in range(len(file.sizes))
         ]
         self.starts, self.group = np.cumsum([0, *(size for file in files for size in file.sizes)]), -1
-        self.first, self.images = 0, pa.nulls(0)  # the rows of a group that are in memory
-        self.following: Iterator[pa.Array] = iter(())  # those behind them
+        self.first, self.images = 0, pa.nulls(0)  # the rows of a group in memory
+        self.following: Iterator[pa.Array] = iter(())  # the rows after them
 
     def read(self, row: int) -> bytes | None:
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
@@ -81,7 +81,7 @@ class _Images:
 
 
 def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
-    """Return the values of a column, by the names that the file gives its labels; None for each row without column."""
+    """Return the values of a column, with the file's own names of labels; None for each row without a column."""
     if name is None:
         return [None] * sum(file.sizes)
     values = [v for group in range(len(file.sizes)) for array in file.read(group, name) for v in array.to_pylist()]
@@ -90,8 +90,8 @@ def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
     except (KeyError, TypeError, ValueError):
         return [None if value is None else str(value) for value in values]
     if not isinstance(names, list) or not all(
-        value is None or (isinstance(value, int) and -1 <= value < len(names))  # -1 is no label
+        value is None or (isinstance(value, int) and -1 <= value < len(names))  # -1 means unlabelled
         for value in values
     ):
-        raise DataError(f"the column {name} of {source} has labels without a name; give them names, or leave them out.")
+        raise DataError(f"the column {name} of {source} has labels without a name; give them names, or remove them.")
     return [None if value is None or value < 0 else str(names[value]) for value in values]

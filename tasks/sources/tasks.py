@@ -33,7 +33,7 @@ PIECES = TypeAdapter(list[Piece])
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
 def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) -> Any:
-    """Render fonts, download an archive, or use it where it is."""
+    """Render fonts, download an archive, or use a local source."""
     with storage_errors(workspace):
         check_source(role, source)
         name, place = _find(role, source, workspace)
@@ -49,7 +49,7 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) ->
 
 @stage_task("index {source.role}")
 def index(source: Source, workspace: Place) -> list[Archive]:
-    """Write an index of the members, for a root one per split; nothing is extracted."""
+    """Write an index of the members, for a root one per split, without extracting them."""
     try:
         opened = open_source(source, workspace)
         inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
@@ -109,7 +109,7 @@ def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
 
 
 def _kept(file: Place, workspace: Place) -> Place:
-    """Return the place where every machine that uses a workspace finds a downloaded file."""
+    """Return the place of a downloaded file for all machines that use the workspace."""
     if not workspace.published:
         return file
     inputs = {"version": VERSION, "name": file.last, "sha256": at(file).sha256()}
@@ -118,7 +118,7 @@ def _kept(file: Place, workspace: Place) -> Place:
 
 
 def _in_block(source: str) -> str:
-    """Return the address that a block of Prefect's server holds; raises `UsageError` when there is none."""
+    """Return the address in a block of Prefect's server; raises `UsageError` if the block is missing."""
     name = source.removeprefix(IN_BLOCK)
     try:
         block = cast(Any, Secret.load(name))
@@ -134,7 +134,7 @@ def _in_block(source: str) -> str:
 
 def _published(name: PublicName, workspace: Place) -> Place:
     files, lay_out = PUBLIC_SETS[name].files, PUBLIC_SETS[name].lay_out
-    folder = downloads_in(workspace) / name  # several sets have files of the same names
+    folder = downloads_in(workspace) / name  # several sets have files with the same names
     here = [download.download_published(file, folder) for file in files]
     inputs = {"version": VERSION, "name": name, "files": [file.sha256 for file in files]}
     stage = stages.stage(workspace, "published", inputs, lambda target: {"read": lay_out(here, target)})

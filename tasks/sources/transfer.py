@@ -1,4 +1,4 @@
-"""Ask a server within limits: of its redirects, of the bytes that it sends, and of the time that it takes for them."""
+"""Ask a server within limits: of redirects, of bytes, and of time."""
 
 import contextlib
 import threading
@@ -17,11 +17,11 @@ T = TypeVar("T")
 TIMEOUT_SECONDS, SECONDS_BETWEEN_CHECKS = 30, 0.5
 MAX_REDIRECTS = 10
 LARGEST, LONGEST_SECONDS = 256 << 30, 48 * 3600  # bytes and time of an archive
-SLOWEST, PATIENCE_SECONDS = 1024, 60  # bytes a second that a server must send, after the first minute
+SLOWEST, PATIENCE_SECONDS = 1024, 60  # minimum bytes a second, after the first minute
 
 
 class Transfer:
-    """The bytes that an address has sent, and since when."""
+    """The bytes that an address has sent, and the time since its start."""
 
     def __init__(self, url: str) -> None:
         self.name, self.begin, self.bytes = public_name(url), time.monotonic(), 0
@@ -31,7 +31,7 @@ class Transfer:
         self.bytes += count
         seconds = time.monotonic() - self.begin
         if self.bytes > LARGEST:
-            raise DataError(f"{self.name} has no end: more than {LARGEST >> 30} GiB have come.")
+            raise DataError(f"{self.name} does not end: it sent more than {LARGEST >> 30} GiB.")
         if seconds > PATIENCE_SECONDS and self.bytes < SLOWEST * seconds:
             raise SourceUnavailableError(f"{self.name} sends less than {SLOWEST:,} bytes a second; try again later.")
         if seconds > LONGEST_SECONDS:
@@ -39,9 +39,9 @@ class Transfer:
 
 
 def within_limits(url: str, work: Callable[[Transfer], T]) -> T:
-    """Do work that waits for a server in a thread; return its result, or raise what it or `Transfer.add` raises.
+    """Do work that waits for a server in a thread; return its result, or raise its error or one of `Transfer.add`.
 
-    A server can be slow inside a header, where nothing counts bytes. The thread then ends with the next bytes.
+    A server can be slow within a header, where no bytes are counted. The thread then ends with the next bytes.
     """
     transfer, result = Transfer(url), Future[T]()
 
@@ -58,7 +58,7 @@ def within_limits(url: str, work: Callable[[Transfer], T]) -> T:
 
 
 class _Session(requests.Session):
-    """Follows no redirect: requests reads the whole body of each, also where it follows none."""
+    """Follows no redirect: requests would read the whole body of each."""
 
     def get_redirect_target(self, resp: object) -> None:
         """Return no address."""
@@ -66,7 +66,7 @@ class _Session(requests.Session):
 
 @contextlib.contextmanager
 def answered(method: str, url: str) -> Iterator[requests.Response]:
-    """Ask for an address and for those that it leads to; bodies of redirects stay unread, others packed as they are."""
+    """Ask an address and follow its redirects, whose bodies stay unread; other bodies keep their compression."""
     with _Session() as session:
         session.headers["Accept-Encoding"] = "identity"
         for _ in range(MAX_REDIRECTS + 1):
@@ -79,7 +79,7 @@ def answered(method: str, url: str) -> Iterator[requests.Response]:
 
 
 def _redirected(url: str, location: str) -> str:
-    """Return where a redirect leads, with the user info of the same host; raises `DataError` for a less safe scheme."""
+    """Return the target of a redirect, with the user info of the same host; raises `DataError` for a less safe one."""
     here, there = urlsplit(url), urlsplit(urljoin(url, location))
     if there.scheme not in ("https", here.scheme):
         raise DataError(f"{public_name(url)} is redirected from {here.scheme} to {there.scheme}; check the address.")

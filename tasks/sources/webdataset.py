@@ -1,7 +1,7 @@
-"""Recognise shards of WebDataset, where members with one key are one sample: an image, its class, and what else it has.
+"""Recognise shards of WebDataset, where members with the same key form one sample: an image, its class, and more.
 
-The key of a member is its path up to the first dot of its name. ``0001.cls`` has the class of ``0001.jpg``, and so has
-the entry ``label`` or ``class`` of ``0001.json`` (https://github.com/webdataset/webdataset).
+The key of a member is its path up to the first dot of its name. ``0001.cls``, or the entry ``label`` or ``class`` of
+``0001.json``, has the class of ``0001.jpg`` (https://github.com/webdataset/webdataset).
 """
 
 import json
@@ -14,14 +14,14 @@ from tasks.sources.archive import Entry
 from tasks.sources.members import Read
 from tasks.sources.numbered import row_name
 
-FACTS = (".cls", ".json")  # endings of files that may tell a class
-MAX_FACTS = 1 << 20  # bytes of a file that is read for a class
+FACTS = (".cls", ".json")  # extensions of files that may contain a class
+MAX_FACTS = 1 << 20  # bytes of a file to read for a class
 
 
 def named_by_class(entries: Sequence[Entry], read: Read, prefix: str) -> list[Entry]:
-    """Return the members of a shard by the names that they would have in class folders; of other archives as they are.
+    """Rename the members of a shard as if in class folders; return other archives unchanged.
 
-    `read` gives the bytes of a member by its offset and size; `prefix` comes before keys, which other shards may have.
+    `read` returns the bytes of a member by offset and size; `prefix` precedes keys, which may recur in other shards.
     """
     labels = dict(_labels(entries, read))
     if not any(_is_image(entry) and _key(entry) in labels for entry in entries):
@@ -37,7 +37,7 @@ def _named(entry: Entry, labels: dict[str, str], prefix: str) -> Entry:
 
 
 def _labels(entries: Sequence[Entry], read: Read) -> Iterator[tuple[str, str]]:
-    """Yield keys and their classes; facts in JSON, which other images have as well, where no folder tells the class."""
+    """Yield keys and their classes; JSON, which other images have as well, counts only without class folders."""
     flat = len({posixpath.dirname(entry.name) for entry in entries if _is_image(entry)}) == 1
     for entry in entries:
         ending = _ending(entry)
@@ -68,6 +68,6 @@ def _key(entry: Entry) -> str:
 
 
 def _ending(entry: Entry) -> str:
-    """Return all behind the first dot: of ``0001.seg.png``, which is not the image of its sample, ``.seg.png``."""
+    """Return the part after the first dot: ``.seg.png`` for ``0001.seg.png``, which is not the image of its sample."""
     _, dot, ending = posixpath.basename(entry.name).partition(".")
     return (dot + ending).lower()

@@ -1,4 +1,4 @@
-"""Read zip archives where they are, whatever their headers claim, without silently losing a member."""
+"""Read zip archives in place, without trusting their headers, and without silently losing a member."""
 
 import bz2
 import errno
@@ -17,12 +17,12 @@ from tasks.sources.packed import is_bomb
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of one without
+ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of an empty one
 DAMAGED_ZIP = (
     struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError,
 )  # fmt: skip
-PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpacks without end
-MAX_PACKED = 64 << 20  # bytes of such a member, and of its window
+PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpacks without a limit
+MAX_PACKED = 64 << 20  # bytes of a member with such a compression, and of its window
 LZMA_HEADER = struct.Struct("<2H1BI")
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
 ENCRYPTED = 1  # flag of a member
@@ -36,10 +36,10 @@ def is_zip(place: Place) -> bool:
 def read_entries(place: Place) -> Iterator[Entry]:
     """Yield every member of a zip archive except folders, in the order of its directory.
 
-    A member whose data are damaged, of an unknown compression or encrypted is an entry of its own kind. `offset` is
-    the place of the member's header.
+    A damaged or encrypted member, or one with an unknown compression, is an entry of its own kind. `offset` is the
+    offset of the member's header.
 
-    Raises `DataError` when the directory is damaged or cut, or promises more than the budgets.
+    Raises `DataError` when the directory is damaged or truncated, or exceeds the limits.
     """
     with at(place).reading() as file:
         try:
@@ -79,19 +79,19 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
 
 
 def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo | None) -> bytes | None:
-    """Return the bytes of a member of a zip archive; None if it is missing, damaged or compressed in an unknown way."""
+    """Return the bytes of a member of a zip archive; None if it is missing, damaged or has an unknown compression."""
     if member is None:
         return None
     try:
         return _unpacked(archive, member) if member.compress_type in PACKED else archive.read(member)
     except DAMAGED_ZIP as error:
-        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # the latter: a place before its beginning
-            raise  # of the device, not of what it holds
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # the latter for a negative offset
+            raise  # an error of the device, not of the content
         return None
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
-    """Return the bytes of a member in a compression that `zipfile` unpacks without end, whatever the member claims."""
+    """Return the bytes of a member that `zipfile` would unpack without a limit, cut at its stated size."""
     file: Any = archive.fp
     file.seek(member.header_offset)
     header = file.read(LOCAL_HEADER.size)
@@ -107,7 +107,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None
 
 
 def _lzma_of(packed: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
-    """Return what unpacks an LZMA member, whose data begin with its properties, and the rest of its data."""
+    """Return a decompressor for an LZMA member, whose data begin with its properties, and the rest of its data."""
     _, length, properties, dictionary = LZMA_HEADER.unpack_from(packed)
     if length != LZMA_HEADER.size - 4 or dictionary > MAX_PACKED:
         raise lzma.LZMAError("odd properties")

@@ -372,7 +372,7 @@ def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(server: dict[
     assert "two.tar has 2 class folders (A, B) where 10 are expected" in refused(done, 3)
     one = str(write_tar(tmp_path / "one.tar", {"r/A/1.png": b"", "r/A/2.png": b""}))
     done = command("run", "--large", one, "--small", two, "--workspace", str(tmp_path / "w"), **server)
-    assert "one.tar has one class folder (A), and a run needs two; audit and split take one." in refused(done, 3)
+    assert "one.tar has one class folder (A), but a run needs two; audit and split accept one." in refused(done, 3)
 
 
 def test_a_workspace_that_cannot_be_written_exits_with_6(

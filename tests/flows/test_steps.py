@@ -108,5 +108,5 @@ def test_sources_may_move_between_runs(prefect_server: None, photographs: dict[s
     assert shards == loaded, "nothing was loaded again"
     export_run(folder, "folder", Place.of(tmp_path / "out"), found.classes, read_findings(folder))
     next((tmp_path / "there" / "test").rglob("*.bmp")).unlink()
-    with pytest.raises(DataError, match=r"\.bmp is gone; bring it back"):
+    with pytest.raises(DataError, match=r"\.bmp is missing; restore it"):
         export_run(folder, "folder", Place.of(tmp_path / "again"), found.classes, read_findings(folder))

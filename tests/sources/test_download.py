@@ -90,7 +90,7 @@ def test_parquet_is_fetched_too_and_a_page_is_not(site: Site, tmp_path: Path) ->
     site.content = b"PAR1" + bytes(100) + b"PAR1"
     assert fetched(site.url + "train.parquet", tmp_path).name.endswith("-train.parquet")
     site.content, site.etag = b"<html>404</html>" * 50, '"2"'
-    with pytest.raises(DataError, match="is no archive and no Parquet: it starts with b'<html>404</html>'"):
+    with pytest.raises(DataError, match="is neither an archive nor Parquet: it starts with b'<html>404</html>'"):
         fetched(site.url + "train.parquet", tmp_path)
 
 
@@ -238,7 +238,7 @@ def drop_by_drop(answer: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize(
     ("body", "error", "said"),
     [
-        (without_end, DataError, "has no end: more than 0 GiB have come"),
+        (without_end, DataError, "does not end: it sent more than 0 GiB"),
         (drop_by_drop, SourceUnavailableError, "sends less than 1,024 bytes a second"),
     ],
     ids=["endless", "dripping"],

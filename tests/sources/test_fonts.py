@@ -60,7 +60,7 @@ def test_a_glyph_touches_all_four_sides_of_its_square() -> None:
 
 
 def test_a_folder_without_fonts_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no font that draws the letters A to J"):
+    with pytest.raises(DataError, match="has no font with the letters A to J"):
         fonts.find_fonts(Place.of(tmp_path))
 
 

@@ -201,7 +201,7 @@ def test_a_run_needs_the_same_classes_and_an_audit_says_how_they_differ() -> Non
 
 @pytest.mark.parametrize(
     ("classes", "said"),
-    [((), "holds no image"), (((UNLABELLED, 5),), "has no class folders"), ((("A", 5),), "needs two")],
+    [((), "has no images"), (((UNLABELLED, 5),), "has no class folders"), ((("A", 5),), "needs two")],
 )
 def test_a_run_needs_two_classes(classes: tuple[tuple[str, int], ...], said: str) -> None:
     both = archive("large", *classes), archive("small", *classes)

@@ -55,7 +55,7 @@ def test_a_batch_is_read_from_the_pickles_that_python_writes(protocol: int, orde
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_pickle_is_bad_data(name: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no batch of CIFAR|no pickle of"):
+    with pytest.raises(DataError, match=r"not a batch of CIFAR|not a pickle of"):
         batch(tmp_path, HOSTILE[name])
 
 
@@ -80,7 +80,7 @@ def test_every_object_is_a_record_of_its_name() -> None:
 
 @pytest.mark.parametrize("labels", [[b"x"] * 4, ["x"] * 4, [1.0] * 4, [[0]] * 4, [None] * 4, [0] * 3, "abcd", {}])
 def test_labels_that_are_no_numbers_are_bad_data(labels: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no label for each of its 4 images"):
+    with pytest.raises(DataError, match="not all of its 4 images have a label"):
         batch(tmp_path, pickle.dumps({b"data": IMAGES, b"labels": labels}, 2))
 
 
