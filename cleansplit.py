@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, ParamSpec, cast
@@ -152,7 +152,7 @@ def _result(command: str, spec: Spec) -> Result:
     given, found, told = cast("tuple[IO[str], ...]", (process.stdin, process.stdout, process.stderr))
     try:
         with given:
-            json.dump([command, *_arguments(spec)], given)
+            json.dump([command, *spec.arguments(show=reveal)], given)
         for line in told:
             said = line.strip() or said
             if STAGE.search(line):
@@ -172,21 +172,6 @@ def _result(command: str, spec: Spec) -> Result:
     if code:
         raise kind(sentence, report)
     return Result(report)
-
-
-def _arguments(spec: Spec) -> list[str]:
-    """Return the parameters that differ from their defaults, as flags."""
-    found = []
-    for field in fields(spec):
-        value, name = getattr(spec, field.name), field.name.replace("_", "-")
-        if value is None or value == field.default:
-            continue
-        if isinstance(value, bool):  # where the default is None, False has a meaning
-            found.append(f"--{name}" if value else f"--no-{name}")
-            continue
-        values = value if isinstance(value, tuple) else (value,)
-        found += [f"--{name}={reveal(one) if isinstance(one, str) else one}" for one in values]
-    return found
 
 
 def _line() -> Callable[[str], object]:

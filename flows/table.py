@@ -19,42 +19,52 @@ from tasks.records.spec import (
 RUN = Command(
     "run", RunSpec, "flows.pipeline.cleansplit",
     "Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy.",
+    "cleansplit run --large notMNIST_large.tar.gz --small notMNIST_small.tar.gz",
 )  # fmt: skip
 AUDIT = Command(
     "audit", AuditSpec, "flows.audit.audit",
     "Measure the overlap between existing splits, and write the splits without it.",
+    "cleansplit audit --train train/ --test test/ --max-overlap 0.01",
 )  # fmt: skip
 DEDUPE = Command(
     "dedupe", DedupeSpec, "flows.dedupe.dedupe",
     "Find the images of one set that show the same, and list which of them to keep and which to remove.",
+    "cleansplit dedupe photos/",
 )  # fmt: skip
 SPLIT = Command(
     "split", SplitSpec, "flows.split.split",
     "Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side.",
+    "cleansplit split photos/ --group-by '^(patient[0-9]+)'",
 )  # fmt: skip
 SANITIZE = Command(
     "sanitize", SanitizeSpec, "flows.steps.sanitize",
     "Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained.",
+    "cleansplit sanitize latest --threshold 0.9",
 )  # fmt: skip
 EVALUATE = Command(
     "evaluate", EvaluateSpec, "flows.steps.evaluate",
     "Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it.",
+    "cleansplit evaluate latest --models mlp",
 )  # fmt: skip
 PREPARE = Command(
     "prepare", PrepareSpec, "flows.steps.prepare",
     "Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them.",
+    "cleansplit prepare --dataset notmnist",
 )  # fmt: skip
 REPRODUCE = Command(
     "reproduce", ReproduceSpec, "flows.pipeline.cleansplit",
     "Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones.",
+    "cleansplit reproduce",
 )  # fmt: skip
 CLEAN = Command(
     "clean", CleanSpec, "flows.keeping.clean",
     "Remove all but the newest runs, and the intermediate results that none of those uses.",
+    "cleansplit clean --keep 3",
 )  # fmt: skip
 VERIFY = Command(
     "verify", VerifySpec, "flows.keeping.verify",
     "Check a whole run again: every file, every row, every count.",
+    "cleansplit verify",
 )  # fmt: skip
 COMMANDS: tuple[Command[Any], ...] = (
     RUN, AUDIT, DEDUPE, SPLIT, SANITIZE, EVALUATE, PREPARE, REPRODUCE, CLEAN, VERIFY,

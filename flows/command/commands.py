@@ -4,7 +4,6 @@ What a command needs beyond that is imported when it runs, so that help and mist
 """
 
 import contextlib
-import inspect
 import os
 import signal
 import sys
@@ -13,18 +12,18 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import PurePath
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, cast, get_origin
 
-from cyclopts import App, CycloptsError, Parameter, Token
+from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 from pydantic import ValidationError, validate_call
-from pydantic.fields import FieldInfo
 from rich.console import Console
 
 from flows.command.deciding import apply, review
 from flows.command.keeping import clean, compare, export, pull, report, verify
+from flows.command.options import VERBOSE, options_of, with_help
 from flows.engine import temporary
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
-from flows.engine.parameters import Command, with_parameters_of
+from flows.engine.parameters import Command
 from flows.table import COMMANDS
 from tasks.errors import CleanSplitError, UsageError
 from tasks.memory import share_memory
@@ -42,6 +41,15 @@ def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
     return values if get_origin(hint) is tuple else values[0]
 
 
+EXAMPLES = {command.name: command.example for command in COMMANDS} | {
+    "review": "cleansplit review",
+    "report": "cleansplit report --out page.html",
+    "compare": "cleansplit compare photos-1c94 latest",
+    "export": "cleansplit export --format npz --out arrays",
+    "apply": "cleansplit apply --link sanitized/ --execute",
+    "pull": "cleansplit pull --workspace s3://bucket/cleansplit",
+}
+
 app = App(
     name="cleansplit",
     help="Build train, validation and test sets, measure their overlap, and write them without it.",
@@ -53,14 +61,11 @@ app = App(
 
 
 for direct in (review, report, compare, verify, export, apply, pull, clean):  # without a flow and a server
-    for name, hint in inspect.get_annotations(direct).items():
-        if said := [part.description for part in get_args(hint) if isinstance(part, FieldInfo)]:
-            direct.__annotations__[name] = Annotated[hint, Parameter(help=said[0])]
-    app.command(validate_call(direct))  # what was typed becomes what they take
+    app.command(validate_call(with_help(direct)), help_epilogue=f"Example: {EXAMPLES[direct.__name__]}")
 
 
-def _run(command: Command[Any], spec: Spec) -> None:
-    """Refuse wrong parameters, then import the flow while the server that it needs is starting."""
+def _run(command: Command[Any], spec: Spec, verbose: bool) -> None:
+    """Refuse wrong parameters, then import the flow while its server starts."""
     for role, name in getattr(spec, "sources", {}).items():
         check_source(role, name)
     if isinstance(decisions := getattr(spec, "decisions", None), PurePath):
@@ -72,22 +77,19 @@ def _run(command: Command[Any], spec: Spec) -> None:
     from flows.command.running import show
 
     with server.serving() if server else contextlib.nullcontext():
-        show(command, spec)
+        show(command, spec, verbose)
 
 
 def _add(command: Command[Any]) -> None:
-    """Add the command of a flow; it can refuse the decisions of its workspace where it takes any."""
+    """Add the command of a flow."""
+    options, kind = options_of(command), cast(type[Spec], command.takes)
 
-    @with_parameters_of(command)
-    def body(spec: Spec) -> None:
-        _run(command, spec)
+    def body(*values, **named):  # type: ignore[no-untyped-def]  # `options` has the types
+        given = options.bind(*values, **named).arguments
+        _run(command, kind.of(**{name: given[name] for name in given if name != VERBOSE}), given.get(VERBOSE, False))
 
-    signature = inspect.signature(body)
-    typed = dict(signature.parameters)
-    if own := typed.get("decisions"):
-        typed["decisions"] = own.replace(annotation=Annotated[own.annotation, Parameter(negative="--no-decisions")])
-    body.__signature__ = signature.replace(parameters=list(typed.values()))  # type: ignore[attr-defined]
-    app.command(body, name=command.name)
+    body.__signature__ = options  # type: ignore[attr-defined]
+    app.command(body, name=command.name, help=command.sentence, help_epilogue=f"Example: {command.example}")
 
 
 for row in COMMANDS:
@@ -121,6 +123,11 @@ def _usage(error: CycloptsError) -> str:
     if isinstance(error.__cause__, ValidationError) and error.argument:
         return sentence(
             error.argument.name.lstrip("-").replace("-", "_"), error.argument.field_info.hint, error.__cause__
+        )
+    if isinstance(error, UnusedCliTokensError):
+        more = " ".join(error.unused_tokens or ())
+        return (
+            f"{more} is one path too many; name two sets with --train and --test, and other values with their options."
         )
     return str(error)
 

@@ -1,6 +1,8 @@
-"""Run flows from the command: with progress, and with their reports in the terminal."""
+"""Run flows from the command, with progress and results in the terminal."""
 
 import contextlib
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
@@ -15,11 +17,13 @@ from flows.engine import progress
 from flows.engine.parameters import Command
 from flows.engine.temporary import stays
 from tasks.errors import CleanSplitError, GateError, ServerError
-from tasks.presenting.terminal import print_summary
+from tasks.presenting.next_step import next_step
+from tasks.presenting.terminal import print_summary, print_tables
 from tasks.records import Report
-from tasks.records.spec import ReproduceSpec, Spec
+from tasks.records.spec import PrepareSpec, ReproduceSpec, Spec
 from tasks.reporting.notmnist import figures
 from tasks.reporting.published_results import print_figures
+from tasks.reporting.read import PAGE
 
 COURSE: dict[str, Any] = {
     "recipe": "course",
@@ -29,8 +33,8 @@ COURSE: dict[str, Any] = {
 }
 
 
-def show(command: Command[Any], spec: Spec) -> None:
-    """Run the flow of a command, and print what it found, its report even when a gate fails it."""
+def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
+    """Run the flow of a command and print its result; a gate that fails comes after the report."""
     flow: Callable[..., Any] = load_flow_from_entrypoint(command.flow, use_placeholder_flow=False)
     if isinstance(spec, ReproduceSpec):
         _show_reproduced(flow, spec)
@@ -42,9 +46,14 @@ def show(command: Command[Any], spec: Spec) -> None:
         with _server():
             found = flow(**given)
     except GateError as error:
-        _print(error.report)
+        _print_report(error.report, spec, verbose)
         raise
-    _print(found)
+    if isinstance(found, Report):
+        _print_report(found, spec, verbose)
+        return
+    if isinstance(spec, PrepareSpec):
+        print(f"next        {shlex.join(['cleansplit', 'run', *spec.arguments()])}", file=sys.stderr)
+    print(found)
 
 
 def _show_reproduced(flow: Callable[..., Any], spec: ReproduceSpec) -> None:
@@ -76,8 +85,10 @@ def _server() -> Iterator[None]:
         ) from error
 
 
-def _print(found: Any) -> None:
-    """Print a report and where it is, or where prepared splits are."""
-    if isinstance(found, Report):
-        print_summary(found, Console(stderr=True))
-    print(found.where if isinstance(found, Report) else found)
+def _print_report(report: Report, spec: Spec, verbose: bool) -> None:
+    """Print the answer to standard error, after all tables if `verbose`, and the run's directory to standard output."""
+    console = Console(stderr=True)
+    if verbose:
+        print_tables(report, console)
+    print_summary(report, f"{report.where}/{PAGE}", next_step(report, spec), console)
+    print(report.where)

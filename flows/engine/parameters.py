@@ -19,13 +19,15 @@ class Command(Generic[P]):
     """A command, which is also a flow.
 
     Users type its `name`; `takes` is the subclass of `tasks.records.spec.Spec` that has its parameters; `flow` is the
-    flow as an import path; the `sentence` is shown in the help, the run form and Python.
+    flow as an import path; the `sentence` is shown in the help, the run form and Python, and the
+    `example` in the help.
     """
 
     name: str
     takes: Callable[P, Spec]
     flow: str
     sentence: str
+    example: str
 
 
 def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Callable[P, R]]:

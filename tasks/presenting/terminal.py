@@ -1,7 +1,8 @@
-"""What people see of a run in the terminal."""
+"""The result of a run in the terminal."""
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -9,16 +10,45 @@ from rich.table import Table
 
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.summary import CLAIMS, DIFFERENCES, accuracy_rows, claim_rows, effect_rows, tables_of
-from tasks.presenting.words import answer, facts
+from tasks.presenting.words import answer, facts, sentences
 from tasks.records import Report
+from tasks.storage.decisions import NAME
+from tasks.storage.stores import at
+from tasks.storage.workspace import run_at
 from tasks.vocabulary import Comparison
 
-WIDTH, SHORT = 100, 2  # columns of a text; tables of it
+WIDTH, SHORT, MOST = 100, 2, 3  # columns of a text; tables of it; qualifications of an answer
+AS_IS: Any = {"highlight": False, "markup": False, "soft_wrap": True}  # how sentences are printed
 SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # more columns are too wide
 
 
-def print_summary(report: Report, console: Console) -> None:
-    """Print rows, overlap and accuracy to a terminal."""
+def print_summary(report: Report, page: str, then: str, console: Console) -> None:
+    """Print the answer, its numbers and qualifications, the path of the page, and the next command."""
+    numbers, worst, place = Numbers(report), report.worst, run_at(report.run).parent.parent / NAME
+    effect = sentences(numbers, "effect")
+    doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
+    one = "train" if report.alone else report.scored
+    loses = "train" if report.spec.protect == "test" else one
+    which, left = ("" if report.alone else f"{split} " for split in (getattr(worst, "rows_of", one), loses))
+    lines = [
+        f"duplicates  {numbers.joined(worst, 'exact', '+', worst, 'near')} of {numbers(worst, 'rows')} {which}images",
+        f"undecided   {numbers(worst, 'undecided')}",
+        f"left        {numbers(report.sanitized.near, loses)} of {numbers(report.rows, loses)} {left}images",
+        *doubts,
+        f"report      {page}",
+        f"next        {then}",
+    ]
+    if report.judged is not None:
+        lines.insert(-2, f"decisions   {numbers(report.judged, 'applied')} in {place} apply to these images")
+    elif at(place).exists():
+        lines.insert(-2, f"decisions   none in {place} was used")
+    console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
+    for line in lines:
+        console.print(line, **AS_IS)
+
+
+def print_tables(report: Report, console: Console) -> None:
+    """Print rows, overlap and accuracy in tables, and all that was found in sentences."""
     numbers = Numbers(report)
     for title, rows in (
         *tables_of(numbers),
@@ -28,8 +58,8 @@ def print_summary(report: Report, console: Console) -> None:
     ):
         if rows:
             console.print(_table(title, rows))
-    for sentence in (*facts(numbers), answer(numbers)):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    for sentence in facts(numbers):
+        console.print(sentence, **AS_IS)
 
 
 def as_text(report: Report) -> str:
@@ -39,7 +69,7 @@ def as_text(report: Report) -> str:
     for title, rows in tables_of(numbers)[:SHORT]:
         console.print(_table(title, rows))
     console.print(answer(numbers), highlight=False, markup=False)
-    console.print(report.where, highlight=False, markup=False, soft_wrap=True)
+    console.print(report.where, **AS_IS)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
 
 

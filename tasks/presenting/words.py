@@ -1,4 +1,4 @@
-"""What a run found, in the sentences of words.jinja."""
+"""The results of a run, in the sentences of words.jinja."""
 
 from collections import defaultdict
 
@@ -8,10 +8,10 @@ from tasks.presenting.numbers import Numbers
 from tasks.records import Conclusion
 from tasks.vocabulary import UNLABELLED
 
-TEMPLATES = {  # for text and for HTML; compiled here: a command imports this while it waits for Prefect
+TEMPLATES = {  # for text and HTML, compiled at import, while a command waits for Prefect
     html: Environment(
         loader=PackageLoader("tasks.presenting", "."),
-        autoescape=html,  # noqa: S701  # what the terminal shows is not HTML
+        autoescape=html,  # noqa: S701  # text for the terminal is not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -21,27 +21,27 @@ TEMPLATES = {  # for text and for HTML; compiled here: a command imports this wh
 
 
 def answer(numbers: Numbers) -> str:
-    """Return what was found and what it did to accuracy, in a few sentences."""
+    """Return the answer in a few sentences, with the effect on accuracy."""
     return f"{headline(numbers)} {effect_in_short(numbers)}".strip()
 
 
 def headline(numbers: Numbers) -> str:
-    """Return the answer in a few sentences; wrong labels and what makes it doubtful come first."""
+    """Return the answer in a few sentences; doubts about it come first."""
     return " ".join(sentences(numbers, "headline"))
 
 
 def effect_in_short(numbers: Numbers) -> str:
-    """Return what models get right or what duplicates did to that, and what models see; empty without training."""
+    """Return the effect of the duplicates on accuracy; empty without training."""
     return " ".join(sentences(numbers, "effect"))
 
 
 def facts(numbers: Numbers) -> list[str]:
-    """Return all else that was found, one sentence each."""
+    """Return all other results, one sentence each."""
     return [sentence for macro in ("why", "findings", "verdicts") for sentence in sentences(numbers, macro)]
 
 
 def sentences(numbers: Numbers, macro: str) -> list[str]:
-    """Return the sentences of a macro of words.jinja: headline, effect, why, findings or verdicts."""
+    """Return the sentences of a macro of words.jinja: headline, effect, in_short, qualifications, ...."""
     report, untold = numbers.report, defaultdict[tuple[str, int], list[Conclusion]](list)
     for one in report.conclusions:
         if one.reason is not None:

@@ -1,6 +1,8 @@
 """The common parameters of all flows, and of flows that do heavy work."""
 
 import os  # noqa: TID251  # the environment, no file
+from collections.abc import Callable
+from dataclasses import fields
 from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
@@ -51,6 +53,22 @@ class Spec:
     def check(self) -> None:
         """Refuse combinations that no type can exclude, and a workspace with an invalid name."""
         _ = self.place
+
+    def arguments(self, *names: str, show: Callable[[Any], Any] = str) -> list[str]:
+        """Return all parameters, or the named ones, that differ from their defaults as options of the command.
+
+        `show` is called with each value; by default a URL loses its secrets.
+        """
+        found = []
+        for field in fields(self):
+            value, option = getattr(self, field.name), field.name.replace("_", "-")
+            if value is None or value == field.default or (names and field.name not in names):
+                continue
+            if isinstance(value, bool):  # the default of some is neither true nor false
+                found.append(f"--{option}" if value else f"--no-{option}")
+                continue
+            found += [f"--{option}={show(one)}" for one in (value if isinstance(value, tuple) else (value,))]
+        return found
 
     @property
     def place(self) -> Place:

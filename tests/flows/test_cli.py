@@ -80,7 +80,7 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     assert "load classes          20 tasks, " in first.stderr
     assert "load classes          20 tasks, 20 reused" in second.stderr
     assert "test 120 rows, chosen from the data; --test sets it" in first.stderr
-    assert "test rows have an identical image in train" in first.stderr
+    assert re.search(r"of the 120 test images \(\S+ %\) have a duplicate in train\.", first.stderr)
     assert "INFO" not in first.stderr
 
 
@@ -278,6 +278,7 @@ def _names(environment: Path, home: str) -> bool:
     [
         (("run", "--tresh", "1"), "Unknown option"),
         (("rum",), "Unknown command"),
+        (("audit", "train", "test"), "test is one path too many; name two sets with --train and --test"),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
         (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8; rename it, or link to it by another name."),
         (("run", "--group-by", "a\udcff"), r"a\udcff has a name that is not UTF-8"),

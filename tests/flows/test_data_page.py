@@ -86,5 +86,5 @@ def test_a_command_of_the_page_does_what_it_says(
     with contextlib.suppress(SystemExit):
         execute([*shlex.split(command)[1:], "--workspace", str(tmp_path)])
     report = (tmp_path / "latest" / "README.md").read_text()
-    assert "test rows have an identical image in train" in report
-    assert not re.search(r"\b0\.0 % of the [\d,]+ test rows have an identical", report), "each has shared images"
+    assert "test images have an identical image in train" in report
+    assert not re.search(r"\b0\.0 % of the [\d,]+ test images have an identical", report), "each has shared images"

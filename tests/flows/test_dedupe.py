@@ -54,12 +54,10 @@ def test_every_planted_duplicate_is_listed_and_one_of_each_label_stays(report: R
 
 def test_it_is_said_in_the_report(report: Report) -> None:
     text = (report.run / "README.md").read_text()
-    assert (
-        "3 of the 44 images repeat one that stays: 1 are identical to it, 2 are near-duplicates (similarity 0.95"
-        in text
-    )
-    assert "7 images are in 3 groups that show the same; the largest has 3." in text
-    assert "1 of them have different labels, and keep one image of each." in text
+    said = "3 of the 44 images are duplicates of one that stays: 1 are identical to it, 2 are near-duplicates ("
+    assert f"{said}similarity 0.95" in text
+    assert "7 images are in 3 groups of duplicates; the largest has 3." in text
+    assert "1 contains several labels, and one image of each label stays." in text
     assert "test rows" not in text
     page = (report.run / "report.html").read_text()
     assert "3 of the 44 images are duplicates." in re.sub("<[^>]*>", "", page)
@@ -138,7 +136,7 @@ def test_a_chain_keeps_what_has_no_twin_that_stays_and_may_be_cut_into_groups(
     assert lines(cut.run / "remove.txt") == ["a/1.png", "a/3.png"], "each is a duplicate of one that stays"
     assert kept.duplicates_in("train").chains == cut.duplicates_in("train").chains == 1
     assert [found.duplicates_in("train").groups for found in (kept, cut)] == [1, 2]
-    assert "1 of them are chains: several images stay" in (kept.run / "README.md").read_text()
+    assert "1 is a chain: several images stay" in (kept.run / "README.md").read_text()
     assert "1 chains were cut into groups: one image of each group stays" in (cut.run / "README.md").read_text()
     goes = [row for row in pq.read_table(cut.run / "duplicates.parquet").to_pylist() if not row["stays"]]
     assert all(row["jaccard"] >= 0.95 for row in goes)

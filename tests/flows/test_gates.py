@@ -74,8 +74,8 @@ def test_without_a_test_split_headline_and_gate_speak_of_validation(prefect_serv
     with pytest.raises(GateError, match=r"6 of 16 validation rows \(37\.50 %\) have a duplicate in train") as caught:
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
     said = headline(Numbers(caught.value.report))
-    assert "37.5 % of the 16 validation rows have an identical image in train" in said
-    assert "10 rows are left" in said
+    assert "37.5 % of the 16 validation images have an identical image in train" in said
+    assert "The sanitized validation set has 10 images." in said
     with pytest.raises(GateError, match="10 validation rows are left"):
         audit(root=root, workspace=tmp_path / "w", min_rows=11)
 
@@ -97,7 +97,7 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
     with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no rows"):
         enforce_gates(replace(empty, gates=(gate,)))
-    assert "nothing is known of their overlap" in headline(Numbers(empty))
+    assert "their overlap with train is unknown" in headline(Numbers(empty))
 
 
 def splits_with(folder: Path, files: dict[str, bytes]) -> str:

@@ -52,7 +52,7 @@ def test_a_result_prints_as_a_table_and_gives_what_it_found(audited: cleansplit.
     assert re.search(r"test +train +12 +1 +1 +16\.7 %", said)
     assert said.splitlines()[-1] == str(audited.folder)
     assert max(map(len, said.splitlines()[:-1])) <= 100
-    assert audited.answer.startswith("8.3 % of the 12 test rows have an identical image in train")
+    assert audited.answer.startswith("8.3 % of the 12 test images have an identical image in train")
     assert audited.table("removed").num_rows == 2
     assert audited.pandas()["action"].value_counts().to_dict() == {"keep": 38, "remove": 2}
     assert {name: len(split) for name, split in audited.splits().items()} == {"train": 28, "test": 10}
@@ -116,13 +116,16 @@ def test_a_script_sees_one_line_and_no_secret_is_among_the_arguments_of_a_proces
     shown = [part.strip() for part in done.stderr.decode().split("\r") if part.strip()]
     assert all(re.match(r"audit: [a-z' ]+", part) for part in shown)
     assert len(shown) > 5
-    from cleansplit import CHILD, _arguments
+    from cleansplit import CHILD
+    from tasks.addresses import reveal
     from tasks.records.spec import AuditSpec
 
     address = "http://me:secret@127.0.0.1/x.tar?token=1"
-    assert _arguments(AuditSpec.of(train=address, test="b")) == [f"--train={address}", "--test=b"]
-    assert _arguments(AuditSpec.of(root="a", decisions=False)) == ["--no-decisions", "--root=a"]
-    assert _arguments(AuditSpec.of(root="a", decisions="d.parquet")) == ["--decisions=d.parquet", "--root=a"]
+    audit = AuditSpec.of(train=address, test="b")
+    assert audit.arguments() == ["--train=http://127.0.0.1/x.tar", "--test=b"]
+    assert audit.arguments(show=reveal) == [f"--train={address}", "--test=b"]
+    assert AuditSpec.of(root="a", decisions=False).arguments() == ["--no-decisions", "--root=a"]
+    assert AuditSpec.of(root="a", decisions="d.parquet").arguments() == ["--decisions=d.parquet", "--root=a"]
     assert "secret" not in CHILD
 
 

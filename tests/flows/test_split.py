@@ -121,11 +121,10 @@ def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(repor
     assert grouped.accuracy is not None
     assert random.accuracy > grouped.accuracy + 0.2, "families of noise have nothing else in common"
     said = effect_in_short(Numbers(report))
-    assert (
-        f"1nn gets {100 * random.accuracy:.1f} % of random test rows right, and {100 * grouped.accuracy:.1f} %" in said
-    )
+    assert f"1nn has an accuracy of {100 * random.accuracy:.1f} % on a random test set, and of " in said
+    assert f"{100 * grouped.accuracy:.1f} % on this one." in said
     text = (report.run / "README.md").read_text()
-    assert "None of the splits has a twin in another: 180 groups of images are on one side each." in text
+    assert "No image has a duplicate in another split: none of the 180 groups is divided between splits." in text
 
 
 def rows_of_claims(report: Report) -> set[int]:
@@ -141,7 +140,7 @@ def test_what_is_claimed_of_random_and_grouped_splits_is_trained_on_equally_many
     (rows,) = rows_of_claims(report)
     assert rows == report.rows.train
     said = effect_in_short(Numbers(report))
-    assert [said.count(f"Trained on {rows:,} rows, {model} gets") for model in ("softmax", "1nn")] == [1, 1]
+    assert [said.count(f"Trained on {rows:,} images, {model} has") for model in ("softmax", "1nn")] == [1, 1]
 
 
 def test_twins_and_large_groups_change_no_number_of_rows_that_is_trained_on(

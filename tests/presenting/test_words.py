@@ -1,13 +1,10 @@
-import io
 from dataclasses import replace
 from typing import get_args
 
 import pytest
-from rich.console import Console
 
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
-from tasks.presenting.terminal import print_summary
 from tasks.presenting.words import effect_in_short, facts, headline, sentences
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
@@ -15,15 +12,15 @@ from tasks.vocabulary import Unmeasured
 
 def test_the_answer_stands_in_the_headline(run: Report) -> None:
     leak, said = run.pair("test", "train"), headline(Numbers(run))
-    assert f"{100 * leak.exact / 120:.1f} % of the 120 test rows have an identical image in train" in said
-    assert "80 rows are left" in said
+    assert f"{100 * leak.exact / 120:.1f} % of the 120 test images have an identical image in train" in said
+    assert "The sanitized test set has 80 images." in said
 
 
 def test_what_there_is_none_of_does_not_come_first(run: Report) -> None:
     leak = run.pair("test", "train")
     for exact, near, said in (
-        (0, 20, "16.7 % of the 120 test rows have a near-duplicate in train (near by definition: similarity 0.95 or"),
-        (0, 0, "None of the 120 test rows has an identical image in train or a near-duplicate (near by definition: "),
+        (0, 20, "16.7 % of the 120 test images have a near-duplicate in train (near by definition: similarity 0.95 or"),
+        (0, 0, "None of the 120 test images has an identical image in train or a near-duplicate (near by definition: "),
     ):
         pairs = tuple(replace(leak, exact=exact, near=near) if pair is leak else pair for pair in run.overlap)
         assert headline(Numbers(replace(run, overlap=pairs))).startswith(said)
@@ -31,20 +28,12 @@ def test_what_there_is_none_of_does_not_come_first(run: Report) -> None:
 
 def test_what_else_was_found_is_said(run: Report) -> None:
     said = " ".join(facts(Numbers(run)))
-    assert "Of 566 members" not in said
-    assert f"Of {sum(row.members for row in run.conservation):,} members, 4 are quarantined and 1 ignored" in said
+    assert "Of 566 entries" not in said
+    assert f"Of {sum(row.members for row in run.conservation):,} entries, 4 are quarantined and 1 ignored" in said
     assert "All pairs were compared: nothing at or above the floor is missed." in said
-    assert "MinHash alone names the best match of " in said
-    assert "0 test rows have a twin in train of another class" in said
-    assert "Of 120 test rows whose name gives a font, 0 share it with train" in said
-
-
-def test_the_terminal_shows_every_table_without_cutting_a_number(run: Report) -> None:
-    stream = io.StringIO()
-    print_summary(run, Console(file=stream, width=80))
-    shown = stream.getvalue()
-    assert all(title in shown for title in ("Rows", "Overlap", "Accuracy"))
-    assert "…" not in shown
+    assert "MinHash by itself finds the best duplicate of " in said
+    assert "0 test images have a duplicate of another class in train" in said
+    assert "Of 120 test images with a font in their names, 0 share it with train" in said
 
 
 def test_markdown_has_the_same_numbers(run: Report) -> None:
@@ -58,10 +47,10 @@ def test_markdown_has_the_same_numbers(run: Report) -> None:
 def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) -> None:
     found, none = run.conclusions
     said = effect_in_short(Numbers(replace(run, conclusions=(found, replace(none, points=0.02, low=-0.1, high=0.12)))))
-    assert "No effect of the twins can be told from chance for 1nn (-0.10 to +0.12 points)." in said
+    assert "The duplicates had no significant effect on 1nn (-0.10 to +0.12 points)." in said
     one = replace(found, points=3.0, low=1.0, high=5.0)
     said = effect_in_short(Numbers(replace(run, conclusions=(one, none))))
-    assert said.startswith("The twins add +3.00 (+1.00 to +5.00) points to the accuracy of sgd and ")
+    assert said.startswith("The duplicates add +3.00 (+1.00 to +5.00) points to the accuracy of sgd and ")
     assert "to that of 1nn." in said
 
 
@@ -70,7 +59,7 @@ def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: U
     untold = tuple(replace(one, reason=reason, points=None, low=None, high=None) for one in run.conclusions)
     numbers = Numbers(replace(run, conclusions=untold))
     said = effect_in_short(numbers)
-    assert said.startswith("What the twins did to the accuracy of sgd and 1nn can't be measured: ")
+    assert said.startswith("The effect of the duplicates on sgd and 1nn can't be measured: ")
     assert said.count(".") == 1
     assert sentences(numbers, "verdicts")[:-1] == [said], "nothing is claimed of any model"
 
@@ -84,7 +73,7 @@ def test_without_training_nothing_is_said_of_accuracy(run: Report) -> None:
 def test_an_effect_that_is_not_significant_has_its_interval_and_no_rule_of_thumb(run: Report) -> None:
     none = tuple(replace(one, points=0.02, low=-0.1, high=0.12) for one in run.conclusions)
     said = " ".join(sentences(Numbers(replace(run, conclusions=none)), "verdicts"))
-    assert "+0.02 (-0.10 to +0.12) points of all test rows, which can't be told from chance." in said
+    assert "+0.02 (-0.10 to +0.12) points over all test images, which is not significant." in said
 
 
 def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
@@ -94,4 +83,4 @@ def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
     )
     said = " ".join(sentences(Numbers(replace(run, effects=lost)), "verdicts"))
     assert "+9.00 (+7.00 to +11.00) on the others" in said
-    assert "What the others lose is what else the left-out rows taught." in said
+    assert "The loss on the other images is due to what else the removed images contained." in said

@@ -1,0 +1,82 @@
+"""The last lines of a command: the answer, three numbers, what is in doubt, the page, and the next command."""
+
+import io
+import re
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tasks.presenting.next_step import next_step
+from tasks.presenting.terminal import print_summary, print_tables
+from tasks.records import Report
+from tasks.records.rows import LabelConflicts
+from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, RunSpec, SanitizeSpec, Spec
+
+DOUBT = LabelConflicts(pairs=3, open=2)
+
+
+def shown(report: Report) -> list[str]:
+    stream = io.StringIO()
+    print_summary(report, "/runs/1/report.html", "cleansplit review", Console(file=stream, width=80))
+    return stream.getvalue().splitlines()
+
+
+def test_a_command_ends_in_ten_lines_with_the_answer_first_and_the_next_command_last(run: Report) -> None:
+    lines, leak = shown(replace(run, label_conflicts=DOUBT)), run.pair("test", "train")
+    assert len(lines) <= 10
+    assert lines[0].startswith(f"{leak.either} of the 120 test images (")
+    assert re.search(r"\. (The|No) ", lines[0]), "the effect on accuracy is the second sentence"
+    assert lines[1:4] == [
+        f"duplicates  {leak.either} of 120 test images",
+        "undecided   0",
+        f"left        {run.sanitized.near.test} of 120 test images",
+    ]
+    assert lines[4].startswith("2 pairs of duplicates have different labels")
+    assert lines[-2:] == ["report      /runs/1/report.html", "next        cleansplit review"]
+
+
+def test_tables_are_shown_without_cutting_a_number(run: Report) -> None:
+    stream = io.StringIO()
+    print_tables(run, Console(file=stream, width=80))
+    assert all(title in stream.getvalue() for title in ("Rows", "Overlap", "Accuracy"))
+    assert "…" not in stream.getvalue()
+
+
+def clean(report: Report) -> Report:
+    """Return a report in which no image has a duplicate."""
+    none: dict[str, Any] = {"exact": 0, "near": 0, "either": 0, "undecided": 0}
+    sanitized = replace(report.sanitized, near=report.rows)
+    overlap = tuple(replace(pair, **none) for pair in report.overlap)
+    return replace(report, sanitized=sanitized, overlap=overlap, label_conflicts=LabelConflicts(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "spec", "command"),
+    [
+        ({}, RunSpec(), "cleansplit apply --link=sanitized"),
+        ({}, SanitizeSpec(threshold=0.9), "cleansplit apply --link=sanitized"),
+        ({}, EvaluateSpec(workspace=PurePath("my data")), "cleansplit apply --link=sanitized '--workspace=my data'"),
+        ({"label_conflicts": DOUBT}, RunSpec(), "cleansplit review"),
+        ({"label_conflicts": DOUBT}, AuditSpec(root="x", workspace=PurePath("w")), "cleansplit review --workspace=w"),
+    ],
+)
+def test_the_next_command_decides_what_is_open_or_writes_the_images_that_stay(
+    run: Report, changes: dict[str, Any], spec: Spec, command: str
+) -> None:
+    decided = replace(run, label_conflicts=LabelConflicts(0, 0))
+    assert next_step(replace(decided, **changes), spec) == command
+
+
+@pytest.mark.parametrize(
+    ("spec", "command"),
+    [
+        (AuditSpec(root="a b"), "cleansplit audit '--root=a b' --max-overlap=0"),
+        (DedupeSpec(source="x"), "cleansplit dedupe --source=x --max-duplicates=0"),
+        (RunSpec(), "cleansplit export --format=folder"),
+    ],
+)
+def test_after_a_clean_run_the_next_command_keeps_it_clean(run: Report, spec: Spec, command: str) -> None:
+    assert next_step(clean(run), spec) == command
