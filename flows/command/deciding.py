@@ -45,7 +45,7 @@ def review(
     stop_as_usual()  # Ctrl-C is how a review ends, and interrupts nothing
     with listening(port) as at, contextlib.ExitStack() as ending, contextlib.suppress(KeyboardInterrupt):
         serve(found, at, announce)
-    print(f"decisions are kept in {found.workspace / NAME}; the next command there uses them", file=sys.stderr)
+    print(f"decisions are kept in {found.workspace / NAME}; this command uses them: {found.then}", file=sys.stderr)
 
 
 def apply(

@@ -23,6 +23,7 @@ from tasks.overlap.split_rows import Matched, SplitRows, write_matched
 from tasks.overlap.twins import Direction
 from tasks.records import Decided, Joined, Ruling
 from tasks.storage import tables
+from tasks.storage.decisions import DIGEST
 from tasks.storage.place import Place
 from tasks.vocabulary import Chains, Keep
 
@@ -61,7 +62,11 @@ def write_groups(
 ) -> dict[str, int]:
     """Write the rows of groups, conflicts and undecided rows; return the counts of `tasks.records.rows.SplitGroups`."""
     settled, rows = settled_by(join, joined, ruling, decided), SplitRows.of(join.first, join.workspace)
-    found = group_rows(join, settled, rows, rows.preferred(keep), chains)
+    preferred = rows.preferred(keep)
+    if settled.decisions and (staying := settled.decisions.staying):
+        chosen = np.frombuffer(b"".join(staying.values()), np.uint8).reshape(-1, DIGEST)
+        preferred = preferred - len(preferred) * join.both[0].are_among(chosen)[rows.image]
+    found = group_rows(join, settled, rows, preferred, chains)
     conflicts = between_kept(Direction.of(join, settled, 0, (rows, rows)).conflicts(), found, join, settled, rows.image)
     write_matched(conflicts, rows, rows, target / "conflicts.parquet")
     stays = found.row == found.twin

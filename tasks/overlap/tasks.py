@@ -54,10 +54,11 @@ def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: P
 
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
     labels = [[first.hex(), second.hex(), label] for (first, second), label in found.right_labels.items()]
+    staying = [[first.hex(), second.hex(), digest.hex()] for (first, second), digest in found.staying.items()]
     shown = [found.table[name].to_pylist() for name in ("similarity", "view")]  # for the report
-    inputs = {"version": 3, "pairs": pairs, "labels": labels, "shown": shown}
+    inputs = {"version": 4, "pairs": pairs, "labels": labels, "staying": staying, "shown": shown}
     stage, same = stages.stage(workspace, "decisions", inputs, build), int(pc.sum(found.table["same"]).as_py() or 0)
-    digest = stages.digest_of([pairs, labels])
+    digest = stages.digest_of([pairs, labels, staying])
     decided = Decided(stage.folder.name, digest, len(given), same, len(found) - same)
     return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
 

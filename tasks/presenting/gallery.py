@@ -99,12 +99,12 @@ def _numbered(run: Place, name: str) -> pa.Table:
 
 
 def _oriented(row: Row, gone: dict[str, Row]) -> Row:
-    """Return a pair with the picture that it is shown with: its second image, or the one that stays instead of that.
+    """Return a pair with its picture: the second image, or the image that stays instead of that.
 
     `gone` has the duplicate of each image that goes. A label conflict keeps its own two images.
     """
     conflict = row["class_name"] != row["twin_class_name"]
-    if row["twin_id"] in gone and row["id"] not in gone:
+    if conflict and row["twin_id"] in gone and row["id"] not in gone:
         row |= {name: row[other] for ends in ENDS for name, other in (ends, ends[::-1])}
     picture, passed = {of: row[twin] for of, twin in ENDS}, {row["id"]}
     while not conflict and picture["id"] in gone.keys() - passed:

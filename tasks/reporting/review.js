@@ -1,6 +1,7 @@
 "use strict";
 const by = (id) => document.getElementById(id);
 const ROW = 32; // pixels of a row of the list
+const IN_GROUP = 8; // other images of a group that are shown
 const AHEAD = 2; // pairs whose pictures are fetched before they are asked for
 const FILTERS = ["state", "kind", "split", "class", "least", "most", "sort"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -12,16 +13,27 @@ let asked = 0; // overlays, of which the last one counts
 let laid = null; // the pair that the overlay shows
 
 const current = () => shown[at];
-// An answer: true, false, null, or of two different labels the wrong one, "first" or "second".
+// An answer: true, false, null, of two different labels the wrong one ("first", "second"), or the image that stays.
 const answerOf = (pair) => {
+  if (pair.stays !== null) return pair.sides[0].digest === pair.stays ? "keep first" : "keep second";
   const place = pair.conflicting && pair.right !== null ? pair.sides.findIndex((side) => side.class === pair.right) : -1;
   return ["second", "first"][place] ?? (pair.right === null ? pair.same : true);
 };
-const NAMES = { true: "same", false: "different", null: "", first: "first label wrong", second: "second label wrong" };
+const KINDS = { near: "near-duplicate", exact: "identical", conflict: "different labels", inside: "inside a split", judged: "decided before" };
+const NAMES = { true: "same", false: "different", null: "", first: "first label wrong", second: "second label wrong", "keep first": "first stays", "keep second": "second stays" };
 const named = (pair) => NAMES[answerOf(pair)];
 const askable = (pair) => pair.decidable || pair.conflicting;
 const decided = (pair) => answerOf(pair) !== null;
-const colour = (pair) => (answerOf(pair) === true ? "same" : "different"); // green, or red
+const colour = (pair) => (answerOf(pair) === true || pair.stays !== null ? "same" : "different"); // green, or red
+// What becomes of an image of a pair, by the run and by the decision about the pair.
+function fate(pair, side) {
+  const undecided = pair.kinds.includes("undecided"), other = pair.sides.some((each) => each.goes) ? "goes" : "extra copy";
+  if (pair.same === false) return "stays";
+  if (pair.stays !== null) return pair.sides[side].digest === pair.stays ? "stays" : other;
+  if (undecided) return pair.same ? "same: the next run chooses" : "stays, undecided";
+  if (pair.sides[side].goes) return "goes";
+  return pair.swappable && side === 0 ? other : "stays";
+}
 
 function text(element, ...parts) {
   element.replaceChildren(...parts.filter((part) => part !== null));
@@ -95,6 +107,7 @@ function show() {
   by("progress").max = Math.max(1, all);
   by("progress").value = done;
   by("done").textContent = `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided`;
+  by("tally").textContent = done ? `(${tally()})` : "";
   const top = at * ROW, box = by("list");
   if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - ROW) box.scrollTop = top - box.clientHeight / 2;
   list();
@@ -103,12 +116,16 @@ function show() {
   const predicted = pair.predicted === null ? "" : `, predicted precision ${pair.predicted.toFixed(2)}`;
   const conflict = one.class === two.class ? null : element("strong", ` ${one.class} against ${two.class}`, "conflict");
   const answer = decided(pair) ? element("strong", ` decided: ${named(pair)}`, colour(pair)) : null;
-  text(by("about"), `${pair.kinds.join(", ")}, similarity ${pair.similarity.toFixed(4)}${predicted}.`, conflict, answer);
+  text(by("about"), `${pair.kinds.map((kind) => KINDS[kind] ?? kind).join(", ")}, similarity ${pair.similarity.toFixed(4)}${predicted}.`, conflict, answer);
   [["one", one], ["two", two]].forEach(([id, side], number) => {
     by(id).src = address(current(), number);
     by(id).alt = `${side.class} in ${side.split}`;
-    text(by(`name-${id}`), element("bdi", side.path), ` (${side.split})`);
+    const will = fate(pair, number);
+    const of = element("bdi", side.class, conflict ? "conflict" : "");
+    text(by(`name-${id}`), element("strong", will, will.startsWith("stays") ? "same" : "different"), ` ${side.split}, `, of, " ", element("bdi", side.path, "path"));
   });
+  gather(pair);
+  by("swap").hidden = !pair.swappable;
   by("same").disabled = by("different").disabled = !pair.decidable;
   for (const [id, key, side] of [["first", 1, one], ["second", 2, two]]) {
     by(id).hidden = !pair.conflicting;
@@ -118,6 +135,34 @@ function show() {
   for (let next = at + 1; next <= at + AHEAD && next < shown.length; next++) {
     for (const side of [0, 1]) new Image().src = address(shown[next], side);
   }
+}
+
+// How many pairs have each kind of answer.
+function tally() {
+  const counts = { same: 0, different: 0, "wrong labels": 0, swapped: 0 };
+  const kinds = { true: "same", false: "different", first: "wrong labels", second: "wrong labels" };
+  for (const pair of pairs) if (decided(pair)) counts[kinds[answerOf(pair)] ?? "swapped"]++;
+  return Object.entries(counts).filter(([, count]) => count).map(([kind, count]) => `${count.toLocaleString("en")} ${kind}`).join(", ");
+}
+
+// Show the other images of the group of a pair; each leads to its own pair.
+function gather(pair) {
+  const known = new Set(pair.sides.map((side) => side.id)), others = [];
+  pairs.forEach((each, number) => {
+    if (each.group !== pair.group || pair.group < 0) return;
+    each.sides.forEach((side, place) => {
+      if (known.has(side.id)) return;
+      known.add(side.id);
+      const button = element("button", ""), image = document.createElement("img");
+      button.type = "button";
+      image.src = address(number, place);
+      image.alt = `${side.path}, ${fate(each, place)}`;
+      button.append(image, fate(each, place));
+      button.addEventListener("click", () => act(() => { const numbers = passing(number); arrange(numbers, numbers.indexOf(number)); }));
+      others.push(button);
+    });
+  });
+  text(by("group"), others.length ? element("span", `Group of ${known.size}:`) : null, ...others.slice(0, IN_GROUP), others.length > IN_GROUP ? element("span", `and ${others.length - IN_GROUP} more`) : null);
 }
 
 const address = (number, side) => `image/${number}/${side}`;
@@ -157,7 +202,11 @@ async function send(number, answer) {
   const sent = await fetch(`decide/${number}`, { method: "POST", body: JSON.stringify(answer), headers: { "Content-Type": "application/json" } }).catch(() => null);
   if (sent && sent.ok) {
     const [one, two] = pairs[number].sides;
-    const said = { same: answer === null ? null : answer !== false, right: { first: two.class, second: one.class }[answer] ?? null };
+    const said = {
+      same: answer === null ? null : answer !== false,
+      right: { first: two.class, second: one.class }[answer] ?? null,
+      stays: { "keep first": one.digest, "keep second": two.digest }[answer] ?? null,
+    };
     for (const pair of pairs) if (pair.key === pairs[number].key) Object.assign(pair, said);
     return true;
   }
@@ -165,20 +214,23 @@ async function send(number, answer) {
   return false;
 }
 
-async function decide(answer) {
+async function decide(answer, ahead = 1) {
   const number = current(), pair = pairs[number];
-  if (!pair || !(typeof answer === "string" ? pair.conflicting : pair.decidable)) return;
+  const needs = { first: "conflicting", second: "conflicting", "keep first": "swappable", "keep second": "swappable" }[answer] ?? "decidable";
+  if (!pair?.[needs]) return;
   const before = answerOf(pair);
   if (!(await send(number, answer))) return;
   undoable.push([number, before]);
   by("status").textContent = `${named(pair)}: ${pair.sides[0].path}`;
-  next(number);
+  next(number, ahead);
 }
 
+const swap = () => decide(current() !== undefined && answerOf(pairs[current()]) === "keep first" ? "keep second" : "keep first", 0);
+
 // A pair that no longer passes the filters leaves the list, and the one after it takes its place.
-function next(number) {
+function next(number, ahead) {
   const left = shown.filter((each) => matches(pairs[each]));
-  arrange(left, Math.min(left.includes(number) ? at + 1 : at, left.length - 1));
+  arrange(left, Math.min(left.includes(number) ? at + ahead : at, left.length - 1));
 }
 
 async function undo() {
@@ -202,7 +254,7 @@ function blink() {
   else if (!on) by("over").style.opacity = by("mix").value / 100;
 }
 
-const KEYS = { s: () => decide(true), d: () => decide(false), 1: () => decide("first"), 2: () => decide("second"), ArrowRight: () => step(1), ArrowLeft: () => step(-1), u: undo, b: blink };
+const KEYS = { s: () => decide(true), d: () => decide(false), 1: () => decide("first"), 2: () => decide("second"), k: swap, ArrowRight: () => step(1), ArrowLeft: () => step(-1), u: undo, b: blink };
 let working = Promise.resolve(); // decisions are made one after the other, however fast keys come
 const act = (what) => { working = working.then(what); };
 
@@ -214,6 +266,7 @@ by("same").addEventListener("click", () => act(KEYS.s));
 by("different").addEventListener("click", () => act(KEYS.d));
 by("first").addEventListener("click", () => act(KEYS[1]));
 by("second").addEventListener("click", () => act(KEYS[2]));
+by("swap").addEventListener("click", () => act(swap));
 by("skip").addEventListener("click", () => act(KEYS.ArrowRight));
 by("back").addEventListener("click", () => act(KEYS.ArrowLeft));
 by("undo").addEventListener("click", () => act(undo));

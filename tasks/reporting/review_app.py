@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from tasks.reporting.review_pairs import Pair
+from tasks.reporting.review_pairs import Answer, Pair
 from tasks.reporting.review_pictures import Pictures
 from tasks.storage.decisions import NAME, add_decisions, read_decisions
 from tasks.storage.place import Place
@@ -34,19 +34,20 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-ANSWERS: dict[bytes, tuple[bool | None, int | None]] = {  # whether two images are the same, and whose label is right
-    b"true": (True, None), b"false": (False, None), b"null": (None, None),
-    b'"first"': (True, 1), b'"second"': (True, 0),
+ANSWERS = {  # the bodies of requests
+    b"true": Answer(True), b"false": Answer(False), b"null": Answer(None),
+    b'"first"': Answer(True, right=1), b'"second"': Answer(True, right=0),  # whose label is wrong
+    b'"keep first"': Answer(True, stays=0), b'"keep second"': Answer(True, stays=1),
 }  # fmt: skip
 LENGTHS = {str(len(answer)) for answer in ANSWERS}
 
 
 @dataclass(frozen=True)
 class Review:
-    """The pairs of a run, their pictures, and where decisions about them are kept.
+    """The pairs of a run, their images, and where decisions about them are kept.
 
     `title` is the name of the run; decisions.parquet of the `workspace` is read and written; `view` is how similarity
-    was measured.
+    was measured; `then` is the command that uses the decisions.
     """
 
     title: str
@@ -54,25 +55,32 @@ class Review:
     pictures: Pictures
     workspace: Place
     view: str
+    then: str
 
     def told(self) -> list[dict[str, Any]]:
-        """Return what the page is told of each pair, with what was decided of it, by whichever run it was shown."""
+        """Return the pairs as the page gets them, each with its decision, in whichever run that was made."""
         place = self.workspace / NAME
         known = read_decisions(place) if at(place).exists() else None
-        same, right = (known.by_pair, known.right_labels) if known else ({}, {})
-        return [pair.shown() | {"same": same.get(pair.key), "right": right.get(pair.key)} for pair in self.pairs]
+        same, right, staying = (known.by_pair, known.right_labels, known.staying) if known else ({}, {}, {})
+        return [
+            pair.shown()
+            | {"same": same.get(pair.key), "right": right.get(pair.key)}
+            | {"stays": staying[pair.key].hex() if pair.key in staying else None}
+            for pair in self.pairs
+        ]
 
-    def decide(self, number: int, same: bool | None, right: int | None) -> None:
-        """Keep a decision at once, with the side whose label is right, if the other is not; None takes it back."""
+    def decide(self, number: int, answer: Answer) -> None:
+        """Keep a decision at once; one that leaves open whether the images are the same removes the one before."""
         pair = self.pairs[number]
-        if same is None:
+        if answer.same is None:
             add_decisions(self.workspace, [], [pair.key])
             return
         row: dict[str, object] = {
-            "first": pair.key[0], "second": pair.key[1], "same": same, "view": self.view,
+            "first": pair.digests[0], "second": pair.digests[1], "same": answer.same, "view": self.view,
             "similarity": pair.similarity if pair.decidable else None,
             "decided": datetime.now(UTC).isoformat(timespec="seconds"), "first_id": pair.one, "second_id": pair.two,
-            "right_label": None if right is None else pair.classes[right],
+            "stays": None if answer.stays is None else pair.digests[answer.stays],
+            "right_label": None if answer.right is None else pair.classes[answer.right],
         }  # fmt: skip
         add_decisions(self.workspace, [row])
 
@@ -82,7 +90,7 @@ def application(review: Review, token: str) -> Starlette:
     pages = Environment(loader=PackageLoader("tasks.reporting", "."), autoescape=True, undefined=StrictUndefined)
 
     def page(_request: Request) -> Response:
-        return HTMLResponse(pages.get_template("review.html.jinja").render(title=review.title))
+        return HTMLResponse(pages.get_template("review.html.jinja").render(title=review.title, then=review.then))
 
     def asset(request: Request) -> Response:
         loader: Any = pages.loader
@@ -105,9 +113,9 @@ def application(review: Review, token: str) -> Starlette:
 
     async def decide(request: Request) -> Response:
         pair, answer = _pair(review, request), ANSWERS.get(await request.body())
-        if answer is None or not pair.takes(*answer):
-            return PlainTextResponse("this is no decision", 400)
-        await run_in_threadpool(review.decide, request.path_params["number"], *answer)
+        if answer is None or not pair.takes(answer):
+            return PlainTextResponse("this is not a decision about this pair", 400)
+        await run_in_threadpool(review.decide, request.path_params["number"], answer)
         return Response(status_code=204)
 
     routes = [

@@ -1,6 +1,7 @@
 """Gather what a review shows, and serve its page to this machine alone."""
 
 import secrets
+import shlex
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from tasks.errors import DataError, UsageError
+from tasks.records.spec import DedupeSpec
 from tasks.reporting.read import read_findings, read_report
 from tasks.reporting.review_app import Review, application
 from tasks.reporting.review_pairs import pairs_of
@@ -28,7 +30,9 @@ def prepare(run: Place) -> Review:
         raise DataError(f"{run} was changed or written by another version; do the run again.") from error
     ids = {name for pair in pairs for name in (pair.one, pair.two)}
     pictures = Glyphs(run, ids) if report.kind == "glyphs" else Photographs(found, workspace, ids)
-    review = Review(run.last, pairs, pictures, workspace, report.view.name)
+    again = ["dedupe", str(report.spec.source)] if isinstance(report.spec, DedupeSpec) else ["sanitize", run.last]
+    then = shlex.join(["cleansplit", *again, "--workspace", str(workspace)])
+    review = Review(run.last, pairs, pictures, workspace, report.view.name, then)
     review.told()  # refuses decisions that can't be read before anybody decides more
     return review
 

@@ -30,10 +30,16 @@ SCHEMA = pa.schema(
         "decided": pa.string(),  # when, ISO 8601 in UTC
         "first_id": pa.string(),  # of the reviewed pair, for people
         "second_id": pa.string(),
+        "stays": pa.binary(DIGEST),  # digest of the image that stays, if a person chose it
         "right_label": pa.string(),  # class of the image, if a person resolved a label conflict
     }
 )
 NEEDED = ("first", "second", "same")
+CONTRADICTIONS = {  # what two rows about one pair must agree on, with the two answers
+    "same": ("the same picture", "different"),
+    "right_label": ("of one class", "of another"),
+    "stays": ("duplicates of which one stays", "duplicates of which the other stays"),
+}
 Key = tuple[bytes, bytes]
 Row = dict[str, Any]  # a decision, keyed by the names of `SCHEMA`
 
@@ -56,6 +62,11 @@ class Decisions:
     def right_labels(self) -> dict[Key, str]:
         """The right class of two images, or of one with two labels, by their digests in order."""
         return {pair: label for pair, label in self._column("right_label").items() if label is not None}
+
+    @cached_property
+    def staying(self) -> dict[Key, bytes]:
+        """The digest of the image that stays of two duplicates, where a person chose it, by their digests in order."""
+        return {pair: digest for pair, digest in self._column("stays").items() if digest is not None}
 
     def _column(self, name: str) -> dict[Key, Any]:
         first, second, values = (self.table[column].to_pylist() for column in ("first", "second", name))
@@ -107,11 +118,10 @@ def read_decisions(place: Place) -> Decisions:
     found: dict[Key, Row] = {}
     for number, row in enumerate(map(_in_order, table.to_pylist()), 1):
         before = found.get(_key(row), row)
-        if any(before[name] != row[name] for name in ("same", "right_label")):
+        differ = [name for name in CONTRADICTIONS if before[name] != row[name]]
+        if differ:
             one, other = (row[f"{side}_id"] or row[side].hex() for side in ("first", "second"))
-            answers = ("of one class", "of another")
-            if before["same"] != row["same"]:
-                answers = "the same picture", "different"
+            answers = CONTRADICTIONS[differ[0]]
             raise DataError(
                 f"{place} says that {one} and {other} are {answers[0]} and that they are {answers[1]}, in rows "
                 f"{before['number']} and {number}; remove one of the two rows."

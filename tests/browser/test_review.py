@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -109,12 +110,12 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
     assert run.sanitized.near.test == run.rows.test - 7
     with served(run.run) as address, opened(browser, address) as (page, troubles):
         assert page.inner_text("#done") == "0 of 6 decided"
-        first = page.inner_text("#name-one bdi")
+        first = page.inner_text("#name-one .path")
         press(page, "d")
         assert page.inner_text("#done") == "1 of 6 decided"
         assert pq.read_table(file)["same"].to_pylist() == [False], "it is kept at once"
         press(page, "u")
-        assert page.inner_text("#name-one bdi") == first
+        assert page.inner_text("#name-one .path") == first
         assert pq.read_table(file).num_rows == 0
         press(page, "dsss")
         assert page.inner_text("#done") == "4 of 6 decided"
@@ -186,6 +187,43 @@ def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
     }  # fmt: skip
 
 
+def test_the_image_that_stays_can_be_swapped_and_the_group_is_shown(
+    prefect_server: None, browser: Browser, tmp_path: Path
+) -> None:
+    own = glyphs(24, seed=8)
+    files = {f"a/{i:02d}.png": png(image) for i, image in enumerate(own)}
+    files |= {f"a/near{i}.png": png(noise(own[5], 1, seed=i)) for i in (1, 2)}
+    found = dedupe(source=str(write_folder(tmp_path / "set", files)), workspace=tmp_path / "w")
+    assert [path.rpartition("/")[2] for path in (found.run / "keep.txt").read_text().split()][5] == "05.png"
+    with served(found.run) as address, opened(browser, address) as (page, troubles):
+        page.select_option("#sort", "path")
+        assert page.inner_text("#name-one").split("\n") == ["goes train, a", "a/near1.png"]
+        assert page.inner_text("#name-two").split("\n") == ["stays train, a", "a/05.png"]
+        assert page.inner_text("#group").split("\n") == ["Group of 3:", "goes"]
+        page.click("#group button")
+        page.evaluate("working")
+        assert page.inner_text("#name-one .path") == "a/near2.png"
+        page.keyboard.press("ArrowLeft")
+        press(page, "k")
+        assert page.inner_text("#done") == "1 of 2 decided"
+        press(page, "s")
+        assert page.inner_text("#tally") == "(1 same, 1 swapped)"
+        command_line = page.inner_text("#nothing code")
+        page.select_option("#state", "decided")
+        assert [page.inner_text(f"#{name} strong") for name in ("name-one", "name-two")] == ["stays", "goes"]
+        press(page, "kk")
+        assert page.inner_text("#name-one strong") == "stays", "the key swaps back and forth"
+        assert not troubles
+        same = next(n for n, pair in enumerate(httpx.get(f"{address}pairs").json()) if pair["stays"] is None)
+        mine = {"Origin": "/".join(address.split("/")[:3])}
+        for content, status in (('"keep third"', 400), ('"keep first"', 204), ("true", 204)):
+            assert httpx.post(f"{address}decide/{same}", content=content, headers=mine).status_code == status, content
+    again = command(*shlex.split(command_line)[1:])
+    assert again.returncode == 0, again.stderr
+    names = {path.rpartition("/")[2] for path in (Path(again.stdout.strip()) / "remove.txt").read_text().split()}
+    assert names == {"05.png", "near2.png"}, "near1 stays instead"
+
+
 def test_photographs_are_shown_as_they_are_and_laid_over_each_other(
     prefect_server: None, browser: Browser, tmp_path: Path
 ) -> None:
@@ -199,7 +237,7 @@ def test_photographs_are_shown_as_they_are_and_laid_over_each_other(
     with served(found.run) as address, opened(browser, address) as (page, troubles):
         page.select_option("#sort", "path")
         wait_for(page, "document.getElementById('overlay').style.visibility === 'visible'")
-        assert page.inner_text("#name-one bdi") == "a/cut.jpg"
+        assert page.inner_text("#name-one .path") == "a/cut.jpg"
         assert page.evaluate("document.getElementById('one').naturalWidth") == cut.width
         assert page.evaluate("document.getElementById('two').naturalWidth") == 400
         scale = page.evaluate("new DOMMatrix(getComputedStyle(document.getElementById('over')).transform).a")
@@ -232,11 +270,12 @@ def many(run: Report, workspace: Path, names: list[str]) -> Iterator[str]:
     pictures = Glyphs(Place.of(run.run), ids)
     pairs = []
     for number in range(MANY):
-        name, key = names[number % len(names)], (number.to_bytes(16, "big"), b"\xff" * 16)
+        name, digests = names[number % len(names)], (number.to_bytes(16, "big"), b"\xff" * 16)
         one, two = f"test/{name}/{number}", f"train/{name}/{number}"
         pictures.gray[one] = pictures.gray[two] = pictures.gray[ids[number % len(ids)]]
-        pairs.append(Pair(one, two, (name, "b"), ("test", "train"), 0.9 + number / MANY / 10, None, key, ["near"]))
-    review, told = Review("many", pairs, pictures, Place.of(workspace), "ink"), threading.Event()
+        similarity, goes = 0.9 + number / MANY / 10, (True, False)
+        pairs.append(Pair(one, two, (name, "b"), ("test", "train"), similarity, None, digests, goes, ["near"], number))
+    review, told = Review("many", pairs, pictures, Place.of(workspace), "ink", "cleansplit"), threading.Event()
     with listening(0) as at:
         address: list[str] = []
 

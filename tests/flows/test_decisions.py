@@ -184,6 +184,29 @@ def test_decisions_are_kept_once_and_the_last_one_counts(tmp_path: Path) -> None
     assert len(read_decisions(place / "decisions.parquet")) == 0
 
 
+def test_a_chosen_image_stays_and_the_others_of_its_group_go(tmp_path: Path) -> None:
+    own = glyphs(24, seed=3)
+    files = {f"a/{i:02d}.png": png(image) for i, image in enumerate(own)}
+    files |= {f"a/near{i}.png": png(noise(own[4], 1, seed=i)) for i in (1, 2)}
+    source = str(write_folder(tmp_path / "set", files))
+    before = dedupe(source=source, workspace=tmp_path / "w")
+    one, other = "source/a/04.png", "source/a/near2.png"
+    assert twins(before).keys() == {"source/a/near1.png", other}
+    file = decide(before, {(other, one): True}, stays=digests_of(before)[other])
+    after = dedupe(source=source, decisions=file, workspace=tmp_path / "w")
+    assert {name: twin for name, (twin, *_) in twins(after).items()} == {one: other, "source/a/near1.png": other}
+    assert (after.rows, after.duplicates_in("train")) == (before.rows, before.duplicates_in("train"))
+    assert verify_run(Place.of(after.run)) == []
+
+
+def test_two_choices_of_what_stays_are_refused(tmp_path: Path) -> None:
+    pair = {"first": b"a" * 16, "second": b"b" * 16, "same": True}
+    rows = [pair | {"stays": pair["first"]}, pair | {"stays": pair["second"]}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "d.parquet")
+    with pytest.raises(DataError, match="one stays and that they are duplicates of which the other stays, in rows 1"):
+        read_decisions(Place.of(tmp_path / "d.parquet"))
+
+
 def unrelated(count: int) -> list[dict[str, Any]]:
     return [{"first": bytes([n]) * 16, "second": bytes([n + 1]) * 16, "same": bool(n % 2)} for n in range(count)]
 
