@@ -72,10 +72,13 @@ effect: .venv/test    ## planted twins, and how often the intervals hold the tru
 	$(BIN)/python -m tests.benchmarks.coverage
 	$(BIN)/python -m tests.benchmarks.classes_of_twins
 
-hostile: .venv/test   ## 2,000 damaged archives, and every tar and PNG of the corpora, under limits
-	$(BIN)/python -m tests.faults.archives --count 2000
+hostile: .venv/test   ## rows, archives, images, workspaces, servers and other users: what each may do, under limits
+	$(BIN)/python -m tests.faults.rows
 	$(BIN)/python -m tests.faults.corpora
+	$(BIN)/python -m tests.faults.archives --count 2000
 	$(BIN)/python -m tests.faults.images
+	$(BIN)/pytest -v tests/flows/test_links.py tests/flows/test_hostile_folder.py \
+	  tests/sources/test_download.py tests/cluster/test_strangers.py tests/browser/test_review.py
 
 fuzz: .venv/test      ## damaged pictures, archives and run folders for five minutes; findings are kept in .fuzz
 	$(BIN)/python -m tests.faults.fuzz

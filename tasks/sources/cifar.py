@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
-from tasks.sources.numbered import Part, Rows, of_arrays
+from tasks.sources.numbered import Part, Rows, of_arrays, own_file
 from tasks.sources.pickles import Named, read_pickle
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -28,7 +28,7 @@ def open_cifar(place: Place) -> Rows | None:
         return None
     if not folder:
         return of_arrays([(None, *_read(place))], place)
-    files = [name for name in at(place).names() if BATCH.match(name) and at(place / name).is_file()]
+    files = [name for name in at(place).names() if BATCH.match(name) and at(place / name).exists()]
     if len(files) < 2:
         return None
     batches: dict[str, list[tuple[NDArray[np.uint8], list[str]]]] = {}
@@ -79,6 +79,7 @@ def _text(value: Any, place: Place) -> str:
 
 def _load(place: Place) -> dict[Any, Any]:
     """Return the dict in a pickle; raises `DataError` for anything else."""
+    own_file(place.parent, place.last)
     if at(place).size() > MAX_BYTES:
         raise DataError(f"{place} is larger than any batch of CIFAR.")
     try:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
-from tasks.sources.numbered import Part, Rows, of_arrays, split_in
+from tasks.sources.numbered import Part, Rows, of_arrays, own_file, split_in
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -33,6 +33,7 @@ def open_idx(place: Place) -> Rows | None:
 
 def read_idx(place: Place) -> NDArray[np.uint8]:
     """Return the array of an IDX file of bytes; raises `DataError` if its length does not match its shape."""
+    own_file(place.parent, place.last)
     most = MAX_BYTES + MAX_RATIO * at(place).size()
     try:
         with at(place).reading() as raw:
@@ -61,11 +62,9 @@ def _holds_images(name: str) -> bool:
     return "-idx3" in name or "-idx4" in name
 
 
-def _labels_of(images: Place) -> list[str] | None:
+def _labels_of(images: Place) -> NDArray[np.uint8] | None:
     beside = _beside(images)
-    if beside == images or not at(beside).is_file():
-        return None
-    return [str(label) for label in read_idx(beside).ravel().tolist()]
+    return None if beside == images or not at(beside).exists() else read_idx(beside).ravel()
 
 
 def _beside(images: Place) -> Place:

@@ -85,5 +85,7 @@ def check_source(role: Role, name: str) -> None:
     place = Place.of(reveal(name))
     if not at(place).expanded():
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
+    if not (place.in_bucket or all(at(each).is_folder() or at(each).is_file() for each in at(place).expanded())):
+        raise UsageError(f"{role} {name} is a pipe or a device; save what it gives as a file, and name that.")
     if role != "root" and at(place).is_folder():
         refuse_splits(name, split_folders(set(at(place).folders())))

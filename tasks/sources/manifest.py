@@ -1,19 +1,25 @@
 """A manifest: CSV, TSV, JSON lines or Parquet with relative paths of images, and optionally label, split and group."""
 
 import csv
+import errno
 import json
 from collections.abc import Iterator
 from shlex import quote
 from typing import Any
 
+import pyarrow as pa
+
 from tasks.columns import Columns, find
 from tasks.errors import DataError
-from tasks.sources.numbered import MAX_ROWS, Rows, row_name, split_of
+from tasks.sources.numbered import Rows, row_name, split_of
 from tasks.storage import tables
+from tasks.storage.foreign import ROWS, check, open_parquet, refuse_lists, refuse_long
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
+MAX_BYTES = 4 << 30
+USES = "path", "label", "split", "group"
 ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 
@@ -23,9 +29,14 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
         return None
     names, paths, groups, folder = [], [], [], place.parent
     first: dict[str, Any] = {}
-    for number, row in enumerate(_rows(place), 1):
+    shape, found = None, dict[str, str | None]()
+    for number, row in enumerate(_rows(place, columns), 1):
         first = first or row
-        path, label, split, group = (_value(row, what, columns, place) for what in ("path", "label", "split", "group"))
+        if row.keys() != shape:
+            shape = row.keys()
+            check(place, [str(name) for name in row], [])
+            found = {what: find(what, map(str, row), columns, str(place)) for what in USES}
+        path, label, split, group = (_value(row, found[what]) for what in USES)
         where = f"row {number:,} of {place}"
         if path is None:
             raise DataError(f"{where} has no path; {_path_column(row, folder)}.")
@@ -34,13 +45,14 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
         names.append(row_name(split_of(split, where), label, path))
         paths.append(path)
         groups.append(group)
-        if number > MAX_ROWS:
-            raise DataError(f"{place} has more than {MAX_ROWS:,} rows.")
 
     def read(row: int) -> bytes | None:
+        file = at(folder / paths[row])
         try:
-            return at(folder / paths[row]).read_bytes() if at(folder / paths[row]).is_inside(folder) else None
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return file.read_bytes() if file.is_inside(folder) and file.is_file() else None
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+                raise
             return None
 
     return Rows(names, read, groups=groups, first=first)
@@ -55,16 +67,16 @@ def _path_column(row: dict[str, Any], folder: Place) -> str:
 
 
 def _leads_out(path: str) -> bool:
-    return path.startswith("/") or ".." in path.replace("\\", "/").split("/")
+    return path.startswith("/") or "\0" in path or ".." in path.replace("\\", "/").split("/")
 
 
-def _rows(place: Place) -> Iterator[dict[str, Any]]:
+def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
     name = place.last.lower()
     if name.endswith(PARQUET):
-        with tables.foreign(place):
-            for batch in tables.open_foreign(place).iter_batches():
-                yield from batch.to_pylist()
+        yield from _rows_of_table(place, columns)
         return
+    if at(place).size() > MAX_BYTES:
+        raise DataError(f"{place} has more than {MAX_BYTES >> 30} GiB; split it.")
     try:
         lines = at(place).read_text().splitlines()
         if name.endswith(JSON_LINES):
@@ -79,7 +91,19 @@ def _rows(place: Place) -> Iterator[dict[str, Any]]:
         raise DataError(f"{place} is not a readable manifest ({error}).") from error
 
 
-def _value(row: dict[str, Any], what: str, columns: Columns, place: Place) -> str | None:
-    column = find(what, [str(name) for name in row], columns, str(place))
+def _rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
+    """Yield rows without lists and structs, in which a few bytes of Parquet can stand for any number of values."""
+    file = open_parquet(place)
+    schema = file.schema_arrow
+    used = {name for what in USES if (name := find(what, schema.names, columns, str(place)))}
+    shown = used | {field.name for field in schema if not pa.types.is_nested(field.type)}
+    refuse_lists([schema.field(name) for name in used], place)
+    with tables.foreign(place):
+        for batch in file.iter_batches(ROWS, columns=[name for name in schema.names if name in shown]):
+            refuse_long([batch.column(name) for name in used], place)
+            yield from batch.to_pylist()
+
+
+def _value(row: dict[str, Any], column: str | None) -> str | None:
     value = None if column is None else row[column]
     return None if value in (None, "") else str(value)

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
+from tasks.storage.foreign import FREE_ROWS, MAX_ROWS
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName
 
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
-MAX_ROWS = 50_000_000
+MAX_LABEL = 255  # characters
+BYTES_PER_ROW = 16  # of an image, from `FREE_ROWS` of them on
 Images = NDArray[Any]  # (n, height, width[, channels])
-Part = tuple[str | None, Images, list[str] | None]  # split or None, images, and the class of each or None
+Classes = Sequence[Any] | NDArray[Any] | None
+Part = tuple[str | None, Images, Classes]  # split or None, images, and the class of each or None
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,27 @@ class Rows:
     first: dict[str, Any] = field(default_factory=dict)
 
 
+def own_file(folder: Place, name: str) -> Place:
+    """Return a file of a folder of rows; raises `DataError` for a pipe, a device, and a link that leads out of it."""
+    file = folder / name
+    if not at(file).is_inside(folder) or not at(file).is_file():
+        raise DataError(
+            f"{file} is not a file of {folder}; links that lead out are not followed, so give the files themselves, "
+            f"such as {folder}/*."
+        )
+    return file
+
+
 def row_name(split: str | None, class_name: str | None, name: str) -> str:
     """Return a file name for a row.
 
     >>> row_name("train", "cat", "1.png"), row_name(None, None, "1.png")
     ('train/cat/1.png', '(none)/1.png')
     """
+    if class_name and len(class_name) > MAX_LABEL:
+        raise DataError(
+            f"{name} has a class of {len(class_name):,} characters; at most {MAX_LABEL} are read; shorten it."
+        )
     return "/".join(part for part in (split, (class_name or UNLABELLED).replace("/", "_"), name) if part)
 
 
@@ -78,7 +97,8 @@ def of_arrays(parts: list[Part], source: Place, files: Iterable[str] = ()) -> Ro
         _check(images, classes, source)
         width = len(str(len(images)))
         numbers = (f"{number:0{width}d}.png" for number in range(len(images)))
-        labels: list[Any] = classes if classes is not None else [None] * len(images)
+        plain = classes.ravel().tolist() if isinstance(classes, np.ndarray) else classes
+        labels = [None] * len(images) if plain is None else [str(label) for label in plain]
         names += [row_name(split, label, number) for label, number in zip(labels, numbers, strict=True)]
         starts.append(len(names))
 
@@ -103,7 +123,7 @@ def png_of(image: NDArray[np.uint8]) -> bytes:
     )
 
 
-def _check(images: Images, classes: list[str] | None, source: Place) -> None:
+def _check(images: Images, classes: Classes, source: Place) -> None:
     shape = images.shape
     if images.dtype != np.uint8:
         raise DataError(f"{source} has images of {images.dtype}; save them as uint8, from 0 to 255.")
@@ -111,7 +131,7 @@ def _check(images: Images, classes: list[str] | None, source: Place) -> None:
         raise DataError(
             f"{source} has images of shape {shape}; save them as (n, height, width), or with 1, 3 or 4 channels behind."
         )
-    if len(images) > MAX_ROWS:
-        raise DataError(f"{source} has {len(images):,} images, more than the {MAX_ROWS:,} that are read.")
+    if len(images) > (most := min(MAX_ROWS, FREE_ROWS + images.nbytes // BYTES_PER_ROW)):
+        raise DataError(f"{source} has {len(images):,} images, more than the {most:,} of this size that are read.")
     if classes is not None and len(classes) != len(images):
         raise DataError(f"{source} has {len(images):,} images and {len(classes):,} labels; the counts must match.")

@@ -4,10 +4,12 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from tasks.errors import DataError
 from tasks.formats import ENDING_OF, format_of
 from tasks.processes import apart
 from tasks.records import Source
@@ -41,6 +43,15 @@ class Opened(NamedTuple):
     root: str | None = None  # the folder of its class folders, if known
     first: dict[str, Any] | None = None  # of rows, the first row of a table by column
     files: bool = False  # whether its members are files of a folder
+
+
+@contextmanager
+def enough_memory(source: Source) -> Iterator[None]:
+    """Call a source bad data where reading it takes more memory than there is."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(f"{source.name} takes more memory than there is; check where it comes from.") from error
 
 
 def open_source(source: Source, workspace: Place) -> Opened:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from tasks.columns import Columns
-from tasks.sources.numbered import Rows, split_in
+from tasks.errors import DataError
+from tasks.sources.numbered import Rows, own_file, split_in
+from tasks.sources.packed import is_bomb
 from tasks.sources.tables import Groups, image_column, rows_of
-from tasks.storage import tables
+from tasks.storage import foreign, tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 START = b"PAR1"
-ROWS = 64  # in memory at a time: a dictionary may encode many rows with one large image
 
 
 def open_parquet(place: Place, columns: Columns) -> Rows | None:
@@ -33,20 +34,24 @@ def is_parquet(file: Place) -> bool:
 
 
 def _groups_of(place: Place, split: str | None) -> Groups:
-    file = tables.open_foreign(place)
+    """Open a Parquet file; raises `DataError` when it is damaged, or larger than its footer or size may say."""
+    file = foreign.open_parquet(place)
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    if is_bomb(unpacked := sum(group.total_byte_size for group in groups), at(place).size()):
+        raise DataError(f"{place} unpacks to {unpacked:,} bytes, too many for images; check where it comes from.")
 
     def read(group: int, column: str) -> Iterator[pa.Array]:
         with tables.foreign(place):
-            for batch in file.iter_batches(ROWS, [group], [column]):
+            for batch in file.iter_batches(foreign.ROWS, [group], [column]):
                 yield batch.column(column)
 
-    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-    return Groups(place, split, file.schema_arrow, sizes, read)
+    return Groups(place, split, file.schema_arrow, [group.num_rows for group in groups], read)
 
 
 def _files_of(place: Place) -> list[Place]:
     """Return the Parquet files of a source: itself, the matches of its name, or the files in its folder or in data."""
     if at(place).is_folder():
         folders = [place, *(place / name for name in ("data",) if at(place / name).is_folder())]
-        return [folder / name for folder in folders for name in at(folder).names() if name.endswith(".parquet")]
+        names = [(folder, name) for folder in folders for name in at(folder).names() if name.endswith(".parquet")]
+        return [own_file(folder, name) for folder, name in names]
     return [file for file in at(place).expanded() if is_parquet(file)]

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tasks.columns import USUAL, Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, row_name, split_of
+from tasks.storage import foreign
 from tasks.storage.place import Place
 
 
@@ -84,7 +85,12 @@ def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
     """Return the values of a column, with the file's own names of labels; None for each row without a column."""
     if name is None:
         return [None] * sum(file.sizes)
-    values = [v for group in range(len(file.sizes)) for array in file.read(group, name) for v in array.to_pylist()]
+    arrays = (array for group in range(len(file.sizes)) for array in file.read(group, name))
+    foreign.refuse_lists([file.schema.field(name)], file.place)
+    values = []
+    for array in arrays:
+        foreign.refuse_long([array], file.place)
+        values += array.to_pylist()
     try:
         names = json.loads((file.schema.metadata or {})[b"huggingface"])["info"]["features"][name]["names"]
     except (KeyError, TypeError, ValueError):

@@ -15,7 +15,7 @@ from tasks.sources import index as indexing
 from tasks.sources.found import splits_of
 from tasks.sources.layout import check_source
 from tasks.sources.listing import Listing
-from tasks.sources.opening import Opened, open_source
+from tasks.sources.opening import Opened, enough_memory, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, stage_task
 from tasks.storage import disk, stages
@@ -51,9 +51,10 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) ->
 def index(source: Source, workspace: Place) -> list[Archive]:
     """Write an index of the members, for a root one per split, without extracting them."""
     try:
-        opened = open_source(source, workspace)
-        inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
-        stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
+        with enough_memory(source):
+            opened = open_source(source, workspace)
+            inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
+            stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
     except DataError:
         if DOWNLOADS in source.location.split("/"):  # "fetch it again" must not find the same file
             disk.remove(downloads_in(workspace) / source.location.rpartition("/")[2])

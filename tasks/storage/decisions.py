@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Mask
 from tasks.errors import DataError
-from tasks.storage import tables
+from tasks.storage import foreign, tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         "right_label": pa.string(),  # class of the image, if a person resolved a label conflict
     }
 )
+MAX_DECISIONS = 1_000_000
 NEEDED = ("first", "second", "same")
 CONTRADICTIONS = {  # what two rows about one pair must agree on, with the two answers
     "same": ("the same picture", "different"),
@@ -99,7 +100,7 @@ def read_decisions(place: Place) -> Decisions:
 
     Raises `DataError` when it is missing, damaged, not a table of decisions, or contradicts itself.
     """
-    table = tables.read(place)
+    table = foreign.read_columns(place, SCHEMA.names, MAX_DECISIONS)
     wrong = [name for name in NEEDED if name not in table.column_names]
     if wrong:
         raise DataError(

@@ -114,12 +114,6 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
         yield file
 
 
-def open_foreign(place: Place) -> pq.ParquetFile:
-    """Open a Parquet file of a source; raises `DataError` when it is damaged."""
-    with foreign(place):
-        return pq.ParquetFile(at(place).arrow_input(), page_checksum_verification=True)
-
-
 def foreign(place: Place) -> AbstractContextManager[None]:
     """Turn errors of reading a source into one that names the file."""
     return _named_when_damaged(place, "is unreadable Parquet ({why}); fetch it again.")

@@ -3,11 +3,9 @@
 python -m tests.faults.corpora
 """
 
-import json
 import sys
 import tempfile
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +13,16 @@ from tasks.classes import glyphs
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.errors import DataError
 from tests.build import GLYPHS, SHARED
-from tests.faults.limits import Ended, limit_memory, run_child, watch
+from tests.faults.limits import answer, limited, report
 from tests.faults.loading import load
+
+CORPORA = SHARED / "corpora"
 
 
 def files() -> list[Path]:
     """Return the hostile files: tars of every kind, and PngSuite."""
-    tars = [p for p in (SHARED / "corpora" / "tar").rglob("*") if p.is_file() and p.suffix != ".txt"]
-    return sorted(tars) + sorted((SHARED / "corpora" / "png" / "pngsuite").glob("*.png"))
+    tars = [p for p in (CORPORA / "tar").rglob("*") if p.is_file() and p.suffix != ".txt"]
+    return sorted(tars) + sorted((CORPORA / "png" / "pngsuite").glob("*.png"))
 
 
 def outcome(path: Path, side: int) -> str:
@@ -43,26 +43,23 @@ def outcome(path: Path, side: int) -> str:
     return f"read: {len(account.accepted)} accepted, {listed or 'nothing refused'}"
 
 
-def child(path: Path, side: int) -> Ended:
-    return run_child("tests.faults.corpora", "--child", str(path), str(side))
+def names() -> list[str]:
+    """Return the cases: a file below the corpora, and the side of the images that it is read for."""
+    sides = {".png": (28, 32)}
+    return [f"{path.relative_to(CORPORA)}@{side}" for path in files() for side in sides.get(path.suffix, (28,))]
+
+
+def judge(name: str) -> str:
+    path, _, side = name.rpartition("@")
+    with limited():
+        return outcome(CORPORA / path, int(side))
 
 
 def main() -> None:
     if "--child" in sys.argv:
-        limit_memory()
-        watch()
-        print(json.dumps(outcome(Path(sys.argv[-2]), int(sys.argv[-1]))))
-        return
-    cases = [(path, side) for path in files() for side in ((28, 32) if path.suffix == ".png" else (28,))]
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda case: child(*case), cases))
-    for (path, side), ended in zip(cases, results, strict=True):
-        what = ended.answer or ("CRASH" if ended.crashed else "HANG")
-        print(f"{path.relative_to(SHARED / 'corpora')!s:<55} {side} {what}")
-    crashes, hangs = sum(e.crashed for e in results), sum(e.hung for e in results)
-    print(f"{len(results)} files: crashes {crashes}, hangs {hangs}")
-    if crashes or hangs:
-        raise SystemExit(1)
+        answer(judge, sys.argv[sys.argv.index("--child") + 1 :])
+    else:
+        report("tests.faults.corpora", names(), ("accepted", "quarantined", "refused", "read"))
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import requests
 
 from tests.faults import corpora, plain
-from tests.faults.limits import run_child
+from tests.faults.limits import outcomes, run_child
 from tests.faults.oracle import Golden, Tally, judge
 from tests.faults.signals import DEFAULT, Command
 
@@ -31,8 +30,8 @@ def damaged_archives(count: int = 2000) -> Tally:
     if not isinstance(ended.answer, dict):
         tally.count(ended.errors[-300:], Counter(unexplained=1))
         return tally
-    for name, outcomes in ended.answer.items():
-        for outcome, cases in outcomes.items():
+    for name, counts in ended.answer.items():
+        for outcome, cases in counts.items():
             for _ in range(cases):
                 tally.count(f"{name}: {outcome}", +Counter(lost=int(outcome.startswith("lost"))))
     return tally
@@ -41,10 +40,8 @@ def damaged_archives(count: int = 2000) -> Tally:
 def hostile_files() -> Tally:
     """Load every file of the shared corpora under limits."""
     tally = Tally("hostile files")
-    cases = [(path, side) for path in corpora.files() for side in ((28, 32) if path.suffix == ".png" else (28,))]
-    with ThreadPoolExecutor() as pool:
-        for (path, _), ended in zip(cases, pool.map(lambda case: corpora.child(*case), cases), strict=True):
-            tally.count(path.name, +Counter(unexplained=int(ended.crashed or ended.hung)))
+    for name, outcome in outcomes("tests.faults.corpora", corpora.names()):
+        tally.count(name, +Counter(unexplained=int(outcome.startswith(("CRASH", "HANG")))))
     return tally
 
 

@@ -4,6 +4,9 @@ import gzip
 import io
 import multiprocessing
 import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -15,9 +18,9 @@ import pytest
 from tasks.records import REASONS
 from tasks.sources.opening import read_folder
 from tasks.storage.place import Place
-from tests.build import Gray, font_member, glyphs, members_of, png, write_folder, write_tar
-from tests.faults import corpora, fuzz
-from tests.faults.limits import run_child
+from tests.build import ROOT, Gray, font_member, glyphs, members_of, png, write_folder, write_tar
+from tests.faults import corpora, fuzz, rows
+from tests.faults.limits import outcomes, run_child
 from tests.faults.loading import Account, load
 
 IMAGES: dict[str, list[Gray]] = {letter: list(glyphs(5, seed=ord(letter))) for letter in "AB"}
@@ -143,11 +146,45 @@ def test_the_list_of_reasons_is_closed(shared: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["testtar.tar", "zip-slip.tar", "excessively-deep.tar", "sync-gzip-fail.tgz"])
 def test_hostile_tars_end_with_an_outcome_under_limits(shared: Path, name: str) -> None:
-    path = next(p for p in corpora.files() if p.name == name)
-    ended = corpora.child(path, 28)
-    assert not ended.crashed, ended.errors
-    assert not ended.hung
-    assert str(ended.answer).startswith(("refused", "read: 0 accepted"))
+    case = next(case for case in corpora.names() if f"/{name}@" in case)
+    ((_, outcome),) = outcomes("tests.faults.corpora", [case])
+    assert outcome.startswith(("refused", "read: 0 accepted"))
+
+
+def test_hostile_rows_of_every_form_are_refused_under_limits() -> None:
+    found = dict(outcomes("tests.faults.rows", list(rows.CASES)))
+    assert found.keys() == rows.CASES.keys()
+    assert not {name: outcome for name, outcome in found.items() if not outcome.startswith("refused")}
+
+
+@pytest.mark.parametrize(
+    ("case", "module", "right", "wrong"),
+    [
+        ("shard_of_a_long_label", "sources/numbered", "len(class_name) > MAX_LABEL", "len(class_name) < 0"),
+        ("cifar_of_text_labels", "sources/cifar", "{*map(type, labels)} - {int}", "labels[0].real"),
+        ("cifar_with_a_memo_of_many_places", "sources/pickles", "self.memo[number] =", "__import__('os').abort()  #"),
+    ],
+)
+def test_a_bug_that_is_planted_is_found(case: str, module: str, right: str, wrong: str, tmp_path: Path) -> None:
+    for name in ("tasks", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    path = tmp_path / "tasks" / f"{module}.py"
+    assert path.read_text().count(right) == 1
+    path.write_text(path.read_text().replace(right, wrong))
+    command = [sys.executable, "-m", "tests.faults.rows", case, "pipe"]
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    first, second, last = ended.stdout.splitlines()
+    assert first.split()[2].startswith(("read", "BUG", "CRASH"))
+    assert second.split()[2].startswith("refused")
+    assert last == "2 cases: findings 1"
 
 
 def test_members_of_one_font_keep_their_names(plain: Account) -> None:

@@ -1,0 +1,70 @@
+"""Tables of strangers, within bounds: a small file can stand for any number of rows, columns and large values."""
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import DataError
+from tasks.storage import tables
+from tasks.storage.place import Place
+from tasks.storage.stores import at
+
+MAX_ROWS, MAX_COLUMNS = 50_000_000, 1000
+FREE_ROWS, ROWS_PER_BYTE = 1_000_000, 2  # rows of a small file, and for each byte on top
+MAX_TEXT = 1024  # bytes of a path, a label, a split or a group, on average over `ROWS`
+ROWS = 64  # in memory at a time: a dictionary of one large value may stand for any number of rows
+
+
+def open_parquet(place: Place) -> pq.ParquetFile:
+    """Open a Parquet file; raises `DataError` when it is damaged, or its footer breaks the bounds."""
+    if not at(place).is_file():
+        raise DataError(f"{place} is not a file; name a Parquet file.")
+    with tables.foreign(place):
+        file = pq.ParquetFile(at(place).arrow_input(), page_checksum_verification=True)
+        groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+        check(place, file.schema_arrow.names, groups)
+    return file
+
+
+def check(place: Place, columns: Sequence[str], rows: Sequence[int]) -> None:
+    """Refuse a table with too many rows, in groups, for its size, or too many columns or two of one name."""
+    size = at(place).size()
+    most = min(MAX_ROWS, FREE_ROWS + ROWS_PER_BYTE * size)
+    if min(rows, default=0) < 0 or sum(rows) > most:
+        raise DataError(
+            f"{place} has {sum(rows):,} rows in {size:,} bytes; at most {most:,} are read; split the table."
+        )
+    if len(columns) > MAX_COLUMNS or len(set(columns)) < len(columns):
+        raise DataError(f"{place} has {len(columns):,} columns, or two of one name; remove those that are not needed.")
+
+
+def refuse_lists(columns: Iterable[pa.Field], place: Place) -> None:
+    """Refuse columns of lists or structs, of which few bytes can stand for any number of values."""
+    for column in columns:
+        if pa.types.is_nested(column.type):
+            raise DataError(
+                f"the column {column.name} of {place} contains {str(column.type)[:60]}, not text or numbers; "
+                "name another one with --columns."
+            )
+
+
+def refuse_long(arrays: Iterable[pa.Array], place: Place) -> None:
+    """Refuse arrays of at most `ROWS` values whose texts are long."""
+    if any(array.nbytes > ROWS * MAX_TEXT for array in arrays):
+        raise DataError(f"{place} has texts of more than {MAX_TEXT:,} bytes in a column; shorten them.")
+
+
+def read_columns(place: Place, names: Sequence[str], most: int) -> pa.Table:
+    """Return some columns of a Parquet file, where it has them; raises `DataError`, also for more than `most` rows."""
+    file = open_parquet(place)
+    if file.metadata.num_rows > most:
+        raise DataError(f"{place} has {file.metadata.num_rows:,} rows; at most {most:,} are read.")
+    schema = file.schema_arrow
+    held, batches = [name for name in schema.names if name in names], list[pa.RecordBatch]()
+    refuse_lists([schema.field(name) for name in held], place)
+    with tables.foreign(place):
+        for batch in file.iter_batches(ROWS, columns=held):
+            refuse_long(batch.columns, place)
+            batches.append(batch)
+    return pa.Table.from_batches(batches, pa.schema([schema.field(name) for name in held]))
