@@ -1,4 +1,4 @@
-.PHONY: run check test unlocked size serve cluster deploy undeploy lint picture bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
+.PHONY: run check test unlocked size serve cluster deploy undeploy lint picture example bench verdicts leaks effect hostile fuzz pins sbom faults same schema lock clean
 PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
@@ -59,6 +59,9 @@ verdicts: .venv/test  ## what is called a duplicate: judged sets, planted copies
 picture: .venv/test   ## the README's picture, from a run on two archives of open fonts: make picture LARGE=... SMALL=...
 	$(BIN)/cleansplit run --large $(LARGE) --small $(SMALL) --validation 0
 	$(BIN)/python -m tests.browser.picture workspace/latest docs/report.png
+
+example: .venv/test   ## the output of docs/example.ipynb and the picture of docs/quickstart.md
+	$(BIN)/python -m tests.browser.example
 
 leaks: .venv/test .venv-peers  ## known leaks and who finds them, beside other tools: writes docs/leaks.md; 15 minutes
 	$(BIN)/python -m tests.benchmarks.leaks --peers .venv-peers/bin/python --page docs/leaks.md

@@ -37,7 +37,7 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
 
-__all__ = ["Result", "audit", "dedupe", "open_run", "run", "split"]
+__all__ = ["Result", "audit", "dedupe", "errors", "open_run", "run", "split"]
 
 P = ParamSpec("P")
 # Arguments pass through standard input: every user of the machine can read the arguments of a process.
@@ -146,7 +146,7 @@ def _result(command: str, spec: Spec) -> Result:
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-        env=os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=os.environ | {"FORCE_COLOR": "", "PYTHONUTF8": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )  # fmt: skip
     said, show = "", _line()
     given, found, told = cast("tuple[IO[str], ...]", (process.stdin, process.stdout, process.stderr))

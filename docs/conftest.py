@@ -21,6 +21,7 @@ def tried_in_a_folder_of_its_own(
     """Run the shell blocks of a page, and let its Python blocks see what they left."""
     page = Path(str(request.node.path))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(page.parent)  # as in a clone
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PREFECT_HOME", str(home_with_database(tmp_path / "prefect", tmp_path_factory)))
     for commands in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):

@@ -3,6 +3,7 @@
 import base64
 import inspect
 import io
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ from PIL import Image
 
 import cleansplit
 from tasks.errors import GateError, UsageError
+from tests.browser.example import NOTEBOOK, executed
 from tests.build import ROOT, glyphs, noise, png, write_folder
 
 
@@ -172,4 +174,17 @@ def test_a_notebook_shows_one_line_duplicates_and_a_table(data: Path, tmp_path: 
     assert Path(url2pathname(page.removeprefix("file://"))).read_text().startswith("<!DOCTYPE html>")
     assert "test/a/copy.png" in book.cells[1]["outputs"][0]["data"]["text/html"]
     assert "num_rows: 10" in book.cells[2]["outputs"][-1]["data"]["text/plain"]
-    assert book.cells[3]["outputs"][-1]["ename"] == "GateError"
+    failed = book.cells[3]["outputs"][-1]
+    assert (failed["ename"], failed["evalue"].partition(" test")[0]) == ("GateError", "2 of 12")
+
+
+def test_the_example_notebook_runs_and_finds_the_leaks_of_its_data_set(tmp_path: Path) -> None:
+    book = executed(tmp_path)
+    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
+    assert [each for each in outputs if each["output_type"] == "error"] == []
+    shown = "\n".join(each.get("text", "") + each.get("data", {}).get("text/plain", "") for each in outputs)
+    for name in ("dahlia/cut", "dahlia/wrong-label", "pagoda/again", "pagoda/reduced", "portrait/darker"):
+        assert f"test/{name}.jpg" in shown
+    assert "5 of 19 test rows (26.32 %) have a duplicate in train" in shown
+    stored = [output for cell in json.loads(NOTEBOOK.read_text())["cells"] for output in cell.get("outputs", [])]
+    assert len(stored) >= len([each for each in outputs if each.get("name") != "stderr"])
