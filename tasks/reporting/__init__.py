@@ -1,1 +1,1 @@
-"""The reporting stage: assemble the report of a run, judge its gates, publish, remember and verify it."""
+"""The reporting stage: assemble the report of a run, check its gates, publish, record and verify it."""

@@ -1,4 +1,4 @@
-"""Write what to do with every image: actions.csv, the groups of duplicates, and lists of files per split."""
+"""Write an action for every image: actions.csv, the groups of duplicates, and lists of files per split."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,10 +21,10 @@ AT_ONCE = 100_000  # rows
 
 
 def write_actions(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write what to do with every image of every split, and below ``remove/`` a list of files for each that loses some.
+    """Write an action for every image of every split and, below ``remove/``, lists of the files that splits lose.
 
-    An image that goes has the action remove; one whose label people called wrong, relabel; one that may be a copy, or
-    whose label is not that of a duplicate, review; all others keep. One that goes can have a second row, for its label.
+    Removed images have the action remove; an image whose label people called wrong, relabel; an undecided image, or one
+    with a label conflict, review; others keep. A removed image may have a second row, about its label.
     """
     first, second = _actions(found, workspace, target)
     with disk.arrow_output(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
@@ -38,7 +38,7 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
 
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write duplicates.parquet, and per split that has duplicates lists of the files to keep and to remove."""
+    """Write duplicates.parquet and, per split with duplicates, lists of the files to keep and to remove."""
     every = {of.counts.split: tables.read(workspace / of.table) for of in found.duplicates if of.folder is not None}
     if every:
         write_table(pa.concat_tables(every.values()), report, target / "duplicates.parquet")
@@ -55,16 +55,16 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
 
 
 def write_table(table: pa.Table, report: Report, target: Place) -> None:
-    """Write a table in which the similarity has the name that the view gives it."""
+    """Write a table, with the view's name for the similarity column."""
     names = [report.view.column if name == "jaccard" else name for name in table.column_names]
     tables.write(table.rename_columns(names), target)
 
 
 def given_paths(ids: pa.Array, archives: Sequence[Archive]) -> pa.Array:
-    """Return the path of the image of each id, below the name by which its source was given; of none, an empty text."""
+    """Return the path of the image of each id, starting with the user's name of its source; empty for null."""
     found, below = pa.nulls(len(ids), pa.string()), paths_of(ids)
     for archive in archives:
-        whole = Place.of(archive.name).root  # classes may be in a folder further down
+        whole = Place.of(archive.name).root  # classes may be in a deeper folder
         inside = archive.location[len(whole) :] if archive.location.startswith(f"{whole}/") else ""
         paths = pc.binary_join_element_wise(f"{archive.name.rstrip('/')}{inside}", below, "/")
         found = pc.if_else(pc.starts_with(ids, f"{archive.role}/"), paths, found)
@@ -72,7 +72,7 @@ def given_paths(ids: pa.Array, archives: Sequence[Archive]) -> pa.Array:
 
 
 def add_lines(target: Place, texts: pa.Array | pa.ChunkedArray) -> None:
-    """Add texts to a file, a line each; it is made where it is missing."""
+    """Append texts as lines to a file, creating it if missing."""
     disk.add_text(target, "")
     for start in range(0, len(texts), AT_ONCE):
         disk.add_text(target, "".join(f"{text}\n" for text in texts[start : start + AT_ONCE].to_pylist()))
@@ -81,7 +81,7 @@ def add_lines(target: Place, texts: pa.Array | pa.ChunkedArray) -> None:
 def _rows_of(
     split: Split, archives: Sequence[Archive], first: pa.Table, second: pa.Table, workspace: Place
 ) -> Iterator[pa.Table]:
-    """Yield the rows of actions.csv for a split in the order of paths, some at a time: their texts are large."""
+    """Yield the rows of actions.csv for a split in the order of paths, in parts, since their texts are large."""
     ids = read_ids(split.places(workspace))
     starts, about = range(0, len(ids), AT_ONCE), pc.index_in(ids, value_set=first["id"].combine_chunks())
     order = pc.sort_indices(pa.concat_arrays([given_paths(ids[start : start + AT_ONCE], archives) for start in starts]))
@@ -97,7 +97,7 @@ def _rows_of(
 
 
 def _actions(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
-    """Return the first action of each image, and a second one for removed images whose label is in conflict."""
+    """Return the first action of each image, and a second one for removed images with a label conflict."""
     conflicts = tables.read(target / "label_conflicts.parquet")
     wrong = pc.is_valid(conflicts["new_class"])
     rows = [

@@ -32,7 +32,7 @@ from tasks.vocabulary import SPLITS, SplitName
 
 
 def assemble(found: Findings, workspace: Place) -> Report:
-    """Return the report, which depends only on inputs, parameters and seed. Its folder is not named yet."""
+    """Return the report, which depends only on inputs, parameters and seed; its folder is set later."""
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
     of_pair = [field.name for field in fields(PairOverlap)]
     trained, left = found.trained, found.sanitized
@@ -73,7 +73,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
 
 
 def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:
-    """Return the rows of each split; `left` has those of splits that lost some."""
+    """Return the rows of each split; `left` has the splits that lost rows."""
     return SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
 
 
@@ -92,7 +92,7 @@ def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
 
 
 def _conservation(found: Findings) -> Iterator[ClassMembers]:
-    """Count what became of the members of each class of each source, whatever shards hold its images."""
+    """Count the outcomes of the members of each class of each source, over all its shards."""
     names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
     for archive in found.archives:
         counts = (one for shard in found.shards if shard.role == archive.role for one in shard.classes)
@@ -109,7 +109,7 @@ def _conservation(found: Findings) -> Iterator[ClassMembers]:
 def _near_duplicates(found: Findings) -> NearDuplicates:
     joins = found.overlaps
     alone = [join for join in joins if join.method == "minhash"]
-    # They are the same wherever MinHash was asked, which it is not between splits of which one is empty.
+    # Equal wherever MinHash was used; it is not used with an empty split.
     bands, rows_per_band = next((join.bands for join in joins if join.bands), (None, None))
     return NearDuplicates(
         threshold=found.verdict.threshold,
@@ -125,9 +125,9 @@ def _near_duplicates(found: Findings) -> NearDuplicates:
 
 
 def _recall(found: Findings) -> MeasuredRecall | None:
-    """Return the recall of MinHash: on all rows of all splits, or, where it searched alone, on a sample of one pair.
+    """Return the recall of MinHash: on all rows of all splits, or, if only MinHash searched, on a sample of one pair.
 
-    That pair is one in which it is lower than stated, or test in train.
+    That pair is one with a lower recall than stated, otherwise test in train.
     """
     measured = [overlap.recall for overlap in found.overlaps if overlap.recall]
     sampled = [overlap for overlap in found.overlaps if overlap.recall and overlap.recall.high is not None]
@@ -140,7 +140,7 @@ def _recall(found: Findings) -> MeasuredRecall | None:
 
 
 def _drawing(found: Findings) -> Drawing | None:
-    """Return how grouped splits were drawn, and what random ones give; None of other splits."""
+    """Return how grouped splits were drawn, and the results of random ones; None for other splits."""
     groups, random = found.splits.in_groups, found.random
     if groups is None or random is None or random.splits.in_groups is None:
         return None

@@ -1,4 +1,4 @@
-"""What people decided about pairs, and label conflicts: images whose label is not that of a duplicate."""
+"""Decisions of people about pairs, and label conflicts: duplicates with different labels."""
 
 from collections import defaultdict
 
@@ -17,10 +17,10 @@ TABLE = "label_conflicts.parquet"
 
 
 def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
-    """Return the images whose label differs from that of a duplicate, each with its best such duplicate.
+    """Return the images with a duplicate of another label, each with its best such duplicate.
 
-    The schema is `REMOVED` and two columns: ``new_class``, the class that people chose, null for an image that has it;
-    and ``open``, whether the labels still differ.
+    The schema is `REMOVED` and two columns: ``new_class``, the class that people chose, null if the image has it; and
+    ``open``, whether the labels still differ.
     """
     parts = [overlap.conflicts(name) for overlap in found.overlaps for name in (overlap.first, overlap.second)]
     parts += [of.conflicts for of in found.duplicates if of.folder is not None]
@@ -36,13 +36,13 @@ def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
 
 
 def count_pairs(table: pa.Table) -> LabelConflicts:
-    """Count the pairs of a table of conflicts."""
+    """Count the pairs in a table of conflicts."""
     pairs = each_pair_once(table)
     return LabelConflicts(len(pairs), int(pc.sum(pairs["open"]).as_py() or 0))
 
 
 def _right_classes(table: pa.Table, found: Findings, workspace: Place) -> dict[str, str]:
-    """Return the class that an image has by what people said, for those of which they said one."""
+    """Return the right class by id for images with a decision about their label."""
     if found.decided is None:
         return {}
     said = defaultdict[bytes, set[str]](set)
@@ -56,7 +56,7 @@ def _right_classes(table: pa.Table, found: Findings, workspace: Place) -> dict[s
 
 
 def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
-    """Count the decisions about pairs of the run's images; None where none apply."""
+    """Count the decisions about pairs of the run's images; None if none apply."""
     decided = found.decided
     if decided is None:
         return None

@@ -1,4 +1,4 @@
-"""Limits that the user set: measured for every run, enforced after its report is written."""
+"""Limits of the user: measured in every run, enforced after its report is written."""
 
 import math
 from collections import Counter
@@ -12,12 +12,12 @@ from tasks.records.spec import DedupeSpec
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 
-REASONS_NAMED = 3  # the most frequent
+REASONS_NAMED = 3  # most frequent reasons to name
 Counted = PairOverlap | SplitGroups
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
-    """Return every gate that is set, with its limit, the value found, and whether it held."""
+    """Return every gate that is set, with its limit, the measured value, and whether it held."""
     spec, worst, search = report.spec, _largest_quarantine(report), report.near_duplicates
     gates = [_at_most("max_quarantine", spec.max_quarantine, worst.quarantined / worst.members)]
     if spec.max_ignored is not None:
@@ -49,7 +49,7 @@ def _at_most(name: str, limit: float, value: float) -> Gate:
 
 
 def _of_duplicates(name: str, limit: float, report: Report) -> Gate:
-    """Return a gate of duplicates: that of the split where most rows have one; a split without rows fails it."""
+    """Return a gate on the split with the largest share of duplicates; a split without rows fails it."""
     counted = _counted(report)
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
@@ -59,7 +59,7 @@ def _of_duplicates(name: str, limit: float, report: Report) -> Gate:
 
 
 def _counted(report: Report) -> list[Counted]:
-    """Return the counts of duplicates that matter: inside one set, or of each evaluated split in those before it."""
+    """Return the relevant counts of duplicates: inside one set, or of each evaluated split in the splits before it."""
     if report.alone:
         return [report.duplicates_in("train")]
     return [
@@ -71,7 +71,7 @@ def _counted(report: Report) -> list[Counted]:
 
 
 def _number(counts: Counted) -> int:
-    """Return how many are duplicates, with those that stay for their label alone."""
+    """Return the number of duplicates, including images that stay only because of their label."""
     return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
 
 
@@ -145,6 +145,6 @@ def _of_rows(gate: Gate, report: Report, flag: str) -> str:
 
 
 def _largest_quarantine(report: Report) -> ClassMembers:
-    """Return the class of the largest quarantined share; members outside the classes have no gate."""
+    """Return the class with the largest quarantined share; members outside the classes have no gate."""
     classes = [row for row in report.conservation if row.class_name is not None]
     return max(classes, key=lambda row: row.quarantined / row.members)

@@ -1,4 +1,4 @@
-"""One row per run of a workspace, for those who watch how a data set changes."""
+"""The history of a workspace: one row per run, to follow the changes of a data set."""
 
 import contextlib
 from typing import Any
@@ -22,7 +22,7 @@ SCHEMA = pa.schema(
         "train": pa.int64(),
         "validation": pa.int64(),
         "test": pa.int64(),
-        "exact": pa.int64(),  # test rows (else validation) with an exact twin in train, or images of a set that go
+        "exact": pa.int64(),  # test rows (else validation) with an exact duplicate in train, or removed images of a set
         "near": pa.int64(),
         "left": pa.int64(),  # of these rows after sanitizing, or images that stay
         "quarantined": pa.int64(),
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 
 
 def remember(workspace: Place, report: Report) -> None:
-    """Add a run to the history of its workspace, once; two runs that end together both get in."""
+    """Add a run to the history of its workspace, once; runs that end at the same time are both added."""
 
     def with_run(part: Place) -> None:
         try:
@@ -53,7 +53,7 @@ def remember(workspace: Place, report: Report) -> None:
 
 
 def read_history(workspace: Place) -> pa.Table:
-    """Return the history of a workspace, the oldest run first; without rows where there is none."""
+    """Return the history of a workspace, oldest run first; an empty table if it is missing."""
     place = workspace / NAME
     return tables.read(place) if at(place).exists() else SCHEMA.empty_table()
 

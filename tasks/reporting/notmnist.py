@@ -1,4 +1,4 @@
-"""The published figures of notMNIST, from public notebooks of its course, named with their commits.
+"""The published figures of notMNIST, from public notebooks of its course, cited with their commits.
 
 The notebooks that agree on the overlap drew their splits with one recipe, which ``--recipe course`` follows.
 """
@@ -44,11 +44,11 @@ MOMENTS = {  # mean and standard deviation as printed, A to J: Itsukara@d75a5d6;
     ),
 }  # fmt: skip
 ACCURACIES = {50: 0.4849, 100: 0.7136, 1000: 0.8425, 5000: 0.8464, 200_000: 0.9006}  # Krids@43463e1
-SAME_ACCURACY = 0.002  # another version of the solver stops a little elsewhere
+SAME_ACCURACY = 0.002  # other versions of the solver stop at slightly different points
 
 
 def figures(report: Report) -> list[Figure]:
-    """Return all published figures, compared with those of a run, which ``--recipe course`` on the archives gives."""
+    """Compare all published figures with a run, which reproduces them with ``--recipe course`` on the archives."""
     return [*_files(report), *_moments(report), *_overlap(report), *_scores(report)]
 
 
@@ -69,19 +69,19 @@ def _moments(report: Report) -> Iterator[Figure]:
     for role, printed in MOMENTS.items():
         for letter, pair in zip((*"ABCDEFGHIJ", None), printed, strict=True):
             for column, text in zip(("mean", "std"), pair.split(), strict=True):
-                unit = 10.0 ** -len(text.partition(".")[2])  # of the last place that was printed
+                unit = 10.0 ** -len(text.partition(".")[2])  # of the last printed digit
                 name = f"{column} of {role} {letter or 'as a whole'}"
                 yield Figure(name, float(text), moment(report, role, column, letter), unit)
 
 
 def _overlap(report: Report) -> Iterator[Figure]:
     # Arn-O@6bb44ad, AGhiuta@c2bbc42, AravindaDP@519e310, AlexanderYogurt@7d1fe20, Krids@43463e1
-    yield Figure("test rows with a twin in train", 1_324, report.pair("test", "train").exact)
-    yield Figure("validation rows with a twin in train", 1_067, report.pair("validation", "train").exact)
+    yield Figure("test rows with a duplicate in train", 1_324, report.pair("test", "train").exact)
+    yield Figure("validation rows with a duplicate in train", 1_067, report.pair("validation", "train").exact)
     # AravindaDP@519e310, AGhiuta@c2bbc42, AparaV@50a0dbe
-    yield Figure("test rows with a twin in validation", 200, report.pair("test", "validation").exact)
-    yield Figure("validation rows with a twin in test", 153, report.pair("validation", "test").exact)
-    yield Figure("train rows with a twin in test", 3_622, report.pair("train", "test").exact)
+    yield Figure("test rows with a duplicate in validation", 200, report.pair("test", "validation").exact)
+    yield Figure("validation rows with a duplicate in test", 153, report.pair("validation", "test").exact)
+    yield Figure("train rows with a duplicate in test", 3_622, report.pair("train", "test").exact)
     # JackDragon@27256b3, AntonOsika@579c96f
     yield Figure("distinct images in train and test", 1_153, report.pair("test", "train").distinct_exact)
     yield Figure("distinct images in train and validation", 953, report.pair("validation", "train").distinct_exact)
@@ -91,10 +91,10 @@ def _overlap(report: Report) -> Iterator[Figure]:
         yield Figure(f"distinct images of {split}", rows, report.within_split(split).distinct)
     # AlexanderYogurt@7d1fe20, AravindaDP@519e310
     left, without = report.sanitized.exact, report.rows.test - report.pair("test", "train").exact
-    yield Figure("validation rows without a twin in train", 8_933, left.validation)
-    yield Figure("test rows without a twin in train", 8_676, without)
-    yield Figure("test rows without a twin in train or validation", 8_639, left.test)
-    # The pickles of `export` are read by Python 2 and 3 alike and are larger than those of Python 2.
+    yield Figure("validation rows without a duplicate in train", 8_933, left.validation)
+    yield Figure("test rows without a duplicate in train", 8_676, without)
+    yield Figure("test rows without a duplicate in train or validation", 8_639, left.test)
+    # The pickles of `export` work in Python 2 and 3, and are larger than those of Python 2.
     yield Figure("bytes of notMNIST.pickle", 690_800_441, None)
     yield Figure("bytes of the sanitized pickle", 683_292_701, None)
 

@@ -1,4 +1,4 @@
-"""Figures that others published about a data set, compared with those of a run."""
+"""Compare published figures about a data set with the figures of a run."""
 
 import math
 from collections import Counter
@@ -21,7 +21,7 @@ COLOURS: dict[Verdict, str] = {"equal": "green", "different": "red", "not checke
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure, the measured one, if the run has it, and how far apart two equal ones may be."""
+    """A published figure, the measured one, if any, and the tolerance for equality."""
 
     name: str
     published: Any
@@ -39,20 +39,20 @@ class Figure:
 
 
 def members(report: Report, role: str, column: str, class_name: str | None = None) -> int | None:
-    """Return a count of members of a source, of one class or of all."""
+    """Return a count of members of a source, in one class or in all."""
     rows = [row for row in report.conservation if row.role == role and class_name in (None, row.class_name)]
     return sum(getattr(row, column) for row in rows) if rows else None
 
 
 def unreadable(report: Report, role: str) -> tuple[str, ...]:
-    """Return the members of a source that were quarantined."""
+    """Return the quarantined members of a source."""
     rows = tables.read(run_at(report.run) / "quarantine.parquet").to_pylist()
     found = [row for row in rows if row["role"] == role and row["outcome"] == "quarantined"]
     return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in found))
 
 
 def moment(report: Report, role: str, column: str, class_name: str | None = None) -> float | None:
-    """Return the mean or the standard deviation (``std``) of normalized pixels, of one class or of all."""
+    """Return the mean or the standard deviation (``std``) of normalized pixels, in one class or in all."""
     rows = [row for row in report.conservation if row.role == role and row.accepted]
     if class_name:
         return next((float(getattr(row, column)) for row in rows if row.class_name == class_name), None)
@@ -65,14 +65,14 @@ def moment(report: Report, role: str, column: str, class_name: str | None = None
 
 
 def accuracy(report: Report, model: str, rows: int) -> float | None:
-    """Return the accuracy of a model on raw test rows, to four places as it was published."""
+    """Return the accuracy of a model on raw test rows, to four decimals as published."""
     wanted = model, rows, report.spec.settings().get("seed")
     scores = [s for s in report.raw_scores() if (s.model, s.train_rows, s.seed) == wanted]
     return next((round(s.accuracy, 4) for s in scores if s.accuracy is not None), None)
 
 
 def print_figures(figures: Sequence[Figure], console: Console) -> None:
-    """Print published figures and measured ones."""
+    """Print published and measured figures."""
     table = Table(title="Published figures", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for name in ("figure", "published", "measured"):
         table.add_column(name, justify="left" if name == "figure" else "right", overflow="fold")

@@ -1,4 +1,4 @@
-"""Read what a published run says of itself."""
+"""Read the report and the records of a published run."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ REPORT, PAGE = "report.json", "report.html"
 
 
 def read_report(run: Place) -> Report:
-    """Return the report of a published run; `DataError` if report.json is missing, or not what this version writes."""
+    """Return the report of a published run; `DataError` if report.json is missing or from another version."""
     try:
         return Report.of_json(disk.named(run), json.loads(at(run / REPORT).read_text()))
     except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
@@ -25,12 +25,12 @@ def read_report(run: Place) -> Report:
 
 
 def read_findings(run: Place) -> Findings:
-    """Return the records that a published run was made of; `DataError` if they, or what they name, are gone."""
+    """Return the records behind a published run; `DataError` if they, or the files that they name, are missing."""
     place, workspace = run / RUN_MANIFEST, run.parent.parent
     try:
         found = Findings.of_json((read_manifest(place) or {})["result"]["findings"])
     except (KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(f"{place} is damaged or was written by another version; do the run again.") from error
     if gone := [name for name in found.names if not at(workspace / name).exists()]:
-        raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is gone; do the run again.")
+        raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is missing; do the run again.")
     return replace(found, spec=replace(found.spec, workspace=disk.named(workspace)))

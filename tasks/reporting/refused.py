@@ -1,4 +1,4 @@
-"""Members of all sources that became no image, with the reason of each, and what was ignored for its kind."""
+"""Members of all sources that are not accepted images, with their reasons, and members ignored by their names."""
 
 from collections import Counter
 from pathlib import PurePosixPath
@@ -15,8 +15,8 @@ OF_ANOTHER_KIND = ("not_image_name", "not_png_name")  # reasons
 
 
 def refused_members(found: Findings, workspace: Place) -> pa.Table:
-    """Return a row per refused member, sorted by role, class and member."""
-    first, *others = found.shards  # those that have lost nothing are not even opened
+    """Return one row per refused member, sorted by role, class and member."""
+    first, *others = found.shards  # shards without refused members are not opened
     refused = [tables.read(workspace / shard.quarantine) for shard in (first, *(one for one in others if one.refused))]
     schema = refused[0].schema
     for archive in found.archives:
@@ -29,7 +29,7 @@ def refused_members(found: Findings, workspace: Place) -> pa.Table:
 
 
 def ignored_kinds(found: Findings, workspace: Place) -> tuple[IgnoredKind, ...]:
-    """Count what was ignored because its name is not that of an image, by the ending of the name, the most first."""
+    """Count members that are ignored because of their file extension, by extension, most frequent first."""
     refused = refused_members(found, workspace)
     ignored = refused.filter(pc.is_in(refused["reason"], pa.array(OF_ANOTHER_KIND)))
     endings = Counter(PurePosixPath(name.lower()).suffix or "none" for name in ignored["member"].to_pylist())

@@ -1,4 +1,4 @@
-"""The images of a run as a browser can show them, and how one of a pair lies over the other."""
+"""The images of a run in formats for a browser, and the map that aligns a pair."""
 
 import io
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from tasks.storage.image_files import gray_of, thumbnails
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-TYPES = {  # of the formats that browsers show
+TYPES = {  # formats that browsers show
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
     "AVIF": "image/avif",
 }  # fmt: skip
@@ -41,17 +41,17 @@ class Glyphs:
         return buffer.getvalue(), "image/png"
 
     def laid(self, _one: str, _two: str) -> list[float] | None:
-        """Glyphs are compared as they are."""
+        """Return None: glyphs are not aligned."""
         return None
 
 
 class Photographs:
-    """Photographs: the originals from their sources; thumbnails of those that are gone, or that no browser shows."""
+    """Photographs: originals from their sources, or thumbnails if a source is missing or browsers lack the format."""
 
     def __init__(self, found: Findings, workspace: Place, ids: Iterable[str]) -> None:
         wanted = pa.array(sorted(ids), pa.string())
         self.originals = Originals(found.archives, workspace)
-        if self.originals.index is not None:  # looked up for every image, so the smaller the better
+        if self.originals.index is not None:  # searched for every image, so a smaller one is faster
             self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
         self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
         self.copies: dict[str, Copies] = {}
@@ -71,7 +71,7 @@ class Photographs:
         return (data, media_type) if media_type else (self.thumbnails[name], "image/jpeg")
 
     def laid(self, one: str, two: str) -> list[float] | None:
-        """Return the map under which the second image lies over the first; see `tasks.registration.warp`."""
+        """Return the map that aligns the second image with the first; see `tasks.registration.warp`."""
         return map_over(*(self.copies[name].read() for name in (one, two)))
 
 

@@ -1,4 +1,4 @@
-"""Prefect task of the reporting stage: publish a run, last of all."""
+"""Prefect task of the reporting stage, the last of a run: publish it."""
 
 import platform
 from dataclasses import replace
@@ -21,9 +21,9 @@ LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketc
 
 @stage_task("publish the report", assets=True)
 def publish_report(found: Findings, seconds: dict[str, float], workspace: Place) -> Report:
-    """Write the run directory, or find it as it was written before, and point ``latest`` to it.
+    """Write the run directory, or reuse it, and point ``latest`` to it.
 
-    run.json alone holds the `seconds` of each stage.
+    Only run.json has the `seconds` of each stage.
     """
     assembled = assemble(found, workspace)
     about = {"version": VERSION, "report": stages.digest_of(assembled.to_json())}
@@ -31,7 +31,7 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
     report = replace(assembled, run=disk.named(folder))
 
     def build(target: Place) -> dict[str, Any]:
-        from tasks.reporting.write import write_run  # and what draws: a run that is found again needs none of it
+        from tasks.reporting.write import write_run  # imports matplotlib, which a reused run does not need
 
         write_run(found, report, workspace, target)
         return {
@@ -47,7 +47,7 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
 
     stage = stages.publish(folder, about, build, manifest=RUN_MANIFEST)
     if stage.reused:
-        stages.amend(folder / RUN_MANIFEST, "findings", found.to_json())  # its sources may lie elsewhere now
+        stages.amend(folder / RUN_MANIFEST, "findings", found.to_json())  # its sources may have moved
     point_latest(folder)
     remember(workspace, report)
     return finished(report, stage, f"run {folder.last}")

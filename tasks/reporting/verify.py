@@ -1,4 +1,4 @@
-"""Check a whole published run again, and list everything that is wrong with it."""
+"""Verify a published run completely, and list all problems."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS, SplitName
 
-AT_ONCE = 50_000  # rows, or pairs of them, whose pixels are in memory
+AT_ONCE = 50_000  # rows, or pairs of rows, with pixels in memory
 
 
 def verify_run(run: Place) -> list[str]:
-    """Return a sentence for each thing that is wrong with a run: with its files, its report, or its tables."""
+    """Return a sentence for each problem of a run: with its files, its report, or its tables."""
     manifest = read_manifest(run / RUN_MANIFEST)
     if manifest is None:
-        return [f"{RUN_MANIFEST} is missing or was changed, so the run can't be checked."]
+        return [f"{RUN_MANIFEST} is missing or was changed, so the run cannot be verified."]
     wrong = damaged_files(run, manifest["files"])
     more = set(at(run).files_below()) - {RUN_MANIFEST, *manifest["files"]}
     wrong += [f"{name} is not part of the run." for name in sorted(more)]
@@ -37,7 +37,7 @@ def verify_run(run: Place) -> list[str]:
 
 
 def what_is_wrong(run: Place, wrong: Sequence[str]) -> DataError:
-    """Return the error that says how much is wrong with a run, and what to do."""
+    """Return an error with the number of problems of a run, and the remedy."""
     things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
     return DataError(f"{things} wrong with {run}; run the command that made it again to rebuild it.")
 
@@ -73,7 +73,7 @@ def _are_rows(left: Sequence[Place], files: Sequence[Place], rows: RowNumbers) -
 
 
 def _members(run: Place, report: Report) -> Iterator[str]:
-    """Yield where members are not conserved, or quarantine.parquet does not name those that were refused."""
+    """Yield a sentence if members are not conserved, or quarantine.parquet lacks refused ones."""
     refused = tables.read(run / "quarantine.parquet")
     named = Counter(zip(*(refused[column].to_pylist() for column in ("role", "class_name", "outcome")), strict=True))
     for row in report.conservation:
@@ -83,25 +83,25 @@ def _members(run: Place, report: Report) -> Iterator[str]:
         for outcome in ("quarantined", "ignored"):
             count, expected = named[row.role, row.class_name, outcome], getattr(row, outcome)
             if count != expected:
-                yield f"{where}: {expected:,} are {outcome}, and quarantine.parquet names {count:,}."
+                yield f"{where}: {expected:,} are {outcome}, but quarantine.parquet names {count:,}."
 
 
 def _rows(what: str, files: Sequence[Place], count: int, classes: Sequence[str]) -> Iterator[str]:
     rows, _ = shape_of(files)
     if rows != count:
-        yield f"{what} has {rows:,} rows, and the report says {count:,}."
+        yield f"{what} has {rows:,} rows, but the report says {count:,}."
     names = pa.array(classes, pa.string())
     for file in files:
         table = tables.read(file, ["class_name", "label"])
         labels = table["label"].to_numpy()
         known = ((labels >= 0) & (labels < len(names))).all()
         if not known or not names.take(pa.array(labels)).equals(table["class_name"].combine_chunks()):
-            yield f"{what} has labels that are not those of its classes."
+            yield f"{what} has labels that do not match its classes."
             return
 
 
 def _twins(raw: dict[SplitName, list[Place]], ids: dict[SplitName, pa.Array], removed: pa.Table) -> Iterator[str]:
-    """Yield where a removed row or its twin does not exist, or an exact twin has other pixels."""
+    """Yield a sentence if a removed row or its duplicate does not exist, or an exact duplicate has other pixels."""
     for split, other in ((split, other) for split in SPLITS for other in SPLITS):
         pairs = removed.filter(pc.and_(pc.equal(removed["split"], split), pc.equal(removed["twin_split"], other)))
         here = pc.index_in(pairs["id"].combine_chunks(), value_set=ids[split])
@@ -114,7 +114,7 @@ def _twins(raw: dict[SplitName, list[Place]], ids: dict[SplitName, pa.Array], re
             part = exact[start : start + AT_ONCE]
             one, two = _gray(raw[split], here.to_numpy()[part]), _gray(raw[other], there.to_numpy()[part])
             if not np.array_equal(one, two):
-                yield f"removed.parquet lists rows of {split} as exact twins of rows in {other} with different pixels."
+                yield f"removed.parquet lists rows of {split} as exact duplicates of rows in {other} with other pixels."
                 break
 
 

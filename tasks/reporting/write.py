@@ -1,4 +1,4 @@
-"""Write what a user takes away from a run."""
+"""Write the folder of a run."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +27,10 @@ from tasks.vocabulary import SPLITS
 
 
 def write_run(found: Findings, report: Report, workspace: Place, target: Place) -> None:
-    """Write report.json, the Parquet files of raw and sanitized splits, what was removed or refused, and a README."""
+    """Write report.json, raw and sanitized splits as Parquet, tables of removed and refused rows, and a README."""
     content = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
     disk.write_text(target / REPORT, content + "\n")
-    with ThreadPoolExecutor(1) as pool:  # drawing mostly waits for files, and compresses
+    with ThreadPoolExecutor(1) as pool:  # drawing mostly waits for files and compression
         drawing = pool.submit(write_figures, found, report, workspace, target / "figures")
         _write_tables(found, report, workspace, target)
         disk.write_text(target / "README.md", _readme(found, report, drawing.result()))
@@ -53,7 +53,7 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
     if report.kind == "photographs":
         _write_thumbnails(found, report, workspace, target)
         _write_paths(found, workspace, target / "paths")
-    if found.photographs and any(row.remarked for row in report.conservation):  # decoders complained
+    if found.photographs and any(row.remarked for row in report.conservation):  # there were warnings of decoders
         said = pc.field("remark") != ""
         parts = [tables.read(workspace / name, ["id", "remark"], filters=said) for name in found.photographs]
         tables.write(pa.concat_tables(parts).sort_by("id"), target / "remarks.parquet")
@@ -89,8 +89,8 @@ def _write_thumbnails(found: Findings, report: Report, workspace: Place, target:
 
 
 def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
-    """Write where the file of each row is: the path of the member inside its source, below the folder of classes."""
-    kept = {split.name: split for split in found.sanitized.splits}  # all else lost no row
+    """Write the path of each row's member in its source, below the folder of classes."""
+    kept = {split.name: split for split in found.sanitized.splits}  # the other splits lost no rows
     for name in SPLITS:
         for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
             disk.make_folder(target / folder)
@@ -99,7 +99,7 @@ def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
 
 
 def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:
-    """Return a data set card: its header tells `datasets.load_dataset(folder, "raw")` where the splits are."""
+    """Return a data set card, whose header tells `datasets.load_dataset(folder, "raw")` where the splits are."""
     raw = {name: "raw" for name in SPLITS if found.splits[name].rows}
     left = {split.name: split.rows for split in found.sanitized.splits}
     sanitized = {name: "sanitized" if name in left else folder for name, folder in raw.items() if left.get(name, 1)}

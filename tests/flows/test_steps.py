@@ -72,7 +72,7 @@ def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path, source
     with pytest.raises(UsageError, match="run nothing does not exist; give its folder"):
         sanitize(run="nothing", workspace=workspace)
     shutil.rmtree(workspace / "stages" / "splits")
-    with pytest.raises(DataError, match=r"was made from .*splits.*, which is gone; do the run again"):
+    with pytest.raises(DataError, match=r"was made from .*splits.*, which is missing; do the run again"):
         sanitize(run=run.run.name, workspace=workspace)
 
 

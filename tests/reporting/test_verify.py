@@ -45,7 +45,7 @@ def test_every_kind_of_damage_is_named(copy: Path) -> None:
     assert "removed.parquet is missing." in wrong
     assert "extra is not part of the run." in wrong
     (copy / "run.json").write_text("{")
-    assert verify_run(Place.of(copy)) == ["run.json is missing or was changed, so the run can't be checked."]
+    assert verify_run(Place.of(copy)) == ["run.json is missing or was changed, so the run cannot be verified."]
 
 
 def change(name: str, edit: Callable[[pa.Table], pa.Table]) -> Callable[[Path], None]:
@@ -73,12 +73,12 @@ def set_label(table: pa.Table) -> pa.Table:
 @pytest.mark.parametrize(
     ("tamper", "said"),
     [
-        (change("raw/test-*", lambda t: t.slice(1)), "raw test has 119 rows, and the report says 120."),
+        (change("raw/test-*", lambda t: t.slice(1)), "raw test has 119 rows, but the report says 120."),
         (
             change("sanitized/test-*", lambda t: t.take(list(range(len(t)))[::-1])),
             "sanitized test is not raw test without",
         ),
-        (change("raw/train-*", set_label), "raw train has labels that are not those of its classes."),
+        (change("raw/train-*", set_label), "raw train has labels that do not match its classes."),
         (change("raw/train-*", lambda t: pa.concat_tables([t.slice(1), t.slice(1, 1)])), "an id occurs more than once"),
         (change("removed.parquet", lambda t: t.slice(1)), "is not raw"),
         (change("quarantine.parquet", lambda t: t.slice(1)), "quarantine.parquet names"),
@@ -101,4 +101,4 @@ def test_twins_that_are_not_equal_are_seen(copy: Path) -> None:
 
     change("removed.parquet", swap)(copy)
     seal(copy)
-    assert any("with different pixels" in line for line in verify_run(Place.of(copy)))
+    assert any("with other pixels" in line for line in verify_run(Place.of(copy)))
