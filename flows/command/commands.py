@@ -5,6 +5,7 @@ What a command needs beyond that is imported when it runs, so that help and mist
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -49,6 +50,9 @@ EXAMPLES = {command.name: command.example for command in COMMANDS} | {
     "apply": "cleansplit apply --link sanitized/ --execute",
     "pull": "cleansplit pull --workspace s3://bucket/cleansplit",
 }
+
+OF_TWO = dict.fromkeys(("audit", "dedupe", "split"), ("audit", "--train", "--test"))  # commands for two sources
+OF_TWO["run"] = ("run", "--large", "--small")
 
 app = App(
     name="cleansplit",
@@ -125,11 +129,18 @@ def _usage(error: CycloptsError) -> str:
             error.argument.name.lstrip("-").replace("-", "_"), error.argument.field_info.hint, error.__cause__
         )
     if isinstance(error, UnusedCliTokensError):
-        more = " ".join(error.unused_tokens or ())
-        return (
-            f"{more} is one path too many; name two sets with --train and --test, and other values with their options."
-        )
+        return _too_many(list(error.root_input_tokens or ()), list(error.unused_tokens or ()))
     return str(error)
+
+
+def _too_many(typed: list[str], unused: list[str]) -> str:
+    """Return a sentence about paths that a command does not take; where there are two, with the command that does."""
+    command, *paths = typed[:3]
+    if command not in OF_TWO or len(paths) < 2 or paths[1] not in unused or paths[0].startswith("-"):
+        return f"{' '.join(unused)} is one path too many; give other values with their options."
+    name, first, second = OF_TWO[command]
+    words = ["cleansplit", name, first, paths[0], second, paths[1], *(typed[3:] if name == command else [])]
+    return f"{paths[1]} is one path too many; run `{shlex.join(words)}`."
 
 
 def _stop(reason: str, code: int, errors: Console) -> None:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from shlex import quote
 
 from tasks.errors import DataError
 from tasks.records import Archive
@@ -15,9 +16,9 @@ def check_classes(
 ) -> tuple[str, ...]:
     """Return the class names of all sources, in order.
 
-    Raises `DataError` when a source has no image, another number of classes than `expected`, a class with fewer members
-    than the `minimum` of its role, or names that file systems may confuse. With `alike`, also raises it unless all
-    sources have the same classes, at least two.
+    Raises `DataError` when a source has another number of classes than `expected`, a class with fewer images than the
+    `minimum` of its role, or names that a file system may confuse; or when sources that must be `alike` do not have the
+    same classes, at least two.
     """
     for archive in archives:
         _check(archive, expected, minimum(archive.role))
@@ -28,15 +29,17 @@ def check_classes(
             f"({some(names)}); rename them."
         )
     for archive in archives if alike else ():
-        own = list(archive.members)
-        if own == [UNLABELLED]:
-            raise DataError(f"{archive.name} has no class folders, but a run needs them; audit and split do not.")
-        if len(own) < 2:
+        if len(own := list(archive.members)) < 2:
+            has = "no class folders" if own == [UNLABELLED] else f"one class folder ({some(own)})"
             raise DataError(
-                f"{archive.name} has one class folder ({some(own)}), but a run needs two; audit and split accept one."
+                f"{archive.name} has {has}, but a run needs two; run `cleansplit split {quote(archive.name)}`."
             )
     if alike and (different := differences(archives)):
-        raise DataError(f"the sources have different classes: {different[0]} A run needs the same; audit does not.")
+        train, test = (quote(archive.name) for archive in archives)
+        raise DataError(
+            f"the sources of a run need the same classes, but {different[0]} Run "
+            f"`cleansplit audit --train {train} --test {test}` to compare them as they are."
+        )
     return tuple(names)
 
 
@@ -52,20 +55,16 @@ def differences(archives: Sequence[Archive]) -> list[str]:
 
 def _check(archive: Archive, expected: int | None, minimum: int) -> None:
     names = list(archive.members)
-    if not names:
-        raise DataError(
-            f"{archive.name} has no images; name another source, or archives in a folder by a pattern like '*.tar'."
-        )
     if expected is not None and len(names) != expected:
         raise DataError(
             f"{archive.name} has {len(names)} class folders ({some(names)}) where {expected} are expected; name "
-            "another source or another number with --classes."
+            f"another source, or give `--classes {len(names)}`."
         )
     for name, members in archive.members.items():
         if members < minimum:
             raise DataError(
-                f"class {name} of {archive.name} has {members} members, fewer than the {minimum} "
-                "required by --min-per-class; check that the source is complete."
+                f"class {name} of {archive.name} has {members} images, fewer than the {minimum} of --min-per-class; "
+                f"complete the source, or give `--min-per-class {members}`."
             )
 
 

@@ -278,7 +278,10 @@ def _names(environment: Path, home: str) -> bool:
     [
         (("run", "--tresh", "1"), "Unknown option"),
         (("rum",), "Unknown command"),
-        (("audit", "train", "test"), "test is one path too many; name two sets with --train and --test"),
+        (("audit", "a", "a b"), "a b is one path too many; run `cleansplit audit --train a --test 'a b'`."),
+        (("split", "a", "b"), "b is one path too many; run `cleansplit audit --train a --test b`."),
+        (("run", "a", "b", "--seed", "3"), "b is one path too many; run `cleansplit run --large a --small b --seed 3"),
+        (("verify", "a", "b"), "b is one path too many; give other values with their options."),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
         (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8; rename it, or link to it by another name."),
         (("run", "--group-by", "a\udcff"), r"a\udcff has a name that is not UTF-8"),
@@ -373,7 +376,7 @@ def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(server: dict[
     assert "two.tar has 2 class folders (A, B) where 10 are expected" in refused(done, 3)
     one = str(write_tar(tmp_path / "one.tar", {"r/A/1.png": b"", "r/A/2.png": b""}))
     done = command("run", "--large", one, "--small", two, "--workspace", str(tmp_path / "w"), **server)
-    assert "one.tar has one class folder (A), but a run needs two; audit and split accept one." in refused(done, 3)
+    assert "one.tar has one class folder (A), but a run needs two; run `cleansplit split " in refused(done, 3)
 
 
 def test_a_workspace_that_cannot_be_written_exits_with_6(

@@ -170,6 +170,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
     "a column of splits": (split_column, "my list.csv has no column split, but the splits in phase", (6, 6)),
+    "two paths": (two_paths, "second is one path too many", (6, 6)),
     "no images": (no_images, "my data holds no images, but 2 .txt, 1 .h5", 0),
     "an empty folder": (empty, "my data is empty", 0),
 }  # fmt: skip
@@ -227,6 +228,26 @@ def test_a_table_without_paths_names_its_columns_and_the_one_with_files(prefect_
     assert done.returncode == 0, done.stderr
     Path(source).write_text("id,label\nscan1,a\n")
     assert "its columns are id, label; none of them has the path of a file." in refused(here(*given), 3)
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "said"),
+    [
+        (["a"], ["a"], "large has one class folder (a), but a run needs two"),
+        ([""], ["a", "b"], "large has no class folders, but a run needs two"),
+        (["a", "b"], ["b", "c"], "the sources of a run need the same classes, but large lacks 1 of 3 classes: c."),
+    ],
+)
+def test_sources_that_a_run_does_not_take_are_for_another_command(
+    prefect_server: None, large: list[str], small: list[str], said: str, tmp_path: Path
+) -> None:
+    given = {f"--{name}": str(tmp_path / name) for name in ("large", "small")}
+    for source, folders in zip(given.values(), (large, small), strict=True):
+        write_folder(Path(source), images(*folders, each=30))
+    sentence = refused(here("run", *chain(*given.items()), "--workspace", str(tmp_path / "w")), 3)
+    assert said in sentence
+    done = here(*shlex.split(re.findall("`([^`]+)`", sentence)[0])[1:], "--workspace", str(tmp_path / "w"))
+    assert done.returncode == 0, done.stderr
 
 
 def test_splits_under_other_names_are_refused_before_an_image_is_read(tmp_path: Path) -> None:
