@@ -20,11 +20,11 @@ LINES = {  # label, colour and style of each arm and set of rows
     ("with_twins", "test_near"): ("sanitized", BLUE, "-"),
     ("with_twins", "test_removed"): ("removed rows", ORANGE, "-"),
     ("with_twins", "test_random"): ("random rows removed", GRAY, "-"),
-    ("without_twins", "test_raw"): ("raw, trained without twins", GREEN, "--"),
+    ("without_twins", "test_raw"): ("raw, trained without duplicates", GREEN, "--"),
 }
 STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the comparisons
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
-LINEAR_TO = 1  # points; differences beyond are drawn on a logarithmic scale, or small sizes would dwarf all others
+LINEAR_TO = 1  # points; larger have a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
 LEAST_WIDTH = 5.5  # inches, for the legend
@@ -93,7 +93,7 @@ def classes(report: Report) -> Figure:
 
 
 def confusion(report: Report) -> Figure:
-    """Draw what each model answered on raw test rows: shares of the true class, mistakes alone coloured."""
+    """Draw the answers of each model to raw test rows as shares of the true class, with mistakes coloured."""
     figure = figure_of(max(4.5, 4.3 * len(report.confusion)), 4.8)
     for axes, entry in zip(figure.subplots(1, len(report.confusion), squeeze=False)[0], report.confusion, strict=True):
         counts = np.array(entry.counts)

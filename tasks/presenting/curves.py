@@ -1,4 +1,4 @@
-"""Charts of the overlap against similarity: rows with a duplicate, and how sure that is."""
+"""Charts of the overlap against similarity: rows with a duplicate, and the predicted precision."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,7 +16,7 @@ COLOURS: dict[tuple[SplitName, SplitName], str] = {
 
 
 def thresholds(report: Report) -> Figure:
-    """Draw how many rows have a twin, against the similarity from which two images are twins."""
+    """Draw the share of rows with a duplicate against the similarity threshold."""
     figure = figure_of(7, 3.4)
     axes = figure.subplots()
     for (found_in, rows_of), colour in COLOURS.items():
@@ -27,7 +27,7 @@ def thresholds(report: Report) -> Figure:
             axes.plot([entry.jaccard for entry in entries], shares, color=colour, label=f"{rows_of} in {found_in}")
     if report.near_duplicates.threshold is not None:
         axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="lowest similarity of twins (dotted: threshold for removal)", ylabel="rows with a twin, %")
+    axes.set(xlabel="similarity threshold (dotted: threshold of this run)", ylabel="rows with a duplicate, %")
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.25)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
@@ -35,14 +35,14 @@ def thresholds(report: Report) -> Figure:
 
 
 def precision(report: Report) -> Figure:
-    """Draw the predicted precision of matches, and the rows that have one, against their similarity."""
+    """Draw the predicted precision of matches and the number of rows with a match against similarity."""
     figure = figure_of(7, 3.4)
     axes = figure.subplots()
     curve = report.verdict.curve
     known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
     axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), color=BLUE, label="predicted precision")
     if report.view.on_pixels:
-        axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="asked for")
+        axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="required")
     axes.set(ylim=(-0.02, 1.02), xlabel="similarity of the best match", ylabel="predicted precision")
     rows = axes.twinx()
     rows.plot([p.similarity for p in curve], [p.rows for p in curve], color=ORANGE, label="rows with a match")

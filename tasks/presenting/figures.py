@@ -30,7 +30,7 @@ ON_SHEET = 64  # pixels of the longer side of a photograph
 
 
 def write_figures(found: Findings, report: Report, workspace: Place, folder: Place) -> list[tuple[str, str]]:
-    """Write all figures of a run; return file name and title of each, in the order in which people should see them."""
+    """Write all figures of a run that have data; return file name and title of each, in order of presentation."""
     drawn: dict[str, Image.Image | Figure] = {**_samples(found, workspace), **_rows(found, workspace)}
     if report.rows != report.sanitized.near:
         drawn["balance"] = charts.balance(report)
@@ -58,7 +58,7 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
 
 
 def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
-    """Return sheets of raw files and of what became of them, a row per class, for each source."""
+    """Return sheets of raw files and of the normalized images, a row per class, for each source."""
     sheets = {}
     for role in dict.fromkeys(shard.role for shard in found.shards):
         shards = [shard for shard in found.shards if shard.role == role][:CLASSES_SHOWN]  # each has a class or more
@@ -123,7 +123,7 @@ def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:
 
 
 def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Image]:
-    """Return images as people should see them: glyphs as they are, photographs as thumbnails."""
+    """Return images for display: glyphs unchanged, photographs as thumbnails."""
     if found.reading.kind == "glyphs":
         return list(map(Image.fromarray, images.gray))
     seen = thumbnails([workspace / name for name in found.photographs], ids := images.ids.to_pylist())
@@ -137,16 +137,16 @@ def _small(data: bytes) -> Image.Image:
 
 
 def _encoded(figure: Image.Image | Figure, form: str) -> bytes:
-    """Return a file that depends on nothing but what it shows."""
+    """Return the bytes of a file without metadata, so that the same figure gives the same bytes."""
     buffer = io.BytesIO()
     image = _drawn(figure) if isinstance(figure, Figure) else figure
-    # PNG has no quality, and optimizing it takes five times as long for a hundredth of the size.
+    # Optimizing a PNG takes five times as long and saves 1 %.
     image.save(buffer, form, optimize=form == "JPEG", quality=SHEET_QUALITY)
     return buffer.getvalue()
 
 
 def _drawn(chart: Figure) -> Image.Image:
-    """Return a chart as pixels; to save it, matplotlib draws it twice, once for a layout that drawing makes anyway."""
+    """Return a chart as pixels, which draws it once; saving with matplotlib draws it twice."""
     canvas: Any = FigureCanvasAgg(chart)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class name in a script that the font lacks shows as boxes

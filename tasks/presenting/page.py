@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that needs nothing else, made from what the run folder holds."""
+"""The page of a run: one self-contained HTML file made from the run folder."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ from tasks.storage.workspace import run_at
 ENVIRONMENT = Environment(
     loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
-PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled here: a command imports this while it waits for Prefect
+PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled at import, while a command waits for Prefect
 MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 QUALIFICATIONS = 3  # of the answer, at most
@@ -44,17 +44,17 @@ TABLES = {  # of the page
 def build_page(
     run: Place, report: Report, history: Sequence[dict[str, Any]] = (), glyphs: Sequence[Place] | None = None
 ) -> str:
-    """Return the page of a run, whose files and figures are in its folder.
+    """Return the page of a run from the files in its folder.
 
-    `history` has rows of the workspace's history; the page that a run keeps has none, so that it depends on the run
-    alone. `glyphs` are files that hold its glyphs, if not its raw splits: pixels of shards are read in an eighth of the
-    time. Raises `DataError` when a table of the run is damaged or gone.
+    `history` has rows of the workspace's history; the page in the run folder has no history, so that it depends only on
+    the run. `glyphs` are files with its glyphs, if not its raw splits: shards are read eight times as fast. Raises
+    `DataError` when a table of the run is damaged or gone.
     """
     numbers = Numbers(report, html=True)
     style, script = (_asset(name) for name in ("page.css", "page.js"))
     pictures, every = build_gallery(run, report, glyphs)
     members = report.conservation
-    if len(members) > MOST["members"]:  # what lost some comes first
+    if len(members) > MOST["members"]:  # classes with refused members come first
         members = tuple(sorted(members, key=lambda row: row.members == row.accepted))
     page = PAGE.render(
         style=style,
@@ -116,7 +116,7 @@ def _marked(sentence: str) -> Markup:
 
 
 def _cells(rows: summary.TableRows) -> list[dict[str, Markup]]:
-    """Return rows whose cells are either plain words or numbers that are HTML already."""
+    """Return rows with escaped words; numbers are HTML already."""
     return [{name: Markup(cell) if "<data" in cell else escape(cell) for name, cell in row.items()} for row in rows]  # noqa: S704
 
 
@@ -126,7 +126,7 @@ def _asset(name: str) -> Markup:
 
 
 def _policy(style: str, script: str) -> str:
-    """Return a content security policy: no request at all, our own style and script alone."""
+    """Return a content security policy: no requests, only our own style and script."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "

@@ -1,4 +1,4 @@
-"""Lay pictures over their duplicates, to look at: what the comparison of photographs sees."""
+"""Align photographs with their duplicates for display, as the comparison aligns them."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,20 @@ from tasks.arrays import Gray, Pixels
 from tasks.registration.align import SIDE, register
 from tasks.registration.warp import warped
 
-AT_A_TIME = 16  # pairs: what numpy does once for all of them takes as long for one
-SHOWN_SIDE = 96  # pixels of the square in which a picture is moved
-NOTHING_THERE = 235  # gray where the picture has nothing to lay over
+AT_A_TIME = 16  # pairs: numpy takes as long for one
+SHOWN_SIDE = 96  # pixels of the square for aligned images
+NOTHING_THERE = 235  # gray outside the aligned image
 
 
-def laid_over(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
-    """Return twins as they lie over the rows at the same places, each of its row's shape; uint8 (height, width, 3)."""
+def laid_over(rows: Sequence[Gray], duplicates: Sequence[Gray]) -> list[Gray]:
+    """Return each duplicate aligned with the row at its place, in the row's shape; uint8 (height, width, 3)."""
     starts = range(0, len(rows), AT_A_TIME)
-    return [one for at in starts for one in _laid(rows[at : at + AT_A_TIME], twins[at : at + AT_A_TIME])]
+    return [one for at in starts for one in _laid(rows[at : at + AT_A_TIME], duplicates[at : at + AT_A_TIME])]
 
 
-def _laid(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
-    maps = register(_copies(rows), _copies(twins))
-    squares = np.stack([_resized(twin, SHOWN_SIDE, SHOWN_SIDE) for twin in twins])
+def _laid(rows: Sequence[Gray], duplicates: Sequence[Gray]) -> list[Gray]:
+    maps = register(_copies(rows), _copies(duplicates))
+    squares = np.stack([_resized(duplicate, SHOWN_SIDE, SHOWN_SIDE) for duplicate in duplicates])
     channels = squares.transpose(0, 3, 1, 2).reshape(-1, SHOWN_SIDE, SHOWN_SIDE).astype(np.float32)
     values, inside = warped(channels, np.repeat(maps, squares.shape[3], axis=0))
     values[~inside] = NOTHING_THERE
@@ -31,9 +31,9 @@ def _laid(rows: Sequence[Gray], twins: Sequence[Gray]) -> list[Gray]:
     return [_resized(picture, row.shape[1], row.shape[0]) for row, picture in pairs]
 
 
-def map_over(row: Gray, twin: Gray) -> list[float]:
-    """Return the six numbers of the map under which a twin lies over a row, from gray copies, uint8 (1, 64, 64)."""
-    numbers: list[float] = register(row.astype(np.float32), twin.astype(np.float32))[0].ravel().tolist()
+def map_over(row: Gray, duplicate: Gray) -> list[float]:
+    """Return the six numbers of the map that aligns a duplicate with a row, from gray copies, uint8 (1, 64, 64)."""
+    numbers: list[float] = register(row.astype(np.float32), duplicate.astype(np.float32))[0].ravel().tolist()
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""Sheets of many small images, with a word below each: drawn pixel by pixel, so nothing is smoothed."""
+"""Sheets of small images with a word below each, without smoothing."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 PAPER, INK, WRONG = (255, 255, 255), (51, 51, 51), (178, 60, 0)
 GAP, TEXT_SIZE = 6, 13
 LONGEST = 16  # letters of a word that are shown
-SMALLEST = 42  # pixels that the longer side of a shown image has at least
+SMALLEST = 42  # pixels: least length of the longer side of a shown image
 
 
 def sheet(
@@ -15,7 +15,7 @@ def sheet(
 ) -> Image.Image:
     """Lay images of any size out in rows; small ones are enlarged by a whole factor.
 
-    A word stands below each; where all are empty, they take no room. Those `marked` have the colour of mistakes.
+    Each has a word below; empty words take no room. Images that are `marked` have the colour of mistakes.
     """
     font = ImageFont.load_default(TEXT_SIZE)
     cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
@@ -39,7 +39,7 @@ def sheet(
 
 
 def shortened(word: str, longest: int = LONGEST) -> str:
-    """Return a word that is not too long to be shown.
+    """Return a word, cut to a length that can be shown.
 
     >>> shortened("Helvetica Neue Condensed", 12)
     'Helvetica N…'

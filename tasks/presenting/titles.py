@@ -1,22 +1,22 @@
-"""The titles and descriptions of the figures, for who shows them and draws none."""
+"""The titles and descriptions of the figures."""
 
 TITLES = {
-    "files": "20 files of each class, as they lie in {}",
+    "files": "20 files of each class of {}",
     "normalized": "The same images of {}, normalized",
     "rows": "The first 200 rows of {}, with their classes",
     "balance": "Rows of each class, before and after sanitizing",
-    "thresholds": "Rows with a twin, by similarity",
+    "thresholds": "Rows with a duplicate, by similarity",
     "precision": "Predicted precision of matches, by similarity",
-    "predictions": "200 answers to test rows; mistakes read: class but answer",
+    "predictions": "200 test rows with the answers of a model; mistakes read: class but answer",
     "learning-curves": "Accuracy by training size",
-    "effects": "What the twins do to accuracy by training size, with 95 % intervals of single looks",
+    "effects": "Effect of the duplicates on accuracy; the 95 % intervals are not corrected for multiple comparisons",
     "classes": "Accuracy of each class",
     "confusion": "Answers to raw test rows",
     "mistakes": "The most confident mistakes: class but answer, and how sure",
 }
-ALTERNATIVES = {  # descriptions of charts for people who can't see them; the numbers are in the tables beside them
-    "thresholds": "Share of rows with a twin in another split, falling as the similarity asked for rises.",
-    "precision": "Predicted precision of matches, rising with the similarity asked for, and how many rows have one.",
+ALTERNATIVES = {  # for screen readers; the tables have the numbers
+    "thresholds": "Share of rows with a duplicate in another split, which falls as the threshold rises.",
+    "precision": "Predicted precision of matches, which rises with the threshold, and the number of rows with a match.",
     "balance": "Rows of each class in each split, before and after sanitizing.",
     "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
     "effects": "Differences of accuracy with their intervals, by model and training size.",

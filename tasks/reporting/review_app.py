@@ -1,7 +1,7 @@
-"""The local page on which pairs are decided: a small application that answers to one token on one address.
+"""The local application of a review: a page, its images, and decisions, below one random token.
 
-Neither another user of the machine nor a page of another origin can guess the token; requests under another host name,
-as a rebound name would send, and changes from another origin are refused. Nothing in pictures can run.
+Other users of the machine and pages of other origins can't guess the token. Requests under another host name (DNS
+rebinding) and changes from another origin are refused. Images can't run scripts.
 """
 
 import secrets
@@ -134,7 +134,7 @@ def application(review: Review, token: str) -> Starlette:
 
 
 class Guarded:
-    """Refuses what does not come from the page itself, before anything looks at it."""
+    """Refuses requests that do not come from the page, before they are handled."""
 
     def __init__(self, app: Any, token: str) -> None:
         self.app, self.token = app, token

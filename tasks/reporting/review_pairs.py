@@ -89,9 +89,9 @@ class Pair:
 
 
 def pairs_of(run: Place, report: Report, found: Findings) -> list[Pair]:
-    """Return the pairs of a run, each once: different labels first, then the doubtful, the least similar duplicates.
+    """Return the pairs of a run, each once: different labels first, then the least similar duplicates.
 
-    Raises `KeyError` when a table of the run lacks a column, or names an image that the run was not made of.
+    Raises `KeyError` when a table of the run lacks a column or names an unknown image.
     """
     parts = [tables.read(run.parent.parent / each.table, ["id", "md5"]) for each in found.fingerprints]
     digests = {row["id"]: row["md5"] for part in parts for row in part.to_pylist()}

@@ -1,4 +1,4 @@
-"""Gather what a review shows, and serve its page to this machine alone."""
+"""Collect the pairs of a review, and serve its page to this machine only."""
 
 import secrets
 import shlex
@@ -22,29 +22,29 @@ HOST = "127.0.0.1"
 
 
 def prepare(run: Place) -> Review:
-    """Gather the pairs of a run and what shows them; `DataError` if a table, or its source, is damaged or gone."""
+    """Collect the pairs of a run with their images; raises `DataError` if a table or a source is damaged or gone."""
     report, found, workspace = read_report(run), read_findings(run), run.parent.parent
     try:
         pairs = pairs_of(run, report, found)
-    except KeyError as error:  # a table names an image that the run was not made of, or lacks a column
+    except KeyError as error:  # a table lacks a column, or names an unknown image
         raise DataError(f"{run} was changed or written by another version; do the run again.") from error
     ids = {name for pair in pairs for name in (pair.one, pair.two)}
     pictures = Glyphs(run, ids) if report.kind == "glyphs" else Photographs(found, workspace, ids)
     again = ["dedupe", str(report.spec.source)] if isinstance(report.spec, DedupeSpec) else ["sanitize", run.last]
     then = shlex.join(["cleansplit", *again, "--workspace", str(workspace)])
     review = Review(run.last, pairs, pictures, workspace, report.view.name, then)
-    review.told()  # refuses decisions that can't be read before anybody decides more
+    review.told()  # unreadable decisions are refused before more are made
     return review
 
 
 @contextmanager
 def listening(port: int) -> Iterator[socket.socket]:
-    """Listen on a port of this machine alone, 0 for any that is free; raises `UsageError` when it is taken."""
+    """Listen on a port of this machine only, 0 for any free port; raises `UsageError` if it is taken."""
     with socket.socket() as open_socket:
         open_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             open_socket.bind((HOST, port))
-            open_socket.listen()  # who follows the address at once is answered a little later
+            open_socket.listen()  # an early request waits until the server runs
         except (OSError, OverflowError) as error:
             raise UsageError(f"port {port} of {HOST} can't be listened on ({error}); choose another --port.") from error
         yield open_socket

@@ -128,7 +128,7 @@ def test_the_first_screen_has_the_answer_three_qualifications_the_next_step_and_
             "The duplicates",
             "The splits",
             "The effect on accuracy",
-            "How duplicates were told from look-alikes",
+            "How duplicates are distinguished from look-alikes",
             "The input",
             "The images",
             "Settings",
