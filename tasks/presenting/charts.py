@@ -20,7 +20,7 @@ LINES = {  # label, colour and style of each arm and set of rows
     ("with_twins", "test_near"): ("sanitized", BLUE, "-"),
     ("with_twins", "test_removed"): ("removed rows", ORANGE, "-"),
     ("with_twins", "test_random"): ("random rows removed", GRAY, "-"),
-    ("without_twins", "test_raw"): ("raw, trained without duplicates", GREEN, "--"),
+    ("without_twins", "test_raw"): ("trained without duplicates", GREEN, "--"),
 }
 STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the comparisons
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
