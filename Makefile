@@ -80,7 +80,7 @@ hostile: .venv/test   ## rows, archives, images, workspaces, servers and other u
 	$(BIN)/python -m tests.faults.corpora
 	$(BIN)/python -m tests.faults.archives --count 2000
 	$(BIN)/python -m tests.faults.images
-	$(BIN)/pytest -v tests/flows/test_links.py tests/flows/test_hostile_folder.py \
+	$(BIN)/pytest -v tests/flows/test_links.py tests/flows/test_hostile_folder.py tests/flows/test_stolen.py \
 	  tests/sources/test_download.py tests/cluster/test_strangers.py tests/browser/test_review.py
 
 fuzz: .venv/test      ## damaged pictures, archives and run folders for five minutes; findings are kept in .fuzz

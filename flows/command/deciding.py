@@ -79,6 +79,8 @@ def apply(
     found = read_findings(folder)
     originals = Originals(found.archives, folder.parent.parent)
     applying.refuse_inside(out, found.spec.sources.values())
+    for source in applying.folders_of(originals, folder):
+        print(f"files are taken from {source}", file=sys.stderr)
     steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
     doing = f"{len(steps):,} files {'move' if move else 'are linked'} to {out}"
     for action, count in applying.left_to_people(folder).items():

@@ -4,6 +4,7 @@ Nothing is ever deleted, and no file is written over another.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -97,9 +98,28 @@ def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
                 raise TypeError("files of archives can't be moved")
             if at(target).exists():
                 raise DataError(f"{target} is there already; choose another folder.")
-            disk.make_folder(target.parent)
+            disk.make_folder(out)
             disk.move(original.place, target)
     return len(left)
+
+
+def folders_of(originals: Originals, run: Place) -> list[Place]:
+    """Return the folders that files are taken from.
+
+    Raises `DataError` where the run says that one lies elsewhere than its name does: here, or where the run was made.
+    """
+    folders = []
+    for archive in originals.archives:
+        if (members := originals.sources[archive.role]).in_folder:
+            folder, given = members.source, PurePath(archive.name)
+            elsewhere = "/".join(part for part in given.parts if part != "..")
+            made_elsewhere = elsewhere and not given.is_absolute() and f"/{elsewhere}/" in f"{folder}/"
+            if not (made_elsewhere or at(folder).is_inside(Place.of(given))):
+                raise DataError(
+                    f"{run} says that {given} is {folder}; go to the folder where the run was made, or do it again."
+                )
+            folders.append(folder)
+    return folders
 
 
 def refuse_inside(out: Place, sources: Iterable[str]) -> None:

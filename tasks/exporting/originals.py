@@ -17,7 +17,6 @@ from tasks.sources.members import Members
 from tasks.storage import disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
 BYTES_OF_A_GLYPH = 1024
@@ -32,9 +31,14 @@ class Original(NamedTuple):
 
     def put(self, target: Place, linked: bool) -> None:
         """Write the file, or make a hard link if `linked` is set and the source is a folder."""
-        if linked and self.place is not None:
-            at(self.place).link(target)
-            return
+        if linked and self.place is not None and not self.place.in_bucket:
+            try:
+                disk.move(self.place, target, keep=True)
+            except OSError as error:
+                if error.errno not in disk.NO_LINK:
+                    raise
+            else:
+                return
         disk.make_folder(target.parent)
         with disk.writing(target) as out:  # refuses a file whose name differs only in case
             out.write(self.data)

@@ -13,10 +13,11 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from tasks.errors import StorageError, UsageError
+from tasks.errors import DataError, StorageError, UsageError
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
+NO_LINK = errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP  # errors where a file can be copied instead
 SPACE_MATTERS_FROM = 64 << 20  # bytes; a full disk stops smaller work as early as this check could
 
 
@@ -74,12 +75,23 @@ def make_folder(place: Place) -> None:
     path_of(place).mkdir(parents=True, exist_ok=True)
 
 
-def move(source: Place, target: Place) -> None:
-    """Move a file within its file system; raises `StorageError` when the target is on another one."""
+def move(source: Place, target: Place, *, keep: bool = False) -> None:
+    """Move a file to a new name, or link it there to `keep` it; folders on the way below the roots are made.
+
+    Raises `DataError` where the file or one of these folders is a link, `StorageError` for another file system.
+    """
     try:
-        path_of(source).rename(path_of(target))
+        with folder_of(source) as (here, name), folder_of(target, make=True) as (there, new):
+            if not stat.S_ISREG(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, "not a file")
+            if keep:
+                os.link(name, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+            else:
+                os.rename(name, new, src_dir_fd=here, dst_dir_fd=there)
+    except NotADirectoryError as error:
+        raise DataError(f"a symbolic link leads to {source} or {target}; put the folder or file there.") from error
     except OSError as error:
-        if error.errno != errno.EXDEV:
+        if keep or error.errno != errno.EXDEV:
             raise
         raise StorageError(
             f"{target.parent} and {source} are on different file systems; choose a folder next to the source."
@@ -87,13 +99,16 @@ def move(source: Place, target: Place) -> None:
 
 
 @contextlib.contextmanager
-def folder_of(place: Place) -> Iterator[tuple[int, str]]:
+def folder_of(place: Place, *, make: bool = False) -> Iterator[tuple[int, str]]:
     """Open the parent folder of a place without following links below its root; yield it and the last name."""
     root, name = (place.root, place.name) if place.name else os.path.split(place.root)
     *above, last = name.split("/")
     opened = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for part in above:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=opened)
             below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened)
             os.close(opened)
             opened = below

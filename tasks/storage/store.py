@@ -3,7 +3,6 @@
 The defaults need only a local copy of a file; stores override them where they can do better.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -132,7 +131,7 @@ class Store(Protocol):
         try:
             os.link(source, disk.path_of(target))
         except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            if error.errno not in disk.NO_LINK:
                 raise
             shutil.copyfile(source, disk.path_of(target))
 
