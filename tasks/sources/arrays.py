@@ -1,7 +1,9 @@
 """Arrays saved by numpy: .npy with only images, .npz with images and optionally labels and splits, by their names."""
 
 import errno
+import json
 import zipfile
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -33,11 +35,24 @@ def open_arrays(place: Place) -> Rows | None:
         raise DataError(f"{place} does not contain readable arrays ({error or type(error).__name__}).") from error
     images = {name: array for name, array in arrays.items() if array.ndim >= 3}
     if not images:
-        raise DataError(f"{place} has no array of images among {', '.join(arrays) or 'no arrays'}.")
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise DataError(f"{place} contains {shapes or 'no arrays'}; save images as (n, height, width[, channels]).")
     splits = [split_in(name) for name in images]
     if len(set(splits)) < len(splits):
-        raise DataError(f"{place} has several arrays of images ({', '.join(images)}); name one for each split.")
+        raise DataError(_unnamed(place, list(images)))
     return of_arrays([(split_in(name), array, _labels(name, arrays)) for name, array in images.items()], place)
+
+
+def _unnamed(place: Place, names: list[str]) -> str:
+    """Return a sentence about arrays without a split in their names, with the command that names the first two."""
+    pairs = ", ".join(
+        f"x_{split}=found[{json.dumps(name)}]" for split, name in zip(("train", "test"), names, strict=False)
+    )
+    script = f'import numpy as np; found = np.load({json.dumps(str(place))}); np.savez("splits.npz", {pairs})'
+    return (
+        f"{place} has several arrays of images ({', '.join(names)}), and their names tell no splits; if they are train "
+        f"and test in this order, run `python3 -c {quote(script)} && cleansplit audit splits.npz`."
+    )
 
 
 def _arrays_of(place: Place) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import UsageError
+from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.reporting.read import read_report
 from tasks.sources.opening import open_source
@@ -170,6 +170,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
     "a column of splits": (split_column, "my list.csv has no column split, but the splits in phase", (6, 6)),
+    "arrays of other names": (arrays, "my data.npz has several arrays of images (first, second)", (6, 6)),
     "two paths": (two_paths, "second is one path too many", (6, 6)),
     "no images": (no_images, "my data holds no images, but 2 .txt, 1 .h5", 0),
     "an empty folder": (empty, "my data is empty", 0),
@@ -182,7 +183,8 @@ def test_the_sentence_says_what_is_there_and_its_commands_work(
 ) -> None:
     build, said, expected = SITUATIONS[name]
     (given := tmp_path / "given").mkdir()
-    sentence = refused(here(*build(given), "--workspace", str(tmp_path / "w")), 2)
+    code = DataError.exit_code if build is arrays else UsageError.exit_code
+    sentence = refused(here(*build(given), "--workspace", str(tmp_path / "w")), code)
     assert said in sentence
     for number, command in enumerate(re.findall("`([^`]+)`", sentence)):
         (current := tmp_path / str(number)).mkdir()
