@@ -24,7 +24,7 @@ import simplejpeg
 from PIL import Image, ImageOps
 
 from tasks.arrays import Gray
-from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap
+from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
 from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
@@ -149,7 +149,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
             raise UnreadableError("several_images", "more than one page")
         scale = frame.scale if frame and reduced else 1
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
-        upright, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, "")
+        upright, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, zeros_at_end(data, form))
         upright.load()
         if upright.getexif().get(ORIENTATION) in QUARTER_TURNS:
             width, height = height, width

@@ -14,6 +14,8 @@ from tasks.formats import IMAGE_ENDINGS, format_of
 MAX_PIXELS = 80_000_000
 CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # limits; decoders visit a hundred million pixels a second
 CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats whose usual files are cheap to decode
+# Formats whose decoders take zeros for data, and the share of zeros that is usual: black in files without compression.
+UNTOLD = {"GIF": 0.0, "WEBP": 0.0, "AVIF": 0.0, "HEIF": 0.0, "BMP": 1 / 16, "PPM": 1 / 16, "TIFF": 1 / 16}
 INFLATE_STEP = 1 << 20
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -40,6 +42,13 @@ def checked_format(data: bytes) -> str:
             raise UnreadableError("needs_heic", "pip install 'cleansplit[heic]'") from error
         register_heif_opener()
     return form
+
+
+def zeros_at_end(data: bytes, form: str) -> str:
+    """Return a remark about a file that ends in many zeros, as a cut one does, if its format cannot tell."""
+    zeros = len(data) - len(data.rstrip(b"\0"))
+    share = UNTOLD.get(form)
+    return f"ends in {zeros:,} zero bytes" if share is not None and zeros > max(16, share * len(data)) else ""
 
 
 def is_cheap(form: str, data: bytes, pixels: int, scans: int) -> bool:

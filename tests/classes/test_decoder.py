@@ -259,3 +259,25 @@ def test_what_is_published_of_an_image_is_its_pixels_alone(form: str, ending: st
     image = decode(data, reduced=False)
     assert secret[:7] not in image.thumbnail()
     assert image.image.info == {}
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_a_file_whose_end_is_zeros_is_refused_or_has_a_remark(form: str) -> None:
+    for seed in range(3):
+        whole = saved(scene(200, 150, seed), form)
+        pixels = decode(whole, reduced=False)
+        assert not pixels.remark
+        for share in (0.2, 0.4, 0.6, 0.8, 0.9):
+            start = int(len(whole) * share)
+            try:
+                found = decode(whole[:start] + bytes(len(whole) - start), reduced=False)
+            except UnreadableError:
+                continue
+            assert found.remark.endswith(" zero bytes") or found.digest == pixels.digest
+
+
+def test_a_little_black_at_the_end_of_a_file_is_usual() -> None:
+    image = scene(200, 150)
+    image.paste("black", (0, 145, 200, 150))
+    for form in ("PPM", "TIFF"):
+        assert not decode(saved(image, form), reduced=False).remark
