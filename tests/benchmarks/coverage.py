@@ -87,7 +87,7 @@ ACCURACIES = (
     Shape("2,000 rows, accuracy 0.99", single(2000), accuracy=0.99),
     Shape("30 to 100 rows", few),
     Shape("duplicates inside test", duplicates),
-    Shape("duplicates, 0.8 of them alike", duplicates, together=0.8),
+    Shape("duplicates, 0.8 of them together", duplicates, together=0.8),
     Shape("one dominant group", dominant, few_large=True),
     Shape("Zipf groups", zipf, few_large=True),
 )
@@ -99,7 +99,7 @@ EFFECTS = (
     Shape("2 points, trainings far apart", single(2000), spread=0.02, effect=0.1),
     Shape("nothing, accuracy 0.99", single(2000), accuracy=0.99, spread=0.001),
     Shape("nothing, 30 to 100 rows", few, noise=0.6),
-    Shape("duplicates, 0.8 of them alike", duplicates, together=0.8, effect=0.1),
+    Shape("duplicates, 0.8 of them together", duplicates, together=0.8, effect=0.1),
     Shape("duplicates, one arm fixed", duplicates, together=0.8, fixed=True, effect=0.1),
     Shape("one dominant group", dominant, fixed=True, few_large=True),
     Shape("Zipf groups", zipf, fixed=True, few_large=True),
