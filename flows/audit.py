@@ -1,4 +1,4 @@
-"""Splits that exist -> their overlap -> sanitized splits: nothing is drawn, nothing is trained."""
+"""Existing splits -> their overlap -> sanitized splits, without drawing or training."""
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import collect, timed

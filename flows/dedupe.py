@@ -1,4 +1,4 @@
-"""One set -> groups of images that show the same -> which of them stay."""
+"""One set -> groups of duplicates -> which images of them stay."""
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import collect, timed

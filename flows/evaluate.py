@@ -1,4 +1,4 @@
-"""The final flow: train with and without the twins of test rows, and score raw against sanitized."""
+"""The final flow: train with and without the duplicates of test rows, and score raw and sanitized rows."""
 
 import warnings
 from dataclasses import replace
@@ -14,9 +14,9 @@ from tasks.records.spec import TrainedSpec
 
 
 def train_on(spec: TrainedSpec, found: Findings) -> Findings:
-    """Train on the splits of a run, inside the flow that calls it, and say what that found.
+    """Train on the splits of a run, inside the calling flow, and return the findings.
 
-    Where these are grouped, models are also trained on random splits, on as many rows: the most that both have.
+    For grouped splits, models are also trained on random splits, on the largest number of rows that both have.
     """
     runner, random = runners.side_by_side(spec), found.random
     trained = compare_accuracy(runner, spec, found)
@@ -28,7 +28,7 @@ def train_on(spec: TrainedSpec, found: Findings) -> Findings:
 
 @subflow("compare accuracy")
 def compare_accuracy(spec: TrainedSpec, measured: Findings | RandomDraw, once_on: int | None = None) -> Trained:
-    """Train every model at every size on both arms, or `once_on` so many rows of train; score, and compare the arms."""
+    """Train every model at every size on both arms, or once on `once_on` rows of train; score, and compare the arms."""
     if not spec.models:
         return Trained()
     splits, overlaps, sanitized = measured.splits, measured.overlaps, measured.sanitized
@@ -44,7 +44,7 @@ def compare_accuracy(spec: TrainedSpec, measured: Findings | RandomDraw, once_on
     check_memory(plans, spec.side**2, runners.memory_of_task(spec))
     planned = batches(plans)
     trained: dict[Batch, list[Evaluation]] = {}
-    with warnings.catch_warnings():  # here: what to ignore is said for all threads at once
+    with warnings.catch_warnings():  # here, since filters apply to all threads
         warnings.filterwarnings("ignore", "Stochastic Optimizer: Maximum iterations")  # the limit is intended
         for some in side_by_side(planned):
             futures = [

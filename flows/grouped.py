@@ -13,11 +13,11 @@ from tasks.records import Findings, LoadedSources, Overlap, RandomDraw, Ruling, 
 from tasks.records.spec import TrainedSpec
 from tasks.splits.tasks import draw_grouped, take_whole
 
-ROUNDS = 5  # of drawing: twins that are found only between splits join their groups, and splits are drawn again
+ROUNDS = 5  # of drawing: duplicates found only between splits join their groups, and splits are drawn again
 
 
 def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
-    """Draw splits that share no group, measure that, and do so with random splits, inside the flow that calls it."""
+    """Draw splits that share no group, measure them and random ones of the same sizes, inside the calling flow."""
     twins, ruling = group_all(spec, loaded)
 
     def draw(between: tuple[Overlap, ...], at_random: bool = False) -> Splits:
@@ -39,7 +39,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
 
 
 def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling]:
-    """Rule what a duplicate is in all sources as one set; find these, and what is alike if it is to stay together."""
+    """Rule on duplicates in all sources as one set; find them, and similar images if these must stay together."""
     alone, place = spec.of_one_set(), spec.place
     (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
     (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, place)])

@@ -1,4 +1,4 @@
-"""Splits are compared with each other and with themselves, a task each; large ones tile by tile before, a task each."""
+"""Compare splits with each other and with themselves, one task per pair, or for large ones one task per tile first."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -16,12 +16,12 @@ from tasks.records.spec import ComparingSpec
 
 Tiles = list[tuple[SplitPair, int, Slices]]  # with their numbers in their pair
 
-FEW = 5_000  # photographs up to which to search for them in threads takes less time than to start processes
+FEW = 5_000  # photographs that threads search in less time than processes need to start
 
 
 @subflow("compare tiles")
 def compare_tiles(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
-    """Compare slices of splits with slices of others or of their own, a task each."""
+    """Compare slices of splits with slices of others or of their own, one task each."""
 
     def comparing() -> Iterator[PrefectFuture[Any]]:
         for pair, number, slices in tiles:

@@ -1,4 +1,4 @@
-"""What keeps a workspace small and whole: remove old runs, and check the newest again."""
+"""Keep a workspace small and intact: remove old runs, and verify the newest."""
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import say
@@ -14,11 +14,11 @@ from tasks.storage.workspace import find_run, latest_in
 def clean(spec: CleanSpec) -> list[str]:
     try:
         done = cleaning.clean(spec.place, spec.keep)
-    except UsageError as reason:  # there is nothing yet, or a run is using it: the next time will do
+    except UsageError as reason:  # there are no runs, or one is using it: the next cleaning will do
         say(str(reason))
         return []
     for name in done.unknown:
-        say(f"{name} is not a complete run, and was left alone")
+        say(f"{name} is not a complete run, so it stays")
     say(f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB")
     return list(done.runs)
 

@@ -1,4 +1,4 @@
-"""The whole story: prepare -> sanitize -> evaluate -> report."""
+"""The complete pipeline: prepare -> sanitize -> evaluate -> report."""
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import timed

@@ -37,7 +37,7 @@ AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
 def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources, Splits]:
     """Fetch both sources, detect how to read them, load them class by class, and draw the splits."""
     if spec.in_groups:
-        raise UsageError("prepare draws no grouped splits, which belong to what is found in them; use run or split.")
+        raise UsageError("prepare cannot draw grouped splits, which depend on the duplicates found; use run or split.")
     spec, loaded = load_sources(spec)
     (splits,) = collect("draw splits", [draw_splits.submit(spec, loaded.shards, spec.place)])
     for note in splits.notes:
@@ -46,9 +46,9 @@ def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources,
 
 
 def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
-    """Bring the sources of a run or an audit here and load them class by class, inside the flow that calls it.
+    """Fetch the sources of a run or an audit and load them class by class, inside the calling flow.
 
-    The specification that is returned has the view and the number of classes that the sources have.
+    The returned specification has the view and the number of classes of the sources.
     """
     place = spec.place
     columns = spec.columns_by_use
@@ -76,7 +76,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
 
 
 def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Decided | None:
-    """Return the decisions of people that apply to the images of a run, as a stage; None if there are none."""
+    """Return the decisions of people that apply to the images of a run, as a stage, or None."""
     asked = spec.decisions if isinstance(spec, SearchSpec) else None
     file = spec.place / NAME if asked is True else Place.of(asked) if asked else None
     if file is None or (asked is True and not at(file).exists()):
@@ -89,7 +89,7 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
 
 @subflow("load classes")
 def load_classes(reading: Reading, parts: list[Part], workspace: Place) -> tuple[list[Shard], list[Fingerprints]]:
-    """Decode and fingerprint the parts of every source, a task each, in parallel."""
+    """Decode and fingerprint the parts of every source in parallel, one task each."""
     loading = (load_part.submit(part, reading, workspace) for part in parts)
     loaded = collect("load classes", loading, len(parts))
     shards, prints = [shard for shard, _ in loaded], [of_shard for _, of_shard in loaded]
@@ -101,9 +101,9 @@ def load_classes(reading: Reading, parts: list[Part], workspace: Place) -> tuple
 def tell_identical_apart(
     reading: Reading, parts: list[Part], shards: list[Shard], prints: list[Fingerprints], workspace: Place
 ) -> list[Fingerprints]:
-    """Decode in full the photographs of which a reduced scale does not say whether they are identical, if there are.
+    """Decode photographs in full if a reduced scale does not decide whether they are identical.
 
-    Returned are the fingerprints, those of shards that have such photographs with what was found.
+    Returns the fingerprints, corrected for such photographs.
     """
     ((doubts, counts),) = collect("look for identical", [find_doubts.submit(shards, workspace)])
     doubtful = [number for number, count in enumerate(counts) if count]

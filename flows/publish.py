@@ -1,4 +1,4 @@
-"""Findings -> the run directory and its report, what Prefect shows of it, and the gates that judge it."""
+"""Findings -> the run directory and its report, artifacts in Prefect, and gates."""
 
 import base64
 import os
@@ -37,13 +37,13 @@ from tasks.storage.workspace import find_run, latest_in, run_at
 
 REMOVED_SHOWN = 200
 PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
-REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # where a web server shows the workspace's folder of runs
+REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # address at which a web server shows the workspace's folder of runs
 REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the key of an asset
 CHANGED = "cleansplit.overlap.changed"
 
 
 def publish(found: Findings, seconds: dict[str, float]) -> Report:
-    """Publish a run inside the flow that calls it; then let a gate that did not hold fail it."""
+    """Publish a run inside the calling flow; then let a failed gate fail the flow."""
     summary, place = getattr(found.spec, "summary", None), found.spec.place
     before = find_run("latest", place) if summary and latest_in(place) else None
     about = key_of(list(found.spec.sources.values()))
@@ -61,7 +61,7 @@ def publish(found: Findings, seconds: dict[str, float]) -> Report:
 
 
 def key_of(sources: Sequence[str]) -> str:
-    """Return a name for sources in Prefect: of lower-case letters, digits and dashes, different for different sources.
+    """Return a name for sources in Prefect, unique and of lower-case letters, digits and dashes.
 
     >>> key_of(["/data/Cats_train.tar", "/data/Cats_test.tar"]), key_of(["/old/Cats_train.tar", "/data/Cats_test.tar"])
     ('cats-caf7ff', 'cats-a394e6')
@@ -71,30 +71,30 @@ def key_of(sources: Sequence[str]) -> str:
 
 
 def assets_of(spec: SourceSpec, about: str) -> dict[str, Any]:
-    """Return what the splits of a run are and are made from, for the lineage that Prefect draws."""
+    """Return the outputs and inputs of a run's splits, for the lineage in Prefect."""
     made_from = [_address(str(source)) for source in spec.sources.values()]
     return {"assets": [f"{TAG}://{about}/{kind}" for kind in ("raw", "sanitized")], "asset_deps": made_from}
 
 
 def _address(source: str) -> str:
-    """Return a source as an address of the characters that Prefect takes."""
+    """Return a source as an address in characters that Prefect allows."""
     address = source if is_url(source) else f"source://{source.lstrip('/')}"
     return REFUSED.sub("-", address)[:LONGEST]
 
 
 def show(report: Report, about: str) -> None:
-    """Create the artifacts of a run; `about` is what `key_of` gives for its sources."""
+    """Create the artifacts of a run; `about` is the `key_of` its sources."""
     numbers, run = Numbers(report), run_at(report.run)
 
     def named(kind: str) -> str:
         return f"{TAG}-{about}-{kind}"
 
-    summary = f"{to_markdown(numbers)}\n\nThe run lies in `{run}` of the machine that made it.\n"
+    summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
     create_markdown_artifact(summary, key=named("summary"), description=f"Run {run.last}")
     removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
     for kind, rows, description in (
         ("similarity", band_rows(numbers), "Best matches by similarity"),
-        ("overlap", overlap_rows(numbers), "Rows with a twin in another split"),
+        ("overlap", overlap_rows(numbers), "Rows with a duplicate in another split"),
         ("groups", group_rows(numbers), "Groups of duplicates inside each split"),
         ("removed", removed, f"The first {REMOVED_SHOWN} rows of removed.parquet"),
         ("accuracy", accuracy_rows(numbers), "Accuracy on test rows, 95 % intervals"),
@@ -111,7 +111,7 @@ def show(report: Report, about: str) -> None:
 
 
 def tell_of_change(report: Report, about: str, workspace: Place) -> None:
-    """Emit an event if the same measurement of the same sources found another overlap the last time."""
+    """Emit an event if the overlap of the same sources, measured in the same way, has changed since the last time."""
     before = _last(report, workspace)
     if before is not None and _overlap(before) != _overlap(report):
         emit_event(
@@ -122,13 +122,13 @@ def tell_of_change(report: Report, about: str, workspace: Place) -> None:
 
 
 def _last(report: Report, workspace: Place) -> Report | None:
-    """Return the last other report that differs from this one in nothing that was asked for."""
+    """Return the last other report with the same parameters."""
     asked = report.to_json()["spec"]
     for name in reversed(read_history(workspace)["run"].to_pylist()):
         if name != report.run.name and name.rpartition("-")[0] == report.run.name.rpartition("-")[0]:
             try:
                 last = read_report(workspace / "runs" / name)
-            except DataError:  # it was cleaned, or another version wrote it
+            except DataError:  # it was removed, or another version wrote it
                 continue
             if last.to_json()["spec"] == asked:
                 return last
@@ -136,7 +136,7 @@ def _last(report: Report, workspace: Place) -> Report | None:
 
 
 def _overlap(report: Report) -> dict[str, int]:
-    """Return the rows of each split with a twin in another; of one set alone, the images that go."""
+    """Return the rows of each split with a duplicate in another, or for a single set the removed images."""
     if report.alone:
         found = report.duplicates_in("train")
         return {"duplicates": found.exact + found.near}

@@ -17,7 +17,7 @@ from tasks.vocabulary import PAIRS, SPLITS
 
 @subflow("sanitize splits")
 def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, within: bool = True) -> Findings:
-    """Measure the overlap, and within each split if that is wanted, and write the splits without it; train nothing."""
+    """Measure the overlap and, if requested, duplicates within each split; write sanitized splits; train nothing."""
     place = spec.place
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
@@ -38,7 +38,7 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
 
 
 def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
-    """Judge from which similarity on images are duplicates, by what happens without a leak."""
+    """Judge the lowest similarity of duplicates, from similarities without a leak."""
     (baseline,) = collect("measure the baseline", [find_baseline.submit(spec, joined, spec.place)])
     judging = judge_twins.submit(spec, joined, baseline, spec.place)
     ruling = cast(Ruling, collect("judge twins", [judging])[0])

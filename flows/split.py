@@ -17,5 +17,5 @@ def split(spec: SplitSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         if not spec.models:
-            say("nothing is trained, since there are no two classes to tell apart")
+            say("nothing is trained, since there are fewer than two classes")
         return publish(train_on(spec, draw_in_groups(spec, loaded)), seconds)

@@ -1,4 +1,4 @@
-"""One step alone: prepare splits, or sanitize or evaluate those of a published run with other settings."""
+"""Single steps: prepare splits, or sanitize or evaluate the splits of a published run with other settings."""
 
 from dataclasses import replace
 from pathlib import Path  # noqa: TID251  # users open the splits themselves
@@ -32,7 +32,7 @@ def sanitize(spec: SanitizeSpec) -> Report:
     found = read_findings(find_run(spec.run, spec.place))
     nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, TrainingSpec) else {}
     changed = replace(found.spec, **spec.changes(), **nothing_trained)
-    splits = replace(found.splits, in_groups=None)  # what a twin is, is judged anew
+    splits = replace(found.splits, in_groups=None)  # duplicates are judged again
     with timed() as seconds, in_use(changed.place):
         decided = decisions_of(changed, found.fingerprints)
         loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints, decided)
@@ -47,7 +47,7 @@ def evaluate(spec: EvaluateSpec) -> Report:
             f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
         )
     if len(found.splits.classes) < 2:
-        raise UsageError(f"{spec.run} has no two classes to tell apart, so nothing can be trained; use another run.")
+        raise UsageError(f"{spec.run} has fewer than two classes, so nothing can be trained; use another run.")
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())
     with timed() as seconds, in_use(changed.place):
         return publish(train_on(changed, found), seconds)

@@ -28,12 +28,12 @@ AUDIT = Command(
 )  # fmt: skip
 DEDUPE = Command(
     "dedupe", DedupeSpec, "flows.dedupe.dedupe",
-    "Find the images of one set that show the same, and list which of them to keep and which to remove.",
+    "Find the duplicate images of one set, and list which of them to keep and which to remove.",
     "cleansplit dedupe photos/",
 )  # fmt: skip
 SPLIT = Command(
     "split", SplitSpec, "flows.split.split",
-    "Draw train, validation and test from one set so that nothing leaks: twins and other groups stay on one side.",
+    "Draw train, validation and test from one set without leaks: no group of duplicates or other group is divided.",
     "cleansplit split photos/ --group-by '^(patient[0-9]+)'",
 )  # fmt: skip
 SANITIZE = Command(
@@ -53,17 +53,17 @@ PREPARE = Command(
 )  # fmt: skip
 REPRODUCE = Command(
     "reproduce", ReproduceSpec, "flows.pipeline.cleansplit",
-    "Do the notMNIST course's exercise on its archives, and set published figures beside the measured ones.",
+    "Do the notMNIST course's exercise on its archives, and compare published figures with measured ones.",
     "cleansplit reproduce",
 )  # fmt: skip
 CLEAN = Command(
     "clean", CleanSpec, "flows.keeping.clean",
-    "Remove all but the newest runs, and the intermediate results that none of those uses.",
+    "Remove all but the newest runs, and the intermediate results that only the removed runs used.",
     "cleansplit clean --keep 3",
 )  # fmt: skip
 VERIFY = Command(
     "verify", VerifySpec, "flows.keeping.verify",
-    "Check a whole run again: every file, every row, every count.",
+    "Verify every file, row and count of a run.",
     "cleansplit verify",
 )  # fmt: skip
 COMMANDS: tuple[Command[Any], ...] = (

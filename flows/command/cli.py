@@ -5,9 +5,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; what takes settings from the current folder is imported when there is another one."""
-    if sys.getfilesystemencoding() != "utf-8":  # text and names of files are UTF-8, whatever the locale says
-        paths = os.pathsep.join(filter(None, sys.path))  # without the current folder, which -P leaves out, too
+    """Run the command line; modules that read settings from the current folder are imported after leaving it."""
+    if sys.getfilesystemencoding() != "utf-8":  # text and names of files are UTF-8 in any locale
+        paths = os.pathsep.join(filter(None, sys.path))  # without the current folder, like -P
         again = [sys.executable, "-P", "-X", "utf8", "-m", "flows.command.cli", *sys.argv[1:]]
         os.execve(sys.executable, again, os.environ | {"PYTHONPATH": paths})  # noqa: S606  # ourselves
     from tasks.storage.started import work_elsewhere

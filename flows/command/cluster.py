@@ -1,7 +1,7 @@
-"""A cluster on one machine, for trying it: ``make cluster`` starts it, Ctrl-C takes it down.
+"""A cluster on one machine, for trying it: ``make cluster`` starts it, Ctrl-C stops it.
 
-An object store, a Dask scheduler, workers that share nothing but the store, and all that `serve` starts. The scheduler
-and the workers ask for a certificate; the store and Prefect's server answer every user of this machine.
+It has an object store, a Dask scheduler, workers that share only the store, and everything that `serve` starts. The
+scheduler and the workers require a certificate; the store and Prefect's server accept every user of this machine.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from tasks.storage.place import Place
 
 BUCKET = "cleansplit"
 STORE_PORT, SCHEDULER_PORT = 8333, 8786
-ACCESS = {  # the store has no secrets: it listens on this machine alone
+ACCESS = {  # without secrets: the store only listens on this machine
     "AWS_ENDPOINT_URL": f"http://{HOST}:{STORE_PORT}",
     "AWS_ACCESS_KEY_ID": "cluster",
     "AWS_SECRET_ACCESS_KEY": "cluster",
@@ -42,17 +42,17 @@ STORE = (
 def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
     """Start an object store, a Dask scheduler and its workers, and a server with deployments that use them.
 
-    Each worker has a scratch folder of its own and is started again when it dies. All data and logs lie below
-    PREFECT_HOME, by default the project's folder `.prefect`.
+    Each worker has its own scratch folder and is restarted when it dies. All data and logs are below PREFECT_HOME, by
+    default the project's folder `.prefect`.
 
     Parameters
     ----------
     port
-        Of Prefect's server.
+        The port of Prefect's server.
     workers
-        How many processes do tasks.
+        The number of worker processes.
     memory
-        Of each worker, which is ended and started again when it takes more.
+        The limit of each worker, which is restarted beyond it.
     """
     home = PREFECT_HOME.value() / "cluster"
     (home / "store").mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
 
 
 def certified(folder: Path) -> Path:
-    """Write a new certificate that this user alone can read; return the file of Dask's settings that ask for it."""
+    """Write a new certificate that only this user can read; return the file with Dask's settings for it."""
     security, file, settings = cast(Any, Security).temporary(), folder / "dask.pem", folder / "dask.json"
     file.unlink(missing_ok=True)
     disk.write_private(Place.of(file), security.tls_client_cert + security.tls_client_key)
@@ -94,7 +94,7 @@ def _dask(role: str, *arguments: str) -> list[str]:
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    wait_for(process, lambda: listens(port), f"nobody answers at port {port}; {log} says why.")
+    wait_for(process, lambda: listens(port), f"nobody answers at port {port}; see {log}.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The commands of `cleansplit`: their parameters and help come from the specs of the flows.
 
-What a command needs beyond that is imported when it runs, so that help and mistakes are answered at once.
+Everything else that a command needs is imported when it runs, so that help and mistakes are answered at once.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ from tasks.storage.place import Place
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
-    """Take a value as it was typed: the flow's own types judge it, in the command as in Python."""
+    """Take a value as typed, so that the flow's own types check it, as in Python."""
     if isinstance(tokens[0].implicit_value, bool):
         return tokens[0].implicit_value
     values = tuple(token.value for token in tokens)
@@ -102,7 +102,7 @@ for row in COMMANDS:
 
 
 def execute(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit with the code that fits what happened."""
+    """Run a command, and exit with the code of its outcome."""
     errors = Console(stderr=True)
     stop_at_once()
     try:
@@ -111,7 +111,7 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:
         _stop(str(error), error.exit_code, errors)
-    except BrokenPipeError:  # who reads the output has seen enough
+    except BrokenPipeError:  # the reader of the output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
     except Exception:
@@ -123,7 +123,7 @@ def execute(arguments: Sequence[str] | None = None) -> None:
 
 
 def _usage(error: CycloptsError) -> str:
-    """Return a usage error in the flow's own words, where a value is to blame."""
+    """Return a usage error in the flow's own words if a value caused it."""
     if isinstance(error.__cause__, ValidationError) and error.argument:
         return sentence(
             error.argument.name.lstrip("-").replace("-", "_"), error.argument.field_info.hint, error.__cause__

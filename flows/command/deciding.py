@@ -1,4 +1,4 @@
-"""The commands that turn a run into a decision: look at its pairs, carry out what it says; imports as in `commands`."""
+"""The commands that turn a run into decisions: review its pairs, carry out its actions; imports as in `commands`."""
 
 import contextlib
 import sys
@@ -16,15 +16,15 @@ from tasks.storage.workspace import find_run, workspace_at
 def review(
     run: p.RunName = "latest", *, port: NonNegativeInt = 0, no_browser: bool = False, workspace: p.Workspace = None
 ) -> None:
-    """Open a local page on which the pairs of a run are decided, until Ctrl-C. Nothing leaves the machine.
+    """Open a local page for deciding the pairs of a run, until Ctrl-C. No data leave the machine.
 
-    Every decision is kept at once in decisions.parquet of the workspace. The next run, audit, dedupe, split or sanitize
-    in that workspace takes it into account.
+    Every decision is saved at once in decisions.parquet of the workspace. The next run, audit, dedupe, split or
+    sanitize in that workspace uses it.
 
     Parameters
     ----------
     port
-        Port of 127.0.0.1 to listen on; by default any that is free.
+        Port of 127.0.0.1 to listen on; by default any free port.
     no_browser
         Only print the address.
     """
@@ -42,7 +42,7 @@ def review(
             threading.Thread(target=webbrowser.open, args=[page], daemon=True).start()  # some browsers return late
 
     found = prepare(find_run(run, workspace_at(workspace)))
-    stop_as_usual()  # Ctrl-C is how a review ends, and interrupts nothing
+    stop_as_usual()  # Ctrl-C is the normal end of a review
     with listening(port) as at, contextlib.ExitStack() as ending, contextlib.suppress(KeyboardInterrupt):
         serve(found, at, announce)
     print(f"decisions are kept in {found.workspace / NAME}; this command uses them: {found.then}", file=sys.stderr)
@@ -56,18 +56,18 @@ def apply(
     execute: bool = False,
     workspace: p.Workspace = None,
 ) -> None:
-    """Carry out what a run says of its images, and delete nothing: by default, only say what would be done.
+    """Carry out the actions of a run without deleting anything. By default, this is a dry run.
 
-    Images to review, and images to relabel, stay where they are; their number is printed.
+    Images to review, and images to relabel, stay in place; their number is printed.
 
     Parameters
     ----------
     move
-        Folder to move the files to that go, out of the folders that they lie in.
+        Folder to move the removed files to.
     link
-        Folder to make, with hard links to all files that stay; what lies in archives is copied.
+        Folder to make, with hard links to all files that stay, or copies of files in archives.
     execute
-        Do it.
+        Change files.
     """
     from tasks.exporting import apply as applying
     from tasks.exporting.originals import Originals

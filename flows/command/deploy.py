@@ -19,9 +19,9 @@ from flows.engine.closing import TAG
 from tasks.errors import UsageError
 
 DEPLOYMENTS, AUTOMATIONS = ROOT / "prefect.yaml", ROOT / "automations.yaml"
-CORES_A_RUN = 4  # a run uses all cores; on a large machine a second one finds some idle
-HOOK = "cleansplit-notifications"  # the block with the address that is told
-IN_IMAGE = "/app"  # where the Dockerfile puts the code
+CORES_A_RUN = 4  # a run uses all cores, but on a large machine a second one finds idle cores
+HOOK = "cleansplit-notifications"  # the block with the address for notifications
+IN_IMAGE = "/app"  # the folder of the code in the Dockerfile's image
 Infrastructure = Literal["process", "docker", "kubernetes"]
 
 
@@ -35,7 +35,7 @@ def deploy(
     limit: int | None = None,
     notify: str | None = None,
 ) -> None:
-    """Create the work pool, the deployments and the automations; those that are there are brought up to date.
+    """Create the work pool, the deployments and the automations, or update existing ones.
 
     Parameters
     ----------
@@ -44,21 +44,21 @@ def deploy(
     infrastructure
         What a worker starts for each run: a process, a container, or a job in a cluster.
     git
-        A repository that workers take the code from. If unset, and without an image, they find it in this folder.
+        A repository from which workers fetch the code. If unset, and without an image, they use this folder.
     branch
         The branch of that repository; by default its own.
     image
-        The image that containers and jobs run; it holds the code, as that of the Dockerfile does.
+        The image that containers and jobs run; it contains the code, like the Dockerfile's image.
     limit
-        How many runs the pool may have at a time; for processes by default one per 4 cores of this machine.
+        Maximum number of concurrent runs in the pool; for processes by default one per 4 cores of this machine.
     notify
-        An address that is sent a line of text when a run fails or crashes, as chat systems give one.
+        An address that receives a line of text when a run fails or crashes, such as a webhook of a chat system.
     """
     if (infrastructure == "process") == bool(image):
         raise UsageError("--image belongs to --infrastructure docker or kubernetes, which need it.")
     require_server()
     if not DEPLOYMENTS.exists():
-        raise UsageError(f"{DEPLOYMENTS} is not there; deploy from a clone of the project.")
+        raise UsageError(f"{DEPLOYMENTS} does not exist; deploy from a clone of the project.")
     described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
     names = [name_of(one) for one in described["deployments"]]
     _require_ours(names)
@@ -79,12 +79,12 @@ def deploy(
 
 
 def name_of(described: dict[str, Any]) -> str:
-    """Return the name of a deployment after that of its flow, which is the name of its function."""
+    """Return the name of a deployment, from the name of its flow's function."""
     return f"{described['entrypoint'].partition(':')[2]}/{described['name']}"
 
 
 def _require_ours(names: Sequence[str]) -> None:
-    """Refuse to write over deployments of others that have the same names."""
+    """Refuse to overwrite deployments of others with the same names."""
     with get_client(sync_client=True) as client:
         for name in names:
             with contextlib.suppress(ObjectNotFound):
@@ -93,7 +93,7 @@ def _require_ours(names: Sequence[str]) -> None:
 
 
 def _make_pool(name: str, kind: Infrastructure) -> None:
-    """Create a work pool; one that is there keeps its settings."""
+    """Create a work pool; an existing one keeps its settings."""
     with get_client(sync_client=True) as client:
         try:
             there = client.read_work_pool(name)
@@ -107,7 +107,7 @@ def _make_pool(name: str, kind: Infrastructure) -> None:
 def with_code(
     described: dict[str, Any], pool: str, git: str | None, branch: str | None, image: str | None
 ) -> dict[str, Any]:
-    """Return what `prefect.yaml` describes, for a pool, with where its runs find the code."""
+    """Return an entry of `prefect.yaml` for a pool, with the place of the code."""
     if git:
         clone = {"repository": git} | ({"branch": branch} if branch else {})
         described["pull"] = [{"prefect.deployments.steps.git_clone": clone}]
@@ -120,7 +120,7 @@ def with_code(
 
 
 def put_automation(entry: dict[str, Any], actions: Sequence[dict[str, Any]] = ()) -> None:
-    """Create an automation in the place of ours of the same name; the same one stays, with what it waits for."""
+    """Create an automation, replacing ours of the same name; an equal one stays, with its pending triggers."""
     wanted = AutomationCore.model_validate(entry | ({"actions": actions} if actions else {}))
     with get_client(sync_client=True) as client:
         there = client.read_automations_by_name(wanted.name)
@@ -132,12 +132,12 @@ def put_automation(entry: dict[str, Any], actions: Sequence[dict[str, Any]] = ()
 
 
 def _content(automation: AutomationCore) -> dict[str, Any]:
-    """Return what an automation does, without the ids that the server gives."""
+    """Return the content of an automation, without the ids from the server."""
     return automation.model_dump(include=set(AutomationCore.model_fields), exclude={"trigger": {"id"}})
 
 
 def _message_to(url: str) -> dict[str, Any]:
-    """Return the action that sends what happened to an address, which is kept as a block whose fields are secret."""
+    """Return the action that sends a message to an address, which is stored in a block with secret fields."""
     as_json: Any = {"Content-Type": "application/json"}
     block = Webhook(url=SecretStr(url), method="POST", headers=as_json).save(HOOK, overwrite=True)
     text = '{"text": {{ (flow_run.name ~ ": " ~ flow_run.state.message) | tojson }}}'

@@ -14,7 +14,7 @@ from tasks.vocabulary import Format
 
 
 def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
-    """Check a whole run again: every file, every row, every count. Problems are listed on standard output."""
+    """Verify every file, row and count of a run. Problems are listed on standard output."""
     from tasks.reporting.verify import verify_run, what_is_wrong
 
     folder = find_run(run, workspace_at(workspace))
@@ -23,16 +23,16 @@ def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
         print(thing)
     if wrong:
         raise what_is_wrong(folder, wrong)
-    print(f"{folder.last} is whole: every file, row and count is as it was published.", file=sys.stderr)
+    print(f"{folder.last} is intact.", file=sys.stderr)
 
 
 def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p.Workspace = None) -> None:
-    """Build the page of a run again, from what lies in its folder, with the history of its workspace's runs.
+    """Build the page of a run again from its folder, with the history of its workspace.
 
     Parameters
     ----------
     out
-        File to write; by default RUN.html in the current folder. The page in the run's folder stays as it is.
+        File to write; by default RUN.html in the current folder. The page in the run's folder is not changed.
     """
     from jinja2 import UndefinedError
 
@@ -46,7 +46,7 @@ def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace:
     found = read_report(folder)
     try:
         page = build_page(folder, found, runs if len(runs) > 1 else ())
-    except (KeyError, IndexError, UndefinedError) as error:  # it lacks what this version writes
+    except (KeyError, IndexError, UndefinedError) as error:  # written by another version
         raise DataError(f"{folder} was changed or written by another version; do the run again.") from error
     building.put(Place.of(target), lambda part: disk.write_text(part, page))
     print(target)
@@ -81,8 +81,9 @@ def export(
     """Write the splits of a run in another format.
 
     course writes the pickles of the notMNIST course, npz the same arrays, or photographs of one size. folder writes one
-    file per image: PNGs for glyphs, the originals for photographs; links makes hard links to these. parquet stores the
-    files inside Parquet, where datasets shows them. Two sets are written: raw, and sanitized with the images that stay.
+    file per image: PNGs for glyphs, the originals for photographs; links makes hard links to the originals. parquet
+    stores the files inside Parquet, which datasets displays. Two sets are written: raw, and sanitized without the
+    removed images.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def export(
 
 
 def pull(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p.Workspace = None) -> None:
-    """Bring the folder of a run here from a workspace in a bucket, and verify every file of it.
+    """Download the folder of a run from a workspace in a bucket, and verify it.
 
     Parameters
     ----------
@@ -122,12 +123,12 @@ def pull(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p
 
 
 def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
-    """Remove all but the newest runs, and the intermediate results that none of those uses."""
+    """Remove all but the newest runs, and the intermediate results that only the removed runs used."""
     done = remove_old(workspace_at(workspace), keep)
     for name in done.runs:
         print(name)
     for name in done.unknown:
-        print(f"{name} is not a complete run, and was left alone", file=sys.stderr)
+        print(f"{name} is not a complete run, so it stays", file=sys.stderr)
     print(
         f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB",
         file=sys.stderr,

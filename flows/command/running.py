@@ -29,18 +29,18 @@ COURSE: dict[str, Any] = {
     "recipe": "course",
     "models": ("softmax",),
     "sizes": (50, 100, 1000, 5000, 200_000),
-    "max_quarantine": 1.0,  # unreadable members are among the figures; no limit stops the comparison
+    "max_quarantine": 1.0,  # unreadable members are among the figures, so they must not stop the comparison
 }
 
 
 def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
-    """Run the flow of a command and print its result; a gate that fails comes after the report."""
+    """Run the flow of a command and print its result; a gate that fails does so after the report."""
     flow: Callable[..., Any] = load_flow_from_entrypoint(command.flow, use_placeholder_flow=False)
     if isinstance(spec, ReproduceSpec):
         _show_reproduced(flow, spec)
         return
     given = {field.name: getattr(spec, field.name) for field in fields(spec)}  # URLs print without their secrets
-    if given.get("decisions", False) is None:  # those of the workspace, unless others are named, or none
+    if given.get("decisions", False) is None:  # by default, a command uses those of the workspace
         given["decisions"] = True
     try:
         with _server():
@@ -57,7 +57,7 @@ def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
 
 
 def _show_reproduced(flow: Callable[..., Any], spec: ReproduceSpec) -> None:
-    """Do the course's exercise, and set its published figures beside the measured ones."""
+    """Do the course's exercise, and compare its published figures with the measured ones."""
     sources = {"large": spec.large, "small": spec.small} if spec.large or spec.small else {"dataset": "notmnist"}
     with _server():
         found = flow(**sources, workspace=spec.workspace, **spec.how(), **COURSE)
@@ -69,7 +69,7 @@ def _show_reproduced(flow: Callable[..., Any], spec: ReproduceSpec) -> None:
 
 @contextlib.contextmanager
 def _server() -> Iterator[None]:
-    """Show progress while a flow runs, and name the server where it does not answer."""
+    """Show progress while a flow runs, and name the server if it does not answer."""
     try:
         with progress.visible():
             yield

@@ -1,4 +1,4 @@
-"""A complete local installation for trying the deployments: ``make serve`` starts it, Ctrl-C takes it down."""
+"""A complete local installation for trying the deployments: ``make serve`` starts it, Ctrl-C stops it."""
 
 import contextlib
 import os
@@ -22,23 +22,23 @@ from tasks.errors import ServerError, UsageError
 
 SECONDS_BETWEEN_WORKERS = 1
 SECONDS_TO_CANCEL, SECONDS_TO_END = 30, 15
-ENVIRONMENT = {  # of the server; leases in files outlive it, so that its restart ends no run
+ENVIRONMENT = {  # of the server; leases in files survive its restart, so that it ends no run
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     **TOGETHER,
 }
-WORKING = ("worker", "start", "--pool", POOL, "--no-create-pool-if-not-found")  # what was removed stays so
+WORKING = ("worker", "start", "--pool", POOL, "--no-create-pool-if-not-found")  # a removed pool must stay removed
 
 
 def serve(port: int = 4200) -> None:
-    """Start a server, the deployments, the automations and a worker, and keep them until interrupted.
+    """Start a server, the deployments, the automations and a worker, and keep them running until interrupted.
 
-    A worker that dies is started again. Data and logs lie in PREFECT_HOME, by default the project's folder `.prefect`.
+    A worker that dies is restarted. Data and logs are in PREFECT_HOME, by default the project's folder `.prefect`.
     """
     keep_serving(port)
 
 
 def keep_serving(port: int, also: str = "") -> None:
-    """Do what `serve` does; `also` is what a user needs to type beside that."""
+    """Do the work of `serve`; `also` is more text for the user to type."""
     if listens(port):
         raise UsageError(f"port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
     home, address = PREFECT_HOME.value(), f"http://{HOST}:{port}/api"
@@ -46,14 +46,14 @@ def keep_serving(port: int, also: str = "") -> None:
     os.environ |= ENVIRONMENT | {ADDRESS: address}
     start = prefect("server", "start", "--host", HOST, "--port", str(port))
     with temporary_settings({"api.url": address}), running(start, home / "server.log") as server:
-        wait_for(server, answers, f"Prefect's server did not start; {home / 'server.log'} says why.")
+        wait_for(server, answers, f"Prefect's server did not start; see {home / 'server.log'}.")
         deploy()
         print(
             f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
             f"  export PREFECT_API_URL={address}\n"
             f"{also}"
             "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
-            f"What the worker says is in {home / 'worker.log'}. Ctrl-C here takes everything down.\n",
+            f"The log of the worker is {home / 'worker.log'}. Ctrl-C here stops everything.\n",
             flush=True,
         )
         try:
@@ -63,13 +63,13 @@ def keep_serving(port: int, also: str = "") -> None:
 
 
 def listens(port: int) -> bool:
-    """Return whether somebody listens at a port of this machine."""
+    """Return whether a process listens at a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
 
 def execute_until_stopped(command: Callable[..., None]) -> None:
-    """Run a command that Ctrl-C and SIGTERM end, also where the shell that started it ignores Ctrl-C."""
+    """Run a command that Ctrl-C and SIGTERM end, even if the shell that started it ignores Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     execute(command)
@@ -79,7 +79,7 @@ def execute_until_stopped(command: Callable[..., None]) -> None:
 def running(
     command: Sequence[str], log: Path, own: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command beside us with its `own` variables, out of reach of the terminal's Ctrl-C; end it last of all."""
+    """Run a command in parallel with its `own` variables, shielded from the terminal's Ctrl-C, and end it last."""
     with log.open("ab") as out:
         environment = os.environ | dict(own or {})
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
@@ -95,20 +95,20 @@ def running(
 
 
 def _work(server: subprocess.Popen[bytes], log: Path) -> None:
-    """Keep a worker running as long as the server runs; in the end cancel its runs before it goes."""
+    """Keep a worker running while the server runs; finally cancel its runs before it ends."""
     with contextlib.ExitStack() as lost:
         while True:
             with running(prefect(*WORKING), log) as worker:
                 try:
                     while worker.poll() is None:
                         if server.poll() is not None:
-                            raise ServerError(f"the server ended by itself; {log.with_name('server.log')} says why.")
+                            raise ServerError(f"the server ended by itself; see {log.with_name('server.log')}.")
                         time.sleep(0.5)
                 except KeyboardInterrupt:
                     _cancel_runs()
                     raise
-            lost.callback(_end_group, worker.pid)  # its runs go on, but nobody looks after them any more
-            print(f"the worker ended by itself, which {log} may explain; starting another", flush=True)
+            lost.callback(_end_group, worker.pid)  # its runs continue without supervision
+            print(f"the worker ended by itself (see {log}); starting another", flush=True)
             time.sleep(SECONDS_BETWEEN_WORKERS)
 
 
@@ -121,7 +121,7 @@ def _cancel_runs() -> None:
     """Cancel active runs and wait for them: if a worker is stopped first, its runs stay Running forever."""
     with get_client(sync_client=True) as client:
         for run in _active(client):
-            client.set_flow_run_state(run, Cancelling(message="The installation is taken down."), force=True)
+            client.set_flow_run_state(run, Cancelling(message="The installation is being stopped."), force=True)
         for _ in range(2 * SECONDS_TO_CANCEL):
             if not _active(client):
                 return

@@ -1,4 +1,4 @@
-"""Talk to the Prefect server that PREFECT_API_URL names, by Prefect's own command where it has one."""
+"""Use the Prefect server at PREFECT_API_URL, where possible through Prefect's own command."""
 
 import subprocess
 import sys
@@ -19,20 +19,20 @@ SECONDS_TO_START = 90
 
 
 def prefect(*arguments: str) -> list[str]:
-    """Return Prefect's own command, of this interpreter."""
+    """Return Prefect's own command in this interpreter."""
     return [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
 
 
 def run(*arguments: str) -> None:
-    """Run Prefect's own command in the project's folder; if it fails, print what it said and raise `ServerError`."""
+    """Run Prefect's own command in the project's folder; if it fails, print its output and raise `ServerError`."""
     done = subprocess.run(prefect(*arguments), cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stdout + done.stderr)
-        raise ServerError(f"prefect {' '.join(arguments)} failed; above is what it said.")
+        raise ServerError(f"prefect {' '.join(arguments)} failed; its output is above.")
 
 
 def require_server() -> None:
-    """Refuse a temporary server with a `UsageError`, and one that does not answer with a `ServerError`."""
+    """Raise `UsageError` for a temporary server, and `ServerError` for one that does not answer."""
     address = get_current_settings().api.url
     if not address:
         raise UsageError("name the server in PREFECT_API_URL, for instance http://localhost:4200/api.")
@@ -42,13 +42,13 @@ def require_server() -> None:
 
 
 def answers() -> bool:
-    """Return whether the server that Prefect's settings name answers now."""
+    """Return whether the server in Prefect's settings answers now."""
     with temporary_settings({"client.max_retries": 0}), get_client(sync_client=True) as client:
         return client.api_healthcheck() is None
 
 
 def wait_for(process: subprocess.Popen[bytes], is_up: Callable[[], bool], problem: str) -> None:
-    """Wait until a process answers; raises `ServerError` with the problem when it ends or does not answer in time."""
+    """Wait until a process answers; raises `ServerError` with the problem if it ends or does not answer in time."""
     limit = time.monotonic() + SECONDS_TO_START
     while process.poll() is None and time.monotonic() < limit:
         if is_up():
@@ -58,7 +58,7 @@ def wait_for(process: subprocess.Popen[bytes], is_up: Callable[[], bool], proble
 
 
 def execute(command: Callable[..., None]) -> None:
-    """Run a command, and end the process with the sentence and the code of an expected failure."""
+    """Run a command; end the process with the sentence and the exit code of an expected failure."""
     try:
         cyclopts.run(command)
     except CleanSplitError as error:

@@ -1,4 +1,4 @@
-"""Remove from the server at PREFECT_API_URL what deploying and running cleansplit put there, and nothing else."""
+"""Remove everything from the server at PREFECT_API_URL that deploying and running cleansplit put there."""
 
 import contextlib
 import sys
@@ -16,19 +16,19 @@ from flows.command.server import ACTIVE, POOL, execute, require_server
 from flows.engine.closing import TAG, close_what_dead_runs_left
 from tasks.errors import UsageError
 
-AT_ONCE = 8  # runs that are deleted side by side
+AT_ONCE = 8  # runs to delete in parallel
 OURS = {"tags": {"all_": [TAG]}}
 
 
 def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
-    """Remove deployments, automations, the work pool, and all runs with their artifacts. Workspaces stay as they are.
+    """Remove deployments, automations, the work pool, and all runs with their artifacts. Workspaces are not changed.
 
     Parameters
     ----------
     pool
         The work pool; it stays if others have deployments in it.
     keep_runs
-        Let runs and their artifacts stay.
+        Keep runs and their artifacts.
     """
     require_server()
     close_what_dead_runs_left()
@@ -54,11 +54,11 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         if not keep_runs:
             flows |= _remove_runs(client)
         _remove_unused(client, flows)
-    print("removed what cleansplit had put on the server; workspaces are as they were", file=sys.stderr)
+    print("removed everything of cleansplit from the server; workspaces are not changed", file=sys.stderr)
 
 
 def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
-    """Remove our runs and their artifacts; return the flows that they were runs of."""
+    """Remove our runs and their artifacts; return their flows."""
     flows, ours = set[UUID](), FlowRunFilter.model_validate(OURS)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while artifacts := client.read_artifacts(flow_run_filter=ours):
@@ -70,7 +70,7 @@ def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
 
 
 def _remove_unused(client: SyncPrefectClient, flows: Iterable[UUID]) -> None:
-    """Remove flows that have no runs and no deployments, which others may have under the same names."""
+    """Remove flows without runs and deployments; others may have some under the same names."""
     for flow in flows:
         of_flow = FlowFilter.model_validate({"id": {"any_": [flow]}})
         if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):

@@ -1,1 +1,1 @@
-"""How flows run: task runners, progress, expected failures, interruption, and runs that nobody ended."""
+"""The execution of flows: task runners, progress, expected failures, interruption, and abandoned runs."""

@@ -1,4 +1,4 @@
-"""Close abandoned runs and tasks in Prefect: its server knows only what runs report."""
+"""Close abandoned runs and tasks in Prefect, whose server only knows what runs report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +16,9 @@ from prefect.states import Crashed
 from flows.engine.progress import say
 from tasks.errors import ProcessLostError
 
-TAG = "cleansplit"  # of every run of ours; prefect.yaml gives both to those of deployments
-OUTERMOST = "cleansplit-run"  # of those that somebody asked for, and not of what is below them
-NEWEST = 100  # crashed runs that are looked at; older ones were seen by earlier runs
+TAG = "cleansplit"  # of all our runs; prefect.yaml gives both tags to runs of deployments
+OUTERMOST = "cleansplit-run"  # of runs that somebody started, but not of their subflows
+NEWEST = 100  # crashed runs to inspect; earlier runs inspected older ones
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
@@ -27,14 +27,14 @@ LOST = (
 
 
 def close_unfinished(run: UUID, state: State[Any]) -> None:
-    """Move a flow run, those below it, and their tasks to a final state."""
+    """Move a flow run, its subflows, and their tasks to a final state."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run, state, force=True)
         _close_below([run], state, client)
 
 
 def close_what_dead_runs_left() -> None:
-    """Move what is below our crashed runs to a final state: the automation that finds dead runs can't reach it."""
+    """Move subflows of our crashed runs to a final state, which the automation for dead runs cannot reach."""
     ours = FlowRunFilter.model_validate({"tags": {"all_": [TAG]}, "state": {"type": {"any_": ["CRASHED"]}}})
     newest = FlowRunSort.EXPECTED_START_TIME_DESC
     with get_client(sync_client=True) as client:
@@ -51,7 +51,7 @@ def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) 
 
 
 def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
-    """Move the tasks of some flow runs, and all flow runs below them with theirs, to a final state."""
+    """Move the tasks of some flow runs, and all their subflows with their tasks, to a final state."""
     while runs:
         close_tasks(runs, state, client)
         below = FlowRunFilter.model_validate(
@@ -64,7 +64,7 @@ def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient)
 
 @contextmanager
 def lost_cluster() -> Iterator[None]:
-    """Turn the loss of a cluster, by which the block ends, into a `ProcessLostError`."""
+    """Turn a lost cluster that ends the block into a `ProcessLostError`."""
     try:
         yield
     except Exception as error:
@@ -73,6 +73,6 @@ def lost_cluster() -> Iterator[None]:
         try:
             with get_client(sync_client=True) as client:
                 close_tasks([UUID(str(flow_run.id))], Crashed(message=LOST), client)
-        except HTTPError as why:  # the server is busy; the run goes on all the same
-            say(f"The tasks that were lost still show as running: {why}")
+        except HTTPError as why:  # the server is busy, but the run continues
+            say(f"Lost tasks still show as running: {why}")
         raise ProcessLostError(LOST) from error

@@ -1,4 +1,4 @@
-"""Tasks on a Dask cluster: that of an address, or one that is started on this machine."""
+"""Tasks on a Dask cluster: one with an address, or one started on this machine."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
 
 
 class OnCluster(DaskTaskRunner):
-    """Prefect's runner, but that no digest is made of a task's arguments, which takes a seventh of a second."""
+    """Prefect's runner, without the digest of a task's arguments, which takes a seventh of a second."""
 
     def submit(  # type: ignore[override]  # of its overloads, for coroutines and others, we need none
         self,
@@ -29,14 +29,14 @@ class OnCluster(DaskTaskRunner):
         wait_for: Iterable[PrefectDaskFuture[Any]] | None = None,
         dependencies: dict[str, Any] | None = None,
     ) -> PrefectDaskFuture[Any]:
-        """Submit a task, whose arguments are no futures: each stage is collected before the next."""
+        """Submit a task without futures among its arguments: each stage is collected before the next."""
         how: dict[str, Any] = {"dependencies": dependencies, "return_type": "state", "pure": False}
         future = cast(Any, self.client).submit(task, parameters=parameters, wait_for=wait_for, **how)
         return PrefectDaskFuture(wrapped_future=future, task_run_id=future.task_run_id)
 
 
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
-    """Return a runner on the cluster that was asked for; `ServerError` if it does not answer, or has no workers."""
+    """Return a runner on the chosen cluster; raises `ServerError` if it does not answer, or has no workers."""
     (address, own), problem = _cluster_of(spec), "does not answer"
     try:
         with _connected(spec) as client:
@@ -50,7 +50,7 @@ def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
 
 
 def memory_of_worker(spec: WorkSpec) -> float:
-    """Return the gigabytes that the smallest worker of the cluster may take; without end, where none has a limit."""
+    """Return the gigabytes that the smallest worker of the cluster may use; infinity without limits."""
     with _connected(spec) as client:
         workers = client.scheduler_info()["workers"].values()
     return min((worker["memory_limit"] / 1e9 for worker in workers if worker["memory_limit"]), default=math.inf)
@@ -62,7 +62,7 @@ def _connected(spec: WorkSpec) -> Any:
 
 
 def _cluster_of(spec: WorkSpec) -> tuple[str, dict[str, Any]]:
-    """Return the address of a cluster, and the certificate that one of this process asks for."""
+    """Return the address of a cluster and, for a cluster of this process, its certificate."""
     if spec.scheduler:
         return spec.scheduler, {}
     cluster = _started(at_once(spec), spec.memory)
@@ -71,7 +71,7 @@ def _cluster_of(spec: WorkSpec) -> tuple[str, dict[str, Any]]:
 
 @cache
 def _started(workers: int, memory: float | None) -> Any:
-    """Start a cluster on this machine that lasts as long as this process and refuses other users of the machine."""
+    """Start a cluster on this machine that ends with this process and refuses other users of the machine."""
     return cast(Any, LocalCluster)(
         n_workers=workers,
         threads_per_worker=1,

@@ -1,4 +1,4 @@
-"""Declare flows whose runs can be told from those of others on the same server, and end in one sentence."""
+"""Declare flows whose runs are marked on a shared server, and whose failures end in one sentence."""
 
 import functools
 import json
@@ -26,29 +26,29 @@ from tasks.vocabulary import Role
 P = ParamSpec("P")
 R = TypeVar("R")
 
-HEARTBEAT = 30  # seconds; automations.yaml waits three minutes for the next one
-UNTAGGED: set[str] = set()  # of a task with tags, Prefect asks the server for limits on each
+HEARTBEAT = 30  # seconds; automations.yaml waits three minutes for the next heartbeat
+UNTAGGED: set[str] = set()  # Prefect asks the server for limits on each tag of a task
 OPTIONS: dict[str, Any] = {
-    "validate_parameters": False,  # the specification refuses them, in the sentence that the command prints
+    "validate_parameters": False,  # the specification validates them, with the sentence of the command
     "persist_result": False,
-    "result_storage": PREFECT_LOCAL_STORAGE_PATH.value(),  # else Prefect asks the server where to keep results
+    "result_storage": PREFECT_LOCAL_STORAGE_PATH.value(),  # otherwise Prefect asks the server for it
 }
-RETRIES = 7  # of a call to the server: with growing delays they outlast one that is away for two minutes
+RETRIES = 7  # of a call to the server: with growing delays they survive two minutes without a server
 
 
 class OurFlow(Flow[P, R]):
-    """A flow whose runs are marked as ours, whoever calls it: the command, Python, or another flow."""
+    """A flow whose runs are marked as ours, whether the command, Python, or another flow calls it."""
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return what the server keeps of parameters; text that is not UTF-8 is for our own check to refuse."""
+        """Return the parameters for the server; text that is not UTF-8 passes, since our own check refuses it."""
         kept = json.dumps(super().serialize_parameters(parameters), ensure_ascii=False)
         return dict(json.loads(kept.encode("utf-8", "replace")))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it, with a heartbeat where the server stays."""
+        """Run the flow, with a heartbeat if the server outlasts this process."""
         now = get_current_settings()
         changed: dict[Any, Any] = {"flows.heartbeat_frequency": HEARTBEAT if stays(now.api.url) else None}
-        if "max_retries" not in now.client.model_fields_set:  # which the user may have set
+        if "max_retries" not in now.client.model_fields_set:  # unless the user has set it
             changed["client.max_retries"] = RETRIES
         with tags(TAG, OUTERMOST), temporary_settings(changed):
             return super().__call__(*args, **kwargs)
@@ -72,10 +72,10 @@ def our_flow(command: Command[P]) -> Callable[[Callable[[Any], R]], OurFlow[P, R
 
 
 def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRunner, P], R]]:
-    """Declare a part of flows that is a flow, too; it is called with the runner of its tasks first.
+    """Declare a part of a flow as a subflow; its first argument is the runner of its tasks.
 
-    Prefect is given no arguments and no result: it looks for futures in all that they hold, and refuses parameters of
-    more than 524,288 bytes, which the records of some hundred classes are.
+    Prefect receives no arguments and no result: it would search them for futures, and refuse parameters of more than
+    524,288 bytes, which the records of a few hundred classes have.
     """
 
     @in_one_sentence
@@ -89,7 +89,7 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
         @functools.wraps(function)
         def call(runner: AnyRunner, /, *args: P.args, **kwargs: P.kwargs) -> R:
             results: list[R] = []
-            # A heartbeat costs half a second in the end, and subflows end with the flow above.
+            # A heartbeat costs half a second at the end, and subflows end with their parent.
             without = get_current_settings().flows.heartbeat_frequency is None
             with tags(TAG), nullcontext() if without else temporary_settings({"flows.heartbeat_frequency": None}):
                 flow.with_options(task_runner=runner)(lambda: results.append(function(*args, **kwargs)))
@@ -101,15 +101,15 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
 
 
 def _named_after(command: Command[Any]) -> Callable[[], str]:
-    """Return a function that names a run of a command after its sources, or else its data set or the run it is of."""
+    """Return a function that names a run of a command after its sources, its data set, or its earlier run."""
     doing = "" if command.name == "run" else f"{command.name} "
 
     def name() -> str:
         given = flow_run.parameters
-        sources = [given[role] for role in get_args(Role) if isinstance(given.get(role), str)]  # others are rows
+        sources = [given[role] for role in get_args(Role) if isinstance(given.get(role), str)]  # not numbers of rows
         try:
             what = name_of(sources) if sources else PurePath(str(given.get("dataset") or given.get("run") or "")).name
-        except UsageError:  # of which the run itself tells
+        except UsageError:  # the run itself reports it
             what = "run"
         return f"{doing}{what}".strip() + f" {date.today()}"
 

@@ -1,7 +1,7 @@
 """Stop at once on Ctrl-C and SIGTERM: published results stay, unfinished ones are removed, the next run continues.
 
-Prefect itself waits for every submitted task, which can take minutes. It also replaces our handler for SIGTERM with its
-own; so we do not rely on handlers but on `signal.set_wakeup_fd`, to which Python itself writes each signal's number.
+Prefect itself waits for every submitted task, which can take minutes. It also replaces our handler for SIGTERM. So we
+rely not on handlers but on `signal.set_wakeup_fd`, to which Python itself writes the number of each signal.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from uuid import UUID
 from tasks.processes import end_processes
 from tasks.storage import building, started, workspace
 
-SECONDS_FOR_EACH = 3  # for telling Prefect, and for ending processes
+SECONDS_FOR_EACH = 3  # to notify Prefect, and to end processes
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 _flow: contextvars.Context | None = None  # of the outermost flow that this process runs
@@ -28,7 +28,7 @@ _stopping = threading.Event()
 
 
 def stop_at_once() -> None:
-    """From now on let Ctrl-C and SIGTERM end this process and its children within seconds."""
+    """Make Ctrl-C and SIGTERM end this process and its children within seconds, from now on."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     for number in WORDS:
@@ -38,7 +38,7 @@ def stop_at_once() -> None:
 
 
 def stop_as_usual() -> None:
-    """From now on let Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process: nothing is unfinished."""
+    """Make Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process, from now on: no work is unfinished."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -46,7 +46,7 @@ def stop_as_usual() -> None:
 
 @contextlib.contextmanager
 def told_when_stopped() -> Iterator[None]:
-    """Let the flow that runs in this block, and all below it, show as cancelled when the process is stopped."""
+    """Let the flow in this block, and its subflows, show as cancelled when the process is stopped."""
     global _flow
     before, _flow = _flow, _flow or contextvars.copy_context()
     try:
@@ -56,7 +56,7 @@ def told_when_stopped() -> Iterator[None]:
 
 
 def stay_until_stopped() -> None:
-    """Once a signal has arrived, wait for the thread that ends this process; otherwise return at once."""
+    """Wait for the thread that ends this process if a signal has arrived; otherwise return at once."""
     if _stopping.is_set():
         time.sleep(3 * SECONDS_FOR_EACH)
 
@@ -96,14 +96,14 @@ def _tell_prefect(message: str) -> None:
 
     from flows.engine.closing import close_unfinished
 
-    with contextlib.suppress(Exception):  # the server may be gone already
+    with contextlib.suppress(Exception):  # the server may have ended
         close_unfinished(UUID(str(flow_run.id)), Cancelled(message=message))
 
 
 def _end_children() -> None:
     """Kill pool processes and Prefect's temporary server, which would otherwise wait for work or keep running."""
     children = {child.pid for child in multiprocessing.active_children() if child.pid}
-    for path in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere the pool's processes are all we know
+    for path in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere only the pool's processes are known
         with contextlib.suppress(FileNotFoundError):  # a thread that has ended
             children |= {int(pid) for pid in path.read_text().split()}
     for pid in children:

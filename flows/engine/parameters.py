@@ -1,4 +1,4 @@
-"""Give a flow, a command or a function the parameters of a specification, whose types, defaults and texts are there."""
+"""Give a function the parameters of a specification, including their types, defaults and descriptions."""
 
 import functools
 import inspect
@@ -18,9 +18,8 @@ R = TypeVar("R")
 class Command(Generic[P]):
     """A command, which is also a flow.
 
-    Users type its `name`; `takes` is the subclass of `tasks.records.spec.Spec` that has its parameters; `flow` is the
-    flow as an import path; the `sentence` is shown in the help, the run form and Python, and the
-    `example` in the help.
+    Users type its `name`; `takes` is the subclass of `tasks.records.spec.Spec` with its parameters; `flow` is its
+    import path; help, run form and Python show the `sentence`, and help shows the `example`.
     """
 
     name: str
@@ -31,7 +30,7 @@ class Command(Generic[P]):
 
 
 def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Callable[P, R]]:
-    """Let a function that works on a specification be called with its parameters, from which its help is generated."""
+    """Make a function of a specification callable with its parameters, and document it from them."""
     kind = cast(type[Spec], command.takes)
 
     def declare(function: Callable[[Any], R]) -> Callable[P, R]:
@@ -50,7 +49,7 @@ def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Ca
 
 
 def parameters_of(kind: type[Spec]) -> list[inspect.Parameter]:
-    """Return the parameters of a specification: its own first, then those that it shares with others."""
+    """Return the parameters of a specification, its own before the shared ones."""
     found = inspect.signature(kind).parameters
     names = [name for part in kind.__mro__ for name in inspect.get_annotations(part) if name in found]
     return [found[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]

@@ -1,4 +1,4 @@
-"""Wait for tasks, show how far they are, and time the stages."""
+"""Wait for tasks, show their progress, and time the stages."""
 
 import sys
 import time
@@ -20,18 +20,18 @@ from tasks.stage_task import LIMIT_SECONDS
 T = TypeVar("T")
 
 SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES = 3, 1
-IN_FLIGHT = 100  # tasks that Prefect knows of and that have not ended; its server is slow with thousands of them
+IN_FLIGHT = 100  # unfinished tasks in Prefect at a time; its server is slow with thousands
 _visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
 _seconds: ContextVar[dict[str, float] | None] = ContextVar("seconds per stage", default=None)
 
 
 def visible() -> AbstractContextManager[bool]:
-    """Show progress on standard error while the block runs; elsewhere Prefect's logs tell it."""
+    """Show progress on standard error during the block; without it, only Prefect's logs show it."""
     return _set(_visible, True)
 
 
 def timed() -> AbstractContextManager[dict[str, float]]:
-    """Collect the seconds of the stages that run inside the block."""
+    """Collect the seconds of the stages in the block."""
     return _set(_seconds, dict[str, float]())
 
 
@@ -45,7 +45,7 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
 
 
 def say(sentence: str) -> None:
-    """Tell the user something that they did not ask for but should know."""
+    """Print an unrequested but useful sentence for the user."""
     if _visible.get():
         print(sentence, file=sys.stderr)
     get_run_logger().info(sentence)
@@ -54,9 +54,9 @@ def say(sentence: str) -> None:
 def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | None = None) -> list[Any]:
     """Return the results of submitted tasks in their order.
 
-    Every future is waited for, so no failure is lost; the first one is raised. `stage` is what they do, for the user.
-    If `submitted` makes each task when it is asked for the next future, `IN_FLIGHT` of them run or wait at a time;
-    `tasks` is then how many there are.
+    Every future is awaited, so no failure is lost; the first one is raised. `stage` is the name of their work, for the
+    user. If `submitted` creates tasks lazily, at most `IN_FLIGHT` of them run or wait at a time; `tasks` is then their
+    number.
     """
     futures: list[PrefectFuture[Any]] = []
     count = len(submitted) if isinstance(submitted, Sized) else tasks or 0
@@ -83,7 +83,7 @@ def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | No
 
 
 def _shown(stage: str, tasks: int, ended: Iterator[None]) -> Iterator[None]:
-    """Show in Prefect's UI how far a stage is that does not end soon; pass on what tells of each task."""
+    """Show the progress of a long stage in Prefect's UI; pass on the events of its tasks."""
     artifact, due = None, time.monotonic() + SECONDS_UNTIL_LONG
     for done, _ in enumerate(ended, 1):
         yield
@@ -94,13 +94,13 @@ def _shown(stage: str, tasks: int, ended: Iterator[None]) -> Iterator[None]:
         if artifact:
             update_progress_artifact(artifact, percent)
         elif not last:
-            key = f"cleansplit-{stage.replace(' ', '-')}"  # keys are the whole server's
+            key = f"cleansplit-{stage.replace(' ', '-')}"  # keys are shared by all users of the server
             created = create_progress_artifact(percent, key=key, description=f"{stage}, {tasks} tasks")
             artifact = cast(UUID, created)
 
 
 def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[None]:
-    """Yield once for each future that has ended, and append all of them to `futures` as they are submitted."""
+    """Yield once for each finished future, and append all of them to `futures` as they are submitted."""
     for future in submitted:
         futures.append(future)
         if len(futures) > IN_FLIGHT:
@@ -113,7 +113,7 @@ def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[
 
 
 def _let_go(future: PrefectFuture[Any]) -> None:
-    """Take the state of a task that has ended from its cluster, which does the task again when it loses the state."""
+    """Move the state of a finished task from its cluster, which repeats the task if it loses the state."""
     if release := getattr(getattr(future, "wrapped_future", None), "release", None):
         future.wait()
         release()

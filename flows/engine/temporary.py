@@ -1,7 +1,7 @@
-"""A Prefect server for this process alone, where neither the environment nor a profile names one.
+"""A Prefect server for this process only, if neither the environment nor a profile names one.
 
-It starts while Prefect and the flows are imported. Prefect's own temporary server would first import all of the server
-into the process that only uses it, ask for no password, and outlive a process that is killed.
+It starts while Prefect and the flows are imported. Prefect's own temporary server would first import the whole server
+into the process that uses it, require no password, and outlive a killed process.
 """
 
 import atexit
@@ -21,13 +21,13 @@ from tasks.errors import ServerError
 ADDRESS, PASSWORD = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 HOST, SECONDS_TO_START = "127.0.0.1", 120  # a busy machine takes a minute
-# The database of a server without Postgres takes one writer at a time, and who finds it locked tries again in two
-# seconds; so what tasks report is written together, each second.
+# SQLite allows one writer at a time, and a blocked writer retries after two seconds. So reports of tasks are written in
+# batches, once a second.
 TOGETHER = {
     f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
     for name, value in (("READ_BATCH_SIZE", "100"), ("BATCH_SIZE", "100"), ("FLUSH_INTERVAL", "1"))
 }
-SERVICES = (  # of a server that stays: nobody schedules, cancels or looks at events here; they cost a second
+SERVICES = (  # of a lasting server, unused here: they cost a second
     "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
     "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
 )  # fmt: skip
@@ -36,8 +36,8 @@ ROLE = (
     | {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES}
     | {
         ADDRESS: "",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # which takes half a second
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no web page may read its answers
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # takes half a second
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     }
 )
@@ -47,22 +47,22 @@ _addresses: set[str] = set()
 
 
 def stays(address: str | None) -> bool:
-    """Return whether a server will be there when this process has ended."""
+    """Return whether a server outlasts this process."""
     return bool(address) and address not in _addresses
 
 
 @functools.cache
 def start() -> "Temporary | None":
-    """Start the server of this process, without waiting for it; or return None where the environment names one."""
+    """Start the server of this process without waiting for it; return None if the environment names a server."""
     if os.environ.get(ADDRESS):
         return None
     server = Temporary()
-    atexit.register(server.stop)  # after what Prefect still has to tell it
+    atexit.register(server.stop)  # after the last messages of Prefect
     return server
 
 
 class Temporary:
-    """A server on a free port of this machine, with a password of its own."""
+    """A server on a free port of this machine, with its own password."""
 
     def __init__(self) -> None:
         password = f"cleansplit:{secrets.token_urlsafe()}"
@@ -75,7 +75,7 @@ class Temporary:
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
-        """Let Prefect use it in the block, once it answers; or end it where a profile of Prefect names another.
+        """Let Prefect use it in the block, once it answers; or end it if a profile of Prefect names another.
 
         Raises `ServerError` when it does not answer in time, or has ended.
         """
@@ -94,7 +94,7 @@ class Temporary:
             yield
 
     def _wait(self) -> None:
-        """Wait for an answer: its socket takes requests from the beginning, until the server ends."""
+        """Wait for an answer: its socket accepts requests from the beginning, until the server ends."""
         patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
         connection = HTTPConnection(HOST, self._port, timeout=max(patience, 0.001))
         try:
@@ -107,12 +107,12 @@ class Temporary:
             ) from error
         except (OSError, HTTPException) as error:
             raise ServerError(
-                f"Prefect's temporary server ended with code {self._process.wait()}; above is what it said. "
+                f"Prefect's temporary server ended with code {self._process.wait()}; its output is above. "
                 f"Or start a server and name it in {ADDRESS}."
             ) from error
         finally:
             connection.close()
 
     def stop(self) -> None:
-        """Let it end, as it does when its input ends, and wait; Prefect has stored what it was told."""
+        """End it by closing its input, and wait; Prefect has stored all messages."""
         self._process.communicate()

@@ -1,4 +1,4 @@
-"""Serve at the socket whose number is given; this runs as a file, so that nothing of ours is imported."""
+"""Serve at a socket with a given number; this runs as a file, so that no module of ours is imported."""
 
 import os
 import signal
@@ -11,18 +11,18 @@ SECONDS_TO_END = 5
 
 
 def main() -> None:
-    """Serve until told to end, or until the process that started this one has ended."""
+    """Serve until the parent process ends this one, or has ended."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
 
-    application = create_app(ephemeral=True)  # without the services of a server that stays
+    application = create_app(ephemeral=True)  # without the services of a lasting server
     config = uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=SECONDS_TO_END)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 
 def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)  # until the parent, which writes nothing, has ended, also if it was killed
+    os.read(sys.stdin.fileno(), 1)  # returns when the parent, which writes nothing, has ended or was killed
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SECONDS_TO_END)
     os._exit(1)

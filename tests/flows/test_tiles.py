@@ -60,7 +60,7 @@ def test_tiles_whose_processes_die_are_compared_in_one(
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     with caplog.at_level(logging.INFO):
         found = audit(**photographs, workspace=tmp_path, **given)
-    assert caplog.text.count("What is not finished is done in one process") == 1
+    assert caplog.text.count("The unfinished work continues in one process") == 1
     assert files_of(found) == files_of(audited)
 
 
