@@ -128,7 +128,7 @@ def compare(name: str, train: Gray, test: Gray, console: Console) -> None:
     for percent in PERCENTS:
         bands, near = choose_bands(NUM_PERM, percent, 0.99), near_test(a, b, percent)
         methods: dict[str, Callable[[], Result]] = {
-            f"MinHash alone, {bands.bands} x {bands.rows}": lambda p=percent: engine(train, test, p, False),  # type: ignore[misc]
+            f"only MinHash, {bands.bands} x {bands.rows}": lambda p=percent: engine(train, test, p, False),  # type: ignore[misc]
             "cleansplit, all pairs": lambda p=percent: engine(train, test, p, True),  # type: ignore[misc]
             "MinHash.bulk + MinHashLSH": lambda p=percent, n=near: datasketch_lsh(  # type: ignore[misc]
                 sketches, MinHashLSH(threshold=p / 100, num_perm=NUM_PERM), n
