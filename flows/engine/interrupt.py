@@ -1,7 +1,7 @@
-"""Stop at once on Ctrl-C and SIGTERM: published results stay, unfinished ones are removed, the next run continues.
+"""Stop at once on Ctrl-C and SIGTERM: published results stay, unfinished ones are removed, the next run resumes.
 
-Prefect itself waits for every submitted task, which can take minutes. It also replaces our handler for SIGTERM. So we
-rely not on handlers but on `signal.set_wakeup_fd`, to which Python itself writes the number of each signal.
+Prefect waits for every submitted task, which can take minutes. It also replaces our handler for SIGTERM, so we rely on
+`signal.set_wakeup_fd`: Python writes the number of each signal to it, whichever handler is set.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ from tasks.storage import building, started, workspace
 SECONDS_FOR_EACH = 3  # to notify Prefect, and to end processes
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
-_flow: contextvars.Context | None = None  # of the outermost flow that this process runs
+_flow: contextvars.Context | None = None  # context of the outermost flow of this process
 _stopping = threading.Event()
 
 
 def stop_at_once() -> None:
-    """Make Ctrl-C and SIGTERM end this process and its children within seconds, from now on."""
+    """Let Ctrl-C and SIGTERM end this process and its children within seconds from now on."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     for number in WORDS:
@@ -38,7 +38,7 @@ def stop_at_once() -> None:
 
 
 def stop_as_usual() -> None:
-    """Make Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process, from now on: no work is unfinished."""
+    """Let Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process from now on, where no work is unfinished."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -46,7 +46,7 @@ def stop_as_usual() -> None:
 
 @contextlib.contextmanager
 def told_when_stopped() -> Iterator[None]:
-    """Let the flow in this block, and its subflows, show as cancelled when the process is stopped."""
+    """Show the flow of this block and its subflows as cancelled when the process is stopped."""
     global _flow
     before, _flow = _flow, _flow or contextvars.copy_context()
     try:
@@ -56,7 +56,7 @@ def told_when_stopped() -> Iterator[None]:
 
 
 def stay_until_stopped() -> None:
-    """Wait for the thread that ends this process if a signal has arrived; otherwise return at once."""
+    """Wait for the thread that ends this process, if there is one."""
     if _stopping.is_set():
         time.sleep(3 * SECONDS_FOR_EACH)
 
@@ -69,19 +69,23 @@ def _watch(reading: int) -> None:
 
 
 def _stop(number: signal.Signals) -> None:
+    end(WORDS[number], 128 + number, partial(_tell_prefect, f"The run was {WORDS[number]}."))
+
+
+def end(reason: str, code: int, tell: Callable[[], object] | None = None) -> None:
+    """End this process and its children with one sentence; `tell` is called in the context of the flow that runs."""
     _stopping.set()
     try:
-        word = WORDS[number]
-        print(f"\ncleansplit: {word}; the same command continues where it stopped.", file=sys.stderr, flush=True)
-        if _flow is not None:
-            _in_time(partial(_flow.copy().run, _tell_prefect, f"The run was {word}."))
+        print(f"\ncleansplit: {reason}; run the same command again to resume.", file=sys.stderr, flush=True)
+        if _flow is not None and tell is not None:
+            _in_time(partial(_flow.copy().run, tell))
         _in_time(end_processes)
         _end_children()
         building.drop_unfinished()
         workspace.sweep_held()
     finally:
         started.remove_own()
-        os._exit(128 + number)
+        os._exit(code)
 
 
 def _in_time(do: Callable[[], object]) -> None:
@@ -101,9 +105,9 @@ def _tell_prefect(message: str) -> None:
 
 
 def _end_children() -> None:
-    """Kill pool processes and Prefect's temporary server, which would otherwise wait for work or keep running."""
+    """Kill the processes of the pool and Prefect's temporary server, which would keep running."""
     children = {child.pid for child in multiprocessing.active_children() if child.pid}
-    for path in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere only the pool's processes are known
+    for path in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere only the processes of the pool are known
         with contextlib.suppress(FileNotFoundError):  # a thread that has ended
             children |= {int(pid) for pid in path.read_text().split()}
     for pid in children:

@@ -70,7 +70,7 @@ def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | No
     except TaskRunTimeoutError as error:
         raise LateError(
             f"{stage}: a task took longer than {LIMIT_SECONDS:g} seconds, the limit that CLEANSPLIT_TASK_SECONDS sets; "
-            "the same command continues with what is finished."
+            "set it higher and run the same command again to resume."
         ) from error
     seconds = time.monotonic() - start
     if (record := _seconds.get()) is not None:

@@ -1,7 +1,7 @@
-"""A Prefect server for this process only, if neither the environment nor a profile names one.
+"""A temporary Prefect server for this process, unless the environment or a profile names a server.
 
-It starts while Prefect and the flows are imported. Prefect's own temporary server would first import the whole server
-into the process that uses it, require no password, and outlive a killed process.
+It starts while Prefect and the flows are imported. Prefect's own temporary server would import the whole server into
+this process, ask for no password, and outlive a killed process.
 """
 
 import atexit
@@ -12,22 +12,26 @@ import secrets
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
+from flows.engine.interrupt import end
 from tasks.errors import ServerError
 
 ADDRESS, PASSWORD = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 HOST, SECONDS_TO_START = "127.0.0.1", 120  # a busy machine takes a minute
-# SQLite allows one writer at a time, and a blocked writer retries after two seconds. So reports of tasks are written in
-# batches, once a second.
+# SQLite takes one writer at a time, and a writer that finds it locked waits for two seconds; so the reports of tasks
+# are written together, once a second.
 TOGETHER = {
     f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
     for name, value in (("READ_BATCH_SIZE", "100"), ("BATCH_SIZE", "100"), ("FLUSH_INTERVAL", "1"))
 }
-SERVICES = (  # of a lasting server, unused here: they cost a second
+SERVICES = (  # disabled, since they cost a second: nobody schedules, cancels or looks at events here
     "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
     "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
 )  # fmt: skip
@@ -36,8 +40,8 @@ ROLE = (
     | {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES}
     | {
         ADDRESS: "",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no web page may read its answers
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # takes half a second
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # registering takes half a second
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     }
 )
@@ -47,35 +51,38 @@ _addresses: set[str] = set()
 
 
 def stays(address: str | None) -> bool:
-    """Return whether a server outlasts this process."""
+    """Return whether a server outlives this process."""
     return bool(address) and address not in _addresses
 
 
 @functools.cache
 def start() -> "Temporary | None":
-    """Start the server of this process without waiting for it; return None if the environment names a server."""
+    """Start the server of this process without waiting for it; return None if the environment names one."""
     if os.environ.get(ADDRESS):
         return None
     server = Temporary()
-    atexit.register(server.stop)  # after the last messages of Prefect
+    atexit.register(server.stop)  # after Prefect's last reports
     return server
 
 
 class Temporary:
-    """A server on a free port of this machine, with its own password."""
+    """A server on a free port of this machine with a random password."""
 
     def __init__(self) -> None:
         password = f"cleansplit:{secrets.token_urlsafe()}"
         role = os.environ | ROLE | {"PREFECT_SERVER_API_AUTH_STRING": password}
+        self._log, self._stopped = tempfile.TemporaryFile(), False  # noqa: SIM115  # it lasts as long as the server
         with socket.create_server((HOST, 0)) as listening:
             self._port, number = listening.getsockname()[1], listening.fileno()
             command = [sys.executable, "-P", str(PROGRAM), str(number)]
-            self._process = subprocess.Popen(command, env=role, stdin=subprocess.PIPE, pass_fds=[number])
+            own: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": self._log, "pass_fds": [number]}
+            # In a session of its own it does not get the terminal's Ctrl-C.
+            self._process = subprocess.Popen(command, env=role, start_new_session=True, **own)
         self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
-        """Let Prefect use it in the block, once it answers; or end it if a profile of Prefect names another.
+        """Let Prefect use the server inside the block; stop it if a profile of Prefect names another one.
 
         Raises `ServerError` when it does not answer in time, or has ended.
         """
@@ -88,13 +95,14 @@ class Temporary:
         if self.access[ADDRESS] not in _addresses:
             print("starting Prefect", file=sys.stderr)
             self._wait()
+            threading.Thread(target=self._end_with_server, daemon=True).start()
             _addresses.add(self.access[ADDRESS])
-            os.environ |= self.access  # for processes that this one starts
+            os.environ |= self.access  # for child processes
         with temporary_settings({"api.url": self.access[ADDRESS], "api.auth_string": self.access[PASSWORD]}):
             yield
 
     def _wait(self) -> None:
-        """Wait for an answer: its socket accepts requests from the beginning, until the server ends."""
+        """Wait for the first answer; the socket accepts requests from the beginning."""
         patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
         connection = HTTPConnection(HOST, self._port, timeout=max(patience, 0.001))
         try:
@@ -107,12 +115,24 @@ class Temporary:
             ) from error
         except (OSError, HTTPException) as error:
             raise ServerError(
-                f"Prefect's temporary server ended with code {self._process.wait()}; its output is above. "
-                f"Or start a server and name it in {ADDRESS}."
+                f"Prefect's temporary server ended with code {self._process.wait()}: {self._last_words()}. "
+                f"Start a server and name it in {ADDRESS}."
             ) from error
         finally:
             connection.close()
 
+    def _end_with_server(self) -> None:
+        """End this process when the server has died: Prefect would try to reach it for minutes."""
+        self._process.wait()
+        if not self._stopped:
+            end("Prefect's temporary server ended unexpectedly", ServerError.exit_code)
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if "Error: " in line), "it wrote no message").strip(".")
+
     def stop(self) -> None:
-        """End it by closing its input, and wait; Prefect has stored all messages."""
+        """End the server by closing its input, and wait until it has stored everything."""
+        self._stopped = True
         self._process.communicate()

@@ -94,7 +94,7 @@ def stopped(
         said = process.communicate(timeout=60)[1].strip().splitlines()
         in_time = time.monotonic() - start < SECONDS_TO_STOP
         as_told = process.returncode == 128 + number and any(
-            line.endswith("continues where it stopped.") for line in said
+            line.endswith("run the same command again to resume.") for line in said
         )
         problems = Counter(unexplained=int(not (in_time and as_told)) + len(command.processes()))
         problems["unexplained"] += len(unfinished(command.workspace))

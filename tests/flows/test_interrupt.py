@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
 
-from tests.flows.test_cli import TINY
+from tests.flows.test_cli import TINY, of_its_own
 
 BUILDING = "stages/*/.*.building"  # folders that a run has begun to write
 
@@ -37,7 +38,7 @@ def test_ctrl_c_stops_at_once_and_the_next_run_continues(
     said = process.stderr.read()
     assert process.wait(10) == 130
     assert time.monotonic() - start < 5
-    assert "cleansplit: interrupted; the same command continues where it stopped." in said.splitlines()
+    assert "cleansplit: interrupted; run the same command again to resume." in said.splitlines()
     assert not list(tmp_path.rglob("*.building"))
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(flow_run_filter=since)
@@ -45,3 +46,31 @@ def test_ctrl_c_stops_at_once_and_the_next_run_continues(
     assert [str(run.state and run.state.name) for run in mine] == ["Cancelled"]
     again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert again.returncode == 0, again.stderr
+
+
+def _server_of(process: subprocess.Popen[str]) -> int:
+    """Return the number of the temporary server that a process started."""
+    own = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return next(int(child) for child in own if "temporary_server" in Path(f"/proc/{child}/cmdline").read_text())
+
+
+@pytest.mark.parametrize("whose", ["terminal", "server"])
+def test_ctrl_c_and_the_death_of_the_temporary_server_leave_one_sentence(
+    whose: str, sources: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "flows.command.cli", "run", "--workspace", str(tmp_path), *TINY]
+    command += ["--large", sources["large"], "--small", sources["small"]]
+    environment = of_its_own(home)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "starting Prefect\n"
+    assert process.stderr.readline().startswith("fetch sources")
+    if whose == "terminal":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        os.kill(_server_of(process), signal.SIGKILL)
+    said = process.stderr.read().splitlines()
+    reason = {"terminal": "interrupted", "server": "Prefect's temporary server ended unexpectedly"}[whose]
+    assert process.wait(10) == {"terminal": 130, "server": 1}[whose]
+    assert said[-1] == f"cleansplit: {reason}; run the same command again to resume."
+    assert not [line for line in said if "Traceback" in line or "Error" in line]
