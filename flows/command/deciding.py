@@ -1,7 +1,8 @@
-"""The commands that turn a run into decisions: review its pairs, carry out its actions; imports as in `commands`."""
+"""The commands that review the pairs of a run and apply its decisions; imports as in `commands`."""
 
 import contextlib
 import sys
+from collections import Counter
 from pathlib import PurePath
 
 from pydantic import NonNegativeInt
@@ -9,8 +10,11 @@ from pydantic import NonNegativeInt
 from flows.engine.interrupt import stop_as_usual
 from tasks.errors import UsageError
 from tasks.records import parameters as p
+from tasks.storage import building, disk
 from tasks.storage.place import Place
 from tasks.storage.workspace import find_run, workspace_at
+
+MOST, FEW = 8, 3  # folders and files that a dry run prints
 
 
 def review(
@@ -56,18 +60,19 @@ def apply(
     execute: bool = False,
     workspace: p.Workspace = None,
 ) -> None:
-    """Carry out the actions of a run without deleting anything. By default, this is a dry run.
+    """Move the removed images of a run away, or link the others; nothing is deleted. Without --execute it is a dry run.
 
-    Images to review, and images to relabel, stay in place; their number is printed.
+    A dry run prints a summary, and writes a list of all files into the current folder. Images to review or to relabel
+    stay where they are.
 
     Parameters
     ----------
     move
-        Folder to move the removed files to.
+        Move the removed files out of their folders into this one.
     link
-        Folder to make, with hard links to all files that stay, or copies of files in archives.
+        Make this folder, with hard links to all files that stay; files in archives are copied.
     execute
-        Change files.
+        Make the change.
     """
     from tasks.exporting import apply as applying
     from tasks.exporting.originals import Originals
@@ -82,18 +87,23 @@ def apply(
     for source in applying.folders_of(originals, folder):
         print(f"files are taken from {source}", file=sys.stderr)
     steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
-    doing = f"{len(steps):,} files {'move' if move else 'are linked'} to {out}"
     for action, count in applying.left_to_people(folder).items():
         if count:
-            print(f"actions.csv says {action} of {count:,} images; they stay where they are", file=sys.stderr)
+            print(f"{count:,} images to {action} in actions.csv stay where they are", file=sys.stderr)
     if not execute:
-        for step in steps:
-            print(f"{step.source or step.id} -> {target / step.name}")
-        print(f"{doing} with --execute; nothing was done yet", file=sys.stderr)
+        lines = [f"{step.source or step.id} -> {target / step.name}\n" for step in steps]
+        listed = PurePath(f"{folder.last}-{'move' if move else 'link'}.txt")
+        building.put(Place.of(listed), lambda part: disk.write_text(part, "".join(lines)))
+        counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
+        shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
+        done = "moved" if move else "linked"
+        print(f"{len(steps):,} files would be {done} to {out}, most of them to", file=sys.stderr)
+        print(f"{''.join(shown)}Dry run: nothing was changed. Add --execute.", file=sys.stderr)
+        print(listed)
         return
     if move:
-        done = applying.move(steps, originals, out)
-        print(f"moved {done:,} files, {len(steps) - done:,} were there already", file=sys.stderr)
+        moved = applying.move(steps, originals, out)
+        print(f"moved {moved:,} files; {len(steps) - moved:,} had been moved before", file=sys.stderr)
     else:
         applying.link(steps, originals, out)
         print(f"linked {len(steps):,} files", file=sys.stderr)

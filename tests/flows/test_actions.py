@@ -69,8 +69,10 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
     run, before = ("apply", str(pictures.run)), files_below(tmp_path / "test")
     told = here(*run, "--move", "gone")
     assert told.returncode == 0, told.stderr
-    assert len(told.stdout.splitlines()) == len(GOES)
-    assert "nothing was done yet" in told.stderr
+    assert f"{len(GOES)} files would be moved to {tmp_path / 'gone'}" in told.stderr
+    assert told.stderr.splitlines()[-1] == "Dry run: nothing was changed. Add --execute."
+    listed = Path(told.stdout.strip()).read_text().splitlines()
+    assert {line.rpartition(" -> ")[2].removeprefix("gone/test/") for line in listed} == GOES
     assert not (tmp_path / "gone").exists()
     assert here(*run, "--link", "clean", "--execute").returncode == 0
     linked = files_below(tmp_path / "clean")
@@ -86,7 +88,7 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
     }
     again = here(*run, "--move", "gone", "--execute")
     assert again.returncode == 0, again.stderr
-    assert f"moved 0 files, {len(GOES)} were there already" in again.stderr
+    assert f"moved 0 files; {len(GOES)} had been moved before" in again.stderr
 
 
 @pytest.mark.usefixtures("prefect_server")

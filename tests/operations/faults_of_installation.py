@@ -63,7 +63,7 @@ def test_a_worker_that_dies_is_started_again(
     )
     os.kill(worker, signal.SIGKILL)
     given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
-    run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
+    run = start("audit/audit", installation, workspace=tmp_path / "w", **given)
     assert ended(run).is_completed(), ended(run).message
     said = (Path(installation["PREFECT_HOME"]) / "serve.log").read_text()
     assert "the worker ended by itself" in said
@@ -82,7 +82,7 @@ def test_a_run_whose_worker_was_killed_does_not_stay_running(
     state = ended(dead_run, 300)
     assert state.is_crashed()
     assert state.message.startswith("No heartbeat for 3 minutes")
-    unknown = start("evaluate/on-demand", installation, workspace=tmp_path)  # the next run closes what is below it
+    unknown = start("evaluate/evaluate", installation, workspace=tmp_path)  # the next run closes what is below it
     assert ended(unknown).is_failed()
     assert all(ended(child.id, 10).is_crashed() for child in children_of(dead_run))
     until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)

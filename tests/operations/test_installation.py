@@ -129,7 +129,7 @@ def test_a_run_its_steps_and_its_artifacts(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
     space = tmp_path / "w"
-    first = start("prepare/on-demand", installation, workspace=space, **sources)
+    first = start("prepare/prepare", installation, workspace=space, **sources)
     assert ended(first).is_completed()
     run = start("cleansplit/on-demand", installation, workspace=space, **sources, **QUICK)
     assert ended(run).is_completed()
@@ -149,23 +149,23 @@ def test_a_run_its_steps_and_its_artifacts(
     assert len(said) == len(set(said)), "each message once"
     raw = (space / "latest").resolve()
 
-    again = start("sanitize/on-demand", installation, workspace=space, threshold=0.99)
+    again = start("sanitize/sanitize", installation, workspace=space, threshold=0.99)
     assert ended(again).is_completed(), ended(again).message
     sanitized = json.loads((space / "latest" / "report.json").read_text())
     assert sanitized["spec"]["threshold"] == 0.99
     assert sanitized["scores"] == []
 
-    last = start("evaluate/on-demand", installation, workspace=space, run=raw.name, models='["1nn"]', sizes='["all"]')
+    last = start("evaluate/evaluate", installation, workspace=space, run=raw.name, models='["1nn"]', sizes='["all"]')
     assert ended(last).is_completed(), ended(last).message
     scores = json.loads((space / "latest" / "report.json").read_text())["scores"]
     assert {score["model"] for score in scores} == {"1nn"}
 
-    alone = start("dedupe/on-demand", installation, workspace=space, source=sources["large"], max_quarantine=0.1)
+    alone = start("dedupe/dedupe", installation, workspace=space, source=sources["large"], max_quarantine=0.1)
     assert ended(alone).is_completed(), ended(alone).message
     assert (space / "latest" / "remove.txt").exists()
     assert f"cleansplit-{key_of([sources['large']])}-groups" in artifacts_of(alone)
     given = {"source": sources["large"], "max_quarantine": 0.1, "models": '["1nn"]', "sizes": '["all"]'}
-    drawn = start("split/on-demand", installation, workspace=space, **given, trainings=1)
+    drawn = start("split/split", installation, workspace=space, **given, trainings=1)
     assert ended(drawn).is_completed(), ended(drawn).message
     assert (space / "latest" / "groups.parquet").exists()
 
@@ -175,7 +175,7 @@ def test_a_failure_is_the_sentence_of_the_command(
 ) -> None:
     beyond = start("cleansplit/on-demand", installation, workspace=tmp_path, **sources, threshold=1.5)
     assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
-    missing = start("audit/on-demand", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
+    missing = start("audit/audit", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
     sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
     assert ended(missing).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(missing)) == 2, 15)  # by the task, and by the run
@@ -398,7 +398,7 @@ def test_deployments_may_carry_their_code(
         pull, _ = deployed_by("--git", bare.as_uri(), **installation)
         assert pull == {"prefect.deployments.steps.git_clone": {"repository": bare.as_uri()}}
         given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
-        run = start("audit/on-demand", installation, workspace=tmp_path / "w", **given)
+        run = start("audit/audit", installation, workspace=tmp_path / "w", **given)
         assert ended(run).is_completed(), ended(run).message
         until(lambda: any("git_clone" in line for line in logs_of(run)), 15)
     finally:
@@ -411,7 +411,7 @@ def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], di
     done = installed("deploy", *arguments, **environment)
     assert done.returncode == 0, done.stderr
     with get_client(sync_client=True) as client:
-        deployed = client.read_deployment_by_name("audit/on-demand")
+        deployed = client.read_deployment_by_name("audit/audit")
     return (deployed.pull_steps or [{}])[0], deployed.job_variables
 
 
