@@ -45,9 +45,7 @@ def open_arrays(place: Place) -> Rows | None:
 
 def _unnamed(place: Place, names: list[str]) -> str:
     """Return a sentence about arrays without a split in their names, with the command that names the first two."""
-    pairs = ", ".join(
-        f"x_{split}=found[{json.dumps(name)}]" for split, name in zip(("train", "test"), names, strict=False)
-    )
+    pairs = f"x_train=found[{json.dumps(names[0])}], x_test=found[{json.dumps(names[1])}]"
     script = f'import numpy as np; found = np.load({json.dumps(str(place))}); np.savez("splits.npz", {pairs})'
     return (
         f"{place} has several arrays of images ({', '.join(names)}), and their names tell no splits; if they are train "

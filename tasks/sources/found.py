@@ -20,7 +20,7 @@ from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
-from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
 
 Layout = tuple[str, str] | None  # description of a source, and a command
 ARCHIVES = r"(\.tar(\.\w+)?|\.tgz|\.zip)$"
@@ -44,16 +44,17 @@ def splits_of(source: Source, listing: Listing, first: dict[str, Any] | None = N
 
 
 def _described(held: Held) -> str:
-    name, columns = held.source.name, " ".join(quote(f"{use}={name}") for use, name in held.source.columns.items())
-    what, command = next(filter(None, (layout(held) for layout in (LAYOUTS if held.first is None else OF_ROWS))))
-    command += f" --columns {columns}" * bool(columns)
-    if held.source.sha256 is not None and held.folder in command:
-        command = f"{_unpack(name, quote(held.folder))} && {command}"
+    source, layouts = held.source, LAYOUTS if held.first is None else OF_ROWS
+    what, command = next(filter(None, (layout(held) for layout in layouts)))
+    if source.columns:
+        command += f" --columns {' '.join(quote(f'{use}={name}') for use, name in source.columns.items())}"
+    if source.sha256 is not None and held.folder in command:  # of an archive, a part is named
+        command = f"{_unpack(source.name, quote(held.folder))} && {command}"
     before, _, last = command.rpartition(" && ")
     if last.startswith("--"):
-        return f"{name} {what}; {f'run `{before}`, and ' * bool(before)}give `{last}`."
+        return f"{source.name} {what}; {f'run `{before}`, and ' if before else ''}give `{last}`."
     another = f" or `{command.replace(DEDUPE, 'cleansplit split')}`" if command.startswith(DEDUPE) else ""
-    return f"{name} {what}; run `{command}`{another}."
+    return f"{source.name} {what}; run `{command}`{another}."
 
 
 def _unpack(name: str, folder: str) -> str:
@@ -67,7 +68,7 @@ def _links(held: Held) -> Layout:
     links = [path for kind, path in held.others if kind == "link"]
     if not links or (held.images and not any(map(split_in, links))):
         return None
-    copy = quote(posixpath.basename(held.folder) + "-copy")
+    copy = quote(f"{posixpath.basename(held.folder).strip('.') or '../links'}-copy")
     return f"has {len(links):,} links that lead out of it", f"cp -RL {held.path('')} {copy} && {held.reads} {copy}"
 
 
@@ -99,7 +100,7 @@ def _archives(held: Held) -> Layout:
 
 def _other_names(held: Held) -> Layout:
     splits = _by_split(held.children)
-    return (f"holds the folders {held.counted(held.children)}", held.audit(splits)) if splits else None
+    return (f"holds {held.described()}", held.audit(splits)) if splits else None
 
 
 def _class_first(held: Held) -> Layout:
@@ -111,7 +112,7 @@ def _class_first(held: Held) -> Layout:
     row = f'awk -F/ -v OFS=\'\\t\' \'BEGIN {{print "path", "label", "split"}} {{print $0, $1, ${depth + 1}}}\''
     listing = f"(cd {held.path(held.root)} && find */ -type f | {row} > splits.tsv)"
     table = held.path(posixpath.join(held.root, "splits.tsv"))
-    return f"holds splits inside its classes {held.counted(held.children)}", f"{listing} && {AUDIT} {table}"
+    return f"holds {held.described()}, with the splits inside", f"{listing} && {AUDIT} {table}"
 
 
 def _dicom(held: Held) -> Layout:
@@ -125,11 +126,9 @@ def _dicom(held: Held) -> Layout:
 def _one_set(held: Held) -> Layout:
     if not held.images:
         return None
-    command, shared = f"{DEDUPE} {quote(held.source.name)}", posixpath.commonpath(held.images)
-    if posixpath.basename(shared).lower() in SPLIT_FOLDERS:
-        return f"holds the split {held.counted([shared])} and no other", command
-    classes = "" if {*held.images} <= {"", UNLABELLED} else f" in {held.counted(held.children)}"
-    return f"holds {held.images.total():,} images{classes}, and no splits", command
+    split = posixpath.basename(posixpath.commonpath(held.images))
+    others = f"no split but {split}" if split.lower() in SPLIT_FOLDERS else "no splits"
+    return f"holds {held.described()}, and {others}", f"{DEDUPE} {quote(held.source.name)}"
 
 
 def _split_column(held: Held) -> Layout:
@@ -155,4 +154,4 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
 
 
 OF_ROWS = (_split_column, _one_set, _nothing)
-LAYOUTS = (_links, _batches, _tables, _archives, _other_names, _class_first, _dicom, _one_set, _nothing)
+LAYOUTS = (_links, _batches, _archives, _other_names, _class_first, _tables, _dicom, _one_set, _nothing)

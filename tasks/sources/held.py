@@ -3,16 +3,15 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable
 from shlex import quote
 from typing import Any
 
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Source
-from tasks.sources.class_folders import some
+from tasks.sources.class_folders import NAMED, some
 from tasks.sources.layout import common_root, is_below, is_metadata
 from tasks.sources.listing import Listing
-from tasks.vocabulary import SplitName
+from tasks.vocabulary import UNLABELLED, SplitName
 
 AUDIT, DEDUPE = "cleansplit audit", "cleansplit dedupe"
 
@@ -48,10 +47,15 @@ class Held:
         """Return the paths of matching files, in any case, that are not named like images."""
         return [path for path in self.files if re.search(pattern, path, re.IGNORECASE)]
 
-    def counted(self, folders: Iterable[str]) -> str:
-        """Return folders with the number of images below each."""
-        counts = {name: sum(n for folder, n in self.images.items() if is_below(folder, name)) for name in folders}
-        return some([f"{name} ({count:,})" for name, count in counts.items()])
+    def described(self) -> str:
+        """Return the number of images, and of those below each of the first folders; flat images have none."""
+        total = f"{self.images.total():,} images"
+        if set(self.images) <= {"", UNLABELLED}:
+            return total
+        first, others = self.children[:NAMED], self.children[NAMED:]
+        counts = [sum(count for folder, count in self.images.items() if is_below(folder, name)) for name in first]
+        counted = [f"{name} ({count:,})" for name, count in zip(first, counts, strict=True)]
+        return f"{total} in {some([*counted, *others])}"
 
     def audit(self, splits: dict[SplitName, str]) -> str:
         """Return the command that compares parts of the source, using validation as test if test is missing."""

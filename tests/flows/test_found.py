@@ -157,14 +157,14 @@ def two_paths(folder: Path) -> tuple[str, ...]:
 
 # The command, the number of its images of train and test, and of the one set.
 SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
-    "COCO": (coco, "my data holds the folders train2017 (6), val2017 (6)", (6, 6)),
+    "COCO": (coco, "my data holds 12 images in train2017 (6), val2017 (6); run", (6, 6)),
     "CIFAR as it is published": (cifar, "holds files of CIFAR or MNIST", (16, 8)),
     "train.csv and test.csv": (tables, "my data holds a table of each split, train.csv, test.csv", (6, 6)),
     "shards": (shards, "my data holds 3 archives such as test-000.tar", (12, 6)),
-    "train_images": (named_otherwise, "my data holds the folders test_images (12), train_images (12)", (12, 12)),
-    "an archive of splits": (zipped, "my data.zip holds the folders test_images (6), train_images (6)", (6, 6)),
-    "class first": (class_first, "my data holds splits inside its classes cat (12), dog (12)", (12, 12)),
-    "only train": (only_train, "my data holds the split train (12) and no other", 12),
+    "train_images": (named_otherwise, "my data holds 24 images in test_images (12), train_images (12); run", (12, 12)),
+    "an archive of splits": (zipped, "my data.zip holds 12 images in test_images (6), train_images (6); run", (6, 6)),
+    "class first": (class_first, "my data holds 24 images in cat (12), dog (12), with the splits inside", (12, 12)),
+    "only train": (only_train, "my data holds 12 images in train/a (6), train/b (6), and no split but train", 12),
     "one set": (one_set, "my data holds 12 images in a (6), b (6), and no splits", 12),
     "DICOM": (dicom, "my data holds 6 DICOM files", 6),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
@@ -194,7 +194,7 @@ def test_the_sentence_says_what_is_there_and_its_commands_work(
             pytest.skip("needs ImageMagick, which is not installed")
         subprocess.run(before or "true", shell=True, check=True)  # noqa: S602  # as it would be pasted
         own, *words = shlex.split(last)
-        done = here(*words, *([] if "--help" in words else ["--workspace", str(current / "w")]))
+        done = here(*words, *([] if {"--help", "--workspace"} & {*words} else ["--workspace", str(current / "w")]))
         assert (own, done.returncode) == ("cleansplit", 0), done.stderr
         if expected:
             rows = read_report(Place.of(done.stdout.strip())).rows
@@ -259,7 +259,7 @@ def test_splits_under_other_names_are_refused_before_an_image_is_read(tmp_path: 
             file.truncate(60 << 20)
     source = Source("root", str(tmp_path), str(tmp_path), None, 0, {})
     before = _bytes_read()
-    with pytest.raises(UsageError, match="holds the folders"):
+    with pytest.raises(UsageError, match=r"holds 2 images in train2017 \(1\), val2017 \(1\); run"):
         open_source(source, Place.of(tmp_path / "w"))
     assert _bytes_read() - before < 1 << 20
 

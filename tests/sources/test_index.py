@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -244,3 +245,20 @@ def test_classes_that_are_named_like_a_split_stay_classes(folders: set[str]) -> 
     assert split_folders(folders) == {}
     with pytest.raises(UsageError, match="; run `"):
         splits_of(ROOT, list_members([entry(f"{folder}/1.png") for folder in folders], "s"))
+
+
+def test_a_set_of_many_classes_is_described_at_once_by_its_first() -> None:
+    listing = list_members([entry(f"{number:05d}/1.png") for number in range(20_000)], "s")
+    with pytest.raises(UsageError, match=r"s holds 20,000 images in 00000 \(1\), .* and 19995 more, and no splits"):
+        splits_of(ROOT, listing)
+
+
+def test_folders_under_other_names_come_before_tables_beside_them() -> None:
+    names = ("train2017/1.png", "val2017/1.png", "labels/train.csv", "labels/val.csv")
+    with pytest.raises(UsageError, match="run `cleansplit audit --train s/train2017 --test s/val2017`"):
+        splits_of(ROOT, list_members([entry(name) for name in names], "s"))
+
+
+def test_links_in_the_current_folder_are_copied_out_of_it() -> None:
+    with pytest.raises(UsageError, match=r"run `cp -RL \./ \.\./links-copy && cleansplit audit \.\./links-copy`"):
+        splits_of(replace(ROOT, name="."), list_members([entry("train", kind="link")], "s"))
