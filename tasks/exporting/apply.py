@@ -1,6 +1,6 @@
-"""Carry out what a run says of its images: move what goes out of the sources, or link what stays.
+"""Carry out the actions of a run: move removed images out of the sources, or link the others.
 
-Nothing is ever deleted, and no file is written over another.
+No file is ever deleted or overwritten.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from tasks.vocabulary import SPLITS
 
 
 class Step(NamedTuple):
-    """An image, where it lies if that is a file of its own, and its name below the folder that is written."""
+    """An image, its place if it is a file, and its name below the output folder."""
 
     id: str
     source: Place | None
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 
 def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
-    """Return the images of a run that stay, below a folder per split; without one, of a set looked at alone."""
+    """Return the images of a run that stay, in a folder per split, or without one for a single set."""
     require_whole(run)
     steps: list[Step] = []
     for split in SPLITS:
@@ -44,11 +44,13 @@ def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
 
 
 def gone(run: Place, originals: Originals) -> list[Step]:
-    """Return the images of a run that go, below a folder per source; of a single source, without one."""
+    """Return the removed images of a run, in a folder per source, or without one for a single source."""
     require_whole(run)
     archives = originals.archives
     if inside := [a.name for a in archives if not originals.sources[a.role].in_folder]:
-        raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes what stays into a folder.")
+        raise UsageError(
+            f"nothing can be moved out of {inside[0]}; use --link, which writes the remaining images into a folder."
+        )
     ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names)
@@ -56,7 +58,7 @@ def gone(run: Place, originals: Originals) -> list[Step]:
 
 
 def left_to_people(run: Place) -> dict[str, int]:
-    """Count the images that stay where they are and wait for people: those to review, and those to relabel."""
+    """Count the images that stay in place for people to review or to relabel."""
     with at(run / "actions.csv").arrow_input() as file:
         actions = read_csv(file, convert_options=ConvertOptions(include_columns=["path", "action"]))
     gone = actions.filter(pc.equal(actions["action"], "remove"))["path"].combine_chunks()
@@ -65,12 +67,12 @@ def left_to_people(run: Place) -> dict[str, int]:
 
 
 def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
-    """Make a folder of hard links to files of folders, and of copies of what lies in archives.
+    """Make a folder of hard links to files of folders, and of copies of files in archives.
 
-    Raises `UsageError` when `out` is there already, `DataError` when an image is no longer what it was.
+    Raises `UsageError` when `out` exists, `DataError` when an image has changed.
     """
     if at(out).exists():
-        raise UsageError(f"{out} is there already; choose another folder.")
+        raise UsageError(f"{out} already exists; choose another folder.")
     names = {step.id: step.name for step in steps}
     with storage_errors(out):
         disk.make_folder(out.parent)
@@ -80,10 +82,10 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
 
 
 def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
-    """Move files out of their folders, and return how many; those that an earlier call moved are left where they are.
+    """Move files out of their folders, and return how many; files that an earlier call moved stay there.
 
-    Raises `DataError` when a file is no longer what it was, or its place is taken, and `StorageError` when `out` is on
-    another file system: moving would be copying and deleting.
+    Raises `DataError` when a file has changed, or its target exists, and `StorageError` when `out` is on
+    another file system: a move would copy and delete.
     """
     left = [
         step
@@ -95,9 +97,9 @@ def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
         for original in originals.of(pa.array(list(names), pa.string())):
             target = out / names[original.id]
             if original.place is None:
-                raise TypeError("files of archives can't be moved")
+                raise TypeError("files of archives cannot be moved")
             if at(target).exists():
-                raise DataError(f"{target} is there already; choose another folder.")
+                raise DataError(f"{target} already exists; choose another folder.")
             disk.make_folder(out)
             disk.move(original.place, target)
     return len(left)
@@ -123,10 +125,10 @@ def folders_of(originals: Originals, run: Place) -> list[Place]:
 
 
 def refuse_inside(out: Place, sources: Iterable[str]) -> None:
-    """Refuse a folder inside a source, which would hold what was moved out of it, or everything twice."""
+    """Refuse a folder inside a source, which would contain the moved files again, or everything twice."""
     for name in sources:
         if at(out).is_inside(Place.of(name)):
-            raise UsageError(f"{out} lies inside the source {name}; choose a folder beside it.")
+            raise UsageError(f"{out} is inside the source {name}; choose a folder outside it.")
 
 
 def _steps(ids: pa.Array, names: Sequence[str], originals: Originals) -> list[Step]:

@@ -1,1 +1,1 @@
-"""What people see of a run: words, figures, galleries, the page, the terminal."""
+"""The presentation of a run: sentences, figures, galleries, the page, the terminal."""

@@ -1,4 +1,4 @@
-"""What changed between two runs."""
+"""The changes between two runs."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 
 def changes(one: Report, other: Report) -> list[Change]:
-    """Return what differs between two runs, the settings first."""
+    """Return the differences between two runs, settings first."""
     before, after = (dict(_values(report)) for report in (one, other))
     keys = sorted(dict.fromkeys([*before, *after]), key=lambda key: GROUPS.index(key[0]))
     found = [Change(*key, before.get(key, NOTHING), after.get(key, NOTHING)) for key in keys]
@@ -40,7 +40,7 @@ def what_changed(before: Report | None, after: Report) -> str:
     parts = [f"## cleansplit: {cell(', '.join(entry.name for entry in after.inputs))}", cell(answer(Numbers(after)))]
     parts += ["\n".join(map(_gate, after.gates))] if after.gates else []
     if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
-        parts.append("There is no earlier run of these sources to compare with.")
+        parts.append("No earlier run of these sources was found to compare with.")
     elif found := changes(before, after):
         lines = [("", "what", "before", "now"), ("---", "---", "--:", "--:"), *found]
         parts += [f"Since {before.run.name}:", "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)]
@@ -63,7 +63,7 @@ def print_changes(found: Sequence[Change], console: Console) -> None:
 
 
 def cell(text: str) -> str:
-    """Return text that cannot end a cell or become HTML."""
+    """Escape text so that it cannot end a cell or become HTML."""
     return html.escape(" ".join(text.split())).replace("|", "&#124;").replace("`", "&#96;")
 
 

@@ -26,10 +26,10 @@ STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the compa
 MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; larger have a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
-NUMBERED_UP_TO = 12  # classes in a confusion matrix whose counts can be read
+NUMBERED_UP_TO = 12  # classes in a confusion matrix with readable counts
 LEAST_WIDTH = 5.5  # inches, for the legend
 THOUSANDS = "{x:,.0f}"
-NAMED_UP_TO = 60  # classes whose names can be read along an axis
+NAMED_UP_TO = 60  # classes with readable names along an axis
 
 
 def learning_curves(report: Report) -> Figure:
@@ -185,5 +185,5 @@ def _rotation(names: Sequence[str]) -> int:
 
 
 def figure_of(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches."""
+    """Return an empty figure; the size is in inches."""
     return Figure(figsize=(width, height), dpi=110, layout="constrained")

@@ -1,4 +1,4 @@
-"""The figures that every run keeps in ``figures/``: charts as PNG, sheets of photographs as JPEG, of glyphs as PNG."""
+"""The figures of a run in ``figures/``: charts as PNG, sheets of photographs as JPEG, of glyphs as PNG."""
 
 import io
 import math
@@ -61,7 +61,7 @@ def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
     """Return sheets of raw files and of the normalized images, a row per class, for each source."""
     sheets = {}
     for role in dict.fromkeys(shard.role for shard in found.shards):
-        shards = [shard for shard in found.shards if shard.role == role][:CLASSES_SHOWN]  # each has a class or more
+        shards = [shard for shard in found.shards if shard.role == role][:CLASSES_SHOWN]  # each has at least one class
         samples = pa.concat_tables([tables.read(workspace / shard.samples) for shard in shards])
         shown = pc.unique(samples["class_name"])[:CLASSES_SHOWN]
         samples = samples.filter(pc.is_in(samples["class_name"], shown))
@@ -77,7 +77,7 @@ def _square(data: bytes) -> Image.Image:
 
 
 def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Image.Image:
-    """Return a sheet of some classes, a row each, with the class's name below its first image."""
+    """Return a sheet with one row per class, and the class's name below its first image."""
     cells: list[Image.Image] = []
     words: list[str] = []
     for class_name in dict.fromkeys(class_names):

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from tasks.records import Report
 from tasks.records.rows import Form, form_of
 
-TOO_SMALL = 0.005  # points that two digits do not show
+TOO_SMALL = 0.005  # points that two digits would round to 0
 NOTHING = "-"
 FORMS: dict[Form, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
@@ -29,7 +29,7 @@ FORMS: dict[Form, Callable[[Any], str]] = {
 
 
 def text_of(value: Any, form: Form) -> str:
-    """Return a number in one of the forms; a number that does not exist as a dash.
+    """Return a number in one of the forms, or a dash for a missing number.
 
     >>> text_of(0.125, "share"), text_of(1234, "count"), text_of(None, "points")
     ('12.5 %', '1,234', '-')
@@ -40,7 +40,7 @@ def text_of(value: Any, form: Form) -> str:
 
 
 def _points(value: float) -> str:
-    """Return points with their sign, so that few are told from none."""
+    """Return points with their sign, distinguishing small values from 0."""
     if 0 < abs(value) < TOO_SMALL:
         return f"{'-' if value < 0 else '+'}<0.01"
     return f"{value:+.2f}" if value else "0"
@@ -54,7 +54,7 @@ class Numbers:
         self._places = {id(row): place for row, place in _rows_of(report)}
 
     def __call__(self, row: Any, name: str, form: Form | None = None) -> str:
-        """Return a number of a row of the report, in the form that stands with its type or in another."""
+        """Return a number of a row of the report, in the form of its type or in another."""
         return self._write(self._place(row, name), form or form_of(row, name), getattr(row, name))
 
     def share(self, row: Any, part: str, whole: str = "rows") -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-MOST = 500_000  # bytes of a list that a page carries
+MOST = 500_000  # bytes of a list in a page
 
 
 def saved_lists(run: Place) -> list[dict[str, str]]:
@@ -27,7 +27,7 @@ def _lists(run: Place) -> Iterator[tuple[str, str, str]]:
         if at(run / name).is_file() and at(run / name).size() <= MOST:
             yield name.replace("/", "-"), "files to remove", at(run / name).read_text()
     if at(run / "actions.csv").is_file():
-        yield "actions.csv", "what to do, why, and the twin of each", _in_question(run / "actions.csv")
+        yield "actions.csv", "what to do, why, and the duplicate of each", _in_question(run / "actions.csv")
 
 
 def _in_question(actions: Place) -> str:

@@ -6,14 +6,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 PAPER, INK, WRONG = (255, 255, 255), (51, 51, 51), (178, 60, 0)
 GAP, TEXT_SIZE = 6, 13
-LONGEST = 16  # letters of a word that are shown
+LONGEST = 16  # letters of a word to show
 SMALLEST = 42  # pixels: least length of the longer side of a shown image
 
 
 def sheet(
     images: Sequence[Image.Image], words: Sequence[str], columns: int, marked: Sequence[bool] = ()
 ) -> Image.Image:
-    """Lay images of any size out in rows; small ones are enlarged by a whole factor.
+    """Arrange images of any size in rows; small ones are enlarged by an integer factor.
 
     Each has a word below; empty words take no room. Images that are `marked` have the colour of mistakes.
     """

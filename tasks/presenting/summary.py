@@ -1,4 +1,4 @@
-"""What a run found, in tables, and as one Markdown text for Prefect and for the run's README."""
+"""The findings of a run in tables, and as one Markdown text for Prefect and for the run's README."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ SUBSETS = {
 }
 COMPARISONS: dict[Comparison, str] = {
     "raw_minus_sanitized": "raw - sanitized",
-    "on_rows_with_twin": "on rows with a twin",
+    "on_rows_with_twin": "on rows with a duplicate",
     "on_other_rows": "on other rows",
-    "effect_of_twins": "effect of the twins",
+    "effect_of_twins": "effect of the duplicates",
 }
-DIFFERENCES = "Differences of accuracy in points, each with a 95 % interval of its own: single looks"
+DIFFERENCES = "Differences of accuracy in points, each with 95 % intervals, not corrected for multiple comparisons"
 CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
 BAND = {  # columns of the best matches of searched rows, compared with what is not a leak
@@ -78,7 +78,7 @@ def band_rows(numbers: Numbers) -> TableRows:
 
 
 def judged_rows(numbers: Numbers) -> TableRows:
-    """Return what people decided about pairs by their similarity, the most similar first, and what was predicted."""
+    """Return the decisions of people about pairs by similarity, most similar first, and the prediction."""
     judged = numbers.report.judged
     return [
         {

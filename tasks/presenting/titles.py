@@ -26,7 +26,7 @@ ALTERNATIVES = {  # for screen readers; the tables have the numbers
 
 
 def title_of(name: str) -> str:
-    """Return the title of a figure by its file's name without the ending.
+    """Return the title of a figure by its file name without extension.
 
     >>> title_of("rows-test")
     'The first 200 rows of test, with their classes'

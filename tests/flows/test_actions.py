@@ -78,7 +78,7 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
     linked = files_below(tmp_path / "clean")
     assert len(linked) == pictures.rows.train + pictures.sanitized.near.test
     assert (tmp_path / "clean/test/10/3.webp").samefile(tmp_path / "test/data/test/10/3.webp")
-    assert "is there already" in refused(here(*run, "--link", "clean", "--execute"), 2)
+    assert "already exists" in refused(here(*run, "--link", "clean", "--execute"), 2)
     assert here(*run, "--move", "gone", "--execute").returncode == 0
     moved = files_below(tmp_path / "gone")
     assert set(moved) == {f"test/{name}" for name in GOES}
@@ -112,11 +112,11 @@ def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> None:
     run = ("apply", str(pictures.run), "--execute", "--move")
-    assert "lies inside the source test" in refused(here(*run, "test/data/test/gone"), 2)
+    assert "is inside the source test" in refused(here(*run, "test/data/test/gone"), 2)
     assert "give either --move" in refused(here(*run, "gone", "--link", "clean"), 2)
     (tmp_path / "gone/test/10").mkdir(parents=True)
     (tmp_path / "gone/test/10/0.bmp").write_text("mine")
-    assert "is there already" in refused(here(*run, "gone"), 3)
+    assert "already exists" in refused(here(*run, "gone"), 3)
     assert (tmp_path / "gone/test/10/0.bmp").read_text() == "mine"
     changed = tmp_path / "test/data/test/10/3.webp"
     changed.write_bytes(changed.read_bytes() + b" ")

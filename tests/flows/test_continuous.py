@@ -48,7 +48,7 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
         return done.returncode, done.stdout.splitlines()
 
     assert run() == (0, [])
-    assert "There is no earlier run of these sources" in summary.read_text()
+    assert "No earlier run of these sources" in summary.read_text()
     assert "need attention" not in summary.read_text()
     (data / "test/a/leak, 50%.png").write_bytes(png(own[1]))
     (data / "test/a/::error::empty.png").write_bytes(b"")
