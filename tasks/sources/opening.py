@@ -71,8 +71,9 @@ def open_source(source: Source, workspace: Place) -> Opened:
             opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
             return opened._replace(root=first.pop() if is_split else "", first=rows.first)
         if at(place).is_folder():
-            named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
-            splits_of(source, list_members(named, source.name))  # before any file is read
+            if source.role == "root" and not split_folders(set(at(place).folders())):
+                named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
+                splits_of(source, list_members(named, source.name))  # raises before any file is read
             return _listed(source, read_folder(place))._replace(files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
