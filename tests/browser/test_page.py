@@ -79,9 +79,13 @@ def test_every_image_loads_nothing_leaves_and_nothing_overflows(
     assert (run.run / "report.html").stat().st_size < 5e6
 
 
+@pytest.mark.parametrize("enlarged", [False, True])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(run: Report, browser: Browser, scheme: Any) -> None:
+def test_axe_finds_no_serious_fault(run: Report, browser: Browser, scheme: Any, enlarged: bool) -> None:
     with opened(browser, run.run / "report.html", bypass_csp=True, color_scheme=scheme) as (page, _):
+        page.evaluate(UNFOLD)
+        if enlarged:
+            page.locator(".gallery button").first.click()
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
         assert not [f"{fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in serious]
