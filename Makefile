@@ -56,9 +56,8 @@ verdicts: .venv/test  ## what is called a duplicate: judged sets, planted copies
 	$(BIN)/python -m tests.benchmarks.family
 	$(BIN)/python -m tests.benchmarks.monotone
 
-picture: .venv/test   ## the README's picture, from a run on two archives of open fonts: make picture LARGE=... SMALL=...
-	$(BIN)/cleansplit run --large $(LARGE) --small $(SMALL) --validation 0
-	$(BIN)/python -m tests.browser.picture workspace/latest docs/report.png
+picture: .venv/test   ## the README's picture: the page of the quickstart's photographs
+	$(BIN)/python -m tests.browser.picture
 
 example: .venv/test   ## the output of docs/example.ipynb and the picture of docs/quickstart.md
 	$(BIN)/python -m tests.browser.example

@@ -15,7 +15,7 @@ from tasks.storage import disk, stages
 from tasks.storage.place import Place
 from tasks.storage.workspace import RUN_MANIFEST, point_latest
 
-VERSION = 16
+VERSION = 17
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 
