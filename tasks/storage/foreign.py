@@ -50,9 +50,12 @@ def refuse_lists(columns: Iterable[pa.Field], place: Place) -> None:
 
 
 def refuse_long(arrays: Iterable[pa.Array], place: Place) -> None:
-    """Refuse arrays of at most `ROWS` values whose texts are long."""
-    if any(array.nbytes > ROWS * MAX_TEXT for array in arrays):
-        raise DataError(f"{place} has texts of more than {MAX_TEXT:,} bytes in a column; shorten them.")
+    """Refuse arrays of at most `ROWS` values whose texts are long, or not UTF-8."""
+    for array in arrays:
+        if array.nbytes > ROWS * MAX_TEXT:
+            raise DataError(f"{place} has texts of more than {MAX_TEXT:,} bytes in a column; shorten them.")
+        with tables.foreign(place):
+            array.validate(full=True)
 
 
 def read_columns(place: Place, names: Sequence[str], most: int) -> pa.Table:

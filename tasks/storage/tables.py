@@ -127,7 +127,7 @@ def _named_when_damaged(
     try:
         with storage_errors(place):
             yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
             raise
         why = str(error).partition("\n")[0]

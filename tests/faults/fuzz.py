@@ -7,7 +7,9 @@ with. Hypothesis is for what has a structure to shrink; this is for bytes.
 
 import io
 import json
+import pickle
 import random
+import struct
 import sys
 import tempfile
 import time
@@ -19,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import cyclopts
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from tasks.classes.guard import Guard, guarded
@@ -27,6 +32,8 @@ from tasks.classes.png import UnreadableError
 from tasks.errors import CleanSplitError
 from tasks.reporting.read import read_report
 from tasks.sources import zips
+from tasks.sources.forms import open_rows
+from tasks.storage.decisions import read_decisions
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
 from tests.build import glyphs, png, read_entries, saved, scene, write_tar
@@ -90,9 +97,23 @@ def targets(guard: Guard, folder: Path) -> dict[str, tuple[Read, list[bytes]]]:
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+
+    def as_rows(name: str) -> Callable[[bytes], object]:
+        """Return what reads a file of rows, by its name, and the bytes of every row."""
+
+        def from_bytes(data: bytes) -> object:
+            (folder / "rows" / name).write_bytes(data)
+            path = folder / "rows" / name
+            rows = open_rows(Place.of(path.parent if name == "data.arrow" else path), {})
+            return rows and [rows.read(row) for row in range(min(len(rows.names), 50))]
+
+        return from_bytes
+
     manifest = json.dumps({"files": {"a": {"bytes": 1, "sha256": ""}}, "result": {"stages": []}}).encode()
     pictures = [saved(small, form) for form in FORMS]
-    return {
+    rows = whole_rows(folder / "rows")
+    return {name: (as_rows(name), [data]) for name, data in rows.items()} | {
+        "decisions": (on_disk(read_decisions), [decisions(folder)]),
         "picture": (lambda data: guard.read(data, 28, reduced=False), pictures + (whole := jpegs())),
         "reduced": (lambda data: guard.read(data, 28), whole + [data for data, _ in hostile().values()]),
         "tar": (on_disk(entries(read_entries)), [tar]),
@@ -100,6 +121,37 @@ def targets(guard: Guard, folder: Path) -> dict[str, tuple[Read, list[bytes]]]:
         "manifest": (on_disk(read_manifest), [manifest]),
         "report": (report, [b"{}", b"[" * 5000]),
     }
+
+
+def whole_rows(folder: Path) -> dict[str, bytes]:
+    """Write whole files of rows of each form and what belongs beside them; return those to damage, by name."""
+    folder.mkdir()
+    images, labels = glyphs(6, seed=0), ["a", "b"] * 3
+    (folder / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"a", b"b"]}, 2))
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}]}))
+    for number, image in enumerate(images):
+        (folder / f"{number}.png").write_bytes(png(image))
+    table = pa.table({"image": [png(image) for image in images], "label": labels, "split": ["train", "test"] * 3})
+    listed = [{"path": f"{number}.png", "label": label} for number, label in enumerate(labels)]
+    pq.write_table(table, folder / "a.parquet")
+    pq.write_table(pa.Table.from_pylist(listed), folder / "manifest.parquet")
+    with pa.ipc.new_stream(str(folder / "data.arrow"), table.schema) as stream:
+        stream.write(table)
+    np.savez_compressed(folder / "a.npz", x_train=images, y_train=range(6))
+    np.save(folder / "a.npy", images)
+    batch = {b"data": np.zeros((6, 3072), np.uint8), b"labels": [0, 1] * 3}
+    (folder / "data_batch_1").write_bytes(pickle.dumps(batch, 2))
+    (folder / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\3" + struct.pack(">3I", 6, 28, 28) + images.tobytes())
+    (folder / "a.csv").write_text("path,label\n" + "".join(f"{row['path']},{row['label']}\n" for row in listed))
+    (folder / "a.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in listed))
+    named = ("a.", "manifest.", "data", "train-")
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name.startswith(named)}
+
+
+def decisions(folder: Path) -> bytes:
+    columns = {"first": pa.array([b"x" * 16] * 3), "second": pa.array([b"y" * 16] * 3), "same": [True] * 3}
+    pq.write_table(pa.table(columns), folder / "decisions.parquet")
+    return (folder / "decisions.parquet").read_bytes()
 
 
 def fuzz(seconds: float, corpus: Path | None, seed: int) -> tuple[Counter[str], list[str]]:

@@ -108,6 +108,24 @@ def parquet_of_one_value_of_zeros(folder: Path) -> Path:
 
 
 @case
+def parquet_of_labels_that_are_not_utf8(folder: Path) -> Path:
+    label = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("<2i", 0, 1)), pa.py_buffer(b"\xff"))
+    return table(folder / "a.parquet", image=images(1), label=label)
+
+
+@case
+def manifest_of_text_that_is_not_utf8(folder: Path) -> Path:
+    text = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("<2i", 0, 1)), pa.py_buffer(b"\xff"))
+    return table(folder / "a.parquet", path=["a.png"], caption=text)
+
+
+@case
+def decisions_of_ids_that_are_not_utf8(folder: Path) -> Path:
+    text = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("<2i", 0, 1)), pa.py_buffer(b"\xff"))
+    return table(folder / "decisions.parquet", first=[b"x" * 16], second=[b"y" * 16], same=[True], first_id=text)
+
+
+@case
 def parquet_of_many_columns(folder: Path) -> Path:
     return table(folder / "a.parquet", image=images(1), **{f"c{n}": pa.array([1]) for n in range(1500)})
 
