@@ -13,7 +13,7 @@ RUNS = {
     "CIFAR-10, sample": ("cifar_train.tar.gz", "cifar_test.tar.gz"),
     "brain scans": ("mri_train.tar", "mri_test.tar"),
 }
-HEAD = ("set", "model", "test rows", "with a twin", "effect in points", "per row with a twin", "at 2.86 % twins")
+HEAD = ("set", "model", "test rows", "with a duplicate", "effect in points", "per row with a duplicate", "at 2.86 %")
 
 
 def command(name: str, workspace: Path) -> list[str]:
