@@ -26,7 +26,8 @@ DESCRIPTIONS = {
     "dataset": "Both sources by one name, if they are unset: fonts, fonts:FOLDER, or notmnist.",
     "AuditSpec.dataset": "A public data set by name, which is downloaded and verified, instead of a root.",
     "root": "A folder or archive with the splits as folders: train, test, and optionally val, valid, dev or "
-    "validation. If unset, give --train and --test.",
+    "validation; or Parquet files, .npz, IDX files, CIFAR's pickles, a table of paths, or shards: see docs/data.md. "
+    "If unset, give --train and --test.",
     "AuditSpec.train": "Source of the train split: a folder, an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or "
     ".zip) or an http(s) URL of one, with one subfolder per class or without any.",
     "AuditSpec.test": "Source of the test split, of the same kinds.",

@@ -136,7 +136,7 @@ def _split_column(held: Held) -> Layout:
     if held.reads != AUDIT or len(told) != 1:
         return None
     option = f"--columns {quote(f'split={told[0]}')}"
-    return f"has no column split, but the splits in {told[0]}", f"{AUDIT} {quote(held.source.name)} {option}"
+    return f"names the splits in its column {told[0]}", f"{AUDIT} {quote(held.source.name)} {option}"
 
 
 def _nothing(held: Held) -> Layout:

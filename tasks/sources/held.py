@@ -48,7 +48,7 @@ class Held:
         return [path for path in self.files if re.search(pattern, path, re.IGNORECASE)]
 
     def described(self) -> str:
-        """Return the number of images, and of those below each of the first folders; flat images have none."""
+        """Return the number of images, and the count of each of the first folders unless the images are flat."""
         total = f"{self.images.total():,} images"
         if set(self.images) <= {"", UNLABELLED}:
             return total

@@ -169,7 +169,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "DICOM": (dicom, "my data holds 6 DICOM files", 6),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
-    "a column of splits": (split_column, "my list.csv has no column split, but the splits in phase", (6, 6)),
+    "a column of splits": (split_column, "my list.csv names the splits in its column phase; run", (6, 6)),
     "arrays of other names": (arrays, "my data.npz has several arrays of images (first, second)", (6, 6)),
     "two paths": (two_paths, "second is one path too many", (6, 6)),
     "no images": (no_images, "my data holds no images, but 2 .txt, 1 .h5", 0),
