@@ -54,10 +54,7 @@ LINE = 78  # columns of the progress line
 class Result:
     """The result of a run: it prints as a short table, and a notebook shows it as HTML.
 
-    Attributes
-    ----------
-    report : Report
-        The content of report.json.
+    `report` is the content of report.json.
     """
 
     report: Report
@@ -75,10 +72,7 @@ class Result:
     def table(self, name: str = "actions") -> pa.Table:
         """Return a table of the run, such as actions, removed, label_conflicts, duplicates or quarantine.
 
-        Raises
-        ------
-        UsageError
-            If the name is not one of the run's tables, which the message lists.
+        Raises `UsageError` with the names of all tables if the run does not have this one.
         """
         names = sorted(path.stem for pattern in ("actions.csv", "*.parquet") for path in self.folder.glob(pattern))
         if name not in names:
@@ -95,12 +89,8 @@ class Result:
     def splits(self, config: str = "sanitized") -> Any:
         """Return the raw or the sanitized splits as a `datasets.DatasetDict`.
 
-        Photographs are the original files, which the first call copies into the workspace. Glyphs are arrays.
-
-        Raises
-        ------
-        UsageError
-            If `config` is not raw or sanitized, or without the package datasets.
+        Photographs are the original files, which the first call copies into the workspace; glyphs are float32 arrays
+        (side, side). Raises `UsageError` for another `config`, and without the package datasets.
         """
         if config not in SETS:
             raise errors.UsageError(f"{config!r} is not a set of splits; use one of {', '.join(SETS)}.")
@@ -138,10 +128,7 @@ def open_run(name: str = "latest", workspace: str | Path | None = None) -> Resul
 def _result(command: str, spec: Spec) -> Result:
     """Run a command and show its progress in one line.
 
-    Raises
-    ------
-    CleanSplitError
-        With the command's own sentence; a `GateError` holds the report.
+    Raises the `CleanSplitError` of the command, with its sentence; a `GateError` also holds the report.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD],
@@ -189,5 +176,5 @@ def _extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as missing:
-        install = "pip install 'cleansplit[notebook]'"
-        raise errors.UsageError(f"{missing.name} is not installed; run `{install}`.") from missing
+        how = "run `pip install 'cleansplit[notebook]'`"
+        raise errors.UsageError(f"{missing.name} is not installed; {how}.") from missing
