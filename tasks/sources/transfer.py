@@ -80,7 +80,10 @@ def answered(method: str, url: str) -> Iterator[requests.Response]:
 
 def _redirected(url: str, location: str) -> str:
     """Return the target of a redirect, with the user info of the same host; raises `DataError` for a less safe one."""
-    here, there = urlsplit(url), urlsplit(urljoin(url, location))
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+    except ValueError as error:
+        raise DataError(f"{public_name(url)} is redirected to an invalid address; check its own.") from error
     if there.scheme not in ("https", here.scheme):
         raise DataError(f"{public_name(url)} is redirected from {here.scheme} to {there.scheme}; check the address.")
     same = there.netloc == here.netloc.rpartition("@")[2]
