@@ -88,7 +88,7 @@ def _pairs_of(run: Place, report: Report) -> tuple[list[Row], bool]:
     pairs: dict[frozenset[str], Row] = {}
     for kind, table in found.items():
         for row in table.slice(0, room[kind]).to_pylist():
-            pairs.setdefault(frozenset(row[end] for end in ENDS[0]), _oriented(row, gone) | {"kind": kind})
+            pairs.setdefault(frozenset(row[end] for end in ENDS[0]), _oriented(row | {"kind": kind}, gone))
     return list(pairs.values()), all(len(table) <= room[kind] for kind, table in found.items())
 
 
@@ -103,7 +103,7 @@ def _oriented(row: Row, gone: dict[str, Row]) -> Row:
 
     `gone` has the duplicate of each image that goes. A label conflict keeps its own two images.
     """
-    conflict = row["class_name"] != row["twin_class_name"]
+    conflict = row["kind"] == "conflict"
     if conflict and row["twin_id"] in gone and row["id"] not in gone:
         row |= {name: row[other] for ends in ENDS for name, other in (ends, ends[::-1])}
     picture, passed = {of: row[twin] for of, twin in ENDS}, {row["id"]}

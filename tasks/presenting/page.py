@@ -20,6 +20,7 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 from tasks.storage.workspace import run_at
+from tasks.vocabulary import UNLABELLED
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -70,6 +71,7 @@ def build_page(
         verdicts=[*map(_marked, sentences(numbers, "verdicts"))],
         tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
         reasons=REASONS,
+        unlabelled=UNLABELLED,
         text_of=text_of,
         pictures=pictures,
         every=every,

@@ -187,7 +187,7 @@ def test_pictures_are_filtered_sorted_paged_and_show_which_image_goes(run: Repor
         gone = removed[3]
         tools.get_by_label("that contain").fill(gone["id"].upper())
         (caption,) = pictures.locator("figure", has_text=gone["id"]).locator("figcaption").all_inner_texts()
-        assert caption.startswith(f"goes {gone['split']}, {gone['class_name']}")
+        assert caption.startswith(f"goes {gone['split']} {gone['class_name']}")
         (caption,) = pictures.locator("figure", has_text=gone["twin_id"]).locator("figcaption").all_inner_texts()
         assert caption.startswith(f"stays {gone['twin_split']}")
         assert not troubles

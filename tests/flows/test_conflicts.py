@@ -178,6 +178,9 @@ def test_images_without_labels_have_no_conflicts(tmp_path: Path) -> None:
     assert "test images have a duplicate of another class in train" not in text
     row = next(line for line in text.splitlines() if line.startswith("| test | train |"))
     assert row.endswith("| - |"), "not 0: it is not known"
+    gallery = (found.run / "report.html").read_text().partition('class="gallery"')[2].partition("</ul>")[0]
+    assert gallery.count('<strong class="goes">goes</strong>') == 30
+    assert "(none)" not in gallery, "no name of ours for images without a class"
     assert all(band.other_class == 0 for band in found.verdict.bands)
 
 
