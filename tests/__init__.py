@@ -1,4 +1,4 @@
-"""Tests of cleansplit; what they and the benchmarks start sends nothing anywhere."""
+"""Tests of cleansplit; processes of tests and benchmarks send no data anywhere."""
 
 import os
 

@@ -35,7 +35,7 @@ TINY: dict[str, Any] = {
     "workers": 2,
     "max_quarantine": 0.1,
 }
-MEASURED = TINY | {"trainings": 5}  # enough to tell an effect
+MEASURED = TINY | {"trainings": 5}  # enough for a significant effect
 
 
 def once(name: str, factory: pytest.TempPathFactory, build: Callable[[Path], object]) -> Path:
@@ -64,7 +64,7 @@ def png(gray: Gray) -> bytes:
 
 
 def raw_png(rows: bytes, side: int = 28, header: bytes | None = None) -> bytes:
-    """Return a PNG that holds exactly these filtered rows, whatever they are."""
+    """Return a PNG with exactly these filtered rows."""
     header = header or struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + data

@@ -44,7 +44,7 @@ WHOLE = (
     "tests/evaluation/test_planted.py",
     "tests/splits/test_properties.py",
     "tests/sources/test_fonts.py",
-)  # folders and files of what takes long, the longest first
+)  # folders and files of slow tests, slowest first
 SERVICES = ("tests/operations", "tests/cluster")
 RUNS = {"prefect_server", "run", "audited"}
 
@@ -52,7 +52,7 @@ RUNS = {"prefect_server", "run", "audited"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server, subprocesses, a browser or many seconds: by its folder, or by asking for a run.
 
-    What takes longest comes first, so that none of several processes is left alone with a minute's work at the end.
+    The slowest tests come first, so that no process has a minute's work left when the others have finished.
     """
     for item in items:
         folder = item.path.relative_to(ROOT).as_posix()
@@ -86,7 +86,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     database = f"sqlite+aiosqlite:///{home / NAME}"
     own = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database, temporary.PATIENCE: "90"}
     with contextlib.ExitStack() as serving:
-        with pytest.MonkeyPatch.context() as environment:  # for this server alone
+        with pytest.MonkeyPatch.context() as environment:  # only for this server
             for name, value in (own | {temporary.ADDRESS: "", temporary.PASSWORD: ""}).items():
                 environment.setenv(name, value)
             server = temporary.start()
@@ -166,8 +166,8 @@ def server(prefect_server: None) -> dict[str, str]:
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Build photographs of many sizes, formats and names in two unicode classes below nested roots.
 
-    Of each class in test, 0 is train's 0 as another file, 1 is train's 1 at another size and quality, 2 is a mirrored
-    2; the others are new. Three members can't be read.
+    In each class of test, 0 is train's 0 as another file, 1 is train's 1 at another size and quality, 2 is a mirrored
+    2; the others are new. Three members are unreadable.
     """
 
     def build(folder: Path) -> None:

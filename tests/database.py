@@ -14,7 +14,7 @@ NAME = "prefect.db"
 
 
 def home_with_database(home: Path, factory: pytest.TempPathFactory) -> Path:
-    """Make a folder for Prefect with a database in which there is nothing yet."""
+    """Make a folder for Prefect with an empty database."""
 
     def migrate(made: Path) -> None:
         command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]

@@ -30,7 +30,7 @@ def imports(path: Path) -> set[str]:
 
 
 def room(path: Path) -> str:
-    """Return the folder that a module lies in, such as ``tasks/overlap``."""
+    """Return the folder of a module, such as ``tasks/overlap``."""
     return path.parent.relative_to(ROOT).as_posix()
 
 

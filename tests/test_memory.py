@@ -1,4 +1,4 @@
-"""What glibc is told of memory, by what it says itself."""
+"""The settings of glibc's allocator, as reported by glibc itself."""
 
 import ctypes
 import os

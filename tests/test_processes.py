@@ -19,7 +19,7 @@ from tasks.errors import ProcessLostError, StorageError
 from tasks.processes import apart, end_processes, in_processes
 
 ROOT = Path(__file__).resolve().parents[1]
-SOON = 10  # seconds; less than what is interrupted would take
+SOON = 10  # seconds; less than the interrupted work would take
 
 
 def who() -> tuple[int, int, bool]:
@@ -47,7 +47,7 @@ def write_and_wait(mark: Path) -> None:
 
 
 def semaphores() -> list[Path]:
-    """Return what the system still keeps for processes of this one, on Linux, a moment after they have ended."""
+    """Return the system resources that remain, on Linux, shortly after the processes of this one have ended."""
     limit = time.monotonic() + SOON / 5
     while found := list(Path("/dev/shm").glob(f"sem.loky-{os.getpid()}-*")):  # noqa: S108  # of the system
         gc.collect()

@@ -37,7 +37,7 @@ def violations(source: str) -> Iterator[str]:
 
 
 def _imported(nodes: list[ast.AST]) -> Iterator[str]:
-    """Yield the dotted name of everything that is imported from other packages, and what it is called here."""
+    """Yield the dotted name of every import from other packages, and its local name."""
     for node in nodes:
         if isinstance(node, ast.Import):
             found = [(alias.name, alias.asname) for alias in node.names]

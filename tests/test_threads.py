@@ -1,4 +1,4 @@
-"""The limit on BLAS threads holds for the whole process, so those who need one share it or wait."""
+"""The limit on BLAS threads holds for the whole process, so its users share it or wait."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_info
 
 from tasks.threads import blas_threads
 
-PATIENCE = 30  # seconds after which what should have happened will not
-MOMENT = 0.3  # seconds in which what does not wait would have gone on
+PATIENCE = 30  # seconds after which an expected event will not happen
+MOMENT = 0.3  # seconds in which a thread that does not wait would continue
 
 
 class User(threading.Thread):
-    """A worker that computes with a number of threads until it may leave, and then lives on, as those of a pool do."""
+    """A worker that computes with a number of threads until released, and then lives on, like a pool's."""
 
     def __init__(self, count: int) -> None:
         super().__init__(daemon=True)
@@ -42,7 +42,7 @@ Start = Callable[[int], User]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Return a function that starts a user of so many threads; all of them end with the test."""
+    """Return a function that starts a user of `count` threads; all users end with the test."""
     started: list[User] = []
 
     def start_one(count: int) -> User:

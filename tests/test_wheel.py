@@ -1,4 +1,4 @@
-"""The wheel: what is installed is all that a run needs, and nothing of the tests."""
+"""The wheel contains everything that a run needs, and nothing of the tests."""
 
 import subprocess
 import sys

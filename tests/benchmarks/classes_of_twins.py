@@ -1,16 +1,16 @@
-"""Twins in some classes: ``python -m tests.benchmarks.classes_of_twins [--draws 1000]``.
+"""Duplicates in some classes: ``python -m tests.benchmarks.classes_of_twins [--draws 1000]``.
 
-Points of several classes are drawn anew in every draw, and nearest-neighbour models are trained on them as the product
-trains them. Twins are random rows, evenly, of one class, or of the minorities of an uneven set; real sets have theirs
+Every draw has new points of several classes, and nearest-neighbour models are trained on them as in the product.
+Duplicates are random rows, of all classes, of one class, or of the minorities of an uneven set; in real sets they are
 in some classes, too.
 
-- nothing: twins are twins of nothing, so both arms lose random rows. Printed is in how many of 100 draws each interval
-  holds 0, and how many headlines on three models, each of which sees other coordinates, claim something;
-- planted: test rows with a twin are copies of it, so that a model that has the twin answers them right. Printed are the
-  points that 1nn gains in the mean of all draws, how often the headline finds it, and how often it abstains.
+- nothing: the duplicates have no counterpart, so both arms lose random rows. The output is how many of 100 draws have 0
+  in each interval, and how many headlines on three models, each with other coordinates, claim an effect;
+- planted: test rows with a duplicate are copies of it, so a model that has seen it is right. The output is the mean
+  gain of 1nn in points, how often the headline finds it, and how often it abstains.
 
-Exits with 1 when an interval holds 0 in less than 93.5 of 100 draws, when the 95 % interval of the false headlines lies
-above 5 %, when fewer than 80 % of what was planted, 3 points and more, are found, or when more than 10 % abstain.
+Exits with 1 when an interval contains 0 in less than 93.5 of 100 draws, when the 95 % interval of the false headlines
+is above 5 %, when fewer than 80 % of planted effects of 3 points and more are found, or when more than 10 % abstain.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SEEN: dict[ModelName, slice] = {"1nn": slice(None), "softmax": slice(0, 4), "sgd
 
 
 class Shape(NamedTuple):
-    """Shares of classes, those with twins, and what share of their rows are twins in train or have one in test.
+    """Shares of classes, classes with duplicates, and the share of their rows with a duplicate in the other split.
 
     Trained is on `rows` of the `train` rows that are drawn, or on all without a twin where it is 0.
     """
@@ -116,7 +116,7 @@ def hold_nothing(drawn: Drawn, rows: int) -> list[bool]:
 
 
 def concluded(drawn: Drawn, rows: int) -> list[Conclusion]:
-    """Return what the product says of three models."""
+    """Return the conclusions of the product on three models."""
     usable = int((~drawn.twins).sum())
     reason = why_not(usable, len(drawn.twins), drawn.rows.has_twin, drawn.rows.groups)
     return conclude([trained(drawn, rows, model) for model in SEEN], drawn.rows, Compared("", usable, reason))

@@ -1,10 +1,9 @@
 """The same run in threads, on a Dask cluster, and in a bucket: ``python -m tests.benchmarks.cluster [--count N]``.
 
-N glyphs are made, two in a hundred of them copies; one of 25 is test, one of 100 validation, the others are train. Or
-other images are given: ``--flow audit --given train=a.tar test=b.tar``. A real object store, a scheduler and workers
-with scratch folders of their own run on this machine, so the figures are of its cores. Printed are seconds per stage,
-the most memory that any worker held while it did a task of each kind, that of the run's own process, and whether all
-runs left the same files.
+It generates N glyphs, 2 % of them copies; one of 25 is test, one of 100 validation, the others are train. Other images
+are possible: ``--flow audit --given train=a.tar test=b.tar``. A real object store, a scheduler and workers with their
+own scratch folders run on this machine, so the figures are for its cores. The output is seconds per stage, the peak
+memory of any worker for each kind of task, that of the run's own process, and whether all runs wrote the same files.
 """
 
 import argparse
@@ -78,7 +77,7 @@ def _held(pid: int | str, what: str = "VmRSS") -> float:
 
 def timed(what: str, flow: str, given: dict[str, Any], **how: Any) -> dict[str, Any]:
     """Do a run and print what it took; return the facts of its files."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of this process starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak of this process
     start = time.perf_counter()
     report: Report = FLOWS[flow](**given, **how)
     seconds = time.perf_counter() - start
@@ -90,7 +89,7 @@ def timed(what: str, flow: str, given: dict[str, Any], **how: Any) -> dict[str, 
 
 
 def parameters_of(given: argparse.Namespace, place: Path) -> dict[str, Any]:
-    """Return the parameters of the flow: those that were given, or those of glyphs that are made."""
+    """Return the parameters of the flow: the given ones, or parameters for generated glyphs."""
     if given.given:
         pairs = (entry.split("=", 1) for entry in given.given)
         return {name: int(value) if value.isdigit() else value for name, value in pairs}

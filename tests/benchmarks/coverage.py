@@ -1,20 +1,20 @@
-"""How often the intervals hold the truth, and how often a headline claims an effect where there is none.
+"""Measure how often the intervals contain the truth, and how often a headline claims an effect that does not exist.
 
     python -m tests.benchmarks.coverage [--draws 2000]
 
-Answers are drawn from models whose truth is known, again and again; each interval is built by the product's own code.
-Rows are right where their difficulty is below the accuracy of the model, or of a training of it; rows of a group
-mostly share their difficulty, and what a training adds by chance. The truth is what an interval claims to hold:
+Answers are drawn repeatedly from models with a known truth; the product's own code computes each interval. A row is
+right if its difficulty is below the accuracy of the model, or of one of its trainings; rows of a group mostly share
+their difficulty and the random effect of a training. The truth of each interval is:
 
-- accuracy: that on the population of rows;
-- raw - sanitized: the accuracy on the population minus that on the part of it that has no twin;
-- effect: what the twins add to accuracy, over all trainings of five; trainings of one arm are *fixed* where they
-  would all be the same; each training has an accuracy of its own, drawn anew in every draw;
-- headline: three models, whose twins do nothing, and whether an effect is claimed for any of them.
+- accuracy: the accuracy on the population of rows;
+- raw - sanitized: the accuracy on the population minus the accuracy on its rows without a duplicate;
+- effect: the effect of the duplicates on accuracy, over all samples of five trainings; trainings of one arm are *fixed*
+  if they would all be equal; otherwise each has its own accuracy in every draw;
+- headline: three models with duplicates without effect, and whether an effect is claimed for any of them.
 
-Prints a row each, and exits with 1 when an interval holds the truth in less than 93.5 of 100 draws or more than 97,
-or when more than 5 of 100 headlines claim something. With few large groups an interval may hold it more often: such a
-group is right or wrong as a whole, so that an interval either covers both or holds the truth too seldom.
+Prints one row each, and exits with 1 when an interval contains the truth in less than 93.5 of 100 draws or more than
+97, or when more than 5 of 100 headlines claim an effect. With few large groups an interval may contain it more often:
+such a group is right or wrong as a whole, so an interval either covers both cases or contains the truth too seldom.
 """
 
 import argparse
@@ -39,7 +39,7 @@ Sizes = Callable[[np.random.Generator], RowNumbers]
 
 
 def single(rows: int) -> Sizes:
-    """Return a function that gives so many groups of one row."""
+    """Return a function that returns `count` groups of one row."""
     return lambda _: np.ones(rows, np.int64)
 
 
@@ -49,12 +49,12 @@ def few(rng: np.random.Generator) -> RowNumbers:
 
 
 def duplicates(rng: np.random.Generator) -> RowNumbers:
-    """Return 400 groups, of which 120 have two to eight rows."""
+    """Return 400 groups; 120 of them have two to eight rows."""
     return rng.choice((1, 2, 4, 8), 400, p=(0.7, 0.15, 0.1, 0.05))
 
 
 def dominant(_: np.random.Generator) -> RowNumbers:
-    """Return 400 groups, one of which has 30 % of the rows."""
+    """Return 400 groups; one has 30 % of the rows."""
     return np.append(171, np.ones(399, np.int64))
 
 
@@ -67,8 +67,8 @@ def zipf(_: np.random.Generator) -> RowNumbers:
 class Shape:
     """A test set and a model on it.
 
-    `together` is the share of rows of a group that share its difficulty and chance, `noise` that of the answers of a
-    training that have nothing to do with difficulty, `spread` the standard deviation of accuracies of trainings.
+    `together` is the share of rows of a group that share its difficulty and chance, `noise` the share of answers of a
+    training that are independent of difficulty, `spread` the standard deviation of accuracies of trainings.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Drawn:
 
 
 def draw(rng: np.random.Generator, shape: Shape) -> Drawn:
-    """Draw a test set; at least one group has a twin and one has none."""
+    """Draw a test set with at least one group with, and one without a duplicate."""
     sizes = shape.sizes(rng)
     groups = np.repeat(np.arange(len(sizes)), sizes)
     has_twin = rng.random(len(sizes)) < SHARE
@@ -137,7 +137,7 @@ def draw(rng: np.random.Generator, shape: Shape) -> Drawn:
 
 
 def shared(rng: np.random.Generator, trainings: int, groups: RowNumbers, together: float) -> Floats:
-    """Return numbers from 0 to 1 (trainings, rows), of which rows of a group share some."""
+    """Return numbers from 0 to 1 (trainings, rows); rows of a group share some of them."""
     own = rng.random((trainings, len(groups)))
     of_group = rng.random((trainings, groups.max() + 1))[:, groups]
     return np.where(rng.random(own.shape) < together, of_group, own)
@@ -167,7 +167,7 @@ def accuracy_held(shape: Shape, rng: np.random.Generator) -> bool:
 
 
 def raw_minus_sanitized_held(shape: Shape, rng: np.random.Generator) -> bool:
-    """Draw the accuracies of one model on all rows, and on those that sanitizing leaves."""
+    """Draw the accuracies of one model on all rows, and on sanitized rows."""
     drawn = draw(rng, shape)
     right = (drawn.difficulty < np.where(drawn.has_twin, EASY, shape.accuracy)).astype(np.float64)
     interval = difference_of_rows(right, ~drawn.has_twin, drawn.groups)
@@ -175,7 +175,7 @@ def raw_minus_sanitized_held(shape: Shape, rng: np.random.Generator) -> bool:
 
 
 def effect_held(shape: Shape, rng: np.random.Generator) -> bool:
-    """Draw both arms, and what the twins add to accuracy."""
+    """Draw both arms, and the effect of the duplicates on accuracy."""
     drawn = draw(rng, shape)
     interval = effect_of_twins(trained(rng, drawn, shape), drawn.rows)
     return within(interval, 100 * float(drawn.has_twin.mean()) * shape.effect)
@@ -216,7 +216,7 @@ def main() -> None:
             failed += not good
     print(f"\n{'headline':<18}{'test set':<32}{'draws':>6}{'false %':>12}")
     for shape in NULL:
-        percent = 100 - count(headline_is_true, shape, 2 * draws)  # it lies close to its limit
+        percent = 100 - count(headline_is_true, shape, 2 * draws)  # it is close to its limit
         good = percent <= FALSE
         print(
             f"{'3 models':<18}{shape.name:<32}{2 * draws:>6}{percent:>12.1f}  {'pass' if good else 'FAIL'}", flush=True

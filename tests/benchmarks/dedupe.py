@@ -1,8 +1,8 @@
-"""What deduplicating a large set of glyphs costs: ``python -m tests.benchmarks.dedupe [--rows 500000]``.
+"""The cost of deduplicating a large set of glyphs: ``python -m tests.benchmarks.dedupe [--rows 500000]``.
 
-The rows are fingerprints of notMNIST's kind, made here: families of blobs, a third of the rows copies of others with a
-few pixels changed, and a template that a twentieth of them share. Printed are seconds and peak memory of the
-search inside the set, beside the join of a tenth of it with the rest in the same process, and what was found.
+The rows are generated fingerprints like notMNIST's: families of blobs, a third of the rows copies of others with a few
+changed pixels, and a template that a twentieth of them share. The output is seconds and peak memory of the search
+inside the set, those of the join of a tenth of it with the rest in the same process, and the result.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def made(rows: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def split_of(folder: Path, name: Any, packed: NDArray[np.uint8]) -> Prints:
-    """Write glyphs as a split; those with equal bits are the same image."""
+    """Write glyphs as a split; glyphs with equal bits are the same image."""
     digests = [hashlib.md5(row.tobytes(), usedforsecurity=False).digest() for row in packed]
     return write_split(folder, name, packed, LENGTH, digests, None)
 

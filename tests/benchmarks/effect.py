@@ -1,16 +1,16 @@
-"""Planted cases that the comparison of arms must tell apart, with real models on rendered glyphs.
+"""Planted cases that the comparison of arms must distinguish, with real models on rendered glyphs.
 
     python -m tests.benchmarks.effect [--draws 20] [--nulls 100]
 
 Glyphs are drawn by the default data set's renderer, in wider styles: about as hard as notMNIST.
 
-- memorized: some test rows have a twin in train, both under one random letter, which only memory answers: 1nn must gain
-  what was planted, 9, 3 and 1 points, and strongly regularized softmax nothing. Printed are the mean over draws of what
-  was found, the width of the interval of three models, and in how many draws it leaves out 0 (its power);
-- nothing: random rows are called twins and are twins of nothing, so no headline may claim anything, of softmax, sgd
+- memorized: some test rows have a duplicate in train, both with one random letter that only memory can answer: 1nn must
+  gain the planted 9, 3 and 1 points, and strongly regularized softmax nothing. The output is the mean gain over draws,
+  the width of the interval of three models, and in how many draws it excludes 0 (its power);
+- nothing: random rows without a counterpart are called duplicates, so no headline may claim an effect for softmax, sgd
   and 1nn together;
-- easy third: the easiest third of train has twins in test, under the right letter. Leaving it out costs 1nn accuracy
-  on rows without a twin, which must not be called an effect of the twins.
+- easy third: the easiest third of train has duplicates in test, with the right letter. Removing it costs 1nn accuracy
+  on rows without a duplicate, which must not be called an effect of the duplicates.
 """
 
 import argparse
@@ -38,7 +38,7 @@ ROWS, TEST = 10_000, 3_000
 NULL_ROWS, NULL_TEST = 300, 2_000
 MODELS: tuple[ModelName, ...] = ("softmax", "sgd", NEAREST)
 POINTS = 9, 3, 1  # planted
-LEAST_FOUND, MOST_FOUND = 0.8, 1.1  # shares of what was planted
+LEAST_FOUND, MOST_FOUND = 0.8, 1.1  # shares of the planted effect
 FALSE = 0.05
 
 Fit = Callable[[Pixels, Labels, int], ClassifierMixin]
@@ -86,7 +86,7 @@ def scored(planted: Planted) -> ScoredRows:
 
 
 def conclusions(planted: Planted, found: Sequence[Answered]) -> list[Conclusion]:
-    """Return what the product would say of some models."""
+    """Return the conclusions of the product on some models."""
     return conclude(found, scored(planted), Compared("", len(planted.twins), None))
 
 
@@ -108,7 +108,7 @@ class Line:
 
 
 def check_memorized(pool: Glyphs, points: float, draws: int, rows: int = ROWS, test: int = TEST) -> Line:
-    """1nn gains what was planted, in the mean over draws; the interval is that of a headline on three models."""
+    """1nn gains the planted effect, in the mean over draws; the interval belongs to a headline on three models."""
     planted_points, found = [], []
     for number in range(draws):
         planted = memorized(pool.shuffled(number), rows, test, points / 90, number)
@@ -123,7 +123,7 @@ def check_memorized(pool: Glyphs, points: float, draws: int, rows: int = ROWS, t
 
 
 def check_regularized(pool: Glyphs, rows: int = ROWS, test: int = TEST) -> Line:
-    """Softmax that can't memorize gains at most a tenth of what was planted."""
+    """Softmax that cannot memorize gains at most a tenth of the planted effect."""
     planted = memorized(pool, rows, test)
     found = effects(planted, trained(planted, "softmax", regularized))["effect_of_twins"].points or 0.0
     text = f"{planted.points:>9.2f}{found:>9.2f}"
@@ -131,7 +131,7 @@ def check_regularized(pool: Glyphs, rows: int = ROWS, test: int = TEST) -> Line:
 
 
 def check_nothing(pool: Glyphs, draws: int, rows: int = NULL_ROWS, test: int = NULL_TEST) -> Line:
-    """Hardly any headline claims an effect where there is none."""
+    """Hardly any headline claims an effect that does not exist."""
     false = 0
     for number in range(draws):
         planted = no_overlap(pool.shuffled(number), rows, test, number)
@@ -141,7 +141,7 @@ def check_nothing(pool: Glyphs, draws: int, rows: int = NULL_ROWS, test: int = N
 
 
 def check_easy_third(pool: Glyphs, test: int = TEST) -> list[Line]:
-    """Leaving out the easy third of train costs 1nn accuracy on rows without a twin, which is no effect of twins."""
+    """Check that losing the easy third of train, which costs 1nn accuracy on other rows, is not called an effect."""
     planted = easy_third(pool, test // 2, test)
     found = effects(planted, trained(planted, NEAREST))
     lines = []

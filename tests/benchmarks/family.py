@@ -1,8 +1,7 @@
-"""One picture with very many copies: ``python -m tests.benchmarks.family [--copies 20000]``.
+"""One image with very many copies: ``python -m tests.benchmarks.family [--copies 20000]``.
 
-Frames of one scene that differ by noise, which all look equal, beside some other pictures: compared with a test set
-that has a few more of them, and with themselves. Printed are seconds, peak memory, the pairs that were looked at, and
-what was found.
+Frames of one scene that differ by noise and look equal, and some other images, are compared with a test set that has a
+few more of them, and with themselves. The output is seconds, peak memory, the number of compared pairs, and the result.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the strict gate costs, beside decoding with and without it.
+"""Measure the cost of the strict gate, compared with decoding with and without it.
 
     python -m tests.benchmarks.gate
 

@@ -1,9 +1,9 @@
-"""Sets of different pictures of one kind: ``python -m tests.benchmarks.lookalikes [--rows N]``.
+"""Sets of different images of one kind: ``python -m tests.benchmarks.lookalikes [--rows N]``.
 
-No two pictures of a set are the same, and all share what their kind has in common: a layout, a subject, a border. Each
-set is split in train and test and audited as a user would; what is called a duplicate is wrong. Printed are the shares
-of test rows for which that happens, and that are undecided. There are no glyphs: they are near by definition, so a set
-of smooth ones, of which any two draws may be that near, has near-duplicates.
+No two images of a set are the same, and all share the features of their kind: a layout, a subject, a border. Each set
+is split into train and test and audited in the usual way; every duplicate found is wrong. The output is the shares of
+test rows with such a duplicate, and of undecided rows. There are no glyphs: they are near-duplicates by definition, so
+a set of smooth glyphs, where two draws may be that similar, has near-duplicates.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def chest(rng: np.random.Generator) -> Picture:
 
 
 def microscopy(rng: np.random.Generator) -> Picture:
-    """Return cells on a bright ground, as many as there is room for, at random."""
+    """Return cells at random on a bright ground, until it is full."""
     picture = np.full((SIDE, SIDE), 215.0) + grain(rng, 40, 6)
     for _ in range(rng.integers(15, 30)):
         cx, cy, r, turn = *rng.uniform(-1, 1, 2), rng.uniform(0.06, 0.12), rng.uniform(0, 3)
@@ -153,7 +153,7 @@ def text(
 
 
 def form(rng: np.random.Generator) -> Picture:
-    """Return a printed form, filled in anew."""
+    """Return a printed form with new entries."""
     image = Image.new("L", (SIDE, SIDE), 255)
     draw = ImageDraw.Draw(image)
     for row in range(8):
@@ -213,7 +213,7 @@ KINDS: dict[str, Callable[[np.random.Generator], Picture]] = {
 
 
 def write(kind: str, rows: int, folder: Path) -> dict[str, str]:
-    """Write twice as many pictures for train as for test, in two classes that mean nothing."""
+    """Write images for train, and half the number for test, in two meaningless classes."""
     rng = np.random.default_rng(len(kind))
     for number in range(3 * rows):
         picture = np.clip(KINDS[kind](rng), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Archives of as many glyphs as are asked for, made anew each time, in memory for a few of them."""
+"""Archives of any number of glyphs, generated each time, with a few in memory."""
 
 import io
 import tarfile
@@ -11,9 +11,9 @@ from tests.build import LETTERS, Gray, font_member, glyphs, png
 
 SHAPES = 2000  # of a letter, that its glyphs are drawn from
 TAKEN = 40  # pixels of ink that a glyph lacks of its shape
-COPIES = 50  # one in so many is a copy of another
+COPIES = 50  # one in 50 is a copy of another
 AT_ONCE = 5000
-SMALL = 25  # one glyph in so many lies in the small archive
+SMALL = 25  # one glyph in 25 is in the small archive
 
 
 def drawn(count: int, seed: int) -> Iterator[Gray]:
@@ -33,7 +33,7 @@ def drawn(count: int, seed: int) -> Iterator[Gray]:
 
 
 def write(count: int, folder: Path) -> dict[str, str]:
-    """Write two archives of glyphs by letter; return where they lie."""
+    """Write two archives of glyphs by letter; return their paths."""
     paths = {name: folder / f"{name}.tar" for name in ("large", "small")}
     share = count // len(LETTERS)
     with tarfile.open(paths["large"], "w") as large, tarfile.open(paths["small"], "w") as small:

@@ -50,7 +50,7 @@ def texture(rng: np.random.Generator) -> Image.Image:
 
 
 def sets() -> dict[str, tuple[Pictures, Pictures, Pictures]]:
-    """Return train, what is new in test, and the copies in test, of each set."""
+    """Return train, the new images of test, and the copies in test, for each set."""
     rng = np.random.default_rng(5)
     scenes = [scene(160, 120, seed=number) for number in range(1000)]
     textures = [texture(rng) for _ in range(600)]

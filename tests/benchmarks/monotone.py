@@ -1,9 +1,9 @@
 """More copies never hide copies: ``python -m tests.benchmarks.monotone [--draws N] [--sets NAME ...]``.
 
-Rows of a test set are replaced by changed copies of rows of train, a growing share of them and several of each picture;
-in a draw, what is planted at a share stays planted at every higher one. Printed is the share of planted rows that are
-called duplicates, the mean of all draws, how many clean rows are, and how many rows that were near-identical and called
-at a lower share are not called at a higher one. Sets that lie beside the project are used where they are there.
+A growing share of the rows of a test set is replaced by changed copies of rows of train, several of each image; within
+a draw, copies planted at one share stay at every higher one. The output is the share of planted rows found as
+duplicates, in the mean over draws, the number of clean rows found, and the number of near-identical rows that are found
+at a lower share but not at a higher one. Sets next to the project are used if available.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def copied(row: Any, way: str, rng: np.random.Generator) -> Any:
 
 
 def planted(train: Rows, test: Rows, copies: int, ways: Sequence[str], draw: int) -> tuple[Rows, NDArray[np.int64]]:
-    """Return a copy for each row of test, so many of each picture of train, and the order in which they are planted."""
+    """Return a copy for each row of test, several of each image of train, and the order of planting them."""
     rng = np.random.default_rng([draw, copies])
     order, of = rng.permutation(len(test)), rng.permutation(len(train))
     found = {}

@@ -1,10 +1,10 @@
-"""notMNIST's size beside a notebook: ``python -m tests.benchmarks.notebook [--archives FOLDER]``; seven minutes.
+"""A set of notMNIST's size, compared with a notebook: ``python -m tests.benchmarks.notebook [--archives FOLDER]``.
 
-Two archives of notMNIST's size are made, or were; then `cleansplit run` draws 200,000, 10,000 and 10,000 rows,
-measures and removes their overlap, and trains one small model; then the course's notebook with datasketch does the same
-without any training. Both scripts lie in the shared folder beside this project. Printed are seconds by stage, what is
-outside of stages (start, end, the report, and what Prefect does between), the processor time of all processes, and the
-ratio.
+It takes seven minutes, and generates two archives of notMNIST's size unless given. `cleansplit run` draws 200,000,
+10,000 and 10,000 rows, measures and removes their overlap, and trains one small model; then the course's notebook with
+datasketch does the same without training. Both scripts are in the shared folder next to this project. The output is
+seconds by stage, seconds outside of stages (start, end, the report, and Prefect in between), the processor time of all
+processes, and the ratio.
 """
 
 import argparse

@@ -62,7 +62,7 @@ def counting() -> Iterator[Counter]:
 
 
 def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
-    """Find near-duplicates with the engine; MinHash yields a pair in each band in which it meets."""
+    """Find near-duplicates with the engine; MinHash yields a pair once for each equal band."""
     one, two = (patterns.Patterns.of(np.packbits(ink(side), axis=1), train[0].size) for side in (train, test))
     with counting() as counter, blas_threads(1):
         if exhaustive:

@@ -1,8 +1,8 @@
-"""What deciding a candidate pair of photographs costs: ``python -m tests.benchmarks.pairs [--train TAR --test TAR]``.
+"""The cost of deciding a candidate pair of photographs: ``python -m tests.benchmarks.pairs [--train TAR --test TAR]``.
 
-Of every test picture the ten most similar of train are candidates, whatever their similarity; each pair is decided, in
-one thread. Printed are the milliseconds of one core a pair, and how many pairs go beyond their small copies. Without
-archives the sample of CIFAR-10 is used, where it is there.
+Candidates of every test image are the ten most similar images of train, at any similarity; one thread decides each
+pair. The output is milliseconds of one core per pair, and the number of pairs that small copies do not rule out.
+Without archives, the sample of CIFAR-10 is used, if available.
 """
 
 import argparse

@@ -4,9 +4,8 @@ small   1,000,000 JPEGs of 32 x 32: a few thousand scenes, repeated with jitter
 mixed   60,000 JPEGs of 32 x 32: pairs of pictures of the sample of CIFAR-10, one shining through the other
 large   10,000 JPEGs of 12 megapixels: a few scenes, repeated with another comment in the file
 
-A tenth of each is test. The pictures are audited, from the archive to the published report; making them is not part of
-it. Printed are the peak of this process and that of the largest of those that decode for it, of which there is one for
-each core.
+A tenth of each is test. The images are audited, from the archive to the published report; generating them is not
+included. The output is the peak of this process and the largest peak of its decoding processes, one per core.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Which copies of photographs are found: ``python -m tests.benchmarks.photos [--train ARCHIVE --test ARCHIVE]``.
 
-Pictures of train are changed in every way, a few in each, and put into test beside the pictures that are there. The
-set is audited as a user would. Printed is, for every change, the share of its pictures that are called duplicates.
-Mirrored ones that are counted apart are found as well: train may have a mirrored copy of its own. Without archives, the
-samples of CIFAR-10 and of brain scans are used, where they are there.
+A few images of train are changed in each way, and added to the images of test. The set is audited in the usual way. The
+output is, for every change, the share of its images found as duplicates. Mirrored images, which have their own count,
+are found as well: train may have a mirrored copy of its own. Without archives, the samples of CIFAR-10 and of brain
+scans are used, if available.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Planted train and test sets: distinct glyphs, some of which are in both under right or random labels."""
+"""Planted train and test sets: distinct glyphs, some of them in both with right or random labels."""
 
 from dataclasses import dataclass, replace
 

@@ -1,8 +1,8 @@
-"""From how many images on processes decode faster than threads: ``python -m tests.benchmarks.runners``.
+"""Find the number of images from which processes decode faster than threads: ``python -m tests.benchmarks.runners``.
 
-Each size is loaded by the command, in front of a server, into a fresh workspace; the seconds are those of its stage
-"load classes". The start of the pool and what Prefect costs per task are part of them. Both
-runners have one worker per core. The figures depend on the machine: read the size at which the ratio passes 1.
+The command loads each size into a fresh workspace, with a running server; the seconds are those of its stage "load
+classes", including the start of the pool and Prefect's cost per task. Both runners have one worker per core. The
+figures depend on the machine: read the size at which the ratio passes 1.
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""How time and memory of the overlap engine grow, at notMNIST's size and on glyphs that are all twins.
+"""How time and memory of the overlap engine grow, at notMNIST's size and on glyphs that are all duplicates.
 
     python -m tests.benchmarks.scale FOLDER [--plot FILE.png]
 
-FOLDER holds notMNIST_large.tar.gz and notMNIST_small.tar.gz: the real archives, or archives of their size.
-Each point runs in a process of its own, once comparing all pairs and once by MinHash alone. In the same run,
-datasketch's bulk signatures and MinHashLSH, used as their documentation says, find the near-duplicates of 200,000
-training and 20,000 other rows.
+FOLDER holds notMNIST_large.tar.gz and notMNIST_small.tar.gz: the real archives, or archives of their size. Each point
+runs in its own process, once comparing all pairs and once by MinHash only. In the same run, datasketch's bulk
+signatures and MinHashLSH, used as documented, find the near-duplicates of 200,000 training and 20,000 other rows.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Seconds of whole commands, beside other tools: ``python -m tests.benchmarks.throughput [--peers PYTHON]``.
+"""Seconds of whole commands, compared with other tools: ``python -m tests.benchmarks.throughput [--peers PYTHON]``.
 
 Photographs are made, written as JPEGs into two folders of classes, a twentieth of test copies of train with small
 changes, and searched for twins from the files to the answer, each tool in a process of its own: cleansplit as the

@@ -1,10 +1,9 @@
-"""What is called a duplicate on sets whose truth somebody judged: ``python -m tests.benchmarks.verdicts``.
+"""Verdicts on sets with a judged truth: ``python -m tests.benchmarks.verdicts``.
 
-Each set is audited as a user would. Printed are the thresholds of its kinds of pictures, the test rows that are
-removed, those whose duplicate has another class, the undecided, and, where pairs were judged by eye, how many of those
-that are the same picture and of those that are only alike are called duplicates. The data lie beside the project; sets
-that are not there are left out. The frames of traffic signs are split by track: no two frames of one track lie on both
-sides.
+Each set is audited in the usual way. The output is the thresholds of its kinds of images, the removed test rows, how
+many of these have a duplicate of another class, the undecided rows and, for pairs judged by eye, how many same and how
+many merely similar pairs are found as duplicates. The data are next to the project; missing sets are skipped. Frames of
+traffic signs are split by track, so no track is in both splits.
 """
 
 import argparse

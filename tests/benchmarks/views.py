@@ -1,7 +1,7 @@
 """How black and white sets of images are: ``python -m tests.benchmarks.views [ARCHIVE ...]``.
 
-Printed is, for each archive, the median of what decides between the ink and the photo view, see
-`tasks.classes.detection`, on 500 of its images as they are and inverted. Without archives, the sets that lie beside the
+The output is, for each archive, the median of the measure that decides between the ink and the photo view (see
+`tasks.classes.detection`), on 500 of its images and on the inverted images. Without archives, the sets next to the
 project are used.
 """
 

@@ -1,4 +1,4 @@
-"""A real browser; tests that need one are skipped, and counted, where there is none."""
+"""A real browser; without one, tests that need it are skipped and counted."""
 
 import shutil
 from collections.abc import Iterator

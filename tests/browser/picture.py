@@ -18,7 +18,7 @@ ENLARGED = 3  # place of an image that was cut, among all
 
 
 def main() -> None:
-    """Photograph the first screen of a page beside a duplicate, enlarged."""
+    """Photograph the first screen of a page, and an enlarged duplicate."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, ROOT / "docs" / "photographs.py", "photos"], cwd=folder, check=True)
         audit = [sys.executable, "-m", "flows.command.cli", "audit", "photos"]

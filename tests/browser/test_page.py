@@ -40,7 +40,7 @@ HOSTILE = ['"><svg onload=alert(1)>', "</script><script>alert(1)</script>", "{{ 
 def opened(
     browser: Browser, path: Path, width: int = WIDE, height: int = 900, **how: Any
 ) -> Iterator[tuple[Page, list[str]]]:
-    """Open a page; what the browser complains about, or asks of the network, is written down."""
+    """Open a page; warnings of the browser and its requests are recorded."""
     context = browser.new_context(viewport={"width": width, "height": height}, **how)
     troubles: list[str] = []
     page = context.new_page()

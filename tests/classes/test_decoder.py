@@ -1,4 +1,4 @@
-"""Photographs of every format and mode: what is decoded, by which rule, and what is refused and why."""
+"""Photographs of every format and mode are decoded by a rule, or refused with a reason."""
 
 import struct
 import sys

@@ -58,7 +58,7 @@ def test_those_that_pillow_looks_into_have_one_too() -> None:
 def test_what_is_said_of_a_file_is_the_same_in_every_run() -> None:
     data = saved(scene(40, 30), "JPEG")
     tables = data.index(b"\xff\xdb")
-    broken = data[: tables + 4] + b"\x10" + data[tables + 5 :]  # of 16 bits, for which it is too short
+    broken = data[: tables + 4] + b"\x10" + data[tables + 5 :]  # of 16 bits, so it is too short
     with pytest.raises(UnreadableError) as refused:
         photograph(broken, False, 28)
     assert (refused.value.reason, refused.value.detail) == (

@@ -48,7 +48,7 @@ class Cluster:
         """The processes of the workers that are there now, by the worker's number."""
         with self.client() as client:
             workers = client.scheduler_info(n_workers=-1)["workers"]
-            pids = client.run(os.getpid, on_error="ignore")  # those that end just now are not there
+            pids = client.run(os.getpid, on_error="ignore")  # without processes that are ending
             return {int(workers[address]["name"]): pid for address, pid in pids.items() if address in workers}
 
     @contextmanager
@@ -66,7 +66,7 @@ class Cluster:
         self.wait_for_workers()
 
     def wait_for_workers(self, count: int | None = None) -> None:
-        """Wait until all workers are there, or so many."""
+        """Wait until all workers, or `count`, are connected."""
         wanted = len(self._environments) if count is None else count
         if wanted:
             with self.client() as client:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Fault:
-    """Something that happens to a share of the requests of one method, or of all, at most so many times.
+    """A fault that hits a share of the requests of one method, or of all, a limited number of times.
 
-    Of the requests whose first line contains `of`, which are counted as `seen`, the first `spared` come through.
+    It applies to requests whose first line contains `of`, counted as `seen`, after the first `spared` of them.
     """
 
     method: str | None = None

@@ -103,7 +103,7 @@ class Store:
 
 
 def environment(port: int) -> dict[str, str]:
-    """Return what a client must find in its environment to speak to a store, or to a proxy before it."""
+    """Return the environment that a client needs to talk to a store, or to a proxy before it."""
     return {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": KEY,

@@ -42,7 +42,7 @@ def test_conditions_hold(store: Store) -> None:
 def test_data_survives_a_kill_and_a_stop(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         client = connect(store.port)
-        patient = connect(store.port, retries=50)  # for half a minute: what is there may come up a little later
+        patient = connect(store.port, retries=50)  # for half a minute, since a server may start late
         obstore.put(client, "kept", b"before")
         store.kill()
         with pytest.raises(BaseError):

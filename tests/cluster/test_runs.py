@@ -1,4 +1,4 @@
-"""The same run on threads, on a Dask cluster, and in a bucket that its workers share alone; also when workers die."""
+"""The same run on threads, on a Dask cluster, and in a bucket as the only shared storage; also when workers die."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_photographs_are_the_same_wherever_they_are(
 def test_real_images_are_the_same_wherever_they_are(
     kind: str, shared: Path, prefect_server: None, cluster: Cluster, bucket: str, tmp_path: Path
 ) -> None:
-    """Of the whole sets, ``python -m tests.benchmarks.cluster --given`` says the same; see `make same`."""
+    """``python -m tests.benchmarks.cluster --given`` does the same with whole sets; see `make same`."""
     given: dict[str, Any] = {}
     for split, part in {"train": ("large", "train"), "test": ("small", "test")}.items():
         (file,) = (file for name in part for file in (shared / "data").glob(f"{kind}_{name}.tar*"))

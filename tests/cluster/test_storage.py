@@ -45,7 +45,7 @@ def build(space: Place, text: str = "as built", size: int = 10) -> Stage:
 
 
 def forget(space: Place) -> None:
-    """Forget what this machine knows of a workspace."""
+    """Remove the cache of a workspace from this machine."""
     shutil.rmtree(scratch.folder())
     published._known.clear()  # as in a process that has just started
 
@@ -82,7 +82,7 @@ def _race(address: str, start: Any, answers: Any, number: int) -> None:
     space = workspace.workspace_at(address)
 
     def written(target: Place) -> dict[str, Any]:
-        start.wait()  # all have seen that there is none
+        start.wait()  # all have seen that it does not exist
         disk.write_text(target / "who", str(number))
         return {"who": number}
 
@@ -190,7 +190,7 @@ def test_a_run_is_brought_home_whole_or_not_at_all(space: Place, tmp_path: Path)
 
 
 def verify_files(run: Path) -> list[str]:
-    """Return what is wrong with the files of a run on this machine."""
+    """Return the problems of the files of a run on this machine."""
     record = stages.read_manifest(Place.of(run / workspace.RUN_MANIFEST))
     assert record is not None
     return stages.damaged_files(Place.of(run), record["files"])
@@ -389,7 +389,7 @@ def test_a_lease_is_renewed_after_any_error(space: Place, through: Proxy, monkey
 def test_a_probe_is_no_cleaning(space: Place) -> None:
     objects.write(space / "leases" / "probe-of-another", b"")
     with workspace.in_use(space):
-        assert len(list(objects.below(space / "leases"))) == 2, "the run has its lease beside it"
+        assert len(list(objects.below(space / "leases"))) == 2, "the run has its own lease"
 
 
 def publish_run(space: Place, name: str) -> None:

@@ -14,7 +14,7 @@ TOLD = Compared("", 1000, None)
 def answered(
     gain: float, others: float = 0.0, model: ModelName = "1nn", trainings: int = 5, base: float = 0.8
 ) -> Answered:
-    """Return arms of which one gains some accuracy on rows with a twin, and some on the others."""
+    """Return arms; one gains some accuracy on rows with a duplicate, and some on the others."""
     rng = np.random.default_rng(0)
     difficulty = np.arange(ROWS) * 37 % 100 / 100 + rng.normal(0, 0.02, (trainings, ROWS))
     without = (difficulty < base).astype(float)
@@ -31,7 +31,7 @@ def test_only_the_difference_between_rows_with_and_without_a_twin_is_the_effect(
     assert others.low > 0
     assert effect.points == pytest.approx(0.25 * ((with_twin.points or 0) - (others.points or 0)))
     (said,) = conclude([answered(0.1, 0.1)], TEST, TOLD)
-    assert not said.significant, "all rows lose alike"
+    assert not said.significant, "all rows lose equally"
     (said,) = conclude([answered(0.2)], TEST, TOLD)
     assert said.significant
     assert said.points == pytest.approx(5, abs=1)

@@ -64,7 +64,7 @@ def test_a_task_makes_all_trainings_of_an_arm_and_of_1nn_those_of_both() -> None
         "1nn on 60,000 rows with and without duplicates, 10 times",
     ]
     small, *large = side_by_side(found)
-    assert [len(small), *map(len, large)] == [3, 1, 1, 1], "large ones run alone"
+    assert [len(small), *map(len, large)] == [3, 1, 1, 1], "large batches run by themselves"
 
 
 def test_a_training_that_memory_has_no_room_for_is_refused_by_name() -> None:

@@ -1,4 +1,4 @@
-"""Exports of a real run, read back by those who will read them."""
+"""Exports of a real run, read back with the tools of their users."""
 
 import os
 import pickle

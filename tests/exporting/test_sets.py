@@ -31,7 +31,7 @@ def export(report: Report, form: Format, out: Path) -> Path:
 
 
 def kept(report: Report, name: str, split: str = "train") -> set[str]:
-    """Return class and file of the images of a split, without those that go, where the set is sanitized."""
+    """Return class and file of the images of a split, without removed images if the set is sanitized."""
     with (report.run / "actions.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
     return {"/".join(row["path"].split("/")[-2:]) for row in rows if name == "raw" or row["action"] != "remove"}

@@ -75,7 +75,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 
 def targets(guard: Guard, folder: Path) -> dict[str, tuple[Read, list[bytes]]]:
-    """Return what reads each kind of input, and whole inputs to begin with."""
+    """Return the reader of each kind of input, and intact inputs to start from."""
     small, file = scene(60, 40), Place.of(folder / "input")
 
     def on_disk(read: Callable[[Place], object]) -> Read:
@@ -173,7 +173,7 @@ def fuzz(seconds: float, corpus: Path | None, seed: int) -> tuple[Counter[str], 
                 counts[f"{kind} refused"] += 1
                 if "a crash" in str(error):
                     counts[f"{kind} crashed a guard"] += 1
-            except Exception as error:  # whatever else is a finding
+            except Exception as error:  # any other error is a finding
                 findings.append(f"{kind}: {type(error).__name__}: {error}")
                 if corpus:
                     corpus.mkdir(parents=True, exist_ok=True)

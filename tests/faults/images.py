@@ -46,7 +46,7 @@ def main(*folders: Path, damaged: int = 2000) -> None:
                 outcomes[f"quarantined {error.reason}"] += 1
                 if "a crash" in error.detail:
                     crashed.append(f"{name}: {error.detail}")
-            except Exception as error:  # whatever else would have ended a run
+            except Exception as error:  # any other error would have ended a run
                 crashed.append(f"{name}: {type(error).__name__}: {error}")
             slowest = max(slowest, (time.monotonic() - begin, name))
     for outcome, count in outcomes.most_common():

@@ -17,7 +17,7 @@ FORMS = [{"quality": quality, "progressive": progressive} for quality in (50, 90
 
 
 def main(cuts: int = 200) -> None:
-    """Print counts over so many cuts of the data of each picture, decoded in full and at each reduced scale."""
+    """Print counts over cuts of the data of each image, decoded in full and at each reduced scale."""
     found = Counter[str]()
     for scale, seed, form in product((1, *SCALES), range(PICTURES), FORMS):
         data = saved(scene(scale * REDUCED_SIDE + 20, scale * REDUCED_SIDE, seed), "JPEG", **form)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MEMORY = 1 << 30  # beyond what the interpreter and its libraries map when they start
+MEMORY = 1 << 30  # in addition to the interpreter and its libraries
 SECONDS = 20
 
 

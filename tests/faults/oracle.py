@@ -1,4 +1,4 @@
-"""Judge what a fault left behind, and what the same command makes of it once the fault is gone."""
+"""Judge the remains of a fault, and the next run of the same command without the fault."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
     def count(self, case: str, problems: Counter[str]) -> None:
-        """Count a case; it survived when there is no problem."""
+        """Count a case; it survived if it has no problems."""
         self.cases += 1
         self.survived += not problems
         self.lost += problems["lost"]
@@ -79,7 +79,7 @@ class Golden:
 
 
 def judge(golden: Golden, workspace: Path, ended: Ended, expected: Iterable[int], scratch: Path) -> Counter[str]:
-    """Return what is wrong with how a run ended, with what it left, and with the run after it.
+    """Return the problems of the end of a run, of its remains, and of the next run.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def explained(ended: Ended, expected: Iterable[int]) -> bool:
 
 
 def torn(workspace: Path) -> int:
-    """Count what lies under a final name and is not whole."""
+    """Count incomplete files and folders under final names."""
     runs = [path for path in (workspace / "runs").glob("[!.]*") if path.is_dir()]
     count = sum(bool(verify_run(Place.of(run))) for run in runs)
     for stage in map(Place.of, (workspace / "stages").glob("*/[!.]*")):
@@ -122,7 +122,7 @@ def torn(workspace: Path) -> int:
 
 
 def leftovers(workspace: Path) -> list[Path]:
-    """Return what a run that ended well must not leave."""
+    """Return the remains that a successful run must not leave."""
     return [path for pattern in ("*.building", ".gone.*", ".probe.*", ".latest.*") for path in workspace.rglob(pattern)]
 
 

@@ -105,7 +105,7 @@ def run(spec: RunSpec) -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its exit code (negative: the signal), and what it said last."""
+    """The end of a run: its exit code (negative: the signal), and its last output."""
 
     code: int
     said: str
@@ -127,7 +127,7 @@ def start(work: Callable[[], None], scratch: Path) -> int:
     """Start some work in a child that writes its last words to a file in `scratch`; returns its process id."""
     child = os.fork()
     if child:
-        os.setpgid(child, child)  # on both sides: whoever is first, the group is there when it is killed
+        os.setpgid(child, child)  # in both processes, so that the group exists when it is killed
         return child
     os.setpgid(0, 0)
     code, said = attempt(work)
@@ -136,7 +136,7 @@ def start(work: Callable[[], None], scratch: Path) -> int:
 
 
 def finish(child: int, scratch: Path, seconds: float = 60) -> Ended:
-    """Wait for a child; one that hangs is killed, and its code is that of the signal."""
+    """Wait for a child; one that hangs is killed, and has the code of the signal."""
     begin = time.monotonic()
     while time.monotonic() - begin < seconds:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -180,7 +180,7 @@ def digest_of_run(run: Path) -> str:
 
 
 def digest(workspace: Path) -> str:
-    """Return the digest of the newest run; empty when there is none."""
+    """Return the digest of the newest run, or an empty string."""
     latest = workspace / "latest"
     return digest_of_run(latest.resolve()) if latest.exists() else ""
 
@@ -192,7 +192,7 @@ def fresh(workspace: Path) -> Path:
 
 
 def main() -> None:
-    """Do the small run in the workspace that is given, from the sources beside it."""
+    """Do the small run in the given workspace, from the sources next to it."""
     workspace = Path(sys.argv[1])
     sources = {role: str(workspace.parent / f"{role}.tar.gz") for role in ("large", "small")}
     code, said = attempt(lambda: run(small_spec(sources, workspace)))

@@ -1,4 +1,4 @@
-"""Read hostile rows of every form under limits, and print what became of each: python -m tests.faults.rows [NAME ...].
+"""Read hostile rows of every form under limits, and print the outcome of each: python -m tests.faults.rows [NAME ...].
 
 A case writes a source that is small and asks for much, or that is no file of its own. It must be refused in a sentence.
 """
@@ -397,7 +397,7 @@ def judge(name: str) -> str:
         except CleanSplitError as error:
             said = str(error).replace(folder, "")
             return f"refused: {said}" if said.count("\n") == 0 and len(said) < 500 else f"LONG: {said[:300]}"
-        except Exception as error:  # whatever else is called a bug
+        except Exception as error:  # any other error is a bug
             return f"BUG: {type(error).__name__}: {error}"[:300]
 
 

@@ -100,7 +100,7 @@ def read_only(golden: Golden, scratch: Path, step: int = 12) -> Tally:
 def no_permission(golden: Golden, scratch: Path) -> Tally:
     """Let another user run: on a workspace, a stage folder and a source that are not theirs."""
     tally = Tally("no permission")
-    os.environ[SHARED] = "1"  # workspaces that every user can write are no matter here
+    os.environ[SHARED] = "1"  # workspaces that every user can write are not the subject
     for what in ("workspace", "stage folder", "source", "latest"):
         place = plain.fresh(scratch / "open")
         place.mkdir(mode=0o777)
@@ -140,7 +140,7 @@ def failing_device(golden: Golden, scratch: Path, calls: dict[str, Sequence[int]
         for number in numbers:
             workspace = plain.fresh(folder / "w")
             inject = ["-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={number}"]
-            if call == "write":  # only those that go into files of the workspace
+            if call == "write":  # only writes to files of the workspace
                 inject += [option for path in _places(golden, workspace) for option in ("-P", str(path))]
             command = ["strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-m", plain.__name__]
             done = subprocess.run([*command, str(workspace)], capture_output=True, text=True, timeout=120, check=False)
@@ -157,7 +157,7 @@ def become_nobody() -> None:
 
 
 def scratch_for_all(scratch: Path) -> Path:
-    """Return a folder in which another user can leave what a run said."""
+    """Return a folder in which another user can leave the output of a run."""
     folder = scratch / "said"
     folder.mkdir(exist_ok=True)
     for path in (folder, *folder.parents):
@@ -169,7 +169,7 @@ def scratch_for_all(scratch: Path) -> Path:
 
 
 def _places(golden: Golden, workspace: Path) -> list[Path]:
-    """Return where files are written while they are built; their names follow from what is in them."""
+    """Return the folder for unfinished files; their names depend on their content."""
     files = [path.relative_to(golden.workspace) for path in golden.workspace.glob("*/*/*/**/*.parquet")]
     files += [path.relative_to(golden.workspace) for path in golden.workspace.glob("stages/*/*/manifest.json")]
     return [workspace / f.parts[0] / f.parts[1] / f".{f.parts[2]}.building" / Path(*f.parts[3:]) for f in files]

@@ -1,4 +1,4 @@
-"""A fast slice of the hostile cases; the commands beside this file run them in full."""
+"""A fast selection of the hostile cases; the commands in this folder run all."""
 
 import gzip
 import io

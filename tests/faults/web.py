@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
     content: bytes = b""
 
     def do_HEAD(self) -> None:
-        """Say what the archive is."""
+        """Send the headers of the archive."""
         self.head(200, len(self.content))
 
     def do_GET(self) -> None:
@@ -88,7 +88,7 @@ def too_short(answer: Handler, content: bytes) -> None:
 
 
 def page(answer: Handler, _content: bytes) -> None:
-    """Say in friendly words, with status 200, that there is no archive."""
+    """Answer politely, with status 200, that the archive does not exist."""
     body = b"<html>Sign in to continue</html>"
     answer.head(200, len(body))
     answer.wfile.write(body)
@@ -102,7 +102,7 @@ def encoded(answer: Handler, content: bytes) -> None:
 
 
 def other_bytes(answer: Handler, content: bytes) -> None:
-    """Send as many bytes as there should be, half of them others."""
+    """Send the right number of bytes, half of them wrong."""
     answer.head(200, len(content))
     answer.wfile.write(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 

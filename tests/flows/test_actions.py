@@ -36,7 +36,7 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def pictures(photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
-    """Audit folders of our own, by relative names, with a class root that lies deeper than the source."""
+    """Audit our own folders, by relative names, with a class root below the source."""
     for role in ("train", "test"):
         shutil.copytree(photographs[role], tmp_path / role)
     monkeypatch.chdir(tmp_path)

@@ -224,7 +224,7 @@ def test_what_is_not_utf_8_is_refused(prefect_server: None, tmp_path: Path, monk
 
 
 def test_a_common_mark_hides_no_leak(prefect_server: None, tmp_path: Path) -> None:
-    """Test images are train images and a few pixels: those that mislead MinHash by the hash positions of seed 1."""
+    """Test images are train images with a few changed pixels that mislead MinHash with the hash positions of seed 1."""
     bands = choose_bands(128, 90, 0.99)
     mark = hash_table(784, bands.bands * bands.rows, seed=1)[:: bands.rows].argmin(axis=1)
     ink = np.random.default_rng(0).random((80, 784)) < 0.35

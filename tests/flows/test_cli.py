@@ -45,7 +45,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def here(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that has no flow in this process."""
+    """Run a command without a flow in this process."""
     code: Any = 0
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         try:
@@ -189,7 +189,7 @@ def test_a_temporary_server_that_does_not_come_up_is_a_sentence(
 
 
 def of_its_own(home: Path) -> dict[str, str]:
-    """Return the environment in which a command starts a server."""
+    """Return an environment that makes a command start a server."""
     return os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
 
 
@@ -266,7 +266,7 @@ def _servers(home: Path) -> list[Path]:
 
 
 def _names(environment: Path, home: str) -> bool:
-    """Say whether a process runs with a PREFECT_HOME; Linux tells, elsewhere there is nothing to look at."""
+    """Return whether a process runs with a PREFECT_HOME; only Linux can tell."""
     try:
         return f"PREFECT_HOME={home}\0".encode() in environment.read_bytes()
     except OSError:

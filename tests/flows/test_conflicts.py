@@ -24,7 +24,7 @@ PLANTED = 20
 
 
 def planted() -> dict[str, bytes]:
-    """Return 20 pictures that both classes have, ten identical and ten near, a plain copy, and 20 that are alone."""
+    """Return 20 images of both classes, ten identical and ten near, a plain copy, and 20 isolated images."""
     found = {f"a/{i:02d}.png": png(OWN[i]) for i in range(PLANTED)}
     found |= {f"b/{i:02d}.png": png(OWN[i] if i < 10 else noise(OWN[i], 1, seed=i)) for i in range(PLANTED)}
     found |= {f"b/alone{i}.png": png(OWN[i]) for i in range(PLANTED, 40)}

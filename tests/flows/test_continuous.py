@@ -1,4 +1,4 @@
-"""The gate in continuous integration: what the action and the hook run, on a set that changes."""
+"""The gate in continuous integration: the commands of the action and the hook, on a changing set."""
 
 import os
 import shlex
@@ -30,7 +30,7 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     data = write_folder(tmp_path / "our data", files)
     (tmp_path / "shlex.py").write_text("raise SystemExit('imported')")
     (tmp_path / "temp").mkdir()
-    (tmp_path / "temp" / "cleansplit").symlink_to(sys.prefix)  # what the step before it installs
+    (tmp_path / "temp" / "cleansplit").symlink_to(sys.prefix)  # the result of the previous step
     summary, output = tmp_path / "summary.md", tmp_path / "output"
     given = {
         "ARGUMENTS": "--root 'our data'\n--max-overlap 0.05\n", "WORKSPACE": ".cleansplit",
@@ -71,7 +71,7 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     assert "Nothing changed since" in summary.read_text()
     folder = output.read_text().splitlines()[-1].removeprefix("run=")
     assert (Path(folder) / "report.html").is_file()
-    assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == (1, []), "an unclosed quote is no gate that holds"
+    assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == (1, []), "an unclosed quote must not pass a gate"
 
 
 def test_the_action_takes_no_code_from_what_is_checked_out(tmp_path: Path) -> None:

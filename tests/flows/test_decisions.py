@@ -79,7 +79,7 @@ def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(before: Report)
     assert twins(neither).keys() == {"test/a/2.png"}
     assert neither.pair("train", "test").near == neither.pair("test", "train").near == 0
     assert twins(neither, "label_conflicts").keys() == {"train/a/0.png", "train/b/0.png"}, "inside train they stay"
-    assert neither.verdict == before.verdict, "the threshold is that of the images, not of the decisions"
+    assert neither.verdict == before.verdict, "the threshold depends on the images, not on the decisions"
     assert (neither.judged and (neither.judged.applied, neither.judged.same, neither.judged.different)) == (2, 0, 2)
     assert verify_run(Place.of(neither.run)) == []
 
@@ -291,4 +291,4 @@ def test_contradictory_rows_are_refused_by_name(given: dict[str, Any], tmp_path:
         "they are different, in rows 1 and 3; remove one of the two rows."
     )
     pq.write_table(pa.Table.from_pylist([rows[0], rows[1], rows[0]]), tmp_path / "d.parquet")
-    assert len(read_decisions(Place.of(tmp_path / "d.parquet"))) == 2, "to say the same again is no contradiction"
+    assert len(read_decisions(Place.of(tmp_path / "d.parquet"))) == 2, "repeating a decision is not a contradiction"

@@ -117,7 +117,7 @@ def test_of_photographs_the_largest_or_the_first_stays(
 
 
 def chain() -> dict[str, bytes]:
-    """Return glyphs of which each is near the next one, and others that are alone."""
+    """Return glyphs that are each near the next one, and isolated glyphs."""
     links = np.zeros((5, 28, 28), np.uint8)
     for number, link in enumerate(links):
         link.reshape(-1)[8 * number : 8 * number + 400] = 255

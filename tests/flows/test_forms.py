@@ -24,7 +24,7 @@ Members = Mapping[str, bytes]
 
 
 def splits() -> dict[str, dict[str, bytes]]:
-    """Return two splits of two classes with exact and near twins, a file that is no image, and a broken one."""
+    """Return two splits of two classes with exact and near duplicates, a text file, and a broken one."""
     train = {f"{name}/{i}.png": png(image) for name in "ab" for i, image in enumerate(glyphs(20, seed=ord(name)))}
     test = {f"{name}/{i}.png": png(image) for name in "ab" for i, image in enumerate(glyphs(12, seed=1000 + ord(name)))}
     for name in "ab":

@@ -1,4 +1,4 @@
-"""Gates close: on the duplicates of every evaluated split, on undecided rows, and where there are no rows."""
+"""Gates fail for duplicates in any evaluated split, for undecided rows, and without rows."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ LIMIT: dict[str, Any] = {"max_overlap": 0.01, "max_quarantine": 1}
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the frames of one film, every other one in test: all are alike, and none is told from a look-alike."""
+    """Return the frames of one film, every other one in test: duplicates cannot be distinguished from look-alikes."""
     files = {f"{('train', 'test')[n % 2]}/a/{n:03d}.png": saved(frame, "PNG") for n, frame in enumerate(film(60))}
     return write_folder(tmp_path_factory.mktemp("film"), files)
 

@@ -1,4 +1,4 @@
-"""Identical photographs are those of equal full pixels, although JPEGs are decoded at a reduced scale."""
+"""Photographs are identical if their full pixels are, although JPEGs are decoded at a reduced scale."""
 
 import io
 from itertools import combinations, product
@@ -25,7 +25,7 @@ def commented(data: bytes, text: bytes) -> bytes:
 
 
 def striped(stripes: int) -> bytes:
-    """Return a JPEG of which an eighth of the scale shows no stripe: the mean of each block of pixels stays."""
+    """Return a JPEG whose stripe is invisible at an eighth of the scale, since the mean of each block stays."""
     blocks = np.random.default_rng(0).integers(60, 190, (128, 128), dtype=np.uint8)
     pixels = blocks.repeat(8, axis=0).repeat(8, axis=1)
     for block in range(stripes):

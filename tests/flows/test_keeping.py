@@ -1,4 +1,4 @@
-"""What people do with runs that they have: verify, clean, do anew; and secrets that must not stay anywhere."""
+"""Existing runs are verified, cleaned and repeated; secrets stay nowhere."""
 
 import json
 import os
@@ -31,7 +31,7 @@ from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
 from tests.flows.test_cli import TINY, command, here, refused
 
-PAGE = 200  # what the server tells of at once
+PAGE = 200  # of an answer of the server
 T = TypeVar("T")
 
 
@@ -45,7 +45,7 @@ def pages(read: Callable[[int], list[T]]) -> list[T]:
 
 @pytest.fixture
 def space(run: Report, tmp_path: Path) -> Path:
-    """Return a copy of a workspace whose latest run is `run`, whatever others published there."""
+    """Return a copy of a workspace whose latest run is `run`, regardless of later ones."""
     copy = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
     point_latest(Place.of(copy / "runs" / run.run.name))
     return copy
@@ -85,7 +85,7 @@ def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: 
     assert not Path(old).exists()
     again = command(*arguments, "--seed", "1", **environment)
     assert again.stdout.strip() == new
-    assert "draw splits            1 tasks, 1 reused" in again.stderr, "what the newest run uses was kept"
+    assert "draw splits            1 tasks, 1 reused" in again.stderr, "stages of the newest run were kept"
     assert "20 tasks, 20 reused" in again.stderr
     anew = command(*arguments, "--seed", "1", "--fresh", **environment)
     assert anew.returncode == 0, anew.stderr
@@ -127,7 +127,7 @@ def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict
             lambda offset: client.read_logs(log_filter=of_lines, sort=LogSort.TIMESTAMP_ASC, limit=PAGE, offset=offset)
         )
     mine = [run for run in runs if "/large.tar.gz" in json.dumps(run.model_dump(mode="json"))]
-    assert any(run.name.startswith("large-sources") for run in mine), "after what tells the sources apart"
+    assert any(run.name.startswith("large-sources") for run in mine), "named after the different part of the sources"
     assert not [run for run in runs if SECRET in json.dumps(run.model_dump(mode="json"))]
     assert "fetch large" in {task.name for task in tasks}
     assert not [task for task in tasks if SECRET in task.model_dump_json()]

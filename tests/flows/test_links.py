@@ -32,7 +32,7 @@ LINKS = (
 
 @pytest.fixture
 def space(tmp_path: Path) -> Path:
-    """Return a workspace with two runs, beside a folder `outside`."""
+    """Return a workspace with two runs, next to a folder `outside`."""
     folder = tmp_path / "w"
     for day in (1, 2):
         add_run(Place.of(folder), f"run-{day}", f"2026-01-0{day}T00:00:00+00:00", key=str(day))

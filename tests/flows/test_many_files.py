@@ -1,4 +1,4 @@
-"""Splits of more rows than one file holds: the same rows, in the same order, whoever reads them."""
+"""Splits of several files give the same rows, in the same order, to every reader."""
 
 from pathlib import Path
 from typing import Any

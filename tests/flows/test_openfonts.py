@@ -1,4 +1,4 @@
-"""A run on real glyphs agrees with the brute-force truth beside them, number by number."""
+"""A run on real glyphs agrees with stored brute-force results, number by number."""
 
 import json
 from pathlib import Path

@@ -143,7 +143,7 @@ def test_planted_twins_are_found_and_removed(run: Report) -> None:
     assert len({(pair.rows_of, pair.found_in) for pair in run.overlap}) == len(run.overlap) == 6
     in_train, in_validation = run.pair("test", "train"), run.pair("test", "validation")
     assert in_train.rows == 120
-    assert in_train.exact + in_validation.exact == 20, "each planted image lies in train or in validation"
+    assert in_train.exact + in_validation.exact == 20, "each planted image is in train or in validation"
     assert in_train.near + in_validation.near == 20
     removed = pq.read_table(run.run / "removed.parquet").to_pylist()
     assert sum(row["split"] == "test" for row in removed) == 40
@@ -317,7 +317,7 @@ def test_other_commands_describe_what_they_share_with_the_flows_in_the_same_word
 
 
 def arguments_of(command: str) -> dict[str, Any]:
-    """Return what the command takes, as its help shows it, by name."""
+    """Return the options of the command, as its help shows them, by name."""
     return {typed.field_info.name: typed for typed in app[command].assemble_argument_collection(parse_docstring=True)}
 
 

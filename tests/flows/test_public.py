@@ -85,7 +85,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def signs() -> dict[str, bytes]:
-    """Two signs of each of two classes, three pictures of each, of which one is in test, too."""
+    """Two signs of each of two classes, with three images each, one of them also in test."""
     pictures = [saved(scene(40, 36, seed=seed), "PPM") for seed in range(16)]
     train = {
         f"GTSRB/Final_Training/Images/{label:05d}/{track:05d}_{frame:05d}.ppm": pictures[6 * label + 3 * track + frame]

@@ -137,7 +137,7 @@ def as_saved(path: Path, given: Images) -> Path:
 
 
 def as_shards(path: Path, given: Images) -> str:
-    """Write shards of WebDataset in which every key occurs twice, and return a pattern that names them."""
+    """Write shards of WebDataset with every key twice, and return a pattern for them."""
     path.mkdir()
     for split, rows in given.items():
         for number in range(2):
@@ -254,7 +254,7 @@ def test_sources_of_one_split_each_are_read_from_rows_too(expected: tuple[object
 
 
 def cifar_batches(folder: Path) -> Path:
-    """Write CIFAR-10's files, small: 30 rows of train, and 12 of test, two of which are in train."""
+    """Write small files like CIFAR-10's: 30 rows of train, and 12 of test, two of them also in train."""
     folder.mkdir()
     pictures = [scene(32, 32, seed=seed) for seed in range(40)]
     arrays = np.stack([np.asarray(picture).transpose(2, 0, 1).reshape(-1) for picture in pictures])

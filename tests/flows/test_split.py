@@ -1,4 +1,4 @@
-"""Splits that share nothing: by twins, by what the user says belongs together, from one set and from two sources."""
+"""Splits share no duplicates and no groups of the user, from one set and from two sources."""
 
 import shutil
 from collections import Counter, defaultdict
@@ -242,7 +242,7 @@ def test_few_groups_leave_no_split_and_no_fold_empty(
 
 
 def test_twins_that_are_found_between_splits_may_leave_too_few_groups(prefect_server: None, tmp_path: Path) -> None:
-    """As in a second round of drawing: two of three groups hang together by a pair that only it knows."""
+    """As in a second round of drawing: only its pair connects two of three groups."""
     own = {f"{'ab'[i % 2]}/p{i // 20}-{i:02d}.png": png(image) for i, image in enumerate(glyphs(60, seed=8))}
     source = str(write_folder(tmp_path / "set", own))
     report = split(source=source, group_by="(p[0-9])-", workspace=tmp_path / "w", **QUICK)

@@ -1,4 +1,4 @@
-"""One step alone, on the splits of a run that is there."""
+"""Single steps on the splits of an existing run."""
 
 import shutil
 from pathlib import Path

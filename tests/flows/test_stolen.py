@@ -18,7 +18,7 @@ FILES |= {"a/again.png": FILES["a/00.png"], "b/again.png": FILES["b/00.png"]}
 
 @pytest.fixture
 def run(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Look for duplicates in a folder by a relative name; beside it lies the same set of somebody else."""
+    """Look for duplicates in a folder by a relative name, next to the same set of another user."""
     write_folder(tmp_path / "mine" / "set", FILES)
     write_folder(tmp_path / "theirs", FILES)
     monkeypatch.chdir(tmp_path / "mine")

@@ -1,4 +1,4 @@
-"""Storage that fails for a moment: the task waits and tries again; what can't heal fails at once."""
+"""After a temporary failure of storage the task is retried; a permanent failure ends it at once."""
 
 import errno
 from pathlib import Path

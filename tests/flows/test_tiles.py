@@ -35,7 +35,7 @@ def test_photographs(
     monkeypatch.setattr("tasks.overlap.join.IN_FULL", 5)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
-    between, within = 3, 4 + 3  # slices of 13 test pictures, and of 16 in train; of validation there are none
+    between, within = 3, 4 + 3  # slices of 13 test images, and of 16 in train; validation is empty
     assert stages_of(tmp_path) == between + within
 
 

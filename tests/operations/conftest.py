@@ -63,7 +63,7 @@ def start(deployment: str, environment: dict[str, str], **parameters: object) ->
 
 
 def read(run: UUID) -> FlowRun:
-    """Return what the server knows of a run."""
+    """Return the server's record of a run."""
     with get_client(sync_client=True) as client:
         return client.read_flow_run(run)
 

@@ -1,4 +1,4 @@
-"""The compose file: what it says, and its own commands outside containers, on a real Postgres where there is one."""
+"""The compose file, and its commands outside containers, on a real Postgres if available."""
 
 import contextlib
 import os
@@ -119,7 +119,7 @@ def postgres() -> Iterator[int]:
 
 
 def found(name: str) -> str | None:
-    """Return a program of Debian's Postgres, which lies outside the path."""
+    """Return a program of Debian's Postgres, which is outside the path."""
     return next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), None)
 
 

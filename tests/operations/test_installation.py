@@ -1,4 +1,4 @@
-"""What a team does with an installation: run, schedule, cancel, look at retries, be told of failures."""
+"""An installation for a team: run, schedule, cancel, inspect retries, be notified of failures."""
 
 import contextlib
 import json
@@ -77,7 +77,7 @@ def runs_named(name: str) -> list[Any]:
 
 
 def logs_of(run: UUID) -> list[str]:
-    """Return what a run and all below it logged."""
+    """Return the logs of a run and its subflows."""
     with get_client(sync_client=True) as client:
         own = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))
     return [entry.message for entry in own] + [line for child in children_of(run) for line in logs_of(child.id)]
@@ -376,7 +376,7 @@ def events_of(about: str) -> list[dict[str, Any]]:
 
 
 def events(resource: str, name: str) -> list[dict[str, Any]]:
-    """Return the events of resources whose names begin alike."""
+    """Return the events of resources whose names have a prefix."""
     asked = {"filter": {"resource": {"id_prefix": [resource]}, "event": {"name": [name]}}, "limit": 50}
     found: list[dict[str, Any]] = httpx.post(f"{PREFECT_API_URL.value()}/events/filter", json=asked).json()["events"]
     return found

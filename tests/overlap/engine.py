@@ -41,7 +41,7 @@ Labels = NDArray[np.int64]
 def glyph_split(
     workspace: Path, name: SplitName, bits: NDArray[Any], labels: Labels | None = None, digests: Sequence[bytes] = ()
 ) -> Prints:
-    """Write glyphs, bool (n, length), as a split; those with equal bits are the same image, unless digests differ."""
+    """Write glyphs, bool (n, length), as a split; equal bits make the same image, unless digests differ."""
     found = list(digests) or [hashlib.md5(row.tobytes(), usedforsecurity=False).digest() for row in bits.astype(bool)]
     return write_split(workspace, name, np.packbits(bits.astype(bool), axis=1), bits.shape[1], found, labels)
 

@@ -19,7 +19,7 @@ from tests.build import scene
 
 
 def gray(left: int, top: int) -> Gray:
-    """Return what a window shows of different scenes."""
+    """Return the parts of different scenes in a window."""
     windows = [scene(360, 360, seed).crop((left, top, left + 320, top + 320)).convert("L") for seed in range(10)]
     small = [each.resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR) for each in windows]
     return np.stack([np.asarray(each) for each in small])

@@ -1,4 +1,4 @@
-"""The baseline is measured on matches that are no leak: never a row with itself, never the same image."""
+"""The baseline is measured on matches without a leak: never a row with itself, never the same image."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def baseline(folder: Path, train: Bits, test: Bits, seed: int = 7) -> pa.Table:
     join = Join(*splits, Place.of(folder), VIEWS["ink"], 90, None, 1, 1)
     write_join(join, (), Place.of(folder))
     found, chained = measure_baseline([join], [read_pairs(Place.of(folder) / PAIRS)], "train", seed)
-    assert len(chained) == 0, "glyphs hang together by nothing"
+    assert len(chained) == 0, "glyphs are not connected"
     return found
 
 

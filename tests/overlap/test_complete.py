@@ -15,7 +15,7 @@ Sets = tuple[Mask, Mask]
 
 
 def changed(patterns: Mask, flips: int, rng: np.random.Generator) -> Mask:
-    """Return the patterns with so many other bits each."""
+    """Return the patterns with `count` changed bits each."""
     copies = patterns.copy()
     for copy in copies:
         copy[rng.choice(copy.size, flips, replace=False)] ^= True

@@ -1,4 +1,4 @@
-"""Groups whose images have different labels, or none: what goes, what stays and what is named, against brute force."""
+"""Groups of images with different labels or none are resolved as by brute force: removed, kept and reported rows."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_a_row_goes_only_because_of_a_duplicate_of_its_label_that_stays(seed: in
     among = alike[np.ix_(stays, stays)] & ~np.eye(len(stays), dtype=bool)
     own, other = label[stays][:, None], label[stays]
     assert not (among & (own == other)).any(), "of each label, no two that stay are duplicates"
-    assert not (among & ((own == UNKNOWN) | (other == UNKNOWN))).any(), "what has no label goes"
+    assert not (among & ((own == UNKNOWN) | (other == UNKNOWN))).any(), "unlabelled rows are removed"
     assert (among & (own != other)).any(), "what differs stays"
 
 
@@ -64,7 +64,7 @@ def test_every_conflict_is_named_from_both_sides(chains: Chains, seed: int, none
     assert all(
         instead[row] == row or not alike[instead[row], instead[twin]]
         for row, twin in zip(found.row.tolist(), found.twin.tolist(), strict=True)
-    ), "what goes is not to be asked"
+    ), "removed rows need no decision"
 
 
 @pytest.mark.parametrize("none", [0, 0.4])

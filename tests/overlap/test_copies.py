@@ -54,7 +54,7 @@ SCENES = [scene(SIDE, SIDE, seed) for seed in range(60)]
 
 
 def every_pair(first: Copies, second: Copies) -> Floats:
-    """Return the agreement of all pairs, whichever lies on the other."""
+    """Return the agreement of all pairs, in either direction."""
     i, j = np.divmod(np.arange(len(first) * len(second)), len(second))
     one, two = first.take(i), second.take(j)
     return np.maximum(agreements(one, two), agreements(two, one)).reshape(len(first), len(second))
@@ -133,7 +133,7 @@ def test_five_copies_hide_nothing_that_four_do_not(tmp_path: Path) -> None:
 
 
 def film(frames: int) -> Pictures:
-    """Return frames of a camera that moves on over one large scene: neighbours are alike, the ends are not."""
+    """Return frames of a camera that moves over one large scene: neighbours are similar, the ends are not."""
     wide = scene(SIDE + 6 * frames, SIDE, seed=7)
     return [wide.crop((6 * n, 0, 6 * n + SIDE, SIDE)) for n in range(frames)]
 

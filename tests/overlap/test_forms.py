@@ -1,4 +1,4 @@
-"""Copies that were moved, cropped, framed or mirrored, and the form in which they have the bits of their original."""
+"""Copies that were moved, cropped, framed or mirrored have the bits of their original in one of the forms."""
 
 from collections.abc import Callable
 

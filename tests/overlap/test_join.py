@@ -47,11 +47,11 @@ def truth(first: Gray, second: Gray) -> tuple[NDArray[np.float64], NDArray[np.bo
     equal = (first[:, None] == second[None, :]).all(axis=(2, 3)) if len(first) and len(second) else None
     equal = np.zeros_like(sides[0], bool) if equal is None else equal
     bare = (a.sum(axis=1) == 0)[:, None] | (b.sum(axis=1) == 0)[None, :]
-    return np.where(bare & ~equal, 0.0, np.minimum(*sides)), equal  # without ink only identical images are alike
+    return np.where(bare & ~equal, 0.0, np.minimum(*sides)), equal  # without ink only identical images match
 
 
 def check(found: Measured, side: int, sets: tuple[Set, Set], percent: int) -> None:
-    """Compare the matches of the rows of one side with what the definition asks for, row by row."""
+    """Compare the matches of the rows of one side with the definition, row by row."""
     (own, labels), (others, of_others) = sets[side], sets[1 - side]
     similarity, equal = truth(own, others)
     direction, reached = found.direction(side), whole_percent(similarity)

@@ -1,4 +1,4 @@
-"""The search for the most similar patterns against its definition, whatever the patterns and the tiles."""
+"""The search for the most similar patterns agrees with its definition, for any patterns and tiles."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""The matches of small sets of pictures, some of which are copies of others."""
+"""The matches of small sets of images with some copies."""
 
 import io
 from collections.abc import Callable
@@ -35,7 +35,7 @@ CHANGES: dict[str, Change] = {
 SCENES = [scene(360, 360, seed) for seed in range(44)]
 TRAIN, NEW = ([each.crop(WHOLE) for each in part] for part in (SCENES[:24], SCENES[24:]))
 # Images of test: 0 and 1 are train's, and 2 to 15 changed copies of train's, two of each kind. Then come two mirrored
-# copies, and what is new.
+# copies, and new images.
 CHANGED = [change(SCENES[2 + 7 * half + number]) for half in (0, 1) for number, change in enumerate(CHANGES.values())]
 MIRRORED = [ImageOps.mirror(TRAIN[16]), ImageOps.mirror(TRAIN[17])]
 TEST = [*TRAIN[:2], *CHANGED, *MIRRORED, *NEW]

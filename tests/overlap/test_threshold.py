@@ -1,4 +1,4 @@
-"""What is predicted of matches whose origin is known: look-alikes alone, and look-alikes with copies among them."""
+"""Predictions for matches of known origin: only look-alikes, and look-alikes with copies among them."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ DRAWS, BASELINE = 100, 500
 
 
 def best_look_alikes(rng: np.random.Generator, rows: int, centre: float, rate: float) -> Floats:
-    """Return similarities whose Fisher transforms are those of the best of many: they decay at a rate."""
+    """Return similarities with Fisher transforms like the best of many, which decay at a rate."""
     return np.tanh(centre + rng.gumbel(size=rows) / rate)
 
 
@@ -56,7 +56,7 @@ def test_copies_alone_and_nothing_that_tells_of_look_alikes_give_no_threshold() 
 
 
 def nearest_neighbours(rng: np.random.Generator, rows: int, others: int, dimensions: int) -> Floats:
-    """Return how similar the nearest of independent points are, which lie close to each other in few dimensions."""
+    """Return the similarities of the nearest of independent points, which are close in few dimensions."""
     distance, _ = cKDTree(rng.random((others, dimensions))).query(rng.random((rows, dimensions)))
     return np.clip(1 - 0.5 * distance, 0, 1)
 

@@ -1,4 +1,4 @@
-"""From which similarity on images are duplicates: the verdict on matches whose nature is known."""
+"""The verdict on matches of known nature: the lowest similarity of duplicates."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def matches_of(similarity: Floats, beyond: Floats | None = None, **more: Any) ->
 def of_pictures(
     similarity: Floats, side: int = 32, asked: float | None = None, random: Floats | None = None
 ) -> Verdict:
-    """Judge photographs with a short side of `side` pixels, beside a baseline without copies."""
+    """Judge photographs with a short side of `side` pixels, given a baseline without copies."""
     unrelated = np.full(500, 0.3) if random is None else random
     return judge(matches_of(similarity), baseline(look_alikes(500, seed=9), unrelated), PHOTO, 86, asked, side)
 
@@ -120,7 +120,7 @@ def test_copies_of_glyphs_are_near_by_definition_however_smoothly_they_decline()
     rows = np.clip(1 - 0.4 * distance, 0, 1)
     found = judge(matches_of(rows), baseline(rows[:1000], np.full(500, 0.3)), INK, 90, None, None)
     assert (found.threshold, found.reason, found.told, found.unconfirmed) == (0.95, "view", True, 0)
-    assert found.expected == pytest.approx((rows[:1000] >= 0.95).mean()), "so many happen without a leak"
+    assert found.expected == pytest.approx((rows[:1000] >= 0.95).mean()), "the same share happens without a leak"
 
 
 def test_what_to_expect_of_glyphs_is_taken_from_train_rows_of_the_same_classes() -> None:
@@ -131,7 +131,7 @@ def test_what_to_expect_of_glyphs_is_taken_from_train_rows_of_the_same_classes()
         found = judge(matches_of(np.full(400, 0.5), label=of_test), given, INK, 90, None, None)
         assert found.expected == pytest.approx(share)
     strange = judge(matches_of(np.full(400, 0.5), label=np.full(400, 7)), given, INK, 90, None, None)
-    assert strange.expected is None, "train has no rows of that class"
+    assert strange.expected is None, "train lacks rows of that class"
 
 
 def test_the_definition_of_glyphs_is_off_only_where_random_pairs_meet_it() -> None:
@@ -158,4 +158,4 @@ def test_bands_count_every_row_from_the_lowest_edge_once() -> None:
     assert counted[0.99] == (3, 1, 0.0, 0.0)
     assert [point.rows for point in found.curve][:3] == [8, 7, 5]
     values = [point.precision for point in found.curve if point.precision is not None]
-    assert values == sorted(values), "what is believed at one similarity is believed at a higher one"
+    assert values == sorted(values), "precision does not decrease with similarity"

@@ -34,7 +34,7 @@ def families(count: int, seed: int) -> np.ndarray:
 
 
 def brute_similarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the two-sided Jaccard similarity of all pairs, by its definition; two empty sets are alike."""
+    """Return the two-sided Jaccard similarity of all pairs, by its definition; two empty sets are equal."""
     sides = []
     for a, b in ((one, other), (1 - one, 1 - other)):
         shared = a.astype(float) @ b.astype(float).T
@@ -115,7 +115,7 @@ def test_a_row_that_goes_has_a_duplicate_that_stays_and_none_that_stay_are_dupli
     assert (found.twin[goes] < found.row[goes]).all(), "the first by id is preferred"
     among = whole_percent(similar[np.ix_(stays, stays)]) >= 95
     said = bits[stays].max(axis=1) > 0
-    assert (among & said[:, None] & said[None, :]).sum() == said.sum(), "each is a duplicate of itself alone"
+    assert (among & said[:, None] & said[None, :]).sum() == said.sum(), "each is only a duplicate of itself"
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -125,7 +125,7 @@ def test_chains_are_cut_into_groups_in_which_one_row_stays(seed: int, tmp_path: 
     assert cut.chains == kept.chains == len(np.unique(kept.group[kept.chain])) > 0
     stays = cut.row == cut.twin
     assert np.bincount(cut.group[stays]).tolist() == [1] * (cut.group.max() + 1)
-    assert (np.bincount(cut.group) > 1).all(), "a row that is alone is in no group"
+    assert (np.bincount(cut.group) > 1).all(), "an isolated row is in no group"
     leader = dict(zip(cut.group[stays].tolist(), cut.row[stays].tolist(), strict=True))
     assert [leader[group] for group in cut.group.tolist()] == cut.twin.tolist()
     goes = set(cut.row[~stays].tolist())

@@ -1,4 +1,4 @@
-"""The last lines of a command: the answer, three numbers, what is in doubt, the page, and the next command."""
+"""The last lines of a command: the answer, three numbers, doubts, the page, and the next command."""
 
 import io
 import re
@@ -46,7 +46,7 @@ def test_tables_are_shown_without_cutting_a_number(run: Report) -> None:
 
 
 def clean(report: Report) -> Report:
-    """Return a report in which no image has a duplicate."""
+    """Return a report without duplicates."""
     none: dict[str, Any] = {"exact": 0, "near": 0, "either": 0, "undecided": 0}
     sanitized = replace(report.sanitized, near=report.rows)
     overlap = tuple(replace(pair, **none) for pair in report.overlap)

@@ -27,7 +27,7 @@ SCENES = [scene(CANVAS, CANVAS, seed) for seed in SEEDS]
 
 
 def windows(box: Box, turn: float = 0.0) -> Pixels:
-    """Return what a window shows of each scene, which was turned counterclockwise by some degrees."""
+    """Return the part of each scene in a window, after turning it counterclockwise by some degrees."""
     return np.stack([gray(each.rotate(turn, Image.Resampling.BICUBIC).crop(box)) for each in SCENES])
 
 
@@ -97,12 +97,12 @@ def test_a_copy_that_was_moved_agrees_where_it_was_moved_to(box: Box, turn: floa
     assert pixels_apart(maps, known_map(MIDDLE, box, turn)) < 1
     found = agreement(laid(pictures, copies, maps))
     assert found.min() >= 0.95
-    assert (found - agreement(laid(pictures, copies, same(len(pictures))))).min() > 0.02, "as they lie, they agree less"
+    assert (found - agreement(laid(pictures, copies, same(len(pictures))))).min() > 0.02, "unaligned, they agree less"
 
 
 @pytest.mark.parametrize(("down", "right"), [(8, 8), (-8, 8), (6, -7)])
 def test_a_fine_texture_is_found_an_eighth_of_the_side_away(down: int, right: int) -> None:
-    """So far that most of its details lie on others at first: steps from there lead nowhere."""
+    """The shift puts most details on others at first, so steps from there fail."""
     fine = gaussian_filter(np.random.default_rng(0).normal(size=(12, 96, 96)), (0, 2, 2))
     fine = (128 + 50 * fine / fine.std()).astype(np.float32)
     pictures, copies = fine[:, 16:80, 16:80], fine[:, 16 + down : 80 + down, 16 + right : 80 + right]
@@ -162,7 +162,7 @@ def test_smooth_pictures_have_little_texture_and_scenes_have_much() -> None:
     i, j = np.nonzero(np.ones((len(smooth), len(smooth))))
     assert textured(laid(smooth[i], smooth[j], register(smooth[i], smooth[j]))).max() < 0.4
     ramp = smooth[1:2]
-    assert agreement(laid(ramp, ramp, register(ramp, ramp))) > 0.95, "which is why agreement alone does not do"
+    assert agreement(laid(ramp, ramp, register(ramp, ramp))) > 0.95, "which is why agreement is not enough"
     pictures = windows(MIDDLE)
     assert textured(laid(pictures, pictures, same(len(pictures)))).min() > 0.5
     assert textured(laid(pictures, np.repeat(smooth[:1], len(pictures), axis=0), same(len(pictures)))).min() > 0.5, (

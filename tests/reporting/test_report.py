@@ -1,4 +1,4 @@
-"""report.json of real runs: what its schema promises, what is read back, and how its numbers are shown."""
+"""report.json of real runs matches its schema, is read back, and its numbers are shown in their forms."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def content(report: Report) -> dict[str, Any]:
 
 
 def strict(part: Any) -> Any:
-    """Return a schema by which nothing is missing, nothing stands beside, and numbers are within their bounds."""
+    """Return a schema that requires all fields, forbids others, and bounds numbers."""
     if isinstance(part, list):
         return [strict(entry) for entry in part]
     if not isinstance(part, dict):
@@ -129,5 +129,5 @@ def forms_at(report: Report, key: str) -> set[str]:
 
 
 def test_the_schema_in_the_docs_is_that_of_the_types() -> None:
-    """``make schema`` writes it anew."""
+    """``make schema`` writes it."""
     assert json.loads((ROOT / "docs" / "report.schema.json").read_text()) == schema()

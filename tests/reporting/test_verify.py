@@ -19,7 +19,7 @@ from tasks.storage.stores import at
 
 @pytest.fixture
 def copy(run: Report, tmp_path: Path) -> Path:
-    """Return a copy of a run: what is done to it reaches no stage."""
+    """Return a copy of a run; changes to it do not reach stages."""
     return Path(shutil.copytree(run.run, tmp_path / "run"))
 
 

@@ -1,4 +1,4 @@
-"""Members are those that tarfile lists, or the archive is refused."""
+"""The members equal the ones that tarfile lists, or the archive is refused."""
 
 import io
 import random
@@ -19,7 +19,7 @@ READ = [*range(100), *[*range(124, 136), *range(148, 157)] * 4, *range(257, 265)
 
 
 def members(seed: int) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    """Yield files with names of 1 to 250 characters, of which some are no ASCII, and a few folders and links."""
+    """Yield files with names of 1 to 250 characters, some not ASCII, and a few folders and links."""
     rng = random.Random(seed)  # noqa: S311
     for number in range(60):
         part = rng.choice(["a", "glyph é", "x" * 90, "Zm9u==", "ü" * 40])

@@ -86,7 +86,7 @@ def test_the_index_and_its_pieces_do_not_depend_on_the_order_of_members(
     entries = [entry(f"r/{name}/{at}.png", str(at).encode()) for name in ("A", "A b", "B") for at in range(60)]
     entries += [entry("r/A/5.png", b"5", offset=512), entry("r/A/6.png", b"another", offset=512)] * 3
     entries += [entry(name) for name in ("r/A/.DS_Store", "r/stray.png", "r/B/readme.txt", "s.png")]
-    entries += [entry(f"r/C/{at}.png") for at in range(70)]  # copies, each of which ends a piece, or none
+    entries += [entry(f"r/C/{at}.png") for at in range(70)]  # copies, so that each ends a piece, or none does
     entries += [entry("r/A/1.png", kind="beside"), entry("r/B/x/1.png", kind="link")]
     whole = write_index(list_members(entries, "source"), Place.of(tmp_path / "whole.parquet"))
     found = write_index(list_members(entries[::-1], "source"), Place.of(tmp_path / "parts.parquet"))
@@ -234,7 +234,7 @@ def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
     root, own = found["train"]
     pieces, outside, _ = write_index(own, Place.of(tmp_path / "t.parquet"), root)
     assert [piece.class_name for piece in pieces] == ["a", "b"]
-    assert outside == {"quarantined": 0, "ignored": 2}, "what lies beside the splits is accounted for once"
+    assert outside == {"quarantined": 0, "ignored": 2}, "members outside the splits are accounted for once"
 
 
 @pytest.mark.parametrize(

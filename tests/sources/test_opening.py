@@ -1,4 +1,4 @@
-"""Archives are listed once, whether they have just been unpacked or not, and what is damaged is named."""
+"""Archives are listed once, whether they have just been unpacked or not, and damaged ones are named."""
 
 import contextlib
 import gzip

@@ -12,7 +12,7 @@ from tasks.splits.grouped import NOWHERE, deal
 
 
 def groups_like(kind: str, rows: int, seed: int) -> np.ndarray:
-    """Return groups of rows: few large ones, many of a few rows, all alone, or sizes that fall off slowly."""
+    """Return groups of rows: a few large ones, many of a few rows, single rows, or slowly falling sizes."""
     rng = np.random.default_rng(seed)
     sizes = {
         "alone": np.ones(rows, np.int64),
@@ -25,13 +25,13 @@ def groups_like(kind: str, rows: int, seed: int) -> np.ndarray:
 
 
 def cost(held: np.ndarray, wanted: np.ndarray) -> float:
-    """Return what the rows of each class in a bin cost: the best possible sizes and classes cost the least."""
+    """Return the cost of the rows of each class in a bin: the best possible sizes and classes cost the least."""
     differences = [*(held - wanted), 2 * (held.sum() - wanted.sum())]
     return float(sum(one * one for one in differences) / wanted.sum())
 
 
 def shares(left: np.ndarray, size: int) -> np.ndarray:
-    """Return a size in the proportions of what is left of each class, by the largest remainders."""
+    """Divide a size in the proportions of the remaining rows of each class, by the largest remainders."""
     exact = [Fraction(int(rows) * size, int(left.sum())) for rows in left]
     found = np.array([int(share) for share in exact])
     largest = sorted(range(len(left)), key=lambda label: (found[label] - exact[label], label))
@@ -40,7 +40,7 @@ def shares(left: np.ndarray, size: int) -> np.ndarray:
 
 
 def least_cost(counts: np.ndarray, sizes: list[int]) -> float:
-    """Return what the best of all ways costs to deal groups out, by trying each; some may be left over if rows are."""
+    """Return the cost of the best assignment of groups, by trying all; some may be left over if rows are."""
     left, wanted = counts.sum(axis=0), []
     for size in sizes:
         wanted.append(shares(left, size))

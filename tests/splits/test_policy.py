@@ -10,7 +10,7 @@ from tasks.vocabulary import SplitName
 
 
 def twins(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return best matches of rows; what a row does not give is null or false."""
+    """Return best matches of rows; missing values are null or false."""
     flags = [name for name in TWINS.names if TWINS.field(name).type == pa.bool_()]
     empty = dict.fromkeys(TWINS.names) | dict.fromkeys(flags, False)
     return pa.Table.from_pylist([empty | row for row in rows], TWINS)

@@ -1,4 +1,4 @@
-"""After sanitizing, brute force finds nothing that should be gone; sanitizing again changes nothing."""
+"""After sanitizing, brute force finds no row to remove; sanitizing again changes nothing."""
 
 from itertools import combinations
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said of the sizes of grouped splits, and which are refused."""
+"""Notes about the sizes of grouped splits, and refused sizes."""
 
 from typing import Any
 

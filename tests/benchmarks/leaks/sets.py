@@ -1,4 +1,4 @@
-"""Sets with known or judged leaks, unpacked as two folders of classes, and what is known of them."""
+"""Sets with known or judged leaks, unpacked as two folders of classes, and the known facts about them."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
 
 
 def identical(folder: Path) -> frozenset[str]:
-    """Return the test images whose pixels are those of a train image; files that are no images are removed."""
+    """Return the test images with the pixels of a train image; files that are not images are removed."""
     digests = {split: dict(_digests(folder / split)) for split in ("train", "test")}
     known = set(digests["train"].values())
     return frozenset(name for name, digest in digests["test"].items() if digest in known)

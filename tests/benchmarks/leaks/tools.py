@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 
 
 class Measured(NamedTuple):
-    """What a command printed, or None if it failed; its seconds, those of processors, and its peak in MB."""
+    """The output of a command, or None if it failed; its seconds, its processor seconds, and its peak in MB."""
 
     said: str | None
     seconds: float
@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """Pairs of test and train images that a tool calls duplicates, or None without an answer, and what it took."""
+    """Pairs of test and train images that a tool calls duplicates, or None without an answer, and its cost."""
 
     pairs: frozenset[tuple[str, str]] | None
     took: Measured
@@ -42,7 +42,7 @@ class Found:
 def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> Measured:
     """Run a command; its peak is the largest sum of the memory of its processes.
 
-    Of a checkout, the first command keeps the bytecode of our modules, as installing a package does.
+    In a checkout, the first command stores the bytecode of our modules, as installing a package does.
     """
     quiet = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     quiet["PREFECT_API_URL"] = ""
@@ -63,7 +63,7 @@ def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> Measured:
 
 
 def worked(*whose: int) -> float:
-    """Return the seconds of processors that processes took so far: by default those that this one started and saw end.
+    """Return the processor seconds of processes so far, by default of all finished children of this one.
 
     Parameters
     ----------
