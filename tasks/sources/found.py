@@ -33,14 +33,15 @@ def splits_of(source: Source, listing: Listing, first: dict[str, Any] | None = N
 
     `first` is the first row of a source in rows, by column.
 
-    Raises `UsageError` when a root holds no splits, and `DataError` when another source holds no images: both name what
-    it holds, and the command that reads it.
+    Raises `UsageError` when a root holds no splits, or another source holds them: as classes, they would be compared
+    with themselves. Raises `DataError` when another source holds no images. Both name what the source holds, and the
+    command that reads it.
     """
     is_root, folders = source.role == "root", listing.with_images
-    found = split_folders(folders) if is_root else {}
-    if found or (folders and not is_root):
+    found = split_folders(folders)
+    if bool(found) == is_root and folders:
         return found
-    raise (UsageError if is_root else DataError)(_described(Held(source, listing, first)))
+    raise (UsageError if is_root or found else DataError)(_described(Held(source, listing, first)))
 
 
 def _described(held: Held) -> str:
@@ -62,6 +63,12 @@ def _unpack(name: str, folder: str) -> str:
     if file.lower().endswith(".zip"):
         return f"{fetch}unzip -q {quote(file)} -d {folder}"
     return f"{fetch}mkdir -p {folder} && tar -xf {quote(file)} -C {folder}"
+
+
+def _splits(held: Held) -> Layout:
+    if not split_folders(set(held.images)):
+        return None
+    return f"holds {held.described()}, which are splits, not classes", f"{AUDIT} {quote(held.source.name)}"
 
 
 def _links(held: Held) -> Layout:
@@ -153,5 +160,5 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
     return found if "train" in found and 1 < len(found) == len(told) else {}
 
 
-OF_ROWS = (_split_column, _one_set, _nothing)
-LAYOUTS = (_links, _batches, _archives, _other_names, _class_first, _tables, _dicom, _one_set, _nothing)
+OF_ROWS = (_splits, _split_column, _one_set, _nothing)
+LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _dicom, _one_set, _nothing)

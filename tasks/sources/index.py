@@ -17,7 +17,7 @@ from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Piece
 from tasks.records.conservation import conserve
 from tasks.sources.archive import DIGEST_BYTES, MAX_MEMBER_BYTES
-from tasks.sources.layout import common_root, is_below, is_metadata, refuse_splits, split_folders
+from tasks.sources.layout import common_root, is_below, is_metadata
 from tasks.sources.listing import Listing
 from tasks.sources.pieces import pieces_of
 from tasks.storage import tables
@@ -58,12 +58,10 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
     the root have no class, unless no image is deeper: then all belong to the class `UNLABELLED`.
 
     Returns the pieces of its classes, in the order of the index, the numbers of quarantined and of ignored members
-    outside the class folders, and the root. Raises `UsageError` when the folders are named like splits.
+    outside the class folders, and the root.
     """
     folders = listing.with_images
-    if root is None:
-        root = common_root(folders)
-        refuse_splits(listing.source, split_folders(folders))
+    root = common_root(folders) if root is None else root
     flat = bool(folders) and {folder for folder in folders if is_below(folder, root)} <= {root}
     rows = _rows(listing, [_place(folder, root, flat) for folder in listing.folders])
     rows = _settled(rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])))

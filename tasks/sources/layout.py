@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-from shlex import quote
 from typing import get_args
 
 from tasks.addresses import is_secret, is_url, public_name, reveal
@@ -30,15 +29,6 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
     found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in SPLIT_FOLDERS}
     whole = len(found) == len(names) > 1 and "train" in found
     return {split: found[split] for split in SPLITS if split in found} if whole else {}
-
-
-def refuse_splits(source: str, found: dict[SplitName, str]) -> None:
-    """Refuse a source whose folders are named like splits: as classes, they would be compared with themselves."""
-    if found:
-        raise UsageError(
-            f"{source} holds the folders {', '.join(found.values())}, which are splits, not classes; "
-            f"run `cleansplit audit {quote(source)}`."
-        )
 
 
 def common_root(folders: set[str]) -> str:
@@ -69,10 +59,7 @@ def without_metadata(folders: set[str]) -> set[str]:
 
 
 def check_source(role: Role, name: str) -> None:
-    """Refuse a missing source, or a folder with splits where one split or classes are expected.
-
-    `name` is the user's own; generated and downloaded sources are not checked. Raises `UsageError`.
-    """
+    """Raise `UsageError` for a missing source, by its own name; generated and downloaded sources are not checked."""
     if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
         return
     if name.startswith(IN_PUBLIC):
@@ -87,5 +74,3 @@ def check_source(role: Role, name: str) -> None:
         raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
     if not (place.in_bucket or all(at(each).is_folder() or at(each).is_file() for each in at(place).expanded())):
         raise UsageError(f"{role} {name} is a pipe or a device; save what it gives as a file, and name that.")
-    if role != "root" and at(place).is_folder():
-        refuse_splits(name, split_folders(set(at(place).folders())))

@@ -17,7 +17,7 @@ from tasks.sources import archive, packed, zips
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.sources.forms import open_rows
 from tasks.sources.found import splits_of
-from tasks.sources.layout import refuse_splits, split_folders
+from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
@@ -64,14 +64,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
     with storage_errors(place):
         if rows := open_rows(place, source.columns):
             folders = {posixpath.dirname(name) for name in rows.names}
-            if source.role != "root":
-                refuse_splits(source.name, split_folders(folders))
             first = {folder.partition("/")[0] for folder in folders}
             is_split = first < {*SPLITS} and len(first) == 1 and all("/" in folder for folder in folders)
             opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
             return opened._replace(root=first.pop() if is_split else "", first=rows.first)
         if at(place).is_folder():
-            if source.role == "root" and not split_folders(set(at(place).folders())):
+            if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
                 named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
                 splits_of(source, list_members(named, source.name))  # raises before any file is read
             return _listed(source, read_folder(place))._replace(files=True)

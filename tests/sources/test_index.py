@@ -223,8 +223,9 @@ def test_images_without_class_folders_are_one_class(tmp_path: Path) -> None:
 
 def test_a_source_of_splits_is_no_source_of_classes(tmp_path: Path) -> None:
     entries = [entry(f"data/{split}/{name}/1.png") for split in ("train", "val", "test") for name in "ab"]
-    with pytest.raises(UsageError, match="s holds the folders data/train, data/val, data/test, which are splits"):
-        write_index(list_members(entries, "s"), Place.of(tmp_path / "i.parquet"))
+    said = r"s holds 6 images in data/test \(2\), data/train \(2\), data/val \(2\), which are splits, not classes; run "
+    with pytest.raises(UsageError, match=said + "`cleansplit audit s`"):
+        splits_of(replace(ROOT, role="large"), list_members(entries, "s"))
     entries += [entry("data/labels.csv"), entry("__MACOSX/data/train/a/1.png")]
     listing = list_members(entries, "s")
     found = by_split(listing, splits_of(ROOT, listing))
