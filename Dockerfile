@@ -5,8 +5,11 @@ WORKDIR /app
 COPY requirements-cluster.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements-cluster.lock
 COPY . .
-RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . && useradd --create-home cleansplit \
-  && mkdir /workspace /server && chown cleansplit /workspace /server
+# The compiler is for the kernel, and is removed in the same layer.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+  && pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+  && apt-get purge --yes --auto-remove gcc libc6-dev && rm -rf /var/lib/apt/lists/* \
+  && useradd --create-home cleansplit && mkdir /workspace /server && chown cleansplit /workspace /server
 # The folder is the container's own, whatever rights a volume gives it.
 ENV CLEANSPLIT_WORKSPACE=/workspace CLEANSPLIT_SHARED_WORKSPACE=1
 USER cleansplit

@@ -74,11 +74,12 @@ effect: .venv/test    ## planted twins, and how often the intervals hold the tru
 	$(BIN)/python -m tests.benchmarks.coverage
 	$(BIN)/python -m tests.benchmarks.classes_of_twins
 
-hostile: .venv/test   ## rows, archives, images, workspaces, servers and other users: what each may do, under limits
+hostile: .venv/test   ## rows, archives, images, the kernel, workspaces, servers and other users: what each may do, under limits
 	$(BIN)/python -m tests.faults.rows
 	$(BIN)/python -m tests.faults.corpora
 	$(BIN)/python -m tests.faults.archives --count 2000
 	$(BIN)/python -m tests.faults.images
+	$(BIN)/python -m tests.faults.kernel
 	$(BIN)/pytest -v tests/flows/test_links.py tests/flows/test_hostile_folder.py tests/flows/test_stolen.py \
 	  tests/sources/test_download.py tests/cluster/test_strangers.py tests/browser/test_review.py
 
@@ -122,7 +123,7 @@ $(PIP) -r requirements-uv.lock && $(BIN)/uv pip install --python $(BIN)/python -
   -r $(1) || $(PIP) -r $(1)
 endef
 
-.venv/run: requirements.lock requirements-uv.lock pyproject.toml
+.venv/run: requirements.lock requirements-uv.lock pyproject.toml setup.py tasks/kernel.c tasks/kernel_avx2.c
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cleansplit needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
 	$(call install,requirements.lock)

@@ -6,6 +6,7 @@ from typing import cast
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from flows.joins import compare
+from tasks.kernel import NUMPY
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
 from tasks.overlap.tasks import count_within, look_up
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
@@ -13,6 +14,8 @@ from tasks.records.report import AnySpec
 from tasks.records.spec import ComparingSpec
 from tasks.splits.tasks import remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
+
+SLOWER = "numpy compares the images, several times more slowly: install cleansplit with a C compiler to use the kernel."
 
 
 @subflow("sanitize splits")
@@ -24,6 +27,8 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     between = [SplitPair(prints[first], prints[second]) for first, second in PAIRS]
     inside = [SplitPair(prints[name], prints[name]) for name in SPLITS if splits[name].rows and within]
     joined = compare(spec, [*between, *inside])
+    if any(join.computed_by[0] == NUMPY for join in joined):
+        say(SLOWER)
     joins, alone = joined[: len(between)], joined[len(between) :]
     counted = collect("count distinct", [count_within.submit(prints[name], place) for name in SPLITS])
     ruling = splits.in_groups.ruling if splits.in_groups else rule(spec, alone if spec.joins_within else joins)

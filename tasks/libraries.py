@@ -8,6 +8,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from tasks.kernel import engine
+
 LIBRARIES = {
     "fonts": ("pillow", "numpy"),
     "glyphs": ("pillow",),
@@ -35,6 +37,7 @@ def shaped_by(*works: str) -> dict[str, Any]:
     from PIL import features
 
     versions: dict[str, Any] = {name: installed(name) for work in works for name in LIBRARIES[work]}
+    versions |= {"kernel": engine()} if "registration" in works else {}
     versions |= {name: features.version(name) for work in works for name in IN_PILLOW.get(work, ())}
     return {"libraries": versions | (_heif() if "photographs" in works else {})}
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 from PIL import Image
 
 from flows.engine import temporary
+from tasks import kernel
 from tasks.records import Report
 from tasks.reporting.read import read_report
 from tasks.storage.place import Place
@@ -77,6 +78,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _turn(item: pytest.Item) -> int:
     folder = item.path.relative_to(ROOT).as_posix()
     return next((turn for turn, name in enumerate(WHOLE) if folder.startswith(name)), len(WHOLE))
+
+
+@pytest.fixture(scope="module", params=["kernel", "numpy"])
+def each_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the kernel compare images, if it is installed, and then numpy."""
+    if request.param == "kernel" and kernel.functions is None:
+        pytest.skip("the kernel is not installed: it needs a C compiler, and installing cleansplit again")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(kernel, "functions", None)
+        yield
 
 
 @pytest.fixture(scope="session")

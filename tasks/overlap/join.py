@@ -3,20 +3,23 @@
 A set that is compared with itself is a join of two equal sides. The slices do not depend on the machine.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, product
 from typing import Any
 
 from tasks.arrays import RowNumbers
+from tasks.errors import UsageError
+from tasks.kernel import computed_by
 from tasks.libraries import shaped_by
-from tasks.overlap.complete import AFFORDABLE, choose_axes
+from tasks.overlap.complete import AFFORDABLE, cost_of_a_pair
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.minhash import Bands, bands_for
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, cost_of
-from tasks.records import Prints, SplitPair
+from tasks.records import Joined, Prints, SplitPair, Tile
 from tasks.records.overlaps import Method
 from tasks.records.spec import ComparingSpec
 from tasks.registration import agreement
@@ -106,7 +109,7 @@ class Join:
             Patterns.of(tables.bytes_of(tables.read(self.workspace / side.sample)["bits"]), side.length)
             for side in self.sides
         )
-        return self.pairs * choose_axes(first, second, self.percent)[1]
+        return self.pairs * cost_of_a_pair(first, second, self.percent)
 
     @cached_property
     def both(self) -> tuple[Images, Images]:
@@ -121,9 +124,17 @@ class Join:
         return one, two
 
 
-def join_of(spec: ComparingSpec, pair: SplitPair, workspace: Place) -> tuple[Join, dict[str, Any]]:
-    """Return the comparison of two splits, and the inputs that determine its result."""
+def join_of(
+    spec: ComparingSpec, pair: SplitPair, workspace: Place, found: Sequence[Tile | Joined] = ()
+) -> tuple[Join, dict[str, Any]]:
+    """Return the comparison of two splits, and the inputs that determine its result.
+
+    Raises `UsageError` if the kernel compared the photographs of `found` and this machine uses numpy, or the reverse.
+    """
     view = spec.compared_by
+    if view.on_pixels:
+        for engine, machine in {part.computed_by for part in found}:
+            _refuse_other_than(engine, machine)
     bands, searched = bands_for(spec), int(not pair.within and spec.protect == "train")
     inputs = {
         "version": VERSION,
@@ -151,3 +162,12 @@ def join_of(spec: ComparingSpec, pair: SplitPair, workspace: Place) -> tuple[Joi
     if view.on_pixels:
         inputs["agreement"] = agreement.VERSION
     return join, inputs | shaped_by(*["hashing"] * bool(bands), *["registration"] * view.on_pixels)
+
+
+def _refuse_other_than(engine: str, machine: str) -> None:
+    own, here = computed_by()
+    if engine != own:
+        raise UsageError(
+            f"Workers differ: {machine} compared images by {engine}, and {here} uses {own}, which gives other last "
+            "digits; install cleansplit on all workers with a C compiler, or on none."
+        )

@@ -36,7 +36,7 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
     inputs = {"version": VERSION, "joins": [join.sha256 for join in joined], "seed": seed} | shaped_by("drawing")
 
     def build(target: Place) -> dict[str, Any]:
-        joins = [join_of(spec, one.pair, workspace)[0] for one in joined]
+        joins = [join_of(spec, one.pair, workspace, [one])[0] for one in joined]
         pairs = [read_pairs(workspace / one.folder / PAIRS) for one in joined]
         found, chained = apart(measure_baseline, joins, pairs, joined[0].pair.first.split, int(seed or 0))
         tables.write(found, target / BASELINE)
@@ -63,7 +63,7 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
         chained = tables.bytes_of(tables.read(workspace / baseline.chained)["md5"])
         matches = []
         for one in searched:
-            join, _ = join_of(spec, one.pair, workspace)  # holds its images, so only one exists at a time
+            join, _ = join_of(spec, one.pair, workspace, [one])  # holds its images, so only one exists at a time
             matches.append(matches_of(join, read_pairs(workspace / one.folder / PAIRS), chained))
         sides = [side.short_side for one in searched for side in (one.pair.first, one.pair.second)]
         short_side, of = min(filter(None, sides), default=None), tables.read(workspace / baseline.table)
@@ -81,7 +81,7 @@ def settle_overlap(
     spec: ComparingSpec, joined: Joined, ruling: Ruling, decided: Decided | None, workspace: Place
 ) -> Overlap:
     """Write the best duplicate of each row of two splits in the other, by the verdict and by decisions of people."""
-    join, _ = join_of(spec, joined.pair, workspace)
+    join, _ = join_of(spec, joined.pair, workspace, [joined])
     inputs = _settled_by(joined, ruling, decided) | {"floor": spec.floor_percent, "also": spec.also}
     stage = stages.stage(
         workspace, "settled", inputs, lambda target: apart(write_twins, join, joined, ruling, decided, target)
@@ -105,6 +105,7 @@ def settle_overlap(
         recall=recall,
         contradicted=facts["contradicted"],
         variants=(mirrored,) if spec.also else (),
+        engine=joined.computed_by[0],
     )
     counts_of = (
         f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions
@@ -121,7 +122,7 @@ def group_duplicates(
     inputs = _settled_by(joined, ruling, decided) | {"rules": [spec.keep, spec.chains]}
 
     def build(target: Place) -> dict[str, Any]:
-        join, _ = join_of(spec, joined.pair, workspace)
+        join, _ = join_of(spec, joined.pair, workspace, [joined])
         return apart(write_groups, join, joined, ruling, decided, spec.keep, spec.chains, target)
 
     if joined.method is None:

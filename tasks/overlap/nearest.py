@@ -1,29 +1,26 @@
 """Find the most similar bit patterns of each row: candidates for duplicates that are decided on pixels.
 
-A row counts with the best of its forms; a form without any bit set finds nothing. The search is exact: a pattern is
-compared where a bound lets it be among the best, see `tasks.overlap.bounds`. The bound is the similarity that a row's
-candidates have reached already: the longer the search, the fewer pass.
+A row counts with the best of its forms; an empty form finds no pattern. The search is exact: a pattern must exceed the
+similarity of the candidates so far.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from tasks.arrays import Floats, Pixels, RowNumbers
+from tasks.arrays import Floats, RowNumbers
 from tasks.joined import is_first
-from tasks.overlap import bounds
-from tasks.overlap.patterns import Patterns, shared_bits
+from tasks.kernel import Functions, compiled
+from tasks.overlap.patterns import Patterns, all_shared
 from tasks.threads import of_task
 
-ROWS, FIRST_TILE, TILE = 128, 64, 4096  # rows searched for at a time, in all forms; patterns that they meet at a time
-TILES = 16  # that are projected at a time: 50 MB
-AXES, SAMPLE = 192, 512  # of the projections; patterns of each side that the axes are computed from
+ROWS, TILE = 128, 1024  # rows searched for at a time, in all forms; patterns that numpy compares them with at a time
 THREADS = 2
 NOTHING = -1
 Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
-Tile = tuple[RowNumbers, Patterns, Pixels]  # numbers of some patterns, these, and the second factor of their bounds
 
 
 @dataclass(frozen=True)
@@ -68,19 +65,15 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     """
     if not len(others) or not len(forms[0]):
         return Nearest.nothing(len(forms[0]), count)
-    sample = np.concatenate([bounds.evenly(side, SAMPLE).unpacked() for side in (forms[0], others)])
-    axes, numbers = bounds.principal_axes(sample, AXES), _dealt(len(others))
     blocks = [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)]
-    parts = [Nearest.nothing(len(forms[0][rows]), count) for rows in blocks]
+    kernel = compiled()
+    search = partial(_by_kernel, kernel) if kernel else _by_numpy
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
-        for start in range(0, len(numbers), TILES):
-            dealt = [(some, others[some]) for some in numbers[start : start + TILES]]
-            tiles = [(some, tile, bounds.right(tile.unpacked() @ axes, tile.counts)) for some, tile in dealt]
-
-            def search(rows: slice, best: Nearest, tiles: list[Tile] = tiles) -> Nearest:
-                return _search([form[rows] for form in forms], tiles, axes, best, floor, (groups[0][rows], groups[1]))
-
-            parts = list(pool.map(search, blocks, parts))
+        found = pool.map(
+            lambda rows: search([form[rows] for form in forms], others, count, floor, (groups[0][rows], groups[1])),
+            blocks,
+        )
+        parts = list(found)
     row, similarity, form = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity", "form")
     )
@@ -90,31 +83,27 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     return Nearest(row, similarity, form)
 
 
-def _dealt(count: int) -> list[RowNumbers]:
-    """Deal numbers out to tiles, each a sample of all; the first are small, since nothing bounds what passes there."""
-    tiles = -(-count // TILE)
-    order = np.concatenate([np.arange(first, count, tiles) for first in range(tiles)])
-    edges = FIRST_TILE * 4 ** np.arange(20)
-    return np.split(order, np.append(edges[edges < TILE], np.arange(TILE, count, TILE)))
-
-
-def _search(
-    forms: list[Patterns], tiles: Sequence[Tile], axes: Pixels, best: Nearest, floor: float, groups: Groups
+def _by_kernel(
+    kernel: Functions, forms: list[Patterns], others: Patterns, count: int, floor: float, groups: Groups
 ) -> Nearest:
-    """Return the best of what was found before and of some tiles."""
+    best = Nearest.nothing(len(groups[0]), count)
+    words, counts = (np.stack([getattr(form, name) for form in forms], axis=1) for name in ("words", "counts"))
+    rows = words, counts, groups[0], len(words), len(forms)
+    patterns = others.words, others.counts, groups[1], len(others), others.words.shape[1]
+    kernel.nearest(*rows, *patterns, count, floor, best.row, best.similarity, best.form)
+    return best
+
+
+def _by_numpy(forms: list[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
+    best = Nearest.nothing(len(groups[0]), count)
     row, form = (part.ravel() for part in np.meshgrid(np.arange(len(groups[0])), np.arange(len(forms))))
-    said = np.concatenate([of.counts for of in forms]) > 0  # a form that is not there has no bits
-    stack = Patterns.of(np.concatenate([of.bits for of in forms])[said], forms[0].length)
-    row, form, position, most = row[said], form[said], stack.unpacked() @ axes, bounds.slack(stack.length)
-    for numbers, tile, factor in tiles:
-        reached = np.maximum(best.similarity[:, -1], np.minimum(best.similarity[:, 0], floor))
-        least = np.maximum(reached, 0)[row]  # the best of a row counts, and more from the floor on
-        allowed = (1 - least) / (1 + least)
-        passing = bounds.left(position, stack.counts, allowed) @ factor.T <= most
-        i, j = np.divmod(np.flatnonzero(passing), len(numbers))  # nonzero takes up to six times as long
-        shared = shared_bits(stack.words, tile.words, i, j)
-        similarity = shared / np.maximum(stack.counts[i] + tile.counts[j] - shared, 1)
-        good = (similarity >= least[i]) & (groups[1][numbers[j]] != groups[0][row[i]])
-        i, j = i[good], j[good]
-        best = best.joined(row[i], numbers[j], similarity[good], form[i])
+    words, counts = (np.concatenate([getattr(form, name) for form in forms]) for name in ("words", "counts"))
+    for start in range(0, len(others), TILE):
+        tile = others[start : start + TILE]
+        least = np.maximum(best.similarity[:, -1], np.minimum(best.similarity[:, 0], floor))[row]
+        shared = all_shared(words, tile.words)
+        similarity = shared / np.maximum(counts[:, None] + tile.counts - shared, 1)
+        good = (similarity >= least[:, None]) & (counts > 0)[:, None]
+        i, j = np.nonzero(good & (groups[1][start : start + TILE] != groups[0][row][:, None]))
+        best = best.joined(row[i], j + start, similarity[i, j], form[i])
     return best

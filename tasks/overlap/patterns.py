@@ -56,6 +56,14 @@ def shared_bits(first: Words, second: Words, i: NDArray[np.integer], j: NDArray[
     return shared
 
 
+def all_shared(first: Words, second: Words) -> NDArray[np.uint16]:
+    """Return how many set bits each two patterns of both sides share, uint16 (first, second)."""
+    shared = np.zeros((len(first), len(second)), np.uint16)
+    for word in range(first.shape[1]):
+        shared += np.bitwise_count(first[:, word, None] & second[None, :, word])
+    return shared
+
+
 def similarity(a: Counts, b: Counts, shared: Counts, length: int) -> NDArray[np.float64]:
     """Return the two-sided Jaccard similarity in [0, 1]: the smaller of both sides; two empty sets are alike.
 

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.kernel import computed_by
 from tasks.overlap.join import UNASKED, Join, Slices, join_of
 from tasks.overlap.prints import prints_of, write_prints
 from tasks.overlap.search import write_join, write_tile
@@ -77,13 +78,15 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
     stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
-    return finished(Tile(stage.folder.name, stage.result), stage, f"tile {number}: images {one} with {two} of {pair}")
+    return finished(
+        Tile(stage.folder.name, stage.result, computed_by()), stage, f"tile {number}: images {one} with {two} of {pair}"
+    )
 
 
 @stage_task("find overlap of {pair}")
 def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], workspace: Place) -> Joined:
     """Find the similar pairs between two splits, or inside one if requested or quick; or merge the pairs of tiles."""
-    join, inputs = join_of(spec, pair, workspace)
+    join, inputs = join_of(spec, pair, workspace, tiles)
 
     def build(target: Place) -> dict[str, Any]:
         if _is_left_out(spec, join):
@@ -92,7 +95,7 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
 
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None
-    joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result)
+    joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result, computed_by())
     return finished(joined, stage, f"{pair}: {joined.method or 'not compared, which takes long'}")
 
 

@@ -11,6 +11,7 @@ from tasks.records.verdict import Verdict
 from tasks.vocabulary import SplitName
 
 Method = Literal["all pairs", "minhash"]
+ComputedBy = tuple[str, str]  # the kernel or numpy, and the name of the machine
 BASELINE, CHAINED = "baseline.parquet", "chained.parquet"
 PRINTS, IMAGES, OF_ROW, SAMPLE = "prints.parquet", "images.parquet", "of-row.parquet", "sample.parquet"
 
@@ -58,6 +59,7 @@ class Tile:
 
     folder: str
     result: dict[str, Any]
+    computed_by: ComputedBy
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Joined:
     sha256: str
     bands: tuple[int, int] | None  # bands and rows per band of MinHash
     facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method if the splits were not compared
+    computed_by: ComputedBy
 
     @property
     def method(self) -> Method | None:
@@ -138,6 +141,7 @@ class Overlap:
     recall: MeasuredRecall | None  # as measured for MinHash
     contradicted: bool  # whether the measured recall is significantly lower
     variants: tuple[VariantCount, ...] = ()
+    engine: str = ""  # the kernel or numpy, which compared the images
 
     variants_table = InFolder("variants.parquet")  # rows of `second` with a near-duplicate as a variant, if searched
 

@@ -4,14 +4,17 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from tasks.arrays import Mask, Pixels
-from tasks.registration.warp import along_both, warped
+from tasks.kernel import SIDES, compiled
+from tasks.registration.warp import along_both, contiguous, warped
 
 VERSION = 3  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
+TRUNCATED = 3.0  # standard deviations: radius of the smoothing
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
 WINDOW, STRIDE = 9, 2  # pixels: side and distance of the windows for measuring texture
 LEAST_INSIDE = 0.6  # minimum share of a window inside both images
@@ -31,6 +34,13 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
 
     Both are slightly smoothed, unless they are very small copies, which would lose too much.
     """
+    n, side, _ = first.shape
+    if (kernel := compiled()) and side in SIDES:
+        half = _half(BLUR) if smooth else np.ones(1, np.float32)
+        laid = np.empty_like(first, order="C"), np.empty_like(second, order="C"), np.empty(first.shape, np.bool_)
+        given = contiguous(first), contiguous(second), contiguous(maps)
+        kernel.overlay(*given, n, side, half, len(half) - 1, *laid[:2], laid[2].view(np.uint8))
+        return Overlaid(*laid)
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
     if smooth:
@@ -46,6 +56,11 @@ def agreement(pairs: Overlaid) -> Pixels:
     unrelated.
     """
     first, second, inside = pairs
+    n, side, _ = first.shape
+    if (kernel := compiled()) and side in SIDES:
+        found = np.empty(n, np.float32)
+        kernel.agreement(contiguous(first), contiguous(second), _bytes(inside), n, side, found)
+        return found
     weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
     (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
     norm_a, norm_b = (np.sqrt(right * right + down * down) for right, down in ((right_a, down_a), (right_b, down_b)))
@@ -65,6 +80,12 @@ def textured(pairs: Overlaid) -> Pixels:
 
     The few gradients of a smooth image, such as a ramp or a vignette, prove little: many unrelated images share them.
     """
+    n, side, _ = pairs.first.shape
+    if (kernel := compiled()) and side == max(SIDES):
+        half, found = _half(BACKGROUND), np.empty(n, np.float32)
+        laid = contiguous(pairs.first), contiguous(pairs.second), _bytes(pairs.inside)
+        kernel.textured(*laid, n, half, len(half) - 1, found)
+        return found
     there = pairs.inside.astype(np.float32)
     a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in pairs[:2])
     energy = [((there * part) * (there * part)).sum(axis=(1, 2)) + np.float32(0.1) for part in (a, b)]
@@ -95,9 +116,21 @@ def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
     return pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1], pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
 
 
+def _bytes(inside: Mask) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(inside).view(np.uint8)
+
+
+@cache
+def _half(deviation: float) -> Pixels:
+    """Return the weights of smoothing from the middle on, as far as `TRUNCATED` says."""
+    reach = int(TRUNCATED * deviation + 0.5)
+    weights = gaussian_filter1d(np.eye(2 * reach + 1), deviation, axis=0, mode="constant", truncate=TRUNCATED)
+    return np.ascontiguousarray(weights[reach:, reach], np.float32)
+
+
 @cache
 def _smoothing(side: int, deviation: float) -> Pixels:
-    weights = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=3.0)
+    weights = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=TRUNCATED)
     return weights.astype(np.float32)
 
 

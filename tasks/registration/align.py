@@ -10,10 +10,11 @@ from functools import cache
 import numpy as np
 
 from tasks.arrays import Pixels
-from tasks.registration.starts import best_start
-from tasks.registration.warp import IDENTITY, halved, line, warped
+from tasks.kernel import compiled
+from tasks.registration.starts import SCALES, SHIFTS, best_start, starts, under_line
+from tasks.registration.warp import IDENTITY, contiguous, halved, line, warped
 
-SIDE = 64  # of the copies to register
+SIDE, SMALL = 64, 16  # of the copies to register, and of those for the first maps
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
 LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # limits of a map's differences from the identity
 PARAMETERS, TARGET = 8, 6  # of the fit; index of the gain, whose slope is the first image itself
@@ -26,6 +27,11 @@ def register(first: Pixels, second: Pixels) -> Pixels:
 
 def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
     """Return the map of each pair of images, float32 (n, 16, 16), from the better of two starts."""
+    if (kernel := compiled()) and second.shape[1] == SMALL:
+        first, second, found = contiguous(first), contiguous(second), np.empty((len(first), 2, 3), np.float32)
+        shapes = len(SCALES), len(SHIFTS)
+        kernel.register_coarsely(first, second, len(first), under_line(), starts(SMALL)[0], *shapes, found)
+        return found
     steps, start = STEPS[second.shape[1]], best_start(first, second)
     maps = refined(first, second, np.tile(IDENTITY, (len(first), 1, 1)), steps)
     other = np.flatnonzero((start != IDENTITY).any(axis=(1, 2)))
@@ -38,6 +44,10 @@ def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
 
 def register_finely(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     """Return refined maps of pairs of images, float32 (n, 64, 64), given the maps of small copies."""
+    if (kernel := compiled()) and second.shape[1] == SIDE:
+        found = maps.astype(np.float32)
+        kernel.register_finely(contiguous(first), contiguous(second), len(first), found)
+        return found
     maps = refined(halved(first), halved(second), maps, STEPS[SIDE // 2])
     return refined(first, second, maps, STEPS[SIDE])
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Floats, Gray
+from tasks.kernel import SIDES, compiled
 from tasks.registration.photo import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
@@ -43,6 +44,10 @@ def mirrored_form(copies: Gray) -> Bits:
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
     """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or a common one: x and y."""
     across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
+    if (kernel := compiled()) and gray.shape[1] == max(SIDES):
+        seen = np.empty((len(gray), SIDE, SIDE), np.uint8)
+        kernel.seen(np.ascontiguousarray(gray), len(gray), down, across, down[0].size if len(down) > 1 else 0, seen)
+        return seen
     small = np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))
     return np.rint(small).astype(np.uint8)
 

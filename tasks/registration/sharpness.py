@@ -10,8 +10,9 @@ import numpy as np
 from scipy.fft import dct
 from scipy.ndimage import gaussian_filter1d
 
-from tasks.arrays import Pixels
-from tasks.registration.warp import along_both
+from tasks.arrays import Floats, Pixels
+from tasks.kernel import SIDES, compiled
+from tasks.registration.warp import along_both, contiguous
 
 DEVIATIONS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)  # pixels of a side of 64
 CLEARLY = 1.15  # ratio of sharpness
@@ -23,7 +24,15 @@ def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
 
     Pairs of about equal sharpness are unchanged.
     """
-    cosines = _cosines(first.shape[1])
+    side = first.shape[1]
+    if (kernel := compiled()) and side == max(SIDES):
+        sharp = np.empty_like(first, order="C"), np.empty_like(second, order="C")
+        gains = np.stack([_along(side, deviation) for deviation in (*DEVIATIONS, FINE, COARSE)]).astype(np.float32)
+        kernel.equally_sharp(
+            contiguous(first), contiguous(second), len(first), _cosines(side), gains, len(DEVIATIONS), *sharp
+        )
+        return sharp
+    cosines = _cosines(side)
     one, two = along_both(cosines, first), along_both(cosines, second)
     curves = _sharpness(one), _sharpness(two)
     return _as_sharp(first, one, *curves), _as_sharp(second, two, *curves[::-1])
@@ -66,13 +75,20 @@ def _octaves(side: int) -> tuple[Pixels, Pixels]:
 @cache
 def _gain(side: int, deviation: float) -> Pixels:
     """Return the factor of each coefficient of a cosine transform under smoothing, float32 (side, side)."""
-    if not deviation:
-        return np.ones((side, side), np.float32)
-    smoothed = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="reflect")
-    basis = dct(np.eye(side), axis=0, norm="ortho")
-    along = np.einsum("kp,pq,kq->k", basis, smoothed, basis)
+    along = _along(side, deviation)
     gain: Pixels = np.outer(along, along).astype(np.float32)
     return gain
+
+
+@cache
+def _along(side: int, deviation: float) -> Floats:
+    """Return the same for a line, float64 (side,)."""
+    if not deviation:
+        return np.ones(side)
+    smoothed = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="reflect")
+    basis = dct(np.eye(side), axis=0, norm="ortho")
+    along: Floats = np.einsum("kp,pq,kq->k", basis, smoothed, basis)
+    return along
 
 
 @cache

@@ -4,6 +4,7 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from tasks.arrays import Pixels, RowNumbers
@@ -31,6 +32,13 @@ def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
         under.append(np.where(inside[-1], row * side + column, pixels))
     times = np.stack([np.bincount(one, minlength=pixels + 1)[:pixels] for one in under], axis=1)
     return np.array(maps, np.float32), np.stack(under), np.stack(inside).astype(np.float32), times.astype(np.float32)
+
+
+@cache
+def under_line(side: int = 16) -> NDArray[np.int32]:
+    """Return the numbers of the pixels under those of a line, int32 (scales * shifts, side), -1 where there is none."""
+    places = [scale * line(side) + shift for scale, shift in product(SCALES, SHIFTS)]
+    return np.stack([np.where(np.abs(at) <= 1, np.floor((at + 1) * side / 2), -1) for at in places]).astype(np.int32)
 
 
 def best_start(first: Pixels, second: Pixels) -> Pixels:

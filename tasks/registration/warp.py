@@ -37,6 +37,11 @@ def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
     return both
 
 
+def contiguous(pictures: Pixels) -> Pixels:
+    """Return images as the kernel reads them."""
+    return np.ascontiguousarray(pictures, np.float32)
+
+
 def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
     """Return images, float32 (n, side, side), mapped onto others, and where they have values.
 

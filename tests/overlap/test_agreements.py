@@ -17,6 +17,8 @@ from tasks.storage.place import Place
 from tasks.threads import blas_threads
 from tests.build import scene
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def gray(left: int, top: int) -> Gray:
     """Return the parts of different scenes in a window."""

@@ -1,4 +1,4 @@
-"""All pairs, compared through bounds: exactly the pairs of the definition, whatever structure the patterns share."""
+"""All pairs, by the kernel and by numpy: exactly the pairs of the definition, whatever structure the patterns share."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,10 @@ import pytest
 
 from tasks.arrays import Mask
 from tasks.overlap import complete
-from tasks.overlap.complete import choose_axes, complete_pairs
+from tasks.overlap.complete import complete_pairs, cost_of_a_pair
 from tasks.overlap.patterns import Patterns, least_shared
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 N = 784
 Sets = tuple[Mask, Mask]
@@ -78,12 +80,6 @@ def brute_force(first: Mask, second: Mask, percent: int) -> set[tuple[int, int]]
     return set(zip(*(rows.tolist() for rows in np.nonzero(shared >= need)), strict=True))
 
 
-@pytest.fixture(autouse=True, params=[0, complete.FEW], ids=["axes", "no-axes"])
-def with_and_without_axes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let few pairs be judged by axes, as many are, and verified without."""
-    monkeypatch.setattr(complete, "FEW", request.param)
-
-
 def found(first: Mask, second: Mask, percent: int) -> list[tuple[int, int]]:
     sides = [Patterns.of(np.packbits(side, axis=1), side.shape[1]) for side in (first, second)]
     stream = complete_pairs(sides[0], sides[1], percent)
@@ -102,16 +98,14 @@ def test_pairs_are_those_of_brute_force_each_once(kind: Callable[[np.random.Gene
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_how_pairs_are_verified_and_how_blocks_are_cut_changes_nothing(
+def test_how_tiles_are_cut_changes_nothing(
     kind: Callable[[np.random.Generator], Sets], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = kind(np.random.default_rng(1))
     whole = sorted(found(first, second, 90))
-    for name, value in (("ROWS", 37), ("COLUMNS", 53), ("CHUNK", 11), ("STRIP", 5), ("AT_ONCE", 19), ("AXES", (3,))):
+    for name, value in (("ROWS", 37), ("COLUMNS", 53), ("STRIP", 5)):
         monkeypatch.setattr(complete, name, value)
-    for cost in (0, 10**9):  # always alone, always together
-        monkeypatch.setattr(complete, "ALONE", cost)
-        assert sorted(found(first, second, 90)) == whole
+    assert sorted(found(first, second, 90)) == whole
 
 
 @pytest.mark.parametrize("length", [1, 9, 64, 65, 1000])
@@ -122,7 +116,7 @@ def test_patterns_of_any_length_and_empty_sets_will_do(length: int) -> None:
     assert found(first[:0], second, 80) == found(first, second[:0], 80) == []
 
 
-def test_axes_are_orthonormal_even_where_all_patterns_are_equal() -> None:
-    equal = Patterns.of(np.packbits(np.ones((5, N), np.bool_), axis=1), N)
-    axes = choose_axes(equal, equal, 90)[0]
-    assert np.allclose(axes.T @ axes, np.eye(axes.shape[1]), atol=1e-12)
+def test_a_set_of_copies_costs_more_than_one_of_other_things() -> None:
+    rng = np.random.default_rng(0)
+    copies, others = (Patterns.of(np.packbits(side, axis=1), N) for side in (near_equal(rng)[0], unstructured(rng)[0]))
+    assert cost_of_a_pair(copies, copies, 90) > 50 * cost_of_a_pair(others, others, 90) > 0

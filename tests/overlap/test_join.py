@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from tasks.errors import UsageError
+from tasks.kernel import computed_by
 from tasks.overlap import join as module
 from tasks.overlap import search
-from tasks.overlap.join import Join
+from tasks.overlap.join import Join, join_of
 from tasks.overlap.minhash import Bands, choose_bands, hash_table
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.overlap.recall import RecallCounts, interval
 from tasks.overlap.search import PAIRS, Found, write_join, write_tile
-from tasks.records import Prints, Tile
+from tasks.records import Prints, SplitPair, Tile
+from tasks.records.spec import AuditSpec
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tests.overlap.engine import Measured, glyph_split, measure
@@ -110,7 +113,8 @@ def test_tiles_find_what_the_whole_does(
             tiles = []
             for number, tile in enumerate(join.tiles):
                 (folder / f"{name}-{number}").mkdir()
-                tiles.append(Tile(f"{name}-{number}", write_tile(join, tile, Place.of(folder / f"{name}-{number}"))))
+                facts = write_tile(join, tile, Place.of(folder / f"{name}-{number}"))
+                tiles.append(Tile(f"{name}-{number}", facts, computed_by()))
             (folder / name).mkdir()
             facts = write_join(join, tiles, Place.of(folder / name))
         found.append(read_pairs(Place.of(folder / name / PAIRS)))
@@ -220,3 +224,14 @@ def test_the_interval_of_a_recall_is_never_without_width() -> None:
     assert (round(low, 3), high) == (0.993, 1.0)
     low, high = interval(1, 0)
     assert (low, round(high, 3)) == (0.0, 0.975)
+
+
+def test_photographs_of_workers_that_compute_differently_are_refused_by_name(tmp_path: Path) -> None:
+    workspace, own = Place.of(tmp_path), computed_by()
+    pair = SplitPair(*(glyphs(np.eye(4, N, dtype=np.bool_), tmp_path, name) for name in ("train", "test")))
+    alike, different = (Tile("tile", {}, (engine, "machine-b")) for engine in (own[0], "another engine"))
+    photographs, ink_spec = (AuditSpec(root="x", view=view, floor=0.9) for view in ("photo", "ink"))
+    join_of(photographs, pair, workspace, [alike])
+    join_of(ink_spec, pair, workspace, [alike, different])  # integers, the same in each
+    with pytest.raises(UsageError, match=rf"machine-b compared images by another engine, and {own[1]} uses {own[0]}"):
+        join_of(photographs, pair, workspace, [alike, different])

@@ -13,6 +13,8 @@ from tasks.overlap.nearest import Nearest, nearest
 from tasks.overlap.patterns import Patterns
 from tasks.threads import blas_threads
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 Kind = Callable[[np.random.Generator, int, int], Mask]
 
 
@@ -94,7 +96,6 @@ def test_the_nearest_patterns_are_those_of_brute_force(kind: Kind, data: st.Data
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ROWS", data.draw(st.sampled_from([1, 7, 128])))
         patch.setattr(module, "TILE", data.draw(st.sampled_from([2, 9, 4096])))
-        patch.setattr(module, "AXES", data.draw(st.sampled_from([1, 5, 128])))
         assert_equal(
             nearest([patterns(form) for form in forms], patterns(others), asked, floor, own_of(same, count)), truth
         )

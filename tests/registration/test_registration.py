@@ -11,6 +11,8 @@ from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT
 from tasks.registration.warp import IDENTITY, halved, warped
 from tests.build import scene
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 SIDE, SEEDS = 64, range(12)
 CORNERS = np.array([[x, y, 1] for x in (-1, 1) for y in (-1, 1)], np.float32)
 CANVAS, MIDDLE = 480, (80, 80, 400, 400)  # pictures are windows of larger scenes, so that copies show what lies beyond

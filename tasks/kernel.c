@@ -1,0 +1,673 @@
+/* What takes most of the time, in C: laying images over each other, and comparing bit patterns.
+
+   Each function has a reference in numpy, which says what it computes and why. Here is the same, a image or a pair at a
+   time. The result has the same bits on every processor: there is only addition, subtraction, multiplication, division
+   and square root, which IEEE 754 rounds exactly; sums are taken over eight lanes, which are added in one order; and the
+   compiler contracts nothing (-ffp-contract=off). Memory comes from the caller or the stack, so that threads share none.
+
+   Images are float, side by side of at most 64 pixels, a multiple of eight, row after row. Constants are those of the
+   references; tests/kernel compares each function with its own. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifndef NAME
+#define NAME(function) function /* kernel_avx2.c has the same functions by other names */
+#endif
+#define PART static inline
+
+int32_t NAME(kernel_version)(void) { return 1; }
+
+enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+
+PART vec load(const float *from) {
+    vec values;
+    memcpy(&values, from, sizeof values);
+    return values;
+}
+
+PART void store(float *to, vec values) { memcpy(to, &values, sizeof values); }
+
+PART vec all(float value) { return (vec){value, value, value, value, value, value, value, value}; }
+
+PART vec where(ivec mask, vec one, vec other) { return (vec)(((ivec)one & mask) | ((ivec)other & ~mask)); }
+
+PART double total(vec v) {
+    return (((double)v[0] + v[4]) + ((double)v[1] + v[5])) + (((double)v[2] + v[6]) + ((double)v[3] + v[7]));
+}
+
+PART float coordinate(int number, int side) { return (number + 0.5f) * (2.0f / side) - 1; }
+
+PART void halve(const float *image, int side, float *half) {
+    for (int row = 0; row < side; row += 2)
+        for (int column = 0; column < side; column += 2) {
+            const float *at = image + row * side + column;
+            *half++ = ((at[0] + at[side]) + (at[1] + at[side + 1])) * 0.25f;
+        }
+}
+
+/* ---- a image as it lies under another: tasks/registration/warp.py ---- */
+
+PART void warp(const float *image, int side, const float *map, float *values, float *inside) {
+    float line[SIDE], half = side / 2.0f, first = side / 2.0f - 0.5f, last = side - 1.001f;
+    for (int column = 0; column < side; column++) line[column] = coordinate(column, side);
+    for (int row = 0; row < side; row++) {
+        vec u_row = all(map[1] * line[row] + map[2]), v_row = all(map[4] * line[row] + map[5]);
+        for (int column = 0; column < side; column += LANES) {
+            vec x = load(line + column), u = x * map[0] + u_row, v = x * map[3] + v_row;
+            ivec there = (u <= 1) & (u >= -1) & (v <= 1) & (v >= -1);
+            u = u * half + first, v = v * half + first;
+            u = where(u > 0, u, all(0)), v = where(v > 0, v, all(0));
+            u = where(u < last, u, all(last)), v = where(v < last, v, all(last));
+            ivec i = __builtin_convertvector(u, ivec), j = __builtin_convertvector(v, ivec), at = j * side + i;
+            u -= __builtin_convertvector(i, vec), v -= __builtin_convertvector(j, vec);
+            float corner[4][LANES];
+            for (int lane = 0; lane < LANES; lane++) {
+                const float *pixel = image + at[lane];
+                corner[0][lane] = pixel[0], corner[1][lane] = pixel[1];
+                corner[2][lane] = pixel[side], corner[3][lane] = pixel[side + 1];
+            }
+            vec top = load(corner[0]), bottom = load(corner[2]);
+            top += (load(corner[1]) - top) * u, bottom += (load(corner[3]) - bottom) * u;
+            store(values + row * side + column, top + (bottom - top) * v);
+            store(inside + row * side + column, where(there, all(1), all(0)));
+        }
+    }
+}
+
+/* ---- refining a map by Gauss-Newton steps: tasks/registration/align.py ---- */
+
+typedef struct {
+    float values[PIXELS], right[PIXELS], down[PIXELS]; /* of a image: in standard deviations, and their slopes */
+} slopes;
+
+PART void take_slopes(const float *image, int side, slopes *of) {
+    int pixels = side * side;
+    vec sum = all(0), squares = all(0);
+    for (int at = 0; at < pixels; at += LANES) sum += load(image + at);
+    vec mean = all((float)(total(sum) / pixels));
+    for (int at = 0; at < pixels; at += LANES) {
+        vec off = load(image + at) - mean;
+        squares += off * off;
+    }
+    float deviation = (float)sqrt(total(squares) / pixels) + 1, per = side / 4.0f;
+    for (int at = 0; at < pixels; at += LANES) store(of->values + at, (load(image + at) - mean) / deviation);
+    for (int row = 0; row < side; row++) {
+        const float *here = of->values + row * side;
+        const float *above = row ? here - side : here, *below = row < side - 1 ? here + side : here;
+        float *right = of->right + row * side, *down = of->down + row * side;
+        float over = row && row < side - 1 ? per : 2 * per;
+        for (int column = 0; column < side; column++) down[column] = (below[column] - above[column]) * over;
+        for (int column = 1; column < side - 1; column++) right[column] = (here[column + 1] - here[column - 1]) * per;
+        right[0] = (here[1] - here[0]) * (2 * per), right[side - 1] = (here[side - 1] - here[side - 2]) * (2 * per);
+    }
+}
+
+/* Sums over a image of what is multiplied with 1, x, y, x x, x y and y y, in this order. */
+typedef struct {
+    vec of[6];
+} moments;
+
+PART void add_row(moments *to, vec plain, vec with_x, vec with_xx, float y, int squares) {
+    to->of[0] += plain, to->of[1] += with_x, to->of[2] += plain * y;
+    if (squares) to->of[3] += with_xx, to->of[4] += with_x * y, to->of[5] += plain * (y * y);
+}
+
+/* The sums of a Gauss-Newton step: its matrix is symmetric, so that the lower half is enough. */
+PART void sum_step(const slopes *of, const float *values, const float *inside, int side, double a[8][8], double b[8]) {
+    int pixels = side * side;
+    vec sum = all(0), count = all(0), squares = all(0);
+    for (int at = 0; at < pixels; at += LANES) count += load(inside + at), sum += load(inside + at) * load(values + at);
+    double weight = total(count) + 1e-6;
+    vec mean = all((float)(total(sum) / weight));
+    for (int at = 0; at < pixels; at += LANES) {
+        vec off = load(values + at) - mean;
+        squares += load(inside + at) * off * off;
+    }
+    vec scale = all(1 / ((float)sqrt(total(squares) / weight) + 0.5f));
+
+    moments slope[3], with_value[2], with_one[2], with_error[2]; /* right right, right down, down down; right and down */
+    vec value_value = all(0), value_one = all(0), one_one = all(0), value_error = all(0), one_error = all(0);
+    memset(slope, 0, sizeof slope), memset(with_value, 0, sizeof with_value);
+    memset(with_one, 0, sizeof with_one), memset(with_error, 0, sizeof with_error);
+    float line[SIDE];
+    for (int column = 0; column < side; column++) line[column] = coordinate(column, side);
+    for (int row = 0; row < side; row++) {
+        vec s[3][3], v[2][2], o[2][2], e[2][2]; /* sums of this row, times 1, x and x x */
+        memset(s, 0, sizeof s), memset(v, 0, sizeof v), memset(o, 0, sizeof o), memset(e, 0, sizeof e);
+        for (int column = 0; column < side; column += LANES) {
+            int at = row * side + column;
+            vec x = load(line + column), value = load(of->values + at);
+            vec right = load(of->right + at), down = load(of->down + at);
+            vec error = (load(values + at) - mean) * scale - value;
+            vec w = load(inside + at) / (1 + 4 * error * error), w_right = w * right, w_down = w * down;
+            vec product[3] = {w_right * right, w_right * down, w_down * down}, own[2] = {w_right, w_down};
+            for (int k = 0; k < 3; k++) {
+                vec with_x = product[k] * x;
+                s[k][0] += product[k], s[k][1] += with_x, s[k][2] += with_x * x;
+            }
+            for (int k = 0; k < 2; k++) {
+                vec with_x = own[k] * x;
+                v[k][0] += own[k] * value, v[k][1] += with_x * value;
+                o[k][0] += own[k], o[k][1] += with_x;
+                e[k][0] += own[k] * error, e[k][1] += with_x * error;
+            }
+            value_value += w * value * value, value_one += w * value, one_one += w;
+            value_error += w * value * error, one_error += w * error;
+        }
+        for (int k = 0; k < 3; k++) add_row(&slope[k], s[k][0], s[k][1], s[k][2], line[row], 1);
+        for (int k = 0; k < 2; k++) {
+            add_row(&with_value[k], v[k][0], v[k][1], v[k][0], line[row], 0);
+            add_row(&with_one[k], o[k][0], o[k][1], o[k][0], line[row], 0);
+            add_row(&with_error[k], e[k][0], e[k][1], e[k][0], line[row], 0);
+        }
+    }
+
+    static const int times[3] = {1, 2, 0}; /* the numbers of the map are slopes times x, y and 1 */
+    static const int product[3][3] = {{3, 4, 1}, {4, 5, 2}, {1, 2, 0}};
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 3; j++) {
+            a[i][j] = total(slope[0].of[product[i][j]]);
+            a[i + 3][j] = total(slope[1].of[product[i][j]]);
+            a[i + 3][j + 3] = total(slope[2].of[product[i][j]]);
+        }
+        for (int k = 0; k < 2; k++) {
+            a[6][i + 3 * k] = total(with_value[k].of[times[i]]);
+            a[7][i + 3 * k] = total(with_one[k].of[times[i]]);
+            b[i + 3 * k] = total(with_error[k].of[times[i]]);
+        }
+    }
+    a[6][6] = total(value_value), a[7][6] = total(value_one), a[7][7] = total(one_one);
+    b[6] = total(value_error), b[7] = total(one_error);
+}
+
+/* Solve a x = b by Cholesky's decomposition; a is positive definite, since more than nothing is on its diagonal. */
+PART void solve(double a[8][8], double x[8]) {
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j <= i; j++) {
+            double rest = a[i][j];
+            for (int k = 0; k < j; k++) rest -= a[i][k] * a[j][k];
+            a[i][j] = i == j ? sqrt(rest) : rest / a[j][j];
+        }
+    for (int i = 0; i < 8; i++) {
+        for (int k = 0; k < i; k++) x[i] -= a[i][k] * x[k];
+        x[i] /= a[i][i];
+    }
+    for (int i = 7; i >= 0; i--) {
+        for (int k = i + 1; k < 8; k++) x[i] -= a[k][i] * x[k];
+        x[i] /= a[i][i];
+    }
+}
+
+PART void refine(const slopes *first, const float *second, int side, int steps, float map[6]) {
+    static const double identity[6] = {1, 0, 0, 0, 1, 0}, limit[6] = {0.35, 0.25, 0.5, 0.25, 0.35, 0.5};
+    float values[PIXELS], inside[PIXELS];
+    for (int step = 0; step < steps; step++) {
+        double a[8][8], p[8], after[6];
+        warp(second, side, map, values, inside);
+        sum_step(first, values, inside, side, a, p);
+        for (int i = 0; i < 8; i++) a[i][i] = a[i][i] * 1.001 + 0.01;
+        solve(a, p);
+        double determinant = (1 + p[0]) * (1 + p[4]) - p[1] * p[3], good = 1;
+        for (int row = 0; row < 6; row += 3) {
+            after[row] = (map[row] * (1 + p[4]) - map[row + 1] * p[3]) / determinant;
+            after[row + 1] = (map[row + 1] * (1 + p[0]) - map[row] * p[1]) / determinant;
+            after[row + 2] = map[row + 2] - (after[row] * p[2] + after[row + 1] * p[5]);
+        }
+        for (int i = 0; i < 6; i++) good *= fabs(after[i] - identity[i]) <= limit[i]; /* what is not finite is not */
+        if (!good) return; /* the same step would follow */
+        for (int i = 0; i < 6; i++) map[i] = (float)after[i];
+    }
+}
+
+/* The better of two starts: the other map as well, where there is one. */
+PART double correlation(const float *first, const float *second, int side, const float *map) {
+    float values[PIXELS], inside[PIXELS];
+    warp(second, side, map, values, inside);
+    vec count = all(0), sum_a = all(0), sum_b = all(0), aa = all(0), bb = all(0), ab = all(0);
+    for (int at = 0; at < side * side; at += LANES) {
+        vec w = load(inside + at);
+        count += w, sum_a += w * load(first + at), sum_b += w * load(values + at);
+    }
+    double weight = total(count) + 1e-6;
+    vec mean_a = all((float)(total(sum_a) / weight)), mean_b = all((float)(total(sum_b) / weight));
+    for (int at = 0; at < side * side; at += LANES) {
+        vec w = load(inside + at), a = load(first + at) - mean_a, b = load(values + at) - mean_b;
+        aa += w * a * a, bb += w * b * b, ab += w * a * b;
+    }
+    return total(ab) / sqrt(total(aa) * total(bb) + 1e-3);
+}
+
+/* Take away the mean of the box around each pixel of a small image; beyond the edge, pixels are as in a mirror. */
+PART void flatten(const float *image, float *flat) {
+    enum { REACH = 3, PADDED = SMALL + 2 * REACH };
+    float down[SMALL][PADDED];
+    for (int row = 0; row < SMALL; row++)
+        for (int column = 0; column < SMALL; column++) {
+            float sum = 0;
+            for (int at = row - REACH; at <= row + REACH; at++) {
+                int seen = at < 0 ? -1 - at : at < SMALL ? at : 2 * SMALL - 1 - at;
+                sum += image[seen * SMALL + column];
+            }
+            down[row][column + REACH] = sum;
+        }
+    for (int row = 0; row < SMALL; row++) {
+        float *line = down[row];
+        for (int at = 0; at < REACH; at++) {
+            line[REACH - 1 - at] = line[REACH + at];
+            line[REACH + SMALL + at] = line[REACH + SMALL - 1 - at];
+        }
+        for (int column = 0; column < SMALL; column++) {
+            float sum = 0;
+            for (int at = 0; at <= 2 * REACH; at++) sum += line[column + at];
+            flat[row * SMALL + column] = image[row * SMALL + column] - sum / ((2 * REACH + 1) * (2 * REACH + 1));
+        }
+    }
+}
+
+/* Return the number of the best of some starts, each a scale and two shifts: tasks/registration/starts.py. For each pixel
+   of a line, `under` has the number of the one that lies under it, or -1: int32 (scales, shifts, 16). */
+PART int best_start(const float *first, const float *second, const int32_t *under, int scales, int shifts) {
+    float a[SMALL * SMALL], b[SMALL * SMALL];
+    int best = 0;
+    double highest = -2;
+    flatten(first, a), flatten(second, b);
+    for (int across = 0; across < scales * shifts; across++) {
+        float moved[SMALL][SMALL], inside[SMALL];
+        const int32_t *column = under + across * SMALL;
+        for (int at = 0; at < SMALL; at++) inside[at] = column[at] >= 0;
+        for (int row = 0; row < SMALL; row++)
+            for (int at = 0; at < SMALL; at++) moved[row][at] = column[at] < 0 ? 0 : b[row * SMALL + column[at]];
+        for (int shift = 0; shift < shifts; shift++) {
+            int down = across / shifts * shifts + shift;
+            const int32_t *row_under = under + down * SMALL;
+            vec count = all(0), sum_a = all(0), sum_b = all(0), aa = all(0), bb = all(0), ab = all(0);
+            for (int row = 0; row < SMALL; row++) {
+                if (row_under[row] < 0) continue;
+                for (int at = 0; at < SMALL; at += LANES) {
+                    vec there = load(inside + at), one = load(a + row * SMALL + at) * there;
+                    vec two = load(moved[row_under[row]] + at);
+                    count += there, sum_a += one, sum_b += two;
+                    aa += one * one, bb += two * two, ab += one * two;
+                }
+            }
+            double n = total(count), of_a = total(aa) - total(sum_a) * total(sum_a) / n;
+            double of_b = total(bb) - total(sum_b) * total(sum_b) / n, both = total(ab) - total(sum_a) * total(sum_b) / n;
+            double product = of_a * of_b, found = both / sqrt((product > 0 ? product : 0) + 1e-3);
+            found *= 0.5 + 0.5 * n / (SMALL * SMALL);
+            int number = (across / shifts * shifts + shift) * shifts + across % shifts;
+            if (found > highest || (found == highest && number < best)) highest = found, best = number;
+        }
+    }
+    return best;
+}
+
+void NAME(register_coarsely)(const float *first, const float *second, int64_t pairs, const int32_t *under,
+                             const float *starts, int64_t scales, int64_t shifts, float *maps) {
+    enum { STEPS = 6 };
+    static const float identity[6] = {1, 0, 0, 0, 1, 0};
+    slopes of;
+    for (; pairs--; first += SMALL * SMALL, second += SMALL * SMALL, maps += 6) {
+        float other[6];
+        memcpy(maps, identity, sizeof identity);
+        memcpy(other, starts + 6 * best_start(first, second, under, scales, shifts), sizeof other);
+        int another = memcmp(other, identity, sizeof identity) != 0;
+        take_slopes(first, SMALL, &of);
+        refine(&of, second, SMALL, STEPS, maps);
+        if (!another) continue;
+        refine(&of, second, SMALL, STEPS, other);
+        if (correlation(first, second, SMALL, other) > correlation(first, second, SMALL, maps))
+            memcpy(maps, other, sizeof other);
+    }
+}
+
+void NAME(register_finely)(const float *first, const float *second, int64_t pairs, float *maps) {
+    float half[2][PIXELS / 4];
+    slopes of;
+    for (; pairs--; first += PIXELS, second += PIXELS, maps += 6) {
+        halve(first, SIDE, half[0]), halve(second, SIDE, half[1]);
+        take_slopes(half[0], SIDE / 2, &of);
+        refine(&of, half[1], SIDE / 2, 4, maps);
+        take_slopes(first, SIDE, &of);
+        refine(&of, second, SIDE, 2, maps);
+    }
+}
+
+/* ---- agreement of registered images: tasks/registration/agreement.py ---- */
+
+/* Smooth a image with a symmetric filter, whose half has its middle first; beyond the edge, the edge repeats. */
+PART void smooth(const float *image, int side, const float *half, int reach, float *smoothed) {
+    float padded[MARGIN + SIDE + MARGIN];
+    for (int row = 0; row < side; row++) {
+        float *line = padded + MARGIN;
+        for (int column = 0; column < side; column += LANES) {
+            vec sum = load(image + row * side + column) * half[0];
+            for (int off = 1; off <= reach; off++) {
+                int above = row < off ? 0 : row - off, below = row + off < side ? row + off : side - 1;
+                sum += (load(image + above * side + column) + load(image + below * side + column)) * half[off];
+            }
+            store(line + column, sum);
+        }
+        for (int off = 1; off <= reach; off++) line[-off] = line[0], line[side - 1 + off] = line[side - 1];
+        for (int column = 0; column < side; column += LANES) {
+            vec sum = load(line + column) * half[0];
+            for (int off = 1; off <= reach; off++)
+                sum += (load(line + column - off) + load(line + column + off)) * half[off];
+            store(smoothed + row * side + column, sum);
+        }
+    }
+}
+
+/* Write pairs laid over each other; with a reach of 0, nothing is smoothed. */
+void NAME(overlay)(const float *first, const float *second, const float *maps, int64_t pairs, int64_t side,
+                   const float *half, int64_t reach, float *first_laid, float *second_laid, uint8_t *inside) {
+    float values[PIXELS], there[PIXELS];
+    int64_t pixels = side * side;
+    for (; pairs--; first += pixels, second += pixels, maps += 6) {
+        warp(second, side, maps, values, there);
+        smooth(first, side, half, reach, first_laid), smooth(values, side, half, reach, second_laid);
+        for (int at = 0; at < pixels; at++) inside[at] = there[at] > 0;
+        first_laid += pixels, second_laid += pixels, inside += pixels;
+    }
+}
+
+/* The gradients of a row that is neither the first nor the last, and their norm. Its pixels lie between two more. */
+PART void gradients(const float *image, int side, int at, vec *right, vec *down, vec *norm) {
+    *right = load(image + at + 1) - load(image + at - 1);
+    *down = load(image + at + side) - load(image + at - side);
+    float root[LANES];
+    store(root, *right * *right + *down * *down);
+    for (int lane = 0; lane < LANES; lane++) root[lane] = sqrtf(root[lane]);
+    *norm = load(root);
+}
+
+/* Where gradients and smoothing see nothing that lies beyond the second image, nor the first and the last column. */
+PART void well_inside(const uint8_t *inside, int side, float *well) {
+    enum { REACH = 2 };
+    for (int row = 1; row < side - 1; row++) {
+        const uint8_t *above = inside + (row < REACH ? 0 : row - REACH) * side;
+        const uint8_t *below = inside + (row + REACH < side ? row + REACH : side - 1) * side;
+        for (int column = 0; column < side; column++) {
+            int left = column < REACH ? 0 : column - REACH, right = column + REACH < side ? column + REACH : side - 1;
+            int all_corners = above[left] & above[right] & below[left] & below[right];
+            well[row * side + column] = all_corners && column && column < side - 1;
+        }
+    }
+}
+
+void NAME(agreement)(const float *first, const float *second, const uint8_t *inside, int64_t pairs, int64_t side,
+                     float *agreed) {
+    float one[MARGIN + PIXELS + MARGIN] = {0}, two[MARGIN + PIXELS + MARGIN] = {0}, weight[PIXELS];
+    int64_t pixels = side * side;
+    for (; pairs--; first += pixels, second += pixels, inside += pixels) {
+        memcpy(one + MARGIN, first, pixels * sizeof *one), memcpy(two + MARGIN, second, pixels * sizeof *two);
+        well_inside(inside, side, weight);
+        vec count = all(0), squares_a = all(0), squares_b = all(0), right_a, down_a, a, right_b, down_b, b;
+        a = b = all(0);
+        for (int at = side; at < pixels - side; at += LANES) {
+            vec w = load(weight + at);
+            gradients(one + MARGIN, side, at, &right_a, &down_a, &a);
+            gradients(two + MARGIN, side, at, &right_b, &down_b, &b);
+            count += w, squares_a += w * a * a, squares_b += w * b * b;
+        }
+        double n = total(count) + 1e-6;
+        vec root_a = all((float)sqrt(total(squares_a) / n) + 0.2f), root_b = all((float)sqrt(total(squares_b) / n) + 0.2f);
+        vec sum = all(0), least = all(0);
+        for (int at = side; at < pixels - side; at += LANES) {
+            gradients(one + MARGIN, side, at, &right_a, &down_a, &a);
+            gradients(two + MARGIN, side, at, &right_b, &down_b, &b);
+            vec of_a = a / root_a, of_b = b / root_b, smaller = load(weight + at) * where(of_a < of_b, of_a, of_b);
+            sum += smaller * ((right_a * right_b + down_a * down_b) / (a * b + 0.1f)), least += smaller;
+        }
+        *agreed++ = (float)(total(sum) / (total(least) + 1e-6));
+    }
+}
+
+enum { WINDOW = 9, STRIDE = 2, WINDOWS = SIDE / STRIDE };
+
+/* The means of a image in windows; beyond its edges all is 0. */
+PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
+    for (int window = 0; window < WINDOWS; window++) {
+        float padded[MARGIN + SIDE + MARGIN] = {0};
+        int low = STRIDE * window - WINDOW / 2, high = STRIDE * window + WINDOW / 2;
+        for (int column = 0; column < SIDE; column += LANES) {
+            vec sum = all(0);
+            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++) sum += load(image + row * SIDE + column);
+            store(padded + MARGIN + column, sum);
+        }
+        for (int other = 0; other < WINDOWS; other++) {
+            float sum = 0;
+            for (int off = -(WINDOW / 2); off <= WINDOW / 2; off++) sum += padded[MARGIN + STRIDE * other + off];
+            mean[window * WINDOWS + other] = sum / (WINDOW * WINDOW);
+        }
+    }
+}
+
+/* The larger of some variances and those of a image, in windows. */
+PART void raise_variance(const float *image, const float *there, float gain, const float *covered, float *variance) {
+    float values[PIXELS], squares[PIXELS], mean[WINDOWS * WINDOWS], square[WINDOWS * WINDOWS];
+    for (int at = 0; at < PIXELS; at += LANES) {
+        vec value = load(image + at) * gain * load(there + at);
+        store(values + at, value), store(squares + at, value * value);
+    }
+    means(values, mean), means(squares, square);
+    for (int at = 0; at < WINDOWS * WINDOWS; at++) {
+        float share = covered[at] + 1e-6f, centre = mean[at] / share, found = square[at] / share - centre * centre;
+        if (found > variance[at]) variance[at] = found;
+    }
+}
+
+/* Take the background away, and return the energy of what is left where the other image is. */
+PART double without_background(const float *image, const float *there, const float *half, int reach, float *left) {
+    vec energy = all(0);
+    smooth(image, SIDE, half, reach, left);
+    for (int at = 0; at < PIXELS; at += LANES) {
+        vec value = load(image + at) - load(left + at), seen = value * load(there + at);
+        store(left + at, value);
+        energy += seen * seen;
+    }
+    return total(energy) + 0.1;
+}
+
+void NAME(textured)(const float *first, const float *second, const uint8_t *inside, int64_t pairs, const float *half,
+                    int64_t reach, float *shares) {
+    float a[PIXELS], b[PIXELS], there[PIXELS], covered[WINDOWS * WINDOWS];
+    for (; pairs--; first += PIXELS, second += PIXELS, inside += PIXELS) {
+        float variance[WINDOWS * WINDOWS] = {0};
+        for (int at = 0; at < PIXELS; at++) there[at] = inside[at];
+        double energy = without_background(first, there, half, reach, a);
+        float gain = (float)sqrt(energy / without_background(second, there, half, reach, b));
+        means(there, covered);
+        raise_variance(a, there, 1, covered, variance), raise_variance(b, there, gain, covered, variance);
+        double sum = 0, valid = 0, share = 0;
+        for (int at = 0; at < WINDOWS * WINDOWS; at++)
+            if (covered[at] > 0.6f) sum += variance[at], valid++;
+        double mean = sum / (valid + 1e-6), least = 0.05 * mean > 4 ? 0.05 * mean : 4;
+        for (int at = 0; at < WINDOWS * WINDOWS; at++) share += covered[at] > 0.6f && variance[at] > least;
+        *shares++ = (float)(share / (WINDOWS * WINDOWS));
+    }
+}
+
+/* ---- images equally sharp: tasks/registration/sharpness.py ---- */
+
+/* Transform the columns of a image by cosines, float (SIDE, SIDE), and lay it on its side. Every second cosine is the
+   same from both ends, and the others have the opposite sign, so that sums and differences of both ends will do. */
+PART void transform(const float *image, const float *cosines, float *turned) {
+    enum { HALF = SIDE / 2 };
+    float folded[2][HALF * SIDE], line[SIDE];
+    for (int row = 0; row < HALF; row++)
+        for (int column = 0; column < SIDE; column += LANES) {
+            vec one = load(image + row * SIDE + column), two = load(image + (SIDE - 1 - row) * SIDE + column);
+            store(folded[0] + row * SIDE + column, one + two), store(folded[1] + row * SIDE + column, one - two);
+        }
+    for (int number = 0; number < SIDE; number++) {
+        vec sum[SIDE / LANES];
+        memset(sum, 0, sizeof sum);
+        for (int row = 0; row < HALF; row++)
+            for (int part = 0; part < SIDE / LANES; part++)
+                sum[part] += load(folded[number % 2] + row * SIDE + part * LANES) * cosines[number * SIDE + row];
+        for (int part = 0; part < SIDE / LANES; part++) store(line + part * LANES, sum[part]);
+        for (int column = 0; column < SIDE; column++) turned[column * SIDE + number] = line[column];
+    }
+}
+
+/* The inverse. */
+PART void transform_back(const float *turned, const float *cosines, float *image) {
+    float line[SIDE];
+    for (int row = 0; row < SIDE / 2; row++) {
+        vec sum[2][SIDE / LANES];
+        memset(sum, 0, sizeof sum);
+        for (int number = 0; number < SIDE; number++)
+            for (int part = 0; part < SIDE / LANES; part++)
+                sum[number % 2][part] += load(turned + number * SIDE + part * LANES) * cosines[number * SIDE + row];
+        for (int end = 0; end < 2; end++) {
+            for (int part = 0; part < SIDE / LANES; part++)
+                store(line + part * LANES, end ? sum[0][part] - sum[1][part] : sum[0][part] + sum[1][part]);
+            for (int column = 0; column < SIDE; column++)
+                image[column * SIDE + (end ? SIDE - 1 - row : row)] = line[column];
+        }
+    }
+}
+
+/* Return how sharp a image is after a smoothing: `along` is what that and the smoothings which end the finest octave
+   and the next one multiply the coefficients of a line with. */
+PART float sharpness(const float *coefficients, const float *along, const float *fine, const float *coarse) {
+    vec finest = all(0), next = all(0);
+    for (int row = 0; row < SIDE; row++)
+        for (int column = 0; column < SIDE; column += LANES) {
+            vec gain = load(along + column) * along[row], one = load(fine + column) * fine[row];
+            vec value = load(coefficients + row * SIDE + column) * gain;
+            vec above = value * (1 - one), below = value * (one - load(coarse + column) * coarse[row]);
+            finest += above * above, next += below * below;
+        }
+    return (float)(total(finest) / (total(next) + 1e-3 * PIXELS));
+}
+
+/* Write a image as sharp as another, by the smoothing after which it is: how far a ratio is from one is asked without a
+   logarithm. `gains` are float (smoothings + 2, SIDE); the first smoothing changes nothing. */
+PART void as_sharp(const float *image, const float *coefficients, float own, float aim, const float *cosines,
+                   const float *gains, int smoothings, float *smoothed) {
+    const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE;
+    memcpy(smoothed, image, PIXELS * sizeof *smoothed);
+    if (!(own > 1.15f * aim)) return;
+    int best = 0;
+    double nearest = (own + 1e-9) / (aim + 1e-9);
+    for (int number = 1; number < smoothings; number++) {
+        double found = sharpness(coefficients, gains + number * SIDE, fine, coarse);
+        double off = (found + 1e-9) / (aim + 1e-9);
+        if (off < 1) off = 1 / off;
+        if (off < nearest) nearest = off, best = number;
+    }
+    if (!best) return;
+    float softened[PIXELS], turned[PIXELS];
+    const float *along = gains + best * SIDE;
+    for (int at = 0; at < PIXELS; at++) softened[at] = coefficients[at] * (along[at / SIDE] * along[at % SIDE]);
+    transform_back(softened, cosines, turned), transform_back(turned, cosines, smoothed);
+}
+
+void NAME(equally_sharp)(const float *first, const float *second, int64_t pairs, const float *cosines,
+                         const float *gains, int64_t smoothings, float *first_sharp, float *second_sharp) {
+    float turned[PIXELS], one[PIXELS], two[PIXELS];
+    const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE;
+    for (; pairs--; first += PIXELS, second += PIXELS, first_sharp += PIXELS, second_sharp += PIXELS) {
+        transform(first, cosines, turned), transform(turned, cosines, one);
+        transform(second, cosines, turned), transform(turned, cosines, two);
+        float of_one = sharpness(one, gains, fine, coarse), of_two = sharpness(two, gains, fine, coarse);
+        as_sharp(first, one, of_one, of_two, cosines, gains, smoothings, first_sharp);
+        as_sharp(second, two, of_two, of_one, cosines, gains, smoothings, second_sharp);
+    }
+}
+
+/* ---- small copies of images seen through windows: tasks/registration/forms.py ---- */
+
+/* The weights, float (SMALL, SIDE) down and across, are those of each image, or, with a step of 0, of all. */
+void NAME(seen)(const float *images, int64_t count, const float *down, const float *across, int64_t step,
+                uint8_t *small) {
+    for (; count--; images += PIXELS, down += step, across += step)
+        for (int row = 0; row < SMALL; row++) {
+            vec line[SIDE / LANES];
+            memset(line, 0, sizeof line);
+            for (int at = 0; at < SIDE; at++) {
+                float weight = down[row * SIDE + at];
+                if (weight == 0) continue; /* most are */
+                for (int part = 0; part < SIDE / LANES; part++)
+                    line[part] += load(images + at * SIDE + part * LANES) * weight;
+            }
+            for (int column = 0; column < SMALL; column++) {
+                vec sum = all(0);
+                for (int part = 0; part < SIDE / LANES; part++)
+                    sum += line[part] * load(across + column * SIDE + part * LANES);
+                float whole = ((float)total(sum) + 8388608.0f) - 8388608.0f; /* rounded, ties to even */
+                *small++ = (uint8_t)whole;
+            }
+        }
+}
+
+/* ---- bit patterns: tasks/overlap/complete.py and nearest.py ---- */
+
+PART int64_t shared_bits(const uint64_t *one, const uint64_t *two, int64_t words) {
+    int64_t shared = 0;
+    for (int64_t word = 0; word < words; word++) shared += __builtin_popcountll(one[word] & two[word]);
+    return shared;
+}
+
+PART int64_t differing_bits(const uint64_t *one, const uint64_t *two, int64_t words, int64_t most) {
+    int64_t differ = 0, word = 0;
+    for (; word + 2 < words && differ <= most; word += 3) /* most pairs end here, after a few words */
+        differ += __builtin_popcountll(one[word] ^ two[word]) + __builtin_popcountll(one[word + 1] ^ two[word + 1]) +
+                  __builtin_popcountll(one[word + 2] ^ two[word + 2]);
+    for (; word < words; word++) differ += __builtin_popcountll(one[word] ^ two[word]);
+    return differ;
+}
+
+/* Find the pairs of patterns, both sides sorted by their bit counts, that differ in at most `allowed[a + b]` bits. Return
+   their number; their places and shared bits are written, for which there is room for all pairs. */
+int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, int64_t rows, const uint64_t *second,
+                          const int64_t *second_counts, int64_t columns, int64_t words, const int64_t *allowed,
+                          int64_t *i, int64_t *j, int64_t *shared) {
+    int64_t found = 0, low = 0, high = 0;
+    for (int64_t row = 0; row < rows; row++, first += words) {
+        int64_t a = first_counts[row];
+        while (low < columns && a - second_counts[low] > allowed[a + second_counts[low]]) low++;
+        if (high < low) high = low;
+        while (high < columns && second_counts[high] - a <= allowed[a + second_counts[high]]) high++;
+        for (int64_t at = low; at < high; at++) {
+            int64_t both = a + second_counts[at], differ = differing_bits(first, second + at * words, words, allowed[both]);
+            if (differ > allowed[both]) continue;
+            i[found] = row, j[found] = at, shared[found++] = (both - differ) / 2;
+        }
+    }
+    return found;
+}
+
+/* Find the most similar patterns of each row, in the best of its forms, as `tasks.overlap.nearest.nearest` says. */
+void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int64_t *form_groups, int64_t rows,
+                   int64_t each, const uint64_t *others, const int64_t *counts, const int64_t *groups, int64_t patterns,
+                   int64_t words, int64_t most, double floor, int64_t *row, double *similarity, int64_t *form) {
+    for (int64_t own = 0; own < rows; own++, row += most, similarity += most, form += most, forms += each * words) {
+        for (int64_t at = 0; at < patterns; at++) {
+            if (groups[at] == form_groups[own]) continue;
+            double best = similarity[0] < floor ? similarity[0] : floor;
+            double least = similarity[most - 1] > best ? similarity[most - 1] : best; /* equal ones have smaller numbers */
+            int64_t in_form = -1;
+            for (int64_t number = 0; number < each; number++) {
+                int64_t a = form_counts[own * each + number], b = counts[at];
+                if (!a || (a < b ? a : b) < least * (a > b ? a : b) - 1e-6) continue;
+                int64_t both = shared_bits(forms + number * words, others + at * words, words);
+                if (both * (1 + least) < least * (a + b) - 1e-6) continue; /* sooner than to divide */
+                double found = (double)both / (double)(a + b - both);
+                if (found > least || (found == least && in_form < 0 && found > similarity[most - 1]))
+                    least = found, in_form = number;
+            }
+            if (in_form < 0) continue;
+            int64_t place = most - 1;
+            for (; place && similarity[place - 1] < least; place--)
+                row[place] = row[place - 1], similarity[place] = similarity[place - 1], form[place] = form[place - 1];
+            row[place] = at, similarity[place] = least, form[place] = in_form;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+"""The functions of kernel.c, which installation compiles if it finds a compiler.
+
+Each function has a reference in numpy, which runs without the library, more slowly. The last bits of both differ, so
+the keys of stages name the engine.
+"""
+
+import ctypes
+import platform
+from pathlib import PurePath
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+VERSION = 1  # of the functions and their results; a library of another version is not used
+SIDES = (16, 64)  # of the images that are laid over each other
+NUMPY = "numpy"
+
+
+def _array(kind: Any) -> Any:
+    return np.ctypeslib.ndpointer(kind, flags="C_CONTIGUOUS")
+
+
+FLOATS, BYTES, DOUBLES, LONGS = map(_array, (np.float32, np.uint8, np.float64, np.int64))
+WORDS, SHORTS, NUMBER = _array(np.uint64), _array(np.int32), ctypes.c_int64
+ARGUMENTS = {
+    "register_coarsely": (FLOATS, FLOATS, NUMBER, SHORTS, FLOATS, NUMBER, NUMBER, FLOATS),
+    "register_finely": (FLOATS, FLOATS, NUMBER, FLOATS),
+    "overlay": (FLOATS, FLOATS, FLOATS, NUMBER, NUMBER, FLOATS, NUMBER, FLOATS, FLOATS, BYTES),
+    "agreement": (FLOATS, FLOATS, BYTES, NUMBER, NUMBER, FLOATS),
+    "textured": (FLOATS, FLOATS, BYTES, NUMBER, FLOATS, NUMBER, FLOATS),
+    "equally_sharp": (FLOATS, FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, FLOATS, FLOATS),
+    "seen": (FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, BYTES),
+    "close_pairs": (WORDS, LONGS, NUMBER, WORDS, LONGS, NUMBER, NUMBER, *[LONGS] * 4),
+    "nearest": (
+        *(WORDS, LONGS, LONGS, NUMBER, NUMBER),
+        *(WORDS, LONGS, LONGS, NUMBER, NUMBER),
+        *(NUMBER, ctypes.c_double, LONGS, DOUBLES, LONGS),
+    ),
+}
+Functions = SimpleNamespace
+
+
+def load(file: PurePath) -> Functions | None:
+    """Return the functions of a library, the fastest that this processor has, or None where it can't be loaded."""
+    try:
+        library = ctypes.CDLL(str(file))
+    except OSError:
+        return None
+    if library.kernel_version() != VERSION:
+        return None
+    kind = "_avx2" if hasattr(library, "has_avx2") and library.has_avx2() else ""
+    return Functions(**{name: _function(library, name + kind, ARGUMENTS[name]) for name in ARGUMENTS})
+
+
+def _function(library: ctypes.CDLL, name: str, arguments: tuple[Any, ...]) -> Any:
+    function = getattr(library, name)
+    function.argtypes, function.restype = arguments, NUMBER
+    return function
+
+
+functions = load(PurePath(__file__).with_name("libkernel.so"))
+
+
+def compiled() -> Functions | None:
+    """Return the compiled functions, or None without the library."""
+    return functions
+
+
+def engine() -> str:
+    """Return what compares images in this process: the kernel of a version, or numpy."""
+    return f"kernel {VERSION}" if functions else NUMPY
+
+
+def computed_by() -> tuple[str, str]:
+    """Return what compares images in this process, and the name of the machine."""
+    return engine(), platform.node()
