@@ -76,7 +76,7 @@ class Temporary:
             self._port, number = listening.getsockname()[1], listening.fileno()
             command = [sys.executable, "-P", str(PROGRAM), str(number)]
             own: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": self._log, "pass_fds": [number]}
-            # In a session of its own it does not get the terminal's Ctrl-C.
+            # A new session shields it from the terminal's Ctrl-C.
             self._process = subprocess.Popen(command, env=role, start_new_session=True, **own)
         self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
 

@@ -106,9 +106,9 @@ def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
 
 
 def folders_of(originals: Originals, run: Place) -> list[Place]:
-    """Return the folders that files are taken from.
+    """Return the folders of the source files.
 
-    Raises `DataError` where the run says that one lies elsewhere than its name does: here, or where the run was made.
+    Raises `DataError` if the run records another place than the name of a source: here, or where the run was made.
     """
     folders = []
     for archive in originals.archives:

@@ -1,16 +1,15 @@
 """Packed bit patterns and their two-sided Jaccard similarity, compared in integers.
 
-Two bit patterns of the same length N are near-duplicates at p percent when the Jaccard similarity
-of their set bits and that of their unset bits are both at least p / 100. With a and b set bits,
-of which i are shared, the two sides are
+Two patterns of the same length N are near-duplicates at p percent if the Jaccard similarity of their set bits and the
+one of their unset bits are both at least p / 100. With a and b set bits, i of them shared, the two sides are
 
     i / (a + b - i)   and   (N - a - b + i) / (N - i)
 
-and both conditions, solved for i, ask for at least a number that depends on a + b alone:
+and both conditions, solved for i, require a minimum that depends only on a + b:
 
     i >= p (a + b) / (100 + p)   and   i >= (100 (a + b) - (100 - p) N) / (100 + p)
 
-So one table of N * 2 + 1 integers settles every pair, exactly, from one population count.
+So a table of 2 N + 1 integers decides every pair exactly, from one population count.
 """
 
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Mask, Pixels, RowNumbers
 
-AT_ONCE = 16_384  # pairs whose bits are counted at a time, so that they stay in the cache
-CHUNK = 1 << 19  # pairs that are verified at a time: about 100 MB
+AT_ONCE = 16_384  # pairs to count at a time, so that their bits stay in the cache
+CHUNK = 1 << 19  # pairs to verify at a time: about 100 MB
 Words = NDArray[np.uint64]
 Counts = NDArray[np.int64]
 
@@ -32,7 +31,7 @@ def least_shared(percent: int, length: int) -> NDArray[np.int64]:
 
     For 1 to 100 percent and N bits per pattern it is int64 (2 N + 1,); compare with ``shared >= table[a + b]``.
 
-    >>> table = least_shared(50, 8)  # of 2 + 2 bits, 2 of 3 are a Jaccard similarity of 1/3: both must be shared
+    >>> table = least_shared(50, 8)  # two patterns of 2 bits that share 1 have a Jaccard similarity of only 1/3
     >>> int(table[2 + 2])
     2
     """
@@ -65,7 +64,7 @@ def all_shared(first: Words, second: Words) -> NDArray[np.uint16]:
 
 
 def similarity(a: Counts, b: Counts, shared: Counts, length: int) -> NDArray[np.float64]:
-    """Return the two-sided Jaccard similarity in [0, 1]: the smaller of both sides; two empty sets are alike.
+    """Return the two-sided Jaccard similarity in [0, 1], the smaller of both sides; two empty sets have 1.
 
     Equal fractions give equal floats and different ones different floats, since no denominator exceeds `length`.
 
@@ -81,8 +80,8 @@ def similarity(a: Counts, b: Counts, shared: Counts, length: int) -> NDArray[np.
 def whole_percent(similarities: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the largest whole percent that each similarity reaches.
 
-    A similarity is a fraction k / n with n of at most a few thousand bits, so 100 k / n is an integer or
-    at least 1 / n away from one: the allowance for rounding can't lift it over a percent.
+    A similarity is a fraction k / n with n of at most a few thousand bits, so 100 k / n is an integer, or at least
+    1 / n away from one: the allowance for rounding cannot lift it over a percent.
 
     >>> whole_percent(np.array([0.57, 0.95, 749 / 784, -1.0])).tolist()
     [57, 95, 95, -100]
@@ -91,7 +90,7 @@ def whole_percent(similarities: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 class Shared(NamedTuple):
-    """Verified pairs: numbers of their patterns, int64 (n,), and how many set bits they share, int64 (n,)."""
+    """Verified pairs: numbers of their patterns, int64 (n,), and numbers of shared set bits, int64 (n,)."""
 
     first: RowNumbers
     second: RowNumbers
@@ -129,7 +128,7 @@ class Patterns:
 
 
 def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Shared:
-    """Keep the candidates that are near-duplicates; bit counts alone refuse most of the others."""
+    """Keep the candidates that are near-duplicates; bit counts rule out most of the others early."""
     a, b = first.counts[i], second.counts[j]
     least = need[a + b]
     possible = np.flatnonzero(least <= np.minimum(a, b))

@@ -23,7 +23,7 @@ COMPARISONS: dict[Comparison, str] = {
 DIFFERENCES = "Differences of accuracy in points, each with 95 % intervals, not corrected for multiple comparisons"
 CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
-BAND = {  # columns of the best matches of searched rows, compared with what is not a leak
+BAND = {  # columns of the best matches of searched rows, and of matches without a leak
     "rows": "rows", "share": "share", "other class": "other_class", "precision": "precision",
     "train in train": "baseline", "random": "random",
 }  # fmt: skip
@@ -131,7 +131,7 @@ def _range(numbers: Numbers, row: Any, to: str = " to ") -> str:
 
 
 def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
-    """Return the tables of rows and overlap that a report has, with their titles; of one set alone only its groups."""
+    """Return the tables of rows and overlap in a report, with their titles; a single set has only its groups."""
     alone = numbers.report.alone
     tables = [
         ("Rows", [] if alone else split_rows(numbers)),

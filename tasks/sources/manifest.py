@@ -92,7 +92,7 @@ def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
 
 
 def _rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
-    """Yield rows without lists and structs, in which a few bytes of Parquet can stand for any number of values."""
+    """Yield rows without lists and structs: a few bytes of Parquet can encode any number of values."""
     file = open_parquet(place)
     schema = file.schema_arrow
     used = {name for what in USES if (name := find(what, schema.names, columns, str(place)))}

@@ -27,9 +27,9 @@ Part = tuple[str | None, Images, Classes]  # split or None, images, and the clas
 class Rows:
     """Rows of a source: their names, and a function that returns a row as the bytes of an image file.
 
-    A row that has no image gives None. Rows are cheapest to read in order. Names lack the ending of their format where
-    only the bytes tell it. `files` are the names in a folder that the rows come from. `groups` are the user's groups of
-    the rows, if there are some. `first` is the first row of a table, by column.
+    `read` returns None for a row without an image; it is cheapest in order. Names have no extension if only the bytes
+    tell the format. `files` are the names of the files with the rows in their folder. `groups` are the user's groups of
+    the rows, if any. `first` is the first row of a table, by column.
     """
 
     names: list[str]

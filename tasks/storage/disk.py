@@ -59,7 +59,7 @@ def write_text(place: Place, text: str) -> None:
 
 
 def write_private(place: Place, text: str) -> None:
-    """Write a new text file, UTF-8, that its owner alone can read."""
+    """Write a new text file, UTF-8, that only its owner can read."""
     path_of(place).touch(0o600, exist_ok=False)
     write_text(place, text)
 

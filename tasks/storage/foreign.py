@@ -1,4 +1,4 @@
-"""Tables of strangers, within bounds: a small file can stand for any number of rows, columns and large values."""
+"""Untrusted tables, within limits: a small file can encode any number of rows, columns and large values."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,13 +11,13 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 MAX_ROWS, MAX_COLUMNS = 50_000_000, 1000
-FREE_ROWS, ROWS_PER_BYTE = 1_000_000, 2  # rows of a small file, and for each byte on top
+FREE_ROWS, ROWS_PER_BYTE = 1_000_000, 2  # rows of any file, and additional ones per byte
 MAX_TEXT = 1024  # bytes of a path, a label, a split or a group, on average over `ROWS`
-ROWS = 64  # in memory at a time: a dictionary of one large value may stand for any number of rows
+ROWS = 64  # in memory at a time: a dictionary may encode many rows with one large value
 
 
 def open_parquet(place: Place) -> pq.ParquetFile:
-    """Open a Parquet file; raises `DataError` when it is damaged, or its footer breaks the bounds."""
+    """Open a Parquet file; raises `DataError` when it is damaged, or its footer exceeds the limits."""
     if not at(place).is_file():
         raise DataError(f"{place} is not a file; name a Parquet file.")
     with tables.foreign(place):
@@ -36,11 +36,11 @@ def check(place: Place, columns: Sequence[str], rows: Sequence[int]) -> None:
             f"{place} has {sum(rows):,} rows in {size:,} bytes; at most {most:,} are read; split the table."
         )
     if len(columns) > MAX_COLUMNS or len(set(columns)) < len(columns):
-        raise DataError(f"{place} has {len(columns):,} columns, or two of one name; remove those that are not needed.")
+        raise DataError(f"{place} has {len(columns):,} columns, or two with the same name; remove the unused ones.")
 
 
 def refuse_lists(columns: Iterable[pa.Field], place: Place) -> None:
-    """Refuse columns of lists or structs, of which few bytes can stand for any number of values."""
+    """Refuse columns of lists or structs: a few bytes can encode any number of values."""
     for column in columns:
         if pa.types.is_nested(column.type):
             raise DataError(
