@@ -1,7 +1,7 @@
-"""The functions of kernel.c, which installation compiles if it finds a compiler.
+"""The functions of kernel.c, which is compiled at installation if there is a compiler.
 
-Each function has a reference in numpy, which runs without the library, more slowly. The last bits of both differ, so
-the keys of stages name the engine.
+Each function has a slower reference in numpy, which is used without the library. Their last bits differ, so the keys of
+stages include the engine.
 """
 
 import ctypes
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1  # of the functions and their results; a library of another version is not used
-SIDES = (16, 64)  # of the images that are laid over each other
+VERSION = 1  # of the functions and their results; libraries of other versions are ignored
+SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
 
@@ -42,7 +42,7 @@ Functions = SimpleNamespace
 
 
 def load(file: PurePath) -> Functions | None:
-    """Return the functions of a library, the fastest that this processor has, or None where it can't be loaded."""
+    """Return the fastest functions of a library for this processor, or None if it cannot be loaded."""
     try:
         library = ctypes.CDLL(str(file))
     except OSError:
@@ -68,10 +68,10 @@ def compiled() -> Functions | None:
 
 
 def engine() -> str:
-    """Return what compares images in this process: the kernel of a version, or numpy."""
+    """Return the engine of image comparison in this process: the version of the kernel, or numpy."""
     return f"kernel {VERSION}" if functions else NUMPY
 
 
 def computed_by() -> tuple[str, str]:
-    """Return what compares images in this process, and the name of the machine."""
+    """Return the engine of image comparison in this process, and the name of the machine."""
     return engine(), platform.node()

@@ -5,8 +5,8 @@ percent have
 
     d <= c (a + b)   and   d <= c (2 N - a - b)   with   c = (100 - p) / (100 + p).
 
-Bit counts refuse most pairs, since d >= |a - b|. The bits of the others are compared, in integers, tile by tile. The
-kernel stops at a pair as soon as too many of its bits differ.
+Bit counts rule out most pairs, since d >= |a - b|. The bits of the other pairs are compared in integers, tile by tile.
+The kernel stops at a pair as soon as too many bits differ.
 """
 
 from collections import deque
@@ -18,18 +18,18 @@ import numpy as np
 from tasks.kernel import Functions, compiled
 from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared
 
-ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, where all pairs are near-duplicates
-STRIP = 64  # rows of a tile that numpy compares at a time
-THREADS = 2  # that compare tiles at the same time
-SAMPLE = 512  # patterns of each side that the cost is computed from
-AFFORDABLE = 6e11  # nanoseconds of comparing all pairs: ten minutes of one core
-PAIR, FOUND = 1.5, 100.0  # nanoseconds of one core: a pair that bit counts allow, and one that is found
+ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, if all pairs are near-duplicates
+STRIP = 64  # rows of a tile for numpy to compare at a time
+THREADS = 2  # for tiles
+SAMPLE = 512  # patterns of each side to compute the cost from
+AFFORDABLE = 6e11  # nanoseconds for comparing all pairs: ten minutes of one core
+PAIR, FOUND = 1.5, 100.0  # nanoseconds of one core: for a pair that bit counts allow, and for a near-duplicate
 
 
 def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Shared]:
-    """Yield every near-duplicate pair of patterns of equal length, from a similarity in whole percent on.
+    """Yield every near-duplicate pair of equally long patterns, at a similarity in whole percent.
 
-    Each pair comes once; of a set and itself, the very same object, in one order or in both.
+    Each pair comes once; for a set and itself, the same object, in one order or in both.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
     >>> [pairs.first.tolist() for pairs in complete_pairs(ones, ones, 90)]
@@ -43,7 +43,7 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     need, waiting = least_shared(percent, first.length), deque[Future[Shared]]()
 
     def ended(most: int) -> Iterator[Shared]:
-        """Yield the pairs of the first tiles that are searched, until at most so many are left."""
+        """Yield the pairs of the first unfinished tiles, until at most `most` tiles remain."""
         while len(waiting) > most:
             pairs = waiting.popleft().result()
             if len(pairs.first):
@@ -57,7 +57,7 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
 
 
 def cost_of_a_pair(first: Patterns, second: Patterns, percent: int) -> float:
-    """Return how many nanoseconds of one core comparing all pairs takes, divided by their number, from a sample."""
+    """Estimate from a sample the nanoseconds of one core for comparing all pairs, divided by their number."""
     one, two = (
         each[np.linspace(0, len(each) - 1, min(SAMPLE, len(each))).astype(np.int64)] for each in (first, second)
     )
@@ -67,7 +67,7 @@ def cost_of_a_pair(first: Patterns, second: Patterns, percent: int) -> float:
 
 
 def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[slice, slice]]:
-    """Yield tiles of sorted patterns that hold all pairs that bit counts allow; of a set and itself, one side."""
+    """Yield tiles of sorted patterns that contain all pairs that bit counts allow; for a set and itself, one side."""
     for start in range(0, len(first), ROWS):
         low, high = _possible_counts(first.counts[start : start + ROWS], percent, first.length)
         begin, end = (int(np.searchsorted(second.counts, least)) for least in (low, high + 1))
@@ -76,7 +76,7 @@ def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[sl
 
 
 def _possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, int]:
-    """Return the smallest and largest bit count that a near-duplicate of one of `counts` can have."""
+    """Return the smallest and largest bit count of a near-duplicate of a pattern with one of `counts`."""
     low, high = int(counts.min()), int(counts.max())
     unset_low, unset_high = length - high, length - low
     least = max(-(-percent * low // 100), length - 100 * unset_high // percent)
@@ -92,7 +92,7 @@ def _pairs_of_tile(one: Patterns, two: Patterns, rows: slice, columns: slice, ne
 
 
 def _by_kernel(kernel: Functions, block: Patterns, others: Patterns, need: Counts) -> Shared:
-    allowed = np.arange(len(need)) - 2 * need  # bits that may differ, by a + b
+    allowed = np.arange(len(need)) - 2 * need  # differing bits, by a + b
     found = [np.empty(len(block) * len(others), np.int64) for _ in Shared._fields]
     sides = [part for side in (block, others) for part in (side.words, side.counts, len(side))]
     count = kernel.close_pairs(*sides, block.words.shape[1], allowed, *found)

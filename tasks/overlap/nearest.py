@@ -1,6 +1,6 @@
-"""Find the most similar bit patterns of each row: candidates for duplicates that are decided on pixels.
+"""Find the most similar bit patterns of each row, as candidates for duplicates, which pixels decide.
 
-A row counts with the best of its forms; an empty form finds no pattern. The search is exact: a pattern must exceed the
+The best of a row's forms counts; an empty form finds no pattern. The search is exact: a pattern must exceed the
 similarity of the candidates so far.
 """
 
@@ -17,7 +17,7 @@ from tasks.kernel import Functions, compiled
 from tasks.overlap.patterns import Patterns, all_shared
 from tasks.threads import of_task
 
-ROWS, TILE = 128, 1024  # rows searched for at a time, in all forms; patterns that numpy compares them with at a time
+ROWS, TILE = 128, 1024  # rows to search for at a time, in all forms; patterns for numpy to compare at a time
 THREADS = 2
 NOTHING = -1
 Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
@@ -25,7 +25,7 @@ Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
 
 @dataclass(frozen=True)
 class Nearest:
-    """The most similar patterns of each row, best first, (n, count) each; -1 where there are no more."""
+    """The most similar patterns of each row, best first, (n, count) each, filled up with -1."""
 
     row: RowNumbers  # numbers of the patterns
     similarity: Floats  # Jaccard similarity of set bits in the best form
@@ -33,17 +33,17 @@ class Nearest:
 
     @classmethod
     def nothing(cls, rows: int, count: int) -> "Nearest":
-        """Return what is known before a search."""
+        """Return the state before a search."""
         shape = rows, count
         return cls(np.full(shape, NOTHING), np.full(shape, -1.0), np.full(shape, NOTHING))
 
     def joined(self, at: RowNumbers, row: RowNumbers, similarity: Floats, form: RowNumbers) -> "Nearest":
-        """Return the best of these and of patterns that were found for the rows `at`."""
+        """Return the best of these and of the patterns found for the rows `at`."""
         known = np.nonzero(self.row != NOTHING)
         at, row = np.append(known[0], at), np.append(self.row[known], row)
         similarity, form = np.append(self.similarity[known], similarity), np.append(self.form[known], form)
         order = np.lexsort((form, -similarity, row, at))
-        order = order[is_first(at[order], row[order])]  # of the forms in which a pattern was found
+        order = order[is_first(at[order], row[order])]  # keeps the best form of each pattern
         order = order[np.lexsort((row[order], -similarity[order], at[order]))]
         place = np.arange(len(order)) - np.searchsorted(at[order], at[order])
         order, place = order[place < self.row.shape[1]], place[place < self.row.shape[1]]
@@ -54,10 +54,10 @@ class Nearest:
 
 
 def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
-    """Return the best pattern of each row, and up to `count` with a Jaccard similarity of set bits from the floor on.
+    """Return the best pattern of each row, and up to `count` with a Jaccard similarity of set bits of at least `floor`.
 
-    The rows come in each form, n patterns each, in which at most half of the bits are set. The groups are int64 (n,)
-    and int64 (patterns,), of each row and of each pattern; a row gets no pattern of its own group.
+    The rows come in each form, n patterns each with at most half of the bits set. The groups of the rows, int64 (n,),
+    and of the patterns, int64 (patterns,), exclude pairs: a row gets no pattern of its own group.
 
     >>> ones = Patterns.of(np.packbits(np.tril(np.ones((4, 16), np.uint8)), axis=1), 16)
     >>> nearest([ones], ones, 2, 0.5, (np.arange(4), np.arange(4))).row.tolist()

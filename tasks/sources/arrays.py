@@ -48,8 +48,8 @@ def _unnamed(place: Place, names: list[str]) -> str:
     pairs = f"x_train=found[{json.dumps(names[0])}], x_test=found[{json.dumps(names[1])}]"
     script = f'import numpy as np; found = np.load({json.dumps(str(place))}); np.savez("splits.npz", {pairs})'
     return (
-        f"{place} has several arrays of images ({', '.join(names)}), whose names do not tell their splits; if they are train "
-        f"and test in this order, run `python3 -c {quote(script)} && cleansplit audit splits.npz`."
+        f"{place} has several arrays of images ({', '.join(names)}), whose names do not tell their splits; if they are "
+        f"train and test in this order, run `python3 -c {quote(script)} && cleansplit audit splits.npz`."
     )
 
 
