@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import DataError
+from tasks.errors import CleanSplitError, DataError
 from tasks.sources.numbered import Rows, of_arrays, split_in
 from tasks.sources.packed import is_bomb
 from tasks.storage.place import Place
@@ -27,7 +27,7 @@ def open_arrays(place: Place) -> Rows | None:
         if place.last.lower().endswith(".npy"):
             return of_arrays([(None, np.lib.format.open_memmap(at(place).local(), mode="r"), None)], place)
         arrays = _arrays_of(place)
-    except DataError:
+    except CleanSplitError:
         raise
     except Exception as error:  # the header of an array is Python, and can raise anything
         if getattr(error, "errno", None) not in (None, errno.EINVAL):

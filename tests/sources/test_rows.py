@@ -188,3 +188,19 @@ def test_a_manifest_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:
     (folder / "same.png").symlink_to("own.png")
     (folder / "a.csv").write_text("path\nlink.png\nown.png\nsame.png\n")
     assert [opened(folder / "a.csv").read(row) for row in range(3)] == [None, b"own", b"own"]
+
+
+def test_a_manifest_waits_for_no_pipe_and_a_name_that_is_too_long_is_missing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "a.csv").write_text(f"path\npipe.png\n{'x' * 300}.png\n")
+    rows = opened(tmp_path / "a.csv")
+    assert [rows.read(row) for row in range(2)] == [None, None]
+
+
+def test_parquet_files_that_are_links_are_read_when_they_are_named_themselves(tmp_path: Path) -> None:
+    (tmp_path / "snapshot").mkdir()
+    pq.write_table(pa.table({"image": [b"x"], "label": ["a"]}), tmp_path / "blob")
+    (tmp_path / "snapshot" / "train.parquet").symlink_to(tmp_path / "blob")
+    with pytest.raises(DataError, match="links that lead out are not followed"):
+        opened(tmp_path / "snapshot")
+    assert opened(tmp_path / "snapshot" / "*.parquet").names == ["train/a/train-000000"]
