@@ -108,6 +108,8 @@ function show() {
   by("progress").value = done;
   by("done").textContent = `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided`;
   by("tally").textContent = done ? `(${tally()})` : "";
+  by("end").textContent = all ? `${done} of ${all} pairs are decided${done ? `: ${tally()}` : ""}.` : "This run has no pairs to decide.";
+  by("then").hidden = !done;
   const top = at * ROW, box = by("list");
   if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - ROW) box.scrollTop = top - box.clientHeight / 2;
   list();
@@ -139,10 +141,10 @@ function show() {
 
 // How many pairs have each kind of answer.
 function tally() {
-  const counts = { same: 0, different: 0, "wrong labels": 0, swapped: 0 };
-  const kinds = { true: "same", false: "different", first: "wrong labels", second: "wrong labels" };
+  const counts = { same: 0, different: 0, "wrong label": 0, swapped: 0 };
+  const kinds = { true: "same", false: "different", first: "wrong label", second: "wrong label" };
   for (const pair of pairs) if (decided(pair)) counts[kinds[answerOf(pair)] ?? "swapped"]++;
-  return Object.entries(counts).filter(([, count]) => count).map(([kind, count]) => `${count.toLocaleString("en")} ${kind}`).join(", ");
+  return Object.entries(counts).filter(([, count]) => count).map(([kind, count]) => `${count.toLocaleString("en")} ${kind}${kind === "wrong label" && count > 1 ? "s" : ""}`).join(", ");
 }
 
 // Show the other images of the group of a pair; each leads to its own pair.

@@ -208,6 +208,7 @@ def test_the_image_that_stays_can_be_swapped_and_the_group_is_shown(
         assert page.inner_text("#done") == "1 of 2 decided"
         press(page, "s")
         assert page.inner_text("#tally") == "(1 same, 1 swapped)"
+        assert page.inner_text("#end") == "2 of 2 pairs are decided: 1 same, 1 swapped."
         command_line = page.inner_text("#nothing code")
         page.select_option("#state", "decided")
         assert [page.inner_text(f"#{name} strong") for name in ("name-one", "name-two")] == ["stays", "goes"]
