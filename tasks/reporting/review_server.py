@@ -15,6 +15,7 @@ from tasks.reporting.review_app import Review, application
 from tasks.reporting.review_pairs import pairs_of
 from tasks.reporting.review_pictures import Glyphs, Photographs
 from tasks.storage import disk, scratch
+from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -55,7 +56,8 @@ def shortcut(address: str, workspace: Place) -> Iterator[str]:
     """Yield the URL of a private file that leads a browser to an address, which no list of processes shows then."""
     folder = Place(str(scratch.folder())) if workspace.in_bucket else workspace
     page = folder / f".review.{secrets.token_hex(8)}.html"
-    disk.write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+    with storage_errors(page):
+        disk.write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
     try:
         yield at(page).local().as_uri()
     finally:
