@@ -110,7 +110,6 @@ def measure_effects(
 def _scores(
     batch: Batch, built: Sequence[Stage], sanitized: Sanitized, compared: Compared, seed: int, workspace: Place
 ) -> list[list[Score]]:
-    """Return the scores of each training from its answers."""
     removed = tables.read(workspace / sanitized.removed)
     of_splits = []
     for name in SCORED:

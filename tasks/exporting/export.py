@@ -158,7 +158,6 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
 
 
 def _bytes_of(files: Files, form: Format, originals: Originals) -> int:
-    """Estimate the bytes of a set in a format."""
     if form in ARRAYS:
         return sum(column.nbytes for column in columns_of(files, originals).values())
     sizes = [size for places in files.values() for size in originals.sizes(read_ids(places))]

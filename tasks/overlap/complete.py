@@ -85,7 +85,6 @@ def _possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, in
 
 
 def _pairs_of_tile(one: Patterns, two: Patterns, rows: slice, columns: slice, need: Counts) -> Shared:
-    """Return the near-duplicates of a tile."""
     kernel, sides = compiled(), (one[rows], two[columns])
     found = _by_kernel(kernel, *sides, need) if kernel else _by_numpy(*sides, need)
     return found._replace(first=found.first + rows.start, second=found.second + columns.start)

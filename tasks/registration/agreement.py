@@ -149,7 +149,6 @@ def _box(pictures: Pixels) -> Pixels:
 
 
 def _variance(pictures: Pixels, there: Pixels, covered: Pixels) -> Pixels:
-    """Return the variance in every window."""
     there = there * pictures
     mean, squares = (_box(part) / (covered + np.float32(1e-6)) for part in (there, there * pictures))
     variance: Pixels = np.maximum(squares - mean * mean, 0)

@@ -82,7 +82,7 @@ def _gain(side: int, deviation: float) -> Pixels:
 
 @cache
 def _along(side: int, deviation: float) -> Floats:
-    """Return the same for a line, float64 (side,)."""
+    """Return the factor of each coefficient of a line, float64 (side,)."""
     if not deviation:
         return np.ones(side)
     smoothed = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="reflect")
