@@ -92,7 +92,7 @@ def test_what_is_only_alike_stays_together_if_one_asks_for_it(prefect_server: No
     assert (apart.drawing.groups, together.drawing.groups) == (160, 80)
     assert (together.drawing.purity, together.drawing.completeness) == (1, 1)
     for found, said in ((apart, "Each image is a group of its own."), (together, "The largest group has 2 images.")):
-        assert f"{said} groups.parquet names the group of every image." in (found.run / "README.md").read_text()
+        assert f"{said} groups.parquet has the group of every image." in (found.run / "README.md").read_text()
 
 
 def test_sizes_and_classes_are_those_of_all(report: Report) -> None:
