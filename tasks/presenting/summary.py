@@ -9,7 +9,7 @@ from tasks.vocabulary import SPLITS, Comparison
 
 SUBSETS = {
     "raw": "raw",
-    "exact": "without exact twins",
+    "exact": "no identical images",
     "near": "sanitized",
     "removed": "removed rows",
     "random": "random rows removed",
@@ -39,7 +39,7 @@ def split_rows(numbers: Numbers) -> TableRows:
             "split": name,
             "raw rows": numbers(report.rows, name),
             "distinct images": numbers(report.within_split(name), "distinct"),
-            "without exact twins": numbers(report.sanitized.exact, name),
+            "no identical images": numbers(report.sanitized.exact, name),
             "sanitized": numbers(report.sanitized.near, name),
         }
         for name in SPLITS
