@@ -27,7 +27,14 @@ def compare_tiles(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
         for pair, number, slices in tiles:
             yield compare_tile.submit(spec, pair, number, slices, spec.place)
 
-    return collect("compare tiles", comparing(), len(tiles))
+    searched = [_searched(spec, pair) for pair, _, _ in tiles]
+    work = [len(slices[side]) for side, (_, _, slices) in zip(searched, tiles, strict=True)]
+    return collect("compare tiles", comparing(), work, "images")
+
+
+def _searched(spec: ComparingSpec, pair: SplitPair) -> int:
+    """Return the side of a pair whose images are searched for on the other."""
+    return int(not pair.within and spec.protect == "train")
 
 
 def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
@@ -41,7 +48,12 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
         find_overlap.submit(spec, pair, list(islice(found, len(slices))), spec.place)
         for pair, slices in zip(pairs, cut, strict=True)
     ]
-    return collect("find overlap", joining)
+    return collect("find overlap", joining, [0 if tiles else _images(spec, pair) for pair in pairs], "images")
+
+
+def _images(spec: ComparingSpec, pair: SplitPair) -> int:
+    both = pair.first.images, pair.second.images
+    return both[_searched(spec, pair)] if all(both) else 0
 
 
 def _compared(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:

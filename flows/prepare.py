@@ -91,7 +91,7 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
 def load_classes(reading: Reading, parts: list[Part], workspace: Place) -> tuple[list[Shard], list[Fingerprints]]:
     """Decode and fingerprint the parts of every source in parallel, one task each."""
     loading = (load_part.submit(part, reading, workspace) for part in parts)
-    loaded = collect("load classes", loading, len(parts))
+    loaded = collect("load classes", loading, [part.members for part in parts], "images")
     shards, prints = [shard for shard, _ in loaded], [of_shard for _, of_shard in loaded]
     if reading.kind == "photographs":
         prints = tell_identical_apart(reading, parts, shards, prints, workspace)

@@ -7,6 +7,7 @@ from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from flows.joins import compare
 from tasks.kernel import NUMPY
+from tasks.overlap.baseline import PICTURES
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
 from tasks.overlap.tasks import count_within, look_up
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
@@ -44,7 +45,9 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
 
 def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
     """Judge the lowest similarity of duplicates, from similarities without a leak."""
-    (baseline,) = collect("measure the baseline", [find_baseline.submit(spec, joined, spec.place)])
+    measuring, images = [find_baseline.submit(spec, joined, spec.place)], joined[0].pair.first.images
+    work = [min(PICTURES, images // 4)] if spec.compared_by.on_pixels else ()
+    (baseline,) = collect("measure the baseline", measuring, work, "images")
     judging = judge_twins.submit(spec, joined, baseline, spec.place)
     ruling = cast(Ruling, collect("judge twins", [judging])[0])
     if not ruling.verdict.told:

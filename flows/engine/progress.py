@@ -1,8 +1,9 @@
 """Wait for tasks, show their progress, and time the stages."""
 
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
@@ -16,11 +17,13 @@ from tqdm import tqdm
 
 from tasks.errors import LateError
 from tasks.stage_task import LIMIT_SECONDS
+from tasks.storage.started import steps_done
 
 T = TypeVar("T")
 
-SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES = 3, 1
+SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES, SECONDS_BETWEEN_LOOKS = 3, 1, 0.5
 IN_FLIGHT = 100  # unfinished tasks in Prefect at a time; its server is slow with thousands
+TASKS = "tasks"  # the unit where no steps are counted
 _visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
 _seconds: ContextVar[dict[str, float] | None] = ContextVar("seconds per stage", default=None)
 
@@ -51,20 +54,21 @@ def say(sentence: str) -> None:
     get_run_logger().info(sentence)
 
 
-def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | None = None) -> list[Any]:
+def collect(
+    stage: str, submitted: Iterable[PrefectFuture[Any]], work: Sequence[int] = (), unit: str = TASKS
+) -> list[Any]:
     """Return the results of submitted tasks in their order.
 
-    Every future is awaited, so no failure is lost; the first one is raised. `stage` is the name of their work, for the
-    user. If `submitted` creates tasks lazily, at most `IN_FLIGHT` of them run or wait at a time; `tasks` is then their
-    number.
+    Every future is awaited, so no failure is lost; the first one is raised. `stage` is the name of their work, and
+    `work` the amount of each task in a unit that the user knows. If `submitted` creates tasks lazily, at most
+    `IN_FLIGHT` of them run or wait at a time.
     """
     futures: list[PrefectFuture[Any]] = []
-    count = len(submitted) if isinstance(submitted, Sized) else tasks or 0
+    amounts = list(work) or [1] * len(cast(Sized, submitted))
     start, show = time.monotonic(), _visible.get()
-    terminal = show and sys.stderr.isatty()
-    with tqdm(total=count, desc=f"{stage:<20}", unit="task", disable=not terminal, leave=False) as bar:
-        for _ in _shown(stage, count, _ended(submitted, futures)):
-            bar.update()
+    with _bar(stage, sum(amounts), unit, show and sys.stderr.isatty()) as ended:
+        for number in _shown(stage, len(amounts), _ended(submitted, futures)):
+            ended(amounts[number], futures[number].state.name == "Reused")
     try:
         results = [future.result() for future in futures]
     except TaskRunTimeoutError as error:
@@ -82,11 +86,39 @@ def collect(stage: str, submitted: Iterable[PrefectFuture[Any]], tasks: int | No
     return results
 
 
-def _shown(stage: str, tasks: int, ended: Iterator[None]) -> Iterator[None]:
+@contextmanager
+def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[Callable[[int, bool], None]]:
+    """Show a bar of finished tasks, and of the steps that running ones count; yield a function for finished ones."""
+    before, counts, closing = steps_done(), {False: 0, True: 0}, threading.Event()
+
+    def ended(amount: int, reused: bool) -> None:
+        counts[reused] += amount
+
+    def follow() -> None:
+        while not closing.wait(SECONDS_BETWEEN_LOOKS):
+            bar.initial = counts[True]  # they took no time
+            running = steps_done() - before if unit != TASKS else 0
+            bar.n = min(total, counts[True] + max(counts[False], running))
+            bar.refresh()
+
+    how: dict[str, Any] = {"unit": f" {unit}", "smoothing": 0, "leave": False, "disable": not visible}
+    with tqdm(total=total, desc=f"{stage:<20}", **how) as bar:
+        thread = threading.Thread(target=follow, daemon=True)
+        if visible:
+            thread.start()
+        try:
+            yield ended
+        finally:
+            closing.set()
+            if visible:
+                thread.join()
+
+
+def _shown(stage: str, tasks: int, ended: Iterator[int]) -> Iterator[int]:
     """Show the progress of a long stage in Prefect's UI; pass on the events of its tasks."""
     artifact, due = None, time.monotonic() + SECONDS_UNTIL_LONG
-    for done, _ in enumerate(ended, 1):
-        yield
+    for done, number in enumerate(ended, 1):
+        yield number
         last = done == tasks
         if time.monotonic() < due and not (last and artifact):
             continue
@@ -99,17 +131,18 @@ def _shown(stage: str, tasks: int, ended: Iterator[None]) -> Iterator[None]:
             artifact = cast(UUID, created)
 
 
-def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[None]:
-    """Yield once for each finished future, and append all of them to `futures` as they are submitted."""
+def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[int]:
+    """Yield the number of each finished future, and append all of them to `futures` as they are submitted."""
     for future in submitted:
         futures.append(future)
         if len(futures) > IN_FLIGHT:
             futures[-IN_FLIGHT - 1].wait()
             _let_go(futures[-IN_FLIGHT - 1])
-            yield
+            yield len(futures) - IN_FLIGHT - 1
+    numbers = {future.task_run_id: number for number, future in enumerate(futures)}
     for future in as_completed(futures[-IN_FLIGHT:]):
         _let_go(future)
-        yield
+        yield numbers[future.task_run_id]
 
 
 def _let_go(future: PrefectFuture[Any]) -> None:

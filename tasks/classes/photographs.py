@@ -19,6 +19,7 @@ from tasks.classes.png import UnreadableError
 from tasks.records import Reading
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
+from tasks.storage.started import advance
 
 BATCH = 1024  # rows to write at once: a few MB of thumbnails
 SCHEMA = pa.schema(
@@ -52,6 +53,7 @@ def read_photographs(
     batch: list[dict[str, object]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for row, data in members:
+            advance(1)
             try:
                 image = guard.read(data, reading.side, name=ids[row])
             except UnreadableError as error:

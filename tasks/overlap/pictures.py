@@ -16,15 +16,18 @@ from tasks.overlap.components import MOST, hanging, homes
 from tasks.overlap.images import Images, same_images
 from tasks.overlap.minhash import Bands
 from tasks.overlap.nearest import THREADS, Nearest
-from tasks.overlap.pairs import Pairs, in_order, together
+from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
 from tasks.overlap.patterns import Patterns
+from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
 from tasks.overlap.recall import RecallCounts
 from tasks.registration.forms import mirrored_form, other_forms
 from tasks.registration.photo import BITS
 from tasks.storage.copies import Copies
+from tasks.storage.started import advance
 from tasks.threads import blas_threads, of_task
 
+FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, for which setup pays
 FORMS_AT_ONCE = 128  # images whose forms are computed at a time, in each thread
 
 
@@ -41,9 +44,17 @@ def candidate_pairs(
         i, j = same_images(one.digests, two.digests)
         groups = np.arange(len(one)), len(one) + np.arange(len(two))
         groups[1][j] = i
+    pairs = NO_PAIRS
     with blas_threads(1):
-        found, recall = propose(_forms(one, mirrored), two.patterns, groups, bands, seed, sample=sample)
-        return _measured(in_order(_listed(found, one.numbers, two.numbers), within), one, two, within, mirrored), recall
+        forms = _forms(one, mirrored)
+        for some in slices(len(one), len(one) if bands else max(FEWEST, len(two) // SHARE)):
+            part = slice(some.start, some.stop)
+            asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
+            found, recall = propose(*asking, bands, seed, sample=sample)
+            new = in_order(_listed(found, one.numbers[part], two.numbers), within)
+            pairs = together([pairs, _measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
+            advance(0 if mirrored else len(some))
+    return in_order(pairs, within), recall
 
 
 def with_more(

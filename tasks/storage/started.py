@@ -5,14 +5,17 @@ So a command resolves relative paths from there and works elsewhere; its process
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 
 from tasks.errors import UsageError
 
 STARTED_IN = "CLEANSPLIT_STARTED_IN"
+STEPS = ".steps"  # in the folder that all processes of a command work in: a byte for each finished step
 NAMED = (  # variables that name files or folders, which libraries would resolve from the working folder
     "PREFECT_HOME", "PREFECT_PROFILES_PATH", "MATPLOTLIBRC", "MPLCONFIGDIR", "TMPDIR", "NETRC", "SSL_CERT_FILE",
     "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
@@ -31,6 +34,18 @@ def work_elsewhere() -> None:
         os.chdir(_own[0])
     except OSError as error:
         sys.exit(f"cleansplit: cannot make a folder to work in ({error}); set TMPDIR to a writable folder.")
+
+
+def advance(steps: int) -> None:
+    """Count finished steps in this process or a child of the command, for its progress bar."""
+    if STARTED_IN in os.environ:
+        with contextlib.suppress(OSError), Path(STEPS).open("ab") as file:  # a killed child may outlive the folder
+            file.write(bytes(steps))
+
+
+def steps_done() -> int:
+    """Return the number of steps that all processes of the command have counted."""
+    return os.path.getsize(STEPS) if os.path.exists(STEPS) else 0
 
 
 def remove_own() -> None:
