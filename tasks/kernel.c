@@ -1,12 +1,13 @@
-/* What takes most of the time, in C: laying images over each other, and comparing bit patterns.
+/* The functions that take most of the time: aligning images, and comparing bit patterns.
 
-   Each function has a reference in numpy, which says what it computes and why. Here is the same, a image or a pair at a
-   time. The result has the same bits on every processor: there is only addition, subtraction, multiplication, division
-   and square root, which IEEE 754 rounds exactly; sums are taken over eight lanes, which are added in one order; and the
-   compiler contracts nothing (-ffp-contract=off). Memory comes from the caller or the stack, so that threads share none.
+   Each function has a reference in numpy, which defines and explains it. The functions here process one image or pair
+   at a time. Their results have the same bits on every processor: they only add, subtract, multiply, divide and take
+   square roots, which IEEE 754 rounds exactly. Sums have eight lanes, which are added in a fixed order, and the compiler
+   must not contract operations (-ffp-contract=off). Memory is on the stack or belongs to the caller, so threads share
+   none.
 
-   Images are float, side by side of at most 64 pixels, a multiple of eight, row after row. Constants are those of the
-   references; tests/kernel compares each function with its own. */
+   Images are float, row after row; their side is a multiple of eight, at most 64. Constants equal those of the
+   references; tests/kernel compares each function with its reference. */
 
 #include <math.h>
 #include <stdint.h>
@@ -17,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 1; }
+int32_t NAME(kernel_version)(void) { return 2; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -50,7 +51,17 @@ PART void halve(const float *image, int side, float *half) {
         }
 }
 
-/* ---- a image as it lies under another: tasks/registration/warp.py ---- */
+void NAME(quarter)(const uint8_t *gray, int64_t count, float *small) {
+    for (; count--; gray += PIXELS)
+        for (int row = 0; row < SIDE; row += 4)
+            for (int column = 0; column < SIDE; column += 4) {
+                int sum = 0;
+                for (int at = 0; at < 16; at++) sum += gray[(row + at / 4) * SIDE + column + at % 4];
+                *small++ = (float)sum / 16;
+            }
+}
+
+/* ---- an image as it lies under another: tasks/registration/warp.py ---- */
 
 PART void warp(const float *image, int side, const float *map, float *values, float *inside) {
     float line[SIDE], half = side / 2.0f, first = side / 2.0f - 0.5f, last = side - 1.001f;
@@ -82,7 +93,7 @@ PART void warp(const float *image, int side, const float *map, float *values, fl
 /* ---- refining a map by Gauss-Newton steps: tasks/registration/align.py ---- */
 
 typedef struct {
-    float values[PIXELS], right[PIXELS], down[PIXELS]; /* of a image: in standard deviations, and their slopes */
+    float values[PIXELS], right[PIXELS], down[PIXELS]; /* of an image: in standard deviations, and their slopes */
 } slopes;
 
 PART void take_slopes(const float *image, int side, slopes *of) {
@@ -107,7 +118,7 @@ PART void take_slopes(const float *image, int side, slopes *of) {
     }
 }
 
-/* Sums over a image of what is multiplied with 1, x, y, x x, x y and y y, in this order. */
+/* Sums over an image of what is multiplied with 1, x, y, x x, x y and y y, in this order. */
 typedef struct {
     vec of[6];
 } moments;
@@ -130,7 +141,8 @@ PART void sum_step(const slopes *of, const float *values, const float *inside, i
     }
     vec scale = all(1 / ((float)sqrt(total(squares) / weight) + 0.5f));
 
-    moments slope[3], with_value[2], with_one[2], with_error[2]; /* right right, right down, down down; right and down */
+    /* Products of the slopes to the right and down: right right, right down, down down. */
+    moments slope[3], with_value[2], with_one[2], with_error[2];
     vec value_value = all(0), value_one = all(0), one_one = all(0), value_error = all(0), one_error = all(0);
     memset(slope, 0, sizeof slope), memset(with_value, 0, sizeof with_value);
     memset(with_one, 0, sizeof with_one), memset(with_error, 0, sizeof with_error);
@@ -185,7 +197,7 @@ PART void sum_step(const slopes *of, const float *values, const float *inside, i
     b[6] = total(value_error), b[7] = total(one_error);
 }
 
-/* Solve a x = b by Cholesky's decomposition; a is positive definite, since more than nothing is on its diagonal. */
+/* Solve a x = b by Cholesky's decomposition; a is positive definite, since its diagonal was increased. */
 PART void solve(double a[8][8], double x[8]) {
     for (int i = 0; i < 8; i++)
         for (int j = 0; j <= i; j++) {
@@ -219,12 +231,14 @@ PART void refine(const slopes *first, const float *second, int side, int steps, 
             after[row + 2] = map[row + 2] - (after[row] * p[2] + after[row + 1] * p[5]);
         }
         for (int i = 0; i < 6; i++) good *= fabs(after[i] - identity[i]) <= limit[i]; /* what is not finite is not */
-        if (!good) return; /* the same step would follow */
-        for (int i = 0; i < 6; i++) map[i] = (float)after[i];
+        float next[6];
+        for (int i = 0; i < 6; i++) next[i] = (float)after[i];
+        if (!good || !memcmp(next, map, sizeof next)) return; /* the same step would follow */
+        memcpy(map, next, sizeof next);
     }
 }
 
-/* The better of two starts: the other map as well, where there is one. */
+/* Return the correlation of the gray values of two images where they overlap. */
 PART double correlation(const float *first, const float *second, int side, const float *map) {
     float values[PIXELS], inside[PIXELS];
     warp(second, side, map, values, inside);
@@ -269,8 +283,8 @@ PART void flatten(const float *image, float *flat) {
     }
 }
 
-/* Return the number of the best of some starts, each a scale and two shifts: tasks/registration/starts.py. For each pixel
-   of a line, `under` has the number of the one that lies under it, or -1: int32 (scales, shifts, 16). */
+/* Return the number of the best start, each a scale and two shifts: tasks/registration/starts.py. `under` has, for each
+   pixel of a line, the number of the pixel under it, or -1: int32 (scales, shifts, 16). */
 PART int best_start(const float *first, const float *second, const int32_t *under, int scales, int shifts) {
     float a[SMALL * SMALL], b[SMALL * SMALL];
     int best = 0;
@@ -296,7 +310,8 @@ PART int best_start(const float *first, const float *second, const int32_t *unde
                 }
             }
             double n = total(count), of_a = total(aa) - total(sum_a) * total(sum_a) / n;
-            double of_b = total(bb) - total(sum_b) * total(sum_b) / n, both = total(ab) - total(sum_a) * total(sum_b) / n;
+            double of_b = total(bb) - total(sum_b) * total(sum_b) / n;
+            double both = total(ab) - total(sum_a) * total(sum_b) / n;
             double product = of_a * of_b, found = both / sqrt((product > 0 ? product : 0) + 1e-3);
             found *= 0.5 + 0.5 * n / (SMALL * SMALL);
             int number = (across / shifts * shifts + shift) * shifts + across % shifts;
@@ -339,7 +354,7 @@ void NAME(register_finely)(const float *first, const float *second, int64_t pair
 
 /* ---- agreement of registered images: tasks/registration/agreement.py ---- */
 
-/* Smooth a image with a symmetric filter, whose half has its middle first; beyond the edge, the edge repeats. */
+/* Smooth an image with a symmetric filter, whose half has its middle first; beyond the edge, the edge repeats. */
 PART void smooth(const float *image, int side, const float *half, int reach, float *smoothed) {
     float padded[MARGIN + SIDE + MARGIN];
     for (int row = 0; row < side; row++) {
@@ -415,7 +430,8 @@ void NAME(agreement)(const float *first, const float *second, const uint8_t *ins
             count += w, squares_a += w * a * a, squares_b += w * b * b;
         }
         double n = total(count) + 1e-6;
-        vec root_a = all((float)sqrt(total(squares_a) / n) + 0.2f), root_b = all((float)sqrt(total(squares_b) / n) + 0.2f);
+        vec root_a = all((float)sqrt(total(squares_a) / n) + 0.2f);
+        vec root_b = all((float)sqrt(total(squares_b) / n) + 0.2f);
         vec sum = all(0), least = all(0);
         for (int at = side; at < pixels - side; at += LANES) {
             gradients(one + MARGIN, side, at, &right_a, &down_a, &a);
@@ -429,14 +445,15 @@ void NAME(agreement)(const float *first, const float *second, const uint8_t *ins
 
 enum { WINDOW = 9, STRIDE = 2, WINDOWS = SIDE / STRIDE };
 
-/* The means of a image in windows; beyond its edges all is 0. */
+/* The means of an image in windows; beyond its edges all is 0. */
 PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
     for (int window = 0; window < WINDOWS; window++) {
         float padded[MARGIN + SIDE + MARGIN] = {0};
         int low = STRIDE * window - WINDOW / 2, high = STRIDE * window + WINDOW / 2;
         for (int column = 0; column < SIDE; column += LANES) {
             vec sum = all(0);
-            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++) sum += load(image + row * SIDE + column);
+            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++)
+                sum += load(image + row * SIDE + column);
             store(padded + MARGIN + column, sum);
         }
         for (int other = 0; other < WINDOWS; other++) {
@@ -447,7 +464,7 @@ PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
     }
 }
 
-/* The larger of some variances and those of a image, in windows. */
+/* The larger of some variances and those of an image, in windows. */
 PART void raise_variance(const float *image, const float *there, float gain, const float *covered, float *variance) {
     float values[PIXELS], squares[PIXELS], mean[WINDOWS * WINDOWS], square[WINDOWS * WINDOWS];
     for (int at = 0; at < PIXELS; at += LANES) {
@@ -494,7 +511,7 @@ void NAME(textured)(const float *first, const float *second, const uint8_t *insi
 
 /* ---- images equally sharp: tasks/registration/sharpness.py ---- */
 
-/* Transform the columns of a image by cosines, float (SIDE, SIDE), and lay it on its side. Every second cosine is the
+/* Transform the columns of an image by cosines, float (SIDE, SIDE), and lay it on its side. Every second cosine is the
    same from both ends, and the others have the opposite sign, so that sums and differences of both ends will do. */
 PART void transform(const float *image, const float *cosines, float *turned) {
     enum { HALF = SIDE / 2 };
@@ -533,31 +550,46 @@ PART void transform_back(const float *turned, const float *cosines, float *image
     }
 }
 
-/* Return how sharp a image is after a smoothing: `along` is what that and the smoothings which end the finest octave
-   and the next one multiply the coefficients of a line with. */
-PART float sharpness(const float *coefficients, const float *along, const float *fine, const float *coarse) {
-    vec finest = all(0), next = all(0);
+typedef struct {
+    float finest[PIXELS], next[PIXELS]; /* of the finest octave of an image and of the next one, by coefficient */
+} energies;
+
+/* `fine` and `coarse` are the factors of a line's coefficients under the smoothings that end these octaves. */
+PART void take_energies(const float *coefficients, const float *fine, const float *coarse, energies *of) {
     for (int row = 0; row < SIDE; row++)
         for (int column = 0; column < SIDE; column += LANES) {
-            vec gain = load(along + column) * along[row], one = load(fine + column) * fine[row];
-            vec value = load(coefficients + row * SIDE + column) * gain;
-            vec above = value * (1 - one), below = value * (one - load(coarse + column) * coarse[row]);
-            finest += above * above, next += below * below;
+            int at = row * SIDE + column;
+            vec value = load(coefficients + at), kept = load(fine + column) * fine[row];
+            vec above = value * (1 - kept), below = value * (kept - load(coarse + column) * coarse[row]);
+            store(of->finest + at, above * above), store(of->next + at, below * below);
         }
+}
+
+/* Return how sharp an image is after a smoothing, which multiplies the coefficients of a line by `along`. */
+PART float sharpness(const energies *of, const float *along) {
+    vec finest = all(0), next = all(0);
+    for (int row = 0; row < SIDE; row++) {
+        vec above = all(0), below = all(0);
+        for (int column = 0; column < SIDE; column += LANES) {
+            vec gain = load(along + column) * load(along + column);
+            above += load(of->finest + row * SIDE + column) * gain;
+            below += load(of->next + row * SIDE + column) * gain;
+        }
+        finest += above * (along[row] * along[row]), next += below * (along[row] * along[row]);
+    }
     return (float)(total(finest) / (total(next) + 1e-3 * PIXELS));
 }
 
-/* Write a image as sharp as another, by the smoothing after which it is: how far a ratio is from one is asked without a
-   logarithm. `gains` are float (smoothings + 2, SIDE); the first smoothing changes nothing. */
-PART void as_sharp(const float *image, const float *coefficients, float own, float aim, const float *cosines,
-                   const float *gains, int smoothings, float *smoothed) {
-    const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE;
+/* Smooth an image until it is as sharp as another one. The best smoothing has a ratio nearest to one. `gains` are float
+   (smoothings + 2, SIDE), and the first smoothing changes nothing. */
+PART void as_sharp(const float *image, const float *coefficients, const energies *of, float own, float aim,
+                   const float *cosines, const float *gains, int smoothings, float *smoothed) {
     memcpy(smoothed, image, PIXELS * sizeof *smoothed);
     if (!(own > 1.15f * aim)) return;
     int best = 0;
     double nearest = (own + 1e-9) / (aim + 1e-9);
     for (int number = 1; number < smoothings; number++) {
-        double found = sharpness(coefficients, gains + number * SIDE, fine, coarse);
+        double found = sharpness(of, gains + number * SIDE);
         double off = (found + 1e-9) / (aim + 1e-9);
         if (off < 1) off = 1 / off;
         if (off < nearest) nearest = off, best = number;
@@ -572,13 +604,15 @@ PART void as_sharp(const float *image, const float *coefficients, float own, flo
 void NAME(equally_sharp)(const float *first, const float *second, int64_t pairs, const float *cosines,
                          const float *gains, int64_t smoothings, float *first_sharp, float *second_sharp) {
     float turned[PIXELS], one[PIXELS], two[PIXELS];
+    energies of[2];
     const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE;
     for (; pairs--; first += PIXELS, second += PIXELS, first_sharp += PIXELS, second_sharp += PIXELS) {
         transform(first, cosines, turned), transform(turned, cosines, one);
         transform(second, cosines, turned), transform(turned, cosines, two);
-        float of_one = sharpness(one, gains, fine, coarse), of_two = sharpness(two, gains, fine, coarse);
-        as_sharp(first, one, of_one, of_two, cosines, gains, smoothings, first_sharp);
-        as_sharp(second, two, of_two, of_one, cosines, gains, smoothings, second_sharp);
+        take_energies(one, fine, coarse, &of[0]), take_energies(two, fine, coarse, &of[1]);
+        float of_one = sharpness(&of[0], gains), of_two = sharpness(&of[1], gains);
+        as_sharp(first, one, &of[0], of_one, of_two, cosines, gains, smoothings, first_sharp);
+        as_sharp(second, two, &of[1], of_two, of_one, cosines, gains, smoothings, second_sharp);
     }
 }
 
@@ -624,8 +658,8 @@ PART int64_t differing_bits(const uint64_t *one, const uint64_t *two, int64_t wo
     return differ;
 }
 
-/* Find the pairs of patterns, both sides sorted by their bit counts, that differ in at most `allowed[a + b]` bits. Return
-   their number; their places and shared bits are written, for which there is room for all pairs. */
+/* Find the pairs of patterns that differ in at most `allowed[a + b]` bits; both sides are sorted by their bit counts.
+   Return their number, and write their places and shared bits; there is room for all pairs. */
 int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, int64_t rows, const uint64_t *second,
                           const int64_t *second_counts, int64_t columns, int64_t words, const int64_t *allowed,
                           int64_t *i, int64_t *j, int64_t *shared) {
@@ -636,7 +670,8 @@ int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, in
         if (high < low) high = low;
         while (high < columns && second_counts[high] - a <= allowed[a + second_counts[high]]) high++;
         for (int64_t at = low; at < high; at++) {
-            int64_t both = a + second_counts[at], differ = differing_bits(first, second + at * words, words, allowed[both]);
+            int64_t both = a + second_counts[at];
+            int64_t differ = differing_bits(first, second + at * words, words, allowed[both]);
             if (differ > allowed[both]) continue;
             i[found] = row, j[found] = at, shared[found++] = (both - differ) / 2;
         }
@@ -652,7 +687,7 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int6
         for (int64_t at = 0; at < patterns; at++) {
             if (groups[at] == form_groups[own]) continue;
             double best = similarity[0] < floor ? similarity[0] : floor;
-            double least = similarity[most - 1] > best ? similarity[most - 1] : best; /* equal ones have smaller numbers */
+            double last = similarity[most - 1], least = last > best ? last : best;
             int64_t in_form = -1;
             for (int64_t number = 0; number < each; number++) {
                 int64_t a = form_counts[own * each + number], b = counts[at];
@@ -660,7 +695,7 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int6
                 int64_t both = shared_bits(forms + number * words, others + at * words, words);
                 if (both * (1 + least) < least * (a + b) - 1e-6) continue; /* sooner than to divide */
                 double found = (double)both / (double)(a + b - both);
-                if (found > least || (found == least && in_form < 0 && found > similarity[most - 1]))
+                if (found > least || (found == least && in_form < 0 && found > last))
                     least = found, in_form = number;
             }
             if (in_form < 0) continue;

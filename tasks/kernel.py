@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1  # of the functions and their results; libraries of other versions are ignored
+VERSION = 2  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -24,6 +24,7 @@ def _array(kind: Any) -> Any:
 FLOATS, BYTES, DOUBLES, LONGS = map(_array, (np.float32, np.uint8, np.float64, np.int64))
 WORDS, SHORTS, NUMBER = _array(np.uint64), _array(np.int32), ctypes.c_int64
 ARGUMENTS = {
+    "quarter": (BYTES, NUMBER, FLOATS),
     "register_coarsely": (FLOATS, FLOATS, NUMBER, SHORTS, FLOATS, NUMBER, NUMBER, FLOATS),
     "register_finely": (FLOATS, FLOATS, NUMBER, FLOATS),
     "overlay": (FLOATS, FLOATS, FLOATS, NUMBER, NUMBER, FLOATS, NUMBER, FLOATS, FLOATS, BYTES),

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tasks.arrays import Floats, Pixels
+from tasks.arrays import Floats, Gray, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.photo import LOWEST
 from tasks.registration.sharpness import equally_sharp
-from tasks.registration.warp import halved
+from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
 
@@ -35,8 +35,8 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
     def decide(start: int) -> Floats:
         part = np.arange(start, min(start + AT_ONCE, len(first)))
-        one, two = (copies.take(part).read().astype(np.float32) for copies in (first, second))
-        return _decided(np.ascontiguousarray(one[:, :, ::-1]) if mirrored else one, two)
+        one, two = (copies.take(part).read() for copies in (first, second))
+        return _decided(one[:, :, ::-1] if mirrored else one, two)
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
@@ -60,14 +60,14 @@ def similarity_of(one: Images, two: Images) -> Floats:
     return found
 
 
-def _decided(first: Pixels, second: Pixels) -> Floats:
-    small_one, small_two = (halved(halved(pictures)) for pictures in (first, second))
+def _decided(first: Gray, second: Gray) -> Floats:
+    small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
     found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
-        found[some] = _agreed(first[some], second[some], maps[some])
+        found[some] = _agreed(first[some].astype(np.float32), second[some].astype(np.float32), maps[some])
     return np.floor(found * 10_000) / 10_000
 
 

@@ -70,7 +70,7 @@ static void draw_patterns(uint64_t *words, int64_t *counts, int count) {
 static void compare_images(void) {
     static float first[PAIRS * PIXELS], second[PAIRS * PIXELS], one[PAIRS * PIXELS], two[PAIRS * PIXELS];
     static float starts[SCALES * SHIFTS * SHIFTS * 6], cosines[PIXELS], gains[(SMOOTHINGS + 2) * SIDE];
-    static uint8_t inside[PAIRS * PIXELS], small[PAIRS * SMALL * SMALL];
+    static uint8_t gray[PAIRS * PIXELS], inside[PAIRS * PIXELS], small[PAIRS * SMALL * SMALL];
     int32_t under[SCALES * SHIFTS * SMALL];
     float maps[PAIRS * 6], found[PAIRS], half[] = {0.5f, 0.2f, 0.05f}, wide[MARGIN];
     for (size_t at = 0; at < sizeof starts / sizeof *starts; at += 6) draw_map(starts + at);
@@ -85,6 +85,9 @@ static void compare_images(void) {
     print_digest("coarse maps", maps, sizeof maps);
     for (int pair = 0; pair < PAIRS; pair++)
         draw_image(first + pair * PIXELS, SIDE), draw_image(second + pair * PIXELS, SIDE), draw_map(maps + pair * 6);
+    for (int at = 0; at < PAIRS * PIXELS; at++) gray[at] = (uint8_t)first[at];
+    quarter(gray, PAIRS, one);
+    print_digest("quarter", one, PAIRS * SMALL * SMALL * sizeof *one);
     equally_sharp(first, second, PAIRS, cosines, gains, SMOOTHINGS, one, two);
     print_digest("sharpness of first", one, sizeof one), print_digest("and of second", two, sizeof two);
     overlay(first, second, maps, PAIRS, SIDE, half, 2, one, two, inside);
@@ -96,14 +99,16 @@ static void compare_images(void) {
     for (int at = 0; at < PAIRS * 6; at++) maps[at] = (at % 6 % 4 == 0) + uniform(-0.2f, 0.2f);
     register_finely(first, second, PAIRS, maps);
     print_digest("fine maps", maps, sizeof maps);
-    for (int at = 0; at < PIXELS; at++) cosines[at] = drawn() % 2 ? 0 : uniform(0, 1.0f / SIDE); /* their sums are at most 1 */
+    for (int at = 0; at < PIXELS; at++) /* the sums of a line are at most 1 */
+        cosines[at] = drawn() % 2 ? 0 : uniform(0, 1.0f / SIDE);
     seen(first, PAIRS, cosines, cosines, 0, small);
     print_digest("small copies", small, sizeof small);
 }
 
 static void compare_patterns(void) {
     static uint64_t rows[ROWS * FORMS * WORDS], others[COLUMNS * WORDS];
-    int64_t counts[ROWS * FORMS], other_counts[COLUMNS], groups[ROWS], other_groups[COLUMNS], allowed[2 * 64 * WORDS + 1];
+    int64_t counts[ROWS * FORMS], other_counts[COLUMNS], groups[ROWS], other_groups[COLUMNS];
+    int64_t allowed[2 * 64 * WORDS + 1];
     int64_t i[ROWS * COLUMNS], j[ROWS * COLUMNS], shared[ROWS * COLUMNS], row[ROWS * MOST], form[ROWS * MOST];
     double similarity[ROWS * MOST];
     draw_patterns(rows, counts, ROWS), draw_patterns(others, other_counts, COLUMNS);

@@ -25,7 +25,7 @@ from tasks.registration.align import register, register_coarsely, register_finel
 from tasks.registration.forms import mirrored_form, other_forms
 from tasks.registration.photo import BITS, LOWEST, comparable_bits
 from tasks.registration.sharpness import equally_sharp
-from tasks.registration.warp import IDENTITY, halved
+from tasks.registration.warp import IDENTITY, halved, quartered
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
 from tests.build import scene
@@ -124,6 +124,12 @@ def test_the_kernel_differs_from_numpy_in_the_last_digits_only(
     first, second = kind(rng)
     given_to = first, second, some_maps(rng, len(first))
     np.testing.assert_allclose(by(kernel, asked, *given_to), by(None, asked, *given_to), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_small_copies_are_the_same(kernel: Functions, kind: Callable[[np.random.Generator], Pair]) -> None:
+    gray = kind(np.random.default_rng(0))[0].astype(np.uint8)[:, :, ::-1]
+    np.testing.assert_array_equal(by(kernel, quartered, gray), by(None, quartered, gray))
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
