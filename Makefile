@@ -45,7 +45,8 @@ lint: .venv/test
 size: .venv/test      ## lines and modules of each room, and which rooms import which
 	$(BIN)/python -m tests.house
 
-bench: .venv/test     ## overlap against brute force, the exact join and datasketch
+bench: .venv/test     ## the kernel against numpy; overlap against brute force, the exact join and datasketch
+	$(BIN)/python -m tests.benchmarks.kernel
 	$(BIN)/python -m tests.benchmarks.overlap
 
 verdicts: .venv/test  ## what is called a duplicate: judged sets, planted copies, look-alikes, ever more copies; an hour

@@ -37,28 +37,26 @@ Result = tuple[int, NDArray[np.bool_], int]  # true pairs found, test rows found
 
 @dataclass
 class Counter:
-    """Candidates that the engine verified."""
+    """Candidates that MinHash proposed."""
 
     candidates: int = 0
 
 
 @contextmanager
 def counting() -> Iterator[Counter]:
-    """Count the candidates that the engine verifies inside the block."""
+    """Count the candidates that MinHash proposes inside the block."""
     counter, verify = Counter(), patterns.verified
 
     def wrapped(first: Any, second: Any, i: Any, j: Any, need: Any) -> Any:
         counter.candidates += len(i)
         return verify(first, second, i, j, need)
 
-    joins: tuple[Any, ...] = (candidates, complete)
-    for join in joins:
-        join.verified = wrapped
+    module: Any = candidates
+    module.verified = wrapped
     try:
         yield counter
     finally:
-        for join in joins:
-            join.verified = verify
+        module.verified = verify
 
 
 def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
@@ -72,7 +70,7 @@ def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
         keys = np.unique(np.concatenate([np.empty(0, np.int64), *(i * len(test) + j for i, j, _ in stream)]))
     rows = np.zeros(len(test), np.bool_)
     rows[keys % len(test)] = True
-    return len(keys), rows, counter.candidates
+    return len(keys), rows, len(train) * len(test) if exhaustive else counter.candidates
 
 
 def datasketch_lsh(sketches: tuple[list[MinHash], list[MinHash]], lsh: MinHashLSH, near: Callable[..., Any]) -> Result:
