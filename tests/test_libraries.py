@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tasks import kernel
 from tasks.classes.tasks import _shard_inputs
 from tasks.libraries import LIBRARIES, shaped_by
 from tasks.records import Part, Reading
@@ -32,3 +33,13 @@ def test_an_absent_library_is_another_key_for_what_it_decodes_alone(monkeypatch:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert digest_of(_shard_inputs(PART, GLYPHS)) == of["glyphs"]
     assert digest_of(_shard_inputs(PART, PHOTOGRAPHS)) != of["photographs"]
+
+
+def test_the_kernel_and_numpy_have_other_keys_for_what_they_align(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = set()
+    for functions in (None, kernel.Functions()):
+        monkeypatch.setattr(kernel, "functions", functions)
+        assert shaped_by("registration")["libraries"]["kernel"] == kernel.engine()
+        assert "kernel" not in shaped_by("hashing", "statistics", "photographs")["libraries"]
+        keys.add(digest_of(shaped_by("registration")))
+    assert len(keys) == 2

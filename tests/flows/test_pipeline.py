@@ -35,6 +35,7 @@ from flows.publish import key_of
 from flows.steps import evaluate, sanitize
 from flows.table import CLEAN, COMMANDS, REPRODUCE, VERIFY
 from tasks.errors import DataError, GateError, UsageError
+from tasks.kernel import engine
 from tasks.records import Report
 from tasks.records.parameters import DESCRIPTIONS
 from tasks.records.report import schema
@@ -367,7 +368,9 @@ def test_notmnist_has_its_own_minimum_of_members() -> None:
 
 
 def test_stages_are_timed_in_the_run_record(run: Report) -> None:
-    seconds = json.loads((run.run / "run.json").read_text())["result"]["seconds"]
+    result = json.loads((run.run / "run.json").read_text())["result"]
+    assert result["compared_by"] == [engine()]
+    seconds = result["seconds"]
     assert {"load classes", "find overlap", "train and score"} <= set(seconds)
     with timed() as nothing:
         pass
