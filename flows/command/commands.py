@@ -107,6 +107,7 @@ def execute(arguments: Sequence[str] | None = None) -> None:
     stop_at_once()
     try:
         app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()  # here a closed pipe is expected; at the interpreter's end it would print a traceback
     except CycloptsError as error:
         _stop(_usage(error), UsageError.exit_code, errors)
     except CleanSplitError as error:

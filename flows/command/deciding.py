@@ -62,8 +62,8 @@ def apply(
 ) -> None:
     """Move the removed images of a run away, or link the others; nothing is deleted. Without --execute it is a dry run.
 
-    A dry run prints a summary, and writes a list of all files into the current folder. Images to review or to relabel
-    stay where they are.
+    A dry run prints a summary, and writes a list of all files into the workspace. Images to review or to relabel stay
+    where they are.
 
     Parameters
     ----------
@@ -87,17 +87,16 @@ def apply(
     for source in applying.folders_of(originals, folder):
         print(f"files are taken from {source}", file=sys.stderr)
     steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
-    for action, count in applying.left_to_people(folder).items():
-        if count:
-            print(f"{count:,} images to {action} in actions.csv stay where they are", file=sys.stderr)
+    if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
+        print(f"images that stay where they are (see actions.csv): {', '.join(left)}", file=sys.stderr)
     if not execute:
         lines = [f"{step.source or step.id} -> {target / step.name}\n" for step in steps]
-        listed = PurePath(f"{folder.last}-{'move' if move else 'link'}.txt")
-        building.put(Place.of(listed), lambda part: disk.write_text(part, "".join(lines)))
+        listed = folder.parent.parent / f"{folder.last}-{'move' if move else 'link'}.txt"
+        building.put(listed, lambda part: disk.write_text(part, "".join(lines)))
         counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
         shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
         done = "moved" if move else "linked"
-        print(f"{len(steps):,} files would be {done} to {out}, most of them to", file=sys.stderr)
+        print(f"{len(steps):,} files would be {done} to {out}; the largest folders are", file=sys.stderr)
         print(f"{''.join(shown)}Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
         return
