@@ -26,7 +26,7 @@ def build_driver(compiler: str, flags: Sequence[str], folder: Path) -> Path:
 
 
 def digests(command: Sequence[str | Path], seed: int) -> str:
-    """Return what the driver prints for a seed; raises `subprocess.CalledProcessError` where a sanitizer stops it."""
+    """Return the output of the driver for a seed; raises `subprocess.CalledProcessError` where a sanitizer stops it."""
     done = subprocess.run([*command, str(seed), str(ROUNDS)], check=True, capture_output=True, text=True)
     return done.stdout
 

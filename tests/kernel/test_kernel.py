@@ -108,7 +108,7 @@ CASES = [(kind, asked) for kind in KINDS for asked in ([*OF_MAPS, *OF_PICTURES] 
 
 
 def by(functions: Functions | None, asked: Callable[..., Any], *given: Any) -> Any:
-    """Return what a function gives with a library, or with numpy."""
+    """Return the result of a function with a library, or with numpy."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "functions", functions)
         return asked(*given)
@@ -143,7 +143,7 @@ def test_forms_have_the_same_bits_but_where_a_gradient_is_at_its_limit(kernel: F
 
 
 def patterns(rng: np.random.Generator, count: int, length: int) -> Patterns:
-    """Return patterns of which many are near copies of others."""
+    """Return patterns, half of them near copies of the others."""
     bits = rng.random((count, length)) < rng.uniform(0, 0.6, (count, 1))
     bits[count // 2 :] = bits[: count - count // 2] ^ (rng.random((count - count // 2, length)) < 0.02)
     bits[bits.sum(axis=1) > length // 2] = False

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.kernel import SANITIZED, build_driver, digests
 
-# Compiler, flags, and what runs the program on this machine.
+# Compiler, flags, and the emulator of the program.
 BUILDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "not optimized": ("cc", ("-O0",), ()),
     "AVX2": ("cc", ("-O3", "-mavx2", "-mpopcnt"), ()),

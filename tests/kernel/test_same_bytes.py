@@ -1,4 +1,4 @@
-"""Whole runs give the same files on processors of every kind: OpenBLAS is told of five, and AVX2 is masked."""
+"""Whole runs give the same files for five core types of OpenBLAS, and with AVX2 masked."""
 
 import hashlib
 import os
