@@ -97,7 +97,7 @@ def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[st
     assert after.sanitized.near.test == before.sanitized.near.test - 1
     assert after.judged is not None
     assert [(band.low, band.judged, band.same) for band in after.judged.bands] == [(0.93, 1, 1)]
-    said = "1 decisions of people apply to these images: 1 pairs are the same picture and count as duplicates"
+    said = "Pairs of these images that people decided: 1 (duplicates: 1, different images: 0)"
     assert said in (after.run / "README.md").read_text()
     assert verify_run(Place.of(after.run)) == []
 
@@ -256,7 +256,7 @@ def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_tha
         return Path(done.stdout.strip()), done.stderr
 
     before, said = audited()
-    assert "decisions" not in said
+    assert "apply to these images" not in said
     report = audit(**given, threshold=0.9, workspace=tmp_path / "w")
     assert report.run == before.resolve()
     file = decide(report, {("test/a/0.png", "train/a/0.png"): False})
@@ -266,7 +266,7 @@ def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_tha
     assert own != before
     refusing, said = audited("--no-decisions")
     assert refusing == before
-    assert "decisions" not in said
+    assert "apply to these images" not in said
     add_decisions(Place.of(tmp_path), unrelated(2))
     other, said = audited("--decisions", str(tmp_path / "decisions.parquet"))
     assert other == before
