@@ -27,7 +27,7 @@ MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; larger have a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 NUMBERED_UP_TO = 12  # classes in a confusion matrix with readable counts
-LEAST_WIDTH = 5.5  # inches, for the legend
+LEAST_WIDTH = 5.7  # inches, for the legend
 THOUSANDS = "{x:,.0f}"
 NAMED_UP_TO = 60  # classes with readable names along an axis
 

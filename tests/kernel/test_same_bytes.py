@@ -13,16 +13,13 @@ from tests.build import ROOT, saved, scene, write_folder
 
 pytestmark = pytest.mark.whole
 PROGRAM = """
-from prefect.testing.utilities import prefect_test_harness
-
 from flows.audit import audit
 from flows.dedupe import dedupe
 from tasks.kernel import engine
 
 assert engine() != "numpy"
-with prefect_test_harness(server_startup_timeout=200):
-    audit(train="train", test="test", workspace="audited")
-    dedupe(source="train", workspace="deduped")
+audit(train="train", test="test", workspace="audited")
+dedupe(source="train", workspace="deduped")
 """
 MASKED = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX2 FMA3 AVX512F AVX512CD AVX512_SKX",
@@ -64,22 +61,24 @@ def run_with(library: Path, photographs: Path, folder: Path, environment: dict[s
 
 
 @pytest.fixture(scope="module")
-def reference(libraries: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Digests:
+def reference(
+    server: dict[str, str], libraries: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Digests:
     library = libraries / "tasks" / "libkernel.so"
-    found = run_with(library, photographs, tmp_path_factory.mktemp("reference"), {})
+    found = run_with(library, photographs, tmp_path_factory.mktemp("reference"), server)
     assert len(found) > 10
     return found
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_files_are_the_same_whatever_processor_openblas_is_told_of(
-    setting: str, reference: Digests, libraries: Path, photographs: Path, tmp_path: Path
+    setting: str, reference: Digests, server: dict[str, str], libraries: Path, photographs: Path, tmp_path: Path
 ) -> None:
     library = libraries / "tasks" / "libkernel.so"
-    assert run_with(library, photographs, tmp_path, SETTINGS[setting]) == reference
+    assert run_with(library, photographs, tmp_path, server | SETTINGS[setting]) == reference
 
 
 def test_files_are_the_same_without_avx2(
-    reference: Digests, libraries: Path, photographs: Path, tmp_path: Path
+    reference: Digests, server: dict[str, str], libraries: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    assert run_with(libraries / "plain.so", photographs, tmp_path, MASKED) == reference
+    assert run_with(libraries / "plain.so", photographs, tmp_path, server | MASKED) == reference
