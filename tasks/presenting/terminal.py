@@ -30,10 +30,11 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     one = "train" if report.alone else report.scored
     loses = "train" if report.spec.protect == "test" else one
     which, left = ("" if report.alone else f"{split} " for split in (getattr(worst, "rows_of", one), loses))
+    both = ", without a duplicate in train or validation" if loses == "test" and report.rows.validation else ""
     lines = [
         f"duplicates  {numbers.joined(worst, 'exact', '+', worst, 'near')} of {numbers(worst, 'rows')} {which}images",
         f"undecided   {numbers(worst, 'undecided')}",
-        f"left        {numbers(report.sanitized.near, loses)} of {numbers(report.rows, loses)} {left}images",
+        f"left        {numbers(report.sanitized.near, loses)} of {numbers(report.rows, loses)} {left}images{both}",
         *doubts,
         f"report      {page}",
         f"next        {then}",
