@@ -16,15 +16,21 @@ from flows.engine import cluster
 from tasks.records.spec import SanitizeSpec
 
 STRANGER = """
-import json, sys
-from distributed import Client
+import asyncio, json, sys
+from distributed.comm import connect
 from distributed.security import Security
-secured = {"none": {}, "own": {"security": Security.temporary()}}
+
+async def visit(address, own):
+    comm = await connect(address, timeout=5, **own.get_connection_args("client"))
+    await comm.write({"op": "identity", "reply": True})
+    return await comm.read()
+
+secured = {"none": Security(), "own": Security.temporary()}
 for address in json.loads(sys.argv[1]):
     for scheme in ("tcp", "tls"):
         for name, own in secured.items():
             try:
-                Client(f"{scheme}://{address.split('://')[1]}", timeout=5, **own).run_on_scheduler(int)
+                asyncio.run(asyncio.wait_for(visit(f"{scheme}://{address.split('://')[1]}", own), 20))
                 print("reached", scheme, name, address)
             except Exception as error:
                 print("refused", type(error).__name__)
