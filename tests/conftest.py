@@ -37,7 +37,7 @@ WHOLE = (
     "tests/operations",
     "docs",
     "tests/cluster",
-    "tests/kernel/test_same_bytes.py",
+    "tests/kernel",
     "tests/flows",
     "tests/browser",
     "tests/faults",
