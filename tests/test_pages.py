@@ -54,6 +54,6 @@ def commands(page: str) -> set[str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])  # it names former commands
 def test_the_parser_accepts_every_command_of_a_page(page: str) -> None:
-    for command in commands(page):
-        if "COMMAND" not in command:
-            app.parse_args(shlex.split(command, comments=True)[1:], exit_on_error=False, print_error=False)
+    typed = [shlex.split(each, comments=True)[1:] for each in commands(page) if "COMMAND" not in each]
+    parsed = [app.parse_args(words, exit_on_error=False, print_error=False) for words in typed]
+    assert len(parsed) == len(typed), "the parser raises for a command that it refuses"

@@ -27,9 +27,8 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     numbers, worst, place = Numbers(report), report.worst, run_at(report.run).parent.parent / NAME
     effect = sentences(numbers, "effect")
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
-    one = "train" if report.alone else report.scored
-    loses = "train" if report.spec.protect == "test" else one
-    which, left = ("" if report.alone else f"{split} " for split in (getattr(worst, "rows_of", one), loses))
+    loses = report.loses
+    which, left = ("" if report.alone else f"{split} " for split in (getattr(worst, "rows_of", loses), loses))
     both = ", without a duplicate in train or validation" if loses == "test" and report.rows.validation else ""
     lines = [
         f"duplicates  {numbers.joined(worst, 'exact', '+', worst, 'near')} of {numbers(worst, 'rows')} {which}images",

@@ -128,6 +128,12 @@ class Report:
         return max(pairs, key=lambda pair: (pair.either > 0, pair.undecided > 0))
 
     @property
+    def loses(self) -> SplitName:
+        """The split that sanitizing shortens, as the answer counts it."""
+        worst = self.worst
+        return worst.rows_of if isinstance(worst, PairOverlap) and self.spec.protect != "test" else "train"
+
+    @property
     def ignored_share(self) -> float:
         """Share of the members that were ignored because of their names."""
         members = sum(row.members for row in self.conservation)
