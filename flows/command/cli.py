@@ -2,6 +2,9 @@
 
 import os
 import sys
+from typing import get_args
+
+HELP = {"--help", "-h"}
 
 
 def main() -> None:
@@ -13,6 +16,11 @@ def main() -> None:
     from tasks.storage.started import work_elsewhere
 
     work_elsewhere()
+    from flows.engine import temporary
+    from tasks.vocabulary import ServedName
+
+    if set(sys.argv[1:2]) & set(get_args(ServedName)) and not HELP & set(sys.argv):
+        temporary.start()  # meanwhile this process imports and reads the command
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     from flows.command.commands import execute

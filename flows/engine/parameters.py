@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, get_args
 from pydantic.fields import FieldInfo
 
 from tasks.records.spec import Spec
+from tasks.vocabulary import DirectName, ServedName
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,7 +23,7 @@ class Command(Generic[P]):
     import path; help, run form and Python show the `sentence`, and help shows the `example`.
     """
 
-    name: str
+    name: ServedName | DirectName
     takes: Callable[P, Spec]
     flow: str
     sentence: str

@@ -8,9 +8,8 @@ from pyarrow.csv import ParseOptions, read_csv
 
 from tasks.presenting.changes import cell
 from tasks.records import REASONS, Report
-from tasks.storage import tables
+from tasks.storage import arrow, tables
 from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
 SHOWN, ANNOTATED = 20, 10  # rows of the table; annotations of each level, GitHub's limit for a step
@@ -34,7 +33,7 @@ class Problem(NamedTuple):
 def problems_of(run: Place, report: Report) -> list[Problem]:
     """Return the duplicates, undecided images, label conflicts and quarantined files of a run; failures first."""
     failed = {gate.name for gate in report.gates if not gate.passed}
-    with at(run / "actions.csv").arrow_input() as file:
+    with arrow.reading(run / "actions.csv") as file:
         actions = read_csv(file, parse_options=ParseOptions(newlines_in_values=True))
     found = []
     for row in actions.filter(pc.not_equal(actions["action"], "keep")).to_pylist():

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from tasks.storage import disk, objects
 from tasks.storage.place import Place
 from tasks.storage.store import Store
@@ -53,9 +51,6 @@ class Bucket(Store):
 
     def reading(self) -> io.BufferedReader:
         return io.BufferedReader(_Ranges(self.place, self.size()), LARGEST)
-
-    def arrow_input(self, *, mapped: bool = False) -> pa.NativeFile:  # noqa: ARG002
-        return pa.PythonFile(self.reading(), "r")
 
     def read_bytes(self, limit: int | None = None) -> bytes:
         return objects.read_range(self.place, 0, self.size() if limit is None else min(self.size(), limit))

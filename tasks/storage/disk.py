@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
-
 from tasks.errors import DataError, StorageError, UsageError
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
@@ -41,11 +39,6 @@ def resolved(place: Place) -> Place:
 def writing(place: Place) -> BinaryIO:
     """Open a new file for writing; raises `FileExistsError`."""
     return path_of(place).open("xb")
-
-
-def arrow_output(place: Place) -> pa.NativeFile:
-    """Open a file for pyarrow to write."""
-    return pa.OSFile(str(path_of(place)), "wb")
 
 
 def write_bytes(place: Place, data: bytes) -> None:

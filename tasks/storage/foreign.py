@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import DataError
-from tasks.storage import tables
+from tasks.storage import arrow, tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
@@ -21,7 +21,7 @@ def open_parquet(place: Place) -> pq.ParquetFile:
     if not at(place).is_file():
         raise DataError(f"{place} is not a file; name a Parquet file.")
     with tables.foreign(place):
-        file = pq.ParquetFile(at(place).arrow_input(), page_checksum_verification=True)
+        file = pq.ParquetFile(arrow.reading(place), page_checksum_verification=True)
         groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         check(place, file.schema_arrow.names, groups)
     return file

@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.arrays import RowNumbers
-from tasks.storage import disk
+from tasks.storage import arrow, disk
 from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 PLACE = "place"  # column with the position of a row in its piece
 
@@ -42,7 +41,7 @@ def deal_out(
             table = read(number)
             if not writers:
                 schema = table.schema.append(pa.field(PLACE, pa.int64()))
-                outputs = [stack.enter_context(disk.arrow_output(file)) for file in files]
+                outputs = [stack.enter_context(arrow.writing(file)) for file in files]
                 writers = [stack.enter_context(pa.ipc.new_stream(out, schema)) for out in outputs]
             for number_of_piece in np.unique(piece[mine]).tolist():
                 rows = mine[piece[mine] == number_of_piece]
@@ -52,7 +51,7 @@ def deal_out(
 
 
 def _in_order(file: Place) -> pa.Table:
-    with at(file).arrow_input() as source:
+    with arrow.reading(file) as source:
         table = pa.ipc.open_stream(source).read_all()
     disk.remove(file)
     back = np.argsort(table[PLACE].to_numpy())

@@ -11,8 +11,6 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
-import pyarrow as pa
-
 from tasks.storage import building, disk
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
@@ -92,10 +90,6 @@ class Store(Protocol):
     def reading(self) -> BufferedReader:
         """Open the file to read it."""
         return self.local().open("rb")
-
-    def arrow_input(self, *, mapped: bool = False) -> pa.NativeFile:
-        """Open the file for pyarrow to read, or map it into memory."""
-        return pa.memory_map(str(self.local()), "r") if mapped else pa.OSFile(str(self.local()), "rb")
 
     def read_bytes(self, limit: int | None = None) -> bytes:
         """Return the content of the file, at most `limit` bytes."""

@@ -12,24 +12,23 @@ import pyarrow.parquet as pq
 
 from tasks.arrays import Bits, RowNumbers
 from tasks.errors import DataError
-from tasks.storage import disk
+from tasks.storage import arrow
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def write(table: pa.Table, target: Place, **options: Any) -> None:
     """Write a table; the same rows give the same bytes, regardless of their chunks."""
-    with disk.arrow_output(target) as out:
+    with arrow.writing(target) as out:
         pq.write_table(table.combine_chunks(), out, **PARQUET, **options)
 
 
 @contextmanager
 def writer(target: Place, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
     """Open a file for writing it in pieces."""
-    with disk.arrow_output(target) as out, pq.ParquetWriter(out, schema, **PARQUET | options) as writing:
+    with arrow.writing(target) as out, pq.ParquetWriter(out, schema, **PARQUET | options) as writing:
         yield writing
 
 
@@ -43,7 +42,7 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
         with opened(place) as file:
             table = file.read(columns)
             return table if columns is None else table.select(columns)
-    with _named_when_damaged(place), at(place).arrow_input() as file:
+    with _named_when_damaged(place), arrow.reading(place) as file:
         return pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
 
 
@@ -108,7 +107,7 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
     """Open a file for reading it in row groups; raises what `read` raises."""
     with (
         _named_when_damaged(place),
-        at(place).arrow_input() as source,
+        arrow.reading(place) as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
         yield file
