@@ -1,6 +1,7 @@
 """Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from flows.engine.declare import subflow
@@ -12,8 +13,8 @@ from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, 
 from tasks.overlap.tasks import count_within, look_up
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
 from tasks.records.report import AnySpec
-from tasks.records.spec import ComparingSpec
-from tasks.splits.tasks import remove_overlap
+from tasks.records.spec import AuditSpec, ComparingSpec
+from tasks.splits.tasks import find_shared_groups, remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
 
 SLOWER = "numpy compares the images, several times more slowly: install cleansplit with a C compiler to use the kernel."
@@ -40,7 +41,11 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     sanitizing = [remove_overlap.submit(spec, splits, overlaps, place, *duplicates)]
     within_each = tuple(counted), tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
-    return Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)
+    found = Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)
+    if isinstance(spec, AuditSpec) and spec.group_by:
+        sharing = [find_shared_groups.submit(spec.group_by, splits, overlaps, loaded, place)]
+        found = replace(found, shared=collect("find shared groups", sharing)[0])
+    return found
 
 
 def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:

@@ -24,6 +24,7 @@ import simplejpeg
 from PIL import Image, ImageOps
 
 from tasks.arrays import Gray
+from tasks.classes.camera import taken
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
 from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
@@ -46,6 +47,7 @@ class Decoded(NamedTuple):
     width: int
     height: int
     coded: bytes | None = None  # for a JPEG decoded at a reduced scale, the digest of everything that its pixels need
+    taken: str | None = None  # camera and minute
     remark: str = ""  # a warning of the decoder about a complete file
 
     @property
@@ -85,6 +87,7 @@ class Photograph(NamedTuple):
     width: int
     height: int
     constant: bool
+    taken: str | None  # camera and minute
     digest: bytes
     coded: bytes | None
     thumbnail: bytes
@@ -103,7 +106,7 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
             constant = _is_constant(decode(data, False, cheap).image)
         thumbnail = found.thumbnail()
         digest = found.digest_of(b"reduced", copy.tobytes(), thumbnail) if found.coded else found.digest
-        about = found.image.mode, found.width, found.height, constant, digest, found.coded
+        about = found.image.mode, found.width, found.height, constant, found.taken, digest, found.coded
         return Photograph(*about, thumbnail, gray, copy, found.remark)
 
 
@@ -151,14 +154,15 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
         upright, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, zeros_at_end(data, form))
         upright.load()
-        if upright.getexif().get(ORIENTATION) in QUARTER_TURNS:
+        camera = taken(exif := upright.getexif())
+        if exif.get(ORIENTATION) in QUARTER_TURNS:
             width, height = height, width
         ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image would be copied
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
         plain = _converted(upright)
         plain.info = {}  # comments, places and profiles must not be published with a thumbnail
-        return Decoded(plain, width, height, coded, remark)
+        return Decoded(plain, width, height, coded, camera, remark)
 
 
 def _is_constant(image: Image.Image) -> bool:

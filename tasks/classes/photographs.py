@@ -2,8 +2,8 @@
 
 Originals stay in place. ``photographs.parquet`` has one row per image, in the order of reading: id, MD5 of its pixels,
 whether all are equal, for a JPEG decoded at a reduced scale the digest of everything that its pixels need (see
-`tasks.classes.identical`), mode, size, bytes, a thumbnail, and warnings of its decoder. ``copies.gray`` has, in the
-same order, larger gray copies for deciding duplicates; see `tasks.storage.copies`.
+`tasks.classes.identical`), mode, size, bytes, camera and minute, a thumbnail, and warnings of its decoder.
+``copies.gray`` has, in the same order, larger gray copies for deciding duplicates; see `tasks.storage.copies`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
         "width": pa.int32(),
         "height": pa.int32(),
         "bytes": pa.int64(),
+        "taken": pa.string(),
         "thumbnail": pa.binary(),
         "remark": pa.string(),
     }

@@ -22,4 +22,4 @@ from tasks.records.overlaps import (
 from tasks.records.report import Report
 from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
 from tasks.records.rows import MeasuredRecall
-from tasks.records.splits import Drawn, InGroups, Sanitized, Split, Splits
+from tasks.records.splits import Drawn, InGroups, Sanitized, SharedGroups, Split, Splits

@@ -43,7 +43,11 @@ DESCRIPTIONS = {
     "recipe": "How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
     "grouped, from both sources together, without dividing groups of duplicates or other groups.",
     "group_by": "Images to keep together besides duplicates, in grouped splits: font, from the names of glyphs; group, "
-    "a column of the sources; or a regular expression on the path of a file, whose first capture group counts.",
+    "a column of the sources; folder, of the file; exif, the camera and the minute; or a regular expression on the "
+    "path of a file, whose first capture group counts.",
+    "AuditSpec.group_by": "Images that belong together, such as the frames of a recording: the report counts the "
+    "images of test and validation that share a group with train. As in cleansplit split, a group is the font; the "
+    "group, a column; the folder; exif, the camera and the minute; or a match of a regular expression on the path.",
     "group_alike": "Let grouped splits also keep images together that are similar, but not confirmed duplicates.",
     "folds": "Number of cross-validation folds in groups.parquet, for grouped splits.",
     "seed": "Seed of every random choice.",
@@ -63,6 +67,8 @@ DESCRIPTIONS = {
     "protect": "Which of train and test keeps its rows.",
     "max_overlap": "Gate: largest share of the rows of test and of validation that may have a duplicate in train, and "
     "of test in validation. Above it the run fails, after its report is written.",
+    "max_shared_groups": "Gate: largest share of the rows of test and of validation that may share a group of "
+    "--group-by with train, and of test with validation, whether or not they are duplicates.",
     "undecided": "What a gate does if only undecided rows exceed its limit, which may be duplicates or look-alikes: "
     "fail with exit code 5, or pass.",
     "max_quarantine": "Gate: largest share of a class that may be unreadable.",

@@ -19,6 +19,7 @@ from tasks.records.rows import (
     PairFonts,
     PairOverlap,
     RowsLeft,
+    SharedRows,
     SplitGroups,
     SplitRows,
     ThresholdRows,
@@ -91,6 +92,7 @@ class Report:
     mistakes: tuple[Mistake, ...]
     variants: tuple[VariantCount, ...]
     judged: Judged | None = None
+    shared_groups: tuple[SharedRows, ...] = ()
     gates: tuple[Gate, ...] = ()
 
     @property

@@ -10,7 +10,7 @@ from tasks.records.effects import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
 from tasks.records.overlaps import Decided, Overlap, SplitDuplicates, Within
 from tasks.records.report import AnySpec
-from tasks.records.splits import Sanitized, Splits
+from tasks.records.splits import Sanitized, SharedGroups, Splits
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import SPLITS, Arm, ModelName, SplitName, Unmeasured
 
@@ -125,6 +125,7 @@ class Findings:
     duplicates: tuple[SplitDuplicates, ...]
     sanitized: Sanitized
     verdict: Verdict
+    shared: SharedGroups | None = None
     trained: Trained = Trained()
     random: RandomDraw | None = None
 
@@ -139,7 +140,7 @@ class Findings:
         names = [archive.index for archive in self.archives]
         names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
         names += [found.folder for found in self.duplicates if found.folder]
-        names += [self.decided.folder] if self.decided else []
+        names += [found.folder for found in (self.decided, self.shared) if found]
         for drawn in (self, self.random) if self.random else (self,):  # `evaluate` trains on both again
             names += [file for name in SPLITS for file in drawn.splits[name].files]
             names += [drawn.sanitized.folder, *drawn.trained.folders, *(one.folder for one in drawn.overlaps)]

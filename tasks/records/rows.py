@@ -100,6 +100,21 @@ class PairOverlap:
 
 
 @dataclass(frozen=True, config=STRICT)
+class SharedRows:
+    """Rows of one split that share a group of the user with another; `duplicates` also have a duplicate there.
+
+    `undecided` rows share no known group, but they or rows of the other split have no group.
+    """
+
+    rows_of: SplitName
+    found_in: SplitName
+    rows: Count
+    shared: Count
+    duplicates: Count
+    undecided: Count
+
+
+@dataclass(frozen=True, config=STRICT)
 class ThresholdRows:
     """Rows of one split with a duplicate in another at another threshold, which for photographs is an agreement."""
 

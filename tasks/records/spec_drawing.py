@@ -1,6 +1,5 @@
 """Parameters of drawing splits and of training models."""
 
-import re
 from dataclasses import fields, replace
 from typing import ClassVar, Self
 
@@ -11,7 +10,7 @@ from tasks.addresses import SourceName
 from tasks.errors import UsageError
 from tasks.records.parameters import FoldCount, Size
 from tasks.records.spec_base import WorkSpec
-from tasks.records.spec_searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different
+from tasks.records.spec_searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different, check_pattern
 from tasks.vocabulary import GENERATED, SPLITS, ModelName, Recipe, Role, ViewName
 
 LETTERS = 10  # classes of notMNIST, A to J
@@ -37,13 +36,10 @@ class DrawSpec(SourceSpec):
     def check(self) -> None:
         """Refuse groups without grouped splits, and an invalid regular expression."""
         super().check()
+        check_pattern(self.group_by)
         given = [name for name in ("group_by", "group_alike", "folds") if getattr(self, name)]
         if given and not self.in_groups:
             raise UsageError(f"{given[0]} is for grouped splits; use --recipe grouped, or cleansplit split.")
-        try:
-            re.compile(self.group_by or "")
-        except re.error as error:
-            raise UsageError(f"group_by {self.group_by} is not a valid regular expression ({error}).") from error
 
 
 @dataclass(frozen=True, kw_only=True)

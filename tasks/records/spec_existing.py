@@ -12,7 +12,7 @@ from tasks.errors import UsageError
 from tasks.records.parameters import Probability, Share
 from tasks.records.spec_base import Spec, WorkSpec
 from tasks.records.spec_drawing import TrainingSpec
-from tasks.records.spec_searching import OverlapSpec, check_different, check_percents
+from tasks.records.spec_searching import OverlapSpec, check_different, check_pattern, check_percents
 from tasks.vocabulary import IN_PUBLIC, Protect, PublicName, Role, Undecided
 
 
@@ -25,6 +25,8 @@ class AuditSpec(OverlapSpec):
     train: SourceName | None = None
     test: SourceName | None = None
     validation: SourceName | None = None
+    group_by: str | None = None
+    max_shared_groups: Share | None = None
     summary: PurePath | None = None
     trains: ClassVar[bool] = False
 
@@ -38,8 +40,11 @@ class AuditSpec(OverlapSpec):
         return {role: name for role, name in given.items() if name is not None}
 
     def check(self) -> None:
-        """Refuse anything but a root or the two splits, and a split that is given twice."""
+        """Refuse anything but a root or the two splits, a split that is given twice, and a gate without groups."""
         super().check()
+        check_pattern(self.group_by)
+        if self.max_shared_groups is not None and not self.group_by:
+            raise UsageError("max_shared_groups needs --group-by, which names the groups.")
         given = self.sources
         if self.root and self.dataset:
             raise UsageError("give either a root or --dataset.")

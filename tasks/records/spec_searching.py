@@ -1,5 +1,6 @@
 """Parameters of reading sources, of searching for duplicates, and of removing them."""
 
+import re
 from dataclasses import fields, replace
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, Self, cast
@@ -158,6 +159,14 @@ def check_percents(**similarities: float | None) -> None:
             raise UsageError(f"{name} {value} is not a whole percent; use for instance 0.95.")
         if 100 * value < 1:
             raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+
+
+def check_pattern(group_by: str | None) -> None:
+    """Refuse an invalid regular expression."""
+    try:
+        re.compile(group_by or "")
+    except re.error as error:
+        raise UsageError(f"group_by {group_by} is not a valid regular expression ({error}).") from error
 
 
 def check_different(sources: dict[Role, str]) -> None:

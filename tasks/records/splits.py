@@ -6,10 +6,12 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records.folder import InFolder
 from tasks.records.overlaps import Ruling
+from tasks.records.rows import SharedRows
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 
 RAW = "raw"  # folder of unsanitized splits
+SHARED = "shared_groups.parquet"
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,13 @@ class Sanitized:
 
     removed = InFolder("removed.parquet")  # one row per removed image, with its best duplicate
     unconfirmed = InFolder("unconfirmed.parquet")  # one row per image that stays despite a similar image
+
+
+@dataclass(frozen=True)
+class SharedGroups:
+    """Rows that share a group of the user with an earlier split, and their counts."""
+
+    folder: str
+    pairs: tuple[SharedRows, ...]
+
+    table = InFolder(SHARED)  # see `tasks.splits.shared`

@@ -68,6 +68,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         mistakes=trained.mistakes,
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),
         judged=judged_pairs(found, workspace),
+        shared_groups=found.shared.pairs if found.shared else (),
     )
     return replace(report, gates=measure_gates(report))
 

@@ -2,18 +2,19 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from shlex import quote
 
 from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
 from tasks.records.inputs import REASONS, REMEDIES
-from tasks.records.rows import ClassMembers, Gate, PairOverlap, SplitGroups
-from tasks.records.spec import DedupeSpec
+from tasks.records.rows import ClassMembers, Gate, PairOverlap, SharedRows, SplitGroups
+from tasks.records.spec import AuditSpec, DedupeSpec
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 
 REASONS_NAMED = 3  # most frequent reasons to name
-Counted = PairOverlap | SplitGroups
+Counted = PairOverlap | SplitGroups | SharedRows
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
@@ -24,10 +25,12 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
         gates.append(_at_most("max_ignored", spec.max_ignored, report.ignored_share))
     if isinstance(spec, DedupeSpec):
         if spec.max_duplicates is not None:
-            gates.append(_of_duplicates("max_duplicates", spec.max_duplicates, report))
+            gates.append(_of_rows("max_duplicates", spec.max_duplicates, report))
         return tuple(gates)
     if spec.max_overlap is not None:
-        gates.append(_of_duplicates("max_overlap", spec.max_overlap, report))
+        gates.append(_of_rows("max_overlap", spec.max_overlap, report))
+    if isinstance(spec, AuditSpec) and spec.max_shared_groups is not None:
+        gates.append(_of_rows("max_shared_groups", spec.max_shared_groups, report))
     if spec.min_rows is not None:
         left = report.sanitized.near[report.scored]
         gates.append(Gate("min_rows", spec.min_rows, left, left >= spec.min_rows))
@@ -48,9 +51,9 @@ def _at_most(name: str, limit: float, value: float) -> Gate:
     return Gate(name, limit, value, value <= limit)
 
 
-def _of_duplicates(name: str, limit: float, report: Report) -> Gate:
-    """Return a gate on the split with the largest share of duplicates; a split without rows fails it."""
-    counted = _counted(report)
+def _of_rows(name: str, limit: float, report: Report) -> Gate:
+    """Return a gate on the split with the largest share of counted rows; a split without rows fails it."""
+    counted = _counted(name, report)
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
     value, most = max(map(_share, counted)), max(map(_most, counted))
@@ -58,8 +61,10 @@ def _of_duplicates(name: str, limit: float, report: Report) -> Gate:
     return Gate(name, limit, value, held, most if most > value else None)
 
 
-def _counted(report: Report) -> list[Counted]:
-    """Return the relevant counts of duplicates: inside one set, or of each evaluated split in the splits before it."""
+def _counted(name: str, report: Report) -> Sequence[Counted]:
+    """Return the counts for a gate: inside one set, or of each evaluated split in the splits before it."""
+    if name == "max_shared_groups":
+        return report.shared_groups
     if report.alone:
         return [report.duplicates_in("train")]
     return [
@@ -71,7 +76,9 @@ def _counted(report: Report) -> list[Counted]:
 
 
 def _number(counts: Counted) -> int:
-    """Return the number of duplicates, including images that stay only because of their label."""
+    """Return the number of rows in shared groups, or of duplicates, with images that stay only for their label."""
+    if isinstance(counts, SharedRows):
+        return counts.shared
     return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
 
 
@@ -89,8 +96,8 @@ def _is_open(gate: Gate) -> bool:
 
 def _sentence(gate: Gate, report: Report) -> str:
     flag = f"--{gate.name.replace('_', '-')}"
-    if gate.name in ("max_overlap", "max_duplicates"):
-        return _of_rows(gate, report, flag)
+    if gate.name in ("max_overlap", "max_shared_groups", "max_duplicates"):
+        return _sentence_of_rows(gate, report, flag)
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
     accepting = f"`{flag} {math.ceil(value) / 100:g}` accepts them."
     if gate.name == "max_quarantine":
@@ -126,18 +133,26 @@ def _reasons(worst: ClassMembers, report: Report) -> str:
     )
 
 
-def _of_rows(gate: Gate, report: Report, flag: str) -> str:
+def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
         empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
         return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows."
-    worst = max(_counted(report), key=_most if _is_open(gate) else _share)
+    worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
     whose, what = "images", "are duplicates"
     if isinstance(worst, PairOverlap):
         whose, what = f"{worst.rows_of} rows", f"have a duplicate in {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
+    limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
+    if isinstance(worst, SharedRows):
+        said = f"{worst.shared:,} of {worst.rows:,} {worst.rows_of} rows ({100 * _share(worst):.2f} %) share a group "
+        said += f"with {worst.found_in}"
+        if _is_open(gate):
+            said += f", and {worst.undecided:,} more may, since some rows have no group: that may be {limit}"
+            return f"{said}; `--undecided pass` accepts them."
+        drawing = f"`cleansplit split SOURCE --group-by {quote(report.spec.settings()['group_by'])}`"
+        return f"{said}, {limit}; {drawing} draws splits that divide no group."
     if judged := report.judged:
         said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
-    limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
     if _is_open(gate):
         said += f", and {worst.undecided:,} more are undecided: that may be {limit}"
         return f"{said}; `cleansplit review {run}` decides them, and `--undecided pass` accepts them."

@@ -68,8 +68,9 @@ def _link_tables(found: Findings, workspace: Place, target: Place) -> None:
         linked.append(unconfirmed)
     for place in linked:
         at(place).link(target / place.last)
-    if found.splits.in_groups:
-        at(workspace / found.splits.in_groups.table).link(target / "groups.parquet")
+    for grouped in (found.splits.in_groups, found.shared):
+        if grouped:
+            at(table := workspace / grouped.table).link(target / table.last)
 
 
 def _variants(found: Findings, workspace: Place) -> pa.Table:

@@ -1,6 +1,5 @@
 """Group the rows of all sources by their duplicates and by the user's groups, and write the table of groups."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.errors import DataError
 from tasks.joined import RowNumbers, first_with, groups_of
-from tasks.records import Archive, Fingerprints, Overlap, SplitDuplicates
+from tasks.records import LoadedSources, Overlap, SplitDuplicates
+from tasks.splits.group_names import names_of_groups
 from tasks.splits.grouped import NOWHERE, deal
 from tasks.storage import tables
-from tasks.storage.image_files import paths_of
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
@@ -26,15 +24,13 @@ def row_groups(
     twins: SplitDuplicates,
     found: Sequence[Overlap],
     by: str | None,
-    archives: Sequence[Archive],
-    fingerprints: Sequence[Fingerprints],
+    loaded: LoadedSources,
     workspace: Place,
 ) -> tuple[RowNumbers, dict[str, Any]]:
     """Connect rows that are duplicates, and rows in the same group of the user.
 
     `ids` are those of the rows of all sources; `twins` are the duplicates inside them as one set; `found` are the
-    overlaps of earlier splits, whose duplicates are connected, too. `by` is ``font``, ``group`` or a regular expression
-    on the path of a file; see `own_groups`.
+    overlaps of earlier splits, whose duplicates are connected, too. `by` is explained in `names_of_groups`.
 
     Returns the group of each row, int64 (rows,), and facts: ``unmatched`` rows without a group of the user, and
     ``purity`` and ``completeness`` of the groups of duplicates against the user's groups; see `agreement`.
@@ -46,7 +42,8 @@ def row_groups(
     links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}
-    keys = own_groups(ids, by, archives, fingerprints, workspace)
+    names = names_of_groups(ids, by, loaded, workspace)
+    keys = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
     known = np.flatnonzero(keys != NOTHING)
     purity, completeness = agreement(groups_of(count, links)[known], keys[known])
     links.append((known, known[first_with(keys[known])]))
@@ -72,28 +69,6 @@ def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def own_groups(
-    ids: pa.Array, by: str, archives: Sequence[Archive], fingerprints: Sequence[Fingerprints], workspace: Place
-) -> RowNumbers:
-    """Return the number of each row's own group, int64 (rows,), or -1; raises `DataError` if no row has one."""
-    if by == "font":
-        names = _looked_up(ids, (tables.read(workspace / of.table, ["id", "font"]) for of in fingerprints), "font")
-    elif by == "group":
-        names = _looked_up(ids, (_of_index(archive, workspace) for archive in archives), "group")
-    else:
-        pattern = re.compile(by)
-        found = map(pattern.search, paths_of(ids).to_pylist())
-        names = pa.array([match and match[1 if pattern.groups else 0] for match in found], pa.string())
-    if names.null_count == len(names):
-        where = {
-            "font": "name of an image gives a font",
-            "group": "image has a group; --columns group=NAME names its column",
-        }
-        raise DataError(f"--group-by {by}: no {where.get(by, 'path of an image matches')}.")
-    keys: RowNumbers = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
-    return keys
-
-
 def write_groups(
     ids: pa.Array, groups: RowNumbers, labels: RowNumbers, bins: RowNumbers, folds: int | None, seed: int, target: Place
 ) -> None:
@@ -114,18 +89,6 @@ def shared_with_others(bins: RowNumbers, groups: RowNumbers) -> int:
     test = SPLITS.index("test")
     elsewhere = np.unique(groups[(bins != NOWHERE) & (bins != test)])
     return int(np.isin(groups[bins == test], elsewhere).sum())
-
-
-def _of_index(archive: Archive, workspace: Place) -> pa.Table:
-    is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
-    index = tables.read(workspace / archive.index, ["class_name", "member", "group", "outcome"], filters=is_image)
-    ids = pc.binary_join_element_wise(archive.role, index["class_name"], index["member"], "/")
-    return pa.table({"id": ids, "group": index["group"]})
-
-
-def _looked_up(ids: pa.Array, parts: Iterable[pa.Table], column: str) -> pa.Array:
-    table = pa.concat_tables(parts)
-    return table[column].take(pc.index_in(ids, value_set=table["id"].combine_chunks())).combine_chunks()
 
 
 def _pairs(overlap: Overlap, ids: pa.Array, workspace: Place) -> Iterable[tuple[RowNumbers, RowNumbers]]:

@@ -16,17 +16,20 @@ from tasks.records import (
     Ruling,
     Sanitized,
     Shard,
+    SharedGroups,
     Split,
     SplitDuplicates,
     Splits,
 )
+from tasks.records.rows import SharedRows
 from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
-from tasks.records.splits import RAW
+from tasks.records.splits import RAW, SHARED
 from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
 from tasks.splits.grouped import deal
 from tasks.splits.groups import row_groups, shared_with_others, write_groups
 from tasks.splits.sanitize import SANITIZED, write_sanitized
+from tasks.splits.shared import write_shared
 from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
@@ -37,6 +40,7 @@ from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 VERSION = 4
 SANITIZED_VERSION = 6
+SHARED_VERSION = 1
 GROUPS = "groups.parquet"
 Rows = dict[SplitName, RowNumbers]
 
@@ -80,7 +84,7 @@ def draw_grouped(
 
     def build(target: Place) -> dict[str, Any]:
         ids = read_ids(workspace / shard.images for shard in shards)
-        of_row, facts = row_groups(ids, twins, found, spec.group_by, loaded.archives, loaded.fingerprints, workspace)
+        of_row, facts = row_groups(ids, twins, found, spec.group_by, loaded, workspace)
         labels = read_labels(workspace / shard.images for shard in shards)
         sizes, rows = sizes_of_splits(spec, len(ids)), np.bincount(of_row)
         check_groups(spec, sizes, len(rows))
@@ -172,3 +176,24 @@ def remove_overlap(
     record = Sanitized(folder=stage.folder.name, **stage.result | {"splits": kept})
     lost = (f"{split.name} keeps {split.rows:,} of {splits[split.name].rows:,} rows" for split in kept)
     return finished(record, stage, ", ".join(lost))
+
+
+@stage_task("find shared groups")
+def find_shared_groups(
+    by: str, splits: Splits, overlaps: Sequence[Overlap], loaded: LoadedSources, workspace: Place
+) -> SharedGroups:
+    """List the rows of test and validation that share a group of the user with an earlier split."""
+    inputs = {
+        "version": SHARED_VERSION,
+        "splits": [splits[name].sha256 for name in SPLITS],
+        "overlap": [overlap.sha256 for overlap in overlaps],
+        "by": [by, [archive.sha256 for archive in loaded.archives]],
+    }
+
+    def build(target: Place) -> dict[str, Any]:
+        return {"pairs": write_shared(splits, overlaps, by, loaded, workspace, target / SHARED)}
+
+    stage = stages.stage(workspace, "shared", inputs, build)
+    pairs = tuple(SharedRows(**one) for one in stage.result["pairs"])
+    said = (f"{one.shared:,} of {one.rows:,} {one.rows_of} rows share a group with {one.found_in}" for one in pairs)
+    return finished(SharedGroups(stage.folder.name, pairs), stage, "; ".join(said))
