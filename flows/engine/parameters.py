@@ -4,9 +4,11 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast, get_args
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args
 
+from pydantic import GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
 
 from tasks.records.spec import Spec
 from tasks.vocabulary import DirectName, ServedName
@@ -30,6 +32,16 @@ class Command(Generic[P]):
     example: str
 
 
+class Typed:
+    """Describe an optional value by its type alone: a run form then opens with a field to type in, not with "None"."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the JSON schema without null."""
+        schema = handler(core)
+        kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+        return schema | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
+
+
 def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Callable[P, R]]:
     """Make a function of a specification callable with its parameters, and document it from them."""
     kind = cast(type[Spec], command.takes)
@@ -40,7 +52,8 @@ def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Ca
             given = inspect.signature(called).bind(*args, **kwargs).arguments
             return function(kind.of(**given))
 
-        parameters, returned = parameters_of(kind), inspect.signature(function).return_annotation
+        parameters = [one.replace(annotation=Annotated[one.annotation, Typed()]) for one in parameters_of(kind)]
+        returned = inspect.signature(function).return_annotation
         called.__signature__ = inspect.Signature(parameters, return_annotation=returned)  # type: ignore[attr-defined]
         lines = [f"    {parameter.name}: {_description_of(parameter)}" for parameter in parameters]
         called.__doc__ = "\n".join([f"{command.sentence}\n\nArgs:", *lines])

@@ -29,7 +29,7 @@ CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fre
 class SourceSpec(WorkSpec):
     """How to read sources."""
 
-    view: ViewName | Literal["auto"] = "auto"
+    view: Literal[ViewName, "auto"] = "auto"
     also: tuple[Variant, ...] = ()
     fresh: bool = False
     classes: PositiveInt | None = None

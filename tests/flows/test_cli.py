@@ -227,7 +227,7 @@ def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
     assert json.loads(json.dumps(kept)) == kept
 
 
-def test_a_flow_has_the_schema_of_its_parameters_though_it_is_made_late() -> None:
+def test_the_schema_of_a_flow_s_parameters_opens_a_form_with_fields_to_type_in() -> None:
     from flows.pipeline import cleansplit
 
     names = list(inspect.signature(cleansplit.fn).parameters)
@@ -236,6 +236,9 @@ def test_a_flow_has_the_schema_of_its_parameters_though_it_is_made_late() -> Non
     for schema in (cleansplit.parameters, parameter_schema(cleansplit)):
         assert list(schema.properties) == names
         assert schema.properties["seed"]["description"].startswith("Seed")
+        assert schema.properties["view"]["enum"] == ["ink", "photo", "auto"]
+        assert schema.properties["threshold"]["type"] == "number"
+        assert not [name for name, one in schema.properties.items() if {"type": "null"} in one.get("anyOf", ())]
 
 
 def test_a_mistyped_command_leaves_no_server_running(tmp_path: Path) -> None:
