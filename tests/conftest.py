@@ -66,7 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the tests and the seconds of each tier, over all processes."""
     seconds, tests = Counter[str](), Counter[str]()
-    for report in (report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")):
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    for report in (report for report in reports if hasattr(report, "duration")):
         tier = "plain" if "whole" not in report.keywords else "runs"
         if report.nodeid.startswith(SERVICES):
             tier = "servers, stores and clusters"

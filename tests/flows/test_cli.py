@@ -17,15 +17,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from prefect import Flow
+from prefect.context import use_profile
 from prefect.futures import PrefectConcurrentFuture
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Profile, get_current_settings
 from prefect.utilities.callables import parameter_schema
 
 from flows.command.commands import execute
 from flows.engine import temporary
+from flows.engine.declare import our_flow
 from flows.engine.interrupt import stop_as_usual
-from tasks.errors import UsageError
+from flows.table import CLEAN
+from tasks.errors import ServerError, UsageError
 from tasks.records.spec import AuditSpec
 from tests.build import ROOT, write_tar
 
@@ -45,7 +50,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def here(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command without a flow in this process."""
+    """Run the command in this process; a flow needs the tests' server."""
     code: Any = 0
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         try:
@@ -71,7 +76,7 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     server: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
     arguments = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
-    first, second = (command(*arguments, **server) for _ in range(2))
+    first, second = command(*arguments, **server), here(*arguments)
     assert first.returncode == second.returncode == 0, first.stderr
     assert first.stdout == second.stdout
     run = Path(first.stdout.removesuffix("\n"))
@@ -84,12 +89,21 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     assert "INFO" not in first.stderr
 
 
-def test_it_needs_no_server(sources: dict[str, Any], tmp_path: Path) -> None:
-    home = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_API_URL": ""}
-    workspace = ("--workspace", str(tmp_path / "w"))
-    done = command("run", "--large", sources["large"], "--small", sources["small"], *workspace, *TINY, **home)
-    assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.strip()).is_dir()
+def test_it_needs_no_server_and_commands_of_one_process_share_theirs(sources: dict[str, Any], tmp_path: Path) -> None:
+    program = """
+import contextlib, sys
+from flows.command.commands import execute
+for threshold in ("0.9", "0.95"):
+    with contextlib.suppress(SystemExit):
+        execute([*sys.argv[1:], "--threshold", threshold])
+"""
+    given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
+        env=of_its_own(tmp_path / "prefect"), capture_output=True, text=True, timeout=240, check=True,
+    )  # fmt: skip
+    assert done.stderr.count("starting Prefect") == 1
+    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert not _servers(tmp_path / "prefect")
     # What its own server was told is stored when it has ended, to the last task.
@@ -98,17 +112,17 @@ def test_it_needs_no_server(sources: dict[str, Any], tmp_path: Path) -> None:
         tasks = database.execute("select state_type from task_run").fetchall()
     assert {*flows, *tasks} == {("COMPLETED",)}
     told = sum(map(int, re.findall(r" (\d+) tasks", done.stderr)))
-    assert len(tasks) == told + len(flows) - 1, "each flow below another is a task"
+    assert len(tasks) == told + len(flows) - 2, "each flow below another is a task"
 
 
 def test_a_server_that_takes_too_long_is_named_with_the_setting_that_helps(
-    sources: dict[str, Any], tmp_path: Path
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "0"}
-    home = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_API_URL": ""}
-    given = ("--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"))
-    sentence = refused(command("run", *given, **home, **patience), 1)
-    assert "did not start within 0 seconds; set PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS higher" in sentence
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    monkeypatch.setenv(temporary.PATIENCE, "0")
+    said = f"did not start within 0 seconds; set {temporary.PATIENCE} higher"
+    with pytest.raises(ServerError, match=said):
+        serve_once()
 
 
 def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
@@ -125,90 +139,58 @@ def test_a_server_that_prefect_s_settings_name_is_used_and_none_is_left_running(
     assert not _servers(tmp_path)
 
 
-@pytest.mark.parametrize(("said", "counts"), [('PREFECT_CLIENT_MAX_RETRIES = "2"', 2), ("", 7)])
-def test_how_often_calls_are_retried_is_what_a_profile_says(home: Path, said: str, counts: int) -> None:
-    (home / "profiles.toml").write_text(f'active = "mine"\n[profiles.mine]\n{said}\n')
-    program = """
-from flows.command.commands import execute
-from flows.engine import temporary
-from flows.engine.interrupt import stop_as_usual
-server = temporary.start()
-from flows.engine.declare import our_flow
-from flows.table import CLEAN
-from prefect.settings import get_current_settings
-def retries(spec):
-    return get_current_settings().client.max_retries
-with server.serving():
-    print(our_flow(CLEAN)(retries)())
-"""
-    alone = {"PREFECT_HOME": str(home), "PREFECT_API_URL": "", temporary.PATIENCE: "120"}
-    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_CLIENT_MAX_RETRIES"} | alone
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{counts}\n"
-
-
-def test_a_temporary_server_serves_what_a_lasting_one_does_to_who_has_its_password(home: Path) -> None:
-    program = """
-import json, os
-from pathlib import Path
-from flows.command.commands import execute
-from flows.engine import temporary
-from flows.engine.interrupt import stop_as_usual
-server = temporary.start()
-import httpx
-ask = httpx.Client(timeout=60)  # a busy machine takes more than the usual five seconds
-from prefect.server.api.server import create_api_app
-from prefect.settings import get_current_settings
-with server.serving():
-    settings = get_current_settings().api
-    access = tuple(settings.auth_string.get_secret_value().split(":"))
-    told = ask.get(f"{settings.url}/openapi.json", auth=access).json()
-    print(told["paths"].keys() == create_api_app().openapi()["paths"].keys())
-    print(ask.get(f"{settings.url}/openapi.json").status_code, ask.post(f"{settings.url}/flows/filter").status_code)
-    answered = ask.get(f"{settings.url}/health", headers={"Origin": "http://elsewhere.example"})
-    print(answered.status_code, "access-control-allow-origin" in answered.headers)
-    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    shown = [Path(f"/proc/{child}/cmdline").read_text() for child in own]
-    print(len(access[1]) > 20, "temporary_server" in str(shown), access[1] in str(shown))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=of_its_own(home), capture_output=True, text=True, timeout=120, check=True
-    )
-    assert done.stdout == "True\n401 401\n200 False\nTrue True False\n"
-    assert done.stderr == "starting Prefect\n"
-
-
-def test_a_temporary_server_that_does_not_come_up_is_a_sentence(
-    sources: dict[str, Any], home: Path, tmp_path: Path
+@pytest.mark.parametrize(("said", "counts"), [({PREFECT_CLIENT_MAX_RETRIES: 2}, 2), ({}, 7)])
+def test_how_often_calls_are_retried_is_what_a_profile_says(
+    said: dict[Any, Any], counts: int, prefect_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/prefect.db"}
-    given = ("--train", sources["large"], "--test", sources["small"], "--workspace", str(tmp_path / "w"))
-    done = command("audit", *given, **of_its_own(home) | database)
-    assert done.returncode == 1, done.stderr
-    said = done.stderr.splitlines()[-1]
-    assert re.match(r"cleansplit: Prefect's temporary server ended with code \d+: .*unable to open database file", said)
+    def retries(spec: object) -> int:
+        return get_current_settings().client.max_retries
+
+    monkeypatch.delenv("PREFECT_CLIENT_MAX_RETRIES", raising=False)
+    server = temporary.start()
+    assert server
+    with use_profile(Profile(name="mine", settings=said), include_current_context=False), server.serving():
+        assert our_flow(CLEAN)(retries)() == counts
+
+
+def test_a_temporary_server_serves_what_a_lasting_one_does_to_who_has_its_password(server: dict[str, str]) -> None:
+    from prefect.server.api.server import create_api_app  # which takes seconds
+
+    ask = httpx.Client(timeout=60)  # a busy machine takes more than the usual five seconds
+    url, access = server["PREFECT_API_URL"], server["PREFECT_API_AUTH_STRING"].split(":")
+    told = ask.get(f"{url}/openapi.json", auth=(access[0], access[1])).json()
+    assert told["paths"].keys() == create_api_app().openapi()["paths"].keys()
+    assert [ask.get(f"{url}/openapi.json").status_code, ask.post(f"{url}/flows/filter").status_code] == [401, 401]
+    answered = ask.get(f"{url}/health", headers={"Origin": "http://elsewhere.example"})
+    assert answered.status_code == 200
+    assert "access-control-allow-origin" not in answered.headers
+    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    shown = str([Path(f"/proc/{child}/cmdline").read_text() for child in own])
+    assert len(access[1]) > 20
+    assert "temporary_server" in shown
+    assert access[1] not in shown
+
+
+def test_a_temporary_server_that_does_not_come_up_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/prefect.db")
+    said = r"Prefect's temporary server ended with code \d+: .*unable to open database file"
+    with pytest.raises(ServerError, match=said):
+        serve_once()
+
+
+def serve_once() -> None:
+    """Start a server as a command does, and end it."""
+    server = temporary.Temporary()
+    try:
+        with server.serving():
+            pass
+    finally:
+        server.stop()
 
 
 def of_its_own(home: Path) -> dict[str, str]:
     """Return an environment that makes a command start a server."""
     return os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
-
-
-def test_commands_of_one_process_share_its_server(sources: dict[str, Any], home: Path, tmp_path: Path) -> None:
-    program = """
-import contextlib, sys
-from flows.command.commands import execute
-for threshold in ("0.9", "0.95"):
-    with contextlib.suppress(SystemExit):
-        execute([*sys.argv[1:], "--threshold", threshold])
-"""
-    given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
-        env=of_its_own(home), capture_output=True, text=True, timeout=240, check=True,
-    )  # fmt: skip
-    assert done.stderr.count("starting Prefect") == 1
-    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
 
 
 def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
@@ -292,11 +274,9 @@ def _names(environment: Path, home: str) -> bool:
         (("verify", "run\udcff"), r"run\udcff has a name that is not UTF-8"),
     ],
 )
-def test_usage_errors_exit_with_2(
-    server: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], sentence: str
-) -> None:
+def test_usage_errors_exit_with_2(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
     workspace = ("--workspace", str(tmp_path)) if arguments[0] == "run" else ()
-    assert sentence in refused(command(*arguments, *workspace, **server), 2)
+    assert sentence in refused(here(*arguments, *workspace), 2)
 
 
 @pytest.mark.parametrize(
@@ -365,39 +345,39 @@ def test_the_command_and_python_refuse_the_impossible_in_the_same_words(
     assert not (tmp_path / "w").exists(), "refused before any work"
 
 
-def test_bad_data_exits_with_3(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+def test_bad_data_exits_with_3(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
     page = tmp_path / "page.tar.gz"
     page.write_text("<html>404</html>")
     arguments = ("run", "--large", str(page), "--small", sources["small"], "--workspace", str(tmp_path / "w"))
-    assert "is not a readable tar archive" in refused(command(*arguments, **server), 3)
+    assert "is not a readable tar archive" in refused(here(*arguments), 3)
 
 
-def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(server: dict[str, str], tmp_path: Path) -> None:
+def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(prefect_server: None, tmp_path: Path) -> None:
     members = {"r/A/1.png": b"", "r/B/1.png": b""}
     two, other = (str(write_tar(tmp_path / name, members)) for name in ("two.tar", "other.tar"))
     given = ("run", "--large", two, "--small", other, "--workspace", str(tmp_path / "w"))
-    done = command(*given, "--classes", "10", **server)
+    done = here(*given, "--classes", "10")
     assert "two.tar has 2 class folders (A, B) where 10 are expected" in refused(done, 3)
     one = str(write_tar(tmp_path / "one.tar", {"r/A/1.png": b"", "r/A/2.png": b""}))
-    done = command("run", "--large", one, "--small", two, "--workspace", str(tmp_path / "w"), **server)
+    done = here("run", "--large", one, "--small", two, "--workspace", str(tmp_path / "w"))
     assert "one.tar has one class folder (A), but a run needs two; run `cleansplit split " in refused(done, 3)
 
 
 def test_a_workspace_that_cannot_be_written_exits_with_6(
-    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "w").write_text("a file in the way")
     arguments = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path / "w"))
-    assert "cannot use" in refused(command(*arguments, **server), 6)
+    assert "cannot use" in refused(here(*arguments), 6)
 
 
 def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert command("--version").stdout.strip() == project["version"]
+    assert here("--version").stdout.strip() == project["version"]
 
 
 def test_help_describes_every_parameter() -> None:
-    done = command("run", "--help")
+    done = here("run", "--help")
     assert done.returncode == 0
     assert "Lowest similarity at which a row is removed" in " ".join(done.stdout.replace("│", " ").split())
 
@@ -422,17 +402,17 @@ def test_text_is_utf_8_whatever_the_locale_says() -> None:
     ],
 )
 def test_a_mistyped_address_keeps_its_secrets(address: str, sentence: str) -> None:
-    done = command("audit", "--train", address, "--test", "b.tar")
+    done = here("audit", "--train", address, "--test", "b.tar")
     assert sentence in refused(done, 2)
     assert "hush" not in done.stderr
 
 
 @pytest.mark.parametrize("address", ["s3://a bucket/w", "s3://büro/w", "s3://bucket/a/../b"])
 def test_an_address_that_no_bucket_has_is_named(address: str) -> None:
-    assert "is not an address in a bucket" in refused(command("verify", "--workspace", address), 2)
+    assert "is not an address in a bucket" in refused(here("verify", "--workspace", address), 2)
 
 
 def test_a_workspace_keeps_its_secrets() -> None:
-    done = command("verify", "--workspace", "s3://me:hush@bucket/w")
+    done = here("verify", "--workspace", "s3://me:hush@bucket/w")
     assert "s3://bucket/w: an address in a bucket may not have credentials" in refused(done, 2)
     assert "hush" not in done.stderr

@@ -15,7 +15,7 @@ from tasks.storage.decisions import add_decisions
 from tasks.storage.place import Place
 from tests.build import glyphs, noise, png, write_folder
 from tests.flows.test_actions import actions_of, files_below
-from tests.flows.test_cli import command, here
+from tests.flows.test_cli import here
 from tests.flows.test_decisions import digests_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -83,7 +83,7 @@ def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
 
 def test_a_gate_counts_what_stays_for_its_label_alone(alone: Report, tmp_path: Path) -> None:
     source = str(write_folder(tmp_path / "set", planted()))
-    done = command("dedupe", source, "--workspace", str(tmp_path / "w"), "--max-duplicates", "0.02")
+    done = here("dedupe", source, "--workspace", str(tmp_path / "w"), "--max-duplicates", "0.02")
     assert done.returncode == 4
     assert "21 of 61 images (34.43 %) are duplicates, more than the 2 % allowed" in done.stderr
 
@@ -91,7 +91,7 @@ def test_a_gate_counts_what_stays_for_its_label_alone(alone: Report, tmp_path: P
 def test_apply_leaves_what_is_to_be_reviewed_and_says_how_many(alone: Report, tmp_path: Path) -> None:
     run = ("apply", str(alone.run), "--move", str(tmp_path / "gone"))
     for more in ((), ("--execute",)):
-        done = command(*run, *more)
+        done = here(*run, *more)
         assert done.returncode == 0, done.stderr
         assert "images that stay where they are (see actions.csv): 40 to review" in done.stderr
         assert "relabel" not in done.stderr

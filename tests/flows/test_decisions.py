@@ -19,7 +19,7 @@ from tasks.storage import tables
 from tasks.storage.decisions import add_decisions, read_decisions
 from tasks.storage.place import Place
 from tests.build import glyphs, noise, png, saved, scene, write_folder
-from tests.flows.test_cli import command, refused
+from tests.flows.test_cli import here, refused
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -247,11 +247,11 @@ def test_a_gate_names_the_decisions_that_it_counts_with(given: dict[str, Any], t
 
 
 def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_that_they_are_given(
-    given: dict[str, Any], server: dict[str, str], tmp_path: Path
+    given: dict[str, Any], tmp_path: Path
 ) -> None:
     def audited(*more: str) -> tuple[Path, str]:
         sources = [f"--{role}={folder}" for role, folder in given.items()]
-        done = command("audit", *sources, "--threshold=0.9", f"--workspace={tmp_path / 'w'}", *more, **server)
+        done = here("audit", *sources, "--threshold=0.9", f"--workspace={tmp_path / 'w'}", *more)
         assert done.returncode == 0, done.stderr
         return Path(done.stdout.strip()), done.stderr
 
@@ -272,7 +272,7 @@ def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_tha
     assert other == before
     assert f"0 of the 2 decisions in {tmp_path / 'decisions.parquet'} apply to these images" in said
     assert audit(**given, threshold=0.9, workspace=tmp_path / "w").run == before.resolve()
-    again = command("sanitize", str(before), f"--workspace={tmp_path / 'w'}", **server)
+    again = here("sanitize", str(before), f"--workspace={tmp_path / 'w'}")
     assert Path(again.stdout.strip()) == own
 
 
@@ -285,7 +285,7 @@ def test_contradictory_rows_are_refused_by_name(given: dict[str, Any], tmp_path:
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "d.parquet")
     sources = [f"--{role}={folder}" for role, folder in given.items()]
-    done = command("audit", *sources, f"--decisions={tmp_path / 'd.parquet'}", f"--workspace={tmp_path / 'w'}")
+    done = here("audit", *sources, f"--decisions={tmp_path / 'd.parquet'}", f"--workspace={tmp_path / 'w'}")
     assert refused(done, 3) == (
         f"cleansplit: {tmp_path / 'd.parquet'} says that test/a/1.png and train/b/2.png are the same picture and that "
         "they are different, in rows 1 and 3; remove one of the two rows."

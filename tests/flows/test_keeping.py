@@ -29,7 +29,7 @@ from tasks.reporting.notmnist import figures
 from tasks.storage.place import Place
 from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
-from tests.flows.test_cli import TINY, command, here, refused
+from tests.flows.test_cli import TINY, here, refused
 
 PAGE = 200  # of an answer of the server
 T = TypeVar("T")
@@ -74,20 +74,22 @@ def test_verify_names_a_run_that_is_not_there(tmp_path: Path) -> None:
     assert f"run nothing does not exist; give its folder, its id below {tmp_path}/runs, or latest." in refused(done, 2)
 
 
-def test_clean_prints_the_runs_that_it_removed(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+def test_clean_prints_the_runs_that_it_removed(
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = ("run", "--large", sources["large"], "--small", sources["small"], *TINY)
-    environment = server | {"CLEANSPLIT_WORKSPACE": str(tmp_path / "w")}
-    old, new = (command(*arguments, "--seed", seed, **environment).stdout.strip() for seed in "01")
-    done = command("clean", "--keep", "1", **environment)
+    monkeypatch.setenv("CLEANSPLIT_WORKSPACE", str(tmp_path / "w"))
+    old, new = (here(*arguments, "--seed", seed).stdout.strip() for seed in "01")
+    done = here("clean", "--keep", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [Path(old).name]
     assert "removed 1 runs and " in done.stderr
     assert not Path(old).exists()
-    again = command(*arguments, "--seed", "1", **environment)
+    again = here(*arguments, "--seed", "1")
     assert again.stdout.strip() == new
     assert "draw splits            1 tasks, 1 reused" in again.stderr, "stages of the newest run were kept"
     assert "20 tasks, 20 reused" in again.stderr
-    anew = command(*arguments, "--seed", "1", "--fresh", **environment)
+    anew = here(*arguments, "--seed", "1", "--fresh")
     assert anew.returncode == 0, anew.stderr
     assert "load classes          20 tasks, " in anew.stderr
     assert "20 tasks, 20 reused" not in anew.stderr
@@ -99,11 +101,11 @@ def test_a_clean_that_would_keep_nothing_is_refused(tmp_path: Path) -> None:
     assert "holds no runs" in refused(here("clean", "--keep", "1", "--workspace", str(tmp_path)), 2)
 
 
-def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict[str, Any], tmp_path: Path) -> None:
+def test_the_secrets_of_a_url_stay_nowhere(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
     start = datetime.now(UTC)
     with serving(Path(sources["large"]).read_bytes()) as (url, _):
         arguments = ("run", "--large", url, "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
-        done = command(*arguments, **server)
+        done = here(*arguments)
     assert done.returncode == 0, done.stderr
     assert SECRET not in done.stdout + done.stderr
     report = json.loads((tmp_path / "latest" / "report.json").read_text())
@@ -136,10 +138,11 @@ def test_the_secrets_of_a_url_stay_nowhere(server: dict[str, str], sources: dict
 
 
 def test_reproduce_names_the_figures_that_differ_and_exits_with_4(
-    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     archives = ("--large", sources["large"], "--small", sources["small"])
-    done = command("reproduce", *archives, "--workspace", str(tmp_path), COLUMNS="160", **server)
+    done = here("reproduce", *archives, "--workspace", str(tmp_path))
     assert done.returncode == 4, done.stderr
     run = Path(done.stdout.splitlines()[-1])
     assert json.loads((run / "report.json").read_text())["spec"]["recipe"] == "course"
@@ -170,10 +173,10 @@ def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path
 
 
 def test_compare_shows_settings_rows_and_accuracy_that_changed(
-    server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path
 ) -> None:
     given = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
-    first, second = (Path(command(*given, *more, **server).stdout.strip()) for more in ((), ("--threshold", "1.0")))
+    first, second = (Path(here(*given, *more).stdout.strip()) for more in ((), ("--threshold", "1.0")))
     done = here("compare", first.name, second.name, "--workspace", str(tmp_path))
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]

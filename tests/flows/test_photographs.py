@@ -27,7 +27,7 @@ from tasks.reporting.verify import verify_run
 from tasks.storage.place import Place
 from tasks.vocabulary import Format
 from tests.build import saved, scene, write_folder, write_tar
-from tests.flows.test_cli import command
+from tests.flows.test_cli import here
 from tests.hostile_jpegs import hostile
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -126,15 +126,13 @@ def test_every_member_has_an_outcome(audited: Report) -> None:
     assert "data/test" not in (audited.run / "paths" / "raw" / "test.txt").read_text()
 
 
-def test_hostile_jpegs_in_a_folder_and_an_archive_are_read_or_refused_by_name(
-    server: dict[str, str], tmp_path: Path
-) -> None:
+def test_hostile_jpegs_in_a_folder_and_an_archive_are_read_or_refused_by_name(tmp_path: Path) -> None:
     files = {f"{side} {name}.jpg": data for side in (256, 1024) for name, (data, _) in hostile(side).items()}
     refused = {f"{side} {name}.jpg": why for side in (256, 1024) for name, (_, why) in hostile(side).items() if why}
     files |= {f"{number}.jpg": saved(scene(600, 500, number), "JPEG") for number in range(8)}
     folder, archive = write_folder(tmp_path / "train", files), write_tar(tmp_path / "test.tar", files)
     given = ("--train", str(folder), "--test", str(archive), "--workspace", str(tmp_path / "w"))
-    done = command("audit", *given, "--max-quarantine", "1", **server)
+    done = here("audit", *given, "--max-quarantine", "1")
     assert done.returncode == 0, done.stderr
     run = Path(done.stdout.strip())
     for role in ("train", "test"):
