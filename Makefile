@@ -45,9 +45,15 @@ lint: .venv/test
 size: .venv/test      ## lines and modules of each room, and which rooms import which
 	$(BIN)/python -m tests.house
 
-bench: .venv/test     ## the kernel against numpy; overlap against brute force, the exact join and datasketch
-	$(BIN)/python -m tests.benchmarks.kernel
+PEERS = .venv-peers/bin/python
+
+bench: .venv/test .venv-peers ## every measured claim beside other tools, in one run; an hour, and 20 GB of disk
+	$(BIN)/python -m tests.benchmarks.kernel --peers $(PEERS)
 	$(BIN)/python -m tests.benchmarks.overlap
+	$(BIN)/python -m tests.benchmarks.throughput --peers $(PEERS) --counts 3000 10000
+	$(BIN)/python -m tests.benchmarks.photo_scale small --count 1000000
+	$(BIN)/python -m tests.benchmarks.photo_scale large --count 1000
+	$(BIN)/python -m tests.benchmarks.notebook --rounds 3
 
 verdicts: .venv/test  ## what is called a duplicate: judged sets, planted copies, look-alikes, ever more copies; an hour
 	$(BIN)/python -m tests.benchmarks.verdicts
@@ -64,7 +70,7 @@ example: .venv/test   ## the output of docs/example.ipynb and the picture of doc
 	$(BIN)/python -m tests.browser.example
 
 leaks: .venv/test .venv-peers  ## known leaks and who finds them, beside other tools: writes docs/leaks.md; 15 minutes
-	$(BIN)/python -m tests.benchmarks.leaks --peers .venv-peers/bin/python --page docs/leaks.md
+	$(BIN)/python -m tests.benchmarks.leaks --peers $(PEERS) --page docs/leaks.md
 
 .venv-peers:
 	$(PYTHON) -m venv .venv-peers

@@ -1,41 +1,36 @@
-"""Memory and time of large sets of pictures: ``python -m tests.benchmarks.photo_scale small|mixed|large [--count N]``.
+"""Time and memory of large sets of pictures: ``python -m tests.benchmarks.photo_scale small|mixed|large [--count N]``.
 
 small   1,000,000 JPEGs of 32 x 32: a few thousand scenes, repeated with jitter
 mixed   60,000 JPEGs of 32 x 32: pairs of pictures of the sample of CIFAR-10, one shining through the other
 large   10,000 JPEGs of 12 megapixels: a few scenes, repeated with another comment in the file
 
-A tenth of each is test. The images are audited, from the archive to the published report; generating them is not
-included. The output is the peak of this process and the largest peak of its decoding processes, one per core.
+A tenth of each is test. The command audits the images, from the archive to the published report. The memory is the
+largest sum of the PSS of all processes. ``--sets FOLDER`` keeps the archives, since making them takes longer than the
+audit. In the same run, the same library decodes large pictures at the same scale, in one process per core.
 """
 
 import argparse
 import io
 import os
-import resource
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import Pool, Process
+from multiprocessing import Pool
 from pathlib import Path
-
-from flows.engine.temporary import TOGETHER
-
-os.environ |= {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", **TOGETHER}  # as the command's own server
 
 import numpy as np
 from PIL import Image
-from prefect.testing.utilities import prefect_test_harness
 
-from flows.audit import audit
-from flows.engine.progress import visible
-from tests.benchmarks.leaks.tools import show, stages_of, worked
+from tasks.classes.jpeg import frame_of, segments
+from tests.benchmarks.leaks.tools import cleansplit, show, stages_of
 from tests.build import SHARED, saved, scene
 
 CLASSES = 10
 SCENES, LARGE_SCENES = 4000, 24
 LARGE_SIZE = (4000, 3000)
-BOTH = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+LIMIT = 3600  # seconds
+SPLITS = ("train", "test")
 
 
 def jittered(number: int) -> bytes:
@@ -67,7 +62,8 @@ def small_files(count: int) -> Iterator[bytes]:
 
 def mixed_files(count: int) -> Iterator[bytes]:
     """Yield pictures that are about as diverse as real ones, none a copy of another."""
-    pictures = [np.asarray(image, np.float32) for image in read(SHARED / "data" / "cifar_train.tar.gz")]
+    found = members(SHARED / "data" / "cifar_train.tar.gz")
+    pictures = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.float32) for data in found]
     rng = np.random.default_rng(0)
     for _ in range(count):
         one, two = (pictures[number] for number in rng.integers(0, len(pictures), 2))
@@ -87,22 +83,37 @@ KINDS: dict[str, tuple[Callable[[int], Iterator[bytes]], int]] = {
 }  # fmt: skip
 
 
-def read(archive: Path) -> Iterator[Image.Image]:
-    """Yield the pictures of a tar."""
+def members(archive: Path) -> Iterator[bytes]:
+    """Yield the files of a tar."""
     with tarfile.open(archive) as tar:
         for member in tar:
             if member.isfile() and (file := tar.extractfile(member)):
-                yield Image.open(io.BytesIO(file.read())).convert("RGB")
+                yield file.read()
 
 
-def write(kind: str, count: int, place: Path) -> None:
+def write(kind: str, count: int, archives: Sequence[Path]) -> None:
     """Write two plain tars."""
-    files = KINDS[kind][0](count)
-    with tarfile.open(place / "train.tar", "w") as train, tarfile.open(place / "test.tar", "w") as test:
-        for number, data in enumerate(files):
+    with tarfile.open(archives[0], "w") as train, tarfile.open(archives[1], "w") as test:
+        for number, data in enumerate(KINDS[kind][0](count)):
             info = tarfile.TarInfo(f"set/class {number // 10 % CLASSES}/{number:07d}.jpg")
             info.size = len(data)
             (test if number % 10 == 0 else train).addfile(info, io.BytesIO(data))
+
+
+def decode(data: bytes) -> int:
+    """Decode a JPEG at the scale that cleansplit uses; return the bytes of its pixels."""
+    frame = frame_of(data, list(segments(data)))
+    assert frame
+    return frame.pixels(data, frame.scale).nbytes
+
+
+def decode_all(archives: Sequence[Path]) -> float:
+    """Return the seconds to decode all files of archives, in as many processes as there are cores."""
+    start = time.perf_counter()
+    with Pool() as pool:
+        for archive in archives:
+            sum(pool.imap_unordered(decode, members(archive), chunksize=8))
+    return time.perf_counter() - start
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -110,31 +121,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=tuple(KINDS))
     parser.add_argument("--count", type=int)
+    parser.add_argument("--sets", type=Path, help="folder for the archives, which are made if they are not there")
     given = parser.parse_args(arguments)
     count = given.count or KINDS[given.kind][1]
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        writer = Process(target=write, args=(given.kind, count, place))  # its memory is not ours
-        writer.start()
-        writer.join()
-        size = sum(path.stat().st_size for path in place.glob("*.tar"))
-        print(f"{count:,} pictures, {size / 1e9:.1f} GB", flush=True)
-        with prefect_test_harness(server_startup_timeout=90):
-            start, before = time.perf_counter(), worked(*BOTH)
-            with visible():
-                report = audit(
-                    train=str(place / "train.tar"), test=str(place / "test.tar"), workspace=place / "w",
-                    view="photo",
-                )  # fmt: skip
-            seconds = time.perf_counter() - start
-            show(stages_of(place / "w"), seconds, worked(*BOTH) - before)
-    peak, other = (resource.getrusage(who).ru_maxrss / 1024 for who in BOTH)
-    rate, found = count / seconds, report.pair("test", "train").either
-    print(
-        f"{seconds:.0f} s, {rate:,.0f} pictures/s, peak {peak:,.0f} MB, others {other:,.0f} MB; "
-        f"{found:,} test rows have a twin"
-    )
-    print(f"bands {report.near_duplicates.bands}, recall {report.near_duplicates.recall_measured}")
+        archives = [(given.sets or Path(folder)) / f"{given.kind}-{count}-{split}.tar" for split in SPLITS]
+        if not all(map(os.path.exists, archives)):
+            write(given.kind, count, archives)
+        print(f"{count:,} pictures, {sum(path.stat().st_size for path in archives) / 1e9:.1f} GB", flush=True)
+        sources = [f"--{split}={path}" for split, path in zip(SPLITS, archives, strict=True)]
+        found = cleansplit(sources, Path(folder) / "w", "--view", "photo", limit=LIMIT)
+        took, rows = found.took, len({test for test, _ in found.pairs or ()})
+        show(stages_of(Path(folder) / "w"), took.seconds, took.worked)
+        print(f"{took.seconds:.0f} s, {count / took.seconds:,.0f} pictures/s, {took.peak:,.0f} MB; {rows:,} duplicates")
+        if given.kind == "large":
+            bare = decode_all(archives)
+            print(f"decoding by itself {bare:.0f} s: cleansplit takes {took.seconds / bare:.2f} times as long")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Seconds of whole commands, compared with other tools: ``python -m tests.benchmarks.throughput [--peers PYTHON]``.
 
-Photographs are made, written as JPEGs into two folders of classes, a twentieth of test copies of train with small
-changes, and searched for twins from the files to the answer, each tool in a process of its own: cleansplit as the
-command, with the server that it starts, and its report; the others from `tests.benchmarks.leaks.peers`, by an
-interpreter that has them. Before that, the commands that do nothing new: help, a mistyped option, and the default run,
-the first time and again.
+First come the commands that do nothing new: help, a mistyped option, and the default run, the first time and again.
+Then photographs are made for each of ``--counts`` and written as JPEGs into two folders of classes. A twentieth of test
+are copies of train with small changes. Each tool searches the files for duplicates in a process of its own: cleansplit
+as the command, with the server that it starts, and its report; the others from `tests.benchmarks.leaks.peers`, by an
+interpreter that has them.
 """
 
 import argparse
@@ -51,29 +51,35 @@ def commands(space: Path) -> None:
     print(f"{'run again':<20} {measured([*COMMAND, *run]).seconds:>7.1f} s", flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def compare(space: Path, count: int, size: tuple[int, int], peers: str | None) -> None:
     """Print seconds, pictures per second and memory of each tool, and where those of cleansplit went."""
+    place = space / "pictures"
+    make(place, count, *size)
+    count = sum(1 for _ in place.rglob("*.jpg"))
+    print(f"{count:,} JPEGs of {size[0]} x {size[1]}, {os.cpu_count()} cores")
+    found = {"cleansplit": cleansplit([str(place)], space / "audit", "--view", "photo")}
+    found |= {tool: peer(tool, peers, place) for tool in PEERS if peers}
+    for tool, one in found.items():
+        rate, rows = count / one.took.seconds, len({test for test, _ in one.pairs or ()})
+        what = f"{rate:>7,.0f} pictures/s  {one.took.peak:>6,.0f} MB  {rows:,} test rows with a duplicate"
+        print(f"{tool:<20} {one.took.seconds:>7.1f} s, of processors {one.took.worked:>5.1f}  {what}", flush=True)
+    took = found["cleansplit"].took
+    print("cleansplit, by stage")
+    show(stages_of(space / "audit"), took.seconds, took.worked)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the seconds of commands, then of all tools for each number of photographs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--counts", type=int, nargs="+", default=(3000, 10_000))
     parser.add_argument("--size", type=int, nargs=2, default=(500, 375), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--peers", help="interpreter that has cleanvision, imagededup and faiss")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        space = Path(folder)
-        commands(space)
-        place = space / "pictures"
-        make(place, given.count, *given.size)
-        count = sum(1 for _ in place.rglob("*.jpg"))
-        print(f"{count:,} JPEGs of {given.size[0]} x {given.size[1]}, {os.cpu_count()} cores")
-        found = {"cleansplit": cleansplit(place, space / "audit", "--view", "photo")}
-        found |= {tool: peer(tool, given.peers, place) for tool in PEERS if given.peers}
-        for tool, one in found.items():
-            rate, rows = count / one.took.seconds, len({test for test, _ in one.pairs or ()})
-            what = f"{rate:>7,.0f} pictures/s  {one.took.peak:>6,.0f} MB  {rows:,} test rows with a twin"
-            print(f"{tool:<20} {one.took.seconds:>7.1f} s, of processors {one.took.worked:>5.1f}  {what}", flush=True)
-        took = found["cleansplit"].took
-        print("cleansplit, by stage")
-        show(stages_of(space / "audit"), took.seconds, took.worked)
+        commands(Path(folder))
+    for count in given.counts:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(Path(folder), count, given.size, given.peers)
 
 
 if __name__ == "__main__":

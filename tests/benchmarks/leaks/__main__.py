@@ -20,7 +20,7 @@ from tests.benchmarks.photos import SETS as PHOTOS
 
 def everyone(known: Known, python: str | None, space: Path, *more: str) -> dict[str, Found]:
     """Run all tools on a set."""
-    found = {"cleansplit": cleansplit(known.folder, space / "w", *more)}
+    found = {"cleansplit": cleansplit([str(known.folder)], space / "w", *more)}
     return found | {tool: peer(tool, python, known.folder) for tool in PEERS if python}
 
 

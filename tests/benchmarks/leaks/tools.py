@@ -1,5 +1,6 @@
 """Run tools, each in a process of its own, and measure what they find, how long they take and how much memory."""
 
+import contextlib
 import json
 import os
 import resource
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 class Measured(NamedTuple):
-    """The output of a command, or None if it failed; its seconds, its processor seconds, and its peak in MB."""
+    """The output of a command, or None if it failed; its seconds, its processor seconds, and its peak in MB (PSS)."""
 
     said: str | None
     seconds: float
@@ -40,7 +41,7 @@ class Found:
 
 
 def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> Measured:
-    """Run a command; its peak is the largest sum of the memory of its processes.
+    """Run a command; its peak is the largest sum of the memory of its processes, the temporary server included.
 
     In a checkout, the first command stores the bytecode of our modules, as installing a package does.
     """
@@ -50,12 +51,14 @@ def measured(command: Sequence[str], limit: float = OWN_LIMIT) -> Measured:
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env=quiet, start_new_session=True)
         while process.poll() is None:
-            peak = max(peak, _memory_of_session(process.pid))
-            if time.perf_counter() - start > limit:
+            looked = time.perf_counter()
+            peak = max(peak, _memory_of(process.pid))
+            looking = time.perf_counter() - looked
+            if looked - start > limit:
                 os.killpg(process.pid, 9)
                 process.wait()
                 return Measured(None, limit, worked() - before, peak)
-            time.sleep(0.05)
+            time.sleep(max(0.05, 50 * looking))  # a look stops the processes for some milliseconds
         seconds = time.perf_counter() - start
         out.seek(0)
         said = out.read() if process.returncode in (0, 4) else None
@@ -74,27 +77,24 @@ def worked(*whose: int) -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in of)
 
 
-def _memory_of_session(session: int) -> float:
-    """Return the memory of the processes of a session in MB: their own pages, and shared ones of that with the most.
-
-    What `smaps` says is more exact, but takes 10 ms of a process with a gigabyte, which it stops: a tenth of its time.
-    """
-    own, shared = 0, [0]
+def _memory_of(process: int) -> float:
+    """Return the memory of a process and its descendants in MB: the sum of their PSS, which divides shared pages."""
+    parents, family, total = {}, {process}, 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == session:
-                resident, of_files = map(int, (stat.parent / "statm").read_text().split()[1:3])
-                own += resident - of_files
-                shared.append(of_files)
-        except (OSError, ValueError):
-            continue
-    return (own + max(shared)) * resource.getpagesize() / (1 << 20)
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    while more := {number for number, parent in parents.items() if parent in family} - family:
+        family |= more
+    for number in family:
+        with contextlib.suppress(OSError, IndexError):  # it has ended
+            total += int(Path(f"/proc/{number}/smaps_rollup").read_text().split("\nPss:")[1].split()[0])
+    return total / 1024
 
 
-def cleansplit(folder: Path, workspace: Path, *more: str) -> Found:
+def cleansplit(sources: Sequence[str], workspace: Path, *more: str, limit: float = OWN_LIMIT) -> Found:
     """Audit a set with the command."""
-    command = [sys.executable, "-m", "flows.command.cli", "audit", str(folder), "--workspace", str(workspace)]
-    took = measured([*command, "--max-quarantine", "1", *more])
+    command = [sys.executable, "-m", "flows.command.cli", "audit", *sources, "--workspace", str(workspace)]
+    took = measured([*command, "--max-quarantine", "1", *more], limit)
     if took.said is None:
         return Found(None, took)
     run = Path(took.said.strip())
