@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 2; }
+int32_t NAME(kernel_version)(void) { return 3; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -658,22 +658,55 @@ PART int64_t differing_bits(const uint64_t *one, const uint64_t *two, int64_t wo
     return differ;
 }
 
+enum { EIGHTHS = 8, AHEAD = 8, AT_ONCE = 4 }; /* parts of a pattern, and patterns to look at together */
+typedef uint64_t wide __attribute__((vector_size(EIGHTHS * AT_ONCE)));
+typedef uint8_t bytes __attribute__((vector_size(EIGHTHS * AT_ONCE)));
+
+/* Find which of the next patterns may differ from a pattern in at most some bits, given how many bits of each eighth are
+   set: the differences of these counts do not exceed the differing bits. Return whether there are any. */
+PART int may_be_close(const uint8_t *eighths, const uint8_t *next, uint64_t most, uint64_t *may) {
+    uint64_t own;
+    memcpy(&own, eighths, sizeof own);
+    bytes one = (bytes)((wide){0} + own), other;
+    wide any = {0};
+    for (int at = 0; at < AHEAD; at += AT_ONCE) {
+        memcpy(&other, next + EIGHTHS * at, sizeof other);
+        bytes larger = (bytes)(one > other);
+        wide differ = (wide)(((one - other) & larger) | ((other - one) & ~larger));
+        differ = (differ & 0x00ff00ff00ff00ff) + ((differ >> 8) & 0x00ff00ff00ff00ff);
+        differ += differ >> 16, differ += differ >> 32;
+        wide close = (wide)((differ & 0xffff) <= (wide){0} + most);
+        memcpy(may + at, &close, sizeof close);
+        any |= close;
+    }
+    return (any[0] | any[1] | any[2] | any[3]) != 0;
+}
+
 /* Find the pairs of patterns that differ in at most `allowed[a + b]` bits; both sides are sorted by their bit counts.
    Return their number, and write their places and shared bits; there is room for all pairs. */
-int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, int64_t rows, const uint64_t *second,
-                          const int64_t *second_counts, int64_t columns, int64_t words, const int64_t *allowed,
+int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, const uint8_t *first_eighths,
+                          int64_t rows, const uint64_t *second, const int64_t *second_counts,
+                          const uint8_t *second_eighths, int64_t columns, int64_t words, const int64_t *allowed,
                           int64_t *i, int64_t *j, int64_t *shared) {
     int64_t found = 0, low = 0, high = 0;
-    for (int64_t row = 0; row < rows; row++, first += words) {
-        int64_t a = first_counts[row];
+    for (int64_t row = 0; row < rows; row++, first += words, first_eighths += EIGHTHS) {
+        int64_t a = first_counts[row], most = 0, end;
         while (low < columns && a - second_counts[low] > allowed[a + second_counts[low]]) low++;
         if (high < low) high = low;
         while (high < columns && second_counts[high] - a <= allowed[a + second_counts[high]]) high++;
-        for (int64_t at = low; at < high; at++) {
-            int64_t both = a + second_counts[at];
-            int64_t differ = differing_bits(first, second + at * words, words, allowed[both]);
-            if (differ > allowed[both]) continue;
-            i[found] = row, j[found] = at, shared[found++] = (both - differ) / 2;
+        for (int64_t b = low < high ? second_counts[low] : 0; low < high && b <= second_counts[high - 1]; b++)
+            if (allowed[a + b] > most) most = allowed[a + b];
+        for (int64_t at = low; at < high; at = end) {
+            uint64_t may[AHEAD] = {1, 1, 1, 1, 1, 1, 1, 1};
+            end = at + AHEAD < high ? at + AHEAD : high;
+            if (end == at + AHEAD && !may_be_close(first_eighths, second_eighths + EIGHTHS * at, most, may)) continue;
+            for (const uint64_t *close = may; at < end; at++, close++) {
+                if (!*close) continue;
+                int64_t both = a + second_counts[at];
+                int64_t differ = differing_bits(first, second + at * words, words, allowed[both]);
+                if (differ > allowed[both]) continue;
+                i[found] = row, j[found] = at, shared[found++] = (both - differ) / 2;
+            }
         }
     }
     return found;

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 2  # of the functions and their results; libraries of other versions are ignored
+VERSION = 3  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -32,7 +32,7 @@ ARGUMENTS = {
     "textured": (FLOATS, FLOATS, BYTES, NUMBER, FLOATS, NUMBER, FLOATS),
     "equally_sharp": (FLOATS, FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, FLOATS, FLOATS),
     "seen": (FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, BYTES),
-    "close_pairs": (WORDS, LONGS, NUMBER, WORDS, LONGS, NUMBER, NUMBER, *[LONGS] * 4),
+    "close_pairs": (*(WORDS, LONGS, BYTES, NUMBER) * 2, NUMBER, *[LONGS] * 4),
     "nearest": (
         *(WORDS, LONGS, LONGS, NUMBER, NUMBER),
         *(WORDS, LONGS, LONGS, NUMBER, NUMBER),

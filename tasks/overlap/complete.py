@@ -5,8 +5,9 @@ percent have
 
     d <= c (a + b)   and   d <= c (2 N - a - b)   with   c = (100 - p) / (100 + p).
 
-Bit counts rule out most pairs, since d >= |a - b|. The bits of the other pairs are compared in integers, tile by tile.
-The kernel stops at a pair as soon as too many bits differ.
+Bit counts rule out most pairs, since d >= |a - b|, and the bit counts of eight parts of each pattern rule out most of
+the others. The bits of the rest are compared in integers, tile by tile. The kernel stops at a pair as soon as too many
+bits differ.
 """
 
 from collections import deque
@@ -16,14 +17,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from tasks.kernel import Functions, compiled
-from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared
+from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared, verified
 
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, if all pairs are near-duplicates
 STRIP = 64  # rows of a tile for numpy to compare at a time
 THREADS = 2  # for tiles
 SAMPLE = 512  # patterns of each side to compute the cost from
 AFFORDABLE = 6e11  # nanoseconds for comparing all pairs: ten minutes of one core
-PAIR, FOUND = 1.5, 100.0  # nanoseconds of one core: for a pair that bit counts allow, and for a near-duplicate
+PAIR, BY_NUMPY = 1.5, 20.0  # nanoseconds of one core for a pair that bit counts allow, with the kernel and without
+FOUND = 100.0  # the same for a near-duplicate
 
 
 def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[Shared]:
@@ -63,7 +65,8 @@ def cost_of_a_pair(first: Patterns, second: Patterns, percent: int) -> float:
     )
     need = least_shared(percent, one.length)[one.counts[:, None] + two.counts]
     allowed = need <= np.minimum(one.counts[:, None], two.counts)
-    return float(PAIR * allowed.mean() + FOUND * (all_shared(one.words, two.words) >= need).mean())
+    pair = PAIR if compiled() else BY_NUMPY
+    return float(pair * allowed.mean() + FOUND * (all_shared(one.words, two.words) >= need).mean())
 
 
 def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[slice, slice]]:
@@ -93,16 +96,20 @@ def _pairs_of_tile(one: Patterns, two: Patterns, rows: slice, columns: slice, ne
 def _by_kernel(kernel: Functions, block: Patterns, others: Patterns, need: Counts) -> Shared:
     allowed = np.arange(len(need)) - 2 * need  # differing bits, by a + b
     found = [np.empty(len(block) * len(others), np.int64) for _ in Shared._fields]
-    sides = [part for side in (block, others) for part in (side.words, side.counts, len(side))]
+    sides = [part for side in (block, others) for part in (side.words, side.counts, side.eighths, len(side))]
     count = kernel.close_pairs(*sides, block.words.shape[1], allowed, *found)
     return Shared._make(part[:count].copy() for part in found)
 
 
 def _by_numpy(block: Patterns, others: Patterns, need: Counts) -> Shared:
+    low, high = (end(block.counts) + end(others.counts) for end in (np.min, np.max))
+    allowed = (np.arange(len(need)) - 2 * need)[low : high + 1].max()
     parts = []
     for start in range(0, len(block), STRIP):
         strip = block[start : start + STRIP]
-        shared = all_shared(strip.words, others.words)
-        i, j = np.divmod(np.flatnonzero(shared >= need[strip.counts[:, None] + others.counts]), len(others))
-        parts.append(Shared(i + start, j, shared[i, j].astype(np.int64)))
+        least = np.zeros((len(strip), len(others)), np.uint16)  # differing bits
+        for one, other in zip(strip.eighths.T, others.eighths.T, strict=True):
+            least += np.maximum(one[:, None], other) - np.minimum(one[:, None], other)
+        i, j = np.divmod(np.flatnonzero(least <= allowed), len(others))
+        parts.append(verified(block, others, i + start, j, need))
     return Shared._make(map(np.concatenate, zip(*parts, strict=True)))

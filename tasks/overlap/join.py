@@ -161,6 +161,7 @@ def join_of(
     )
     if view.on_pixels:
         inputs["agreement"] = agreement.VERSION
+    inputs["costly"] = [join.cost > limit for limit in (UNASKED, AFFORDABLE)]  # which depends on the engine
     return join, inputs | shaped_by(*["hashing"] * bool(bands), *["registration"] * view.on_pixels)
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tasks.arrays import Bits, Mask, Pixels, RowNumbers
 
 AT_ONCE = 16_384  # pairs to count at a time, so that their bits stay in the cache
+EIGHTHS = 8
 CHUNK = 1 << 19  # pairs to verify at a time: about 100 MB
 Words = NDArray[np.uint64]
 Counts = NDArray[np.int64]
@@ -101,6 +102,9 @@ class Shared(NamedTuple):
 class Patterns:
     """Bit patterns: packed bytes, the same as words padded with unset bits, set bits of each, and bits per pattern.
 
+    `eighths`, uint8 (n, 8), are the set bits of eight parts of each pattern, at most 255. Two patterns differ in at
+    least as many bits as these counts differ.
+
     >>> Patterns.of(np.array([[255, 1], [0, 0]], np.uint8), 16).counts.tolist()
     [9, 0]
     """
@@ -108,13 +112,14 @@ class Patterns:
     bits: Bits
     words: Words
     counts: Counts
+    eighths: Bits
     length: int
 
     def __len__(self) -> int:
         return len(self.counts)
 
     def __getitem__(self, rows: slice | RowNumbers | Mask) -> "Patterns":
-        return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.length)
+        return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.eighths[rows], self.length)
 
     def unpacked(self) -> Pixels:
         """Return the bits as numbers 0 and 1, float32 (n, length)."""
@@ -124,7 +129,10 @@ class Patterns:
     def of(cls, bits: Bits, length: int) -> "Patterns":
         """Wrap packed bits, uint8 (n, ceil(length / 8))."""
         words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
-        return cls(bits, words, np.bitwise_count(words).sum(axis=1, dtype=np.int64), length)
+        ones, eighths = np.bitwise_count(words), np.zeros((len(words), EIGHTHS), np.uint16)
+        for number, column in enumerate(ones.T):
+            eighths[:, EIGHTHS * number // words.shape[1]] += column
+        return cls(bits, words, ones.sum(axis=1, dtype=np.int64), np.minimum(eighths, 255).astype(np.uint8), length)
 
 
 def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Shared:

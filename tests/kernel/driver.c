@@ -105,7 +105,14 @@ static void compare_images(void) {
     print_digest("small copies", small, sizeof small);
 }
 
+static void count_eighths(const uint64_t *words, int count, uint8_t *eighths) {
+    memset(eighths, 0, EIGHTHS * count);
+    for (int at = 0; at < count * WORDS; at++)
+        eighths[at / WORDS * EIGHTHS + at % WORDS * EIGHTHS / WORDS] += __builtin_popcountll(words[at]);
+}
+
 static void compare_patterns(void) {
+    static uint8_t eighths[ROWS * EIGHTHS], other_eighths[COLUMNS * EIGHTHS];
     static uint64_t rows[ROWS * FORMS * WORDS], others[COLUMNS * WORDS];
     int64_t counts[ROWS * FORMS], other_counts[COLUMNS], groups[ROWS], other_groups[COLUMNS];
     int64_t allowed[2 * 64 * WORDS + 1];
@@ -113,7 +120,9 @@ static void compare_patterns(void) {
     double similarity[ROWS * MOST];
     draw_patterns(rows, counts, ROWS), draw_patterns(others, other_counts, COLUMNS);
     for (int total = 0; total <= 2 * 64 * WORDS; total++) allowed[total] = total / (int)(2 + drawn() % 2) - 9;
-    int64_t pairs = close_pairs(rows, counts, ROWS, others, other_counts, COLUMNS, WORDS, allowed, i, j, shared);
+    count_eighths(rows, ROWS, eighths), count_eighths(others, COLUMNS, other_eighths);
+    int64_t pairs = close_pairs(rows, counts, eighths, ROWS, others, other_counts, other_eighths, COLUMNS, WORDS,
+                                allowed, i, j, shared);
     print_digest("close pairs", i, pairs * sizeof *i), print_digest("and bits", shared, pairs * sizeof *shared);
     draw_patterns(rows, counts, ROWS * FORMS);
     for (int at = 0; at < ROWS; at++) groups[at] = drawn() % 9;

@@ -17,7 +17,7 @@ from tasks import kernel as module
 from tasks.arrays import Pixels
 from tasks.kernel import Functions
 from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
-from tasks.overlap.complete import complete_pairs
+from tasks.overlap.complete import complete_pairs, cost_of_a_pair
 from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
 from tasks.registration.agreement import agreement, overlay, textured
@@ -165,6 +165,11 @@ def test_patterns_that_are_found_are_the_same(kernel: Functions, seed: int, leng
     found = [by(of, nearest, [one, two[:40]], two, 7, percent / 200, groups) for of in (kernel, None)]
     for name in ("row", "similarity", "form"):
         np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
+
+
+def test_a_comparison_without_the_kernel_is_expected_to_take_longer(kernel: Functions) -> None:
+    sides = [patterns(np.random.default_rng(seed), 200, 784) for seed in range(2)]
+    assert by(None, cost_of_a_pair, *sides, 90) > by(kernel, cost_of_a_pair, *sides, 90) > 0
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
