@@ -130,6 +130,8 @@ def _result(command: str, spec: Spec) -> Result:
 
     Raises the `CleanSplitError` of the command, with its sentence; a `GateError` also holds the report.
     """
+    if len(getattr(spec, "tests", ())) > 1:
+        raise errors.UsageError(f"cleansplit.{command} takes one test set; call it for each: they share their work.")
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", CHILD],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",

@@ -39,7 +39,7 @@ def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
     if isinstance(tokens[0].implicit_value, bool):
         return tokens[0].implicit_value
     values = tuple(token.value for token in tokens)
-    return values if get_origin(hint) is tuple else values[0]
+    return values if get_origin(hint) is tuple or len(values) > 1 else values[0]
 
 
 EXAMPLES = {command.name: command.example for command in COMMANDS} | {
@@ -70,7 +70,7 @@ for direct in (review, report, compare, verify, export, apply, pull, clean):  # 
 
 def _run(command: Command[Any], spec: Spec, verbose: bool) -> None:
     """Refuse wrong parameters, then import the flow while its server starts."""
-    for role, name in getattr(spec, "sources", {}).items():
+    for role, name in [*getattr(spec, "sources", {}).items(), *(("test", name) for name in getattr(spec, "tests", ()))]:
         check_source(role, name)
     if isinstance(decisions := getattr(spec, "decisions", None), PurePath):
         from tasks.storage.decisions import read_decisions

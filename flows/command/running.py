@@ -18,8 +18,8 @@ from flows.engine.parameters import Command
 from flows.engine.temporary import stays
 from tasks.errors import CleanSplitError, GateError, ServerError
 from tasks.presenting.next_step import next_step
-from tasks.presenting.terminal import print_summary, print_tables
-from tasks.records import Report
+from tasks.presenting.terminal import print_benchmarks, print_summary, print_tables
+from tasks.records import Benchmarks, Report
 from tasks.records.spec import PrepareSpec, ReproduceSpec, Spec
 from tasks.reporting.notmnist import figures
 from tasks.reporting.published_results import print_figures
@@ -48,7 +48,7 @@ def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
     except GateError as error:
         _print_report(error.report, spec, verbose)
         raise
-    if isinstance(found, Report):
+    if isinstance(found, Report | Benchmarks):
         _print_report(found, spec, verbose)
         return
     if isinstance(spec, PrepareSpec):
@@ -85,10 +85,13 @@ def _server() -> Iterator[None]:
         ) from error
 
 
-def _print_report(report: Report, spec: Spec, verbose: bool) -> None:
+def _print_report(found: Report | Benchmarks, spec: Spec, verbose: bool) -> None:
     """Print the answer to standard error, after all tables if `verbose`, and the run's directory to standard output."""
     console = Console(stderr=True)
-    if verbose:
+    for report in (found.reports if isinstance(found, Benchmarks) else [found]) if verbose else ():
         print_tables(report, console)
-    print_summary(report, f"{report.where}/{PAGE}", next_step(report, spec), console)
-    print(report.where)
+    if isinstance(found, Benchmarks):
+        print_benchmarks(found, f"{found.where}/{PAGE}", console)
+    else:
+        print_summary(found, f"{found.where}/{PAGE}", next_step(found, spec), console)
+    print(found.where)

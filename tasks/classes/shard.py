@@ -34,8 +34,9 @@ OF_A_CLASS = 20  # samples
 def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -> dict[str, Any]:
     """Write the images (sorted by class and id), the quarantine and the samples of a part into the folder `target`.
 
-    Photographs also get their own table; see `tasks.classes.photographs`. Returns, as JSON values, the counts of the
-    part's classes, in order, and the digest of its images.
+    Photographs also get their own table; see `tasks.classes.photographs`. Labels are those inside the part, so that a
+    shard does not depend on the classes of other sources. Returns, as JSON values, the counts of the part's classes, in
+    order, and the digest of its images.
     """
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     members = Members(workspace.locate(part.location), part.columns)
@@ -52,7 +53,7 @@ def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -
         accepted, gray, failures, *odd = found
     class_names = to_decode["class_name"].combine_chunks()
     kept = class_names.take(pa.array(accepted))
-    labels = np.array([part.labels[name] for name in kept.to_pylist()], np.int64)
+    labels = pc.index_in(kept, value_set=pa.array([*part.labels])).to_numpy().astype(np.int64)
     images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
     _write_samples(members, to_decode.take(pa.array(accepted)), images, reading, photographs, target / SAMPLES)
@@ -104,10 +105,10 @@ def _count(
 ) -> Iterator[ClassCounts]:
     """Yield the counts of each class, given the members, the mislabelled and the remarked ones per class."""
     outcomes = Counter((row["class_name"], row["outcome"]) for row in refused.to_pylist())
-    ends = np.searchsorted(images.labels, list(part.labels.values()), side="right")
-    for (name, label), first, last in zip(part.labels.items(), [0, *ends], ends, strict=False):
+    ends = np.searchsorted(images.labels, np.arange(len(part.labels)), side="right")
+    for name, first, last in zip(part.labels, [0, *ends], ends, strict=False):
         gray = images.gray[first:last]
         yield ClassCounts(
-            name, label, of_all[name], len(gray), outcomes[name, "quarantined"], outcomes[name, "ignored"],
+            name, part.labels[name], of_all[name], len(gray), outcomes[name, "quarantined"], outcomes[name, "ignored"],
             of_wrong[name], of_odd[name], gray.size, *glyphs.sums(gray),
         )  # fmt: skip

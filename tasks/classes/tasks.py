@@ -19,7 +19,7 @@ from tasks.storage import stages, tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
 
-VERSION = 8
+VERSION = 9
 IDENTICAL_VERSION = 1
 DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
 PHOTOGRAPHS_VERSION = 12
@@ -51,7 +51,7 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fi
     """Decode and normalize the images of a part of a source, and compute the MD5 and the packed bits of each."""
     inputs = _shard_inputs(part, reading)
     stage = stages.stage(workspace, "classes", inputs, lambda to: apart(build_shard, part, reading, workspace, to))
-    classes = tuple(ClassCounts(**one) for one in stage.result["classes"])
+    classes = tuple(ClassCounts(**one | {"label": part.labels[one["class_name"]]}) for one in stage.result["classes"])
     shard = Shard(part.role, stage.folder.name, classes, stage.result["sha256"])
     prints, printed = _fingerprinted(shard, reading, workspace)
     quarantined, ignored = (sum(getattr(one, name) for one in classes) for name in ("quarantined", "ignored"))
@@ -84,7 +84,7 @@ def _fingerprinted(
 
 def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
     """Return the inputs that determine a shard: the part's own members, not the rest of the source."""
-    inputs = {"version": VERSION, "role": part.role, "labels": part.labels, "members": part.digest}
+    inputs = {"version": VERSION, "role": part.role, "classes": list(part.labels), "members": part.digest}
     if reading.kind == "photographs":
         inputs["photographs"] = PHOTOGRAPHS_VERSION
     return inputs | {"side": reading.side} | shaped_by(reading.kind)

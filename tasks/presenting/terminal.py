@@ -8,10 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from tasks.presenting.benchmarks import benchmark_answer, benchmark_rows
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.summary import CLAIMS, DIFFERENCES, accuracy_rows, claim_rows, effect_rows, tables_of
 from tasks.presenting.words import answer, facts, sentences
-from tasks.records import Report
+from tasks.records import Benchmarks, Report
 from tasks.storage.decisions import NAME
 from tasks.storage.stores import at
 from tasks.storage.workspace import run_at
@@ -45,6 +46,13 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
     for line in lines:
         console.print(line, **AS_IS)
+
+
+def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
+    """Print the table of several benchmarks, the answer, and the path of the page."""
+    console.print(_table("Benchmarks", benchmark_rows(found)))
+    console.print(benchmark_answer(found), style="bold", **AS_IS)
+    console.print(f"report      {page}", **AS_IS)
 
 
 def print_tables(report: Report, console: Console) -> None:

@@ -20,6 +20,16 @@ from tasks.records.overlaps import (
     between,
 )
 from tasks.records.report import Report
-from tasks.records.results import Batch, Compared, Evaluation, Findings, LoadedSources, RandomDraw, Trained, Training
+from tasks.records.results import (
+    Batch,
+    Benchmarks,
+    Compared,
+    Evaluation,
+    Findings,
+    LoadedSources,
+    RandomDraw,
+    Trained,
+    Training,
+)
 from tasks.records.rows import MeasuredRecall
 from tasks.records.splits import Drawn, InGroups, Sanitized, SharedGroups, Split, Splits

@@ -30,7 +30,7 @@ DESCRIPTIONS = {
     "If unset, give --train and --test.",
     "AuditSpec.train": "Source of the train split: a folder, an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or "
     ".zip) or an http(s) URL of one, with one subfolder per class or without any.",
-    "AuditSpec.test": "Source of the test split, of the same kinds.",
+    "AuditSpec.test": "Source of the test split, of the same kinds. Repeat --test to audit several benchmarks.",
     "AuditSpec.validation": "Source of the validation split; optional.",
     "source": "A folder or archive of images, with one subfolder per class or without any; or any other form of "
     "docs/data.md.",

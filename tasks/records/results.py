@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.effects import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
 from tasks.records.overlaps import Decided, Overlap, SplitDuplicates, Within
-from tasks.records.report import AnySpec
+from tasks.records.report import AnySpec, Report
 from tasks.records.splits import Sanitized, SharedGroups, Splits
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import SPLITS, Arm, ModelName, SplitName, Unmeasured
@@ -158,3 +158,11 @@ class Findings:
     def of_json(content: dict[str, Any]) -> "Findings":
         """Return the records from the result of `to_json`; raises `ValidationError`."""
         return TypeAdapter(Findings).validate_python(content)
+
+
+class Benchmarks(NamedTuple):
+    """The audits of one train set against several test sets, and what it shares with all of them."""
+
+    reports: tuple[Report, ...]
+    where: str  # folder of their page and of the list of train images to remove
+    removals: int  # train images with a duplicate in any of them

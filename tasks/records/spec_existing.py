@@ -23,7 +23,7 @@ class AuditSpec(OverlapSpec):
     root: SourceName | None = None
     dataset: PublicName | None = None
     train: SourceName | None = None
-    test: SourceName | None = None
+    test: SourceName | tuple[SourceName, ...] | None = None
     validation: SourceName | None = None
     group_by: str | None = None
     max_shared_groups: Share | None = None
@@ -31,11 +31,16 @@ class AuditSpec(OverlapSpec):
     trains: ClassVar[bool] = False
 
     @property
+    def tests(self) -> tuple[SourceName, ...]:
+        """The sources of test; with several, each has an audit of its own."""
+        return self.test if isinstance(self.test, tuple) else (self.test,) if self.test else ()
+
+    @property
     def sources(self) -> dict[Role, str]:
-        """The source for each role."""
+        """The source for each role, of the first audit."""
         root = self.root or (IN_PUBLIC + self.dataset if self.dataset else None)
         given: dict[Role, str | None] = {
-            "root": root, "train": self.train, "validation": self.validation, "test": self.test,
+            "root": root, "train": self.train, "validation": self.validation, "test": next(iter(self.tests), None),
         }  # fmt: skip
         return {role: name for role, name in given.items() if name is not None}
 
@@ -53,7 +58,7 @@ class AuditSpec(OverlapSpec):
                 raise UsageError("give either a root that holds all splits, or --train and --test.")
         elif "train" not in given or "test" not in given:
             raise UsageError("an audit needs a root that holds all splits, or --dataset, or --train and --test.")
-        check_different(given)
+        check_different({**given, **{f"test {number}": name for number, name in enumerate(self.tests[1:], 2)}})
 
 
 @dataclass(frozen=True, kw_only=True)

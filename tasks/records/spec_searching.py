@@ -1,6 +1,7 @@
 """Parameters of reading sources, of searching for duplicates, and of removing them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, Self, cast
@@ -169,7 +170,7 @@ def check_pattern(group_by: str | None) -> None:
         raise UsageError(f"group_by {group_by} is not a valid regular expression ({error}).") from error
 
 
-def check_different(sources: dict[Role, str]) -> None:
+def check_different(sources: Mapping[Any, str]) -> None:
     """Refuse two sources that are the same file or folder: all their images would be duplicates."""
     first: dict[str, str] = {}
     for role, name in sources.items():

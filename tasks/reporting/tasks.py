@@ -1,14 +1,16 @@
-"""Prefect task of the reporting stage, the last of a run: publish it."""
+"""Prefect tasks of the reporting stage, the last of a run: publish it, or the page of several audits."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from tasks.records import Findings, Report
+from tasks.records import Benchmarks, Findings, Report
 from tasks.records.naming import name_of
 from tasks.reporting.assemble import assemble
+from tasks.reporting.benchmarks import write_benchmarks
 from tasks.reporting.history import remember
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages
@@ -52,3 +54,13 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
     point_latest(folder)
     remember(workspace, report)
     return finished(report, stage, f"run {folder.last}")
+
+
+@stage_task("publish the benchmarks")
+def publish_benchmarks(reports: Sequence[Report], workspace: Place) -> Benchmarks:
+    """Write the page of several benchmarks, and the list of the train images that they share."""
+    about = {"version": VERSION, "runs": [report.run.name for report in reports]}
+    sources = [source for report in reports for source in report.spec.sources.values()]
+    folder = workspace / "benchmarks" / f"{name_of(sources)}-{stages.digest_of(about)[:10]}"
+    stage = stages.publish(folder, about, lambda target: write_benchmarks(reports, workspace, target))
+    return finished(Benchmarks(tuple(reports), str(folder), **stage.result), stage, f"benchmarks {folder.last}")

@@ -37,10 +37,17 @@ def write_splits(
     `drawn` has the rows of each split, numbered over all shards, int64 (n,), none twice. Returns for each split the
     facts that `tasks.storage.images.write_split` returns, and the name of the file of its ``numbers``.
     """
+    names = pa.array(classes, pa.string())
+
+    def labelled(number: int) -> pa.Table:
+        table = tables.read(workspace / shards[number].images)
+        labels = pc.index_in(table["class_name"], value_set=names).cast(pa.int64())
+        return table.set_column(table.column_names.index("label"), "label", labels)
+
     starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
     files = [(name, start) for name in SPLITS for start in starts[name]]
     piece = deal_out(
-        lambda number: tables.read(workspace / shards[number].images),
+        labelled,
         [shard.rows for shard in shards],
         [drawn[name][start : start + starts[name].step] for name, start in files],
         target / DEALT,

@@ -33,12 +33,12 @@ from tasks.splits.shared import write_shared
 from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages
-from tasks.storage.image_files import read_ids, read_labels
+from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
-VERSION = 4
+VERSION = 5
 SANITIZED_VERSION = 6
 SHARED_VERSION = 1
 GROUPS = "groups.parquet"
@@ -85,7 +85,7 @@ def draw_grouped(
     def build(target: Place) -> dict[str, Any]:
         ids = read_ids(workspace / shard.images for shard in shards)
         of_row, facts = row_groups(ids, twins, found, spec.group_by, loaded, workspace)
-        labels = read_labels(workspace / shard.images for shard in shards)
+        labels = np.concatenate([np.full(one.rows, one.label) for one in class_ranges(shards)])
         sizes, rows = sizes_of_splits(spec, len(ids)), np.bincount(of_row)
         check_groups(spec, sizes, len(rows))
         dealt = deal(of_row, labels, sizes, [spec.seed])
@@ -128,7 +128,8 @@ def _stage(
     shards: Sequence[Shard], how: dict[str, Any], build: Callable[[Place], dict[str, Any]], workspace: Place
 ) -> Stage:
     """Find or write the splits; `how` is everything besides the shards that determines the rows."""
-    inputs = {"version": VERSION, "shards": [[shard.role, shard.sha256] for shard in shards]} | how
+    origin = {"shards": [[shard.role, shard.sha256] for shard in shards], "classes": _classes(shards)}
+    inputs = {"version": VERSION, **origin, **how}
     return stages.stage(workspace, "splits", inputs, build)
 
 

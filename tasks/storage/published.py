@@ -19,8 +19,9 @@ from tasks.storage.manifests import unsealed
 from tasks.storage.place import Place
 from tasks.storage.store import Store
 
-MANIFESTS = {"stages": "manifest.json", "runs": "run.json"}  # by the first part of a name
-PARTS = {"stages": 3, "runs": 2}  # number of parts in the name of a published folder
+# The manifest of a published folder, and the number of parts of its name, by the first part of its name.
+MANIFESTS = {"stages": "manifest.json", "benchmarks": "manifest.json", "runs": "run.json"}
+PARTS = {"stages": 3, "benchmarks": 2, "runs": 2}
 CONTENT = "files"
 REMEMBERED = 10_000
 TRIES = 20  # at a change that others may make, too
