@@ -33,7 +33,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def found(prefect_server: None, sources: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Benchmarks:
-    """Return the audits of all three, of which the gate fails for two."""
+    """Return the audits of all three, two of them with a failed gate."""
     train, *tests = sources.values()
     with pytest.raises(GateError, match=f"{tests[0]}: 3 of 5 test rows .* {tests[1]}: 2 of 3 test rows") as caught:
         audit(train=train, test=tests, max_overlap=0.1, workspace=tmp_path_factory.mktemp("w"))
@@ -82,7 +82,7 @@ def test_one_page_leads_to_every_audit_and_names_failed_gates(found: Benchmarks)
 
 
 def test_equal_test_sets_are_refused_and_python_takes_one(sources: dict[str, str], tmp_path: Path) -> None:
-    tests = [sources["clean"], sources["alike"], sources["clean"]]
+    tests = sources["clean"], sources["alike"], sources["clean"]
     with pytest.raises(UsageError, match="test and test 3 are the same source"):
         cleansplit.audit(train=sources["train"], test=tests, workspace=tmp_path)
     with pytest.raises(UsageError, match="takes one test set; call it for each"):
