@@ -101,9 +101,15 @@ sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.js
 	$(BIN)/python -m pip install --quiet --target .venv/sbom cyclonedx-bom
 	PYTHONPATH=.venv/sbom $(BIN)/python -m cyclonedx_py environment $(BIN)/python --output-file sbom.json
 
-faults: .venv/test    ## kills, full disks, rotten files, bad servers: every fault, and the run after it
+faults: .venv/test .venv-moto  ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults
-	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/operations/faults_of_installation.py
+	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/cluster/faults_of_stores.py tests/operations/faults_of_installation.py
+	$(BIN)/python -m tests.operations.outage
+	$(BIN)/python -m tests.operations.outage --away 60 --cancel
+
+.venv-moto:           # a second store, of the S3 protocol as Amazon speaks it
+	$(PYTHON) -m venv .venv-moto
+	.venv-moto/bin/pip install --quiet 'moto[s3,server]'
 
 same: .venv/test      ## open fonts and brain scans in threads, on a cluster, in a bucket: the same files; 7 minutes
 	$(BIN)/python -m tests.benchmarks.cluster --flow run --given large=$(DATA)/openfonts_large.tar.gz \

@@ -14,15 +14,14 @@ from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, man
 def probe(workspace: Place) -> None:
     """Raise `StorageError` unless the store can be written and honours conditional writes."""
     place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
-    try:
-        kept = objects.write_if(place, b"1", None) and not objects.write_if(place, b"2", None)
-        if not kept or objects.write_if(place, b"3", '"of no version"'):
-            raise StorageError(
-                f"the store of {workspace} ignores conditions on writing (If-None-Match, If-Match), so runs could "
-                "overwrite each other; choose another store."
-            )
-    finally:
-        objects.delete([place])
+    kept = objects.write_if(place, b"1", None) and not objects.write_if(place, b"2", None)
+    kept = kept and not objects.write_if(place, b"3", '"of no version"')
+    objects.delete([place])
+    if not kept:
+        raise StorageError(
+            f"the store of {workspace} ignores conditions on writing (If-None-Match, If-Match), so runs could "
+            "overwrite each other; choose another store."
+        )
 
 
 def remove(workspace: Place, folders: Iterable[Place]) -> int:

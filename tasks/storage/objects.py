@@ -37,7 +37,7 @@ class Listed(NamedTuple):
 
 def read(place: Place) -> Read | None:
     """Return an object, or None if it does not exist."""
-    with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError), _opened(place) as (store, key):
         found = store.get(key)
         return Read(bytes(found.bytes()), str(found.meta["e_tag"]))
     return None
@@ -52,23 +52,18 @@ def write(place: Place, data: bytes | Path) -> None:
 
 def write_if(place: Place, data: bytes, mark: str | None) -> bool:
     """Write an object if its version still has this mark, or, for None, if it does not exist; return whether it did."""
-    with _opened(place) as (store, key):
+    with contextlib.suppress(FileNotFoundError), _opened(place) as (store, key):  # without this version
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        try:
+        with contextlib.suppress(AlreadyExistsError, PreconditionError):
             store.put(key, data, mode={"e_tag": mark} if mark else "create", use_multipart=False)
-        except (AlreadyExistsError, PreconditionError):
-            return False
-        except FileNotFoundError as error:  # the version is missing, or the whole bucket
-            if mark is None:
-                raise StorageError(f"the bucket of {place} does not exist; create it, or choose another.") from error
-            return False
-        return True
+            return True
+    return False
 
 
 def size_of(place: Place) -> int | None:
     """Return the size of an object in bytes, or None if it does not exist."""
-    with _opened(place) as (store, key), contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError), _opened(place) as (store, key):
         return store.head(key)["size"]
     return None
 
@@ -156,11 +151,15 @@ def _opened(place: Place) -> Iterator[tuple["S3Store", str]]:
     bucket = place.root.removeprefix(IN_BUCKET).partition("/")[0]
     try:
         yield _store(IN_BUCKET + bucket, endpoint), _key(place)
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise StorageError(f"{place}: the store denies access; check the credentials and their rights.") from error
     except ValueError as error:  # for instance for a//b
         raise UsageError(f"{place} is not a valid name in a bucket; check the address.") from error
-    except BaseError as error:
+    except (BaseError, FileNotFoundError) as error:  # obstore has no class for a missing bucket or a denied listing
+        if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or "403 Forbidden" in str(error):
+            raise StorageError(f"{place}: the store denies access; check the credentials and their rights.") from error
+        if "NoSuchBucket" in str(error):
+            raise StorageError(f"the bucket {bucket} does not exist; create it, or choose another.") from error
+        if isinstance(error, FileNotFoundError):
+            raise
         raise StorageError(
             f"{place}: the store answered with an error ({type(error).__name__}); check AWS_ENDPOINT_URL and "
             "the bucket, or try again later.",

@@ -26,7 +26,7 @@ from tasks.storage.stores import at
 from tests.cluster.children import wait_for
 from tests.cluster.faults import Cut, Delay, Fault, LostAnswer, NoConditions, NotFound, SlowDown, Spoilt
 from tests.cluster.proxy import Proxy
-from tests.cluster.store import Store
+from tests.cluster.store import BUCKET, Store
 
 LARGE = 20_000_000  # bytes; goes in two parts
 INPUTS = {"of": "a test"}
@@ -253,6 +253,17 @@ def test_a_wrong_secret_is_named_and_not_shown(space: Place, monkeypatch: pytest
     finally:
         objects._store.cache_clear()
     assert "another-secret" not in str(caught.value)
+
+
+def test_a_bucket_that_is_missing_is_named(space: Place, through: Proxy) -> None:
+    through.add(NotFound())
+    for use in (workspace.in_use(space), workspace.in_use(space, fresh=True)):
+        with pytest.raises(StorageError, match=rf"^the bucket {BUCKET} does not exist; create it,"), use:
+            raise AssertionError("a run started")
+    with pytest.raises(StorageError, match="does not exist; create it"):
+        workspace.find_run("latest", space)
+    with pytest.raises(StorageError, match="does not exist; create it"):
+        list(objects.below(space))
 
 
 def test_a_store_that_ignores_conditions_is_refused(space: Place, through: Proxy) -> None:
