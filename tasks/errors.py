@@ -42,6 +42,10 @@ class ServerError(CleanSplitError):
     """A Prefect server that does not answer or start."""
 
 
+class StoppedError(CleanSplitError):
+    """A run that somebody cancelled on Prefect's server."""
+
+
 class LateError(CleanSplitError):
     """A task that exceeded its time limit."""
 

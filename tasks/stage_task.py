@@ -10,10 +10,10 @@ from prefect.assets import materialize
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
-from tasks.errors import CleanSplitError, UsageError
+from tasks.errors import CleanSplitError, StoppedError, UsageError
 from tasks.quiet import be_quiet
 
 # A task that exceeds the limit fails at its next step in Python; calls into libraries are not interrupted. Prefect
@@ -61,7 +61,7 @@ def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Cal
 
 
 def in_one_sentence(function: Callable[P, Any]) -> Callable[P, Any]:
-    """Turn a `CleanSplitError` into a Failed state with its sentence as message; callers still get the error."""
+    """Turn a `CleanSplitError` into a final state with its sentence as message; callers still get the error."""
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
@@ -69,7 +69,8 @@ def in_one_sentence(function: Callable[P, Any]) -> Callable[P, Any]:
             take_credentials()
             return function(*args, **kwargs)
         except CleanSplitError as error:
-            return Failed(message=str(error), data=error)
+            last = Cancelled if isinstance(error, StoppedError) else Failed
+            return last(message=str(error), data=error)
 
     return wrapper
 

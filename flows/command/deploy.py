@@ -1,6 +1,5 @@
 """Create everything that `prefect.yaml` and `automations.yaml` describe on the server at PREFECT_API_URL."""
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
 from flows.command.server import POOL, ROOT, execute, require_server, run
-from flows.engine.closing import TAG
+from flows.table import FLOW_NAMES
 from tasks.errors import UsageError
 
 DEPLOYMENTS, AUTOMATIONS = ROOT / "prefect.yaml", ROOT / "automations.yaml"
@@ -61,7 +60,6 @@ def deploy(
         raise UsageError(f"{DEPLOYMENTS} does not exist; deploy from a clone of the project.")
     described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
     names = [name_of(one) for one in described["deployments"]]
-    _require_ours(names)
     _make_pool(pool, infrastructure)
     if limit is None and infrastructure == "process":
         limit = max(1, (os.cpu_count() or 1) // CORES_A_RUN)
@@ -79,17 +77,9 @@ def deploy(
 
 
 def name_of(described: dict[str, Any]) -> str:
-    """Return the name of a deployment, from the name of its flow's function."""
-    return f"{described['entrypoint'].partition(':')[2]}/{described['name']}"
-
-
-def _require_ours(names: Sequence[str]) -> None:
-    """Refuse to overwrite deployments of others with the same names."""
-    with get_client(sync_client=True) as client:
-        for name in names:
-            with contextlib.suppress(ObjectNotFound):
-                if TAG not in client.read_deployment_by_name(name).tags:
-                    raise UsageError(f"the server has a deployment {name} that is not ours; rename one of the two.")
+    """Return the full name of a deployment, which begins with the name of its flow."""
+    path = described["entrypoint"].replace("/", ".").replace(".py:", ".")
+    return f"{FLOW_NAMES[path]}/{described['name']}"
 
 
 def _make_pool(name: str, kind: Infrastructure) -> None:

@@ -1,22 +1,17 @@
 """Run flows from the command, with progress and results in the terminal."""
 
-import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from httpx import TransportError
 from prefect.flows import load_flow_from_entrypoint
-from prefect.settings import get_current_settings
 from rich.console import Console
 
-from flows.command.server import answers
 from flows.engine import progress
 from flows.engine.parameters import Command
-from flows.engine.temporary import stays
-from tasks.errors import CleanSplitError, GateError, ServerError
+from tasks.errors import GateError
 from tasks.presenting.next_step import next_step
 from tasks.presenting.terminal import print_benchmarks, print_summary, print_tables
 from tasks.records import Benchmarks, Report
@@ -43,7 +38,7 @@ def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
     if given.get("decisions", False) is None:  # by default, a command uses those of the workspace
         given["decisions"] = True
     try:
-        with _server():
+        with progress.visible():
             found = flow(**given)
     except GateError as error:
         _print_report(error.report, spec, verbose)
@@ -59,30 +54,12 @@ def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
 def _show_reproduced(flow: Callable[..., Any], spec: ReproduceSpec) -> None:
     """Do the course's exercise, and compare its published figures with the measured ones."""
     sources = {"large": spec.large, "small": spec.small} if spec.large or spec.small else {"dataset": "notmnist"}
-    with _server():
+    with progress.visible():
         found = flow(**sources, workspace=spec.workspace, **spec.how(), **COURSE)
     print_figures(checked := figures(found), Console(stderr=True))
     print(found.where)
     if different := [figure.name for figure in checked if figure.verdict == "different"]:
         raise GateError(f"{len(different)} of {len(checked)} published figures differ: {', '.join(different)}.")
-
-
-@contextlib.contextmanager
-def _server() -> Iterator[None]:
-    """Show progress while a flow runs, and name the server if it does not answer."""
-    try:
-        with progress.visible():
-            yield
-    except CleanSplitError:
-        raise
-    except Exception as error:
-        if not isinstance(error, TransportError) and answers():
-            raise
-        address = get_current_settings().api.url
-        where = f"at {address} " if stays(address) else ""
-        raise ServerError(
-            f"Prefect's server {where}does not answer; start it and run the same command again."
-        ) from error
 
 
 def _print_report(found: Report | Benchmarks, spec: Spec, verbose: bool) -> None:

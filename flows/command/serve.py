@@ -16,8 +16,11 @@ from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.states import Cancelling
 
 from flows.command.deploy import deploy
-from flows.command.server import ACTIVE, POOL, ROOT, answers, execute, prefect, wait_for
+from flows.command.server import ACTIVE, POOL, ROOT, execute, prefect, wait_for
+from flows.engine.closing import of_flows
+from flows.engine.server import answers
 from flows.engine.temporary import ADDRESS, HOST, TOGETHER
+from flows.table import FLOW_NAMES
 from tasks.errors import ServerError, UsageError
 
 SECONDS_BETWEEN_WORKERS = 1
@@ -52,7 +55,7 @@ def keep_serving(port: int, also: str = "") -> None:
             f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
             f"  export PREFECT_API_URL={address}\n"
             f"{also}"
-            "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
+            "  .venv/bin/prefect deployment run cleansplit-run/on-demand\n"
             f"The log of the worker is {home / 'worker.log'}. Ctrl-C here stops everything.\n",
             flush=True,
         )
@@ -118,7 +121,7 @@ def _end_group(leader: int) -> None:
 
 
 def _cancel_runs() -> None:
-    """Cancel active runs and wait for them: if a worker is stopped first, its runs stay Running forever."""
+    """Cancel our active runs and wait for them: if a worker is stopped first, its runs stay Running forever."""
     with get_client(sync_client=True) as client:
         for run in _active(client):
             client.set_flow_run_state(run, Cancelling(message="The installation is being stopped."), force=True)
@@ -129,8 +132,8 @@ def _cancel_runs() -> None:
 
 
 def _active(client: SyncPrefectClient) -> list[UUID]:
-    active = FlowRunFilter.model_validate({"state": ACTIVE})
-    return [run.id for run in client.read_flow_runs(flow_run_filter=active) if run.deployment_id]
+    active, ours = FlowRunFilter.model_validate({"state": ACTIVE}), of_flows(FLOW_NAMES.values())
+    return [run.id for run in client.read_flow_runs(flow_filter=ours, flow_run_filter=active) if run.deployment_id]
 
 
 if __name__ == "__main__":

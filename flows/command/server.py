@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cyclopts
 from prefect.client.orchestration import get_client
-from prefect.settings import get_current_settings, temporary_settings
+from prefect.settings import get_current_settings
 
 from tasks.errors import CleanSplitError, ServerError, UsageError
 
@@ -39,12 +39,6 @@ def require_server() -> None:
     with get_client(sync_client=True) as client:
         if (reason := client.api_healthcheck()) is not None:
             raise ServerError(f"Prefect's server at {address} does not answer ({reason}); start it, or name another.")
-
-
-def answers() -> bool:
-    """Return whether the server in Prefect's settings answers now."""
-    with temporary_settings({"client.max_retries": 0}), get_client(sync_client=True) as client:
-        return client.api_healthcheck() is None
 
 
 def wait_for(process: subprocess.Popen[bytes], is_up: Callable[[], bool], problem: str) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import yaml
@@ -13,11 +12,9 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.command.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
 from flows.command.server import ACTIVE, POOL, execute, require_server
-from flows.engine.closing import TAG, close_what_dead_runs_left
+from flows.engine.closing import close_what_dead_runs_left, of_flows, remove_runs
+from flows.table import FLOW_NAMES
 from tasks.errors import UsageError
-
-AT_ONCE = 8  # runs to delete in parallel
-OURS = {"tags": {"all_": [TAG]}}
 
 
 def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
@@ -31,17 +28,15 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         Keep runs and their artifacts.
     """
     require_server()
-    close_what_dead_runs_left()
-    flows: set[UUID] = set()
+    ours = of_flows(FLOW_NAMES.values())
+    close_what_dead_runs_left(FLOW_NAMES.values())
+    active = FlowRunFilter.model_validate({"state": ACTIVE})
     with get_client(sync_client=True) as client:
-        if active := client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(OURS | {"state": ACTIVE})):
-            raise UsageError(f"{active[0].name} is active; let it end, or cancel it: prefect flow-run cancel ID.")
+        if runs := client.read_flow_runs(flow_filter=ours, flow_run_filter=active):
+            raise UsageError(f"{runs[0].name} is active; let it end, or cancel it: prefect flow-run cancel ID.")
         for name in map(name_of, yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]):
             with contextlib.suppress(ObjectNotFound):
-                deployment = client.read_deployment_by_name(name)
-                if TAG in deployment.tags:
-                    client.delete_deployment(deployment.id)
-                    flows.add(deployment.flow_id)
+                client.delete_deployment(client.read_deployment_by_name(name).id)
         for entry in yaml.safe_load(AUTOMATIONS.read_text())["automations"]:
             for automation in client.read_automations_by_name(entry["name"]):
                 client.delete_automation(automation.id)
@@ -51,26 +46,15 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         if not client.read_deployments(work_pool_filter=in_pool):
             with contextlib.suppress(ObjectNotFound):
                 client.delete_work_pool(pool)
+        flows = {flow.id for flow in client.read_flows(flow_filter=ours)}
         if not keep_runs:
-            flows |= _remove_runs(client)
+            flows |= {run.flow_id for run in remove_runs(FLOW_NAMES.values(), client)}
         _remove_unused(client, flows)
     print("removed everything of cleansplit from the server; workspaces are not changed", file=sys.stderr)
 
 
-def _remove_runs(client: SyncPrefectClient) -> set[UUID]:
-    """Remove our runs and their artifacts; return their flows."""
-    flows, ours = set[UUID](), FlowRunFilter.model_validate(OURS)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        while artifacts := client.read_artifacts(flow_run_filter=ours):
-            list(pool.map(client.delete_artifact, [artifact.id for artifact in artifacts]))
-        while runs := client.read_flow_runs(flow_run_filter=ours):
-            flows |= {run.flow_id for run in runs}
-            list(pool.map(client.delete_flow_run, [run.id for run in runs]))
-    return flows
-
-
 def _remove_unused(client: SyncPrefectClient, flows: Iterable[UUID]) -> None:
-    """Remove flows without runs and deployments; others may have some under the same names."""
+    """Remove flows without runs and deployments; others may have some below the same names."""
     for flow in flows:
         of_flow = FlowFilter.model_validate({"id": {"any_": [flow]}})
         if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):

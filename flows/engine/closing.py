@@ -1,14 +1,15 @@
-"""Close abandoned runs and tasks in Prefect, whose server only knows what runs report."""
+"""Close and remove runs and tasks in Prefect, whose server only knows what runs report."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, TaskRunFilter
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 from prefect.states import Crashed
@@ -16,14 +17,20 @@ from prefect.states import Crashed
 from flows.engine.progress import say
 from tasks.errors import ProcessLostError
 
-TAG = "cleansplit"  # of all our runs; prefect.yaml gives both tags to runs of deployments
-OUTERMOST = "cleansplit-run"  # of runs that somebody started, but not of their subflows
 NEWEST = 100  # crashed runs to inspect; earlier runs inspected older ones
+AT_ONCE = 8  # runs to delete in parallel
+TAG = "cleansplit"  # of our runs, for people who filter; anybody may use it, so nothing is decided by it
+LOSSES = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError")  # of distributed
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
     "look at their logs, and run the same command again to continue."
 )
+
+
+def of_flows(names: Collection[str]) -> FlowFilter:
+    """Return a filter for flows with these names, and for the runs and deployments of these flows."""
+    return FlowFilter.model_validate({"name": {"any_": list(names)}})
 
 
 def close_unfinished(run: UUID, state: State[Any]) -> None:
@@ -33,12 +40,12 @@ def close_unfinished(run: UUID, state: State[Any]) -> None:
         _close_below([run], state, client)
 
 
-def close_what_dead_runs_left() -> None:
-    """Move subflows of our crashed runs to a final state, which the automation for dead runs cannot reach."""
-    ours = FlowRunFilter.model_validate({"tags": {"all_": [TAG]}, "state": {"type": {"any_": ["CRASHED"]}}})
-    newest = FlowRunSort.EXPECTED_START_TIME_DESC
+def close_what_dead_runs_left(names: Collection[str]) -> None:
+    """Move subflows of crashed runs of some flows to a final state, which the automation for dead runs cannot reach."""
+    crashed = FlowRunFilter.model_validate({"state": {"type": {"any_": ["CRASHED"]}}})
+    how: dict[str, Any] = {"sort": FlowRunSort.EXPECTED_START_TIME_DESC, "limit": NEWEST}
     with get_client(sync_client=True) as client:
-        dead = [run.id for run in client.read_flow_runs(flow_run_filter=ours, sort=newest, limit=NEWEST)]
+        dead = [run.id for run in client.read_flow_runs(flow_filter=of_flows(names), flow_run_filter=crashed, **how)]
         _close_below(dead, Crashed(message="The run that it belongs to crashed."), client)
 
 
@@ -54,21 +61,47 @@ def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient)
     """Move the tasks of some flow runs, and all their subflows with their tasks, to a final state."""
     while runs:
         close_tasks(runs, state, client)
-        below = FlowRunFilter.model_validate(
-            {"parent_flow_run_id": {"any_": runs}, "state": {"type": {"any_": UNFINISHED}}}
-        )
-        runs = [child.id for child in client.read_flow_runs(flow_run_filter=below)]
+        runs = [child.id for child in _subflows(runs, client, state={"type": {"any_": UNFINISHED}})]
         for number in runs:
             client.set_flow_run_state(number, state, force=True)
 
 
+def remove_runs(names: Collection[str], client: SyncPrefectClient, **those: Any) -> list[FlowRun]:
+    """Remove the runs of some flows, all or `those`, with their subflows and artifacts; return what was removed."""
+    removed, wanted = list[FlowRun](), FlowRunFilter.model_validate(those)
+    while runs := client.read_flow_runs(flow_filter=of_flows(names), flow_run_filter=wanted):
+        while runs:
+            removed += runs
+            below = _subflows([run.id for run in runs], client)
+            _remove([run.id for run in runs], client)
+            runs = below
+    return removed
+
+
+def _remove(runs: list[UUID], client: SyncPrefectClient) -> None:
+    of_runs = FlowRunFilter.model_validate({"id": {"any_": runs}})
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while artifacts := client.read_artifacts(flow_run_filter=of_runs):
+            list(pool.map(client.delete_artifact, [artifact.id for artifact in artifacts]))
+        list(pool.map(client.delete_flow_run, runs))
+
+
+def _subflows(runs: list[UUID], client: SyncPrefectClient, **also: Any) -> list[FlowRun]:
+    """Return the subflow runs directly below some flow runs."""
+    below = FlowRunFilter.model_validate({"parent_flow_run_id": {"any_": runs}, **also})
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(flow_run_filter=below, offset=len(found)):
+        found += page
+    return found
+
+
 @contextmanager
 def lost_cluster() -> Iterator[None]:
-    """Turn a lost cluster that ends the block into a `ProcessLostError`."""
+    """Turn the loss of a cluster's scheduler or workers, which ends the block, into a `ProcessLostError`."""
     try:
         yield
     except Exception as error:
-        if type(error).__module__.partition(".")[0] != "distributed":
+        if type(error).__module__.partition(".")[0] != "distributed" or type(error).__name__ not in LOSSES:
             raise
         try:
             with get_client(sync_client=True) as client:

@@ -13,11 +13,13 @@ from prefect.context import TagsContext
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, get_current_settings, temporary_settings
 
-from flows.engine.closing import OUTERMOST, TAG, close_what_dead_runs_left, lost_cluster
+from flows.engine import temporary
+from flows.engine.cancelled import HEARTBEAT, stopped_when_cancelled
+from flows.engine.closing import TAG, close_what_dead_runs_left, lost_cluster
 from flows.engine.interrupt import told_when_stopped
 from flows.engine.parameters import Command, with_parameters_of
 from flows.engine.runners import AnyRunner
-from flows.engine.temporary import stays
+from flows.engine.server import named_if_dead
 from tasks.errors import UsageError
 from tasks.records.naming import name_of
 from tasks.stage_task import in_one_sentence
@@ -26,7 +28,6 @@ from tasks.vocabulary import Role
 P = ParamSpec("P")
 R = TypeVar("R")
 
-HEARTBEAT = 30  # seconds; automations.yaml waits three minutes for the next heartbeat
 UNTAGGED: set[str] = set()  # Prefect asks the server for limits on each tag of a task
 OPTIONS: dict[str, Any] = {
     "validate_parameters": False,  # the specification validates them, with the sentence of the command
@@ -37,7 +38,7 @@ RETRIES = 7  # of a call to the server: with growing delays they survive two min
 
 
 class OurFlow(Flow[P, R]):
-    """A flow whose runs are marked as ours, whether the command, Python, or another flow calls it."""
+    """A flow that the command, Python, or another flow may call."""
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters for the server; text that is not UTF-8 passes, since our own check refuses it."""
@@ -45,12 +46,17 @@ class OurFlow(Flow[P, R]):
         return dict(json.loads(kept.encode("utf-8", "replace")))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the flow, with a heartbeat if the server outlasts this process."""
+        """Run the flow, on the temporary server of this process unless Prefect has another one.
+
+        Raises `ServerError` when the server does not answer. If it outlasts this process, the run has a heartbeat.
+        """
         now = get_current_settings()
-        changed: dict[Any, Any] = {"flows.heartbeat_frequency": HEARTBEAT if stays(now.api.url) else None}
+        address = now.api.url or flow_run.id
+        server = None if address else temporary.start()
+        changed: dict[Any, Any] = {"flows.heartbeat_frequency": HEARTBEAT if temporary.stays(address) else None}
         if "max_retries" not in now.client.model_fields_set:  # unless the user has set it
             changed["client.max_retries"] = RETRIES
-        with tags(TAG, OUTERMOST), temporary_settings(changed):
+        with server.serving() if server else nullcontext(), named_if_dead(), tags(TAG), temporary_settings(changed):
             return super().__call__(*args, **kwargs)
 
 
@@ -60,13 +66,13 @@ def our_flow(command: Command[P]) -> Callable[[Callable[[Any], R]], OurFlow[P, R
     def declare(function: Callable[[Any], R]) -> OurFlow[P, R]:
         @functools.wraps(function)
         def inside(spec: Any) -> R:
-            close_what_dead_runs_left()
-            with told_when_stopped(), lost_cluster(), TagsContext(current_tags=UNTAGGED):
+            close_what_dead_runs_left([command.flow_name])
+            with told_when_stopped(), stopped_when_cancelled(), lost_cluster(), TagsContext(current_tags=UNTAGGED):
                 return function(spec)
 
         body = in_one_sentence(with_parameters_of(command)(inside))
-        name = function.__name__
-        return cast(OurFlow[P, R], OurFlow(body, name=name, flow_run_name=_named_after(command), **OPTIONS))
+        name = _named_after(command)
+        return cast(OurFlow[P, R], OurFlow(body, name=command.flow_name, flow_run_name=name, **OPTIONS))
 
     return declare
 

@@ -31,6 +31,11 @@ class Command(Generic[P]):
     sentence: str
     example: str
 
+    @property
+    def flow_name(self) -> str:
+        """The name of the flow in Prefect. It tells our runs from runs of others, who may have a flow called audit."""
+        return f"cleansplit-{self.name}"
+
 
 class Typed:
     """Describe an optional value by its type alone: a run form then opens with a field to type in, not with "None"."""

@@ -6,7 +6,6 @@ this process, ask for no password, and outlive a killed process.
 
 import atexit
 import contextlib
-import functools
 import os
 import secrets
 import socket
@@ -19,7 +18,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from flows.engine.interrupt import end
+from flows.engine.interrupt import end, is_of_a_run
 from tasks.errors import ServerError
 
 ADDRESS, PASSWORD = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
@@ -48,6 +47,8 @@ ROLE = (
 PROGRAM = Path(__file__).with_name("temporary_server.py")
 
 _addresses: set[str] = set()
+_servers: list["Temporary"] = []  # the last may still run
+_one_at_a_time = threading.Lock()
 
 
 def stays(address: str | None) -> bool:
@@ -55,14 +56,15 @@ def stays(address: str | None) -> bool:
     return bool(address) and address not in _addresses
 
 
-@functools.cache
 def start() -> "Temporary | None":
-    """Start the server of this process without waiting for it; return None if the environment names one."""
-    if os.environ.get(ADDRESS):
-        return None
-    server = Temporary()
-    atexit.register(server.stop)  # after Prefect's last reports
-    return server
+    """Return the server of this process, started without waiting for it; return None if the environment names one."""
+    with _one_at_a_time:
+        if stays(os.environ.get(ADDRESS)):
+            return None
+        if not _servers or _servers[-1].has_ended():
+            _servers.append(Temporary())
+            atexit.register(_servers[-1].stop)  # after Prefect's last reports
+        return _servers[-1]
 
 
 class Temporary:
@@ -92,12 +94,13 @@ class Temporary:
             self.stop()
             yield
             return
-        if self.access[ADDRESS] not in _addresses:
-            print("starting Prefect", file=sys.stderr)
-            self._wait()
-            threading.Thread(target=self._end_with_server, daemon=True).start()
-            _addresses.add(self.access[ADDRESS])
-            os.environ |= self.access  # for child processes
+        with _one_at_a_time:
+            if self.access[ADDRESS] not in _addresses:
+                print("starting Prefect", file=sys.stderr)
+                self._wait()
+                threading.Thread(target=self._end_with_server, daemon=True).start()
+                _addresses.add(self.access[ADDRESS])
+                os.environ |= self.access  # for child processes
         with temporary_settings({"api.url": self.access[ADDRESS], "api.auth_string": self.access[PASSWORD]}):
             yield
 
@@ -122,10 +125,14 @@ class Temporary:
             connection.close()
 
     def _end_with_server(self) -> None:
-        """End this process when the server has died: Prefect would try to reach it for minutes."""
+        """End the process of a command when the server has died: Prefect would try to reach it for minutes."""
         self._process.wait()
-        if not self._stopped:
+        if not self._stopped and is_of_a_run():
             end("Prefect's temporary server ended unexpectedly", ServerError.exit_code)
+
+    def has_ended(self) -> bool:
+        """Return whether the server was stopped or has died."""
+        return self._process.poll() is not None
 
     def _last_words(self) -> str:
         self._log.seek(0)

@@ -193,6 +193,30 @@ def of_its_own(home: Path) -> dict[str, str]:
     return os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
 
 
+def test_flows_that_python_calls_share_a_server_that_ends_with_the_process(
+    sources: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
+    program = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from flows.audit import audit
+train, test, space = sys.argv[1:]
+def measured(threshold):
+    return audit(train=train, test=test, workspace=space, max_quarantine=0.5, threshold=threshold)
+with ThreadPoolExecutor(2) as pool:  # at once
+    list(pool.map(measured, (0.9, 0.95)))
+"""
+    command = [sys.executable, "-c", program, sources["large"], sources["small"], str(tmp_path / "w")]
+    own = of_its_own(home) | {temporary.PATIENCE: "120"}
+    done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=240, check=True)
+    assert done.stderr.count("starting Prefect") == 1
+    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
+    assert not _servers(home)
+    dead = {temporary.ADDRESS: "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    done = subprocess.run(command, env=own | dead, capture_output=True, text=True, timeout=120, check=False)
+    assert "ServerError: Prefect's server at http://127.0.0.1:9/api does not answer; start it and run" in done.stderr
+
+
 def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
     from flows.pipeline import cleansplit
 

@@ -11,11 +11,15 @@ from uuid import UUID
 
 import pytest
 import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Cancelled
 
 from tests.operations.conftest import ROOT, ended, prefect, processes_with, read, start, until
 from tests.operations.test_installation import DEPLOYMENTS, children_of, foreign_run, runs_named, tasks_of
 
-LONGER_THAN_THE_LIMIT = 200  # seconds; without a heartbeat, ours are dead after 180
+LONGER_THAN_THE_LIMIT = 440  # seconds; without a heartbeat, ours are dead after 420
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def dead_run(installation: dict[str, str], tmp_path_factory: pytest.TempPathFact
     worker = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | installation, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    run = start("cleansplit/doomed", installation, workspace=tmp_path_factory.mktemp("doomed"))
+    run = start("cleansplit-run/doomed", installation, workspace=tmp_path_factory.mktemp("doomed"))
     until(lambda: read(run).state_name == "Running", 60)
     until(lambda: len(children_of(run)) > 0, 60)
     worker.kill()
@@ -63,7 +67,7 @@ def test_a_worker_that_dies_is_started_again(
     )
     os.kill(worker, signal.SIGKILL)
     given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
-    run = start("audit/audit", installation, workspace=tmp_path / "w", **given)
+    run = start("cleansplit-audit/audit", installation, workspace=tmp_path / "w", **given)
     assert ended(run).is_completed(), ended(run).message
     said = (Path(installation["PREFECT_HOME"]) / "serve.log").read_text()
     assert "the worker ended by itself" in said
@@ -79,13 +83,59 @@ def is_worker(process: int, pool: str) -> bool:
 def test_a_run_whose_worker_was_killed_does_not_stay_running(
     installation: dict[str, str], dead_run: UUID, tmp_path: Path
 ) -> None:
-    state = ended(dead_run, 300)
+    state = ended(dead_run, LONGER_THAN_THE_LIMIT + 100)
     assert state.is_crashed()
-    assert state.message.startswith("No heartbeat for 3 minutes")
-    unknown = start("evaluate/evaluate", installation, workspace=tmp_path)  # the next run closes what is below it
-    assert ended(unknown).is_failed()
+    assert state.message.startswith("No heartbeat for 7 minutes")
+    again = start("cleansplit-run/on-demand", installation, workspace=tmp_path, threshold=1.5)  # closes what is below
+    assert ended(again).is_failed()
     assert all(ended(child.id, 10).is_crashed() for child in children_of(dead_run))
     until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)
+
+
+IN_PYTHON = """
+import sys
+from flows.pipeline import cleansplit
+from tasks.errors import StoppedError
+try:
+    cleansplit(workspace=sys.argv[-1], trainings=25)
+except StoppedError as error:
+    print(error)
+"""
+BY_COMMAND = "from flows.command.cli import main; main()"
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "said"),
+    [
+        (BY_COMMAND, 143, "cleansplit: cancelled on Prefect's server; run the same command again to resume."),
+        (IN_PYTHON, 0, "the run was cancelled on Prefect's server; call it again to resume."),
+    ],
+    ids=["command", "Python"],
+)
+def test_whoever_started_a_run_hears_that_it_was_cancelled(
+    program: str, code: int, said: str, installation: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", program, "run", "--trainings", "25", "--workspace", str(tmp_path / "w")]
+    with (tmp_path / "said").open("w") as out:
+        process = subprocess.Popen(command, env=os.environ | installation, stdout=out, stderr=out)
+
+    def mine() -> list[FlowRun]:
+        return [run for run in newest() if str(tmp_path) in str(run.parameters) and run.state_name == "Running"]
+
+    until(lambda: len(mine()) == 1)
+    (run,) = mine()
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, Cancelled(), force=True)
+    assert process.wait(60) == code
+    assert said in (tmp_path / "said").read_text().splitlines()
+    assert ended(run.id).is_cancelled()
+    assert list((tmp_path / "w").glob("stages/*/.*.building")) == []
+
+
+def newest() -> list[FlowRun]:
+    """Return the newest flow runs."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=20)
 
 
 def test_a_foreign_run_goes_on(theirs: subprocess.Popen[bytes]) -> None:

@@ -51,20 +51,21 @@ DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 FOREIGN = """
 import sys, time
-from prefect import flow
+from prefect import flow, tags
 from prefect.artifacts import create_markdown_artifact
 
 @flow(name="audit", flow_run_name="theirs")
-def audit(seconds):
+def audit(seconds):  # below a name and tags that we use, too
     create_markdown_artifact("theirs", key="summary")
     time.sleep(seconds)
 
-audit(float(sys.argv[1]))
+with tags("cleansplit", "cleansplit-run"):
+    audit(float(sys.argv[1]))
 """
 
 
 def foreign_run(seconds: float, folder: Path, installation: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a run of another team: a flow of the same name as one of ours, with Prefect's own heartbeat."""
+    """Start a run of another team: a function of the same name as one of ours, our tags, Prefect's own heartbeat."""
     file = folder / "theirs.py"
     file.write_text(FOREIGN)
     return subprocess.Popen([sys.executable, str(file), str(seconds)], env=os.environ | installation)
@@ -129,9 +130,9 @@ def test_a_run_its_steps_and_its_artifacts(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
     space = tmp_path / "w"
-    first = start("prepare/prepare", installation, workspace=space, **sources)
+    first = start("cleansplit-prepare/prepare", installation, workspace=space, **sources)
     assert ended(first).is_completed()
-    run = start("cleansplit/on-demand", installation, workspace=space, **sources, **QUICK)
+    run = start("cleansplit-run/on-demand", installation, workspace=space, **sources, **QUICK)
     assert ended(run).is_completed()
     assert re.fullmatch(r"sources \d{4}-\d\d-\d\d", read(run).name)
     reused = {task.name for task in tasks_of(run) if task.state_name == "Reused"}
@@ -149,23 +150,27 @@ def test_a_run_its_steps_and_its_artifacts(
     assert len(said) == len(set(said)), "each message once"
     raw = (space / "latest").resolve()
 
-    again = start("sanitize/sanitize", installation, workspace=space, threshold=0.99)
+    again = start("cleansplit-sanitize/sanitize", installation, workspace=space, threshold=0.99)
     assert ended(again).is_completed(), ended(again).message
     sanitized = json.loads((space / "latest" / "report.json").read_text())
     assert sanitized["spec"]["threshold"] == 0.99
     assert sanitized["scores"] == []
 
-    last = start("evaluate/evaluate", installation, workspace=space, run=raw.name, models='["1nn"]', sizes='["all"]')
+    last = start(
+        "cleansplit-evaluate/evaluate", installation, workspace=space, run=raw.name, models='["1nn"]', sizes='["all"]'
+    )
     assert ended(last).is_completed(), ended(last).message
     scores = json.loads((space / "latest" / "report.json").read_text())["scores"]
     assert {score["model"] for score in scores} == {"1nn"}
 
-    alone = start("dedupe/dedupe", installation, workspace=space, source=sources["large"], max_quarantine=0.1)
+    alone = start(
+        "cleansplit-dedupe/dedupe", installation, workspace=space, source=sources["large"], max_quarantine=0.1
+    )
     assert ended(alone).is_completed(), ended(alone).message
     assert (space / "latest" / "remove.txt").exists()
     assert f"cleansplit-{key_of([sources['large']])}-groups" in artifacts_of(alone)
     given = {"source": sources["large"], "max_quarantine": 0.1, "models": '["1nn"]', "sizes": '["all"]'}
-    drawn = start("split/split", installation, workspace=space, **given, trainings=1)
+    drawn = start("cleansplit-split/split", installation, workspace=space, **given, trainings=1)
     assert ended(drawn).is_completed(), ended(drawn).message
     assert (space / "latest" / "groups.parquet").exists()
 
@@ -173,9 +178,11 @@ def test_a_run_its_steps_and_its_artifacts(
 def test_a_failure_is_the_sentence_of_the_command(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
-    beyond = start("cleansplit/on-demand", installation, workspace=tmp_path, **sources, threshold=1.5)
+    beyond = start("cleansplit-run/on-demand", installation, workspace=tmp_path, **sources, threshold=1.5)
     assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
-    missing = start("audit/audit", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
+    missing = start(
+        "cleansplit-audit/audit", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar"
+    )
     sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
     assert ended(missing).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(missing)) == 2, 15)  # by the task, and by the run
@@ -187,7 +194,7 @@ def test_a_scheduled_run_executes_by_itself(
 ) -> None:
     given = {"workspace": str(tmp_path), **sources, "models": ["1nn"], "sizes": [50], "max_quarantine": 0.1}
     with get_client(sync_client=True) as client:
-        nightly = client.read_deployment_by_name("cleansplit/nightly")
+        nightly = client.read_deployment_by_name("cleansplit-run/nightly")
         client.update_deployment(nightly.id, DeploymentUpdate(parameters=given))
         every = DeploymentScheduleCreate(schedule=IntervalSchedule(interval=timedelta(seconds=20)), active=True)
         (schedule,) = client.create_deployment_schedules(nightly.id, [every])
@@ -206,7 +213,7 @@ def test_a_scheduled_run_executes_by_itself(
 
 
 def test_a_cancelled_run_stops_and_leaves_nothing_half_done(installation: dict[str, str], tmp_path: Path) -> None:
-    run = start("cleansplit/on-demand", installation, workspace=tmp_path)
+    run = start("cleansplit-run/on-demand", installation, workspace=tmp_path)
     try:
         until(lambda: len(tasks_of(run)) > 5)
     finally:  # else the tests below would wait for it
@@ -234,7 +241,7 @@ def test_retries_can_be_inspected(
     installation: dict[str, str], sources: dict[str, Any], unwilling: str, tmp_path: Path
 ) -> None:
     run = start(
-        "cleansplit/on-demand", installation, workspace=tmp_path, large=unwilling, small=sources["small"], **QUICK
+        "cleansplit-run/on-demand", installation, workspace=tmp_path, large=unwilling, small=sources["small"], **QUICK
     )
     assert ended(run).is_completed(), ended(run).message
     task = next(task for task in tasks_of(run) if task.name == "fetch large")
@@ -282,7 +289,7 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
         run = start(
-            "cleansplit/on-demand", installation, workspace=tmp_path, large=json.dumps('/a"b.tar'), small="/c.tar"
+            "cleansplit-run/on-demand", installation, workspace=tmp_path, large=json.dumps('/a"b.tar'), small="/c.tar"
         )
         assert ended(run).is_failed()
         until(lambda: any(of_this in json.loads(text)["text"] for text in told), 60)
@@ -367,7 +374,7 @@ def test_another_overlap_than_the_last_time_is_an_event(
     with get_client(sync_client=True) as client:
         newest = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC)
     mine = [run for run in newest if str(own["large"]) in str(run.parameters) and run.parent_task_run_id is None]
-    assert {tuple(sorted(run.tags)) for run in mine} == {("cleansplit", "cleansplit-run")}, "of the command, too"
+    assert {tuple(run.tags) for run in mine} == {("cleansplit",)}, "of the command, too"
 
 
 def events_of(about: str) -> list[dict[str, Any]]:
@@ -398,7 +405,7 @@ def test_deployments_may_carry_their_code(
         pull, _ = deployed_by("--git", bare.as_uri(), **installation)
         assert pull == {"prefect.deployments.steps.git_clone": {"repository": bare.as_uri()}}
         given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
-        run = start("audit/audit", installation, workspace=tmp_path / "w", **given)
+        run = start("cleansplit-audit/audit", installation, workspace=tmp_path / "w", **given)
         assert ended(run).is_completed(), ended(run).message
         until(lambda: any("git_clone" in line for line in logs_of(run)), 15)
     finally:
@@ -411,7 +418,7 @@ def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], di
     done = installed("deploy", *arguments, **environment)
     assert done.returncode == 0, done.stderr
     with get_client(sync_client=True) as client:
-        deployed = client.read_deployment_by_name("audit/audit")
+        deployed = client.read_deployment_by_name("cleansplit-audit/audit")
     return (deployed.pull_steps or [{}])[0], deployed.job_variables
 
 
