@@ -51,6 +51,12 @@ PART void halve(const float *image, int side, float *half) {
         }
 }
 
+/* Return whether the first image of a pair is not that of the pair before: the candidates of an image follow each other,
+   and share what is computed from it. */
+PART int is_new(const float *first, const float *before, int64_t pixels) {
+    return !before || memcmp(first, before, pixels * sizeof *first);
+}
+
 void NAME(quarter)(const uint8_t *gray, int64_t count, float *small) {
     for (; count--; gray += PIXELS)
         for (int row = 0; row < SIDE; row += 4)
@@ -283,33 +289,37 @@ PART void flatten(const float *image, float *flat) {
     }
 }
 
-/* Return the number of the best start, each a scale and two shifts: tasks/registration/starts.py. `under` has, for each
-   pixel of a line, the number of the pixel under it, or -1: int32 (scales, shifts, 16). */
-PART int best_start(const float *first, const float *second, const int32_t *under, int scales, int shifts) {
-    float a[SMALL * SMALL], b[SMALL * SMALL];
+/* Return the number of the best start, each a scale and two shifts: tasks/registration/starts.py. `a` and `b` are
+   flattened, and `under` has, for each pixel of a line, the number of the pixel under it, or -1: int32 (scales, shifts,
+   16). */
+PART int best_start(const float *a, const float *b, const int32_t *under, int scales, int shifts) {
     int best = 0;
     double highest = -2;
-    flatten(first, a), flatten(second, b);
     for (int across = 0; across < scales * shifts; across++) {
-        float moved[SMALL][SMALL], inside[SMALL];
+        float kept[SMALL][SMALL], moved[SMALL][SMALL];
         const int32_t *column = under + across * SMALL;
-        for (int at = 0; at < SMALL; at++) inside[at] = column[at] >= 0;
+        int columns = 0;
+        for (int at = 0; at < SMALL; at++) columns += column[at] >= 0;
         for (int row = 0; row < SMALL; row++)
-            for (int at = 0; at < SMALL; at++) moved[row][at] = column[at] < 0 ? 0 : b[row * SMALL + column[at]];
+            for (int at = 0; at < SMALL; at++) {
+                kept[row][at] = column[at] < 0 ? 0 : a[row * SMALL + at];
+                moved[row][at] = column[at] < 0 ? 0 : b[row * SMALL + column[at]];
+            }
         for (int shift = 0; shift < shifts; shift++) {
             int down = across / shifts * shifts + shift;
             const int32_t *row_under = under + down * SMALL;
-            vec count = all(0), sum_a = all(0), sum_b = all(0), aa = all(0), bb = all(0), ab = all(0);
+            int rows = 0;
+            vec sum_a = all(0), sum_b = all(0), aa = all(0), bb = all(0), ab = all(0);
             for (int row = 0; row < SMALL; row++) {
                 if (row_under[row] < 0) continue;
+                rows++;
                 for (int at = 0; at < SMALL; at += LANES) {
-                    vec there = load(inside + at), one = load(a + row * SMALL + at) * there;
-                    vec two = load(moved[row_under[row]] + at);
-                    count += there, sum_a += one, sum_b += two;
+                    vec one = load(kept[row] + at), two = load(moved[row_under[row]] + at);
+                    sum_a += one, sum_b += two;
                     aa += one * one, bb += two * two, ab += one * two;
                 }
             }
-            double n = total(count), of_a = total(aa) - total(sum_a) * total(sum_a) / n;
+            double n = rows * columns, of_a = total(aa) - total(sum_a) * total(sum_a) / n;
             double of_b = total(bb) - total(sum_b) * total(sum_b) / n;
             double both = total(ab) - total(sum_a) * total(sum_b) / n;
             double product = of_a * of_b, found = both / sqrt((product > 0 ? product : 0) + 1e-3);
@@ -325,13 +335,14 @@ void NAME(register_coarsely)(const float *first, const float *second, int64_t pa
                              const float *starts, int64_t scales, int64_t shifts, float *maps) {
     enum { STEPS = 6 };
     static const float identity[6] = {1, 0, 0, 0, 1, 0};
+    float a[SMALL * SMALL], b[SMALL * SMALL], other[6];
     slopes of;
-    for (; pairs--; first += SMALL * SMALL, second += SMALL * SMALL, maps += 6) {
-        float other[6];
+    for (const float *before = 0; pairs--; before = first, first += SMALL * SMALL, second += SMALL * SMALL, maps += 6) {
+        if (is_new(first, before, SMALL * SMALL)) flatten(first, a), take_slopes(first, SMALL, &of);
+        flatten(second, b);
         memcpy(maps, identity, sizeof identity);
-        memcpy(other, starts + 6 * best_start(first, second, under, scales, shifts), sizeof other);
+        memcpy(other, starts + 6 * best_start(a, b, under, scales, shifts), sizeof other);
         int another = memcmp(other, identity, sizeof identity) != 0;
-        take_slopes(first, SMALL, &of);
         refine(&of, second, SMALL, STEPS, maps);
         if (!another) continue;
         refine(&of, second, SMALL, STEPS, other);
@@ -341,13 +352,15 @@ void NAME(register_coarsely)(const float *first, const float *second, int64_t pa
 }
 
 void NAME(register_finely)(const float *first, const float *second, int64_t pairs, float *maps) {
-    float half[2][PIXELS / 4];
-    slopes of;
-    for (; pairs--; first += PIXELS, second += PIXELS, maps += 6) {
-        halve(first, SIDE, half[0]), halve(second, SIDE, half[1]);
-        take_slopes(half[0], SIDE / 2, &of);
-        refine(&of, half[1], SIDE / 2, 4, maps);
-        take_slopes(first, SIDE, &of);
+    float half[PIXELS / 4];
+    slopes of_half, of;
+    for (const float *before = 0; pairs--; before = first, first += PIXELS, second += PIXELS, maps += 6) {
+        if (is_new(first, before, PIXELS)) {
+            halve(first, SIDE, half);
+            take_slopes(half, SIDE / 2, &of_half), take_slopes(first, SIDE, &of);
+        }
+        halve(second, SIDE, half);
+        refine(&of_half, half, SIDE / 2, 4, maps);
         refine(&of, second, SIDE, 2, maps);
     }
 }
@@ -382,9 +395,11 @@ void NAME(overlay)(const float *first, const float *second, const float *maps, i
                    const float *half, int64_t reach, float *first_laid, float *second_laid, uint8_t *inside) {
     float values[PIXELS], there[PIXELS];
     int64_t pixels = side * side;
-    for (; pairs--; first += pixels, second += pixels, maps += 6) {
+    for (const float *before = 0; pairs--; before = first, first += pixels, second += pixels, maps += 6) {
         warp(second, side, maps, values, there);
-        smooth(first, side, half, reach, first_laid), smooth(values, side, half, reach, second_laid);
+        if (is_new(first, before, pixels)) smooth(first, side, half, reach, first_laid);
+        else memcpy(first_laid, first_laid - pixels, pixels * sizeof *first_laid);
+        smooth(values, side, half, reach, second_laid);
         for (int at = 0; at < pixels; at++) inside[at] = there[at] > 0;
         first_laid += pixels, second_laid += pixels, inside += pixels;
     }
@@ -406,11 +421,12 @@ PART void well_inside(const uint8_t *inside, int side, float *well) {
     for (int row = 1; row < side - 1; row++) {
         const uint8_t *above = inside + (row < REACH ? 0 : row - REACH) * side;
         const uint8_t *below = inside + (row + REACH < side ? row + REACH : side - 1) * side;
-        for (int column = 0; column < side; column++) {
-            int left = column < REACH ? 0 : column - REACH, right = column + REACH < side ? column + REACH : side - 1;
-            int all_corners = above[left] & above[right] & below[left] & below[right];
-            well[row * side + column] = all_corners && column && column < side - 1;
-        }
+        uint8_t both[REACH + SIDE + REACH];
+        for (int column = 0; column < side; column++) both[REACH + column] = above[column] & below[column];
+        for (int off = 0; off < REACH; off++) both[off] = both[REACH], both[REACH + side + off] = both[REACH + side - 1];
+        for (int column = 0; column < side; column++)
+            well[row * side + column] = both[column] & both[column + 2 * REACH];
+        well[row * side] = well[row * side + side - 1] = 0;
     }
 }
 
@@ -456,11 +472,14 @@ PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
                 sum += load(image + row * SIDE + column);
             store(padded + MARGIN + column, sum);
         }
-        for (int other = 0; other < WINDOWS; other++) {
-            float sum = 0;
-            for (int off = -(WINDOW / 2); off <= WINDOW / 2; off++) sum += padded[MARGIN + STRIDE * other + off];
-            mean[window * WINDOWS + other] = sum / (WINDOW * WINDOW);
+        float sums[SIDE];
+        for (int column = 0; column < SIDE; column += LANES) {
+            vec sum = all(0);
+            for (int off = -(WINDOW / 2); off <= WINDOW / 2; off++) sum += load(padded + MARGIN + column + off);
+            store(sums + column, sum);
         }
+        for (int other = 0; other < WINDOWS; other++)
+            mean[window * WINDOWS + other] = sums[STRIDE * other] / (WINDOW * WINDOW);
     }
 }
 
@@ -479,11 +498,10 @@ PART void raise_variance(const float *image, const float *there, float gain, con
 }
 
 /* Take the background away, and return the energy of what is left where the other image is. */
-PART double without_background(const float *image, const float *there, const float *half, int reach, float *left) {
+PART double without(const float *background, const float *image, const float *there, float *left) {
     vec energy = all(0);
-    smooth(image, SIDE, half, reach, left);
     for (int at = 0; at < PIXELS; at += LANES) {
-        vec value = load(image + at) - load(left + at), seen = value * load(there + at);
+        vec value = load(image + at) - load(background + at), seen = value * load(there + at);
         store(left + at, value);
         energy += seen * seen;
     }
@@ -492,12 +510,14 @@ PART double without_background(const float *image, const float *there, const flo
 
 void NAME(textured)(const float *first, const float *second, const uint8_t *inside, int64_t pairs, const float *half,
                     int64_t reach, float *shares) {
-    float a[PIXELS], b[PIXELS], there[PIXELS], covered[WINDOWS * WINDOWS];
-    for (; pairs--; first += PIXELS, second += PIXELS, inside += PIXELS) {
+    float of_first[PIXELS], of_second[PIXELS], a[PIXELS], b[PIXELS], there[PIXELS], covered[WINDOWS * WINDOWS];
+    for (const float *before = 0; pairs--; before = first, first += PIXELS, second += PIXELS, inside += PIXELS) {
         float variance[WINDOWS * WINDOWS] = {0};
         for (int at = 0; at < PIXELS; at++) there[at] = inside[at];
-        double energy = without_background(first, there, half, reach, a);
-        float gain = (float)sqrt(energy / without_background(second, there, half, reach, b));
+        if (is_new(first, before, PIXELS)) smooth(first, SIDE, half, reach, of_first);
+        smooth(second, SIDE, half, reach, of_second);
+        double energy = without(of_first, first, there, a);
+        float gain = (float)sqrt(energy / without(of_second, second, there, b));
         means(there, covered);
         raise_variance(a, there, 1, covered, variance), raise_variance(b, there, gain, covered, variance);
         double sum = 0, valid = 0, share = 0;
@@ -534,18 +554,26 @@ PART void transform(const float *image, const float *cosines, float *turned) {
 
 /* The inverse. */
 PART void transform_back(const float *turned, const float *cosines, float *image) {
-    float line[SIDE];
+    enum { PARTS = 4 }; /* that fit into registers */
+    float line[2][SIDE];
     for (int row = 0; row < SIDE / 2; row++) {
-        vec sum[2][SIDE / LANES];
-        memset(sum, 0, sizeof sum);
-        for (int number = 0; number < SIDE; number++)
-            for (int part = 0; part < SIDE / LANES; part++)
-                sum[number % 2][part] += load(turned + number * SIDE + part * LANES) * cosines[number * SIDE + row];
-        for (int end = 0; end < 2; end++) {
-            for (int part = 0; part < SIDE / LANES; part++)
-                store(line + part * LANES, end ? sum[0][part] - sum[1][part] : sum[0][part] + sum[1][part]);
-            for (int column = 0; column < SIDE; column++)
-                image[column * SIDE + (end ? SIDE - 1 - row : row)] = line[column];
+        for (int start = 0; start < SIDE; start += PARTS * LANES) {
+            vec even[PARTS], odd[PARTS];
+            memset(even, 0, sizeof even), memset(odd, 0, sizeof odd);
+            for (int number = 0; number < SIDE; number += 2)
+                for (int part = 0; part < PARTS; part++) {
+                    const float *at = turned + number * SIDE + start + part * LANES;
+                    even[part] += load(at) * cosines[number * SIDE + row];
+                    odd[part] += load(at + SIDE) * cosines[(number + 1) * SIDE + row];
+                }
+            for (int part = 0; part < PARTS; part++) {
+                store(line[0] + start + part * LANES, even[part] + odd[part]);
+                store(line[1] + start + part * LANES, even[part] - odd[part]);
+            }
+        }
+        for (int column = 0; column < SIDE; column++) {
+            image[column * SIDE + row] = line[0][column];
+            image[column * SIDE + SIDE - 1 - row] = line[1][column];
         }
     }
 }
@@ -603,14 +631,17 @@ PART void as_sharp(const float *image, const float *coefficients, const energies
 
 void NAME(equally_sharp)(const float *first, const float *second, int64_t pairs, const float *cosines,
                          const float *gains, int64_t smoothings, float *first_sharp, float *second_sharp) {
-    float turned[PIXELS], one[PIXELS], two[PIXELS];
+    float turned[PIXELS], one[PIXELS], two[PIXELS], of_one = 0;
     energies of[2];
-    const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE;
-    for (; pairs--; first += PIXELS, second += PIXELS, first_sharp += PIXELS, second_sharp += PIXELS) {
-        transform(first, cosines, turned), transform(turned, cosines, one);
+    const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE, *before = 0;
+    for (; pairs--; before = first, first += PIXELS, second += PIXELS, first_sharp += PIXELS, second_sharp += PIXELS) {
+        if (is_new(first, before, PIXELS)) {
+            transform(first, cosines, turned), transform(turned, cosines, one);
+            take_energies(one, fine, coarse, &of[0]), of_one = sharpness(&of[0], gains);
+        }
         transform(second, cosines, turned), transform(turned, cosines, two);
-        take_energies(one, fine, coarse, &of[0]), take_energies(two, fine, coarse, &of[1]);
-        float of_one = sharpness(&of[0], gains), of_two = sharpness(&of[1], gains);
+        take_energies(two, fine, coarse, &of[1]);
+        float of_two = sharpness(&of[1], gains);
         as_sharp(first, one, &of[0], of_one, of_two, cosines, gains, smoothings, first_sharp);
         as_sharp(second, two, &of[1], of_two, of_one, cosines, gains, smoothings, second_sharp);
     }

@@ -186,6 +186,19 @@ def test_bits_are_the_same_with_and_without_avx2(kernel: Functions, plain: Funct
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_pairs_that_share_their_first_image_have_the_bits_of_each_by_itself(
+    kernel: Functions, kind: Callable[[np.random.Generator], Pair]
+) -> None:
+    rng = np.random.default_rng(0)
+    first, second = (side[[0, 0, 1, 1, 1]] for side in kind(rng))
+    pairs = first, second[[0, 2, 4, 1, 3]], some_maps(rng, 5)
+    for asked, _ in (OF_MAPS | OF_PICTURES).values():
+        together = by(kernel, asked, *pairs)
+        alone = [by(kernel, asked, *(part[at : at + 1] for part in pairs)) for at in range(5)]
+        np.testing.assert_array_equal(together, np.concatenate(alone, axis=together.shape.index(5)))
+
+
 def test_a_library_of_another_version_is_not_used(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert module.load(libraries / "plain.so") is not None
     assert module.load(libraries / "none.so") is None
