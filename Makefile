@@ -28,7 +28,7 @@ serve: .venv/run      ## a server, a worker and all deployments, for trying them
 	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.command.serve --port $(PORT)
 
 cluster: .venv/test   ## the same with an object store, a Dask scheduler and two workers that share nothing else
-	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m flows.command.cluster --port $(PORT)
+	PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/.prefect} $(BIN)/python -m tests.cluster.trial --port $(PORT)
 
 deploy: .venv/run     ## work pool, deployments and automations on the server that PREFECT_API_URL names
 	$(BIN)/python -m flows.command.deploy

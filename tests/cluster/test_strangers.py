@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flows.command.cluster import certified
 from flows.engine import cluster
 from tasks.records.spec import SanitizeSpec
+from tests.cluster.trial import certified
 
 STRANGER = """
 import asyncio, json, sys
