@@ -10,7 +10,7 @@ from flows.joins import compare
 from tasks.kernel import NUMPY
 from tasks.overlap.baseline import PICTURES
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
-from tasks.overlap.tasks import count_within, look_up
+from tasks.overlap.tasks import count_within, look_up, take_embeddings
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
 from tasks.records.report import AnySpec
 from tasks.records.spec import AuditSpec, ComparingSpec
@@ -26,6 +26,9 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     place = spec.place
     looking = [look_up.submit(splits[name], loaded.fingerprints, place) for name in SPLITS]
     prints = dict(zip(SPLITS, collect("look up fingerprints", looking), strict=True))
+    if isinstance(spec, AuditSpec) and spec.embeddings:
+        taking = [take_embeddings.submit(prints[name], str(spec.embeddings), place) for name in SPLITS]
+        prints = dict(zip(SPLITS, collect("take embeddings", taking), strict=True))
     between = [SplitPair(prints[first], prints[second]) for first, second in PAIRS]
     inside = [SplitPair(prints[name], prints[name]) for name in SPLITS if splits[name].rows and within]
     joined = compare(spec, [*between, *inside])

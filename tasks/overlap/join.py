@@ -148,6 +148,8 @@ def join_of(
     }
     if view.on_pixels:
         inputs["searched"] = searched
+    if pair.first.vectors:
+        inputs["vectors"] = [pair.first.vectors, pair.second.vectors]
     join = Join(
         first=pair.first,
         second=pair.second,

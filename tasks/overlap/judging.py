@@ -21,7 +21,7 @@ from tasks.overlap.verdict import judge
 from tasks.processes import apart
 from tasks.records import Baseline, Decided, Direction, Joined, Overlap, Ruling, SplitDuplicates
 from tasks.records.overlaps import BASELINE, CHAINED
-from tasks.records.rows import SplitGroups, VariantCount
+from tasks.records.rows import SameSubject, SplitGroups, VariantCount
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
@@ -92,7 +92,8 @@ def settle_overlap(
         floor, threshold = of_bits or join.percent, of_bits or round(100 * (ruling.verdict.threshold or 1))
         counts = TypeAdapter(RecallCounts).validate_python(facts["recall"])
         recall = measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")
-    mirrored = VariantCount(searched, join.sides[1 - join.searched].split, "mirrored", stage.result["mirrored"])
+    close, between = facts.get("close"), (searched, join.sides[1 - join.searched].split)
+    mirrored = VariantCount(*between, "mirrored", stage.result["mirrored"])
     overlap = Overlap(
         first=joined.pair.first.split,
         second=joined.pair.second.split,
@@ -106,6 +107,7 @@ def settle_overlap(
         contradicted=facts["contradicted"],
         variants=(mirrored,) if spec.also else (),
         engine=joined.computed_by[0],
+        subjects=SameSubject(*between, stage.result["subjects"], **close) if close else None,
     )
     counts_of = (
         f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions

@@ -52,7 +52,7 @@ def candidate_pairs(
             asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
             found, recall = propose(*asking, bands, seed, sample=sample)
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
-            pairs = together([pairs, _measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
+            pairs = together([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
     return in_order(pairs, within), recall
 
@@ -72,7 +72,7 @@ def with_more(
         with blas_threads(1):
             found, _ = propose(_forms(one.take(asking)), two.patterns, groups, own, seed, count)
             new = in_order(_once(found, asking, home), within)
-            new = _measured(new.where(~new.are_in(pairs)), one, two, within)
+            new = measured(new.where(~new.are_in(pairs)), one, two, within)
         pairs, count = in_order(together([pairs, new]), within), 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
@@ -109,7 +109,7 @@ def _listed(found: Nearest, first: RowNumbers, second: RowNumbers) -> Pairs:
     return Pairs(first[row], second[found.row[row, place]], found.similarity[row, place])
 
 
-def _measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: bool = False) -> Pairs:
+def measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: bool = False) -> Pairs:
     """Measure pairs by aligning the second image with the searched one, within a split the later with the earlier."""
     sides = [(one.numbers, one.gray), (two.numbers, two.gray)]
     if within:  # either image of a pair may be a searched one

@@ -17,17 +17,19 @@ from pydantic import TypeAdapter
 from tasks.arrays import Floats, Mask
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import AFFORDABLE, complete_pairs
+from tasks.overlap.embeddings import close_pairs
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import Join, Slices
 from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together
 from tasks.overlap.patterns import similarity
-from tasks.overlap.pictures import candidate_pairs, with_more
+from tasks.overlap.pictures import candidate_pairs, measured, with_more
 from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
-from tasks.records.overlaps import Method
+from tasks.records.overlaps import CLOSE, Method
 from tasks.storage import tables
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 from tasks.threads import blas_threads
 
 AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # if MinHash is known to miss pairs
@@ -101,8 +103,21 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
     if join.view.on_pixels:  # further copies of images with many near-identical ones, independently of the threshold
         pairs = more_of(join, pairs, np.full(join.sides[join.searched].images, near_identical(join.short_side)))
     mirrored = in_order(together([part.mirrored for part in found]), within=False)
+    facts = {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
+    if join.first.vectors and join.pairs:
+        close, cosine = close_pairs(join)
+        pairs = in_order(together([pairs, _confirmed(join, close.where(~close.are_in(pairs)))]), join.within)
+        tables.write(pa.table(close.where(close.similarity > cosine)._asdict()), target / CLOSE)
+        facts |= {"close": {"cosine": cosine, "sha256": at(target / CLOSE).sha256()}}
     Found(pairs, mirrored).write(target)
-    return {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
+    return facts
+
+
+def _confirmed(join: Join, pairs: Pairs) -> Pairs:
+    """Return the pairs of photographs whose agreement reaches the floor; the others are not even similar."""
+    one, two = join.both[::-1] if join.searched else join.both
+    found = measured(pairs.seen_from(join.searched), one, two, join.within).seen_from(join.searched)
+    return found.where(found.similarity >= join.percent / 100)
 
 
 def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[float, bool]:

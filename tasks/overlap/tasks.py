@@ -1,22 +1,26 @@
 """Prefect tasks of the overlap stage that find pairs: look up, take decisions, compare, and count."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.kernel import computed_by
+from tasks.overlap.embeddings import files_of, write_vectors
 from tasks.overlap.join import UNASKED, Join, Slices, join_of
 from tasks.overlap.prints import prints_of, write_prints
 from tasks.overlap.search import write_join, write_tile
 from tasks.processes import apart
 from tasks.records import Decided, Drawn, Fingerprints, Joined, Prints, SplitPair, Tile, Within
+from tasks.records.overlaps import VECTORS
 from tasks.records.spec import ComparingSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.decisions import NAME, read_decisions
 from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 VERSION = 6  # of counts within a split
 LOOKED_UP = 3
@@ -40,6 +44,17 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
         **stage.result,
     )
     return finished(prints, stage, f"{split.name}: {split.rows:,} fingerprints of {prints.images:,} images")
+
+
+@stage_task("take embeddings of {prints.split}")
+def take_embeddings(prints: Prints, file: str, workspace: Place) -> Prints:
+    """Look up the embedding of each distinct image of a split."""
+    place = Place.of(file)
+    given = [at(each).sha256() for each in files_of(place)]
+    inputs = {"version": LOOKED_UP, "embeddings": given, "split": prints.sha256, "fingerprints": prints.of}
+    stage = stages.stage(workspace, "vectors", inputs, lambda target: write_vectors(prints, place, workspace, target))
+    said = f"{prints.split}: {stage.result['known']:,} of {prints.rows:,} rows have an embedding"
+    return finished(replace(prints, vectors=f"{stage.folder.name}/{VECTORS}"), stage, said)
 
 
 @stage_task("take decisions")

@@ -22,6 +22,7 @@ from tasks.overlap.search import MIRRORED
 from tasks.overlap.settled import Settled, settled_by
 from tasks.overlap.split_rows import AT_ONCE, Matched, SplitRows, write_matched
 from tasks.records import Decided, Joined, Ruling
+from tasks.records.overlaps import CLOSE, SAME_SUBJECT
 from tasks.storage import tables
 from tasks.storage.place import Place
 
@@ -73,7 +74,22 @@ def write_twins(join: Join, joined: Joined, ruling: Ruling, decided: Decided | N
         seen = read_pairs(join.workspace / joined.folder / MIRRORED).seen_from(join.searched)
         table, mirrored = variants(matched[join.searched], seen, settled.line)
         tables.write(table, target / "variants.parquet")
-    return {"directions": counted, "mirrored": mirrored}
+    subjects = write_subjects(join, joined, settled, rows, target / SAME_SUBJECT) if "close" in joined.facts else 0
+    return {"directions": counted, "mirrored": mirrored, "subjects": subjects}
+
+
+def write_subjects(
+    join: Join, joined: Joined, settled: Settled, rows: tuple[SplitRows, SplitRows], target: Place
+) -> int:
+    """Write the close pairs of embeddings that are neither duplicates nor undecided; return their number."""
+    close = read_pairs(join.workspace / joined.folder / CLOSE)
+    confirmed = settled.pairs.where(settled.duplicate | settled.undecided)
+    seen = close.where(~close.are_in(confirmed)).seen_from(join.searched)
+    own, others = rows[join.searched], rows[1 - join.searched]
+    row, twin = own.examples()[0][seen.first], others.examples()[0][seen.second]
+    no = np.zeros(len(row), np.bool_)
+    write_matched(Matched(row, twin, no, no, seen.similarity), own, others, target, near="same_subject")
+    return len(row)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 
 PARTS = {"conflict": 3, "near": 6, "undecided": 2, "exact": 1}  # of the pairs, in this order
+SUBJECTS = 24  # pairs of one subject
 PAIRS = {"glyphs": 600, "photographs": 150}  # of a page: about 2 MB
 JPEG_QUALITY = 85
 THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
@@ -38,9 +39,9 @@ def build_gallery(run: Place, report: Report, glyphs: Sequence[Place] | None = N
     """Return pictures with the images that repeat them, and whether the gallery shows all pairs of the run.
 
     Pictures of label conflicts come first, then the least similar duplicates, undecided and identical images. Each has
-    ``id``, ``split``, ``class_name``, ``uri``, ``goes`` and ``others``. An image of ``others`` also has the ``kind``
-    and ``similarity`` of its pair, and of photographs ``over``, the URI of the picture aligned with it. `glyphs` are
-    files with the images of a run of glyphs, if not its raw splits.
+    ``id``, ``split``, ``class_name``, ``uri``, ``goes``, ``subject`` and ``others``. An image of ``others`` also has
+    the ``kind`` and ``similarity`` of its pair, and of photographs ``over``, the URI of the picture aligned with it.
+    `glyphs` are files with the images of a run of glyphs, if not its raw splits.
     """
     pairs, every = _pairs_of(run, report)
     if report.kind == "photographs":
@@ -48,11 +49,11 @@ def build_gallery(run: Place, report: Report, glyphs: Sequence[Place] | None = N
     else:
         gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), _ids(pairs))
         images = {name: _Embedded(_uri(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
-    pictures: dict[str, Row] = {}
+    pictures: dict[tuple[str, bool], Row] = {}
     for row in _with_images(pairs, images, report):
-        name = row["picture"]["id"]
-        picture = row["picture"] | {"uri": images[name].uri, "others": []}
-        pictures.setdefault(name, picture)["others"].append(row)
+        name, subject = row["picture"]["id"], row["kind"] == "subject"
+        picture = row["picture"] | {"uri": images[name].uri, "subject": subject, "others": []}
+        pictures.setdefault((name, subject), picture)["others"].append(row)
     return list(pictures.values()), every
 
 
@@ -89,7 +90,9 @@ def _pairs_of(run: Place, report: Report) -> tuple[list[Row], bool]:
     for kind, table in found.items():
         for row in table.slice(0, room[kind]).to_pylist():
             pairs.setdefault(frozenset(row[end] for end in ENDS[0]), _oriented(row | {"kind": kind}, gone))
-    return list(pairs.values()), all(len(table) <= room[kind] for kind, table in found.items())
+    every = all(len(table) <= room[kind] for kind, table in found.items())
+    subjects = _numbered(run, "same_subject").slice(0, SUBJECTS).to_pylist() if report.same_subject else []
+    return [*pairs.values(), *(_oriented(row | {"kind": "subject"}, gone) for row in subjects)], every
 
 
 def _numbered(run: Place, name: str) -> pa.Table:
@@ -101,9 +104,9 @@ def _numbered(run: Place, name: str) -> pa.Table:
 def _oriented(row: Row, gone: dict[str, Row]) -> Row:
     """Return a pair with its picture: the second image, or the image that stays instead of that.
 
-    `gone` has the duplicate of each image that goes. A label conflict keeps its own two images.
+    `gone` has the duplicate of each image that goes. A label conflict or a subject keeps its own two images.
     """
-    conflict = row["kind"] == "conflict"
+    conflict = row["kind"] in ("conflict", "subject")
     if conflict and row["twin_id"] in gone and row["id"] not in gone:
         row |= {name: row[other] for ends in ENDS for name, other in (ends, ends[::-1])}
     picture, passed = {of: row[twin] for of, twin in ENDS}, {row["id"]}
@@ -115,16 +118,20 @@ def _oriented(row: Row, gone: dict[str, Row]) -> Row:
 
 def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report) -> list[Row]:
     column, on_pixels = report.view.column, report.view.on_pixels
-    moving = [row for row in pairs if on_pixels and row["reason"] != "exact"]
+    moving = [row for row in pairs if on_pixels and row["kind"] not in ("exact", "subject")]
     moved = laid_over(*([images[row[end]].pixels for row in moving] for end in ENDS[0]))
     over = {row["place"]: _uri(pixels, "jpeg", quality=JPEG_QUALITY) for row, pixels in zip(moving, moved, strict=True)}
     return [
         row
-        | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[column]}
-        | {"place": f"{row['place']}.{column}"}
+        | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[_measure(row, column)]}
+        | {"place": f"{row['place']}.{_measure(row, column)}"}
         | {"predicted": report.verdict.predicted_at(row[column]) if row["place"] in over else None}
         for row in pairs
     ]
+
+
+def _measure(row: Row, column: str) -> str:
+    return "cosine" if row["kind"] == "subject" else column
 
 
 def _uri(pixels: Gray, kind: str, **how: Any) -> str:

@@ -30,7 +30,9 @@ PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled at import, while 
 MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 QUALIFICATIONS = 3  # of the answer, at most
-KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"}
+KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"} | {
+    "subject": "same subject, cosine"
+}
 TABLES = {  # of the page
     "splits": summary.split_rows,
     "overlap": summary.overlap_rows,

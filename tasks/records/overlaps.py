@@ -6,13 +6,14 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from tasks.records.folder import InFolder
-from tasks.records.rows import MeasuredRecall, PairOverlap, SplitGroups, VariantCount, WithinSplit
+from tasks.records.rows import MeasuredRecall, PairOverlap, SameSubject, SplitGroups, VariantCount, WithinSplit
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import SplitName
 
 Method = Literal["all pairs", "minhash"]
 ComputedBy = tuple[str, str]  # the kernel or numpy, and the name of the machine
 BASELINE, CHAINED = "baseline.parquet", "chained.parquet"
+VECTORS, CLOSE, SAME_SUBJECT = "vectors.parquet", "close.parquet", "same_subject.parquet"
 PRINTS, IMAGES, OF_ROW, SAMPLE = "prints.parquet", "images.parquet", "of-row.parquet", "sample.parquet"
 
 
@@ -30,6 +31,7 @@ class Prints:
     sha256: tuple[str, ...]  # of the files of the split
     of: tuple[str, ...]  # digests of the tables of fingerprints that it was made from
     copies: tuple[str, ...]  # files with the gray copies of photographs in these tables
+    vectors: str | None = None  # table of the embeddings of its images, if the user gave some
 
     table = InFolder(PRINTS)  # one row per row of the split
     images_table = InFolder(IMAGES)  # one row per distinct image
@@ -142,6 +144,9 @@ class Overlap:
     contradicted: bool  # whether the measured recall is significantly lower
     variants: tuple[VariantCount, ...] = ()
     engine: str = ""  # the kernel or numpy, which compared the images
+    subjects: SameSubject | None = None  # with embeddings
+
+    same_subject = InFolder(SAME_SUBJECT)  # close pairs that pixels do not confirm, with embeddings
 
     variants_table = InFolder("variants.parquet")  # rows of `second` with a near-duplicate as a variant, if searched
 

@@ -79,6 +79,9 @@ DESCRIPTIONS = {
     "decisions": "Table of people's decisions about pairs of images, as written by cleansplit review: pairs judged "
     "different are not duplicates, pairs judged the same are. If unset, a command takes the decisions of the "
     "workspace, and a deployment takes none; true takes them, false refuses them.",
+    "embeddings": "Embeddings of the photographs from any model: Parquet with the columns id and vector, or NAME.npy "
+    "with its ids in NAME.txt, one per line; an id is the split and the path, as in train/cat/1.png. They nominate "
+    "candidates; pixels decide, and close pairs that are not duplicates are listed as the same subject.",
     "keep": "Which image of a group of duplicates stays: the largest, among equals the one with the most "
     "bytes; or the first by its name, which also decides between equals.",
     "CleanSpec.keep": "Number of runs to keep; the newest is always among them.",

@@ -19,6 +19,7 @@ from tasks.records.rows import (
     PairFonts,
     PairOverlap,
     RowsLeft,
+    SameSubject,
     SharedRows,
     SplitGroups,
     SplitRows,
@@ -93,6 +94,7 @@ class Report:
     variants: tuple[VariantCount, ...]
     judged: Judged | None = None
     shared_groups: tuple[SharedRows, ...] = ()
+    same_subject: tuple[SameSubject, ...] = ()
     gates: tuple[Gate, ...] = ()
 
     @property

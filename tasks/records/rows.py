@@ -100,6 +100,20 @@ class PairOverlap:
 
 
 @dataclass(frozen=True, config=STRICT)
+class SameSubject:
+    """Pairs of two splits whose embeddings are closer than `cosine`, but which pixels do not confirm.
+
+    `sha256` is the digest of all close pairs.
+    """
+
+    rows_of: SplitName
+    found_in: SplitName
+    pairs: Count
+    cosine: Annotated[float, shown("similarity", -1)]
+    sha256: Sha256
+
+
+@dataclass(frozen=True, config=STRICT)
 class SharedRows:
     """Rows of one split that share a group of the user with another; `duplicates` also have a duplicate there.
 

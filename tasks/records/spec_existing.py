@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,7 +13,8 @@ from tasks.records.parameters import Probability, Share
 from tasks.records.spec_base import Spec, WorkSpec
 from tasks.records.spec_drawing import TrainingSpec
 from tasks.records.spec_searching import OverlapSpec, check_different, check_pattern, check_percents
-from tasks.vocabulary import IN_PUBLIC, Protect, PublicName, Role, Undecided
+from tasks.registration.views import VIEWS
+from tasks.vocabulary import IN_PUBLIC, Protect, PublicName, Role, Undecided, ViewName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class AuditSpec(OverlapSpec):
     train: SourceName | None = None
     test: SourceName | tuple[SourceName, ...] | None = None
     validation: SourceName | None = None
+    embeddings: PurePath | None = None
     group_by: str | None = None
     max_shared_groups: Share | None = None
     summary: PurePath | None = None
@@ -43,6 +45,12 @@ class AuditSpec(OverlapSpec):
             "root": root, "train": self.train, "validation": self.validation, "test": next(iter(self.tests), None),
         }  # fmt: skip
         return {role: name for role, name in given.items() if name is not None}
+
+    def settled(self, view: ViewName, side: int, classes: int) -> Self:
+        """Return the spec with the facts of the sources; embeddings are refused for glyphs."""
+        if self.embeddings and not VIEWS[view].on_pixels:
+            raise UsageError("embeddings are for photographs: of glyphs all pairs are compared; remove --embeddings.")
+        return super().settled(view, side, classes)
 
     def check(self) -> None:
         """Refuse anything but a root or the two splits, a split that is given twice, and a gate without groups."""

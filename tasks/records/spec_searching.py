@@ -22,8 +22,10 @@ from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, 
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # lowest threshold for photographs
-# Decisions count by their content, not by the name of their file.
-CHANGES_NO_RESULT = ("workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions", "summary")
+# Decisions and embeddings count by their content, not by the name of their file.
+CHANGES_NO_RESULT = (
+    "workspace", "workers", "memory", "runner", "cluster", "fresh", "decisions", "embeddings", "summary",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,6 +69,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         variants=tuple(count for overlap in found.overlaps for count in overlap.variants),
         judged=judged_pairs(found, workspace),
         shared_groups=found.shared.pairs if found.shared else (),
+        same_subject=tuple(overlap.subjects for overlap in found.overlaps if overlap.subjects),
     )
     return replace(report, gates=measure_gates(report))
 

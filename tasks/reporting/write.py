@@ -15,6 +15,7 @@ from tasks.presenting.summary import to_markdown
 from tasks.records import Findings, Report
 from tasks.records.card import card_header
 from tasks.records.conservation import conserve
+from tasks.records.overlaps import SAME_SUBJECT
 from tasks.reporting.actions import add_lines, write_actions, write_duplicates, write_table
 from tasks.reporting.decided import TABLE, conflicts_of
 from tasks.reporting.read import PAGE, REPORT
@@ -48,6 +49,11 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
     conserve("quarantine", sum(row.quarantined + row.ignored for row in report.conservation), len(refused))
     tables.write(refused, target / "quarantine.parquet")
     write_actions(found, report, workspace, target)
+    if report.same_subject:
+        pairs = pa.concat_tables(tables.read(workspace / one.same_subject) for one in found.overlaps if one.subjects)
+        pairs = pairs.rename_columns(["cosine" if name == "jaccard" else name for name in pairs.column_names])
+        pairs = pairs.drop_columns(["reason", "judged"]).sort_by([("cosine", "descending"), ("id", "ascending")])
+        tables.write(pairs, target / SAME_SUBJECT)
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":

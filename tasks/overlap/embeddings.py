@@ -1,0 +1,112 @@
+"""Embeddings of the user: nearest neighbours by cosine, which pixels confirm as duplicates or not.
+
+A pair is close if its cosine is an outlier among the highest cosines of all searched images: a modified z-score above
+3.5 (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993). The highest cosines show what unrelated images
+reach, as long as most images have no partner on the other side.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.arrays import Floats, Pixels
+from tasks.errors import DataError
+from tasks.overlap.join import Join
+from tasks.overlap.pairs import Pairs, in_order
+from tasks.records import Prints
+from tasks.records.overlaps import VECTORS
+from tasks.storage import foreign, tables
+from tasks.storage.place import Place
+from tasks.storage.stores import at
+from tasks.vocabulary import UNLABELLED
+
+NEIGHBOURS, OUTLIER, MAD = 10, 3.5, 0.6745  # MAD: median absolute deviation of a standard normal distribution
+AT_ONCE = 1 << 24  # cosines in memory
+FORMS = "give Parquet with the columns id and vector, or NAME.npy with its ids in NAME.txt"
+
+
+def files_of(place: Place) -> list[Place]:
+    """Return the files with embeddings and, for .npy, their ids; raises `DataError` if one is missing."""
+    files = [place, place.beside(f"{place.last[:-4]}.txt")] if place.last.endswith(".npy") else [place]
+    for file in files:
+        if not at(file).is_file():
+            raise DataError(f"{file} is missing; {FORMS}.")
+    return files
+
+
+def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
+    """Return ids, and vectors of length 1 or 0, float32 (n, length).
+
+    A Parquet table has columns ``id`` and ``vector``; the ids of NAME.npy are the lines of NAME.txt. Raises `DataError`
+    if a file is missing, ids and vectors do not match, or values are not finite.
+    """
+    _, *listing = files_of(place)
+    try:
+        if listing:
+            ids = pa.array(at(listing[0]).read_text().splitlines(), pa.string())
+            read = np.lib.format.open_memmap(at(place).local(), mode="r")
+        else:
+            table = foreign.open_parquet(place).read(["id", "vector"]).combine_chunks()
+            ids, lists = table["id"].combine_chunks().cast(pa.string()), table["vector"].combine_chunks()
+            (length,) = pc.list_value_length(lists).unique().to_pylist()
+            read = lists.flatten().to_numpy().reshape(len(ids), length)
+        vectors: Pixels = np.asarray(read, np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(ids) or not np.isfinite(vectors).all():
+            raise ValueError(f"{len(ids):,} ids, an array of shape {vectors.shape}, perhaps values that are not finite")
+    except Exception as error:  # a header of numpy can raise anything
+        raise DataError(f"{place} does not contain embeddings ({error}); {FORMS}.") from error
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return ids, np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def write_vectors(prints: Prints, file: Place, workspace: Place, target: Place) -> dict[str, Any]:
+    """Write the vector of each distinct image of a split, zeros without one; return the number of rows with one."""
+    names, vectors = read_embeddings(file)
+    ids = tables.read(workspace / prints.table, ["id"])["id"].combine_chunks()
+    image = tables.read(workspace / prints.of_row)["image"].to_numpy()
+    plain = pc.replace_substring(ids, f"/{UNLABELLED}/", "/")
+    given = pc.coalesce(*(pc.index_in(of, value_set=names) for of in (ids, plain))).fill_null(-1).to_numpy()
+    known = np.flatnonzero(given >= 0)[::-1]  # the first row of an image decides
+    if len(ids) and not len(known):
+        raise DataError(f"{file} lacks the images of {prints.split}; their ids are like {plain[0]}.")
+    found = np.zeros((prints.images, vectors.shape[1]), np.float32)
+    found[image[known]] = vectors[given[known]]
+    tables.write(pa.table({"vector": tables.binary(found.view(np.uint8))}), target / VECTORS)
+    return {"known": len(known)}
+
+
+def close_pairs(join: Join) -> tuple[Pairs, float]:
+    """Return each searched image with its nearest neighbours by cosine, and the highest cosine that is not close."""
+    own, others = (_vectors(join.sides[side], join) for side in (join.searched, 1 - join.searched))
+    count, parts = min(NEIGHBOURS, len(others)), []
+    for start in range(0, len(own), step := max(1, AT_ONCE // len(others))):
+        cosines = own[start : start + step] @ others.T
+        if join.within:
+            np.fill_diagonal(cosines[:, start:], -1)
+        near = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        rows = start + np.repeat(np.arange(len(near)), count)
+        parts.append((rows, near.ravel(), np.take_along_axis(cosines, near, axis=1).ravel()))
+    first, second, cosine = (np.concatenate(column) for column in zip(*parts, strict=True))
+    found = Pairs(first, second, np.asarray(cosine, np.float64).round(4)).seen_from(join.searched)
+    told = (own[first] != 0).any(axis=1) & (others[second] != 0).any(axis=1)
+    differ = (join.both[0].digests[found.first] != join.both[1].digests[found.second]).any(axis=1)
+    found = found.where(told & differ)
+    return in_order(found, join.within), line_of(found.seen_from(join.searched).best().similarity)
+
+
+def line_of(best: Floats) -> float:
+    """Return the highest cosine that is not close, from the highest cosine of each image, float64 (n,).
+
+    >>> round(line_of(np.array([0.1, 0.2, 0.3, 0.2, 0.9])), 2)
+    0.72
+    """
+    if not len(best):
+        return 1.0
+    return float(np.median(best) + OUTLIER / MAD * np.median(np.abs(best - np.median(best))))
+
+
+def _vectors(prints: Prints, join: Join) -> Pixels:
+    vectors: Pixels = tables.bytes_of(tables.read(join.workspace / str(prints.vectors))["vector"]).view(np.float32)
+    return vectors
