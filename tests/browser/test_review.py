@@ -30,7 +30,7 @@ from tasks.storage.place import Place
 from tests.browser.test_page import HOSTILE
 from tests.build import glyphs, noise, png, saved, scene, write_folder
 from tests.flows.test_actions import actions_of
-from tests.flows.test_cli import command
+from tests.flows.test_cli import command, here
 
 MANY = 10_000
 
@@ -137,7 +137,7 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
         assert page.inner_text("#about .conflict").strip() == "a against b"
         assert not troubles
     where = ("--workspace", str(run.run.parent.parent), "--decisions", str(file))
-    again = command("audit", "--train", sources["train"], "--test", sources["test"], *where)
+    again = here("audit", "--train", sources["train"], "--test", sources["test"], *where)
     assert again.returncode == 0, again.stderr
     after = json.loads((Path(again.stdout.strip()) / "report.json").read_text())
     assert after["sanitized"]["near"]["test"] == run.sanitized.near.test + 1
@@ -178,7 +178,7 @@ def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
         for content, status in (("true", 400), ('"third"', 400), ('"first"', 204), ("null", 204), ('"second"', 204)):
             assert httpx.post(f"{address}decide/{same}", content=content, headers=mine).status_code == status, content
     where = ("--workspace", str(tmp_path / "w"), "--decisions", str(tmp_path / "w" / "decisions.parquet"))
-    again = command("dedupe", str(tmp_path / "set"), *where)
+    again = here("dedupe", str(tmp_path / "set"), *where)
     assert again.returncode == 0, again.stderr
     wrong = [row for row in actions_of(Path(again.stdout.strip())) if row["action"] != "keep"]
     assert {row["path"].rpartition("/set/")[2]: (row["action"], row["new_class"]) for row in wrong} == {
@@ -219,7 +219,7 @@ def test_the_image_that_stays_can_be_swapped_and_the_group_is_shown(
         mine = {"Origin": "/".join(address.split("/")[:3])}
         for content, status in (('"keep third"', 400), ('"keep first"', 204), ("true", 204)):
             assert httpx.post(f"{address}decide/{same}", content=content, headers=mine).status_code == status, content
-    again = command(*shlex.split(command_line)[1:])
+    again = here(*shlex.split(command_line)[1:])
     assert again.returncode == 0, again.stderr
     names = {path.rpartition("/")[2] for path in (Path(again.stdout.strip()) / "remove.txt").read_text().split()}
     assert names == {"05.png", "near2.png"}, "near1 stays instead"
