@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.database import home_with_database
@@ -54,12 +55,10 @@ def prefect(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def start(deployment: str, environment: dict[str, str], **parameters: object) -> UUID:
-    """Ask for a run of a deployment as a user does, and return its id."""
-    given = [f"-p{name}={value}" for name, value in parameters.items()]
-    done = prefect("deployment", "run", deployment, *given, **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return UUID(done.stdout.split("UUID: ")[1].split()[0])
+def start(deployment: str, **parameters: object) -> UUID:
+    """Ask the server of the settings for a run of a deployment, and return its id."""
+    run: Any = run_deployment(deployment, parameters=parameters, timeout=0)
+    return UUID(str(run.id))
 
 
 def read(run: UUID) -> FlowRun:

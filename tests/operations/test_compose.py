@@ -163,8 +163,8 @@ def test_its_commands_work_outside_containers(postgres: int, sources: dict[str, 
         assert "CSRF" in bare.text
         with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: SECRETS["PREFECT_AUTH"]}):
             run = start(
-                "cleansplit-run/on-demand", settings_of("worker"), workspace=tmp_path / "w", **sources,
-                models='["1nn"]', sizes="[50]", max_quarantine=0.1,
+                "cleansplit-run/on-demand", workspace=tmp_path / "w", **sources,
+                models=["1nn"], sizes=[50], max_quarantine=0.1,
             )  # fmt: skip
             assert ended(run).is_completed(), ended(run).message
     assert (tmp_path / "w" / "latest" / "report.json").is_file()

@@ -45,7 +45,7 @@ from tests.faults.web import Handler, serve_all, status
 from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
 
 OUTPUT = ROOT / "tests" / "output"  # pictures that tests leave for people to look at
-QUICK = {"models": '["1nn"]', "sizes": "[50]", "max_quarantine": 0.1}
+QUICK: dict[str, Any] = {"models": ["1nn"], "sizes": [50], "max_quarantine": 0.1}
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 
@@ -130,9 +130,13 @@ def test_a_run_its_steps_and_its_artifacts(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
     space = tmp_path / "w"
-    first = start("cleansplit-prepare/prepare", installation, workspace=space, **sources)
+    first = start("cleansplit-prepare/prepare", workspace=space, **sources)
     assert ended(first).is_completed()
-    run = start("cleansplit-run/on-demand", installation, workspace=space, **sources, **QUICK)
+    words = {"workspace": str(space), **sources} | {name: json.dumps(value) for name, value in QUICK.items()}
+    by_hand = [f"-p{name}={value}" for name, value in words.items()]
+    done = prefect("deployment", "run", "cleansplit-run/on-demand", *by_hand, **installation)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = UUID(done.stdout.split("UUID: ")[1].split()[0])
     assert ended(run).is_completed()
     assert re.fullmatch(r"sources \d{4}-\d\d-\d\d", read(run).name)
     reused = {task.name for task in tasks_of(run) if task.state_name == "Reused"}
@@ -150,27 +154,23 @@ def test_a_run_its_steps_and_its_artifacts(
     assert len(said) == len(set(said)), "each message once"
     raw = (space / "latest").resolve()
 
-    again = start("cleansplit-sanitize/sanitize", installation, workspace=space, threshold=0.99)
+    again = start("cleansplit-sanitize/sanitize", workspace=space, threshold=0.99)
     assert ended(again).is_completed(), ended(again).message
     sanitized = json.loads((space / "latest" / "report.json").read_text())
     assert sanitized["spec"]["threshold"] == 0.99
     assert sanitized["scores"] == []
 
-    last = start(
-        "cleansplit-evaluate/evaluate", installation, workspace=space, run=raw.name, models='["1nn"]', sizes='["all"]'
-    )
+    last = start("cleansplit-evaluate/evaluate", workspace=space, run=raw.name, models=["1nn"], sizes=["all"])
     assert ended(last).is_completed(), ended(last).message
     scores = json.loads((space / "latest" / "report.json").read_text())["scores"]
     assert {score["model"] for score in scores} == {"1nn"}
 
-    alone = start(
-        "cleansplit-dedupe/dedupe", installation, workspace=space, source=sources["large"], max_quarantine=0.1
-    )
+    alone = start("cleansplit-dedupe/dedupe", workspace=space, source=sources["large"], max_quarantine=0.1)
     assert ended(alone).is_completed(), ended(alone).message
     assert (space / "latest" / "remove.txt").exists()
     assert f"cleansplit-{key_of([sources['large']])}-groups" in artifacts_of(alone)
-    given = {"source": sources["large"], "max_quarantine": 0.1, "models": '["1nn"]', "sizes": '["all"]'}
-    drawn = start("cleansplit-split/split", installation, workspace=space, **given, trainings=1)
+    given = {"source": sources["large"], "max_quarantine": 0.1, "models": ["1nn"], "sizes": ["all"]}
+    drawn = start("cleansplit-split/split", workspace=space, **given, trainings=1)
     assert ended(drawn).is_completed(), ended(drawn).message
     assert (space / "latest" / "groups.parquet").exists()
 
@@ -178,11 +178,9 @@ def test_a_run_its_steps_and_its_artifacts(
 def test_a_failure_is_the_sentence_of_the_command(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
-    beyond = start("cleansplit-run/on-demand", installation, workspace=tmp_path, **sources, threshold=1.5)
+    beyond = start("cleansplit-run/on-demand", workspace=tmp_path, **sources, threshold=1.5)
     assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
-    missing = start(
-        "cleansplit-audit/audit", installation, workspace=tmp_path, train=sources["large"], test="/nowhere.tar"
-    )
+    missing = start("cleansplit-audit/audit", workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
     sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
     assert ended(missing).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(missing)) == 2, 15)  # by the task, and by the run
@@ -213,7 +211,7 @@ def test_a_scheduled_run_executes_by_itself(
 
 
 def test_a_cancelled_run_stops_and_leaves_nothing_half_done(installation: dict[str, str], tmp_path: Path) -> None:
-    run = start("cleansplit-run/on-demand", installation, workspace=tmp_path)
+    run = start("cleansplit-run/on-demand", workspace=tmp_path)
     try:
         until(lambda: len(tasks_of(run)) > 5)
     finally:  # else the tests below would wait for it
@@ -240,9 +238,7 @@ def unwilling(sources: dict[str, Any]) -> Iterator[str]:
 def test_retries_can_be_inspected(
     installation: dict[str, str], sources: dict[str, Any], unwilling: str, tmp_path: Path
 ) -> None:
-    run = start(
-        "cleansplit-run/on-demand", installation, workspace=tmp_path, large=unwilling, small=sources["small"], **QUICK
-    )
+    run = start("cleansplit-run/on-demand", workspace=tmp_path, large=unwilling, small=sources["small"], **QUICK)
     assert ended(run).is_completed(), ended(run).message
     task = next(task for task in tasks_of(run) if task.name == "fetch large")
     with get_client(sync_client=True) as client:
@@ -288,9 +284,7 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
         done = installed("deploy", "--notify", address, **installation)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
-        run = start(
-            "cleansplit-run/on-demand", installation, workspace=tmp_path, large=json.dumps('/a"b.tar'), small="/c.tar"
-        )
+        run = start("cleansplit-run/on-demand", workspace=tmp_path, large='/a"b.tar', small="/c.tar")
         assert ended(run).is_failed()
         until(lambda: any(of_this in json.loads(text)["text"] for text in told), 60)
     said = [text for text in told if of_this in json.loads(text)["text"]]
@@ -405,12 +399,12 @@ def test_deployments_may_carry_their_code(
         pull, _ = deployed_by("--git", bare.as_uri(), **installation)
         assert pull == {"prefect.deployments.steps.git_clone": {"repository": bare.as_uri()}}
         given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
-        run = start("cleansplit-audit/audit", installation, workspace=tmp_path / "w", **given)
+        run = start("cleansplit-audit/audit", workspace=tmp_path / "w", **given)
         assert ended(run).is_completed(), ended(run).message
         until(lambda: any("git_clone" in line for line in logs_of(run)), 15)
     finally:
-        assert installed("deploy", **installation).returncode == 0
-        assert prefect("work-pool", "delete", "kubernetes", **installation).returncode == 0
+        with get_client(sync_client=True) as client:
+            client.delete_work_pool("kubernetes")
 
 
 def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
