@@ -24,12 +24,13 @@ from tasks.sources.tasks import fetch, index
 from tasks.storage import objects, scratch
 from tasks.storage.place import Place
 from tasks.storage.stores import at
-from tests.build import glyphs, png, write_folder
+from tests.build import glyphs, members_of, png, write_folder
 from tests.cluster.faults import SlowDown
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET
 from tests.cluster.test_runs import AUDITED, files_of
 from tests.operations.conftest import until
+from tests.sources.listed import listed
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -59,12 +60,20 @@ def packed(form: str, folder: Path, target: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", ["folder", "tar", "zip", "tar.gz"])
-def test_a_source_in_a_bucket_is_read_as_on_disk(
-    form: str, audited: Report, photographs: dict[str, Any], space: Place, tmp_path: Path
+def test_a_source_of_any_form_holds_in_a_bucket_what_it_holds_on_disk(form: str, space: Place, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "own", members_of({name: glyphs(6, seed=ord(name)) for name in "AB"}, "own"))
+    away = uploaded(packed(form, folder, tmp_path / f"own.{form}"), f"s3://{BUCKET}/{tmp_path.name}-sources/{form}")
+    images, members = listed({"train": away}, tmp_path / "away")
+    assert images.total() == 12
+    assert (images, members) == listed({"train": str(folder)}, tmp_path / "here")
+
+
+def test_a_whole_run_on_sources_in_a_bucket_is_that_on_disk(
+    audited: Report, photographs: dict[str, Any], space: Place, tmp_path: Path
 ) -> None:
     below = f"s3://{BUCKET}/{tmp_path.name}-sources"
     away = {
-        name: uploaded(packed(form, Path(folder), tmp_path / f"{name}.{form}"), f"{below}/{name}{form}")
+        name: uploaded(packed("zip", Path(folder), tmp_path / f"{name}.zip"), f"{below}/{name}.zip")
         for name, folder in photographs.items()
     }
     report = audit(**away, workspace=tmp_path / "w", **AUDITED)
