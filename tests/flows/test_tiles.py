@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from flows.audit import audit
-from flows.pipeline import cleansplit
 from tasks import processes
 from tasks.records import Report
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest
-from tests.build import TINY
 from tests.flows.test_lost_processes import dies
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -65,10 +63,11 @@ def test_tiles_whose_processes_die_are_compared_in_one(
 
 
 def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = TINY | {"exhaustive": True}  # MinHash, which is asked in the first tile alone, is not asked
-    whole = cleansplit(**sources, workspace=tmp_path / "whole", **settings)
+    given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
+    given["exhaustive"] = True  # MinHash, which is asked in the first tile alone, is not asked
+    whole = audit(**given, workspace=tmp_path / "whole")
     monkeypatch.setattr("tasks.overlap.join.SLICE", 45)
     monkeypatch.setattr("tasks.splits.sanitize.AT_ONCE", 33)
-    assert files_of(cleansplit(**sources, workspace=tmp_path / "tiles", **settings)) == files_of(whole)
+    assert files_of(audit(**given, workspace=tmp_path / "tiles")) == files_of(whole)
     assert stages_of(tmp_path / "whole") == 0
     assert stages_of(tmp_path / "tiles") > 20
