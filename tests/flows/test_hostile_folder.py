@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,16 @@ MODULES = (
     "cleansplit", "flows", "json", "logging", "matplotlib", "numpy", "prefect", "sitecustomize", "tasks",
     "usercustomize", "venv",
 )  # fmt: skip
+ONE_AFTER_THE_OTHER = """
+import os, shlex, sys
+from flows.command.cli import main
+
+folder, lines = os.getcwd(), sys.argv[1:]
+for line in lines:
+    os.chdir(folder)
+    sys.argv[1:] = shlex.split(line)
+    main()
+"""  # the commands of whole lines, which share what they import
 GIVEN = ("--large", "data/train", "--small", "data/test", *TINY)
 
 
@@ -74,11 +85,11 @@ class Started:
         return said.strip()
 
 
-def test_a_run_without_a_server_is_that_of_a_clean_folder(folder: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_server_is_that_of_a_clean_folder(folder: Path, tmp_path: Path, server: dict[str, str]) -> None:
     """Among what processes of its own do, too."""
     home = {"PREFECT_HOME": "home", "PREFECT_API_URL": ""}
     audit = ("audit", "data", "--workspace", "w", "--runner", "processes")
-    clean = Path(Started(folder, tmp_path / "canary", home)(*audit))
+    clean = Path(Started(folder, tmp_path / "canary", server)(*audit))
     assert clean.parent == folder / "w" / "runs"
     expected = digests(clean)
     (folder / "w").rename(tmp_path / "w")
@@ -90,12 +101,15 @@ def test_a_run_without_a_server_is_that_of_a_clean_folder(folder: Path, tmp_path
 def test_every_other_command_works_there(folder: Path, tmp_path: Path, server: dict[str, str]) -> None:
     plant(folder, tmp_path / "canary")
     start = Started(folder, tmp_path / "canary", server | {"CLEANSPLIT_WORKSPACE": "w"})
-    start("prepare", *GIVEN[:4])
     first = Path(start("run", *GIVEN))
-    start("sanitize", "latest", "--threshold", "0.9")
-    start("evaluate", f"w/runs/{first.name}", "--models", "softmax", "--sizes", "10", "--trainings", "1")
-    start("split", "data/train", *TINY)
-    last = Path(start("dedupe", "data/train"))
+    several = (
+        f"prepare {shlex.join(GIVEN[:4])}",
+        "sanitize latest --threshold 0.9",
+        f"evaluate w/runs/{first.name} --models softmax --sizes 10 --trainings 1",
+        f"split data/train {shlex.join(TINY)}",
+        "dedupe data/train",
+    )
+    last = Path(start(*several, program=(sys.executable, "-P", "-c", ONE_AFTER_THE_OTHER)).splitlines()[-1])
     assert first.parent == last.parent == folder / "w" / "runs"
     start("reproduce", "--large", "data/train", "--small", "missing", code=2)
     start("review", "--no-browser", code=128 + signal.SIGTERM)

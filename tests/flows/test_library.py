@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import cleansplit
+from flows.audit import audit
 from tasks.errors import GateError, UsageError
 from tests.browser.example import NOTEBOOK, executed
 from tests.build import ROOT, glyphs, noise, png, write_folder
@@ -147,7 +148,8 @@ def test_commands_in_the_answer_of_a_notebook_are_code(tmp_path: Path) -> None:
     own = glyphs(20, seed=5)
     files = {f"{'train' if i < 16 else 'test'}/{'ab'[i % 2]}/{i}.png": png(image) for i, image in enumerate(own)}
     data = write_folder(tmp_path / "data", files | {"test/a/wrong.png": png(own[1])})
-    shown = cleansplit.audit(root=str(data), workspace=tmp_path / "w")._repr_html_()
+    found = audit(root=str(data), workspace=tmp_path / "w")
+    shown = cleansplit.open_run(str(found.run))._repr_html_()
     assert "<code><bdi>cleansplit review " in shown.partition("</strong>")[0]
 
 

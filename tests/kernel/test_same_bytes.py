@@ -34,7 +34,7 @@ Digests = dict[str, str]
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with train and test, which has moved and changed copies, and pictures of its own."""
     folder, windows = tmp_path_factory.mktemp("photographs"), {}
-    for seed in range(24):
+    for seed in range(12):
         picture = scene(360, 360, seed)
         for split, (left, top), form in (("train", (20, 20), "PNG"), ("test", (24 + seed % 5, 17), "JPEG")):
             if split == "train" or seed % 3:
