@@ -51,6 +51,12 @@ SERVICES = ("tests/operations", "tests/cluster")
 RUNS = {"prefect_server", "run", "audited"}
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave what `-m "not whole"` deselects unread: importing it takes seconds."""
+    folder = collection_path.relative_to(ROOT).as_posix()
+    return True if config.option.markexpr == "not whole" and folder.startswith(WHOLE) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server, subprocesses, a browser or many seconds: by its folder, or by asking for a run.
 
