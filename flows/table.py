@@ -69,5 +69,4 @@ VERIFY = Command(
 COMMANDS: tuple[Command[Any], ...] = (
     RUN, AUDIT, DEDUPE, SPLIT, SANITIZE, EVALUATE, PREPARE, REPRODUCE, CLEAN, VERIFY,
 )  # fmt: skip
-# By import path; a reproduction is a run.
-FLOW_NAMES = {command.flow: command.flow_name for command in COMMANDS if command is not REPRODUCE}
+FLOW_NAMES = {command.flow: command.flow_name for command in COMMANDS}  # by import path

@@ -55,7 +55,7 @@ def keep_serving(port: int, also: str = "") -> None:
             f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
             f"  export PREFECT_API_URL={address}\n"
             f"{also}"
-            "  .venv/bin/prefect deployment run cleansplit-run/on-demand\n"
+            "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
             f"The log of the worker is {home / 'worker.log'}. Ctrl-C here stops everything.\n",
             flush=True,
         )

@@ -34,7 +34,8 @@ class Command(Generic[P]):
     @property
     def flow_name(self) -> str:
         """The name of the flow in Prefect. It tells our runs from runs of others, who may have a flow called audit."""
-        return f"cleansplit-{self.name}"
+        name = self.flow.rpartition(".")[2]
+        return name if name == "cleansplit" else f"cleansplit-{name}"
 
 
 class Typed:

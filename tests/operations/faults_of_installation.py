@@ -35,7 +35,7 @@ def dead_run(installation: dict[str, str], tmp_path_factory: pytest.TempPathFact
     worker = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | installation, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    run = start("cleansplit-run/doomed", workspace=tmp_path_factory.mktemp("doomed"))
+    run = start("cleansplit/doomed", workspace=tmp_path_factory.mktemp("doomed"))
     until(lambda: read(run).state_name == "Running", 60)
     until(lambda: len(children_of(run)) > 0, 60)
     worker.kill()
@@ -86,7 +86,7 @@ def test_a_run_whose_worker_was_killed_does_not_stay_running(
     state = ended(dead_run, LONGER_THAN_THE_LIMIT + 100)
     assert state.is_crashed()
     assert state.message.startswith("No heartbeat for 7 minutes")
-    again = start("cleansplit-run/on-demand", workspace=tmp_path, threshold=1.5)  # closes what is below
+    again = start("cleansplit/on-demand", workspace=tmp_path, threshold=1.5)  # closes what is below
     assert ended(again).is_failed()
     assert all(ended(child.id, 10).is_crashed() for child in children_of(dead_run))
     until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)

@@ -42,7 +42,7 @@ def main(away: int = 120, cancel: bool = False) -> None:
                 install = [sys.executable, "-m", "flows.command.deploy"]
                 subprocess.run(install, cwd=ROOT, env=environment, check=True)
                 stack.enter_context(_running("worker", "start", "--pool", POOL, environment=environment))
-                run = start("cleansplit-run/on-demand", workspace=f"{folder}/workspace", trainings=25)
+                run = start("cleansplit/on-demand", workspace=f"{folder}/workspace", trainings=25)
                 until(lambda: read(run).state_name == "Running", 60)
                 began = time.monotonic()
                 time.sleep(BEFORE)

@@ -163,7 +163,7 @@ def test_its_commands_work_outside_containers(postgres: int, sources: dict[str, 
         assert "CSRF" in bare.text
         with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: SECRETS["PREFECT_AUTH"]}):
             run = start(
-                "cleansplit-run/on-demand", workspace=tmp_path / "w", **sources,
+                "cleansplit/on-demand", workspace=tmp_path / "w", **sources,
                 models=["1nn"], sizes=[50], max_quarantine=0.1,
             )  # fmt: skip
             assert ended(run).is_completed(), ended(run).message

@@ -134,7 +134,7 @@ def test_a_run_its_steps_and_its_artifacts(
     assert ended(first).is_completed()
     words = {"workspace": str(space), **sources} | {name: json.dumps(value) for name, value in QUICK.items()}
     by_hand = [f"-p{name}={value}" for name, value in words.items()]
-    done = prefect("deployment", "run", "cleansplit-run/on-demand", *by_hand, **installation)
+    done = prefect("deployment", "run", "cleansplit/on-demand", *by_hand, **installation)
     assert done.returncode == 0, done.stdout + done.stderr
     run = UUID(done.stdout.split("UUID: ")[1].split()[0])
     assert ended(run).is_completed()
@@ -178,7 +178,7 @@ def test_a_run_its_steps_and_its_artifacts(
 def test_a_failure_is_the_sentence_of_the_command(
     installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
 ) -> None:
-    beyond = start("cleansplit-run/on-demand", workspace=tmp_path, **sources, threshold=1.5)
+    beyond = start("cleansplit/on-demand", workspace=tmp_path, **sources, threshold=1.5)
     assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
     missing = start("cleansplit-audit/audit", workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
     sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
@@ -192,7 +192,7 @@ def test_a_scheduled_run_executes_by_itself(
 ) -> None:
     given = {"workspace": str(tmp_path), **sources, "models": ["1nn"], "sizes": [50], "max_quarantine": 0.1}
     with get_client(sync_client=True) as client:
-        nightly = client.read_deployment_by_name("cleansplit-run/nightly")
+        nightly = client.read_deployment_by_name("cleansplit/nightly")
         client.update_deployment(nightly.id, DeploymentUpdate(parameters=given))
         every = DeploymentScheduleCreate(schedule=IntervalSchedule(interval=timedelta(seconds=20)), active=True)
         (schedule,) = client.create_deployment_schedules(nightly.id, [every])
@@ -211,7 +211,7 @@ def test_a_scheduled_run_executes_by_itself(
 
 
 def test_a_cancelled_run_stops_and_leaves_nothing_half_done(installation: dict[str, str], tmp_path: Path) -> None:
-    run = start("cleansplit-run/on-demand", workspace=tmp_path)
+    run = start("cleansplit/on-demand", workspace=tmp_path)
     try:
         until(lambda: len(tasks_of(run)) > 5)
     finally:  # else the tests below would wait for it
@@ -238,7 +238,7 @@ def unwilling(sources: dict[str, Any]) -> Iterator[str]:
 def test_retries_can_be_inspected(
     installation: dict[str, str], sources: dict[str, Any], unwilling: str, tmp_path: Path
 ) -> None:
-    run = start("cleansplit-run/on-demand", workspace=tmp_path, large=unwilling, small=sources["small"], **QUICK)
+    run = start("cleansplit/on-demand", workspace=tmp_path, large=unwilling, small=sources["small"], **QUICK)
     assert ended(run).is_completed(), ended(run).message
     task = next(task for task in tasks_of(run) if task.name == "fetch large")
     with get_client(sync_client=True) as client:
@@ -284,7 +284,7 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
         done = installed("deploy", "--notify", address, **installation)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
-        run = start("cleansplit-run/on-demand", workspace=tmp_path, large='/a"b.tar', small="/c.tar")
+        run = start("cleansplit/on-demand", workspace=tmp_path, large='/a"b.tar', small="/c.tar")
         assert ended(run).is_failed()
         until(lambda: any(of_this in json.loads(text)["text"] for text in told), 60)
     said = [text for text in told if of_this in json.loads(text)["text"]]
