@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, read_csv
 
 from tasks.errors import DataError, UsageError
+from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
@@ -20,15 +21,16 @@ from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
 from tasks.storage.place import Place
 from tasks.storage.stores import at
-from tasks.vocabulary import SPLITS
+from tasks.vocabulary import SPLITS, SplitName
 
 
 class Step(NamedTuple):
-    """An image, its place if it is a file, and its name below the output folder."""
+    """An image, its place if it is a file, its name below the output folder, and its split if it stays."""
 
     id: str
     source: Place | None
     name: str
+    split: SplitName | None
 
 
 def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
@@ -37,8 +39,7 @@ def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
     steps: list[Step] = []
     for split in SPLITS:
         ids = read_ids(files_of(run, "sanitized", split))
-        names = [name.split("/", 1)[1] if alone else f"{split}/{name.split('/', 1)[1]}" for name in ids.to_pylist()]
-        steps += _steps(ids, names, originals)
+        steps += _steps(ids, originals.names(ids, "" if alone else split), originals, split)
     check_names(step.name for step in steps)
     return steps
 
@@ -47,7 +48,7 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     """Return the removed images of a run, in a folder per source, or without one for a single source."""
     require_whole(run)
     archives = originals.archives
-    if inside := [a.name for a in archives if not originals.sources[a.role].in_folder]:
+    if inside := [a.name for a in archives if a.role in originals.annotated or not originals.sources[a.role].in_folder]:
         raise UsageError(
             f"nothing can be moved out of {inside[0]}; use --link, which writes the remaining images into a folder."
         )
@@ -79,6 +80,7 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
         with building.draft(out, exclusive=False) as draft:
             for original in originals.of(pa.array(list(names), pa.string())):
                 original.put(draft / names[original.id], linked=True)
+            write_annotations(originals, [(step.split, step.id, step.name) for step in steps if step.split], draft)
 
 
 def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
@@ -131,5 +133,5 @@ def refuse_inside(out: Place, sources: Iterable[str]) -> None:
             raise UsageError(f"{out} is inside the source {name}; choose a folder outside it.")
 
 
-def _steps(ids: pa.Array, names: Sequence[str], originals: Originals) -> list[Step]:
-    return [Step(*each) for each in zip(ids.to_pylist(), originals.places(ids), names, strict=True)]
+def _steps(ids: pa.Array, names: Sequence[str], originals: Originals, split: SplitName | None = None) -> list[Step]:
+    return [Step(*each, split) for each in zip(ids.to_pylist(), originals.places(ids), names, strict=True)]

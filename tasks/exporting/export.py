@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
+from tasks.exporting.annotated import write_annotations
 from tasks.exporting.arrays import ARRAYS, Files, columns_of
 from tasks.exporting.encoded import write_encoded
 from tasks.exporting.names import check_names
@@ -117,7 +118,7 @@ def _write_sets(
         else:
             write_folder(files, target / name, originals, linked=form == "links")
             if groups is not None:
-                write_group_list(files, groups, target / name / "groups.csv")
+                write_group_list(files, groups, originals, target / name / "groups.csv")
     if form == "parquet":
         written = {name: [s for s in SPLITS if at(target / name).matching(f"{s}-*.parquet")] for name in sets}
         folders = {name: dict.fromkeys(splits, name) for name, splits in written.items()}
@@ -138,23 +139,26 @@ def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
     return at(run).matching(f"{name}/{split}-*.parquet") or at(run).matching(f"raw/{split}-*.parquet")
 
 
-def write_group_list(files: Files, groups: pa.Table, target: Place) -> None:
+def write_group_list(files: Files, groups: pa.Table, originals: Originals, target: Place) -> None:
     """Write the group of each file of a set as CSV, and its fold if the run has folds."""
     ids = {split: read_ids(places) for split, places in files.items()}
     at = pc.index_in(pa.concat_arrays([*ids.values()]), value_set=groups["id"].combine_chunks())
     own = groups.drop_columns(["split"]).take(at)
-    paths = [f"{split}/{name.split('/', 1)[1]}" for split, names in ids.items() for name in names.to_pylist()]
+    paths = [path for split, names in ids.items() for path in originals.names(names, split)]
     with arrow.writing(target) as out:
         write_csv(tables.harmless(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file")), out)
 
 
 def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:
-    """Write the images of a set into a folder for each split and class, under their names in the source."""
+    """Write the images of a set under their names in the source, in a folder for each split, and their annotations."""
+    written: list[tuple[SplitName, str, str]] = []
     for split, places in files.items():
-        check_names(name.split("/", 1)[1] for name in read_ids(places).to_pylist())
-        disk.make_folder(folder / split)
-        for original in originals.read(places):
-            original.put(folder / split / original.id.split("/", 1)[1], linked)
+        check_names(names := originals.names(read_ids(places), split))
+        disk.make_folder(folder if originals.annotated else folder / split)
+        for original, name in zip(originals.read(places), names, strict=True):
+            original.put(folder / name, linked)
+            written.append((split, original.id, name))
+    write_annotations(originals, written, folder)
 
 
 def _bytes_of(files: Files, form: Format, originals: Originals) -> int:

@@ -17,6 +17,7 @@ from tasks.sources.members import Members
 from tasks.storage import disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.place import Place
+from tasks.vocabulary import SET
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
 BYTES_OF_A_GLYPH = 1024
@@ -54,6 +55,8 @@ class Originals:
         self.archives = archives
         self.facts = [workspace / name for name in photographs]
         self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
+        sets = {a.location for a in archives if any(name.startswith(SET) for name in a.members)}
+        self.annotated = {a.role for a in archives if a.location in sets}  # roles of detection sets
         parts = []
         for archive in archives:
             is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
@@ -82,6 +85,16 @@ class Originals:
         """Return the place of each image file, or None for an image in an archive."""
         split = (name.split("/", 2) for name in ids.to_pylist())
         return [self.sources[role].place_of(class_name, member) for role, class_name, member in split]
+
+    def names(self, ids: pa.Array, split: str) -> list[str]:
+        """Return the names of images below a `split`, unless it is empty; detection sets with splits keep their own."""
+        places = [members.source for members in self.sources.values()]
+        stay = {role for role in self.annotated if places.count(self.sources[role].source) > 1}
+        names = []
+        for role, below in (name.split("/", 1) for name in ids.to_pylist()):
+            name = below.partition("/")[2] if role in self.annotated else below
+            names.append(name if role in stay or not split else f"{split}/{name}")
+        return names
 
     def read(self, files: Sequence[Place]) -> Iterator[Original]:
         """Yield the image file of every row of the Parquet files of a split, in order; raises like `of`."""

@@ -17,7 +17,7 @@ from tasks.sources.forms import open_rows
 from tasks.sources.zips import is_zip, read_zipped
 from tasks.storage.place import Place
 from tasks.storage.stores import at
-from tasks.vocabulary import UNLABELLED
+from tasks.vocabulary import SET, UNLABELLED
 
 Read = Callable[[int, int], bytes]  # by offset and size
 
@@ -101,7 +101,7 @@ class Members:
 
 def path_of(class_name: str, member: str) -> str:
     """Return the path of a member below the folder with the class folders."""
-    return member if class_name == UNLABELLED else f"{class_name}/{member}"
+    return member if class_name == UNLABELLED or class_name.startswith(SET) else f"{class_name}/{member}"
 
 
 def _columns(index: pa.Table, *names: str) -> list[list[Any]]:

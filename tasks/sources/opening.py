@@ -14,10 +14,10 @@ from tasks.formats import ENDING_OF, format_of
 from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
+from tasks.sources.annotated import read_annotated
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.sources.forms import open_rows
 from tasks.sources.found import splits_of
-from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
@@ -42,7 +42,8 @@ class Opened(NamedTuple):
     digest: str
     root: str | None = None  # the folder of its class folders, if known
     first: dict[str, Any] | None = None  # of rows, the first row of a table by column
-    files: bool = False  # whether its members are files of a folder
+    files: bool = False  # whether its members are files of class folders
+    annotated: bool = False  # whether its members are files of a folder, and their classes sets of labels
 
 
 @contextmanager
@@ -69,9 +70,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
             opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
             return opened._replace(root=first.pop() if is_split else "", first=rows.first)
         if at(place).is_folder():
-            if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
-                named = (Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk())
-                splits_of(source, list_members(named, source.name))  # raises before any file is read
+            listing = list_members((Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk()), source.name)
+            if found := read_annotated(place, [entry.name for entry in listing.entries() if entry.kind == "file"]):
+                splits = {split for split, _ in found.labels}
+                root = splits.pop() if len(splits) == 1 else None
+                return _listed(source, found.entries(read_folder(place)))._replace(root=root or "", annotated=True)
+            splits_of(source, listing)  # raises before any file is read
             return _listed(source, read_folder(place))._replace(files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]

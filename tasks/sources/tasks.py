@@ -24,7 +24,7 @@ from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.storage.stores import at
 from tasks.storage.workspace import DOWNLOADS, downloads_in
-from tasks.vocabulary import IN_PUBLIC, PublicName, Role
+from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 
 VERSION, INDEXED = 7, 8
 INDEX = "index.parquet"
@@ -82,9 +82,11 @@ def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
 def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) -> Archive:
     pieces, inside = tuple(PIECES.validate_python(part["pieces"])), part["root"]
     size = stage.result["bytes"] if source.sha256 is None else source.bytes
+    if opened.files and (sets := [piece.class_name for piece in pieces if piece.class_name.startswith(SET)]):
+        raise DataError(f"{source.name} has the class folder {sets[0]}, named like a set of labels; rename it.")
     return Archive(
         role=part["role"] or source.role,
-        name=source.name if part["role"] is None else f"{source.name}/{inside}",
+        name=source.name if part["role"] is None or opened.annotated else f"{source.name}/{inside}",
         location=f"{opened.location}/{inside}" if opened.files and inside else opened.location,
         index=f"{stage.folder.name}/{part['index']}",
         sha256=opened.digest,

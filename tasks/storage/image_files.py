@@ -16,7 +16,7 @@ from tasks.errors import DataError
 from tasks.storage import tables
 from tasks.storage.images import AT_ONCE, Images, concatenate, of_table
 from tasks.storage.place import Place
-from tasks.vocabulary import UNLABELLED
+from tasks.vocabulary import SET, UNLABELLED
 
 
 def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
@@ -75,10 +75,11 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
 def paths_of(ids: pa.Array) -> pa.Array:
     """Return the paths of images from their ids, which start with the role and the class.
 
-    >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", None])).to_pylist()
-    ['A/1.png', 'b/2.png', None]
+    >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", "test/{A}/3.png", None])).to_pylist()
+    ['A/1.png', 'b/2.png', '3.png', None]
     """
-    return pc.replace_substring_regex(ids, f"^[^/]*/(?:{re.escape(UNLABELLED)}/)?", "")
+    no_folder = rf"{re.escape(UNLABELLED)}|{re.escape(SET)}[^/]*"
+    return pc.replace_substring_regex(ids, f"^[^/]*/(?:(?:{no_folder})/)?", "")
 
 
 def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:

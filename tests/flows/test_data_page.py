@@ -22,6 +22,7 @@ from tests.flows.test_rows import (
     as_shards,
     cifar_batches,
 )
+from tests.sources.detection_sets import SPLITS, yolo
 
 COMMANDS = re.findall(r"^\|.*\| `(cleansplit [^`]*)` \|$", (ROOT / "docs" / "data.md").read_text(), re.MULTILINE)
 
@@ -71,11 +72,12 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cases.csv").write_text("\n".join(["scan,finding,split,patient", *(f"{line},p1" for line in lines)]))
     as_saved(folder / "saved", two)
     as_shards(folder / "shards", two)
+    write_folder(folder / "yolo", yolo({"train": SPLITS["train"], "test": SPLITS["val"]}))
     return folder
 
 
 def test_the_page_has_a_command_for_every_form() -> None:
-    assert len(COMMANDS) == 14
+    assert len(COMMANDS) == 15
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,103 @@
+"""Detection sets of YOLO: the labels of an image are in a text file of ``labels``, next to ``images``.
+
+The class of an image is the set of its labels, such as ``{cat, dog}``; an image without objects has the class ``{}``,
+and an image without a label file is unlabelled.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import yaml
+
+from tasks.errors import DataError
+from tasks.formats import IMAGE_ENDINGS
+from tasks.sources.archive import Entry
+from tasks.sources.layout import split_of_folder
+from tasks.sources.numbered import MAX_LABEL, row_name
+from tasks.storage.place import Place
+from tasks.storage.stores import at
+from tasks.vocabulary import SplitName
+
+MAX_BYTES, MAX_SETTINGS, MAX_DEPTH = 4 << 20, 256 << 10, 16  # of a label file, and of settings
+
+
+class Annotated(NamedTuple):
+    """The labels of images by split and path, None if unlabelled, and the files about them."""
+
+    labels: dict[tuple[SplitName | None, str], set[str] | None]
+    files: set[str]
+
+    def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield the images as if in folders of splits and classes, and all other files with the kind ``beside``."""
+        held = {entry.name: entry for entry in entries}
+        for (split, path), labels in self.labels.items():
+            label = None if labels is None else f"{{{', '.join(sorted(labels))}}}"
+            if label and len(label) > MAX_LABEL:
+                label = f"{{{len(labels or ())} labels, {sha256(label.encode()).hexdigest()[:16]}}}"
+            yield held[path]._replace(name=row_name(split, label, path))
+        for name in sorted(held.keys() - self.files - {path for _, path in self.labels}):
+            yield held[name]._replace(kind="beside")
+
+
+def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
+    """Return the labels of a set, given the files of its folder; None for another; raises `DataError` for damage."""
+    held = set(names)
+    images = [path for path in names if "images" in path.split("/") and path.lower().endswith((*IMAGE_ENDINGS,))]
+    files = {path: file for path in images if (file := label_file(path, held))}
+    settings = settings_of(root, names) if files else {}
+    labels = {path: _labels_in(root / file, settings.get("names", {})) for path, file in files.items()}
+    found = {(split_of_folder(path), path): labels.get(path) for path in images}
+    in_splits = {of: own for of, own in found.items() if of[0]}
+    about = {*filter(_is_settings, names), *map(str, settings.values())}  # and the lists that it names
+    return Annotated(in_splits or found, about | {*files.values()}) if files else None
+
+
+def label_file(path: str, held: Collection[str]) -> str | None:
+    """Return the label file of an image among the files of a folder.
+
+    >>> label_file("images/train/1.jpg", {"labels/train/1.txt"})
+    'labels/train/1.txt'
+    """
+    before, _, below = f"/{path}".rpartition("/images/")
+    name = f"{before}/labels/{PurePosixPath(below).with_suffix('.txt')}"[1:]
+    return name if name in held else None
+
+
+def settings_of(root: Place, names: Iterable[str]) -> dict[str, Any]:
+    """Return the YAML file of a set, which has the ``names`` of its classes; empty without one."""
+    for name in filter(_is_settings, names):
+        with _readable(root / name, MAX_SETTINGS) as text:
+            depth = 0
+            for event in yaml.parse(text):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):  # which takes or unpacks without end
+                    raise ValueError("it is deeply nested, or has aliases")
+            content = yaml.safe_load(text)
+        if isinstance(content, dict) and isinstance(names_of := content.get("names"), list | dict):
+            return content | {"names": dict(enumerate(names_of)) if isinstance(names_of, list) else names_of}
+    return {}
+
+
+def _is_settings(name: str) -> bool:
+    return "/" not in name and name.endswith((".yaml", ".yml"))
+
+
+def _labels_in(place: Place, classes: Mapping[int, Any]) -> set[str]:
+    with _readable(place, MAX_BYTES) as text:
+        numbers = {int(line.split()[0]) for line in text.splitlines() if line.strip()}
+        return {str(classes.get(number, number)) for number in numbers}
+
+
+@contextmanager
+def _readable(place: Place, most: int) -> Iterator[str]:
+    """Yield the text of a file of annotations; raises `DataError` if it is damaged or has more than `most` bytes."""
+    try:
+        if at(place).size() > most:
+            raise ValueError(f"more than {most >> 10:,} KiB")
+        yield at(place).read_text()
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+        raise DataError(f"{place} is not a readable file of annotations ({told}); correct or remove it.") from error
