@@ -675,8 +675,12 @@ void NAME(seen)(const float *images, int64_t count, const float *down, const flo
 /* ---- bit patterns: tasks/overlap/complete.py and nearest.py ---- */
 
 PART int64_t shared_bits(const uint64_t *one, const uint64_t *two, int64_t words) {
+    enum { USUAL = 13 }; /* words of a glyph and of a photograph, for which the compiler unrolls the loop */
     int64_t shared = 0;
-    for (int64_t word = 0; word < words; word++) shared += __builtin_popcountll(one[word] & two[word]);
+    if (words == USUAL)
+        for (int word = 0; word < USUAL; word++) shared += __builtin_popcountll(one[word] & two[word]);
+    else
+        for (int64_t word = 0; word < words; word++) shared += __builtin_popcountll(one[word] & two[word]);
     return shared;
 }
 
@@ -755,7 +759,7 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int6
             int64_t in_form = -1;
             for (int64_t number = 0; number < each; number++) {
                 int64_t a = form_counts[own * each + number], b = counts[at];
-                if (!a || (a < b ? a : b) < least * (a > b ? a : b) - 1e-6) continue;
+                if (!a) continue;
                 int64_t both = shared_bits(forms + number * words, others + at * words, words);
                 if (both * (1 + least) < least * (a + b) - 1e-6) continue; /* sooner than to divide */
                 double found = (double)both / (double)(a + b - both);
