@@ -44,15 +44,15 @@ def arrows() -> Counter[tuple[str, str]]:
 
 
 def main() -> None:
-    """Print the table."""
-    lines, count, between = Counter[str](), Counter[str](), arrows()
-    for path in modules().values():
+    """Print the table, with the lines of C in the room of their files."""
+    lines, count, between = Counter[str](), Counter(map(room, modules().values())), arrows()
+    for path in (*modules().values(), *(ROOT / "tasks").glob("*.c")):
         lines[room(path)] += len(path.read_text().splitlines())
-        count[room(path)] += 1
     for name in sorted(lines):
         others = ", ".join(sorted(other for one, other in between if one == name))
         print(f"{lines[name]:6,} lines {count[name]:3} modules  {name:18} imports {others}")
-    print(f"{lines.total():6,} lines {count.total():3} modules, {len(lines) - 1} rooms, {len(between)} arrows")
+    total = f"{lines.total():6,} lines, C included, {count.total():3} modules"
+    print(f"{total}, {len(lines) - 1} rooms, {len(between)} arrows")
 
 
 if __name__ == "__main__":
