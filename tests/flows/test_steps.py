@@ -15,7 +15,7 @@ from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
-from tests.build import MEASURED
+from tests.build import MEASURED, TINY
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -32,7 +32,7 @@ def test_sanitizing_again_gives_what_a_run_with_that_threshold_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
     again = sanitize(run=run.run.name, workspace=workspace, threshold=0.99, protect="test")
-    whole = cleansplit(**sources, workspace=workspace, threshold=0.99, protect="test", **MEASURED)
+    whole = cleansplit(**sources, workspace=workspace, threshold=0.99, protect="test", **TINY)
     assert again.run.name != whole.run.name
     assert again.scores == ()
     assert again.spec.settings()["models"] == ()
@@ -60,7 +60,7 @@ def test_evaluating_again_gives_what_a_run_with_those_models_gives(
 def test_prepared_splits_are_found_by_a_run(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
     folder = prepare(**sources, workspace=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    report = cleansplit(**sources, workspace=tmp_path, **MEASURED)
+    report = cleansplit(**sources, workspace=tmp_path, **TINY)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert all((report.run / "raw" / path.name).samefile(path) for path in before)
 
