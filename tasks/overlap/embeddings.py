@@ -24,16 +24,6 @@ from tasks.vocabulary import UNLABELLED
 
 NEIGHBOURS, OUTLIER, MAD = 10, 3.5, 0.6745  # MAD: median absolute deviation of a standard normal distribution
 AT_ONCE = 1 << 24  # cosines in memory
-FORMS = "give Parquet with the columns id and vector, or NAME.npy with its ids in NAME.txt"
-
-
-def files_of(place: Place) -> list[Place]:
-    """Return the files with embeddings and, for .npy, their ids; raises `DataError` if one is missing."""
-    files = [place, place.beside(f"{place.last[:-4]}.txt")] if place.last.endswith(".npy") else [place]
-    for file in files:
-        if not at(file).is_file():
-            raise DataError(f"{file} is missing; {FORMS}.")
-    return files
 
 
 def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
@@ -42,10 +32,9 @@ def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
     A Parquet table has columns ``id`` and ``vector``; the ids of NAME.npy are the lines of NAME.txt. Raises `DataError`
     if a file is missing, ids and vectors do not match, or values are not finite.
     """
-    _, *listing = files_of(place)
     try:
-        if listing:
-            ids = pa.array(at(listing[0]).read_text().splitlines(), pa.string())
+        if place.last.endswith(".npy"):
+            ids = pa.array(at(place.beside(f"{place.last[:-4]}.txt")).read_text().splitlines(), pa.string())
             read = np.lib.format.open_memmap(at(place).local(), mode="r")
         else:
             table = foreign.open_parquet(place).read(["id", "vector"]).combine_chunks()
@@ -56,21 +45,23 @@ def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
         if vectors.ndim != 2 or len(vectors) != len(ids) or not np.isfinite(vectors).all():
             raise ValueError(f"{len(ids):,} ids, an array of shape {vectors.shape}, perhaps values that are not finite")
     except Exception as error:  # a header of numpy can raise anything
-        raise DataError(f"{place} does not contain embeddings ({error}); {FORMS}.") from error
+        raise DataError(
+            f"{place} does not contain embeddings ({error}); give Parquet with the columns id and vector, or NAME.npy "
+            "with its ids in NAME.txt."
+        ) from error
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return ids, np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
-def write_vectors(prints: Prints, file: Place, workspace: Place, target: Place) -> dict[str, Any]:
+def write_vectors(prints: Prints, names: pa.Array, vectors: Pixels, workspace: Place, target: Place) -> dict[str, Any]:
     """Write the vector of each distinct image of a split, zeros without one; return the number of rows with one."""
-    names, vectors = read_embeddings(file)
     ids = tables.read(workspace / prints.table, ["id"])["id"].combine_chunks()
     image = tables.read(workspace / prints.of_row)["image"].to_numpy()
     plain = pc.replace_substring(ids, f"/{UNLABELLED}/", "/")
     given = pc.coalesce(*(pc.index_in(of, value_set=names) for of in (ids, plain))).fill_null(-1).to_numpy()
     known = np.flatnonzero(given >= 0)[::-1]  # the first row of an image decides
     if len(ids) and not len(known):
-        raise DataError(f"{file} lacks the images of {prints.split}; their ids are like {plain[0]}.")
+        raise DataError(f"The embeddings lack the images of {prints.split}; their ids are like {plain[0]}.")
     found = np.zeros((prints.images, vectors.shape[1]), np.float32)
     found[image[known]] = vectors[given[known]]
     tables.write(pa.table({"vector": tables.binary(found.view(np.uint8))}), target / VECTORS)

@@ -148,8 +148,6 @@ def join_of(
     }
     if view.on_pixels:
         inputs["searched"] = searched
-    if pair.first.vectors:
-        inputs["vectors"] = [pair.first.vectors, pair.second.vectors]
     join = Join(
         first=pair.first,
         second=pair.second,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.kernel import computed_by
-from tasks.overlap.embeddings import files_of, write_vectors
+from tasks.overlap.embeddings import read_embeddings, write_vectors
 from tasks.overlap.join import UNASKED, Join, Slices, join_of
 from tasks.overlap.prints import prints_of, write_prints
 from tasks.overlap.search import write_join, write_tile
@@ -20,7 +21,6 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.decisions import NAME, read_decisions
 from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 VERSION = 6  # of counts within a split
 LOOKED_UP = 3
@@ -49,10 +49,10 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
 @stage_task("take embeddings of {prints.split}")
 def take_embeddings(prints: Prints, file: str, workspace: Place) -> Prints:
     """Look up the embedding of each distinct image of a split."""
-    place = Place.of(file)
-    given = [at(each).sha256() for each in files_of(place)]
+    ids, vectors = read_embeddings(Place.of(file))
+    given = [stages.digest_of(ids.to_pylist()), sha256(vectors.tobytes()).hexdigest()]
     inputs = {"version": LOOKED_UP, "embeddings": given, "split": prints.sha256, "fingerprints": prints.of}
-    stage = stages.stage(workspace, "vectors", inputs, lambda target: write_vectors(prints, place, workspace, target))
+    stage = stages.stage(workspace, "vectors", inputs, lambda to: write_vectors(prints, ids, vectors, workspace, to))
     said = f"{prints.split}: {stage.result['known']:,} of {prints.rows:,} rows have an embedding"
     return finished(replace(prints, vectors=f"{stage.folder.name}/{VECTORS}"), stage, said)
 
@@ -102,6 +102,8 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
 def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], workspace: Place) -> Joined:
     """Find the similar pairs between two splits, or inside one if requested or quick; or merge the pairs of tiles."""
     join, inputs = join_of(spec, pair, workspace, tiles)
+    if pair.first.vectors:
+        inputs["vectors"] = [pair.first.vectors, pair.second.vectors]
 
     def build(target: Place) -> dict[str, Any]:
         if _is_left_out(spec, join):

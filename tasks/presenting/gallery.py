@@ -118,20 +118,17 @@ def _oriented(row: Row, gone: dict[str, Row]) -> Row:
 
 def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report) -> list[Row]:
     column, on_pixels = report.view.column, report.view.on_pixels
-    moving = [row for row in pairs if on_pixels and row["kind"] not in ("exact", "subject")]
+    moving = [row for row in pairs if on_pixels and row.get("reason", "exact") != "exact"]
     moved = laid_over(*([images[row[end]].pixels for row in moving] for end in ENDS[0]))
     over = {row["place"]: _uri(pixels, "jpeg", quality=JPEG_QUALITY) for row, pixels in zip(moving, moved, strict=True)}
     return [
         row
-        | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[_measure(row, column)]}
-        | {"place": f"{row['place']}.{_measure(row, column)}"}
+        | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[measured]}
+        | {"place": f"{row['place']}.{measured}"}
         | {"predicted": report.verdict.predicted_at(row[column]) if row["place"] in over else None}
         for row in pairs
+        for measured in ["cosine" if row["kind"] == "subject" else column]
     ]
-
-
-def _measure(row: Row, column: str) -> str:
-    return "cosine" if row["kind"] == "subject" else column
 
 
 def _uri(pixels: Gray, kind: str, **how: Any) -> str:
