@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import cleansplit
+from flows.audit import audit
 from tests.build import glyphs, png, write_folder
 from tests.flows.test_cli import TINY
 
@@ -85,16 +86,19 @@ class Started:
         return said.strip()
 
 
-def test_a_run_without_a_server_is_that_of_a_clean_folder(folder: Path, tmp_path: Path, server: dict[str, str]) -> None:
+def test_a_run_without_a_server_is_that_of_a_clean_folder(
+    folder: Path, tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Among what processes of its own do, too."""
-    home = {"PREFECT_HOME": "home", "PREFECT_API_URL": ""}
-    audit = ("audit", "data", "--workspace", "w", "--runner", "processes")
-    clean = Path(Started(folder, tmp_path / "canary", server)(*audit))
-    assert clean.parent == folder / "w" / "runs"
-    expected = digests(clean)
-    (folder / "w").rename(tmp_path / "w")
+    with monkeypatch.context() as current:
+        current.chdir(folder)
+        clean = audit(root="data", workspace=tmp_path / "w")
     plant(folder, tmp_path / "canary")
-    assert digests(Path(Started(folder, tmp_path / "canary", home)(*audit))) == expected
+    home = {"PREFECT_HOME": "home", "PREFECT_API_URL": ""}
+    arguments = ("audit", "data", "--workspace", "w", "--runner", "processes")
+    found = Path(Started(folder, tmp_path / "canary", home)(*arguments))
+    assert found.parent == folder / "w" / "runs"
+    assert digests(found) == digests(clean.run)
     assert (folder / "home").is_dir(), "a relative PREFECT_HOME starts where the command was started"
 
 

@@ -82,12 +82,12 @@ def partition(found: Grouped, count: int) -> np.ndarray:
 def test_groups_are_those_of_all_pairs_at_every_threshold(
     percent: int, bands: Bands | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bits = families(400, seed=percent)
+    bits = families(250, seed=percent)
     monkeypatch.setattr(joining, "AFFORDABLE", -1 if bands else np.inf)
-    for size in (1000, 150):
+    for size in (1000, 100):
         monkeypatch.setattr(joining, "SLICE", size)
         found = grouped(tmp_path, bits, percent, bands=bands)
-        assert same_partition(partition(found, 400), groups_by_brute_force(bits, percent))
+        assert same_partition(partition(found, 250), groups_by_brute_force(bits, percent))
 
 
 @pytest.mark.parametrize("name", ["notmnist_real_5k", "openfonts_small"])

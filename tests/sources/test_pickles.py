@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tasks.errors import DataError
+from tasks.sources import pickles
 from tasks.sources.forms import open_rows
-from tasks.sources.pickles import MAX_STEPS, OPCODES, Named, read_pickle
+from tasks.sources.pickles import OPCODES, Named, read_pickle
 from tasks.storage.place import Place
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 3072), dtype=np.uint8)
@@ -59,9 +60,10 @@ def test_a_hostile_pickle_is_bad_data(name: str, tmp_path: Path) -> None:
         batch(tmp_path, HOSTILE[name])
 
 
-def test_a_pickle_of_too_many_steps_is_refused() -> None:
-    with pytest.raises(ValueError, match="in place"):
-        read_pickle(b"\x80\x02" + b"]" * (MAX_STEPS + 1) + b".")
+def test_a_pickle_of_too_many_steps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickles, "MAX_STEPS", 1000)
+    with pytest.raises(ValueError, match="in place 1,000"):
+        read_pickle(b"\x80\x02" + b"]" * 1000 + b".")
 
 
 def test_numbers_with_one_hash_are_no_keys() -> None:
