@@ -1,7 +1,7 @@
 """Decode one image of any of ten formats to 8-bit gray or RGB, by one rule per mode.
 
     1, L                        gray
-    16-bit gray                 gray, rounded to 8 bits
+    16-bit gray                 gray, rounded to 8 bits; identical only at 16 bits
     P                           RGB
     RGB, YCbCr, CMYK            RGB
     any of these with alpha     composed onto white
@@ -49,11 +49,12 @@ class Decoded(NamedTuple):
     coded: bytes | None = None  # for a JPEG decoded at a reduced scale, the digest of everything that its pixels need
     taken: str | None = None  # camera and minute
     remark: str = ""  # a warning of the decoder about a complete file
+    lost: bytes = b""  # the differences of 16-bit pixels from the image, if there are any
 
     @property
     def digest(self) -> bytes:
-        """MD5 of mode, size and pixels: equal for the same image in any file."""
-        return self.digest_of(self.image.tobytes())
+        """MD5 of mode, size and pixels at full depth: equal for the same image in any file."""
+        return self.digest_of(self.image.tobytes(), self.lost)
 
     def digest_of(self, *parts: bytes) -> bytes:
         """MD5 of mode, size and bytes derived from the pixels."""
@@ -101,7 +102,8 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
     with refusing():
         found = decode(data, reduced, cheap)
         gray, copy = found.gray_copies(side, COPY_SIDE)
-        constant = bool(gray.min() == gray.max()) and _is_constant(found.image)
+        is_flat = found.lost == found.lost[:2] * (len(found.lost) // 2)
+        constant = is_flat and bool(gray.min() == gray.max()) and _is_constant(found.image)
         if constant and found.coded:
             constant = _is_constant(decode(data, False, cheap).image)
         thumbnail = found.thumbnail()
@@ -162,7 +164,9 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
             upright = upright.convert("I;16")
         plain = _converted(upright)
         plain.info = {}  # comments, places and profiles must not be published with a thumbnail
-        return Decoded(plain, width, height, coded, camera, remark)
+        is_deep = upright.mode.startswith("I;16")
+        lost = np.asarray(upright).astype("<u2") - np.uint16(257) * np.asarray(plain) if is_deep else np.empty(0)
+        return Decoded(plain, width, height, coded, camera, remark, lost.astype("<u2").tobytes() if lost.any() else b"")
 
 
 def _is_constant(image: Image.Image) -> bool:

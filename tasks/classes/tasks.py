@@ -22,7 +22,7 @@ from tasks.storage.stores import at
 VERSION = 9
 IDENTICAL_VERSION = 1
 DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
-PHOTOGRAPHS_VERSION = 12
+PHOTOGRAPHS_VERSION = 13
 STORED_PER_BYTE = 2.5  # bytes in stages and run per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 

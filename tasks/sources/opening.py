@@ -101,10 +101,8 @@ def read_folder(root: Place) -> Iterator[Entry]:
 
 def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:
     name = listed.name
-    if listed.kind != "file":
-        return Entry(name, listed.kind, 0, 0, b"")
-    if not name.isprintable():  # not UTF-8, or with control characters: its printed name would not find it again
-        return Entry(name, "bad_name", 0, 0, b"")
+    if listed.kind != "file" or not name.isprintable():  # the printed name of such a file would not find it again
+        return Entry(name, "bad_name" if listed.kind == "file" else listed.kind, 0, 0, b"")
     data = next(contents)
     if isinstance(data, OSError):
         return Entry(name, "unreadable", 0, 0, b"")

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pillow_heif import register_heif_opener
 
-from tasks.classes.decoder import decode
+from tasks.classes.decoder import decode, photograph
 from tasks.classes.formats import MAX_PIXELS, is_mislabelled
 from tasks.classes.png import UnreadableError
 from tasks.formats import IMAGE_ENDINGS
@@ -64,6 +64,24 @@ def test_every_mode_has_a_rule(form: str, mode: str, expected: str | None) -> No
     assert decoded.image.mode == expected
     if mode == "I;16":
         assert np.array_equal(np.asarray(decoded.image), np.asarray(scene(20, 20).convert("L")))
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
+def test_images_of_16_bits_are_identical_only_if_all_bits_are(form: str) -> None:
+    def digest(values: np.ndarray, form: str = form) -> bytes:
+        return decode(saved(Image.fromarray(values), form), reduced=False).digest
+
+    gray = np.asarray(scene(40, 30).convert("L"))
+    deep = gray.astype(np.uint16) * 257
+    assert digest(deep) == digest(gray, "PNG")  # the same values, which 8 bits hold as well
+    other, last = deep ^ 1, deep.copy()
+    last[-1, -1] ^= 1
+    assert len({digest(deep), digest(other), digest(last)}) == 3
+    assert digest(other) == digest(other, "PNG" if form == "TIFF" else "TIFF")
+    dim = np.full((30, 40), 100, np.uint16)
+    assert photograph(saved(Image.fromarray(dim), form), reduced=False, side=28).constant
+    dim[5, 5] += 1
+    assert not photograph(saved(Image.fromarray(dim), form), reduced=False, side=28).constant
 
 
 def test_what_is_transparent_is_white() -> None:
