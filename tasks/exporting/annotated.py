@@ -12,8 +12,6 @@ from tasks.storage.place import Place
 from tasks.storage.stores import at
 from tasks.vocabulary import SPLIT_FOLDERS, SplitName
 
-KEYS: dict[SplitName, str] = {"train": "train", "validation": "val", "test": "test"}  # of YOLO
-
 
 def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, str, str]], out: Place) -> None:
     """Copy the label files of images, given the split, the id and the name below `out` of each.
@@ -26,7 +24,7 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
     for split, image, name in images:
         role, _, path = image.split("/", 2)
         if role in originals.annotated:
-            lists[KEYS[split]].append(f"./{name}\n")
+            lists["val" if split == "validation" else split].append(f"./{name}\n")
             source = originals.sources[role].source
             if file := label_file(path, held[source]):
                 at(source / file).copy(out / f"{name.removesuffix(path)}{file}")

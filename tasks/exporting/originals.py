@@ -90,11 +90,9 @@ class Originals:
         """Return the names of images below a `split`, unless it is empty; detection sets with splits keep their own."""
         places = [members.source for members in self.sources.values()]
         stay = {role for role in self.annotated if places.count(self.sources[role].source) > 1}
-        names = []
-        for role, below in (name.split("/", 1) for name in ids.to_pylist()):
-            name = below.partition("/")[2] if role in self.annotated else below
-            names.append(name if role in stay or not split else f"{split}/{name}")
-        return names
+        parts = [name.split("/", 1) for name in ids.to_pylist()]
+        paths = [(role, below.partition("/")[2] if role in self.annotated else below) for role, below in parts]
+        return [path if role in stay or not split else f"{split}/{path}" for role, path in paths]
 
     def read(self, files: Sequence[Place]) -> Iterator[Original]:
         """Yield the image file of every row of the Parquet files of a split, in order; raises like `of`."""

@@ -56,11 +56,7 @@ def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
 
 
 def label_file(path: str, held: Collection[str]) -> str | None:
-    """Return the label file of an image among the files of a folder.
-
-    >>> label_file("images/train/1.jpg", {"labels/train/1.txt"})
-    'labels/train/1.txt'
-    """
+    """Return the label file of an image, such as ``labels/train/1.txt`` for ``images/train/1.jpg``, if it is `held`."""
     before, _, below = f"/{path}".rpartition("/images/")
     name = f"{before}/labels/{PurePosixPath(below).with_suffix('.txt')}"[1:]
     return name if name in held else None
@@ -99,5 +95,7 @@ def _readable(place: Place, most: int) -> Iterator[str]:
             raise ValueError(f"more than {most >> 10:,} KiB")
         yield at(place).read_text()
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise DataError(f"{place} is not a readable file of annotations ({told}); correct or remove it.") from error
+        why = " ".join(str(error).split())
+        raise DataError(
+            f"{place} is not a readable file of YOLO ({why}); correct it, or name the images' folder."
+        ) from error

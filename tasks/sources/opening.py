@@ -70,12 +70,13 @@ def open_source(source: Source, workspace: Place) -> Opened:
             opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
             return opened._replace(root=first.pop() if is_split else "", first=rows.first)
         if at(place).is_folder():
-            listing = list_members((Entry(one.name, one.kind, 0, 0, b"") for one in at(place).walk()), source.name)
-            if found := read_annotated(place, [entry.name for entry in listing.entries() if entry.kind == "file"]):
+            walked = [*at(place).walk()]
+            if found := read_annotated(place, [one.name for one in walked if _is_readable(one)]):
                 splits = {split for split, _ in found.labels}
                 root = splits.pop() if len(splits) == 1 else None
                 return _listed(source, found.entries(read_folder(place)))._replace(root=root or "", annotated=True)
-            splits_of(source, listing)  # raises before any file is read
+            named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
+            splits_of(source, list_members(named, source.name))  # raises before any file is read
             return _listed(source, read_folder(place))._replace(files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
@@ -94,14 +95,19 @@ def read_folder(root: Place) -> Iterator[Entry]:
     """
     walked = at(root).walk()
     while listed := list(islice(walked, AT_ONCE)):
-        read = [each.name for each in listed if each.kind == "file" and each.name.isprintable()]
+        read = [each.name for each in listed if _is_readable(each)]
         contents = at(root).contents(read, MAX_MEMBER_BYTES + 1)
         yield from (_file_entry(root, each, contents) for each in listed)
 
 
+def _is_readable(listed: Listed) -> bool:
+    """Return whether it is a file whose printed name finds it again."""
+    return listed.kind == "file" and listed.name.isprintable()
+
+
 def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:
     name = listed.name
-    if listed.kind != "file" or not name.isprintable():  # the printed name of such a file would not find it again
+    if not _is_readable(listed):
         return Entry(name, "bad_name" if listed.kind == "file" else listed.kind, 0, 0, b"")
     data = next(contents)
     if isinstance(data, OSError):

@@ -48,8 +48,11 @@ def test_other_labels_are_another_set_and_other_boxes_are_not(tmp_path: Path, la
 def test_files_that_belong_to_no_image_are_counted(tmp_path: Path) -> None:
     path = written(tmp_path / "set", "yolo")
     write_folder(path, {"labels/train/orphan.txt": b"0 1 1 1 1", "notes.md": b"x", "masks/t00.png": picture(99)})
+    write_folder(path, {"images/train/\u202e.jpg": picture(98), "labels/train/\u202e.txt": b"0 1 1 1 1"})
     beside = {name for name, kind in members(path).items() if kind == "beside"}
-    assert beside == {"labels/train/orphan.txt", "notes.md", "masks/t00.png"}
+    assert beside == {"notes.md", "masks/t00.png", "images/train/\\u202e.jpg"} | {
+        f"labels/train/{name}.txt" for name in ("orphan", "\\u202e")
+    }
 
 
 DAMAGE: dict[str, tuple[str, str, bytes, str]] = {  # layout, file, content, and part of the sentence
@@ -67,7 +70,7 @@ def test_a_damaged_file_of_annotations_is_named(tmp_path: Path, damage: str) -> 
     layout, name, content, said = DAMAGE[damage]
     path = written(tmp_path / "set", layout)
     (path / name).write_bytes(content)
-    with pytest.raises(DataError, match=f"{name} is not a readable file of annotations .*{said}.*; correct or remove"):
+    with pytest.raises(DataError, match=f"{name} is not a readable file of YOLO .*{said}.*; correct it"):
         opened(path)
 
 
