@@ -114,7 +114,7 @@ def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
 def probe(folder: Place) -> None:
     """Try every operation that storage needs once, with one byte."""
     path = path_of(folder / f".probe.{uuid.uuid4().hex}")
-    moved = path.with_suffix(".moved")
+    moved = path.with_name(f"{path.name}.moved")
     try:
         with path.open("xb") as file:
             file.write(b"x")

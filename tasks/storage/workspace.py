@@ -81,13 +81,13 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
             disk.make_folder(workspace)
             _refuse_others(workspace)
             refuse_links(workspace)
-            building.probe(workspace)
             alone, share = held.enter_context(building.held(workspace / ".in-use"))
             if fresh and not alone:
                 raise used
             if alone:
                 disk.forget(leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
             share()
+            building.probe(workspace)  # not earlier: whoever is alone removes the files of dead runs
             sweep(workspace)
         _held.append(workspace)
         held.callback(_held.remove, workspace)

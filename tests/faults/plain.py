@@ -98,7 +98,7 @@ def run(spec: RunSpec) -> None:
         trained = record_of(measure_effects.fn(spec, splits, sanitized, compared, evaluations, space))
         found = Findings(
             spec, reading, tuple(archives), tuple(shards), prints, None, splits, tuple(overlaps), within,
-            tuple(groups), sanitized, ruling.verdict, trained
+            tuple(groups), sanitized, ruling.verdict, trained=trained
         )  # fmt: skip
         record_of(publish_report.fn(found, {}, space))
 

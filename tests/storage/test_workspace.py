@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,12 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(StorageError), in_use(Place.of(space)):
         pass
     assert precious.read_text() == "data"
+
+
+def test_runs_that_start_at_once_do_not_remove_the_probes_of_each_other(tmp_path: Path) -> None:
+    def enter(_number: int) -> None:
+        with in_use(Place.of(tmp_path)):
+            pass
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(enter, range(200)))) == 200
