@@ -10,13 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.presenting import summary
-from tasks.presenting.benchmarks import benchmark_answer, benchmark_rows
 from tasks.presenting.gallery import build_gallery, uri_of
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.saved import saved_lists
 from tasks.presenting.titles import ALTERNATIVES, title_of
 from tasks.presenting.words import answer, sentences
-from tasks.records import REASONS, Benchmarks, Report
+from tasks.records import REASONS, Report
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tasks.storage.stores import at
@@ -91,11 +90,11 @@ def build_page(
     return page + "\n"
 
 
-def benchmarks_page(found: Benchmarks) -> str:
-    """Return the page of several benchmarks of one train set."""
-    style, rows = _asset("page.css"), benchmark_rows(found)
-    about = {"style": style, "policy": _policy(style, ""), "found": found, "answer": benchmark_answer(found)}
-    return ENVIRONMENT.get_template("benchmarks.html.jinja").render(**about, rows=rows) + "\n"
+def benchmarks_page(reports: Sequence[Report], removals: int) -> str:
+    """Return the page of several benchmarks of one train set; `removals` counts its images with a duplicate there."""
+    about = {"style": _asset("page.css"), "policy": _policy(_asset("page.css"), ""), "removals": removals}
+    rows = summary.benchmark_rows(reports)
+    return ENVIRONMENT.get_template("benchmarks.html.jinja").render(**about, reports=reports, rows=rows) + "\n"
 
 
 def as_html(report: Report, page: str) -> str:

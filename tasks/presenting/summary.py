@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
+from tasks.records import Report
 from tasks.vocabulary import SPLITS, Comparison
 
 SUBSETS = {
@@ -128,6 +129,18 @@ def _by_model(
 
 def _range(numbers: Numbers, row: Any, to: str = " to ") -> str:
     return f"{numbers(row, 'low')}{to}{numbers(row, 'high')}"
+
+
+def benchmark_rows(reports: Sequence[Report]) -> TableRows:
+    """Return the overlap of each benchmark with train; the last column counts the train images with a duplicate."""
+    rows = []
+    for report in reports:
+        numbers, leak = Numbers(report), report.pair("test", "train")
+        row = {"benchmark": str(report.spec.settings()["test"])}
+        row |= {name: numbers(leak, name) for name in ("rows", "exact", "near")}
+        row |= {"share": numbers.share(leak, "either"), "undecided": numbers(leak, "undecided")}
+        rows.append(row | {"train": numbers(report.pair("train", "test"), "either")})
+    return rows
 
 
 def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:

@@ -8,9 +8,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tasks.presenting.benchmarks import benchmark_answer, benchmark_rows
 from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.summary import CLAIMS, DIFFERENCES, accuracy_rows, claim_rows, effect_rows, tables_of
+from tasks.presenting.summary import (
+    CLAIMS,
+    DIFFERENCES,
+    accuracy_rows,
+    benchmark_rows,
+    claim_rows,
+    effect_rows,
+    tables_of,
+)
 from tasks.presenting.words import answer, facts, sentences
 from tasks.records import Benchmarks, Report
 from tasks.storage.decisions import NAME
@@ -49,9 +56,8 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
 
 
 def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
-    """Print the table of several benchmarks, the answer, and the path of the page."""
-    console.print(_table("Benchmarks", benchmark_rows(found)))
-    console.print(benchmark_answer(found), style="bold", **AS_IS)
+    """Print the table of several benchmarks, and the path of their page."""
+    console.print(_table("Benchmarks, and the train images with a duplicate in each", benchmark_rows(found.reports)))
     console.print(f"report      {page}", **AS_IS)
 
 

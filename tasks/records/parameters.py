@@ -42,12 +42,8 @@ DESCRIPTIONS = {
     "test": "Rows of test.",
     "recipe": "How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
     "grouped, from both sources together, without dividing groups of duplicates or other groups.",
-    "group_by": "Images to keep together besides duplicates, in grouped splits: font, from the names of glyphs; group, "
-    "a column of the sources; folder, of the file; exif, the camera and the minute; or a regular expression on the "
-    "path of a file, whose first capture group counts.",
-    "AuditSpec.group_by": "Images that belong together, such as the frames of a recording: the report counts the "
-    "images of test and validation that share a group with train. As in cleansplit split, a group is the font; the "
-    "group, a column; the folder; exif, the camera and the minute; or a match of a regular expression on the path.",
+    "group_by": "Images that belong together besides duplicates, for grouped splits and audits: font, from the names "
+    "of glyphs; group, a column; folder; exif, the camera and the minute; or a regular expression on the path.",
     "group_alike": "Let grouped splits also keep images together that are similar, but not confirmed duplicates.",
     "folds": "Number of cross-validation folds in groups.parquet, for grouped splits.",
     "seed": "Seed of every random choice.",
@@ -67,8 +63,7 @@ DESCRIPTIONS = {
     "protect": "Which of train and test keeps its rows.",
     "max_overlap": "Gate: largest share of the rows of test and of validation that may have a duplicate in train, and "
     "of test in validation. Above it the run fails, after its report is written.",
-    "max_shared_groups": "Gate: largest share of the rows of test and of validation that may share a group of "
-    "--group-by with train, and of test with validation, whether or not they are duplicates.",
+    "max_shared_groups": "Gate: largest share of rows that may share a group of --group-by with an earlier split.",
     "undecided": "What a gate does if only undecided rows exceed its limit, which may be duplicates or look-alikes: "
     "fail with exit code 5, or pass.",
     "max_quarantine": "Gate: largest share of a class that may be unreadable.",
@@ -79,9 +74,8 @@ DESCRIPTIONS = {
     "decisions": "Table of people's decisions about pairs of images, as written by cleansplit review: pairs judged "
     "different are not duplicates, pairs judged the same are. If unset, a command takes the decisions of the "
     "workspace, and a deployment takes none; true takes them, false refuses them.",
-    "embeddings": "Embeddings of the photographs from any model: Parquet with the columns id and vector, or NAME.npy "
-    "with its ids in NAME.txt, one per line; an id is the split and the path, as in train/cat/1.png. They nominate "
-    "candidates; pixels decide, and close pairs that are not duplicates are listed as the same subject.",
+    "embeddings": "Vectors of photographs from any model, which nominate candidates: Parquet with id and vector, or "
+    "NAME.npy with its ids in NAME.txt. An id is the split and the path, as in train/cat/1.png.",
     "keep": "Which image of a group of duplicates stays: the largest, among equals the one with the most "
     "bytes; or the first by its name, which also decides between equals.",
     "CleanSpec.keep": "Number of runs to keep; the newest is always among them.",

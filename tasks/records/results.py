@@ -161,8 +161,7 @@ class Findings:
 
 
 class Benchmarks(NamedTuple):
-    """The audits of one train set against several test sets, and what it shares with all of them."""
+    """The audits of one train set against several test sets."""
 
     reports: tuple[Report, ...]
     where: str  # folder of their page and of the list of train images to remove
-    removals: int  # train images with a duplicate in any of them

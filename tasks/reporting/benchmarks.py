@@ -1,30 +1,27 @@
 """Write what one train set shares with several test sets: the list of its images to remove, and a page."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.presenting.page import benchmarks_page
-from tasks.records import Benchmarks, Report, between
+from tasks.records import Report, between
 from tasks.reporting.read import PAGE, read_findings
 from tasks.storage import disk, tables
 from tasks.storage.place import Place
 from tasks.storage.workspace import run_at
 
 
-def write_benchmarks(reports: Sequence[Report], workspace: Place, target: Place) -> dict[str, Any]:
+def write_benchmarks(reports: Sequence[Report], workspace: Place, target: Place) -> None:
     """Write a page, and ``train_removals.parquet`` with one row per benchmark and train image with a duplicate there.
 
     The table has ``id`` of train, ``benchmark``, ``benchmark_id`` of the best duplicate, ``reason`` (exact or near)
-    and ``similarity``. Returns the number of different train images.
+    and ``similarity``.
     """
     removals = pa.concat_tables(_removals(report, workspace) for report in reports).sort_by("id")
     tables.write(removals, target / "train_removals.parquet")
-    count = len(removals["id"].unique())
-    disk.write_text(target / PAGE, benchmarks_page(Benchmarks(tuple(reports), "", count)))
-    return {"removals": count}
+    disk.write_text(target / PAGE, benchmarks_page(reports, len(removals["id"].unique())))
 
 
 def _removals(report: Report, workspace: Place) -> pa.Table:

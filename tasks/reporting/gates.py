@@ -139,18 +139,15 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows."
     worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
     whose, what = "images", "are duplicates"
-    if isinstance(worst, PairOverlap):
-        whose, what = f"{worst.rows_of} rows", f"have a duplicate in {worst.found_in}"
+    if not isinstance(worst, SplitGroups):
+        shared = "share a group with" if isinstance(worst, SharedRows) else "have a duplicate in"
+        whose, what = f"{worst.rows_of} rows", f"{shared} {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
     limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
     if isinstance(worst, SharedRows):
-        said = f"{worst.shared:,} of {worst.rows:,} {worst.rows_of} rows ({100 * _share(worst):.2f} %) share a group "
-        said += f"with {worst.found_in}"
         if _is_open(gate):
-            said += f", and {worst.undecided:,} more may, since some rows have no group: that may be {limit}"
-            return f"{said}; `--undecided pass` accepts them."
-        drawing = f"`cleansplit split SOURCE --group-by {quote(report.spec.settings()['group_by'])}`"
-        return f"{said}, {limit}; {drawing} draws splits that divide no group."
+            return f"{said}; {worst.undecided:,} more may, which is {limit}; `--undecided pass` accepts them."
+        return f"{said}, {limit}; `cleansplit split` with the same --group-by divides no group."
     if judged := report.judged:
         said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
     if _is_open(gate):

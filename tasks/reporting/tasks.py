@@ -63,4 +63,4 @@ def publish_benchmarks(reports: Sequence[Report], workspace: Place) -> Benchmark
     sources = [source for report in reports for source in report.spec.sources.values()]
     folder = workspace / "benchmarks" / f"{name_of(sources)}-{stages.digest_of(about)[:10]}"
     stage = stages.publish(folder, about, lambda target: write_benchmarks(reports, workspace, target))
-    return finished(Benchmarks(tuple(reports), str(folder), **stage.result), stage, f"benchmarks {folder.last}")
+    return finished(Benchmarks(tuple(reports), str(folder)), stage, f"benchmarks {folder.last}")

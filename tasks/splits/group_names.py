@@ -12,6 +12,7 @@ from tasks.storage import tables
 from tasks.storage.image_files import paths_of
 from tasks.storage.place import Place
 
+NOTHING = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
 MISSING = {  # why no image has a group
     "font": "name of an image gives a font",
     "group": "image has a group; --columns group=NAME names its column",
@@ -26,15 +27,15 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
     the minute; or a regular expression on the path, whose first capture group counts. Raises `DataError` if no row has
     a group.
     """
-    if by == "font":
-        parts = (tables.read(workspace / of.table, ["id", "font"]) for of in loaded.fingerprints)
-        names = _looked_up(ids, "font", parts)
-    elif by == "group":
-        names = _looked_up(ids, "group", (_of_index(archive, workspace) for archive in loaded.archives))
-    elif by == "exif":
-        shards = loaded.shards if loaded.reading.kind == "photographs" else ()
-        parts = (tables.read(workspace / shard.photographs, ["id", "taken"]) for shard in shards)
-        names = _looked_up(ids, "taken", parts)
+    photographs = loaded.shards if loaded.reading.kind == "photographs" else ()
+    named: dict[str, Iterable[pa.Table]] = {  # ids, and the names of their groups
+        "font": (tables.read(workspace / of.table, ["id", "font"]) for of in loaded.fingerprints),
+        "group": (_of_index(archive, workspace) for archive in loaded.archives),
+        "exif": (tables.read(workspace / of.photographs, ["id", "taken"]) for of in photographs),
+    }
+    if by in named:
+        table = pa.concat_tables([NOTHING, *(part.rename_columns(NOTHING.column_names) for part in named[by])])
+        names = table["name"].take(pc.index_in(ids, value_set=table["id"].combine_chunks())).combine_chunks()
     else:
         pattern = re.compile("^(.*)/" if by == "folder" else by)
         found = map(pattern.search, paths_of(ids).to_pylist())
@@ -49,9 +50,3 @@ def _of_index(archive: Archive, workspace: Place) -> pa.Table:
     index = tables.read(workspace / archive.index, ["class_name", "member", "group", "outcome"], filters=is_image)
     ids = pc.binary_join_element_wise(archive.role, index["class_name"], index["member"], "/")
     return pa.table({"id": ids, "group": index["group"]})
-
-
-def _looked_up(ids: pa.Array, column: str, parts: Iterable[pa.Table]) -> pa.Array:
-    nothing = pa.table({name: pa.array([], pa.string()) for name in ("id", column)})
-    table = pa.concat_tables([nothing, *parts])
-    return table[column].take(pc.index_in(ids, value_set=table["id"].combine_chunks())).combine_chunks()

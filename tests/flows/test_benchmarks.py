@@ -69,12 +69,11 @@ def test_train_images_to_remove_are_listed_by_benchmark(found: Benchmarks, sourc
         ("train/m/2.png", sources["other"], "test/a/2.png", "exact"),
         ("train/n/3.png", sources["other"], "test/a/3.png", "near"),
     }
-    assert found.removals == 4
 
 
 def test_one_page_leads_to_every_audit_and_names_failed_gates(found: Benchmarks) -> None:
     page = (Path(found.where) / PAGE).read_text()
-    assert "2 of 3 benchmarks share images with train; 4 train images have a duplicate in a benchmark" in page
+    assert "4 train images have a duplicate in one of 3 benchmarks." in page
     for report in found.reports:
         assert f'href="../../runs/{report.run.name}/{PAGE}"' in page
         assert (Path(found.where) / "../../runs" / report.run.name / PAGE).is_file()
