@@ -12,7 +12,7 @@ from tasks.kernel import engine
 
 LIBRARIES = {
     "fonts": ("pillow", "numpy"),
-    "glyphs": ("pillow",),
+    "glyphs": ("pillow", "isal"),
     "photographs": ("pillow", "simplejpeg"),
     "drawing": ("numpy",),
     "hashing": ("datasketch", "numpy", "scipy"),

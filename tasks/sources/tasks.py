@@ -26,7 +26,7 @@ from tasks.storage.stores import at
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 
-VERSION, INDEXED = 7, 8
+VERSION, INDEXED = 7, 9
 INDEX = "index.parquet"
 PIECES = TypeAdapter(list[Piece])
 
