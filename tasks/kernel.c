@@ -675,22 +675,12 @@ void NAME(seen)(const float *images, int64_t count, const float *down, const flo
 /* ---- bit patterns: tasks/overlap/complete.py and nearest.py ---- */
 
 PART int64_t shared_bits(const uint64_t *one, const uint64_t *two, int64_t words) {
-    enum { USUAL = 13 }; /* words of a glyph and of a photograph, for which the compiler unrolls the loop */
     int64_t shared = 0;
-    if (words == USUAL)
-        for (int word = 0; word < USUAL; word++) shared += __builtin_popcountll(one[word] & two[word]);
+    if (words == 13) /* of a glyph or a photograph: the compiler unrolls this loop */
+        for (int word = 0; word < 13; word++) shared += __builtin_popcountll(one[word] & two[word]);
     else
         for (int64_t word = 0; word < words; word++) shared += __builtin_popcountll(one[word] & two[word]);
     return shared;
-}
-
-PART int64_t differing_bits(const uint64_t *one, const uint64_t *two, int64_t words, int64_t most) {
-    int64_t differ = 0, word = 0;
-    for (; word + 2 < words && differ <= most; word += 3) /* most pairs end here, after a few words */
-        differ += __builtin_popcountll(one[word] ^ two[word]) + __builtin_popcountll(one[word + 1] ^ two[word + 1]) +
-                  __builtin_popcountll(one[word + 2] ^ two[word + 2]);
-    for (; word < words; word++) differ += __builtin_popcountll(one[word] ^ two[word]);
-    return differ;
 }
 
 enum { EIGHTHS = 8, AHEAD = 8, AT_ONCE = 4 }; /* parts of a pattern, and patterns to look at together */
@@ -737,10 +727,9 @@ int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, co
             if (end == at + AHEAD && !may_be_close(first_eighths, second_eighths + EIGHTHS * at, most, may)) continue;
             for (const uint64_t *close = may; at < end; at++, close++) {
                 if (!*close) continue;
-                int64_t both = a + second_counts[at];
-                int64_t differ = differing_bits(first, second + at * words, words, allowed[both]);
-                if (differ > allowed[both]) continue;
-                i[found] = row, j[found] = at, shared[found++] = (both - differ) / 2;
+                int64_t both = a + second_counts[at], bits = shared_bits(first, second + at * words, words);
+                if (both - 2 * bits > allowed[both]) continue;
+                i[found] = row, j[found] = at, shared[found++] = bits;
             }
         }
     }

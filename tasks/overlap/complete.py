@@ -6,8 +6,7 @@ percent have
     d <= c (a + b)   and   d <= c (2 N - a - b)   with   c = (100 - p) / (100 + p).
 
 Bit counts rule out most pairs, since d >= |a - b|, and the bit counts of eight parts of each pattern rule out most of
-the others. The bits of the rest are compared in integers, tile by tile. The kernel stops at a pair as soon as too many
-bits differ.
+the others. The bits of the rest are compared in integers, tile by tile.
 """
 
 from collections import deque
@@ -70,21 +69,13 @@ def cost_of_a_pair(first: Patterns, second: Patterns, percent: int) -> float:
 
 
 def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[slice, slice]]:
-    """Yield tiles of sorted patterns that contain all pairs that bit counts allow; for a set and itself, one side."""
+    """Yield tiles of sorted patterns with all pairs that bit counts allow; for a set and itself, one side."""
     for start in range(0, len(first), ROWS):
-        low, high = _possible_counts(first.counts[start : start + ROWS], percent, first.length)
-        begin, end = (int(np.searchsorted(second.counts, least)) for least in (low, high + 1))
+        low, high = first.counts[start : start + ROWS][[0, -1]]
+        begin = int(np.searchsorted(second.counts, percent * low / 100))
+        end = int(np.searchsorted(second.counts, 100 * high / percent, "right"))
         for other in range(max(begin, start) if first is second else begin, end, COLUMNS):
             yield slice(start, start + ROWS), slice(other, min(other + COLUMNS, end))
-
-
-def _possible_counts(counts: Counts, percent: int, length: int) -> tuple[int, int]:
-    """Return the smallest and largest bit count of a near-duplicate of a pattern with one of `counts`."""
-    low, high = int(counts.min()), int(counts.max())
-    unset_low, unset_high = length - high, length - low
-    least = max(-(-percent * low // 100), length - 100 * unset_high // percent)
-    most = min(100 * high // percent, length + (-percent * unset_low // 100))
-    return least, most
 
 
 def _pairs_of_tile(one: Patterns, two: Patterns, rows: slice, columns: slice, need: Counts) -> Shared:

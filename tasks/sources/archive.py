@@ -61,7 +61,7 @@ def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
         if not known and (plain := _plain_file(read_at(file, position, BLOCK))):
             name, size = plain
             yield _file(name, position + BLOCK, size, file)
-            position += BLOCK + _padded(size)
+            position += BLOCK + -(-size // BLOCK) * BLOCK
             continue
         _check_extended_headers(called, file, position)
         member, end, known = _next_member(called, file, position, known)
@@ -115,11 +115,6 @@ def _plain_file(block: bytes) -> tuple[str, int] | None:
     return (f"{prefix}/{name}" if prefix else name), size
 
 
-def _padded(size: int) -> int:
-    """Return the bytes that a member of this size takes after its header."""
-    return -(-size // BLOCK) * BLOCK
-
-
 def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
     """Refuse extended headers that would make tarfile allocate too much or loop: huge or negative sizes."""
     for _ in range(MAX_HEADERS + 1):
@@ -140,7 +135,7 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
             )
         if block[156] in b"xgX" and not _are_records(read_at(file, position + BLOCK, size)):
             raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
-        position += BLOCK + _padded(size)
+        position += BLOCK + -(-size // BLOCK) * BLOCK
     raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
 
 
