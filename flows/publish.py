@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from prefect.artifacts import (
+    Artifact,
     create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
@@ -50,8 +51,10 @@ def publish(found: Findings, seconds: dict[str, float]) -> Report:
     publishing = publish_report.with_options(**assets_of(found.spec, about)).submit(found, seconds, place)
     report = cast(Report, collect("publish report", [publishing])[0])
     show(report, about)
-    if publishing.state.name != "Reused":
+    again = publishing.state.name == "Reused"
+    if not again:
         tell_of_change(report, about, place)
+    tell_of_gates(report, about, again)
     if summary:
         last = read_report(before) if before and at(before).exists() else None
         problems = problem_table(problems_of(run_at(report.run), report))
@@ -83,14 +86,20 @@ def _address(source: str) -> str:
 
 
 def show(report: Report, about: str) -> None:
-    """Create the artifacts of a run; `about` is the `key_of` its sources."""
+    """Create the artifacts of a run; `about` is the `key_of` its sources.
+
+    Prefect keeps every version of an artifact. If the newest ones show this run already, only the summary is new.
+    """
     numbers, run = Numbers(report), run_at(report.run)
 
     def named(kind: str) -> str:
         return f"{TAG}-{about}-{kind}"
 
     summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
-    create_markdown_artifact(summary, key=named("summary"), description=f"Run {run.last}")
+    shown, described = cast(Any, Artifact.get(named("summary"))), f"Run {run.last}"
+    create_markdown_artifact(summary, key=named("summary"), description=described)
+    if shown and shown.description == described:
+        return
     removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
     for kind, rows, description in (
         ("similarity", band_rows(numbers), "Best matches by similarity"),
@@ -119,6 +128,17 @@ def tell_of_change(report: Report, about: str, workspace: Place) -> None:
             resource={"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about},
             payload={"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name},
         )
+
+
+def tell_of_gates(report: Report, about: str, again: bool) -> None:
+    """Emit an event with value and limit for each gate of a new run, and for each that fails `again`."""
+    for gate in report.gates:
+        if not (gate.passed and again):
+            emit_event(
+                f"cleansplit.gate.{'passed' if gate.passed else 'failed'}",
+                resource={"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about},
+                payload={"gate": gate.name, "value": gate.value, "limit": gate.limit, "run": report.run.name},
+            )
 
 
 def _last(report: Report, workspace: Place) -> Report | None:

@@ -20,6 +20,7 @@ from pydantic import ValidationError, validate_call
 from rich.console import Console
 
 from flows.command.deciding import apply, review
+from flows.command.doctor import doctor
 from flows.command.keeping import clean, compare, export, pull, report, verify
 from flows.command.options import VERBOSE, options_of, with_help
 from flows.engine import temporary
@@ -49,6 +50,7 @@ EXAMPLES = {command.name: command.example for command in COMMANDS} | {
     "export": "cleansplit export --format npz --out arrays",
     "apply": "cleansplit apply --link sanitized/ --execute",
     "pull": "cleansplit pull --workspace s3://bucket/cleansplit",
+    "doctor": "cleansplit doctor",
 }
 
 OF_TWO = dict.fromkeys(("audit", "dedupe", "split"), ("audit", "--train", "--test"))  # commands for two sources
@@ -64,7 +66,7 @@ app = App(
 )
 
 
-for direct in (review, report, compare, verify, export, apply, pull, clean):  # without a flow and a server
+for direct in (review, report, compare, verify, export, apply, pull, clean, doctor):  # without a flow and a server
     app.command(validate_call(with_help(direct)), help_epilogue=f"Example: {EXAMPLES[direct.__name__]}")
 
 

@@ -51,7 +51,8 @@ def deploy(
     limit
         Maximum number of concurrent runs in the pool; for processes by default one per 4 cores of this machine.
     notify
-        An address that receives a line of text when a run fails or crashes, such as a webhook of a chat system.
+        An address that receives a line of text when a run fails, is cancelled, skipped or late, such as a webhook of a
+        chat system.
     """
     if (infrastructure == "process") == bool(image):
         raise UsageError("--image belongs to --infrastructure docker or kubernetes, which need it.")
@@ -69,10 +70,12 @@ def deploy(
         yaml.safe_dump(described, file)
         file.flush()
         run("deploy", "--all", "--prefect-file", file.name)
-    dead, failed = yaml.safe_load(AUTOMATIONS.read_text())["automations"]
+    dead, *told = yaml.safe_load(AUTOMATIONS.read_text())["automations"]
     put_automation(dead)
     if notify:
-        put_automation(failed, [_message_to(notify)])
+        message = _message_to(notify)
+        for automation in told:
+            put_automation(automation, [message])
     print(f"deployed to the work pool {pool}: {', '.join(names)}", file=sys.stderr)
 
 
@@ -130,7 +133,8 @@ def _message_to(url: str) -> dict[str, Any]:
     """Return the action that sends a message to an address, which is stored in a block with secret fields."""
     as_json: Any = {"Content-Type": "application/json"}
     block = Webhook(url=SecretStr(url), method="POST", headers=as_json).save(HOOK, overwrite=True)
-    text = '{"text": {{ (flow_run.name ~ ": " ~ flow_run.state.message) | tojson }}}'
+    said = 'flow_run.name ~ " of " ~ flow.name ~ ": " ~ (flow_run.state.message or flow_run.state.name)'
+    text = f'{{"text": {{{{ ({said}) | tojson }}}}}}'
     return {"type": "call-webhook", "block_document_id": block, "payload": text}
 
 

@@ -2,17 +2,15 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable
-from uuid import UUID
 
 import yaml
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowFilter, FlowRunFilter, WorkPoolFilter
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
 from prefect.exceptions import ObjectNotFound
 
 from flows.command.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
 from flows.command.server import ACTIVE, POOL, execute, require_server
-from flows.engine.closing import close_what_dead_runs_left, of_flows, remove_runs
+from flows.engine.closing import close_what_dead_runs_left, of_flows, remove_runs, remove_unused
 from flows.table import FLOW_NAMES
 from tasks.errors import UsageError
 
@@ -46,19 +44,10 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
         if not client.read_deployments(work_pool_filter=in_pool):
             with contextlib.suppress(ObjectNotFound):
                 client.delete_work_pool(pool)
-        flows = {flow.id for flow in client.read_flows(flow_filter=ours)}
         if not keep_runs:
-            flows |= {run.flow_id for run in remove_runs(FLOW_NAMES.values(), client)}
-        _remove_unused(client, flows)
+            remove_runs(FLOW_NAMES.values(), client)
+        remove_unused([flow.id for flow in client.read_flows(flow_filter=ours)], client)
     print("removed everything of cleansplit from the server; workspaces are not changed", file=sys.stderr)
-
-
-def _remove_unused(client: SyncPrefectClient, flows: Iterable[UUID]) -> None:
-    """Remove flows without runs and deployments; others may have some below the same names."""
-    for flow in flows:
-        of_flow = FlowFilter.model_validate({"id": {"any_": [flow]}})
-        if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):
-            client.delete_flow(flow)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Close and remove runs and tasks in Prefect, whose server only knows what runs report."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +20,7 @@ from tasks.errors import ProcessLostError
 NEWEST = 100  # crashed runs to inspect; earlier runs inspected older ones
 AT_ONCE = 8  # runs to delete in parallel
 TAG = "cleansplit"  # of our runs, for people who filter; anybody may use it, so nothing is decided by it
-LOSSES = ("KilledWorker", "CommClosedError", "FutureCancelledError", "FuturesCancelledError")  # of distributed
+LOSSES = {"KilledWorker", "NoWorkerError", "CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
 LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
@@ -67,7 +67,7 @@ def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient)
 
 
 def remove_runs(names: Collection[str], client: SyncPrefectClient, **those: Any) -> list[FlowRun]:
-    """Remove the runs of some flows, all or `those`, with their subflows and artifacts; return what was removed."""
+    """Remove the runs of some flows, all or `those`, and all below them; return what was removed."""
     removed, wanted = list[FlowRun](), FlowRunFilter.model_validate(those)
     while runs := client.read_flow_runs(flow_filter=of_flows(names), flow_run_filter=wanted):
         while runs:
@@ -75,7 +75,16 @@ def remove_runs(names: Collection[str], client: SyncPrefectClient, **those: Any)
             below = _subflows([run.id for run in runs], client)
             _remove([run.id for run in runs], client)
             runs = below
+    remove_unused({run.flow_id for run in removed}, client)
     return removed
+
+
+def remove_unused(flows: Iterable[UUID], client: SyncPrefectClient) -> None:
+    """Remove flows without runs and deployments; others may have some below the same names."""
+    for flow in flows:
+        of_flow = FlowFilter.model_validate({"id": {"any_": [flow]}})
+        if not client.read_flow_runs(flow_filter=of_flow) and not client.read_deployments(flow_filter=of_flow):
+            client.delete_flow(flow)
 
 
 def _remove(runs: list[UUID], client: SyncPrefectClient) -> None:

@@ -3,7 +3,9 @@
 import logging
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 from distributed import Client, LocalCluster, Security
@@ -13,9 +15,10 @@ from prefect.tasks import Task
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.engine.runners import at_once
-from tasks.errors import ServerError
+from tasks.errors import ServerError, UsageError
 from tasks.records.spec import WorkSpec
 
+PACKAGE = "cleansplit"
 SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
 
 
@@ -42,11 +45,23 @@ def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
         with _connected(spec) as client:
             problem = "has no workers"
             client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+            _refuse_other_versions(client)
     except (OSError, ValueError) as error:
         raise ServerError(
             f"the Dask scheduler at {address} {problem}; start it and run the same command again."
         ) from error
     return cast("TaskRunner[PrefectFuture[Any]]", OnCluster(address=address, client_kwargs=own))
+
+
+def _refuse_other_versions(client: Any) -> None:
+    """Raise `UsageError` when the scheduler or a worker has another version of cleansplit, or none."""
+    own, there = version(PACKAGE), {"the scheduler": ""}
+    with suppress(PackageNotFoundError):
+        there["the scheduler"] = client.run_on_scheduler(version, PACKAGE)
+    for where, found in (there | client.run(version, PACKAGE, on_error="return")).items():
+        if found != own:
+            has = f"has cleansplit {found}" if found and isinstance(found, str) else "lacks cleansplit"
+            raise UsageError(f"{where} of the Dask cluster {has}, and this machine has {own}; install the same there.")
 
 
 def memory_of_worker(spec: WorkSpec) -> float:

@@ -1,6 +1,8 @@
 """The same run on threads, on a Dask cluster, and in a bucket as the only shared storage; also when workers die."""
 
+import os
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ from tasks.records.spec import SanitizeSpec
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
-from tests.build import MEASURED, write_tar
+from tests.build import MEASURED, ROOT, write_tar
 from tests.cluster.dask import Cluster
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
@@ -142,6 +144,15 @@ def test_a_cluster_without_workers_is_named(
     monkeypatch.setattr(engine, "SECONDS_FOR_WORKERS", 2)
     with Cluster(tmp_path, []) as empty, pytest.raises(ServerError, match="has no workers"):
         cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, runner="dask", cluster=empty.address)
+
+
+def test_a_worker_with_another_version_is_named(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "other" / "cleansplit-0.1.dist-info").mkdir(parents=True)
+    (tmp_path / "other" / "cleansplit-0.1.dist-info" / "METADATA").write_text("Name: cleansplit\nVersion: 0.1\n")
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "other"), str(ROOT)])}
+    said = rf"^tcp://\S+ of the Dask cluster has cleansplit 0\.1, and this machine has {version('cleansplit')}; install"
+    with Cluster(tmp_path / "cluster", [path]) as old, pytest.raises(UsageError, match=said):
+        cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, runner="dask", cluster=old.address)
 
 
 def test_a_cluster_is_for_dask_alone(sources: dict[str, Any]) -> None:

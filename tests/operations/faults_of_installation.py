@@ -80,13 +80,15 @@ def is_worker(process: int, pool: str) -> bool:
     return ["worker", "start", "--pool", pool] in (words[-5:-1], words[-6:-2])
 
 
+@pytest.mark.timeout(2 * LONGER_THAN_THE_LIMIT)
 def test_a_run_whose_worker_was_killed_does_not_stay_running(
     installation: dict[str, str], dead_run: UUID, tmp_path: Path
 ) -> None:
     state = ended(dead_run, LONGER_THAN_THE_LIMIT + 100)
     assert state.is_crashed()
     assert state.message.startswith("No heartbeat for 7 minutes")
-    again = start("cleansplit/on-demand", workspace=tmp_path, threshold=1.5)  # closes what is below
+    missing = {"large": "/nowhere.tar", "small": "/nowhere.zip"}
+    again = start("cleansplit/on-demand", workspace=tmp_path, **missing)  # closes what is below
     assert ended(again).is_failed()
     assert all(ended(child.id, 10).is_crashed() for child in children_of(dead_run))
     until(lambda: all(task.state.is_final() for task in tasks_of(dead_run)), 30)
@@ -138,6 +140,7 @@ def newest() -> list[FlowRun]:
         return client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=20)
 
 
+@pytest.mark.timeout(2 * LONGER_THAN_THE_LIMIT)
 def test_a_foreign_run_goes_on(theirs: subprocess.Popen[bytes]) -> None:
     assert theirs.wait(LONGER_THAN_THE_LIMIT + 60) == 0
     (run,) = runs_named("theirs")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from logging import ERROR
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentU
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterId,
@@ -40,6 +42,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
+from flows.keeping import clean
 from flows.publish import key_of
 from tests.faults.web import Handler, serve_all, status
 from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
@@ -77,11 +80,12 @@ def runs_named(name: str) -> list[Any]:
         return client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[name])))
 
 
-def logs_of(run: UUID) -> list[str]:
-    """Return the logs of a run and its subflows."""
+def logs_of(run: UUID, level: int = 0) -> list[str]:
+    """Return the logs of a run and its subflows from a level on."""
     with get_client(sync_client=True) as client:
         own = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))
-    return [entry.message for entry in own] + [line for child in children_of(run) for line in logs_of(child.id)]
+    below = [line for child in children_of(run) for line in logs_of(child.id, level)]
+    return [entry.message for entry in own if entry.level >= level] + below
 
 
 def children_of(run: UUID) -> list[Any]:
@@ -183,7 +187,7 @@ def test_a_failure_is_the_sentence_of_the_command(
     missing = start("cleansplit-audit/audit", workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
     sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
     assert ended(missing).message == sentence
-    until(lambda: sum(sentence in line for line in logs_of(missing)) == 2, 15)  # by the task, and by the run
+    until(lambda: sum(sentence in line for line in logs_of(missing, ERROR)) == 2, 15)  # by the task, and by the run
     assert not any("Traceback" in line or "exception" in line for line in logs_of(missing))
 
 
@@ -357,18 +361,29 @@ def test_another_overlap_than_the_last_time_is_an_event(
     assert by_command(*given, **installation).returncode == 0
     assert by_command(*given, **installation).returncode == 0
     assert events_of(about) == []
+    assert versions_of(f"cleansplit-{about}-summary") == 2
+    assert versions_of(f"cleansplit-{about}-overlap") == 1, "nothing has changed"
     shutil.copy(sources["large"], own["small"])
     last = by_command(*given, **installation)
     assert last.returncode == 0, last.stderr
     until(lambda: len(events_of(about)) == 1, 30)
     (event,) = events_of(about)
     assert event["payload"]["now"]["test in train"] > event["payload"]["before"]["test in train"]
+    gates = events(f"cleansplit.sources.{about}", "cleansplit.gate.passed")
+    assert [event["payload"]["gate"] for event in gates] == ["max_quarantine"] * 2, "of each new result"
+    assert all(0 < event["payload"]["value"] <= event["payload"]["limit"] == 0.1 for event in gates)
     made = events("cleansplit://" + about, "prefect.asset.materialization.succeeded")
     assert {event["resource"]["prefect.resource.id"].rpartition("/")[2] for event in made} == {"raw", "sanitized"}
     with get_client(sync_client=True) as client:
         newest = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC)
     mine = [run for run in newest if str(own["large"]) in str(run.parameters) and run.parent_task_run_id is None]
     assert {tuple(run.tags) for run in mine} == {("cleansplit",)}, "of the command, too"
+
+
+def versions_of(key: str) -> int:
+    """Return how often an artifact was written."""
+    with get_client(sync_client=True) as client:
+        return len(client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))))
 
 
 def events_of(about: str) -> list[dict[str, Any]]:
@@ -416,7 +431,21 @@ def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], di
     return (deployed.pull_steps or [{}])[0], deployed.job_variables
 
 
-def test_removing_ours_leaves_what_others_have(installation: dict[str, str], tmp_path: Path) -> None:
+def test_the_doctor_sees_the_whole_installation(installation: dict[str, str], tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "flows.command.cli", "doctor", "--workspace", str(tmp_path)]
+    done = subprocess.run(line, env=os.environ | installation, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "work pool cleansplit (process), 1 workers" in done.stdout
+    assert re.search(rf"{tmp_path} can be written, 0 runs, [\d.]+ GB free", done.stdout)
+    away = installation | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = subprocess.run(line, env=os.environ | away, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "server     WRONG: Prefect's server at http://127.0.0.1:9/api does not answer" in done.stdout
+
+
+def test_removing_ours_leaves_what_others_have(
+    installation: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert foreign_run(0, tmp_path, installation).wait(SECONDS_TO_WAIT) == 0
     (theirs,) = runs_named("theirs")
     assert ended(theirs.id).is_completed()
@@ -425,6 +454,13 @@ def test_removing_ours_leaves_what_others_have(installation: dict[str, str], tmp
             yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"][0] | {"name": "theirs"}
         )
         client.create_automation(foreign)
+        before = {run.id for run in client.read_flow_runs() if run.id != theirs.id}
+    monkeypatch.setenv("CLEANSPLIT_RUN_DAYS", "0")
+    clean(keep=30, workspace=tmp_path)
+    with get_client(sync_client=True) as client:
+        left = client.read_flow_runs()
+    assert before
+    assert {run.name for run in left if run.state and run.state.is_final()} == {"theirs", left[0].name}
     done = installed("undeploy", **installation)
     assert done.returncode == 0, done.stderr
     with get_client(sync_client=True) as client:
