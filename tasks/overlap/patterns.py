@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Mask, Pixels, RowNumbers
+from tasks.arrays import Bits, Mask, RowNumbers
 
 AT_ONCE = 16_384  # pairs to count at a time, so that their bits stay in the cache
 EIGHTHS = 8
@@ -120,10 +120,6 @@ class Patterns:
 
     def __getitem__(self, rows: slice | RowNumbers | Mask) -> "Patterns":
         return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.eighths[rows], self.length)
-
-    def unpacked(self) -> Pixels:
-        """Return the bits as numbers 0 and 1, float32 (n, length)."""
-        return np.unpackbits(self.bits, axis=1, count=self.length).astype(np.float32)
 
     @classmethod
     def of(cls, bits: Bits, length: int) -> "Patterns":
