@@ -51,8 +51,8 @@ def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
     labels = {path: _labels_in(root / file, settings.get("names", {})) for path, file in files.items()}
     found = {(split_of_folder(path), path): labels.get(path) for path in images}
     in_splits = {of: own for of, own in found.items() if of[0]}
-    about = {*filter(_is_settings, names), *map(str, settings.values())}  # and the lists that it names
-    return Annotated(in_splits or found, about | {*files.values()}) if files else None
+    about = map(str, settings.values())  # such as the names of lists
+    return Annotated(in_splits or found, {*files.values(), *about}) if files else None
 
 
 def label_file(path: str, held: Collection[str]) -> str | None:
@@ -63,8 +63,8 @@ def label_file(path: str, held: Collection[str]) -> str | None:
 
 
 def settings_of(root: Place, names: Iterable[str]) -> dict[str, Any]:
-    """Return the YAML file of a set, which has the ``names`` of its classes; empty without one."""
-    for name in filter(_is_settings, names):
+    """Return the YAML file of a set with the ``names`` of its classes, and its own as ``path``; {} without one."""
+    for name in (name for name in names if "/" not in name and name.endswith((".yaml", ".yml"))):
         with _readable(root / name, MAX_SETTINGS) as text:
             depth = 0
             for event in yaml.parse(text):
@@ -73,12 +73,9 @@ def settings_of(root: Place, names: Iterable[str]) -> dict[str, Any]:
                     raise ValueError("it is deeply nested, or has aliases")
             content = yaml.safe_load(text)
         if isinstance(content, dict) and isinstance(names_of := content.get("names"), list | dict):
-            return content | {"names": dict(enumerate(names_of)) if isinstance(names_of, list) else names_of}
+            classes = dict(enumerate(names_of)) if isinstance(names_of, list) else names_of
+            return content | {"names": classes, "path": name}
     return {}
-
-
-def _is_settings(name: str) -> bool:
-    return "/" not in name and name.endswith((".yaml", ".yml"))
 
 
 def _labels_in(place: Place, classes: Mapping[int, Any]) -> set[str]:

@@ -18,6 +18,7 @@ from tasks.sources.annotated import read_annotated
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.sources.forms import open_rows
 from tasks.sources.found import splits_of
+from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
@@ -74,10 +75,13 @@ def open_source(source: Source, workspace: Place) -> Opened:
             if found := read_annotated(place, [one.name for one in walked if _is_readable(one)]):
                 splits = {split for split, _ in found.labels}
                 root = splits.pop() if len(splits) == 1 else None
-                return _listed(source, found.entries(read_folder(place)))._replace(root=root or "", annotated=True)
-            named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
-            splits_of(source, list_members(named, source.name))  # raises before any file is read
-            return _listed(source, read_folder(place))._replace(files=True)
+                return _listed(source, found.entries(read_folder(place, walked)))._replace(
+                    root=root or "", annotated=True
+                )
+            if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
+                named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
+                splits_of(source, list_members(named, source.name))  # raises before any file is read
+            return _listed(source, read_folder(place, walked))._replace(files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
     location = source.location
@@ -87,13 +91,13 @@ def open_source(source: Source, workspace: Place) -> Opened:
     return Opened(location, partial(_members, source, files), str(source.sha256))
 
 
-def read_folder(root: Place) -> Iterator[Entry]:
-    """Yield every file below `root` with its path relative to it, in name order.
+def read_folder(root: Place, known: Iterable[Listed] = ()) -> Iterator[Entry]:
+    """Yield every file below `root` with its path relative to it, in name order; `known` is its content.
 
     Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
     ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
-    walked = at(root).walk()
+    walked = iter(known or at(root).walk())
     while listed := list(islice(walked, AT_ONCE)):
         read = [each.name for each in listed if _is_readable(each)]
         contents = at(root).contents(read, MAX_MEMBER_BYTES + 1)

@@ -78,8 +78,7 @@ def paths_of(ids: pa.Array) -> pa.Array:
     >>> paths_of(pa.array(["large/A/1.png", f"test/{UNLABELLED}/b/2.png", "test/{A}/3.png", None])).to_pylist()
     ['A/1.png', 'b/2.png', '3.png', None]
     """
-    no_folder = rf"{re.escape(UNLABELLED)}|{re.escape(SET)}[^/]*"
-    return pc.replace_substring_regex(ids, f"^[^/]*/(?:(?:{no_folder})/)?", "")
+    return pc.replace_substring_regex(ids, rf"^[^/]*/(?:(?:{re.escape(UNLABELLED)}|{re.escape(SET)}[^/]*)/)?", "")
 
 
 def gray_of(files: Sequence[Place], ids: Iterable[str]) -> dict[str, Gray]:
