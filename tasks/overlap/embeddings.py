@@ -70,7 +70,8 @@ def write_vectors(prints: Prints, names: pa.Array, vectors: Pixels, workspace: P
 
 def close_pairs(join: Join) -> tuple[Pairs, float]:
     """Return each searched image with its nearest neighbours by cosine, and the highest cosine that is not close."""
-    own, others = (_vectors(join.sides[side], join) for side in (join.searched, 1 - join.searched))
+    files = (join.workspace / str(join.sides[side].vectors) for side in (join.searched, 1 - join.searched))
+    own, others = (tables.bytes_of(tables.read(file)["vector"]).view(np.float32) for file in files)
     count, parts = min(NEIGHBOURS, len(others)), []
     for start in range(0, len(own), step := max(1, AT_ONCE // len(others))):
         cosines = own[start : start + step] @ others.T
@@ -81,9 +82,9 @@ def close_pairs(join: Join) -> tuple[Pairs, float]:
         parts.append((rows, near.ravel(), np.take_along_axis(cosines, near, axis=1).ravel()))
     first, second, cosine = (np.concatenate(column) for column in zip(*parts, strict=True))
     found = Pairs(first, second, np.asarray(cosine, np.float64).round(4)).seen_from(join.searched)
-    told = (own[first] != 0).any(axis=1) & (others[second] != 0).any(axis=1)
+    given = (np.linalg.norm(own, axis=1) > 0)[first] & (np.linalg.norm(others, axis=1) > 0)[second]
     differ = (join.both[0].digests[found.first] != join.both[1].digests[found.second]).any(axis=1)
-    found = found.where(told & differ)
+    found = found.where(given & differ)
     return in_order(found, join.within), line_of(found.seen_from(join.searched).best().similarity)
 
 
@@ -96,8 +97,3 @@ def line_of(best: Floats) -> float:
     if not len(best):
         return 1.0
     return float(np.median(best) + OUTLIER / MAD * np.median(np.abs(best - np.median(best))))
-
-
-def _vectors(prints: Prints, join: Join) -> Pixels:
-    vectors: Pixels = tables.bytes_of(tables.read(join.workspace / str(prints.vectors))["vector"]).view(np.float32)
-    return vectors

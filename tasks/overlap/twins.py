@@ -86,8 +86,7 @@ def write_subjects(
     confirmed = settled.pairs.where(settled.duplicate | settled.undecided)
     seen = close.where(~close.are_in(confirmed)).seen_from(join.searched)
     own, others = rows[join.searched], rows[1 - join.searched]
-    row, twin = own.examples()[0][seen.first], others.examples()[0][seen.second]
-    no = np.zeros(len(row), np.bool_)
+    row, twin, no = own.examples()[0][seen.first], others.examples()[0][seen.second], np.zeros(len(seen.first), bool)
     write_matched(Matched(row, twin, no, no, seen.similarity), own, others, target, near="same_subject")
     return len(row)
 
