@@ -12,7 +12,7 @@ from rich.console import Console
 import cleansplit
 from flows.command.commands import app
 from flows.engine.parameters import Command
-from flows.table import AUDIT, COMMANDS, DEDUPE, RUN, SPLIT
+from flows.table import AUDIT, COMMANDS, DEDUPE, FLOW_NAMES, RUN, SPLIT
 from tests.house import ROOT
 
 DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -21,6 +21,14 @@ DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 def test_every_flow_is_deployed() -> None:
     deployed = {entry["entrypoint"].replace("/", ".").replace(".py:", ".") for entry in DEPLOYED}
     assert deployed == {command.flow for command in COMMANDS}
+
+
+def test_automations_act_on_runs_of_our_flows_and_no_others() -> None:
+    described = yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"]
+    for automation in described:
+        matched = automation["trigger"]["match_related"]
+        assert matched["prefect.resource.role"] == "flow"
+        assert sorted(matched["prefect.resource.name"]) == sorted(set(FLOW_NAMES.values()))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -37,6 +37,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flows import load_flow_from_entrypoint
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
@@ -189,6 +190,9 @@ def test_a_failure_is_the_sentence_of_the_command(
     assert ended(missing).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(missing, ERROR)) == 2, 15)  # by the task, and by the run
     assert not any("Traceback" in line or "exception" in line for line in logs_of(missing))
+    for deployment in ("cleansplit-dedupe/dedupe", "cleansplit-split/split"):
+        with pytest.raises(PrefectHTTPStatusError, match="'source' is a required property"):
+            start(deployment, workspace=tmp_path)
 
 
 def test_a_scheduled_run_executes_by_itself(
