@@ -203,10 +203,7 @@ def test_effects_compare_the_arms_of_every_model_and_size(run: Report) -> None:
 
 
 def test_the_effect_of_the_twins_is_concluded_of_every_model(run: Report) -> None:
-    assert [(one.model, one.trainings, one.reason) for one in run.conclusions] == [
-        ("sgd", 5, None),
-        ("1nn", 5, None),
-    ]
+    assert [(one.model, one.trainings, one.reason) for one in run.conclusions] == [("sgd", 5, None), ("1nn", 5, None)]
     effect = next(e for e in run.effects if (e.model, e.comparison) == ("1nn", "effect_of_twins") and e.train_rows > 50)
     (conclusion,) = [one for one in run.conclusions if one.model == "1nn"]
     assert (conclusion.train_rows, conclusion.points) == (effect.train_rows, effect.points)
