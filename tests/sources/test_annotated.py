@@ -55,6 +55,14 @@ def test_files_that_belong_to_no_image_are_counted(tmp_path: Path) -> None:
     }
 
 
+def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "yolo")
+    (path / "data.yaml").write_text("names: {0: cat}\n")
+    assert {"train/{1, cat}/images/train/t00.jpg", "train/{1}/images/train/t01.jpg"} <= members(path).keys()
+    (path / "data.yaml").unlink()
+    assert {"train/{0, 1}/images/train/t00.jpg", "train/{1}/images/train/t01.jpg"} <= members(path).keys()
+
+
 DAMAGE: dict[str, tuple[str, str, bytes, str]] = {  # layout, file, content, and part of the sentence
     "text for a number": ("yolo", "labels/train/t00.txt", b"cat 0.5 0.5 1 1", "invalid literal for int"),
     "no text": ("yolo", "labels/train/t00.txt", b"\xff\xfe0", "codec can't decode"),
