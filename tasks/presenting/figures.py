@@ -45,7 +45,6 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     if report.scores:
         drawn["classes"] = charts.classes(report)
         drawn["confusion"] = charts.confusion(report)
-        drawn["predictions"] = _predictions(found, workspace)
     if report.scores and report.mistakes:
         drawn["mistakes"] = _mistakes(found, report, workspace)
     disk.make_folder(folder)
@@ -95,21 +94,6 @@ def _rows(found: Findings, workspace: Place) -> dict[str, Image.Image]:
         if len(images):
             sheets[f"rows-{name}"] = sheet(_shown(found, images, workspace), images.class_names.to_pylist(), COLUMNS)
     return sheets
-
-
-def _predictions(found: Findings, workspace: Place) -> Image.Image:
-    images = read_images(found.splits.test.places(workspace), ROWS_SHOWN)
-    first = found.trained.confusions[0]
-    evaluation = next(
-        one
-        for one in found.trained.evaluations
-        if (one.training.model, one.training.rows, one.training.arm) == (first.model, first.train_rows, "with_twins")
-    )
-    labels = tables.read(workspace / evaluation.predictions("test"))["predicted"].slice(0, ROWS_SHOWN).to_pylist()
-    predicted = [found.splits.classes[label] for label in labels]
-    answered = list(zip(images.class_names.to_pylist(), predicted, strict=True))
-    words = [one if one == other else f"{one} but {other}" for one, other in answered]
-    return sheet(_shown(found, images, workspace), words, COLUMNS, [one != other for one, other in answered])
 
 
 def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-PAPER, INK, WRONG = (255, 255, 255), (51, 51, 51), (178, 60, 0)
+PAPER, INK = (255, 255, 255), (51, 51, 51)
 GAP, TEXT_SIZE = 6, 13
 LONGEST = 16  # letters of a word to show
 SMALLEST = 42  # pixels: least length of the longer side of a shown image
 
 
-def sheet(
-    images: Sequence[Image.Image], words: Sequence[str], columns: int, marked: Sequence[bool] = ()
-) -> Image.Image:
-    """Arrange images of any size in rows; small ones are enlarged by an integer factor.
+def sheet(images: Sequence[Image.Image], words: Sequence[str], columns: int) -> Image.Image:
+    """Arrange images of any size in rows, each with a word below; small ones are enlarged by an integer factor.
 
-    Each has a word below; empty words take no room. Images that are `marked` have the colour of mistakes.
+    Empty words take no room.
     """
     font = ImageFont.load_default(TEXT_SIZE)
     cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
@@ -27,14 +25,9 @@ def sheet(
     draw = ImageDraw.Draw(canvas)
     for number, (cell, word) in enumerate(zip(cells, words, strict=True)):
         left, top = GAP + number % columns * width, GAP + number // columns * height
-        at = left + (width - GAP - cell.width) // 2, top
-        canvas.paste(cell, at)
-        colour = INK
-        if marked and marked[number]:
-            colour = WRONG
-            draw.rectangle((at[0] - 2, top - 2, at[0] + cell.width + 1, top + cell.height + 1), outline=WRONG, width=2)
+        canvas.paste(cell, (left + (width - GAP - cell.width) // 2, top))
         middle = left + (width - GAP) // 2
-        draw.text((middle, top + height - GAP), word, fill=colour, font=font, anchor="mb")
+        draw.text((middle, top + height - GAP), word, fill=INK, font=font, anchor="mb")
     return canvas
 
 

@@ -7,7 +7,6 @@ TITLES = {
     "balance": "Rows of each class, before and after sanitizing",
     "thresholds": "Rows with a duplicate, by similarity",
     "precision": "Predicted precision of matches, by similarity",
-    "predictions": "200 test rows with the answers of a model; mistakes read: class but answer",
     "learning-curves": "Accuracy by training size",
     "effects": "Effect of the duplicates on accuracy; the 95 % intervals are not corrected for multiple comparisons",
     "classes": "Accuracy of each class",
