@@ -57,7 +57,8 @@ def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     b, inside = warped(second, maps)
     a, weight = first.reshape(b.shape), inside.astype(np.float32)
     total = weight.sum(axis=1, keepdims=True) + np.float32(1e-6)
-    a, b = (values - (weight * values).sum(axis=1, keepdims=True) / total for values in (a, b))
+    means = [(weight * values).sum(axis=1, keepdims=True) / total for values in (a, b)]
+    a, b = (np.subtract(values, mean, dtype=np.float32) for values, mean in zip((a, b), means, strict=True))
     squares = (weight * a * a).sum(axis=1) * (weight * b * b).sum(axis=1)
     agreed: Pixels = (weight * a * b).sum(axis=1) / np.sqrt(squares + np.float32(1e-3))
     return agreed

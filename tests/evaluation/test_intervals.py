@@ -67,7 +67,7 @@ def test_trainings_that_disagree_widen_the_interval() -> None:
 
 
 def test_more_confidence_is_wider() -> None:
-    part = mean_of(np.random.default_rng(0).choice([-1.0, 0.0, 1.0], (5, 300)), np.arange(300))
+    part = mean_of(np.random.default_rng(0).integers(-1, 2, (5, 300)).astype(float), np.arange(300))
     one, three = contrast([part], [1]), contrast([part], [1], 0, 1 - 0.05 / 3)
     assert three[1] < one[1] < one[2] < three[2]
 

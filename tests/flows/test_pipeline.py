@@ -6,7 +6,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
 from uuid import UUID
 
 import jsonschema
@@ -28,7 +28,7 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import TypeAdapter
 
 from flows.command.commands import app
-from flows.engine.parameters import Command
+from flows.engine.parameters import Command, Typed
 from flows.engine.progress import timed
 from flows.pipeline import cleansplit
 from flows.publish import key_of
@@ -287,9 +287,12 @@ def test_parameters_are_the_same_in_spec_flow_run_form_and_command(entry: Comman
         shown, typed = in_form.properties[name], in_command[name]
         kind: Any = field.type
         own = [part for part in get_args(typed.field_info.annotation) if not isinstance(part, Parameter)]
-        assert in_flow[name].annotation == kind
+        assert get_args(in_flow[name].annotation)[:-1] == get_args(kind)
         assert own == list(get_args(kind)), "but for how it is refused: --no-decisions"
-        form = TypeAdapter(kind).json_schema() | {"title": name, "position": list(in_flow).index(name)}
+        form = TypeAdapter(Annotated[kind, Typed()]).json_schema() | {
+            "title": name,
+            "position": list(in_flow).index(name),
+        }
         required = field.default is dataclasses.MISSING
         if not required:
             form["default"] = json.loads(json.dumps(field.default))
