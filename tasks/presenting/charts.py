@@ -14,7 +14,7 @@ from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
 from tasks.vocabulary import SPLITS, ModelName
 
-BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#767676"
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#767676"
 LINES = {  # label, colour and style of each arm and set of rows
     ("with_twins", "test_raw"): ("raw", "black", "-"),
     ("with_twins", "test_near"): ("sanitized", BLUE, "-"),
@@ -23,7 +23,6 @@ LINES = {  # label, colour and style of each arm and set of rows
     ("without_twins", "test_raw"): ("trained without duplicates", GREEN, "--"),
 }
 STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the comparisons
-MARKS, MODELS = "oDs^", (BLUE, ORANGE, GREEN, PURPLE)
 LINEAR_TO = 1  # points; larger have a logarithmic scale, or small sizes would dwarf all others
 TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
 NUMBERED_UP_TO = 12  # classes in a confusion matrix with readable counts
@@ -72,24 +71,6 @@ def effects(report: Report) -> Figure:
     top = 1.2 * max([*spread, LINEAR_TO])
     next(iter(panels.values())).set_ylim(-top, top)
     return _with_legend(figure, panels)
-
-
-def classes(report: Report) -> Figure:
-    """Draw the accuracy of each class on raw test rows, for each model on its largest training size."""
-    figure = figure_of(7, 0.3 * len(report.classes) + 1.4)
-    axes = figure.subplots()
-    for number, entry in enumerate(report.confusion):
-        counts = np.array(entry.counts)
-        rows = np.maximum(counts.sum(axis=1), 1)
-        label = f"{entry.model} on {entry.train_rows:,} rows"
-        beside = np.arange(len(rows)) + 0.2 * (number - (len(report.confusion) - 1) / 2)
-        axes.plot(100 * np.diag(counts) / rows, beside, MARKS[number % 4], color=MODELS[number % 4], label=label)
-    axes.set_yticks(range(len(report.classes)), _names(report.classes), parse_math=False)
-    axes.invert_yaxis()
-    axes.set_xlabel("accuracy on raw test rows of the class, %")
-    axes.grid(axis="both", alpha=0.25)
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
-    return figure
 
 
 def confusion(report: Report) -> Figure:

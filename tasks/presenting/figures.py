@@ -43,7 +43,6 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     if any(effect.points is not None for effect in report.effects):
         drawn["effects"] = charts.effects(report)
     if report.scores:
-        drawn["classes"] = charts.classes(report)
         drawn["confusion"] = charts.confusion(report)
     if report.scores and report.mistakes:
         drawn["mistakes"] = _mistakes(found, report, workspace)

@@ -9,7 +9,6 @@ TITLES = {
     "precision": "Predicted precision of matches, by similarity",
     "learning-curves": "Accuracy by training size",
     "effects": "Effect of the duplicates on accuracy; the 95 % intervals are not corrected for multiple comparisons",
-    "classes": "Accuracy of each class",
     "confusion": "Answers to raw test rows",
     "mistakes": "The most confident mistakes: class but answer, and how sure",
 }
@@ -19,7 +18,6 @@ ALTERNATIVES = {  # for screen readers; the tables have the numbers
     "balance": "Rows of each class in each split, before and after sanitizing.",
     "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
     "effects": "Differences of accuracy with their intervals, by model and training size.",
-    "classes": "Accuracy of each class for each model.",
     "confusion": "Counts of answers to test rows by class, for each model.",
 }
 

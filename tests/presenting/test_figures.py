@@ -17,7 +17,7 @@ from tests.build import glyphs
 
 EXPECTED = {
     "files-large", "files-small", "normalized-large", "normalized-small", "rows-train", "rows-validation", "rows-test",
-    "balance", "thresholds", "learning-curves", "effects", "classes", "confusion", "mistakes",
+    "balance", "thresholds", "learning-curves", "effects", "confusion", "mistakes",
 }  # fmt: skip
 
 
@@ -52,9 +52,7 @@ def test_long_words_below_images_are_cut() -> None:
     assert sheet(images, ["x" * 5000, ""], 2).width < 600
 
 
-@pytest.mark.parametrize(
-    "draw", [charts.learning_curves, charts.effects, charts.classes, charts.confusion, charts.balance]
-)
+@pytest.mark.parametrize("draw", [charts.learning_curves, charts.effects, charts.confusion, charts.balance])
 def test_class_names_of_any_kind_and_missing_numbers_can_be_drawn(run: Report, draw: object, tmp_path: Path) -> None:
     names = ("$x^", "\\frac", "x" * 500, "\u0645\u0631", "\u732b", "a_b", "%", "{}", "<svg>", "&")
     empty = [replace(score, accuracy=None, low=None, high=None) for score in run.scores]
