@@ -4,8 +4,6 @@ import os
 import sys
 from typing import get_args
 
-HELP = {"--help", "-h"}
-
 
 def main() -> None:
     """Run the command line; modules that read settings from the current folder are imported after leaving it."""
@@ -19,7 +17,7 @@ def main() -> None:
     from flows.engine import temporary
     from tasks.vocabulary import ServedName
 
-    if set(sys.argv[1:2]) & set(get_args(ServedName)) and not HELP & set(sys.argv):
+    if set(sys.argv[1:2]) & set(get_args(ServedName)) and not {"--help", "-h"} & set(sys.argv):
         temporary.start()  # meanwhile this process imports and reads the command
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

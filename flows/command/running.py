@@ -12,8 +12,7 @@ from rich.console import Console
 from flows.engine import progress
 from flows.engine.parameters import Command
 from tasks.errors import GateError
-from tasks.presenting.next_step import next_step
-from tasks.presenting.terminal import print_benchmarks, print_summary, print_tables
+from tasks.presenting.terminal import next_step, print_benchmarks, print_summary, print_tables
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import PrepareSpec, ReproduceSpec, Spec
 from tasks.reporting.notmnist import figures

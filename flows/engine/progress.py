@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
-from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.futures import PrefectFuture, as_completed
 from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
@@ -21,7 +19,7 @@ from tasks.storage.started import steps_done
 
 T = TypeVar("T")
 
-SECONDS_UNTIL_LONG, SECONDS_BETWEEN_UPDATES, SECONDS_BETWEEN_LOOKS = 3, 1, 0.5
+SECONDS_BETWEEN_LOOKS = 0.5
 IN_FLIGHT = 100  # unfinished tasks in Prefect at a time; its server is slow with thousands
 TASKS = "tasks"  # the unit where no steps are counted
 _visible: ContextVar[bool] = ContextVar("progress is visible", default=False)
@@ -67,7 +65,7 @@ def collect(
     amounts = list(work) or [1] * len(cast(Sized, submitted))
     start, show = time.monotonic(), _visible.get()
     with _bar(stage, sum(amounts), unit, show and sys.stderr.isatty()) as ended:
-        for number in _shown(stage, len(amounts), _ended(submitted, futures)):
+        for number in _ended(submitted, futures):
             ended(amounts[number], futures[number].state.name == "Reused")
     try:
         results = [future.result() for future in futures]
@@ -112,23 +110,6 @@ def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[Callable[
             closing.set()
             if visible:
                 thread.join()
-
-
-def _shown(stage: str, tasks: int, ended: Iterator[int]) -> Iterator[int]:
-    """Show the progress of a long stage in Prefect's UI; pass on the events of its tasks."""
-    artifact, due = None, time.monotonic() + SECONDS_UNTIL_LONG
-    for done, number in enumerate(ended, 1):
-        yield number
-        last = done == tasks
-        if time.monotonic() < due and not (last and artifact):
-            continue
-        percent, due = 100 * done / tasks, time.monotonic() + SECONDS_BETWEEN_UPDATES
-        if artifact:
-            update_progress_artifact(artifact, percent)
-        elif not last:
-            key = f"cleansplit-{stage.replace(' ', '-')}"  # keys are shared by all users of the server
-            created = create_progress_artifact(percent, key=key, description=f"{stage}, {tasks} tasks")
-            artifact = cast(UUID, created)
 
 
 def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[int]:

@@ -4,18 +4,17 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from tasks.presenting.numbers import NOTHING, Numbers, text_of
+from tasks.presenting.terminal import table_of
 from tasks.presenting.words import answer
 from tasks.records import Report
 from tasks.records.rows import Gate, form_of
 from tasks.vocabulary import SPLITS
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
+COLUMNS = ("", "what", "before", "after")
 
 
 class Change(NamedTuple):
@@ -51,15 +50,10 @@ def what_changed(before: Report | None, after: Report) -> str:
 
 def print_changes(found: Sequence[Change], console: Console) -> None:
     """Print what changed between two runs, or that nothing did."""
-    if not found:
+    if found:
+        console.print(table_of("", [dict(zip(COLUMNS, change, strict=True)) for change in found]))
+    else:
         console.print("Nothing changed: both runs have the same results.")
-        return
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("", "what", "before", "after"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("before", "after") else "left")
-    for change in found:
-        table.add_row(*map(escape, change))
-    console.print(table)
 
 
 def cell(text: str) -> str:

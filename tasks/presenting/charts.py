@@ -105,10 +105,7 @@ def balance(report: Report) -> Figure:
         counts = {"raw": [entry.raw for entry in entries]}
         if all(entry.sanitized is not None for entry in entries):
             counts["sanitized"] = [entry.sanitized or 0 for entry in entries]
-        if len(entries) > NAMED_UP_TO:
-            _sizes(axes, counts)
-        else:
-            _bars(axes, counts, _names([entry.class_name for entry in entries]))
+        _bars(axes, counts, _names([entry.class_name for entry in entries]))
         axes.set_title(split, fontsize=10)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(THOUSANDS)
@@ -121,15 +118,8 @@ def _bars(axes: Axes, counts: dict[str, list[int]], names: Sequence[str]) -> Non
     places = np.arange(len(names))
     for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
         axes.bar(places, rows, width=width, color=colour, label=label)
-    axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
-
-
-def _sizes(axes: Axes, counts: dict[str, list[int]]) -> None:
-    for (label, rows), colour in zip(counts.items(), ("#909090", BLUE), strict=False):
-        axes.stairs(np.sort(rows)[::-1], color=colour, label=label)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("classes, the largest first", fontsize=9)
-    axes.xaxis.set_major_formatter(THOUSANDS)
+    if len(names) <= NAMED_UP_TO:
+        axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
 
 
 def _panels(report: Report, label: str) -> tuple[Figure, dict[ModelName, Axes]]:

@@ -1,9 +1,11 @@
 """The page of a run: one self-contained HTML file made from the run folder."""
 
 import base64
+import csv
 import hashlib
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,7 +14,6 @@ from markupsafe import Markup, escape
 from tasks.presenting import summary
 from tasks.presenting.gallery import build_gallery, uri_of
 from tasks.presenting.numbers import Numbers, text_of
-from tasks.presenting.saved import saved_lists
 from tasks.presenting.titles import ALTERNATIVES, title_of
 from tasks.presenting.words import answer, sentences
 from tasks.records import REASONS, Report
@@ -27,6 +28,7 @@ ENVIRONMENT = Environment(
 )
 PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled at import, while a command waits for Prefect
 MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
+SAVED = 500_000  # bytes of a list in the page
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 QUALIFICATIONS = 3  # of the answer, at most
 KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"} | {
@@ -78,7 +80,7 @@ def build_page(
         pictures=pictures,
         every=every,
         kinds=KINDS,
-        lists=saved_lists(run),
+        lists=_saved_lists(run),
         figures=_figures(run),
         alternatives=ALTERNATIVES,
         title_of=title_of,
@@ -143,3 +145,37 @@ def _policy(style: str, script: str) -> str:
         f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _saved_lists(run: Place) -> list[dict[str, str]]:
+    """Return the ``name``, ``title`` and ``uri`` of each list: of files to remove, and of all that do not just stay."""
+    begins = "data:text/plain;charset=utf-8;base64,"
+    return [
+        {"name": name, "title": title, "uri": begins + base64.b64encode(text.encode()).decode()}
+        for name, title, text in _lists(run)
+        if 0 < len(text.encode()) <= SAVED
+    ]
+
+
+def _lists(run: Place) -> Iterator[tuple[str, str, str]]:
+    below = [f"remove/{name}" for name in at(run / "remove").names()] if at(run / "remove").is_folder() else []
+    for name in ("remove.txt", *below):
+        if at(run / name).is_file() and at(run / name).size() <= SAVED:
+            yield name.replace("/", "-"), "files to remove", at(run / name).read_text()
+    if at(run / "actions.csv").is_file():
+        yield "actions.csv", "what to do, why, and the duplicate of each", _in_question(run / "actions.csv")
+
+
+def _in_question(actions: Place) -> str:
+    """Return the header and the rows of images that go or should be looked at; if they are too many, some of them."""
+    out = io.StringIO()
+    with at(actions).reading() as file:
+        rows, writer = csv.reader(io.TextIOWrapper(file, "utf-8", newline="")), csv.writer(out, lineterminator="\n")
+        head = next(rows)
+        action = head.index("action")
+        for row in rows:
+            if row[action] != "keep":
+                writer.writerows([row] if out.tell() else [head, row])
+            if out.tell() > SAVED:
+                break
+    return out.getvalue()

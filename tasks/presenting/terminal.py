@@ -1,11 +1,13 @@
-"""The result of a run in the terminal."""
+"""The result of a run in the terminal, and the command to type next."""
 
 import io
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tasks.presenting.numbers import NOTHING, Numbers
@@ -20,12 +22,13 @@ from tasks.presenting.summary import (
 )
 from tasks.presenting.words import answer, facts, sentences
 from tasks.records import Benchmarks, Report
+from tasks.records.spec import AuditSpec, DedupeSpec, Spec
 from tasks.storage.decisions import NAME
 from tasks.storage.stores import at
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import Comparison
 
-WIDTH, SHORT, MOST = 100, 2, 3  # columns of a text; tables of it; qualifications of an answer
+WIDTH, LONG, SHORT, MOST = 100, 40, 2, 3  # columns of a text, of a value that wraps; tables; qualifications
 AS_IS: Any = {"highlight": False, "markup": False, "soft_wrap": True}  # how sentences are printed
 SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # more columns are too wide
 
@@ -55,9 +58,27 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
         console.print(line, **AS_IS)
 
 
+def next_step(report: Report, spec: Spec) -> str:
+    """Return the command that comes after the newest run, whose parameters are `spec`.
+
+    It decides open questions, writes the sanitized images, or lets an audit without duplicates fail on the first one.
+    """
+    if report.label_conflicts.open or report.worst.undecided:
+        words = ["review", *spec.arguments("workspace")]
+    elif report.drawing is not None or report.rows != report.sanitized.near:
+        words = ["apply", "--link=sanitized", *spec.arguments("workspace")]
+    elif isinstance(spec, AuditSpec):
+        words = ["audit", *spec.arguments(), "--max-overlap=0"]
+    elif isinstance(spec, DedupeSpec):
+        words = ["dedupe", *spec.arguments(), "--max-duplicates=0"]
+    else:
+        words = ["export", "--format=folder", *spec.arguments("workspace")]
+    return shlex.join(["cleansplit", *words])
+
+
 def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
     """Print the table of several benchmarks, and the path of their page."""
-    console.print(_table("Benchmarks, and the train images with a duplicate in each", benchmark_rows(found.reports)))
+    console.print(table_of("Benchmarks, and the train images with a duplicate in each", benchmark_rows(found.reports)))
     console.print(f"report      {page}", **AS_IS)
 
 
@@ -71,7 +92,7 @@ def print_tables(report: Report, console: Console) -> None:
         (DIFFERENCES, effect_rows(numbers, SHOWN)),
     ):
         if rows:
-            console.print(_table(title, rows))
+            console.print(table_of(title, rows))
     for sentence in facts(numbers):
         console.print(sentence, **AS_IS)
 
@@ -81,17 +102,19 @@ def as_text(report: Report) -> str:
     console = Console(file=io.StringIO(), width=WIDTH, force_jupyter=False, force_terminal=False)
     numbers = Numbers(report)
     for title, rows in tables_of(numbers)[:SHORT]:
-        console.print(_table(title, rows))
+        console.print(table_of(title, rows))
     console.print(answer(numbers), highlight=False, markup=False)
     console.print(report.where, **AS_IS)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
 
 
-def _table(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def table_of(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
+    """Return a table to print; columns that begin with a number are on the right, and only long values wrap."""
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
         text = not value[:1].isdigit() and value != NOTHING
-        table.add_column(name, justify="left" if text else "right", no_wrap=True)
+        short = all(len(row[name]) < LONG for row in rows)
+        table.add_column(name, justify="left" if text else "right", no_wrap=short, overflow="fold")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(escape, row.values()))
     return table

@@ -2,23 +2,19 @@
 
 from collections.abc import Mapping
 
+import yaml
+
 from tasks.vocabulary import SplitName
 
 
 def card_header(folders: Mapping[str, Mapping[SplitName, str]]) -> list[str]:
-    """Return the lines of the header.
-
-    Parameters
-    ----------
-    folders : mapping
-        For each configuration, the folder of each split with rows; `datasets` refuses to load empty splits.
+    """Return the lines of the header; `folders` has for each configuration the folder of each split with rows.
 
     >>> card_header({"raw": {"test": "raw"}})
     ['---', 'configs:', '- config_name: raw', '  data_files:', '  - split: test', '    path: raw/test-*.parquet', '---']
     """
-    lines = ["---", "configs:"]
-    for config, of_split in folders.items():
-        lines += [f"- config_name: {config}", "  data_files:"]
-        for split, folder in of_split.items():
-            lines += [f"  - split: {split}", f"    path: {folder}/{split}-*.parquet"]
-    return [*lines, "---"]
+    configs = [
+        {"config_name": config, "data_files": [{"split": s, "path": f"{f}/{s}-*.parquet"} for s, f in of_split.items()]}
+        for config, of_split in folders.items()
+    ]
+    return ["---", *yaml.safe_dump({"configs": configs}, sort_keys=False).splitlines(), "---"]

@@ -117,11 +117,6 @@ class SplitSpec(DrawnAndTrained):
     source: SourceName
     trains: ClassVar[bool] = False  # not always: a single class can be split, but not trained on
 
-    @property
-    def sources(self) -> dict[Role, str]:
-        """The source for each role."""
-        return {"source": self.source}
-
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with the facts of the sources, and without models if there is only one class."""
         spec = super().settled(view, side, classes)

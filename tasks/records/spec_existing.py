@@ -40,11 +40,8 @@ class AuditSpec(OverlapSpec):
     @property
     def sources(self) -> dict[Role, str]:
         """The source for each role, of the first audit."""
-        root = self.root or (IN_PUBLIC + self.dataset if self.dataset else None)
-        given: dict[Role, str | None] = {
-            "root": root, "train": self.train, "validation": self.validation, "test": next(iter(self.tests), None),
-        }  # fmt: skip
-        return {role: name for role, name in given.items() if name is not None}
+        public: dict[Role, str] = {"root": IN_PUBLIC + self.dataset} if self.dataset else {}
+        return public | super().sources | ({"test": self.tests[0]} if self.tests else {})
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with the facts of the sources; embeddings are refused for glyphs."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import PurePath
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -44,7 +44,8 @@ class SourceSpec(WorkSpec):
     @property
     def sources(self) -> dict[Role, str]:
         """The source for each role."""
-        raise NotImplementedError
+        given = {role: getattr(self, role, None) for role in get_args(Role)}
+        return {role: name for role, name in given.items() if isinstance(name, str)}
 
     @property
     def columns_by_use(self) -> dict[str, str]:
@@ -146,11 +147,6 @@ class DedupeSpec(SearchSpec):
     trains: ClassVar[bool] = False
     joins_within: ClassVar[bool] = True
     protect: ClassVar[Protect] = "train"  # the only split
-
-    @property
-    def sources(self) -> dict[Role, str]:
-        """The source for each role."""
-        return {"source": self.source}
 
 
 def check_percents(**similarities: float | None) -> None:

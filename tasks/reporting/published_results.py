@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from tasks.presenting.terminal import table_of
 from tasks.records import Report
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 
 Verdict = Literal["equal", "different", "not checked"]
-COLOURS: dict[Verdict, str] = {"equal": "green", "different": "red", "not checked": "dim"}
 
 
 @dataclass(frozen=True)
@@ -73,14 +70,11 @@ def accuracy(report: Report, model: str, rows: int) -> float | None:
 
 def print_figures(figures: Sequence[Figure], console: Console) -> None:
     """Print published and measured figures."""
-    table = Table(title="Published figures", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for name in ("figure", "published", "measured"):
-        table.add_column(name, justify="left" if name == "figure" else "right", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    for figure in figures:
-        shown = [_text(value) for value in (figure.published, figure.measured)]
-        table.add_row(escape(figure.name), *map(escape, shown), figure.verdict, style=COLOURS[figure.verdict])
-    console.print(table)
+    rows = [
+        {"figure": one.name, "published": _text(one.published), "measured": _text(one.measured), "verdict": one.verdict}
+        for one in figures
+    ]
+    console.print(table_of("Published figures", rows))
     counts = Counter(figure.verdict for figure in figures)
     console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), highlight=False)
 

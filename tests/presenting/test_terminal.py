@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tasks.presenting.next_step import next_step
-from tasks.presenting.terminal import print_summary, print_tables
+from tasks.presenting.terminal import next_step, print_summary, print_tables
 from tasks.records import Report
 from tasks.records.rows import LabelConflicts
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, RunSpec, SanitizeSpec, Spec
