@@ -24,7 +24,7 @@ SECONDS_FOR_EACH = 3  # to notify Prefect, and to end processes
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 _flow: contextvars.Context | None = None  # context of the outermost flow of this process
-_stopping = threading.Event()
+stopping = threading.Event()
 _commanding = threading.Event()  # set while signals end this process
 
 
@@ -67,7 +67,7 @@ def told_when_stopped() -> Iterator[None]:
 
 def stay_until_stopped() -> None:
     """Wait for the thread that ends this process, if there is one."""
-    if _stopping.is_set():
+    if stopping.is_set():
         time.sleep(3 * SECONDS_FOR_EACH)
 
 
@@ -84,7 +84,7 @@ def _stop(number: signal.Signals) -> None:
 
 def end(reason: str, code: int, tell: Callable[[], object] | None = None) -> None:
     """End this process and its children with one sentence; `tell` is called in the context of the flow that runs."""
-    _stopping.set()
+    stopping.set()
     try:
         print(f"\ncleansplit: {reason}; run the same command again to resume.", file=sys.stderr, flush=True)
         if _flow is not None and tell is not None:

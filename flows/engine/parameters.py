@@ -34,8 +34,7 @@ class Command(Generic[P]):
     @property
     def flow_name(self) -> str:
         """The name of the flow in Prefect. It tells our runs from runs of others, who may have a flow called audit."""
-        name = self.flow.rpartition(".")[2]
-        return name if name == "cleansplit" else f"cleansplit-{name}"
+        return f"cleansplit-{self.flow.rpartition('.')[2]}".removesuffix("-cleansplit")
 
 
 class Typed:

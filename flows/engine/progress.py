@@ -13,6 +13,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
 
+from flows.engine.interrupt import stopping
 from tasks.errors import LateError
 from tasks.stage_task import LIMIT_SECONDS
 from tasks.storage.started import steps_done
@@ -77,7 +78,7 @@ def collect(
     seconds = time.monotonic() - start
     if (record := _seconds.get()) is not None:
         record[stage] = round(record.get(stage, 0) + seconds, 3)
-    if show and futures:
+    if show and futures and not stopping.is_set():  # the last sentence is that of the interruption
         reused = sum(future.state.name == "Reused" for future in futures)
         note = f", {reused} reused" if reused else ""
         print(f"{stage:<20} {len(futures):>3} tasks{note}, {seconds:.1f} s", file=sys.stderr)
