@@ -88,7 +88,7 @@ def _address(source: str) -> str:
 def show(report: Report, about: str) -> None:
     """Create the artifacts of a run; `about` is the `key_of` its sources.
 
-    Prefect keeps every version of an artifact. If the newest ones show this run already, only the summary is new.
+    Prefect keeps every version of an artifact. If the newest show this run already, only summary and link are new.
     """
     numbers, run = Numbers(report), run_at(report.run)
 
@@ -98,6 +98,9 @@ def show(report: Report, about: str) -> None:
     summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
     shown, described = cast(Any, Artifact.get(named("summary"))), f"Run {run.last}"
     create_markdown_artifact(summary, key=named("summary"), description=described)
+    if base := os.environ.get(REPORTS_URL):
+        link = f"{base.rstrip('/')}/{run.last}/{PAGE}"
+        create_link_artifact(link, link_text=PAGE, key=named("report"), description=f"The page of run {run.last}")
     if shown and shown.description == described:
         return
     removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
@@ -114,9 +117,6 @@ def show(report: Report, about: str) -> None:
         if at(picture := run / "figures" / f"{name}.png").exists():
             data = base64.b64encode(at(picture).read_bytes()).decode()
             create_image_artifact(f"data:image/png;base64,{data}", key=named(name), description=title_of(name))
-    if base := os.environ.get(REPORTS_URL):
-        link = f"{base.rstrip('/')}/{run.last}/{PAGE}"
-        create_link_artifact(link, link_text=PAGE, key=named("report"), description=f"The page of run {run.last}")
 
 
 def tell_of_change(report: Report, about: str, workspace: Place) -> None:
