@@ -80,10 +80,13 @@ def _run(command: Command[Any], spec: Spec, verbose: bool) -> None:
         read_decisions(Place.of(decisions))
     share_memory()
     server = temporary.start()
+    from prefect.flows import load_flow_from_entrypoint
+
     from flows.command.running import show
 
+    flow: Any = load_flow_from_entrypoint(command.flow, use_placeholder_flow=False)
     with server.serving() if server else contextlib.nullcontext():
-        show(command, spec, verbose)
+        show(flow, spec, verbose)
 
 
 def _add(command: Command[Any]) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from prefect.flows import load_flow_from_entrypoint
 from rich.console import Console
 
 from flows.engine import progress
-from flows.engine.parameters import Command
 from tasks.errors import GateError
 from tasks.presenting.terminal import next_step, print_benchmarks, print_summary, print_tables
 from tasks.records import Benchmarks, Report
@@ -27,9 +25,8 @@ COURSE: dict[str, Any] = {
 }
 
 
-def show(command: Command[Any], spec: Spec, verbose: bool = False) -> None:
+def show(flow: Callable[..., Any], spec: Spec, verbose: bool = False) -> None:
     """Run the flow of a command and print its result; a gate that fails does so after the report."""
-    flow: Callable[..., Any] = load_flow_from_entrypoint(command.flow, use_placeholder_flow=False)
     if isinstance(spec, ReproduceSpec):
         _show_reproduced(flow, spec)
         return
