@@ -48,7 +48,7 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
 
 def say(sentence: str) -> None:
     """Print an unrequested but useful sentence for the user."""
-    if _visible.get():
+    if _visible.get() and not stopping.is_set():
         print(sentence, file=sys.stderr)
     get_run_logger().info(sentence)
 
