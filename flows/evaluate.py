@@ -42,15 +42,14 @@ def compare_accuracy(spec: TrainedSpec, measured: Findings | RandomDraw, once_on
     if not plans:
         return Trained()
     check_memory(plans, spec.side**2, runners.memory_of_task(spec))
-    planned = batches(plans)
+    planned, about = batches(plans), (splits, overlaps, sanitized, compared)
     trained: dict[Batch, list[Evaluation]] = {}
     with warnings.catch_warnings():  # here, since filters apply to all threads
         warnings.filterwarnings("ignore", "Stochastic Optimizer: Maximum iterations")  # the limit is intended
         for some in side_by_side(planned):
-            futures = [
-                train_and_score.submit(spec, splits, overlaps, sanitized, compared, batch, spec.place) for batch in some
-            ]
-            trained |= dict(zip(some, collect("train and score", futures), strict=True))
+            futures = [train_and_score.submit(spec, *about, batch, spec.place) for batch in some]
+            work = [len(batch.trainings) for batch in some]
+            trained |= dict(zip(some, collect("train and score", futures, work, "trainings"), strict=True))
     evaluations = [evaluation for batch in planned for evaluation in trained[batch]]
-    comparison = measure_effects.submit(spec, splits, sanitized, compared, evaluations, spec.place)
-    return cast(Trained, collect("compare", [comparison])[0])
+    comparing = [measure_effects.submit(spec, splits, sanitized, compared, evaluations, spec.place)]
+    return cast(Trained, collect("compare", comparing)[0])

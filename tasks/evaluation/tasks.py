@@ -21,6 +21,7 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import stages, tables
 from tasks.storage.place import Place
 from tasks.storage.stages import Stage
+from tasks.storage.started import advance
 
 VERSION = 5
 COMPARED_VERSION = 2
@@ -68,9 +69,9 @@ def train_and_score(
             "seed": training.seed,
             "rows": trainer.digest(training),
             "threads": threads_of(training.rows),
-        }
-        write = partial(trainer.write_answers, training)
-        built.append(stages.stage(workspace, "models", inputs | shaped_by("training"), write))
+        } | shaped_by("training")
+        built.append(stages.stage(workspace, "models", inputs, partial(trainer.write_answers, training)))
+        advance(int(not built[-1].reused))
 
     def score(_target: Place) -> dict[str, Any]:
         scores = _scores(batch, built, sanitized, compared, spec.seed, workspace)
