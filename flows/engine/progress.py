@@ -118,7 +118,6 @@ def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[
     for future in submitted:
         futures.append(future)
         if len(futures) > IN_FLIGHT:
-            futures[-IN_FLIGHT - 1].wait()
             _let_go(futures[-IN_FLIGHT - 1])
             yield len(futures) - IN_FLIGHT - 1
     numbers = {future.task_run_id: number for number, future in enumerate(futures)}
@@ -128,7 +127,7 @@ def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[
 
 
 def _let_go(future: PrefectFuture[Any]) -> None:
-    """Move the state of a finished task from its cluster, which repeats the task if it loses the state."""
+    """Wait for a task and keep its state: else Prefect's server is asked for it, and a cluster repeats what it lost."""
+    future.wait()
     if release := getattr(getattr(future, "wrapped_future", None), "release", None):
-        future.wait()
         release()

@@ -1,6 +1,7 @@
 import dataclasses
 import inspect
 import json
+import re
 import shutil
 import tarfile
 import time
@@ -247,10 +248,15 @@ def test_three_new_images_in_one_class_load_that_class_alone(
     assert (states["load"].count("Reused"), states["load"].count("Completed")) == (19, 1)
 
 
-def test_another_seed_reuses_the_class_shards(run: Report, sources: dict[str, Any]) -> None:
+def test_another_seed_reuses_the_class_shards_and_no_state_of_a_task_is_asked_of_the_server(
+    run: Report, sources: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "httpx")
     states = task_states(run.run.parents[1], sources, seed=1, **QUICK)
     assert set(states["load"]) == set(states["index"]) == {"Reused"}
     assert states["draw"] == ["Completed"]
+    assert "POST http" in caplog.text
+    assert not re.search(r"GET \S+/task_runs/", caplog.text)
 
 
 def test_another_threshold_reuses_the_join(run: Report, sources: dict[str, Any]) -> None:
