@@ -59,7 +59,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
         lambda _: collect("index members", [index.submit(source, place) for source in sources]), unpacking, spec
     )
     archives = [archive for found in indexed for archive in found]
-    classes = check_classes(archives, spec.classes, spec.minimum, alike=spec.trains)
+    classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
     for difference in differences(archives):
         say(difference)
     ((reading, why),) = collect("look at a sample", [detect_kind.submit(archives, spec, place)])

@@ -105,21 +105,17 @@ def balance(report: Report) -> Figure:
         counts = {"raw": [entry.raw for entry in entries]}
         if all(entry.sanitized is not None for entry in entries):
             counts["sanitized"] = [entry.sanitized or 0 for entry in entries]
-        _bars(axes, counts, _names([entry.class_name for entry in entries]))
+        places, names = np.arange(len(entries)), _names([entry.class_name for entry in entries])
+        for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
+            axes.bar(places, rows, width=width, color=colour, label=label)
+        if len(names) <= NAMED_UP_TO:
+            axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
         axes.set_title(split, fontsize=10)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(THOUSANDS)
     figure.supylabel("rows", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
-
-
-def _bars(axes: Axes, counts: dict[str, list[int]], names: Sequence[str]) -> None:
-    places = np.arange(len(names))
-    for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
-        axes.bar(places, rows, width=width, color=colour, label=label)
-    if len(names) <= NAMED_UP_TO:
-        axes.set_xticks(places, names, rotation=_rotation(names), parse_math=False)
 
 
 def _panels(report: Report, label: str) -> tuple[Figure, dict[ModelName, Axes]]:

@@ -5,7 +5,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -149,21 +149,19 @@ def _policy(style: str, script: str) -> str:
 
 def _saved_lists(run: Place) -> list[dict[str, str]]:
     """Return the ``name``, ``title`` and ``uri`` of each list: of files to remove, and of all that do not just stay."""
+    texts = {}
+    for name, pattern in (("remove.txt", "remove.txt"), ("remove-{}", "remove/*")):
+        for place in at(run).matching(pattern):
+            if at(place).size() <= SAVED:
+                texts[name.format(place.last)] = "files to remove", at(place).read_text()
+    if at(run / "actions.csv").is_file():
+        texts["actions.csv"] = "what to do, why, and the duplicate of each", _in_question(run / "actions.csv")
     begins = "data:text/plain;charset=utf-8;base64,"
     return [
         {"name": name, "title": title, "uri": begins + base64.b64encode(text.encode()).decode()}
-        for name, title, text in _lists(run)
+        for name, (title, text) in texts.items()
         if 0 < len(text.encode()) <= SAVED
     ]
-
-
-def _lists(run: Place) -> Iterator[tuple[str, str, str]]:
-    below = [f"remove/{name}" for name in at(run / "remove").names()] if at(run / "remove").is_folder() else []
-    for name in ("remove.txt", *below):
-        if at(run / name).is_file() and at(run / name).size() <= SAVED:
-            yield name.replace("/", "-"), "files to remove", at(run / name).read_text()
-    if at(run / "actions.csv").is_file():
-        yield "actions.csv", "what to do, why, and the duplicate of each", _in_question(run / "actions.csv")
 
 
 def _in_question(actions: Place) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import facts, headline
 from tasks.records import Report
+from tasks.records.rows import PairOverlap
 from tasks.vocabulary import SPLITS, Comparison
 
 SUBSETS = {
@@ -53,8 +54,7 @@ def overlap_rows(numbers: Numbers) -> TableRows:
     report, known = numbers.report, numbers.report.labelled
     return [
         {"rows of": pair.rows_of, "in": pair.found_in}
-        | {name: numbers(pair, name) for name in ("rows", "exact", "near")}
-        | {"share": numbers.share(pair, "either"), "undecided": numbers(pair, "undecided")}
+        | _counts(numbers, pair)
         | {"conflicts": numbers(pair, "cross_class") if known(pair.rows_of) and known(pair.found_in) else NOTHING}
         for pair in report.overlap
         if report.rows[pair.rows_of] and report.rows[pair.found_in]
@@ -82,13 +82,8 @@ def judged_rows(numbers: Numbers) -> TableRows:
     """Return the decisions of people about pairs by similarity, most similar first, and the prediction."""
     judged = numbers.report.judged
     return [
-        {
-            "similarity": _range(numbers, band),
-            "judged": numbers(band, "judged"),
-            "same": numbers(band, "same"),
-            "share": numbers.share(band, "same", "judged"),
-            "predicted precision": numbers(band, "precision"),
-        }
+        {"similarity": _range(numbers, band), "judged": numbers(band, "judged"), "same": numbers(band, "same")}
+        | {"share": numbers.share(band, "same", "judged"), "predicted precision": numbers(band, "precision")}
         for band in reversed(judged.bands if judged else ())
     ]
 
@@ -133,14 +128,17 @@ def _range(numbers: Numbers, row: Any, to: str = " to ") -> str:
 
 def benchmark_rows(reports: Sequence[Report]) -> TableRows:
     """Return the overlap of each benchmark with train; the last column counts the train images with a duplicate."""
-    rows = []
-    for report in reports:
-        numbers, leak = Numbers(report), report.pair("test", "train")
-        row = {"benchmark": str(report.spec.settings()["test"])}
-        row |= {name: numbers(leak, name) for name in ("rows", "exact", "near")}
-        row |= {"share": numbers.share(leak, "either"), "undecided": numbers(leak, "undecided")}
-        rows.append(row | {"train": numbers(report.pair("train", "test"), "either")})
-    return rows
+    return [
+        {"benchmark": str(report.spec.settings()["test"])}
+        | _counts(Numbers(report), report.pair("test", "train"))
+        | {"train": Numbers(report)(report.pair("train", "test"), "either")}
+        for report in reports
+    ]
+
+
+def _counts(numbers: Numbers, pair: PairOverlap) -> dict[str, str]:
+    counts = {name: numbers(pair, name) for name in ("rows", "exact", "near")}
+    return counts | {"share": numbers.share(pair, "either"), "undecided": numbers(pair, "undecided")}
 
 
 def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:

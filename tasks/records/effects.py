@@ -10,11 +10,17 @@ from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 
 
 @dataclass(frozen=True, config=STRICT)
-class Score:
-    """Accuracy of one model on some rows, with a 95 % interval; null without rows."""
+class OfModel:
+    """Something about a model that was trained on so many rows."""
 
     model: ModelName
     train_rows: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class Score(OfModel):
+    """Accuracy of one model on some rows, with a 95 % interval; null without rows."""
+
     seed: int
     arm: Arm
     evaluated_on: Annotated[str, Field(pattern="^(validation|test)_(raw|exact|near|removed|random)$")]
@@ -25,7 +31,7 @@ class Score:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Effect:
+class Effect(OfModel):
     """A difference between two accuracies in percentage points, with its own 95 % interval.
 
     Three compare the arms, with minus without duplicates, averaged over trainings: on test rows with a duplicate, on
@@ -33,8 +39,6 @@ class Effect:
     share of rows with a duplicate.
     """
 
-    model: ModelName
-    train_rows: Count
     trainings: Count  # per arm
     comparison: Comparison
     points: Points
@@ -43,14 +47,12 @@ class Effect:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Conclusion:
+class Conclusion(OfModel):
     """The effect of the duplicates on the accuracy of a model, in points of all test rows, or why it is unknown.
 
     The intervals of all models hold simultaneously in 97 % of runs.
     """
 
-    model: ModelName
-    train_rows: Count
     trainings: Count
     reason: Unmeasured | None
     points: Points
@@ -64,11 +66,9 @@ class Conclusion:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Claim:
+class Claim(OfModel):
     """Accuracy on test rows for a model, depending on how splits are drawn."""
 
-    model: ModelName
-    train_rows: Count
     drawn: Literal["random", "random_sanitized", "grouped"]
     n: Count
     accuracy: Accuracy
@@ -98,20 +98,16 @@ class Drawing:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Confusion:
+class Confusion(OfModel):
     """Answers of a model on raw test rows: one row of counts per true class, one column per answer."""
 
-    model: ModelName
-    train_rows: Count
     counts: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, config=STRICT)
-class Mistake:
+class Mistake(OfModel):
     """A test row that a model got wrong with high confidence; often its label is wrong."""
 
-    model: ModelName
-    train_rows: Count
     id: str
     class_name: str
     predicted: str

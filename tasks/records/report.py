@@ -6,27 +6,8 @@ from typing import Annotated, Any, cast
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from tasks.records import rows as row
 from tasks.records.effects import Conclusion, Confusion, Drawing, Effect, Mistake, Score
-from tasks.records.rows import (
-    ClassMembers,
-    ClassRows,
-    Gate,
-    Groups,
-    IgnoredKind,
-    Input,
-    LabelConflicts,
-    NearDuplicates,
-    PairFonts,
-    PairOverlap,
-    RowsLeft,
-    SameSubject,
-    SharedRows,
-    SplitGroups,
-    SplitRows,
-    ThresholdRows,
-    VariantCount,
-    WithinSplit,
-)
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.verdict import Judged, Verdict
 from tasks.registration.view import View
@@ -69,33 +50,33 @@ class Report:
     run: Path
     spec: AnySpec
     kind: Kind
-    inputs: tuple[Input, ...]
+    inputs: tuple[row.Input, ...]
     classes: tuple[str, ...]
-    rows: SplitRows
-    balance: tuple[ClassRows, ...]
-    conservation: tuple[ClassMembers, ...]
-    ignored: tuple[IgnoredKind, ...]
-    overlap: tuple[PairOverlap, ...]
-    overlap_by_threshold: tuple[ThresholdRows, ...]
-    within: tuple[WithinSplit, ...]
-    duplicates: tuple[SplitGroups, ...]
-    label_conflicts: LabelConflicts
-    font_leakage: tuple[PairFonts, ...]
-    groups: Groups
-    near_duplicates: NearDuplicates
+    rows: row.SplitRows
+    balance: tuple[row.ClassRows, ...]
+    conservation: tuple[row.ClassMembers, ...]
+    ignored: tuple[row.IgnoredKind, ...]
+    overlap: tuple[row.PairOverlap, ...]
+    overlap_by_threshold: tuple[row.ThresholdRows, ...]
+    within: tuple[row.WithinSplit, ...]
+    duplicates: tuple[row.SplitGroups, ...]
+    label_conflicts: row.LabelConflicts
+    font_leakage: tuple[row.PairFonts, ...]
+    groups: row.Groups
+    near_duplicates: row.NearDuplicates
     verdict: Verdict
-    sanitized: RowsLeft
+    sanitized: row.RowsLeft
     scores: tuple[Score, ...]
     effects: tuple[Effect, ...]
     conclusions: tuple[Conclusion, ...]
     drawing: Drawing | None
     confusion: tuple[Confusion, ...]
     mistakes: tuple[Mistake, ...]
-    variants: tuple[VariantCount, ...]
+    variants: tuple[row.VariantCount, ...]
     judged: Judged | None = None
-    shared_groups: tuple[SharedRows, ...] = ()
-    same_subject: tuple[SameSubject, ...] = ()
-    gates: tuple[Gate, ...] = ()
+    shared_groups: tuple[row.SharedRows, ...] = ()
+    same_subject: tuple[row.SameSubject, ...] = ()
+    gates: tuple[row.Gate, ...] = ()
 
     @property
     def where(self) -> str:
@@ -124,7 +105,7 @@ class Report:
         return next((name for name in EVALUATED if self.rows[name]), "test")
 
     @property
-    def worst(self) -> PairOverlap | SplitGroups:
+    def worst(self) -> row.PairOverlap | row.SplitGroups:
         """The counts of the answer: of the set, or of the first two splits with duplicates or undecided images."""
         if self.alone:
             return self.duplicates_in("train")
@@ -135,7 +116,7 @@ class Report:
     def loses(self) -> SplitName:
         """The split that sanitizing shortens, as the answer counts it."""
         worst = self.worst
-        return worst.rows_of if isinstance(worst, PairOverlap) and self.spec.protect != "test" else "train"
+        return worst.rows_of if isinstance(worst, row.PairOverlap) and self.spec.protect != "test" else "train"
 
     @property
     def ignored_share(self) -> float:
@@ -143,7 +124,7 @@ class Report:
         members = sum(row.members for row in self.conservation)
         return sum(kind.count for kind in self.ignored) / members if members else 0.0
 
-    def pair(self, rows_of: SplitName, found_in: SplitName) -> PairOverlap:
+    def pair(self, rows_of: SplitName, found_in: SplitName) -> row.PairOverlap:
         """Return the overlap of the rows of one split with another."""
         return next(row for row in self.overlap if (row.rows_of, row.found_in) == (rows_of, found_in))
 
@@ -151,19 +132,19 @@ class Report:
         """Whether any row of a split has a label."""
         return any(of.raw for of in self.balance if of.split == name and of.class_name != UNLABELLED)
 
-    def fonts(self, rows_of: SplitName, found_in: SplitName) -> PairFonts:
+    def fonts(self, rows_of: SplitName, found_in: SplitName) -> row.PairFonts:
         """Return the number of rows of one split whose font is also in another."""
         return next(row for row in self.font_leakage if (row.rows_of, row.found_in) == (rows_of, found_in))
 
-    def curve(self, rows_of: SplitName, found_in: SplitName) -> list[ThresholdRows]:
+    def curve(self, rows_of: SplitName, found_in: SplitName) -> list[row.ThresholdRows]:
         """Return the rows with a duplicate at every threshold, in ascending order."""
         return [row for row in self.overlap_by_threshold if (row.rows_of, row.found_in) == (rows_of, found_in)]
 
-    def within_split(self, name: SplitName) -> WithinSplit:
+    def within_split(self, name: SplitName) -> row.WithinSplit:
         """Return the redundancy inside a split."""
         return next(within for within in self.within if within.split == name)
 
-    def duplicates_in(self, name: SplitName) -> SplitGroups:
+    def duplicates_in(self, name: SplitName) -> row.SplitGroups:
         """Return the groups of duplicates inside a split."""
         return next(groups for groups in self.duplicates if groups.split == name)
 
@@ -174,8 +155,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the content of report.json, which depends only on inputs, parameters and seed."""
         hidden: dict[str, Any] = {"run": True, "spec": set(CHANGES_NO_RESULT)}
-        content: dict[str, Any] = TypeAdapter(Report).dump_python(self, mode="json", exclude=hidden)
-        return content
+        return dict(TypeAdapter(Report).dump_python(self, mode="json", exclude=hidden))
 
     @staticmethod
     def of_json(run: Path, content: dict[str, Any]) -> "Report":

@@ -46,8 +46,7 @@ class SplitRows:
     test: Count
 
     def __getitem__(self, split: SplitName) -> int:
-        rows: int = getattr(self, split)
-        return rows
+        return int(getattr(self, split))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -85,11 +84,17 @@ class IgnoredKind:
 
 
 @dataclass(frozen=True, config=STRICT)
-class PairOverlap:
-    """Rows of one split with a duplicate in another: exact, or else near at the threshold."""
+class Directed:
+    """Something about the rows of one split, found in another."""
 
     rows_of: SplitName
     found_in: SplitName
+
+
+@dataclass(frozen=True, config=STRICT)
+class PairOverlap(Directed):
+    """Rows of one split with a duplicate in another: exact, or else near at the threshold."""
+
     rows: Count
     exact: Count
     near: Count
@@ -100,28 +105,24 @@ class PairOverlap:
 
 
 @dataclass(frozen=True, config=STRICT)
-class SameSubject:
+class SameSubject(Directed):
     """Pairs of two splits whose embeddings are closer than `cosine`, but which pixels do not confirm.
 
     `sha256` is the digest of all close pairs.
     """
 
-    rows_of: SplitName
-    found_in: SplitName
     pairs: Count
     cosine: Annotated[float, shown("similarity", -1)]
     sha256: Sha256
 
 
 @dataclass(frozen=True, config=STRICT)
-class SharedRows:
+class SharedRows(Directed):
     """Rows of one split that share a group of the user with another; `duplicates` also have a duplicate there.
 
     `undecided` rows share no known group, but they or rows of the other split have no group.
     """
 
-    rows_of: SplitName
-    found_in: SplitName
     rows: Count
     shared: Count
     duplicates: Count
@@ -129,11 +130,9 @@ class SharedRows:
 
 
 @dataclass(frozen=True, config=STRICT)
-class ThresholdRows:
+class ThresholdRows(Directed):
     """Rows of one split with a duplicate in another at another threshold, which for photographs is an agreement."""
 
-    rows_of: SplitName
-    found_in: SplitName
     jaccard: Similarity
     rows: Count
 
@@ -182,11 +181,9 @@ class LabelConflicts:
 
 
 @dataclass(frozen=True, config=STRICT)
-class PairFonts:
+class PairFonts(Directed):
     """Rows of one split whose font is also in another, and rows whose font is unknown."""
 
-    rows_of: SplitName
-    found_in: SplitName
     rows: Count
     unknown: Count
 
@@ -258,11 +255,9 @@ class Gate:
 
 
 @dataclass(frozen=True, config=STRICT)
-class VariantCount:
+class VariantCount(Directed):
     """Rows of one split that have a duplicate in another only as a variant, at the threshold."""
 
-    rows_of: SplitName
-    found_in: SplitName
     variant: Variant
     rows: Count
 

@@ -1,7 +1,7 @@
 """Parameters of drawing splits and of training models."""
 
 from dataclasses import fields, replace
-from typing import ClassVar, Self
+from typing import Self
 
 from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -115,7 +115,6 @@ class SplitSpec(DrawnAndTrained):
     """Parameters of `flows.split.split`."""
 
     source: SourceName
-    trains: ClassVar[bool] = False  # not always: a single class can be split, but not trained on
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with the facts of the sources, and without models if there is only one class."""

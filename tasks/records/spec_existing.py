@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import PurePath
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
@@ -30,7 +30,6 @@ class AuditSpec(OverlapSpec):
     group_by: str | None = None
     max_shared_groups: Share | None = None
     summary: PurePath | None = None
-    trains: ClassVar[bool] = False
 
     @property
     def tests(self) -> tuple[SourceName, ...]:

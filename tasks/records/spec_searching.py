@@ -39,7 +39,6 @@ class SourceSpec(WorkSpec):
     side: ImageSide = 28
     columns: tuple[str, ...] = ()
     min_per_class: PositiveInt | None = None
-    trains: ClassVar[bool] = True  # whether models may be trained, which requires equal classes in all sources
 
     @property
     def sources(self) -> dict[Role, str]:
@@ -144,7 +143,6 @@ class DedupeSpec(SearchSpec):
 
     source: SourceName
     max_duplicates: Share | None = None
-    trains: ClassVar[bool] = False
     joins_within: ClassVar[bool] = True
     protect: ClassVar[Protect] = "train"  # the only split
 

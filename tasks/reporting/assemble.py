@@ -8,19 +8,7 @@ from typing import Literal
 import numpy as np
 
 from tasks.records import Claim, Drawing, Findings, MeasuredRecall, Report, Split, Trained, between
-from tasks.records.rows import (
-    ClassMembers,
-    ClassRows,
-    Groups,
-    Input,
-    NearDuplicates,
-    PairFonts,
-    PairOverlap,
-    RowsLeft,
-    SplitRows,
-    ThresholdRows,
-    WithinSplit,
-)
+from tasks.records import rows as row
 from tasks.reporting.decided import conflicts_of, count_pairs, judged_pairs
 from tasks.reporting.gates import measure_gates
 from tasks.reporting.refused import ignored_kinds
@@ -34,32 +22,32 @@ from tasks.vocabulary import SPLITS, SplitName
 def assemble(found: Findings, workspace: Place) -> Report:
     """Return the report, which depends only on inputs, parameters and seed; its folder is set later."""
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
-    of_pair = [field.name for field in fields(PairOverlap)]
+    of_pair = [field.name for field in fields(row.PairOverlap)]
     trained, left = found.trained, found.sanitized
     report = Report(
         run=disk.named(workspace),
         spec=replace(found.spec, threshold=found.verdict.threshold),
         kind=found.reading.kind,
-        inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
+        inputs=tuple(row.Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
         classes=found.splits.classes,
         rows=_split_rows(found, {}),
         balance=tuple(_balance(found, workspace)),
         conservation=tuple(_conservation(found)),
         ignored=ignored_kinds(found, workspace),
-        overlap=tuple(PairOverlap(**{name: getattr(d, name) for name in of_pair}) for d in directions),
+        overlap=tuple(row.PairOverlap(**{name: getattr(d, name) for name in of_pair}) for d in directions),
         overlap_by_threshold=tuple(
-            ThresholdRows(d.rows_of, d.found_in, percent / 100, rows)
+            row.ThresholdRows(d.rows_of, d.found_in, percent / 100, rows)
             for d in directions
             for percent, rows in sorted(d.by_percent.items())
         ),
-        within=tuple(WithinSplit(w.split, w.rows, w.distinct, w.one_colour, w.blank) for w in found.within),
+        within=tuple(row.WithinSplit(w.split, w.rows, w.distinct, w.one_colour, w.blank) for w in found.within),
         duplicates=tuple(found_in.counts for found_in in found.duplicates),
         label_conflicts=count_pairs(conflicts_of(found, workspace)),
-        font_leakage=tuple(PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
-        groups=Groups(**left.groups),
+        font_leakage=tuple(row.PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
+        groups=row.Groups(**left.groups),
         near_duplicates=_near_duplicates(found),
         verdict=found.verdict,
-        sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
+        sanitized=row.RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
         scores=tuple(trained.scores),
         effects=trained.effects,
         conclusions=trained.conclusions,
@@ -74,26 +62,25 @@ def assemble(found: Findings, workspace: Place) -> Report:
     return replace(report, gates=measure_gates(report))
 
 
-def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> SplitRows:
+def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> row.SplitRows:
     """Return the rows of each split; `left` has the splits that lost rows."""
-    return SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
+    return row.SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
 
 
-def _balance(found: Findings, workspace: Place) -> Iterator[ClassRows]:
+def _balance(found: Findings, workspace: Place) -> Iterator[row.ClassRows]:
     kept = {split.name: split for split in found.sanitized.splits}
     classes = found.splits.classes
     for name in (name for name in SPLITS if found.splits[name].rows):
         raw = _rows_per_class(found.splits[name], len(classes), workspace)
         left = _rows_per_class(kept[name], len(classes), workspace) if name in kept else [None] * len(classes)
-        yield from (ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True))
+        yield from (row.ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True))
 
 
 def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
-    counts: list[int] = np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist()
-    return counts
+    return list(np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist())
 
 
-def _conservation(found: Findings) -> Iterator[ClassMembers]:
+def _conservation(found: Findings) -> Iterator[row.ClassMembers]:
     """Count the outcomes of the members of each class of each source, over all its shards."""
     names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
     for archive in found.archives:
@@ -102,18 +89,18 @@ def _conservation(found: Findings) -> Iterator[ClassMembers]:
             of_class = list(several)
             *outcomes, pixels, total, squares = (sum(getattr(one, name) for one in of_class) for name in names)
             moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
-            yield ClassMembers(archive.role, class_name, *outcomes, *moments)
+            yield row.ClassMembers(archive.role, class_name, *outcomes, *moments)
         if members := sum(archive.outside.values()):
             refused = archive.outside["quarantined"], archive.outside["ignored"]
-            yield ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
+            yield row.ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
 
 
-def _near_duplicates(found: Findings) -> NearDuplicates:
+def _near_duplicates(found: Findings) -> row.NearDuplicates:
     joins = found.overlaps
     alone = [join for join in joins if join.method == "minhash"]
     # Equal wherever MinHash was used; it is not used with an empty split.
     bands, rows_per_band = next((join.bands for join in joins if join.bands), (None, None))
-    return NearDuplicates(
+    return row.NearDuplicates(
         threshold=found.verdict.threshold,
         floor=found.spec.floor_percent / 100,
         method="minhash" if alone else "all pairs",

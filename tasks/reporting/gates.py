@@ -9,31 +9,24 @@ from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
 from tasks.records.inputs import REASONS, REMEDIES
 from tasks.records.rows import ClassMembers, Gate, PairOverlap, SharedRows, SplitGroups
-from tasks.records.spec import AuditSpec, DedupeSpec
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 
+OF_ROWS = ("max_duplicates", "max_overlap", "max_shared_groups")
 REASONS_NAMED = 3  # most frequent reasons to name
 Counted = PairOverlap | SplitGroups | SharedRows
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
     """Return every gate that is set, with its limit, the measured value, and whether it held."""
-    spec, worst, search = report.spec, _largest_quarantine(report), report.near_duplicates
-    gates = [_at_most("max_quarantine", spec.max_quarantine, worst.quarantined / worst.members)]
-    if spec.max_ignored is not None:
-        gates.append(_at_most("max_ignored", spec.max_ignored, report.ignored_share))
-    if isinstance(spec, DedupeSpec):
-        if spec.max_duplicates is not None:
-            gates.append(_of_rows("max_duplicates", spec.max_duplicates, report))
-        return tuple(gates)
-    if spec.max_overlap is not None:
-        gates.append(_of_rows("max_overlap", spec.max_overlap, report))
-    if isinstance(spec, AuditSpec) and spec.max_shared_groups is not None:
-        gates.append(_of_rows("max_shared_groups", spec.max_shared_groups, report))
-    if spec.min_rows is not None:
+    limits, worst, search = report.spec.settings(), _largest_quarantine(report), report.near_duplicates
+    shares = {"max_quarantine": worst.quarantined / worst.members, "max_ignored": report.ignored_share}
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    gates = [Gate(name, given[name], share, share <= given[name]) for name, share in shares.items() if name in given]
+    gates += [_of_rows(name, given[name], report) for name in OF_ROWS if name in given]
+    if "min_rows" in given:
         left = report.sanitized.near[report.scored]
-        gates.append(Gate("min_rows", spec.min_rows, left, left >= spec.min_rows))
+        gates.append(Gate("min_rows", given["min_rows"], left, left >= given["min_rows"]))
     if search.contradicted and search.method == "minhash" and search.recall_measured:
         gates.append(Gate("recall", search.recall_at_floor, search.recall_measured.high or 0.0, passed=False))
     return tuple(gates)
@@ -45,10 +38,6 @@ def enforce_gates(report: Report) -> None:
     if failed:
         sentences = " ".join(_sentence(gate, report) for gate in failed)
         raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentences, report)
-
-
-def _at_most(name: str, limit: float, value: float) -> Gate:
-    return Gate(name, limit, value, value <= limit)
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:
@@ -96,7 +85,7 @@ def _is_open(gate: Gate) -> bool:
 
 def _sentence(gate: Gate, report: Report) -> str:
     flag = f"--{gate.name.replace('_', '-')}"
-    if gate.name in ("max_overlap", "max_shared_groups", "max_duplicates"):
+    if gate.name in OF_ROWS:
         return _sentence_of_rows(gate, report, flag)
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
     accepting = f"`{flag} {math.ceil(value) / 100:g}` accepts them."

@@ -7,14 +7,14 @@ rebinding) and changes from another origin are refused. Images can't run scripts
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -93,10 +93,8 @@ def application(review: Review, token: str) -> Starlette:
         return HTMLResponse(pages.get_template("review.html.jinja").render(title=review.title, then=review.then))
 
     def asset(request: Request) -> Response:
-        loader: Any = pages.loader
-        if (kind := ASSETS.get(name := request.path_params["name"])) is None:
-            raise HTTPException(404)
-        return Response(loader.get_source(pages, name)[0], media_type=kind)
+        name, loader = request.url.path.rpartition("/")[2], cast(PackageLoader, pages.loader)
+        return Response(loader.get_source(pages, name)[0], media_type=ASSETS[name])
 
     def pairs(_request: Request) -> Response:
         return JSONResponse(review.told())
@@ -118,52 +116,37 @@ def application(review: Review, token: str) -> Starlette:
         await run_in_threadpool(review.decide, request.path_params["number"], answer)
         return Response(status_code=204)
 
+    async def guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        reason = _reason(request, token)
+        answer = PlainTextResponse(reason, 403) if reason else await call_next(request)
+        for name, value in ALWAYS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
     routes = [
         Route("/", page),
         Route("/pairs", pairs),
         Route("/image/{number:int}/{side:int}", image),
         Route("/laid/{number:int}", laid),
         Route("/decide/{number:int}", decide, methods=["POST"]),
-        Route("/{name:str}", asset),
+        *(Route(f"/{name}", asset) for name in ASSETS),
     ]
     middleware = [
         Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False),
-        Middleware(Guarded, token=token),
+        Middleware(BaseHTTPMiddleware, dispatch=guarded),
     ]
     return Starlette(routes=[Mount(f"/{token}", routes=routes)], middleware=middleware)
 
 
-class Guarded:
-    """Refuses requests that do not come from the page, before they are handled."""
-
-    def __init__(self, app: Any, token: str) -> None:
-        self.app, self.token = app, token
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in ALWAYS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        reason = self._reason(Request(scope))
-        answer: Any = PlainTextResponse(reason, 403) if reason else self.app
-        await answer(scope, receive, with_headers)
-
-    def _reason(self, request: Request) -> str | None:
-        if not secrets.compare_digest(request.url.path.split("/")[1].encode(), self.token.encode()):
-            return "the address lacks its token; open the one that the command printed"
-        if request.method != "POST":
-            return None if request.method in ("GET", "HEAD") else "no such method"
-        if request.headers.get("origin") != f"http://{request.headers['host']}":
-            return "another origin"
-        return None if request.headers.get("content-length") in LENGTHS else "no answer"
+def _reason(request: Request, token: str) -> str | None:
+    """Return why a request does not come from the page, before it is handled."""
+    if not secrets.compare_digest(request.url.path.split("/")[1].encode(), token.encode()):
+        return "the address lacks its token; open the one that the command printed"
+    if request.method != "POST":
+        return None if request.method in ("GET", "HEAD") else "no such method"
+    if request.headers.get("origin") != f"http://{request.headers['host']}":
+        return "another origin"
+    return None if request.headers.get("content-length") in LENGTHS else "no answer"
 
 
 def _pair(review: Review, request: Request) -> Pair:

@@ -1,7 +1,4 @@
-"""Publish files and folders atomically, under locks: build a hidden neighbour, then rename it.
-
-POSIX only: it uses `flock` and syncs folders.
-"""
+"""Publish files and folders atomically, under locks: build a hidden neighbour, then rename it."""
 
 import contextlib
 import fcntl

@@ -1,7 +1,4 @@
-"""Gray copies of photographs, 64 x 64 bytes each, many in a file: duplicates are decided by comparing them.
-
-They are read a few at a time, so a comparison holds only its current pairs in memory.
-"""
+"""Gray copies of photographs, 64 x 64 bytes each, many in a file: duplicates are decided by comparing them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -158,14 +158,9 @@ def links_in(place: Place) -> list[str]:
 
 def strange_below(place: Place) -> str | None:
     """Return the name of anything below a folder that is neither a file nor a folder, such as a link or a pipe."""
-    pending = [path_of(place)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                elif not entry.is_file(follow_symlinks=False):
-                    return Path(entry.path).relative_to(path_of(place)).as_posix()
+    for path in sorted(path_of(place).rglob("*")):  # follows no links
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            return path.relative_to(path_of(place)).as_posix()
     return None
 
 

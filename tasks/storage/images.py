@@ -1,9 +1,4 @@
-"""Images in memory and as Parquet; no other module knows their columns.
-
-In memory and in a shard an image is side x side bytes of gray. In the file of a split, which others read, it is
-float32, (gray - 127.5) / 255; dictionary encoding keeps that as small, but takes ten times as long. Files are written
-and read one row group at a time.
-"""
+"""Images in memory and as Parquet, written one row group at a time; no other module knows their columns."""
 
 import json
 import math

@@ -1,7 +1,4 @@
-"""Reorder the rows of many tables while holding one table in memory at a time.
-
-Rows are first distributed to one file per output piece; then each piece is read back and sorted.
-"""
+"""Reorder the rows of many tables while holding one table in memory at a time."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

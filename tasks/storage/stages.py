@@ -1,7 +1,6 @@
 """Intermediate results and runs: folders with a manifest, built completely or not at all, and reused.
 
-The key of a stage is a digest of its inputs, so identical work is reused, provided that every file still has the digest
-in the manifest. In a bucket, digests are checked when files are read.
+A stage is reused if every file still has its digest in the manifest. In a bucket, digests are checked at reading.
 """
 
 import json

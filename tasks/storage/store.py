@@ -1,7 +1,4 @@
-"""The operations on a file or folder in any store; `tasks.storage.stores.at` chooses the store.
-
-The defaults need only a local copy of a file; stores override them where they can do better.
-"""
+"""The operations on a file or folder in any store, with defaults that need only a local copy of a file."""
 
 import hashlib
 import os

@@ -1,10 +1,4 @@
-"""Enter, sweep and search a workspace.
-
-    stages/<stage>/<key>/   intermediate results, immutable
-    runs/<run id>/          results for the user; files are hard links to stages
-    latest                  symbolic link to the newest run
-    downloads/              downloaded archives
-    history.parquet         one row per run
+"""Enter, sweep and search a workspace; docs/architecture.md has its layout.
 
 Every run holds a shared lock, which the system releases when the process dies. The holder of an exclusive lock knows
 that all unfinished files belong to dead processes.
