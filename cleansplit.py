@@ -33,8 +33,7 @@ from tasks.presenting.words import answer
 from tasks.records import Report
 from tasks.records.spec import Spec
 from tasks.reporting.read import read_findings, read_report
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.storage.workspace import find_run, workspace_at
 
 __all__ = ["Result", "audit", "dedupe", "errors", "open_run", "run", "split"]

@@ -24,10 +24,9 @@ from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
 from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
+from tasks.storage import Place, at
 from tasks.storage.decisions import NAME
 from tasks.storage.disk import require_space
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)

@@ -31,9 +31,7 @@ from tasks.reporting.gates import enforce_gates
 from tasks.reporting.history import read_history
 from tasks.reporting.read import PAGE, read_report
 from tasks.reporting.tasks import publish_report
-from tasks.storage import disk, stages, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, disk, stages, tables
 from tasks.storage.workspace import find_run, latest_in, run_at
 
 REMOVED_SHOWN = 200

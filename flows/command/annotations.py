@@ -4,7 +4,7 @@ import sys
 
 from tasks.presenting.problems import annotations, problems_of
 from tasks.reporting.read import read_report
-from tasks.storage.place import Place
+from tasks.storage import Place
 
 if __name__ == "__main__":
     run = Place.of(sys.argv[1])

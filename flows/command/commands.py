@@ -32,7 +32,7 @@ from tasks.memory import share_memory
 from tasks.records.spec import Spec
 from tasks.records.wording import sentence
 from tasks.sources.layout import check_source
-from tasks.storage.place import Place
+from tasks.storage import Place
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:

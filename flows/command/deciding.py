@@ -10,8 +10,7 @@ from pydantic import NonNegativeInt
 from flows.engine.interrupt import stop_as_usual
 from tasks.errors import UsageError
 from tasks.records import parameters as p
-from tasks.storage import building, disk
-from tasks.storage.place import Place
+from tasks.storage import Place, building, disk
 from tasks.storage.workspace import find_run, workspace_at
 
 MOST, FEW = 8, 3  # folders and files that a dry run prints

@@ -10,8 +10,7 @@ from pathlib import PurePath
 from tasks.errors import CleanSplitError, ServerError
 from tasks.kernel import engine
 from tasks.records import parameters as p
-from tasks.storage import disk
-from tasks.storage.stores import at
+from tasks.storage import at, disk
 from tasks.storage.workspace import in_use, workspace_at
 
 PACKAGES = ("cleansplit", "prefect", "pyarrow", "numpy", "pillow", "obstore", "distributed")

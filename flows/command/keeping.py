@@ -5,10 +5,8 @@ from pathlib import PurePath
 
 from tasks.errors import DataError
 from tasks.records import parameters as p
-from tasks.storage import building, disk
+from tasks.storage import Place, at, building, disk
 from tasks.storage.cleaning import clean as remove_old
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import Format
 

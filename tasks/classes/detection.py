@@ -16,8 +16,7 @@ from tasks.records.spec import SourceSpec
 from tasks.registration.ink import INK_ABOVE
 from tasks.registration.views import VIEWS
 from tasks.sources.members import Members, path_of
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import Kind, ViewName
 
 SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index

@@ -10,11 +10,9 @@ from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.records.inputs import FINGERPRINTS
 from tasks.registration.views import VIEWS
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_images
 from tasks.storage.images import Images
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 
 def write_fingerprints(

@@ -18,8 +18,7 @@ from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
 from tasks.records import Part, Shard
 from tasks.sources.members import Members
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 
 DIGESTS = pa.schema({"id": pa.string(), "md5": pa.binary(16)})
 

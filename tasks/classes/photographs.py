@@ -17,8 +17,7 @@ from tasks.classes.formats import is_mislabelled
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
 from tasks.records import Reading
-from tasks.storage import disk, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, disk, tables
 from tasks.storage.started import advance
 
 BATCH = 1024  # rows to write at once: a few MB of thumbnails

@@ -10,8 +10,7 @@ from tasks.classes.png import UnreadableError
 from tasks.errors import DataError
 from tasks.records import Shard
 from tasks.sources.members import path_of
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import Role
 
 MAX_GLYPH_BYTES = 64 << 10

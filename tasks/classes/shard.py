@@ -21,12 +21,10 @@ from tasks.records import ClassCounts, Part, Reading
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.sources.members import Members
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.image_files import thumbnails
 from tasks.storage.images import Images, as_rows, write_images
-from tasks.storage.place import Place
 from tasks.storage.stages import DIGESTS
-from tasks.storage.stores import at
 
 OF_A_CLASS = 20  # samples
 

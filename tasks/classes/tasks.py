@@ -15,9 +15,7 @@ from tasks.processes import apart
 from tasks.records import Archive, ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.records.spec import SourceSpec
 from tasks.stage_task import done, finished, stage_task
-from tasks.storage import stages, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, stages, tables
 
 VERSION = 9
 IDENTICAL_VERSION = 1

@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 
 from tasks.arrays import Labels, Mask, RowNumbers
 from tasks.evaluation.scores import as_many_per_class
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import Arm
 
 AMONG = 20  # a repeated training draws from this many times the rows it uses, so that not all need to be read

@@ -11,9 +11,8 @@ from tasks.arrays import AnyArray, Mask, RowNumbers
 from tasks.evaluation.arms import has_twin
 from tasks.joined import first_with, groups_of
 from tasks.records import Overlap, Splits, between
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.image_files import iterate_images
-from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName, Unmeasured
 
 SCORED: tuple[SplitName, ...] = ("validation", "test")

@@ -17,8 +17,7 @@ from tasks.evaluation.neighbours import NEAREST
 from tasks.evaluation.scores import subsets
 from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Mistake, Sanitized
 from tasks.records.spec import TrainedSpec
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 
 TOGETHER = 0.97  # confidence of a headline: at 0.95, 5.2 % of null simulations claimed an effect for some shape

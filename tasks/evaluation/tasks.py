@@ -18,8 +18,7 @@ from tasks.libraries import shaped_by
 from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training, between
 from tasks.records.spec import TrainedSpec
 from tasks.stage_task import finished, stage_task
-from tasks.storage import stages, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, stages, tables
 from tasks.storage.stages import Stage
 from tasks.storage.started import advance
 

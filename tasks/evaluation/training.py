@@ -15,10 +15,9 @@ from tasks.evaluation.compared import SCORED
 from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
 from tasks.records import Batch, Overlap, Splits, Training
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.image_files import read_images, read_labels, take_images
 from tasks.storage.images import Images, as_rows, normalize
-from tasks.storage.place import Place
 from tasks.threads import blas_threads
 from tasks.vocabulary import SplitName
 

@@ -7,9 +7,7 @@ import yaml
 
 from tasks.exporting.originals import Originals
 from tasks.sources.annotated import label_file, settings_of
-from tasks.storage import disk
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, disk
 from tasks.vocabulary import SPLIT_FOLDERS, SplitName
 
 

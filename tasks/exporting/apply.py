@@ -16,11 +16,9 @@ from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
-from tasks.storage import arrow, building, disk, tables
+from tasks.storage import Place, arrow, at, building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS, SplitName
 
 

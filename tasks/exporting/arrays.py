@@ -18,9 +18,9 @@ from tasks.arrays import AnyArray
 from tasks.classes.decoder import decode
 from tasks.errors import UsageError
 from tasks.exporting.originals import Originals
+from tasks.storage import Place
 from tasks.storage.image_files import iterate_images, read_labels, shape_of
 from tasks.storage.images import normalize
-from tasks.storage.place import Place
 from tasks.vocabulary import Format, SplitName
 
 Files = dict[SplitName, list[Place]]

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals, cut
-from tasks.storage import disk, tables
+from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids, read_labels
-from tasks.storage.place import Place
 
 MAX_BYTES_PER_FILE = 500_000_000  # the advice of the Hugging Face Hub
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})

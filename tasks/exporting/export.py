@@ -24,13 +24,11 @@ from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.records.card import card_header
-from tasks.storage import arrow, building, disk, tables
+from tasks.storage import Place, arrow, at, building, disk, tables
 from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
-from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest, stage
-from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST, in_use
 from tasks.vocabulary import SPLITS, Format, SplitName
 

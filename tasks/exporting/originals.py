@@ -14,9 +14,8 @@ from PIL import Image
 from tasks.errors import UsageError
 from tasks.records import Archive
 from tasks.sources.members import Members
-from tasks.storage import disk, tables
+from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
-from tasks.storage.place import Place
 from tasks.vocabulary import SET
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory

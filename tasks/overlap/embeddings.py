@@ -17,9 +17,7 @@ from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, in_order
 from tasks.records import Prints
 from tasks.records.overlaps import VECTORS
-from tasks.storage import foreign, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, foreign, tables
 from tasks.vocabulary import UNLABELLED
 
 NEIGHBOURS, OUTLIER, MAD = 10, 3.5, 0.6745  # MAD: median absolute deviation of a standard normal distribution

@@ -22,9 +22,8 @@ from tasks.overlap.settled import Settled, settled_by
 from tasks.overlap.split_rows import Matched, SplitRows, write_matched
 from tasks.overlap.twins import Direction
 from tasks.records import Decided, Joined, Ruling
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.decisions import DIGEST
-from tasks.storage.place import Place
 from tasks.vocabulary import Chains, Keep
 
 DUPLICATES = pa.schema(

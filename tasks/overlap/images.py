@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from tasks.arrays import Bits, Mask, RowNumbers
 from tasks.overlap.patterns import Patterns
 from tasks.records import Prints
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.copies import Copies
-from tasks.storage.place import Place
 
 SEVERAL, UNKNOWN = -1, -2  # labels of an image whose rows have different labels, and of an unlabelled image
 NOTHING = -1

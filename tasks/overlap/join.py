@@ -24,8 +24,7 @@ from tasks.records.overlaps import Method
 from tasks.records.spec import ComparingSpec
 from tasks.registration import agreement
 from tasks.registration.view import View
-from tasks.storage import stages, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, stages, tables
 
 Slices = tuple[range, range]  # images of both sides of a tile
 

@@ -25,8 +25,7 @@ from tasks.records.rows import SameSubject, SplitGroups, VariantCount
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
-from tasks.storage import stages, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, stages, tables
 
 
 @stage_task("measure the baseline")

@@ -16,8 +16,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.joined import is_first
 from tasks.overlap.images import SEVERAL, UNKNOWN
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 
 GATHERED = 1 << 22  # pairs to collect before reducing them: about 200 MB
 

@@ -19,8 +19,7 @@ from tasks.overlap.images import SEVERAL, UNKNOWN
 from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import IMAGES, OF_ROW, PRINTS, SAMPLE
-from tasks.storage import disk, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, disk, tables
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import UNLABELLED
 

@@ -27,9 +27,7 @@ from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, count_named, interva
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
 from tasks.records.overlaps import CLOSE, Method
-from tasks.storage import tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, tables
 from tasks.threads import blas_threads
 
 AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # if MinHash is known to miss pairs

@@ -12,8 +12,7 @@ from tasks.overlap.images import NOTHING, UNKNOWN
 from tasks.overlap.prints import slices
 from tasks.records import Prints
 from tasks.records.removed import REMOVED
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import Keep
 
 AT_ONCE = 250_000  # rows to write at a time

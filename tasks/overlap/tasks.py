@@ -18,9 +18,8 @@ from tasks.records import Decided, Drawn, Fingerprints, Joined, Prints, SplitPai
 from tasks.records.overlaps import VECTORS
 from tasks.records.spec import ComparingSpec
 from tasks.stage_task import finished, stage_task
-from tasks.storage import stages, tables
+from tasks.storage import Place, stages, tables
 from tasks.storage.decisions import NAME, read_decisions
-from tasks.storage.place import Place
 
 VERSION = 6  # of counts within a split
 LOOKED_UP = 3

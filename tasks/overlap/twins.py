@@ -23,8 +23,7 @@ from tasks.overlap.settled import Settled, settled_by
 from tasks.overlap.split_rows import AT_ONCE, Matched, SplitRows, write_matched
 from tasks.records import Decided, Joined, Ruling
 from tasks.records.overlaps import CLOSE, SAME_SUBJECT
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 
 TWINS = pa.schema(
     {

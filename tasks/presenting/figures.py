@@ -17,10 +17,9 @@ from tasks.presenting import charts, curves
 from tasks.presenting.sheets import sheet
 from tasks.presenting.titles import title_of
 from tasks.records import Findings, Report
-from tasks.storage import disk, tables
+from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids, read_images, take_images, thumbnails
 from tasks.storage.images import Images
-from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 
 PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20

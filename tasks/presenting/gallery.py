@@ -14,10 +14,8 @@ from tasks.arrays import Gray
 from tasks.presenting.registered import laid_over
 from tasks.records import Report
 from tasks.records.removed import each_pair_once
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.image_files import gray_of
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 PARTS = {"conflict": 3, "near": 6, "undecided": 2, "exact": 1}  # of the pairs, in this order
 SUBJECTS = 24  # pairs of one subject

@@ -17,9 +17,7 @@ from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.titles import ALTERNATIVES, title_of
 from tasks.presenting.words import answer, sentences
 from tasks.records import REASONS, Report
-from tasks.storage import tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, tables
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import UNLABELLED
 

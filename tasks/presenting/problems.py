@@ -8,8 +8,7 @@ from pyarrow.csv import ParseOptions, read_csv
 
 from tasks.presenting.changes import cell
 from tasks.records import REASONS, Report
-from tasks.storage import arrow, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, arrow, tables
 from tasks.vocabulary import UNLABELLED
 
 SHOWN, ANNOTATED = 20, 10  # rows of the table; annotations of each level, GitHub's limit for a step

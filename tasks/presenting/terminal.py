@@ -23,8 +23,8 @@ from tasks.presenting.summary import (
 from tasks.presenting.words import answer, facts, sentences
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
+from tasks.storage import at
 from tasks.storage.decisions import NAME
-from tasks.storage.stores import at
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import Comparison
 

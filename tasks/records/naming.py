@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from tasks.addresses import IN_BLOCK, is_secret, is_url
-from tasks.storage.place import Place
+from tasks.storage import Place
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS
 
 SAY_NOTHING = {*SPLIT_FOLDERS, "large", "small", "images", "data"}  # words that do not identify a source

@@ -12,7 +12,7 @@ from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec
 from tasks.records.verdict import Judged, Verdict
 from tasks.registration.view import View
 from tasks.registration.views import VIEWS
-from tasks.storage.place import Place
+from tasks.storage import Place
 from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
 
 

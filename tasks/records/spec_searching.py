@@ -16,8 +16,7 @@ from tasks.records.parameters import ImageSide, Probability, Share
 from tasks.records.spec_base import WorkSpec
 from tasks.registration.view import View
 from tasks.registration.views import VIEWS
-from tasks.storage import disk
-from tasks.storage.place import Place
+from tasks.storage import Place, disk
 from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.folder import InFolder
 from tasks.records.overlaps import Ruling
 from tasks.records.rows import SharedRows
-from tasks.storage.place import Place
+from tasks.storage import Place
 from tasks.vocabulary import Role, SplitName
 
 RAW = "raw"  # folder of unsanitized splits

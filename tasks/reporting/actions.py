@@ -8,10 +8,8 @@ import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
 
 from tasks.records import Archive, Findings, Report, Split
-from tasks.storage import arrow, disk, tables
+from tasks.storage import Place, arrow, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
 ACTIONS, REMOVE = "actions.csv", "remove"

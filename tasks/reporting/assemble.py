@@ -12,10 +12,9 @@ from tasks.records import rows as row
 from tasks.reporting.decided import conflicts_of, count_pairs, judged_pairs
 from tasks.reporting.gates import measure_gates
 from tasks.reporting.refused import ignored_kinds
-from tasks.storage import disk
+from tasks.storage import Place, disk
 from tasks.storage.image_files import read_labels
 from tasks.storage.images import mean_and_deviation
-from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS, SplitName
 
 

@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 from tasks.presenting.page import benchmarks_page
 from tasks.records import Report, between
 from tasks.reporting.read import PAGE, read_findings
-from tasks.storage import disk, tables
-from tasks.storage.place import Place
+from tasks.storage import Place, disk, tables
 from tasks.storage.workspace import run_at
 
 

@@ -9,9 +9,8 @@ from tasks.records import Findings
 from tasks.records.removed import each_pair_once
 from tasks.records.rows import LabelConflicts
 from tasks.records.verdict import Judged, JudgedBand
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.decisions import read_decisions
-from tasks.storage.place import Place
 
 TABLE = "label_conflicts.parquet"
 

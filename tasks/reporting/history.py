@@ -8,9 +8,7 @@ import pyarrow as pa
 from tasks.errors import DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
-from tasks.storage import stages, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, stages, tables
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
 

@@ -7,10 +7,8 @@ from pydantic import ValidationError
 
 from tasks.errors import DataError
 from tasks.records import Findings, Report
-from tasks.storage import disk
-from tasks.storage.place import Place
+from tasks.storage import Place, at, disk
 from tasks.storage.stages import read_manifest
-from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 
 REPORT, PAGE = "report.json", "report.html"

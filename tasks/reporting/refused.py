@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 
 from tasks.records import Findings
 from tasks.records.rows import IgnoredKind
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 
 OF_ANOTHER_KIND = ("not_image_name", "not_png_name")  # reasons
 

@@ -22,9 +22,8 @@ from starlette.routing import Mount, Route
 
 from tasks.reporting.review_pairs import Answer, Pair
 from tasks.reporting.review_pictures import Pictures
+from tasks.storage import Place, at
 from tasks.storage.decisions import NAME, add_decisions, read_decisions
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
 ALWAYS = {

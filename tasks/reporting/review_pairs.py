@@ -8,10 +8,8 @@ import pyarrow.compute as pc
 
 from tasks.joined import groups_of
 from tasks.records import Findings, Report
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.decisions import Key
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import UNLABELLED
 
 LISTS = {"removed": None, "label_conflicts": "conflict", "unconfirmed": None, "duplicates": "inside"}  # and a kind

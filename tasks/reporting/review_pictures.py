@@ -13,11 +13,9 @@ from tasks.exporting.originals import Originals
 from tasks.formats import format_of
 from tasks.presenting.registered import map_over
 from tasks.records import Findings
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 TYPES = {  # formats that browsers show
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",

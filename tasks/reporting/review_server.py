@@ -14,10 +14,8 @@ from tasks.reporting.read import read_findings, read_report
 from tasks.reporting.review_app import Review, application
 from tasks.reporting.review_pairs import pairs_of
 from tasks.reporting.review_pictures import Glyphs, Photographs
-from tasks.storage import disk, scratch
+from tasks.storage import Place, at, disk, scratch
 from tasks.storage.errors import storage_errors
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 HOST = "127.0.0.1"
 

@@ -13,8 +13,7 @@ from tasks.reporting.assemble import assemble
 from tasks.reporting.benchmarks import write_benchmarks
 from tasks.reporting.history import remember
 from tasks.stage_task import finished, stage_task
-from tasks.storage import disk, stages
-from tasks.storage.place import Place
+from tasks.storage import Place, disk, stages
 from tasks.storage.workspace import RUN_MANIFEST, point_latest
 
 VERSION = 17

@@ -11,11 +11,9 @@ from tasks.arrays import Gray, RowNumbers
 from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_ids, shape_of, take_images
-from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files, read_manifest
-from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS, SplitName
 

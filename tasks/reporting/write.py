@@ -20,10 +20,8 @@ from tasks.reporting.actions import add_lines, write_actions, write_duplicates, 
 from tasks.reporting.decided import TABLE, conflicts_of
 from tasks.reporting.read import PAGE, REPORT
 from tasks.reporting.refused import refused_members
-from tasks.storage import disk, tables
+from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids, thumbnails
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
 

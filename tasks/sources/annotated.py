@@ -17,8 +17,7 @@ from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.layout import split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 from tasks.vocabulary import SplitName
 
 MAX_BYTES, MAX_SETTINGS, MAX_DEPTH = 4 << 20, 256 << 10, 16  # of a label file, and of settings

@@ -11,8 +11,7 @@ from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20  # bytes to read at a time after the last member

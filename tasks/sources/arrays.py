@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from tasks.errors import CleanSplitError, DataError
 from tasks.sources.numbered import Rows, of_arrays, split_in
 from tasks.sources.packed import is_bomb
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 
 LABELS = {"y", "label", "labels", "target", "targets", "classes"}
 MAX_BYTES, MAX_ARRAYS = 16 << 30, 64  # of one array, and in one file

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from tasks.errors import DataError
 from tasks.sources.numbered import Part, Rows, of_arrays, own_file
 from tasks.sources.pickles import Named, read_pickle
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 
 BATCH = re.compile(r"^(data_batch_\d+|train|test_batch|test)$")
 MAX_BYTES = 1 << 30

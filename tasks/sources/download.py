@@ -19,9 +19,7 @@ from tasks.sources.packed import packing_of
 from tasks.sources.parquet import is_parquet
 from tasks.sources.transfer import Transfer, answered, within_limits
 from tasks.sources.zips import is_zip
-from tasks.storage import building, disk
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, building, disk
 
 MAY_HEAL = {408, 425, 429, 500, 502, 503, 504}
 

@@ -18,9 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tasks.errors import DataError
-from tasks.storage import disk
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, disk
 from tasks.vocabulary import Role
 
 LETTERS = "ABCDEFGHIJ"

@@ -13,8 +13,7 @@ from tasks.sources.manifest import open_manifest
 from tasks.sources.numbered import Rows
 from tasks.sources.parquet import open_parquet
 from tasks.sources.saved import open_saved
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 
 
 def open_rows(place: Place, columns: Columns) -> Rows | None:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import DataError
 from tasks.sources.numbered import Part, Rows, of_arrays, own_file, split_in
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 
 START = b"\0\0\x08"  # of an IDX file of bytes; the number of dimensions follows
 GZIP = b"\x1f\x8b"

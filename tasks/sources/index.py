@@ -20,8 +20,7 @@ from tasks.sources.archive import DIGEST_BYTES, MAX_MEMBER_BYTES
 from tasks.sources.layout import common_root, is_below, is_metadata
 from tasks.sources.listing import Listing
 from tasks.sources.pieces import pieces_of
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import UNLABELLED, SplitName
 
 SCHEMA = pa.schema(

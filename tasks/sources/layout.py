@@ -6,8 +6,8 @@ from typing import get_args
 
 from tasks.addresses import is_secret, is_url, public_name, reveal
 from tasks.errors import UsageError
+from tasks.storage import at
 from tasks.storage.place import Place, address_in
-from tasks.storage.stores import at
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS, SPLITS, PublicName, Role, SplitName
 
 METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}

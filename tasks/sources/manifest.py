@@ -12,10 +12,8 @@ import pyarrow as pa
 from tasks.columns import Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, row_name, split_of
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.foreign import ROWS, check, open_parquet, refuse_lists, refuse_long
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
 MAX_BYTES = 4 << 30

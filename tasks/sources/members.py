@@ -15,8 +15,7 @@ from tasks.errors import DataError
 from tasks.sources.archive import content_digest, read_at
 from tasks.sources.forms import open_rows
 from tasks.sources.zips import is_zip, read_zipped
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 from tasks.vocabulary import SET, UNLABELLED
 
 Read = Callable[[int, int], bytes]  # by offset and size

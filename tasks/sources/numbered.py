@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
+from tasks.storage import Place, at
 from tasks.storage.foreign import FREE_ROWS, MAX_ROWS
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName
 
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels

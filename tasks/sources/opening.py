@@ -23,12 +23,10 @@ from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
-from tasks.storage import stages
+from tasks.storage import Place, at, stages
 from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
-from tasks.storage.place import Place
 from tasks.storage.store import Listed
-from tasks.storage.stores import at
 from tasks.vocabulary import SPLITS
 
 UNPACKED = 6  # version of the unpacked files

@@ -11,9 +11,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from tasks.errors import DataError
-from tasks.storage import disk
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, disk
 
 CHUNK = 1 << 20
 MAX_BYTES = 64 << 30  # decompressed

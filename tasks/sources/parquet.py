@@ -9,9 +9,7 @@ from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, split_in
 from tasks.sources.packed import is_bomb
 from tasks.sources.tables import Groups, image_column, rows_of
-from tasks.storage import foreign, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, foreign, tables
 
 START = b"PAR1"
 

@@ -9,10 +9,8 @@ from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, split_in
 from tasks.sources.tables import Groups, image_column, rows_of
-from tasks.storage import arrow
+from tasks.storage import Place, arrow, at
 from tasks.storage.foreign import ROWS, check
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
 

@@ -11,8 +11,7 @@ import pyarrow as pa
 from tasks.columns import USUAL, Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, row_name, split_of
-from tasks.storage import foreign
-from tasks.storage.place import Place
+from tasks.storage import Place, foreign
 
 
 @dataclass(frozen=True)

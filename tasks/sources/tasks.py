@@ -18,11 +18,9 @@ from tasks.sources.listing import Listing
 from tasks.sources.opening import Opened, enough_memory, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, stage_task
-from tasks.storage import disk, stages
+from tasks.storage import Place, at, disk, stages
 from tasks.storage.errors import storage_errors
-from tasks.storage.place import Place
 from tasks.storage.stages import Stage
-from tasks.storage.stores import at
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 

@@ -14,8 +14,7 @@ from typing import Any
 from tasks.errors import DataError
 from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, content_digest
 from tasks.sources.packed import is_bomb
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at
 
 ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of an empty one
 DAMAGED_ZIP = (

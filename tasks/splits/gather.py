@@ -15,10 +15,9 @@ from tasks.arrays import RowNumbers
 from tasks.records import Shard
 from tasks.records.conservation import conserve
 from tasks.records.splits import RAW
-from tasks.storage import disk, tables
+from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.images import Images, file_starts, of_table, write_split
-from tasks.storage.place import Place
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, SplitName
 

@@ -8,9 +8,8 @@ import pyarrow.compute as pc
 
 from tasks.errors import DataError
 from tasks.records import Archive, LoadedSources
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.image_files import paths_of
-from tasks.storage.place import Place
 
 NOTHING = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
 MISSING = {  # why no image has a group

@@ -11,8 +11,7 @@ from tasks.joined import RowNumbers, first_with, groups_of
 from tasks.records import LoadedSources, Overlap, SplitDuplicates
 from tasks.splits.group_names import names_of_groups
 from tasks.splits.grouped import NOWHERE, deal
-from tasks.storage import tables
-from tasks.storage.place import Place
+from tasks.storage import Place, tables
 from tasks.vocabulary import SPLITS
 
 NOTHING = -1

@@ -15,11 +15,9 @@ from tasks.arrays import RowNumbers
 from tasks.records import Overlap, Split, SplitDuplicates, Splits, between
 from tasks.records.conservation import conserve
 from tasks.records.removed import REMOVED, is_removed
-from tasks.storage import tables
+from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_ids, take_images
 from tasks.storage.images import Images, write_split
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
 
 SANITIZED = "sanitized"

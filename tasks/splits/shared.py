@@ -8,9 +8,8 @@ import pyarrow.compute as pc
 
 from tasks.records import LoadedSources, Overlap, Splits, between
 from tasks.splits.group_names import names_of_groups
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.image_files import read_ids
-from tasks.storage.place import Place
 from tasks.vocabulary import EVALUATED, LOSES_TO, SPLITS
 
 PAIRS = [(name, earlier) for name in EVALUATED for earlier in LOSES_TO["train"][name]]

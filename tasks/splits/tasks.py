@@ -32,9 +32,8 @@ from tasks.splits.sanitize import SANITIZED, write_sanitized
 from tasks.splits.shared import write_shared
 from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 from tasks.stage_task import finished, stage_task
-from tasks.storage import stages
+from tasks.storage import Place, stages
 from tasks.storage.image_files import read_ids
-from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
