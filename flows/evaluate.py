@@ -9,7 +9,8 @@ from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
-from tasks.records import Batch, Evaluation, Findings, RandomDraw, Trained, Training
+from tasks.records import Batch, Evaluation, Findings, Trained, Training
+from tasks.records.results import RandomDraw
 from tasks.records.spec import TrainedSpec
 
 

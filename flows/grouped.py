@@ -9,7 +9,8 @@ from flows.joins import compare
 from flows.sanitize import measure_and_sanitize, rule
 from tasks.overlap.judging import group_duplicates
 from tasks.overlap.tasks import look_up
-from tasks.records import Findings, LoadedSources, Overlap, RandomDraw, Ruling, SplitDuplicates, SplitPair, Splits
+from tasks.records import Findings, LoadedSources, Overlap, Ruling, SplitDuplicates, SplitPair, Splits
+from tasks.records.results import RandomDraw
 from tasks.records.spec import TrainedSpec
 from tasks.splits.tasks import draw_grouped, take_whole
 

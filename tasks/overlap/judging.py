@@ -19,8 +19,8 @@ from tasks.overlap.search import PAIRS
 from tasks.overlap.twins import write_twins
 from tasks.overlap.verdict import judge
 from tasks.processes import apart
-from tasks.records import Baseline, Decided, Direction, Joined, Overlap, Ruling, SplitDuplicates
-from tasks.records.overlaps import BASELINE, CHAINED
+from tasks.records import Decided, Joined, Overlap, Ruling, SplitDuplicates
+from tasks.records.overlaps import BASELINE, CHAINED, Baseline, Direction
 from tasks.records.rows import SameSubject, SplitGroups, VariantCount
 from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict

@@ -14,8 +14,8 @@ from tasks.overlap.join import UNASKED, Join, Slices, join_of
 from tasks.overlap.prints import prints_of, write_prints
 from tasks.overlap.search import write_join, write_tile
 from tasks.processes import apart
-from tasks.records import Decided, Drawn, Fingerprints, Joined, Prints, SplitPair, Tile, Within
-from tasks.records.overlaps import VECTORS
+from tasks.records import Decided, Drawn, Fingerprints, Joined, Prints, SplitPair, Tile
+from tasks.records.overlaps import VECTORS, Within
 from tasks.records.spec import ComparingSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages, tables

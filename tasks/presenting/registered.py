@@ -33,7 +33,7 @@ def _laid(rows: Sequence[Gray], duplicates: Sequence[Gray]) -> list[Gray]:
 
 def map_over(row: Gray, duplicate: Gray) -> list[float]:
     """Return the six numbers of the map that aligns a duplicate with a row, from gray copies, uint8 (1, 64, 64)."""
-    return list(register(row.astype(np.float32), duplicate.astype(np.float32))[0].ravel().tolist())
+    return register(row.astype(np.float32), duplicate.astype(np.float32))[0].ravel().tolist()
 
 
 def _copies(pictures: Sequence[Gray]) -> Pixels:

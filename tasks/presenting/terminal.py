@@ -10,16 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tasks.presenting import summary
 from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.summary import (
-    CLAIMS,
-    DIFFERENCES,
-    accuracy_rows,
-    benchmark_rows,
-    claim_rows,
-    effect_rows,
-    tables_of,
-)
 from tasks.presenting.words import answer, facts, sentences
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
@@ -78,18 +70,20 @@ def next_step(report: Report, spec: Spec) -> str:
 
 def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
     """Print the table of several benchmarks, and the path of their page."""
-    console.print(table_of("Benchmarks, and the train images with a duplicate in each", benchmark_rows(found.reports)))
+    rows = summary.benchmark_rows(found.reports)
+    console.print(table_of("Benchmarks, and the train images with a duplicate in each", rows))
     console.print(f"report      {page}", **AS_IS)
 
 
 def print_tables(report: Report, console: Console) -> None:
     """Print rows, overlap and accuracy in tables, and all that was found in sentences."""
     numbers = Numbers(report)
+    accuracy = summary.accuracy_rows(numbers, ("raw", "near", "removed"))
     for title, rows in (
-        *tables_of(numbers),
-        (CLAIMS, claim_rows(numbers)),
-        ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, ("raw", "near", "removed"))),
-        (DIFFERENCES, effect_rows(numbers, SHOWN)),
+        *summary.tables_of(numbers),
+        (summary.CLAIMS, summary.claim_rows(numbers)),
+        ("Accuracy on test rows in percent, with 95 % intervals", accuracy),
+        (summary.DIFFERENCES, summary.effect_rows(numbers, SHOWN)),
     ):
         if rows:
             console.print(table_of(title, rows))
@@ -101,7 +95,7 @@ def as_text(report: Report) -> str:
     """Return the answer and the tables of rows and overlap, to print."""
     console = Console(file=io.StringIO(), width=WIDTH, force_jupyter=False, force_terminal=False)
     numbers = Numbers(report)
-    for title, rows in tables_of(numbers)[:SHORT]:
+    for title, rows in summary.tables_of(numbers)[:SHORT]:
         console.print(table_of(title, rows))
     console.print(answer(numbers), highlight=False, markup=False)
     console.print(report.where, **AS_IS)

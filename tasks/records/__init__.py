@@ -5,31 +5,8 @@ They hold logical names below the workspace, digests and counts, but no arrays o
 
 from tasks.records.effects import Claim, Conclusion, Confusion, Drawing, Effect, Mistake, Score
 from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
-from tasks.records.overlaps import (
-    Baseline,
-    Decided,
-    Direction,
-    Joined,
-    Overlap,
-    Prints,
-    Ruling,
-    SplitDuplicates,
-    SplitPair,
-    Tile,
-    Within,
-    between,
-)
+from tasks.records.overlaps import Decided, Joined, Overlap, Prints, Ruling, SplitDuplicates, SplitPair, Tile, between
 from tasks.records.report import Report
-from tasks.records.results import (
-    Batch,
-    Benchmarks,
-    Compared,
-    Evaluation,
-    Findings,
-    LoadedSources,
-    RandomDraw,
-    Trained,
-    Training,
-)
+from tasks.records.results import Batch, Benchmarks, Compared, Evaluation, Findings, LoadedSources, Trained, Training
 from tasks.records.rows import MeasuredRecall
 from tasks.records.splits import Drawn, InGroups, Sanitized, SharedGroups, Split, Splits

@@ -26,8 +26,7 @@ REMOVED = pa.schema(
 def is_removed(ids: pa.Array, removed: pa.Table, reasons: Sequence[Reason]) -> Mask:
     """Return, for each row, whether it was removed for one of these reasons."""
     gone = removed.filter(pc.is_in(removed["reason"], value_set=pa.array(reasons)))
-    mask: Mask = pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
-    return mask
+    return pc.is_in(ids, value_set=gone["id"].combine_chunks()).to_numpy(zero_copy_only=False)
 
 
 def each_pair_once(table: pa.Table) -> pa.Table:

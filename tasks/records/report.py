@@ -155,7 +155,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return the content of report.json, which depends only on inputs, parameters and seed."""
         hidden: dict[str, Any] = {"run": True, "spec": set(CHANGES_NO_RESULT)}
-        return dict(TypeAdapter(Report).dump_python(self, mode="json", exclude=hidden))
+        return TypeAdapter(Report).dump_python(self, mode="json", exclude=hidden)
 
     @staticmethod
     def of_json(run: Path, content: dict[str, Any]) -> "Report":

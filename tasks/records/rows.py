@@ -46,7 +46,7 @@ class SplitRows:
     test: Count
 
     def __getitem__(self, split: SplitName) -> int:
-        return int(getattr(self, split))
+        return getattr(self, split)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -266,5 +266,4 @@ def form_of(row: Any, name: str) -> Form:
     """Return the form in which people see a number of a record."""
     field = next(field for field in fields(row) if field.name == name)
     marks = [mark for mark in getattr(field.type, "__metadata__", ()) if hasattr(mark, "json_schema_extra")]
-    form: Form = marks[0].json_schema_extra["form"]
-    return form
+    return marks[0].json_schema_extra["form"]

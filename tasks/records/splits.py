@@ -70,8 +70,7 @@ class Splits:
     in_groups: InGroups | None = None
 
     def __getitem__(self, name: SplitName) -> Drawn:
-        split: Drawn = getattr(self, name)
-        return split
+        return getattr(self, name)
 
 
 @dataclass(frozen=True)

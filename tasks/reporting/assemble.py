@@ -76,7 +76,7 @@ def _balance(found: Findings, workspace: Place) -> Iterator[row.ClassRows]:
 
 
 def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
-    return list(np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist())
+    return np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist()
 
 
 def _conservation(found: Findings) -> Iterator[row.ClassMembers]:

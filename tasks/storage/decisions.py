@@ -91,8 +91,7 @@ class Decisions:
         if not judged or not len(one):
             return np.zeros(len(one), np.bool_)
         keys = np.ascontiguousarray(np.hstack([one, other])).view(f"V{2 * DIGEST}").ravel()
-        found: Mask = np.isin(keys, np.array(judged, keys.dtype))
-        return found
+        return np.isin(keys, np.array(judged, keys.dtype))
 
 
 def read_decisions(place: Place) -> Decisions:

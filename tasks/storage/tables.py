@@ -75,7 +75,7 @@ def taken(file: pq.ParquetFile, rows: RowNumbers, columns: Sequence[str] | None 
 def count(place: Place) -> int:
     """Return the number of rows of a table from its footer; raises what `read` raises."""
     with opened(place) as file:
-        return int(file.metadata.num_rows)
+        return file.metadata.num_rows
 
 
 def binary(rows: Bits) -> pa.Array:

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.evaluation.compared import group_rows, unsure, verified_twins, why_not
-from tasks.records import Direction, Overlap
-from tasks.records.overlaps import Method
+from tasks.records import Overlap
+from tasks.records.overlaps import Direction, Method
 from tasks.records.rows import MeasuredRecall
 from tasks.storage.place import Place
 
