@@ -13,8 +13,7 @@ from tasks.errors import GateError
 from tasks.presenting.terminal import next_step, print_benchmarks, print_summary, print_tables
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import PrepareSpec, ReproduceSpec, Spec
-from tasks.reporting.notmnist import figures
-from tasks.reporting.published_results import print_figures
+from tasks.reporting.published_results import figures, print_figures
 from tasks.reporting.read import PAGE
 
 COURSE: dict[str, Any] = {

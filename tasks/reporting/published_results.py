@@ -1,8 +1,11 @@
-"""Compare published figures about a data set with the figures of a run."""
+"""Compare the published figures of notMNIST, from public notebooks of its course, with the figures of a run.
+
+Commits are cited. The notebooks that agree on the overlap drew their splits with one recipe, ``--recipe course``.
+"""
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +13,46 @@ from rich.console import Console
 
 from tasks.presenting.terminal import table_of
 from tasks.records import Report
+from tasks.records.rows import Input
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
+from tasks.vocabulary import SplitName
 
+ARCHIVES = {  # bytes, sha256, members, readable: wangruowen@645917f, CharlesHolbrow@045f071, AGhiuta@c2bbc42
+    "large": (247_336_696, "1e8261b75484b520dc76027f5c22af50fe608e3bb16277caec086eb928f9b61c", 529_119, 529_114),
+    "small": (8_458_043, "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec", 18_726, 18_724),
+}
+READABLE = {  # per class, A to J: AGhiuta@c2bbc42, FilipLangr@48a6ebc
+    "large": (52_909, 52_911, 52_912, 52_911, 52_912, 52_912, 52_912, 52_912, 52_912, 52_911),
+    "small": (1_872, 1_873, 1_873, 1_873, 1_873, 1_872, 1_872, 1_872, 1_872, 1_872),
+}
+UNREADABLE = {  # CharlesHolbrow@045f071, Itsukara@d75a5d6
+    "large": (
+        "A/RnJlaWdodERpc3BCb29rSXRhbGljLnR0Zg==.png",
+        "A/SG90IE11c3RhcmQgQlROIFBvc3Rlci50dGY=.png",
+        "A/Um9tYW5hIEJvbGQucGZi.png",
+        "B/TmlraXNFRi1TZW1pQm9sZEl0YWxpYy5vdGY=.png",
+        "D/VHJhbnNpdCBCb2xkLnR0Zg==.png",
+    ),
+    "small": (
+        "A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png",
+        "F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png",
+    ),
+}
+MOMENTS = {  # mean and standard deviation as printed, A to J: Itsukara@d75a5d6; all: CharlesHolbrow@045f071
+    "large": (
+        "-.12825 .44312", "-.00756 .454491", "-.142258 .439806", "-.0573678 .455648", "-.0698991 .452941",
+        "-.125583 .447089", "-.0945813 .44624", "-.0685221 .454232", ".0307862 .468898", "-.153359 .443657",
+        "-.081659585 .45423251",
+    ),
+    "small": (
+        "-.132626 .445128", ".00535608 .457115", "-.141521 .44269", "-.0492167 .459759", "-.0599148 .45735",
+        "-.118185 .452279", "-.0925503 .449006", "-.0586893 .458759", ".0526451 .471893", "-.151689 .448014",
+        "-.074636243 .45862216",
+    ),
+}  # fmt: skip
+ACCURACIES = {50: 0.4849, 100: 0.7136, 1000: 0.8425, 5000: 0.8464, 200_000: 0.9006}  # Krids@43463e1
+SAME_ACCURACY = 0.002  # other versions of the solver stop at slightly different points
 Verdict = Literal["equal", "different", "not checked"]
 
 
@@ -35,6 +75,64 @@ class Figure:
         return "equal" if self.measured == self.published else "different"
 
 
+def figures(report: Report) -> list[Figure]:
+    """Compare all published figures with a run, which reproduces them with ``--recipe course`` on the archives."""
+    return [*_files(report), *_moments(report), *_overlap(report), *_scores(report)]
+
+
+def _files(report: Report) -> Iterator[Figure]:
+    sources: dict[str, Input] = {entry.role: entry for entry in report.inputs}
+    for role, (size, sha256, count, readable) in ARCHIVES.items():
+        source = sources.get(role)
+        yield Figure(f"bytes of the {role} archive", size, source and source.bytes)
+        yield Figure(f"sha256 of the {role} archive", sha256, source and source.sha256)
+        yield Figure(f"members of {role}", count, members(report, role, "members"))
+        yield Figure(f"readable images of {role}", readable, members(report, role, "accepted"))
+        for letter, rows in zip("ABCDEFGHIJ", READABLE[role], strict=True):
+            yield Figure(f"readable images of {role} {letter}", rows, members(report, role, "accepted", letter))
+        yield Figure(f"unreadable members of {role}", UNREADABLE[role], unreadable(report, role))
+
+
+def _moments(report: Report) -> Iterator[Figure]:
+    for role, printed in MOMENTS.items():
+        for letter, pair in zip((*"ABCDEFGHIJ", None), printed, strict=True):
+            for column, text in zip(("mean", "std"), pair.split(), strict=True):
+                unit = 10.0 ** -len(text.partition(".")[2])  # of the last printed digit
+                name = f"{column} of {role} {letter or 'as a whole'}"
+                yield Figure(name, float(text), moment(report, role, column, letter), unit)
+
+
+def _overlap(report: Report) -> Iterator[Figure]:
+    # Arn-O@6bb44ad, AGhiuta@c2bbc42, AravindaDP@519e310, AlexanderYogurt@7d1fe20, Krids@43463e1
+    yield Figure("test rows with a duplicate in train", 1_324, report.pair("test", "train").exact)
+    yield Figure("validation rows with a duplicate in train", 1_067, report.pair("validation", "train").exact)
+    # AravindaDP@519e310, AGhiuta@c2bbc42, AparaV@50a0dbe
+    yield Figure("test rows with a duplicate in validation", 200, report.pair("test", "validation").exact)
+    yield Figure("validation rows with a duplicate in test", 153, report.pair("validation", "test").exact)
+    yield Figure("train rows with a duplicate in test", 3_622, report.pair("train", "test").exact)
+    # JackDragon@27256b3, AntonOsika@579c96f
+    yield Figure("distinct images in train and test", 1_153, report.pair("test", "train").distinct_exact)
+    yield Figure("distinct images in train and validation", 953, report.pair("validation", "train").distinct_exact)
+    yield Figure("distinct images in validation and test", 55, report.pair("test", "validation").distinct_exact)
+    rows_of: dict[SplitName, int] = {"train": 187_217, "validation": 9_872, "test": 9_780}
+    for split, rows in rows_of.items():
+        yield Figure(f"distinct images of {split}", rows, report.within_split(split).distinct)
+    # AlexanderYogurt@7d1fe20, AravindaDP@519e310
+    left, without = report.sanitized.exact, report.rows.test - report.pair("test", "train").exact
+    yield Figure("validation rows without a duplicate in train", 8_933, left.validation)
+    yield Figure("test rows without a duplicate in train", 8_676, without)
+    yield Figure("test rows without a duplicate in train or validation", 8_639, left.test)
+    # The pickles of `export` work in Python 2 and 3, and are larger than those of Python 2.
+    yield Figure("bytes of notMNIST.pickle", 690_800_441, None)
+    yield Figure("bytes of the sanitized pickle", 683_292_701, None)
+
+
+def _scores(report: Report) -> Iterator[Figure]:
+    for rows, value in ACCURACIES.items():
+        name = f"accuracy of softmax on {rows:,} rows (within {SAME_ACCURACY})"
+        yield Figure(name, value, accuracy(report, "softmax", rows), SAME_ACCURACY)
+
+
 def members(report: Report, role: str, column: str, class_name: str | None = None) -> int | None:
     """Return a count of members of a source, in one class or in all."""
     rows = [row for row in report.conservation if row.role == role and class_name in (None, row.class_name)]
@@ -43,9 +141,9 @@ def members(report: Report, role: str, column: str, class_name: str | None = Non
 
 def unreadable(report: Report, role: str) -> tuple[str, ...]:
     """Return the quarantined members of a source."""
-    rows = tables.read(run_at(report.run) / "quarantine.parquet").to_pylist()
-    found = [row for row in rows if row["role"] == role and row["outcome"] == "quarantined"]
-    return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in found))
+    own = [("role", "=", role), ("outcome", "=", "quarantined")]
+    rows = tables.read(run_at(report.run) / "quarantine.parquet", filters=own).to_pylist()
+    return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in rows))
 
 
 def moment(report: Report, role: str, column: str, class_name: str | None = None) -> float | None:

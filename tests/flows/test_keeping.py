@@ -25,7 +25,7 @@ from flows import keeping
 from flows.audit import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
-from tasks.reporting.notmnist import figures
+from tasks.reporting.published_results import figures
 from tasks.storage.place import Place
 from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
