@@ -23,7 +23,7 @@ from tasks.presenting.changes import what_changed
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.problems import problem_table, problems_of
 from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
-from tasks.presenting.titles import title_of
+from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.records.naming import name_of
 from tasks.records.spec import SourceSpec

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tasks.presenting import charts, curves
 from tasks.presenting.sheets import sheet
-from tasks.presenting.titles import title_of
+from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids, read_images, take_images, thumbnails

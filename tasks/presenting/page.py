@@ -8,22 +8,18 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tasks.presenting import summary
 from tasks.presenting.gallery import build_gallery, uri_of
 from tasks.presenting.numbers import Numbers, text_of
-from tasks.presenting.titles import ALTERNATIVES, title_of
-from tasks.presenting.words import answer, sentences
+from tasks.presenting.words import ALTERNATIVES, ENVIRONMENTS, answer, sentences, title_of
 from tasks.records import REASONS, Report
 from tasks.storage import Place, at, tables
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import UNLABELLED
 
-ENVIRONMENT = Environment(
-    loader=PackageLoader("tasks.presenting", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
+ENVIRONMENT = ENVIRONMENTS[True]
 PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled at import, while a command waits for Prefect
 MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
 SAVED = 500_000  # bytes of a list in the page

@@ -1,4 +1,4 @@
-"""The results of a run, in the sentences of words.jinja."""
+"""The results of a run, in the sentences of words.jinja, and the titles of its figures."""
 
 from collections import defaultdict
 
@@ -8,15 +8,37 @@ from tasks.presenting.numbers import Numbers
 from tasks.records import Conclusion
 from tasks.vocabulary import UNLABELLED
 
-TEMPLATES = {  # for text and HTML, compiled at import, while a command waits for Prefect
+ENVIRONMENTS = {  # for text and HTML
     html: Environment(
         loader=PackageLoader("tasks.presenting", "."),
         autoescape=html,  # noqa: S701  # text for the terminal is not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    ).get_template("words.jinja")
+    )
     for html in (False, True)
+}
+# Compiled at import, while a command waits for Prefect.
+TEMPLATES = {html: environment.get_template("words.jinja") for html, environment in ENVIRONMENTS.items()}
+TITLES = {
+    "files": "20 files of each class of {}",
+    "normalized": "The same images of {}, normalized",
+    "rows": "The first 200 rows of {}, with their classes",
+    "balance": "Rows of each class, before and after sanitizing",
+    "thresholds": "Rows with a duplicate, by similarity",
+    "precision": "Predicted precision of matches, by similarity",
+    "learning-curves": "Accuracy by training size",
+    "effects": "Effect of the duplicates on accuracy; the 95 % intervals are not corrected for multiple comparisons",
+    "confusion": "Answers to raw test rows",
+    "mistakes": "The most confident mistakes: class but answer, and how sure",
+}
+ALTERNATIVES = {  # for screen readers; the tables have the numbers
+    "thresholds": "Share of rows with a duplicate in another split, which falls as the threshold rises.",
+    "precision": "Predicted precision of matches, which rises with the threshold, and the number of rows with a match.",
+    "balance": "Rows of each class in each split, before and after sanitizing.",
+    "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
+    "effects": "Differences of accuracy with their intervals, by model and training size.",
+    "confusion": "Counts of answers to test rows by class, for each model.",
 }
 
 
@@ -56,3 +78,13 @@ def sentences(numbers: Numbers, macro: str) -> list[str]:
         }
     )
     return [line for line in str(getattr(module, macro)()).split("\n") if line.strip()]
+
+
+def title_of(name: str) -> str:
+    """Return the title of a figure by its file name without extension.
+
+    >>> title_of("rows-test")
+    'The first 200 rows of test, with their classes'
+    """
+    kind, _, of = name.partition("-")
+    return TITLES[name] if name in TITLES else TITLES[kind].format(of)

@@ -1,10 +1,10 @@
 """Records of the inputs: sources, their members, and shards of images."""
 
 from collections import Counter
+from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.folder import InFolder
 from tasks.vocabulary import Kind, Role, ViewName
 
 SHARD, QUARANTINE, SAMPLES = "shard.parquet", "quarantine.parquet", "samples.parquet"  # files of a shard
@@ -57,6 +57,16 @@ REMEDIES = {  # for reasons that have one
     "several_images": "save each page or frame as a file",
     "unsupported_mode": "save them as 8-bit gray or RGB",
 }
+
+
+class InFolder:
+    """A file in the `folder` of a record; the attribute is the name of the file below the workspace."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def __get__(self, record: Any, _of: type) -> str:
+        return f"{record.folder}/{self.file}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.folder import InFolder
+from tasks.records.inputs import InFolder
 from tasks.records.rows import MeasuredRecall, PairOverlap, SameSubject, SplitGroups, VariantCount, WithinSplit
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import SplitName

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.folder import InFolder
+from tasks.records.inputs import InFolder
 from tasks.records.overlaps import Ruling
 from tasks.records.rows import SharedRows
 from tasks.storage import Place

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tasks.presenting import charts
 from tasks.presenting.sheets import GAP, sheet
-from tasks.presenting.titles import title_of
+from tasks.presenting.words import title_of
 from tasks.records import Report
 from tests.build import glyphs
 
