@@ -9,9 +9,8 @@ import numpy as np
 
 from tasks.records import Claim, Drawing, Findings, MeasuredRecall, Report, Split, Trained, between
 from tasks.records import rows as row
-from tasks.reporting.decided import conflicts_of, count_pairs, judged_pairs
+from tasks.reporting.counted import conflicts_of, count_pairs, ignored_kinds, judged_pairs
 from tasks.reporting.gates import measure_gates
-from tasks.reporting.refused import ignored_kinds
 from tasks.storage import Place, disk
 from tasks.storage.image_files import read_labels
 from tasks.storage.images import mean_and_deviation
