@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from tasks.presenting.sheets import shortened
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
 from tasks.vocabulary import SPLITS, ModelName
@@ -29,6 +28,7 @@ NUMBERED_UP_TO = 12  # classes in a confusion matrix with readable counts
 LEAST_WIDTH = 5.7  # inches, for the legend
 THOUSANDS = "{x:,.0f}"
 NAMED_UP_TO = 60  # classes with readable names along an axis
+LONGEST = 16  # letters of a word to show
 
 
 def learning_curves(report: Report) -> Figure:
@@ -154,3 +154,12 @@ def _rotation(names: Sequence[str]) -> int:
 def figure_of(width: float, height: float) -> Figure:
     """Return an empty figure; the size is in inches."""
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
+
+
+def shortened(word: str, longest: int = LONGEST) -> str:
+    """Return a word, cut to a length that can be shown.
+
+    >>> shortened("Helvetica Neue Condensed", 12)
+    'Helvetica N…'
+    """
+    return word if len(word) <= longest else f"{word[: longest - 1]}…"

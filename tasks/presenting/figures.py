@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from tasks.presenting import charts, curves
-from tasks.presenting.sheets import sheet
+from tasks.presenting.charts import shortened
 from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.storage import Place, disk, tables
@@ -26,6 +26,9 @@ PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
 CLASSES_SHOWN = 40
 SHEET_QUALITY = 85  # of a JPEG
 ON_SHEET = 64  # pixels of the longer side of a photograph
+PAPER, INK = (255, 255, 255), (51, 51, 51)
+GAP, TEXT_SIZE = 6, 13
+SMALLEST = 42  # pixels: least length of the longer side of a shown image
 
 
 def write_figures(found: Findings, report: Report, workspace: Place, folder: Place) -> list[tuple[str, str]]:
@@ -52,6 +55,27 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
         disk.write_bytes(folder / f"{name}.{kind}", _encoded(figure, "JPEG" if kind == "jpg" else "PNG"))
         written.append((f"{name}.{kind}", title_of(name)))
     return written
+
+
+def sheet(images: Sequence[Image.Image], words: Sequence[str], columns: int) -> Image.Image:
+    """Arrange images of any size in rows, each with a word below; small ones are enlarged by an integer factor.
+
+    Empty words take no room.
+    """
+    font = ImageFont.load_default(TEXT_SIZE)
+    cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
+    widths = [cell.width for cell in cells] + [int(font.getlength(word)) + 1 for word in words]
+    width = max([*widths, SMALLEST]) + GAP
+    height = max([cell.height for cell in cells] + [SMALLEST]) + GAP + (TEXT_SIZE + 3 if any(words) else 0)
+    rows = max(1, -(-len(cells) // columns))
+    canvas = Image.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for number, (cell, word) in enumerate(zip(cells, words, strict=True)):
+        left, top = GAP + number % columns * width, GAP + number // columns * height
+        canvas.paste(cell, (left + (width - GAP - cell.width) // 2, top))
+        middle = left + (width - GAP) // 2
+        draw.text((middle, top + height - GAP), word, fill=INK, font=font, anchor="mb")
+    return canvas
 
 
 def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
@@ -134,3 +158,8 @@ def _drawn(chart: Figure) -> Image.Image:
         warnings.simplefilter("ignore", UserWarning)  # a class name in a script that the font lacks shows as boxes
         canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    factor = max(1, -(-SMALLEST // max(image.size)))
+    return image.convert("RGB").resize((factor * image.width, factor * image.height), Image.Resampling.NEAREST)

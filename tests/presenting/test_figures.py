@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tasks.presenting import charts
-from tasks.presenting.sheets import GAP, sheet
+from tasks.presenting.figures import GAP, sheet
 from tasks.presenting.words import title_of
 from tasks.records import Report
 from tests.build import glyphs
