@@ -5,8 +5,7 @@ from typing import cast
 
 from flows.engine.progress import collect, say
 from flows.engine.runners import side_by_side
-from flows.joins import compare
-from flows.sanitize import measure_and_sanitize, rule
+from flows.sanitize import compare, measure_and_sanitize, rule
 from tasks.overlap.judging import group_duplicates
 from tasks.overlap.tasks import look_up
 from tasks.records import Findings, LoadedSources, Overlap, Ruling, SplitDuplicates, SplitPair, Splits

@@ -7,7 +7,7 @@ from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from flows.engine.runners import PACKED_GLYPH, again_in_one, for_decoding
 from tasks.classes.parts import parts_of
-from tasks.classes.quarantine import require_images
+from tasks.classes.shard import require_images
 from tasks.classes.tasks import (
     correct_digests,
     count_pending,

@@ -6,13 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
-from prefect.artifacts import (
-    Artifact,
-    create_image_artifact,
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect import artifacts
 from prefect.events import emit_event
 
 from flows.engine.closing import TAG
@@ -73,14 +67,10 @@ def key_of(sources: Sequence[str]) -> str:
 
 def assets_of(spec: SourceSpec, about: str) -> dict[str, Any]:
     """Return the outputs and inputs of a run's splits, for the lineage in Prefect."""
-    made_from = [_address(str(source)) for source in spec.sources.values()]
+    names = map(str, spec.sources.values())
+    addresses = (name if is_url(name) else f"source://{name.lstrip('/')}" for name in names)
+    made_from = [REFUSED.sub("-", address)[:LONGEST] for address in addresses]  # characters that Prefect allows
     return {"assets": [f"{TAG}://{about}/{kind}" for kind in ("raw", "sanitized")], "asset_deps": made_from}
-
-
-def _address(source: str) -> str:
-    """Return a source as an address in characters that Prefect allows."""
-    address = source if is_url(source) else f"source://{source.lstrip('/')}"
-    return REFUSED.sub("-", address)[:LONGEST]
 
 
 def show(report: Report, about: str) -> None:
@@ -94,11 +84,11 @@ def show(report: Report, about: str) -> None:
         return f"{TAG}-{about}-{kind}"
 
     summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
-    shown, described = cast(Any, Artifact.get(named("summary"))), f"Run {run.last}"
-    create_markdown_artifact(summary, key=named("summary"), description=described)
+    shown, described = cast(Any, artifacts.Artifact.get(named("summary"))), f"Run {run.last}"
+    artifacts.create_markdown_artifact(summary, key=named("summary"), description=described)
     if base := os.environ.get(REPORTS_URL):
         link = f"{base.rstrip('/')}/{run.last}/{PAGE}"
-        create_link_artifact(link, link_text=PAGE, key=named("report"), description=f"The page of run {run.last}")
+        artifacts.create_link_artifact(link, PAGE, named("report"), f"The page of run {run.last}")
     if shown and shown.description == described:
         return
     removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
@@ -110,11 +100,11 @@ def show(report: Report, about: str) -> None:
         ("accuracy", accuracy_rows(numbers), "Accuracy on test rows, 95 % intervals"),
     ):
         if rows:
-            create_table_artifact(rows, key=named(kind), description=description)
+            artifacts.create_table_artifact(rows, key=named(kind), description=description)
     for name in PICTURES:
         if at(picture := run / "figures" / f"{name}.png").exists():
-            data = base64.b64encode(at(picture).read_bytes()).decode()
-            create_image_artifact(f"data:image/png;base64,{data}", key=named(name), description=title_of(name))
+            url = "data:image/png;base64," + base64.b64encode(at(picture).read_bytes()).decode()
+            artifacts.create_image_artifact(url, key=named(name), description=title_of(name))
 
 
 def tell_of_change(report: Report, about: str, workspace: Place) -> None:

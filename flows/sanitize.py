@@ -1,22 +1,29 @@
-"""Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits."""
+"""Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits.
+
+Splits are compared with each other and with themselves, one task per pair, or for large ones one task per tile first.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import cast
 
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
-from flows.joins import compare
+from flows.engine.runners import Workers, again_in_one, for_tiles, side_by_side
 from tasks.kernel import NUMPY
 from tasks.overlap.baseline import PICTURES
+from tasks.overlap.join import Slices
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
-from tasks.overlap.tasks import count_within, look_up, take_embeddings
-from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits
+from tasks.overlap.tasks import compare_tile, count_within, find_overlap, look_up, take_embeddings, tiles_of
+from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits, Tile
 from tasks.records.report import AnySpec
 from tasks.records.spec import AuditSpec, ComparingSpec
 from tasks.splits.tasks import find_shared_groups, remove_overlap
 from tasks.vocabulary import PAIRS, SPLITS
 
+Tiles = list[tuple[SplitPair, int, Slices]]  # with their numbers in their pair
+FEW = 5_000  # photographs that threads search in less time than processes need to start
 SLOWER = "numpy compares the images, several times more slowly: install cleansplit with a C compiler to use the kernel."
 
 
@@ -61,3 +68,41 @@ def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
     if not ruling.verdict.told:
         say(ruling.verdict.warning)
     return ruling
+
+
+@subflow("compare tiles")
+def compare_tiles(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
+    """Compare slices of splits with slices of others or of their own, one task each."""
+    comparing = (compare_tile.submit(spec, pair, number, slices, spec.place) for pair, number, slices in tiles)
+    work = [len(slices[_searched(spec, pair)]) for pair, _, slices in tiles]
+    return collect("compare tiles", comparing, work, "images")
+
+
+def _searched(spec: ComparingSpec, pair: SplitPair) -> int:
+    """Return the side of a pair whose images are searched for on the other."""
+    return int(not pair.within and spec.protect == "train")
+
+
+def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
+    """Compare the images of pairs of splits, or of splits with themselves."""
+    searched = sum(min(pair.first.rows, pair.second.rows) for pair in pairs)
+    in_process = spec.compared_by.on_pixels and searched > FEW
+    cut = [tiles_of(spec, pair, in_process) for pair in pairs]
+    tiles = [(pair, *tile) for pair, slices in zip(pairs, cut, strict=True) for tile in enumerate(slices)]
+    found = iter(_compared(spec, tiles) if tiles else ())
+    joining = [
+        find_overlap.submit(spec, pair, list(islice(found, len(slices))), spec.place)
+        for pair, slices in zip(pairs, cut, strict=True)
+    ]
+    return collect("find overlap", joining, [0 if tiles else _images(spec, pair) for pair in pairs], "images")
+
+
+def _images(spec: ComparingSpec, pair: SplitPair) -> int:
+    both = pair.first.images, pair.second.images
+    return both[_searched(spec, pair)] if all(both) else 0
+
+
+def _compared(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
+    images = max(len(some) for _, _, tile in tiles for some in tile)
+    workers = for_tiles(images, spec) if spec.compared_by.on_pixels else Workers(side_by_side(spec))
+    return again_in_one(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)

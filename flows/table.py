@@ -3,66 +3,55 @@
 from typing import Any
 
 from flows.engine.parameters import Command
-from tasks.records.spec import (
-    AuditSpec,
-    CleanSpec,
-    DedupeSpec,
-    EvaluateSpec,
-    PrepareSpec,
-    ReproduceSpec,
-    RunSpec,
-    SanitizeSpec,
-    SplitSpec,
-    VerifySpec,
-)
+from tasks.records import spec
 
 RUN = Command(
-    "run", RunSpec, "flows.pipeline.cleansplit",
+    "run", spec.RunSpec, "flows.pipeline.cleansplit",
     "Build splits, measure their overlap, write sanitized splits, and show what the overlap did to accuracy.",
     "cleansplit run --large notMNIST_large.tar.gz --small notMNIST_small.tar.gz",
 )  # fmt: skip
 AUDIT = Command(
-    "audit", AuditSpec, "flows.audit.audit",
+    "audit", spec.AuditSpec, "flows.pipeline.audit",
     "Measure the overlap between existing splits, and write the splits without it.",
     "cleansplit audit --train train/ --test test/ --max-overlap 0.01",
 )  # fmt: skip
 DEDUPE = Command(
-    "dedupe", DedupeSpec, "flows.dedupe.dedupe",
+    "dedupe", spec.DedupeSpec, "flows.pipeline.dedupe",
     "Find the duplicate images of one set, and list which of them to keep and which to remove.",
     "cleansplit dedupe photos/",
 )  # fmt: skip
 SPLIT = Command(
-    "split", SplitSpec, "flows.split.split",
+    "split", spec.SplitSpec, "flows.pipeline.split",
     "Draw train, validation and test from one set without leaks: no group of duplicates or other group is divided.",
     "cleansplit split photos/ --group-by '^(patient[0-9]+)'",
 )  # fmt: skip
 SANITIZE = Command(
-    "sanitize", SanitizeSpec, "flows.steps.sanitize",
+    "sanitize", spec.SanitizeSpec, "flows.steps.sanitize",
     "Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained.",
     "cleansplit sanitize latest --threshold 0.9",
 )  # fmt: skip
 EVALUATE = Command(
-    "evaluate", EvaluateSpec, "flows.steps.evaluate",
+    "evaluate", spec.EvaluateSpec, "flows.steps.evaluate",
     "Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it.",
     "cleansplit evaluate latest --models mlp",
 )  # fmt: skip
 PREPARE = Command(
-    "prepare", PrepareSpec, "flows.steps.prepare",
+    "prepare", spec.PrepareSpec, "flows.steps.prepare",
     "Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them.",
     "cleansplit prepare --dataset notmnist",
 )  # fmt: skip
 REPRODUCE = Command(
-    "reproduce", ReproduceSpec, "flows.pipeline.cleansplit",
+    "reproduce", spec.ReproduceSpec, "flows.pipeline.cleansplit",
     "Do the notMNIST course's exercise on its archives, and compare published figures with measured ones.",
     "cleansplit reproduce",
 )  # fmt: skip
 CLEAN = Command(
-    "clean", CleanSpec, "flows.keeping.clean",
+    "clean", spec.CleanSpec, "flows.keeping.clean",
     "Remove all but the newest runs, and the intermediate results that only the removed runs used.",
     "cleansplit clean --keep 3",
 )  # fmt: skip
 VERIFY = Command(
-    "verify", VerifySpec, "flows.keeping.verify",
+    "verify", spec.VerifySpec, "flows.keeping.verify",
     "Verify every file, row and count of a run.",
     "cleansplit verify",
 )  # fmt: skip

@@ -17,10 +17,7 @@ USUAL = {
 def find(what: str, names: Iterable[str], given: Columns, source: str) -> str | None:
     """Return the column for a use, ignoring the case of usual names, or None.
 
-    Raises
-    ------
-    UsageError
-        When the column that the user named does not exist.
+    Raises `UsageError` when the column that the user named does not exist.
 
     >>> find("label", ["Path", "Class"], {}, "list.csv")
     'Class'

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-RowNumbers = NDArray[np.int64]
+from tasks.arrays import Mask, RowNumbers
 
 
 def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> RowNumbers:
@@ -26,7 +26,7 @@ def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> Row
     return numbers
 
 
-def first_with(keys: NDArray[np.int64]) -> RowNumbers:
+def first_with(keys: RowNumbers) -> RowNumbers:
     """Return, for each row, the first row with the same key.
 
     >>> first_with(np.array([7, 9, 7])).tolist()
@@ -37,7 +37,7 @@ def first_with(keys: NDArray[np.int64]) -> RowNumbers:
     return first
 
 
-def is_first(*keys: NDArray[Any]) -> NDArray[np.bool_]:
+def is_first(*keys: NDArray[Any]) -> Mask:
     """Return which elements of sorted columns differ from the previous one in any column, bool (n,).
 
     >>> is_first(np.array([1, 1, 2]), np.array([5, 5, 5])).tolist()

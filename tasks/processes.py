@@ -19,7 +19,6 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
-from tasks.memory import KEPT
 from tasks.threads import compute_alone
 
 P = ParamSpec("P")
@@ -30,7 +29,9 @@ SECONDS_BETWEEN_LOOKS = 0.5
 ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # no imports from the current folder, which may be an untrusted data set
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: do not end processes that keep memory for their next task
-    **KEPT,
+    # Reusing the memory of one image for the next saves a tenth of the time.
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
 }
 
 _pool: ContextVar[Any] = ContextVar("processes of this flow", default=None)
@@ -72,10 +73,7 @@ def end_processes() -> None:
 def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Call a function of a module in a worker process of the flow, if it has any.
 
-    Raises
-    ------
-    ProcessLostError
-        When this or another worker process was killed.
+    Raises `ProcessLostError` when this or another worker process was killed.
     """
     pool = _pool.get()
     if pool is None:

@@ -79,20 +79,24 @@ def in_one_sentence(function: Callable[P, Any]) -> Callable[P, Any]:
 def take_credentials() -> None:
     """Copy the settings of object stores from a named block of Prefect's server into the environment, if one is named.
 
-    Raises
-    ------
-    UsageError
-        When the block does not exist, or holds anything but environment variables.
+    Raises `UsageError` when the block does not exist, or holds anything but environment variables.
     """
     if not (name := os.environ.get(STORE_BLOCK)):
         return
-    try:
-        held = cast(Any, Secret.load(name)).get()
-    except ValueError as error:
-        raise UsageError(f"{STORE_BLOCK}: the server has no Secret block {name}; create it under Blocks.") from error
+    held = secret(name, STORE_BLOCK)
     if not isinstance(held, dict) or not all(str(key).startswith("AWS_") for key in held):
         raise UsageError(f'{STORE_BLOCK}: the block {name} must hold JSON such as {{"AWS_ACCESS_KEY_ID": "..."}}.')
     os.environ.update({key: str(value) for key, value in held.items()})
+
+
+def secret(name: str, wanted_by: str) -> Any:
+    """Return the content of a Secret block of Prefect's server; raises `UsageError` if the block is missing."""
+    try:
+        return cast(Any, Secret.load(name)).get()
+    except ValueError as error:
+        raise UsageError(
+            f"{wanted_by}: the server has no Secret block {name}; create it under Blocks in its UI."
+        ) from error
 
 
 def done(record: T, message: str, name: str = "Completed") -> Any:

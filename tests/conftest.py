@@ -223,7 +223,7 @@ def audited(
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
 
     def build(workspace: Path) -> Report:
-        from flows.audit import audit
+        from flows.pipeline import audit
 
         request.getfixturevalue("prefect_server")
         return audit(**photographs, workspace=workspace, **given)

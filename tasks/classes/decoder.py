@@ -61,11 +61,6 @@ class Decoded(NamedTuple):
         about = f"{self.image.mode} {self.width} {self.height} ".encode()
         return md5(b"".join([about, *parts]), usedforsecurity=False).digest()
 
-    def gray_copies(self, *sides: int) -> list[Gray]:
-        """Return the image in gray, stretched to squares, uint8 (side, side) each."""
-        gray = self.image.convert("L")
-        return [np.asarray(gray.resize((side, side), Image.Resampling.BILINEAR)) for side in sides]
-
     def thumbnail(self) -> bytes:
         """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
         factor = min(1.0, THUMBNAIL_SIDE / max(self.image.size))
@@ -101,7 +96,8 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
     """Decode a file to its entry in a shard; parameters and errors are those of `decode`."""
     with refusing():
         found = decode(data, reduced, cheap)
-        gray, copy = found.gray_copies(side, COPY_SIDE)
+        plain = found.image.convert("L")
+        gray, copy = (np.asarray(plain.resize((n, n), Image.Resampling.BILINEAR)) for n in (side, COPY_SIDE))
         is_flat = found.lost == found.lost[:2] * (len(found.lost) // 2)
         constant = is_flat and bool(gray.min() == gray.max()) and _is_constant(found.image)
         if constant and found.coded:

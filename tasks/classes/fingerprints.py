@@ -5,14 +5,14 @@ from hashlib import md5
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.classes import glyphs
+from tasks.classes.glyphs import font_of
 from tasks.records import Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.records.inputs import FINGERPRINTS
 from tasks.registration.views import VIEWS
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_images
-from tasks.storage.images import Images
+from tasks.storage.images import Images, as_rows
 
 
 def write_fingerprints(
@@ -40,11 +40,11 @@ def write_fingerprints(
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:
     digests = [md5(image, usedforsecurity=False).digest() for image in images.gray]
-    fonts = [glyphs.font_of(name.split("/", 2)[2]) for name in images.ids.to_pylist()]
+    fonts, pixels = [font_of(name.split("/", 2)[2]) for name in images.ids.to_pylist()], as_rows(images.gray)
     return {
         "md5": pa.array(digests, pa.binary(16)),
         "font": pa.array(fonts, pa.string()),
-        "one_colour": pa.array(glyphs.one_colour(images.gray)),
+        "one_colour": pa.array((pixels == pixels[:, :1]).all(axis=1)),
     }
 
 

@@ -73,12 +73,6 @@ def sums(gray: Gray) -> tuple[int, int]:
     return int(count @ value), int(count @ value**2)
 
 
-def one_colour(gray: Gray) -> Mask:
-    """Return, for each image (n, side, side), whether all its pixels are equal."""
-    flat = as_rows(gray)
-    return (flat == flat[:, :1]).all(axis=1)
-
-
 def font_of(member: str) -> str | None:
     """Return the font in a member's name: URL-safe base64, optionally followed by a counter.
 

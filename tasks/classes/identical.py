@@ -23,18 +23,20 @@ from tasks.storage import Place, tables
 DIGESTS = pa.schema({"id": pa.string(), "md5": pa.binary(16)})
 
 
-def in_doubt(shards: Sequence[Shard], workspace: Place) -> pa.Table:
-    """Return the photographs to decode in full: the number of the ``shard`` and the ``id`` of each."""
+def write_doubts(shards: Sequence[Shard], workspace: Place, target: Place) -> dict[str, list[int]]:
+    """Write the photographs to decode in full, with ``shard`` (its number) and ``id``; return the count per shard."""
     known = _known(shards, workspace, ["id", "md5", "coded", "mode", "width", "height"])
     reduced, full = known.filter(known["coded"].is_valid()), known.filter(known["coded"].is_null())
     pairs = reduced.group_by(["md5", "coded"]).aggregate([])
     are_equal = pc.is_in(reduced["md5"], value_set=_repeated(pairs["md5"]))
     doubtful = pc.or_(are_equal, pc.is_in(_size(reduced), value_set=pc.unique(_size(full))))
-    return reduced.filter(doubtful).select(["shard", "id"])
+    found = reduced.filter(doubtful).select(["shard", "id"])
+    tables.write(found, target)
+    return {"counts": np.bincount(found["shard"], minlength=len(shards)).tolist()}
 
 
-def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.Table:
-    """Return the digests of the full pixels of some photographs of a part, null if undecodable."""
+def write_in_full(part: Part, ids: pa.Array, side: int, workspace: Place, target: Place) -> None:
+    """Write the digests of the full pixels of some photographs of a part, null if undecodable; schema `DIGESTS`."""
     index = tables.read_rows(workspace / part.index, part.first, part.members)
     names = pc.binary_join_element_wise(part.role, index["class_name"], index["member"], "/")
     wanted = pc.is_in(names, value_set=ids)
@@ -44,13 +46,14 @@ def read_in_full(part: Part, ids: pa.Array, side: int, workspace: Place) -> pa.T
         for row, data in Members(workspace.locate(part.location), part.columns).read(index.filter(wanted)):
             with suppress(UnreadableError):  # if it is too costly in full, only equal coding makes it identical
                 digests[row] = guard.read(data, side, reduced=False, name=names[row]).digest
-    return pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
+    found = pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
+    tables.write(found, target)
 
 
-def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: Place) -> pa.Table:
-    """Return the photographs with a wrong digest, each with its digest of `in_full`; schema `DIGESTS`."""
+def write_corrected(shards: Sequence[Shard], in_full: Iterable[str], workspace: Place, target: Place) -> dict[str, int]:
+    """Write the photographs with a wrong digest, each with its digest in the tables `in_full`; return their number."""
     known = _known(shards, workspace, ["id", "md5", "coded"])
-    full = pa.concat_tables([DIGESTS.empty_table(), *in_full])
+    full = pa.concat_tables([DIGESTS.empty_table(), *(tables.read(workspace / name) for name in in_full)])
     at = pc.index_in(full["id"], value_set=known["id"].combine_chunks())
     before = known.take(at)
     right = pc.coalesce(full["md5"], before["coded"])
@@ -59,11 +62,13 @@ def corrected(shards: Sequence[Shard], in_full: Iterable[pa.Table], workspace: P
         pc.is_in(before["md5"], value_set=_repeated(same_pixels["md5"])),  # equal thumbnails, different full pixels
         pc.is_in(right, value_set=known["md5"].filter(known["coded"].is_null()).combine_chunks()),
     )
-    return pa.table([full["id"].filter(wrong), right.filter(wrong)], schema=DIGESTS).sort_by("id")
+    found = pa.table([full["id"].filter(wrong), right.filter(wrong)], schema=DIGESTS).sort_by("id")
+    tables.write(found, target)
+    return {"rows": len(found)}
 
 
 def digests_of(shard: Shard, found: str, workspace: Place) -> dict[str, bytes]:
-    """Return the corrected digests of the photographs of a shard by id, from a table that `corrected` returned."""
+    """Return the corrected digests of the photographs of a shard by id, from a table that `write_corrected` wrote."""
     ids = tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks()
     own = tables.read(workspace / found)
     own = own.filter(pc.is_in(own["id"], value_set=ids))

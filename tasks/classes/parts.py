@@ -14,32 +14,28 @@ LEAST, MOST = 64_000, 128_000  # work in a part, in glyphs; only the last part m
 PHOTOGRAPH, BYTES_PER_GLYPH = 10, 2048  # work of a photograph, and of its bytes; its pixels cost more than both
 
 
-def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> list[Part]:
-    """Return the parts of a source in the order of its index; the position of a class in `classes` is its label."""
+def parts_of(archive: Archive, classes: Sequence[str], reading: Reading) -> Iterator[Part]:
+    """Yield the parts of a source in the order of its index; the position of a class in `classes` is its label."""
     labels = {name: label for label, name in enumerate(classes)}
     row = sum(archive.outside.values())
     starts: dict[str, int] = {}  # row of the first member of each class
-    parts: list[Part] = []
     for run in _runs(archive.pieces, reading, alone=len(archive.members) <= ALONE_UP_TO):
         first = row
         for piece in run:
             starts.setdefault(piece.class_name, row)
             row += piece.members
-        parts.append(
-            Part(
-                role=archive.role,
-                location=archive.location,
-                columns=archive.columns,
-                index=archive.index,
-                first=first,
-                members=row - first,
-                bytes=sum(piece.bytes for piece in run),
-                labels={piece.class_name: labels[piece.class_name] for piece in run},
-                digest=sha256("".join(piece.digest for piece in run).encode()).hexdigest(),
-                before=first - starts[run[0].class_name],
-            )
+        yield Part(
+            role=archive.role,
+            location=archive.location,
+            columns=archive.columns,
+            index=archive.index,
+            first=first,
+            members=row - first,
+            bytes=sum(piece.bytes for piece in run),
+            labels={piece.class_name: labels[piece.class_name] for piece in run},
+            digest=sha256("".join(piece.digest for piece in run).encode()).hexdigest(),
+            before=first - starts[run[0].class_name],
         )
-    return parts
 
 
 def work_of(part: Part | Piece, reading: Reading) -> int:

@@ -1,9 +1,7 @@
 """Read images of any size and format into small gray copies, and write the facts that a copy lacks.
 
-Originals stay in place. ``photographs.parquet`` has one row per image, in the order of reading: id, MD5 of its pixels,
-whether all are equal, for a JPEG decoded at a reduced scale the digest of everything that its pixels need (see
-`tasks.classes.identical`), mode, size, bytes, camera and minute, a thumbnail, and warnings of its decoder.
-``copies.gray`` has, in the same order, larger gray copies for deciding duplicates; see `tasks.storage.copies`.
+Originals stay in place. ``photographs.parquet`` has one row per image, in the order of reading. ``copies.gray`` has, in
+the same order, larger gray copies for deciding duplicates; see `tasks.storage.copies`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,16 +22,16 @@ BATCH = 1024  # rows to write at once: a few MB of thumbnails
 SCHEMA = pa.schema(
     {
         "id": pa.string(),
-        "md5": pa.binary(16),
-        "constant": pa.bool_(),
-        "coded": pa.binary(16),
+        "md5": pa.binary(16),  # of the pixels
+        "constant": pa.bool_(),  # whether all pixels are equal
+        "coded": pa.binary(16),  # as in `tasks.classes.decoder.Photograph`
         "mode": pa.string(),
         "width": pa.int32(),
         "height": pa.int32(),
         "bytes": pa.int64(),
-        "taken": pa.string(),
+        "taken": pa.string(),  # camera and minute
         "thumbnail": pa.binary(),
-        "remark": pa.string(),
+        "remark": pa.string(),  # warnings of its decoder
     }
 )
 

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tasks.classes.detection import detect
 from tasks.classes.fingerprints import write_fingerprints
-from tasks.classes.identical import corrected, digests_of, in_doubt, read_in_full
+from tasks.classes.identical import digests_of, write_corrected, write_doubts, write_in_full
 from tasks.classes.parts import work_of
 from tasks.classes.shard import build_shard
 from tasks.libraries import shaped_by
@@ -17,10 +15,8 @@ from tasks.records.spec import SourceSpec
 from tasks.stage_task import done, finished, stage_task
 from tasks.storage import Place, at, stages, tables
 
-VERSION = 9
-IDENTICAL_VERSION = 1
+VERSION, IDENTICAL_VERSION = 9, 1
 DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
-PHOTOGRAPHS_VERSION = 13
 STORED_PER_BYTE = 2.5  # bytes in stages and run per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split
 
@@ -84,21 +80,15 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
     """Return the inputs that determine a shard: the part's own members, not the rest of the source."""
     inputs = {"version": VERSION, "role": part.role, "classes": list(part.labels), "members": part.digest}
     if reading.kind == "photographs":
-        inputs["photographs"] = PHOTOGRAPHS_VERSION
+        inputs["photographs"] = 13
     return inputs | {"side": reading.side} | shaped_by(reading.kind)
 
 
 @stage_task("look for photographs that may be identical")
 def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[int]]:
     """Find photographs whose reduced pixels do not decide whether they are identical; return their table and counts."""
-
-    def build(target: Place) -> dict[str, Any]:
-        found = in_doubt(shards, workspace)
-        tables.write(found, target / DOUBTS)
-        return {"counts": np.bincount(found["shard"], minlength=len(shards)).tolist()}
-
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards]}
-    stage = stages.stage(workspace, "doubts", inputs, build)
+    stage = stages.stage(workspace, "doubts", inputs, lambda to: write_doubts(shards, workspace, to / DOUBTS))
     counts = stage.result["counts"]
     message = f"{sum(counts):,} photographs are to be decoded in full"
     return finished((f"{stage.folder.name}/{DOUBTS}", counts), stage, message)
@@ -108,25 +98,18 @@ def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[in
 def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, workspace: Place) -> str:
     """Compute the digests of the full pixels of doubtful photographs of a part; return the name of their table."""
     ids = tables.read(workspace / doubts, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()
-
-    def build(target: Place) -> None:
-        tables.write(apart(read_in_full, part, ids, reading.side, workspace), target / IN_FULL)
-
+    asked = part, ids, reading.side, workspace
     inputs = {"version": IDENTICAL_VERSION, "members": part.digest, "ids": stages.digest_of(ids.to_pylist())}
-    stage = stages.stage(workspace, "in-full", inputs | shaped_by("photographs"), build)
+    inputs |= shaped_by("photographs")
+    stage = stages.stage(workspace, "in-full", inputs, lambda to: apart(write_in_full, *asked, to / IN_FULL))
     return finished(f"{stage.folder.name}/{IN_FULL}", stage, f"{part}: {len(ids):,} photographs in full")
 
 
 @stage_task("find identical photographs")
 def correct_digests(shards: Sequence[Shard], in_full: Sequence[str], workspace: Place) -> str | None:
     """Find photographs with a wrong digest, and the right one for each; return the name of their table."""
-
-    def build(target: Place) -> dict[str, Any]:
-        found = corrected(shards, [tables.read(workspace / name) for name in in_full], workspace)
-        tables.write(found, target / CORRECTED)
-        return {"rows": len(found)}
-
+    asked = shards, in_full, workspace
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards], "in_full": list(in_full)}
-    stage = stages.stage(workspace, "corrected", inputs, build)
+    stage = stages.stage(workspace, "corrected", inputs, lambda to: write_corrected(*asked, to / CORRECTED))
     rows = stage.result["rows"]
     return finished(f"{stage.folder.name}/{CORRECTED}" if rows else None, stage, f"{rows:,} corrected")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.arrays import AnyArray, Mask, RowNumbers
-from tasks.evaluation.arms import has_twin
 from tasks.joined import first_with, groups_of
 from tasks.records import Overlap, Splits, between
 from tasks.storage import Place, tables
@@ -39,6 +39,13 @@ def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
     """Return the group of each row of a split, and whether the row has a duplicate in train."""
     columns = tables.read(table)
     return columns["group"].to_numpy(), columns["has_twin"].to_numpy()
+
+
+def has_twin(twins: Place) -> Mask:
+    """Return, for each row of a split, whether it has a duplicate in the other."""
+    table = tables.read(twins, ["exact", "near"])
+    mask: Mask = pc.or_(table["exact"], table["near"]).to_numpy()
+    return mask
 
 
 def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:

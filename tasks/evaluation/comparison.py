@@ -143,12 +143,11 @@ def _why_not(found: Answered, test: ScoredRows) -> Unmeasured | None:
 
 
 def _on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    largest: dict[str, Evaluation] = {}
+    found: dict[str, list[Evaluation]] = defaultdict(list)
     for one in evaluations:
-        best = largest.get(one.training.model, one).training
-        if one.training.arm == "with_twins" and (one.training == best or one.training.rows > best.rows):
-            largest[one.training.model] = one
-    return list(largest.values())
+        if one.training.arm == "with_twins":
+            found[one.training.model].append(one)
+    return [max(same, key=lambda one: one.training.rows) for same in found.values()]
 
 
 def _confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confusion:

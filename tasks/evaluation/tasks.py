@@ -22,27 +22,19 @@ from tasks.storage import Place, stages, tables
 from tasks.storage.stages import Stage
 from tasks.storage.started import advance
 
-VERSION = 5
-COMPARED_VERSION = 2
-COMPARISON_VERSION = 6
-SCORES_VERSION = 1
 SCORES = TypeAdapter(list[list[Score]])  # one list per training
 
 
 @stage_task("group test rows and check what can be compared")
 def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place) -> Compared:
     """Group test rows that show the same, and find the rows of train that both arms can use."""
-
-    def build(target: Place) -> dict[str, Any]:
-        return prepare(splits, overlaps, workspace, target)
-
     inputs = {
-        "version": COMPARED_VERSION,
+        "version": 2,
         "splits": [splits[name].sha256 for name in SCORED],
         "train": splits.train.rows,
         "overlaps": [overlap.sha256 for overlap in overlaps],
     }
-    stage = stages.stage(workspace, "compared", inputs, build)
+    stage = stages.stage(workspace, "compared", inputs, lambda target: prepare(splits, overlaps, workspace, target))
     record = Compared(stage.folder.name, stage.result["usable"], stage.result["reason"])
     return finished(record, stage, f"{record.usable:,} of {splits.train.rows:,} rows of train for both arms")
 
@@ -62,7 +54,7 @@ def train_and_score(
     built = []
     for training in batch.trainings:
         inputs = {
-            "version": VERSION,
+            "version": 5,
             "splits": [splits[name].sha256 for name in ("train", *SCORED)],
             "model": training.model,
             "seed": training.seed,
@@ -71,13 +63,10 @@ def train_and_score(
         } | shaped_by("training")
         built.append(stages.stage(workspace, "models", inputs, partial(trainer.write_answers, training)))
         advance(int(not built[-1].reused))
-
-    def score(_target: Place) -> dict[str, Any]:
-        scores = _scores(batch, built, sanitized, compared, spec.seed, workspace)
-        return {"scores": SCORES.dump_python(scores, mode="json")}
-
+    asked = batch, built, sanitized, compared, spec.seed, workspace
     models = [(training, stage.folder.name) for training, stage in zip(batch.trainings, built, strict=True)]
-    scored = stages.stage(workspace, "scores", _about(SCORES_VERSION, models, sanitized, compared, spec), score)
+    about = {"version": 1} | _about(models, sanitized, compared, spec)
+    scored = stages.stage(workspace, "scores", about, lambda _: _scores(*asked))
     scores = SCORES.validate_python(scored.result["scores"])
     evaluations = [Evaluation(*model, tuple(of_model)) for model, of_model in zip(models, scores, strict=True)]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
@@ -95,13 +84,10 @@ def measure_effects(
     workspace: Place,
 ) -> Trained:
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
-
-    def build(_target: Place) -> dict[str, Any]:
-        return measure(spec, splits.classes, sanitized, compared, evaluations, workspace)
-
+    asked = spec, splits.classes, sanitized, compared, evaluations, workspace
     models = [(evaluation.training, evaluation.folder) for evaluation in evaluations]
-    inputs = _about(COMPARISON_VERSION, models, sanitized, compared, spec)
-    stage = stages.stage(workspace, "effects", inputs, build)
+    about = {"version": 6} | _about(models, sanitized, compared, spec)
+    stage = stages.stage(workspace, "effects", about, lambda _: measure(*asked))
     found = FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
     return finished(record, stage, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
@@ -109,26 +95,22 @@ def measure_effects(
 
 def _scores(
     batch: Batch, built: Sequence[Stage], sanitized: Sanitized, compared: Compared, seed: int, workspace: Place
-) -> list[list[Score]]:
+) -> dict[str, Any]:
     removed = tables.read(workspace / sanitized.removed)
     of_splits = []
     for name in SCORED:
         answers = [tables.read(stage.folder / f"{name}.parquet") for stage in built]
         groups = read_groups(workspace / compared.groups(name))[0]
         of_splits.append(score_split(batch.trainings, name, answers, groups, removed, seed))
-    return [list(chain.from_iterable(of_training)) for of_training in zip(*of_splits, strict=True)]
+    scores = [list(chain.from_iterable(of_training)) for of_training in zip(*of_splits, strict=True)]
+    return {"scores": SCORES.dump_python(scores, mode="json")}
 
 
 def _about(
-    version: int,
-    models: Sequence[tuple[Training, str]],
-    sanitized: Sanitized,
-    compared: Compared,
-    spec: TrainedSpec,
+    models: Sequence[tuple[Training, str]], sanitized: Sanitized, compared: Compared, spec: TrainedSpec
 ) -> dict[str, Any]:
     """Return the inputs that scores and comparisons of trained models depend on."""
     return {
-        "version": version,
         "models": [[vars(training), folder] for training, folder in models],
         "removed": sanitized.sha256,
         "compared": compared.folder,

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
-from tasks.exporting.annotated import write_annotations
 from tasks.exporting.arrays import ARRAYS, Files, columns_of
 from tasks.exporting.encoded import write_encoded
 from tasks.exporting.names import check_names
@@ -69,9 +68,8 @@ def set_with_images(run: Place, name: str, found: Findings) -> Place:
     """
     require_whole(run)
 
-    def build(target: Place) -> dict[str, object]:
+    def build(target: Place) -> None:
         _write_sets(run, (name,), "parquet", found.splits.classes, _originals(run, found), target)
-        return {}
 
     with in_use(workspace := run.parent.parent):
         return stage(workspace, "exported", {"version": 1, "run": run.last, "set": name}, build).folder
@@ -156,7 +154,7 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
         for original, name in zip(originals.read(places), names, strict=True):
             original.put(folder / name, linked)
             written.append((split, original.id, name))
-    write_annotations(originals, written, folder)
+    originals.annotate(written, folder)
 
 
 def _bytes_of(files: Files, form: Format, originals: Originals) -> int:

@@ -112,7 +112,7 @@ class RunSpec(PrepareSpec, DrawnAndTrained):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSpec(DrawnAndTrained):
-    """Parameters of `flows.split.split`."""
+    """Parameters of `flows.pipeline.split`."""
 
     source: SourceName
 

@@ -19,7 +19,7 @@ from tasks.vocabulary import IN_PUBLIC, Protect, PublicName, Role, Undecided, Vi
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSpec(OverlapSpec):
-    """Parameters of `flows.audit.audit`."""
+    """Parameters of `flows.pipeline.audit`."""
 
     root: SourceName | None = None
     dataset: PublicName | None = None

@@ -138,7 +138,7 @@ class OverlapSpec(SearchSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class DedupeSpec(SearchSpec):
-    """Parameters of `flows.dedupe.dedupe`."""
+    """Parameters of `flows.pipeline.dedupe`."""
 
     source: SourceName
     max_duplicates: Share | None = None

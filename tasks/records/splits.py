@@ -95,4 +95,4 @@ class SharedGroups:
     folder: str
     pairs: tuple[SharedRows, ...]
 
-    table = InFolder(SHARED)  # see `tasks.splits.shared`
+    table = InFolder(SHARED)  # see `tasks.splits.group_names`

@@ -1,10 +1,17 @@
-"""Detection sets of YOLO: the labels of an image are in a text file of ``labels``, next to ``images``.
+"""Images with labels in other files: detection sets of YOLO, and shards of WebDataset.
 
-The class of an image is the set of its labels, such as ``{cat, dog}``; an image without objects has the class ``{}``,
-and an image without a label file is unlabelled.
+A detection set has the labels of an image in a text file of ``labels``, next to ``images``. The class of an image is
+the set of its labels, such as ``{cat, dog}``; an image without objects has the class ``{}``, and an image without a
+label file is unlabelled.
+
+Members of a shard with the same key form one sample. The key of a member is its path up to the first dot of its name.
+``0001.cls``, or the entry ``label`` or ``class`` of ``0001.json``, has the class of ``0001.jpg``
+(https://github.com/webdataset/webdataset).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import json
+import posixpath
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -12,15 +19,19 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from tasks.columns import find
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.layout import split_of_folder
+from tasks.sources.members import Read
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place, at
 from tasks.vocabulary import SplitName
 
 MAX_BYTES, MAX_SETTINGS, MAX_DEPTH = 4 << 20, 256 << 10, 16  # of a label file, and of settings
+FACTS = (".cls", ".json")  # extensions of files that may contain a class
+MAX_FACTS = 1 << 20  # bytes of a file to read for a class
 
 
 class Annotated(NamedTuple):
@@ -95,3 +106,58 @@ def _readable(place: Place, most: int) -> Iterator[str]:
         raise DataError(
             f"{place} is not a readable file of YOLO ({why}); correct it, or name the images' folder."
         ) from error
+
+
+def named_by_class(entries: Sequence[Entry], read: Read, prefix: str) -> list[Entry]:
+    """Rename the members of a shard as if in class folders; return other archives unchanged.
+
+    `read` returns the bytes of a member by offset and size; `prefix` precedes keys, which may recur in other shards.
+    """
+    labels = dict(_labels(entries, read))
+    if not any(_is_image(entry) and _key(entry) in labels for entry in entries):
+        return list(entries)
+    return [_named(entry, labels, prefix) for entry in entries]
+
+
+def _named(entry: Entry, labels: dict[str, str], prefix: str) -> Entry:
+    if entry.kind == "file" and not _is_image(entry):
+        return entry._replace(kind="beside")
+    member = prefix + posixpath.basename(entry.name)
+    return entry._replace(name=row_name(None, labels.get(_key(entry)), member))
+
+
+def _labels(entries: Sequence[Entry], read: Read) -> Iterator[tuple[str, str]]:
+    """Yield keys and their classes; JSON, which other images have as well, counts only without class folders."""
+    flat = len({posixpath.dirname(entry.name) for entry in entries if _is_image(entry)}) == 1
+    for entry in entries:
+        ending = _ending(entry)
+        if entry.kind != "file" or entry.size > MAX_FACTS or ending not in FACTS:
+            continue
+        try:
+            text = read(entry.offset, entry.size).decode()
+            label = text.strip() if ending == ".cls" else _label_in(json.loads(text)) if flat else None
+        except (ValueError, RecursionError):
+            continue
+        if label:
+            yield _key(entry), label
+
+
+def _label_in(facts: object) -> str | None:
+    column = find("label", facts, {}, "") if isinstance(facts, dict) else None
+    label = facts[column] if column is not None and isinstance(facts, dict) else None
+    return str(label) if isinstance(label, (str, int)) else None
+
+
+def _is_image(entry: Entry) -> bool:
+    return entry.kind == "file" and _ending(entry) in IMAGE_ENDINGS
+
+
+def _key(entry: Entry) -> str:
+    folder, name = posixpath.split(entry.name)
+    return posixpath.join(folder, name.partition(".")[0])
+
+
+def _ending(entry: Entry) -> str:
+    """Return the part after the first dot: ``.seg.png`` for ``0001.seg.png``, which is not the image of its sample."""
+    _, dot, ending = posixpath.basename(entry.name).partition(".")
+    return (dot + ending).lower()

@@ -16,7 +16,7 @@ from tasks.addresses import public_name
 from tasks.errors import DataError, SourceUnavailableError
 from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
-from tasks.sources.parquet import is_parquet
+from tasks.sources.tables import is_parquet
 from tasks.sources.transfer import Transfer, answered, within_limits
 from tasks.sources.zips import is_zip
 from tasks.storage import Place, at, building, disk

@@ -6,6 +6,7 @@ The index has one row per member, sorted by class and member: ``class_name`` (nu
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -80,7 +81,8 @@ def by_split(listing: Listing, found: Mapping[SplitName, str]) -> dict[SplitName
     """Return the folder and the members of each split, given its folder; other members belong to train."""
     names = [next((n for n, root in found.items() if is_below(folder, root)), "train") for folder in listing.folders]
     split = np.array(names, object)[listing.folder] if len(listing) else np.empty(0, object)
-    return {name: (root, listing.filter(split == name)) for name, root in found.items()}
+    tables_of = {name: listing.table.filter(pa.array(split == name)) for name in found}
+    return {name: (root, replace(listing, table=tables_of[name])) for name, root in found.items()}
 
 
 def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:

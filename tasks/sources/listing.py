@@ -1,7 +1,7 @@
 """Members of a source as columns, which take a fifth of the memory of Python objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -72,16 +72,6 @@ class Listing:
         at = self.folder[self.named(IMAGE_ENDINGS) & ~self.is_metadata]
         return {self.folders[number] for number in np.unique(at).tolist()}
 
-    def filter(self, rows: Mask) -> "Listing":
-        """Return some members."""
-        return replace(self, table=self.table.filter(pa.array(rows)))
-
-    def moved(self, below: str, offset: int) -> "Listing":
-        """Return the members with another folder above them, and with shifted offsets."""
-        offsets = pc.add(self.table["offset"], offset)
-        folders = [f"{below}{folder}".rstrip("/") for folder in self.folders]
-        return replace(self, folders=folders, table=self.table.set_column(3, "offset", offsets))
-
     def entries(self) -> Iterator[Entry]:
         """Yield the members one by one."""
         for batch in self.table.to_batches(AT_ONCE):
@@ -110,14 +100,16 @@ def _batch(entries: list[Entry], numbers: dict[str, int], source: str) -> pa.Rec
     return pa.record_batch(arrays, SCHEMA)
 
 
-def together(listings: Sequence[Listing], source: str) -> Listing:
-    """Concatenate the members of several listings, as a single source."""
+def together(listings: Iterable[tuple[str, int, Listing]], source: str) -> Listing:
+    """Concatenate listings as a single source, each with the folder above its members, and the start of its offsets."""
     numbers: dict[str, int] = {}
     tables = []
-    for listing in listings:
-        new = np.array([numbers.setdefault(folder, len(numbers)) for folder in listing.folders], np.int32)
+    for below, start, listing in listings:
+        folders = [f"{below}{folder}".rstrip("/") for folder in listing.folders]
+        new = np.array([numbers.setdefault(folder, len(numbers)) for folder in folders], np.int32)
         folder = pa.array(new[listing.folder] if len(listing) else np.empty(0, np.int32))
-        tables.append(listing.table.set_column(0, SCHEMA.field(0), folder))
+        table = listing.table.set_column(0, SCHEMA.field(0), folder)
+        tables.append(table.set_column(3, SCHEMA.field(3), pc.add(table["offset"], start)))
     return Listing(source, list(numbers), pa.concat_tables([SCHEMA.empty_table(), *tables]))
 
 

@@ -1,4 +1,8 @@
-"""Read files of a source again in place, by the index, and verify them."""
+"""Read files of a source again in place, by the index, and verify them.
+
+Images may also be rows, of tables, arrays, pickles or a manifest. Each form names its rows like files,
+``split/class/name``, and gives their bytes as an image file has them, so other modules treat a table like a folder.
+"""
 
 import contextlib
 import zipfile
@@ -11,14 +15,38 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.columns import Columns
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.sources.archive import content_digest, read_at
-from tasks.sources.forms import open_rows
+from tasks.sources.arrays import open_arrays, open_idx
+from tasks.sources.cifar import open_cifar
+from tasks.sources.manifest import open_manifest
+from tasks.sources.numbered import Rows
+from tasks.sources.saved import open_saved
+from tasks.sources.tables import open_parquet
 from tasks.sources.zips import is_zip, read_zipped
 from tasks.storage import Place, at
 from tasks.vocabulary import SET, UNLABELLED
 
 Read = Callable[[int, int], bytes]  # by offset and size
+
+
+def open_rows(place: Place, columns: Columns) -> Rows | None:
+    """Return the rows of a source; None if the source has another form.
+
+    `columns` are the names of the columns of a table, unless they have usual names. Raises `DataError` for a damaged
+    source or an unsupported shape, `UsageError` when a named column is missing.
+    """
+    if not at(place).expanded():
+        return None
+    for open_table in (open_parquet, open_saved, open_manifest):
+        if rows := open_table(place, columns):
+            return rows
+    if columns:
+        raise UsageError(f"{place} is not a table, so it has no columns; remove --columns.")
+    for open_images in (open_idx, open_cifar, open_arrays):
+        if rows := open_images(place):
+            return rows
+    return None
 
 
 @contextlib.contextmanager

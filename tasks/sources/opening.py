@@ -14,15 +14,13 @@ from tasks.formats import ENDING_OF, format_of
 from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
-from tasks.sources.annotated import read_annotated
+from tasks.sources.annotated import FACTS, named_by_class, read_annotated
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
-from tasks.sources.forms import open_rows
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, list_members, together
-from tasks.sources.members import opened_archive
+from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
-from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import Place, at, stages
 from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
@@ -66,7 +64,9 @@ def open_source(source: Source, workspace: Place) -> Opened:
             folders = {posixpath.dirname(name) for name in rows.names}
             first = {folder.partition("/")[0] for folder in folders}
             is_split = first < {*SPLITS} and len(first) == 1 and all("/" in folder for folder in folders)
-            opened = _listed(source, chain(_read_rows(rows), _files_beside(rows, place)))
+            others = (one.name for one in at(place).walk()) if at(place).is_folder() else ()
+            beside = (Entry(name, "beside", 0, 0, b"") for name in others if name not in rows.files)  # none is skipped
+            opened = _listed(source, chain(_read_rows(rows), beside))
             return opened._replace(root=first.pop() if is_split else "", first=rows.first)
         if at(place).is_folder():
             walked = [*at(place).walk()]
@@ -150,16 +150,9 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
             yield Entry(name, "file", number, len(data), digest, group)
 
 
-def _files_beside(rows: Rows, place: Place) -> Iterator[Entry]:
-    """Yield the files without rows in the folder of the rows, with the kind ``beside``: none is skipped silently."""
-    for listed in at(place).walk() if at(place).is_folder() else ():
-        if listed.name not in rows.files:
-            yield Entry(listed.name, "beside", 0, 0, b"")
-
-
 def _members(source: Source, files: Sequence[Place]) -> Listing:
     """List the members of archives like one long archive; see `tasks.sources.members`."""
-    found: list[Listing] = []
+    found: list[tuple[str, int, Listing]] = []
     start, several = 0, len(files) > 1
     for file in files:
         called = file.last if several else source.name
@@ -171,7 +164,7 @@ def _members(source: Source, files: Sequence[Place]) -> Listing:
             with opened_archive(file) as read:
                 listing = list_members(named_by_class(list(listing.entries()), read, prefix), called)
         split = split_in(file.last) if several and source.role == "root" else None
-        found.append(listing.moved(f"{split}/" if split else "", start))
+        found.append((f"{split}/" if split else "", start, listing))
         start += at(file).size()
     return together(found, source.name)
 

@@ -1,10 +1,9 @@
 """Prefect tasks of the sources stage: bring a source to this machine, then index it."""
 
+from dataclasses import asdict
 from typing import Any, cast
 
-from prefect.blocks.system import Secret
 from prefect.tasks import exponential_backoff
-from pydantic import TypeAdapter
 
 from tasks.addresses import IN_BLOCK, is_secret, is_url, public_name, reveal
 from tasks.errors import DataError, UsageError
@@ -17,7 +16,7 @@ from tasks.sources.layout import check_source
 from tasks.sources.listing import Listing
 from tasks.sources.opening import Opened, enough_memory, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
-from tasks.stage_task import done, finished, stage_task
+from tasks.stage_task import done, finished, secret, stage_task
 from tasks.storage import Place, at, disk, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.stages import Stage
@@ -26,7 +25,6 @@ from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 
 VERSION, INDEXED = 7, 9
 INDEX = "index.parquet"
-PIECES = TypeAdapter(list[Piece])
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
@@ -72,13 +70,13 @@ def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
     for role, (root, own) in held.items():
         name = f"{role}.parquet" if role else INDEX
         pieces, outside, found = indexing.write_index(own, target / name, root)
-        held_pieces = PIECES.dump_python(pieces, mode="json")
-        parts.append({"role": role, "root": found, "index": name, "pieces": held_pieces, "outside": outside})
+        cut = [asdict(piece) for piece in pieces]
+        parts.append({"role": role, "root": found, "index": name, "pieces": cut, "outside": outside})
     return {"parts": parts, "bytes": members.bytes}
 
 
 def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) -> Archive:
-    pieces, inside = tuple(PIECES.validate_python(part["pieces"])), part["root"]
+    pieces, inside = tuple(Piece(**piece) for piece in part["pieces"]), part["root"]
     size = stage.result["bytes"] if source.sha256 is None else source.bytes
     if opened.files and (sets := [piece.class_name for piece in pieces if piece.class_name.startswith(SET)]):
         raise DataError(f"{source.name} has the class folder {sets[0]}, named like a set of labels; rename it.")
@@ -120,14 +118,7 @@ def _kept(file: Place, workspace: Place) -> Place:
 
 def _in_block(source: str) -> str:
     """Return the address in a block of Prefect's server; raises `UsageError` if the block is missing."""
-    name = source.removeprefix(IN_BLOCK)
-    try:
-        block = cast(Any, Secret.load(name))
-    except ValueError as error:
-        raise UsageError(
-            f"{source}: the server has no Secret block {name}; create it under Blocks in its UI."
-        ) from error
-    address = str(block.get())
+    address = str(secret(source.removeprefix(IN_BLOCK), source))
     if not is_url(address):
         raise UsageError(f"{source}: the block holds no address of http:// or https://; store the whole address there.")
     return address

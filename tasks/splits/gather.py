@@ -25,11 +25,7 @@ DEALT = "dealt"
 
 
 def write_splits(
-    shards: Sequence[Shard],
-    drawn: dict[SplitName, RowNumbers],
-    classes: Sequence[str],
-    workspace: Place,
-    target: Place,
+    shards: Sequence[Shard], drawn: dict[SplitName, RowNumbers], classes: Sequence[str], workspace: Place, target: Place
 ) -> dict[str, Any]:
     """Read each shard once, and write every split with its rows in the given order.
 

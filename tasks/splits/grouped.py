@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.joined import RowNumbers
+from tasks.arrays import RowNumbers
 
 NOWHERE = -1
 WAYS = 200_000  # most assignments to search exhaustively; 11 groups and three bins have fewer

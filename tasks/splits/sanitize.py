@@ -15,33 +15,32 @@ from tasks.arrays import RowNumbers
 from tasks.records import Overlap, Split, SplitDuplicates, Splits, between
 from tasks.records.conservation import conserve
 from tasks.records.removed import REMOVED, is_removed
+from tasks.records.spec import ComparingSpec
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_ids, take_images
 from tasks.storage.images import Images, write_split
-from tasks.vocabulary import LOSES_TO, SPLITS, Protect, SplitName
+from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 SANITIZED = "sanitized"
 AT_ONCE = 100_000  # rows whose duplicates are in memory at a time
 
 
 def write_sanitized(
+    spec: ComparingSpec,
     splits: Splits,
     overlaps: Sequence[Overlap],
-    protect: Protect,
-    similarity: str,
+    inside: SplitDuplicates | None,
     workspace: Place,
     target: Place,
-    inside: SplitDuplicates | None = None,
 ) -> dict[str, Any]:
     """Write ``sanitized/`` and the lists of removed rows and undecided matches into `target`.
 
-    `overlaps` cover all pairs of splits; `similarity` names the column of the lists with the similarity; `inside` are
-    the duplicates inside train, to remove if it is the only split. Returns fields of `tasks.records.Sanitized`, and the
-    facts of each written split.
+    `overlaps` cover all pairs of splits; `inside` are the duplicates inside train, to remove if it is the only split.
+    Returns fields of `tasks.records.Sanitized`, and the facts of each written split.
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
     removed, unconfirmed = [], []
-    lost = {name: _lost(splits[name], overlaps, others, workspace) for name, others in LOSES_TO[protect].items()}
+    lost = {name: _lost(splits[name], overlaps, others, workspace) for name, others in LOSES_TO[spec.protect].items()}
     if inside:
         lost["train"] = _lost_inside(inside, workspace)
     for name, (gone, undecided) in lost.items():
@@ -58,7 +57,7 @@ def write_sanitized(
     facts["groups"] = star_groups(pa.concat_tables(removed))
     for file, rows in (("removed", removed), ("unconfirmed", unconfirmed)):
         table = pa.concat_tables(rows)
-        names = [similarity if name == "jaccard" else name for name in table.column_names]
+        names = [spec.compared_by.column if name == "jaccard" else name for name in table.column_names]
         tables.write(table.rename_columns(names), target / f"{file}.parquet")
     return facts | {"sha256": at(target / "removed.parquet").sha256()}
 

@@ -8,29 +8,16 @@ import numpy as np
 
 from tasks.arrays import RowNumbers
 from tasks.libraries import shaped_by
-from tasks.records import (
-    Drawn,
-    InGroups,
-    LoadedSources,
-    Overlap,
-    Ruling,
-    Sanitized,
-    Shard,
-    SharedGroups,
-    Split,
-    SplitDuplicates,
-    Splits,
-)
+from tasks.records import LoadedSources, Overlap, Ruling, Shard, SplitDuplicates
 from tasks.records.rows import SharedRows
 from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
-from tasks.records.splits import RAW, SHARED
+from tasks.records.splits import RAW, SHARED, Drawn, InGroups, Sanitized, SharedGroups, Split, Splits
 from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all
 from tasks.splits.gather import write_splits
+from tasks.splits.group_names import write_shared
 from tasks.splits.grouped import deal
-from tasks.splits.groups import row_groups, shared_with_others, write_groups
+from tasks.splits.groups import check_groups, notes_on, row_groups, shared_with_others, sizes_of_splits, write_groups
 from tasks.splits.sanitize import SANITIZED, write_sanitized
-from tasks.splits.shared import write_shared
-from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages
 from tasks.storage.image_files import read_ids
@@ -38,7 +25,6 @@ from tasks.storage.stages import Stage
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 VERSION = 5
-SANITIZED_VERSION = 6
 GROUPS = "groups.parquet"
 Rows = dict[SplitName, RowNumbers]
 
@@ -158,18 +144,15 @@ def remove_overlap(
     inside: SplitDuplicates | None = None,
 ) -> Sanitized:
     """Write the splits without overlapping rows, or one set without its duplicates `inside`, and list these rows."""
-
-    def build(target: Place) -> dict[str, Any]:
-        return write_sanitized(splits, overlaps, spec.protect, spec.compared_by.column, workspace, target, inside)
-
+    asked = spec, splits, overlaps, inside, workspace
     inputs = {
-        "version": SANITIZED_VERSION,
+        "version": 6,
         "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
         "overlap": [overlap.sha256 for overlap in overlaps],
         "view": spec.view,
         "protect": spec.protect,
     } | ({"inside": inside.folder} if inside else {})
-    stage = stages.stage(workspace, "sanitized", inputs, build)
+    stage = stages.stage(workspace, "sanitized", inputs, lambda target: write_sanitized(*asked, target))
     written = stage.result["splits"]
     kept = tuple(Split.of(name, stage.folder / SANITIZED, written[name]) for name in SPLITS if name in written)
     record = Sanitized(folder=stage.folder.name, **stage.result | {"splits": kept})
@@ -184,11 +167,8 @@ def find_shared_groups(
     """List the rows of test and validation that share a group of the user with an earlier split."""
     by_what = [by, [archive.sha256 for archive in loaded.archives]]
     inputs = {"version": 1, "overlap": [overlap.sha256 for overlap in overlaps], "by": by_what}
-
-    def build(target: Place) -> dict[str, Any]:
-        return {"pairs": write_shared(splits, overlaps, by, loaded, workspace, target / SHARED)}
-
-    stage = stages.stage(workspace, "shared", inputs, build)
+    asked = splits, overlaps, by, loaded, workspace
+    stage = stages.stage(workspace, "shared", inputs, lambda to: {"pairs": write_shared(*asked, to / SHARED)})
     pairs = tuple(SharedRows(**one) for one in stage.result["pairs"])
     said = (f"{one.shared:,} of {one.rows:,} {one.rows_of} rows share a group with {one.found_in}" for one in pairs)
     return finished(SharedGroups(stage.folder.name, pairs), stage, "; ".join(said))

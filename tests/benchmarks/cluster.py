@@ -22,9 +22,7 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.audit import audit
-from flows.dedupe import dedupe
-from flows.pipeline import cleansplit
+from flows.pipeline import audit, cleansplit, dedupe
 from tasks.records import Report
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at

@@ -24,11 +24,11 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from tasks.arrays import Floats, Labels, Pixels
-from tasks.evaluation.arms import rows_of_arm
 from tasks.evaluation.comparison import ENOUGH, Answered, ScoredRows, compare, conclude
 from tasks.evaluation.models import fit, predict
 from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import DETERMINED, threads_of
+from tasks.evaluation.training import rows_of_arm
 from tasks.records import Compared, Conclusion, Effect
 from tasks.storage.images import as_rows, restore
 from tasks.vocabulary import ARMS, Arm, ModelName

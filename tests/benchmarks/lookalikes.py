@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 from prefect.testing.utilities import prefect_test_harness
 from scipy.ndimage import gaussian_filter
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tests.build import saved
 
 SIDE = 200

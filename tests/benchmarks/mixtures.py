@@ -22,7 +22,7 @@ from PIL import Image
 from prefect.testing.utilities import prefect_test_harness
 from scipy.ndimage import gaussian_filter
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tests.benchmarks.lookalikes import product
 from tests.benchmarks.photos import CHANGES
 from tests.build import saved, scene

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.records import Report
 from tests.build import SHARED, saved
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.overlap.agreements import agreements
 from tasks.records import Report
 from tasks.storage.copies import COPY_SIDE, Copies

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.page import build_page
 from tasks.presenting.words import sentences

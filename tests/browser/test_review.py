@@ -19,8 +19,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
-from flows.audit import audit
-from flows.dedupe import dedupe
+from flows.pipeline import audit, dedupe
 from tasks.records import Report
 from tasks.reporting.review_app import Review
 from tasks.reporting.review_pairs import Pair

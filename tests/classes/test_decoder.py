@@ -234,8 +234,8 @@ def test_the_view_is_that_of_its_definition() -> None:
         d = np.concatenate([gx.ravel(), gy.ravel()])
         big = 16 * d * d * d.size > (d * d).sum()
         expected = np.packbits(np.concatenate([big & (d > 0), big & (d < 0)]))
-        decoded = decode(saved(scene(50, 40, seed=seed), "PNG"), reduced=False)
-        assert np.array_equal(photo.photo_bits(decoded.gray_copies(16)[0][None])[0], expected)
+        found = photograph(saved(scene(50, 40, seed=seed), "PNG"), reduced=False, side=16)
+        assert np.array_equal(photo.photo_bits(found.gray[None])[0], expected)
 
 
 def test_photographs_without_much_in_them_are_compared_exactly_only() -> None:

@@ -28,7 +28,7 @@ def source(members: dict[str, int], size: int = 300) -> Archive:
 
 
 def parts(archive: Archive, reading: Reading = GLYPHS) -> list[Part]:
-    return parts_of(archive, list(archive.members), reading)
+    return [*parts_of(archive, list(archive.members), reading)]
 
 
 def test_pieces_hold_all_members_once_and_none_is_larger_than_the_limit() -> None:
@@ -76,5 +76,5 @@ def test_a_few_more_members_change_few_parts() -> None:
 
 def test_labels_are_those_of_all_sources() -> None:
     archive = source({"b": 1, "d": 1})
-    found = parts_of(archive, ["a", "b", "c", "d"], GLYPHS)
+    found = [*parts_of(archive, ["a", "b", "c", "d"], GLYPHS)]
     assert [part.labels for part in found] == [{"b": 1}, {"d": 3}]

@@ -38,7 +38,7 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
     target.mkdir()
     pieces, outside, _ = write_index(list_members(entries, "s"), Place.of(tmp_path / "index.parquet"))
     archive = Archive("large", "s", str(source), "index.parquet", "", 0, {}, tuple(pieces), outside)
-    part = parts_of(archive, ["A", "B"], GLYPHS)[0]
+    (part, *_) = parts_of(archive, ["A", "B"], GLYPHS)
     built = build_shard(part, GLYPHS, Place.of(tmp_path), Place.of(target))
     return Shard("large", "out", tuple(ClassCounts(**one) for one in built["classes"]), built["sha256"]), target
 

@@ -9,9 +9,8 @@ from typing import Any, cast
 import pytest
 from prefect.blocks.system import Secret
 
-from flows.audit import audit
 from flows.engine import cluster as engine
-from flows.pipeline import cleansplit
+from flows.pipeline import audit, cleansplit
 from tasks.errors import ServerError, UsageError
 from tasks.records import Report
 from tasks.records.spec import SanitizeSpec

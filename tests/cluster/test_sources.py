@@ -15,7 +15,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.sources.layout import check_source

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tasks.evaluation.arms import rows_of_arm
+from tasks.evaluation.training import rows_of_arm
 from tasks.vocabulary import ARMS
 
 LABELS = np.random.default_rng(1).permutation(np.repeat(np.arange(3), 40))

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.audit import audit
-from flows.dedupe import dedupe
-from flows.split import split
+from flows.pipeline import audit, dedupe, split
 from tasks.errors import DataError, UsageError
 from tasks.exporting.apply import gone, kept, link
 from tasks.exporting.export import export_run

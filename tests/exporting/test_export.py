@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.exporting.arrays import Column, write_pickle
 from tasks.exporting.export import export_run, files_of

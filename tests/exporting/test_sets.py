@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import cleansplit
-from flows.dedupe import dedupe
+from flows.pipeline import dedupe
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.records import Report

@@ -32,7 +32,7 @@ from tasks.classes.png import UnreadableError
 from tasks.errors import CleanSplitError
 from tasks.reporting.read import read_report
 from tasks.sources import zips
-from tasks.sources.forms import open_rows
+from tasks.sources.members import open_rows
 from tasks.storage.decisions import read_decisions
 from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest

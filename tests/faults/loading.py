@@ -6,8 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from tasks.classes.parts import parts_of
-from tasks.classes.quarantine import refused_members
-from tasks.classes.shard import build_shard
+from tasks.classes.shard import build_shard, refused_members
 from tasks.records import Archive, Reading
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
-from flows.audit import audit
-from flows.dedupe import dedupe
+from flows.pipeline import audit, dedupe
 from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings

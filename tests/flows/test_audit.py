@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit import audit
-from flows.dedupe import dedupe
 from flows.engine.progress import visible
+from flows.pipeline import audit, dedupe
 from tasks.errors import DataError, GateError, UsageError
 from tasks.overlap.minhash import choose_bands, hash_table
 from tasks.records import Report

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import cleansplit
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import GateError, UsageError
 from tasks.records import Benchmarks, Report
 from tasks.reporting.read import PAGE

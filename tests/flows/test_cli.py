@@ -199,7 +199,7 @@ def test_flows_that_python_calls_share_a_server_that_ends_with_the_process(
     program = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from flows.audit import audit
+from flows.pipeline import audit
 train, test, space = sys.argv[1:]
 def measured(threshold):
     return audit(train=train, test=test, workspace=space, max_quarantine=0.5, threshold=threshold)

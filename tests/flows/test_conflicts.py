@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit import audit
-from flows.dedupe import dedupe
+from flows.pipeline import audit, dedupe
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
 from tasks.storage.decisions import add_decisions

@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flows.audit import audit
-from flows.dedupe import dedupe
+from flows.pipeline import audit, dedupe
 from tasks.errors import GateError
 from tasks.records import Report
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar

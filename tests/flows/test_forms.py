@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.vocabulary import UNLABELLED

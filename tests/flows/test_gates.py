@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.audit import audit
-from flows.dedupe import dedupe
+from flows.pipeline import audit, dedupe
 from tasks.errors import GateError, UndecidedError
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import headline

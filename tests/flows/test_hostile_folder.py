@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import cleansplit
-from flows.audit import audit
+from flows.pipeline import audit
 from tests.build import glyphs, png, write_folder
 from tests.flows.test_cli import TINY
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place

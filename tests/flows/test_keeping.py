@@ -22,7 +22,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.sorting import FlowRunSort, LogSort, TaskRunSort
 
 from flows import keeping
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.reporting.published_results import figures

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import cleansplit
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import GateError, UsageError
 from tests.browser.example import NOTEBOOK, executed
 from tests.build import ROOT, glyphs, noise, png, write_folder

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.audit import audit
 from flows.command import deciding, keeping
-from flows.dedupe import dedupe
-from flows.pipeline import cleansplit
+from flows.pipeline import audit, cleansplit, dedupe
 from tasks.errors import StorageError
 from tasks.storage import disk
 from tasks.storage.building import draft, sweep

@@ -11,9 +11,9 @@ import pytest
 from prefect import task
 from prefect.task_engine import TaskRunTimeoutError
 
-from flows.audit import audit
 from flows.engine.declare import subflow
 from flows.engine.runners import threads
+from flows.pipeline import audit
 from tasks import processes
 from tasks.processes import apart, in_processes
 

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit import audit
-from flows.pipeline import cleansplit
+from flows.pipeline import audit, cleansplit
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.overlap.minhash import choose_bands

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records.spec import AuditSpec
 from tasks.sources.published import PUBLIC_SETS

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.errors import UsageError
 from tasks.records import Report
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks.classes.camera import taken
 from tasks.errors import DataError, GateError, UndecidedError, UsageError
 from tasks.presenting.numbers import Numbers

@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.audit import audit
-from flows.pipeline import cleansplit
+from flows.pipeline import audit, cleansplit
 from flows.steps import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run

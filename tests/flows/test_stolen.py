@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.dedupe import dedupe
+from flows.pipeline import dedupe
 from tasks.storage.place import Place
 from tasks.storage.stages import amend, read_manifest
 from tests.build import glyphs, png, write_folder

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.audit import audit
+from flows.pipeline import audit
 from tasks import processes
 from tasks.records import Report
 from tasks.storage.place import Place
@@ -40,7 +40,7 @@ def test_photographs(
 def test_splits_of_a_tile_each_are_compared_apart_where_there_are_many_in_all(
     audited: Report, photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.joins.FEW", 20)
+    monkeypatch.setattr("flows.sanitize.FEW", 20)
     given: dict[str, Any] = {"also": ("mirrored",), "threshold": 0.9, "max_quarantine": 0.5}
     assert files_of(audit(**photographs, workspace=tmp_path, **given)) == files_of(audited)
     assert stages_of(tmp_path) == 1 + 2, "test in train, and either in itself"

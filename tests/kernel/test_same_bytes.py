@@ -13,8 +13,8 @@ from tests.build import ROOT, saved, scene, write_folder
 
 pytestmark = pytest.mark.whole
 PROGRAM = """
-from flows.audit import audit
-from flows.dedupe import dedupe
+from flows.pipeline import audit
+from flows.pipeline import dedupe
 from tasks.kernel import engine
 
 assert engine() != "numpy"

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.errors import DataError
 from tasks.sources import pickles
-from tasks.sources.forms import open_rows
+from tasks.sources.members import open_rows
 from tasks.sources.pickles import OPCODES, Named, read_pickle
 from tasks.storage.place import Place
 

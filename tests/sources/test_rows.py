@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tasks.errors import DataError
-from tasks.sources.forms import open_rows
+from tasks.sources.members import open_rows
 from tasks.sources.numbered import png_of
 from tasks.storage.place import Place
 

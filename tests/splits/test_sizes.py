@@ -9,7 +9,7 @@ import pytest
 from tasks.errors import UsageError
 from tasks.records.spec import SplitSpec
 from tasks.splits.grouped import deal
-from tasks.splits.sizes import check_groups, notes_on, sizes_of_splits
+from tasks.splits.groups import check_groups, notes_on, sizes_of_splits
 
 
 @pytest.mark.parametrize(
