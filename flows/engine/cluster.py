@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,8 +10,7 @@ from typing import Any, cast
 from distributed import Client, LocalCluster, Security
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
-from prefect.tasks import Task
-from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
+from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.engine.runners import at_once
 from tasks.errors import ServerError, UsageError
@@ -20,22 +18,6 @@ from tasks.records.spec import WorkSpec
 
 PACKAGE = "cleansplit"
 SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
-
-
-class OnCluster(DaskTaskRunner):
-    """Prefect's runner, without the digest of a task's arguments, which takes a seventh of a second."""
-
-    def submit(  # type: ignore[override]  # of its overloads, for coroutines and others, we need none
-        self,
-        task: Task[Any, Any],
-        parameters: dict[str, Any],
-        wait_for: Iterable[PrefectDaskFuture[Any]] | None = None,
-        dependencies: dict[str, Any] | None = None,
-    ) -> PrefectDaskFuture[Any]:
-        """Submit a task without futures among its arguments: each stage is collected before the next."""
-        how: dict[str, Any] = {"dependencies": dependencies, "return_type": "state", "pure": False}
-        future = cast(Any, self.client).submit(task, parameters=parameters, wait_for=wait_for, **how)
-        return PrefectDaskFuture(wrapped_future=future, task_run_id=future.task_run_id)
 
 
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
@@ -50,7 +32,7 @@ def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
         raise ServerError(
             f"the Dask scheduler at {address} {problem}; start it and run the same command again."
         ) from error
-    return cast("TaskRunner[PrefectFuture[Any]]", OnCluster(address=address, client_kwargs=own))
+    return cast("TaskRunner[PrefectFuture[Any]]", DaskTaskRunner(address=address, client_kwargs=own))
 
 
 def _refuse_other_versions(client: Any) -> None:
