@@ -37,14 +37,8 @@ AnySpec = Annotated[
 class Report:
     """Everything that a run found; report.json has all fields but `run`.
 
-    Attributes
-    ----------
-    run : Path
-        The folder of the run. For a run in a bucket it is the address as a path, which does not open; see `where`.
-    spec : RunSpec, SplitSpec, AuditSpec or DedupeSpec
-        The parameters that can change a result, with public names of sources.
-    kind : {"glyphs", "photographs"}
-        How the images were read.
+    `run` is the folder of the run; in a bucket it is the address as a path, which does not open; see `where`. `spec`
+    has the parameters that can change a result, with public names of sources. `kind` is how the images were read.
     """
 
     run: Path

@@ -12,6 +12,7 @@ from tasks.records.overlaps import Decided, Overlap, SplitDuplicates, Within
 from tasks.records.report import AnySpec, Report
 from tasks.records.splits import Sanitized, SharedGroups, Splits
 from tasks.records.verdict import Verdict
+from tasks.storage.place import IN_BUCKET
 from tasks.vocabulary import SPLITS, Arm, ModelName, SplitName, Unmeasured
 
 
@@ -138,7 +139,7 @@ class Findings:
     def names(self) -> list[str]:
         """Names below the workspace of everything that the run was made from."""
         names = [archive.index for archive in self.archives]
-        names += [archive.location for archive in self.archives if not archive.location.startswith("/")]
+        names += [each.location for each in self.archives if not each.location.startswith(("/", IN_BUCKET))]
         names += [found.folder for found in self.duplicates if found.folder]
         names += [found.folder for found in (self.decided, self.shared) if found]
         for drawn in (self, self.random) if self.random else (self,):  # `evaluate` trains on both again

@@ -32,13 +32,7 @@ class Spec:
 
     @classmethod
     def of(cls, **parameters: Any) -> Self:
-        """Build a spec from flow parameters.
-
-        Raises
-        ------
-        UsageError
-            Names the first value or combination that is not allowed.
-        """
+        """Build a spec from flow parameters; raises `UsageError` for the first value or combination not allowed."""
         for value in parameters.values():
             for part in value if isinstance(value, list | tuple) else [value]:
                 refuse_other_encodings(str(part))

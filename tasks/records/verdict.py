@@ -87,30 +87,16 @@ class KindVerdict:
 class Verdict:
     """The lowest similarity of duplicates.
 
-    Attributes
-    ----------
-    threshold : float or None
-        The lowest of any kind; None if only identical images are duplicates.
-    reason : str
-        Origin of the threshold: the user; the definition of the view; the images; near-identity only. Without one:
-        near-duplicates cannot be distinguished from look-alikes; random pairs match.
-    why_not : str or None
-        Why some rows are undecided; None if there cannot be any.
-    near_identical : float or None
-        Agreement from which images are duplicates in any set; None if random pairs reach it.
-    kinds : tuple of KindVerdict
-        For photographs.
-    least, own : float or None
-        Lowest threshold that a set can have; lowest that the images of this set allow.
-    short_side : int or None
-        Median of the shorter sides of the images, in pixels.
-    rows, baseline_rows, random_pairs : int
-        Sample sizes of the prediction, of the baseline and of the random pairs.
-    unconfirmed : int
-        Searched rows that the verdict leaves undecided before any decision, per split that they are compared with.
-    expected : float or None
-        For glyphs, the share of rows with a near-duplicate without a leak: of images of train in the rest of train,
-        weighted by the classes of the searched rows.
+    `threshold` is the lowest of any kind; null if only identical images are duplicates. `reason` is its origin: the
+    user; the definition of the view; the images; near-identity only; or, without a threshold, near-duplicates that
+    cannot be distinguished from look-alikes, or random pairs that match. `why_not` is why some rows are undecided; null
+    if there cannot be any. Images with at least the agreement `near_identical` are duplicates in any set; null if
+    random pairs reach it. `kinds` are for photographs. `least` is the lowest threshold that a set can have, `own` the
+    lowest that the images of this set allow. `short_side` is the median of the shorter sides of the images, in pixels.
+    `rows`, `baseline_rows` and `random_pairs` are the sample sizes of the prediction, of the baseline and of the random
+    pairs. `unconfirmed` counts the searched rows that the verdict leaves undecided before any decision, per split that
+    they are compared with. `expected` is the share of glyphs with a near-duplicate without a leak: of images of train
+    in the rest of train, weighted by the classes of the searched rows.
     """
 
     threshold: Annotated[float | None, shown("similarity", 0, 1)]

@@ -1,6 +1,6 @@
 """Intermediate results and runs: folders with a manifest, built completely or not at all, and reused.
 
-A stage is reused if every file still has its digest in the manifest. In a bucket, digests are checked at reading.
+A stage is reused if every file still has its digest in the manifest; files of a bucket are checked when they are read.
 """
 
 import json

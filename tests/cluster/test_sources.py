@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
+from tasks.reporting.read import read_findings
 from tasks.sources.layout import check_source
 from tasks.sources.opening import read_folder
 from tasks.sources.tasks import fetch, index
@@ -86,6 +87,7 @@ def test_a_whole_run_on_sources_in_a_bucket_is_that_on_disk(
     said = [(each.run / "README.md").read_text().replace(each.run.name, "RUN") for each in (audited, report)]
     assert said[0] == said[1]
     assert [source.name for source in report.inputs] == list(away.values())
+    assert [archive.location for archive in read_findings(Place.of(report.run)).archives] == list(away.values())
 
 
 @pytest.mark.parametrize(("name", "last"), [("load train b", 6), ("look at a sample of the images", 18)])
