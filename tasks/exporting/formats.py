@@ -1,30 +1,36 @@
-"""Write splits as .npz or as a pickle for Python 2 and 3, without a whole array in memory.
+"""Write splits as Parquet for `datasets`, as .npz, or as a pickle for Python 2 and 3, without a whole array in memory.
 
 `pickle` writes the small objects; this module writes the opcodes around the bytes of an array. Protocol 2 lacks bytes:
 like Python 3, we write text and let the reader encode it. See pickletools in the standard library.
 """
 
+import json
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.arrays import AnyArray
 from tasks.classes.decoder import decode
 from tasks.errors import UsageError
-from tasks.exporting.originals import Originals
-from tasks.storage import Place
-from tasks.storage.image_files import iterate_images, read_labels, shape_of
+from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals, cut
+from tasks.storage import Place, disk, tables
+from tasks.storage.image_files import iterate_images, read_ids, read_labels, shape_of
 from tasks.storage.images import normalize
 from tasks.vocabulary import Format, SplitName
 
 Files = dict[SplitName, list[Place]]
 SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # names in the course
+MAX_BYTES_PER_FILE = 500_000_000  # of Parquet; the advice of the Hugging Face Hub
+IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 MOST_TEXT = 2**32 - 1  # bytes of a text in protocol 2
 PROTOCOL = 2
 RECONSTRUCT = b"numpy.core.multiarray\n_reconstruct\n"  # every version of numpy has it there
@@ -117,3 +123,47 @@ def _write_array(array: Column, out: BinaryIO) -> None:
 def _pickled(value: Any) -> bytes:
     """Return the opcodes of a small object, without the first and the last opcode of a pickle."""
     return pickle.dumps(value, PROTOCOL)[2:-1]
+
+
+def write_encoded(
+    parts: Sequence[Place],
+    split: str,
+    classes: Sequence[str],
+    originals: Originals,
+    groups: pa.Table | None,
+    folder: Place,
+) -> None:
+    """Write ``split-00000-of-0000N.parquet`` with the columns ``id``, ``image`` (bytes and path) and ``label``.
+
+    A split without rows gets no file, because `datasets` refuses an empty one. `parts` are the Parquet files of the
+    split. `groups` has the group and fold of every image, which become columns; it is None for ungrouped splits.
+    """
+    disk.make_folder(folder)
+    sizes = originals.sizes(ids := read_ids(parts))
+    own: list[dict[str, int]] = [{}] * len(ids)
+    if groups is not None:
+        of_ids = groups.take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
+        own = of_ids.drop_columns(["id", "split"]).to_pylist()
+    columns = schema(classes, [*own[0]] if own else [])
+    rows = (
+        {"id": one.id, "image": {"bytes": one.data, "path": one.id.split("/", 1)[1]}, "label": label, **numbers}
+        for one, label, numbers in zip(originals.read(parts), read_labels(parts).tolist(), own, strict=True)
+    )
+    files = cut(sizes, MAX_BYTES_PER_FILE, len(sizes))
+    for number, (start, end) in enumerate(files):
+        target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
+        with tables.writer(target, columns, compression="none") as writer:
+            for first, last in cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
+                writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=columns))
+
+
+def schema(classes: Sequence[str], more: Sequence[str]) -> pa.Schema:
+    """Return the schema with the metadata of `datasets` for images and classes; `more` names columns of integers."""
+    features = {
+        "id": {"dtype": "string", "_type": "Value"},
+        "image": {"_type": "Image"},
+        "label": {"names": list(classes), "_type": "ClassLabel"},
+    }
+    features |= {name: {"dtype": "int64", "_type": "Value"} for name in more}
+    columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64(), **dict.fromkeys(more, pa.int64())})
+    return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
