@@ -101,7 +101,8 @@ class Temporary:
                 threading.Thread(target=self._end_with_server, daemon=True).start()
                 _addresses.add(self.access[ADDRESS])
                 os.environ |= self.access  # for child processes
-        with temporary_settings({"api.url": self.access[ADDRESS], "api.auth_string": self.access[PASSWORD]}):
+        own = {"api.url": self.access[ADDRESS], "api.auth_string": self.access[PASSWORD]}
+        with temporary_settings(own | {"client.csrf_support_enabled": False}):  # its server has no tokens to ask for
             yield
 
     def _wait(self) -> None:
