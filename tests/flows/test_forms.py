@@ -109,12 +109,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Listed:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_two_sources_of_every_form_hold_the_same(images: Listed, form: str, tmp_path: Path) -> None:
-    assert images[1]["train", "a", "quarantined"] == images[1]["train", "b", "ignored"] == 1
+    assert images[1]["train", "a", "empty"] == images[1]["train", "b", "not_png_name"] == 1
     given = {name: str(FORMS[form](tmp_path / name, members)) for name, members in splits().items()}
     assert listed(given, tmp_path / "w") == images
 
 
-@pytest.mark.parametrize("form", ["folder", "two packed tars", "zip, lzma"])
+@pytest.mark.parametrize("form", ["two packed tars", "zip, lzma"])
 def test_whole_runs_on_two_sources_give_the_same(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
     given: dict[str, Any] = {name: str(FORMS[form](tmp_path / name, members)) for name, members in splits().items()}
     assert content(audit(**given, workspace=tmp_path / "w", **QUARANTINE)) == expected
@@ -134,13 +134,13 @@ def test_a_root_gives_the_same_run(expected: tuple[object, ...], tmp_path: Path)
     assert [entry.name for entry in report.inputs] == [f"{root}/data/train", f"{root}/data/test"]
 
 
-def test_a_root_may_hold_validation_under_its_usual_names(prefect_server: None, tmp_path: Path) -> None:
+def test_a_root_may_hold_validation_under_its_usual_names(tmp_path: Path) -> None:
     for name in ("val", "valid", "Validation"):
         root = tmp_path / name
         for split, own in (splits() | {name: {f"{c}/v.png": png(glyphs(1, seed=5)[0]) for c in "ab"}}).items():
             write_folder(root / split, own)
-        report = audit(root=str(root), workspace=tmp_path / "w", **QUARANTINE)
-        assert (report.rows.train, report.rows.validation, report.rows.test) == (40, 2, 34)
+        rows = Counter(role for role, _, _ in listed({"root": str(root)}, tmp_path / "w")[0].elements())
+        assert rows == {"train": 40, "validation": 2, "test": 34}
 
 
 def test_images_without_classes_are_audited_and_it_is_said(prefect_server: None, tmp_path: Path) -> None:
@@ -153,8 +153,7 @@ def test_images_without_classes_are_audited_and_it_is_said(prefect_server: None,
     root = zipped(
         tmp_path / "root.zip", {f"{split}/{name}": data for split, own in flat.items() for name, data in own.items()}
     )
-    again = audit(root=str(root), workspace=tmp_path / "w", **QUARANTINE)
-    assert (again.overlap, again.sanitized) == (report.overlap, report.sanitized)
+    assert listed({"root": str(root)}, tmp_path / "in one") == listed(given, tmp_path / "in two")
 
 
 def test_photographs_without_classes_are_read_from_a_folder(prefect_server: None, tmp_path: Path) -> None:

@@ -24,20 +24,23 @@ def record_of(state: Any) -> Any:
     return state.data
 
 
-def listed(given: Mapping[str, str], folder: Path) -> Listed:
-    """Return the images of sources by split, label and pixels, and what became of all members of each class."""
+def listed(given: Mapping[str, str], folder: Path, **columns: str) -> Listed:
+    """Return the images of sources by split, label and pixels, and how many of each class are accepted, or why not."""
     space = workspace_at(str(folder))
     images, members = Counter[tuple[str, int, str]](), Counter[tuple[str, str, str]]()
     with disable_run_logger(), in_use(space):
-        sources = [record_of(fetch.fn(role, name, {}, space)) for role, name in given.items()]
+        sources = [record_of(fetch.fn(role, name, columns, space)) for role, name in given.items()]
         archives = [archive for source in sources for archive in record_of(index.fn(source, space))]
+        for archive in archives:
+            outside = tables.read(space / archive.index).slice(0, sum(archive.outside.values())).to_pylist()
+            members.update((archive.role, "", row["reason"]) for row in outside)
         classes = sorted({name for archive in archives for name in archive.members})
         for part in [part for archive in archives for part in parts_of(archive, classes, GLYPHS)]:
             shard, _ = record_of(load_part.fn(part, GLYPHS, space))
             table = tables.read(space / shard.images)
             labels, pixels = table["label"].to_pylist(), map(str, table["pixels"].to_pylist())
             images.update((part.role, label, held) for label, held in zip(labels, pixels, strict=True))
-            for one in shard.classes:
-                found = {"accepted": one.rows, "quarantined": one.quarantined, "ignored": one.ignored}
-                members.update({(part.role, one.class_name, outcome): count for outcome, count in found.items()})
+            members.update({(part.role, one.class_name, "accepted"): one.rows for one in shard.classes})
+            refused = tables.read(space / shard.quarantine).to_pylist()
+            members.update((part.role, row["class_name"], row["reason"]) for row in refused)
     return images, +members
