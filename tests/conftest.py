@@ -42,8 +42,11 @@ WHOLE = (
     "tests/browser",
     "tests/faults",
     "tests/classes/test_guard.py",
-    "tests/exporting/test_sets.py",
+    "tests/sources/test_download.py",
     "tests/evaluation/test_planted.py",
+    "tests/test_wheel.py",
+    "tests/exporting/test_annotated.py",
+    "tests/exporting/test_sets.py",
     "tests/splits/test_properties.py",
     "tests/sources/test_fonts.py",
 )  # folders and files of slow tests, slowest first
