@@ -2,7 +2,9 @@
 
 import pyarrow as pa
 
-from tasks.storage import Place, at, disk
+from tasks.storage import disk
+from tasks.storage.place import Place
+from tasks.storage.stores import at
 
 
 def reading(place: Place, *, mapped: bool = False) -> pa.NativeFile:

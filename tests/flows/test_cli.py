@@ -33,6 +33,7 @@ from flows.table import CLEAN
 from tasks.errors import ServerError, UsageError
 from tasks.records.spec import AuditSpec
 from tests.build import ROOT, write_tar
+from tests.database import NAME
 
 TINY = ("--models", "softmax", "--sizes", "50", "--trainings", "1", "--max-quarantine", "0.1")
 
@@ -89,7 +90,9 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     assert "INFO" not in first.stderr
 
 
-def test_it_needs_no_server_and_commands_of_one_process_share_theirs(sources: dict[str, Any], tmp_path: Path) -> None:
+def test_it_needs_no_server_and_commands_of_one_process_share_theirs(
+    sources: dict[str, Any], home: Path, tmp_path: Path
+) -> None:
     program = """
 import contextlib, sys
 from flows.command.commands import execute
@@ -100,14 +103,14 @@ for threshold in ("0.9", "0.95"):
     given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
     done = subprocess.run(
         [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
-        env=of_its_own(tmp_path / "prefect"), capture_output=True, text=True, timeout=240, check=True,
+        env=of_its_own(home), capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert done.stderr.count("starting Prefect") == 1
     assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert not _servers(tmp_path / "prefect")
+    assert not _servers(home)
     # What its own server was told is stored when it has ended, to the last task.
-    with contextlib.closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as database:
+    with contextlib.closing(sqlite3.connect(home / NAME)) as database:
         flows = database.execute("select state_type from flow_run").fetchall()
         tasks = database.execute("select state_type from task_run").fetchall()
     assert {*flows, *tasks} == {("COMPLETED",)}

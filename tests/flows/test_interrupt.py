@@ -13,7 +13,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
 
-from tests.flows.test_cli import TINY, of_its_own
+from tests.flows.test_cli import TINY, here, of_its_own
 
 BUILDING = "stages/*/.*.building"  # folders that a run has begun to write
 
@@ -23,9 +23,8 @@ def test_ctrl_c_stops_at_once_and_the_next_run_continues(
 ) -> None:
     command = [sys.executable, "-m", "flows.command.cli", "run", "--workspace", str(tmp_path), *TINY]
     command += ["--large", sources["large"], "--small", sources["small"]]
-    environment = os.environ | server
     since = FlowRunFilter(start_time=FlowRunFilterStartTime.model_validate({"after_": datetime.now(UTC)}))
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=os.environ | server, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline().startswith("fetch sources")
     limit = time.monotonic() + 60
@@ -44,7 +43,7 @@ def test_ctrl_c_stops_at_once_and_the_next_run_continues(
         runs = client.read_flow_runs(flow_run_filter=since)
     mine = [run for run in runs if run.parameters.get("workspace") == str(tmp_path) and run.parent_task_run_id is None]
     assert [str(run.state and run.state.name) for run in mine] == ["Cancelled"]
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    again = here(*command[3:])
     assert again.returncode == 0, again.stderr
 
 

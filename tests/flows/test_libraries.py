@@ -2,13 +2,14 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from pillow_heif import register_heif_opener
 
 from tests.build import ROOT, saved, scene, write_folder
-from tests.flows.test_cli import command
+from tests.flows.test_cli import command, here
 
 
 def images() -> dict[str, bytes]:
@@ -21,8 +22,9 @@ def test_another_version_compares_again_and_decodes_nothing(server: dict[str, st
     about = b"Metadata-Version: 2.1\nName: datasketch\nVersion: 99\n"
     other = write_folder(tmp_path / "other", {"datasketch-99.dist-info/METADATA": about})
     runs, stages = [], []
-    for path in (str(ROOT), os.pathsep.join([str(other), str(ROOT)])):
-        runs.append(command("audit", str(data), "--workspace", str(space), **server, PYTHONPATH=path).stdout)
+    given, changed = ("audit", str(data), "--workspace", str(space)), os.pathsep.join([str(other), str(ROOT)])
+    for audit in (here, partial(command, **server, PYTHONPATH=changed)):
+        runs.append(audit(*given).stdout)
         stages.append({name: {*(space / "stages" / name).glob("[!.]*")} for name in ("classes", "overlap")})
     assert runs[0]
     assert runs[0] == runs[1], "the same report, and so the same run"
@@ -42,7 +44,7 @@ def test_heic_is_read_once_its_library_is_installed(server: dict[str, str], tmp_
     refused = pq.read_table(Path(without.stdout.strip()) / "quarantine.parquet").to_pylist()
     assert [(row["member"], row["reason"]) for row in refused] == [("phone.heic", "needs_heic")]
 
-    installed = command(*given, **server, PYTHONPATH=str(ROOT))
+    installed = here(*given)
     assert installed.returncode == 0, installed.stderr
     report = json.loads((Path(installed.stdout.strip()) / "report.json").read_text())
     assert report["rows"]["test"] == 5

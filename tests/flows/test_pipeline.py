@@ -31,8 +31,9 @@ from pydantic import TypeAdapter
 from flows.command.commands import app
 from flows.engine.parameters import Command, Typed
 from flows.engine.progress import timed
-from flows.pipeline import cleansplit, evaluate, sanitize
+from flows.pipeline import cleansplit
 from flows.publish import key_of
+from flows.steps import evaluate, sanitize
 from flows.table import CLEAN, COMMANDS, REPRODUCE, VERIFY
 from tasks.errors import DataError, GateError, UsageError
 from tasks.kernel import engine

@@ -47,7 +47,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_with(library: Path, photographs: Path, folder: Path, environment: dict[str, str]) -> Digests:
     """Return digests of the results of an audit and of a search for duplicates, with a library of the kernel."""
     for part in ("flows", "tasks"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.so"))
     shutil.copy(library, folder / "tasks" / "libkernel.so")
     for part in ("train", "test"):
         (folder / part).symlink_to(photographs / part)

@@ -162,10 +162,8 @@ def test_its_commands_work_outside_containers(postgres: int, sources: dict[str, 
         assert bare.status_code == 403
         assert "CSRF" in bare.text
         with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: SECRETS["PREFECT_AUTH"]}):
-            run = start(
-                "cleansplit/on-demand", workspace=tmp_path / "w", **sources,
-                models=["1nn"], sizes=[50], max_quarantine=0.1,
-            )  # fmt: skip
+            given = {"source": sources["small"], "max_quarantine": 0.1}
+            run = start("cleansplit-dedupe/dedupe", workspace=tmp_path / "w", **given)
             assert ended(run).is_completed(), ended(run).message
     assert (tmp_path / "w" / "latest" / "report.json").is_file()
 
