@@ -106,6 +106,8 @@ faults: .venv/test .venv-moto  ## kills, full disks, rotten files, bad servers: 
 	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/cluster/faults_of_stores.py tests/operations/faults_of_installation.py
 	$(BIN)/python -m tests.operations.outage
 	$(BIN)/python -m tests.operations.outage --away 60 --cancel
+	$(BIN)/python -m tests.operations.outage --away 360
+	$(BIN)/python -m tests.operations.outage --away 10 --forget
 
 .venv-moto:           # a second store, of the S3 protocol as Amazon speaks it
 	$(PYTHON) -m venv .venv-moto

@@ -1,27 +1,33 @@
-"""The complete flows: sources -> splits -> their overlap -> sanitized splits -> report; two of them also train."""
+"""The complete flows: sources -> splits -> their overlap -> sanitized splits -> report; two of them also train.
+
+Single steps prepare splits, or sanitize or evaluate the splits of a published run with other settings.
+"""
 
 from dataclasses import replace
-from typing import cast
+from pathlib import Path  # noqa: TID251  # users open the splits themselves
+from typing import Any, cast
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import collect, say, timed
 from flows.engine.runners import side_by_side
 from flows.evaluate import train_on
 from flows.grouped import draw_in_groups
-from flows.prepare import load_sources, prepare_splits
+from flows.prepare import decisions_of, load_sources, prepare_splits
 from flows.publish import publish
 from flows.sanitize import measure_and_sanitize
-from flows.table import AUDIT, DEDUPE, RUN, SPLIT
-from tasks.errors import GateError, UndecidedError
-from tasks.records import Benchmarks, Report
-from tasks.records.spec import AuditSpec, DedupeSpec, RunSpec, SplitSpec
+from flows.table import AUDIT, DEDUPE, EVALUATE, PREPARE, RUN, SANITIZE, SPLIT
+from tasks.errors import GateError, UndecidedError, UsageError
+from tasks.records import Benchmarks, LoadedSources, Report
+from tasks.records import spec as specs
+from tasks.reporting.read import read_findings
 from tasks.reporting.tasks import publish_benchmarks
 from tasks.splits.tasks import take_splits, take_whole
-from tasks.storage.workspace import in_use
+from tasks.storage import disk
+from tasks.storage.workspace import find_run, in_use
 
 
 @our_flow(RUN)
-def cleansplit(spec: RunSpec) -> Report:
+def cleansplit(spec: specs.RunSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         if spec.in_groups:
             spec, loaded = load_sources(spec)
@@ -33,7 +39,7 @@ def cleansplit(spec: RunSpec) -> Report:
 
 
 @our_flow(SPLIT)
-def split(spec: SplitSpec) -> Report:
+def split(spec: specs.SplitSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         if not spec.models:
@@ -42,7 +48,7 @@ def split(spec: SplitSpec) -> Report:
 
 
 @our_flow(DEDUPE)
-def dedupe(spec: DedupeSpec) -> Report:
+def dedupe(spec: specs.DedupeSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
@@ -50,19 +56,19 @@ def dedupe(spec: DedupeSpec) -> Report:
 
 
 @our_flow(AUDIT)
-def audit(spec: AuditSpec) -> Report | Benchmarks:
+def audit(spec: specs.AuditSpec) -> Report | Benchmarks:
     with in_use(spec.place, spec.fresh):
         return _each(spec) if len(spec.tests) > 1 else _one(spec)
 
 
-def _one(spec: AuditSpec) -> Report:
+def _one(spec: specs.AuditSpec) -> Report:
     with timed() as seconds:
         spec, loaded = load_sources(spec)
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
         return publish(measure_and_sanitize(side_by_side(spec), spec, splits, loaded), seconds)
 
 
-def _each(spec: AuditSpec) -> Benchmarks:
+def _each(spec: specs.AuditSpec) -> Benchmarks:
     """Audit each test set as if it were the only one, so that no other changes its verdict; train is loaded once."""
     reports, failed = [], []
     for name in spec.tests:
@@ -77,6 +83,39 @@ def _each(spec: AuditSpec) -> Benchmarks:
         kind = UndecidedError if all(isinstance(error, UndecidedError) for error in failed) else GateError
         raise kind(" ".join(f"{error.report.spec.test}: {error}" for error in failed), found)
     return found
+
+
+@our_flow(PREPARE)
+def prepare(spec: specs.PrepareSpec) -> Path:
+    with in_use(spec.place, spec.fresh):
+        _, _, splits = prepare_splits(side_by_side(spec), spec)
+        return disk.named((spec.place / splits.train.files[0]).parent)
+
+
+@our_flow(SANITIZE)
+def sanitize(spec: specs.SanitizeSpec) -> Report:
+    found = read_findings(find_run(spec.run, spec.place))
+    nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, specs.TrainingSpec) else {}
+    changed = replace(found.spec, **spec.changes(), **nothing_trained)
+    splits = replace(found.splits, in_groups=None)  # duplicates are judged again
+    with timed() as seconds, in_use(changed.place):
+        decided = decisions_of(changed, found.fingerprints)
+        loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints, decided)
+        return publish(measure_and_sanitize(side_by_side(spec), changed, splits, loaded), seconds)
+
+
+@our_flow(EVALUATE)
+def evaluate(spec: specs.EvaluateSpec) -> Report:
+    found = read_findings(find_run(spec.run, spec.place))
+    if not isinstance(found.spec, specs.TrainingSpec):
+        raise UsageError(
+            f"{spec.run} is an audit: its train split is not shuffled, so nothing can be trained; use a run instead."
+        )
+    if len(found.splits.classes) < 2:
+        raise UsageError(f"{spec.run} has fewer than two classes, so nothing can be trained; use another run.")
+    changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())
+    with timed() as seconds, in_use(changed.place):
+        return publish(train_on(changed, found), seconds)
 
 
 if __name__ == "__main__":

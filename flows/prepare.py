@@ -21,7 +21,7 @@ from tasks.errors import UsageError
 from tasks.overlap.tasks import take_decisions
 from tasks.records import Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
-from tasks.sources.class_folders import check_classes, differences
+from tasks.sources.layout import check_classes, differences
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
 from tasks.storage import Place, at

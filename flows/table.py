@@ -26,17 +26,17 @@ SPLIT = Command(
     "cleansplit split photos/ --group-by '^(patient[0-9]+)'",
 )  # fmt: skip
 SANITIZE = Command(
-    "sanitize", spec.SanitizeSpec, "flows.steps.sanitize",
+    "sanitize", spec.SanitizeSpec, "flows.pipeline.sanitize",
     "Measure the overlap in the splits of a run again, and publish a run without it; nothing is trained.",
     "cleansplit sanitize latest --threshold 0.9",
 )  # fmt: skip
 EVALUATE = Command(
-    "evaluate", spec.EvaluateSpec, "flows.steps.evaluate",
+    "evaluate", spec.EvaluateSpec, "flows.pipeline.evaluate",
     "Train and compare accuracy on the raw and the sanitized splits of a run, and publish a run that shows it.",
     "cleansplit evaluate latest --models mlp",
 )  # fmt: skip
 PREPARE = Command(
-    "prepare", spec.PrepareSpec, "flows.steps.prepare",
+    "prepare", spec.PrepareSpec, "flows.pipeline.prepare",
     "Fetch and load sources and draw splits in the workspace, where a run with the same parameters reuses them.",
     "cleansplit prepare --dataset notmnist",
 )  # fmt: skip

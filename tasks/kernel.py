@@ -51,13 +51,10 @@ def load(file: PurePath) -> Functions | None:
     if library.kernel_version() != VERSION:
         return None
     kind = "_avx2" if hasattr(library, "has_avx2") and library.has_avx2() else ""
-    return Functions(**{name: _function(library, name + kind, ARGUMENTS[name]) for name in ARGUMENTS})
-
-
-def _function(library: ctypes.CDLL, name: str, arguments: tuple[Any, ...]) -> Any:
-    function = getattr(library, name)
-    function.argtypes, function.restype = arguments, NUMBER
-    return function
+    found = {name: getattr(library, name + kind) for name in ARGUMENTS}
+    for name, function in found.items():
+        function.argtypes, function.restype = ARGUMENTS[name], NUMBER
+    return Functions(**found)
 
 
 functions = load(PurePath(__file__).with_name("libkernel.so"))

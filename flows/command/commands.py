@@ -29,8 +29,7 @@ from flows.engine.parameters import Command
 from flows.table import COMMANDS
 from tasks.errors import CleanSplitError, UsageError
 from tasks.memory import share_memory
-from tasks.records.spec import Spec
-from tasks.records.wording import sentence
+from tasks.records.spec_base import Spec, sentence
 from tasks.sources.layout import check_source
 from tasks.storage import Place
 

@@ -25,6 +25,7 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 _flow: contextvars.Context | None = None  # context of the outermost flow of this process
 stopping = threading.Event()
+cancelled = contextvars.ContextVar[threading.Event | None]("set when the flow is cancelled", default=None)
 _commanding = threading.Event()  # set while signals end this process
 
 
@@ -86,7 +87,8 @@ def end(reason: str, code: int, tell: Callable[[], object] | None = None) -> Non
     """End this process and its children with one sentence; `tell` is called in the context of the flow that runs."""
     stopping.set()
     try:
-        print(f"\ncleansplit: {reason}; run the same command again to resume.", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a worker that has died does not read it
+            print(f"\ncleansplit: {reason}; run the same command again to resume.", file=sys.stderr, flush=True)
         if _flow is not None and tell is not None:
             _in_time(partial(_flow.copy().run, tell))
         _in_time(end_processes)

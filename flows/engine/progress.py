@@ -13,8 +13,8 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
 
-from flows.engine.interrupt import stopping
-from tasks.errors import LateError
+from flows.engine.interrupt import cancelled, stopping
+from tasks.errors import LateError, StoppedError
 from tasks.stage_task import LIMIT_SECONDS
 from tasks.storage.started import steps_done
 
@@ -58,9 +58,9 @@ def collect(
 ) -> list[Any]:
     """Return the results of submitted tasks in their order.
 
-    Every future is awaited, so no failure is lost; the first one is raised. `stage` is the name of their work, and
-    `work` the amount of each task in a unit that the user knows. If `submitted` creates tasks lazily, at most
-    `IN_FLIGHT` of them run or wait at a time.
+    Every future is awaited, so no failure is lost; the first one is raised. After a cancellation, the end of the next
+    task raises `StoppedError`. `stage` is the name of their work, and `work` the amount of each task in a unit that the
+    user knows. If `submitted` creates tasks lazily, at most `IN_FLIGHT` of them run or wait at a time.
     """
     futures: list[PrefectFuture[Any]] = []
     amounts = list(work) or [1] * len(cast(Sized, submitted))
@@ -68,6 +68,8 @@ def collect(
     with _bar(stage, sum(amounts), unit, show and sys.stderr.isatty()) as ended:
         for number in _ended(submitted, futures):
             ended(amounts[number], futures[number].state.name == "Reused")
+            if (stopped := cancelled.get()) and stopped.is_set():
+                raise StoppedError("the run was cancelled on Prefect's server; call it again to resume.")
     try:
         results = [future.result() for future in futures]
     except TaskRunTimeoutError as error:

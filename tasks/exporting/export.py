@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
-from tasks.exporting.arrays import ARRAYS, Files, columns_of
-from tasks.exporting.encoded import write_encoded
+from tasks.exporting.formats import ARRAYS, Files, columns_of, write_encoded
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Findings

@@ -1,20 +1,25 @@
-"""The common parameters of all flows, and of flows that do heavy work."""
+"""The common parameters of all flows, and of flows that do heavy work, and what is said of a refused value."""
 
 import os  # noqa: TID251  # the environment, no file
-from collections.abc import Callable
-from dataclasses import fields
-from inspect import get_annotations
-from typing import Annotated, Any, ClassVar, Self, get_type_hints
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, fields
+from inspect import get_annotations, isclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field, PositiveInt, ValidationError
 from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 
 from tasks.errors import UsageError
 from tasks.records import parameters as p
-from tasks.records.wording import sentence
 from tasks.storage.place import Place, refuse_other_encodings
 from tasks.storage.workspace import workspace_at
 from tasks.vocabulary import Runner
+
+ONE = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+MANY = {bool: "true or false", int: "whole numbers", float: "numbers", str: "texts"}
+LIMITS = {"Ge": "at least {}", "Gt": "above {}", "Le": "at most {}", "Lt": "below {}"}  # names of annotated_types
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,3 +111,43 @@ class WorkSpec(Spec):
     def how(self) -> dict[str, Any]:
         """Return the parameters that decide where tasks run."""
         return {"workers": self.workers, "memory": self.memory, "runner": self.runner, "cluster": self.cluster}
+
+
+def sentence(name: str, annotation: Any, refused: ValidationError) -> str:
+    """Return a sentence about an invalid value of a parameter and the accepted ones.
+
+    >>> from pydantic import Field, TypeAdapter
+    >>> sizes = tuple[Annotated[int, Field(gt=0)] | Literal["all"], ...]
+    >>> try:
+    ...     TypeAdapter(sizes).validate_python("some")
+    ... except ValidationError as error:
+    ...     sentence("sizes", sizes, error)
+    'sizes: give whole numbers above 0, or all.'
+    """
+    first = refused.errors()[0]
+    if first["type"] == "value_error":
+        return f"{name}: {first['ctx']['error']}"
+    return f"{name}: give {accepted(annotation)}."
+
+
+def accepted(annotation: Any, words: dict[Any, str] = ONE) -> str:
+    """Describe the values that a type accepts."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        said = " and ".join(_limits(inner[1:]))
+        return accepted(inner[0], words) + (f" {said}" if said.startswith("above") else f" of {said}" if said else "")
+    if origin in (Union, UnionType):
+        return ", or ".join(accepted(one, words) for one in inner if one is not NoneType)
+    if origin is Literal:
+        return " or ".join(filter(None, [", ".join(inner[:-1]), inner[-1]]))
+    if origin is tuple:
+        return accepted(inner[0], MANY)
+    return words.get(annotation, "a path" if isclass(annotation) else "something else")
+
+
+def _limits(metadata: tuple[Any, ...]) -> Iterator[str]:
+    """Yield the limits in the metadata of a type, in words."""
+    for part in metadata:
+        for one in part.metadata if isinstance(part, FieldInfo) else [part]:
+            if type(one).__name__ in LIMITS:
+                yield LIMITS[type(one).__name__].format(*astuple(one))

@@ -44,7 +44,7 @@ class DrawSpec(SourceSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareSpec(DrawSpec):
-    """Parameters of `flows.steps.prepare`."""
+    """Parameters of `flows.pipeline.prepare`."""
 
     large: SourceName | None = None
     small: SourceName | None = None

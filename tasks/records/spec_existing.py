@@ -67,7 +67,7 @@ class AuditSpec(OverlapSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class SanitizeSpec(WorkSpec):
-    """Parameters of `flows.steps.sanitize`; unset ones keep the values of the run."""
+    """Parameters of `flows.pipeline.sanitize`; unset ones keep the values of the run."""
 
     run: str = "latest"
     threshold: Share | None = None
@@ -93,7 +93,7 @@ class SanitizeSpec(WorkSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSpec(TrainingSpec):
-    """Parameters of `flows.steps.evaluate`."""
+    """Parameters of `flows.pipeline.evaluate`."""
 
     run: str = "latest"
 

@@ -38,7 +38,7 @@ class Split:
 class Drawn(Split):
     """A split as drawn, and the origin of its rows."""
 
-    numbers: str  # file with the origin of each row, see `tasks.splits.gather`
+    numbers: str  # file with the origin of each row, see `tasks.splits.draw`
     drawn_from: tuple[Role, ...] = ()  # its sources; all if empty
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from tasks.records import Benchmarks, Findings, Report
 from tasks.records.naming import name_of
 from tasks.reporting.assemble import assemble
-from tasks.reporting.benchmarks import write_benchmarks
 from tasks.reporting.history import remember
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, disk, stages
@@ -58,6 +57,8 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
 @stage_task("publish the benchmarks")
 def publish_benchmarks(reports: Sequence[Report], workspace: Place) -> Benchmarks:
     """Write the page of several benchmarks, and the list of the train images that they share."""
+    from tasks.reporting.write import write_benchmarks  # imports matplotlib, as above
+
     about = {"version": VERSION, "runs": [report.run.name for report in reports]}
     sources = [source for report in reports for source in report.spec.sources.values()]
     folder = workspace / "benchmarks" / f"{name_of(sources)}-{stages.digest_of(about)[:10]}"

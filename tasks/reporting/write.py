@@ -1,6 +1,7 @@
-"""Write the folder of a run."""
+"""Write the folder of a run, and what one train set shares with several test sets."""
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
@@ -10,17 +11,18 @@ import pyarrow.compute as pc
 from tasks.presenting.figures import write_figures
 from tasks.presenting.gallery import THUMBNAILS, shown_ids
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.page import build_page
+from tasks.presenting.page import benchmarks_page, build_page
 from tasks.presenting.summary import to_markdown
-from tasks.records import Findings, Report
+from tasks.records import Findings, Report, between
 from tasks.records.card import card_header
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import SAME_SUBJECT
 from tasks.reporting.actions import add_lines, write_actions, write_duplicates, write_table
 from tasks.reporting.counted import CONFLICTS, conflicts_of, refused_members
-from tasks.reporting.read import PAGE, REPORT
+from tasks.reporting.read import PAGE, REPORT, read_findings
 from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids, thumbnails
+from tasks.storage.workspace import run_at
 from tasks.vocabulary import SPLITS
 
 
@@ -34,6 +36,17 @@ def write_run(found: Findings, report: Report, workspace: Place, target: Place) 
         disk.write_text(target / "README.md", _readme(found, report, drawing.result()))
     shards = [workspace / shard.images for shard in found.shards]
     disk.write_text(target / PAGE, build_page(target, report, glyphs=shards))
+
+
+def write_benchmarks(reports: Sequence[Report], workspace: Place, target: Place) -> None:
+    """Write a page, and ``train_removals.parquet`` with one row per benchmark and train image with a duplicate there.
+
+    The table has ``id`` of train, ``benchmark``, ``benchmark_id`` of the best duplicate, ``reason`` (exact or near)
+    and ``similarity``.
+    """
+    removals = pa.concat_tables(_removals(report, workspace) for report in reports).sort_by("id")
+    tables.write(removals, target / "train_removals.parquet")
+    disk.write_text(target / PAGE, benchmarks_page(reports, len(removals["id"].unique())))
 
 
 def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:
@@ -110,3 +123,12 @@ def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> st
     lines = card_header({"raw": raw, "sanitized": sanitized})
     lines += ["", f"# {escape(', '.join(report.classes))}", "", to_markdown(Numbers(report)), "## Figures", ""]
     return "\n".join([*lines, *(f"{title}:\n\n![{title}](figures/{name})\n" for name, title in drawn)])
+
+
+def _removals(report: Report, workspace: Place) -> pa.Table:
+    overlap = between(read_findings(run_at(report.run)).overlaps, "train", "test")
+    found = tables.read(workspace / overlap.table("train"))
+    found = found.filter(pc.or_(found["exact"], found["near"]))
+    columns = {"id": found["id"], "benchmark": pa.repeat(report.spec.settings()["test"], len(found))}
+    columns |= {"benchmark_id": found["twin_id"], "reason": pc.if_else(found["exact"], "exact", "near")}
+    return pa.table(columns | {"similarity": found["jaccard"]})

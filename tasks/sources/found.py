@@ -14,9 +14,8 @@ from typing import Any
 from tasks.addresses import is_url
 from tasks.errors import DataError, UsageError
 from tasks.records import Source
-from tasks.sources.class_folders import some
 from tasks.sources.held import AUDIT, DEDUPE, Held
-from tasks.sources.layout import split_folders
+from tasks.sources.layout import some, split_folders
 from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in

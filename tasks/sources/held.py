@@ -8,8 +8,7 @@ from typing import Any
 
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Source
-from tasks.sources.class_folders import NAMED, some
-from tasks.sources.layout import common_root, is_below, is_metadata
+from tasks.sources.layout import NAMED, common_root, is_below, is_metadata, some
 from tasks.sources.listing import Listing
 from tasks.vocabulary import UNLABELLED, SplitName
 

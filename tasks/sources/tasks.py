@@ -94,26 +94,22 @@ def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) 
 
 
 def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
+    """Return the public name of a source, and its place for all machines that use the workspace."""
     if source == "fonts" or source.startswith("fonts:"):
         return source, _render(role, source.partition(":")[2], workspace)
-    if source == "notmnist":
-        return source, _kept(download.download_published(NOTMNIST_FILES[role], downloads_in(workspace)), workspace)
     if source.startswith(IN_PUBLIC):
         return source, _published(cast(PublicName, source.removeprefix(IN_PUBLIC)), workspace)
-    if is_secret(source):
-        return source, _kept(download.download(_in_block(source), downloads_in(workspace)), workspace)
-    if is_url(source):
-        return public_name(source), _kept(download.download(reveal(source), downloads_in(workspace)), workspace)
-    return source, Place.of(source)
-
-
-def _kept(file: Place, workspace: Place) -> Place:
-    """Return the place of a downloaded file for all machines that use the workspace."""
-    if not workspace.published:
-        return file
-    inputs = {"version": VERSION, "name": file.last, "sha256": at(file).sha256()}
-    made = stages.stage(workspace, DOWNLOADS, inputs, lambda target: at(file).link(target / file.last))
-    return made.folder / file.last
+    if source == "notmnist":
+        file = download.download_published(NOTMNIST_FILES[role], downloads_in(workspace))
+    elif is_secret(source) or is_url(source):
+        file = download.download(_in_block(source) if is_secret(source) else reveal(source), downloads_in(workspace))
+    else:
+        return source, Place.of(source)
+    if workspace.published:
+        inputs = {"version": VERSION, "name": file.last, "sha256": at(file).sha256()}
+        made = stages.stage(workspace, DOWNLOADS, inputs, lambda target: at(file).link(target / file.last))
+        file = made.folder / file.last
+    return public_name(source), file
 
 
 def _in_block(source: str) -> str:

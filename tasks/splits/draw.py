@@ -1,12 +1,16 @@
-"""Draw balanced, disjoint, shuffled splits from the classes of two sources.
+"""Draw balanced, disjoint, shuffled splits from the classes of two sources, and write drawn rows as splits.
 
 `draw_as_course` reproduces the draw of the notMNIST course's notebook, and so its published figures: one legacy
 generator serves all draws in its order, over names sorted without regard to case.
+
+Each split has a table with the origin of its rows, so that fingerprints are found without comparing ids: ``row``
+is the number of a row over all shards, ``rank`` its position in the order of ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +19,19 @@ import pyarrow.compute as pc
 from tasks.arrays import RowNumbers
 from tasks.errors import DataError, UsageError
 from tasks.records import Shard
+from tasks.records.conservation import conserve
 from tasks.records.spec import PrepareSpec
+from tasks.records.splits import RAW
+from tasks.storage import Place, disk, tables
+from tasks.storage.image_files import read_ids
+from tasks.storage.images import Images, file_starts, of_table, write_split
+from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, Role, SplitName
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows per class of `large` are validation
 COURSE_SEED = 133
+DEALT = "dealt"  # folder of rows on their way from shards to splits
 Sizes = dict[SplitName, int]  # rows per class
 
 
@@ -135,3 +146,43 @@ def _too_many(what: str, asked: int, smallest: ClassRange, possible: int, classe
         f"{what} can have at most {possible * classes:,} rows, not {asked * classes:,}: "
         f"class {smallest.class_name} of {smallest.role} has {possible:,} images."
     )
+
+
+def write_splits(
+    shards: Sequence[Shard], drawn: dict[SplitName, RowNumbers], classes: Sequence[str], workspace: Place, target: Place
+) -> dict[str, Any]:
+    """Read each shard once, and write every split with its rows in the given order.
+
+    `drawn` has the rows of each split, numbered over all shards, int64 (n,), none twice. Returns for each split the
+    facts that `tasks.storage.images.write_split` returns, and the name of the file of its ``numbers``.
+    """
+    names = pa.array(classes, pa.string())
+
+    def labelled(number: int) -> pa.Table:
+        table = tables.read(workspace / shards[number].images)
+        labels = pc.index_in(table["class_name"], value_set=names).cast(pa.int64())
+        return table.set_column(table.column_names.index("label"), "label", labels)
+
+    starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
+    files = [(name, start) for name in SPLITS for start in starts[name]]
+    piece = deal_out(
+        labelled,
+        [shard.rows for shard in shards],
+        [drawn[name][start : start + starts[name].step] for name, start in files],
+        target / DEALT,
+    )
+    conserve("draw splits", sum(map(len, drawn.values())), len(np.unique(np.concatenate([*drawn.values()]))))
+
+    def piece_of(name: SplitName) -> Callable[[int, int], Images]:
+        return lambda start, _stop: of_table(piece(files.index((name, start))))
+
+    ids, written = read_ids(workspace / shard.images for shard in shards), dict[str, Any]()
+    for name in SPLITS:
+        written[name] = write_split(len(drawn[name]), piece_of(name), name, classes, target / RAW)
+        conserve(f"draw {name}", len(drawn[name]), written[name]["rows"])
+        written[name]["numbers"] = f"{name}-numbers.parquet"
+        rows = pa.array(drawn[name], pa.int64())
+        rank = pc.subtract(pc.rank(ids.take(rows), tiebreaker="first").cast(pa.int64()), 1)
+        tables.write(pa.table({"row": rows, "rank": rank}), target / written[name]["numbers"], use_dictionary=False)
+    disk.remove(target / DEALT)
+    return written

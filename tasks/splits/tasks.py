@@ -12,8 +12,7 @@ from tasks.records import LoadedSources, Overlap, Ruling, Shard, SplitDuplicates
 from tasks.records.rows import SharedRows
 from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
 from tasks.records.splits import RAW, SHARED, Drawn, InGroups, Sanitized, SharedGroups, Split, Splits
-from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all
-from tasks.splits.gather import write_splits
+from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all, write_splits
 from tasks.splits.group_names import write_shared
 from tasks.splits.grouped import deal
 from tasks.splits.groups import check_groups, notes_on, row_groups, shared_with_others, sizes_of_splits, write_groups

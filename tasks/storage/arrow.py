@@ -2,9 +2,7 @@
 
 import pyarrow as pa
 
-from tasks.storage import disk
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, disk
 
 
 def reading(place: Place, *, mapped: bool = False) -> pa.NativeFile:

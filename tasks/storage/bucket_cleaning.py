@@ -4,10 +4,9 @@ import uuid
 from collections.abc import Iterable
 
 from tasks.errors import StorageError
-from tasks.storage import objects
+from tasks.storage import Place, objects
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import unsealed
-from tasks.storage.place import Place
 from tasks.storage.published import CONTENT, MANIFESTS, checked, content_of, manifest_of
 
 

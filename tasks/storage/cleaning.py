@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from tasks.errors import UsageError
-from tasks.storage import bucket_cleaning, building, disk
+from tasks.storage import Place, at, bucket_cleaning, building, disk
 from tasks.storage.errors import storage_errors
-from tasks.storage.place import Place
 from tasks.storage.stages import read_manifest, stages_of
-from tasks.storage.stores import at
 from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, refuse_links, sweep, used_alone
 
 

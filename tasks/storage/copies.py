@@ -7,9 +7,8 @@ import numpy as np
 
 from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.errors import DataError
+from tasks.storage import Place, at
 from tasks.storage.errors import storage_errors
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 COPY_SIDE = 64
 

@@ -14,9 +14,7 @@ import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Mask
 from tasks.errors import DataError
-from tasks.storage import foreign, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, foreign, tables
 
 NAME = "decisions.parquet"  # in a workspace
 DIGEST = 16  # bytes: the MD5 of an image's pixels

@@ -6,9 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import DataError
-from tasks.storage import arrow, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, arrow, at, tables
 
 MAX_ROWS, MAX_COLUMNS = 50_000_000, 1000
 FREE_ROWS, ROWS_PER_BYTE = 1_000_000, 2  # rows of any file, and additional ones per byte

@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 
 from tasks.arrays import Gray, Labels, RowNumbers
 from tasks.errors import DataError
-from tasks.storage import tables
+from tasks.storage import Place, tables
 from tasks.storage.images import AT_ONCE, Images, concatenate, of_table
-from tasks.storage.place import Place
 from tasks.vocabulary import SET, UNLABELLED
 
 

@@ -11,9 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.arrays import AnyArray, Gray, Labels, Pixels
-from tasks.storage import disk, tables
-from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage import Place, at, disk, tables
 
 CENTRE, SCALE = 127.5, 255.0
 ROW_GROUP = 8192

@@ -15,8 +15,7 @@ from datetime import timedelta
 from typing import Literal
 
 from tasks.errors import CleanSplitError, StorageError
-from tasks.storage import objects
-from tasks.storage.place import Place
+from tasks.storage import Place, objects
 
 RENEWED = 60.0  # seconds
 VALID, SLACK = timedelta(minutes=10), timedelta(minutes=5)

@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.arrays import RowNumbers
-from tasks.storage import arrow, disk
-from tasks.storage.place import Place
+from tasks.storage import Place, arrow, disk
 
 PLACE = "place"  # column with the position of a row in its piece
 

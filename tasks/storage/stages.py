@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import StorageError
-from tasks.storage import building, disk, objects, scratch
+from tasks.storage import Place, at, building, disk, objects, scratch
 from tasks.storage.errors import storage_errors
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import digest_of as digest_of
 from tasks.storage.manifests import is_of, sealed, unsealed
-from tasks.storage.place import Place
 from tasks.storage.published import Files, checked, content_of, remember
-from tasks.storage.stores import at
 
 MANIFEST = "manifest.json"
 DIGESTS = "digests"  # key of digests that a builder computed itself: sha256 (hex) of files by name

@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 
 from tasks.arrays import Bits, RowNumbers
 from tasks.errors import DataError
-from tasks.storage import arrow
+from tasks.storage import Place, arrow
 from tasks.storage.errors import storage_errors
-from tasks.storage.place import Place
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 

@@ -13,11 +13,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from tasks.errors import DataError, StorageError, UsageError
-from tasks.storage import bucket_cleaning, building, disk, scratch
+from tasks.storage import Place, at, bucket_cleaning, building, disk, scratch
 from tasks.storage.errors import storage_errors
 from tasks.storage.leases import lease
-from tasks.storage.place import Place
-from tasks.storage.stores import at
 
 RUN_MANIFEST = "run.json"
 # Besides drafts.

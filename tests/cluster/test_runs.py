@@ -1,17 +1,21 @@
 """The same run on threads, on a Dask cluster, and in a bucket as the only shared storage; also when workers die."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
+import distributed
 import pytest
 from prefect.blocks.system import Secret
 
 from flows.engine import cluster as engine
+from flows.engine.closing import LOSSES, lost_cluster
 from flows.pipeline import audit, cleansplit
-from tasks.errors import ServerError, UsageError
+from tasks.errors import DataError, ServerError, UsageError
 from tasks.records import Report
 from tasks.records.spec import SanitizeSpec
 from tasks.stage_task import take_credentials
@@ -152,6 +156,38 @@ def test_a_worker_with_another_version_is_named(prefect_server: None, sources: d
     said = rf"^tcp://\S+ of the Dask cluster has cleansplit 0\.1, and this machine has {version('cleansplit')}; install"
     with Cluster(tmp_path / "cluster", [path]) as old, pytest.raises(UsageError, match=said):
         cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, runner="dask", cluster=old.address)
+
+
+def test_bad_data_are_named_by_workers_as_by_threads(
+    prefect_server: None, sources: dict[str, Any], cluster: Cluster, bucket: str, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.tar"
+    bad.write_bytes(b"no archive" * 100)
+    for on in ({}, {"runner": "dask", "cluster": cluster.address}):
+        with pytest.raises(DataError, match=r"bad\.tar is not a readable tar archive") as caught:
+            cleansplit(**sources | {"large": str(bad)}, workspace=tmp_path / "w", **ON_CLUSTER, **on)
+        assert caught.value.exit_code == 3
+
+
+def test_a_gate_that_fails_on_a_cluster_is_code_4_and_one_sentence(
+    sources: dict[str, Any], cluster: Cluster, server: dict[str, str], tmp_path: Path
+) -> None:
+    line = [sys.executable, "-m", "flows.command.cli", "audit", "--train", sources["large"], "--test", sources["small"]]
+    line += ["--workspace", str(tmp_path), "--max-overlap", "0.1", "--max-quarantine", "0.1"]
+    line += ["--runner", "dask", "--cluster", cluster.address]
+    done = subprocess.run(line, env=os.environ | server, capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "have a duplicate in train" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_only_lost_connections_and_workers_are_a_lost_cluster(cluster: Cluster) -> None:
+    with cluster.client() as client, pytest.raises(TimeoutError, match="Only 2/9 workers"), lost_cluster():
+        client.wait_for_workers(9, timeout=0.1)  # an error of distributed, too
+    there = {
+        name for module in (distributed.client, distributed.comm.core, distributed.scheduler) for name in vars(module)
+    }
+    assert there >= LOSSES
 
 
 def test_a_cluster_is_for_dask_alone(sources: dict[str, Any]) -> None:

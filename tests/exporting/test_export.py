@@ -13,8 +13,8 @@ import pytest
 
 from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
-from tasks.exporting.arrays import Column, write_pickle
 from tasks.exporting.export import export_run, files_of
+from tasks.exporting.formats import Column, write_pickle
 from tasks.records import Report
 from tasks.storage.image_files import read_images
 from tasks.storage.images import normalize

@@ -31,7 +31,7 @@ from tasks.overlap.tasks import count_within, find_overlap, look_up
 from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.tasks import publish_report
-from tasks.sources.class_folders import check_classes
+from tasks.sources.layout import check_classes
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits, remove_overlap
 from tasks.storage.workspace import in_use

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, dedupe
-from flows.steps import sanitize
+from flows.pipeline import audit, dedupe, sanitize
 from tasks.errors import DataError, GateError
 from tasks.records import Report
 from tasks.reporting.read import read_findings

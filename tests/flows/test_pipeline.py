@@ -31,9 +31,8 @@ from pydantic import TypeAdapter
 from flows.command.commands import app
 from flows.engine.parameters import Command, Typed
 from flows.engine.progress import timed
-from flows.pipeline import cleansplit
+from flows.pipeline import cleansplit, evaluate, sanitize
 from flows.publish import key_of
-from flows.steps import evaluate, sanitize
 from flows.table import CLEAN, COMMANDS, REPRODUCE, VERIFY
 from tasks.errors import DataError, GateError, UsageError
 from tasks.kernel import engine

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.keeping import clean
-from flows.pipeline import cleansplit, split
-from flows.steps import evaluate, prepare, sanitize
+from flows.pipeline import cleansplit, evaluate, prepare, sanitize, split
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
 from tasks.presenting.numbers import Numbers

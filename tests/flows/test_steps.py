@@ -7,8 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, cleansplit
-from flows.steps import evaluate, prepare, sanitize
+from flows.pipeline import audit, cleansplit, evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
 from tasks.records import Report

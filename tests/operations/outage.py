@@ -1,7 +1,12 @@
-"""Kill Prefect's server in a run of some minutes, start it again, and say how the run ends: [--away SECONDS --cancel].
+"""Kill Prefect's server in a run of some minutes, start it again, and print how the run ends.
 
-A server, a worker and a deployed run as users have them, in a temporary folder. Exits with 1 unless the run completes,
-or, if it is cancelled after the outage, unless its process ends within a minute.
+``python -m tests.operations.outage [--away SECONDS] [--cancel] [--forget]``: a server, a worker and a deployed run as
+users have them, in a temporary folder. Exits with 1 unless
+
+- the run completes, if the server was away for up to two minutes;
+- the run is Crashed and the next one continues it, if the server was away for longer;
+- the process of the run ends within a minute, if the run is cancelled after the outage (`--cancel`);
+- the next run continues it after another deployment, if the server has lost its database (`--forget`).
 """
 
 import os
@@ -13,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import cyclopts
 import httpx
@@ -23,44 +29,62 @@ from prefect.states import Cancelling
 from flows.command.serve import ENVIRONMENT
 from flows.command.server import POOL, prefect
 from tests.operations.conftest import ROOT, ended, free_port, processes_with, read, start, until
+from tests.operations.test_installation import tasks_of
 
-BEFORE, LONGEST = 40, 900  # seconds that the run has worked when the server is killed, and after which it has failed
-A_MINUTE = 60
+BEFORE, LONGEST = 40, 900  # seconds of the run before the server is killed, and the most until its end
+A_MINUTE, SURVIVED = 60, 120
+INSTALL = [sys.executable, "-m", "flows.command.deploy"]
 
 
-def main(away: int = 120, cancel: bool = False) -> None:
+def main(away: int = SURVIVED, cancel: bool = False, forget: bool = False) -> None:
     """Do so, with the server away for some seconds."""
     with tempfile.TemporaryDirectory(prefix="cleansplit-outage-") as folder:
         port = free_port()
-        address = f"http://127.0.0.1:{port}/api"
+        address, given = f"http://127.0.0.1:{port}/api", {"workspace": f"{folder}/workspace", "trainings": 25}
         places = {"PREFECT_HOME": folder, "PREFECT_API_URL": address, "PREFECT_WORKER_QUERY_SECONDS": "1"}
         environment = os.environ | ENVIRONMENT | places
         serving = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
         with temporary_settings({PREFECT_API_URL: address}), ExitStack() as stack:
-            with _running(*serving, environment=environment):
-                until(lambda: _answers(address), 90)
-                install = [sys.executable, "-m", "flows.command.deploy"]
-                subprocess.run(install, cwd=ROOT, env=environment, check=True)
-                stack.enter_context(_running("worker", "start", "--pool", POOL, environment=environment))
-                run = start("cleansplit/on-demand", workspace=f"{folder}/workspace", trainings=25)
+            with running(*serving, environment=environment):
+                until(lambda: answers(address), 90)
+                subprocess.run(INSTALL, cwd=ROOT, env=environment, check=True)
+                stack.enter_context(running("worker", "start", "--pool", POOL, environment=environment))
+                run = start("cleansplit/on-demand", **given)
                 until(lambda: read(run).state_name == "Running", 60)
                 began = time.monotonic()
                 time.sleep(BEFORE)
             print(f"server killed after {time.monotonic() - began:.0f} s of the run, for {away} s", flush=True)
             time.sleep(away)
-            with _running(*serving, environment=environment):
-                until(lambda: _answers(address), 90)
+            if forget:
+                for file in Path(folder).glob("prefect.db*"):
+                    file.unlink()
+            with running(*serving, environment=environment):
+                until(lambda: answers(address), 90)
                 if cancel:
                     with get_client(sync_client=True) as client:
                         client.set_flow_run_state(run, Cancelling(), force=True)
                     until(lambda: not processes_with(f"PREFECT__FLOW_RUN_ID={run}"), A_MINUTE)
-                state = ended(run, LONGEST)
-            print(f"{state.name} after {time.monotonic() - began:.0f} s: {state.message or 'nothing to say'}")
+                if forget:
+                    subprocess.run(INSTALL, cwd=ROOT, env=environment, check=True)
+                else:
+                    state = ended(run, LONGEST)
+                    _print(state, began)
+                if forget or away > SURVIVED:
+                    assert forget or state.is_crashed()
+                    until(lambda: not processes_with(f"PREFECT__FLOW_RUN_ID={run}"), LONGEST)
+                    again = start("cleansplit/on-demand", **given)
+                    state = ended(again, LONGEST)
+                    _print(state, began)
+                    assert any(task.state_name == "Reused" for task in tasks_of(again))
         sys.exit(not (state.is_cancelled() if cancel else state.is_completed()))
 
 
+def _print(state: Any, began: float) -> None:
+    print(f"{state.name} after {time.monotonic() - began:.0f} s: {state.message or 'nothing to say'}", flush=True)
+
+
 @contextmanager
-def _running(*arguments: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(*arguments: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run one of Prefect's commands in the block, and kill it, with all that it started, at the end."""
     log = Path(environment["PREFECT_HOME"]) / f"{arguments[0]}.log"
     with log.open("ab") as out:
@@ -74,7 +98,7 @@ def _running(*arguments: str, environment: dict[str, str]) -> Iterator[subproces
             process.wait()
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
     try:
         return httpx.get(f"{address}/health").is_success
     except httpx.TransportError:

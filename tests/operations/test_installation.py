@@ -281,26 +281,15 @@ def test_retries_can_be_inspected(
 
 
 def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[str, str], tmp_path: Path) -> None:
-    told, of_this = list[str](), 'large /a"b.tar does not exist'  # the dead run of the other tests may be told of, too
-
-    class Chat(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with served(Chat) as address:
+    of_this = 'large /a"b.tar does not exist'  # the dead run of the other tests may be told of, too
+    with chat() as (address, told):
         done = installed("deploy", "--notify", address, **installation)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
         run = start("cleansplit/on-demand", workspace=tmp_path, large='/a"b.tar', small="/c.tar")
         assert ended(run).is_failed()
-        until(lambda: any(of_this in json.loads(text)["text"] for text in told), 60)
-    said = [text for text in told if of_this in json.loads(text)["text"]]
-    assert len(said) == 1, "once, although the run below it failed as well"
+        until(lambda: any(of_this in text for text in told), 60)
+    assert sum(of_this in text for text in told) == 1, "once, although the run below it failed as well"
 
 
 def installed(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -383,6 +372,16 @@ def test_another_overlap_than_the_last_time_is_an_event(
     gates = events(f"cleansplit.sources.{about}", "cleansplit.gate.passed")
     assert [event["payload"]["gate"] for event in gates] == ["max_quarantine"] * 2, "of each new result"
     assert all(0 < event["payload"]["value"] <= event["payload"]["limit"] == 0.1 for event in gates)
+    failed = by_command((*given, "--max-overlap", "0.1"), **installation)
+    assert failed.returncode == 4, failed.stderr
+    told = (f"cleansplit.sources.{about}", "cleansplit.gate.failed")
+    until(lambda: len(events(*told)) == 1, 30)
+    assert events(*told)[0]["payload"] == {
+        "gate": "max_overlap",
+        "value": 1.0,
+        "limit": 0.1,
+        "run": Path(failed.stdout.strip()).name,
+    }
     made = events("cleansplit://" + about, "prefect.asset.materialization.succeeded")
     assert {event["resource"]["prefect.resource.id"].rpartition("/")[2] for event in made} == {"raw", "sanitized"}
     with get_client(sync_client=True) as client:
@@ -493,3 +492,21 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
+
+
+@contextlib.contextmanager
+def chat() -> Iterator[tuple[str, list[str]]]:
+    """Serve a chat system's address for notifications; give the address, and the lines that arrive."""
+    told = list[str]()
+
+    class Chat(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with served(Chat) as address:
+        yield address, told

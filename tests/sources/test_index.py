@@ -8,10 +8,9 @@ from tasks.errors import DataError, UsageError
 from tasks.records import Archive, Piece, Source
 from tasks.sources import pieces
 from tasks.sources.archive import Entry, content_digest
-from tasks.sources.class_folders import check_classes, differences
 from tasks.sources.found import splits_of
 from tasks.sources.index import by_split, write_index
-from tasks.sources.layout import is_metadata, split_folders
+from tasks.sources.layout import check_classes, differences, is_metadata, split_folders
 from tasks.sources.listing import list_members
 from tasks.sources.opening import read_folder
 from tasks.storage.place import Place

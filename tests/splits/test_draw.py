@@ -8,8 +8,7 @@ from tasks.arrays import RowNumbers
 from tasks.errors import DataError, UsageError
 from tasks.records import ClassCounts, Shard
 from tasks.records.spec import RunSpec
-from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all
-from tasks.splits.gather import write_splits
+from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all, write_splits
 from tasks.storage import tables
 from tasks.storage.image_files import read_images
 from tasks.storage.images import Images, write_images
