@@ -11,10 +11,9 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from tasks.arrays import Floats, Labels, Mask, RowNumbers
-from tasks.evaluation.compared import read_groups
 from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
 from tasks.evaluation.neighbours import NEAREST
-from tasks.evaluation.scores import subsets
+from tasks.evaluation.scored import read_groups, subsets
 from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Mistake, Sanitized
 from tasks.records.spec import TrainedSpec
 from tasks.storage import Place, tables

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from tasks.evaluation.compared import SCORED, prepare, read_groups
 from tasks.evaluation.comparison import FOUND, measure
 from tasks.evaluation.plan import threads_of
-from tasks.evaluation.scores import score_split
+from tasks.evaluation.scored import SCORED, prepare, read_groups, score_split
 from tasks.evaluation.training import Trainer
 from tasks.libraries import shaped_by
 from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training, between

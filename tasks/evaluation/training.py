@@ -15,10 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.arrays import Labels, Mask, Pixels, RowNumbers
-from tasks.evaluation.compared import SCORED, has_twin
 from tasks.evaluation.neighbours import NEAREST, nearest
 from tasks.evaluation.plan import threads_of
-from tasks.evaluation.scores import as_many_per_class
+from tasks.evaluation.scored import SCORED, as_many_per_class, has_twin
 from tasks.records import Batch, Overlap, Splits, Training
 from tasks.storage import Place, tables
 from tasks.storage.image_files import read_images, read_labels, take_images

@@ -21,8 +21,8 @@ import numpy as np
 from scipy.stats import binomtest
 
 from tasks.arrays import Floats, Labels, Mask
-from tasks.evaluation.compared import why_not
 from tasks.evaluation.comparison import ENOUGH, Answered, ScoredRows, compare, conclude
+from tasks.evaluation.scored import why_not
 from tasks.evaluation.training import rows_of_arm
 from tasks.records import Compared, Conclusion
 from tasks.vocabulary import Arm, Comparison, ModelName

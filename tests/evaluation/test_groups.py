@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.evaluation.compared import group_rows, unsure, verified_twins, why_not
+from tasks.evaluation.scored import group_rows, unsure, verified_twins, why_not
 from tasks.records import Overlap
 from tasks.records.overlaps import Direction, Method
 from tasks.records.rows import MeasuredRecall

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from tasks.evaluation.scores import as_many_per_class, score_split, subsets
+from tasks.evaluation.scored import as_many_per_class, score_split, subsets
 from tasks.records import Training
 from tasks.vocabulary import Arm
 
