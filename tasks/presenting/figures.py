@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from tasks.presenting import charts, curves
-from tasks.presenting.charts import shortened
 from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.storage import Place, disk, tables
@@ -63,7 +62,7 @@ def sheet(images: Sequence[Image.Image], words: Sequence[str], columns: int) -> 
     Empty words take no room.
     """
     font = ImageFont.load_default(TEXT_SIZE)
-    cells, words = [_enlarged(image) for image in images], [shortened(word) for word in words]
+    cells, words = [_enlarged(image) for image in images], [charts.shortened(word) for word in words]
     widths = [cell.width for cell in cells] + [int(font.getlength(word)) + 1 for word in words]
     width = max([*widths, SMALLEST]) + GAP
     height = max([cell.height for cell in cells] + [SMALLEST]) + GAP + (TEXT_SIZE + 3 if any(words) else 0)
