@@ -94,8 +94,9 @@ def test_a_scheduler_that_dies_ends_the_run_which_continues(
 
     killing = threading.Thread(target=kill_scheduler)
     killing.start()
-    with pytest.raises(ProcessLostError, match="lost its scheduler, or a worker"):
+    with pytest.raises(ProcessLostError, match="lost its scheduler, or a worker") as caught:
         cleansplit(**sources, **ON_CLUSTER, **on)
+    assert caught.value.exit_code == 1
     killing.join()
     proxy.faults.clear()
     cluster.start()

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -462,6 +462,8 @@ def test_removing_ours_leaves_what_others_have(installation: dict[str, str], tmp
             yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"][0] | {"name": "theirs"}
         )
         client.create_automation(foreign)
+        client.create_work_pool(WorkPoolCreate(name="theirs", type="process"))
+        client.create_deployment(theirs.flow_id, name="theirs", work_pool_name="theirs", tags=["cleansplit"])
         before = {run.id for run in client.read_flow_runs() if run.id != theirs.id}
     cleaning = f"from flows.keeping import clean; clean(keep=30, workspace={str(tmp_path)!r})"
     own = os.environ | installation | {"CLEANSPLIT_RUN_DAYS": "0"}
@@ -474,8 +476,8 @@ def test_removing_ours_leaves_what_others_have(installation: dict[str, str], tmp
     done = installed("undeploy", **installation)
     assert done.returncode == 0, done.stderr
     with get_client(sync_client=True) as client:
-        assert client.read_deployments() == []
-        assert client.read_work_pools() == []
+        assert [deployment.name for deployment in client.read_deployments()] == ["theirs"]
+        assert [pool.name for pool in client.read_work_pools()] == ["theirs"]
         assert [automation.name for automation in client.read_automations()] == ["theirs"]
         assert [flow.name for flow in client.read_flows()] == ["audit"]
         assert [run.name for run in client.read_flow_runs()] == ["theirs"]
