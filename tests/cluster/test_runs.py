@@ -158,15 +158,14 @@ def test_a_worker_with_another_version_is_named(prefect_server: None, sources: d
         cleansplit(**sources, workspace=tmp_path / "w", **ON_CLUSTER, runner="dask", cluster=old.address)
 
 
-def test_bad_data_are_named_by_workers_as_by_threads(
+def test_bad_data_on_a_cluster_are_code_3_and_named(
     prefect_server: None, sources: dict[str, Any], cluster: Cluster, bucket: str, tmp_path: Path
 ) -> None:
-    bad = tmp_path / "bad.tar"
+    bad, on = tmp_path / "bad.tar", {"runner": "dask", "cluster": cluster.address}
     bad.write_bytes(b"no archive" * 100)
-    for on in ({}, {"runner": "dask", "cluster": cluster.address}):
-        with pytest.raises(DataError, match=r"bad\.tar is not a readable tar archive") as caught:
-            cleansplit(**sources | {"large": str(bad)}, workspace=tmp_path / "w", **ON_CLUSTER, **on)
-        assert caught.value.exit_code == 3
+    with pytest.raises(DataError, match=r"bad\.tar is not a readable tar archive") as caught:
+        cleansplit(**sources | {"large": str(bad)}, workspace=tmp_path / "w", **ON_CLUSTER, **on)
+    assert caught.value.exit_code == 3
 
 
 def test_a_gate_that_fails_on_a_cluster_is_code_4_and_one_sentence(
