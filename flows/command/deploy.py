@@ -60,7 +60,6 @@ def deploy(
     if not DEPLOYMENTS.exists():
         raise UsageError(f"{DEPLOYMENTS} does not exist; deploy from a clone of the project.")
     described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
-    names = [name_of(one) for one in described["deployments"]]
     _make_pool(pool, infrastructure)
     if limit is None and infrastructure == "process":
         limit = max(1, (os.cpu_count() or 1) // CORES_A_RUN)
@@ -76,7 +75,7 @@ def deploy(
         message = _message_to(notify)
         for automation in told:
             put_automation(automation, [message])
-    print(f"deployed to the work pool {pool}: {', '.join(names)}", file=sys.stderr)
+    print(f"deployed to the work pool {pool}: {', '.join(map(name_of, described['deployments']))}", file=sys.stderr)
 
 
 def name_of(described: dict[str, Any]) -> str:
@@ -133,8 +132,9 @@ def _message_to(url: str) -> dict[str, Any]:
     """Return the action that sends a message to an address, which is stored in a block with secret fields."""
     as_json: Any = {"Content-Type": "application/json"}
     block = Webhook(url=SecretStr(url), method="POST", headers=as_json).save(HOOK, overwrite=True)
-    said = 'flow_run.name ~ " of " ~ flow.name ~ ": " ~ (flow_run.state.message or flow_run.state.name)'
-    text = f'{{"text": {{{{ ({said}) | tojson }}}}}}'
+    skipped = '"Deployment concurrency limit reached.", "skipped, since the run before it is still active."'
+    why = f"(flow_run.state.message or flow_run.state.name) | replace({skipped})"
+    text = f'{{"text": {{{{ (flow_run.name ~ " of " ~ flow.name ~ ": " ~ {why}) | tojson }}}}}}'
     return {"type": "call-webhook", "block_document_id": block, "payload": text}
 
 

@@ -133,7 +133,7 @@ def test_a_night_that_is_skipped_is_told(installation: dict[str, str], tmp_path:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(long, Cancelled(), force=True)
         until(lambda: not processes_with(f"PREFECT__FLOW_RUN_ID={long}"), 60)
-    assert told[0] == f"{name} of cleansplit: Deployment concurrency limit reached."
+    assert told[0] == f"{name} of cleansplit: skipped, since the run before it is still active."
 
 
 def test_a_run_whose_worker_was_killed_does_not_stay_running(
