@@ -48,6 +48,7 @@ WHOLE = (
     "tests/exporting/test_annotated.py",
     "tests/exporting/test_sets.py",
     "tests/splits/test_properties.py",
+    "tests/splits/test_course.py",
     "tests/sources/test_fonts.py",
 )  # folders and files of slow tests, slowest first
 SERVICES = ("tests/operations", "tests/cluster")

@@ -13,9 +13,6 @@ import pytest
 from tasks.kernel import ARGUMENTS, VERSION
 from tests.build import ROOT
 
-pytestmark = pytest.mark.whole
-
-
 NO_COMPILER = {"CC": "/nowhere/cc"}
 COMPARED_BY = "from tasks.kernel import engine, functions; print(functions and len(vars(functions)), engine())"
 

@@ -2,6 +2,7 @@ from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tasks.classes.parts import LEAST, MOST, parts_of, work_of
 from tasks.records import Archive, Part, Reading
@@ -66,6 +67,7 @@ def test_a_large_class_is_cut_and_no_member_lost() -> None:
     assert [str(part) for part in found[1:3]] == ["train b", f"train b from member {found[1].members + 1:,}"]
 
 
+@pytest.mark.whole
 def test_a_few_more_members_change_few_parts() -> None:
     members = {f"c{number:03d}": 700 for number in range(500)}
     before = {part.digest for part in parts(source(members))}

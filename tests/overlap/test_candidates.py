@@ -43,6 +43,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1)) == whole
 
 
+@pytest.mark.whole
 def test_a_bucket_too_large_to_compare_in_full_still_finds_a_twin_of_every_pattern(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -81,7 +81,7 @@ def _is_near(equal: NDArray[np.bool_], near: NDArray[np.bool_], allowed: NDArray
     return bool((near & allowed).any() and not (equal[row] & allowed).any())
 
 
-@pytest.mark.parametrize("bands", [None, CERTAIN], ids=["all pairs", "minhash"])
+@pytest.mark.parametrize("bands", [None, pytest.param(CERTAIN, marks=pytest.mark.whole)], ids=["all pairs", "minhash"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_matches_are_those_of_the_definition_in_both_directions(

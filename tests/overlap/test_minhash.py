@@ -28,6 +28,7 @@ def test_signatures_of_patterns_of_any_density_are_datasketchs(length: int) -> N
             assert np.array_equal(found[:, k], reference(pattern, 128, seed))
 
 
+@pytest.mark.whole
 def test_signatures_of_real_images_are_datasketchs(shared: Path) -> None:
     gray = read_gray(shared / "data" / "notmnist_real_5k.tar.gz")[::25]
     patterns = gray.reshape(len(gray), -1) > 127

@@ -145,6 +145,7 @@ def test_slices_of_both_sides_find_what_the_whole_does_where_all_are_candidates(
     assert_equal(found_by(join), whole)
 
 
+@pytest.mark.whole
 def test_tiles_share_the_sample_on_which_minhash_is_measured(splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proposals, "AFFORDABLE", 0)
     monkeypatch.setattr(search, "SAMPLE_ROWS", 12)
