@@ -3,7 +3,7 @@
 from typing import Any
 
 from flows.engine.parameters import Command
-from tasks.records import spec
+from tasks.records import spec, spec_searching
 
 RUN = Command(
     "run", spec.RunSpec, "flows.pipeline.cleansplit",
@@ -12,7 +12,7 @@ RUN = Command(
 )  # fmt: skip
 AUDIT = Command(
     "audit", spec.AuditSpec, "flows.pipeline.audit",
-    "Measure the overlap between existing splits, and write the splits without it.",
+    "Measure the overlap between existing splits, and write the splits without it; or, with --against, do `arrivals`.",
     "cleansplit audit --train train/ --test test/ --max-overlap 0.01",
 )  # fmt: skip
 DEDUPE = Command(
@@ -55,7 +55,12 @@ VERIFY = Command(
     "Verify every file, row and count of a run.",
     "cleansplit verify",
 )  # fmt: skip
+ARRIVALS = Command(
+    "arrivals", spec_searching.ArrivalsSpec, "flows.arrivals.arrivals",
+    "Compare a batch of images with references, and list which are new; `audit --against` is the same.",
+    "cleansplit arrivals tonight/ --against photos --accept",
+)  # fmt: skip
 COMMANDS: tuple[Command[Any], ...] = (
-    RUN, AUDIT, DEDUPE, SPLIT, SANITIZE, EVALUATE, PREPARE, REPRODUCE, CLEAN, VERIFY,
+    RUN, AUDIT, DEDUPE, SPLIT, SANITIZE, EVALUATE, PREPARE, REPRODUCE, CLEAN, VERIFY, ARRIVALS,
 )  # fmt: skip
 FLOW_NAMES = {command.flow: command.flow_name for command in COMMANDS}  # by import path

@@ -6,7 +6,7 @@ Role = Literal["large", "small", "train", "validation", "test", "root", "source"
 SplitName = Literal["train", "validation", "test"]
 Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
 # Names in `flows.table`; the command line runs a flow of the second kind without Prefect's server.
-ServedName = Literal["run", "audit", "dedupe", "split", "sanitize", "evaluate", "prepare", "reproduce"]
+ServedName = Literal["run", "audit", "dedupe", "split", "sanitize", "evaluate", "prepare", "reproduce", "arrivals"]
 DirectName = Literal["clean", "verify"]
 ViewName = Literal["ink", "photo"]  # how images become bits for comparison, see `tasks.registration.views`
 Variant = Literal["mirrored"]  # transformed images to search for as well

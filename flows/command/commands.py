@@ -19,6 +19,7 @@ from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 from pydantic import ValidationError, validate_call
 from rich.console import Console
 
+from flows.command import references
 from flows.command.deciding import apply, review
 from flows.command.doctor import doctor
 from flows.command.keeping import clean, compare, export, pull, report, verify
@@ -26,10 +27,12 @@ from flows.command.options import VERBOSE, options_of, with_help
 from flows.engine import temporary
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import Command
-from flows.table import COMMANDS
+from flows.table import ARRIVALS, COMMANDS
 from tasks.errors import CleanSplitError, UsageError
 from tasks.memory import share_memory
+from tasks.records import parameters as p
 from tasks.records.spec_base import Spec, sentence
+from tasks.records.spec_searching import ArrivalsSpec
 from tasks.sources.layout import check_source
 from tasks.storage import Place
 
@@ -50,6 +53,7 @@ EXAMPLES = {command.name: command.example for command in COMMANDS} | {
     "apply": "cleansplit apply --link sanitized/ --execute",
     "pull": "cleansplit pull --workspace s3://bucket/cleansplit",
     "doctor": "cleansplit doctor",
+    "reference": "cleansplit reference add photos images/",
 }
 
 OF_TWO = dict.fromkeys(("audit", "dedupe", "split"), ("audit", "--train", "--test"))  # commands for two sources
@@ -64,6 +68,21 @@ app = App(
     result_action="return_value",
 )
 
+
+def add(name: p.Named, *sources: str, workspace: p.Workspace = None) -> None:
+    """Add all images of some sources to a reference, which later batches are compared with."""
+    for source in sources:
+        _run(ARRIVALS, ArrivalsSpec.of(source=source, against=(name,), whole=True, workspace=workspace), False)
+
+
+reference = App(
+    name="reference",
+    help="Keep known images, which later batches are compared with.",
+    help_epilogue=f"Example: {EXAMPLES['reference']}",
+)
+for part in (add, references.show, references.verify, references.drop):
+    reference.command(validate_call(with_help(part)), name="list" if part == references.show else part.__name__)
+app.command(reference)
 
 for direct in (review, report, compare, verify, export, apply, pull, clean, doctor):  # without a flow and a server
     app.command(validate_call(with_help(direct)), help_epilogue=f"Example: {EXAMPLES[direct.__name__]}")
@@ -109,8 +128,11 @@ def execute(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and exit with the code of its outcome."""
     errors = Console(stderr=True)
     stop_at_once()
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    if typed[:1] == ["audit"] and any(word.partition("=")[0] == "--against" for word in typed):
+        typed[0] = "arrivals"  # a batch is audited against references
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        app(typed, exit_on_error=False, print_error=False)
         sys.stdout.flush()  # here a closed pipe is expected; at the interpreter's end it would print a traceback
     except CycloptsError as error:
         _stop(_usage(error), UsageError.exit_code, errors)

@@ -51,8 +51,8 @@ def deploy(
     limit
         Maximum number of concurrent runs in the pool; for processes by default one per 4 cores of this machine.
     notify
-        An address that receives a line of text when a run fails, is cancelled, skipped or late, such as a webhook of a
-        chat system.
+        An address that receives a line of text when a run fails, is cancelled, skipped or late, and what became of each
+        batch, such as a webhook of a chat system.
     """
     if (infrastructure == "process") == bool(image):
         raise UsageError("--image belongs to --infrastructure docker or kubernetes, which need it.")
@@ -134,8 +134,8 @@ def _message_to(url: str) -> dict[str, Any]:
     block = Webhook(url=SecretStr(url), method="POST", headers=as_json).save(HOOK, overwrite=True)
     skipped = '"Deployment concurrency limit reached.", "skipped, since the run before it is still active."'
     why = f"(flow_run.state.message or flow_run.state.name) | replace({skipped})"
-    text = f'{{"text": {{{{ (flow_run.name ~ " of " ~ flow.name ~ ": " ~ {why}) | tojson }}}}}}'
-    return {"type": "call-webhook", "block_document_id": block, "payload": text}
+    said = f'event.payload.said or (flow_run.name ~ " of " ~ flow.name ~ ": " ~ {why})'  # a batch says it itself
+    return {"type": "call-webhook", "block_document_id": block, "payload": f'{{"text": {{{{ ({said}) | tojson }}}}}}'}
 
 
 if __name__ == "__main__":

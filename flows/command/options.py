@@ -13,11 +13,11 @@ from tasks.records.spec import Spec
 
 POSITIONAL = ("root", "source", "run")  # typed without --
 GROUPS = {  # by the title of a group, the names of its options in their order
-    "Input": "root source run large small dataset train validation test recipe columns classes min_per_class",
+    "Input": "root source against run large small dataset train validation test recipe columns classes min_per_class",
     "What counts as a duplicate": "threshold protect keep chains also group_by group_alike embeddings decisions",
     "Gates": "max_overlap max_shared_groups max_duplicates min_rows max_quarantine max_ignored undecided",
     "Effort": "models sizes trainings exhaustive recall workers memory fresh",
-    "Output": "workspace summary verbose",
+    "Output": "accept whole workspace summary verbose",
     "Advanced": "view side floor seed folds runner cluster",
 }
 ORDER = [(title, name) for title, names in GROUPS.items() for name in names.split()]
@@ -38,7 +38,8 @@ def options_of(command: Command[Any]) -> inspect.Signature:
 def _option(one: inspect.Parameter) -> inspect.Parameter:
     how = Parameter(
         group=TITLES[one.name],
-        negative="--no-decisions" if one.name == "decisions" else (),
+        negative=f"--no-{one.name}" if one.name == "decisions" or one.default is True else (),
+        consume_multiple=one.name != "against",  # so that a batch may follow
         show_default=_shown if one.default not in (None, ()) and one.default is not False else False,
     )
     kind = one.POSITIONAL_OR_KEYWORD if one.name in POSITIONAL else one.KEYWORD_ONLY

@@ -36,7 +36,8 @@ def show(flow: Callable[..., Any], spec: Spec, verbose: bool = False) -> None:
         with progress.visible():
             found = flow(**given)
     except GateError as error:
-        _print_report(error.report, spec, verbose)
+        if error.report:  # not of a batch, which has none
+            _print_report(error.report, spec, verbose)
         raise
     if isinstance(found, Report | Benchmarks):
         _print_report(found, spec, verbose)

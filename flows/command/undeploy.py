@@ -34,7 +34,9 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
             raise UsageError(f"{runs[0].name} is active; let it end, or cancel it: prefect flow-run cancel ID.")
         for name in map(name_of, yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]):
             with contextlib.suppress(ObjectNotFound):
-                client.delete_deployment(client.read_deployment_by_name(name).id)
+                deployed = client.read_deployment_by_name(name).id
+                client.delete_resource_owned_automations(f"prefect.deployment.{deployed}")
+                client.delete_deployment(deployed)
         for entry in yaml.safe_load(AUTOMATIONS.read_text())["automations"]:
             for automation in client.read_automations_by_name(entry["name"]):
                 client.delete_automation(automation.id)

@@ -70,7 +70,7 @@ def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Ca
 def parameters_of(kind: type[Spec]) -> list[inspect.Parameter]:
     """Return the parameters of a specification, its own before the shared ones."""
     found = inspect.signature(kind).parameters
-    names = [name for part in kind.__mro__ for name in inspect.get_annotations(part) if name in found]
+    names = dict.fromkeys(name for part in kind.__mro__ for name in inspect.get_annotations(part) if name in found)
     return [found[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
 
 

@@ -13,8 +13,7 @@ from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
-from tasks.registration.ink import INK_ABOVE
-from tasks.registration.views import VIEWS
+from tasks.registration.views import INK_ABOVE, VIEWS
 from tasks.sources.members import Members, path_of
 from tasks.storage import Place, tables
 from tasks.vocabulary import Kind, ViewName

@@ -31,6 +31,7 @@ RANDOM_PAIRS = 500
 COMPONENTS, INSIDE = 200, 10  # largest components to inspect, and pairs of each
 NEARLY, RESEMBLES = 0.9, 0.95  # share of the pairs that a near-clique contains, and their agreement
 ALMOST_ALL = 0.9  # of all images
+Side = tuple[SplitName, str]  # split and folder of fingerprints
 BASELINE = pa.schema(
     {"kind": pa.string(), "similarity": pa.float64(), "beyond": pa.float64(), "label": pa.int64()}
 )  # `beyond`: see `tasks.overlap.components.look_alikes_of`
@@ -48,10 +49,9 @@ def measure_baseline(
     data for the draw.
     """
     splits = {prints.split: prints for join in joins for prints in join.sides}
-    every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in splits.values()])
-    starts = dict(zip(splits, np.cumsum([0, *(prints.images for prints in splits.values())]).tolist(), strict=False))
+    every, of, components = _components(joins, found)
+    starts = {name: of[name, prints.folder] for name, prints in splits.items()}
     own = every.take(slice(starts[train], starts[train] + splits[train].images))
-    components = _components(joins, found, every, starts)
     rng = np.random.default_rng([seed, *hashlib.sha256(own.digests.tobytes()).digest()])
     best = _within_train(replace(joins[0], first=splits[train], second=splits[train]), own, rng)
     others = [name for name, prints in splits.items() if name != train and prints.images] or [train]
@@ -67,18 +67,34 @@ def measure_baseline(
     return pa.table([kinds, *columns], schema=BASELINE), chained
 
 
-def _components(
-    joins: Sequence[Join], found: Sequence[Pairs], every: Images, starts: dict[SplitName, int]
-) -> RowNumbers:
-    """Return the component of each image of all splits; glyphs are connected only by identity."""
+def chained_among(joins: Sequence[Join], found: Sequence[Pairs], known: Bits) -> Bits:
+    """Return the digests of chained images, uint8 (n, 16), among the photographs of some joins, given their pairs.
+
+    So is every image of a component with one of the digests `known`, uint8 (m, 16).
+    """
+    every, _, components = _components(joins, found)
+    rng = np.random.default_rng([*hashlib.sha256(every.digests.tobytes()).digest()])
+    chained = every.are_among(np.concatenate([known, _chained(every, components, rng)]))
+    return np.unique(every.digests[np.isin(components, components[chained])], axis=0)
+
+
+def _components(joins: Sequence[Join], found: Sequence[Pairs]) -> tuple[Images, dict[Side, int], RowNumbers]:
+    """Return all images, the start of each side, and the component of each image.
+
+    Glyphs are connected only by identity.
+    """
+    sides = {(prints.split, prints.folder): prints for join in joins for prints in join.sides}
+    every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in sides.values()])
+    starts = dict(zip(sides, np.cumsum([0, *(prints.images for prints in sides.values())]).tolist(), strict=False))
     _, first, number = np.unique(as_void(every.digests), return_index=True, return_inverse=True)
     links = [(np.arange(len(every)), first[number])]
     line = near_identical(min((join.short_side for join in joins if join.short_side), default=None))
     for join, pairs in zip(joins, found, strict=True):
         if join.view.on_pixels:
             near = pairs.where(pairs.similarity >= line)
-            links.append((near.first + starts[join.first.split], near.second + starts[join.second.split]))
-    return groups_of(len(every), links)
+            one, two = (starts[prints.split, prints.folder] for prints in join.sides)
+            links.append((near.first + one, near.second + two))
+    return every, starts, groups_of(len(every), links)
 
 
 def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[Floats, Floats, RowNumbers]:

@@ -46,7 +46,7 @@ def build_gallery(run: Place, report: Report, glyphs: Sequence[Place] | None = N
         images = _thumbnails_of(run)
     else:
         gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), _ids(pairs))
-        images = {name: _Embedded(_uri(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
+        images = {name: _Embedded(encoded(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
     pictures: dict[tuple[str, bool], Row] = {}
     for row in _with_images(pairs, images, report):
         name, subject = row["picture"]["id"], row["kind"] == "subject"
@@ -63,6 +63,13 @@ def shown_ids(run: Place, report: Report) -> list[str]:
 def uri_of(data: bytes, kind: str = "png") -> str:
     """Return the bytes of a PNG or JPEG as a URI."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def encoded(pixels: Gray, kind: str, **how: Any) -> str:
+    """Return an image as the URI of a PNG or JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **how)
+    return uri_of(buffer.getvalue(), kind)
 
 
 def _ids(pairs: Iterable[Row]) -> set[str]:
@@ -118,7 +125,9 @@ def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report)
     column, on_pixels = report.view.column, report.view.on_pixels
     moving = [row for row in pairs if on_pixels and row.get("reason", "exact") != "exact"]
     moved = laid_over(*([images[row[end]].pixels for row in moving] for end in ENDS[0]))
-    over = {row["place"]: _uri(pixels, "jpeg", quality=JPEG_QUALITY) for row, pixels in zip(moving, moved, strict=True)}
+    over = {
+        row["place"]: encoded(pixels, "jpeg", quality=JPEG_QUALITY) for row, pixels in zip(moving, moved, strict=True)
+    }
     return [
         row
         | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[measured]}
@@ -127,12 +136,6 @@ def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report)
         for row in pairs
         for measured in ["cosine" if row["kind"] == "subject" else column]
     ]
-
-
-def _uri(pixels: Gray, kind: str, **how: Any) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **how)
-    return uri_of(buffer.getvalue(), kind)
 
 
 def _thumbnails_of(run: Place) -> dict[str, _Embedded]:

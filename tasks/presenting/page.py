@@ -88,9 +88,14 @@ def build_page(
 
 def benchmarks_page(reports: Sequence[Report], removals: int) -> str:
     """Return the page of several benchmarks of one train set; `removals` counts its images with a duplicate there."""
-    about = {"style": _asset("page.css"), "policy": _policy(_asset("page.css"), ""), "removals": removals}
     rows = summary.benchmark_rows(reports)
-    return ENVIRONMENT.get_template("benchmarks.html.jinja").render(**about, reports=reports, rows=rows) + "\n"
+    return render("benchmarks.html.jinja", reports=reports, rows=rows, removals=removals)
+
+
+def render(template: str, **given: Any) -> str:
+    """Return a page without a script."""
+    style = _asset("page.css")
+    return ENVIRONMENT.get_template(template).render(style=style, policy=_policy(style, ""), **given) + "\n"
 
 
 def as_html(report: Report, page: str) -> str:

@@ -13,6 +13,8 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 ImageSide = Annotated[int, Field(ge=2, le=256)]
 FoldCount = Annotated[int, Field(ge=2, le=100)]
 Size = PositiveInt | Literal["all"]
+ReferenceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
+ReferenceNames = Annotated[tuple[ReferenceName, ...], Field(min_length=1)]
 
 DESCRIPTIONS = {
     # Sources and splits.
@@ -34,6 +36,9 @@ DESCRIPTIONS = {
     "AuditSpec.validation": "Source of the validation split; optional.",
     "source": "A folder or archive of images, with one subfolder per class or without any; or any other form of "
     "docs/data.md.",
+    "against": "Reference to compare the batch with; give the option once for each reference.",
+    "accept": "Add the new images to the first reference, and list all others in quarantine.parquet.",
+    "whole": "Add all images to the first reference without comparing them; it is made if it does not exist.",
     "columns": "Names of columns, for tables as sources: path=NAME or image=NAME, and label=NAME, split=NAME, "
     "group=NAME. If unset, usual names are tried.",
     "train": "Rows of train, a multiple of the number of classes. If unset, all that the data allow, up to 20,000 per "
@@ -104,5 +109,6 @@ DESCRIPTIONS = {
 
 # For commands without a spec.
 RunName = Annotated[str, Field(description=DESCRIPTIONS["run"])]
+Named = Annotated[ReferenceName, Field(description="The reference: letters, digits, - and _.")]
 KeptRuns = Annotated[PositiveInt, Field(description=DESCRIPTIONS["CleanSpec.keep"])]
 Workspace = Annotated[PurePath | None, Field(description=DESCRIPTIONS["workspace"])]

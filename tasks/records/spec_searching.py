@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from tasks.addresses import SourceName, is_url, reveal
 from tasks.columns import USUAL
 from tasks.errors import UsageError
-from tasks.records.parameters import ImageSide, Probability, Share
+from tasks.records.parameters import ImageSide, Probability, ReferenceNames, Share
 from tasks.records.spec_base import WorkSpec
 from tasks.registration.view import View
 from tasks.registration.views import VIEWS
@@ -144,6 +144,18 @@ class DedupeSpec(SearchSpec):
     max_duplicates: Share | None = None
     joins_within: ClassVar[bool] = True
     protect: ClassVar[Protect] = "train"  # the only split
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrivalsSpec(DedupeSpec):
+    """Parameters of `flows.arrivals.arrivals`."""
+
+    source: SourceName
+    against: ReferenceNames
+    accept: bool = False
+    whole: bool = False
+    keep: Keep = "first"
+    exhaustive: bool = True
 
 
 def check_percents(**similarities: float | None) -> None:

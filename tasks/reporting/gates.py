@@ -8,7 +8,9 @@ from shlex import quote
 from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
 from tasks.records.inputs import REASONS, REMEDIES
+from tasks.records.references import Arrived
 from tasks.records.rows import ClassMembers, Gate, PairOverlap, SharedRows, SplitGroups
+from tasks.records.spec_searching import ArrivalsSpec
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 
@@ -38,6 +40,19 @@ def enforce_gates(report: Report) -> None:
     if failed:
         sentences = " ".join(_sentence(gate, report) for gate in failed)
         raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentences, report)
+
+
+def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
+    """Return the error about a batch with too many unreadable files, or with too many images that are not new."""
+    images, undecided = sum(arrived.rows.values()), arrived.rows.get("undecided", 0)
+    if arrived.unreadable > spec.max_quarantine * (images + arrived.unreadable):
+        return GateError(f"{arrived.in_short}; --max-quarantine {spec.max_quarantine:g} allows fewer unreadable files.")
+    limit = 1 if spec.max_duplicates is None else spec.max_duplicates
+    found = images - arrived.rows.get("new", 0) - undecided
+    if found + (undecided if spec.undecided == "fail" else 0) <= limit * images:
+        return None
+    said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images."
+    return GateError(said) if found > limit * images else UndecidedError(said)
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:

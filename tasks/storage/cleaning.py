@@ -27,11 +27,12 @@ def clean(workspace: Place, keep: int) -> Cleanup:
     Raises `UsageError` when a run is using the workspace, or when it holds no runs.
     """
     refuse_links(workspace)
-    if not at(workspace / "runs").is_folder():
+    published = at(workspace / "runs")
+    if not published.is_folder() and not at(workspace / "references").is_folder():
         raise UsageError(f"{workspace} holds no runs; name another --workspace.")
     in_use = UsageError(f"a run is using {workspace}; clean it after that run has ended.")
     with storage_errors(workspace), used_alone(workspace, in_use):
-        folders = [workspace / "runs" / name for name in at(workspace / "runs").names()]
+        folders = [workspace / "runs" / name for name in (published.names() if published.is_folder() else ())]
         manifests = {folder: read_manifest(folder / RUN_MANIFEST) for folder in folders}
         runs = {folder: facts["result"] for folder, facts in manifests.items() if facts and "stages" in facts["result"]}
         latest = latest_in(workspace)

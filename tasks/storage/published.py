@@ -20,8 +20,8 @@ from tasks.storage.place import Place
 from tasks.storage.store import Store
 
 # The manifest of a published folder, and the number of parts of its name, by the first part of its name.
-MANIFESTS = {"stages": "manifest.json", "benchmarks": "manifest.json", "runs": "run.json"}
-PARTS = {"stages": 3, "benchmarks": 2, "runs": 2}
+MANIFESTS = dict.fromkeys(("stages", "benchmarks", "references"), "manifest.json") | {"runs": "run.json"}
+PARTS = {"stages": 3, "benchmarks": 2, "references": 4, "runs": 2}
 CONTENT = "files"
 REMEMBERED = 10_000
 TRIES = 20  # at a change that others may make, too

@@ -19,11 +19,14 @@ from tasks.storage.leases import lease
 
 RUN_MANIFEST = "run.json"
 # Besides drafts.
-LEFTOVERS = ("downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*", ".review.*")
+LEFTOVERS = (
+    "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*", ".review.*", "references/*/.*.part"
+)  # fmt: skip
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # allows a workspace that every user can write
 _held: list[Place] = []
 DOWNLOADS = "downloads"
 STAGES = "stages/*/[!.]*"
+BUILT_IN = ("runs", "stages/*", "references/*/*")  # folders of folders that were built
 A_RUN = re.compile(r"runs/[^./][^/]*")  # the target of latest
 
 
@@ -116,7 +119,8 @@ def refuse_links(workspace: Place) -> None:
         return
     latest = workspace / "latest"
     with storage_errors(workspace):
-        kept = [workspace / "runs", workspace / DOWNLOADS, workspace / "stages", *at(workspace).matching("stages/*")]
+        parts = (DOWNLOADS, "stages", "references", "references/*", *BUILT_IN)
+        kept = [place for part in parts for place in at(workspace).matching(part)]
         links = [folder / name for folder in (workspace, *kept) for name in disk.links_in(folder)]
         strange = [link for link in links if link != latest or not A_RUN.fullmatch(at(latest).pointed() or "")]
     if strange:
@@ -127,7 +131,7 @@ def refuse_links(workspace: Place) -> None:
 
 def sweep(workspace: Place, patience: float = 0) -> None:
     """Remove the unfinished folders of dead processes in a workspace; see `tasks.storage.building.sweep`."""
-    for folder in [*at(workspace).matching("stages/*"), workspace / "runs"]:
+    for folder in (place for part in BUILT_IN for place in at(workspace).matching(part)):
         building.sweep(folder, patience)
 
 

@@ -29,6 +29,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     home, port = home_with_database(tmp_path_factory.mktemp("prefect"), tmp_path_factory), free_port()
     url = f"http://127.0.0.1:{port}/api"
     environment = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    environment["CLEANSPLIT_WORKSPACE"] = str(home / "workspace")
     said = home / "serve.log"
     with said.open("w") as log:
         process = subprocess.Popen(

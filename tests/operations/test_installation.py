@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from logging import ERROR
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -46,6 +46,7 @@ from pydantic import SecretStr
 
 from flows.publish import key_of
 from tasks.errors import UsageError
+from tests.build import glyphs, png, write_folder
 from tests.faults.web import Handler, serve_all, status
 from tests.flows.test_hostile_folder import ONE_AFTER_THE_OTHER
 from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
@@ -280,7 +281,9 @@ def test_retries_can_be_inspected(
     assert "500" in shown.stdout
 
 
-def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[str, str], tmp_path: Path) -> None:
+def test_a_failed_run_and_what_became_of_a_batch_are_told_to_the_address_that_was_given(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
     of_this = 'large /a"b.tar does not exist'  # the dead run of the other tests may be told of, too
     with chat() as (address, told):
         done = installed("deploy", "--notify", address, **installation)
@@ -289,6 +292,19 @@ def test_a_failed_run_is_told_to_the_address_that_was_given(installation: dict[s
         run = start("cleansplit/on-demand", workspace=tmp_path, large='/a"b.tar', small="/c.tar")
         assert ended(run).is_failed()
         until(lambda: any(of_this in text for text in told), 60)
+        known, batch = (
+            str(write_folder(tmp_path / name, {f"a/{number}.png": png(glyph) for number, glyph in some}))
+            for every in [list(enumerate(glyphs(30, seed=1)))]
+            for name, some in (("known", every[:20]), ("tonight", every[18:]))
+        )
+        adding = by_command(("arrivals", known, "--against", "known", "--whole"), **installation)
+        assert adding.returncode == 0, adding.stderr
+        payload = {"source": batch, "against": ["known"], "accept": True}
+        event: dict[str, Any] = {"event": "cleansplit.batch.ready", "payload": payload}
+        event |= {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}
+        event |= {"resource": {"prefect.resource.id": "images.tonight"}}
+        httpx.post(f"{PREFECT_API_URL.value()}/events", json=[event]).raise_for_status()
+        until(lambda: any("tonight: 10 new, 2 known" in text for text in told))
     assert sum(of_this in text for text in told) == 1, "once, although the run below it failed as well"
 
 

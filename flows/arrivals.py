@@ -1,0 +1,152 @@
+"""A batch and references -> which of its images are known or new -> a larger reference."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
+
+from flows.engine.closing import TAG
+from flows.engine.declare import our_flow
+from flows.engine.progress import collect, say
+from flows.prepare import load_sources
+from flows.publish import key_of
+from flows.sanitize import compare, rule
+from flows.table import ARRIVALS
+from tasks.errors import UsageError
+from tasks.kernel import engine
+from tasks.overlap.arriving import keep_segment, keep_verdict, take_reference, take_unknown, with_chains
+from tasks.overlap.join import VERSION
+from tasks.overlap.judging import group_duplicates, settle_overlap
+from tasks.overlap.tasks import look_up
+from tasks.records import Joined, LoadedSources, Prints, Ruling, SplitPair
+from tasks.records.references import Arrived, Reference, Segment, commit, read_reference, require_intact
+from tasks.records.spec import DedupeSpec
+from tasks.records.spec_searching import ArrivalsSpec
+from tasks.reporting.arrived import decide
+from tasks.reporting.gates import failed_gate
+from tasks.reporting.read import PAGE
+from tasks.splits.tasks import take_whole
+from tasks.storage import stages
+from tasks.storage.place import Place
+from tasks.storage.workspace import in_use
+
+GROWTH = 10  # a verdict is renewed when the rows have changed by more than a tenth
+
+
+@our_flow(ARRIVALS)
+def arrivals(spec: ArrivalsSpec) -> str:
+    with in_use(spec.place, spec.fresh):
+        references = [read_reference(spec.place, name) for name in spec.against]
+        if references[0].reading and spec.view == "auto":
+            spec = replace(spec, view=references[0].reading.view)
+        spec, loaded = load_sources(spec)
+        for one in references:
+            if one.reading not in (None, loaded.reading):
+                raise UsageError(f"{one.name} compares images in another way; add {spec.source} to another reference.")
+        (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
+        (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, spec.place)])
+        arrived = arrive(spec, loaded, replace(prints, split="test"))
+        folder = spec.place / (arrived.folder or references[0].folder)
+        tell(arrived, spec.against[0], folder)
+        if failed := failed_gate(spec, arrived):
+            raise failed
+        return str(folder)
+
+
+def tell(arrived: Arrived, reference: str, folder: Place) -> None:
+    """Print what became of a batch, and keep it in Prefect as an artifact and an event."""
+    say(f"{arrived.in_short}; see {folder / PAGE if arrived.folder else folder}")
+    create_markdown_artifact(f"{arrived.in_short}.\n\nSee `{folder}`.\n", key=f"{TAG}-{key_of([reference])}-batch")
+    about = {"prefect.resource.id": f"cleansplit.reference.{reference}", "prefect.resource.name": reference}
+    emit_event("cleansplit.batch.arrived", about, payload=asdict(arrived) | {"said": arrived.in_short})
+
+
+def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints) -> Arrived:
+    """Compare a batch with references; if requested and no gate fails, add its new rows, or all, to the first.
+
+    It is compared again if somebody else has changed that reference meanwhile.
+    """
+    key = stages.digest_of([batch.sha256, batch.of])
+    while True:
+        before = read_reference(spec.place, spec.against[0])
+        held = next((one.arrived for one in before.live if one.batch == key), None)
+        if held and (held.folder or spec.whole):
+            say(f"{before.name} has these images already; the results are from their arrival")
+            return held
+        references = [] if spec.whole else [judged(spec, name) for name in spec.against]
+        before = references[0] if references else before
+        arrived = Arrived(loaded.archives[0].name, {"new": batch.rows})
+        if not spec.whole:
+            arrived = compared(spec, loaded, batch, references)
+        if held or not (spec.accept or spec.whole) or failed_gate(spec, arrived):
+            return arrived
+        reference = replace(before, reading=loaded.reading)
+        (after,) = collect("keep images", [keep_segment.submit(reference, batch, key, arrived, spec.place)])
+        if commit(spec.place, before, after):
+            return arrived
+
+
+def judged(spec: ArrivalsSpec, name: str) -> Reference:
+    """Return a reference with a verdict that is not older than a tenth of its rows."""
+    before = read_reference(spec.place, name)
+    if not before.rows or before.reading is None:
+        raise UsageError(f"the reference {name} has no images; run `cleansplit reference add {name} SOURCE`.")
+    if before.ruling and GROWTH * abs(before.rows - before.judged) <= before.judged:
+        return before
+    require_intact(spec.place, before)
+    (whole,) = collect("take the reference", [take_reference.submit(before, spec.place)])
+    how = DedupeSpec.of(source=name, workspace=spec.workspace, **spec.how())
+    how = how.settled(before.reading.view, before.reading.side, 1)
+    ruling = rule(how, compare(how, [SplitPair(whole, whole)]))
+    (after,) = collect("keep the verdict", [keep_verdict.submit(before, ruling, spec.place)])
+    return cast(Reference, after) if commit(spec.place, before, after) else judged(spec, name)
+
+
+def compared(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference]) -> Arrived:
+    """Compare a batch with references and with itself, and publish the results; they stay until a reference changes."""
+    place, decided = spec.place, loaded.decided
+    rulings = {one.name: one.ruling_at(spec.threshold) for one in references}
+    of = [(one.name, part) for one in references for part in one.live if part.prints.rows]
+    known = [(name, part.id, rulings[name].sha256) for name, part in of]
+    key: list[Any] = [VERSION, [one.sha256 for one in loaded.archives], batch.of, known, decided and decided.sha256]
+    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine()]
+    about = Arrived(
+        loaded.archives[0].name,
+        rows={},
+        folder=f"{references[0].folder}/batches/{stages.digest_of(key)[:32]}",
+        verdicts={one.name: one.version for one in references},
+        threshold=rulings[references[0].name].verdict.threshold,
+    )
+    if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
+        return Arrived(**there["result"])
+    for one in references:
+        require_intact(place, one)
+    joined = compare(spec, [SplitPair(part.prints, batch) for _, part in of])
+    joins = [(name, part, join) for (name, part), join in zip(of, joined, strict=True)]
+    if spec.compared_by.on_pixels:
+        rulings = chained(spec, batch, references, joins)
+    settling = [settle_overlap.submit(spec, join, rulings[name], decided, place) for name, _, join in joins]
+    overlaps = zip(of, collect("settle overlap", settling), strict=True)
+    found = [(name, part.id, overlap) for (name, part), overlap in overlaps]
+    (unknown,) = collect("take unknown images", [take_unknown.submit(batch, found, place)])
+    inside = None
+    if unknown.rows:
+        (join,), ruling = compare(spec, [SplitPair(unknown, unknown)]), rulings[references[0].name]
+        (inside,) = collect("group duplicates", [group_duplicates.submit(spec, join, ruling, decided, place)])
+    return cast(
+        Arrived, collect("decide", [decide.submit(about, references, batch, loaded.shards, found, inside, place)])[0]
+    )
+
+
+def chained(
+    spec: ArrivalsSpec, batch: Prints, references: Sequence[Reference], joins: Sequence[tuple[str, Segment, Joined]]
+) -> dict[str, Ruling]:
+    """Return the verdict of each reference, with the chains that photographs of a batch form with its images."""
+    (alone,) = compare(spec, [SplitPair(batch, batch)])
+    looking = [
+        with_chains.submit(spec, one, [alone, *(join for name, _, join in joins if name == one.name)], spec.place)
+        for one in references
+    ]
+    return {one.name: ruling for one, ruling in zip(references, collect("look for chains", looking), strict=True)}

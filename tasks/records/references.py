@@ -1,0 +1,128 @@
+"""References: known images that later batches are compared with.
+
+``references/NAME/reference.json`` lists the immutable segments of a reference, and its verdict. It is the only file
+that changes, and every change replaces it whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import field, replace
+from typing import Literal, cast, get_args
+
+import pyarrow.compute as pc
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from tasks.errors import DataError
+from tasks.records.inputs import Reading
+from tasks.records.overlaps import Overlap, Prints, Ruling
+from tasks.storage import disk
+from tasks.storage.manifests import sealed, unsealed
+from tasks.storage.place import Place
+from tasks.storage.stages import MANIFEST, damaged_files, read_manifest
+from tasks.storage.stores import at
+
+FOLDER = "references"
+ARRIVED = "arrived.parquet"  # the result of each row of a batch
+NOT_NEW = pc.field("exact") | pc.field("near") | pc.field("undecided")  # rows of the table of an overlap
+Result = Literal["new", "known", "duplicate", "undecided", "conflicting"]
+Found = Sequence[tuple[str, str, Overlap]]  # the overlaps of a batch with segments, each with its reference and id
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What became of a batch: its rows by result, and the folder of its tables, if it was compared."""
+
+    source: str
+    rows: dict[Result, int]
+    unreadable: int = 0
+    folder: str = ""
+    verdicts: dict[str, int] = field(default_factory=dict)  # references, with the versions of their verdicts
+    threshold: float | None = None
+
+    @property
+    def in_short(self) -> str:
+        """The numbers in one line."""
+        counts = {name: self.rows.get(name, 0) for name in get_args(Result)} | {"unreadable": self.unreadable}
+        return f"{self.source}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The images that one batch added to a reference; its files never change."""
+
+    id: str
+    batch: str  # digest of all rows of the batch
+    prints: Prints
+    added: str  # time
+    arrived: Arrived
+    dropped: str | None = None  # the reason
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Segments in the order of their arrival, including dropped ones, and the verdict of `dedupe` on all images."""
+
+    name: str
+    reading: Reading | None = None
+    segments: tuple[Segment, ...] = ()
+    ruling: Ruling | None = None
+    version: int = 0  # of the verdict
+    judged: int = 0  # rows when the verdict was made
+    format: Literal[1] = 1  # of the fingerprints in segments; a batch needs the same
+
+    @property
+    def folder(self) -> str:
+        """Its name below the workspace."""
+        return f"{FOLDER}/{self.name}"
+
+    @property
+    def live(self) -> list[Segment]:
+        """The segments that were not dropped."""
+        return [segment for segment in self.segments if segment.dropped is None]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in these segments."""
+        return sum(segment.prints.rows for segment in self.live)
+
+    def ruling_at(self, threshold: float | None) -> Ruling:
+        """Return the verdict, which exists, with the threshold of the user if there is one."""
+        ruling = cast(Ruling, self.ruling)
+        asked = replace(ruling.verdict, threshold=threshold, reason="asked") if threshold else ruling.verdict
+        return replace(ruling, verdict=asked)
+
+
+def read_reference(workspace: Place, name: str) -> Reference:
+    """Return a reference, an empty one if it does not exist; raises `DataError` if its file is damaged."""
+    place = workspace / FOLDER / name / "reference.json"
+    if not at(place).is_file():
+        return Reference(name)
+    try:
+        return TypeAdapter(Reference).validate_python(unsealed(at(place).read_text()))
+    except ValueError as error:  # also of pydantic and of UTF-8
+        raise DataError(f"{place} is damaged or written by another version; restore it from a backup.") from error
+
+
+def require_intact(workspace: Place, reference: Reference) -> None:
+    """Raise `DataError` if a file of a reference is damaged or missing."""
+    of_ruling = [reference.ruling.baseline.folder] if reference.ruling else []
+    for folder in (workspace / name for name in [*(one.prints.folder for one in reference.live), *of_ruling]):
+        record = read_manifest(folder / MANIFEST)
+        if record is None or (wrong := damaged_files(folder, record["files"])):
+            what = wrong[0] if record else f"{MANIFEST} is damaged or missing."
+            raise DataError(
+                f"{folder} is damaged: {what} Restore it from a backup, or drop the segment and add it again."
+            )
+
+
+def commit(workspace: Place, before: Reference, after: Reference) -> bool:
+    """Replace a reference unless somebody else has changed it since `before` was read; return whether it is `after`."""
+    now: list[Reference] = []
+
+    def replaced(part: Place) -> None:
+        now[:] = [read_reference(workspace, after.name)]
+        if now == [before]:
+            disk.write_text(part, sealed(TypeAdapter(Reference).dump_python(after, mode="json")))
+
+    at(workspace / after.folder / "reference.json").revise(replaced)
+    return now in ([before], [after])

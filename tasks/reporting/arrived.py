@@ -1,0 +1,90 @@
+"""The Prefect task that decides about the rows of a batch and writes its folder.
+
+A row is new if neither the references nor the earlier new rows of the batch have a duplicate of it, or anything that
+may be one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.presenting.arrived import Row, build_arrived
+from tasks.records import Prints, Shard, SplitDuplicates
+from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference
+from tasks.reporting.read import PAGE, REPORT
+from tasks.stage_task import finished, stage_task
+from tasks.storage import disk, stages, tables
+from tasks.storage.place import Place
+from tasks.vocabulary import UNLABELLED
+
+VERSION = 1
+SCHEMA = pa.schema(
+    {"id": pa.string(), "class_name": pa.string(), "result": pa.string(), "exact": pa.bool_()}
+    | {"similarity": pa.float64()}
+    | dict.fromkeys(("twin_id", "twin_class_name", "reference", "segment"), pa.string())
+)
+
+
+@stage_task("decide about the batch")
+def decide(
+    about: Arrived,
+    references: Sequence[Reference],
+    batch: Prints,
+    shards: Sequence[Shard],
+    found: Found,
+    inside: SplitDuplicates | None,
+    space: Place,
+) -> Arrived:
+    """Publish the result of each row of a batch, given the duplicates inside its unknown rows, if there are such."""
+
+    def build(target: Place) -> dict[str, Any]:
+        others = known_rows(found, space) | (_rows_inside(inside, space) if inside else {})
+        every = tables.read(space / batch.table, ["id", "class_name", "rank"]).sort_by("rank").to_pylist()
+        rows = [_with_result(row, others.get(row["id"], {"result": "new"})) for row in every]
+        refused = [row for shard in shards for row in tables.read(space / shard.quarantine).to_pylist()]
+        left_out = [row | {"id": row["member"], "result": row["reason"]} for row in refused]
+        left_out += [row for row in rows if row["result"] != "new"]
+        for name, some in ((ARRIVED, rows), ("quarantine.parquet", left_out)):
+            tables.write(pa.Table.from_pylist(some, schema=SCHEMA), target / name)
+        arrived = replace(about, rows=Counter(row["result"] for row in rows), unreadable=len(refused))
+        disk.write_text(target / REPORT, json.dumps(asdict(arrived), indent=1) + "\n")
+        written = tables.read(target / ARRIVED).to_pylist()
+        disk.write_text(target / PAGE, build_arrived(arrived, written, references, shards, space))
+        return asdict(arrived)
+
+    stage = stages.publish(space / about.folder, {"version": VERSION}, build)
+    arrived = Arrived(**stage.result)
+    return finished(arrived, stage, arrived.in_short)
+
+
+def known_rows(found: Found, workspace: Place) -> dict[str, Row]:
+    """Return the rows of a batch with a duplicate in the references, or with an undecided one, by their ids."""
+    best: dict[str, Row] = {}
+    for reference, segment, overlap in found:
+        for row in tables.read(workspace / overlap.table("test"), filters=NOT_NEW).to_pylist():
+            turn = row["exact"] or row["near"], row["exact"], row["jaccard"]
+            if row["id"] not in best or turn > best[row["id"]]["turn"]:
+                result = "known" if turn[0] else "undecided"
+                best[row["id"]] = row | {"reference": reference, "segment": segment, "turn": turn, "result": result}
+    return best
+
+
+def _rows_inside(inside: SplitDuplicates, workspace: Place) -> dict[str, Row]:
+    goes = tables.read(workspace / inside.table, filters=~pc.field("stays")).to_pylist()
+    found = {row["id"]: row | {"result": "duplicate", "exact": row["reason"] == "exact"} for row in goes}
+    for row in tables.read(workspace / inside.unconfirmed).to_pylist():
+        found[row["id"]] = row | {"result": "undecided", "exact": False}
+    return found
+
+
+def _with_result(row: Row, other: Row) -> Row:
+    """Return a row with its result; a duplicate of another class is conflicting, whatever else it is."""
+    classes = row["class_name"], other.get("twin_class_name")
+    differ = other["result"] in ("known", "duplicate") and classes[0] != classes[1] and UNLABELLED not in classes
+    result = "conflicting" if differ else other["result"]
+    return other | row | {"result": result, "similarity": other.get("jaccard")}

@@ -1,0 +1,274 @@
+"""Batches against references that stay: what is known, what is new, and what a reference accepts."""
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from flows.arrivals import arrivals
+from flows.command.references import drop, verify
+from flows.pipeline import audit, dedupe
+from tasks.errors import DataError, GateError, UsageError
+from tasks.records.references import Reference, commit, read_reference
+from tasks.storage.cleaning import clean
+from tasks.storage.place import Place
+from tests.benchmarks.brute_force import compare_all
+from tests.build import glyphs, noise, png, saved, scene, write_folder
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+NIGHTS, A_NIGHT, PERCENT = 4, 150, 95
+Members = dict[str, bytes]  # name of a file, with its class folder -> content
+Row = dict[str, Any]
+
+
+def add(name: str, source: str, **where: Any) -> None:
+    arrivals(source=source, against=(name,), whole=True, **where)
+
+
+def results(folder: str) -> list[Row]:
+    rows: list[Row] = pq.read_table(Path(folder) / "arrived.parquet").to_pylist()
+    return rows
+
+
+def by_result(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return the files by result."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["result"], []).append(row["id"].split("/", 1)[1])
+    return found
+
+
+def members_in(archive: Path) -> Members:
+    """Return the files of an archive without its top folder."""
+    with tarfile.open(archive) as tar:
+        return {one.name.split("/", 1)[1]: tar.extractfile(one).read() for one in tar if one.isfile()}  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def nights(shared: Path) -> list[Members]:
+    """Return real glyphs, dealt at random to several nights."""
+    files = members_in(shared / "data" / "openfonts_small.tar.gz")
+    names = [name for name in sorted(files) if name[0] in "CIO"]
+    order = np.random.default_rng(0).permutation(len(names))[: NIGHTS * A_NIGHT]
+    return [{names[at]: files[names[at]] for at in part.tolist()} for part in np.split(order, NIGHTS)]
+
+
+def greedy(nights: Sequence[Members]) -> list[set[str]]:
+    """Return the new files of each night but the first, by comparing each with every accepted one in order."""
+    pixels = [{name: np.asarray(Image.open(io.BytesIO(data))) for name, data in night.items()} for night in nights]
+    accepted, found = list(pixels[0].values()), []
+    for night in pixels[1:]:
+        new = set()
+        for name in sorted(night):
+            one, labels = night[name], np.zeros(len(accepted), np.int64)
+            ink = np.array(accepted).reshape(len(accepted), -1) > 127
+            near = compare_all(one.reshape(1, -1) > 127, ink, [PERCENT], labels[:1], labels)[PERCENT].first[0]
+            if not near and not any((one == other).all() for other in accepted):
+                accepted.append(one)
+                new.add(name)
+        found.append(new)
+    return found
+
+
+def test_accepting_night_after_night_equals_comparing_each_image_with_all_accepted_ones(
+    nights: list[Members], tmp_path: Path
+) -> None:
+    where: dict[str, Any] = {"workspace": tmp_path / "w", "workers": 2}
+    folders = [str(write_folder(tmp_path / str(number), night)) for number, night in enumerate(nights)]
+    add("fonts", folders[0], **where)
+    truth = greedy(nights)
+    for folder, new in zip(folders[1:], truth, strict=True):
+        rows = results(arrivals(source=folder, against=("fonts",), accept=True, **where))
+        assert set(by_result(rows)["new"]) == new
+    reference = read_reference(Place.of(tmp_path / "w"), "fonts")
+    assert [segment.prints.rows for segment in reference.live] == [A_NIGHT, *map(len, truth)]
+    assert sum(map(len, truth)) < A_NIGHT * (NIGHTS - 1), "some images were known"
+    assert (reference.version, reference.judged) == (3, A_NIGHT + sum(map(len, truth[:-1]))), "renewed as it grew"
+
+
+@pytest.mark.parametrize("kind", ["glyphs", "photographs"])
+def test_known_images_and_their_similarities_are_those_of_an_audit_of_all_segments(
+    kind: str, nights: list[Members], shared: Path, tmp_path: Path
+) -> None:
+    where: dict[str, Any] = {"workspace": tmp_path / "w", "workers": 2}
+    if kind == "glyphs":
+        *parts, batch = nights[:3]
+    else:
+        train, batch = (members_in(shared / "data" / f"cifar_{name}.tar.gz") for name in ("train", "test"))
+        wanted = {line["train"] for line in json.loads((shared / "data" / "cifar_expected.json").read_text())["twins"]}
+        some = [
+            name for number, name in enumerate(sorted(train)) if number % 12 == 0 or f"cifar_train/{name}" in wanted
+        ]
+        parts = [{name: train[name] for name in half} for half in (some[::2], some[1::2])]
+        batch = {name: batch[name] for name in sorted(batch)[::3]}
+    for number, part in enumerate(parts):
+        add("known", str(write_folder(tmp_path / f"part{number}", part)), **where)
+        write_folder(tmp_path / "whole", part)
+    source = str(write_folder(tmp_path / "batch", batch))
+    rows = results(arrivals(source=source, against=("known",), threshold=0.9, **where))
+    found = audit(train=str(tmp_path / "whole"), test=source, threshold=0.9, **where)
+    table = pq.read_table(found.run / "removed.parquet").to_pylist()
+    removed = {row["id"].split("/", 1)[1]: row for row in table if row["twin_split"] == "train"}
+    known = {row["id"].split("/", 1)[1]: row for row in rows if row["reference"]}
+    assert removed.keys() == known.keys() != set()
+    for name, row in known.items():
+        assert row["similarity"] == removed[name][found.view.column]
+        assert row["exact"] == (removed[name]["reason"] == "exact")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> dict[str, Any]:
+    """Make a reference of 24 glyphs of two classes; return the parameters of later flows."""
+    where: dict[str, Any] = {"workspace": tmp_path / "w", "workers": 1, "max_quarantine": 0.5}
+    add("known", batch_of(tmp_path / "base", {"a": range(12), "b": range(12, 24)}), **where)
+    return where | {"against": ("known",)}
+
+
+def batch_of(folder: Path, classes: dict[str, Sequence[int]], more: Members | None = None) -> str:
+    """Write a folder with some of a hundred glyphs in each class, by their numbers."""
+    every = glyphs(100, seed=1)
+    images = {f"{name}/{number:02d}.png": png(every[number]) for name, some in classes.items() for number in some}
+    return str(write_folder(folder, images | (more or {})))
+
+
+def reference_in(given: dict[str, Any]) -> Reference:
+    return read_reference(Place.of(given["workspace"]), "known")
+
+
+def test_each_row_has_the_result_that_its_duplicate_gives_and_only_new_ones_are_accepted(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    every = glyphs(100, seed=1)
+    more = {"a/near.png": png(noise(every[3], 1, seed=0)), "a/52near.png": png(noise(every[50], 1, seed=1))}
+    more |= {"b/again.png": png(every[51]), "b/other.png": png(every[5]), "a/broken.png": b"", "a/50.PNG": b"no"}
+    folder = arrivals(source=batch_of(tmp_path / "batch", {"a": [1, 50, 51]}, more), accept=True, **small)
+    assert by_result(results(folder)) == {
+        "known": ["a/01.png", "a/near.png"],
+        "new": ["a/50.png", "a/51.png"],
+        "duplicate": ["a/52near.png"],
+        "conflicting": ["b/again.png", "b/other.png"],
+    }
+    left_out = pq.read_table(Path(folder) / "quarantine.parquet")["result"].to_pylist()
+    assert sorted(left_out)[2:] == ["duplicate", "empty", "known", "known", "not_png"]
+    last = reference_in(small).live[-1]
+    assert (last.prints.rows, last.arrived.unreadable, last.arrived.verdicts) == (2, 2, {"known": 1})
+
+
+def test_a_batch_that_arrives_again_changes_nothing(small: dict[str, Any], tmp_path: Path) -> None:
+    batch = batch_of(tmp_path / "batch", {"a": range(8, 20)})
+    first = arrivals(source=batch, **small)
+    assert reference_in(small).rows == 24, "nothing is accepted without being asked"
+    assert arrivals(source=batch, accept=True, **small) == first
+    accepted = reference_in(small)
+    assert arrivals(source=batch, accept=True, **small) == arrivals(source=batch, **small) == first
+    add("known", str(tmp_path / "base"), **{name: small[name] for name in ("workspace", "workers")})
+    assert reference_in(small) == accepted
+
+
+def test_a_batch_is_compared_with_several_references_and_added_to_the_first(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    where = {name: small[name] for name in ("workspace", "workers")}
+    add("protected", batch_of(tmp_path / "protected", {"a": range(30, 40)}), **where)
+    batch = batch_of(tmp_path / "batch", {"a": [1, 31, 60]})
+    rows = results(arrivals(source=batch, accept=True, **small | {"against": ("known", "protected")}))
+    found = [(row["reference"], row["result"]) for row in rows]
+    assert found == [("known", "known"), ("protected", "known"), (None, "new")]
+    assert (reference_in(small).rows, read_reference(Place.of(small["workspace"]), "protected").rows) == (25, 10)
+
+
+def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: Path) -> None:
+    batch = batch_of(tmp_path / "batch", {"a": [1, 50, 51, 52]})
+    with pytest.raises(GateError, match=r"batch: 3 new, 1 known; --max-duplicates 0\.2 requires more new images\.$"):
+        arrivals(source=batch, max_duplicates=0.2, accept=True, **small)
+    assert reference_in(small).rows == 24, "a batch that fails its gate is not accepted"
+    arrivals(source=batch, max_duplicates=0.25, **small)
+    with pytest.raises(UsageError, match="none has no images; run `cleansplit reference add none SOURCE`"):
+        arrivals(source=batch, **small | {"against": ("none",)})
+
+
+@pytest.mark.parametrize("meanwhile", ["another batch", "a segment is dropped"])
+def test_a_batch_is_compared_again_if_its_reference_changes_before_it_is_accepted(
+    meanwhile: str, small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (batch_of(tmp_path / name, {"a": range(start, start + 8)}) for name, start in (("one", 50), ("two", 54)))
+    pending = [meanwhile]
+
+    def commit_late(workspace: Place, before: Reference, after: Reference) -> bool:
+        if after.segments != before.segments and pending:
+            if pending.pop() == "another batch":
+                arrivals(source=two, accept=True, **small)
+            else:
+                drop("known", before.live[0].id[:6], reason="withdrawn", workspace=small["workspace"])
+                add("known", batch_of(tmp_path / "other", {"a": range(56, 60)}), workspace=small["workspace"])
+        return commit(workspace, before, after)
+
+    monkeypatch.setattr("flows.arrivals.commit", commit_late)
+    rows = results(arrivals(source=one, accept=True, **small))
+    reference = reference_in(small)
+    if meanwhile == "another batch":
+        of = {name: [f"a/{n}.png" for n in range(start, start + 4)] for name, start in (("new", 50), ("known", 54))}
+        assert by_result(rows) == of
+        assert [segment.prints.rows for segment in reference.live] == [24, 8, 4]
+    else:
+        assert by_result(rows)["known"] == ["a/56.png", "a/57.png"]
+        found = [(one.prints.rows, one.dropped) for one in reference.segments]
+        assert found == [(24, "withdrawn"), (4, None), (6, None)]
+
+
+def test_a_damaged_segment_is_named_and_can_be_replaced(small: dict[str, Any], tmp_path: Path) -> None:
+    (segment,), batch = reference_in(small).live, batch_of(tmp_path / "batch", {"a": [1, 50]})
+    file = Path(small["workspace"]) / segment.prints.table
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(DataError, match=f"{segment.id} is damaged: prints.parquet has .* bytes instead of"):
+        arrivals(source=batch, **small)
+    with pytest.raises(DataError, match="is damaged"):
+        verify("known", workspace=small["workspace"])
+    drop("known", segment.id, reason="damaged", workspace=small["workspace"])
+    add("known", str(tmp_path / "base"), workspace=small["workspace"])
+    verify("known", workspace=small["workspace"])
+    assert by_result(results(arrivals(source=batch, **small))) == {"known": ["a/01.png"], "new": ["a/50.png"]}
+
+
+def test_a_reference_needs_no_stage_and_no_source(small: dict[str, Any], tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "base")
+    assert clean(Place.of(small["workspace"]), keep=1).stages > 0
+    rows = results(arrivals(source=batch_of(tmp_path / "batch", {"a": [1, 50]}), **small))
+    assert by_result(rows) == {"known": ["a/01.png"], "new": ["a/50.png"]}
+
+
+def test_the_verdict_is_that_of_all_segments_as_one_set(shared: Path, tmp_path: Path) -> None:
+    train = members_in(shared / "data" / "cifar_train.tar.gz")
+    names = sorted(train)[::6]
+    for number, some in enumerate((names[::2], names[1::2])):
+        folder = write_folder(tmp_path / str(number), {name: train[name] for name in some})
+        add("known", str(folder), workspace=tmp_path / "w")
+        write_folder(tmp_path / "whole", {name: train[name] for name in some})
+    report = dedupe(source=str(tmp_path / "whole"), workspace=tmp_path / "w")
+    arrivals(source=str(tmp_path / "0"), against=("known",), workspace=tmp_path / "w")
+    ruling = read_reference(Place.of(tmp_path / "w"), "known").ruling
+    assert ruling is not None
+    for name in ("threshold", "reason", "near_identical", "kinds"):
+        assert getattr(ruling.verdict, name) == getattr(report.verdict, name), name
+
+
+def test_frames_of_a_film_are_undecided_although_each_is_nearly_identical_to_the_one_before(tmp_path: Path) -> None:
+    scenes, where = [scene(80, 64, seed) for seed in range(18)], {"workspace": tmp_path / "w", "workers": 2}
+    frames = [Image.blend(scenes[16], scenes[17], share) for share in np.linspace(0, 0.5, 20)]  # one becomes another
+    known = {f"a/{number}.png": saved(one, "PNG") for number, one in enumerate(scenes[:16])}
+    film = {f"a/film{number:02d}.png": saved(one, "PNG") for number, one in enumerate(frames)}
+    add("known", str(write_folder(tmp_path / "known", known | dict([*film.items()][:1]))), **where)
+    batch = dict([*film.items()][1:]) | {"a/copy.jpg": saved(scenes[3], "JPEG", quality=90)}
+    found = by_result(
+        results(arrivals(source=str(write_folder(tmp_path / "batch", batch)), against=("known",), **where))
+    )
+    assert found["known"] == ["a/copy.jpg"]
+    assert found["undecided"] == sorted(film)[1:]
