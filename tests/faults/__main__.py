@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.build import SHARED
-from tests.faults import crash, outside, rot, same_bytes, signals, storage, together, web
+from tests.faults import accepting, crash, outside, rot, same_bytes, signals, storage, together, web
 from tests.faults.oracle import Golden, Tally, total
 
 
@@ -25,6 +25,8 @@ def plain_families(golden: Golden, scratch: Path, stride: int) -> Iterator[tuple
     yield "size", partial(storage.small_files, golden, scratch)
     yield "together", partial(together.two_at_once, golden, scratch, few)
     yield "holder", partial(together.holder_killed, golden, scratch, few)
+    yield "accept", partial(accepting.killed_while_accepting, golden, scratch, stride)
+    yield "accept-both", partial(accepting.accepted_at_once, golden, scratch, few)
     yield "web", partial(web.misbehaving, golden, scratch)
     if storage.may_mount():
         yield "disk", partial(storage.full_disk, golden, scratch, few)

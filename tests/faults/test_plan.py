@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import crash, outside, rot, storage
+from tests.faults import accepting, crash, outside, rot, storage
 from tests.faults.oracle import Golden, Tally, total
 
 
@@ -26,6 +26,8 @@ FAMILIES: dict[str, Callable[[Golden, Path], Tally]] = {
     "kill": lambda golden, scratch: crash.kill_loop(golden, scratch, 3),
     "rot": lambda golden, scratch: rot.rotten(golden, scratch, step=122),
     "size": lambda golden, scratch: storage.small_files(golden, scratch, [500, 5000]),
+    "accept": lambda golden, scratch: accepting.killed_while_accepting(golden, scratch, step=7),
+    "accept-both": lambda golden, scratch: accepting.accepted_at_once(golden, scratch, 2),
     "archives": lambda _golden, _scratch: outside.damaged_archives(40),
     "pickles": lambda golden, scratch: outside.planted_pickles(golden, scratch),
 }
