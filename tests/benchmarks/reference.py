@@ -1,7 +1,8 @@
 """A batch against a made reference: ``python -m tests.benchmarks.reference [--images N] [--batch N] [--view photo]``.
 
-It prints a row of the table in docs/scale.md. Fingerprints are random, so that no pair is a duplicate by chance; a
-hundredth of the batch is identical to images of the reference.
+It prints a row of the table in docs/scale.md. With ``--workers N``, workers of a Dask cluster on this machine compare,
+and the seconds of comparing are those that passed. Fingerprints are random, so that no pair is a duplicate by chance;
+a hundredth of the batch is identical to images of the reference.
 """
 
 import argparse
@@ -9,18 +10,22 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from prefect import Flow
 from prefect.logging import disable_run_logger
+from prefect.testing.utilities import prefect_test_harness
 
+from flows.sanitize import compare
 from tasks.overlap.arriving import keep_segment, take_unknown
 from tasks.overlap.judging import settle_overlap
 from tasks.overlap.prints import write_images
 from tasks.overlap.tasks import find_overlap
-from tasks.records import Prints, Ruling, SplitPair
+from tasks.records import Joined, Prints, Ruling, SplitPair
 from tasks.records.overlaps import BASELINE, CHAINED, PRINTS, Baseline
 from tasks.records.references import Arrived, Reference
 from tasks.records.spec_searching import ArrivalsSpec
@@ -30,6 +35,7 @@ from tasks.storage import stages, tables
 from tasks.storage.copies import COPY_SIDE
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName, ViewName
+from tests.cluster.dask import Cluster
 from tests.sources.listed import record_of
 
 GLYPH, DISTINCT = 28 * 28, 5_000  # bits; gray copies that are made, each used several times
@@ -85,12 +91,22 @@ def ruling_in(space: Place) -> Ruling:
     return Ruling(Verdict(**asked), Baseline(folder, "made"), "made")
 
 
+def on_cluster(spec: ArrivalsSpec, pair: SplitPair, workers: int, folder: Path) -> tuple[Joined, float]:
+    """Return the join of a pair that the workers of a cluster search tile by tile, and the seconds that passed."""
+    with prefect_test_harness(server_startup_timeout=90), Cluster(folder, [{}] * workers, "4GB") as cluster:
+        there = replace(spec, runner="dask", cluster=cluster.address)
+        start = time.perf_counter()
+        (joined,) = Flow(lambda: compare(there, [pair]), name="compare")()
+        return joined, time.perf_counter() - start
+
+
 def main() -> None:
     """Print a row of the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=10_000)
     parser.add_argument("--view", choices=("ink", "photo"), default="ink")
+    parser.add_argument("--workers", type=int, default=0)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, disable_run_logger():
         space = Place.of(folder)
@@ -100,7 +116,11 @@ def main() -> None:
         segment = added[0].live[0].prints
         some = tables.read_rows(space / segment.table, 0, asked.batch // KNOWN)
         batch = made(space, "test", asked.view, asked.batch, 1, some)
-        joined, *search = timed(lambda: find_overlap.fn(spec, SplitPair(segment, batch), [], space))
+        pair = SplitPair(segment, batch)
+        if asked.workers:
+            joined, *search = on_cluster(spec, pair, asked.workers, Path(folder) / "cluster")
+        else:
+            joined, *search = timed(lambda: find_overlap.fn(spec, pair, [], space))
         overlap, *settled = timed(lambda: settle_overlap.fn(spec, joined, ruling_in(space), None, space))
         unknown, *left = timed(lambda: take_unknown.fn(batch, [("made", "0", overlap)], space))
         held = sum(file.stat().st_size for file in Path(folder, "references").rglob("*.*"))
