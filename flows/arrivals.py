@@ -72,11 +72,13 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints) -> Arrived:
     while True:
         before = read_reference(spec.place, spec.against[0])
         held = next((one.arrived for one in before.live if one.batch == key), None)
-        if held and (held.folder or spec.whole):
+        if held and (spec.whole or (held.folder and len(spec.against) == 1)):
             say(f"{before.name} has these images already; the results are from their arrival")
             return held
         references = [] if spec.whole else [judged(spec, name) for name in spec.against]
         before = references[0] if references else before
+        if held and held.folder:  # the other references may have changed since, and the batch is not its own duplicate
+            references[0] = replace(before, segments=tuple(one for one in before.segments if one.batch != key))
         arrived = Arrived(loaded.archives[0].name, {"new": batch.rows})
         if not spec.whole:
             arrived = compared(spec, loaded, batch, references)
@@ -128,16 +130,15 @@ def compared(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, reference
     if spec.compared_by.on_pixels:
         rulings = chained(spec, batch, references, joins)
     settling = [settle_overlap.submit(spec, join, rulings[name], decided, place) for name, _, join in joins]
-    overlaps = zip(of, collect("settle overlap", settling), strict=True)
-    found = [(name, part.id, overlap) for (name, part), overlap in overlaps]
+    overlaps = collect("settle overlap", settling)
+    found = [(name, part.id, overlap) for (name, part), overlap in zip(of, overlaps, strict=True)]
     (unknown,) = collect("take unknown images", [take_unknown.submit(batch, found, place)])
     inside = None
     if unknown.rows:
         (join,), ruling = compare(spec, [SplitPair(unknown, unknown)]), rulings[references[0].name]
         (inside,) = collect("group duplicates", [group_duplicates.submit(spec, join, ruling, decided, place)])
-    return cast(
-        Arrived, collect("decide", [decide.submit(about, references, batch, loaded.shards, found, inside, place)])[0]
-    )
+    deciding = [decide.submit(about, references, batch, loaded.shards, found, inside, place)]
+    return cast(Arrived, collect("decide", deciding)[0])
 
 
 def chained(

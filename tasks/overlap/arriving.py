@@ -51,9 +51,8 @@ def take_reference(reference: Reference, workspace: Place) -> Prints:
 
     stage = stages.stage(workspace, "references", {"version": VERSION, "parts": [part.folder for part in parts]}, build)
     every: Any = {name: sum((getattr(part, name) for part in parts), ()) for name in ("sha256", "of", "copies")}
-    return finished(
-        replace(parts[0], folder=stage.folder.name, **every, **stage.result), stage, f"{reference.rows:,} rows"
-    )
+    prints = replace(parts[0], folder=stage.folder.name, **every, **stage.result)
+    return finished(prints, stage, f"{reference.rows:,} rows")
 
 
 @stage_task("keep the verdict on {reference.name}")

@@ -183,6 +183,10 @@ def test_a_batch_is_compared_with_several_references_and_added_to_the_first(
     found = [(row["reference"], row["result"]) for row in rows]
     assert found == [("known", "known"), ("protected", "known"), (None, "new")]
     assert (reference_in(small).rows, read_reference(Place.of(small["workspace"]), "protected").rows) == (25, 10)
+    add("protected", batch_of(tmp_path / "more", {"a": [60]}), **where)
+    again = results(arrivals(source=batch, accept=True, **small | {"against": ("known", "protected")}))
+    assert [row["reference"] for row in again] == ["known", "protected", "protected"], "also after it was accepted"
+    assert reference_in(small).rows == 25
 
 
 def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: Path) -> None:
