@@ -65,7 +65,7 @@ def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
     (baseline,) = collect("measure the baseline", measuring, work, "images")
     judging = judge_twins.submit(spec, joined, baseline, spec.place)
     ruling = cast(Ruling, collect("judge twins", [judging])[0])
-    if not ruling.verdict.told:
+    if ruling.verdict.warning:
         say(ruling.verdict.warning)
     return ruling
 

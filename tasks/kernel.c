@@ -262,31 +262,22 @@ PART double correlation(const float *first, const float *second, int side, const
     return total(ab) / sqrt(total(aa) * total(bb) + 1e-3);
 }
 
-/* Take away the mean of the box around each pixel of a small image; beyond the edge, pixels are as in a mirror. */
-PART void flatten(const float *image, float *flat) {
-    enum { REACH = 3, PADDED = SMALL + 2 * REACH };
-    float down[SMALL][PADDED];
+/* Add to each pixel of a small image the three above and below, beyond the edge as in a mirror, and lay it on its side. */
+PART void add_neighbours(const float *image, float *turned) {
     for (int row = 0; row < SMALL; row++)
         for (int column = 0; column < SMALL; column++) {
             float sum = 0;
-            for (int at = row - REACH; at <= row + REACH; at++) {
-                int seen = at < 0 ? -1 - at : at < SMALL ? at : 2 * SMALL - 1 - at;
-                sum += image[seen * SMALL + column];
-            }
-            down[row][column + REACH] = sum;
+            for (int at = row - 3; at <= row + 3; at++)
+                sum += image[(at < 0 ? -1 - at : at < SMALL ? at : 2 * SMALL - 1 - at) * SMALL + column];
+            turned[column * SMALL + row] = sum;
         }
-    for (int row = 0; row < SMALL; row++) {
-        float *line = down[row];
-        for (int at = 0; at < REACH; at++) {
-            line[REACH - 1 - at] = line[REACH + at];
-            line[REACH + SMALL + at] = line[REACH + SMALL - 1 - at];
-        }
-        for (int column = 0; column < SMALL; column++) {
-            float sum = 0;
-            for (int at = 0; at <= 2 * REACH; at++) sum += line[column + at];
-            flat[row * SMALL + column] = image[row * SMALL + column] - sum / ((2 * REACH + 1) * (2 * REACH + 1));
-        }
-    }
+}
+
+/* Take away the mean of the box around each pixel of a small image. */
+PART void flatten(const float *image, float *flat) {
+    float turned[SMALL * SMALL];
+    add_neighbours(image, turned), add_neighbours(turned, flat);
+    for (int at = 0; at < SMALL * SMALL; at++) flat[at] = image[at] - flat[at] / 49;
 }
 
 /* Return the number of the best start, each a scale and two shifts: tasks/registration/starts.py. `a` and `b` are
@@ -461,26 +452,22 @@ void NAME(agreement)(const float *first, const float *second, const uint8_t *ins
 
 enum { WINDOW = 9, STRIDE = 2, WINDOWS = SIDE / STRIDE };
 
-/* The means of an image in windows; beyond its edges all is 0. */
-PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
+/* Add the pixels of each column of an image in windows; beyond its edges all is 0. The sums lie on their side. */
+PART void add_windows(const float *image, int columns, float *turned) {
     for (int window = 0; window < WINDOWS; window++) {
-        float padded[MARGIN + SIDE + MARGIN] = {0};
         int low = STRIDE * window - WINDOW / 2, high = STRIDE * window + WINDOW / 2;
-        for (int column = 0; column < SIDE; column += LANES) {
-            vec sum = all(0);
-            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++)
-                sum += load(image + row * SIDE + column);
-            store(padded + MARGIN + column, sum);
+        for (int column = 0; column < columns; column++) {
+            float sum = 0;
+            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++) sum += image[row * columns + column];
+            turned[column * WINDOWS + window] = sum;
         }
-        float sums[SIDE];
-        for (int column = 0; column < SIDE; column += LANES) {
-            vec sum = all(0);
-            for (int off = -(WINDOW / 2); off <= WINDOW / 2; off++) sum += load(padded + MARGIN + column + off);
-            store(sums + column, sum);
-        }
-        for (int other = 0; other < WINDOWS; other++)
-            mean[window * WINDOWS + other] = sums[STRIDE * other] / (WINDOW * WINDOW);
     }
+}
+
+PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
+    float turned[SIDE * WINDOWS];
+    add_windows(image, SIDE, turned), add_windows(turned, WINDOWS, mean);
+    for (int at = 0; at < WINDOWS * WINDOWS; at++) mean[at] /= WINDOW * WINDOW;
 }
 
 /* The larger of some variances and those of an image, in windows. */
@@ -554,22 +541,16 @@ PART void transform(const float *image, const float *cosines, float *turned) {
 
 /* The inverse. */
 PART void transform_back(const float *turned, const float *cosines, float *image) {
-    enum { PARTS = 4 }; /* that fit into registers */
     float line[2][SIDE];
     for (int row = 0; row < SIDE / 2; row++) {
-        for (int start = 0; start < SIDE; start += PARTS * LANES) {
-            vec even[PARTS], odd[PARTS];
-            memset(even, 0, sizeof even), memset(odd, 0, sizeof odd);
-            for (int number = 0; number < SIDE; number += 2)
-                for (int part = 0; part < PARTS; part++) {
-                    const float *at = turned + number * SIDE + start + part * LANES;
-                    even[part] += load(at) * cosines[number * SIDE + row];
-                    odd[part] += load(at + SIDE) * cosines[(number + 1) * SIDE + row];
-                }
-            for (int part = 0; part < PARTS; part++) {
-                store(line[0] + start + part * LANES, even[part] + odd[part]);
-                store(line[1] + start + part * LANES, even[part] - odd[part]);
+        for (int column = 0; column < SIDE; column += LANES) {
+            vec even = all(0), odd = all(0);
+            for (int number = 0; number < SIDE; number += 2) {
+                const float *at = turned + number * SIDE + column;
+                even += load(at) * cosines[number * SIDE + row];
+                odd += load(at + SIDE) * cosines[(number + 1) * SIDE + row];
             }
+            store(line[0] + column, even + odd), store(line[1] + column, even - odd);
         }
         for (int column = 0; column < SIDE; column++) {
             image[column * SIDE + row] = line[0][column];

@@ -1,6 +1,11 @@
-"""Declare and finish the Prefect tasks of cleansplit."""
+"""Declare and finish the Prefect tasks of cleansplit, and suppress useless messages of Prefect.
+
+Messages have the name of a logger and a start. If Prefect changes them, they appear in the log again, with no other
+effect.
+"""
 
 import functools
+import logging
 import os  # noqa: TID251  # the environment, no file
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -14,14 +19,16 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from tasks.errors import CleanSplitError, StoppedError, UsageError
-from tasks.quiet import be_quiet
 
 # A task that exceeds the limit fails at its next step in Python; calls into libraries are not interrupted. Prefect
 # needs the limit at declaration, that is, at import.
 LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
 UNNAMED = "cleansplit://run"
 STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # variable that names a Secret block with settings of object stores
-be_quiet()
+LOGGERS_OF_RUNS = ("prefect.flow_runs", "prefect.engine", "prefect.task_runs")
+FAILED = "Finished in state Failed"  # of a flow, which Prefect logs as information
+# A thread cannot be interrupted; the state of a reused stage has the same message; a subflow has its own page.
+USELESS = ("Timeout of", "Finished in state Reused", "Beginning subflow run")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -31,6 +38,18 @@ class Found(Protocol):
 
     @property
     def reused(self) -> bool: ...  # noqa: D102
+
+
+def _is_useful(entry: logging.LogRecord) -> bool:
+    """Drop tracebacks of expected failures and messages that add nothing, and log failures as errors."""
+    if str(entry.msg).startswith(FAILED):
+        entry.levelno, entry.levelname = logging.ERROR, logging.getLevelName(logging.ERROR)
+    expected = entry.exc_info and isinstance(entry.exc_info[1], CleanSplitError)
+    return not expected and not str(entry.msg).startswith(USELESS)
+
+
+for name in LOGGERS_OF_RUNS:
+    logging.getLogger(name).addFilter(_is_useful)
 
 
 def _may_heal(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

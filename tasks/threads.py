@@ -1,15 +1,19 @@
-"""Number of threads of each task and of BLAS; the last bits of scores depend on the latter.
+"""Number of threads of each task and of BLAS, and of the memory arenas that threads share.
 
-The limit of BLAS holds for a whole process. Concurrent tasks in it share the limit; tasks that need another one wait.
+The last bits of scores depend on the limit of BLAS, which holds for a whole process. Concurrent tasks in it share the
+limit; tasks that need another one wait.
 """
 
+import ctypes
+import os  # noqa: TID251  # cores
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from threadpoolctl import threadpool_limits
 
+M_ARENA_MAX = -8  # from malloc.h
 _alone = threading.Event()
 _changed = threading.Condition()
 _users: list[int] = []  # the limit that each user needs, all equal
@@ -46,3 +50,9 @@ def blas_threads(count: int) -> Iterator[None]:
             if not _users:
                 _limit.close()
                 _changed.notify_all()
+
+
+def share_memory() -> None:
+    """Limit glibc to one arena per core: by default it keeps up to eight, a quarter of all memory."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1)

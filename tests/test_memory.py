@@ -10,7 +10,7 @@ import pytest
 THREADS = 8 + 2 * (os.cpu_count() or 1)
 PROGRAM = f"""
 import ctypes, threading
-from tasks.memory import share_memory
+from tasks.threads import share_memory
 if SHARED:
     share_memory()
 libc = ctypes.CDLL(None)

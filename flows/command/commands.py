@@ -29,12 +29,12 @@ from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import Command
 from flows.table import ARRIVALS, COMMANDS
 from tasks.errors import CleanSplitError, UsageError
-from tasks.memory import share_memory
 from tasks.records import parameters as p
 from tasks.records.spec_base import Spec, sentence
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.sources.layout import check_source
 from tasks.storage import Place
+from tasks.threads import share_memory
 
 
 def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:

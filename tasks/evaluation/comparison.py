@@ -76,7 +76,9 @@ def measure(
     found = list(answered(evaluations, compared.usable, workspace))
     effects = tuple(effect for one in found for effect in compare(one, test))
     confusions, mistakes = [], []
-    for one in _on_most_rows(evaluations):
+    raw = (one for one in evaluations if one.training.arm == "with_twins")
+    for _, same in groupby(raw, lambda one: one.training.model):
+        one = max(same, key=lambda one: one.training.rows)
         answers = tables.read(workspace / one.predictions("test"))
         confusions.append(_confusion(one, answers, len(classes)))
         mistakes += _mistakes(one, answers, classes)
@@ -139,14 +141,6 @@ def _why_not(found: Answered, test: ScoredRows) -> Unmeasured | None:
     low = accuracy(found.right["with_twins"].mean(axis=0), test.groups)[1]
     best_constant = float(np.bincount(test.labels).max()) / len(test.labels)
     return "chance" if low <= best_constant else None
-
-
-def _on_most_rows(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    found: dict[str, list[Evaluation]] = defaultdict(list)
-    for one in evaluations:
-        if one.training.arm == "with_twins":
-            found[one.training.model].append(one)
-    return [max(same, key=lambda one: one.training.rows) for same in found.values()]
 
 
 def _confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confusion:

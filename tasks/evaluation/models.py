@@ -1,4 +1,4 @@
-"""The fitted models of the comparison, one function each; `1nn` is in `neighbours`."""
+"""The fitted models of the comparison; `1nn` is in `neighbours`."""
 
 import warnings
 from collections.abc import Callable
@@ -17,29 +17,20 @@ from tasks.vocabulary import ModelName
 BATCH, EPOCHS = 128, 20
 SGD = {
     "solver": "sgd",
-    "learning_rate": "invscaling",
+    "learning_rate": "invscaling",  # the step decays as learning_rate_init / t^0.25
+    "power_t": 0.25,
     "momentum": 0.9,
     "max_iter": EPOCHS,
     "n_iter_no_change": EPOCHS,  # disables early stopping: all arms train equally long
 }
-
-
-def softmax(seed: int) -> LogisticRegression:
-    """Multinomial logistic regression by L-BFGS, as in the course: C = 1, at most 1,000 iterations."""
-    return LogisticRegression(max_iter=1000, random_state=seed)
-
-
-def sgd(seed: int) -> MLPClassifier:
-    """Softmax by mini-batch SGD with momentum 0.9 and a step that decays as 0.1 / t^0.25; no hidden layer."""
-    return MLPClassifier(hidden_layer_sizes=(), learning_rate_init=0.1, power_t=0.25, **SGD, random_state=seed)
-
-
-def mlp(seed: int) -> MLPClassifier:
-    """One hidden layer of 256 rectified units, by the same SGD with a smaller step."""
-    return MLPClassifier(hidden_layer_sizes=(256,), learning_rate_init=0.05, power_t=0.25, **SGD, random_state=seed)
-
-
-MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {"softmax": softmax, "sgd": sgd, "mlp": mlp}
+MODELS: dict[ModelName, Callable[[int], ClassifierMixin]] = {  # by the seed
+    # Multinomial logistic regression by L-BFGS, as in the course: C = 1, at most 1,000 iterations.
+    "softmax": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    # Softmax by mini-batch SGD with momentum; no hidden layer.
+    "sgd": lambda seed: MLPClassifier((), learning_rate_init=0.1, **SGD, random_state=seed),
+    # One hidden layer of 256 rectified units, by the same SGD with a smaller step.
+    "mlp": lambda seed: MLPClassifier((256,), learning_rate_init=0.05, **SGD, random_state=seed),
+}
 
 
 def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> ClassifierMixin:

@@ -12,8 +12,8 @@ from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
-from tasks.registration.photo import LOWEST
 from tasks.registration.sharpness import equally_sharp
+from tasks.registration.views import LOWEST
 from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task

@@ -21,7 +21,6 @@ from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_s
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, if all pairs are near-duplicates
 STRIP = 64  # rows of a tile for numpy to compare at a time
 THREADS = 2  # for tiles
-SAMPLE = 512  # patterns of each side to compute the cost from
 AFFORDABLE = 6e11  # nanoseconds for comparing all pairs: ten minutes of one core
 PAIR, BY_NUMPY = 1.5, 20.0  # nanoseconds of one core for a pair that bit counts allow, with the kernel and without
 FOUND = 100.0  # the same for a near-duplicate
@@ -58,14 +57,11 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
 
 
 def cost_of_a_pair(first: Patterns, second: Patterns, percent: int) -> float:
-    """Estimate from a sample the nanoseconds of one core for comparing all pairs, divided by their number."""
-    one, two = (
-        each[np.linspace(0, len(each) - 1, min(SAMPLE, len(each))).astype(np.int64)] for each in (first, second)
-    )
-    need = least_shared(percent, one.length)[one.counts[:, None] + two.counts]
-    allowed = need <= np.minimum(one.counts[:, None], two.counts)
+    """Estimate from samples of two sets the nanoseconds of one core for comparing a pair of them."""
+    need = least_shared(percent, first.length)[first.counts[:, None] + second.counts]
+    allowed = need <= np.minimum(first.counts[:, None], second.counts)
     pair = PAIR if compiled() else BY_NUMPY
-    return float(pair * allowed.mean() + FOUND * (all_shared(one.words, two.words) >= need).mean())
+    return float(pair * allowed.mean() + FOUND * (all_shared(first.words, second.words) >= need).mean())
 
 
 def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[slice, slice]]:

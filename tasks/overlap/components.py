@@ -7,7 +7,7 @@ from tasks.joined import groups_of, is_first
 from tasks.overlap.images import Images, same_images
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.proposals import CANDIDATES
-from tasks.registration.photo import LOWEST
+from tasks.registration.views import LOWEST
 
 MOST = CANDIDATES // 2  # candidates in one component from which the component may contain more
 FIFTH = 4  # index of the candidate that represents look-alikes

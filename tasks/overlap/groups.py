@@ -27,19 +27,11 @@ from tasks.storage.decisions import DIGEST
 from tasks.vocabulary import Chains, Keep
 
 DUPLICATES = pa.schema(
-    {
-        "id": pa.string(),
-        "split": pa.string(),
-        "class_name": pa.string(),
-        "group": pa.int64(),
-        "stays": pa.bool_(),
-        "reason": pa.string(),  # exact or near, for removed rows
-        "jaccard": pa.float64(),  # similarity to the row that stays instead
-        "twin_id": pa.string(),
-        "twin_class_name": pa.string(),
-        "weakest": pa.float64(),  # highest threshold that keeps the group connected
-        "chain": pa.bool_(),
-    }
+    dict.fromkeys(("id", "split", "class_name"), pa.string())
+    | {"group": pa.int64(), "stays": pa.bool_()}
+    | {"reason": pa.string(), "jaccard": pa.float64()}  # of removed rows; similarity to the one that stays
+    | dict.fromkeys(("twin_id", "twin_class_name"), pa.string())
+    | {"weakest": pa.float64(), "chain": pa.bool_()}  # highest threshold that keeps the group connected
 )
 
 

@@ -23,12 +23,12 @@ from tasks.records import Joined, Prints, SplitPair, Tile
 from tasks.records.overlaps import Method
 from tasks.records.spec import ComparingSpec
 from tasks.registration import agreement
-from tasks.registration.view import View
+from tasks.registration.views import View
 from tasks.storage import Place, stages, tables
 
 Slices = tuple[range, range]  # images of both sides of a tile
 
-VERSION = 6
+VERSION = 7
 SEEDED = 3  # version of the seed of hash positions, which changes with nothing but the data
 SLICE = 250_000  # glyphs of either side
 SEARCHED, AMONG = 25_000, 1_000_000  # searched photographs of a tile, and photographs to search among
@@ -132,8 +132,13 @@ def join_of(
     """
     view = spec.compared_by
     if view.on_pixels:
+        own, here = computed_by()
         for engine, machine in {part.computed_by for part in found}:
-            _refuse_other_than(engine, machine)
+            if engine != own:
+                raise UsageError(
+                    f"Workers differ: {machine} compared images by {engine}, and {here} uses {own}, which gives other "
+                    "last digits; install cleansplit on all workers with a C compiler, or on none."
+                )
     bands, searched = bands_for(spec), int(not pair.within and spec.protect == "train")
     inputs = {
         "version": VERSION,
@@ -162,12 +167,3 @@ def join_of(
         inputs["agreement"] = agreement.VERSION
     inputs["costly"] = [join.cost > limit for limit in (UNASKED, AFFORDABLE)]  # which depends on the engine
     return join, inputs | shaped_by(*["hashing"] * bool(bands), *["registration"] * view.on_pixels)
-
-
-def _refuse_other_than(engine: str, machine: str) -> None:
-    own, here = computed_by()
-    if engine != own:
-        raise UsageError(
-            f"Workers differ: {machine} compared images by {engine}, and {here} uses {own}, which gives other last "
-            "digits; install cleansplit on all workers with a C compiler, or on none."
-        )

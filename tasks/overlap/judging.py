@@ -13,8 +13,8 @@ from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.groups import write_groups
 from tasks.overlap.join import VERSION, join_of
 from tasks.overlap.matches import matches_of
+from tasks.overlap.minhash import RecallCounts, measured_recall
 from tasks.overlap.pairs import read_pairs
-from tasks.overlap.recall import RecallCounts, measured_recall
 from tasks.overlap.search import PAIRS
 from tasks.overlap.twins import write_twins
 from tasks.overlap.verdict import judge

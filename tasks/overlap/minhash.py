@@ -1,7 +1,8 @@
-"""MinHash signatures, bit-identical to datasketch, their division into bands, and the resulting recall.
+"""MinHash signatures, bit-identical to datasketch, their division into bands, and the stated and the measured recall.
 
-The smallest hash in a set belongs to the *first set bit* when positions are visited by ascending hash. A
-typical pattern has half its bits set, so a few visits settle almost every pattern.
+The recall is the share of images with a near-duplicate whose best one MinHash finds. The smallest hash in a set belongs
+to the *first set bit* when positions are visited by ascending hash. A typical pattern has half its bits set, so a few
+visits settle almost every pattern.
 """
 
 from dataclasses import dataclass
@@ -10,13 +11,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits
+from tasks.arrays import Bits, Mask, RowNumbers
 from tasks.errors import UsageError
+from tasks.overlap.pairs import Pairs
+from tasks.overlap.patterns import whole_percent
+from tasks.records.rows import MeasuredRecall
 from tasks.records.spec import SearchSpec
 
 VISITS = 16  # positions visited for all patterns; the remaining patterns are searched in full
 CHUNK = 1024  # patterns at a time, so that their unpacked bits fit into the cache
 EMPTY = np.uint32(0xFFFFFFFF)  # datasketch's value for the empty set
+SAMPLE_ROWS = 500  # to measure the recall on
 
 
 @dataclass(frozen=True)
@@ -96,3 +101,57 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
             late = np.flatnonzero(~is_set.any(axis=1))
             signed[late] = np.where(flat[late], hashes, EMPTY).min(axis=1)
     return result
+
+
+@dataclass(frozen=True)
+class RecallCounts:
+    """Number of images; by the percent of the best near-duplicate, how many have one, and for how many it was found."""
+
+    rows: int
+    true: list[int]
+    found: list[int]
+
+    @classmethod
+    def of(cls, percent: RowNumbers, near: Mask, named: Mask) -> "RecallCounts":
+        """Count rows by the percent of their best match: rows with a near one, and rows whose best one was found."""
+        true, found = (np.bincount(percent[rows], minlength=101).tolist() for rows in (near, named))
+        return cls(len(percent), true, found)
+
+    def at(self, percent: int) -> tuple[int, int]:
+        """Return the number of rows whose best match is near and reaches this percent, and how many were found."""
+        return sum(self.true[percent:]), sum(self.found[percent:])
+
+    def __add__(self, other: "RecallCounts") -> "RecallCounts":
+        """Add the counts."""
+        true, found = np.add([self.true, self.found], [other.true, other.found]).tolist()
+        return RecallCounts(self.rows + other.rows, true, found)
+
+
+def count_named(truth: Pairs, found: Pairs) -> RecallCounts:
+    """Count the first images of pairs by the percent of their best one, and how many of these are in `found`."""
+    best = truth.best()
+    return RecallCounts.of(
+        whole_percent(best.similarity), np.ones(len(best.first), np.bool_), best.are_in(found.best())
+    )
+
+
+def sampled(rows: int, seed: int, count: int = SAMPLE_ROWS) -> RowNumbers:
+    """Return the rows to search exhaustively, ascending."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+
+
+def interval(true: int, found: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a recall, by Clopper and Pearson (1934); [0, 1] without rows."""
+    if not true:
+        return 0.0, 1.0
+    from scipy.stats import binomtest
+
+    bounds = binomtest(found, true).proportion_ci(0.95, method="exact")
+    return float(bounds.low), float(bounds.high)
+
+
+def measured_recall(counts: RecallCounts, floor: int, threshold: int, sampled: bool) -> MeasuredRecall:
+    """Return the recall of MinHash at the floor and at the threshold, with an interval for a sample."""
+    at_floor, at_threshold = (counts.at(percent) for percent in (floor, threshold))
+    low, high = interval(*at_floor) if sampled else (None, None)
+    return MeasuredRecall(counts.rows, *at_floor, *at_threshold, low, high)

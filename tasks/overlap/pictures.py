@@ -14,15 +14,15 @@ from tasks.joined import is_first
 from tasks.overlap.agreements import agreements
 from tasks.overlap.components import MOST, hanging, homes
 from tasks.overlap.images import Images, same_images
-from tasks.overlap.minhash import Bands
+from tasks.overlap.join import Join
+from tasks.overlap.minhash import Bands, RecallCounts
 from tasks.overlap.nearest import THREADS, Nearest
 from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
-from tasks.overlap.recall import RecallCounts
 from tasks.registration.forms import mirrored_form, other_forms
-from tasks.registration.photo import BITS
+from tasks.registration.views import BITS
 from tasks.storage.copies import Copies
 from tasks.storage.started import advance
 from tasks.threads import blas_threads, of_task
@@ -57,27 +57,28 @@ def candidate_pairs(
     return in_order(pairs, within), recall
 
 
-def with_more(
-    pairs: Pairs, one: Images, two: Images, line: Floats, bands: Bands | None, seed: int, within: bool
-) -> Pairs:
+def with_more(join: Join, pairs: Pairs, line: Floats) -> Pairs:
     """Return pairs, and further candidates of images whose candidates are mostly copies of one image.
 
     The pairs are the results of `candidate_pairs` for all images of both splits, or of one. `line`, float64 (n,), is
-    the lowest agreement of duplicates of each image of the first set.
+    the lowest agreement of duplicates of each image of the searched side.
     """
-    count, going_on = CANDIDATES, np.ones(len(one), np.bool_)
+    if not len(pairs.first):
+        return pairs
+    (one, two), within = join.both[::-1] if join.searched else join.both, join.within
+    pairs, count, going_on = pairs.seen_from(join.searched), CANDIDATES, np.ones(len(one), np.bool_)
     components, home, inside = _homes(pairs, one, two, line, within)
     while len(asking := np.flatnonzero((inside >= MOST) & going_on)):
-        groups, own = (home[asking], components[1]), affordable(bands, len(asking) * len(two))
+        groups, bands = (home[asking], components[1]), affordable(join.bands, len(asking) * len(two))
         with blas_threads(1):
-            found, _ = propose(_forms(one.take(asking)), two.patterns, groups, own, seed, count)
+            found, _ = propose(_forms(one.take(asking)), two.patterns, groups, bands, join.seed, count)
             new = in_order(_once(found, asking, home), within)
             new = measured(new.where(~new.are_in(pairs)), one, two, within)
         pairs, count = in_order(together([pairs, new]), within), 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
         going_on[asking] = 2 * joined.sum(axis=1) >= joined.shape[1]
-    return pairs
+    return in_order(pairs.seen_from(join.searched), within)
 
 
 def _homes(

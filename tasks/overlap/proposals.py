@@ -9,10 +9,9 @@ import numpy as np
 
 from tasks.overlap.candidates import AT_ONCE, Signed, met
 from tasks.overlap.complete import AFFORDABLE
-from tasks.overlap.minhash import Bands
+from tasks.overlap.minhash import Bands, RecallCounts, sampled
 from tasks.overlap.nearest import Groups, Nearest, nearest
 from tasks.overlap.patterns import Patterns, least_shared, whole_percent
-from tasks.overlap.recall import RecallCounts, sampled
 from tasks.registration.forms import FORMS
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate

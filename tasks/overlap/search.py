@@ -14,16 +14,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 
-from tasks.arrays import Floats, Mask
+from tasks.arrays import Mask
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import AFFORDABLE, complete_pairs
 from tasks.overlap.embeddings import close_pairs
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import Join, Slices
+from tasks.overlap.minhash import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
 from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together
 from tasks.overlap.patterns import similarity
 from tasks.overlap.pictures import candidate_pairs, measured, with_more
-from tasks.overlap.recall import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
 from tasks.records.overlaps import CLOSE, Method
@@ -99,7 +99,7 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
         found = [search_tile(exact, *tile) for tile in join.tiles]
     pairs = _kept(join, together([part.pairs for part in found]))
     if join.view.on_pixels:  # further copies of images with many near-identical ones, independently of the threshold
-        pairs = more_of(join, pairs, np.full(join.sides[join.searched].images, near_identical(join.short_side)))
+        pairs = with_more(join, pairs, np.full(join.sides[join.searched].images, near_identical(join.short_side)))
     mirrored = in_order(together([part.mirrored for part in found]), within=False)
     facts = {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
     if join.first.vectors and join.pairs:
@@ -130,15 +130,6 @@ def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[fl
 def _kept(join: Join, pairs: Pairs) -> Pairs:
     """Return the pairs to keep; for photographs all, since each has few."""
     return in_order(pairs, join.within) if join.view.on_pixels else that_matter(pairs, join.labels, join.within)
-
-
-def more_of(join: Join, pairs: Pairs, line: Floats) -> Pairs:
-    """Return pairs of photographs and further ones, see `with_more`; `line` covers the images of the searched side."""
-    if not len(pairs.first):
-        return pairs
-    one, two = join.both[::-1] if join.searched else join.both
-    found = with_more(pairs.seen_from(join.searched), one, two, line, join.bands, join.seed, join.within)
-    return in_order(found.seen_from(join.searched), join.within)
 
 
 def near_pairs(

@@ -7,16 +7,17 @@ candidates; a photograph that a decision separates is aligned with its whole com
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Floats, Mask
 from tasks.overlap.agreements import similarity_of
 from tasks.overlap.components import hanging
-from tasks.overlap.images import Images
+from tasks.overlap.images import NOTHING, Images
 from tasks.overlap.join import Join
 from tasks.overlap.matches import matches_of
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
-from tasks.overlap.pictures import are_duplicates
-from tasks.overlap.search import PAIRS, more_of, near_pairs
+from tasks.overlap.pictures import are_duplicates, with_more
+from tasks.overlap.search import PAIRS, near_pairs
 from tasks.overlap.verdict import lines_of
 from tasks.records import Decided, Joined, Ruling
 from tasks.records.verdict import Verdict
@@ -52,7 +53,7 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
     line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)
     if join.view.on_pixels:
         similar = np.where(in_doubt, np.minimum(line, join.view.similar), line)
-        pairs = more_of(join, pairs, similar)
+        pairs = with_more(join, pairs, similar)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
         pairs = pairs.where(pairs.similarity >= 0)  # negative for too little texture
@@ -108,18 +109,13 @@ def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) ->
 def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     """Return the pairs, including all that people judged the same."""
     named = _named(decisions, same=True)
-    places = [
-        {side.digests[row].tobytes(): row for row in np.flatnonzero(side.are_among(named)).tolist()}
-        for side in join.both
-    ]
-    found = [
-        (places[0][a], places[1][b], 1.0)
-        for pair, same in decisions.by_pair.items()
-        for a, b in (pair, pair[::-1])
-        if same and a in places[0] and b in places[1]
-    ]
-    first, second, similarity = np.array(found).reshape(-1, 3).T
-    judged = Pairs(first.astype(np.int64), second.astype(np.int64), similarity)
+    either_way = np.concatenate([named, named.reshape(-1, 2, DIGEST)[:, ::-1].reshape(-1, DIGEST)])
+    found = (
+        pc.index_in(tables.binary(either_way[end::2]), value_set=tables.binary(side.digests))
+        for end, side in enumerate(join.both)
+    )
+    first, second = (rows.fill_null(NOTHING).to_numpy().astype(np.int64) for rows in found)
+    judged = Pairs(first, second, np.ones(len(first))).where((first != NOTHING) & (second != NOTHING))
     return in_order(together([pairs, _measured(join, judged)]), join.within)
 
 

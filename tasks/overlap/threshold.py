@@ -21,7 +21,7 @@ from scipy.special import betainc
 from tasks.arrays import Floats
 from tasks.overlap.components import fisher
 from tasks.records.verdict import PRECISION
-from tasks.registration.photo import LOWEST
+from tasks.registration.views import LOWEST
 
 HALF_UNIT = 0.5
 WINDOWS = np.arange(0.3, np.arctanh(0.99) + 1e-9, 0.05)  # ends of windows, in units of z

@@ -26,29 +26,13 @@ from tasks.records.overlaps import CLOSE, SAME_SUBJECT
 from tasks.storage import Place, tables
 
 TWINS = pa.schema(
-    {
-        "id": pa.string(),
-        "class_name": pa.string(),
-        "twin_id": pa.string(),
-        "twin_class_name": pa.string(),
-        "exact": pa.bool_(),
-        "near": pa.bool_(),
-        "undecided": pa.bool_(),
-        "judged": pa.bool_(),
-        "jaccard": pa.float64(),
-    }
+    dict.fromkeys(("id", "class_name", "twin_id", "twin_class_name"), pa.string())
+    | dict.fromkeys(("exact", "near", "undecided", "judged"), pa.bool_())
+    | {"jaccard": pa.float64()}
 )
-VARIANTS = pa.schema(
-    {
-        "id": pa.string(),
-        "class_name": pa.string(),
-        "variant": pa.string(),
-        "twin_id": pa.string(),
-        "twin_class_name": pa.string(),
-        "agreement": pa.float64(),
-        "percent": pa.int64(),
-        "plain_percent": pa.int64(),  # without the variant, 100 for an identical image; 0 without a match
-    }
+VARIANTS = pa.schema(  # `plain_percent` is without the variant: 100 for an identical image, 0 without a match
+    dict.fromkeys(("id", "class_name", "variant", "twin_id", "twin_class_name"), pa.string())
+    | {"agreement": pa.float64(), "percent": pa.int64(), "plain_percent": pa.int64()}
 )
 # The best match of an image or row: its image, or `NOTHING`, and its properties.
 BEST = np.dtype(

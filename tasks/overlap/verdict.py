@@ -17,8 +17,7 @@ from tasks.overlap.images import SEVERAL
 from tasks.overlap.matches import Matches
 from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, near_identical, own_percent
 from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
-from tasks.registration.photo import LOWEST
-from tasks.registration.view import View
+from tasks.registration.views import LOWEST, View
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # bands of percents to count rows in
 NEVER = np.inf

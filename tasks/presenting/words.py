@@ -44,17 +44,12 @@ ALTERNATIVES = {  # for screen readers; the tables have the numbers
 
 def answer(numbers: Numbers) -> str:
     """Return the answer in a few sentences, with the effect on accuracy."""
-    return f"{headline(numbers)} {effect_in_short(numbers)}".strip()
+    return " ".join([*sentences(numbers, "headline"), *sentences(numbers, "effect")])
 
 
 def headline(numbers: Numbers) -> str:
     """Return the answer in a few sentences; doubts about it come first."""
     return " ".join(sentences(numbers, "headline"))
-
-
-def effect_in_short(numbers: Numbers) -> str:
-    """Return the effect of the duplicates on accuracy; empty without training."""
-    return " ".join(sentences(numbers, "effect"))
 
 
 def facts(numbers: Numbers) -> list[str]:

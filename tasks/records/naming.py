@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from tasks.addresses import IN_BLOCK, is_secret, is_url
+from tasks.addresses import IN_BLOCK, is_url
 from tasks.storage import Place
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS
 
@@ -27,12 +27,11 @@ def name_of(sources: Sequence[str]) -> str:
 
 def _telling(source: str) -> list[str]:
     """Return the distinguishing words of a source's name, or else of its folder's name."""
-    if source.startswith(IN_PUBLIC):
-        return [source.removeprefix(IN_PUBLIC)]
-    if source.partition(":")[0] in GENERATED:
-        return [source.partition(":")[0]]
-    if is_secret(source):
-        return [source.removeprefix(IN_BLOCK)]
+    kind, _, name = source.partition(":")
+    if kind in GENERATED:
+        return [kind]
+    if f"{kind}:" in (IN_PUBLIC, IN_BLOCK):
+        return [name]
     path = PurePosixPath(urlsplit(source).path if is_url(source) else str(Place.of(source)))
     for part in (path.name.partition(".")[0], path.parent.name):
         words = [word for word in part.replace("_", "-").split("-") if word.lower() not in SAY_NOTHING and word]

@@ -9,17 +9,10 @@ from tasks.arrays import Mask
 from tasks.vocabulary import Reason
 
 REMOVED = pa.schema(
-    {
-        "id": pa.string(),
-        "split": pa.string(),
-        "class_name": pa.string(),
-        "reason": pa.string(),
-        "jaccard": pa.float64(),
-        "twin_id": pa.string(),
-        "twin_split": pa.string(),
-        "twin_class_name": pa.string(),
-        "judged": pa.bool_(),  # whether a person confirmed the duplicate
-    }
+    dict.fromkeys(("id", "split", "class_name", "reason"), pa.string())
+    | {"jaccard": pa.float64()}
+    | dict.fromkeys(("twin_id", "twin_split", "twin_class_name"), pa.string())
+    | {"judged": pa.bool_()}  # whether a person confirmed the duplicate
 )
 
 

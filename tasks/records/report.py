@@ -10,8 +10,7 @@ from tasks.records import rows as row
 from tasks.records.effects import Conclusion, Confusion, Drawing, Effect, Mistake, Score
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.verdict import Judged, Verdict
-from tasks.registration.view import View
-from tasks.registration.views import VIEWS
+from tasks.registration.views import VIEWS, View
 from tasks.storage import Place
 from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
 

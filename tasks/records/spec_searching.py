@@ -14,8 +14,7 @@ from tasks.columns import USUAL
 from tasks.errors import UsageError
 from tasks.records.parameters import ImageSide, Probability, ReferenceNames, Share
 from tasks.records.spec_base import WorkSpec
-from tasks.registration.view import View
-from tasks.registration.views import VIEWS
+from tasks.registration.views import VIEWS, View
 from tasks.storage import Place, disk
 from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
 

@@ -115,11 +115,6 @@ class Verdict:
     bands: tuple[Band, ...]
     curve: tuple[Predicted, ...]
 
-    @property
-    def told(self) -> bool:
-        """Whether near-duplicates can be distinguished from look-alikes."""
-        return self.why_not is None
-
     def predicted_at(self, similarity: float) -> Predicted | None:
         """Return the prediction for matches of at least this similarity; None if kinds of images are judged apart."""
         known = [point for point in self.curve if point.similarity <= similarity + 1e-9]

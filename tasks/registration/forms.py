@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Floats, Gray
 from tasks.kernel import SIDES, compiled
-from tasks.registration.photo import BITS, SIDE, comparable_bits
+from tasks.registration.views import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
 MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]

@@ -54,8 +54,7 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
 
 def write_table(table: pa.Table, report: Report, target: Place) -> None:
     """Write a table, with the view's name for the similarity column."""
-    names = [report.view.column if name == "jaccard" else name for name in table.column_names]
-    tables.write(table.rename_columns(names), target)
+    tables.write(table.rename_columns({"jaccard": report.view.column}), target)
 
 
 def given_paths(ids: pa.Array, archives: Sequence[Archive]) -> pa.Array:

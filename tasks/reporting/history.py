@@ -13,23 +13,13 @@ from tasks.storage.workspace import RUN_MANIFEST
 from tasks.vocabulary import SPLITS
 
 NAME = "history.parquet"
+# `exact` and `near` are test rows (else validation) with a duplicate in train, or removed images of a set; `left` are
+# the others of these rows or images.
 SCHEMA = pa.schema(
-    {
-        "run": pa.string(),
-        "finished": pa.string(),
-        "train": pa.int64(),
-        "validation": pa.int64(),
-        "test": pa.int64(),
-        "exact": pa.int64(),  # test rows (else validation) with an exact duplicate in train, or removed images of a set
-        "near": pa.int64(),
-        "left": pa.int64(),  # of these rows after sanitizing, or images that stay
-        "quarantined": pa.int64(),
-        "model": pa.string(),
-        "train_rows": pa.int64(),
-        "accuracy_raw": pa.float64(),
-        "accuracy_sanitized": pa.float64(),
-        "seconds": pa.float64(),
-    }
+    dict.fromkeys(("run", "finished"), pa.string())
+    | dict.fromkeys((*SPLITS, "exact", "near", "left", "quarantined"), pa.int64())
+    | {"model": pa.string(), "train_rows": pa.int64()}
+    | dict.fromkeys(("accuracy_raw", "accuracy_sanitized", "seconds"), pa.float64())
 )
 
 

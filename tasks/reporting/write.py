@@ -61,9 +61,8 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
     write_actions(found, report, workspace, target)
     if report.same_subject:
         pairs = pa.concat_tables(tables.read(workspace / one.same_subject) for one in found.overlaps if one.subjects)
-        pairs = pairs.rename_columns(["cosine" if name == "jaccard" else name for name in pairs.column_names])
-        pairs = pairs.drop_columns(["reason", "judged"]).sort_by([("cosine", "descending"), ("id", "ascending")])
-        tables.write(pairs, target / SAME_SUBJECT)
+        pairs = pairs.drop_columns(["reason", "judged"]).rename_columns({"jaccard": "cosine"})
+        tables.write(pairs.sort_by([("cosine", "descending"), ("id", "ascending")]), target / SAME_SUBJECT)
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":

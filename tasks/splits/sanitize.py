@@ -56,9 +56,8 @@ def write_sanitized(
         unconfirmed.append(undecided)
     facts["groups"] = star_groups(pa.concat_tables(removed))
     for file, rows in (("removed", removed), ("unconfirmed", unconfirmed)):
-        table = pa.concat_tables(rows)
-        names = [spec.compared_by.column if name == "jaccard" else name for name in table.column_names]
-        tables.write(table.rename_columns(names), target / f"{file}.parquet")
+        table = pa.concat_tables(rows).rename_columns({"jaccard": spec.compared_by.column})
+        tables.write(table, target / f"{file}.parquet")
     return facts | {"sha256": at(target / "removed.parquet").sha256()}
 
 

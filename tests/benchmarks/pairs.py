@@ -18,7 +18,7 @@ from tasks.overlap import agreements as deciding
 from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES
-from tasks.registration.photo import BITS, LOWEST, SIDE, comparable_bits
+from tasks.registration.views import BITS, LOWEST, SIDE, comparable_bits
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.threads import blas_threads
 from tests.benchmarks.verdicts import copies_of

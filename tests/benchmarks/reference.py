@@ -30,7 +30,7 @@ from tasks.records.overlaps import BASELINE, CHAINED, PRINTS, Baseline
 from tasks.records.references import Arrived, Reference
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.records.verdict import Verdict
-from tasks.registration.photo import BITS
+from tasks.registration.views import BITS
 from tasks.storage import stages, tables
 from tasks.storage.copies import COPY_SIDE
 from tasks.storage.place import Place

@@ -14,7 +14,7 @@ from tasks.classes.decoder import decode, photograph
 from tasks.classes.formats import MAX_PIXELS, is_mislabelled
 from tasks.classes.png import UnreadableError
 from tasks.formats import IMAGE_ENDINGS
-from tasks.registration import photo
+from tasks.registration import views as photo
 from tests.build import chunk, saved, scene
 
 register_heif_opener()

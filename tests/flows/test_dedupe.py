@@ -111,7 +111,7 @@ def test_of_photographs_the_largest_or_the_first_stays(
 ) -> None:
     source = str(write_folder(tmp_path / "photos", photographs()))
     found = dedupe(source=source, keep=keep, workspace=tmp_path / "w")
-    assert found.verdict.told
+    assert found.verdict.why_not is None
     assert lines(found.run / "remove.txt") == removed
 
 

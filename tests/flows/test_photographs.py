@@ -19,8 +19,7 @@ from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import answer
 from tasks.records import Report
-from tasks.registration.photo import BITS
-from tasks.registration.views import VIEWS
+from tasks.registration.views import BITS, VIEWS
 from tasks.reporting.read import read_findings
 from tasks.reporting.verify import verify_run
 from tasks.storage.place import Place

@@ -17,7 +17,7 @@ from flows.pipeline import cleansplit, evaluate, prepare, sanitize, split
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import effect_in_short
+from tasks.presenting.words import sentences
 from tasks.records import LoadedSources, Report, between
 from tasks.reporting.read import read_findings
 from tasks.splits.tasks import draw_grouped
@@ -118,7 +118,7 @@ def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(repor
     assert random.accuracy is not None
     assert grouped.accuracy is not None
     assert random.accuracy > grouped.accuracy + 0.2, "families of noise have nothing else in common"
-    said = effect_in_short(Numbers(report))
+    said = " ".join(sentences(Numbers(report), "effect"))
     assert f"1nn has an accuracy of {100 * random.accuracy:.1f} % on a random test set, and of " in said
     assert f"{100 * grouped.accuracy:.1f} % on this one." in said
     text = (report.run / "README.md").read_text()
@@ -137,7 +137,7 @@ def rows_of_claims(report: Report) -> set[int]:
 def test_what_is_claimed_of_random_and_grouped_splits_is_trained_on_equally_many_rows(report: Report) -> None:
     (rows,) = rows_of_claims(report)
     assert rows == report.rows.train
-    said = effect_in_short(Numbers(report))
+    said = " ".join(sentences(Numbers(report), "effect"))
     assert [said.count(f"Trained on {rows:,} images, {model} has") for model in ("softmax", "1nn")] == [1, 1]
 
 

@@ -23,8 +23,8 @@ from tasks.overlap.patterns import Patterns
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register, register_coarsely, register_finely
 from tasks.registration.forms import mirrored_form, other_forms
-from tasks.registration.photo import BITS, LOWEST, comparable_bits
 from tasks.registration.sharpness import equally_sharp
+from tasks.registration.views import BITS, LOWEST, comparable_bits
 from tasks.registration.warp import IDENTITY, halved, quartered
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place

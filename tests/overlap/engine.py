@@ -26,8 +26,7 @@ from tasks.overlap.verdict import judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
-from tasks.registration.photo import BITS, SIDE, comparable_bits
-from tasks.registration.views import VIEWS
+from tasks.registration.views import BITS, SIDE, VIEWS, comparable_bits
 from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE
 from tasks.storage.decisions import Decisions

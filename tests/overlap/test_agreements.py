@@ -11,7 +11,7 @@ from tasks.overlap import agreements as module
 from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
-from tasks.registration.photo import LOWEST
+from tasks.registration.views import LOWEST
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tasks.threads import blas_threads

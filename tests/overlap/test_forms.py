@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from tasks.arrays import Bits, Floats, Gray
 from tasks.registration.forms import MOVE, MOVED, ZOOMED, mirrored_form, other_forms
-from tasks.registration.photo import SIDE, comparable_bits
+from tasks.registration.views import SIDE, comparable_bits
 from tasks.storage.copies import COPY_SIDE
 from tests.build import scene
 

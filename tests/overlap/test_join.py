@@ -16,10 +16,9 @@ from tasks.kernel import computed_by
 from tasks.overlap import join as module
 from tasks.overlap import search
 from tasks.overlap.join import Join, join_of
-from tasks.overlap.minhash import Bands, choose_bands, hash_table
+from tasks.overlap.minhash import Bands, RecallCounts, choose_bands, hash_table, interval
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
-from tasks.overlap.recall import RecallCounts, interval
 from tasks.overlap.search import PAIRS, Found, write_join, write_tile
 from tasks.records import Prints, SplitPair, Tile
 from tasks.records.spec import AuditSpec

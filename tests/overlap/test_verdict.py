@@ -58,7 +58,7 @@ def test_copies_among_unlike_pictures_are_duplicates_from_the_lowest_threshold_o
     side: int,
 ) -> None:
     found = of_pictures(np.append(look_alikes(500, 0), copies(100, 0.88)), side)
-    assert (found.threshold, found.reason, found.told, found.warning) == (0.87, "own", True, "")
+    assert (found.threshold, found.reason, found.why_not, found.warning) == (0.87, "own", None, "")
     assert (found.least, found.own, found.short_side) == (0.86, 0.87, side)
     assert found.near_identical == (0.995 if side == 32 else 0.99)
     assert found.unconfirmed == 0
@@ -67,14 +67,14 @@ def test_copies_among_unlike_pictures_are_duplicates_from_the_lowest_threshold_o
 def test_look_alikes_alone_are_undecided_and_near_identical_ones_are_duplicates() -> None:
     rows = look_alikes(2000, 0, centre=1.2)
     found = of_pictures(rows)
-    assert (found.threshold, found.reason, found.told) == (0.995, "near_identical", False)
+    assert (found.threshold, found.reason, found.why_not) == (0.995, "near_identical", "alike")
     assert found.unconfirmed == ((rows >= 0.95) & (rows < 0.995)).sum() > 50
     assert "undecided" in found.warning
 
 
 def test_where_nothing_is_alike_nothing_is_in_doubt() -> None:
     found = of_pictures(np.full(1000, 0.4))
-    assert (found.told, found.warning, found.unconfirmed) == (True, "", 0)
+    assert (found.why_not, found.warning, found.unconfirmed) == (None, "", 0)
 
 
 def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the_other() -> None:
@@ -93,7 +93,7 @@ def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the
 
 def test_where_random_pairs_are_nearly_identical_that_proves_nothing() -> None:
     found = of_pictures(np.append(look_alikes(500, 0), copies(100)), random=np.repeat([0.3, 0.999], [480, 20]))
-    assert (found.near_identical, found.threshold, found.told) == (None, None, False)
+    assert (found.near_identical, found.threshold, found.why_not) == (None, None, "alike")
 
 
 def test_near_identity_of_chained_pictures_proves_nothing() -> None:
@@ -119,7 +119,7 @@ def test_copies_of_glyphs_are_near_by_definition_however_smoothly_they_decline()
     distance = np.sqrt(((points[:, None] - others[None]) ** 2).sum(axis=2)).min(axis=1)
     rows = np.clip(1 - 0.4 * distance, 0, 1)
     found = judge(matches_of(rows), baseline(rows[:1000], np.full(500, 0.3)), INK, 90, None, None)
-    assert (found.threshold, found.reason, found.told, found.unconfirmed) == (0.95, "view", True, 0)
+    assert (found.threshold, found.reason, found.why_not, found.unconfirmed) == (0.95, "view", None, 0)
     assert found.expected == pytest.approx((rows[:1000] >= 0.95).mean()), "the same share happens without a leak"
 
 
@@ -137,7 +137,7 @@ def test_what_to_expect_of_glyphs_is_taken_from_train_rows_of_the_same_classes()
 def test_the_definition_of_glyphs_is_off_only_where_random_pairs_meet_it() -> None:
     rows = np.repeat([0.99, 0.4], [100, 300])
     found = judge(matches_of(rows), baseline(rows, np.repeat([0.3, 0.97], [480, 20])), INK, 90, None, None)
-    assert (found.threshold, found.reason, found.told, found.unconfirmed) == (None, "chance", False, 100)
+    assert (found.threshold, found.reason, found.why_not, found.unconfirmed) == (None, "chance", "chance", 100)
     assert "random pairs" in found.warning
 
 

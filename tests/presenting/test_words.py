@@ -5,7 +5,7 @@ import pytest
 
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
-from tasks.presenting.words import effect_in_short, facts, headline, sentences
+from tasks.presenting.words import facts, headline, sentences
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
 
@@ -46,10 +46,11 @@ def test_markdown_has_the_same_numbers(run: Report) -> None:
 
 def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) -> None:
     found, none = run.conclusions
-    said = effect_in_short(Numbers(replace(run, conclusions=(found, replace(none, points=0.02, low=-0.1, high=0.12)))))
+    both = found, replace(none, points=0.02, low=-0.1, high=0.12)
+    said = " ".join(sentences(Numbers(replace(run, conclusions=both)), "effect"))
     assert "The duplicates had no significant effect on 1nn (-0.10 to +0.12 points)." in said
     one = replace(found, points=3.0, low=1.0, high=5.0)
-    said = effect_in_short(Numbers(replace(run, conclusions=(one, none))))
+    said = " ".join(sentences(Numbers(replace(run, conclusions=(one, none))), "effect"))
     assert said.startswith("The duplicates add +3.00 (+1.00 to +5.00) points to the accuracy of sgd and ")
     assert "to that of 1nn." in said
 
@@ -58,7 +59,7 @@ def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) 
 def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: Unmeasured) -> None:
     untold = tuple(replace(one, reason=reason, points=None, low=None, high=None) for one in run.conclusions)
     numbers = Numbers(replace(run, conclusions=untold))
-    said = effect_in_short(numbers)
+    said = " ".join(sentences(numbers, "effect"))
     assert said.startswith("The effect of the duplicates on sgd and 1nn can't be measured: ")
     assert said.count(".") == 1
     assert sentences(numbers, "verdicts")[:-1] == [said], "nothing is claimed of any model"
@@ -66,7 +67,7 @@ def test_what_can_not_be_measured_is_said_with_its_reason(run: Report, reason: U
 
 def test_without_training_nothing_is_said_of_accuracy(run: Report) -> None:
     nothing = Numbers(replace(run, conclusions=(), effects=(), scores=()))
-    assert effect_in_short(nothing) == ""
+    assert not sentences(nothing, "effect")
     assert sentences(nothing, "verdicts") == []
 
 
