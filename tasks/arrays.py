@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Gray = NDArray[np.uint8]  # gray values of images, (n, side, side), or of one image, (height, width)
+Deep = NDArray[np.uint16]  # pixels of an image, (height, width) or (height, width, 3)
 Bits = NDArray[np.uint8]  # packed bits, one row per image, first bit most significant
 Labels = NDArray[np.int64]  # class number of each row
 RowNumbers = NDArray[np.int64]  # positions of rows in a split, shard or table

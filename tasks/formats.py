@@ -2,11 +2,11 @@
 
 import re
 
-IMAGE_ENDINGS = {  # ending -> Pillow's name of the format
+IMAGE_ENDINGS = {  # ending -> Pillow's name of the format, or DICOM
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".webp": "WEBP", ".bmp": "BMP",
     ".gif": "GIF", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM",
     ".avif": "AVIF", ".jp2": "JPEG2000", ".j2k": "JPEG2000", ".jpx": "JPEG2000", ".j2c": "JPEG2000",
-    ".heic": "HEIF", ".heif": "HEIF",
+    ".heic": "HEIF", ".heif": "HEIF", ".dcm": "DICOM", ".dicom": "DICOM",
 }  # fmt: skip
 ENDING_OF = {form: ending for ending, form in reversed(IMAGE_ENDINGS.items())}  # the first ending of each format
 STARTS: dict[str, bytes | tuple[bytes, ...]] = {
@@ -23,6 +23,8 @@ def format_of(data: bytes) -> str | None:
     >>> format_of(b"GIF89a"), format_of(b"<html>")
     ('GIF', None)
     """
+    if data[128:132] == b"DICM":  # after bytes that may start another format, such as TIFF
+        return "DICOM"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":

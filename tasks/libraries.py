@@ -5,7 +5,7 @@ for lack of it is rebuilt once it is installed.
 """
 
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from typing import Any
 
 from tasks.kernel import engine
@@ -25,6 +25,7 @@ IN_PILLOW = {  # names of `PIL.features`
     "glyphs": ("zlib", "zlib_ng"),
     "photographs": ("avif", "jpg", "jpg_2000", "libjpeg_turbo", "libtiff", "webp", "zlib", "zlib_ng"),
 }
+DICOM = ("pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "python-gdcm")
 installed = cache(version)
 
 
@@ -39,7 +40,13 @@ def shaped_by(*works: str) -> dict[str, Any]:
     versions: dict[str, Any] = {name: installed(name) for work in works for name in LIBRARIES[work]}
     versions |= {"kernel": engine()} if "registration" in works else {}
     versions |= {name: features.version(name) for work in works for name in IN_PILLOW.get(work, ())}
-    return {"libraries": versions | (_heif() if "photographs" in works else {})}
+    return {"libraries": versions | (_heif() | _dicom() if "photographs" in works else {})}
+
+
+@cache
+def _dicom() -> dict[str, Any]:
+    """Return the versions of the decoders of DICOM, which are optional."""
+    return {one.name: one.version for one in reversed([*distributions()]) if one.name in DICOM}
 
 
 def _heif() -> dict[str, Any]:

@@ -29,6 +29,7 @@ PublicName = Literal["cifar-10", "cifar-100", "mnist", "fashion-mnist", "gtsrb"]
 IN_PUBLIC = "dataset:"  # prefix of the name of a public set as a source
 GENERATED = ("notmnist", "fonts")  # sources that cleansplit downloads or renders, a different one per role
 UNLABELLED = "(none)"  # class of images outside class folders
+DICOM_GROUPS = {"dicom:PatientID": "patient", "dicom:SeriesInstanceUID": "series"}  # of --group-by -> column
 SET = "{"  # first character of a class that is a set of labels, such as {cat, dog}, and not a folder
 SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",

@@ -15,6 +15,10 @@ import pytest
 from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.pixels import set_pixel_data
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from tasks.records import Reading
 from tasks.sources import archive
@@ -135,8 +139,24 @@ def scene(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
 
 
+def dicom(pixels: np.ndarray, **elements: object) -> bytes:
+    """Return pixels of 8 or 16 bits, (height, width[, 3]), as the bytes of a DICOM file with these elements."""
+    header, buffer = Dataset(), io.BytesIO()
+    colours, bits = "RGB" if pixels.ndim == 3 else "MONOCHROME2", 8 * pixels.itemsize
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.SOPClassUID, header.SOPInstanceUID = SecondaryCaptureImageStorage, "1.2.3"
+    set_pixel_data(header, pixels, colours, bits, generate_instance_uid=False)
+    for name, value in elements.items():
+        setattr(header, name, value)
+    header.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
     """Return a picture as the bytes of a file."""
+    if form == "DICOM":
+        return dicom(np.asarray(image), **options)
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()

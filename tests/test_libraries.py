@@ -24,6 +24,7 @@ def test_every_library_has_a_version(work: str) -> None:
 def test_what_decodes_is_in_the_key_of_decoding_and_what_does_not_is_not() -> None:
     libraries = set(_shard_inputs(PART, PHOTOGRAPHS)["libraries"])
     assert {"pillow", "libjpeg_turbo", "libtiff", "webp", "avif", "jpg_2000", "pillow-heif", "simplejpeg"} <= libraries
+    assert "pydicom" in libraries
     assert not libraries & {"scikit-learn", "scipy", "numpy", "datasketch", "freetype2"}
     assert "freetype2" in shaped_by("fonts")["libraries"]
 

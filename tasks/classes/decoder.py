@@ -1,4 +1,4 @@
-"""Decode one image of any of ten formats to 8-bit gray or RGB, by one rule per mode.
+"""Decode one image of any of eleven formats to 8-bit gray or RGB, by one rule per mode.
 
     1, L                        gray
     16-bit gray                 gray, rounded to 8 bits; identical only at 16 bits
@@ -23,8 +23,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
 
-from tasks.arrays import Gray
+from tasks.arrays import Deep, Gray
 from tasks.classes.camera import taken
+from tasks.classes.deep import parts_of, rounded
+from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
 from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
@@ -49,12 +51,20 @@ class Decoded(NamedTuple):
     coded: bytes | None = None  # for a JPEG decoded at a reduced scale, the digest of everything that its pixels need
     taken: str | None = None  # camera and minute
     remark: str = ""  # a warning of the decoder about a complete file
-    lost: bytes = b""  # the differences of 16-bit pixels from the image, if there are any
+    deep: Deep | None = None  # pixels of 16 bits, which decide identity
+    patient: str | None = None
+    series: str | None = None
 
     @property
     def digest(self) -> bytes:
         """MD5 of mode, size and pixels at full depth: equal for the same image in any file."""
-        return self.digest_of(self.image.tobytes(), self.lost)
+        return self.digest_of(*([self.image.tobytes()] if self.deep is None else parts_of(self.deep)))
+
+    @property
+    def constant(self) -> bool:
+        """Whether all pixels are equal, at full depth."""
+        pixels = np.asarray(self.image) if self.deep is None else self.deep
+        return bool((pixels == pixels[0, 0]).all())
 
     def digest_of(self, *parts: bytes) -> bytes:
         """MD5 of mode, size and bytes derived from the pixels."""
@@ -84,6 +94,8 @@ class Photograph(NamedTuple):
     height: int
     constant: bool
     taken: str | None  # camera and minute
+    patient: str | None  # of DICOM
+    series: str | None
     digest: bytes
     coded: bytes | None
     thumbnail: bytes
@@ -98,14 +110,13 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
         found = decode(data, reduced, cheap)
         plain = found.image.convert("L")
         gray, copy = (np.asarray(plain.resize((n, n), Image.Resampling.BILINEAR)) for n in (side, COPY_SIDE))
-        is_flat = found.lost == found.lost[:2] * (len(found.lost) // 2)
-        constant = is_flat and bool(gray.min() == gray.max()) and _is_constant(found.image)
+        constant = bool(gray.min() == gray.max()) and found.constant
         if constant and found.coded:
-            constant = _is_constant(decode(data, False, cheap).image)
+            constant = decode(data, False, cheap).constant
         thumbnail = found.thumbnail()
         digest = found.digest_of(b"reduced", copy.tobytes(), thumbnail) if found.coded else found.digest
-        about = found.image.mode, found.width, found.height, constant, found.taken, digest, found.coded
-        return Photograph(*about, thumbnail, gray, copy, found.remark)
+        about = found.image.mode, found.width, found.height, constant, found.taken, found.patient, found.series
+        return Photograph(*about, digest, found.coded, thumbnail, gray, copy, found.remark)
 
 
 def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
@@ -132,10 +143,14 @@ def refusing() -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise UnreadableError("too_many_pixels", str(error)) from error
     except Exception as error:  # Pillow may raise anything
-        raise UnreadableError("undecodable", ADDRESS.sub("", f"{type(error).__name__}: {error}")) from error
+        told = ADDRESS.sub("", f"{type(error).__name__}: {error}").replace("\n", "")
+        raise UnreadableError("undecodable", told) from error
 
 
 def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
+    if form == "DICOM":
+        image, deep, patient, series = load_dicom(data)
+        return Decoded(image, *image.size, None, None, zeros_at_end(data, form), deep, patient, series)
     parts = list(segments(data)) if form == "JPEG" else []
     frame = frame_of(data, parts)
     if form == "JPEG" and cheap and not frame:
@@ -160,21 +175,13 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
             upright = upright.convert("I;16")
         plain = _converted(upright)
         plain.info = {}  # comments, places and profiles must not be published with a thumbnail
-        is_deep = upright.mode.startswith("I;16")
-        lost = np.asarray(upright).astype("<u2") - np.uint16(257) * np.asarray(plain) if is_deep else np.empty(0)
-        return Decoded(plain, width, height, coded, camera, remark, lost.astype("<u2").tobytes() if lost.any() else b"")
-
-
-def _is_constant(image: Image.Image) -> bool:
-    extrema = image.getextrema()
-    pairs = extrema if isinstance(extrema[0], tuple) else (extrema,)
-    return all(low == high for low, high in pairs)
+        stored = np.asarray(upright).astype(np.uint16) if upright.mode.startswith("I;16") else None
+        return Decoded(plain, width, height, coded, camera, remark, stored)
 
 
 def _converted(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        return Image.fromarray(rounded(np.asarray(image)))
     if image.mode in WITH_ALPHA or ("transparency" in image.info and image.mode in ("1", "L", "P", "RGB")):
         gray = image.mode in ("1", "L", "LA", "La")
         layer = image.convert("RGBA")

@@ -15,7 +15,7 @@ MAX_PIXELS = 80_000_000
 CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # limits; decoders visit a hundred million pixels a second
 CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats whose usual files are cheap to decode
 # Formats whose decoders take zeros for data, and the share of zeros that is usual: black in files without compression.
-UNTOLD = {"GIF": 0.0, "WEBP": 0.0, "AVIF": 0.0, "HEIF": 0.0, "BMP": 1 / 16, "PPM": 1 / 16, "TIFF": 1 / 16}
+UNTOLD = dict.fromkeys(("GIF", "WEBP", "AVIF", "HEIF"), 0.0) | dict.fromkeys(("BMP", "PPM", "TIFF", "DICOM"), 1 / 16)
 INFLATE_STEP = 1 << 20
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))

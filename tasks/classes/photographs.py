@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
         "height": pa.int32(),
         "bytes": pa.int64(),
         "taken": pa.string(),  # camera and minute
+        "patient": pa.string(),  # of DICOM
+        "series": pa.string(),
         "thumbnail": pa.binary(),
         "remark": pa.string(),  # warnings of its decoder
     }

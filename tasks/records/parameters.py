@@ -48,7 +48,8 @@ DESCRIPTIONS = {
     "recipe": "How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
     "grouped, from both sources together, without dividing groups of duplicates or other groups.",
     "group_by": "Images that belong together besides duplicates, for grouped splits and audits: font, from the names "
-    "of glyphs; group, a column; folder; exif, the camera and the minute; or a regular expression on the path.",
+    "of glyphs; group, a column; folder; exif, the camera and the minute; dicom:PatientID; dicom:SeriesInstanceUID; or "
+    "a regular expression on the path.",
     "group_alike": "Let grouped splits also keep images together that are similar, but not confirmed duplicates.",
     "folds": "Number of cross-validation folds in groups.parquet, for grouped splits.",
     "seed": "Seed of every random choice.",

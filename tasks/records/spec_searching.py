@@ -16,7 +16,7 @@ from tasks.records.parameters import ImageSide, Probability, ReferenceNames, Sha
 from tasks.records.spec_base import WorkSpec
 from tasks.registration.views import VIEWS, View
 from tasks.storage import Place, disk
-from tasks.vocabulary import GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
+from tasks.vocabulary import DICOM_GROUPS, GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # lowest threshold for photographs
@@ -169,7 +169,9 @@ def check_percents(**similarities: float | None) -> None:
 
 
 def check_pattern(group_by: str | None) -> None:
-    """Refuse an invalid regular expression."""
+    """Refuse an invalid regular expression, and an element of DICOM that is not read."""
+    if (group_by or "").startswith("dicom:") and group_by not in DICOM_GROUPS:
+        raise UsageError(f"group_by {group_by} is not read; use {' or '.join(DICOM_GROUPS)}.")
     try:
         re.compile(group_by or "")
     except re.error as error:

@@ -121,14 +121,6 @@ def _class_first(held: Held) -> Layout:
     return f"holds {held.described()}, with the splits inside", f"{listing} && {AUDIT} {table}"
 
 
-def _dicom(held: Held) -> Layout:
-    if not (paths := held.called(r"\.dcm$")):
-        return None
-    reads = DEDUPE if held.reads == AUDIT and not split_folders(set(map(posixpath.dirname, paths))) else held.reads
-    convert = f"find {held.path('')} -iname '*.dcm' -exec mogrify -format png {{}} +"
-    return f"holds {len(paths):,} DICOM files, which ImageMagick converts", f"{convert} && {reads} {held.path('')}"
-
-
 def _one_set(held: Held) -> Layout:
     if not held.images:
         return None
@@ -160,4 +152,4 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
 
 
 OF_ROWS = (_splits, _split_column, _one_set, _nothing)
-LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _dicom, _one_set, _nothing)
+LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _one_set, _nothing)

@@ -1,4 +1,4 @@
-"""The groups that a user names: fonts, a column, folders, cameras with the minute, or a pattern on paths."""
+"""The groups that a user names: fonts, a column, folders, cameras with the minute, patients, or a pattern on paths."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from tasks.errors import DataError
 from tasks.records import Archive, LoadedSources, Overlap, Splits, between
 from tasks.storage import Place, tables
 from tasks.storage.image_files import paths_of, read_ids
-from tasks.vocabulary import EVALUATED, LOSES_TO, SPLITS
+from tasks.vocabulary import DICOM_GROUPS, EVALUATED, LOSES_TO, SPLITS
 
 NOTHING = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
 PAIRS = [(name, earlier) for name in EVALUATED for earlier in LOSES_TO["train"][name]]
@@ -19,6 +19,7 @@ MISSING = {  # why no image has a group
     "font": "name of an image gives a font",
     "group": "image has a group; --columns group=NAME names its column",
     "exif": "image has EXIF data with a camera and a time",
+    **{name: f"image is a DICOM file with a {name.partition(':')[2]}" for name in DICOM_GROUPS},
 }
 
 
@@ -26,15 +27,17 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
     """Return the name of each row's group, string (rows,), null for a row without one.
 
     `by` is ``font``, of glyphs; ``group``, a column of the sources; ``folder``, of the file; ``exif``, the camera and
-    the minute; or a regular expression on the path, whose first capture group counts. Raises `DataError` if no row has
-    a group.
+    the minute; an element of DICOM, such as ``dicom:PatientID``; or a regular expression on the path, whose first
+    capture group counts. Raises `DataError` if no row has a group.
     """
-    photographs = loaded.shards if loaded.reading.kind == "photographs" else ()
+    photographs = [of.photographs for of in loaded.shards] if loaded.reading.kind == "photographs" else []
+    columns = DICOM_GROUPS | {"exif": "taken"}
     named: dict[str, Iterable[pa.Table]] = {  # ids, and the names of their groups
         "font": (tables.read(workspace / of.table, ["id", "font"]) for of in loaded.fingerprints),
         "group": (_of_index(archive, workspace) for archive in loaded.archives),
-        "exif": (tables.read(workspace / of.photographs, ["id", "taken"]) for of in photographs),
     }
+    if by in columns:
+        named[by] = (tables.read(workspace / name, ["id", columns[by]]) for name in photographs)
     if by in named:
         table = pa.concat_tables([NOTHING, *(part.rename_columns(NOTHING.column_names) for part in named[by])])
         names = table["name"].take(pc.index_in(ids, value_set=table["id"].combine_chunks())).combine_chunks()

@@ -20,7 +20,7 @@ from tests.build import chunk, saved, scene
 register_heif_opener()
 ENDINGS = {
     "PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif", "PPM": ".ppm",
-    "AVIF": ".avif", "JPEG2000": ".jp2", "HEIF": ".heic",
+    "AVIF": ".avif", "JPEG2000": ".jp2", "HEIF": ".heic", "DICOM": ".dcm",
 }  # fmt: skip
 
 
@@ -166,7 +166,7 @@ CUT: list[tuple[str, dict[str, object]]] = [
     ("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True}), ("JPEG", {"restart_marker_blocks": 2}),
     ("WEBP", {}), ("WEBP", {"lossless": True}), ("BMP", {}), ("GIF", {}), ("TIFF", {}),
     ("TIFF", {"compression": "tiff_lzw"}), ("TIFF", {"compression": "jpeg"}), ("PPM", {}), ("AVIF", {}),
-    ("JPEG2000", {}), ("JPEG2000", {"no_jp2": True}),
+    ("JPEG2000", {}), ("JPEG2000", {"no_jp2": True}), ("DICOM", {}),
 ]  # fmt: skip
 
 

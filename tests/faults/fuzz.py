@@ -39,7 +39,7 @@ from tasks.storage.stages import read_manifest
 from tests.build import glyphs, png, read_entries, saved, scene, write_tar
 from tests.hostile_jpegs import hostile
 
-FORMS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
+FORMS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "DICOM")
 Read = Callable[[bytes], object]
 
 
