@@ -4,11 +4,12 @@
     16-bit gray                 gray, rounded to 8 bits; identical only at 16 bits
     P                           RGB
     RGB, YCbCr, CMYK            RGB
+    16-bit RGB                  RGB, the higher bytes; identical only at 16 bits
     any of these with alpha     composed onto white
     all else                    refused
 
 A GIF gives its first frame, a JPEG its first image, HEIC its primary one; other files with several images are refused.
-The EXIF orientation is applied. Pillow's decoder drops the lower bytes of 16-bit colour PNGs.
+The EXIF orientation is applied.
 """
 
 import io
@@ -25,7 +26,7 @@ from PIL import Image, ImageOps
 
 from tasks.arrays import Deep, Gray
 from tasks.classes.camera import taken
-from tasks.classes.deep import parts_of, rounded
+from tasks.classes.deep import lower_bytes, parts_of, rounded
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
 from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
@@ -166,6 +167,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         scale = frame.scale if frame and reduced else 1
         coded = coded_digest(data, parts, image.getexif().get(ORIENTATION)) if scale > 1 else None
         upright, remark = load_jpeg(data, image, frame, scale) if form == "JPEG" else (image, zeros_at_end(data, form))
+        low = lower_bytes(data, image) if form in ("PNG", "TIFF") else None
         upright.load()
         camera = taken(exif := upright.getexif())
         if exif.get(ORIENTATION) in QUARTER_TURNS:
@@ -173,9 +175,11 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         ImageOps.exif_transpose(upright, in_place=True)  # otherwise every image would be copied
         if form == "PPM" and upright.mode == "I":  # 16-bit gray
             upright = upright.convert("I;16")
+        stored = np.asarray(upright).astype(np.uint16) if upright.mode.startswith("I;16") else None
+        if low and "transparency" not in upright.info:
+            stored = np.asarray(upright).astype(np.uint16) << 8 | np.asarray(low)
         plain = _converted(upright)
         plain.info = {}  # comments, places and profiles must not be published with a thumbnail
-        stored = np.asarray(upright).astype(np.uint16) if upright.mode.startswith("I;16") else None
         return Decoded(plain, width, height, coded, camera, remark, stored)
 
 

@@ -56,6 +56,7 @@ def is_cheap(form: str, data: bytes, pixels: int, scans: int) -> bool:
 
     Other files are decoded by a process with limits; see `tasks.classes.guard`. Each scan of a JPEG visits all pixels.
     """
+    pixels *= 4 if form == "PNG" and data[24] == 16 else 1  # bits of a value, which take more memory
     if pixels > CHEAP_PIXELS or pixels * scans > CHEAP_VISITS:
         return False
     if form == "BMP":

@@ -299,3 +299,39 @@ def test_a_little_black_at_the_end_of_a_file_is_usual() -> None:
     image.paste("black", (0, 145, 200, 150))
     for form in ("PPM", "TIFF"):
         assert not decode(saved(image, form), reduced=False).remark
+
+
+def colours_16(values: np.ndarray, form: str) -> bytes:
+    """Return colours of 16 bits, uint16 (height, width, 3), as a file: Pillow writes none."""
+    height, width, _ = values.shape
+    if form == "PNG":
+        rows = np.zeros((height, 1 + 6 * width), np.uint8)
+        rows[:, 1:] = values.astype(">u2").view(np.uint8).reshape(height, -1)
+        rows[:, 7:] -= rows[:, 1:-6].copy()
+        rows[:, 0] = 1  # each byte is the difference from the pixel before it
+        header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+        parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows.tobytes())), chunk(b"IEND", b"")
+        return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    order, packing = {"TIFF": ("<", 1), "TIFF of Motorola": (">", 1), "packed TIFF": ("<", 8)}[form]
+    data = values.astype(f"{order}u2").tobytes()
+    data = zlib.compress(data) if packing == 8 else data
+    numbers = {
+        256: width, 257: height, 258: 8, 259: packing, 262: 2, 273: 14, 277: 3, 278: height, 279: len(data),
+    }  # fmt: skip
+    kinds = {258: (3, 3)}  # three numbers of 16 bits, at byte 8; the others are one of 32 bits
+    fields = [struct.pack(f"{order}HHII", tag, *kinds.get(tag, (4, 1)), number) for tag, number in numbers.items()]
+    head = struct.pack(f"{order}2sHI3H", b"II" if order == "<" else b"MM", 42, 14 + len(data), 16, 16, 16)
+    return head + data + struct.pack(f"{order}H", len(fields)) + b"".join(fields) + bytes(4)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "TIFF of Motorola", "packed TIFF"])
+def test_colours_of_16_bits_are_identical_only_if_all_bits_are(form: str) -> None:
+    eight = np.asarray(scene(40, 30))
+    deep = eight.astype(np.uint16) * 257
+    assert decode(colours_16(deep, form), reduced=False).digest == decode(saved(scene(40, 30), "PNG"), False).digest
+    last = deep.copy()
+    last[-1, -1, 2] ^= 1
+    read = [decode(colours_16(values, form), reduced=False) for values in (deep, deep ^ 1, last)]
+    assert len({one.digest for one in read}) == 3
+    assert all(np.array_equal(np.asarray(one.image), eight) for one in read)
+    assert read[1].digest == decode(colours_16(deep ^ 1, "PNG" if form != "PNG" else "TIFF"), reduced=False).digest
