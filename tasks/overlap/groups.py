@@ -144,8 +144,8 @@ def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) ->
     similar, least = similarity_of(first, second), np.minimum(settled.line[one], settled.line[two])
     near, judged = (one == two) | (similar >= least), np.zeros(len(one), np.bool_)
     if settled.decisions:
-        judged = settled.decisions.are_same(first.digests, second.digests)
-        near = (near & ~settled.decisions.are_different(first.digests, second.digests)) | judged
+        judged = settled.decisions.judged(first.digests, second.digests, same=True)
+        near = (near & ~settled.decisions.judged(first.digests, second.digests, same=False)) | judged
     return near, judged, similar
 
 

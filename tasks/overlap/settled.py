@@ -59,8 +59,9 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
         pairs = pairs.where(pairs.similarity >= 0)  # negative for too little texture
     judged = np.zeros(len(pairs.first), np.bool_)
     if decisions:
-        pairs = _with_judged(join, pairs.where(~_are_different(pairs, join.both, decisions)), decisions)
-        judged = decisions.are_same(*_digests(pairs, join.both))
+        different = decisions.judged(*_digests(pairs, join.both), same=False)
+        pairs = _with_judged(join, pairs.where(~different), decisions)
+        judged = decisions.judged(*_digests(pairs, join.both), same=True)
     ends = pairs.seen_from(join.searched)
     duplicate = are_duplicates(ends, line, join.within) | judged
     open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
@@ -72,10 +73,6 @@ def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:
     return images[0].digests[pairs.first], images[1].digests[pairs.second]
 
 
-def _are_different(pairs: Pairs, images: Both, decisions: Decisions) -> Mask:
-    return decisions.are_different(*_digests(pairs, images))
-
-
 def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     """Search glyphs that a decision separates again, without the pairs judged different."""
     told, images = _told_apart(join.both, decisions), join.both
@@ -84,12 +81,14 @@ def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     if join.within:  # only a forest is kept, so any pair of a component may replace a pair judged different
         component, _ = hanging(pairs, *images, within=True)
         told = (np.isin(component, component[told[0]]),) * 2
+
+    def are_different(found: Pairs) -> Mask:
+        return decisions.judged(*_digests(found, images), same=False)
+
     kept = [pairs.where(~(told[0][pairs.first] | told[1][pairs.second]))]
     for number in (0,) if join.within else (0, 1):
         sides = [images[side].take(told[side]) if side == number else images[side] for side in (0, 1)]
-        kept.append(
-            near_pairs(join, sides[0], sides[1], "all pairs", lambda found: _are_different(found, images, decisions))
-        )
+        kept.append(near_pairs(join, sides[0], sides[1], "all pairs", are_different))
     return in_order(together(kept), join.within)
 
 

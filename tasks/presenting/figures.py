@@ -17,7 +17,7 @@ from tasks.presenting import charts, curves
 from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.storage import Place, disk, tables
-from tasks.storage.image_files import read_ids, read_images, take_images, thumbnails
+from tasks.storage.image_files import read_ids, take_images, thumbnails
 from tasks.storage.images import Images
 from tasks.vocabulary import SPLITS
 
@@ -111,7 +111,8 @@ def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Imag
 def _rows(found: Findings, workspace: Place) -> dict[str, Image.Image]:
     sheets = {}
     for name in SPLITS:
-        images = read_images(found.splits[name].places(workspace), ROWS_SHOWN)
+        shown = np.arange(min(found.splits[name].rows, ROWS_SHOWN))
+        images = take_images(found.splits[name].places(workspace), shown)
         if len(images):
             sheets[f"rows-{name}"] = sheet(_shown(found, images, workspace), images.class_names.to_pylist(), COLUMNS)
     return sheets

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.errors import UsageError
-from tasks.storage import Place, at, bucket_cleaning, building, disk
+from tasks.storage import Place, at, building, disk, published
 from tasks.storage.errors import storage_errors
 from tasks.storage.stages import read_manifest, stages_of
 from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, refuse_links, sweep, used_alone
@@ -27,12 +27,12 @@ def clean(workspace: Place, keep: int) -> Cleanup:
     Raises `UsageError` when a run is using the workspace, or when it holds no runs.
     """
     refuse_links(workspace)
-    published = at(workspace / "runs")
-    if not published.is_folder() and not at(workspace / "references").is_folder():
+    kept = at(workspace / "runs")
+    if not kept.is_folder() and not at(workspace / "references").is_folder():
         raise UsageError(f"{workspace} holds no runs; name another --workspace.")
     in_use = UsageError(f"a run is using {workspace}; clean it after that run has ended.")
     with storage_errors(workspace), used_alone(workspace, in_use):
-        folders = [workspace / "runs" / name for name in (published.names() if published.is_folder() else ())]
+        folders = [workspace / "runs" / name for name in (kept.names() if kept.is_folder() else ())]
         manifests = {folder: read_manifest(folder / RUN_MANIFEST) for folder in folders}
         runs = {folder: facts["result"] for folder, facts in manifests.items() if facts and "stages" in facts["result"]}
         latest = latest_in(workspace)
@@ -47,7 +47,7 @@ def clean(workspace: Place, keep: int) -> Cleanup:
 
 def _remove(workspace: Place, folders: list[Place]) -> int:
     if workspace.published:
-        return bucket_cleaning.remove(workspace, folders)
+        return published.remove(workspace, folders)
     sweep(workspace)
     freed = disk.bytes_only_in(folders)
     disk.forget([*folders, *map(building.lock_of, folders), *leftovers(workspace)], workspace)

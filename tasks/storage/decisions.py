@@ -76,15 +76,8 @@ class Decisions:
         both = [pc.is_in(self.table[name], value_set=digests.cast(pa.binary(DIGEST))) for name in ("first", "second")]
         return Decisions(self.table.filter(pc.and_(*both)))
 
-    def are_different(self, one: Bits, other: Bits) -> Mask:
-        """Return which pairs of digests, uint8 (n, 16) each, people judged to be different images."""
-        return self._are(one, other, same=False)
-
-    def are_same(self, one: Bits, other: Bits) -> Mask:
-        """Return which pairs of digests, uint8 (n, 16) each, people judged to show the same."""
-        return self._are(one, other, same=True)
-
-    def _are(self, one: Bits, other: Bits, *, same: bool) -> Mask:
+    def judged(self, one: Bits, other: Bits, *, same: bool) -> Mask:
+        """Return which pairs of digests, uint8 (n, 16) each, people judged to show the same, or different images."""
         judged = [key for (a, b), verdict in self.by_pair.items() if verdict == same for key in (a + b, b + a)]
         if not judged or not len(one):
             return np.zeros(len(one), np.bool_)

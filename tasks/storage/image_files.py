@@ -18,14 +18,9 @@ from tasks.storage.images import AT_ONCE, Images, concatenate, of_table
 from tasks.vocabulary import SET, UNLABELLED
 
 
-def read_images(files: Iterable[Place], rows: int | None = None) -> Images:
-    """Read all images of Parquet files, or the first `rows`."""
-    parts: list[Images] = []
-    for part in iterate_images(files):
-        parts.append(part)
-        if rows is not None and sum(map(len, parts)) >= rows:
-            break
-    return concatenate(parts)[:rows]
+def read_images(files: Iterable[Place]) -> Images:
+    """Read all images of Parquet files."""
+    return concatenate([*iterate_images(files)])
 
 
 def iterate_images(files: Iterable[Place]) -> Iterator[Images]:

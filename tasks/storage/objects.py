@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -105,6 +106,19 @@ def delete(places: list[Place]) -> None:
     for place in places[:1]:
         with _opened(place) as (store, _):
             store.delete([_key(each) for each in places])
+
+
+def probe(workspace: Place) -> None:
+    """Raise `StorageError` unless the store can be written and honours conditional writes."""
+    place = workspace / "leases" / f"probe-{uuid.uuid4().hex}"
+    kept = write_if(place, b"1", None) and not write_if(place, b"2", None)
+    kept = kept and not write_if(place, b"3", '"of no version"')
+    delete([place])
+    if not kept:
+        raise StorageError(
+            f"the store of {workspace} ignores conditions on writing (If-None-Match, If-Match), so runs could "
+            "overwrite each other; choose another store."
+        )
 
 
 def _key(place: Place) -> str:

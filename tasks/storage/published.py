@@ -7,14 +7,14 @@ are read.
 import contextlib
 import hashlib
 import re
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import DataError, StorageError
 from tasks.storage import objects, scratch
+from tasks.storage.leases import require_leases
 from tasks.storage.manifests import unsealed
 from tasks.storage.place import Place
 from tasks.storage.store import Store
@@ -23,10 +23,9 @@ from tasks.storage.store import Store
 MANIFESTS = dict.fromkeys(("stages", "benchmarks", "references"), "manifest.json") | {"runs": "run.json"}
 PARTS = {"stages": 3, "benchmarks": 2, "references": 4, "runs": 2}
 CONTENT = "files"
-REMEMBERED = 10_000
 TRIES = 20  # at a change that others may make, too
 Files = dict[str, dict[str, Any]]
-_known: OrderedDict[Place, Files] = OrderedDict()
+_known: dict[Place, Files] = {}
 
 
 class Published(Store):
@@ -127,8 +126,6 @@ def manifest_of(folder: Place) -> Place:
 def remember(folder: Place, files: Files) -> None:
     """Cache the manifest of a published folder: names, bytes and sha256 of its files."""
     _known[folder] = files
-    while len(_known) > REMEMBERED:
-        _known.popitem(last=False)
 
 
 def checked(files: Any, folder: Place) -> Files:
@@ -139,6 +136,35 @@ def checked(files: Any, folder: Place) -> Files:
     ):
         return dict(files)
     raise DataError(f"{folder} was not written by cleansplit; do the run again.")
+
+
+def remove(workspace: Place, folders: Iterable[Place]) -> int:
+    """Remove published folders and the content that no remaining manifest names; return the freed bytes.
+
+    The caller holds a lease that excludes others. Raises `StorageError` when that lease has expired.
+    """
+    require_leases(workspace)
+    objects.delete(list(map(manifest_of, folders)))
+    needed = _needed(workspace)
+    spare = [each for each in objects.below(workspace / CONTENT) if each.name not in needed]
+    require_leases(workspace)
+    objects.delete([content_of(workspace, each.name) for each in spare])
+    return sum(each.size for each in spare)
+
+
+def _needed(workspace: Place) -> set[str]:
+    """Return the digests that manifests name; raises `StorageError` for an unreadable manifest."""
+    found: set[str] = set()
+    for kind, manifest in MANIFESTS.items():
+        for name in (each.name for each in objects.below(workspace / kind)):
+            if name.rpartition("/")[2] != manifest:
+                continue
+            there = objects.read(workspace / kind / name)
+            record = unsealed(there.data.decode(errors="replace")) if there else None
+            if record is None:
+                raise StorageError(f"{workspace / kind / name} is damaged; delete it, and run clean again.")
+            found |= {fact["sha256"] for fact in checked(record.get("files"), workspace / kind / name).values()}
+    return found
 
 
 def _split(place: Place) -> tuple[Place | None, str]:

@@ -139,8 +139,6 @@ class Store(Protocol):
     def point(self, target: str) -> None:
         """Make this name a symbolic link to another name in its folder, atomically."""
         path = self.local()
-        if path.is_symlink() and os.readlink(path) == target:
-            return
         with storage_errors(self.place):
             fresh = path.with_name(f".{path.name}.{os.getpid()}")
             fresh.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from tasks.errors import DataError, StorageError, UsageError
-from tasks.storage import Place, at, bucket_cleaning, building, disk, scratch
+from tasks.storage import Place, at, building, disk, objects, published, scratch
 from tasks.storage.errors import storage_errors
 from tasks.storage.leases import lease
 
@@ -64,10 +64,10 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
     """
     used = UsageError(f"another run is using {workspace}; wait for it, or choose another --workspace.")
     if workspace.published:
-        bucket_cleaning.probe(workspace)
+        objects.probe(workspace)
         if fresh:
             with used_alone(workspace, used):
-                bucket_cleaning.remove(workspace, at(workspace).matching(STAGES))
+                published.remove(workspace, at(workspace).matching(STAGES))
         with lease(workspace, "run"):
             yield
         return

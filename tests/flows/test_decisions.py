@@ -176,8 +176,8 @@ def test_decisions_are_kept_once_and_the_last_one_counts(tmp_path: Path) -> None
     assert found.by_pair == {pair: False}
     assert found.table["first_id"].to_pylist() == ["a"]
     one, other = (np.frombuffer(digest * 2, np.uint8).reshape(2, 16) for digest in pair)
-    assert found.are_different(one, other).tolist() == found.are_different(other, one).tolist() == [True, True]
-    assert not found.are_same(one, other).any()
+    assert found.judged(one, other, same=False).tolist() == found.judged(other, one, same=False).tolist() == [True] * 2
+    assert not found.judged(one, other, same=True).any()
     add_decisions(place, [], dropped=[pair])
     assert len(read_decisions(place / "decisions.parquet")) == 0
 

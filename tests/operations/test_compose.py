@@ -18,7 +18,7 @@ import yaml
 from distributed import Client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from tasks.storage.bucket_cleaning import probe
+from tasks.storage.objects import probe
 from tasks.storage.workspace import workspace_at
 from tests.cluster.children import free_ports
 from tests.cluster.store import PORTS
