@@ -5,23 +5,15 @@ from typing import TypeVar
 
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
-from flows.engine.runners import PACKED_GLYPH, again_in_one, for_decoding
-from tasks.classes.parts import parts_of
+from flows.engine.runners import again_in_one, for_decoding
+from tasks.classes import tasks as decoding
 from tasks.classes.shard import require_images
-from tasks.classes.tasks import (
-    correct_digests,
-    count_pending,
-    decode_in_full,
-    detect_kind,
-    find_doubts,
-    fingerprint_again,
-    load_part,
-)
 from tasks.errors import UsageError
 from tasks.overlap.tasks import take_decisions
 from tasks.records import Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
 from tasks.sources.layout import check_classes, differences
+from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits
 from tasks.storage import Place, at
@@ -53,19 +45,16 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     columns = spec.columns_by_use
     fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
-    unpacking = for_decoding(sum(source.bytes for source in sources) // PACKED_GLYPH, spec)
-    indexed = again_in_one(  # as tasks of this flow
-        lambda _: collect("index members", [index.submit(source, place) for source in sources]), unpacking, spec
-    )
+    indexed = collect("index members", [index.submit(source, place) for source in sources])
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
     for difference in differences(archives):
         say(difference)
-    ((reading, why),) = collect("look at a sample", [detect_kind.submit(archives, spec, place)])
+    ((reading, why),) = collect("look at a sample", [decoding.detect_kind.submit(archives, spec, place)])
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))
     parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
-    images, stored, work = count_pending(parts, reading, place)
+    images, stored, work = decoding.count_pending(parts, reading, place)
     require_space(place, stored, f"a run of {images:,} images")
     workers = for_decoding(work, spec)
     shards, fingerprints = again_in_one(lambda runner: load_classes(runner, reading, parts, place), workers, spec)
@@ -89,7 +78,7 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
 @subflow("load classes")
 def load_classes(reading: Reading, parts: list[Part], workspace: Place) -> tuple[list[Shard], list[Fingerprints]]:
     """Decode and fingerprint the parts of every source in parallel, one task each."""
-    loading = (load_part.submit(part, reading, workspace) for part in parts)
+    loading = (decoding.load_part.submit(part, reading, workspace) for part in parts)
     loaded = collect("load classes", loading, [part.members for part in parts], "images")
     shards, prints = [shard for shard, _ in loaded], [of_shard for _, of_shard in loaded]
     if reading.kind == "photographs":
@@ -104,17 +93,15 @@ def tell_identical_apart(
 
     Returns the fingerprints, corrected for such photographs.
     """
-    ((doubts, counts),) = collect("look for identical", [find_doubts.submit(shards, workspace)])
+    ((doubts, counts),) = collect("look for identical", [decoding.find_doubts.submit(shards, workspace)])
     doubtful = [number for number, count in enumerate(counts) if count]
     if not doubtful:
         return prints
-    decoding = [decode_in_full.submit(parts[number], number, doubts, reading, workspace) for number in doubtful]
-    in_full = collect("decode in full", decoding)
-    (corrected,) = collect("find identical", [correct_digests.submit(shards, in_full, workspace)])
+    submitted = [decoding.decode_in_full.submit(parts[n], n, doubts, reading, workspace) for n in doubtful]
+    in_full = collect("decode in full", submitted)
+    (corrected,) = collect("find identical", [decoding.correct_digests.submit(shards, in_full, workspace)])
     if not corrected:
         return prints
-    printing = [
-        fingerprint_again.submit(parts[number], shards[number], reading, workspace, corrected) for number in doubtful
-    ]
+    printing = [decoding.fingerprint_again.submit(parts[n], shards[n], reading, workspace, corrected) for n in doubtful]
     again = dict(zip(doubtful, collect("fingerprint again", printing), strict=True))
     return [again.get(number, one) for number, one in enumerate(prints)]

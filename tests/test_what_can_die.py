@@ -16,7 +16,7 @@ HELD = {
             "tests/flows/test_cli.py::test_a_task_that_takes_too_long_is_a_sentence",
             "tests/flows/test_lost_processes.py::test_a_limit_of_time_ends_work_in_a_process",
         ],
-        "a process that unpacks, decodes or compares": [
+        "a process that decodes or compares": [
             "robbed",
             "tests/flows/test_lost_processes.py::test_processes_that_die_at_once_are_done_without",
         ],

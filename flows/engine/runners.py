@@ -21,7 +21,6 @@ AnyRunner = TaskRunner[PrefectFuture[Any]]
 GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of version 2 and 1
 PER_TASK, MEMORY_SHARE = 1.0, 0.75  # GB of the largest tasks; see tests/benchmarks/cluster.py
 PROCESSES_FROM = 100_000  # glyphs that justify starting a process pool; see tests/benchmarks/runners.py
-PACKED_GLYPH = 480  # bytes per glyph in notMNIST's archives
 PER_TILE, PER_IMAGE = 0.5, 1.5e-6  # GB of a process that compares photographs; see tests/benchmarks/photo_scale.py
 
 

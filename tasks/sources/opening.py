@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from tasks.errors import DataError
 from tasks.formats import ENDING_OF, format_of
-from tasks.processes import apart
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
 from tasks.sources.annotated import FACTS, named_by_class, read_annotated
@@ -22,7 +21,6 @@ from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.storage import Place, at, stages
-from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
 from tasks.storage.store import Listed
 from tasks.vocabulary import SPLITS
@@ -66,20 +64,18 @@ def open_source(source: Source, workspace: Place) -> Opened:
             is_split = first < {*SPLITS} and len(first) == 1 and all("/" in folder for folder in folders)
             others = (one.name for one in at(place).walk()) if at(place).is_folder() else ()
             beside = (Entry(name, "beside", 0, 0, b"") for name in others if name not in rows.files)  # none is skipped
-            opened = _listed(source, chain(_read_rows(rows), beside))
-            return opened._replace(root=first.pop() if is_split else "", first=rows.first)
+            root = first.pop() if is_split else ""
+            return _listed(source, chain(_read_rows(rows), beside), root=root, first=rows.first)
         if at(place).is_folder():
             walked = [*at(place).walk()]
             if found := read_annotated(place, [one.name for one in walked if _is_readable(one)]):
-                splits = {split for split, _ in found.labels}
-                root = splits.pop() if len(splits) == 1 else None
-                return _listed(source, found.entries(read_folder(place, walked)))._replace(
-                    root=root or "", annotated=True
-                )
+                splits = {split or "" for split, _ in found.labels}
+                root = splits.pop() if len(splits) == 1 else ""
+                return _listed(source, found.entries(read_folder(place, walked)), root=root, annotated=True)
             if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
                 named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
                 splits_of(source, list_members(named, source.name))  # raises before any file is read
-            return _listed(source, read_folder(place, walked))._replace(files=True)
+            return _listed(source, read_folder(place, walked), files=True)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
     location = source.location
@@ -119,7 +115,7 @@ def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]
     return Entry(name, "file", 0, len(data), content_digest(data))
 
 
-def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
+def _listed(source: Source, entries: Iterable[Entry], **about: Any) -> Opened:
     """List members by name; the digest of their names and digests, as JSON, determines the index."""
     digest = hashlib.sha256()
 
@@ -133,7 +129,7 @@ def _listed(source: Source, entries: Iterable[Entry]) -> Opened:
 
     listing = list_members(noted(), source.name)
     digest.update(b"]" if len(listing) else b"[]")
-    return Opened(source.location, lambda: listing, digest.hexdigest())
+    return Opened(source.location, lambda: listing, digest.hexdigest(), **about)
 
 
 def _read_rows(rows: Rows) -> Iterator[Entry]:
@@ -173,15 +169,13 @@ def _unpack(source: Source, files: Sequence[Place], packings: Sequence[str | Non
     """Unpack the compressed archives into a stage, with links to the others; return their location there."""
 
     def build(target: Place) -> dict[str, Any]:
-        known = (packed.unpacked_size(file, packing) for file, packing in zip(files, packings, strict=True) if packing)
-        require_space(workspace, sum(known), f"unpacking {source.name}")
         digests: dict[str, str] = {}
         for number, (file, packing) in enumerate(zip(files, packings, strict=True)):
             plain = target / f"archive-{number:05d}.tar"
             if packing is None:
                 at(file).link(plain)
             else:
-                digests[plain.last] = apart(packed.decompress, file, plain, packing)
+                digests[plain.last] = packed.decompress(file, plain, packing)
         return {stages.DIGESTS: digests}
 
     stage = stages.stage(workspace, "unpacked", {"version": UNPACKED, "sha256": source.sha256}, build)

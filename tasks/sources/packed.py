@@ -29,16 +29,6 @@ def packing_of(place: Place) -> str | None:
     return next((name for name, own in STARTS.items() if start.startswith(own)), None)
 
 
-def unpacked_size(place: Place, packing: str) -> int:
-    """Return the length of the content in gzip's trailer, modulo 4 GiB (RFC 1952); 0 for other formats."""
-    if packing != "gzip":
-        return 0
-    size = at(place).size()
-    with at(place).reading() as file:
-        file.seek(size - min(4, size))
-        return int.from_bytes(file.read(4), "little")
-
-
 def is_bomb(unpacked: int, packed: int) -> bool:
     """Return whether the unpacked size is too large for images, absolutely or relative to the packed size."""
     return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
