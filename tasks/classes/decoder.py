@@ -87,7 +87,7 @@ class Photograph(NamedTuple):
     """The entry of an image in a shard: facts of the file, a digest, a thumbnail, and two gray copies.
 
     The digest is the MD5 of the pixels. For a JPEG that was decoded at a reduced scale, it is the MD5 of thumbnail and
-    copy, and `coded` is the digest of everything that its pixels need; see `tasks.classes.identical`.
+    copy, and `coded` is the digest of everything that its pixels need; see `tasks.classes.fingerprints`.
     """
 
     mode: str

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.classes.detection import detect
-from tasks.classes.fingerprints import write_fingerprints
-from tasks.classes.identical import digests_of, write_corrected, write_doubts, write_in_full
-from tasks.classes.parts import work_of
+from tasks.classes.fingerprints import digests_of, write_corrected, write_doubts, write_fingerprints, write_in_full
 from tasks.classes.shard import build_shard
 from tasks.libraries import shaped_by
 from tasks.processes import apart
 from tasks.records import Archive, ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.records.spec import SourceSpec
+from tasks.sources.pieces import work_of
 from tasks.stage_task import done, finished, stage_task
 from tasks.storage import Place, at, stages, tables
 

@@ -23,7 +23,7 @@ class Held:
         self.files: list[str] = []
         self.others: list[tuple[str, str]] = []
         for entry in listing.entries():
-            if any(map(is_metadata, entry.name.split("/"))):
+            if is_metadata(entry.name):
                 continue
             if entry.kind != "file":
                 self.others.append((entry.kind, entry.name))

@@ -37,14 +37,9 @@ SCHEMA = pa.schema(
     }
 )
 NOT_A_FILE = {
-    "link": "link_member",
-    "special": "special_member",
-    "unreadable": "unreadable",
-    "bad_name": "name_not_printable",
-    "damaged": "damaged_member",
-    "encrypted": "encrypted_member",
-    "missing": "missing_file",
-}
+    "link": "link_member", "special": "special_member", "unreadable": "unreadable", "bad_name": "name_not_printable",
+    "damaged": "damaged_member", "encrypted": "encrypted_member", "missing": "missing_file",
+}  # fmt: skip
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough to read the rows of one class without the others
 ORDER = ("class_name", "member", "offset", "size", "digest")
@@ -81,13 +76,13 @@ def by_split(listing: Listing, found: Mapping[SplitName, str]) -> dict[SplitName
     """Return the folder and the members of each split, given its folder; other members belong to train."""
     names = [next((n for n, root in found.items() if is_below(folder, root)), "train") for folder in listing.folders]
     split = np.array(names, object)[listing.folder] if len(listing) else np.empty(0, object)
-    tables_of = {name: listing.table.filter(pa.array(split == name)) for name in found}
-    return {name: (root, replace(listing, table=tables_of[name])) for name, root in found.items()}
+    own = {name: replace(listing, table=listing.table.filter(pa.array(split == name))) for name in found}
+    return {name: (root, own[name]) for name, root in found.items()}
 
 
 def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
     """Return the class of a folder, the prefix of its members' names in the index, and whether it is metadata."""
-    metadata = any(map(is_metadata, folder.split("/")))
+    metadata = is_metadata(folder)
     if metadata or not is_below(folder, root) or (folder == root and not flat):
         return "", _ended(folder), metadata
     if flat:

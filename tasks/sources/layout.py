@@ -15,8 +15,8 @@ from tasks.storage.place import Place, address_in
 from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS, SPLITS, UNLABELLED, PublicName, Role, SplitName
 
 NAMED = 5  # classes to name in a message
-METADATA_NAMES = {"Thumbs.db", "desktop.ini", "__MACOSX"}
-METADATA_PATTERN = r"^\.(?:[^.]|$)|~$"  # hidden: one dot, as in .DS_Store and ._a.png; names with two dots are usual
+# Hidden: one dot, as in .DS_Store and ._a.png; names with two dots are usual.
+METADATA = r"^\.(?:[^.]|$)|~$|^(?:Thumbs\.db|desktop\.ini|__MACOSX)$"
 
 
 def split_folders(folders: set[str]) -> dict[SplitName, str]:
@@ -27,7 +27,6 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
     >>> split_folders({"vehicles/train", "vehicles/bus"})
     {}
     """
-    folders = without_metadata(folders)
     root = common_root(folders)
     below = [folder[len(root) :].strip("/").partition("/")[0] for folder in folders]
     names = sorted(set(below))
@@ -38,7 +37,6 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
 
 def common_root(folders: set[str]) -> str:
     """Return the folder of the class folders, given all folders with images."""
-    folders = without_metadata(folders)
     if len(folders) < 2:
         return posixpath.dirname("".join(folders))
     return posixpath.commonpath(folders)
@@ -55,18 +53,13 @@ def is_below(folder: str, root: str) -> bool:
     return not root or folder == root or folder.startswith(root + "/")
 
 
-def is_metadata(part: str) -> bool:
-    """Return whether a part of a path is metadata of an operating system.
+def is_metadata(path: str) -> bool:
+    """Return whether any part of a path is metadata of an operating system.
 
-    >>> [is_metadata(part) for part in (".hidden.png", "._a.png", "a.png~", "..dots.png", "...")]
+    >>> [is_metadata(path) for path in (".hidden/1.png", "._a.png", "a.png~", "..dots.png", "...")]
     [True, True, True, False, False]
     """
-    return bool(re.search(METADATA_PATTERN, part)) or part in METADATA_NAMES
-
-
-def without_metadata(folders: set[str]) -> set[str]:
-    """Return the folders without metadata in their path."""
-    return {folder for folder in folders if not any(map(is_metadata, folder.split("/")))}
+    return any(re.search(METADATA, part) for part in path.split("/"))
 
 
 def check_source(role: Role, name: str) -> None:

@@ -12,7 +12,7 @@ from tasks.arrays import Mask, RowNumbers
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import DIGEST_BYTES, Entry
-from tasks.sources.layout import METADATA_NAMES, METADATA_PATTERN
+from tasks.sources.layout import METADATA, is_metadata
 
 SCHEMA = pa.schema(
     {
@@ -60,17 +60,14 @@ class Listing:
     @property
     def is_metadata(self) -> Mask:
         """Return which members are metadata of an operating system, by their names."""
-        names = self.table["name"]
-        known = pc.is_in(names, value_set=pa.array(sorted(METADATA_NAMES)))
-        odd = pc.match_substring_regex(names, METADATA_PATTERN)
-        found: Mask = pc.or_(known, odd).to_numpy()
+        found: Mask = pc.match_substring_regex(self.table["name"], METADATA).to_numpy()
         return found
 
     @property
     def with_images(self) -> set[str]:
-        """The folders with files that are named like images."""
+        """The folders with files that are named like images, without metadata."""
         at = self.folder[self.named(IMAGE_ENDINGS) & ~self.is_metadata]
-        return {self.folders[number] for number in np.unique(at).tolist()}
+        return {folder for number in np.unique(at).tolist() if not is_metadata(folder := self.folders[number])}
 
     def entries(self) -> Iterator[Entry]:
         """Yield the members one by one."""

@@ -22,7 +22,7 @@ DAMAGED_ZIP = (
 )  # fmt: skip
 PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpacks without a limit
 MAX_PACKED = 64 << 20  # bytes of a member with such a compression, and of its window
-LZMA_HEADER = struct.Struct("<2H1BI")
+NO_SIZE = b"\xff" * 8  # in the header of a file of LZMA
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
 ENCRYPTED = 1  # flag of a member
 
@@ -100,17 +100,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None
     if member.compress_type == zipfile.ZIP_BZIP2:
         unpacker: Any = bz2.BZ2Decompressor()
     else:
-        unpacker, packed = _lzma_of(packed)
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE, MAX_PACKED)
+        packed = packed[4:9] + NO_SIZE + packed[9:]  # after four bytes of versions, its properties as in a file
     data: bytes = unpacker.decompress(packed, member.file_size + 1)
     return data if len(data) == member.file_size and zlib.crc32(data) == member.CRC else None
-
-
-def _lzma_of(packed: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
-    """Return a decompressor for an LZMA member, whose data begin with its properties, and the rest of its data."""
-    _, length, properties, dictionary = LZMA_HEADER.unpack_from(packed)
-    if length != LZMA_HEADER.size - 4 or dictionary > MAX_PACKED:
-        raise lzma.LZMAError("odd properties")
-    rest, lc = divmod(properties, 9)
-    pb, lp = divmod(rest, 5)
-    how = {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": lc, "lp": lp, "pb": pb}
-    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[how]), packed[LZMA_HEADER.size :]

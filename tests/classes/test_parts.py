@@ -4,11 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.classes.parts import LEAST, MOST, parts_of, work_of
 from tasks.records import Archive, Part, Reading
 from tasks.sources.index import SCHEMA
-from tasks.sources.pieces import MOST as MOST_MEMBERS
-from tasks.sources.pieces import pieces_of
+from tasks.sources.pieces import LEAST, MOST, MOST_MEMBERS, parts_of, pieces_of, work_of
 from tests.build import GLYPHS
 
 PHOTOGRAPHS = Reading("photographs", "photo", 16)

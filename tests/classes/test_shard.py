@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.classes.fingerprints import write_fingerprints
-from tasks.classes.parts import parts_of
 from tasks.classes.shard import build_shard
 from tasks.errors import DataError
 from tasks.records import Archive, ClassCounts, Shard
@@ -17,6 +16,7 @@ from tasks.sources.archive import Entry
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
 from tasks.sources.opening import read_folder
+from tasks.sources.pieces import parts_of
 from tasks.storage.image_files import read_images
 from tasks.storage.images import mean_and_deviation
 from tasks.storage.place import Place

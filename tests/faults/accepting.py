@@ -8,12 +8,12 @@ from pathlib import Path
 
 from prefect.logging import disable_run_logger
 
-from tasks.classes.parts import parts_of
 from tasks.classes.tasks import load_part
 from tasks.overlap.arriving import keep_segment
 from tasks.overlap.tasks import look_up
 from tasks.records import Prints
 from tasks.records.references import Arrived, commit, read_reference, require_intact
+from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import take_whole
 from tasks.storage.place import Place

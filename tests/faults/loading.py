@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tasks.classes.parts import parts_of
 from tasks.classes.shard import build_shard, refused_members
 from tasks.records import Archive, Reading
 from tasks.sources.index import write_index
 from tasks.sources.listing import list_members
 from tasks.sources.opening import read_folder
 from tasks.sources.packed import decompress, packing_of
+from tasks.sources.pieces import parts_of
 from tasks.storage.image_files import read_images
 from tasks.storage.place import Place
 from tests.build import GLYPHS, read_entries

@@ -21,7 +21,6 @@ from typing import Any
 from prefect.logging import disable_run_logger
 
 from tasks.classes.detection import detect
-from tasks.classes.parts import parts_of
 from tasks.classes.tasks import load_part
 from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
@@ -32,6 +31,7 @@ from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.tasks import publish_report
 from tasks.sources.layout import check_classes
+from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
 from tasks.splits.tasks import draw_splits, remove_overlap
 from tasks.storage.workspace import in_use

@@ -7,8 +7,8 @@ from typing import Any
 
 from prefect.logging import disable_run_logger
 
-from tasks.classes.parts import parts_of
 from tasks.classes.tasks import load_part
+from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
 from tasks.storage import tables
 from tasks.storage.workspace import in_use, workspace_at

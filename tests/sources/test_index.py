@@ -80,8 +80,8 @@ def test_of_equal_members_with_one_name_the_first_stays(tmp_path: Path) -> None:
 def test_the_index_and_its_pieces_do_not_depend_on_the_order_of_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "MOST", 20)
-    monkeypatch.setattr(pieces, "USUAL", 8)
+    monkeypatch.setattr(pieces, "MOST_MEMBERS", 20)
+    monkeypatch.setattr(pieces, "USUAL_MEMBERS", 8)
     entries = [entry(f"r/{name}/{at}.png", str(at).encode()) for name in ("A", "A b", "B") for at in range(60)]
     entries += [entry("r/A/5.png", b"5", offset=512), entry("r/A/6.png", b"another", offset=512)] * 3
     entries += [entry(name) for name in ("r/A/.DS_Store", "r/stray.png", "r/B/readme.txt", "s.png")]
