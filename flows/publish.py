@@ -111,22 +111,20 @@ def tell_of_change(report: Report, about: str, workspace: Place) -> None:
     """Emit an event if the overlap of the same sources, measured in the same way, has changed since the last time."""
     before = _last(report, workspace)
     if before is not None and _overlap(before) != _overlap(report):
-        emit_event(
-            CHANGED,
-            resource={"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about},
-            payload={"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name},
-        )
+        payload = {"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name}
+        emit_event(CHANGED, _resource(about), payload=payload)
 
 
 def tell_of_gates(report: Report, about: str, again: bool) -> None:
     """Emit an event with value and limit for each gate of a new run, and for each that fails `again`."""
     for gate in report.gates:
         if not (gate.passed and again):
-            emit_event(
-                f"cleansplit.gate.{'passed' if gate.passed else 'failed'}",
-                resource={"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about},
-                payload={"gate": gate.name, "value": gate.value, "limit": gate.limit, "run": report.run.name},
-            )
+            payload = {"gate": gate.name, "value": gate.value, "limit": gate.limit, "run": report.run.name}
+            emit_event(f"cleansplit.gate.{'passed' if gate.passed else 'failed'}", _resource(about), payload=payload)
+
+
+def _resource(about: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about}
 
 
 def _last(report: Report, workspace: Place) -> Report | None:

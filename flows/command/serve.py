@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from prefect.states import Cancelling
 from flows.command.deploy import deploy
 from flows.command.server import ACTIVE, POOL, ROOT, execute, prefect, wait_for
 from flows.engine.closing import of_flows
-from flows.engine.server import answers
+from flows.engine.declare import answers
 from flows.engine.temporary import ADDRESS, HOST, TOGETHER
 from flows.table import FLOW_NAMES
 from tasks.errors import ServerError, UsageError
@@ -43,11 +43,6 @@ def serve(port: int = 4200) -> None:
 
     A worker that dies is restarted. Data and logs are in PREFECT_HOME, by default the project's folder `.prefect`.
     """
-    keep_serving(port)
-
-
-def keep_serving(port: int, also: str = "") -> None:
-    """Do the work of `serve`; `also` is more text for the user to type."""
     if listens(port):
         raise UsageError(f"port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
     home, address = PREFECT_HOME.value(), f"http://{HOST}:{port}/api"
@@ -60,7 +55,6 @@ def keep_serving(port: int, also: str = "") -> None:
         print(
             f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
             f"  export PREFECT_API_URL={address}\n"
-            f"{also}"
             "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
             f"The log of the worker is {home / 'worker.log'}. Ctrl-C here stops everything.\n",
             flush=True,
@@ -85,13 +79,10 @@ def execute_until_stopped(command: Callable[..., None]) -> None:
 
 
 @contextlib.contextmanager
-def running(
-    command: Sequence[str], log: Path, own: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in parallel with its `own` variables, shielded from the terminal's Ctrl-C, and end it last."""
+def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in parallel, shielded from the terminal's Ctrl-C, and end it last."""
     with log.open("ab") as out:
-        environment = os.environ | dict(own or {})
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
         try:
             yield process
         finally:

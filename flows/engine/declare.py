@@ -2,25 +2,25 @@
 
 import functools
 import json
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import PurePath
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
+from httpx import TransportError
 from prefect import Flow, tags
+from prefect.client.orchestration import get_client
 from prefect.context import TagsContext
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, get_current_settings, temporary_settings
 
 from flows.engine import temporary
-from flows.engine.cancelled import HEARTBEAT, stopped_when_cancelled
-from flows.engine.closing import TAG, close_what_dead_runs_left, lost_cluster
+from flows.engine.closing import HEARTBEAT, TAG, close_what_dead_runs_left, lost_cluster, stopped_when_cancelled
 from flows.engine.interrupt import told_when_stopped
 from flows.engine.parameters import Command, with_parameters_of
 from flows.engine.runners import AnyRunner
-from flows.engine.server import named_if_dead
-from tasks.errors import UsageError
+from tasks.errors import CleanSplitError, ServerError, UsageError
 from tasks.records.naming import name_of
 from tasks.stage_task import in_one_sentence
 from tasks.vocabulary import Role
@@ -58,6 +58,29 @@ class OurFlow(Flow[P, R]):
             changed["client.max_retries"] = RETRIES
         with server.serving() if server else nullcontext(), named_if_dead(), tags(TAG), temporary_settings(changed):
             return super().__call__(*args, **kwargs)
+
+
+@contextmanager
+def named_if_dead() -> Iterator[None]:
+    """Raise `ServerError` when the block fails because the server does not answer."""
+    try:
+        yield
+    except CleanSplitError:
+        raise
+    except Exception as error:
+        if not isinstance(error, TransportError) and answers():
+            raise
+        address = get_current_settings().api.url
+        where = f"at {address} " if temporary.stays(address) else ""
+        raise ServerError(
+            f"Prefect's server {where}does not answer; start it and run the same command again."
+        ) from error
+
+
+def answers() -> bool:
+    """Return whether Prefect's server answers now."""
+    with temporary_settings({"client.max_retries": 0}), get_client(sync_client=True) as client:
+        return client.api_healthcheck() is None
 
 
 def our_flow(command: Command[P]) -> Callable[[Callable[[Any], R]], OurFlow[P, R]]:

@@ -21,7 +21,7 @@ from tasks.processes import end_processes
 from tasks.storage import building, started, workspace
 
 SECONDS_FOR_EACH = 3  # to notify Prefect, and to end processes
-WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 _flow: contextvars.Context | None = None  # context of the outermost flow of this process
 stopping = threading.Event()
@@ -76,11 +76,7 @@ def _watch(reading: int) -> None:
     while True:
         for number in os.read(reading, 16):
             if number in WORDS:
-                _stop(signal.Signals(number))
-
-
-def _stop(number: signal.Signals) -> None:
-    end(WORDS[number], 128 + number, partial(_tell_prefect, f"The run was {WORDS[number]}."))
+                end(WORDS[number], 128 + number, partial(_tell_prefect, f"The run was {WORDS[number]}."))
 
 
 def end(reason: str, code: int, tell: Callable[[], object] | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Any, cast
 from distributed import Security
 from prefect.settings import PREFECT_HOME
 
-from flows.command.serve import execute_until_stopped, keep_serving, listens, running
+from flows.command.serve import execute_until_stopped, listens, running, serve
 from flows.command.server import wait_for
 from flows.engine.temporary import HOST
 from tasks.errors import UsageError
@@ -64,11 +64,13 @@ def cluster(port: int = 4200, workers: int = 2, memory: str = "1.5GB") -> None:
         scheduler = _dask("scheduler", f"--host={HOST}", f"--port={SCHEDULER_PORT}", "--no-dashboard")
         _wait_for(started.enter_context(running(scheduler, home / "scheduler.log")), SCHEDULER_PORT, home)
         for number in range(workers):
-            own = {"CLEANSPLIT_SCRATCH": str(home / f"scratch-{number}")}
+            own = ("env", f"CLEANSPLIT_SCRATCH={home / f'scratch-{number}'}")
             options = ("--nworkers=1", "--nthreads=1", f"--memory-limit={memory}", "--no-dashboard", f"--name={number}")
             worker = _dask("worker", ACCESS["CLEANSPLIT_CLUSTER"], *options, f"--local-directory={home}")
-            started.enter_context(running(worker, home / f"worker-{number}.log", own))
-        keep_serving(port, "".join(f"  export {name}={value}\n" for name, value in access.items()))
+            started.enter_context(running([*own, *worker], home / f"worker-{number}.log"))
+        print("The cluster needs these variables in the other terminal, too:")
+        print(*(f"  export {name}={value}" for name, value in access.items()), sep="\n", flush=True)
+        serve(port)
 
 
 def certified(folder: Path) -> Path:
