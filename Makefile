@@ -18,7 +18,7 @@ check: .venv/test lint ## under a minute: lint, types, and every test that needs
 test: .venv/test lint ## lint, type-check and test
 	$(ALONE) $(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
-unlocked:             ## the tests with the newest releases, or others: make unlocked RELEASES="prefect==3.9.0"
+unlocked:             ## the tests with the newest releases, or others: make unlocked RELEASES="prefect==3.9.1"
 	$(PYTHON) -m venv --clear .venv-unlocked
 	.venv-unlocked/bin/python -m pip install --quiet --editable '.[dev]' 'setuptools>=77' $(RELEASES)
 	rm -rf cleansplit.egg-info  # a leftover, whose version tests would find
