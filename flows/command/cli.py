@@ -15,13 +15,15 @@ def main() -> None:
 
     work_elsewhere()
     from flows.engine import temporary
+    from flows.engine.importing import without_garbage
     from tasks.vocabulary import ServedName
 
     if set(sys.argv[1:2]) & set(get_args(ServedName)) and not {"--help", "-h"} & set(sys.argv):
         temporary.start()  # meanwhile this process imports and reads the command
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from flows.command.commands import execute
+    with without_garbage():
+        from flows.command.commands import execute
 
     execute()
 

@@ -25,6 +25,7 @@ from flows.command.doctor import doctor
 from flows.command.keeping import clean, compare, export, pull, report, verify
 from flows.command.options import VERBOSE, options_of, with_help
 from flows.engine import temporary
+from flows.engine.importing import without_garbage
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import Command
 from flows.table import ARRIVALS, COMMANDS
@@ -98,11 +99,12 @@ def _run(command: Command[Any], spec: Spec, verbose: bool) -> None:
         read_decisions(Place.of(decisions))
     share_memory()
     server = temporary.start()
-    from prefect.flows import load_flow_from_entrypoint
+    with without_garbage():
+        from prefect.flows import load_flow_from_entrypoint
 
-    from flows.command.running import show
+        from flows.command.running import show
 
-    flow: Any = load_flow_from_entrypoint(command.flow, use_placeholder_flow=False)
+        flow: Any = load_flow_from_entrypoint(command.flow, use_placeholder_flow=False)
     with server.serving() if server else contextlib.nullcontext():
         show(flow, spec, verbose)
 

@@ -1,5 +1,6 @@
 """Serve at a socket with a given number; this runs as a file, so that no module of ours is imported."""
 
+import gc
 import os
 import signal
 import socket
@@ -13,10 +14,13 @@ SECONDS_TO_END = 5
 def main() -> None:
     """Serve until the parent process ends this one, or has ended."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    gc.disable()  # as in `flows.engine.importing`
     import uvicorn
     from prefect.server.api.server import create_app
 
     application = create_app(ephemeral=True)  # without the services of a lasting server
+    gc.freeze()
+    gc.enable()
     config = uvicorn.Config(application, log_level="error", timeout_graceful_shutdown=SECONDS_TO_END)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
