@@ -3,8 +3,6 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +12,7 @@ import pyarrow.parquet as pq
 from tasks.arrays import Gray, Labels, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import Place, tables
-from tasks.storage.images import AT_ONCE, Images, concatenate, of_table
+from tasks.storage.images import Images, concatenate, of_table
 from tasks.vocabulary import SET, UNLABELLED
 
 
@@ -35,16 +33,15 @@ def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
 
 def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
     """Read some rows of all files, their numbers ascending, int64 (n,), holding only a few row groups in memory."""
-    starts = np.cumsum([0, *(shape_of([path])[0] for path in files)])
-    ends = np.searchsorted(rows, starts)
-
-    def read(number: int) -> list[Images]:
-        here = rows[ends[number] : ends[number + 1]] - starts[number]
-        with tables.opened(files[number]) as file:  # a group at a time: float32 takes four times the memory
-            return [*map(of_table, tables.taken(file, here))]
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return concatenate([*chain.from_iterable(pool.map(read, range(len(files))))])
+    first, parts = 0, list[Images]()
+    for path in files:
+        with tables.opened(path) as file:  # a group at a time: float32 takes four times the memory
+            _side_of(file, path)
+            end = first + file.metadata.num_rows
+            here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)] - first
+            parts += map(of_table, tables.taken(file, here))
+            first = end
+    return concatenate(parts)
 
 
 def shape_of(files: Sequence[Place]) -> tuple[int, int]:
@@ -89,15 +86,12 @@ def thumbnails(files: Sequence[Place], ids: Iterable[str]) -> dict[str, bytes]:
 
 def _rows_of(files: Sequence[Place], ids: Iterable[str], columns: Sequence[str] | None = None) -> list[pa.Table]:
     """Return the rows with the given ids, at least one table per file."""
-    wanted = pa.array(sorted(set(ids)), pa.string())
-
-    def read(path: Place) -> list[pa.Table]:
+    wanted, parts = pa.array(sorted(set(ids)), pa.string()), list[pa.Table]()
+    for path in files:
         with tables.opened(path) as file:
             rows = np.flatnonzero(pc.is_in(file.read(["id"])["id"], value_set=wanted).to_numpy())
-            return list(tables.taken(file, rows, columns))
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(chain.from_iterable(pool.map(read, files)))
+            parts += tables.taken(file, rows, columns)
+    return parts
 
 
 def _side_of(file: pq.ParquetFile, path: Place) -> int:
