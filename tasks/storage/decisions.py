@@ -34,11 +34,7 @@ SCHEMA = pa.schema(
 )
 MAX_DECISIONS = 1_000_000
 NEEDED = ("first", "second", "same")
-CONTRADICTIONS = {  # what two rows about one pair must agree on, with the two answers
-    "same": ("the same picture", "different"),
-    "right_label": ("of one class", "of another"),
-    "stays": ("duplicates of which one stays", "duplicates of which the other stays"),
-}
+ANSWERS = ("same", "right_label", "stays")  # on which two rows about one pair must agree
 Key = tuple[bytes, bytes]
 Row = dict[str, Any]  # a decision, keyed by the names of `SCHEMA`
 
@@ -109,12 +105,10 @@ def read_decisions(place: Place) -> Decisions:
     found: dict[Key, Row] = {}
     for number, row in enumerate(map(_in_order, table.to_pylist()), 1):
         before = found.get(_key(row), row)
-        differ = [name for name in CONTRADICTIONS if before[name] != row[name]]
-        if differ:
+        if differ := [name for name in ANSWERS if before[name] != row[name]]:
             one, other = (row[f"{side}_id"] or row[side].hex() for side in ("first", "second"))
-            answers = CONTRADICTIONS[differ[0]]
             raise DataError(
-                f"{place} says that {one} and {other} are {answers[0]} and that they are {answers[1]}, in rows "
+                f"{place} has two decisions about {one} and {other} that differ in {differ[0]}, in rows "
                 f"{before['number']} and {number}; remove one of the two rows."
             )
         found[_key(row)] = row | {"number": number}

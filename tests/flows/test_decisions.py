@@ -201,7 +201,7 @@ def test_two_choices_of_what_stays_are_refused(tmp_path: Path) -> None:
     pair = {"first": b"a" * 16, "second": b"b" * 16, "same": True}
     rows = [pair | {"stays": pair["first"]}, pair | {"stays": pair["second"]}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "d.parquet")
-    with pytest.raises(DataError, match="one stays and that they are duplicates of which the other stays, in rows 1"):
+    with pytest.raises(DataError, match=r"two decisions about .* that differ in stays, in rows 1 and 2;"):
         read_decisions(Place.of(tmp_path / "d.parquet"))
 
 
@@ -285,8 +285,8 @@ def test_contradictory_rows_are_refused_by_name(given: dict[str, Any], tmp_path:
     sources = [f"--{role}={folder}" for role, folder in given.items()]
     done = here("audit", *sources, f"--decisions={tmp_path / 'd.parquet'}", f"--workspace={tmp_path / 'w'}")
     assert refused(done, 3) == (
-        f"cleansplit: {tmp_path / 'd.parquet'} says that test/a/1.png and train/b/2.png are the same picture and that "
-        "they are different, in rows 1 and 3; remove one of the two rows."
+        f"cleansplit: {tmp_path / 'd.parquet'} has two decisions about test/a/1.png and train/b/2.png that differ in "
+        "same, in rows 1 and 3; remove one of the two rows."
     )
     pq.write_table(pa.Table.from_pylist([rows[0], rows[1], rows[0]]), tmp_path / "d.parquet")
     assert len(read_decisions(Place.of(tmp_path / "d.parquet"))) == 2, "repeating a decision is not a contradiction"
