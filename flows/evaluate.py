@@ -42,7 +42,8 @@ def compare_accuracy(spec: TrainedSpec, measured: Findings | RandomDraw, once_on
         plans = [Training(model, once_on, spec.seed, "with_twins") for model in spec.models if once_on]
     if not plans:
         return Trained()
-    check_memory(plans, spec.side**2, runners.memory_of_task(spec))
+    if not spec.on_dask:  # whose workers have their own limits
+        check_memory(plans, spec.side**2, runners.memory_of_machine())
     planned, about = batches(plans), (splits, overlaps, sanitized, compared)
     trained: dict[Batch, list[Evaluation]] = {}
     with warnings.catch_warnings():  # here, since filters apply to all threads

@@ -1,7 +1,6 @@
 """Tasks on a Dask cluster: one with an address, or one started on this machine."""
 
 import logging
-import math
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +23,7 @@ def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
     """Return a runner on the chosen cluster; raises `ServerError` if it does not answer, or has no workers."""
     (address, own), problem = _cluster_of(spec), "does not answer"
     try:
-        with _connected(spec) as client:
+        with cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False, **own) as client:
             problem = "has no workers"
             client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
             _refuse_other_versions(client)
@@ -44,18 +43,6 @@ def _refuse_other_versions(client: Any) -> None:
         if found != own:
             has = f"has cleansplit {found}" if found and isinstance(found, str) else "lacks cleansplit"
             raise UsageError(f"{where} of the Dask cluster {has}, and this machine has {own}; install the same there.")
-
-
-def memory_of_worker(spec: WorkSpec) -> float:
-    """Return the gigabytes that the smallest worker of the cluster may use; infinity without limits."""
-    with _connected(spec) as client:
-        workers = client.scheduler_info()["workers"].values()
-    return min((worker["memory_limit"] / 1e9 for worker in workers if worker["memory_limit"]), default=math.inf)
-
-
-def _connected(spec: WorkSpec) -> Any:
-    address, own = _cluster_of(spec)
-    return cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False, **own)
 
 
 def _cluster_of(spec: WorkSpec) -> tuple[str, dict[str, Any]]:

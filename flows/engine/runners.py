@@ -4,7 +4,6 @@ import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple, TypeVar, cast
 
 from prefect.futures import PrefectFuture
@@ -33,23 +32,15 @@ class Workers(NamedTuple):
 
 def side_by_side(spec: WorkSpec) -> AnyRunner:
     """Return the runner for everything but decoding: threads, or the chosen cluster."""
-    return _cluster().on_cluster(spec) if spec.on_dask else threads(at_once(spec))
-
-
-def memory_of_task(spec: WorkSpec) -> float:
-    """Return the gigabytes that a single task may use: the memory of this machine, or of a worker."""
-    return _cluster().memory_of_worker(spec) if spec.on_dask else memory_of_machine()
-
-
-def _cluster() -> ModuleType:
-    """Import the modules for Dask, which takes two seconds."""
+    if not spec.on_dask:
+        return threads(at_once(spec))
     try:
-        from flows.engine import cluster
+        from flows.engine.cluster import on_cluster  # with Dask, which takes two seconds
     except ImportError as error:
         raise UsageError(
             "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
         ) from error
-    return cluster
+    return on_cluster(spec)
 
 
 def threads(workers: int) -> AnyRunner:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from distributed import Client
 
 from flows.engine import cluster
 from tasks.records.spec import SanitizeSpec
@@ -53,8 +54,8 @@ def started() -> Iterator[Any]:
 
 
 def test_a_stranger_reaches_nothing_of_a_cluster_that_a_command_starts(started: Any) -> None:
-    address, _ = cluster._cluster_of(SanitizeSpec.of(runner="dask", workers=1))
-    with cluster._connected(SanitizeSpec.of(runner="dask", workers=1)) as client:
+    address, own = cluster._cluster_of(SanitizeSpec.of(runner="dask", workers=1))
+    with cast(Any, Client)(address, set_as_default=False, **own) as client:
         info = client.scheduler_info()
         assert client.submit(sum, [1, 2]).result() == 3
     addresses = [address, *info["workers"], *(worker["nanny"] for worker in info["workers"].values())]
