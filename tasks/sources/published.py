@@ -5,7 +5,6 @@ datasets, dm_nevis). The checksum of GTSRB's training images is only recorded by
 """
 
 import csv
-import io
 import posixpath
 import tarfile
 import zipfile
@@ -69,9 +68,8 @@ def _signs(files: Sequence[Place], target: Place) -> str:
                 disk.write_bytes(target / path, archive.read(member))
                 track = f"{label:05d}/{picture.partition('_')[0]}" if split == "train" else ""
                 rows.append((path, f"{label:05d}", split, track))
-    text = io.StringIO()
-    csv.writer(text).writerows([("path", "label", "split", "group"), *rows])
-    disk.write_text(target / MANIFEST, text.getvalue())
+    lines = [",".join(row) + "\r\n" for row in [("path", "label", "split", "group"), *rows]]
+    disk.write_text(target / MANIFEST, "".join(lines))
     return MANIFEST
 
 
