@@ -1,7 +1,7 @@
 """Decode DICOM files to the image that viewers show, and keep the stored values, which decide identity.
 
 Gray values pass through the first window of the file. Without a window, 8 bits stay as they are, and other values reach
-from the lowest to the highest one. MONOCHROME1 is inverted; RGB, YBR and PALETTE COLOR become RGB.
+from the lowest to the highest one that is not padding. MONOCHROME1 is inverted; RGB, YBR and PALETTE COLOR become RGB.
 """
 
 import io
@@ -60,7 +60,9 @@ def _shown(pixels: Any, header: Any) -> Gray:
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
     levels = np.arange(256**pixels.itemsize).astype(f"u{pixels.itemsize}")
-    used = [0, 2**header.BitsStored - 1] if pixels.dtype == np.uint8 else [pixels.min(), pixels.max()]
+    inside = pixels[pixels != header.get("PixelPaddingValue")]
+    lit = inside if inside.size else pixels
+    used = [0, 2**header.BitsStored - 1] if pixels.dtype == np.uint8 else [lit.min(), lit.max()]
     ends = sorted(apply_modality_lut(np.array(used, pixels.dtype), header).tolist())
     values = apply_modality_lut(levels.view(pixels.dtype), header)
     for name in ("RescaleSlope", "ModalityLUTSequence"):  # which were applied

@@ -95,6 +95,11 @@ def test_without_a_window_values_reach_from_the_lowest_to_the_highest() -> None:
     assert np.allclose(seen, (stored - stored.min()) / np.ptp(stored) * 255, atol=0.51)
     signed = (DEEP.astype(np.int32) - 2000).astype(np.int16)
     assert np.array_equal(shown(dicom(signed)), shown(dicom(DEEP)))
+    signed[:5] = -9000
+    padded = shown(dicom(signed, PixelPaddingValue=-9000))
+    assert np.array_equal(padded[5:], shown(dicom(signed[5:])))
+    assert not padded[:5].any()
+    assert (shown(dicom(signed[:5], PixelPaddingValue=-9000)) == shown(dicom(signed[:5]))).all()
 
 
 def test_monochrome1_is_inverted() -> None:
