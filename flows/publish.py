@@ -13,9 +13,8 @@ from flows.engine.closing import TAG
 from flows.engine.progress import collect
 from tasks.addresses import is_url
 from tasks.errors import DataError
-from tasks.presenting.changes import what_changed
+from tasks.presenting.changes import problem_table, problems_of, what_changed
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.problems import problem_table, problems_of
 from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
 from tasks.presenting.words import title_of
 from tasks.records import Findings, Report

@@ -280,9 +280,8 @@ PART void flatten(const float *image, float *flat) {
     for (int at = 0; at < SMALL * SMALL; at++) flat[at] = image[at] - flat[at] / 49;
 }
 
-/* Return the number of the best start, each a scale and two shifts: tasks/registration/starts.py. `a` and `b` are
-   flattened, and `under` has, for each pixel of a line, the number of the pixel under it, or -1: int32 (scales, shifts,
-   16). */
+/* Return the number of the best start, each a scale and two shifts. `a` and `b` are flattened, and `under` has, for each
+   pixel of a line, the number of the pixel under it, or -1: int32 (scales, shifts, 16). */
 PART int best_start(const float *a, const float *b, const int32_t *under, int scales, int shifts) {
     int best = 0;
     double highest = -2;
@@ -333,9 +332,8 @@ void NAME(register_coarsely)(const float *first, const float *second, int64_t pa
         flatten(second, b);
         memcpy(maps, identity, sizeof identity);
         memcpy(other, starts + 6 * best_start(a, b, under, scales, shifts), sizeof other);
-        int another = memcmp(other, identity, sizeof identity) != 0;
         refine(&of, second, SMALL, STEPS, maps);
-        if (!another) continue;
+        if (!memcmp(other, identity, sizeof identity)) continue;
         refine(&of, second, SMALL, STEPS, other);
         if (correlation(first, second, SMALL, other) > correlation(first, second, SMALL, maps))
             memcpy(maps, other, sizeof other);
@@ -598,8 +596,7 @@ PART void as_sharp(const float *image, const float *coefficients, const energies
     int best = 0;
     double nearest = (own + 1e-9) / (aim + 1e-9);
     for (int number = 1; number < smoothings; number++) {
-        double found = sharpness(of, gains + number * SIDE);
-        double off = (found + 1e-9) / (aim + 1e-9);
+        double off = (sharpness(of, gains + number * SIDE) + 1e-9) / (aim + 1e-9);
         if (off < 1) off = 1 / off;
         if (off < nearest) nearest = off, best = number;
     }
@@ -653,7 +650,7 @@ void NAME(seen)(const float *images, int64_t count, const float *down, const flo
         }
 }
 
-/* ---- bit patterns: tasks/overlap/complete.py and nearest.py ---- */
+/* ---- bit patterns: tasks/overlap/complete.py and proposals.py ---- */
 
 PART int64_t shared_bits(const uint64_t *one, const uint64_t *two, int64_t words) {
     int64_t shared = 0;
@@ -717,7 +714,7 @@ int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, co
     return found;
 }
 
-/* Find the most similar patterns of each row, in the best of its forms, as `tasks.overlap.nearest.nearest` says. */
+/* Find the most similar patterns of each row, in the best of its forms, as `tasks.overlap.proposals.nearest` says. */
 void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int64_t *form_groups, int64_t rows,
                    int64_t each, const uint64_t *others, const int64_t *counts, const int64_t *groups, int64_t patterns,
                    int64_t words, int64_t most, double floor, int64_t *row, double *similarity, int64_t *form) {

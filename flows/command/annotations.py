@@ -2,7 +2,7 @@
 
 import sys
 
-from tasks.presenting.problems import annotations, problems_of
+from tasks.presenting.changes import annotations, problems_of
 from tasks.reporting.read import read_report
 from tasks.storage import Place
 

@@ -80,7 +80,9 @@ def measure(
     for _, same in groupby(raw, lambda one: one.training.model):
         one = max(same, key=lambda one: one.training.rows)
         answers = tables.read(workspace / one.predictions("test"))
-        confusions.append(_confusion(one, answers, len(classes)))
+        labels, predicted = (answers[name].to_numpy() for name in ("label", "predicted"))
+        counts = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2).reshape(len(classes), -1)
+        confusions.append(Confusion(one.training.model, one.training.rows, tuple(map(tuple, counts.tolist()))))
         mistakes += _mistakes(one, answers, classes)
     shown = effects, tuple(conclude(found, test, compared)), tuple(confusions), tuple(mistakes)
     return {"found": FOUND.dump_python(shown, mode="json")}
@@ -141,12 +143,6 @@ def _why_not(found: Answered, test: ScoredRows) -> Unmeasured | None:
     low = accuracy(found.right["with_twins"].mean(axis=0), test.groups)[1]
     best_constant = float(np.bincount(test.labels).max()) / len(test.labels)
     return "chance" if low <= best_constant else None
-
-
-def _confusion(evaluation: Evaluation, answers: pa.Table, classes: int) -> Confusion:
-    labels, predicted = (answers[name].to_numpy() for name in ("label", "predicted"))
-    counts = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
-    return Confusion(evaluation.training.model, evaluation.training.rows, tuple(map(tuple, counts.tolist())))
 
 
 def _mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -> list[Mistake]:

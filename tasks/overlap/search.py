@@ -104,18 +104,14 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
     facts = {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
     if join.first.vectors and join.pairs:
         close, cosine = close_pairs(join)
-        pairs = in_order(together([pairs, _confirmed(join, close.where(~close.are_in(pairs)))]), join.within)
+        one, two = join.both[::-1] if join.searched else join.both
+        new = measured(close.where(~close.are_in(pairs)).seen_from(join.searched), one, two, join.within)
+        similar = new.where(new.similarity >= join.percent / 100).seen_from(join.searched)
+        pairs = in_order(together([pairs, similar]), join.within)
         tables.write(pa.table(close.where(close.similarity > cosine)._asdict()), target / CLOSE)
         facts |= {"close": {"cosine": cosine, "sha256": at(target / CLOSE).sha256()}}
     Found(pairs, mirrored).write(target)
     return facts
-
-
-def _confirmed(join: Join, pairs: Pairs) -> Pairs:
-    """Return the pairs of photographs whose agreement reaches the floor; the others are not even similar."""
-    one, two = join.both[::-1] if join.searched else join.both
-    found = measured(pairs.seen_from(join.searched), one, two, join.within).seen_from(join.searched)
-    return found.where(found.similarity >= join.percent / 100)
 
 
 def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[float, bool]:

@@ -1,8 +1,4 @@
-"""Decide which pairs of a join are duplicates, by the verdict on the set and by decisions of people.
-
-For glyphs, not all pairs are kept, so images that a decision separates are searched again. Photographs keep all their
-candidates; a photograph that a decision separates is aligned with its whole component.
-"""
+"""Decide which pairs of a join are duplicates, by the verdict on the set and by decisions of people."""
 
 from typing import NamedTuple
 
@@ -74,7 +70,7 @@ def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:
 
 
 def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
-    """Search glyphs that a decision separates again, without the pairs judged different."""
+    """Search glyphs that a decision separates again, without the judged pairs: not all of their pairs were kept."""
     told, images = _told_apart(join.both, decisions), join.both
     if not any(side.any() for side in told):
         return pairs

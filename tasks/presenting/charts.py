@@ -28,7 +28,7 @@ NUMBERED_UP_TO = 12  # classes in a confusion matrix with readable counts
 LEAST_WIDTH = 5.7  # inches, for the legend
 THOUSANDS = "{x:,.0f}"
 NAMED_UP_TO = 60  # classes with readable names along an axis
-LONGEST = 16  # letters of a word to show
+LONGEST, CLASS_NAME = 16, 24  # letters of a word to show, and of the name of a class along an axis
 
 
 def learning_curves(report: Report) -> Figure:
@@ -85,7 +85,7 @@ def confusion(report: Report) -> Figure:
         axes.set_title(f"{entry.model} on {entry.train_rows:,} rows", fontsize=10)
         ticks = range(len(report.classes))
         if len(ticks) <= NAMED_UP_TO:
-            names = _names(report.classes)
+            names = [shortened(name, CLASS_NAME) for name in report.classes]
             axes.set_xticks(ticks, names, rotation=_rotation(names), parse_math=False)
             axes.set_yticks(ticks, names, parse_math=False)
         if len(ticks) <= NUMBERED_UP_TO:
@@ -105,7 +105,7 @@ def balance(report: Report) -> Figure:
         counts = {"raw": [entry.raw for entry in entries]}
         if all(entry.sanitized is not None for entry in entries):
             counts["sanitized"] = [entry.sanitized or 0 for entry in entries]
-        places, names = np.arange(len(entries)), _names([entry.class_name for entry in entries])
+        places, names = np.arange(len(entries)), [shortened(entry.class_name, CLASS_NAME) for entry in entries]
         for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
             axes.bar(places, rows, width=width, color=colour, label=label)
         if len(names) <= NAMED_UP_TO:
@@ -141,10 +141,6 @@ def _with_legend(figure: Figure, panels: dict[ModelName, Axes]) -> Figure:
     first = next(iter(panels.values()))
     figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return figure
-
-
-def _names(classes: Sequence[str]) -> list[str]:
-    return [shortened(name, 24) for name in classes]
 
 
 def _rotation(names: Sequence[str]) -> int:

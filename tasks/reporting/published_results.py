@@ -90,7 +90,10 @@ def _files(report: Report) -> Iterator[Figure]:
         yield Figure(f"readable images of {role}", readable, members(report, role, "accepted"))
         for letter, rows in zip("ABCDEFGHIJ", READABLE[role], strict=True):
             yield Figure(f"readable images of {role} {letter}", rows, members(report, role, "accepted", letter))
-        yield Figure(f"unreadable members of {role}", UNREADABLE[role], unreadable(report, role))
+        own = [("role", "=", role), ("outcome", "=", "quarantined")]
+        refused = tables.read(run_at(report.run) / "quarantine.parquet", filters=own).to_pylist()
+        names = tuple(sorted(f"{row['class_name']}/{row['member']}" for row in refused))
+        yield Figure(f"unreadable members of {role}", UNREADABLE[role], names)
 
 
 def _moments(report: Report) -> Iterator[Figure]:
@@ -139,18 +142,9 @@ def members(report: Report, role: str, column: str, class_name: str | None = Non
     return sum(getattr(row, column) for row in rows) if rows else None
 
 
-def unreadable(report: Report, role: str) -> tuple[str, ...]:
-    """Return the quarantined members of a source."""
-    own = [("role", "=", role), ("outcome", "=", "quarantined")]
-    rows = tables.read(run_at(report.run) / "quarantine.parquet", filters=own).to_pylist()
-    return tuple(sorted(f"{row['class_name']}/{row['member']}" for row in rows))
-
-
 def moment(report: Report, role: str, column: str, class_name: str | None = None) -> float | None:
     """Return the mean or the standard deviation (``std``) of normalized pixels, in one class or in all."""
-    rows = [row for row in report.conservation if row.role == role and row.accepted]
-    if class_name:
-        return next((float(getattr(row, column)) for row in rows if row.class_name == class_name), None)
+    rows = [row for row in report.conservation if row.role == role and class_name in (None, row.class_name)]
     total = sum(row.accepted for row in rows)
     if not total:
         return None

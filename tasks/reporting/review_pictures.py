@@ -11,7 +11,7 @@ from PIL import Image
 from tasks.errors import CleanSplitError
 from tasks.exporting.originals import Originals
 from tasks.formats import format_of
-from tasks.presenting.registered import map_over
+from tasks.presenting.gallery import map_over
 from tasks.records import Findings
 from tasks.storage import Place, at, tables
 from tasks.storage.copies import Copies

@@ -39,10 +39,9 @@ def row_groups(
     Returns the group of each row, int64 (rows,), and facts: ``unmatched`` rows without a group of the user, and
     ``purity`` and ``completeness`` of the groups of duplicates against the user's groups; see `agreement`.
     """
-    count, links = len(ids), [(np.empty(0, np.int64), np.empty(0, np.int64))]
     of_twins = tables.read(workspace / twins.table, ["id", "group"])
     rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
-    links.append((rows, rows[first_with(of_twins["group"].to_numpy())]))
+    count, links = len(ids), [(rows, rows[first_with(of_twins["group"].to_numpy())])]
     links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}

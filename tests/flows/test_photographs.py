@@ -13,9 +13,8 @@ from flows.pipeline import audit, cleansplit
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.overlap.minhash import choose_bands
-from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash
+from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash, nearest
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import answer
 from tasks.records import Report

@@ -18,8 +18,8 @@ from tasks.arrays import Pixels
 from tasks.kernel import Functions
 from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
 from tasks.overlap.complete import complete_pairs, cost_of_a_pair
-from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
+from tasks.overlap.proposals import nearest
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register, register_coarsely, register_finely
 from tasks.registration.forms import mirrored_form, other_forms

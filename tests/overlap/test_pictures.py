@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.overlap import agreements, nearest, proposals, search
+from tasks.overlap import agreements, proposals, search
 from tasks.overlap import join as joining
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
@@ -104,7 +104,7 @@ def test_the_number_of_threads_changes_nothing(
     threads: int, splits: Splits, found: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agreements, "THREADS", threads)
-    monkeypatch.setattr(nearest, "THREADS", threads)
+    monkeypatch.setattr(proposals, "THREADS", threads)
     assert_equal(found_by(join_of(splits)), found)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.presenting.registered import AT_A_TIME, NOTHING_THERE, laid_over
+from tasks.presenting.gallery import AT_A_TIME, NOTHING_THERE, laid_over
 from tests.build import scene
 
 
