@@ -51,7 +51,7 @@ def own_file(folder: Place, name: str) -> Place:
 
 
 def row_name(split: str | None, class_name: str | None, name: str) -> str:
-    """Return a file name for a row.
+    """Return a file name for a row; raises `DataError` if it cannot be one.
 
     >>> row_name("train", "cat", "1.png"), row_name(None, None, "1.png")
     ('train/cat/1.png', '(none)/1.png')
@@ -60,7 +60,12 @@ def row_name(split: str | None, class_name: str | None, name: str) -> str:
         raise DataError(
             f"{name} has a class of {len(class_name):,} characters; at most {MAX_LABEL} are read; shorten it."
         )
-    return "/".join(part for part in (split, (class_name or UNLABELLED).replace("/", "_"), name) if part)
+    row = "/".join(part for part in (split, (class_name or UNLABELLED).replace("/", "_"), name) if part)
+    try:
+        row.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise DataError(f"{row!r} has a character that is not valid UTF-8; correct it.") from error
+    return row
 
 
 def split_in(name: str) -> SplitName | None:

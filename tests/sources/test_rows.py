@@ -179,6 +179,13 @@ def test_lines_that_are_no_objects_are_refused(tmp_path: Path, line: str) -> Non
         opened(tmp_path / "a.jsonl")
 
 
+@pytest.mark.parametrize("line", [r'{"path": "\ud800.png"}', r'{"path": "1.png", "label": "\ud800"}'])
+def test_a_row_whose_name_is_not_text_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.jsonl").write_text(line)
+    with pytest.raises(DataError, match=r"ud800.*' has a character that is not valid UTF-8; correct it"):
+        opened(tmp_path / "a.jsonl")
+
+
 def test_a_manifest_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(b"secret")
     folder = tmp_path / "in"
