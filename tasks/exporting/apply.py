@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, read_csv
 
 from tasks.errors import DataError, UsageError
+from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
@@ -77,7 +78,8 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
         with building.draft(out, exclusive=False) as draft:
             for original in originals.of(pa.array(list(names), pa.string())):
                 original.put(draft / names[original.id], linked=True)
-            originals.annotate([(step.split, step.id, step.name) for step in steps if step.split], draft)
+            images = ((step.split, step.id, step.name) for step in steps if step.split)
+            write_annotations(originals, images, draft)
 
 
 def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
+from tasks.exporting.annotated import write_annotations
 from tasks.exporting.formats import ARRAYS, Files, columns_of, write_encoded
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
@@ -148,12 +149,14 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
     """Write the images of a set under their names in the source, in a folder for each split, and their annotations."""
     written: list[tuple[SplitName, str, str]] = []
     for split, places in files.items():
-        check_names(names := originals.names(read_ids(places), split))
+        names, before = originals.names(read_ids(places), split), {name for _, _, name in written}
+        check_names(names)
         disk.make_folder(folder if originals.annotated else folder / split)
         for original, name in zip(originals.read(places), names, strict=True):
-            original.put(folder / name, linked)
+            if name not in before:  # an image of two splits is one file
+                original.put(folder / name, linked)
             written.append((split, original.id, name))
-    originals.annotate(written, folder)
+    write_annotations(originals, written, folder)
 
 
 def _bytes_of(files: Files, form: Format, originals: Originals) -> int:

@@ -1,8 +1,7 @@
-"""The files of a run's images: original files of photographs with their annotations, and new PNGs of glyphs."""
+"""The files of a run's images: original files of photographs, and new PNGs of glyphs."""
 
 import io
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,16 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from PIL import Image
 
 from tasks.errors import UsageError
 from tasks.records import Archive
-from tasks.sources.annotated import label_file, settings_of
 from tasks.sources.members import Members
-from tasks.storage import Place, at, disk, tables
+from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
-from tasks.vocabulary import SET, SPLIT_FOLDERS, SplitName
+from tasks.vocabulary import SET
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
 BYTES_OF_A_GLYPH = 1024
@@ -118,28 +115,6 @@ class Originals:
                 found |= {int(where[row]): data for row, data in members.read(some.take(pa.array(where)))}
             for number, (name, place) in enumerate(zip(some["id"].to_pylist(), self.places(some["id"]), strict=True)):
                 yield Original(name, found[number], place)
-
-    def annotate(self, images: Iterable[tuple[SplitName, str, str]], out: Place) -> None:
-        """Copy the label files of images of detection sets, given the split, the id and the name below `out` of each.
-
-        The settings name new lists of images, because the old paths may lead to the source.
-        """
-        lists: dict[str, list[str]] = defaultdict(list)
-        sources = {self.sources[role].source for role in self.annotated}
-        held = {source: {one.name for one in at(source).walk() if one.kind == "file"} for source in sources}
-        for split, image, name in images:
-            role, _, path = image.split("/", 2)
-            if role in self.annotated:
-                lists["val" if split == "validation" else split].append(f"./{name}\n")
-                source = self.sources[role].source
-                if file := label_file(path, held[source]):
-                    at(source / file).copy(out / f"{name.removesuffix(path)}{file}")
-        for source, names in held.items():
-            if settings := settings_of(source, sorted(names)):
-                facts = {key: value for key, value in settings.items() if key not in {"path", *SPLIT_FOLDERS}}
-                disk.write_text(out / "data.yaml", yaml.safe_dump(facts | {key: f"{key}.txt" for key in lists}))
-                for key, lines in lists.items():
-                    disk.write_text(out / f"{key}.txt", "".join(lines))
 
     def _rows(self, ids: pa.Array) -> pa.Table:
         if self.index is None:

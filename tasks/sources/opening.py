@@ -13,13 +13,14 @@ from tasks.errors import DataError
 from tasks.formats import ENDING_OF, format_of
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
-from tasks.sources.annotated import FACTS, named_by_class, read_annotated
+from tasks.sources.annotated import read_annotated
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, list_members, together
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
+from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import Place, at, stages
 from tasks.storage.errors import storage_errors
 from tasks.storage.store import Listed

@@ -1,6 +1,7 @@
-"""Detection sets come out as they went in, without the annotations of removed images, and other tools read them."""
+"""Detection sets come out as they went in, without the annotations of removed images, for tools that are not ours."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,14 +56,16 @@ def test_labels_are_a_conflict_only_if_their_sets_differ(made: Report) -> None:
 
 
 def test_what_is_linked_is_the_source_without_the_removed_images(made: Report, tmp_path: Path) -> None:
+    layout = layout_of(made)
     own: dict[str, list[Image]] = SPLITS | {"val": SPLITS["val"][2:]}
-    found, wanted = files_below(linked(made, tmp_path / "out")), LAYOUTS[layout_of(made)](own)
-    assert yaml.safe_load(found.pop("data.yaml")) == {
-        "nc": 3, "names": {0: "cat", 1: "dog", 2: "traffic light"}, "train": "train.txt", "val": "val.txt",
-    }  # fmt: skip
-    assert sorted(found.pop("val.txt").decode().split()) == [f"./images/val/v{n}.jpg" for n in range(5)]
-    assert len(found.pop("train.txt").split()) == 12
-    del wanted["data.yaml"]
+    found, wanted = files_below(linked(made, tmp_path / "out")), LAYOUTS[layout](own)
+    if layout == "yolo":
+        assert yaml.safe_load(found.pop("data.yaml")) == {
+            "nc": 3, "names": {0: "cat", 1: "dog", 2: "traffic light"}, "train": "train.txt", "val": "val.txt",
+        }  # fmt: skip
+        assert sorted(found.pop("val.txt").decode().split()) == [f"./images/val/v{n}.jpg" for n in range(5)]
+        assert len(found.pop("train.txt").split()) == 12
+        del wanted["data.yaml"]
     assert found == wanted
 
 
@@ -97,16 +100,67 @@ def test_new_splits_of_one_set_have_their_own_annotations(layout: str, tmp_path:
     assert Counter(split for split, *_ in parts) == {name: found.rows[name] for name in ("train", "validation", "test")}
 
 
+def test_an_image_of_two_splits_is_one_file_of_an_export(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "voc")
+    (path / "ImageSets/Main/test.txt").write_text("t00\nv0\n")
+    run = Place.of(audit(root=str(path), workspace=tmp_path / "w").run)
+    found = read_findings(run)
+    export_run(run, "folder", Place.of(tmp_path / "out"), ("x",), found)
+    files = files_below(tmp_path / "out/raw")
+    assert files["ImageSets/Main/test.txt"] == b"t00\nv0\n"
+    assert members(tmp_path / "out/raw") == members(path)
+    assert not {"t00", "v0"} & {*files_below(tmp_path / "out/sanitized")["ImageSets/Main/test.txt"].decode().split()}
+
+
+@pytest.mark.parametrize("settings", [b"names: [cat]\n", None])
+def test_lists_of_yolo_lead_to_what_is_linked(tmp_path: Path, settings: bytes | None) -> None:
+    files = {f"images/{n}.jpg": picture(n) for n in range(6)} | {"images/5.jpg": picture(1)}
+    files |= {f"labels/{n}.txt": b"0 0.5 0.5 1 1" for n in range(6)} | ({"set.yaml": settings} if settings else {})
+    old = str(tmp_path / "set")
+    for name, numbers in {"train": range(3), "test": range(3, 6)}.items():
+        files[f"{name}.txt"] = "".join(f"{old}/images/{number}.jpg\n" for number in numbers).encode()
+    out = linked(audit(root=str(write_folder(tmp_path / "set", files)), workspace=tmp_path / "w"), tmp_path / "out")
+    assert {*(out / "train.txt").read_text().split()} == {f"./images/{n}.jpg" for n in (0, 2, 1)}
+    assert {*(out / "test.txt").read_text().split()} == {"./images/3.jpg", "./images/4.jpg"}
+
+
 def test_a_class_folder_named_like_a_set_of_labels_is_refused(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "set", {"{cat}/1.jpg": picture(1), "dog/2.jpg": picture(2)})
     with pytest.raises(DataError, match=r"set has the class folder \{cat\}, named like a set of labels; rename it"):
         dedupe(source=str(source), workspace=tmp_path / "w")
 
 
-def test_other_tools_read_what_is_linked(made: Report, tmp_path: Path) -> None:
-    supervision = pytest.importorskip("supervision", reason="supervision is not installed")
-    out = linked(made, tmp_path / "out")
+def of_coco(out: Path) -> dict[str, int]:
+    from pycocotools.coco import COCO
+
+    sets = {split: COCO(str(out / f"annotations/instances_{split}2017.json")) for split in SPLITS}
+    for own in sets.values():
+        assert all(own.annToMask(annotation).any() for annotation in own.anns.values())
+    return {split: len(own.imgs) for split, own in sets.items()}
+
+
+def of_yolo(out: Path) -> dict[str, int]:
+    import supervision
+
     folders = {split: [str(out / part / split) for part in ("images", "labels")] for split in SPLITS}
     settings = str(out / "data.yaml")
-    rows = {split: len(supervision.DetectionDataset.from_yolo(*own, settings)) for split, own in folders.items()}
-    assert rows == {"train": 12, "val": 5}
+    return {split: len(supervision.DetectionDataset.from_yolo(*own, settings)) for split, own in folders.items()}
+
+
+def of_voc(out: Path) -> dict[str, int]:
+    import supervision
+
+    own = supervision.DetectionDataset.from_pascal_voc(str(out / "JPEGImages"), str(out / "Annotations"))
+    stems = {Path(path).stem for path, _, _ in own}
+    lists = {split: (out / f"ImageSets/Main/{split}.txt").read_text().split() for split in SPLITS}
+    return {split: len(stems & {*names}) for split, names in lists.items()}
+
+
+READERS: dict[str, Callable[[Path], dict[str, int]]] = {"coco": of_coco, "yolo": of_yolo, "voc": of_voc}
+
+
+def test_tools_of_others_read_what_is_linked(made: Report, tmp_path: Path) -> None:
+    pytest.importorskip(
+        "pycocotools" if layout_of(made) == "coco" else "supervision", reason="its reader is not installed"
+    )
+    assert READERS[layout_of(made)](linked(made, tmp_path / "out")) == {"train": 12, "val": 5}

@@ -22,7 +22,7 @@ from tests.flows.test_rows import (
     as_shards,
     cifar_batches,
 )
-from tests.sources.detection_sets import SPLITS, yolo
+from tests.sources.detection_sets import SPLITS, coco
 
 COMMANDS = re.findall(r"^\|.*\| `(cleansplit [^`]*)` \|$", (ROOT / "docs" / "data.md").read_text(), re.MULTILINE)
 
@@ -72,7 +72,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cases.csv").write_text("\n".join(["scan,finding,split,patient", *(f"{line},p1" for line in lines)]))
     as_saved(folder / "saved", two)
     as_shards(folder / "shards", two)
-    write_folder(folder / "yolo", yolo({"train": SPLITS["train"], "test": SPLITS["val"]}))
+    write_folder(folder / "coco", coco({"train": SPLITS["train"], "test": SPLITS["val"]}))
     return folder
 
 

@@ -1,13 +1,14 @@
-"""Detection sets of known content.
+"""Detection sets of known content in the layouts of YOLO, COCO and Pascal VOC.
 
 Validation has two images of train: one with the same labels in other boxes, one with another set of labels. Boxes leave
-the image, and some images lack objects or a label file.
+the image, a crowd has a run-length encoding, and some images lack objects or a label file.
 """
 
 import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from tests.build import saved, scene, write_folder
 
@@ -38,7 +39,45 @@ def yolo(splits: Mapping[str, list[Image]] = SPLITS) -> dict[str, bytes]:
     return files
 
 
-LAYOUTS = {"yolo": yolo}
+def coco(splits: Mapping[str, list[Image]] = SPLITS) -> dict[str, bytes]:
+    """Return the files of a COCO set, with entries whose bytes no JSON library writes; ids depend on the names."""
+    files: dict[str, bytes] = {}
+    for split, given in splits.items():
+        images, boxes = list[str](), list[str]()
+        for name, seed, classes in given:
+            files[f"{split}2017/{name}.jpg"] = picture(seed)
+            number = crc32(name.encode())
+            images.append(f'{{"file_name" : "{name}.jpg","id":{number}, "width": 96, "height":72}}')
+            for box, label in enumerate(classes or ()):
+                shape = '{"size":[72,96],"counts":[10,20,6882]}' if label == 1 else "[[-3.50,2,30.0,2,30,1e1]]"
+                about = f'"image_id":{number},"category_id":{label + 1},"bbox":[-3.50, 2, 300,40.10],"area":600.0'
+                boxes.append(f'{{"id":{number}{box},{about},"segmentation":{shape},"iscrowd":{int(label == 1)}}}')
+        categories = json.dumps([{"id": label + 1, "name": name} for label, name in NAMES.items()])
+        lists = f'"annotations": [\n{", ".join(boxes)}],"images":[{", ".join(images)} ]'
+        text = f'{{"info": {{"note": "[}}\\"é"}}, {lists}, "licenses": [],\n"categories":{categories}}}\n'
+        files[f"annotations/instances_{split}2017.json"] = text.encode()
+    return files
+
+
+def voc(splits: Mapping[str, list[Image]] = SPLITS) -> dict[str, bytes]:
+    """Return the files of a Pascal VOC set."""
+    files: dict[str, bytes] = {}
+    for split, images in splits.items():
+        for name, seed, classes in images:
+            files[f"JPEGImages/{name}.jpg"] = picture(seed)
+            if classes is not None:
+                size = "<size><width>96</width><height>72</height><depth>3</depth></size>"
+                box = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>120</xmax><ymax>40</ymax></bndbox>"
+                rest = f"{box}<part><name>head</name></part></object>"
+                objects = "".join(f"<object><name> {NAMES[label]}</name>{rest}" for label in classes)
+                files[f"Annotations/{name}.xml"] = f"<annotation><name>x</name>{size}{objects}</annotation>".encode()
+        names = [name for name, _, _ in images]
+        files[f"ImageSets/Main/{split}.txt"] = "\n".join(names).encode()
+        files[f"ImageSets/Main/cat_{split}.txt"] = "".join(f"{name}  1\n" for name in names).encode()
+    return files
+
+
+LAYOUTS = {"yolo": yolo, "coco": coco, "voc": voc}
 
 
 def written(folder: Path, layout: str) -> Path:

@@ -1,5 +1,6 @@
 """Images of detection sets have their set of labels as class, and damaged annotations are named."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tasks.records import Source
 from tasks.sources.opening import Opened, open_source
 from tasks.storage.place import Place
 from tests.build import write_folder
-from tests.sources.detection_sets import LABELS, LAYOUTS, SPLITS, picture, written
+from tests.sources.detection_sets import LABELS, LAYOUTS, SPLITS, coco, picture, voc, written
 
 
 def opened(path: Path, role: str = "root") -> Opened:
@@ -28,7 +29,8 @@ def test_the_class_of_an_image_is_its_set_of_labels(tmp_path: Path, layout: str)
     assert set(found.values()) == {"file"}  # no file is left over
     by_name = {name.split("/")[-1].removesuffix(".jpg"): name.split("/")[:2] for name in found}
     assert len(by_name) == len(found) == sum(map(len, SPLITS.values()))
-    assert {name: by_name[name][1] for name in LABELS} == LABELS
+    expected = LABELS | {"t11": "{}"} if layout == "coco" else LABELS  # where no file can be missing
+    assert {name: by_name[name][1] for name in LABELS} == expected
     assert (by_name["same"], by_name["other"]) == (["validation", "{cat, dog}"], ["validation", "{traffic light}"])
 
 
@@ -36,7 +38,7 @@ def test_the_class_of_an_image_is_its_set_of_labels(tmp_path: Path, layout: str)
 def test_other_labels_are_another_set_and_other_boxes_are_not(tmp_path: Path, layout: str) -> None:
     path = written(tmp_path / "set", layout)
     before = opened(path).digest
-    changes = {"yolo": (b"0.500", b"0.400")}[layout]
+    changes = {"yolo": (b"0.500", b"0.400"), "coco": (b"40.10", b"40.11"), "voc": (b"head", b"tail")}[layout]
     for name, data in LAYOUTS[layout]().items():
         (path / name).write_bytes(data.replace(*changes))
     assert opened(path).digest == before
@@ -63,6 +65,113 @@ def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     assert {"train/{0, 1}/images/train/t00.jpg", "train/{1}/images/train/t01.jpg"} <= members(path).keys()
 
 
+def test_an_image_that_two_lists_name_is_in_both_splits(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "voc")
+    (path / "ImageSets/Main/test.txt").write_text("t00\nv0\n")
+    found = members(path)
+    assert {"train/{cat, dog}/JPEGImages/t00.jpg", "test/{cat, dog}/JPEGImages/t00.jpg"} <= found.keys()
+    assert {"validation/{cat}/JPEGImages/v0.jpg", "test/{cat}/JPEGImages/v0.jpg"} <= found.keys()
+
+
+def test_lists_name_images_by_their_whole_paths(tmp_path: Path) -> None:
+    images = {f"{folder}/images/{n}.jpg": picture(n) for folder in ("a", "b") for n in range(3)}
+    labels = {name.replace("images", "labels").replace("jpg", "txt"): b"0 0.5 0.5 1 1" for name in images}
+    lists = {
+        "train.txt": b"./a/images/0.jpg\n/old/a/images/1.jpg\n\n",
+        "val2017.txt": b"C:\\old\\b\\images\\0.jpg\r\n1.jpg",
+    }
+    found = members(write_folder(tmp_path / "set", images | labels | lists))
+    assert {name for name, kind in found.items() if kind == "file"} == {
+        "train/{0}/a/images/0.jpg", "train/{0}/a/images/1.jpg", "validation/{0}/b/images/0.jpg"
+    }  # fmt: skip
+    assert {"a/images/2.jpg", "b/images/1.jpg", "b/images/2.jpg"} <= found.keys()  # counted, but in no split
+
+
+def test_each_year_of_voc_has_its_own_lists(tmp_path: Path) -> None:
+    files = {f"VOC{year}/{name}": data for year in (2007, 2012) for name, data in voc().items()}
+    del files["VOC2012/ImageSets/Main/val.txt"]
+    found = members(write_folder(tmp_path / "set", files))
+    assert {
+        "train/{cat, dog}/VOC2007/JPEGImages/t00.jpg",
+        "train/{cat, dog}/VOC2012/JPEGImages/t00.jpg",
+    } <= found.keys()
+    assert (found["validation/{cat}/VOC2007/JPEGImages/v0.jpg"], found["VOC2012/JPEGImages/v0.jpg"]) == (
+        "file",
+        "beside",
+    )
+
+
+def test_images_of_several_coco_files_have_the_labels_of_all(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "coco")
+    about = {"images": [{"id": 7, "file_name": "t00.jpg"}], "categories": [{"id": 1, "name": "nose"}]}
+    own = {"annotations": [{"image_id": 7, "category_id": 1}]}
+    (path / "annotations/person_keypoints_train2017.json").write_text(json.dumps(about | own))
+    (path / "annotations/captions_train2017.json").write_text(json.dumps(about | {"annotations": [{"image_id": 7}]}))
+    assert "train/{cat, dog, nose}/train2017/t00.jpg" in members(path)
+
+
+def test_images_of_a_split_without_a_coco_file_are_unlabelled(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "coco")
+    names = ("test2017/1.jpg", "train2017/of_no_file.jpg", "unlabeled2017/2.jpg")
+    write_folder(path, dict.fromkeys(names, picture(40)))
+    found = members(path)
+    assert found["test/(none)/test2017/1.jpg"] == "file"
+    assert {name for name, kind in found.items() if kind == "beside"} == {*names[1:]}
+
+
+def test_images_of_a_coco_file_without_categories_are_unlabelled(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "coco")
+    write_folder(path, {"test2017/1.jpg": picture(40), "test2017/2.jpg": picture(41)})
+    about = {"images": [{"id": 1, "file_name": "1.jpg"}], "categories": [{"id": 1, "name": "cat"}], "annotations": []}
+    (path / "annotations/image_info_test2017.json").write_text(json.dumps(about))
+    assert (members(path)["test/(none)/test2017/1.jpg"], members(path)["test2017/2.jpg"]) == ("file", "beside")
+
+
+def of_names(folder: Path, *names: str) -> dict[str, str]:
+    """Return the members of a set of COCO with images of these names."""
+    images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
+    write_folder(folder, {"annotations/all.json": json.dumps({"images": images}).encode()})
+    return members(folder, "source")
+
+
+@pytest.mark.parametrize(
+    "name", ["here/a.jpg", "./here/a.jpg", "/old/here/a.jpg", "C:\\old\\here\\a.jpg", "../here/a.jpg", "b.jpg"]
+)
+def test_an_image_of_coco_is_found_by_a_part_of_its_path(tmp_path: Path, name: str) -> None:
+    write_folder(tmp_path, {"here/a.jpg": picture(2), "there/a.jpg": picture(3), "here/b.jpg": picture(4)})
+    found = of_names(tmp_path, name)
+    assert [path for path, kind in found.items() if kind == "file"] == [f"(none)/here/{name[-5:]}"]
+
+
+@pytest.mark.parametrize("file", ["annotations/instances_{}2017.json", "{}2017/_annotations.coco.json"])
+def test_images_with_one_name_are_found_by_the_split_of_their_file(tmp_path: Path, file: str) -> None:
+    files = coco({"train": [("0", 1, (0,))], "val": [("0", 2, (1,))], "test": [("0", 3, None)]})
+    for split in ("train", "val", "test"):
+        files[file.format(split)] = files.pop(f"annotations/instances_{split}2017.json")
+    assert members(write_folder(tmp_path / "set", files)).keys() == {
+        "train/{cat}/train2017/0.jpg", "validation/{dog}/val2017/0.jpg", "test/(none)/test2017/0.jpg"
+    }  # fmt: skip
+
+
+def test_an_image_of_coco_with_a_name_of_several_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path / "set", {"here/a.jpg": picture(2), "there/a.jpg": picture(3)})
+    with pytest.raises(DataError, match=r"all.json is not .* \(a.jpg is the name of here/a.jpg and there/a.jpg\)"):
+        of_names(tmp_path / "set", "a.jpg")
+
+
+def test_a_name_leads_to_no_file_out_of_the_folder(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"secret.jpg": picture(1), "set/here/a.jpg": picture(2)})
+    found = of_names(tmp_path / "set", "a.jpg", str(tmp_path / "secret.jpg"), "there/a.jpg", "gone.jpg")
+    assert sorted(found.values()) == ["file", "missing", "missing", "missing"]
+    with pytest.raises(DataError, match=r"has the member '\(none\)/..', which points out"):
+        of_names(tmp_path / "set", "a.jpg", "../secret.jpg")
+
+
+OTHERS = b'{"images": [{"id": 1, "file_name": "of_another_set.jpg"}]}'
+IMAGE = b'{"id": 0, "file_name": "t00.jpg"}, '
+IMAGES = b'{"images": [' + IMAGE
+ANNOTATIONS = b'{"annotations": [{"image_id": 0, "category_id": 1}, '
+DEEP = b'{"images": [{"file_name": ' + b"[" * 90_000
 DAMAGE: dict[str, tuple[str, str, bytes, str]] = {  # layout, file, content, and part of the sentence
     "text for a number": ("yolo", "labels/train/t00.txt", b"cat 0.5 0.5 1 1", "invalid literal for int"),
     "no text": ("yolo", "labels/train/t00.txt", b"\xff\xfe0", "codec can't decode"),
@@ -70,6 +179,15 @@ DAMAGE: dict[str, tuple[str, str, bytes, str]] = {  # layout, file, content, and
     "a deep list": ("yolo", "data.yaml", b"names: " + b"[" * 50_000, "deeply nested"),
     "an object of Python": ("yolo", "data.yaml", b"names: !!python/object/apply:os.abort []", "constructor"),
     "large labels": ("yolo", "labels/train/t00.txt", b"0\n" * (3 << 20), "more than 4,096 KiB"),
+    "a bomb": ("voc", "Annotations/t00.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "a document type"),
+    "a bomb in UTF-16": ("voc", "Annotations/t00.xml", '<!DOCTYPE a><a/>'.encode("utf-16"), "codec can't decode"),
+    "a cut file": ("voc", "Annotations/t00.xml", b"<annotation><object>", "no element found"),
+    "a deep list of images": ("coco", "annotations/instances_train2017.json", DEEP, "recursion"),
+    "cut annotations": ("coco", "annotations/instances_train2017.json", ANNOTATIONS, "Expecting value"),
+    "a cut list": ("coco", "annotations/instances_train2017.json", IMAGES, "Expecting value"),
+    "no id": ("coco", "annotations/instances_train2017.json", b'{"images": [{"file_name": "a.jpg"}]}', "no 'id'"),
+    "one id twice": ("coco", "annotations/instances_train2017.json", IMAGES + IMAGE, "two images have the id 0"),
+    "no hashable id": ("coco", "annotations/instances_train2017.json", IMAGES.replace(b"0", b"[]"), "unhashable"),
 }  # fmt: skip
 
 
@@ -78,24 +196,44 @@ def test_a_damaged_file_of_annotations_is_named(tmp_path: Path, damage: str) -> 
     layout, name, content, said = DAMAGE[damage]
     path = written(tmp_path / "set", layout)
     (path / name).write_bytes(content)
-    with pytest.raises(DataError, match=f"{name} is not a readable file of YOLO .*{said}.*; correct it"):
+    with pytest.raises(DataError, match=f"{name} is not a readable file of annotations .*{said}.*; correct or remove"):
         opened(path)
 
 
-def test_text_of_other_forms_leave_images_in_class_folders(tmp_path: Path) -> None:
+def test_a_larger_json_file_than_is_read_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "coco")
+    with (path / "annotations/instances_train2017.json").open("ab") as file:
+        file.truncate((1 << 30) + 1)
+    with pytest.raises(DataError, match=r"train2017.json is not a readable .* \(more than 1,048,576 KiB\)"):
+        opened(path)
+
+
+def test_json_and_text_of_other_forms_leave_images_in_class_folders(tmp_path: Path) -> None:
     files = {f"{split}/labels/{n}.jpg": picture(n) for split in ("train", "test") for n in range(2)}
     texts = {"train/about.json": b'{"images": 5', "train/labels/1.txt": b"a caption", "config.yaml": b"a: *b"}
+    texts |= {"notes.json": '{"images": [{"file_name": "0.jpg"}]}'.encode("utf-16"), "train/of_others.json": OTHERS}
     found = members(write_folder(tmp_path / "set", files | texts))
     assert found.keys() == files.keys() | texts.keys()
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_label_that_is_not_text_is_named(tmp_path: Path, layout: str) -> None:
+    files = {name: data.replace(b"traffic light", b"\\ud800") for name, data in LAYOUTS[layout]().items()}
+    path = write_folder(tmp_path / "set", files)
+    if layout == "voc":  # has no such escape
+        assert "validation/{\\ud800}/JPEGImages/other.jpg" in members(path)
+    else:
+        with pytest.raises(DataError, match=r"ud800.*' has a character that is not valid UTF-8; correct it"):
+            opened(path)
+
+
 def test_many_labels_are_named_by_their_digest(tmp_path: Path) -> None:
-    def classes(*numbers: int) -> set[str]:
-        lines = "".join(f"{number} 0.5 0.5 1 1\n" for number in numbers)
-        names = "".join(f"- label number {number}\n" for number in range(50))
-        files = {"images/a.jpg": picture(1), "labels/a.txt": lines.encode(), "set.yml": f"names:\n{names}".encode()}
+    def classes(*names: str) -> set[str]:
+        boxes = "".join(f"<object><name>{name}</name></object>" for name in names)
+        files = {"JPEGImages/a.jpg": picture(1), "Annotations/a.xml": f"<annotation>{boxes}</annotation>".encode()}
         return {name.split("/")[0] for name in members(write_folder(tmp_path / "set", files), "source")}
 
-    (one,), (same,), (other,) = classes(*range(40)), classes(*range(39, -1, -1), 3), classes(*range(1, 41))
+    names = [f"label number {number}" for number in range(40)]
+    (one,), (same,), (other,) = classes(*names), classes(*names[::-1], names[3]), classes(*names[1:], "x")
     assert one == same != other
     assert one.startswith("{40 labels, ")

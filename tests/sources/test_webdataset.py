@@ -1,5 +1,5 @@
-from tasks.sources.annotated import named_by_class
 from tasks.sources.archive import Entry
+from tasks.sources.webdataset import named_by_class
 
 
 def shard(members: dict[str, bytes]) -> tuple[list[Entry], bytes]:

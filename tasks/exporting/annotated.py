@@ -1,0 +1,51 @@
+"""Write the annotations of some images of detection sets; they keep the bytes that they have in the source."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+import yaml
+
+from tasks.exporting.originals import Originals
+from tasks.sources.annotated import label_file, lists_of, read_list, settings_of
+from tasks.sources.coco import documents
+from tasks.storage import Place, at, disk
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
+
+
+def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, str, str]], out: Place) -> None:
+    """Write the annotations of images, given the split, the id and the name below `out` of each.
+
+    The settings of YOLO name new lists of images, because the old paths may lead to the source.
+    """
+    lists = defaultdict[str, list[str]](list)
+    kept = defaultdict[tuple[Place, str], dict[str, set[str]]](lambda: defaultdict(set))
+    for split, image, name in images:
+        role, _, path = image.split("/", 2)
+        if role in originals.annotated:
+            lists["val" if split == "validation" else split].append(f"./{name}\n")
+            kept[originals.sources[role].source, name.removesuffix(path)][role].add(path)
+    for (source, before), paths in kept.items():
+        names = [one.name for one in at(source).walk() if one.kind == "file"]
+        held, every = set(names), set().union(*paths.values())
+        for file in filter(None, (label_file(path, held) for path in every)):
+            at(source / file).copy(out / f"{before}{file}")
+        splits = {role for role, members in originals.sources.items() if members.source == source}
+        stay = {split: paths[split] if split in splits else every for split in (*SPLITS, None)}
+        for name, text in _texts(source, names, stay):
+            disk.make_folder((out / f"{before}{name}").parent)
+            disk.write_text(out / f"{before}{name}", text)
+        settings = settings_of(source, names)
+        if settings:
+            facts = {key: value for key, value in settings.items() if key not in {"path", *SPLIT_FOLDERS}}
+            disk.write_text(out / "data.yaml", yaml.safe_dump(facts | {key: f"{key}.txt" for key in lists}))
+        for key, lines in lists.items() if settings or any("/" not in name for name in lists_of(names)) else ():
+            disk.write_text(out / f"{key}.txt", "".join(lines))
+
+
+def _texts(source: Place, names: list[str], stay: Mapping[SplitName | None, set[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the lists of VOC and the files of COCO without the images that do not stay in a split; None for all."""
+    for name, split in lists_of(names).items():
+        if "/" in name:
+            yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image)
+    for document in documents(source, names):
+        yield document.name, document.only(stay[document.split])

@@ -1,0 +1,120 @@
+"""COCO's JSON files, with lists of images, categories and annotations."""
+
+import json
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from yaml import YAMLError
+
+from tasks.errors import DataError
+from tasks.sources.layout import split_of_folder
+from tasks.sources.numbered import split_in
+from tasks.storage import Place, at
+from tasks.vocabulary import SplitName
+
+MAX_BYTES, MAX_NAME = 1 << 30, 1024  # of a file about many images, and of the name of one
+FORM = re.compile(rb'"(?:images|annotations)"\s*:\s*\[\s*\{[^{}]*"(?:file_name|image_id)"')
+IMAGE = {"images": "id", "annotations": "image_id"}  # the key of an image's id in the entries of two lists
+DECODE = json.JSONDecoder().raw_decode
+BETWEEN = re.compile(r"[][:, \t\r\n]*")  # characters between strings, numbers and objects
+
+
+class Document(NamedTuple):
+    """A JSON file; by id, the paths of its images, or names of missing ones, and labels, None without any category."""
+
+    name: str
+    split: SplitName | None
+    text: str
+    paths: dict[Any, str]
+    labels: dict[Any, set[str] | None]
+
+    def only(self, stay: Collection[str]) -> str:
+        """Return the text with the images that stay, by path, and their annotations; these entries keep their bytes."""
+        pieces, end = list[str](), 0
+        for key, group in groupby(_entries(self.text), itemgetter(0)):
+            if key in IMAGE:
+                found = [(entry[IMAGE[key]], place) for _, entry, place in group]
+                kept = (self.text[place] for image, place in found if self.paths.get(image) in stay)
+                pieces += self.text[end : found[0][1].start], ", ".join(kept)
+                end = found[-1][1].stop
+        return "".join([*pieces, self.text[end:]])
+
+
+def documents(root: Place, names: Collection[str]) -> Iterator[Document]:
+    """Yield the JSON files of COCO that have an image of the folder, given its files; raises `DataError` for damage."""
+    held, by_end = set(names), defaultdict[str, list[str]](list)
+    for name in (name for name in names if name.lower().endswith(".json")):
+        split = split_in(posixpath.basename(name)) or split_of_folder(name)
+        with readable(root / name, MAX_BYTES) as data:
+            text = data.decode() if FORM.search(data) else "{}"
+            images, labels = _facts(text)
+            for path in names if images and not by_end else ():
+                for end in ends(path):
+                    by_end[end].append(path)
+            paths = {called: _path_of(called, split, by_end) for called in dict.fromkeys(images.values())}
+        if not held.isdisjoint(paths.values()):
+            yield Document(name, split, text, {image: paths[called] for image, called in images.items()}, labels)
+
+
+def _facts(text: str) -> tuple[dict[Any, str], dict[Any, set[str] | None]]:
+    """Return the names and the labels of images by id."""
+    images, categories, found = dict[Any, str](), dict[Any, Any](), defaultdict[Any, set[Any]](set)
+    for key, entry, _ in _entries(text):
+        if key == "images":
+            if entry["id"] in images:
+                raise ValueError(f"two images have the id {entry['id']}")
+            images[entry["id"]] = str(entry["file_name"])
+        elif key == "categories":
+            categories[entry["id"]] = entry["name"]
+        elif key == "annotations" and entry.get("category_id") is not None:
+            found[entry["image_id"]].add(entry["category_id"])
+    if not found:
+        return images, dict.fromkeys(images)
+    return images, {image: {str(categories.get(one, one)) for one in found.get(image, ())} for image in images}
+
+
+def _path_of(called: str, split: SplitName | None, by_end: Mapping[str, list[str]]) -> str:
+    """Return the path that ends with a name, of several the one of the split, or a path that the name ends with."""
+    first, *others = ends(called)
+    found = by_end.get(first) or [end for end in others if end in by_end.get(end, ())][:1]
+    own = [path for path in found if split_of_folder(path) == split] or found
+    if len(own) > 1:
+        raise ValueError(f"{called} is the name of {own[0]} and {own[1]}")
+    return own[0] if own else called
+
+
+def ends(name: str) -> Iterator[str]:
+    """Yield the path in a name, and the path without its first folders, such as ``a/b/c``, ``b/c`` and ``c``."""
+    path = posixpath.normpath(name[-MAX_NAME:].strip().replace("\\", "/"))
+    while path:
+        yield path
+        path = path.partition("/")[2]
+
+
+def _entries(text: str) -> Iterator[tuple[str, Any, slice]]:
+    """Yield the objects in a JSON object and its lists, each with the string before it, and its place in the text."""
+    key, end = "", text.index("{") + 1
+    while (gap := BETWEEN.match(text, end)) and not text.startswith("}", start := gap.end()):
+        value, end = DECODE(text, start)
+        if isinstance(value, dict):
+            yield key, value, slice(start, end)
+        elif isinstance(value, str):
+            key = value
+
+
+@contextmanager
+def readable(place: Place, most: int) -> Iterator[bytes]:
+    """Yield a file of annotations; raises `DataError` if it is damaged or has more than `most` bytes."""
+    try:
+        if at(place).size() > most:
+            raise ValueError(f"more than {most >> 10:,} KiB")
+        yield at(place).read_bytes()
+    except (ValueError, LookupError, TypeError, RecursionError, SyntaxError, YAMLError) as error:
+        why = " ".join(f"{'no ' if isinstance(error, KeyError) else ''}{error}".split())
+        raise DataError(f"{place} is not a readable file of annotations ({why}); correct or remove it.") from error
