@@ -48,7 +48,7 @@ class Annotated(NamedTuple):
 
 
 def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
-    """Return the labels of a detection set, given the files of its folder; None for another folder.
+    """Return the labels of a detection set, given the files of its folder; None for a folder without labels in files.
 
     A list or the name of a JSON file has the split of an image, or else its folder. Raises `DataError` for damage.
     """
@@ -56,7 +56,8 @@ def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
     images = [path for path in names if parents & {*path.split("/")} and path.lower().endswith((*IMAGE_ENDINGS,))]
     files = {path: file for path in images if (file := label_file(path, held))}
     labels, about = _of_files(root, names, images, files) if files else _of_documents(root, names)
-    return Annotated({of: own for of, own in labels.items() if of[0]} or labels, about) if labels else None
+    has_labels = any(own is not None for own in labels.values())
+    return Annotated({of: own for of, own in labels.items() if of[0]} or labels, about) if has_labels else None
 
 
 def _of_files(root: Place, names: Collection[str], images: Collection[str], files: Mapping[str, str]) -> Annotated:

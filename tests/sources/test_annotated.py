@@ -130,7 +130,8 @@ def test_images_of_a_coco_file_without_categories_are_unlabelled(tmp_path: Path)
 def of_names(folder: Path, *names: str) -> dict[str, str]:
     """Return the members of a set of COCO with images of these names."""
     images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
-    write_folder(folder, {"annotations/all.json": json.dumps({"images": images}).encode()})
+    text = json.dumps({"images": images, "annotations": [{"image_id": 0, "category_id": 7}]})
+    write_folder(folder, {"annotations/all.json": text.encode()})
     return members(folder, "source")
 
 
@@ -140,7 +141,7 @@ def of_names(folder: Path, *names: str) -> dict[str, str]:
 def test_an_image_of_coco_is_found_by_a_part_of_its_path(tmp_path: Path, name: str) -> None:
     write_folder(tmp_path, {"here/a.jpg": picture(2), "there/a.jpg": picture(3), "here/b.jpg": picture(4)})
     found = of_names(tmp_path, name)
-    assert [path for path, kind in found.items() if kind == "file"] == [f"(none)/here/{name[-5:]}"]
+    assert [path for path, kind in found.items() if kind == "file"] == [f"{{7}}/here/{name[-5:]}"]
 
 
 @pytest.mark.parametrize("file", ["annotations/instances_{}2017.json", "{}2017/_annotations.coco.json"])
@@ -163,7 +164,7 @@ def test_a_name_leads_to_no_file_out_of_the_folder(tmp_path: Path) -> None:
     write_folder(tmp_path, {"secret.jpg": picture(1), "set/here/a.jpg": picture(2)})
     found = of_names(tmp_path / "set", "a.jpg", str(tmp_path / "secret.jpg"), "there/a.jpg", "gone.jpg")
     assert sorted(found.values()) == ["file", "missing", "missing", "missing"]
-    with pytest.raises(DataError, match=r"has the member '\(none\)/..', which points out"):
+    with pytest.raises(DataError, match=r"has the member '\{\}/..', which points out"):
         of_names(tmp_path / "set", "a.jpg", "../secret.jpg")
 
 
@@ -212,6 +213,7 @@ def test_json_and_text_of_other_forms_leave_images_in_class_folders(tmp_path: Pa
     files = {f"{split}/labels/{n}.jpg": picture(n) for split in ("train", "test") for n in range(2)}
     texts = {"train/about.json": b'{"images": 5', "train/labels/1.txt": b"a caption", "config.yaml": b"a: *b"}
     texts |= {"notes.json": '{"images": [{"file_name": "0.jpg"}]}'.encode("utf-16"), "train/of_others.json": OTHERS}
+    texts["train/index.json"] = OTHERS.replace(b"of_another_set", b"1")  # of images, but without labels
     found = members(write_folder(tmp_path / "set", files | texts))
     assert found.keys() == files.keys() | texts.keys()
 
