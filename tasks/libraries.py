@@ -13,7 +13,7 @@ from tasks.kernel import engine
 LIBRARIES = {
     "fonts": ("pillow", "numpy"),
     "glyphs": ("pillow", "isal"),
-    "photographs": ("pillow", "simplejpeg"),
+    "photographs": ("pillow", "isal", "simplejpeg"),
     "drawing": ("numpy",),
     "hashing": ("datasketch", "numpy", "scipy"),
     "registration": ("numpy", "scipy"),

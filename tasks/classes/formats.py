@@ -6,9 +6,8 @@ with gray. So PNGs are parsed and inflated like glyphs (`tasks.classes.png`), an
 """
 
 import struct
-import zlib
 
-from tasks.classes.png import UnreadableError, walk_chunks
+from tasks.classes.png import UnreadableError, inflated, walk_chunks
 from tasks.formats import IMAGE_ENDINGS, format_of
 
 MAX_PIXELS = 80_000_000
@@ -16,7 +15,6 @@ CHEAP_PIXELS, CHEAP_VISITS = 24_000_000, 300_000_000  # limits; decoders visit a
 CHEAP = ("JPEG", "PNG", "WEBP", "BMP", "PPM")  # formats whose usual files are cheap to decode
 # Formats whose decoders take zeros for data, and the share of zeros that is usual: black in files without compression.
 UNTOLD = dict.fromkeys(("GIF", "WEBP", "AVIF", "HEIF"), 0.0) | dict.fromkeys(("BMP", "PPM", "TIFF", "DICOM"), 1 / 16)
-INFLATE_STEP = 1 << 20
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
@@ -82,24 +80,8 @@ def _check_png(data: bytes) -> None:
     passes = ADAM7 if interlace else ((0, 0, 1, 1),)
     sizes = [(-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in passes if x < width and y < height]
     expected = sum(rows * (1 + (columns * depth * CHANNELS[colour] + 7) // 8) for columns, rows in sizes)
-    length = _inflated_length(compressed, expected)
-    if length != expected:
-        raise UnreadableError("png_idat_length", f"expected {expected} bytes")
-
-
-def _inflated_length(compressed: bytes, expected: int) -> int:
-    """Return the inflated length of a PNG's pixels, counted until above `expected`; -1 if unterminated."""
-    inflater, length = zlib.decompressobj(), 0
-    try:
-        while not inflater.eof and length <= expected:
-            part = inflater.decompress(compressed, INFLATE_STEP)
-            compressed = inflater.unconsumed_tail
-            if not part and not compressed:
-                break
-            length += len(part)
-    except zlib.error as error:
-        raise UnreadableError("png_data", str(error)) from error
-    return length if inflater.eof and not inflater.unused_data else -1
+    for _ in inflated(compressed, expected):
+        pass
 
 
 def _check_webp(data: bytes) -> None:

@@ -54,8 +54,7 @@ def _answer(read: Photograph | UnreadableError, printed: str) -> bytes:
     if isinstance(read, UnreadableError):
         return json.dumps([read.reason, read.detail]).encode()
     *facts, gray, copy, remark = read
-    told = [*facts, gray.tobytes(), copy.tobytes(), remark or printed]
-    return json.dumps([part.hex() if isinstance(part, bytes) else part for part in told]).encode()
+    return json.dumps([*facts, gray.tobytes(), copy.tobytes(), remark or printed], default=bytes.hex).encode()
 
 
 def _has_memory() -> bool:

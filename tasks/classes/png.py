@@ -6,11 +6,12 @@ otherwise it is refused with a reason.
 """
 
 import struct
+from collections.abc import Iterator
 
 from isal import isal_zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_CHUNKS = 50_000
+MAX_CHUNKS, STEP = 50_000, 1 << 20  # bytes to inflate at once
 FILTERS = bytes(range(5))  # of a row
 CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
@@ -33,17 +34,27 @@ def filtered_rows(data: bytes, side: int) -> bytes:
     if not data.startswith(SIGNATURE):
         raise UnreadableError("not_png", f"starts with {data[:8]!r}")
     _, compressed = walk_chunks(data, side)
-    expected = side * (side + 1)
-    inflater = isal_zlib.decompressobj()  # in two thirds of zlib's time
-    try:
-        rows = inflater.decompress(compressed, expected + 1)
-    except isal_zlib.error as error:  # type: ignore[misc]  # its stub says an instance
-        raise UnreadableError("png_data", str(error)) from error
-    if len(rows) != expected or not inflater.eof or inflater.unused_data:
-        raise UnreadableError("png_idat_length", f"expected {expected} bytes")
+    rows = b"".join(inflated(compressed, side * (side + 1)))
     if rows[:: side + 1].strip(FILTERS):
         raise UnreadableError("png_data", "unknown row filter")
     return rows
+
+
+def inflated(compressed: bytes, expected: int) -> Iterator[bytes]:
+    """Yield the pixels of a PNG piece by piece; raises `UnreadableError` unless they have the `expected` length."""
+    inflater, length = isal_zlib.decompressobj(), 0  # in two thirds of zlib's time
+    try:
+        while not inflater.eof and length <= expected:
+            part = inflater.decompress(compressed, STEP)
+            compressed = inflater.unconsumed_tail
+            if not part and not compressed:
+                break
+            length += len(part)
+            yield part
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub says an instance
+        raise UnreadableError("png_data", str(error)) from error
+    if length != expected or not inflater.eof or inflater.unused_data:
+        raise UnreadableError("png_idat_length", f"expected {expected} bytes")
 
 
 def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
