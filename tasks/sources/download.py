@@ -49,10 +49,7 @@ def download_published(file: PublishedFile, folder: Place) -> Place:
 
 
 def download(url: str, folder: Place) -> Place:
-    """Download an archive; a copy is reused while the server returns the same validators for it.
-
-    Raises the errors of `download_published`.
-    """
+    """Download an archive; a copy is reused while the server returns the same validators for it."""
 
     def ask(_: Transfer) -> tuple[bool, list[str | None]]:
         with answered("HEAD", url) as answer:

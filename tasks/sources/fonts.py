@@ -9,7 +9,6 @@ import hashlib
 import io
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -66,12 +65,16 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
     drawn = [[draw(style, letter) for letter in LETTERS] for style in styles]  # loads each font once
     with disk.writing(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for number, letter in enumerate(LETTERS):
-            glyphs = ((style.font, letters[number]) for style, letters in zip(styles, drawn, strict=True))
-            for name, data in _name_members(glyphs):
-                _add(tar, f"{root}/{letter}/{name}", data)
+            files = [(style.font.last, _png_of(letters[number])) for style, letters in zip(styles, drawn, strict=True)]
             if letter in UNREADABLE[role]:
-                name = base64.urlsafe_b64encode(f"Broken {letter}.ttf".encode()).decode()
-                _add(tar, f"{root}/{letter}/{name}.png", UNREADABLE[role][letter])
+                files.append((f"Broken {letter}.ttf", UNREADABLE[role][letter]))
+            seen = Counter[str]()
+            for font, data in files:  # named as in notMNIST: by the base64 of the font's name, with a counter
+                name = base64.urlsafe_b64encode(font.encode()).decode() + (f"_{seen[font]}" if seen[font] else "")
+                seen[font] += 1
+                info = tarfile.TarInfo(f"{root}/{letter}/{name}.png")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
 
 
 def draw_styles(fonts: list[Place], count: int, seed: int) -> list[Style]:
@@ -124,18 +127,7 @@ def _draws_letters(place: Place) -> bool:
     return len(shapes) == len(LETTERS) and all(mask.getbbox() for mask in masks)
 
 
-def _name_members(glyphs: Iterator[tuple[Place, np.ndarray]]) -> Iterator[tuple[str, bytes]]:
-    """Name glyphs like notMNIST, by the base64 of the font's file name, with a counter for repetitions."""
-    seen: Counter[str] = Counter()
-    for font, pixels in glyphs:
-        stem = base64.urlsafe_b64encode(font.last.encode()).decode()
-        seen[stem] += 1
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "PNG")
-        yield (f"{stem}.png" if seen[stem] == 1 else f"{stem}_{seen[stem] - 1}.png"), buffer.getvalue()
-
-
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    tar.addfile(info, io.BytesIO(data))
+def _png_of(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
