@@ -137,6 +137,13 @@ def _split_column(held: Held) -> Layout:
     return f"names the splits in its column {told[0]}", f"{AUDIT} {quote(held.source.name)} {option}"
 
 
+def _scans(held: Held) -> Layout:
+    if held.images or not held.called(r"(^|/)DICOMDIR$"):
+        return None
+    names = f"find {held.path('')} -type f ! -name '*.*' ! -name DICOMDIR -exec ln {{}} {{}}.dcm \\;"
+    return "holds a DICOMDIR, whose files need an extension", f"{names} && {DEDUPE} {held.path('')}"
+
+
 def _nothing(held: Held) -> Layout:
     endings = Counter(posixpath.splitext(path)[1].lower() or "without an ending" for path in held.files)
     kinds = Counter(kind for kind, _ in held.others)
@@ -152,4 +159,4 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
 
 
 OF_ROWS = (_splits, _split_column, _one_set, _nothing)
-LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _one_set, _nothing)
+LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _scans, _one_set, _nothing)

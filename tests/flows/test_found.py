@@ -21,7 +21,7 @@ from tasks.records import Source
 from tasks.reporting.read import read_report
 from tasks.sources.opening import open_source
 from tasks.storage.place import Place
-from tests.build import glyphs, png, write_folder, write_tar
+from tests.build import dicom, glyphs, png, write_folder, write_tar
 from tests.flows.test_cli import here, refused
 
 Build = Callable[[Path], tuple[str, ...]]  # writes the data below a folder, and returns the arguments of the command
@@ -92,6 +92,11 @@ def one_set(folder: Path) -> tuple[str, ...]:
     return audit(folder, images("a", "b"))
 
 
+def scans(folder: Path) -> tuple[str, ...]:
+    files = {f"PAT 1/IM{n:04d}": dicom(gray) for n, gray in enumerate(glyphs(6, seed=1))}
+    return audit(folder, files | {"DICOMDIR": b"x", "README.txt": b"x"})
+
+
 def links(folder: Path, *splits: str) -> tuple[str, ...]:
     real = write_folder(folder / "store", images(*(splits or ("train/a", "test/a"))))
     (linked := folder / "my data").mkdir()
@@ -147,6 +152,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "class first": (class_first, "my data holds 24 images in cat (12), dog (12), with the splits inside", (12, 12)),
     "only train": (only_train, "my data holds 12 images in train/a (6), train/b (6), and no split but train", 12),
     "one set": (one_set, "my data holds 12 images in a (6), b (6), and no splits", 12),
+    "DICOM": (scans, "my data holds a DICOMDIR, whose files need an extension", 6),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
     "a column of splits": (split_column, "my list.csv names the splits in its column phase; run", (6, 6)),
