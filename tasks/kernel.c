@@ -264,13 +264,14 @@ PART double correlation(const float *first, const float *second, int side, const
 
 /* Add to each pixel of a small image the three above and below, beyond the edge as in a mirror, and lay it on its side. */
 PART void add_neighbours(const float *image, float *turned) {
-    for (int row = 0; row < SMALL; row++)
-        for (int column = 0; column < SMALL; column++) {
-            float sum = 0;
-            for (int at = row - 3; at <= row + 3; at++)
-                sum += image[(at < 0 ? -1 - at : at < SMALL ? at : 2 * SMALL - 1 - at) * SMALL + column];
-            turned[column * SMALL + row] = sum;
+    for (int row = 0; row < SMALL; row++) {
+        float sums[SMALL] = {0};
+        for (int at = row - 3; at <= row + 3; at++) {
+            const float *line = image + (at < 0 ? -1 - at : at < SMALL ? at : 2 * SMALL - 1 - at) * SMALL;
+            for (int column = 0; column < SMALL; column++) sums[column] += line[column];
         }
+        for (int column = 0; column < SMALL; column++) turned[column * SMALL + row] = sums[column];
+    }
 }
 
 /* Take away the mean of the box around each pixel of a small image. */
@@ -454,11 +455,10 @@ enum { WINDOW = 9, STRIDE = 2, WINDOWS = SIDE / STRIDE };
 PART void add_windows(const float *image, int columns, float *turned) {
     for (int window = 0; window < WINDOWS; window++) {
         int low = STRIDE * window - WINDOW / 2, high = STRIDE * window + WINDOW / 2;
-        for (int column = 0; column < columns; column++) {
-            float sum = 0;
-            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++) sum += image[row * columns + column];
-            turned[column * WINDOWS + window] = sum;
-        }
+        float sums[SIDE] = {0};
+        for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++)
+            for (int column = 0; column < columns; column++) sums[column] += image[row * columns + column];
+        for (int column = 0; column < columns; column++) turned[column * WINDOWS + window] = sums[column];
     }
 }
 
