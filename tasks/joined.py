@@ -22,8 +22,7 @@ def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> Row
     labels = connected_components(graph, directed=False)[1]
     _, start, group = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(np.argsort(start))
-    numbers: RowNumbers = order[group].astype(np.int64)
-    return numbers
+    return order[group].astype(np.int64)
 
 
 def first_with(keys: RowNumbers) -> RowNumbers:
@@ -33,8 +32,7 @@ def first_with(keys: RowNumbers) -> RowNumbers:
     [0, 1, 0]
     """
     _, start, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    first: RowNumbers = start[inverse]
-    return first
+    return start[inverse]
 
 
 def is_first(*keys: NDArray[Any]) -> Mask:

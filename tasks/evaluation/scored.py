@@ -47,8 +47,7 @@ def read_groups(table: Place) -> tuple[RowNumbers, Mask]:
 def has_twin(twins: Place) -> Mask:
     """Return, for each row of a split, whether it has a duplicate in the other."""
     table = tables.read(twins, ["exact", "near"])
-    mask: Mask = pc.or_(table["exact"], table["near"]).to_numpy()
-    return mask
+    return pc.or_(table["exact"], table["near"]).to_numpy()
 
 
 def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
@@ -76,8 +75,7 @@ def _equal_pixels(files: list[Place]) -> RowNumbers:
 def verified_twins(table: Place) -> RowNumbers:
     """Return a number per row of a split, shared by rows with the same best duplicate in another; -1 without one."""
     names = tables.read(table, ["twin_id"])["twin_id"].combine_chunks().dictionary_encode().indices
-    numbers: RowNumbers = np.where(has_twin(table), names.fill_null(-1).to_numpy().astype(np.int64), -1)
-    return numbers
+    return np.where(has_twin(table), names.fill_null(-1).to_numpy().astype(np.int64), -1)
 
 
 def unsure(found: Overlap) -> Unmeasured | None:

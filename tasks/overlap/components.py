@@ -77,5 +77,4 @@ def beyond_copies(candidates: Floats) -> Floats:
 
 def fisher(agreement: Floats) -> Floats:
     """Return Fisher's transform z = artanh(G) of agreements."""
-    z: Floats = np.arctanh(np.clip(agreement, -0.999, 0.9999))
-    return z
+    return np.arctanh(np.clip(agreement, -0.999, 0.9999))

@@ -46,8 +46,7 @@ class Images:
 
     def are_among(self, digests: Bits) -> Mask:
         """Return which images have one of these digests, uint8 (m, 16)."""
-        found: Mask = np.isin(as_void(self.digests), as_void(digests))
-        return found
+        return np.isin(as_void(self.digests), as_void(digests))
 
     @property
     def gray(self) -> Copies:

@@ -45,8 +45,7 @@ class Pairs(NamedTuple):
     def are_in(self, others: "Pairs") -> Mask:
         """Return which pairs are also in `others`, whatever their similarity."""
         width = int(max(self.second.max(initial=0), others.second.max(initial=0))) + 1
-        found: Mask = np.isin(self.first * width + self.second, others.first * width + others.second)
-        return found
+        return np.isin(self.first * width + self.second, others.first * width + others.second)
 
 
 NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))

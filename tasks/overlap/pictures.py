@@ -93,8 +93,7 @@ def _homes(
 def are_duplicates(pairs: Pairs, line: Floats, within: bool) -> Mask:
     """Return which pairs reach the line of their first image or, within one set, of either image."""
     least = np.minimum(line[pairs.first], line[pairs.second]) if within else line[pairs.first]
-    reached: Mask = pairs.similarity >= least
-    return reached
+    return pairs.similarity >= least
 
 
 def _once(found: Nearest, asking: RowNumbers, home: RowNumbers) -> Pairs:

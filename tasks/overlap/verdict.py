@@ -124,8 +124,7 @@ def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
 
 
 def _is_of(kind: Crowd, beyond: Floats) -> Mask:
-    found: Mask = (kind == "all") | ((beyond >= CROWDED) == (kind == "crowd"))
-    return found
+    return (kind == "all") | ((beyond >= CROWDED) == (kind == "crowd"))
 
 
 def _threshold(own: float | None, certain: float | None, random: Floats, view: View) -> tuple[float | None, Why]:

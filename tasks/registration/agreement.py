@@ -71,8 +71,7 @@ def agreement(pairs: Overlaid) -> Pixels:
     )
     least = weight * np.minimum(norm_a / root_a, norm_b / root_b)
     cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
-    agreed: Pixels = (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
-    return agreed
+    return (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
 
 
 def textured(pairs: Overlaid) -> Pixels:
@@ -95,8 +94,7 @@ def textured(pairs: Overlaid) -> Pixels:
     variance = np.maximum(_variance(a, there, covered), _variance(b * gain, there, covered))
     mean = (variance * valid).sum(axis=(1, 2)) / (valid.sum(axis=(1, 2)) + np.float32(1e-6))
     least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean)
-    share: Pixels = (valid & (variance > least[:, None, None])).mean(axis=(1, 2), dtype=np.float32)
-    return share
+    return (valid & (variance > least[:, None, None])).mean(axis=(1, 2), dtype=np.float32)
 
 
 def _well_inside(inside: Mask) -> Mask:
@@ -107,8 +105,7 @@ def _well_inside(inside: Mask) -> Mask:
     numbers = np.arange(inside.shape[1])
     low, high = np.maximum(numbers - REACH, 0), np.minimum(numbers + REACH, len(numbers) - 1)
     rows = inside[:, low] & inside[:, high]
-    well: Mask = rows[:, :, low] & rows[:, :, high]
-    return well
+    return rows[:, :, low] & rows[:, :, high]
 
 
 def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
@@ -151,5 +148,4 @@ def _box(pictures: Pixels) -> Pixels:
 def _variance(pictures: Pixels, there: Pixels, covered: Pixels) -> Pixels:
     there = there * pictures
     mean, squares = (_box(part) / (covered + np.float32(1e-6)) for part in (there, there * pictures))
-    variance: Pixels = np.maximum(squares - mean * mean, 0)
-    return variance
+    return np.maximum(squares - mean * mean, 0)

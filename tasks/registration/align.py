@@ -112,8 +112,7 @@ def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     means = [(weight * values).sum(axis=1, keepdims=True) / total for values in (a, b)]
     a, b = (np.subtract(values, mean, dtype=np.float32) for values, mean in zip((a, b), means, strict=True))
     squares = (weight * a * a).sum(axis=1) * (weight * b * b).sum(axis=1)
-    agreed: Pixels = (weight * a * b).sum(axis=1) / np.sqrt(squares + np.float32(1e-3))
-    return agreed
+    return (weight * a * b).sum(axis=1) / np.sqrt(squares + np.float32(1e-3))
 
 
 def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
@@ -185,5 +184,4 @@ def _allowed(after: Pixels, before: Pixels) -> Pixels:
     off = np.abs(after - IDENTITY)
     limits = np.array([[LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT], [LARGEST_SHEAR, LARGEST_SCALE, LARGEST_SHIFT]])
     good = (off <= limits).all(axis=(1, 2))  # false for nan
-    chosen: Pixels = np.where(good[:, None, None], after, before).astype(np.float32)
-    return chosen
+    return np.where(good[:, None, None], after, before).astype(np.float32)

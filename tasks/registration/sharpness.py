@@ -56,8 +56,7 @@ def _sharpness(transformed: Pixels) -> Pixels:
     n, side, _ = transformed.shape
     power = (transformed * transformed).reshape(n, -1)
     fine, coarse = _octaves(side)
-    sharpness: Pixels = np.divide(power @ fine, power @ coarse + np.float32(1e-3 * side * side), dtype=np.float32)
-    return sharpness
+    return np.divide(power @ fine, power @ coarse + np.float32(1e-3 * side * side), dtype=np.float32)
 
 
 @cache
@@ -76,8 +75,7 @@ def _octaves(side: int) -> tuple[Pixels, Pixels]:
 def _gain(side: int, deviation: float) -> Pixels:
     """Return the factor of each coefficient of a cosine transform under smoothing, float32 (side, side)."""
     along = _along(side, deviation)
-    gain: Pixels = np.outer(along, along).astype(np.float32)
-    return gain
+    return np.outer(along, along).astype(np.float32)
 
 
 @cache
@@ -87,11 +85,9 @@ def _along(side: int, deviation: float) -> Floats:
         return np.ones(side)
     smoothed = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="reflect")
     basis = dct(np.eye(side), axis=0, norm="ortho")
-    along: Floats = np.einsum("kp,pq,kq->k", basis, smoothed, basis)
-    return along
+    return np.einsum("kp,pq,kq->k", basis, smoothed, basis)
 
 
 @cache
 def _cosines(side: int) -> Pixels:
-    basis: Pixels = dct(np.eye(side), axis=0, norm="ortho").astype(np.float32)
-    return basis
+    return dct(np.eye(side), axis=0, norm="ortho").astype(np.float32)

@@ -81,8 +81,7 @@ def says_too_little(bits: Bits) -> Mask:
     """
     planes = np.unpackbits(bits, axis=1, count=BITS).reshape(len(bits), 4, BITS // 4).sum(axis=2)
     total = planes.sum(axis=1)
-    little: Mask = (total == 0) | (planes.max(axis=1) > ONE_PLANE * total)
-    return little
+    return (total == 0) | (planes.max(axis=1) > ONE_PLANE * total)
 
 
 INK = View(

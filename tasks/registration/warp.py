@@ -44,8 +44,7 @@ def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
     Images are float32 (n, side, side), results float32 (n, m, m). Each is multiplied by itself, so that its result does
     not depend on the others.
     """
-    both: Pixels = np.matmul(np.matmul(weights, pictures), weights.T)
-    return both
+    return np.matmul(np.matmul(weights, pictures), weights.T)
 
 
 def contiguous(pictures: Pixels) -> Pixels:

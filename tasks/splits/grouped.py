@@ -45,8 +45,7 @@ def deal(groups: RowNumbers, labels: RowNumbers, sizes: Sequence[int], seed: Seq
     else:
         bin_of = _one_by_one(groups, labels, wanted, rng)
         _fill_empty(bin_of, rows, wanted.sum(axis=1), asked, rng)
-    dealt: RowNumbers = np.array(bins)[bin_of][groups]
-    return dealt
+    return np.array(bins)[bin_of][groups]
 
 
 def best_way(counts: RowNumbers, wanted: RowNumbers, some_left: bool) -> RowNumbers:
