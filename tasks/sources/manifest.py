@@ -1,8 +1,12 @@
-"""A manifest: CSV, TSV, JSON lines or Parquet with relative paths of images, and optionally label, split and group."""
+"""A manifest: CSV, TSV, JSON lines or Parquet with relative paths of images, and optionally label, split and group.
+
+A text file is a list, with a path on each line, and optionally a label after a space or a comma.
+"""
 
 import csv
 import errno
 import json
+import re
 from collections.abc import Iterator
 from shlex import quote
 from typing import Any
@@ -11,11 +15,13 @@ import pyarrow as pa
 
 from tasks.columns import Columns, find
 from tasks.errors import DataError
+from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.numbered import Rows, row_name, split_of
 from tasks.storage import Place, at, tables
 from tasks.storage.foreign import ROWS, check, open_parquet, refuse_lists, refuse_long
 
-JSON_LINES, PARQUET = (".jsonl", ".ndjson"), ".parquet"
+JSON_LINES, PARQUET, LIST = (".jsonl", ".ndjson"), ".parquet", ".txt"
+LINE = re.compile(rf"(.*(?:{'|'.join(map(re.escape, IMAGE_ENDINGS))}))(?:[\s,]+(.*))?", re.IGNORECASE)  # of a list
 MAX_BYTES = 4 << 30
 USES = "path", "label", "split", "group"
 ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
@@ -23,7 +29,7 @@ ENDINGS = (".csv", ".tsv", *JSON_LINES, PARQUET)
 
 def open_manifest(place: Place, columns: Columns) -> Rows | None:
     """Return the images that a manifest names as rows; None for a file with another extension; raises `DataError`."""
-    if not at(place).is_file() or not place.last.lower().endswith(ENDINGS):
+    if not at(place).is_file() or not place.last.lower().endswith((*ENDINGS, LIST)):
         return None
     names, paths, groups, folder = [], [], [], place.parent
     first: dict[str, Any] = {}
@@ -83,6 +89,10 @@ def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
                 if not isinstance(row, dict):
                     raise DataError(f"{place} has a line that is not a JSON object: {line[:60]!r}.")
                 yield row
+        elif name.endswith(LIST):
+            for line in filter(None, map(str.strip, lines)):
+                path, label = found.groups() if (found := LINE.fullmatch(line)) else (line, None)
+                yield {"path": path, "label": label}
         else:
             yield from csv.DictReader(lines, delimiter="\t" if name.endswith(".tsv") else ",", strict=True)
     except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:

@@ -70,6 +70,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     _, *lines = (folder / "list.csv").read_text().splitlines()
     (folder / "cases.csv").write_text("\n".join(["scan,finding,split,patient", *(f"{line},p1" for line in lines)]))
+    for split in two:
+        named = (line.split(",") for line in lines if line.endswith(split))
+        (folder / f"{split}.txt").write_text("\n".join(f"{path} {label}" for path, label, _ in named))
     as_saved(folder / "saved", two)
     as_shards(folder / "shards", two)
     write_folder(folder / "coco", coco({"train": SPLITS["train"], "test": SPLITS["val"]}))
@@ -77,7 +80,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_has_a_command_for_every_form() -> None:
-    assert len(COMMANDS) == 15
+    assert len(COMMANDS) == 16
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -141,6 +141,13 @@ def test_a_manifest_that_can_not_be_followed_is_refused(tmp_path: Path, text: st
         opened(tmp_path / "a.csv")
 
 
+@pytest.mark.parametrize("line", ["../x.png", "/etc/x.png 1", "a.png\nb\0.png"])
+def test_a_list_leads_to_no_file_out_of_its_folder(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.txt").write_text(line)
+    with pytest.raises(DataError, match="leads out of its folder"):
+        opened(tmp_path / "a.txt")
+
+
 def test_a_saved_dataset_that_is_damaged_or_leads_out_is_refused(tmp_path: Path) -> None:
     def save(names: object, table: pa.Table) -> None:
         (tmp_path / "state.json").write_text(json.dumps({"_data_files": names}))
@@ -177,6 +184,24 @@ def test_lines_that_are_no_objects_are_refused(tmp_path: Path, line: str) -> Non
     (tmp_path / "a.jsonl").write_text(line + "\n")
     with pytest.raises(DataError, match=r"not a JSON object|not a readable manifest"):
         opened(tmp_path / "a.jsonl")
+
+
+def test_a_text_file_is_a_list_of_paths_perhaps_with_labels(tmp_path: Path) -> None:
+    images = ["a/1.png", "my cat.JPG", "x.png.v2.jpg"]
+    for name in images:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    lines = ["a/1.png", "", "my cat.JPG 3\r", "x.png.v2.jpg, traffic light", "a/1.png\t0", "no image"]
+    (tmp_path / "train.txt").write_text("\n".join(lines))
+    rows = opened(tmp_path / "train.txt")
+    assert rows.names == [
+        "(none)/a/1.png",
+        "3/my cat.JPG",
+        "traffic light/x.png.v2.jpg",
+        "0/a/1.png",
+        "(none)/no image",
+    ]
+    assert [*map(rows.read, range(5))] == [*map(str.encode, images), b"a/1.png", None]
 
 
 @pytest.mark.parametrize("line", [r'{"path": "\ud800.png"}', r'{"path": "1.png", "label": "\ud800"}'])
