@@ -73,13 +73,11 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
     if at(out).exists():
         raise UsageError(f"{out} already exists; choose another folder.")
     names = {step.id: step.name for step in steps}
-    with storage_errors(out):
-        disk.make_folder(out.parent)
-        with building.draft(out, exclusive=False) as draft:
-            for original in originals.of(pa.array(list(names), pa.string())):
-                original.put(draft / names[original.id], linked=True)
-            images = ((step.split, step.id, step.name) for step in steps if step.split)
-            write_annotations(originals, images, draft)
+    with storage_errors(out), building.draft(out, exclusive=False) as draft:
+        for original in originals.of(pa.array(list(names), pa.string())):
+            original.put(draft / names[original.id], linked=True)
+        images = ((step.split, step.id, step.name) for step in steps if step.split)
+        write_annotations(originals, images, draft)
 
 
 def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:

@@ -54,10 +54,8 @@ def export_run(
         raise UsageError("--format course holds only glyphs, but this run has photographs; use --format parquet.")
     if form == "links" and not (originals.sources and all(each.in_folder for each in originals.sources.values())):
         raise UsageError("--format links needs sources that are folders of photographs; use --format folder.")
-    with storage_errors(out):
-        disk.make_folder(out.parent)
-        with building.draft(out, exclusive=False) as draft:
-            _write_sets(run, SETS, form, classes, originals, draft)
+    with storage_errors(out), building.draft(out, exclusive=False) as draft:
+        _write_sets(run, SETS, form, classes, originals, draft)
     return [out / name for name in at(out).names()]
 
 
@@ -82,15 +80,13 @@ def pull_run(run: Place, out: Place) -> None:
     """
     if at(out).exists():
         raise UsageError(f"{out} already exists; remove it, or choose another --out.")
-    with storage_errors(out):
-        disk.make_folder(out.parent)
-        with building.draft(out, exclusive=False) as draft:
-            with suppress(FileNotFoundError):  # the check below finds a file that is missing
-                for name in at(run).files_below():
-                    at(run / name).copy(draft / name)
-            manifest = read_manifest(draft / RUN_MANIFEST)
-            if manifest is None or damaged_files(draft, manifest["files"]):
-                raise DataError(f"{run} is damaged; run its command again to rebuild it.")
+    with storage_errors(out), building.draft(out, exclusive=False) as draft:
+        with suppress(FileNotFoundError):  # the check below finds a file that is missing
+            for name in at(run).files_below():
+                at(run / name).copy(draft / name)
+        manifest = read_manifest(draft / RUN_MANIFEST)
+        if manifest is None or damaged_files(draft, manifest["files"]):
+            raise DataError(f"{run} is damaged; run its command again to rebuild it.")
 
 
 def _originals(run: Place, found: Findings | None) -> Originals:

@@ -49,6 +49,7 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
     existing one, which is damaged. An export can be made again, so it replaces nothing.
     """
     building = folder.beside(f".{folder.last}.{BUILDING}")
+    make_folder(folder.parent)
     remove(building)
     with _starting:
         path_of(building).mkdir()
