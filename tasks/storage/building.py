@@ -111,16 +111,11 @@ def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
 
 def probe(folder: Place) -> None:
     """Try every operation that storage needs once, with one byte."""
-    path = path_of(folder / f".probe.{uuid.uuid4().hex}")
-    moved = path.with_name(f"{path.name}.moved")
+    place = folder / f".probe.{uuid.uuid4().hex}"
     try:
-        with path.open("xb") as file:
-            file.write(b"x")
-        _sync(path)
-        path.replace(moved)
+        put(place, lambda part: path_of(part).write_bytes(b"x"))
     finally:
-        path.unlink(missing_ok=True)
-        moved.unlink(missing_ok=True)
+        remove(place)
 
 
 def _drop(building: Place) -> None:
