@@ -51,10 +51,7 @@ def open_rows(place: Place, columns: Columns) -> Rows | None:
 
 @contextlib.contextmanager
 def opened_archive(archive: Place) -> Iterator[Read]:
-    """Open a tar or zip archive to read its members; raises `DataError` when the archive is missing.
-
-    For an offset without a member, the bytes will not match the index.
-    """
+    """Open a tar or zip archive to read its members; raises `DataError` when the archive is missing."""
     try:
         file = at(archive).reading()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -63,7 +60,7 @@ def opened_archive(archive: Place) -> Iterator[Read]:
         if is_zip(archive):
             zipped = zipfile.ZipFile(file)
             members = {member.header_offset: member for member in zipped.infolist()}
-            yield lambda offset, _size: read_zipped(zipped, members.get(offset)) or b""
+            yield lambda offset, _size: read_zipped(zipped, members.get(offset)) or b""  # which matches no index
         else:
             yield partial(read_at, file)
 

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tasks.errors import DataError
@@ -27,7 +27,6 @@ from tasks.storage.store import Listed
 from tasks.vocabulary import SPLITS
 
 UNPACKED = 6  # version of the unpacked files
-AT_ONCE = 4096  # files of a folder with their names in memory
 
 
 class Opened(NamedTuple):
@@ -92,11 +91,9 @@ def read_folder(root: Place, known: Iterable[Listed] = ()) -> Iterator[Entry]:
     Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
     ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
-    walked = iter(known or at(root).walk())
-    while listed := list(islice(walked, AT_ONCE)):
-        read = [each.name for each in listed if _is_readable(each)]
-        contents = at(root).contents(read, MAX_MEMBER_BYTES + 1)
-        yield from (_file_entry(root, each, contents) for each in listed)
+    walked = [*(known or at(root).walk())]
+    contents = at(root).contents((each.name for each in walked if _is_readable(each)), MAX_MEMBER_BYTES + 1)
+    return (_file_entry(root, each, contents) for each in walked)
 
 
 def _is_readable(listed: Listed) -> bool:
