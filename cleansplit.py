@@ -41,10 +41,8 @@ __all__ = ["Result", "audit", "dedupe", "errors", "open_run", "run", "split"]
 P = ParamSpec("P")
 # Arguments pass through standard input: every user of the machine can read the arguments of a process.
 CHILD = "import json, sys; sys.argv[1:] = json.load(sys.stdin); from flows.command.cli import main; main()"
-ERRORS: dict[int, Any] = {
-    kind.exit_code: kind
-    for kind in (errors.UsageError, errors.DataError, errors.GateError, errors.UndecidedError, errors.StorageError)
-}
+KINDS = errors.UsageError, errors.DataError, errors.GateError, errors.UndecidedError, errors.StorageError
+ERRORS: dict[int, Any] = {kind.exit_code: kind for kind in KINDS}
 STAGE = re.compile(r"^starting|^[a-z ]+ +[0-9,]+ tasks")  # the lines that show progress
 LINE = 78  # columns of the progress line
 

@@ -34,16 +34,14 @@ SERVICES = (  # disabled, since they cost a second: nobody schedules, cancels or
     "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
     "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
 )  # fmt: skip
-ROLE = (
-    TOGETHER
-    | {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES}
-    | {
-        ADDRESS: "",
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
-        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # registering takes half a second
-        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
-    }
-)
+ROLE = {
+    **TOGETHER,
+    **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES},
+    ADDRESS: "",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # registering takes half a second
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
 PROGRAM = Path(__file__).with_name("temporary_server.py")
 
 _addresses: set[str] = set()

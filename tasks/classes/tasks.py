@@ -22,11 +22,8 @@ STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller
 
 def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> tuple[int, int, int]:
     """Return the needs of parts without a shard: members, bytes in stages and run, and work in glyphs."""
-    pending = [
-        part
-        for part in parts
-        if not at(stages.stage_folder(workspace, "classes", _shard_inputs(part, reading))).exists()
-    ]
+    folders = [stages.stage_folder(workspace, "classes", _shard_inputs(part, reading)) for part in parts]
+    pending = [part for part, folder in zip(parts, folders, strict=True) if not at(folder).exists()]
     images, size = sum(part.members for part in pending), sum(part.bytes for part in pending)
     stored = STORED_PER_BYTE * size if reading.kind == "glyphs" else STORED_PER_PHOTOGRAPH * images
     return images, round(stored), sum(work_of(part, reading) for part in pending)

@@ -60,11 +60,8 @@ class _Images:
     """The images of all groups, with a few rows in memory."""
 
     def __init__(self, files: Sequence[Groups], columns: Columns) -> None:
-        self.groups = [
-            (file.read, number, str(image_column(file.schema, columns)))
-            for file in files
-            for number in range(len(file.sizes))
-        ]
+        named = [(file, str(image_column(file.schema, columns))) for file in files]
+        self.groups = [(file.read, number, name) for file, name in named for number in range(len(file.sizes))]
         self.starts, self.group = np.cumsum([0, *(size for file in files for size in file.sizes)]), -1
         self.first, self.images = 0, pa.nulls(0)  # the rows of a group in memory
         self.following: Iterator[pa.Array] = iter(())  # the rows after them

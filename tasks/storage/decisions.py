@@ -92,10 +92,7 @@ def read_decisions(place: Place) -> Decisions:
         raise DataError(
             f"{place} is not a table of decisions: it has no column {wrong[0]}; name a file that review wrote."
         )
-    columns = [
-        table[name] if name in table.column_names else pa.nulls(len(table), SCHEMA.field(name).type)
-        for name in SCHEMA.names
-    ]
+    columns = [table[one.name] if one.name in table.column_names else pa.nulls(len(table), one.type) for one in SCHEMA]
     try:
         table = pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
     except pa.ArrowException as error:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.arrays import AnyArray, Gray, Labels, Pixels
+from tasks.arrays import Gray, Labels, Pixels, RowNumbers
 from tasks.storage import Place, at, disk, tables
 
 CENTRE, SCALE = 127.5, 255.0
@@ -34,11 +34,10 @@ class Images:
     def __getitem__(self, rows: slice) -> "Images":
         return Images(self.ids[rows], self.class_names[rows], self.labels[rows], self.gray[rows])
 
-    def take(self, rows: AnyArray) -> "Images":
-        """Return the rows of a mask or of row numbers."""
-        where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        at = pa.array(where)
-        return Images(self.ids.take(at), self.class_names.take(at), self.labels[where], self.gray[where])
+    def take(self, rows: RowNumbers) -> "Images":
+        """Return some rows, in the order of their numbers in `rows`."""
+        at = pa.array(rows)
+        return Images(self.ids.take(at), self.class_names.take(at), self.labels[rows], self.gray[rows])
 
 
 def concatenate(parts: Sequence[Images]) -> Images:
