@@ -9,20 +9,23 @@ from tasks.errors import GateError, UndecidedError
 from tasks.records import Report
 from tasks.records.inputs import REASONS, REMEDIES
 from tasks.records.references import Arrived
-from tasks.records.rows import ClassMembers, Gate, PairOverlap, SharedRows, SplitGroups
+from tasks.records.rows import Gate, PairOverlap, SharedRows, SplitGroups
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
+from tasks.vocabulary import SET, Role
 
 OF_ROWS = ("max_duplicates", "max_overlap", "max_shared_groups")
+LABELLED = "(labelled)"  # all classes of a source that are sets of labels
 REASONS_NAMED = 3  # most frequent reasons to name
 Counted = PairOverlap | SplitGroups | SharedRows
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
     """Return every gate that is set, with its limit, the measured value, and whether it held."""
-    limits, worst, search = report.spec.settings(), _largest_quarantine(report), report.near_duplicates
-    shares = {"max_quarantine": worst.quarantined / worst.members, "max_ignored": report.ignored_share}
+    limits, search = report.spec.settings(), report.near_duplicates
+    _, _, quarantined, members = _largest_quarantine(report)
+    shares = {"max_quarantine": quarantined / members, "max_ignored": report.ignored_share}
     given = {name: limit for name, limit in limits.items() if limit is not None}
     gates = [Gate(name, given[name], share, share <= given[name]) for name, share in shares.items() if name in given]
     gates += [_of_rows(name, given[name], report) for name in OF_ROWS if name in given]
@@ -105,10 +108,10 @@ def _sentence(gate: Gate, report: Report) -> str:
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
     accepting = f"`{flag} {math.ceil(value) / 100:g}` accepts them."
     if gate.name == "max_quarantine":
-        worst = _largest_quarantine(report)
-        counts = f"{worst.quarantined:,} of {worst.members:,} images of {worst.role} {worst.class_name} ({value:.2f} %)"
+        role, name, quarantined, members = _largest_quarantine(report)
+        counts, reasons = f"{quarantined:,} of {members:,} images of {role} {name}", _reasons(role, name, report)
         return (
-            f"{counts} are quarantined, {more}: {_reasons(worst, report)}. quarantine.parquet names each; {accepting}"
+            f"{counts} ({value:.2f} %) are quarantined, {more}: {reasons}. quarantine.parquet names each; {accepting}"
         )
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
@@ -127,9 +130,11 @@ def _sentence(gate: Gate, report: Report) -> str:
     return f"{left}; give a larger {report.scored} split."
 
 
-def _reasons(worst: ClassMembers, report: Report) -> str:
+def _reasons(role: Role, name: str, report: Report) -> str:
     """Return the three most frequent reasons of a quarantined class, with counts and remedies."""
-    own = [("role", "=", worst.role), ("class_name", "=", worst.class_name), ("outcome", "=", "quarantined")]
+    own = [("role", "=", role), ("outcome", "=", "quarantined")]
+    if name != LABELLED:
+        own.append(("class_name", "=", name))
     refused = tables.read(run_at(report.run) / "quarantine.parquet", ["reason"], filters=own)["reason"].to_pylist()
     return ", ".join(
         f"{REASONS[reason]} ({count:,}{f'; {REMEDIES[reason]}' if reason in REMEDIES else ''})"
@@ -160,7 +165,16 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     return f"{said}, {limit}; `cleansplit apply {run} --link sanitized` shows the set without them."
 
 
-def _largest_quarantine(report: Report) -> ClassMembers:
-    """Return the class with the largest quarantined share; members outside the classes have no gate."""
-    classes = [row for row in report.conservation if row.class_name is not None]
-    return max(classes, key=lambda row: row.quarantined / row.members)
+def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:
+    """Return the class with the largest quarantined share, by role and name, with its quarantined and all members.
+
+    Sets of labels count as one class, because most are rare; members outside the classes have no gate.
+    """
+    quarantined, members = Counter[tuple[Role, str]](), Counter[tuple[Role, str]]()
+    for row in report.conservation:
+        if row.class_name is not None:
+            own = row.role, LABELLED if row.class_name.startswith(SET) else row.class_name
+            quarantined[own] += row.quarantined
+            members[own] += row.members
+    worst = max(members, key=lambda own: quarantined[own] / members[own])
+    return *worst, quarantined[worst], members[worst]

@@ -22,6 +22,7 @@ from tasks.reporting.gates import enforce_gates, measure_gates
 from tests.build import ROOT, glyphs, png, saved, scene, write_folder
 from tests.flows.test_cli import here
 from tests.overlap.test_copies import film, noisy
+from tests.sources.detection_sets import Image, yolo
 
 LIMIT: dict[str, Any] = {"max_overlap": 0.01, "max_quarantine": 1}
 
@@ -50,6 +51,16 @@ def test_a_gate_that_can_not_tell_fails_with_a_code_of_its_own_and_names_the_way
     assert audit(root=str(frames), workspace=tmp_path, undecided="pass", **LIMIT).gates[-1].passed
     with pytest.raises(GateError, match="have a duplicate in train"):
         audit(root=str(frames), workspace=tmp_path, threshold=0.9, **LIMIT)
+
+
+def test_a_rare_set_of_labels_with_a_damaged_image_fails_no_gate(prefect_server: None, tmp_path: Path) -> None:
+    images: list[Image] = [(f"{n:03d}", n, (n % 3,)) for n in range(109)]
+    path = write_folder(tmp_path / "set", yolo({"all": [*images, ("rare", 109, (1, 0))]}))
+    (path / "images/all/rare.jpg").write_bytes(b"")
+    assert dedupe(str(path), workspace=tmp_path / "w").gates[0].value == 1 / 110
+    (path / "images/all/000.jpg").write_bytes(b"")
+    with pytest.raises(GateError, match=r"^2 of 110 images of source \(labelled\) \(1.82 %\) are .*: no bytes \(2\)"):
+        dedupe(str(path), workspace=tmp_path / "w")
 
 
 def test_duplicates_inside_a_set_that_nobody_can_tell_fail_alike(
