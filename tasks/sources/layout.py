@@ -115,11 +115,8 @@ def check_classes(
 def differences(archives: Sequence[Archive]) -> list[str]:
     """Return one sentence for each source that lacks classes of the others."""
     every = {name for archive in archives for name in archive.members}
-    return [
-        f"{archive.role} lacks {len(missing)} of {len(every)} classes: {some(missing)}."
-        for archive in archives
-        if (missing := sorted(every - set(archive.members)))
-    ]
+    missing = [(archive.role, sorted(every - set(archive.members))) for archive in archives]
+    return [f"{role} lacks {len(names)} of {len(every)} classes: {some(names)}." for role, names in missing if names]
 
 
 def _check(archive: Archive, expected: int | None, minimum: int) -> None:
