@@ -29,21 +29,21 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
         held, every = set(names), set().union(*paths.values())
         for file in filter(None, (label_file(path, held) for path in every)):
             at(source / file).copy(out / f"{before}{file}")
-        splits = {role for role, members in originals.sources.items() if members.source == source}
-        stay = {split: paths[split] if split in splits else every for split in (*SPLITS, None)}
+        roles = {role for role, members in originals.sources.items() if members.source == source}
+        stay = {split: paths[split] if split in roles else every for split in (*SPLITS, None)}
         for name, text in _texts(source, names, stay):
             disk.make_folder((out / f"{before}{name}").parent)
             disk.write_text(out / f"{before}{name}", text)
-        settings = settings_of(source, names)
-        if settings:
+        if settings := settings_of(source, names):
             facts = {key: value for key, value in settings.items() if key not in {"path", *SPLIT_FOLDERS}}
             disk.write_text(out / "data.yaml", yaml.safe_dump(facts | {key: f"{key}.txt" for key in lists}))
-        for key, lines in lists.items() if settings or any("/" not in name for name in lists_of(names)) else ():
-            disk.write_text(out / f"{key}.txt", "".join(lines))
+        if settings or any("/" not in name for name in lists_of(names)):
+            for key, lines in lists.items():
+                disk.write_text(out / f"{key}.txt", "".join(lines))
 
 
 def _texts(source: Place, names: list[str], stay: Mapping[SplitName | None, set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the lists of VOC and the files of COCO without the images that do not stay in a split; None for all."""
+    """Yield the lists of VOC and the files of COCO with the images that stay, by split, or by None for every split."""
     for name, split in lists_of(names).items():
         if "/" in name:
             yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image)

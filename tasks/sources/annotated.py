@@ -15,9 +15,8 @@ from xml.etree import ElementTree
 import yaml
 
 from tasks.formats import IMAGE_ENDINGS
-from tasks.sources import coco
 from tasks.sources.archive import Entry
-from tasks.sources.coco import documents, ends, readable
+from tasks.sources.coco import MAX_LIST, documents, ends, readable
 from tasks.sources.layout import split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
@@ -126,7 +125,7 @@ def read_list(root: Place, name: str, images: Collection[str]) -> Iterator[tuple
     """Yield the lines of a list, each with its image, or None if that is not one of `images`."""
     known = {splitext(path)[0]: path for path in images} | {path: path for path in images}
     before, voc, _ = f"/{name}".rpartition("/ImageSets/")
-    with readable(root / name, coco.MAX_BYTES) as data:
+    with readable(root / name, MAX_LIST) as data:
         for line in data.decode().splitlines(keepends=True):
             first = "".join(line.split()[:1])
             paths = (f"{before}/{folder}/{first}"[1:] for folder, _, _ in FOLDERS) if voc else ends(line)

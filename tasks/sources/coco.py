@@ -18,7 +18,7 @@ from tasks.sources.numbered import split_in
 from tasks.storage import Place, at
 from tasks.vocabulary import SplitName
 
-MAX_BYTES, MAX_NAME = 1 << 30, 1024  # of a file about many images, and of the name of one
+MAX_LIST, MAX_NAME = 1 << 30, 1024  # of a file about many images, and of the name of one
 FORM = re.compile(rb'"(?:images|annotations)"\s*:\s*\[\s*\{[^{}]*"(?:file_name|image_id)"')
 IMAGE = {"images": "id", "annotations": "image_id"}  # the key of an image's id in the entries of two lists
 DECODE = json.JSONDecoder().raw_decode
@@ -51,7 +51,7 @@ def documents(root: Place, names: Collection[str]) -> Iterator[Document]:
     held, by_end = set(names), defaultdict[str, list[str]](list)
     for name in (name for name in names if name.lower().endswith(".json")):
         split = split_in(posixpath.basename(name)) or split_of_folder(name)
-        with readable(root / name, MAX_BYTES) as data:
+        with readable(root / name, MAX_LIST) as data:
             text = data.decode() if FORM.search(data) else "{}"
             images, labels = _facts(text)
             for path in names if images and not by_end else ():
