@@ -42,8 +42,8 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     The returned specification has the view and the number of classes of the sources.
     """
     place = spec.place
-    columns = spec.columns_by_use
-    fetching = [fetch.submit(role, name, columns, place) for role, name in spec.sources.items()]
+    columns, links = spec.columns_by_use, spec.follow_links and str(Place.of(spec.follow_links))
+    fetching = [fetch.submit(role, name, columns, place, links) for role, name in spec.sources.items()]
     sources = collect("fetch sources", fetching)
     indexed = collect("index members", [index.submit(source, place) for source in sources])
     archives = [archive for found in indexed for archive in found]

@@ -25,7 +25,7 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
             lists["val" if split == "validation" else split].append(f"./{name}\n")
             kept[originals.sources[role].source, name.removesuffix(path)][role].add(path)
     for (source, before), paths in kept.items():
-        names = [one.name for one in at(source).walk() if one.kind == "file"]
+        names = [one.name for one in at(source).walk(originals.links[min(paths)]) if one.kind == "file"]
         held, every = set(names), set().union(*paths.values())
         for file in filter(None, (label_file(path, held) for path in every)):
             at(source / file).copy(out / f"{before}{file}")

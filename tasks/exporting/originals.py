@@ -30,10 +30,11 @@ class Original(NamedTuple):
     place: Place | None
 
     def put(self, target: Place, linked: bool) -> None:
-        """Write the file, or make a hard link if `linked` is set and the source is a folder."""
-        if linked and self.place is not None and not self.place.in_bucket:
+        """Write the file, or make a hard link if `linked` is set and it lies in a folder, behind no symbolic link."""
+        place = None if self.place is None or self.place.in_bucket else self.place
+        if linked and place is not None and str(disk.resolved(place)) == str(place):
             try:
-                disk.move(self.place, target, keep=True)
+                disk.move(place, target, keep=True)
             except OSError as error:
                 if error.errno not in disk.NO_LINK:
                     raise
@@ -55,6 +56,7 @@ class Originals:
         self.facts = [workspace / name for name in photographs]
         self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
         sets = {a.location for a in archives if any(name.startswith(SET) for name in a.members)}
+        self.links: dict[str, str | None] = {a.role: a.links for a in archives}  # where links may lead
         self.annotated = {a.role for a in archives if a.location in sets}  # roles of detection sets
         parts = []
         for archive in archives:

@@ -21,7 +21,7 @@ REASONS = {  # why a member was quarantined or ignored; a closed list
     "duplicate_member": "one of several members with the same name and different bytes",
     "empty": "no bytes",
     "encrypted_member": "an encrypted member",
-    "link_member": "a link in an archive, or out of the folder; only links within a folder are followed",
+    "link_member": "a link in an archive, or out of the folder",
     "missing_file": "a row without an image, or an image that is named but missing, or outside the folder",
     "name_not_printable": "a file name that is not printable UTF-8",
     "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
@@ -53,7 +53,7 @@ REASONS = {  # why a member was quarantined or ignored; a closed list
 REMEDIES = {  # for reasons that have one
     **dict.fromkeys(("not_png", "oversize_member", "wrong_size"), "`--view photo` reads images of any format and size"),
     "encrypted_member": "unpack the archive with its password",
-    "link_member": "copy the files that the links lead to",
+    "link_member": "`--follow-links FOLDER` reads files that links lead to below a folder",
     "missing_file": "check the paths",
     "dicom_compression": "decompress them, such as with `gdcmconv --raw`",
     "needs_dicom": "run `pip install 'cleansplit[dicom]'`",
@@ -83,6 +83,7 @@ class Source:
     sha256: str | None  # of an archive; the digest of a folder is computed from its index
     bytes: int
     columns: dict[str, str]  # use of a column of a table -> its name
+    links: str | None = None  # folder of files that links in a source may lead to
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Archive:
     columns: dict[str, str]
     pieces: tuple[Piece, ...]  # in the order of the index, which starts with the members outside class folders
     outside: dict[str, int]  # number of members outside class folders, by outcome: quarantined, ignored
+    links: str | None = None
 
     @property
     def members(self) -> dict[str, int]:

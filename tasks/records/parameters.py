@@ -41,6 +41,7 @@ DESCRIPTIONS = {
     "whole": "Add all images to the first reference without comparing them; it is made if it does not exist.",
     "columns": "Names of columns, for tables as sources: path=NAME or image=NAME, and label=NAME, split=NAME, "
     "group=NAME. If unset, usual names are tried.",
+    "follow_links": "Follow symbolic links that lead out of a folder of images, too, to files below this folder.",
     "train": "Rows of train, a multiple of the number of classes. If unset, all that the data allow, up to 20,000 per "
     "class.",
     "validation": "Rows of validation; may be 0.",

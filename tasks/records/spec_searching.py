@@ -36,6 +36,7 @@ class SourceSpec(WorkSpec):
     classes: PositiveInt | None = None
     side: ImageSide = 28
     columns: tuple[str, ...] = ()
+    follow_links: PurePath | None = None
     min_per_class: PositiveInt | None = None
 
     @property

@@ -19,6 +19,7 @@ from tasks.sources.layout import some, split_folders
 from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
+from tasks.storage import Place, disk
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
 
 Layout = tuple[str, str] | None  # description of a source, and a command
@@ -71,11 +72,12 @@ def _splits(held: Held) -> Layout:
 
 
 def _links(held: Held) -> Layout:
-    links = [path for kind, path in held.others if kind == "link"]
+    links = [path for kind, path in held.others if kind == "link" and held.source.sha256 is None]
     if not links or (held.images and not any(map(split_in, links))):
         return None
-    copy = quote(f"{posixpath.basename(held.folder).strip('.') or '../links'}-copy")
-    return f"has {len(links):,} links that lead out of it", f"cp -RL {held.path('')} {copy} && {held.reads} {copy}"
+    targets = [str(disk.resolved(Place(held.source.location) / path).parent) for path in links]
+    command = f"{held.reads} {held.path('')} --follow-links {quote(posixpath.commonpath(targets))}"
+    return f"has {len(links):,} links that lead out of it", command
 
 
 def _batches(held: Held) -> Layout:

@@ -62,12 +62,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
             folders = {posixpath.dirname(name) for name in rows.names}
             first = {folder.partition("/")[0] for folder in folders}
             is_split = first < {*SPLITS} and len(first) == 1 and all("/" in folder for folder in folders)
-            others = (one.name for one in at(place).walk()) if at(place).is_folder() else ()
+            others = (one.name for one in at(place).walk(source.links)) if at(place).is_folder() else ()
             beside = (Entry(name, "beside", 0, 0, b"") for name in others if name not in rows.files)  # none is skipped
             root = first.pop() if is_split else ""
             return _listed(source, chain(_read_rows(rows), beside), root=root, first=rows.first)
         if at(place).is_folder():
-            walked = [*at(place).walk()]
+            walked = [*at(place).walk(source.links)]
             if found := read_annotated(place, [one.name for one in walked if _is_readable(one)]):
                 splits = {split or "" for split, _ in found.labels}
                 root = splits.pop() if len(splits) == 1 else ""

@@ -28,14 +28,16 @@ INDEX = "index.parquet"
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
-def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place) -> Any:
-    """Render fonts, download an archive, or use a local source."""
+def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place, links: str | None = None) -> Any:
+    """Render fonts, download an archive, or use a local source; `links` in it may lead to files below that folder."""
     with storage_errors(workspace):
         check_source(role, source)
+        if links and not at(Place.of(links)).is_folder():
+            raise UsageError(f"--follow-links {links} is not a folder; name the one that the links lead to.")
         name, place = _find(role, source, workspace)
         location = place.name if place.root == workspace.root and place.name else str(disk.resolved(place))
         if at(place).is_folder():
-            return done(Source(role, name, location, None, 0, columns), f"{role} {name}: a folder")
+            return done(Source(role, name, location, None, 0, columns, links), f"{role} {name}: a folder")
         files = at(place).expanded()
         digests, size = [at(file).sha256() for file in files], sum(at(file).size() for file in files)
         sha256 = digests[0] if len(files) == 1 else stages.digest_of([[f.last for f in files], digests])
@@ -90,6 +92,7 @@ def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) 
         columns=source.columns,
         pieces=pieces,
         outside=part["outside"],
+        links=source.links,
     )
 
 

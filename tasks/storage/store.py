@@ -72,10 +72,11 @@ class Store(Protocol):
         found = type(self)(self.place.parent).matching(self.place.last)
         return [place for place in found if type(self)(place).is_file()]
 
-    def walk(self) -> Iterator[Listed]:
+    def walk(self, also: str | None = None) -> Iterator[Listed]:  # noqa: ARG002  # buckets have no links
         """Yield everything below the folder except folders, in name order, files before subfolders.
 
-        Symbolic links within the folder are followed; links that lead out, in circles or nowhere have the kind link.
+        Symbolic links within the folder are followed, and those that lead below `also`, another folder; links that lead
+        elsewhere, in circles or nowhere have the kind link.
         """
         for name in sorted(self.files_below(), key=_as_on_disk):
             yield Listed(name, "file")

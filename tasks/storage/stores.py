@@ -56,8 +56,9 @@ class Disk(Store):
     def is_inside(self, folder: Place) -> bool:
         return self.local().resolve().is_relative_to(disk.path_of(folder).resolve())
 
-    def walk(self) -> Iterator[Listed]:
+    def walk(self, also: str | None = None) -> Iterator[Listed]:
         top = os.path.realpath(self.local())
+        allowed = tuple(os.path.join(os.path.realpath(folder), "") for folder in filter(None, (top, also)))
         pending: list[tuple[str, str, tuple[str, ...]]] = [(top, "", (top,))]
         while pending:
             folder, below, above = pending.pop()
@@ -68,7 +69,7 @@ class Disk(Store):
                 name, real = below + entry.name, entry.path
                 if entry.is_symlink():
                     real = os.path.realpath(entry.path)
-                    if not real.startswith(top + os.sep) or real in above or not os.path.exists(real):
+                    if not real.startswith(allowed) or real in above or not os.path.exists(real):
                         yield Listed(name, "link")
                         continue
                 if os.path.isdir(real):

@@ -197,8 +197,9 @@ def test_an_option_is_given_instead_where_a_command_has_several_sources(
         assert said in sentence
         *before, instead = re.findall("`([^`]+)`", sentence)
         subprocess.run(before or ["true"], shell=True, check=True)  # noqa: S602  # as it would be pasted
-        own, given[option] = shlex.split(instead)
-        assert own == option
+        words = shlex.split(instead)
+        assert words[0] == option
+        given |= zip(words[::2], words[1::2], strict=True)
     done = here("audit", *chain(*given.items()), "--workspace", "w")
     assert done.returncode == 0, done.stderr
 

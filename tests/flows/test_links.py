@@ -9,7 +9,7 @@ import pytest
 
 from flows.command import deciding, keeping
 from flows.pipeline import audit, cleansplit, dedupe
-from tasks.errors import StorageError
+from tasks.errors import StorageError, UsageError
 from tasks.storage import disk
 from tasks.storage.building import draft, sweep
 from tasks.storage.place import Place
@@ -133,3 +133,49 @@ def test_a_link_is_removed_and_not_what_it_leads_to(space: Path, tmp_path: Path)
         remove(Place.of(space) / "stages/link")
         assert not (space / "stages" / "link").is_symlink()
     assert listed(tmp_path / "outside") == before
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """Return a root of splits whose images are links: to files of `store`, but for one that leads elsewhere."""
+    images = [png(image) for image in glyphs(12, 3)]
+    write_folder(tmp_path, {f"store/{number:02}.png": image for number, image in enumerate(images)})
+    write_folder(tmp_path, {"stored/secret.png": images[0]})  # whose name begins like the store's
+    for number in range(12):
+        link = tmp_path / "data" / ("train" if number < 8 else "test") / "ab"[number % 2] / f"{number}.png"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(f"../../../store/{number:02}.png")
+    (tmp_path / "data/test/a/copy.png").symlink_to(tmp_path / "store" / "00.png")
+    (tmp_path / "data/test/b/out.png").symlink_to(tmp_path / "stored" / "secret.png")
+    return tmp_path
+
+
+def test_links_are_followed_below_the_folder_that_is_named(linked: Path, prefect_server: None) -> None:
+    given: dict[str, Any] = {"root": str(linked / "data"), "workspace": linked / "w"}
+    with pytest.raises(UsageError, match=f"14 links .*; run `cleansplit audit .* --follow-links {linked}`"):
+        audit(**given)
+    with pytest.raises(UsageError, match=f"--follow-links {linked}/no is not a folder"):
+        audit(**given, follow_links=linked / "no")
+    report = audit(**given, follow_links=linked / "store", max_quarantine=0.5)
+    assert (report.pair("test", "train").exact, report.pair("test", "train").rows) == (1, 5)
+    assert sum(row.quarantined for row in report.conservation) == 1
+    deciding.apply(link=linked / "kept", execute=True, workspace=linked / "w")
+    copies = {path.relative_to(linked / "kept").as_posix(): path for path in (linked / "kept").rglob("*.png")}
+    assert len(copies) == 12
+    assert "test/a/copy.png" not in copies
+    assert not any(path.is_symlink() for path in copies.values())
+    assert copies["train/b/1.png"].read_bytes() == (linked / "store" / "01.png").read_bytes()
+
+
+def test_a_detection_set_of_links_keeps_its_labels(linked: Path, prefect_server: None) -> None:
+    for split, numbers in (("train", range(8)), ("test", range(8, 12))):
+        for number in numbers:
+            label = write_folder(linked, {f"store/labels/{number}.txt": b"%d .5 .5 .1 .1\n" % (number % 2)})
+            for kind, target in (("images", f"store/{number:02}.png"), ("labels", f"store/labels/{number}.txt")):
+                link = linked / "yolo" / kind / split / f"{number}{Path(target).suffix}"
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(label / target)
+    audit(root=str(linked / "yolo"), follow_links=linked / "store", workspace=linked / "w")
+    deciding.apply(link=linked / "kept", execute=True, workspace=linked / "w")
+    assert (linked / "kept/labels/train/3.txt").read_bytes() == b"1 .5 .5 .1 .1\n"
+    assert len([*linked.glob("kept/labels/*/*.txt")]) == len([*linked.glob("kept/images/*/*.png")]) == 12

@@ -257,8 +257,3 @@ def test_folders_under_other_names_come_before_tables_beside_them() -> None:
     names = ("train2017/1.png", "val2017/1.png", "labels/train.csv", "labels/val.csv")
     with pytest.raises(UsageError, match="run `cleansplit audit --train s/train2017 --test s/val2017`"):
         splits_of(ROOT, list_members([entry(name) for name in names], "s"))
-
-
-def test_links_in_the_current_folder_are_copied_out_of_it() -> None:
-    with pytest.raises(UsageError, match=r"run `cp -RL \./ \.\./links-copy && cleansplit audit \.\./links-copy`"):
-        splits_of(replace(ROOT, name="."), list_members([entry("train", kind="link")], "s"))
