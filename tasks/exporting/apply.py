@@ -53,7 +53,10 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names)
-    return _steps(ids, names, originals)
+    steps = _steps(ids, names, originals)
+    if pages := [step.name for step in steps if step.source is None]:
+        raise UsageError(f"{pages[0]} is a page and cannot be moved out of its file; use --link.")
+    return steps
 
 
 def left_to_people(run: Place) -> dict[str, int]:

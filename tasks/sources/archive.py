@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
+from tasks.sources.pages import pages_of
 from tasks.storage import Place, at
 
 BLOCK = tarfile.BLOCKSIZE
@@ -36,6 +37,12 @@ class Entry(NamedTuple):
     size: int
     digest: bytes
     group: str | None = None  # the user's group; only rows of a table have one
+    pages: int = 0  # of a file of several pages
+
+
+def file_entry(name: str, offset: int, data: bytes, group: str | None = None) -> Entry:
+    """Return the entry of a file, given its content."""
+    return Entry(name, "file", offset, len(data), content_digest(data), group, len(pages_of(data)))
 
 
 def content_digest(data: bytes) -> bytes:
@@ -99,8 +106,9 @@ def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:
 
 
 def _file(name: str, offset: int, size: int, file: BinaryIO) -> Entry:
-    digest = content_digest(read_at(file, offset, size)) if size <= MAX_MEMBER_BYTES else b""
-    return Entry(name, "file", offset, size, digest)
+    if size > MAX_MEMBER_BYTES:
+        return Entry(name, "file", offset, size, b"")
+    return file_entry(name, offset, read_at(file, offset, size))
 
 
 def _plain_file(block: bytes) -> tuple[str, int] | None:

@@ -80,14 +80,22 @@ class Listing:
 
 def list_members(entries: Iterable[Entry], source: str) -> Listing:
     """Return members with names as valid text; raises `DataError` when a name points outside the source."""
-    entries = iter(entries)
+    entries = (page for entry in entries for page in (_pages(entry) if entry.pages else (entry,)))
     numbers: dict[str, int] = {}  # of folders
     parts = [_batch(batch, numbers, source) for batch in iter(lambda: list(islice(entries, AT_ONCE)), [])]
     return Listing(source, list(numbers), pa.Table.from_batches(parts, SCHEMA))
 
 
+def _pages(entry: Entry) -> list[Entry]:
+    """Return the pages of a file, named like ``x#2.tif``, or the file if it is not named like an image."""
+    stem, _, ending = entry.name.rpartition(".")
+    is_image = entry.kind == "file" and f".{ending.lower()}" in IMAGE_ENDINGS
+    numbers = range(1, entry.pages + 1 if is_image else 1)
+    return [entry._replace(name=f"{stem}#{number}.{ending}", pages=0) for number in numbers] or [entry]
+
+
 def _batch(entries: list[Entry], numbers: dict[str, int], source: str) -> pa.RecordBatch:
-    paths, kinds, offsets, sizes, digests, groups = zip(*entries, strict=True)
+    paths, kinds, offsets, sizes, digests, groups, _ = zip(*entries, strict=True)
     parts = [path.rpartition("/") for path in paths]
     clean = {folder: _clean(folder, source) for folder in dict.fromkeys(folder for folder, _, _ in parts)}
     folders = [numbers.setdefault(clean[folder], len(numbers)) for folder, _, _ in parts]

@@ -21,6 +21,7 @@ from tasks.sources.arrays import open_arrays, open_idx
 from tasks.sources.cifar import open_cifar
 from tasks.sources.manifest import open_manifest
 from tasks.sources.numbered import Rows
+from tasks.sources.pages import PAGE, page_of
 from tasks.sources.saved import open_saved
 from tasks.sources.tables import open_parquet
 from tasks.sources.zips import is_zip, read_zipped
@@ -92,15 +93,20 @@ class Members:
                 name, member = names[row], members[row]
                 shown = path_of(name, member) if self.in_folder else f"{name}/{member}"
                 raise DataError(f"{shown} of {self.source} has changed since it was indexed; do the run again.")
-            yield row, data
+            yield row, page_of(data, members[row])
 
     def place_of(self, class_name: str, member: str) -> Place | None:
-        """Return the place of a member that is a file; None in archives and rows."""
-        return self.source / path_of(class_name, member) if self.in_folder else None
+        """Return the place of a member that is a file; None in archives and rows, and for a page of a file."""
+        path = path_of(class_name, member)
+        return self.source / path if self.in_folder and self._file_of(path) == path else None
+
+    def _file_of(self, path: str) -> str:
+        """Return the path of the file of a member in a folder, which may be one of its pages."""
+        return PAGE.sub(r"\2", path) if "#" in path and not at(self.source / path).exists() else path
 
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
         names, members, sizes = _columns(index, "class_name", "member", "size")
-        paths = [path_of(name, member) for name, member in zip(names, members, strict=True)]
+        paths = [self._file_of(path_of(name, member)) for name, member in zip(names, members, strict=True)]
         for row, data in enumerate(at(self.source).contents(paths, max(sizes, default=0) + 1)):
             if isinstance(data, FileNotFoundError | NotADirectoryError):
                 raise _gone(self.source / paths[row]) from data

@@ -14,7 +14,7 @@ from tasks.formats import ENDING_OF, format_of
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
 from tasks.sources.annotated import read_annotated
-from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, content_digest
+from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, file_entry
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, list_members, together
@@ -110,7 +110,7 @@ def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]
         return Entry(name, "unreadable", 0, 0, b"")
     if len(data) > MAX_MEMBER_BYTES:
         return Entry(name, "file", 0, at(root / name).size(), b"")
-    return Entry(name, "file", 0, len(data), content_digest(data))
+    return file_entry(name, 0, data)
 
 
 def _listed(source: Source, entries: Iterable[Entry], **about: Any) -> Opened:
@@ -140,8 +140,7 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
         if data is None:
             yield Entry(name, "missing", number, 0, b"", group)
         else:
-            digest = content_digest(data) if len(data) <= MAX_MEMBER_BYTES else b""
-            yield Entry(name, "file", number, len(data), digest, group)
+            yield file_entry(name, number, data, group)
 
 
 def _members(source: Source, files: Sequence[Place]) -> Listing:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.errors import DataError
-from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, content_digest
+from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, file_entry
 from tasks.sources.packed import is_bomb
 from tasks.storage import Place, at
 
@@ -74,7 +74,7 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
     data = read_zipped(archive, member)
     if data is None:
         return Entry(member.filename, "damaged", 0, 0, b"")
-    return Entry(member.filename, "file", member.header_offset, len(data), content_digest(data))
+    return file_entry(member.filename, member.header_offset, data)
 
 
 def read_zipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo | None) -> bytes | None:

@@ -31,7 +31,7 @@ def row_groups(
     loaded: LoadedSources,
     workspace: Place,
 ) -> tuple[RowNumbers, dict[str, Any]]:
-    """Connect rows that are duplicates, and rows in the same group of the user.
+    """Connect rows that are duplicates, pages of one file, or in the same group of the user.
 
     `ids` are those of the rows of all sources; `twins` are the duplicates inside them as one set; `found` are the
     overlaps of earlier splits, whose duplicates are connected, too. `by` is explained in `names_of_groups`.
@@ -43,6 +43,8 @@ def row_groups(
     rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
     count, links = len(ids), [(rows, rows[first_with(of_twins["group"].to_numpy())])]
     links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
+    files = pc.replace_substring_regex(ids, r"(?i)#\d+\.tiff?$", "").dictionary_encode()  # of pages
+    links.append((np.arange(count), first_with(files.indices.to_numpy())))
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}
     names = names_of_groups(ids, by, loaded, workspace)

@@ -23,7 +23,7 @@ from tasks.storage.image_files import read_ids
 from tasks.storage.stages import Stage
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
-VERSION = 5
+VERSION = 6
 GROUPS = "groups.parquet"
 Rows = dict[SplitName, RowNumbers]
 

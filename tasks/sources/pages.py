@@ -1,0 +1,35 @@
+"""The pages of a TIFF as images: each one is read as a TIFF without other pages."""
+
+import re
+from typing import Literal
+
+from tasks.formats import format_of
+
+MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, each of which takes the bytes of the file
+PAGE = re.compile(r"#(\d+)(\.\w+)$")  # in the name of a page
+SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask of another one, and its bits
+
+
+def pages_of(data: bytes) -> list[tuple[bytes, int]]:
+    """Return the link to each page of a TIFF of several, and the place of its link to the next; nothing for others."""
+    order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
+    found: list[tuple[bytes, int]] = []
+    at = 4
+    for _ in range(MAX_PAGES + 1 if format_of(data) == "TIFF" else 0):
+        link = data[at : at + 4]
+        start = int.from_bytes(link, order)
+        if not 0 < start < len(data):
+            return found if 1 < len(found) <= MAX_BYTES // len(data) else []
+        count, tag, value = (data[start + place :][:size] for place, size in ((0, 2), (2, 2), (10, 4)))
+        at = start + 2 + 12 * int.from_bytes(count, order)
+        if int.from_bytes(tag, order) != SUBFILE or not int.from_bytes(value, order) & PART:
+            found.append((link, at))
+    return []
+
+
+def page_of(data: bytes, name: str) -> bytes:
+    """Return a page of a TIFF of several pages, by a name such as ``x#2.tif``; other files as they are."""
+    if not (found := PAGE.search(name)) or not (pages := pages_of(data)):
+        return data
+    link, end = pages[int(found[1]) - 1]
+    return data[:4] + link + data[8:end] + bytes(4) + data[end + 4 :]
