@@ -16,7 +16,7 @@ from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import files_of, require_whole
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
-from tasks.storage import Place, arrow, at, building, disk, tables
+from tasks.storage import Place, at, building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
 from tasks.vocabulary import SPLITS, SplitName
@@ -61,7 +61,7 @@ def gone(run: Place, originals: Originals) -> list[Step]:
 
 def left_to_people(run: Place) -> dict[str, int]:
     """Count the images that stay in place for people to review or to relabel."""
-    with arrow.reading(run / "actions.csv") as file:
+    with tables.reading(run / "actions.csv") as file:
         actions = read_csv(file, convert_options=ConvertOptions(include_columns=["path", "action"]))
     gone = actions.filter(pc.equal(actions["action"], "remove"))["path"].combine_chunks()
     stay = actions.filter(pc.invert(pc.is_in(actions["path"], value_set=gone)))["action"].to_pylist()

@@ -23,7 +23,7 @@ from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.records.card import card_header
-from tasks.storage import Place, arrow, at, building, disk, tables
+from tasks.storage import Place, at, building, disk, tables
 from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
@@ -137,7 +137,7 @@ def write_group_list(files: Files, groups: pa.Table, originals: Originals, targe
     at = pc.index_in(pa.concat_arrays([*ids.values()]), value_set=groups["id"].combine_chunks())
     own = groups.drop_columns(["split"]).take(at)
     paths = [path for split, names in ids.items() for path in originals.names(names, split)]
-    with arrow.writing(target) as out:
+    with tables.writing(target) as out:
         write_csv(tables.harmless(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file")), out)
 
 

@@ -13,7 +13,7 @@ from tasks.presenting.terminal import table_of
 from tasks.presenting.words import answer
 from tasks.records import REASONS, Report
 from tasks.records.rows import Gate, form_of
-from tasks.storage import Place, arrow, tables
+from tasks.storage import Place, tables
 from tasks.vocabulary import SPLITS, UNLABELLED
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
@@ -83,7 +83,7 @@ class Problem(NamedTuple):
 def problems_of(run: Place, report: Report) -> list[Problem]:
     """Return the duplicates, undecided images, label conflicts and quarantined files of a run; failures first."""
     failed = {gate.name for gate in report.gates if not gate.passed}
-    with arrow.reading(run / "actions.csv") as file:
+    with tables.reading(run / "actions.csv") as file:
         actions = read_csv(file, parse_options=ParseOptions(newlines_in_values=True))
     found = []
     for row in actions.filter(pc.not_equal(actions["action"], "keep")).to_pylist():

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
 
 from tasks.records import Archive, Findings, Report, Split
-from tasks.storage import Place, arrow, at, disk, tables
+from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids
 from tasks.vocabulary import SPLITS
 
@@ -25,7 +25,7 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     with a label conflict, review; others keep. A removed image may have a second row, about its label.
     """
     first, second = _actions(found, workspace, target)
-    with arrow.writing(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
+    with tables.writing(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             for rows in _rows_of(found.splits[name], found.archives, first, second, workspace):
                 writer.write_table(tables.harmless(rows))

@@ -7,6 +7,7 @@ from tasks.formats import format_of
 
 MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, each of which takes the bytes of the file
 PAGE = re.compile(r"#(\d+)(\.\w+)$")  # in the name of a page
+TIFF = (b"II*\0", b"MM\0*")  # a look at these comes first, since most files are none
 SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask of another one, and its bits
 
 
@@ -15,7 +16,7 @@ def pages_of(data: bytes) -> list[tuple[bytes, int]]:
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
     found: list[tuple[bytes, int]] = []
     at = 4
-    for _ in range(MAX_PAGES + 1 if format_of(data) == "TIFF" else 0):
+    for _ in range(MAX_PAGES + 1 if data[:4] in TIFF and format_of(data) == "TIFF" else 0):
         link = data[at : at + 4]
         start = int.from_bytes(link, order)
         if not 0 < start < len(data):

@@ -9,7 +9,7 @@ from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, split_in
 from tasks.sources.tables import Groups, image_column, rows_of
-from tasks.storage import Place, arrow, at
+from tasks.storage import Place, at, tables
 from tasks.storage.foreign import ROWS, check
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
@@ -36,10 +36,10 @@ def open_saved(place: Place, columns: Columns) -> Rows | None:
 def _groups_of(place: Place, split: str | None) -> Groups:
     """Return a stream of Arrow, whose batches stay in the file."""
     try:
-        for message in pa.ipc.MessageReader.open_stream(arrow.reading(place, mapped=True)):
+        for message in pa.ipc.MessageReader.open_stream(tables.reading(place, mapped=True)):
             if _is_compressed(message):
                 raise DataError(f"{place} is compressed, which is not read; save the dataset again.")
-        with pa.ipc.open_stream(arrow.reading(place, mapped=True)) as stream:
+        with pa.ipc.open_stream(tables.reading(place, mapped=True)) as stream:
             schema, batches = stream.schema, list(stream)
         check(place, schema.names, [len(batch) for batch in batches])
         for batch in batches:

@@ -76,8 +76,7 @@ class _Images:
             self.first += len(self.images)
             array = next(self.following)
             self.images = array.field("bytes") if pa.types.is_struct(array.type) else array
-        data: bytes | None = self.images[row - self.first].as_py()
-        return data
+        return self.images[row - self.first].as_py()
 
 
 def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:

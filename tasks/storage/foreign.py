@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import DataError
-from tasks.storage import Place, arrow, at, tables
+from tasks.storage import Place, at, tables
 
 MAX_ROWS, MAX_COLUMNS = 50_000_000, 1000
 FREE_ROWS, ROWS_PER_BYTE = 1_000_000, 2  # rows of any file, and additional ones per byte
@@ -19,7 +19,7 @@ def open_parquet(place: Place) -> pq.ParquetFile:
     if not at(place).is_file():
         raise DataError(f"{place} is not a file; name a Parquet file.")
     with tables.foreign(place):
-        file = pq.ParquetFile(arrow.reading(place), page_checksum_verification=True)
+        file = pq.ParquetFile(tables.reading(place), page_checksum_verification=True)
         groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         check(place, file.schema_arrow.names, groups)
     return file

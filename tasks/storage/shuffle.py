@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.arrays import RowNumbers
-from tasks.storage import Place, arrow, disk
+from tasks.storage import Place, disk, tables
 
 PLACE = "place"  # column with the position of a row in its piece
 
@@ -37,7 +37,7 @@ def deal_out(
             table = read(number)
             if not writers:
                 schema = table.schema.append(pa.field(PLACE, pa.int64()))
-                outputs = [stack.enter_context(arrow.writing(file)) for file in files]
+                outputs = [stack.enter_context(tables.writing(file)) for file in files]
                 writers = [stack.enter_context(pa.ipc.new_stream(out, schema)) for out in outputs]
             for number_of_piece in np.unique(piece[mine]).tolist():
                 rows = mine[piece[mine] == number_of_piece]
@@ -47,7 +47,7 @@ def deal_out(
 
 
 def _in_order(file: Place) -> pa.Table:
-    with arrow.reading(file) as source:
+    with tables.reading(file) as source:
         table = pa.ipc.open_stream(source).read_all()
     disk.remove(file)
     back = np.argsort(table[PLACE].to_numpy())

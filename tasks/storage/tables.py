@@ -12,23 +12,36 @@ import pyarrow.parquet as pq
 
 from tasks.arrays import Bits, RowNumbers
 from tasks.errors import DataError
-from tasks.storage import Place, arrow
+from tasks.storage import Place, at, disk
 from tasks.storage.errors import storage_errors
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
+def reading(place: Place, *, mapped: bool = False) -> pa.NativeFile:
+    """Open a file for pyarrow to read, or map it into memory; files of others in a bucket are read in parts."""
+    if place.in_bucket and not place.published:
+        return pa.PythonFile(at(place).reading(), "r")
+    path = str(at(place).local())
+    return pa.memory_map(path, "r") if mapped else pa.OSFile(path, "rb")
+
+
+def writing(place: Place) -> pa.NativeFile:
+    """Open a file of this machine for pyarrow to write."""
+    return pa.OSFile(str(disk.path_of(place)), "wb")
+
+
 def write(table: pa.Table, target: Place, **options: Any) -> None:
     """Write a table; the same rows give the same bytes, regardless of their chunks."""
-    with arrow.writing(target) as out:
+    with writing(target) as out:
         pq.write_table(table.combine_chunks(), out, **PARQUET, **options)
 
 
 @contextmanager
 def writer(target: Place, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
     """Open a file for writing it in pieces."""
-    with arrow.writing(target) as out, pq.ParquetWriter(out, schema, **PARQUET | options) as writing:
-        yield writing
+    with writing(target) as out, pq.ParquetWriter(out, schema, **PARQUET | options) as parts:
+        yield parts
 
 
 def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None) -> pa.Table:
@@ -41,7 +54,7 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
         with opened(place) as file:
             table = file.read(columns)
             return table if columns is None else table.select(columns)
-    with _named_when_damaged(place), arrow.reading(place) as file:
+    with _named_when_damaged(place), reading(place) as file:
         return pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
 
 
@@ -105,7 +118,7 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
     """Open a file for reading it in row groups; raises what `read` raises."""
     with (
         _named_when_damaged(place),
-        arrow.reading(place) as source,
+        reading(place) as source,
         pq.ParquetFile(source, page_checksum_verification=True) as file,
     ):
         yield file
