@@ -30,7 +30,7 @@ class Original(NamedTuple):
     place: Place | None
 
     def put(self, target: Place, linked: bool) -> None:
-        """Write the file, or make a hard link if `linked` is set and it lies in a folder, behind no symbolic link."""
+        """Write the file, or make a hard link if `linked` is set, its source is a folder, and no link leads to it."""
         place = None if self.place is None or self.place.in_bucket else self.place
         if linked and place is not None and str(disk.resolved(place)) == str(place):
             try:

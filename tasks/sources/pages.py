@@ -5,9 +5,9 @@ from typing import Literal
 
 from tasks.formats import format_of
 
-MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, each of which takes the bytes of the file
+MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, which each have the bytes of the file
 PAGE = re.compile(r"#(\d+)(\.\w+)$")  # in the name of a page
-TIFF = (b"II*\0", b"MM\0*")  # a look at these comes first, since most files are none
+TIFF = (b"II*\0", b"MM\0*")  # asked first: most files are something else
 SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask of another one, and its bits
 
 
