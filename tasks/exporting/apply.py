@@ -54,8 +54,8 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names)
     steps = _steps(ids, names, originals)
-    if pages := [step.name for step in steps if step.source is None]:
-        raise UsageError(f"{pages[0]} is a page and cannot be moved out of its file; use --link.")
+    if shared := [step.name for step in steps if step.source is None]:
+        raise UsageError(f"{shared[0]} is a page of a file, or a link to one, and cannot be moved; use --link.")
     return steps
 
 

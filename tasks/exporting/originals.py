@@ -30,11 +30,10 @@ class Original(NamedTuple):
     place: Place | None
 
     def put(self, target: Place, linked: bool) -> None:
-        """Write the file, or make a hard link if `linked` is set, its source is a folder, and no link leads to it."""
-        place = None if self.place is None or self.place.in_bucket else self.place
-        if linked and place is not None and str(disk.resolved(place)) == str(place):
+        """Write the file, or make a hard link if `linked` is set and it has a place."""
+        if linked and self.place is not None and not self.place.in_bucket:
             try:
-                disk.move(place, target, keep=True)
+                disk.move(self.place, target, keep=True)
             except OSError as error:
                 if error.errno not in disk.NO_LINK:
                     raise
@@ -83,9 +82,10 @@ class Originals:
         return self._rows(ids)["size"].to_pylist()
 
     def places(self, ids: pa.Array) -> list[Place | None]:
-        """Return the place of each image file, or None for an image in an archive."""
+        """Return the place of each image file; None for images in archives, pages, and files that links lead to."""
         split = (name.split("/", 2) for name in ids.to_pylist())
-        return [self.sources[role].place_of(class_name, member) for role, class_name, member in split]
+        places = [(self.links[role], self.sources[role].place_of(*below)) for role, *below in split]
+        return [None if links and at and str(disk.resolved(at)) != str(at) else at for links, at in places]
 
     def names(self, ids: pa.Array, split: str) -> list[str]:
         """Return the names of images below a `split`, unless it is empty; detection sets with splits keep their own."""

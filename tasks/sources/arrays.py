@@ -84,8 +84,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> NDA
         if kind.hasobject or not kind.itemsize or size > MAX_BYTES or size != info.file_size - file.tell():
             raise DataError(f"{place} has an array {info.filename} of shape {shape} and {kind} that is not read.")
     with archive.open(info) as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _labels(images: str, arrays: dict[str, NDArray[Any]]) -> NDArray[Any] | None:

@@ -60,8 +60,7 @@ class Listing:
     @property
     def is_metadata(self) -> Mask:
         """Return which members are metadata of an operating system, by their names."""
-        found: Mask = pc.match_substring_regex(self.table["name"], METADATA).to_numpy()
-        return found
+        return pc.match_substring_regex(self.table["name"], METADATA).to_numpy()
 
     @property
     def with_images(self) -> set[str]:

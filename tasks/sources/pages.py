@@ -13,15 +13,17 @@ SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask
 
 def pages_of(data: bytes) -> list[tuple[bytes, int]]:
     """Return the link to each page of a TIFF of several, and the place of its link to the next; nothing for others."""
+    if data[:4] not in TIFF:
+        return []
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
     found: list[tuple[bytes, int]] = []
     at = 4
-    for _ in range(MAX_PAGES + 1 if data[:4] in TIFF and format_of(data) == "TIFF" else 0):
+    for _ in range(MAX_PAGES + 1 if format_of(data) == "TIFF" else 0):
         link = data[at : at + 4]
         start = int.from_bytes(link, order)
         if not 0 < start < len(data):
             return found if 1 < len(found) <= MAX_BYTES // len(data) else []
-        count, tag, value = (data[start + place :][:size] for place, size in ((0, 2), (2, 2), (10, 4)))
+        count, tag, value = (data[start + first : start + end] for first, end in ((0, 2), (2, 4), (10, 14)))
         at = start + 2 + 12 * int.from_bytes(count, order)
         if int.from_bytes(tag, order) != SUBFILE or not int.from_bytes(value, order) & PART:
             found.append((link, at))

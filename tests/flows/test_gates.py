@@ -119,17 +119,17 @@ def splits_with(folder: Path, files: dict[str, bytes]) -> str:
     return str(write_folder(folder, images | files))
 
 
-def pages(split: str) -> dict[str, bytes]:
+def bursts(split: str) -> dict[str, bytes]:
     frames = [scene(40, 40, seed=n) for n in range(3)]
-    several = saved(frames[0], "TIFF", save_all=True, append_images=frames[1:])
-    return {f"{split}/a/scan{n}.tif": several for n in range(2)}
+    several = saved(frames[0], "AVIF", save_all=True, append_images=frames[1:])
+    return {f"{split}/a/burst{n}.avif": several for n in range(2)}
 
 
 LARGER = {f"train/a/large{n}.png": png(image) for n, image in enumerate(glyphs(3, seed=5, side=32))}
 LABELS = {f"train/a/{n}.txt": b"0 0.5 0.5 1 1" for n in range(24)}
 GATES: dict[str, tuple[dict[str, bytes], tuple[str, str], str]] = {
-    "pages": (
-        pages("train") | {"train/a/empty.png": b""},
+    "bursts": (
+        bursts("train") | {"train/a/empty.png": b""},
         ("--view", "photo"),
         "3 of 27 images of train a (11.11 %) are quarantined, more than the 1 % allowed by --max-quarantine: more than "
         "one image in one file (2; save each page or frame as a file), no bytes (1). quarantine.parquet names each; "

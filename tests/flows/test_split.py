@@ -215,15 +215,14 @@ def test_what_the_user_says_belongs_together_does(prefect_server: None, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("parts", "given", "found"),
+    ("every", "parts", "given", "found"),
     [
-        (3, {}, (40, 40, 40)),
-        (4, {}, (60, 30, 30)),
-        (5, {"folds": 5}, (72, 24, 24)),
-        (2, {"validation": 0}, (60, 0, 60)),
+        (2, 3, {}, (40, 40, 40)),
+        (6, 4, {}, (60, 30, 30)),
+        (6, 5, {"folds": 5}, (72, 24, 24)),
+        (2, 2, {"validation": 0}, (60, 0, 60)),
     ],
 )
-@pytest.mark.parametrize("every", [2, 6])
 def test_few_groups_leave_no_split_and_no_fold_empty(
     prefect_server: None, tmp_path: Path, parts: int, given: dict[str, Any], found: tuple[int, ...], every: int
 ) -> None:
