@@ -171,6 +171,7 @@ def test_dicom_needs_an_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     assert "`pip install 'cleansplit[dicom]'`" in REMEDIES["needs_dicom"]
 
 
+@pytest.mark.whole
 def test_hostile_files_are_refused_within_limits() -> None:
     huge = {"Rows": 65535, "Columns": 65535}
     header, buffer = dcmread(io.BytesIO(dicom(DEEP))), io.BytesIO()
