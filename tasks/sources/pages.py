@@ -32,7 +32,8 @@ def pages_of(data: bytes) -> list[tuple[bytes, int]]:
 
 def page_of(data: bytes, name: str) -> bytes:
     """Return a page of a TIFF of several pages, by a name such as ``x#2.tif``; other files as they are."""
-    if not (found := PAGE.search(name)) or not (pages := pages_of(data)):
+    found = PAGE.search(name)
+    if not found or not 0 < int(found[1]) <= len(pages := pages_of(data)):  # a whole file may have such a name, too
         return data
     link, end = pages[int(found[1]) - 1]
     return data[:4] + link + data[8:end] + bytes(4) + data[end + 4 :]

@@ -168,3 +168,8 @@ def test_an_image_with_a_label_file_and_a_file_beside_a_set_stay_whole(tmp_path:
         ("y.png", "file"),
         ("z.tif", "beside"),
     ]
+
+
+@pytest.mark.parametrize("name", ["x#0.tif", "x#4.tif", "x.tif"])
+def test_a_whole_file_that_is_named_like_a_page_stays_whole(name: str) -> None:
+    assert page_of(STACK, name) == STACK
