@@ -113,9 +113,7 @@ def secret(name: str, wanted_by: str) -> Any:
     try:
         return cast(Any, Secret.load(name)).get()
     except ValueError as error:
-        raise UsageError(
-            f"{wanted_by}: the server has no Secret block {name}; create it under Blocks in its UI."
-        ) from error
+        raise UsageError(f"{wanted_by}: the server has no Secret block {name}; create it in its UI.") from error
 
 
 def done(record: T, message: str, name: str = "Completed") -> Any:

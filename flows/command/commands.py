@@ -153,10 +153,8 @@ def execute(arguments: Sequence[str] | None = None) -> None:
 
 def _usage(error: CycloptsError) -> str:
     """Return a usage error in the flow's own words if a value caused it."""
-    if isinstance(error.__cause__, ValidationError) and error.argument:
-        return sentence(
-            error.argument.name.lstrip("-").replace("-", "_"), error.argument.field_info.hint, error.__cause__
-        )
+    if isinstance(error.__cause__, ValidationError) and (given := error.argument):
+        return sentence(given.name.lstrip("-").replace("-", "_"), given.field_info.hint, error.__cause__)
     if isinstance(error, UnusedCliTokensError):
         return _too_many(list(error.root_input_tokens or ()), list(error.unused_tokens or ()))
     return str(error)

@@ -127,7 +127,5 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
         print(name)
     for name in done.unknown:
         print(f"{name} is not a complete run, so it stays", file=sys.stderr)
-    print(
-        f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB",
-        file=sys.stderr,
-    )
+    said = f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB"
+    print(said, file=sys.stderr)

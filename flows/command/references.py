@@ -34,9 +34,7 @@ def drop(name: p.Named, segment: str, *, reason: str, workspace: p.Workspace = N
     before = read_reference(space, name)
     found = [one for one in before.live if one.id.startswith(segment)]
     if len(found) != 1:
-        raise UsageError(
-            f"{len(found)} segments of {name} start with {segment!r}; `cleansplit reference list {name}` shows all."
-        )
+        raise UsageError(f"{len(found)} segments start with {segment!r}; `cleansplit reference list {name}` shows all.")
     kept = tuple(replace(one, dropped=reason) if one == found[0] else one for one in before.segments)
     if not commit(space, before, replace(before, segments=kept)):
         raise StorageError(f"another command changed {name}; try again.", heals=True)

@@ -28,9 +28,7 @@ def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
             client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
             _refuse_other_versions(client)
     except (OSError, ValueError) as error:
-        raise ServerError(
-            f"the Dask scheduler at {address} {problem}; start it and run the same command again."
-        ) from error
+        raise ServerError(f"the Dask scheduler at {address} {problem}; start it and run the command again.") from error
     return cast("TaskRunner[PrefectFuture[Any]]", DaskTaskRunner(address=address, client_kwargs=own))
 
 

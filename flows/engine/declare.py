@@ -72,9 +72,7 @@ def named_if_dead() -> Iterator[None]:
             raise
         address = get_current_settings().api.url
         where = f"at {address} " if temporary.stays(address) else ""
-        raise ServerError(
-            f"Prefect's server {where}does not answer; start it and run the same command again."
-        ) from error
+        raise ServerError(f"Prefect's server {where}does not answer; start it and run the command again.") from error
 
 
 def answers() -> bool:

@@ -37,9 +37,7 @@ def side_by_side(spec: WorkSpec) -> AnyRunner:
     try:
         from flows.engine.cluster import on_cluster  # with Dask, which takes two seconds
     except ImportError as error:
-        raise UsageError(
-            "for --runner dask, install cleansplit with its extra: pip install 'cleansplit[dask]'."
-        ) from error
+        raise UsageError("for --runner dask, run `pip install 'cleansplit[dask]'`.") from error
     return on_cluster(spec)
 
 

@@ -154,7 +154,5 @@ def _mistakes(evaluation: Evaluation, answers: pa.Table, names: Sequence[str]) -
     wrong = np.flatnonzero(labels != predicted)
     worst = wrong[np.lexsort((ids[wrong], -sure[wrong]))][:MISTAKES]
     about = evaluation.training.model, evaluation.training.rows
-    return [
-        Mistake(*about, ids[row], names[labels[row]], names[predicted[row]], round(float(sure[row]), 6))
-        for row in worst
-    ]
+    found = zip(ids[worst], labels[worst], predicted[worst], sure[worst].tolist(), strict=True)
+    return [Mistake(*about, row, names[label], names[answer], round(p, 6)) for row, label, answer, p in found]

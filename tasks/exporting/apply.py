@@ -47,9 +47,7 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     require_whole(run)
     archives = originals.archives
     if inside := [a.name for a in archives if a.role in originals.annotated or not originals.sources[a.role].in_folder]:
-        raise UsageError(
-            f"nothing can be moved out of {inside[0]}; use --link, which writes the remaining images into a folder."
-        )
+        raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes a folder of the others.")
     ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names)
@@ -89,11 +87,7 @@ def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
     Raises `DataError` when a file has changed, or its target exists, and `StorageError` when `out` is on
     another file system: a move would copy and delete.
     """
-    left = [
-        step
-        for step in steps
-        if not at(out / step.name).exists() or (step.source is not None and at(step.source).exists())
-    ]
+    left = [step for step in steps if not at(out / step.name).exists() or (step.source and at(step.source).exists())]
     names = {step.id: step.name for step in left}
     with storage_errors(out):
         for original in originals.of(pa.array(list(names), pa.string())):
@@ -119,9 +113,7 @@ def folders_of(originals: Originals, run: Place) -> list[Place]:
             elsewhere = "/".join(part for part in given.parts if part != "..")
             made_elsewhere = elsewhere and not given.is_absolute() and f"/{elsewhere}/" in f"{folder}/"
             if not (made_elsewhere or at(folder).is_inside(Place.of(given))):
-                raise DataError(
-                    f"{run} says that {given} is {folder}; go to the folder where the run was made, or do it again."
-                )
+                raise DataError(f"{run} says that {given} is {folder}; go to where the run was made, or do it again.")
             folders.append(folder)
     return folders
 

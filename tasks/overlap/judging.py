@@ -82,9 +82,7 @@ def settle_overlap(
     """Write the best duplicate of each row of two splits in the other, by the verdict and by decisions of people."""
     join, _ = join_of(spec, joined.pair, workspace, [joined])
     inputs = _settled_by(joined, ruling, decided) | {"floor": spec.floor_percent, "also": spec.also}
-    stage = stages.stage(
-        workspace, "settled", inputs, lambda target: apart(write_twins, join, joined, ruling, decided, target)
-    )
+    stage = stages.stage(workspace, "settled", inputs, lambda to: apart(write_twins, join, joined, ruling, decided, to))
     facts, recall, searched = joined.facts, None, join.sides[join.searched].split
     if facts["recall"]:
         of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # bits, not agreements
@@ -108,10 +106,8 @@ def settle_overlap(
         engine=joined.computed_by[0],
         subjects=SameSubject(*between, stage.result["subjects"], **close) if close else None,
     )
-    counts_of = (
-        f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions
-    )
-    return finished(overlap, stage, "; ".join(counts_of))
+    said = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions)
+    return finished(overlap, stage, "; ".join(said))
 
 
 @stage_task("group the duplicates within {joined.pair.first.split}")

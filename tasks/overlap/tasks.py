@@ -30,9 +30,7 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
     """Collect the fingerprints of a split's rows in their order, and find its distinct images."""
     own = prints_of(split, fingerprints)
     inputs = {"version": LOOKED_UP, "split": split.sha256, "fingerprints": [each.sha256 for each in own]}
-    stage = stages.stage(
-        workspace, "prints", inputs, lambda target: write_prints(split, fingerprints, workspace, target)
-    )
+    stage = stages.stage(workspace, "prints", inputs, lambda to: write_prints(split, fingerprints, workspace, to))
     prints = Prints(
         split=split.name,
         rows=split.rows,
@@ -92,9 +90,8 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
     stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
-    return finished(
-        Tile(stage.folder.name, stage.result, computed_by()), stage, f"tile {number}: images {one} with {two} of {pair}"
-    )
+    found = Tile(stage.folder.name, stage.result, computed_by())
+    return finished(found, stage, f"tile {number}: images {one} with {two} of {pair}")
 
 
 @stage_task("find overlap of {pair}")

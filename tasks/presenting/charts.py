@@ -61,9 +61,7 @@ def effects(report: Report) -> Figure:
             found = [one for one in report.effects if (one.model, one.comparison) == (model, comparison)]
             found = [one for one in found if one.points is not None]
             sizes = [one.train_rows * 1.12 ** (number - 1.5) for one in found]  # next to each other
-            points, low, high = (
-                np.array([getattr(one, of) for one in found], float) for of in ("points", "low", "high")
-            )
+            points, low, high = np.array([(one.points, one.low, one.high) for one in found], float).reshape(-1, 3).T
             how: dict[str, Any] = {"color": colour, "capsize": 2, "markersize": 4, "linewidth": 1.2}
             errors = [points - low, high - points]
             axes.errorbar(sizes, points, errors, fmt=marker, label=COMPARISONS[comparison], **how)

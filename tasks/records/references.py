@@ -110,9 +110,7 @@ def require_intact(workspace: Place, reference: Reference) -> None:
         record = read_manifest(folder / MANIFEST)
         if record is None or (wrong := damaged_files(folder, record["files"])):
             what = wrong[0] if record else f"{MANIFEST} is damaged or missing."
-            raise DataError(
-                f"{folder} is damaged: {what} Restore it from a backup, or drop the segment and add it again."
-            )
+            raise DataError(f"{folder} is damaged: {what} Restore a backup, or drop the segment and add it again.")
 
 
 def commit(workspace: Place, before: Reference, after: Reference) -> bool:

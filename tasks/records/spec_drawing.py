@@ -73,10 +73,8 @@ class PrepareSpec(DrawSpec):
             for name in SPLITS:
                 rows = getattr(self, name) or 0
                 if rest := rows % classes:
-                    choices = [str(n) for n in (rows - rest, rows - rest + classes) if n or name == "validation"]
-                    raise UsageError(
-                        f"{name} {rows} is not a multiple of the {classes} classes; use {' or '.join(choices)}."
-                    )
+                    near = [str(n) for n in (rows - rest, rows - rest + classes) if n or name == "validation"]
+                    raise UsageError(f"{name} {rows} is not a multiple of {classes} classes; use {' or '.join(near)}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,9 +55,7 @@ class SourceSpec(WorkSpec):
         super().check()
         for what, name in self.columns_by_use.items():
             if what not in USUAL or not name:
-                raise UsageError(
-                    f"columns {what}={name} is not one of {'=NAME, '.join(USUAL)}=NAME; write for instance label=NAME."
-                )
+                raise UsageError(f"columns {what}={name} is not one of {'=NAME, '.join(USUAL)}=NAME.")
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with the facts of the sources."""
@@ -101,10 +99,7 @@ class SearchSpec(SourceSpec):
         """
         lowest = round(self.threshold or 1, 2)
         if VIEWS[view].on_pixels and lowest < LOWEST_AGREEMENT:
-            raise UsageError(
-                f"threshold {lowest} is too low for photographs: below {LOWEST_AGREEMENT} most pairs are different "
-                "images."
-            )
+            raise UsageError(f"threshold {lowest} is too low for photographs; use at least {LOWEST_AGREEMENT}.")
         floor, recall = self.floor or VIEWS[view].floor, self.recall or VIEWS[view].recall
         return replace(super().settled(view, side, classes), floor=floor, recall=recall)
 

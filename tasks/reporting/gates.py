@@ -106,19 +106,15 @@ def _sentence(gate: Gate, report: Report) -> str:
     if gate.name in OF_ROWS:
         return _sentence_of_rows(gate, report, flag)
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
-    accepting = f"`{flag} {math.ceil(value) / 100:g}` accepts them."
+    accept = f"`{flag} {math.ceil(value) / 100:g}` accepts them."
     if gate.name == "max_quarantine":
         role, name, quarantined, members = _largest_quarantine(report)
         counts, reasons = f"{quarantined:,} of {members:,} images of {role} {name}", _reasons(role, name, report)
-        return (
-            f"{counts} ({value:.2f} %) are quarantined, {more}: {reasons}. quarantine.parquet names each; {accepting}"
-        )
+        return f"{counts} ({value:.2f} %) are quarantined, {more}: {reasons}. quarantine.parquet names each; {accept}"
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
         count = sum(kind.count for kind in report.ignored)
-        return (
-            f"{count:,} files ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}; {accepting}"
-        )
+        return f"{count:,} files ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}; {accept}"
     if gate.name == "recall":
         return (
             f"The search found at most {gate.value:.4f} of the near-duplicates, and not the stated {gate.limit:.4f}; "

@@ -66,9 +66,7 @@ def _arrays_of(place: Place) -> dict[str, NDArray[Any]]:
         members = archive.infolist()
         unpacked = sum(info.file_size for info in members)
         if len(members) > MAX_ARRAYS or is_bomb(unpacked, at(place).size()):
-            raise DataError(
-                f"{place} has {len(members):,} arrays of {unpacked:,} bytes, too many; check where it is from."
-            )
+            raise DataError(f"{place} has {len(members):,} arrays of {unpacked:,} bytes, too many; check its origin.")
         return {info.filename.removesuffix(".npy"): _array(archive, info, place) for info in members}
 
 

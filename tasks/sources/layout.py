@@ -93,16 +93,11 @@ def check_classes(
         _check(archive, expected, minimum(archive.role))
     names = sorted({name for archive in archives for name in archive.members})
     if len({unicodedata.normalize("NFC", name).casefold() for name in names}) < len(names):
-        raise DataError(
-            f"{archives[0].name} has classes whose names differ only in case or in how a letter is encoded "
-            f"({some(names)}); rename them."
-        )
-    for archive in archives if alike else ():
-        if len(own := list(archive.members)) < 2:
+        raise DataError(f"{archives[0].name}: rename classes that differ only in case or encoding ({some(names)}).")
+    for one in archives if alike else ():
+        if len(own := list(one.members)) < 2:
             has = "no class folders" if own == [UNLABELLED] else f"one class folder ({some(own)})"
-            raise DataError(
-                f"{archive.name} has {has}, but a run needs two; run `cleansplit split {quote(archive.name)}`."
-            )
+            raise DataError(f"{one.name} has {has}, but a run needs two; run `cleansplit split {quote(one.name)}`.")
     if alike and (different := differences(archives)):
         train, test = (quote(archive.name) for archive in archives)
         raise DataError(

@@ -123,9 +123,7 @@ def _clean(name: str, source: str) -> str:
         or (name[:1].isalpha() and name[1:2] == ":")
         or ".." in name.replace("\\", "/").split("/")
     ):
-        raise DataError(
-            f"{source} has the member {name!r}, which points out of the archive; check where it comes from."
-        )
+        raise DataError(f"{source} has the member {name!r}, which points out of the archive; check its origin.")
     text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if not text.isprintable():  # control and bidirectional characters would take effect wherever the name is shown
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

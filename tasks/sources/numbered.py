@@ -43,10 +43,7 @@ def own_file(folder: Place, name: str) -> Place:
     """Return a file of a folder of rows; raises `DataError` for a pipe, a device, and a link that leads out of it."""
     file = folder / name
     if not at(file).is_inside(folder) or not at(file).is_file():
-        raise DataError(
-            f"{file} is not a file of {folder}; links that lead out are not followed, so give the files themselves, "
-            f"such as {folder}/*."
-        )
+        raise DataError(f"{file} is not a file of {folder}: links that lead out are not followed; give {folder}/*.")
     return file
 
 
@@ -57,9 +54,7 @@ def row_name(split: str | None, class_name: str | None, name: str) -> str:
     ('train/cat/1.png', '(none)/1.png')
     """
     if class_name and len(class_name) > MAX_LABEL:
-        raise DataError(
-            f"{name} has a class of {len(class_name):,} characters; at most {MAX_LABEL} are read; shorten it."
-        )
+        raise DataError(f"{name} has a class of {len(class_name):,} characters; the limit is {MAX_LABEL}; shorten it.")
     row = "/".join(part for part in (split, (class_name or UNLABELLED).replace("/", "_"), name) if part)
     try:
         row.encode("utf-8", "surrogateescape")
@@ -83,10 +78,7 @@ def split_of(value: str | None, where: str) -> SplitName | None:
     if value is None:
         return None
     if value.lower() not in SPLIT_FOLDERS:
-        raise DataError(
-            f"{where} has the split {value!r}; known are {', '.join(SPLIT_FOLDERS)}; another column can be named with "
-            "--columns split=NAME."
-        )
+        raise DataError(f"{where} has the split {value!r}; use {', '.join(SPLIT_FOLDERS)}, or --columns split=NAME.")
     return SPLIT_FOLDERS[value.lower()]
 
 
@@ -132,9 +124,7 @@ def _check(images: Images, classes: Classes, source: Place) -> None:
     if images.dtype != np.uint8:
         raise DataError(f"{source} has images of {images.dtype}; save them as uint8, from 0 to 255.")
     if images.ndim not in (3, 4) or (images.ndim == 4 and shape[3] not in COLOUR_TYPES) or 0 in shape[1:]:
-        raise DataError(
-            f"{source} has images of shape {shape}; save them as (n, height, width), or with 1, 3 or 4 channels behind."
-        )
+        raise DataError(f"{source} has images of shape {shape}; save them as (n, height, width[, 1, 3 or 4]).")
     if len(images) > (most := min(MAX_ROWS, FREE_ROWS + images.nbytes // BYTES_PER_ROW)):
         raise DataError(f"{source} has {len(images):,} images, more than the {most:,} of this size that are read.")
     if classes is not None and len(classes) != len(images):

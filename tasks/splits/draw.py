@@ -68,10 +68,7 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> tuple[Si
     large, small = (min((r for r in ranges if r.role == role), key=lambda r: r.rows) for role in ("large", "small"))
     for smallest in (large, small):
         if not smallest.rows:
-            raise DataError(
-                f"class {smallest.class_name} of {smallest.role} has no readable image; remove it, or name another "
-                "source."
-            )
+            raise DataError(f"class {smallest.class_name} of {smallest.role} has no readable image; remove it.")
     asked = {name: None if (n := getattr(spec, name)) is None else n // classes for name in SPLITS}
     train, validation, test = asked.values()
     if test is None:
@@ -88,9 +85,7 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> tuple[Si
         raise UsageError(_too_many(what, train + validation, large, large.rows, classes))
     sizes: Sizes = {"train": train, "validation": validation, "test": test}
     chosen = {name: count for name, count in sizes.items() if asked[name] is None}
-    return sizes, [
-        f"{name} {count * classes:,} rows, chosen from the data; --{name} sets it" for name, count in chosen.items()
-    ]
+    return sizes, [f"{name} {n * classes:,} rows, chosen from the data; --{name} sets it" for name, n in chosen.items()]
 
 
 def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitName, RowNumbers]:

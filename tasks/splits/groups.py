@@ -82,9 +82,7 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
     asked = [getattr(spec, name) for name in SPLITS]
     left = rows - sum(size or 0 for size in asked)
     if left < 0:
-        raise UsageError(
-            f"train, validation and test add up to {rows - left:,} rows, but there are only {rows:,} images."
-        )
+        raise UsageError(f"train, validation and test add up to {rows - left:,} rows, but there are {rows:,} images.")
     parts = sum(part for part, size in zip(PARTS, asked, strict=True) if size is None)
     sizes = [left * part // parts if size is None else size for part, size in zip(PARTS, asked, strict=True)]
     if asked[0] is None:

@@ -125,8 +125,4 @@ def undecided_rows(twins: Mapping[SplitName, pa.Table], removed: pa.Table, split
 def star_groups(removed: pa.Table) -> dict[str, int]:
     """Count groups: a row that stays, and the removed rows whose best duplicate it is."""
     sizes = pc.value_counts(removed["twin_id"]).field("counts").to_numpy()
-    return {
-        "count": len(sizes),
-        "rows": len(removed) + len(sizes),
-        "largest": int(sizes.max(initial=0)) + bool(len(sizes)),
-    }
+    return {"count": len(sizes), "rows": len(removed) + len(sizes), "largest": int(sizes.max(initial=-1)) + 1}

@@ -102,9 +102,7 @@ def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
 
 
 def _write(shards: Sequence[Shard], how: dict[str, Any], rows: Callable[[], Rows], workspace: Place) -> Stage:
-    return _stage(
-        shards, how, lambda target: write_splits(shards, rows(), _classes(shards), workspace, target), workspace
-    )
+    return _stage(shards, how, lambda to: write_splits(shards, rows(), _classes(shards), workspace, to), workspace)
 
 
 def _stage(

@@ -86,9 +86,7 @@ def move(source: Place, target: Place, *, keep: bool = False) -> None:
     except OSError as error:
         if keep or error.errno != errno.EXDEV:
             raise
-        raise StorageError(
-            f"{target.parent} and {source} are on different file systems; choose a folder next to the source."
-        ) from error
+        raise StorageError(f"{target} and {source} are on different file systems; choose a nearer folder.") from error
 
 
 @contextlib.contextmanager

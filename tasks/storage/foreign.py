@@ -30,20 +30,17 @@ def check(place: Place, columns: Sequence[str], rows: Sequence[int]) -> None:
     size = at(place).size()
     most = min(MAX_ROWS, FREE_ROWS + ROWS_PER_BYTE * size)
     if min(rows, default=0) < 0 or sum(rows) > most:
-        raise DataError(
-            f"{place} has {sum(rows):,} rows in {size:,} bytes; at most {most:,} are read; split the table."
-        )
+        raise DataError(f"{place} has {sum(rows):,} rows in {size:,} bytes; at most {most:,} are read; split it.")
     if len(columns) > MAX_COLUMNS or len(set(columns)) < len(columns):
         raise DataError(f"{place} has {len(columns):,} columns, or two with the same name; remove the unused ones.")
 
 
 def refuse_lists(columns: Iterable[pa.Field], place: Place) -> None:
     """Refuse columns of lists or structs: a few bytes can encode any number of values."""
-    for column in columns:
-        if pa.types.is_nested(column.type):
+    for one in columns:
+        if pa.types.is_nested(one.type):
             raise DataError(
-                f"the column {column.name} of {place} contains {str(column.type)[:60]}, not text or numbers; "
-                "name another one with --columns."
+                f"the column {one.name} of {place} contains {str(one.type)[:60]}; name another with --columns."
             )
 
 

@@ -160,7 +160,7 @@ def _opened(place: Place) -> Iterator[tuple["S3Store", str]]:
     try:
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
     except ImportError as missing:
-        raise UsageError("for buckets, install cleansplit with its extra: pip install 'cleansplit[s3]'.") from missing
+        raise UsageError("for buckets, run `pip install 'cleansplit[s3]'`.") from missing
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     bucket = place.root.removeprefix(IN_BUCKET).partition("/")[0]
     try:

@@ -84,9 +84,7 @@ def refuse_other_encodings(name: str) -> None:
     """Raise `UsageError` for a name that is not UTF-8: neither Prefect nor the files of a run can hold it."""
     shown = name.encode(errors="backslashreplace").decode()
     if shown != name:
-        raise UsageError(
-            f"{public_name(shown)} has a name that is not UTF-8; rename it, or link to it by another name."
-        )
+        raise UsageError(f"{public_name(shown)} has a name that is not UTF-8; rename it or link to it by another name.")
 
 
 def address_in(path: str | PurePath) -> str | None:

@@ -159,9 +159,7 @@ def find_run(run: str, workspace: Place) -> Place:
             if found.parent.last == "runs":
                 refuse_links(found.parent.parent)
         if strange := disk.strange_below(found):
-            raise DataError(
-                f"{found / strange} is not a regular file, so cleansplit did not write it; do the run again."
-            )
+            raise DataError(f"{found / strange} is not a regular file: cleansplit did not write it; do the run again.")
         return found
     raise UsageError(f"run {run} does not exist; give its folder, its id below {workspace / 'runs'}, or latest.")
 

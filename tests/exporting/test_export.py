@@ -132,7 +132,7 @@ def test_a_run_with_a_link_in_it_is_not_read(run: Report, tmp_path: Path) -> Non
     shutil.copytree(run.run, copy)
     (copy / "figures" / "balance.png").unlink()
     (copy / "figures" / "balance.png").symlink_to("/etc/passwd")
-    with pytest.raises(DataError, match=r"figures/balance.png is not a regular file, so cleansplit did not write it"):
+    with pytest.raises(DataError, match=r"figures/balance.png is not a regular file: cleansplit did not write it"):
         find_run(str(copy), Place.of(tmp_path))
     (copy / "figures" / "balance.png").unlink()
     os.mkfifo(copy / "figures" / "balance.png")

@@ -296,7 +296,7 @@ def _names(environment: Path, home: str) -> bool:
         (("run", "a", "b", "--seed", "3"), "b is one path too many; run `cleansplit run --large a --small b --seed 3"),
         (("verify", "a", "b"), "b is one path too many; give other values with their options."),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
-        (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8; rename it, or link to it by another name."),
+        (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8; rename it or link to it by another name."),
         (("run", "--group-by", "a\udcff"), r"a\udcff has a name that is not UTF-8"),
         (("verify", "run\udcff"), r"run\udcff has a name that is not UTF-8"),
     ],
