@@ -6,11 +6,9 @@ its labels in a neighbouring file; a folder may have several such pairs.
 
 import errno
 import gzip
-import json
 import math
 import zipfile
 import zlib
-from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -47,18 +45,8 @@ def open_arrays(place: Place) -> Rows | None:
         raise DataError(f"{place} contains {shapes or 'no arrays'}; save images as (n, height, width[, channels]).")
     splits = [split_in(name) for name in images]
     if len(set(splits)) < len(splits):
-        raise DataError(_unnamed(place, list(images)))
+        raise DataError(f"{place} has several arrays of images ({', '.join(images)}); name them x_train and x_test.")
     return of_arrays([(split_in(name), array, _labels(name, arrays)) for name, array in images.items()], place)
-
-
-def _unnamed(place: Place, names: list[str]) -> str:
-    """Return a sentence about arrays without a split in their names, with the command that names the first two."""
-    pairs = f"x_train=found[{json.dumps(names[0])}], x_test=found[{json.dumps(names[1])}]"
-    script = f'import numpy as np; found = np.load({json.dumps(str(place))}); np.savez("splits.npz", {pairs})'
-    return (
-        f"{place} has several arrays of images ({', '.join(names)}), whose names do not tell their splits; if they are "
-        f"train and test in this order, run `python3 -c {quote(script)} && cleansplit audit splits.npz`."
-    )
 
 
 def _arrays_of(place: Place) -> dict[str, NDArray[Any]]:

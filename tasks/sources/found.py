@@ -9,13 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from shlex import quote
-from typing import Any
 
 from tasks.addresses import is_url
 from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.sources.held import AUDIT, DEDUPE, Held
-from tasks.sources.layout import some, split_folders
+from tasks.sources.layout import some, split_folders, split_of_folder
 from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
@@ -28,10 +27,8 @@ TABLES = rf"({'|'.join(map(re.escape, (*ENDINGS, '.npy', '.npz')))})$"
 BATCHES = r"(^|/)(data_batch_\d+$|[^/]*-images-idx3-ubyte)"  # of CIFAR and MNIST
 
 
-def splits_of(source: Source, listing: Listing, first: dict[str, Any] | None = None) -> dict[SplitName, str]:
+def splits_of(source: Source, listing: Listing) -> dict[SplitName, str]:
     """Return the folder of each split in a root; an empty dict for a source of another role.
-
-    `first` is the first row of a source in rows, by column.
 
     Raises `UsageError` when a root holds no splits, or another source holds them: as classes, they would be compared
     with themselves. Raises `DataError` when another source holds no images. Both name what the source holds, and the
@@ -41,12 +38,12 @@ def splits_of(source: Source, listing: Listing, first: dict[str, Any] | None = N
     found = split_folders(folders)
     if bool(found) == is_root and folders:
         return found
-    raise (UsageError if is_root or found else DataError)(_described(Held(source, listing, first)))
+    raise (UsageError if is_root or found else DataError)(_described(Held(source, listing)))
 
 
 def _described(held: Held) -> str:
-    source, layouts = held.source, LAYOUTS if held.first is None else OF_ROWS
-    what, command = next(filter(None, (layout(held) for layout in layouts)))
+    source = held.source
+    what, command = next(filter(None, (layout(held) for layout in LAYOUTS)))
     if source.columns:
         command += f" --columns {' '.join(quote(f'{use}={name}') for use, name in source.columns.items())}"
     if source.sha256 is not None and held.folder in command:  # of an archive, a part is named
@@ -112,15 +109,10 @@ def _other_names(held: Held) -> Layout:
 
 
 def _class_first(held: Held) -> Layout:
-    parts = [folder[len(held.root) :].strip("/").lower().split("/") for folder in held.images]
-    levels = enumerate(zip(*parts, strict=False))  # down to the shallowest folder
-    depth = next((n for n, names in levels if n and {*names} <= SPLIT_FOLDERS.keys()), None)
-    if depth is None or len({names[depth] for names in parts}) < 2:
+    if len({split_of_folder(f"{folder}/") for folder in held.images} - {None}) < 2:
         return None
-    row = f'awk -F/ -v OFS=\'\\t\' \'BEGIN {{print "path", "label", "split"}} {{print $0, $1, ${depth + 1}}}\''
-    listing = f"(cd {held.path(held.root)} && find */ -type f | {row} > splits.tsv)"
-    table = held.path(posixpath.join(held.root, "splits.tsv"))
-    return f"holds {held.described()}, with the splits inside", f"{listing} && {AUDIT} {table}"
+    what = f"holds {held.described()}, with the splits inside; list the path, label and split of each in a table"
+    return what, f"{AUDIT} TABLE"
 
 
 def _one_set(held: Held) -> Layout:
@@ -129,21 +121,6 @@ def _one_set(held: Held) -> Layout:
     split = posixpath.basename(posixpath.commonpath(held.images))
     others = f"no split but {split}" if split.lower() in SPLIT_FOLDERS else "no splits"
     return f"holds {held.described()}, and {others}", f"{DEDUPE} {quote(held.source.name)}"
-
-
-def _split_column(held: Held) -> Layout:
-    told = [name for name, value in (held.first or {}).items() if str(value).lower() in SPLIT_FOLDERS]
-    if held.reads != AUDIT or len(told) != 1:
-        return None
-    option = f"--columns {quote(f'split={told[0]}')}"
-    return f"names the splits in its column {told[0]}", f"{AUDIT} {quote(held.source.name)} {option}"
-
-
-def _scans(held: Held) -> Layout:
-    if held.images or not held.called(r"(^|/)DICOMDIR$"):
-        return None
-    names = f"find {held.path('')} -type f ! -name '*.*' ! -name DICOMDIR -exec ln {{}} {{}}.dcm \\;"
-    return "holds a DICOMDIR, whose files need an extension", f"{names} && {DEDUPE} {held.path('')}"
 
 
 def _nothing(held: Held) -> Layout:
@@ -160,5 +137,4 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
     return found if "train" in found and 1 < len(found) == len(told) else {}
 
 
-OF_ROWS = (_splits, _split_column, _one_set, _nothing)
-LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _scans, _one_set, _nothing)
+LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _one_set, _nothing)

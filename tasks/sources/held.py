@@ -4,7 +4,6 @@ import posixpath
 import re
 from collections import Counter
 from shlex import quote
-from typing import Any
 
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Source
@@ -18,8 +17,8 @@ AUDIT, DEDUPE = "cleansplit audit", "cleansplit dedupe"
 class Held:
     """Members of a source: images by folder, the paths of other files, and the others by kind."""
 
-    def __init__(self, source: Source, listing: Listing, first: dict[str, Any] | None) -> None:
-        self.source, self.first, self.images = source, first, Counter[str]()
+    def __init__(self, source: Source, listing: Listing) -> None:
+        self.source, self.images = source, Counter[str]()
         self.files: list[str] = []
         self.others: list[tuple[str, str]] = []
         for entry in listing.entries():

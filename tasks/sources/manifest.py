@@ -32,10 +32,8 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
     if not at(place).is_file() or not place.last.lower().endswith((*ENDINGS, LIST)):
         return None
     names, paths, groups, folder = [], [], [], place.parent
-    first: dict[str, Any] = {}
     shape, found = None, dict[str, str | None]()
     for number, row in enumerate(_rows(place, columns), 1):
-        first = first or row
         if row.keys() != shape:
             shape = row.keys()
             check(place, [str(name) for name in row], [])
@@ -59,7 +57,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
                 raise
             return None
 
-    return Rows(names, read, groups=groups, first=first)
+    return Rows(names, read, groups=groups)
 
 
 def _path_column(row: dict[str, Any], folder: Place) -> str:

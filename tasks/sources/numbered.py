@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Rows:
 
     `read` returns None for a row without an image; it is cheapest in order. Names have no extension if only the bytes
     tell the format. `files` are the names of the files with the rows in their folder. `groups` are the user's groups of
-    the rows, if any. `first` is the first row of a table, by column.
+    the rows, if any.
     """
 
     names: list[str]
@@ -36,7 +36,6 @@ class Rows:
     endings: bool = True
     files: frozenset[str] = frozenset()
     groups: list[str | None] | None = None
-    first: dict[str, Any] = field(default_factory=dict)
 
 
 def own_file(folder: Place, name: str) -> Place:

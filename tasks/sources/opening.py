@@ -36,7 +36,6 @@ class Opened(NamedTuple):
     members: Callable[[], Listing]
     digest: str
     root: str | None = None  # the folder of its class folders, if known
-    first: dict[str, Any] | None = None  # of rows, the first row of a table by column
     files: bool = False  # whether its members are files of class folders
     annotated: bool = False  # whether its members are files of a folder, and their classes sets of labels
 
@@ -60,12 +59,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
     with storage_errors(place):
         if rows := open_rows(place, source.columns):
             folders = {posixpath.dirname(name) for name in rows.names}
-            first = {folder.partition("/")[0] for folder in folders}
-            is_split = first < {*SPLITS} and len(first) == 1 and all("/" in folder for folder in folders)
+            tops = {folder.partition("/")[0] for folder in folders}
+            is_split = tops < {*SPLITS} and len(tops) == 1 and all("/" in folder for folder in folders)
             others = (one.name for one in at(place).walk(source.links)) if at(place).is_folder() else ()
             beside = (Entry(name, "beside", 0, 0, b"") for name in others if name not in rows.files)  # none is skipped
-            root = first.pop() if is_split else ""
-            return _listed(source, chain(_read_rows(rows), beside), root=root, first=rows.first)
+            root = tops.pop() if is_split else ""
+            return _listed(source, chain(_read_rows(rows), beside), root=root)
         if at(place).is_folder():
             walked = [*at(place).walk(source.links)]
             if found := read_annotated(place, [one.name for one in walked if _is_readable(one)]):

@@ -247,6 +247,13 @@ def test_classes_that_are_named_like_a_split_stay_classes(folders: set[str]) -> 
         splits_of(ROOT, list_members([entry(f"{folder}/1.png") for folder in folders], "s"))
 
 
+def test_splits_inside_classes_are_to_be_listed_in_a_table() -> None:
+    names = [f"{label}/{split}/1.png" for label in ("cat", "dog") for split in ("train", "test")]
+    said = r"cat \(2\), dog \(2\), with the splits inside; list the path, label and split of each in a table; run "
+    with pytest.raises(UsageError, match=f"{said}`cleansplit audit TABLE`"):
+        splits_of(ROOT, list_members([entry(name) for name in names], "s"))
+
+
 def test_a_set_of_many_classes_is_described_at_once_by_its_first() -> None:
     listing = list_members([entry(f"{number:05d}/1.png") for number in range(20_000)], "s")
     with pytest.raises(UsageError, match=r"s holds 20,000 images in 00000 \(1\), .* and 19995 more, and no splits"):

@@ -52,7 +52,7 @@ def test_other_files_are_no_rows(tmp_path: Path) -> None:
         ({"x": np.zeros((3, 4, 4), np.uint8), "y": np.zeros(2, np.uint8)}, "3 images and 2 labels"),
         (
             {"one": np.zeros((3, 4, 4), np.uint8), "two": np.zeros((3, 4, 4), np.uint8)},
-            "whose names do not tell their splits",
+            r"several arrays of images \(one, two\); name them x_train and x_test",
         ),
         ({"y": np.zeros(3, np.uint8)}, r"contains y \(3,\); save images as"),
         ({"x": np.array([{}, {}], object)}, "is not read"),
