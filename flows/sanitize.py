@@ -15,7 +15,7 @@ from tasks.kernel import NUMPY
 from tasks.overlap.baseline import PICTURES
 from tasks.overlap.join import Slices
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
-from tasks.overlap.tasks import compare_tile, count_within, find_overlap, look_up, take_embeddings, tiles_of
+from tasks.overlap.tasks import compare_tile, find_overlap, look_up, take_embeddings, tiles_of
 from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits, Tile
 from tasks.records.report import AnySpec
 from tasks.records.spec import AuditSpec, ComparingSpec
@@ -42,14 +42,14 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     if any(join.computed_by[0] == NUMPY for join in joined):
         say(SLOWER)
     joins, alone = joined[: len(between)], joined[len(between) :]
-    counted = collect("count distinct", [count_within.submit(prints[name], place) for name in SPLITS])
     ruling = splits.in_groups.ruling if splits.in_groups else rule(spec, alone if spec.joins_within else joins)
     settling = [settle_overlap.submit(spec, join, ruling, loaded.decided, place) for join in joins]
     grouping = [group_duplicates.submit(spec, join, ruling, loaded.decided, place) for join in alone]
     overlaps = tuple(collect("settle overlap", settling))
     duplicates = collect("group duplicates", grouping) if spec.joins_within else []
     sanitizing = [remove_overlap.submit(spec, splits, overlaps, place, *duplicates)]
-    within_each = tuple(counted), tuple(duplicates or collect("group duplicates", grouping))
+    counted = tuple(prints[name].within for name in SPLITS)
+    within_each = counted, tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
     found = Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)
     if isinstance(spec, AuditSpec) and spec.group_by:

@@ -33,7 +33,7 @@ from tasks.storage.place import Place
 from tasks.storage.stages import Stage
 from tasks.storage.stores import at
 
-VERSION, AT_ONCE = 1, 10_000  # gray copies, 40 MB
+VERSION, AT_ONCE = 2, 10_000  # gray copies, 40 MB
 
 
 @stage_task("take {reference.name} as one set")

@@ -48,7 +48,8 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
     """Write the fingerprints of a split's rows and its images, with one piece and all numbers in memory.
 
     `fingerprints` cover all shards, in the order of the split's row numbers. Returns the number of bits, the number of
-    distinct images, the number of rows whose bits are all equal, and for photographs the median short side.
+    distinct images, the numbers of rows whose bits are all equal and of one colour, and the median short side of
+    photographs.
     """
     numbers = tables.read(workspace / split.numbers)
     own = prints_of(split, fingerprints)
@@ -75,7 +76,9 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
 
 def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any]:
     """Write the distinct images of the rows in a folder; return the result of `write_prints` except the length."""
-    rows = tables.read(target / PRINTS, ["md5", "rank", "label", *(["short_side"] if photographs else [])])
+    rows = tables.read(
+        target / PRINTS, ["md5", "rank", "label", "one_colour", *(["short_side"] if photographs else [])]
+    )
     by_id = np.argsort(rows["rank"].to_numpy())
     numbers = rows["md5"].combine_chunks().take(pa.array(by_id)).dictionary_encode().indices.to_numpy()
     of_row = np.empty(len(rows), np.int64)
@@ -92,7 +95,8 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     counts = np.bitwise_count(tables.bytes_of(images["bits"])).sum(axis=1, dtype=np.int64)
     blank = (counts == 0) | (counts == length)  # these bits do not describe an image
     side = int(np.median(rows["short_side"].to_numpy())) if photographs and len(rows) else None
-    return {"images": len(example), "blank": int(blank[of_row].sum()), "short_side": side}
+    one_colour = int(pc.sum(rows["one_colour"]).as_py() or 0)
+    return {"images": len(example), "blank": int(blank[of_row].sum()), "one_colour": one_colour, "short_side": side}
 
 
 def _common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNumbers:

@@ -1,4 +1,4 @@
-"""Prefect tasks of the overlap stage that find pairs: look up, take decisions, compare, and count."""
+"""Prefect tasks of the overlap stage that find pairs: look up, take decisions, and compare."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,17 +12,16 @@ from tasks.kernel import computed_by
 from tasks.overlap.embeddings import read_embeddings, write_vectors
 from tasks.overlap.join import UNASKED, Join, Slices, join_of
 from tasks.overlap.prints import prints_of, write_prints
-from tasks.overlap.search import write_join, write_tile
+from tasks.overlap.search import search_tile, write_join
 from tasks.processes import apart
 from tasks.records import Decided, Drawn, Fingerprints, Joined, Prints, SplitPair, Tile
-from tasks.records.overlaps import VECTORS, Within
+from tasks.records.overlaps import VECTORS
 from tasks.records.spec import ComparingSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages, tables
 from tasks.storage.decisions import NAME, read_decisions
 
-VERSION = 6  # of counts within a split
-LOOKED_UP = 3
+LOOKED_UP = 4
 
 
 @stage_task("look up fingerprints of {split.name}")
@@ -88,7 +87,7 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     """Find the similar pairs between slices of two splits, or of one."""
     join, inputs = join_of(spec, pair, workspace)
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
-    stage = stages.stage(workspace, "tiles", inputs, lambda target: apart(write_tile, join, slices, target))
+    stage = stages.stage(workspace, "tiles", inputs, lambda to: apart(search_tile, join, *slices).write(to))
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
     found = Tile(stage.folder.name, stage.result, computed_by())
     return finished(found, stage, f"tile {number}: images {one} with {two} of {pair}")
@@ -110,21 +109,6 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None
     joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result, computed_by())
     return finished(joined, stage, f"{pair}: {joined.method or 'not compared, which takes long'}")
-
-
-@stage_task("count distinct images of {prints.split}")
-def count_within(prints: Prints, workspace: Place) -> Within:
-    """Count the distinct images of one split, and the images that cannot be compared."""
-
-    def build(_target: Place) -> dict[str, Any]:
-        one_colour = tables.read(workspace / prints.table, ["one_colour"])["one_colour"]
-        return {"one_colour": int(pc.sum(one_colour).as_py() or 0)}
-
-    inputs = {"version": VERSION, "split": prints.sha256, "fingerprints": prints.of}
-    stage = stages.stage(workspace, "within", inputs, build)
-    own = {"distinct": prints.images, "blank": prints.blank}
-    within = Within(split=prints.split, rows=prints.rows, folder=stage.folder.name, **own, **stage.result)
-    return finished(within, stage, f"{prints.split}: {within.distinct:,} distinct images in {within.rows:,} rows")
 
 
 def _is_left_out(spec: ComparingSpec, join: Join) -> bool:

@@ -26,6 +26,7 @@ class Prints:
     images: int
     length: int  # bits per image
     blank: int  # rows with all bits equal
+    one_colour: int  # rows
     short_side: int | None  # median of photographs, in pixels
     folder: str
     sha256: tuple[str, ...]  # of the files of the split
@@ -37,6 +38,11 @@ class Prints:
     images_table = InFolder(IMAGES)  # one row per distinct image
     of_row = InFolder(OF_ROW)  # image number of each row
     sample = InFolder(SAMPLE)  # bits of a few hundred images
+
+    @property
+    def within(self) -> WithinSplit:
+        """The redundancy inside the split."""
+        return WithinSplit(self.split, self.rows, self.images, self.one_colour, self.blank)
 
 
 @dataclass(frozen=True)
@@ -157,13 +163,6 @@ class Overlap:
     def conflicts(self, rows_of: SplitName) -> str:
         """Return the table of the rows of one of the two splits with a duplicate of another class in the other."""
         return f"{self.folder}/{rows_of}-conflicts.parquet"
-
-
-@dataclass(frozen=True)
-class Within(WithinSplit):
-    """Redundancy inside one split, and the folder of its stage."""
-
-    folder: str
 
 
 @dataclass(frozen=True)

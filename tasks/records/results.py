@@ -8,8 +8,9 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records.effects import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
-from tasks.records.overlaps import Decided, Overlap, SplitDuplicates, Within
+from tasks.records.overlaps import Decided, Overlap, SplitDuplicates
 from tasks.records.report import AnySpec, Report
+from tasks.records.rows import WithinSplit
 from tasks.records.splits import Sanitized, SharedGroups, Splits
 from tasks.records.verdict import Verdict
 from tasks.storage.place import IN_BUCKET
@@ -122,7 +123,7 @@ class Findings:
     decided: Decided | None
     splits: Splits
     overlaps: tuple[Overlap, ...]
-    within: tuple[Within, ...]
+    within: tuple[WithinSplit, ...]
     duplicates: tuple[SplitDuplicates, ...]
     sanitized: Sanitized
     verdict: Verdict
@@ -145,9 +146,7 @@ class Findings:
         for drawn in (self, self.random) if self.random else (self,):  # `evaluate` trains on both again
             names += [file for name in SPLITS for file in drawn.splits[name].files]
             names += [drawn.sanitized.folder, *drawn.trained.folders, *(one.folder for one in drawn.overlaps)]
-        for records in (self.shards, self.fingerprints, self.within):
-            names += [record.folder for record in records]
-        return names
+        return names + [one.folder for one in self.shards] + [one.folder for one in self.fingerprints]
 
     def to_json(self) -> dict[str, Any]:
         """Return the records as JSON values, without the workspace, which may be moved."""

@@ -154,14 +154,10 @@ class ArrivalsSpec(DedupeSpec):
 
 
 def check_percents(**similarities: float | None) -> None:
-    """Refuse similarities that are not whole percents of at least 1."""
+    """Refuse similarities that are not whole percents of at least 1; at 0 every pair of images would match."""
     for name, value in similarities.items():
-        if value is None:
-            continue
-        if abs(100 * value - round(100 * value)) > 1e-9:
-            raise UsageError(f"{name} {value} is not a whole percent; use for instance 0.95.")
-        if 100 * value < 1:
-            raise UsageError(f"{name} must be at least 0.01: at 0 every pair of images would match.")
+        if value is not None and (abs(100 * value - round(100 * value)) > 1e-9 or value < 0.01):
+            raise UsageError(f"{name} {value} is not a whole percent of at least 0.01; use for instance 0.95.")
 
 
 def check_pattern(group_by: str | None) -> None:

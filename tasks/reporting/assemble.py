@@ -38,7 +38,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
             for d in directions
             for percent, rows in sorted(d.by_percent.items())
         ),
-        within=tuple(row.WithinSplit(w.split, w.rows, w.distinct, w.one_colour, w.blank) for w in found.within),
+        within=found.within,
         duplicates=tuple(found_in.counts for found_in in found.duplicates),
         label_conflicts=count_pairs(conflicts_of(found, workspace)),
         font_leakage=tuple(row.PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),

@@ -26,7 +26,7 @@ from tasks.errors import CleanSplitError
 from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
-from tasks.overlap.tasks import count_within, find_overlap, look_up
+from tasks.overlap.tasks import find_overlap, look_up
 from tasks.records import Findings, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.tasks import publish_report
@@ -87,7 +87,7 @@ def run(spec: RunSpec) -> None:
         ruling = record_of(judge_twins.fn(spec, joined, baseline, space))
         overlaps = [record_of(settle_overlap.fn(spec, one, ruling, None, space)) for one in joined]
         groups = [record_of(group_duplicates.fn(spec, one, ruling, None, space)) for one in alone]
-        within = tuple(record_of(count_within.fn(looked_up[name], space)) for name in SPLITS)
+        within = tuple(looked_up[name].within for name in SPLITS)
         sanitized = record_of(remove_overlap.fn(spec, splits, overlaps, space))
         compared = record_of(find_compared.fn(splits, overlaps, space))
         planned = batches(plan(spec, compared.usable, splits.train.rows))

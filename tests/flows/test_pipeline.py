@@ -335,7 +335,7 @@ def arguments_of(command: str) -> dict[str, Any]:
     [
         ({"small": None}, "large is given without small"),
         ({"threshold": 0.955}, r"threshold 0\.955 is not a whole percent"),
-        ({"threshold": 0.0, "floor": 0.0}, r"threshold must be at least 0\.01"),
+        ({"threshold": 0.0, "floor": 0.0}, r"threshold 0\.0 is not a whole percent of at least 0\.01"),
         ({"train": 101}, r"train 101 is not a multiple of 10 classes; use 100 or 110\."),
         ({"test": 5000}, "test can have at most 120 rows, not 5,000"),
         ({"models": ()}, "models must name at least one entry"),
