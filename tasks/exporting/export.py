@@ -24,7 +24,6 @@ from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.records.card import card_header
 from tasks.storage import Place, at, building, disk, tables
-from tasks.storage.disk import require_space
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
 from tasks.storage.stages import damaged_files, read_manifest, stage
@@ -34,7 +33,6 @@ from tasks.vocabulary import SPLITS, Format, SplitName
 GROUPS = "groups.parquet"  # only in runs with grouped splits
 SETS = ("raw", "sanitized")
 FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}
-PER_FILE = 4096  # bytes of a small file on most file systems
 
 
 def export_run(
@@ -99,7 +97,6 @@ def _write_sets(
     groups = tables.read(run / GROUPS) if at(run / GROUPS).exists() else None
     for name in sets:
         files = {split: files_of(run, name, split) for split in SPLITS}
-        require_space(target.parent, _bytes_of(files, form, originals), f"export as {form}")
         if form in ARRAYS:
             ending, write = ARRAYS[form]
             with disk.writing(target / f"{FILES[name]}.{ending}") as out:
@@ -153,12 +150,3 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
                 original.put(folder / name, linked)
             written.append((split, original.id, name))
     write_annotations(originals, written, folder)
-
-
-def _bytes_of(files: Files, form: Format, originals: Originals) -> int:
-    if form in ARRAYS:
-        return sum(column.nbytes for column in columns_of(files, originals).values())
-    sizes = [size for places in files.values() for size in originals.sizes(read_ids(places))]
-    if form == "links":
-        return PER_FILE * len(sizes)
-    return sum(max(size, 0 if form == "parquet" else PER_FILE) for size in sizes)

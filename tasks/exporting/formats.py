@@ -44,11 +44,6 @@ class Column:
     dtype: np.dtype[Any]
     pieces: Callable[[], Iterator[AnyArray]]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the array."""
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
 
 def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
     """Return the images and the labels of each split, under the course's names.
