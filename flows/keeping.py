@@ -11,7 +11,7 @@ from flows.engine.progress import say
 from flows.table import CLEAN, FLOW_NAMES, VERIFY
 from tasks.errors import UsageError
 from tasks.records.spec import CleanSpec, VerifySpec
-from tasks.reporting.verify import verify_run, what_is_wrong
+from tasks.reporting.verify import require_verified
 from tasks.storage import cleaning
 from tasks.storage.workspace import find_run, latest_in
 
@@ -44,9 +44,5 @@ def verify(spec: VerifySpec) -> str:
         say(f"{spec.place} holds no runs yet")
         return ""
     folder = find_run(spec.run, spec.place)
-    wrong = verify_run(folder)
-    for thing in wrong:
-        say(thing)
-    if wrong:
-        raise what_is_wrong(folder, wrong)
+    require_verified(folder, say)
     return folder.last

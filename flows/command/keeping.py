@@ -13,14 +13,10 @@ from tasks.vocabulary import Format
 
 def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
     """Verify every file, row and count of a run. Problems are listed on standard output."""
-    from tasks.reporting.verify import verify_run, what_is_wrong
+    from tasks.reporting.verify import require_verified
 
     folder = find_run(run, workspace_at(workspace))
-    wrong = verify_run(folder)
-    for thing in wrong:
-        print(thing)
-    if wrong:
-        raise what_is_wrong(folder, wrong)
+    require_verified(folder, print)
     print(f"{folder.last} is intact.", file=sys.stderr)
 
 

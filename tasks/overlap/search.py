@@ -19,7 +19,7 @@ from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import AFFORDABLE, complete_pairs
 from tasks.overlap.embeddings import close_pairs
 from tasks.overlap.images import Images, read_images
-from tasks.overlap.join import Join, Slices
+from tasks.overlap.join import Join
 from tasks.overlap.minhash import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
 from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together
 from tasks.overlap.patterns import similarity
@@ -53,11 +53,6 @@ class Found:
         """Read the result of `write`."""
         recall = TypeAdapter(RecallCounts | None).validate_python(facts["recall"])
         return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
-
-
-def write_tile(join: Join, tile: Slices, target: Place) -> dict[str, Any]:
-    """Write the result of a tile; return its counts."""
-    return search_tile(join, *tile).write(target)
 
 
 def search_tile(join: Join, first: range, second: range) -> Found:

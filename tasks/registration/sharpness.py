@@ -28,9 +28,8 @@ def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
     if (kernel := compiled()) and side == max(SIDES):
         sharp = np.empty_like(first, order="C"), np.empty_like(second, order="C")
         gains = np.stack([_along(side, deviation) for deviation in (*DEVIATIONS, FINE, COARSE)]).astype(np.float32)
-        kernel.equally_sharp(
-            contiguous(first), contiguous(second), len(first), _cosines(side), gains, len(DEVIATIONS), *sharp
-        )
+        given = contiguous(first), contiguous(second), len(first), _cosines(side), gains
+        kernel.equally_sharp(*given, len(DEVIATIONS), *sharp)
         return sharp
     cosines = _cosines(side)
     one, two = along_both(cosines, first), along_both(cosines, second)

@@ -1,7 +1,7 @@
 """Verify a published run completely, and list all problems."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -34,10 +34,14 @@ def verify_run(run: Place) -> list[str]:
         return [*wrong, f"reading stopped: {error}"]
 
 
-def what_is_wrong(run: Place, wrong: Sequence[str]) -> DataError:
-    """Return an error with the number of problems of a run, and the remedy."""
-    things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-    return DataError(f"{things} wrong with {run}; run the command that made it again to rebuild it.")
+def require_verified(run: Place, tell: Callable[[str], object]) -> None:
+    """Tell each problem of a run, and raise `DataError` if there are any."""
+    wrong = verify_run(run)
+    for problem in wrong:
+        tell(problem)
+    if wrong:
+        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+        raise DataError(f"{things} wrong with {run}; run the command that made it again to rebuild it.")
 
 
 def _disagreements(run: Place, report: Report) -> Iterator[str]:

@@ -19,7 +19,7 @@ from tasks.overlap.join import Join, join_of
 from tasks.overlap.minhash import Bands, RecallCounts, choose_bands, hash_table, interval
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
-from tasks.overlap.search import PAIRS, Found, write_join, write_tile
+from tasks.overlap.search import PAIRS, Found, search_tile, write_join
 from tasks.records import Prints, SplitPair, Tile
 from tasks.records.spec import AuditSpec
 from tasks.registration.views import VIEWS
@@ -112,7 +112,7 @@ def test_tiles_find_what_the_whole_does(
             tiles = []
             for number, tile in enumerate(join.tiles):
                 (folder / f"{name}-{number}").mkdir()
-                facts = write_tile(join, tile, Place.of(folder / f"{name}-{number}"))
+                facts = search_tile(join, *tile).write(Place.of(folder / f"{name}-{number}"))
                 tiles.append(Tile(f"{name}-{number}", facts, computed_by()))
             (folder / name).mkdir()
             facts = write_join(join, tiles, Place.of(folder / name))
