@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import yaml
 
+from tasks.columns import Columns
 from tasks.exporting.originals import Originals
 from tasks.sources.annotated import label_file, lists_of, read_list, settings_of
 from tasks.sources.coco import documents
+from tasks.sources.labels import label_tables
 from tasks.storage import Place, at, disk
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
 
@@ -31,7 +34,8 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
             at(source / file).copy(out / f"{before}{file}")
         roles = {role for role, members in originals.sources.items() if members.source == source}
         stay = {split: paths[split] if split in roles else every for split in (*SPLITS, None)}
-        for name, text in _texts(source, names, stay):
+        columns = next(one.columns for one in originals.archives if one.role in paths)
+        for name, text in _texts(source, names, columns, stay):
             disk.make_folder((out / f"{before}{name}").parent)
             disk.write_text(out / f"{before}{name}", text)
         if settings := settings_of(source, names):
@@ -42,10 +46,12 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
                 disk.write_text(out / f"{key}.txt", "".join(lines))
 
 
-def _texts(source: Place, names: list[str], stay: Mapping[SplitName | None, set[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the lists of VOC and the files of COCO with the images that stay, by split, or by None for every split."""
+def _texts(
+    source: Place, names: list[str], columns: Columns, stay: Mapping[SplitName | None, set[str]]
+) -> Iterator[tuple[str, str]]:
+    """Yield the lists of VOC, files of COCO and tables with the images that stay, by split, or None for every split."""
     for name, split in lists_of(names).items():
         if "/" in name:
             yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image)
-    for document in documents(source, names):
+    for document in chain(documents(source, names), label_tables(source, names, columns)):
         yield document.name, document.only(stay[document.split])

@@ -1,4 +1,4 @@
-"""Detection sets: images whose labels are in files of YOLO or Pascal VOC, one per image, or in JSON files of COCO.
+"""Labels in files: of YOLO or Pascal VOC, one per image, in JSON files of COCO, or in tables.
 
 The class of an image is the set of its labels, such as ``{cat, dog}``; an image without objects has the class ``{}``,
 and an image without annotations is unlabelled.
@@ -7,6 +7,7 @@ and an image without annotations is unlabelled.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
+from itertools import chain
 from pathlib import PurePosixPath
 from posixpath import splitext
 from typing import Any, NamedTuple
@@ -14,9 +15,11 @@ from xml.etree import ElementTree
 
 import yaml
 
+from tasks.columns import Columns
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
+from tasks.sources.labels import label_tables
 from tasks.sources.layout import split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
@@ -46,7 +49,7 @@ class Annotated(NamedTuple):
             yield held[name]._replace(kind="beside")
 
 
-def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
+def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Annotated | None:
     """Return the labels of a detection set, given the files of its folder; None for a folder without labels in files.
 
     A list or the name of a JSON file has the split of an image, or else its folder. Raises `DataError` for damage.
@@ -54,7 +57,7 @@ def read_annotated(root: Place, names: Collection[str]) -> Annotated | None:
     held, parents = set(names), {images for images, _, _ in FOLDERS}
     images = [path for path in names if parents & {*path.split("/")} and path.lower().endswith((*IMAGE_ENDINGS,))]
     files = {path: file for path in images if (file := label_file(path, held))}
-    labels, about = _of_files(root, names, images, files) if files else _of_documents(root, names)
+    labels, about = _of_files(root, names, images, files) if files else _of_documents(root, names, columns)
     has_labels = any(own is not None for own in labels.values())
     return Annotated({of: own for of, own in labels.items() if of[0]} or labels, about) if has_labels else None
 
@@ -73,9 +76,9 @@ def _of_files(root: Place, names: Collection[str], images: Collection[str], file
     return found
 
 
-def _of_documents(root: Place, names: Collection[str]) -> Annotated:
+def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Annotated:
     found = Annotated({}, set())
-    for document in documents(root, names):
+    for document in chain(documents(root, names), label_tables(root, names, columns)):
         found.files.add(document.name)
         for image, path in document.paths.items():
             key = document.split or split_of_folder(path), path

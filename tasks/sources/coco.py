@@ -1,5 +1,6 @@
 """COCO's JSON files, with lists of images, categories and annotations."""
 
+import csv
 import json
 import posixpath
 import re
@@ -115,6 +116,6 @@ def readable(place: Place, most: int) -> Iterator[bytes]:
         if at(place).size() > most:
             raise ValueError(f"more than {most >> 10:,} KiB")
         yield at(place).read_bytes()
-    except (ValueError, LookupError, TypeError, RecursionError, SyntaxError, YAMLError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError, SyntaxError, YAMLError, csv.Error) as error:
         why = " ".join(f"{'no ' if isinstance(error, KeyError) else ''}{error}".split())
         raise DataError(f"{place} is not a readable file of annotations ({why}); correct or remove it.") from error

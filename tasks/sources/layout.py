@@ -44,7 +44,7 @@ def common_root(folders: set[str]) -> str:
 
 def split_of_folder(path: str) -> SplitName | None:
     """Return the split that a folder of a path is named after, such as train for ``images/train2017/1.jpg``, if any."""
-    folders = (part.lower().rstrip("0123456789") for part in path.split("/")[:-1])
+    folders = (part.lower().removesuffix("_images").rstrip("0123456789") for part in path.split("/")[:-1])
     return next((SPLIT_FOLDERS[part] for part in folders if part in SPLIT_FOLDERS), None)
 
 

@@ -8,6 +8,8 @@ import errno
 import json
 import re
 from collections.abc import Iterator
+from io import StringIO
+from itertools import zip_longest
 from shlex import quote
 from typing import Any
 
@@ -64,7 +66,8 @@ def _path_column(row: dict[str, Any], folder: Place) -> str:
     """Return the columns of a row, and the option that names the first with the path of a file."""
     paths = {name: value for name, value in row.items() if isinstance(value, str) and value and not _leads_out(value)}
     found = next((name for name, path in paths.items() if at(folder / path).is_file()), None)
-    option = f"add `--columns {quote(f'path={found}')}`" if found else "none of them has the path of a file"
+    ids = f"none of them has the path of a file; if one has ids of images, run `cleansplit audit {quote(str(folder))}`"
+    option = f"add `--columns {quote(f'path={found}')}`" if found else ids
     return f"its columns are {', '.join(map(str, row))}; {option}"
 
 
@@ -80,21 +83,30 @@ def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
     if at(place).size() > MAX_BYTES:
         raise DataError(f"{place} has more than {MAX_BYTES >> 30} GiB; split it.")
     try:
-        lines = at(place).read_text().splitlines()
-        if name.endswith(JSON_LINES):
-            for line in filter(str.strip, lines):
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise DataError(f"{place} has a line that is not a JSON object: {line[:60]!r}.")
-                yield row
-        elif name.endswith(LIST):
-            for line in filter(None, map(str.strip, lines)):
+        text = at(place).read_text()
+        if name.endswith(LIST):
+            for line in filter(None, map(str.strip, text.splitlines())):
                 path, label = found.groups() if (found := LINE.fullmatch(line)) else (line, None)
                 yield {"path": path, "label": label}
         else:
-            yield from csv.DictReader(lines, delimiter="\t" if name.endswith(".tsv") else ",", strict=True)
-    except (UnicodeDecodeError, csv.Error, ValueError, RecursionError) as error:
+            yield from (row for row, _ in rows_in(name, text) if row)
+    except (csv.Error, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{place} is not a readable manifest ({error}).") from error
+
+
+def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the rows of CSV, TSV or JSON lines, each with its text; a header and an empty line have no columns."""
+    lines = [*StringIO(text, newline="")]
+    if name.lower().endswith(JSON_LINES):
+        yield from ((dict(json.loads(line)) if line.strip() else {}, line) for line in lines)
+        return
+    reader = csv.reader(lines, delimiter="\t" if name.lower().endswith(".tsv") else ",", strict=True)
+    header, start = list[str](), 0
+    for cells in reader:
+        row = zip_longest(header, cells[: len(header)]) if cells else ()
+        yield dict(row), "".join(lines[start : reader.line_num])
+        header = header or [cell.removeprefix("\ufeff") for cell in cells]  # of Excel
+        start = reader.line_num
 
 
 def _rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:

@@ -42,7 +42,7 @@ def open_rows(place: Place, columns: Columns) -> Rows | None:
     for open_table in (open_parquet, open_saved, open_manifest):
         if rows := open_table(place, columns):
             return rows
-    if columns:
+    if columns and not at(place).is_folder():
         raise UsageError(f"{place} is not a table, so it has no columns; remove --columns.")
     for open_images in (open_idx, open_cifar, open_arrays):
         if rows := open_images(place):

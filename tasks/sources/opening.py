@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.formats import ENDING_OF, format_of
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
@@ -67,10 +67,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
             return _listed(source, chain(_read_rows(rows), beside), root=root)
         if at(place).is_folder():
             walked = [*at(place).walk(source.links)]
-            if found := read_annotated(place, [one.name for one in walked if _is_readable(one)]):
+            if found := read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns):
                 splits = {split or "" for split, _ in found.labels}
                 root = splits.pop() if len(splits) == 1 else ""
                 return _listed(source, found.entries(read_folder(place, walked)), root=root, annotated=True)
+            if source.columns:
+                raise UsageError(f"{place} has no table with these columns; correct or remove --columns.")
             if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
                 named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
                 splits_of(source, list_members(named, source.name))  # raises before any file is read

@@ -1,7 +1,9 @@
 """Detection sets come out as they went in, without the annotations of removed images, for tools that are not ours."""
 
+import csv
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,38 @@ def test_a_class_folder_named_like_a_set_of_labels_is_refused(tmp_path: Path) ->
         dedupe(source=str(source), workspace=tmp_path / "w")
 
 
+def kaggle(seeds: Sequence[int]) -> dict[str, bytes]:
+    """Return images whose ids have no extension, their table of labels, and images of test with equal ids."""
+    files = {f"{split}_images/{n}.jpg": picture(seed) for split in ("train", "test") for n, seed in enumerate(seeds)}
+    labels = ["cat" if seed % 2 else '"a ""dog"""' for seed in seeds]
+    rows = "".join(f'{n},{label},"of\r\n{n}"\r\n' for n, label in enumerate(labels))
+    return files | {"train.csv": f"Id,label,note\r\n{rows}".encode(), "test.csv": b"id\n0\n1\n"}
+
+
+def test_a_table_of_ids_keeps_the_rows_of_the_images_that_stay(tmp_path: Path) -> None:
+    files = {name: data for name, data in kaggle(range(8)).items() if not name.startswith("test")}
+    files |= {"test/x.jpg": picture(40), "test/y.jpg": picture(0)}
+    report = audit(root=str(write_folder(tmp_path / "set", files)), protect="test", workspace=tmp_path / "w")
+    assert (report.rows.train, report.rows.test, report.sanitized.near.train) == (8, 2, 7)
+    found = files_below(linked(report, tmp_path / "out"))
+    assert {"train_images/0.jpg", "test/y.jpg"} & found.keys() == {"test/y.jpg"}
+    with (tmp_path / "out/train.csv").open(newline="") as file:
+        assert [row["Id"] for row in csv.DictReader(file)] == [*"1234567"]
+    assert found["train.csv"] == files["train.csv"].replace(b'0,"a ""dog""","of\r\n0"\r\n', b"")
+
+
+def test_new_splits_of_a_table_are_read_again_with_its_labels(tmp_path: Path) -> None:
+    files = {name: data for name, data in kaggle(range(20)).items() if not name.startswith("test")}
+    source = write_folder(tmp_path / "set", files)
+    found = split(source=str(source), models=("1nn",), workspace=tmp_path / "w")
+    out = linked(found, tmp_path / "out")
+    given = {name.rpartition("/")[2]: name.split("/")[1] for name in members(source, "source")}
+    parts = [name.split("/") for name in members(out)]
+    assert {file: label for _, label, *_, file in parts} == given
+    assert Counter(split for split, *_ in parts) == {name: found.rows[name] for name in ("train", "validation", "test")}
+    assert all(split == folder for split, _, folder, *_ in parts)
+
+
 def of_coco(out: Path) -> dict[str, int]:
     from pycocotools.coco import COCO
 
@@ -156,11 +190,16 @@ def of_voc(out: Path) -> dict[str, int]:
     return {split: len(stems & {*names}) for split, names in lists.items()}
 
 
-READERS: dict[str, Callable[[Path], dict[str, int]]] = {"coco": of_coco, "yolo": of_yolo, "voc": of_voc}
+def of_hub(out: Path) -> dict[str, int]:
+    tables = {split: (out / split / "metadata.jsonl").read_text().splitlines() for split in SPLITS}
+    assert all((out / split / json.loads(row)["file_name"]).is_file() for split, rows in tables.items() for row in rows)
+    return {split: len(rows) for split, rows in tables.items()}
+
+
+READERS: dict[str, Callable[[Path], dict[str, int]]] = {"coco": of_coco, "yolo": of_yolo, "voc": of_voc, "hub": of_hub}
+NEEDED = {"coco": "pycocotools", "yolo": "supervision", "voc": "supervision", "hub": "json"}
 
 
 def test_tools_of_others_read_what_is_linked(made: Report, tmp_path: Path) -> None:
-    pytest.importorskip(
-        "pycocotools" if layout_of(made) == "coco" else "supervision", reason="its reader is not installed"
-    )
+    pytest.importorskip(NEEDED[layout_of(made)], reason="its reader is not installed")
     assert READERS[layout_of(made)](linked(made, tmp_path / "out")) == {"train": 12, "val": 5}

@@ -22,7 +22,7 @@ from tests.flows.test_rows import (
     as_shards,
     cifar_batches,
 )
-from tests.sources.detection_sets import SPLITS, coco
+from tests.sources.detection_sets import SPLITS, coco, hub, picture
 
 COMMANDS = re.findall(r"^\|.*\| `(cleansplit [^`]*)` \|$", (ROOT / "docs" / "data.md").read_text(), re.MULTILINE)
 
@@ -76,11 +76,17 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     as_saved(folder / "saved", two)
     as_shards(folder / "shards", two)
     write_folder(folder / "coco", coco({"train": SPLITS["train"], "test": SPLITS["val"]}))
+    write_folder(folder / "pets", hub({"train": SPLITS["train"], "test": SPLITS["val"]}))
+    images = {f"train_images/{n}.jpg": picture(n) for n in range(4)} | {
+        f"test/{n}.jpg": picture(n) for n in range(3, 6)
+    }
+    table = {"train.csv": b"id_code,diagnosis\n0,1\n1,0\n2,0\n3,1\n"}
+    write_folder(folder / "aptos", images | table)
     return folder
 
 
 def test_the_page_has_a_command_for_every_form() -> None:
-    assert len(COMMANDS) == 16
+    assert len(COMMANDS) == 18
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -188,7 +188,9 @@ def test_a_table_without_paths_names_its_columns_and_the_one_with_files(prefect_
     done = here(*given, *re.findall("`([^`]+)`", sentence)[0].split(), "split=phase", "label=finding")
     assert done.returncode == 0, done.stderr
     Path(source).write_text("id,label\nscan1,a\n")
-    assert "its columns are id, label; none of them has the path of a file." in refused(here(*given), 3)
+    sentence = refused(here(*given), 3)
+    assert "its columns are id, label; none of them has the path of a file; if one has ids of images, run " in sentence
+    assert shlex.split(re.findall("`([^`]+)`", sentence)[0]) == ["cleansplit", "audit", str(Path(source).parent)]
 
 
 @pytest.mark.parametrize(

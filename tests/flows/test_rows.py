@@ -235,7 +235,7 @@ def test_columns_that_are_not_there_are_refused(
 
 def test_a_folder_has_no_columns(prefect_server: None, tmp_path: Path) -> None:
     root = str(as_files(tmp_path / "data", images()))
-    with pytest.raises(UsageError, match="is not a table, so it has no columns"):
+    with pytest.raises(UsageError, match="data has no table with these columns; correct or remove --columns"):
         audit(root=root, columns=("label=species",), workspace=tmp_path / "w")
 
 

@@ -1,4 +1,4 @@
-"""Detection sets of known content in the layouts of YOLO, COCO and Pascal VOC.
+"""Sets of known labels in the layouts of YOLO, COCO, Pascal VOC and Hugging Face.
 
 Validation has two images of train: one with the same labels in other boxes, one with another set of labels. Boxes leave
 the image, a crowd has a run-length encoding, and some images lack objects or a label file.
@@ -77,7 +77,21 @@ def voc(splits: Mapping[str, list[Image]] = SPLITS) -> dict[str, bytes]:
     return files
 
 
-LAYOUTS = {"yolo": yolo, "coco": coco, "voc": voc}
+def hub(splits: Mapping[str, list[Image]] = SPLITS) -> dict[str, bytes]:
+    """Return the files of an image folder of Hugging Face, whose tables have spaces that no JSON library writes."""
+    files: dict[str, bytes] = {}
+    for split, images in splits.items():
+        files |= {f"{split}/{name}.jpg": picture(seed) for name, seed, _ in images}
+        labels = [json.dumps(None if given is None else [NAMES[one] for one in given]) for _, _, given in images]
+        rows = [
+            f'{{"file_name" : "{name}.jpg","label":{label}, "text": "a head é"}}\r\n'
+            for (name, _, _), label in zip(images, labels, strict=True)
+        ]
+        files[f"{split}/metadata.jsonl"] = "".join(rows).encode()
+    return files
+
+
+LAYOUTS = {"yolo": yolo, "coco": coco, "voc": voc, "hub": hub}
 
 
 def written(folder: Path, layout: str) -> Path:

@@ -1,0 +1,105 @@
+"""Tables give images their labels: metadata of Hugging Face by paths, tables of Kaggle by ids without extensions."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import DataError, UsageError
+from tasks.records import Source
+from tasks.sources.opening import open_source
+from tasks.storage.place import Place
+from tests.build import write_folder
+from tests.sources.detection_sets import picture
+from tests.sources.test_annotated import members
+
+IMAGES = {f"{folder}/{n}.jpg": picture(n) for folder in ("train", "test") for n in range(3)}
+LABELS = b"id,label\n0,cat\n1,dog\n2,cat\n"
+
+
+def set_of(folder: Path, files: dict[str, bytes], role: str = "root") -> dict[str, str]:
+    return members(write_folder(folder / "set", IMAGES | files), role)
+
+
+def images(found: dict[str, str]) -> set[str]:
+    return {name for name, kind in found.items() if kind == "file"}
+
+
+def test_metadata_of_a_split_names_images_in_its_own_folder(tmp_path: Path) -> None:
+    rows = b'\xef\xbb\xbffile_name,"text",label\r\n0.jpg,"a\nb",cat\r\n\r\nin/7.jpg,"c, ""d""",dog\r\n1.jpg,e,\r\n'
+    found = set_of(tmp_path, {"train/metadata.csv": rows, "train/in/7.jpg": picture(7)})
+    assert images(found) == {
+        "train/{cat}/train/0.jpg", "train/{dog}/train/in/7.jpg", "train/(none)/train/1.jpg",
+        *(f"test/(none)/test/{n}.jpg" for n in range(3)),  # without a table
+    }  # fmt: skip
+    assert found["train/2.jpg"] == "beside"
+
+
+def test_metadata_at_the_top_names_images_of_all_splits(tmp_path: Path) -> None:
+    rows = b'{"file_name": "train/0.jpg", "label": 3}\n\n{"file_name": "test/./0.jpg", "label": ["b", "a"]}\n'
+    found = set_of(tmp_path, {"metadata.jsonl": rows})
+    assert images(found) == {"train/{3}/train/0.jpg", "test/{a, b}/test/0.jpg"}
+
+
+def test_metadata_without_labels_leaves_the_classes_to_folders(tmp_path: Path) -> None:
+    found = set_of(tmp_path, {"train/metadata.csv": b"file_name,text\n0.jpg,a cat\n", "test.csv": b""})
+    assert images(found) == {*IMAGES, "train/metadata.csv", "test.csv"}
+
+
+@pytest.mark.parametrize("name", ["train.csv", "Train_Labels.CSV", "csv/train.csv"])
+def test_an_id_is_an_image_of_the_split_of_its_table(tmp_path: Path, name: str) -> None:
+    if "/" in name:  # tables name images below their own folder
+        assert images(set_of(tmp_path, {name: LABELS})) == {*IMAGES, name}
+        return
+    found = set_of(tmp_path, {name: LABELS, "sample_submission.csv": LABELS, "test.csv": b"id\n1\n"})
+    assert {path for path in images(found) if path.startswith("train")} == {
+        "train/{cat}/train/0.jpg", "train/{dog}/train/1.jpg", "train/{cat}/train/2.jpg"
+    }  # fmt: skip
+    assert {path for path in images(found) if path.startswith("test")} == {"test/(none)/test/1.jpg"}
+
+
+def test_an_id_of_another_split_only_is_missing(tmp_path: Path) -> None:
+    found = set_of(tmp_path, {"train.csv": LABELS + b"9,dog\n7,dog\n", "test/9.jpg": picture(9)})
+    assert {name for name, kind in found.items() if kind == "missing"} == {"train/{dog}/9", "train/{dog}/7"}
+    assert found["test/(none)/test/9.jpg"] == "file"
+
+
+def test_an_id_of_two_images_is_refused_by_their_names(tmp_path: Path) -> None:
+    said = r"train.csv is not a readable file of annotations \(1 is the name of train/1.jpg and train/1.png\)"
+    with pytest.raises(DataError, match=said):
+        set_of(tmp_path, {"train.csv": LABELS, "train/1.png": picture(5)})
+
+
+def test_class_folders_keep_their_classes_beside_a_table(tmp_path: Path) -> None:
+    own = {f"train/{name}/{n}.jpg": picture(n) for name in ("cat", "dog") for n in range(5, 8)}
+    found = members(write_folder(tmp_path / "set", own | {"test/cat/1.jpg": picture(3), "train.csv": LABELS}))
+    assert images(found) == {*own, "test/cat/1.jpg", "train.csv"}
+
+
+def test_columns_of_other_names_are_given(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "set", IMAGES | {"train.csv": b"image,Id\n0.jpg,w_1\n1,w_2\n"})
+    source = Source("root", "set", str(path), None, 0, {"label": "Id"})
+    found = {entry.name for entry in open_source(source, Place.of(tmp_path / "w")).members().entries()}
+    assert {"train/{w_1}/train/0.jpg", "train/{w_2}/train/1.jpg"} < found
+    with pytest.raises(UsageError, match="set has no table with these columns; correct or remove --columns"):
+        open_source(Source("root", "set", str(path), None, 0, {"label": "id"}), Place.of(tmp_path / "w"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("train.csv", b'id,label\n"0,cat\n'),
+        ("train.csv", b"id,label\n0,c\xe9\n"),
+        ("train.csv", b"id,label\n0," + b"x" * 200_000 + b"\n"),
+        ("metadata.jsonl", b'{"file_name": "train/0.jpg"\n'),
+        ("metadata.jsonl", b"[1]\n"),
+        ("metadata.jsonl", b"[" * 100_000),
+    ],
+)
+def test_a_damaged_table_is_named(tmp_path: Path, name: str, data: bytes) -> None:
+    with pytest.raises(DataError, match=f"{name} is not a readable file of annotations"):
+        set_of(tmp_path, {name: data})
+
+
+def test_a_path_that_leads_out_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'train/\{cat\}/\.\./\.\.', which points out of the archive"):
+        set_of(tmp_path, {"train.csv": LABELS + b"../../1.jpg,cat\n"})
