@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tasks.presenting import summary
 from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.words import answer, facts, sentences
+from tasks.presenting.words import answer, facts, folder_for, sentences
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
 from tasks.storage import at
@@ -58,7 +58,7 @@ def next_step(report: Report, spec: Spec) -> str:
     if report.label_conflicts.open or report.worst.undecided:
         words = ["review", *spec.arguments("workspace")]
     elif report.drawing is not None or report.rows != report.sanitized.near:
-        words = ["apply", "--link=sanitized", *spec.arguments("workspace")]
+        words = ["apply", f"--link={folder_for(report)}", *spec.arguments("workspace")]
     elif isinstance(spec, AuditSpec):
         words = ["audit", *spec.arguments(), "--max-overlap=0"]
     elif isinstance(spec, DedupeSpec):

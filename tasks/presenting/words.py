@@ -1,11 +1,14 @@
 """The results of a run, in the sentences of words.jinja, and the titles of its figures."""
 
+import posixpath
 from collections import defaultdict
+from shlex import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tasks.presenting.numbers import Numbers
-from tasks.records import Conclusion
+from tasks.records import Conclusion, Report
+from tasks.storage import Place, at
 from tasks.vocabulary import UNLABELLED
 
 ENVIRONMENTS = {  # for text and HTML
@@ -70,9 +73,19 @@ def sentences(numbers: Numbers, macro: str) -> list[str]:
             "effects": {(one.model, one.train_rows, one.comparison): one for one in report.effects},
             "untold": [(reason, some) for (reason, _), some in untold.items()],
             "unlabelled": UNLABELLED,
+            "folder": quote(folder_for(report)),
         }
     )
     return [line for line in str(getattr(module, macro)()).split("\n") if line.strip()]
+
+
+def folder_for(report: Report) -> str:
+    """Return a folder for the sanitized images that is outside all sources."""
+    here = Place.of("sanitized")
+    for source in report.spec.sources.values():
+        if at(here).is_inside(Place.of(source)):
+            return posixpath.normpath(f"{source}/../{Place.of(source).last}-sanitized")
+    return here.last
 
 
 def title_of(name: str) -> str:

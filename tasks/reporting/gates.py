@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from tasks.errors import GateError, UndecidedError
+from tasks.presenting.words import folder_for
 from tasks.records import Report
 from tasks.records.inputs import REASONS, REMEDIES
 from tasks.records.references import Arrived
@@ -158,7 +159,8 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if _is_open(gate):
         said += f", and {worst.undecided:,} more are undecided: that may be {limit}"
         return f"{said}; `cleansplit review {run}` decides them, and `--undecided pass` accepts them."
-    return f"{said}, {limit}; `cleansplit apply {run} --link sanitized` shows the set without them."
+    out = quote(folder_for(report))
+    return f"{said}, {limit}; `cleansplit apply {run} --link {out}` shows the set without them."
 
 
 def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:

@@ -54,7 +54,7 @@ class Disk(Store):
         return [Place(path) for path in sorted(glob.glob(str(self.place))) if os.path.isfile(path)]
 
     def is_inside(self, folder: Place) -> bool:
-        return self.local().resolve().is_relative_to(disk.path_of(folder).resolve())
+        return not folder.in_bucket and self.local().resolve().is_relative_to(disk.path_of(folder).resolve())
 
     def walk(self, also: str | None = None) -> Iterator[Listed]:
         top = os.path.realpath(self.local())

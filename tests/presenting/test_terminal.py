@@ -3,16 +3,20 @@
 import io
 import re
 from dataclasses import replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tasks.exporting.apply import refuse_inside
+from tasks.presenting.numbers import Numbers
 from tasks.presenting.terminal import next_step, print_summary, print_tables
+from tasks.presenting.words import sentences
 from tasks.records import Report
 from tasks.records.rows import LabelConflicts
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, RunSpec, SanitizeSpec, Spec
+from tasks.storage.place import Place
 
 DOUBT = LabelConflicts(pairs=3, open=2)
 
@@ -67,6 +71,26 @@ def test_the_next_command_decides_what_is_open_or_writes_the_images_that_stay(
 ) -> None:
     decided = replace(run, label_conflicts=LabelConflicts(0, 0))
     assert next_step(replace(decided, **changes), spec) == command
+
+
+@pytest.mark.parametrize(
+    ("root", "folder"),
+    [(".", "../pets-sanitized"), ("..", "../../data-sanitized"), ("{}", "{}-sanitized"), ("s3://pets", "sanitized")],
+)
+def test_the_folder_that_is_named_is_outside_the_source(
+    run: Report, root: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "data" / "pets"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    sources: dict[str, Any] = {"large": root.format(here), "small": "other.tar"}
+    spec = replace(run.spec, **sources)
+    found = replace(run, spec=spec, label_conflicts=LabelConflicts(0, 0))
+    assert next_step(found, spec) == f"cleansplit apply --link={folder.format(here)}"
+    refuse_inside(Place.of(folder.format(here)), spec.sources.values())
+    assert f"`cleansplit apply {run.run.name} --link {folder.format(here)} --execute`" in " ".join(
+        sentences(Numbers(found), "next_steps")
+    )
 
 
 @pytest.mark.parametrize(
