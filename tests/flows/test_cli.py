@@ -22,7 +22,13 @@ import pytest
 from prefect import Flow
 from prefect.context import use_profile
 from prefect.futures import PrefectConcurrentFuture
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Profile, get_current_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    Profile,
+    get_current_settings,
+    temporary_settings,
+)
 from prefect.utilities.callables import parameter_schema
 
 from flows.command.commands import execute
@@ -90,23 +96,30 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     assert "INFO" not in first.stderr
 
 
-def test_it_needs_no_server_and_commands_of_one_process_share_theirs(
+def test_flows_of_python_and_commands_of_one_process_share_a_server_that_ends_with_it(
     sources: dict[str, Any], home: Path, tmp_path: Path
 ) -> None:
     program = """
 import contextlib, sys
+from concurrent.futures import ThreadPoolExecutor
 from flows.command.commands import execute
-for threshold in ("0.9", "0.95"):
+from flows.pipeline import audit
+train, test, space = sys.argv[1:]
+def measured(threshold):
+    return audit(train=train, test=test, workspace=space, max_quarantine=0.5, threshold=threshold)
+with ThreadPoolExecutor(2) as pool:  # at once
+    list(pool.map(measured, (0.9, 0.95)))
+for threshold in ("0.92", "0.97"):
     with contextlib.suppress(SystemExit):
-        execute([*sys.argv[1:], "--threshold", threshold])
+        given = ["--train", train, "--test", test, "--workspace", space, "--max-quarantine", "0.5"]
+        execute(["audit", *given, "--threshold", threshold])
 """
-    given = ["audit", "--train", sources["large"], "--test", sources["small"], "--max-quarantine", "0.5"]
     done = subprocess.run(
-        [sys.executable, "-c", program, *given, "--workspace", str(tmp_path / "w")],
+        [sys.executable, "-c", program, sources["large"], sources["small"], str(tmp_path / "w")],
         env=of_its_own(home), capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert done.stderr.count("starting Prefect") == 1
-    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
+    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 4, done.stderr
     assert "Traceback" not in done.stderr
     assert not _servers(home)
     # What its own server was told is stored when it has ended, to the last task.
@@ -115,7 +128,7 @@ for threshold in ("0.9", "0.95"):
         tasks = database.execute("select state_type from task_run").fetchall()
     assert {*flows, *tasks} == {("COMPLETED",)}
     told = sum(map(int, re.findall(r" (\d+) tasks", done.stderr)))
-    assert len(tasks) == told + len(flows) - 2, "each flow below another is a task"
+    assert len(tasks) == 2 * told + len(flows) - 4, "each flow below another is a task"
 
 
 def test_a_server_that_takes_too_long_is_named_with_the_setting_that_helps(
@@ -196,28 +209,13 @@ def of_its_own(home: Path) -> dict[str, str]:
     return os.environ | {"PREFECT_HOME": str(home), "PREFECT_API_URL": ""}
 
 
-def test_flows_that_python_calls_share_a_server_that_ends_with_the_process(
-    sources: dict[str, Any], home: Path, tmp_path: Path
-) -> None:
-    program = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from flows.pipeline import audit
-train, test, space = sys.argv[1:]
-def measured(threshold):
-    return audit(train=train, test=test, workspace=space, max_quarantine=0.5, threshold=threshold)
-with ThreadPoolExecutor(2) as pool:  # at once
-    list(pool.map(measured, (0.9, 0.95)))
-"""
-    command = [sys.executable, "-c", program, sources["large"], sources["small"], str(tmp_path / "w")]
-    own = of_its_own(home) | {temporary.PATIENCE: "120"}
-    done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=240, check=True)
-    assert done.stderr.count("starting Prefect") == 1
-    assert len(list((tmp_path / "w" / "runs").glob("*/report.json"))) == 2, done.stderr
-    assert not _servers(home)
-    dead = {temporary.ADDRESS: "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
-    done = subprocess.run(command, env=own | dead, capture_output=True, text=True, timeout=120, check=False)
-    assert "ServerError: Prefect's server at http://127.0.0.1:9/api does not answer; start it and run" in done.stderr
+def test_a_server_that_does_not_answer_is_named_to_python_too(sources: dict[str, Any], tmp_path: Path) -> None:
+    from flows.pipeline import audit
+
+    dead = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+    said = "Prefect's server at http://127.0.0.1:9/api does not answer; start it and run"
+    with temporary_settings(dead), pytest.raises(ServerError, match=said):
+        audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
 
 
 def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:

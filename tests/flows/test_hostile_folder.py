@@ -1,9 +1,11 @@
 """The current folder is data: no command takes settings or code from it, and all find there what they are given."""
 
+import contextlib
 import hashlib
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import cleansplit
 from flows.pipeline import audit
 from tests.build import glyphs, png, write_folder
+from tests.database import NAME
 from tests.flows.test_cli import TINY
 
 COMMAND = str(Path(sys.executable).with_name("cleansplit"))
@@ -87,19 +90,21 @@ class Started:
 
 
 def test_a_run_without_a_server_is_that_of_a_clean_folder(
-    folder: Path, tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+    folder: Path, home: Path, tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Among what processes of its own do, too."""
     with monkeypatch.context() as current:
         current.chdir(folder)
         clean = audit(root="data", workspace=tmp_path / "w")
     plant(folder, tmp_path / "canary")
-    home = {"PREFECT_HOME": "home", "PREFECT_API_URL": ""}
+    own = {"PREFECT_HOME": os.path.relpath(home, folder), "PREFECT_API_URL": ""}
     arguments = ("audit", "data", "--workspace", "w", "--runner", "processes")
-    found = Path(Started(folder, tmp_path / "canary", home)(*arguments))
+    found = Path(Started(folder, tmp_path / "canary", own)(*arguments))
     assert found.parent == folder / "w" / "runs"
     assert digests(found) == digests(clean.run)
-    assert (folder / "home").is_dir(), "a relative PREFECT_HOME starts where the command was started"
+    with contextlib.closing(sqlite3.connect(home / NAME)) as database:
+        runs = database.execute("select state_type from flow_run where parent_task_run_id is null").fetchall()
+    assert runs == [("COMPLETED",)], "a relative PREFECT_HOME starts where the command was started"
 
 
 def test_every_other_command_works_there(folder: Path, tmp_path: Path, server: dict[str, str]) -> None:

@@ -66,7 +66,7 @@ def test_glyphs(prefect_server: None, sources: dict[str, Any], tmp_path: Path, m
     given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
     given["exhaustive"] = True  # MinHash, which is asked in the first tile alone, is not asked
     whole = audit(**given, workspace=tmp_path / "whole")
-    monkeypatch.setattr("tasks.overlap.join.SLICE", 45)
+    monkeypatch.setattr("tasks.overlap.join.SLICE", 100)
     monkeypatch.setattr("tasks.splits.sanitize.AT_ONCE", 33)
     assert files_of(audit(**given, workspace=tmp_path / "tiles")) == files_of(whole)
     assert stages_of(tmp_path / "whole") == 0

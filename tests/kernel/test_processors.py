@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,15 @@ BUILDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def reference(compiler: str, tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
+def reference(compiler: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     driver = build_driver(compiler, ["-O3"], tmp_path_factory.mktemp("reference"))
-    return [digests([driver], seed) for seed in (1, 2)]
+    found, of_other_input = (digests([driver], seed) for seed in (1, 2))
+    assert found != of_other_input
+    return found
 
 
 @pytest.mark.parametrize("name", BUILDS)
-def test_results_have_the_same_bits(name: str, reference: Sequence[str], tmp_path: Path) -> None:
+def test_results_have_the_same_bits(name: str, reference: str, tmp_path: Path) -> None:
     compiler, flags, runner = BUILDS[name]
     for tool in (compiler, *runner):
         if not shutil.which(tool):
@@ -34,5 +35,4 @@ def test_results_have_the_same_bits(name: str, reference: Sequence[str], tmp_pat
     if name == "AVX2" and "avx2" not in Path("/proc/cpuinfo").read_text():
         pytest.skip(f"needs a processor with AVX2, and this is {platform.machine()}")
     driver = build_driver(compiler, flags, tmp_path)
-    assert [digests([*runner, driver], seed) for seed in (1, 2)] == reference
-    assert len(set(reference)) == len(reference)
+    assert digests([*runner, driver], 1) == reference

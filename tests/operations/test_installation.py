@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from logging import ERROR
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import httpx
@@ -40,14 +40,17 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flows import load_flow_from_entrypoint
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
+from flows.command.deploy import deploy
+from flows.command.undeploy import undeploy
 from flows.publish import key_of
-from tasks.errors import UsageError
+from tasks.errors import ServerError, UsageError
 from tests.build import glyphs, png, write_folder
 from tests.faults.web import Handler, serve_all, status
+from tests.flows.test_cli import here
 from tests.flows.test_hostile_folder import ONE_AFTER_THE_OTHER
 from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
 
@@ -134,12 +137,13 @@ def test_every_entrypoint_loads_and_describes_every_parameter(entry: dict[str, A
     assert "/" not in str(entry.get("parameters", ""))
 
 
-def test_a_run_its_steps_and_its_artifacts(
-    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
-) -> None:
-    space = tmp_path / "w"
-    first = start("cleansplit-prepare/prepare", workspace=space, **sources)
-    assert ended(first).is_completed()
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the workspace of the run by hand and of the scheduled one after it."""
+    return tmp_path_factory.mktemp("space") / "w"
+
+
+def test_a_run_its_steps_and_its_artifacts(installation: dict[str, str], sources: dict[str, Any], space: Path) -> None:
     words = {"workspace": str(space), **sources} | {name: json.dumps(value) for name, value in QUICK.items()}
     by_hand = [f"-p{name}={value}" for name, value in words.items()]
     done = prefect("deployment", "run", "cleansplit/on-demand", *by_hand, **installation)
@@ -147,8 +151,6 @@ def test_a_run_its_steps_and_its_artifacts(
     run = UUID(done.stdout.split("UUID: ")[1].split()[0])
     assert ended(run).is_completed()
     assert re.fullmatch(r"sources \d{4}-\d\d-\d\d", read(run).name)
-    reused = {task.name for task in tasks_of(run) if task.state_name == "Reused"}
-    assert {"load large C", "load small J", "draw train, validation and test"} <= reused
     found = artifacts_of(run)
     about = key_of([sources["large"], sources["small"]])
     names = ("summary", "overlap", "removed", "accuracy", "thresholds", "effects")
@@ -183,25 +185,10 @@ def test_a_run_its_steps_and_its_artifacts(
     assert (space / "latest" / "groups.parquet").exists()
 
 
-def test_a_failure_is_the_sentence_of_the_command(
-    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
+def test_a_scheduled_run_executes_by_itself_and_reuses_what_is_there(
+    installation: dict[str, str], sources: dict[str, Any], space: Path
 ) -> None:
-    beyond = start("cleansplit/on-demand", workspace=tmp_path, **sources, threshold=1.5)
-    assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
-    missing = start("cleansplit-audit/audit", workspace=tmp_path, train=sources["large"], test="/nowhere.tar")
-    sentence = "test /nowhere.tar does not exist; name an archive, a folder, a URL, notmnist or fonts."
-    assert ended(missing).message == sentence
-    until(lambda: sum(sentence in line for line in logs_of(missing, ERROR)) == 2, 15)  # by the task, and by the run
-    assert not any("Traceback" in line or "exception" in line for line in logs_of(missing))
-    for deployment in ("cleansplit-dedupe/dedupe", "cleansplit-split/split"):
-        with pytest.raises(PrefectHTTPStatusError, match="'source' is a required property"):
-            start(deployment, workspace=tmp_path)
-
-
-def test_a_scheduled_run_executes_by_itself(
-    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
-) -> None:
-    given = {"workspace": str(tmp_path), **sources, "models": ["1nn"], "sizes": [50], "max_quarantine": 0.1}
+    given = {"workspace": str(space), **sources, **QUICK}
     with get_client(sync_client=True) as client:
         nightly = client.read_deployment_by_name("cleansplit/nightly")
         client.update_deployment(nightly.id, DeploymentUpdate(parameters=given))
@@ -213,18 +200,21 @@ def test_a_scheduled_run_executes_by_itself(
         def runs() -> list[Any]:
             of = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[nightly.id]))
             found = [run for run in client.read_flow_runs(flow_run_filter=of) if run.state_name == "Completed"]
-            return [run for run in found if run.parameters.get("workspace") == str(tmp_path)]  # not that of 3 o'clock
+            return [run for run in found if run.parameters.get("workspace") == str(space)]  # not the run of 3 o'clock
 
         try:
             until(lambda: len(runs()) > 0)
         finally:
             client.delete_deployment_schedule(nightly.id, schedule.id)
-        assert runs()[0].auto_scheduled
-    assert (tmp_path / "latest" / "report.json").is_file()
+        (run,) = runs()
+    assert run.auto_scheduled
+    reused = {task.name for task in tasks_of(run.id) if task.state_name == "Reused"}
+    assert {"load large C", "load small J", "draw train, validation and test"} <= reused
+    assert json.loads((space / "latest" / "report.json").read_text())["spec"]["sizes"] == QUICK["sizes"]
 
 
 def test_a_cancelled_run_stops_and_leaves_nothing_half_done(installation: dict[str, str], tmp_path: Path) -> None:
-    run = start("cleansplit/on-demand", workspace=tmp_path)
+    run = start("cleansplit/on-demand", workspace=tmp_path, workers=1)
     try:
         until(lambda: len(tasks_of(run)) > 5)
     finally:  # else the tests below would wait for it
@@ -281,33 +271,6 @@ def test_retries_can_be_inspected(
     assert "500" in shown.stdout
 
 
-def test_a_failed_run_and_what_became_of_a_batch_are_told_to_the_address_that_was_given(
-    installation: dict[str, str], tmp_path: Path
-) -> None:
-    of_this = 'large /a"b.tar does not exist'  # the dead run of the other tests may be told of, too
-    with chat() as (address, told):
-        done = installed("deploy", "--notify", address, **installation)
-        assert done.returncode == 0, done.stderr
-        assert done.stderr.count("\n") == 1, done.stderr
-        run = start("cleansplit/on-demand", workspace=tmp_path, large='/a"b.tar', small="/c.tar")
-        assert ended(run).is_failed()
-        until(lambda: any(of_this in text for text in told), 60)
-        known, batch = (
-            str(write_folder(tmp_path / name, {f"a/{number}.png": png(glyph) for number, glyph in some}))
-            for every in [list(enumerate(glyphs(30, seed=1)))]
-            for name, some in (("known", every[:20]), ("tonight", every[18:]))
-        )
-        adding = by_command(("arrivals", known, "--against", "known", "--whole"), **installation)
-        assert adding.returncode == 0, adding.stderr
-        payload = {"source": batch, "against": ["known"], "accept": True}
-        event: dict[str, Any] = {"event": "cleansplit.batch.ready", "payload": payload}
-        event |= {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}
-        event |= {"resource": {"prefect.resource.id": "images.tonight"}}
-        httpx.post(f"{PREFECT_API_URL.value()}/events", json=[event]).raise_for_status()
-        until(lambda: any("tonight: 10 new, 2 known" in text for text in told))
-    assert sum(of_this in text for text in told) == 1, "once, although the run below it failed as well"
-
-
 def installed(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one of the modules that install."""
     command = [sys.executable, "-m", f"flows.command.{module}", *arguments]
@@ -316,20 +279,25 @@ def installed(module: str, *arguments: str, **environment: str) -> subprocess.Co
     )
 
 
-@pytest.mark.parametrize("module", ["deploy", "undeploy"])
+@pytest.mark.parametrize("command", [deploy, undeploy])
 @pytest.mark.parametrize(
-    ("address", "code", "sentence"),
+    ("address", "error", "sentence"),
     [
-        ("", 2, "cleansplit: name the server in PREFECT_API_URL, for instance http://localhost:4200/api.\n"),
-        ("http://127.0.0.1:9/api", 1, "cleansplit: Prefect's server at http://127.0.0.1:9/api does not answer ("),
+        (None, UsageError, "name the server in PREFECT_API_URL, for instance http://localhost:4200/api."),
+        ("http://127.0.0.1:9/api", ServerError, "Prefect's server at http://127.0.0.1:9/api does not answer ("),
     ],
 )
 def test_without_a_server_nothing_is_deployed(
-    module: str, address: str, code: int, sentence: str, tmp_path: Path
+    command: Callable[..., None], address: str | None, error: type[Exception], sentence: str
 ) -> None:
-    done = installed(module, PREFECT_API_URL=address, PREFECT_HOME=str(tmp_path))
-    assert done.returncode == code
-    assert done.stderr.startswith(sentence)
+    with temporary_settings({PREFECT_API_URL: address}), pytest.raises(error, match=re.escape(sentence)):
+        command()
+
+
+def test_a_module_that_fails_prints_one_sentence(tmp_path: Path) -> None:
+    done = installed("undeploy", PREFECT_API_URL="", PREFECT_HOME=str(tmp_path))
+    assert done.returncode == UsageError.exit_code
+    assert done.stderr.startswith("cleansplit: name the server in PREFECT_API_URL")
     assert done.stderr.count("\n") == 1
     assert not done.stdout
 
@@ -380,23 +348,21 @@ def test_another_overlap_than_the_last_time_is_an_event(
     assert versions_of(f"cleansplit-{about}-summary") == 2
     assert versions_of(f"cleansplit-{about}-overlap") == 1, "nothing has changed"
     shutil.copy(sources["large"], own["small"])
-    last = by_command(given, **installation)
-    assert last.returncode == 0, last.stderr
+    last = by_command(given, (*given, "--max-overlap", "0.1"), **installation)
+    assert last.returncode == 4, last.stderr
     until(lambda: len(events_of(about)) == 1, 30)
     (event,) = events_of(about)
     assert event["payload"]["now"]["test in train"] > event["payload"]["before"]["test in train"]
     gates = events(f"cleansplit.sources.{about}", "cleansplit.gate.passed")
-    assert [event["payload"]["gate"] for event in gates] == ["max_quarantine"] * 2, "of each new result"
+    assert [event["payload"]["gate"] for event in gates] == ["max_quarantine"] * 3, "of each new result"
     assert all(0 < event["payload"]["value"] <= event["payload"]["limit"] == 0.1 for event in gates)
-    failed = by_command((*given, "--max-overlap", "0.1"), **installation)
-    assert failed.returncode == 4, failed.stderr
     told = (f"cleansplit.sources.{about}", "cleansplit.gate.failed")
     until(lambda: len(events(*told)) == 1, 30)
     assert events(*told)[0]["payload"] == {
         "gate": "max_overlap",
         "value": 1.0,
         "limit": 0.1,
-        "run": Path(failed.stdout.strip()).name,
+        "run": Path(last.stdout.splitlines()[-1]).name,
     }
     made = events("cleansplit://" + about, "prefect.asset.materialization.succeeded")
     assert {event["resource"]["prefect.resource.id"].rpartition("/")[2] for event in made} == {"raw", "sanitized"}
@@ -424,47 +390,102 @@ def events(resource: str, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_deployments_may_carry_their_code(
-    installation: dict[str, str], sources: dict[str, Any], tmp_path: Path
-) -> None:
+class Carried(NamedTuple):
+    """Where the code of deployments comes from, the variables of their jobs, and what was told meanwhile."""
+
+    image: tuple[dict[str, Any], dict[str, Any]]
+    repository: tuple[dict[str, Any], dict[str, Any]]
+    address: str
+    told: list[str]
+
+
+@pytest.fixture(scope="module")
+def carried(installation: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carried]:
+    """Deploy for a cluster, with an address for notifications, and then the same from a repository for this machine."""
     if not (ROOT / ".git").exists():
         pytest.skip("needs the repository of the project, which is not there")
-    bare = tmp_path / "cleansplit.git"
+    bare = tmp_path_factory.mktemp("bare") / "cleansplit.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", str(ROOT), str(bare)], check=True)
-    try:
+    with chat() as (address, told):
         image = ("--infrastructure", "kubernetes", "--image", "cleansplit:0.2")
-        pull, variables = deployed_by("--pool", "kubernetes", *image, **installation)
-        assert pull == {"prefect.deployments.steps.set_working_directory": {"directory": "/app"}}
-        assert variables["image"] == "cleansplit:0.2"
-        assert variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
-        pull, _ = deployed_by("--git", bare.as_uri(), **installation)
-        assert pull == {"prefect.deployments.steps.git_clone": {"repository": bare.as_uri()}}
-        given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
-        run = start("cleansplit-audit/audit", workspace=tmp_path / "w", **given)
-        assert ended(run).is_completed(), ended(run).message
-        until(lambda: any("git_clone" in line for line in logs_of(run)), 15)
-    finally:
+        of_image = deployed_by("--pool", "kubernetes", *image, "--notify", address, **installation)
+        of_repository = deployed_by("--git", bare.as_uri(), **installation)
         with get_client(sync_client=True) as client:
             client.delete_work_pool("kubernetes")
+        yield Carried(of_image, of_repository, bare.as_uri(), told)
 
 
 def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Deploy, and return where a deployment's code comes from and the variables of its jobs; Prefect checks them."""
     done = installed("deploy", *arguments, **environment)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
     with get_client(sync_client=True) as client:
         deployed = client.read_deployment_by_name("cleansplit-audit/audit")
     return (deployed.pull_steps or [{}])[0], deployed.job_variables
 
 
+def test_deployments_may_carry_their_code(carried: Carried, sources: dict[str, Any], tmp_path: Path) -> None:
+    pull, variables = carried.image
+    assert pull == {"prefect.deployments.steps.set_working_directory": {"directory": "/app"}}
+    assert variables["image"] == "cleansplit:0.2"
+    assert variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert carried.repository[0] == {"prefect.deployments.steps.git_clone": {"repository": carried.address}}
+    given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
+    run = start("cleansplit-audit/audit", workspace=tmp_path / "w", **given)
+    assert ended(run).is_completed(), ended(run).message
+    until(lambda: any("git_clone" in line for line in logs_of(run)), 15)
+
+
+@pytest.fixture(scope="module")
+def failed(carried: Carried, sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> UUID:
+    """Return a run that has failed since a source is missing."""
+    space = tmp_path_factory.mktemp("failed")
+    run = start("cleansplit-audit/audit", workspace=space, train=sources["large"], test='/a"b.tar')
+    assert ended(run).is_failed()
+    return run
+
+
+def test_a_failure_is_the_sentence_of_the_command(failed: UUID, sources: dict[str, Any], tmp_path: Path) -> None:
+    beyond = start("cleansplit/on-demand", workspace=tmp_path, **sources, threshold=1.5)
+    assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
+    sentence = 'test /a"b.tar does not exist; name an archive, a folder, a URL, notmnist or fonts.'
+    assert ended(failed).message == sentence
+    until(lambda: sum(sentence in line for line in logs_of(failed, ERROR)) == 2, 15)  # by the task, and by the run
+    assert not any("Traceback" in line or "exception" in line for line in logs_of(failed))
+    for deployment in ("cleansplit-dedupe/dedupe", "cleansplit-split/split"):
+        with pytest.raises(PrefectHTTPStatusError, match="'source' is a required property"):
+            start(deployment, workspace=tmp_path)
+
+
+def test_a_failed_run_and_what_became_of_a_batch_are_told_to_the_address_that_was_given(
+    installation: dict[str, str], carried: Carried, failed: UUID, tmp_path: Path
+) -> None:
+    of_this = 'test /a"b.tar does not exist'  # the server may also tell of the dead run of another test
+    until(lambda: any(of_this in text for text in carried.told), 60)
+    known, batch = (
+        str(write_folder(tmp_path / name, {f"a/{number}.png": png(glyph) for number, glyph in some}))
+        for every in [list(enumerate(glyphs(30, seed=1)))]
+        for name, some in (("known", every[:20]), ("tonight", every[18:]))
+    )
+    adding = by_command(("arrivals", known, "--against", "known", "--whole"), **installation)
+    assert adding.returncode == 0, adding.stderr
+    payload = {"source": batch, "against": ["known"], "accept": True}
+    event: dict[str, Any] = {"event": "cleansplit.batch.ready", "payload": payload}
+    event |= {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}
+    event |= {"resource": {"prefect.resource.id": "images.tonight"}}
+    httpx.post(f"{PREFECT_API_URL.value()}/events", json=[event]).raise_for_status()
+    until(lambda: any("tonight: 10 new, 2 known" in text for text in carried.told))
+    assert sum(of_this in text for text in carried.told) == 1, "once, although the run below it failed as well"
+
+
 def test_the_doctor_sees_the_whole_installation(installation: dict[str, str], tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "flows.command.cli", "doctor", "--workspace", str(tmp_path)]
-    done = subprocess.run(line, env=os.environ | installation, capture_output=True, text=True, check=False)
+    done = here("doctor", "--workspace", str(tmp_path))
     assert done.returncode == 0, done.stdout
     assert "work pool cleansplit (process), 1 workers" in done.stdout
     assert re.search(rf"{tmp_path} can be written, 0 runs, [\d.]+ GB free", done.stdout)
-    away = installation | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
-    done = subprocess.run(line, env=os.environ | away, capture_output=True, text=True, check=False)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        done = here("doctor", "--workspace", str(tmp_path))
     assert done.returncode == 1
     assert "server     WRONG: Prefect's server at http://127.0.0.1:9/api does not answer" in done.stdout
 
