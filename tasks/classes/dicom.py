@@ -14,15 +14,17 @@ from tasks.arrays import Deep, Gray
 from tasks.classes.deep import rounded
 from tasks.classes.formats import MAX_PIXELS
 from tasks.classes.png import UnreadableError
+from tasks.sources.pages import FRAME
 from tasks.vocabulary import DICOM_GROUPS
 
 GRAY = {"MONOCHROME1": [255, 0], "MONOCHROME2": [0, 255]}  # shades of the lowest and the highest value
 IDS = [name.partition(":")[2] for name in DICOM_GROUPS]
+OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")  # of compressed frames
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
 
 
 def load_dicom(data: bytes) -> tuple[Image.Image, Deep, str | None, str | None]:
-    """Return the image of a DICOM file with one frame, its stored values, and the ids of its patient and series.
+    """Return the image of a DICOM file, its stored values, and the ids of its patient and series.
 
     The image has the mode L or RGB; the values are uint16 (height, width[, 3]). Raises `UnreadableError`, and any
     error of pydicom.
@@ -37,12 +39,13 @@ def load_dicom(data: bytes) -> tuple[Image.Image, Deep, str | None, str | None]:
         raise UnreadableError("not_image", "DICOM without integer pixels")
     if header.Rows * header.Columns > MAX_PIXELS:
         raise UnreadableError("too_many_pixels", f"{header.Columns}x{header.Rows}")
-    if int(header.get("NumberOfFrames") or 1) > 1:
+    frame = _frame_in(data)  # a frame of one bit may begin inside a byte
+    if int(header.get("NumberOfFrames") or 1) > 1 and (frame is None or header.BitsAllocated == 1):
         raise UnreadableError("several_images", f"{header.NumberOfFrames} frames")
     syntax, colours = header.file_meta.TransferSyntaxUID, header.PhotometricInterpretation
     if not get_decoder(syntax).is_available:
         raise UnreadableError("dicom_compression", syntax.name)
-    pixels = pixel_array(header)
+    pixels = pixel_array(header, index=frame)
     if colours == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, header)[..., :3]
     if pixels.itemsize > 2 or colours not in COLOUR | GRAY.keys():
@@ -53,6 +56,34 @@ def load_dicom(data: bytes) -> tuple[Image.Image, Deep, str | None, str | None]:
     deep = deep if pixels.itemsize == 2 else deep * np.uint16(257)
     patient, series = (str(header.get(name) or "").strip() or None for name in IDS)
     return Image.fromarray(_shown(pixels, header) if colours in GRAY else rounded(deep)), deep, patient, series
+
+
+def one_frame(data: bytes) -> bytes:
+    """Return a DICOM file with only the frame that it names, as `tasks.sources.pages` does; other files as they are."""
+    if (frame := _frame_in(data)) is None:
+        return data
+    from pydicom import dcmread
+    from pydicom.encaps import encapsulate, get_frame
+
+    header, out = dcmread(io.BytesIO(bytes(128) + data[128:])), io.BytesIO()
+    count, pixels = int(header.get("NumberOfFrames") or 1), header.PixelData
+    if header.file_meta.TransferSyntaxUID.is_compressed:
+        known: Any = tuple(header.pop(name).value for name in OFFSETS if name in header) or None
+        alone = encapsulate([get_frame(pixels, frame, extended_offsets=known, number_of_frames=count)])
+    else:
+        size = len(pixels) // count
+        alone = pixels[frame * size : (frame + 1) * size] + bytes(size % 2)
+    header.add_new("PixelData", header["PixelData"].VR, alone)
+    header.add_new("NumberOfFrames", "IS", 1)
+    if groups := header.get("PerFrameFunctionalGroupsSequence"):
+        header.add_new("PerFrameFunctionalGroupsSequence", "SQ", groups[frame : frame + 1])
+    header.save_as(out)
+    return out.getvalue()
+
+
+def _frame_in(data: bytes) -> int | None:
+    found = FRAME.match(data)
+    return int(found[1]) - 1 if found else None
 
 
 def _shown(pixels: Any, header: Any) -> Gray:

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from tasks.classes.dicom import one_frame
 from tasks.errors import UsageError
 from tasks.records import Archive
 from tasks.sources.members import Members
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
-from tasks.vocabulary import SET
+from tasks.vocabulary import SET, UNLABELLED
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
 BYTES_OF_A_GLYPH = 1024
@@ -91,8 +92,9 @@ class Originals:
         """Return the names of images below a `split`, unless it is empty; detection sets with splits keep their own."""
         places = [members.source for members in self.sources.values()]
         stay = {role for role in self.annotated if places.count(self.sources[role].source) > 1}
+        flat = self.annotated | {a.role for a in self.archives if {*a.members} == {UNLABELLED}}  # without class folders
         parts = [name.split("/", 1) for name in ids.to_pylist()]
-        paths = [(role, below.partition("/")[2] if role in self.annotated else below) for role, below in parts]
+        paths = [(role, below.partition("/")[2] if role in flat else below) for role, below in parts]
         return [path if role in stay or not split else f"{split}/{path}" for role, path in paths]
 
     def read(self, files: Sequence[Place]) -> Iterator[Original]:
@@ -116,7 +118,7 @@ class Originals:
                 where = np.flatnonzero(roles == role)
                 found |= {int(where[row]): data for row, data in members.read(some.take(pa.array(where)))}
             for number, (name, place) in enumerate(zip(some["id"].to_pylist(), self.places(some["id"]), strict=True)):
-                yield Original(name, found[number], place)
+                yield Original(name, one_frame(found[number]), place)
 
     def _rows(self, ids: pa.Array) -> pa.Table:
         if self.index is None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
-from tasks.sources.pages import pages_of
+from tasks.sources.pages import count_of
 from tasks.storage import Place, at
 
 BLOCK = tarfile.BLOCKSIZE
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
 def file_entry(name: str, offset: int, data: bytes, group: str | None = None) -> Entry:
     """Return the entry of a file, given its content."""
-    return Entry(name, "file", offset, len(data), content_digest(data), group, len(pages_of(data)))
+    return Entry(name, "file", offset, len(data), content_digest(data), group, count_of(data))
 
 
 def content_digest(data: bytes) -> bytes:

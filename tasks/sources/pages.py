@@ -1,4 +1,4 @@
-"""The pages of a TIFF as images: each one is read as a TIFF without other pages."""
+"""The pages of a TIFF and the frames of a DICOM file as images: each is read as a file without the others."""
 
 import re
 from typing import Literal
@@ -8,6 +8,8 @@ from tasks.formats import format_of
 MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, which each have the bytes of the file
 PAGE = re.compile(r"#(\d+)(\.\w+)$")  # in the name of a page
 TIFF = (b"II*\0", b"MM\0*")  # asked first: most files are something else
+FRAME = re.compile(rb"frame (\d{1,4})\0")  # in the preamble of a DICOM file, which is free for any use
+FRAMES, PIXELS = re.compile(rb"\x28\0\x08\0(?:IS.\0|.\0\0\0) *(\d{1,9})", re.DOTALL), b"\xe0\x7f\x10\0"  # elements
 SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask of another one, and its bits
 
 
@@ -31,9 +33,21 @@ def pages_of(data: bytes) -> list[tuple[bytes, int]]:
 
 
 def page_of(data: bytes, name: str) -> bytes:
-    """Return a page of a TIFF of several pages, by a name such as ``x#2.tif``; other files as they are."""
+    """Return a page of a TIFF, or a DICOM file that names a frame, by a name such as ``x#2.tif``; else the file."""
     found = PAGE.search(name)
-    if not found or not 0 < int(found[1]) <= len(pages := pages_of(data)):  # a whole file may have such a name, too
+    number = int(found[1]) if found else 0
+    if not 0 < number <= count_of(data):  # a whole file may have such a name, too
         return data
-    link, end = pages[int(found[1]) - 1]
+    if format_of(data) == "DICOM":
+        return (b"frame %d" % number).ljust(128, b"\0") + data[128:]
+    link, end = pages_of(data)[number - 1]
     return data[:4] + link + data[8:end] + bytes(4) + data[end + 4 :]
+
+
+def count_of(data: bytes) -> int:
+    """Return the number of pages or frames of a file of several; 0 for others, and for more than are read."""
+    if format_of(data) != "DICOM":
+        return len(pages_of(data))
+    found = FRAMES.search(data, 0, data.find(PIXELS))  # without pydicom, which strangers' files may keep busy
+    count = int(found[1]) if found else 0
+    return count if 1 < count <= min(MAX_PAGES, MAX_BYTES // len(data)) else 0

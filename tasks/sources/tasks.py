@@ -23,7 +23,7 @@ from tasks.storage.stages import Stage
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 
-VERSION, INDEXED = 7, 10
+VERSION, INDEXED = 7, 11
 INDEX = "index.parquet"
 
 

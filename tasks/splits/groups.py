@@ -43,7 +43,7 @@ def row_groups(
     rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
     count, links = len(ids), [(rows, rows[first_with(of_twins["group"].to_numpy())])]
     links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
-    files = pc.replace_substring_regex(ids, r"(?i)#\d+\.tiff?$", "").dictionary_encode()  # of pages
+    files = pc.replace_substring_regex(ids, r"(?i)#\d+\.(tiff?|dcm|dicom)$", "").dictionary_encode()  # of pages
     links.append((np.arange(count), first_with(files.indices.to_numpy())))
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}

@@ -4,18 +4,21 @@ import io
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from tasks.classes.decoder import Decoded, decode, photograph
+from tasks.classes.dicom import one_frame
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
 from tasks.records.inputs import REASONS, REMEDIES
+from tasks.sources.pages import MAX_PAGES, count_of, page_of
 from tests.build import dicom, saved, scene
 
 DEEP = np.asarray(scene(40, 30).convert("L")).astype(np.uint16) * 16 + 7  # of 12 bits
@@ -198,3 +201,82 @@ def test_hostile_files_are_refused_within_limits() -> None:
                 guard.read(data, 16, name=name)
             assert refusal.value.reason == reason, name
         assert guard.read(dicom(DEEP), 16).digest == read(dicom(DEEP)).digest, "the next file is read"
+
+
+def cine(frames: list[np.ndarray], compress: dict[str, Any] | None = None, **elements: object) -> bytes:
+    """Return gray or RGB frames as one file, compressed with the options of `compress`."""
+    pixels = b"".join(frame.tobytes() for frame in frames)
+    data = dicom(frames[0], NumberOfFrames=len(frames), PixelData=pixels + bytes(len(pixels) % 2), **elements)
+    header, buffer = dcmread(io.BytesIO(data)), io.BytesIO()
+    if compress:
+        header.compress(RLELossless, generate_instance_uid=False, **compress)
+    header.save_as(buffer)
+    return buffer.getvalue()
+
+
+def shades(*shape: int, kind: type = np.uint8) -> list[np.ndarray]:
+    """Return three different frames."""
+    return [(np.arange(np.prod(shape)).reshape(shape) * 7 + number * 40).astype(kind) for number in range(3)]
+
+
+CINES = {
+    "odd": cine(shades(5, 7)),
+    "signed": cine(shades(8, 6, kind=np.int16), RescaleSlope=2, RescaleIntercept=-100),
+    "colour": cine(shades(5, 7, 3)),
+    "compressed": cine(shades(5, 7), compress={"encapsulate_ext": False}),
+    "offsets": cine(shades(5, 7), compress={"encapsulate_ext": True}),
+}
+
+
+@pytest.mark.parametrize("name", CINES)
+def test_a_frame_is_decoded_and_written_as_if_it_were_alone(name: str) -> None:
+    data = CINES[name]
+    pages = [page_of(data, f"x#{number}.dcm") for number in (1, 2, 3)]
+    assert (count_of(data), page_of(data, "x#4.dcm"), page_of(data, "x.dcm")) == (3, data, data)
+    alone = [one_frame(page) for page in pages]
+    assert [count_of(file) for file in alone] == [0, 0, 0]
+    assert len({read(page).digest for page in pages}) == 3
+    whole = dcmread(io.BytesIO(data)).pixel_array
+    for number, (page, file) in enumerate(zip(pages, alone, strict=True)):
+        assert np.array_equal(shown(page), shown(file))
+        assert read(page).digest == read(file).digest
+        assert np.array_equal(dcmread(io.BytesIO(file)).pixel_array, whole[number])
+
+
+def test_a_frame_that_is_written_keeps_only_its_own_facts() -> None:
+    items = [Dataset() for _ in range(3)]
+    for number, item in enumerate(items):
+        item.PatientComments = f"frame {number}"
+    data = cine(shades(5, 7), PerFrameFunctionalGroupsSequence=items, PatientID="P7")
+    header = dcmread(io.BytesIO(one_frame(page_of(data, "x#2.dcm"))))
+    assert [item.PatientComments for item in header.PerFrameFunctionalGroupsSequence] == ["frame 1"]
+    assert (header.PatientID, header.NumberOfFrames, header.preamble) == ("P7", 1, bytes(128))
+
+
+def test_frames_of_jpeg_are_read_one_at_a_time() -> None:
+    data = real("examples_ybr_color.dcm")
+    frames = [page_of(data, f"x#{number}.dcm") for number in (1, 2, 30)]
+    assert (count_of(data), len({read(frame).digest for frame in frames})) == (30, 3)
+    assert [read(one_frame(frame)).digest for frame in frames] == [read(frame).digest for frame in frames]
+
+
+@pytest.mark.parametrize("count", ["1000000000", str(MAX_PAGES + 1), "-3", "1A", "", "1", "0"])
+def test_a_number_of_frames_that_is_not_believed_leaves_one_file(count: str) -> None:
+    data = CINES["odd"].replace(b"IS\x02\x003 ", b"IS" + bytes([len(count), 0]) + count.encode())
+    assert data != CINES["odd"]
+    assert (count_of(data), page_of(data, "x#1.dcm")) == (0, data)
+    hidden = dicom(np.frombuffer(b"(\0\x08\0IS\x02\x009 ", np.uint8).reshape(2, 5))
+    assert count_of(hidden) == 0, "in the pixels"
+
+
+def test_frames_that_are_not_there_are_refused_one_by_one() -> None:
+    data = changed(CINES["odd"], NumberOfFrames=MAX_PAGES)
+    assert count_of(data) == MAX_PAGES
+    assert {refused(page_of(data, f"x#{number}.dcm"))[0] for number in (1, 4, MAX_PAGES)} == {"undecodable"}
+    bits = changed(CINES["odd"], BitsAllocated=1, BitsStored=1, HighBit=0)
+    assert refused(page_of(bits, "x#2.dcm")) == ("several_images", "3 frames")
+
+
+def test_a_file_whose_preamble_is_like_ours_stays_an_image() -> None:
+    data = b"frame 1".ljust(128, b"\0") + dicom(DEEP)[128:]
+    assert read(data).digest == read(one_frame(data)).digest == read(dicom(DEEP)).digest

@@ -1,15 +1,17 @@
-"""A TIFF of several pages in a run: its pages are images, which stay together in splits and go one by one."""
+"""Pages of a TIFF and frames of a DICOM file in a run are images, which stay together in splits and go one by one."""
 
 import io
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageSequence
 
-from flows.pipeline import dedupe, split
+from flows.pipeline import audit, dedupe, split
 from tasks.classes.decoder import decode
 from tests.build import saved, scene, write_folder
+from tests.classes.test_dicom import cine
 from tests.flows.test_cli import here, refused
 
 
@@ -48,3 +50,33 @@ def test_split_divides_no_stack(tmp_path: Path) -> None:
     pages = {(row["id"].rpartition("/")[2].partition("#")[0], row["split"]) for row in rows}
     assert len(rows) == 12
     assert len(pages) == 4
+
+
+def film(*seeds: int) -> bytes:
+    return cine([np.asarray(scene(90, 70, seed=seed).convert("L")) for seed in seeds], PatientID=f"P{seeds[0]}")
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_frame_of_train_in_test_is_a_leak(tmp_path: Path) -> None:
+    files = {"train/film.dcm": film(*[1] * 30), "train/other.dcm": film(5), "test/one.dcm": film(1)}
+    files |= {"test/film.dcm": film(7, 8, 9), "test/5.png": saved(scene(90, 70, seed=5).convert("L"), "PNG")}
+    report = audit(
+        root=str(write_folder(tmp_path / "data", files)), group_by="dicom:PatientID", workspace=tmp_path / "w"
+    )
+    assert (report.rows.train, report.rows.test, report.pair("test", "train").exact) == (31, 5, 2)
+    assert report.shared_groups[0].shared == 1
+    assert here("apply", str(report.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
+    left = {path.name: path.read_bytes() for path in (tmp_path / "clean" / "test").rglob("*.*")}
+    assert sorted(left) == [f"film#{number}.dcm" for number in (1, 2, 3)]
+    again = audit(root=str(tmp_path / "clean"), workspace=tmp_path / "w2")
+    assert (again.rows.train, again.rows.test, again.pair("test", "train").exact) == (31, 3, 0)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_split_divides_no_film(tmp_path: Path) -> None:
+    files = {f"{number}.DCM": film(*range(3 * number, 3 * number + 3)) for number in range(4)}
+    data = str(write_folder(tmp_path / "data", files))
+    report = split(source=data, models=("1nn",), train=6, validation=3, test=3, workspace=tmp_path / "w")
+    rows = pq.read_table(report.run / "groups.parquet").to_pylist()
+    assert len(rows) == 12
+    assert len({(row["id"].rpartition("/")[2].partition("#")[0], row["split"]) for row in rows}) == 4
