@@ -5,7 +5,6 @@ Everything else that a command needs is imported when it runs, so that help and 
 
 import contextlib
 import os
-import shlex
 import signal
 import sys
 import tempfile
@@ -56,9 +55,6 @@ EXAMPLES = {command.name: command.example for command in COMMANDS} | {
     "doctor": "cleansplit doctor",
     "reference": "cleansplit reference add photos images/",
 }
-
-OF_TWO = dict.fromkeys(("audit", "dedupe", "split"), ("audit", "--train", "--test"))  # commands for two sources
-OF_TWO["run"] = ("run", "--large", "--small")
 
 app = App(
     name="cleansplit",
@@ -156,18 +152,9 @@ def _usage(error: CycloptsError) -> str:
     if isinstance(error.__cause__, ValidationError) and (given := error.argument):
         return sentence(given.name.lstrip("-").replace("-", "_"), given.field_info.hint, error.__cause__)
     if isinstance(error, UnusedCliTokensError):
-        return _too_many(list(error.root_input_tokens or ()), list(error.unused_tokens or ()))
+        unused = " ".join(error.unused_tokens or ())
+        return f"{unused} is one path too many; give each with its option, as in `cleansplit audit --train A --test B`."
     return str(error)
-
-
-def _too_many(typed: list[str], unused: list[str]) -> str:
-    """Return a sentence about paths that a command does not take; where there are two, with the command that does."""
-    command, *paths = typed[:3]
-    if command not in OF_TWO or len(paths) < 2 or paths[1] not in unused or paths[0].startswith("-"):
-        return f"{' '.join(unused)} is one path too many; give other values with their options."
-    name, first, second = OF_TWO[command]
-    words = ["cleansplit", name, first, paths[0], second, paths[1], *(typed[3:] if name == command else [])]
-    return f"{paths[1]} is one path too many; run `{shlex.join(words)}`."
 
 
 def _stop(reason: str, code: int, errors: Console) -> None:

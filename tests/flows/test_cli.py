@@ -289,10 +289,11 @@ def _names(environment: Path, home: str) -> bool:
     [
         (("run", "--tresh", "1"), "Unknown option"),
         (("rum",), "Unknown command"),
-        (("audit", "a", "a b"), "a b is one path too many; run `cleansplit audit --train a --test 'a b'`."),
-        (("split", "a", "b"), "b is one path too many; run `cleansplit audit --train a --test b`."),
-        (("run", "a", "b", "--seed", "3"), "b is one path too many; run `cleansplit run --large a --small b --seed 3"),
-        (("verify", "a", "b"), "b is one path too many; give other values with their options."),
+        (
+            ("audit", "a", "a b"),
+            "a b is one path too many; give each with its option, as in `cleansplit audit --train A",
+        ),
+        (("verify", "a", "b"), "b is one path too many; give each with its option"),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
         (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8; rename it or link to it by another name."),
         (("run", "--group-by", "a\udcff"), r"a\udcff has a name that is not UTF-8"),

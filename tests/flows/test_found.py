@@ -113,11 +113,6 @@ def empty(folder: Path) -> tuple[str, ...]:
     return ("audit", str(folder / "my data"))
 
 
-def two_paths(folder: Path) -> tuple[str, ...]:
-    _, root = audit(folder, images("first/a", "second/a"))
-    return ("audit", f"{root}/first", f"{root}/second")
-
-
 # The command, the number of its images of train and test, and of the one set.
 SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "COCO": (coco, "my data holds 12 images in train2017 (6), val2017 (6); run", (6, 6)),
@@ -130,7 +125,6 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "one set": (one_set, "my data holds 12 images in a (6), b (6), and no splits", 12),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
-    "two paths": (two_paths, "second is one path too many", (6, 6)),
     "no images": (no_images, "my data holds no images, but 2 .txt, 1 .h5", 0),
     "an empty folder": (empty, "my data is empty", 0),
 }  # fmt: skip
