@@ -141,8 +141,13 @@ def _counts(numbers: Numbers, pair: PairOverlap) -> dict[str, str]:
     return counts | {"share": numbers.share(pair, "either"), "undecided": numbers(pair, "undecided")}
 
 
-def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
-    """Return the tables of rows and overlap in a report, with their titles; a single set has only its groups."""
+def tables_of(
+    numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS), comparisons: Sequence[Comparison] = tuple(COMPARISONS)
+) -> list[tuple[str, TableRows]]:
+    """Return the tables of a report with their titles; rows and overlap come first, and a single set has only groups.
+
+    See `accuracy_rows` and `effect_rows` for the parameters.
+    """
     alone = numbers.report.alone
     tables = [
         ("Rows", [] if alone else split_rows(numbers)),
@@ -150,6 +155,9 @@ def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
         ("Groups of duplicates" if alone else "Groups of duplicates inside each split", group_rows(numbers)),
         ("Best matches that are not identical, by similarity", band_rows(numbers)),
         ("Pairs that people looked at, by similarity", judged_rows(numbers)),
+        (CLAIMS, claim_rows(numbers)),
+        ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, subsets)),
+        (DIFFERENCES, effect_rows(numbers, comparisons)),
     ]
     return [table for table in tables if table[1]]
 
@@ -157,13 +165,7 @@ def tables_of(numbers: Numbers) -> list[tuple[str, TableRows]]:
 def to_markdown(numbers: Numbers) -> str:
     """Return the summary as Markdown."""
     parts = [f"## {headline(numbers)}"]
-    for title, rows in (
-        *tables_of(numbers),
-        (CLAIMS, claim_rows(numbers)),
-        ("Accuracy in percent", accuracy_rows(numbers)),
-        (DIFFERENCES, effect_rows(numbers)),
-    ):
-        if rows:
-            lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]
-            parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
+    for title, rows in tables_of(numbers):
+        lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]
+        parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
     return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in facts(numbers))]) + "\n"

@@ -78,15 +78,8 @@ def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
 def print_tables(report: Report, console: Console) -> None:
     """Print rows, overlap and accuracy in tables, and all that was found in sentences."""
     numbers = Numbers(report)
-    accuracy = summary.accuracy_rows(numbers, ("raw", "near", "removed"))
-    for title, rows in (
-        *summary.tables_of(numbers),
-        (summary.CLAIMS, summary.claim_rows(numbers)),
-        ("Accuracy on test rows in percent, with 95 % intervals", accuracy),
-        (summary.DIFFERENCES, summary.effect_rows(numbers, SHOWN)),
-    ):
-        if rows:
-            console.print(table_of(title, rows))
+    for title, rows in summary.tables_of(numbers, ("raw", "near", "removed"), SHOWN):
+        console.print(table_of(title, rows))
     for sentence in facts(numbers):
         console.print(sentence, **AS_IS)
 
