@@ -1,6 +1,5 @@
 """The files of a run's images: original files of photographs, and new PNGs of glyphs."""
 
-import io
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +16,7 @@ from tasks.records import Archive
 from tasks.sources.members import Members
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
+from tasks.storage.images import as_file
 from tasks.vocabulary import SET, UNLABELLED
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
@@ -104,9 +104,7 @@ class Originals:
             return
         for images in iterate_images(files):
             for name, gray in zip(images.ids.to_pylist(), images.gray, strict=True):
-                buffer = io.BytesIO()
-                Image.fromarray(gray).save(buffer, "PNG")
-                yield Original(name, buffer.getvalue(), None)
+                yield Original(name, as_file(Image.fromarray(gray)), None)
 
     def of(self, ids: pa.Array) -> Iterator[Original]:
         """Yield the files of images in order, in bounded memory; raises `DataError` if a file has changed."""

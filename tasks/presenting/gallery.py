@@ -17,6 +17,7 @@ from tasks.registration.align import SIDE, register
 from tasks.registration.warp import warped
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import gray_of
+from tasks.storage.images import as_file
 
 PARTS = {"conflict": 3, "near": 6, "undecided": 2, "exact": 1}  # of the pairs, in this order
 SUBJECTS = 24  # pairs of one subject
@@ -71,9 +72,7 @@ def uri_of(data: bytes, kind: str = "png") -> str:
 
 def encoded(pixels: Gray, kind: str, **how: Any) -> str:
     """Return an image as the URI of a PNG or JPEG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **how)
-    return uri_of(buffer.getvalue(), kind)
+    return uri_of(as_file(Image.fromarray(pixels), kind, **how), kind)
 
 
 def _ids(pairs: Iterable[Row]) -> set[str]:

@@ -1,6 +1,5 @@
 """The images of a run in formats for a browser, and the map that aligns a pair."""
 
-import io
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,6 +15,7 @@ from tasks.records import Findings
 from tasks.storage import Place, at, tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
+from tasks.storage.images import as_file
 
 TYPES = {  # formats that browsers show
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
@@ -34,9 +34,7 @@ class Glyphs:
 
     def shown(self, name: str) -> Shown:
         """Return an image as a PNG."""
-        buffer = io.BytesIO()
-        Image.fromarray(self.gray[name]).save(buffer, "PNG")
-        return buffer.getvalue(), "image/png"
+        return as_file(Image.fromarray(self.gray[name])), "image/png"
 
     def laid(self, _one: str, _two: str) -> list[float] | None:
         """Return None: glyphs are not aligned."""

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tasks.errors import DataError
 from tasks.storage import Place, at, disk
+from tasks.storage.images import as_file
 from tasks.vocabulary import Role
 
 LETTERS = "ABCDEFGHIJ"
@@ -65,7 +66,8 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
     drawn = [[draw(style, letter) for letter in LETTERS] for style in styles]  # loads each font once
     with disk.writing(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for number, letter in enumerate(LETTERS):
-            files = [(style.font.last, _png_of(letters[number])) for style, letters in zip(styles, drawn, strict=True)]
+            images = [as_file(Image.fromarray(letters[number])) for letters in drawn]
+            files = [(style.font.last, image) for style, image in zip(styles, images, strict=True)]
             if letter in UNREADABLE[role]:
                 files.append((f"Broken {letter}.ttf", UNREADABLE[role][letter]))
             seen = Counter[str]()
@@ -125,9 +127,3 @@ def _draws_letters(place: Place) -> bool:
         return False
     shapes = {(mask.size, bytes(mask)) for mask in masks}
     return len(shapes) == len(LETTERS) and all(mask.getbbox() for mask in masks)
-
-
-def _png_of(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -1,5 +1,6 @@
 """Images in memory and as Parquet, written one row group at a time; no other module knows their columns."""
 
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
 from tasks.arrays import Gray, Labels, Pixels, RowNumbers
 from tasks.storage import Place, at, disk, tables
@@ -48,6 +50,13 @@ def concatenate(parts: Sequence[Images]) -> Images:
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.gray for part in parts]),
     )
+
+
+def as_file(image: Image.Image, form: str = "PNG", **how: Any) -> bytes:
+    """Return an image as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, form, **how)
+    return buffer.getvalue()
 
 
 def as_rows(gray: Gray) -> Gray:
