@@ -71,8 +71,6 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
 
     Raises `UsageError` when `out` exists, `DataError` when an image has changed.
     """
-    if at(out).exists():
-        raise UsageError(f"{out} already exists; choose another folder.")
     names = {step.id: step.name for step in steps}
     with storage_errors(out), building.draft(out, exclusive=False) as draft:
         for original in originals.of(pa.array(list(names), pa.string())):

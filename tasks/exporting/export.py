@@ -1,12 +1,6 @@
-"""Export the splits of a published run, or copy the folder of a run.
+"""Export the splits of a published run in a format of the command `export`, or copy the folder of a run.
 
-    course   a pickled dict of arrays for each set, as in the course's notebook; only glyphs
-    npz      the same arrays as .npz; photographs must have one size
-    folder   a folder for each set, split and class (ImageFolder): glyphs as PNGs, photographs as the original files
-    links    the same folders with hard links to the original files
-    parquet  Parquet files with encoded images, for `datasets`
-
-Each file is written under a temporary name, one row group at a time, and then renamed.
+Files are written one row group at a time into a folder under a temporary name, which is then renamed.
 """
 
 from collections.abc import Sequence
@@ -44,15 +38,13 @@ def export_run(
     `UsageError` if `out` exists or the format cannot hold the images, and `DataError` if a file of the run or of its
     sources is missing, damaged or changed.
     """
-    if at(out).exists():
-        raise UsageError(f"{out} already exists; choose another --out.")
-    require_whole(run)
-    originals = _originals(run, found)
-    if found and form == "course":
-        raise UsageError("--format course holds only glyphs, but this run has photographs; use --format parquet.")
-    if form == "links" and not (originals.sources and all(each.in_folder for each in originals.sources.values())):
-        raise UsageError("--format links needs sources that are folders of photographs; use --format folder.")
     with storage_errors(out), building.draft(out, exclusive=False) as draft:
+        require_whole(run)
+        originals = _originals(run, found)
+        if found and form == "course":
+            raise UsageError("--format course holds only glyphs, but this run has photographs; use --format parquet.")
+        if form == "links" and not (originals.sources and all(each.in_folder for each in originals.sources.values())):
+            raise UsageError("--format links needs sources that are folders of photographs; use --format folder.")
         _write_sets(run, SETS, form, classes, originals, draft)
     return [out / name for name in at(out).names()]
 
@@ -76,8 +68,6 @@ def pull_run(run: Place, out: Place) -> None:
 
     Raises `UsageError` if `out` exists, and `DataError` if the run is damaged; then `out` does not exist afterwards.
     """
-    if at(out).exists():
-        raise UsageError(f"{out} already exists; remove it, or choose another --out.")
     with storage_errors(out), building.draft(out, exclusive=False) as draft:
         with suppress(FileNotFoundError):  # the check below finds a file that is missing
             for name in at(run).files_below():

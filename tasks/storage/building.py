@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tasks.errors import UsageError
 from tasks.storage.disk import folder_of, make_folder, path_of, remove, rename
 from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
@@ -46,8 +47,10 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
     """Build a folder under a hidden name; rename it when the block succeeds, otherwise remove it.
 
     With `exclusive`, the caller holds the lock of the place (`locked`): the new folder is synced and replaces an
-    existing one, which is damaged. An export can be made again, so it replaces nothing.
+    existing one, which is damaged. An export can be made again, so it replaces nothing: raises `UsageError`.
     """
+    if not exclusive and path_of(folder).exists():
+        raise UsageError(f"{folder} already exists; choose another folder.")
     building = folder.beside(f".{folder.last}.{BUILDING}")
     make_folder(folder.parent)
     remove(building)
