@@ -48,10 +48,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"
     kind: Kind = "glyphs" if chosen == "ink" and small_pngs > len(shares) / 2 else "photographs"
     reading = Reading(kind, chosen, VIEWS[chosen].side or spec.side)
-    sampled, size = "the one image that was sampled", "one size" if len(sizes) <= 1 else f"{len(sizes)} sizes"
-    if len(shares) > 1:
-        sampled = f"the median of {len(shares)} sampled images of {size}"
-    why = f"{100 * share:.0f} % of ink and paper are saturated on {sampled}"
+    why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {len(shares)}, sizes: {len(sizes)})"
     why = why if shares else "none of the sampled images can be read"
     if spec.view == "auto":
         return reading, f"view {chosen}, since {why}; --view sets another"

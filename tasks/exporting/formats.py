@@ -121,19 +121,14 @@ def _pickled(value: Any) -> bytes:
 
 
 def write_encoded(
-    parts: Sequence[Place],
-    split: str,
-    classes: Sequence[str],
-    originals: Originals,
-    groups: pa.Table | None,
-    folder: Place,
+    parts: Sequence[Place], split: str, classes: Sequence[str], originals: Originals, groups: pa.Table | None, to: Place
 ) -> None:
     """Write ``split-00000-of-0000N.parquet`` with the columns ``id``, ``image`` (bytes and path) and ``label``.
 
     A split without rows gets no file, because `datasets` refuses an empty one. `parts` are the Parquet files of the
     split. `groups` has the group and fold of every image, which become columns; it is None for ungrouped splits.
     """
-    disk.make_folder(folder)
+    disk.make_folder(to)
     sizes = originals.sizes(ids := read_ids(parts))
     own: list[dict[str, int]] = [{}] * len(ids)
     if groups is not None:
@@ -146,7 +141,7 @@ def write_encoded(
     )
     files = cut(sizes, MAX_BYTES_PER_FILE, len(sizes))
     for number, (start, end) in enumerate(files):
-        target = folder / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
+        target = to / f"{split}-{number:05d}-of-{len(files):05d}.parquet"
         with tables.writer(target, columns, compression="none") as writer:
             for first, last in cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
                 writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=columns))

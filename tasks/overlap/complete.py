@@ -1,12 +1,8 @@
 """Find all near-duplicate pairs between two sets of bit patterns.
 
-Two patterns of N bits, with a and b of them set, differ in d bits. By `tasks.overlap.patterns`, near-duplicates at p
-percent have
-
-    d <= c (a + b)   and   d <= c (2 N - a - b)   with   c = (100 - p) / (100 + p).
-
-Bit counts rule out most pairs, since d >= |a - b|, and the bit counts of eight parts of each pattern rule out most of
-the others. The bits of the rest are compared in integers, tile by tile.
+Patterns with a and b set bits that share at least i of them (`tasks.overlap.patterns`) differ in at most a + b - 2 i.
+Bit counts rule out most pairs, which differ in at least |a - b| bits, and the bit counts of eight parts of each pattern
+rule out most of the others. The bits of the rest are compared in integers, tile by tile.
 """
 
 from collections import deque

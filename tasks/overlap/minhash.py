@@ -130,9 +130,7 @@ class RecallCounts:
 def count_named(truth: Pairs, found: Pairs) -> RecallCounts:
     """Count the first images of pairs by the percent of their best one, and how many of these are in `found`."""
     best = truth.best()
-    return RecallCounts.of(
-        whole_percent(best.similarity), np.ones(len(best.first), np.bool_), best.are_in(found.best())
-    )
+    return RecallCounts.of(whole_percent(best.similarity), np.ones(len(best.first), bool), best.are_in(found.best()))
 
 
 def sampled(rows: int, seed: int, count: int = SAMPLE_ROWS) -> RowNumbers:

@@ -76,9 +76,7 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
 
 def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any]:
     """Write the distinct images of the rows in a folder; return the result of `write_prints` except the length."""
-    rows = tables.read(
-        target / PRINTS, ["md5", "rank", "label", "one_colour", *(["short_side"] if photographs else [])]
-    )
+    rows = tables.read(target / PRINTS, ["md5", "rank", "label", "one_colour", *["short_side"] * photographs])
     by_id = np.argsort(rows["rank"].to_numpy())
     numbers = rows["md5"].combine_chunks().take(pa.array(by_id)).dictionary_encode().indices.to_numpy()
     of_row = np.empty(len(rows), np.int64)
@@ -86,7 +84,7 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     example = by_id[np.unique(numbers, return_index=True)[1]]
     tables.write(pa.table({"image": of_row}), target / OF_ROW)
     order = np.argsort(example)
-    columns = ["md5", "bits", *(["file", "copy"] if photographs else [])]
+    columns = ["md5", "bits", *["file", "copy"] * photographs]
     images = tables.take_rows(target / PRINTS, example[order], columns).take(pa.array(np.argsort(order)))
     labels = _common_labels(of_row, rows["label"].to_numpy(), len(example))
     tables.write(images.append_column("label", pa.array(labels)), target / IMAGES)

@@ -103,14 +103,10 @@ def as_html(report: Report, page: str) -> str:
 
     `page` is the address of the page. Raises `DataError` if a table of the run is damaged or gone.
     """
-    numbers, (pictures, _) = Numbers(report), build_gallery(run_at(report.run), report)
-    tables = summary.tables_of(numbers)[:SHORT]
+    numbers, pictures = Numbers(report), build_gallery(run_at(report.run), report)[0][:PICTURES]
+    tables, said = summary.tables_of(numbers)[:SHORT], _marked(str(escape(answer(numbers))))
     return ENVIRONMENT.get_template("result.html.jinja").render(
-        answer=_marked(str(escape(answer(numbers)))),
-        pictures=pictures[:PICTURES],
-        tables=tables,
-        where=report.where,
-        page=page,
+        answer=said, pictures=pictures, tables=tables, where=report.where, page=page
     )
 
 

@@ -24,12 +24,7 @@ NOTED = 0.01  # relative deviation of a split's rows, and absolute one of a clas
 
 
 def row_groups(
-    ids: pa.Array,
-    twins: SplitDuplicates,
-    found: Sequence[Overlap],
-    by: str | None,
-    loaded: LoadedSources,
-    workspace: Place,
+    ids: pa.Array, twins: SplitDuplicates, found: Sequence[Overlap], by: str | None, loaded: LoadedSources, space: Place
 ) -> tuple[RowNumbers, dict[str, Any]]:
     """Connect rows that are duplicates, pages of one file, or in the same group of the user.
 
@@ -39,15 +34,15 @@ def row_groups(
     Returns the group of each row, int64 (rows,), and facts: ``unmatched`` rows without a group of the user, and
     ``purity`` and ``completeness`` of the groups of duplicates against the user's groups; see `agreement`.
     """
-    of_twins = tables.read(workspace / twins.table, ["id", "group"])
+    of_twins = tables.read(space / twins.table, ["id", "group"])
     rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
     count, links = len(ids), [(rows, rows[first_with(of_twins["group"].to_numpy())])]
-    links += [pair for overlap in found for pair in _pairs(overlap, ids, workspace)]
+    links += [pair for overlap in found for pair in _pairs(overlap, ids, space)]
     files = pc.replace_substring_regex(ids, r"(?i)#\d+\.(tiff?|dcm|dicom)$", "").dictionary_encode()  # of pages
     links.append((np.arange(count), first_with(files.indices.to_numpy())))
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}
-    names = names_of_groups(ids, by, loaded, workspace)
+    names = names_of_groups(ids, by, loaded, space)
     keys = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
     known = np.flatnonzero(keys != NOTHING)
     purity, completeness = agreement(groups_of(count, links)[known], keys[known])

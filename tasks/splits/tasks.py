@@ -134,22 +134,18 @@ def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:
 
 @stage_task("sanitize splits, protecting {spec.protect}")
 def remove_overlap(
-    spec: ComparingSpec,
-    splits: Splits,
-    overlaps: Sequence[Overlap],
-    workspace: Place,
-    inside: SplitDuplicates | None = None,
+    spec: ComparingSpec, splits: Splits, overlaps: Sequence[Overlap], space: Place, twins: SplitDuplicates | None = None
 ) -> Sanitized:
-    """Write the splits without overlapping rows, or one set without its duplicates `inside`, and list these rows."""
-    asked = spec, splits, overlaps, inside, workspace
+    """Write the splits without overlapping rows, or one set without its duplicates `twins`, and list these rows."""
+    asked = spec, splits, overlaps, twins, space
     inputs = {
         "version": 6,
         "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
         "overlap": [overlap.sha256 for overlap in overlaps],
         "view": spec.view,
         "protect": spec.protect,
-    } | ({"inside": inside.folder} if inside else {})
-    stage = stages.stage(workspace, "sanitized", inputs, lambda target: write_sanitized(*asked, target))
+    } | ({"inside": twins.folder} if twins else {})
+    stage = stages.stage(space, "sanitized", inputs, lambda target: write_sanitized(*asked, target))
     written = stage.result["splits"]
     kept = tuple(Split.of(name, stage.folder / SANITIZED, written[name]) for name in SPLITS if name in written)
     record = Sanitized(folder=stage.folder.name, **stage.result | {"splits": kept})

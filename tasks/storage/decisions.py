@@ -89,9 +89,7 @@ def read_decisions(place: Place) -> Decisions:
     table = foreign.read_columns(place, SCHEMA.names, MAX_DECISIONS)
     wrong = [name for name in NEEDED if name not in table.column_names]
     if wrong:
-        raise DataError(
-            f"{place} is not a table of decisions: it has no column {wrong[0]}; name a file that review wrote."
-        )
+        raise DataError(f"{place} is not a table of decisions: it lacks {wrong[0]}; name a file that review wrote.")
     columns = [table[one.name] if one.name in table.column_names else pa.nulls(len(table), one.type) for one in SCHEMA]
     try:
         table = pa.table(columns, names=SCHEMA.names).cast(SCHEMA)

@@ -39,9 +39,7 @@ def refuse_lists(columns: Iterable[pa.Field], place: Place) -> None:
     """Refuse columns of lists or structs: a few bytes can encode any number of values."""
     for one in columns:
         if pa.types.is_nested(one.type):
-            raise DataError(
-                f"the column {one.name} of {place} contains {str(one.type)[:60]}; name another with --columns."
-            )
+            raise DataError(f"the column {one.name} of {place} is {str(one.type)[:60]}; name another with --columns.")
 
 
 def refuse_long(arrays: Iterable[pa.Array], place: Place) -> None:
