@@ -54,16 +54,6 @@ def cifar(folder: Path) -> tuple[str, ...]:
     return ("audit", str(write_tar(path, {f"cifar-10-batches-py/{name}": data for name, data in files.items()})))
 
 
-def tables(folder: Path) -> tuple[str, ...]:
-    pictures = images("pictures", each=12)
-    lists = {}
-    for split, paths in (("train", list(pictures)[:6]), ("test", list(pictures)[6:])):
-        text = io.StringIO()
-        csv.writer(text).writerows([("path", "label"), *((path, "a") for path in paths)])
-        lists[f"{split}.csv"] = text.getvalue().encode()
-    return audit(folder, pictures | lists)
-
-
 def shards(folder: Path) -> tuple[str, ...]:
     (folder / "my data").mkdir(parents=True)
     for name in ("train-000", "train-001", "test-000"):
@@ -117,7 +107,6 @@ def empty(folder: Path) -> tuple[str, ...]:
 SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "COCO": (coco, "my data holds 12 images in train2017 (6), val2017 (6); run", (6, 6)),
     "CIFAR as it is published": (cifar, "holds files of CIFAR or MNIST", (16, 8)),
-    "train.csv and test.csv": (tables, "my data holds a table of each split, train.csv, test.csv", (6, 6)),
     "shards": (shards, "my data holds 3 archives such as test-000.tar", (12, 6)),
     "train_images": (named_otherwise, "my data holds 24 images in test_images (12), train_images (12); run", (12, 12)),
     "an archive of splits": (zipped, "my data.zip holds 12 images in test_images (6), train_images (6); run", (6, 6)),

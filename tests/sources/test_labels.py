@@ -57,6 +57,16 @@ def test_an_id_is_an_image_of_the_split_of_its_table(tmp_path: Path, name: str) 
     assert {path for path in images(found) if path.startswith("test")} == {"test/(none)/test/1.jpg"}
 
 
+def test_tables_of_splits_divide_a_folder_of_images(tmp_path: Path) -> None:
+    files = {f"pictures/{n}.jpg": picture(n) for n in range(4)}
+    files |= {"train.csv": b"path,label\npictures/0.jpg,a\npictures/1.jpg,b\n", "test.tsv": b"path\tclass\n2.jpg\ta\n"}
+    found = members(write_folder(tmp_path / "set", files))
+    assert images(found) == {
+        "train/{a}/pictures/0.jpg", "train/{b}/pictures/1.jpg", "test/{a}/pictures/2.jpg"
+    }  # fmt: skip
+    assert found["pictures/3.jpg"] == "beside"
+
+
 def test_an_id_of_another_split_only_is_missing(tmp_path: Path) -> None:
     found = set_of(tmp_path, {"train.csv": LABELS + b"9,dog\n7,dog\n", "test/9.jpg": picture(9)})
     assert {name for name, kind in found.items() if kind == "missing"} == {"train/{dog}/9", "train/{dog}/7"}
