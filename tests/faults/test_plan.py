@@ -22,9 +22,9 @@ def assert_survived(tally: Tally) -> None:
 
 
 FAMILIES: dict[str, Callable[[Golden, Path], Tally]] = {
-    "crash": lambda golden, scratch: crash.crash_loop(golden, scratch, step=108),
+    "crash": lambda golden, scratch: crash.crash_loop(golden, scratch, step=211),
     "kill": lambda golden, scratch: crash.kill_loop(golden, scratch, 3),
-    "rot": lambda golden, scratch: rot.rotten(golden, scratch, step=122),
+    "rot": lambda golden, scratch: rot.rotten(golden, scratch, step=241),
     "size": lambda golden, scratch: storage.small_files(golden, scratch, [500, 5000]),
     "accept": lambda golden, scratch: accepting.killed_while_accepting(golden, scratch, step=7),
     "accept-both": lambda golden, scratch: accepting.accepted_at_once(golden, scratch, 2),

@@ -1,5 +1,6 @@
 """What people decide about pairs is honoured by every flow, and by nothing else than those pairs."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from flows.pipeline import audit, dedupe, sanitize
 from tasks.errors import DataError, GateError
 from tasks.records import Report
-from tasks.reporting.read import read_findings
+from tasks.reporting.read import read_findings, read_report
 from tasks.reporting.verify import verify_run
 from tasks.storage import tables
 from tasks.storage.decisions import add_decisions, read_decisions
@@ -63,7 +64,15 @@ def before(given: dict[str, Any], prefect_server: None, tmp_path_factory: pytest
     return audit(**given, threshold=0.9, workspace=tmp_path_factory.mktemp("w"))
 
 
-def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(before: Report) -> None:
+@pytest.fixture
+def own(before: Report, tmp_path: Path) -> Report:
+    """Return that run in a workspace of a test's own."""
+    space = shutil.copytree(before.run.parents[1], tmp_path / "w", symlinks=True)
+    return read_report(Place.of(space / "runs" / before.run.name))
+
+
+def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(own: Report) -> None:
+    before = own
     assert twins(before) == {
         "test/a/0.png": ("train/a/0.png", "near", False),
         "test/a/2.png": ("train/a/2.png", "exact", False),
@@ -82,10 +91,12 @@ def test_a_pair_judged_different_is_no_twin_and_the_next_best_is(before: Report)
     assert verify_run(Place.of(neither.run)) == []
 
 
-def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[str, Any], tmp_path: Path) -> None:
-    before = audit(**given, workspace=tmp_path / "w")
+def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(
+    own: Report, given: dict[str, Any], tmp_path: Path
+) -> None:
+    before = own
     file = decide(before, {("test/a/1.png", "train/b/7.png"): True}, similarity=0.93, view="ink")
-    after = audit(**given, decisions=file, workspace=tmp_path / "w")
+    after = audit(**given, threshold=0.9, decisions=file, workspace=tmp_path / "w")
     goes = pq.read_table(after.run / "removed.parquet").to_pylist()
     (row,) = [row for row in goes if row["id"] == "test/a/1.png"]
     assert (row["twin_id"], row["reason"], row["judged"]) == ("train/b/7.png", "near", True)
@@ -100,14 +111,15 @@ def test_a_pair_judged_the_same_is_a_twin_whatever_its_similarity(given: dict[st
     assert verify_run(Place.of(after.run)) == []
 
 
-def test_the_same_decisions_give_the_same_bytes_from_any_file(given: dict[str, Any], tmp_path: Path) -> None:
-    first = audit(**given, workspace=tmp_path / "one")
+def test_the_same_decisions_give_the_same_bytes_from_any_file(
+    own: Report, given: dict[str, Any], tmp_path: Path
+) -> None:
     verdicts = {("test/a/0.png", "train/a/0.png"): False, ("test/a/1.png", "train/b/7.png"): True}
-    file = decide(first, verdicts)
+    file = decide(own, verdicts)
     shuffled = read_decisions(Place.of(file)).table.take([1, 0]).select(["second", "first", "same"])
     turned = pa.table({"first": shuffled["second"], "second": shuffled["first"], "same": shuffled["same"]})
     pq.write_table(turned, tmp_path / "other.parquet")
-    one = audit(**given, decisions=file, workspace=tmp_path / "one")
+    one = audit(**given, decisions=file, workspace=tmp_path / "w")
     two = audit(**given, decisions=tmp_path / "other.parquet", workspace=tmp_path / "two", workers=1)
     assert one.to_json() == two.to_json()
     for name in ("removed.parquet", "label_conflicts.parquet", "actions.csv", "report.html"):
@@ -213,9 +225,8 @@ def stages_of(workspace: Path) -> set[str]:
     return {path.relative_to(workspace).as_posix() for path in (workspace / "stages").glob("*/*")}
 
 
-def test_decisions_about_other_images_change_no_key(given: dict[str, Any], tmp_path: Path) -> None:
-    workspace = tmp_path / "w"
-    before = audit(**given, threshold=0.9, workspace=workspace)
+def test_decisions_about_other_images_change_no_key(own: Report, given: dict[str, Any], tmp_path: Path) -> None:
+    workspace, before = tmp_path / "w", own
     known = stages_of(workspace)
     add_decisions(Place.of(tmp_path), [*unrelated(9), unrelated(1)[0] | {"second": digests_of(before)["test/a/0.png"]}])
     other = audit(**given, threshold=0.9, decisions=tmp_path / "decisions.parquet", workspace=workspace)
@@ -230,22 +241,21 @@ def test_decisions_about_other_images_change_no_key(given: dict[str, Any], tmp_p
     assert stages_of(workspace) == known
 
 
-def test_a_gate_names_the_decisions_that_it_counts_with(given: dict[str, Any], tmp_path: Path) -> None:
-    before = audit(**given, threshold=0.9, workspace=tmp_path)
-    file = decide(before, {("test/a/0.png", "train/a/0.png"): False, ("test/a/1.png", "train/b/7.png"): True})
+def test_a_gate_names_the_decisions_that_it_counts_with(own: Report, given: dict[str, Any], tmp_path: Path) -> None:
+    file = decide(own, {("test/a/0.png", "train/a/0.png"): False, ("test/a/1.png", "train/b/7.png"): True})
     with pytest.raises(
         GateError, match=r"in train by the threshold and 2 decisions \(sha256 [0-9a-f]{12}\), more"
     ) as failed:
-        audit(**given, threshold=0.9, decisions=file, max_overlap=0.05, workspace=tmp_path)
+        audit(**given, threshold=0.9, decisions=file, max_overlap=0.05, workspace=tmp_path / "w")
     judged = failed.value.report.to_json()["judged"]
     assert (judged["applied"], judged["same"], judged["different"]) == (2, 1, 1)
     assert f"(sha256 {judged['sha256'][:12]})" in str(failed.value)
     with pytest.raises(GateError, match="have a duplicate in train, more than"):
-        audit(**given, threshold=0.9, max_overlap=0.05, workspace=tmp_path)
+        audit(**given, threshold=0.9, max_overlap=0.05, workspace=tmp_path / "w")
 
 
 def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_that_they_are_given(
-    given: dict[str, Any], tmp_path: Path
+    own: Report, given: dict[str, Any], tmp_path: Path
 ) -> None:
     def audited(*more: str) -> tuple[Path, str]:
         sources = [f"--{role}={folder}" for role, folder in given.items()]
@@ -255,13 +265,12 @@ def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_tha
 
     before, said = audited()
     assert "apply to these images" not in said
-    report = audit(**given, threshold=0.9, workspace=tmp_path / "w")
-    assert report.run == before.resolve()
-    file = decide(report, {("test/a/0.png", "train/a/0.png"): False})
+    assert own.run == before.resolve()
+    file = decide(own, {("test/a/0.png", "train/a/0.png"): False})
     add_decisions(Place.of(tmp_path / "w"), unrelated(2))
-    own, said = audited()
+    judged, said = audited()
     assert f"1 of the 3 decisions in {file} apply to these images" in said.splitlines()
-    assert own != before
+    assert judged != before
     refusing, said = audited("--no-decisions")
     assert refusing == before
     assert "apply to these images" not in said
@@ -271,7 +280,7 @@ def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_tha
     assert f"0 of the 2 decisions in {tmp_path / 'decisions.parquet'} apply to these images" in said
     assert audit(**given, threshold=0.9, workspace=tmp_path / "w").run == before.resolve()
     again = here("sanitize", str(before), f"--workspace={tmp_path / 'w'}")
-    assert Path(again.stdout.strip()) == own
+    assert Path(again.stdout.strip()) == judged
 
 
 def test_contradictory_rows_are_refused_by_name(given: dict[str, Any], tmp_path: Path) -> None:

@@ -174,23 +174,23 @@ def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path
 
 
 def test_compare_shows_settings_rows_and_accuracy_that_changed(
-    prefect_server: None, sources: dict[str, Any], tmp_path: Path
+    space: Path, sources: dict[str, Any], prefect_server: None
 ) -> None:
-    given = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(tmp_path), *TINY)
+    given = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(space), *TINY)
     first, second = (Path(here(*given, *more).stdout.strip()) for more in ((), ("--threshold", "1.0")))
-    done = here("compare", first.name, second.name, "--workspace", str(tmp_path))
+    done = here("compare", first.name, second.name, "--workspace", str(space))
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["settings", "threshold", "0.95", "1.0"] in rows
     assert ["rows", "test,", "sanitized", "80", "100"] in rows
     assert ["overlap", "test", "in", "train,", "near", "18", "0"] in rows
     assert not [row for row in rows if row[:2] == ["settings", "large"]]
-    page = here("report", "--workspace", str(tmp_path), "--out", str(tmp_path / "page.html"))
+    page = here("report", "--workspace", str(space), "--out", str(space / "page.html"))
     assert page.returncode == 0, page.stderr
-    text = (tmp_path / "page.html").read_text()
+    text = (space / "page.html").read_text()
     assert "Earlier and later runs" in text
     assert all(f"<bdi>{path.name}</bdi>" in text for path in (first, second))
-    same = here("compare", first.name, first.name, "--workspace", str(tmp_path))
+    same = here("compare", first.name, first.name, "--workspace", str(space))
     assert same.stdout == "Nothing changed: both runs have the same results.\n"
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,19 @@ MAPS = 1e-4  # largest difference of coordinates, which run from -1 to 1
 LEVELS = 2e-3  # of gray levels, which run from 0 to 255
 AGREEMENT = 5e-6
 REGISTERED = 5e-4  # the same of pairs that each registers by itself
-SCENES = [scene(360, 360, seed).convert("L") for seed in range(12)]
 Pair = tuple[Pixels, Pixels]
+
+
+@cache
+def scenes() -> list[Image.Image]:
+    return [scene(360, 360, seed).convert("L") for seed in range(12)]
 
 
 def moved_scenes(rng: np.random.Generator) -> Pair:
     """Return pictures and their copies, moved by a few pixels, with another contrast."""
     left, top = rng.integers(0, 24, 2)
     boxes = (12, 12, 332, 332), (left, top, left + 320, top + 320)
-    chosen = [SCENES[number] for number in rng.choice(len(SCENES), 5, replace=False)]
+    chosen = [scenes()[number] for number in rng.choice(len(scenes()), 5, replace=False)]
     first, second = (np.stack([np.asarray(each.crop(box).resize((SIDE, SIDE))) for each in chosen]) for box in boxes)
     return first.astype(np.float32), np.rint(second * rng.uniform(0.6, 1)).astype(np.float32)
 

@@ -32,21 +32,19 @@ CHANGES: dict[str, Change] = {
     "turned": lambda picture: picture.rotate(3, Image.Resampling.BICUBIC).crop(WHOLE),
     "brighter": lambda picture: picture.crop(WHOLE).point(lambda value: 0.8 * value + 40),
 }
-SCENES = [scene(360, 360, seed) for seed in range(44)]
-TRAIN, NEW = ([each.crop(WHOLE) for each in part] for part in (SCENES[:24], SCENES[24:]))
-# Images of test: 0 and 1 are train's, and 2 to 15 changed copies of train's, two of each kind. Then come two mirrored
-# copies, and new images.
-CHANGED = [change(SCENES[2 + 7 * half + number]) for half in (0, 1) for number, change in enumerate(CHANGES.values())]
-MIRRORED = [ImageOps.mirror(TRAIN[16]), ImageOps.mirror(TRAIN[17])]
-TEST = [*TRAIN[:2], *CHANGED, *MIRRORED, *NEW]
+COPIES, NEW = 18, 20  # images of test: copies of train's 24 come first
 CERTAIN = Bands(64, 1)  # one row a band: at 0.5 a pair is missed once in 10^19
 Splits = tuple[Path, Prints, Prints]
 
 
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory: pytest.TempPathFactory) -> Splits:
-    folder = tmp_path_factory.mktemp("copies")
-    return folder, picture_split(folder, "train", TRAIN), picture_split(folder, "test", TEST)
+    """Write train and test: 0 and 1 are train's, 2 to 15 changed copies, two of each kind, 16 and 17 mirrored ones."""
+    folder, scenes = tmp_path_factory.mktemp("copies"), [scene(360, 360, seed) for seed in range(24 + NEW)]
+    whole = [each.crop(WHOLE) for each in scenes]
+    changed = [change(scenes[2 + 7 * half + n]) for half in (0, 1) for n, change in enumerate(CHANGES.values())]
+    test = [*whole[:2], *changed, *map(ImageOps.mirror, whole[16:18]), *whole[24:]]
+    return folder, picture_split(folder, "train", whole[:24]), picture_split(folder, "test", test)
 
 
 def join_of(splits: Splits, **more: Any) -> Join:
@@ -89,7 +87,7 @@ def test_the_same_picture_is_no_candidate_of_itself(found: Found) -> None:
 
 
 def test_pictures_of_other_things_are_no_matches(found: Found) -> None:
-    assert max(best(found.pairs, test)[1] for test in range(16, len(TEST))) < 0.86
+    assert max(best(found.pairs, test)[1] for test in range(16, COPIES + NEW)) < 0.86
 
 
 def test_a_mirrored_copy_is_found_in_a_mirror_alone(found: Found) -> None:
@@ -122,7 +120,7 @@ def test_where_minhash_proposes_copies_are_found_too_and_what_it_misses_is_count
     proposed = found_by(join_of(splits, bands=CERTAIN, mirrored=False))
     assert [best(proposed.pairs, test)[0] for test in range(2, 16)] == list(range(2, 16))
     assert proposed.recall is not None
-    assert proposed.recall.rows == len(TEST)
+    assert proposed.recall.rows == COPIES + NEW
     true, named = proposed.recall.at(90)
     assert true == named >= 5
 
@@ -159,6 +157,7 @@ def test_tiles_share_the_sample_on_which_minhash_is_measured(splits: Splits, mon
 
 def test_a_set_without_pictures_has_no_matches(splits: Splits, tmp_path: Path) -> None:
     nothing = picture_split(tmp_path, "train", [])
-    for one, two in ((nothing, picture_split(tmp_path, "test", TEST[:3])), (nothing, nothing)):
+    some = picture_split(tmp_path, "test", [scene(320, 320, seed) for seed in range(3)])
+    for one, two in ((nothing, some), (nothing, nothing)):
         found = found_by(join_of((tmp_path, one, two)))
         assert len(found.pairs.first) == len(found.mirrored.first) == 0

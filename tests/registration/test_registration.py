@@ -1,5 +1,7 @@
 """Pictures and changed copies of them, whose maps are known; and pictures that show something else, or nothing."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,12 +27,14 @@ def gray(picture: Image.Image) -> Pixels:
     return np.asarray(small).astype(np.float32)
 
 
-SCENES = [scene(CANVAS, CANVAS, seed) for seed in SEEDS]
+@cache
+def scenes() -> list[Image.Image]:
+    return [scene(CANVAS, CANVAS, seed) for seed in SEEDS]
 
 
 def windows(box: Box, turn: float = 0.0) -> Pixels:
     """Return the part of each scene in a window, after turning it counterclockwise by some degrees."""
-    return np.stack([gray(each.rotate(turn, Image.Resampling.BICUBIC).crop(box)) for each in SCENES])
+    return np.stack([gray(each.rotate(turn, Image.Resampling.BICUBIC).crop(box)) for each in scenes()])
 
 
 def known_map(first: Box, second: Box, turn: float = 0.0) -> Pixels:
