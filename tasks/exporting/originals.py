@@ -13,8 +13,9 @@ from PIL import Image
 from tasks.classes.dicom import one_frame
 from tasks.errors import UsageError
 from tasks.records import Archive
-from tasks.sources.members import Members
-from tasks.storage import Place, disk, tables
+from tasks.sources.members import Members, path_of
+from tasks.sources.pages import PAGE
+from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import iterate_images, read_ids
 from tasks.storage.images import as_file
 from tasks.vocabulary import SET, UNLABELLED
@@ -122,6 +123,18 @@ class Originals:
         if self.index is None:
             raise TypeError("only photographs have source files")
         return self.index.take(pc.index_in(ids, value_set=self.index["id"].combine_chunks()))
+
+
+def whole_files(ids: pa.Array, archives: Sequence[Archive], workspace: Place) -> pa.Array:
+    """Return the ids of the files of images, each once: the pages of a file have its name, unless that is their own."""
+    places = {str(a.role): workspace.locate(a.location) for a in archives}
+
+    def file_of(name: str) -> str:
+        role, *below = name.split("/", 2)
+        could_be = PAGE.search(name) and at(places[role]).is_folder()
+        return PAGE.sub(r"\2", name) if could_be and not at(places[role] / path_of(*below)).exists() else name
+
+    return pa.array(map(file_of, ids.to_pylist()), pa.string()).unique()
 
 
 def cut(sizes: Sequence[int], most: int, rows: int) -> list[tuple[int, int]]:

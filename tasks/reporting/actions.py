@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import CSVWriter
 
+from tasks.exporting.originals import whole_files
 from tasks.records import Archive, Findings, Report, Split
 from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids
@@ -25,14 +26,16 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     with a label conflict, review; others keep. A removed image may have a second row, about its label.
     """
     first, second = _actions(found, workspace, target)
+    gone = first.filter(pc.equal(first["action"], "remove"))["id"].combine_chunks()
     with tables.writing(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             for rows in _rows_of(found.splits[name], found.archives, first, second, workspace):
                 writer.write_table(tables.harmless(rows))
-                lost = rows.filter(pc.equal(rows["action"], "remove"))["path"]
-                if len(lost) and not report.alone:
-                    disk.make_folder(target / REMOVE)
-                    add_lines(target / REMOVE / f"{name}.txt", lost)
+            ids = read_ids(found.splits[name].places(workspace))
+            lost = ids.filter(pc.is_in(ids, value_set=gone))
+            if len(lost) and not report.alone:
+                disk.make_folder(target / REMOVE)
+                add_lines(target / REMOVE / f"{name}.txt", _files(ids, lost, found, workspace)["remove"])
 
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:
@@ -44,12 +47,19 @@ def write_duplicates(found: Findings, report: Report, workspace: Place, target: 
         goes = table.filter(pc.invert(table["stays"]))["id"].combine_chunks()
         if found.splits[split].rows and (len(goes) or report.alone):
             ids = read_ids(found.splits[split].places(workspace))
-            kept = ids.filter(pc.invert(pc.is_in(ids, value_set=goes)))
             folder, prefix = (target, "") if report.alone else (target / "duplicates", f"{split}-")
             disk.make_folder(folder)
-            for name, listed in (("keep", kept), ("remove", goes)):
-                own = given_paths(listed, found.archives)
-                add_lines(folder / f"{prefix}{name}.txt", own.take(pc.sort_indices(own)))
+            for name, paths in _files(ids, goes, found, workspace).items():
+                add_lines(folder / f"{prefix}{name}.txt", paths)
+
+
+def _files(ids: pa.Array, gone: pa.Array, found: Findings, workspace: Place) -> dict[str, pa.Array]:
+    """Return the sorted paths of the files to keep and to remove; a file with several pages stays with any of them."""
+    stay = ids.filter(pc.invert(pc.is_in(ids, value_set=gone)))
+    keep, remove = (whole_files(some, found.archives, workspace) for some in (stay, gone))
+    remove = remove.filter(pc.invert(pc.is_in(remove, value_set=keep)))
+    paths = {name: given_paths(some, found.archives) for name, some in (("keep", keep), ("remove", remove))}
+    return {name: own.take(pc.sort_indices(own)) for name, own in paths.items()}
 
 
 def write_table(table: pa.Table, report: Report, target: Place) -> None:

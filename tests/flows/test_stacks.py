@@ -80,3 +80,18 @@ def test_split_divides_no_film(tmp_path: Path) -> None:
     rows = pq.read_table(report.run / "groups.parquet").to_pylist()
     assert len(rows) == 12
     assert len({(row["id"].rpartition("/")[2].partition("#")[0], row["split"]) for row in rows}) == 4
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_file_is_listed_to_remove_only_if_all_its_pages_go(tmp_path: Path) -> None:
+    files = {f"train/{seed}.png": saved(scene(90, 70, seed=seed), "PNG") for seed in range(1, 7)}
+    files |= {"test/part.tif": stack(1, 2, 20), "test/all.tif": stack(3, 4), "test/own#1.tif": stack(5)}
+    files |= {"test/own.tif": stack(21), "test/6.png": files["train/6.png"], "test/new.png": stack(22)}
+    report = audit(root=str(root := write_folder(tmp_path / "data", files)), workspace=tmp_path / "w")
+    assert report.pair("test", "train").exact == 6
+    listed = (report.run / "remove" / "test.txt").read_text().splitlines()
+    assert listed == [f"{root}/test/{name}" for name in ("6.png", "all.tif", "own#1.tif")]
+    alone = dedupe(source=f"{root}/test", keep="first", workspace=tmp_path / "w")
+    kept = (alone.run / "keep.txt").read_text().splitlines()
+    assert kept == [str(path) for path in sorted((root / "test").iterdir())]
+    assert (alone.run / "remove.txt").read_text() == ""
