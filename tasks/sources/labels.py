@@ -30,22 +30,24 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     ``metadata`` tables count anywhere. Tables named after a split count if no split has two folders of images, which
     may be classes.
     """
-    images = [path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))]
+    tables = [name for name in names if name.lower().endswith((".csv", ".tsv", *JSON_LINES))]
+    images = dict.fromkeys(path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else {}
     folders = {posixpath.dirname(path) for path in images}
     flat = len(folders) == len({split_of_folder(f"{folder}/") for folder in folders})
-    by_stem = defaultdict[str, list[str]](list)
-    for name in names:
-        stem, ending = posixpath.splitext(posixpath.basename(name).lower())
-        if ending in (".csv", ".tsv", *JSON_LINES) and (stem == "metadata" or (flat and split_in(stem))):
-            for path in images if not by_stem else ():
-                by_stem[_stem(path)].append(path)
+    by_name = defaultdict[str, list[str]](list)
+    for path in images:
+        for key in {path, _stem(path)}:
+            by_name[key].append(path)
+    for name in tables:
+        stem = posixpath.basename(name).lower().partition(".")[0]
+        if stem == "metadata" or (flat and split_in(stem)):
             with readable(root / name, MAX_LIST) as data:
-                table = _table(name, data.decode(), by_stem, columns)
-            if not set(table.paths.values()).isdisjoint(images):
+                table = _table(name, data.decode(), by_name, columns)
+            if not images.keys().isdisjoint(table.paths.values()):
                 yield table
 
 
-def _table(name: str, text: str, by_stem: Mapping[str, list[str]], columns: Columns) -> Table:
+def _table(name: str, text: str, by_name: Mapping[str, list[str]], columns: Columns) -> Table:
     table = Table(name, split_of_folder(name) or split_in(posixpath.basename(name)), text, {}, {})
     shape, of_path, of_label = None, "", ""
     for number, (row, _) in enumerate(rows_in(name, text)):
@@ -55,18 +57,20 @@ def _table(name: str, text: str, by_stem: Mapping[str, list[str]], columns: Colu
             of_label = columns.get("label") or find("label", row, {}, name) or ""
         path, label = row.get(of_path), row.get(of_label)
         if path not in (None, ""):
-            table.paths[number] = _path_of(next(ends(str(path)), ""), table, by_stem)
+            table.paths[number] = _path_of(next(ends(str(path)), ""), table, by_name)
             labels = label if isinstance(label, list) else [label]
             table.labels[number] = None if label in (None, "") else {str(one) for one in labels}
     return table
 
 
-def _path_of(called: str, table: Table, by_stem: Mapping[str, list[str]]) -> str:
+def _path_of(called: str, table: Table, by_name: Mapping[str, list[str]]) -> str:
     """Return the path of the image with a name or an id, below the folder of its table and in no other split."""
     folder = posixpath.dirname(table.name)
-    whole, alike = posixpath.normpath(posixpath.join(folder, called)), by_stem.get(_stem(called), ())
-    near = (path for path in alike if is_below(path, folder) and split_of_folder(path) in (table.split, None))
-    own = [whole] if whole in alike else [path for path in near if f"/{called}" in f"/{path}"]
+    whole = posixpath.normpath(posixpath.join(folder, called))
+    if whole in by_name.get(whole, ()):
+        return whole
+    near = (path for path in by_name.get(_stem(called), ()) if f"/{called}" in f"/{path}" and is_below(path, folder))
+    own = [path for path in near if split_of_folder(path) in (table.split, None)]
     if len(own) > 1:
         raise ValueError(f"{called} is the name of {own[0]} and {own[1]}")
     return own[0] if own else whole
