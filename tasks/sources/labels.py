@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from tasks.columns import Columns, find
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.coco import MAX_LIST, Document, ends, readable
-from tasks.sources.layout import is_below, split_of_folder
+from tasks.sources.layout import is_below, is_metadata, split_of_folder
 from tasks.sources.manifest import JSON_LINES, rows_in
 from tasks.sources.numbered import split_in
 from tasks.storage import Place
@@ -31,7 +31,8 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     may be classes.
     """
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv", *JSON_LINES))]
-    images = dict.fromkeys(path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else {}
+    named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else ()
+    images = dict.fromkeys(path for path in named if not is_metadata(path))
     folders = {posixpath.dirname(path) for path in images}
     flat = len(folders) == len({split_of_folder(f"{folder}/") for folder in folders})
     by_name = defaultdict[str, list[str]](list)
@@ -69,8 +70,9 @@ def _path_of(called: str, table: Table, by_name: Mapping[str, list[str]]) -> str
     whole = posixpath.normpath(posixpath.join(folder, called))
     if whole in by_name.get(whole, ()):
         return whole
-    near = (path for path in by_name.get(_stem(called), ()) if f"/{called}" in f"/{path}" and is_below(path, folder))
-    own = [path for path in near if split_of_folder(path) in (table.split, None)]
+    near = [path for path in by_name.get(_stem(called), ()) if f"/{called}" in f"/{path}" and is_below(path, folder)]
+    of_split = [path for path in near if split_of_folder(path) == table.split]
+    own = of_split or [path for path in near if split_of_folder(path) is None]
     if len(own) > 1:
         raise ValueError(f"{called} is the name of {own[0]} and {own[1]}")
     return own[0] if own else whole

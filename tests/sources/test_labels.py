@@ -67,6 +67,15 @@ def test_tables_of_splits_divide_a_folder_of_images(tmp_path: Path) -> None:
     assert found["pictures/3.jpg"] == "beside"
 
 
+def test_masks_and_files_of_a_system_beside_the_images_change_no_label(tmp_path: Path) -> None:
+    beside = {"train_masks/0.jpg": picture(7), "__MACOSX/train/._0.jpg": b"x", "__MACOSX/._train.csv": b"x"}
+    found = set_of(tmp_path, {"train.csv": LABELS} | beside)
+    assert {path for path in images(found) if path.startswith("train")} == {
+        "train/{cat}/train/0.jpg", "train/{dog}/train/1.jpg", "train/{cat}/train/2.jpg"
+    }  # fmt: skip
+    assert {path for path, kind in found.items() if kind == "beside"} == beside.keys()
+
+
 def test_an_id_of_another_split_only_is_missing(tmp_path: Path) -> None:
     found = set_of(tmp_path, {"train.csv": LABELS + b"9,dog\n7,dog\n", "test/9.jpg": picture(9)})
     assert {name for name, kind in found.items() if kind == "missing"} == {"train/{dog}/9", "train/{dog}/7"}
