@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -21,6 +20,8 @@ SHOWN = "/home/you/example"  # instead of the folder where the notebook ran
 
 def executed(folder: Path) -> Any:
     """Return the example notebook after it ran in a folder, which then has the data set and the workspace."""
+    from nbclient import NotebookClient  # which takes a quarter of a second
+
     shutil.copy(ROOT / "docs" / "photographs.py", folder)
     book = NOTEBOOKS.read(NOTEBOOK, as_version=4)
     client = NotebookClient(book, timeout=240, kernel_name="python3", resources={"metadata": {"path": str(folder)}})

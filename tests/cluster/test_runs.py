@@ -1,6 +1,7 @@
 """The same run on threads, on a Dask cluster, and in a bucket as the only shared storage; also when workers die."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -167,11 +168,12 @@ def test_bad_data_on_a_cluster_are_code_3_and_named(
 
 
 def test_a_gate_that_fails_on_a_cluster_is_code_4_and_one_sentence(
-    sources: dict[str, Any], cluster: Cluster, server: dict[str, str], tmp_path: Path
+    audited: Report, photographs: dict[str, Any], cluster: Cluster, server: dict[str, str], tmp_path: Path
 ) -> None:
-    line = [sys.executable, "-m", "flows.command.cli", "audit", "--train", sources["large"], "--test", sources["small"]]
-    line += ["--workspace", str(tmp_path), "--max-overlap", "0.1", "--max-quarantine", "0.1"]
-    line += ["--runner", "dask", "--cluster", cluster.address]
+    space = shutil.copytree(audited.run.parents[1], tmp_path / "w", symlinks=True)
+    line = [sys.executable, "-m", "flows.command.cli", "audit", "--workspace", str(space)]
+    line += ["--train", photographs["train"], "--test", photographs["test"]]
+    line += ["--max-overlap", "0.1", "--max-quarantine", "0.5", "--runner", "dask", "--cluster", cluster.address]
     done = subprocess.run(line, env=os.environ | server, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
     assert "have a duplicate in train" in done.stderr.splitlines()[-1]

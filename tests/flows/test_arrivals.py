@@ -124,12 +124,23 @@ def test_known_images_and_their_similarities_are_those_of_an_audit_of_all_segmen
         assert row["exact"] == (removed[name]["reason"] == "exact")
 
 
+@pytest.fixture(scope="module")
+def made(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a workspace with a reference of 24 glyphs of two classes; its source moves away."""
+    folder = tmp_path_factory.mktemp("known")
+    source = batch_of(folder / "base", {"a": range(12), "b": range(12, 24)})
+    add("known", source, workspace=folder / "w", workers=1)
+    (folder / "moved").mkdir()
+    shutil.move(source, folder / "moved")
+    return folder
+
+
 @pytest.fixture
-def small(tmp_path: Path) -> dict[str, Any]:
-    """Make a reference of 24 glyphs of two classes; return the parameters of later flows."""
-    where: dict[str, Any] = {"workspace": tmp_path / "w", "workers": 1, "max_quarantine": 0.5}
-    add("known", batch_of(tmp_path / "base", {"a": range(12), "b": range(12, 24)}), **where)
-    return where | {"against": ("known",)}
+def small(made: Path, tmp_path: Path) -> dict[str, Any]:
+    """Copy that workspace, and its source; return the parameters of later flows."""
+    shutil.copytree(made / "moved", tmp_path, dirs_exist_ok=True)
+    space = shutil.copytree(made / "w", tmp_path / "w", symlinks=True)
+    return {"workspace": space, "workers": 1, "max_quarantine": 0.5, "against": ("known",)}
 
 
 def batch_of(folder: Path, classes: dict[str, Sequence[int]], more: Members | None = None) -> str:
@@ -242,8 +253,8 @@ def test_a_damaged_segment_is_named_and_can_be_replaced(small: dict[str, Any], t
     assert by_result(results(arrivals(source=batch, **small))) == {"known": ["a/01.png"], "new": ["a/50.png"]}
 
 
-def test_a_reference_needs_no_stage_and_no_source(small: dict[str, Any], tmp_path: Path) -> None:
-    shutil.rmtree(tmp_path / "base")
+def test_a_reference_needs_no_stage_and_no_source(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
+    assert not (made / "base").exists()
     assert clean(Place.of(small["workspace"]), keep=1).stages > 0
     rows = results(arrivals(source=batch_of(tmp_path / "batch", {"a": [1, 50]}), **small))
     assert by_result(rows) == {"known": ["a/01.png"], "new": ["a/50.png"]}

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
@@ -43,6 +41,8 @@ def test_pandas(run: Report) -> None:
 
 
 def test_polars(run: Report) -> None:
+    import polars as pl
+
     for path in files(run):
         frame = pl.read_parquet(path)
         assert frame.height == pq.ParquetFile(path).metadata.num_rows
@@ -53,6 +53,8 @@ def test_polars(run: Report) -> None:
 
 
 def test_duckdb(run: Report) -> None:
+    import duckdb
+
     for path in files(run):
         relation = duckdb.read_parquet(str(path))
         assert len(relation.fetchall()) == pq.ParquetFile(path).metadata.num_rows

@@ -110,30 +110,30 @@ def test_a_run_without_a_server_is_that_of_a_clean_folder(
 def test_every_other_command_works_there(folder: Path, tmp_path: Path, server: dict[str, str]) -> None:
     plant(folder, tmp_path / "canary")
     start = Started(folder, tmp_path / "canary", server | {"CLEANSPLIT_WORKSPACE": "w"})
-    first = Path(start("run", *GIVEN))
-    start("review", "--no-browser", code=128 + signal.SIGTERM)
     others = (
+        f"run {shlex.join(GIVEN)}",
         f"prepare {shlex.join(GIVEN[:4])}",
         "sanitize latest --threshold 0.9",
-        f"evaluate w/runs/{first.name} --models softmax --sizes 10 --trainings 1",
+        "evaluate w/latest --models softmax --sizes 10 --trainings 1",
         f"split data/train {shlex.join(TINY)}",
         "dedupe data/train",
         "report --out page.html",
         "report",
-        f"compare {first.name} w/runs/{first.name}",
+        "compare latest w/latest",
         "verify",
-        f"export {first.name} --format npz --out out/npz",
+        "export w/latest --format npz --out out/npz",
         "apply --link kept --execute",
         "pull --out pulled",
         "clean --keep 1",
         "reproduce --large data/train --small missing",
     )
     said = start(*others, program=(sys.executable, "-P", "-c", ONE_AFTER_THE_OTHER), code=2).splitlines()
-    last = Path(said[said.index("page.html") - 1])
+    first, last = Path(said[0]), Path(said[said.index("page.html") - 1])
     assert first.parent == last.parent == folder / "w" / "runs"
     assert {f"{last.name}.html", "out/npz", "kept", "pulled"} <= {*said}
     there = {path.name for path in folder.iterdir()}
     assert there >= {"page.html", f"{last.name}.html", "kept", "out", "pulled", "w"}
+    start("review", "--no-browser", code=128 + signal.SIGTERM)
     library = (sys.executable, "-P", "-c")
     program = "import cleansplit; print(cleansplit.audit(root='data', workspace='w', max_overlap=1).folder)"
     assert Path(start(program, program=library)).parent == folder / "w" / "runs"

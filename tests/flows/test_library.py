@@ -43,8 +43,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def audited(data: Path, tmp_path_factory: pytest.TempPathFactory) -> cleansplit.Result:
-    return cleansplit.audit(root=str(data), workspace=tmp_path_factory.mktemp("w"))
+def example(data: Path, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[bytes]:
+    """Return what the example of the README prints, as a script beside the data."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "data").symlink_to(data)
+    script = re.findall(r"```python\n(import cleansplit\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def audited(example: subprocess.CompletedProcess[bytes]) -> cleansplit.Result:
+    return cleansplit.open_run(example.stdout.decode().splitlines()[-1])
 
 
 def test_a_result_prints_as_a_table_and_gives_what_it_found(audited: cleansplit.Result) -> None:
@@ -63,7 +72,7 @@ def test_a_result_prints_as_a_table_and_gives_what_it_found(audited: cleansplit.
         audited.table("unconfirmed")
     with pytest.raises(UsageError, match="'clean' is not a set of splits; use one of raw, sanitized"):
         audited.splits("clean")
-    again = cleansplit.open_run(str(audited.folder))
+    again = cleansplit.open_run(workspace=audited.folder.parents[1])
     assert again.report == audited.report
 
 
@@ -79,27 +88,18 @@ def test_a_missing_package_names_the_extra_that_installs_it(
     assert done.stderr.splitlines()[-1].endswith(said)
 
 
-@pytest.fixture(scope="module")
-def example(data: Path, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[bytes]:
-    """Return what the example of the README prints, as a script beside the data."""
-    folder = tmp_path_factory.mktemp("readme")
-    (folder / "data").symlink_to(data)
-    script = re.findall(r"```python\n(import cleansplit\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
-    return subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, check=False)
-
-
 def test_the_example_of_the_readme_runs_as_written(example: subprocess.CompletedProcess[bytes]) -> None:
     assert example.returncode == 0, example.stderr
     assert re.search(rb"test +train +12 +1 +1 +16\.7 %", example.stdout)
 
 
-def test_errors_are_the_sentences_of_the_command(data: Path, tmp_path: Path) -> None:
+def test_errors_are_the_sentences_of_the_command(audited: cleansplit.Result, data: Path) -> None:
     with pytest.raises(UsageError, match="root nowhere does not exist"):
         cleansplit.audit(root="nowhere")
     with pytest.raises(UsageError, match="threshold: give a number"):
         cleansplit.audit(root=str(data), threshold=2)
     with pytest.raises(GateError, match="have a duplicate in train, more than the 1 % allowed") as failed:
-        cleansplit.audit(root=str(data), max_overlap=0.01, workspace=tmp_path)
+        cleansplit.audit(root=str(data), max_overlap=0.01, workspace=audited.folder.parents[1])
     assert failed.value.report.pair("test", "train").either == 2
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import pytest
 
@@ -40,4 +39,6 @@ def test_rows_counts_and_scores_do_not_depend_on_the_number_of_files(run: Report
 
 def test_such_a_run_is_whole_and_datasets_opens_it(many: Report) -> None:
     assert verify_run(Place.of(many.run)) == []
-    assert datasets.load_dataset(str(many.run), "raw", split="train").num_rows == 400
+    from datasets import load_dataset  # which takes half a second
+
+    assert load_dataset(str(many.run), "raw", split="train").num_rows == 400

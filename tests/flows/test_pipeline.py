@@ -268,8 +268,15 @@ def test_a_process_pool_gives_the_same_run(
     run: Report, sources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.engine.runners.PROCESSES_FROM", 1)
-    other = cleansplit(**sources, workspace=tmp_path, **MEASURED)
+    workspace = Path(shutil.copytree(run.run.parents[1], tmp_path / "w", symlinks=True))
+    for gone in ("runs", "stages/classes", "stages/fingerprints"):
+        shutil.rmtree(workspace / gone)
+    other = cleansplit(**sources, workspace=workspace, **MEASURED)
     assert other.run.name == run.run.name
+    shards = sorted((workspace / "stages" / "classes").rglob("*.parquet"))
+    assert len(shards) >= 20
+    for shard in shards:
+        assert shard.read_bytes() == (run.run.parents[1] / shard.relative_to(workspace)).read_bytes(), shard
     for path in sorted(p.relative_to(run.run) for p in run.run.rglob("*") if p.is_file() and p.name != "run.json"):
         assert (other.run / path).read_bytes() == (run.run / path).read_bytes(), path
 

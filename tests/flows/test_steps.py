@@ -55,10 +55,12 @@ def test_evaluating_again_gives_what_a_run_with_those_models_gives(
     assert {score.model for score in again.scores} == {"sgd"}
 
 
-def test_prepared_splits_are_found_by_a_run(prefect_server: None, sources: dict[str, Any], tmp_path: Path) -> None:
-    folder = prepare(**sources, workspace=tmp_path)
+def test_prepared_splits_are_found_by_a_run(workspace: Path, sources: dict[str, Any]) -> None:
+    for gone in ("runs", "stages/splits"):
+        shutil.rmtree(workspace / gone)
+    folder = prepare(**sources, workspace=workspace)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    report = cleansplit(**sources, workspace=tmp_path, **TINY)
+    report = cleansplit(**sources, workspace=workspace, **TINY)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert all((report.run / "raw" / path.name).samefile(path) for path in before)
 

@@ -41,7 +41,7 @@ def sanitize(splits: dict[SplitName, Split], protect: Protect, folder: Path) -> 
     return left
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.tuples(image_sets(25), image_sets(25), image_sets(25)), st.sampled_from(["train", "test"]))
 def test_sanitized_splits_share_nothing_and_stay_as_they_are(
     tmp_path_factory: pytest.TempPathFactory, three: tuple[Split, Split, Split], protect: Protect
