@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from shlex import quote
 
-from tasks.addresses import is_url
 from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.sources.held import AUDIT, DEDUPE, Held
@@ -47,19 +46,11 @@ def _described(held: Held) -> str:
     if source.columns:
         command += f" --columns {' '.join(quote(f'{use}={name}') for use, name in source.columns.items())}"
     if source.sha256 is not None and held.folder in command:  # of an archive, a part is named
-        command = f"{_unpack(source.name, quote(held.folder))} && {command}"
-    before, _, last = command.rpartition(" && ")
-    if last.startswith("--"):
-        return f"{source.name} {what}; {f'run `{before}`, and ' if before else ''}give `{last}`."
+        what += f"; unpack it into {quote(held.folder)}"
+    if command.startswith("--"):
+        return f"{source.name} {what}; give `{command}`."
     another = f" or `{command.replace(DEDUPE, 'cleansplit split')}`" if command.startswith(DEDUPE) else ""
     return f"{source.name} {what}; run `{command}`{another}."
-
-
-def _unpack(name: str, folder: str) -> str:
-    fetch, file = (f"curl -LO {quote(name)} && ", posixpath.basename(name)) if is_url(name) else ("", name)
-    if file.lower().endswith(".zip"):
-        return f"{fetch}unzip -q {quote(file)} -d {folder}"
-    return f"{fetch}mkdir -p {folder} && tar -xf {quote(file)} -C {folder}"
 
 
 def _splits(held: Held) -> Layout:
