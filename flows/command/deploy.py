@@ -9,8 +9,9 @@ from typing import Any, Literal
 import yaml
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.filters import WorkPoolFilter
 from prefect.events.schemas.automations import AutomationCore
-from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
 from flows.command.server import POOL, ROOT, execute, require_server, run
@@ -60,11 +61,9 @@ def deploy(
     if not DEPLOYMENTS.exists():
         raise UsageError(f"{DEPLOYMENTS} does not exist; deploy from a clone of the project.")
     described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
-    _make_pool(pool, infrastructure)
     if limit is None and infrastructure == "process":
         limit = max(1, (os.cpu_count() or 1) // CORES_A_RUN)
-    if limit is not None:
-        run("work-pool", "set-concurrency-limit", pool, str(limit))
+    _make_pool(pool, infrastructure, limit)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(described, file)
         file.flush()
@@ -84,16 +83,16 @@ def name_of(described: dict[str, Any]) -> str:
     return f"{FLOW_NAMES[path]}/{described['name']}"
 
 
-def _make_pool(name: str, kind: Infrastructure) -> None:
-    """Create a work pool; an existing one keeps its settings."""
+def _make_pool(name: str, kind: Infrastructure, limit: int | None) -> None:
+    """Create a work pool, and set its limit; an existing one keeps its other settings."""
     with get_client(sync_client=True) as client:
-        try:
-            there = client.read_work_pool(name)
-        except ObjectNotFound:
+        found = client.read_work_pools(work_pool_filter=WorkPoolFilter.model_validate({"name": {"any_": [name]}}))
+        if not found:
             run("work-pool", "create", name, "--type", kind)
-            return
-    if there.type != kind:
-        raise UsageError(f"the work pool {name} is of type {there.type}; name another with --pool.")
+        elif found[0].type != kind:
+            raise UsageError(f"the work pool {name} is of type {found[0].type}; name another with --pool.")
+        if limit is not None:
+            client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=limit))
 
 
 def with_code(

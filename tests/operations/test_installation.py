@@ -44,7 +44,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
-from flows.command.deploy import deploy
+from flows.command.deploy import CORES_A_RUN, deploy
+from flows.command.server import POOL
 from flows.command.undeploy import undeploy
 from flows.publish import key_of
 from tasks.errors import ServerError, UsageError
@@ -306,6 +307,13 @@ def test_what_the_server_keeps_outlives_it(installation: dict[str, str]) -> None
     settings = httpx.get(f"{installation['PREFECT_API_URL']}/admin/settings").json()
     storage = settings["server"]["concurrency"]["lease_storage"]
     assert storage == "prefect.server.concurrency.lease_storage.filesystem"
+
+
+def test_a_pool_has_a_limit_and_keeps_its_type(installation: dict[str, str]) -> None:
+    with get_client(sync_client=True) as client:
+        assert client.read_work_pool(POOL).concurrency_limit == max(1, (os.cpu_count() or 1) // CORES_A_RUN)
+    with pytest.raises(UsageError, match="the work pool cleansplit is of type process; name another with --pool"):
+        deploy(infrastructure="docker", image="cleansplit:0.2")
 
 
 def by_command(*commands: tuple[str, ...], **environment: str) -> subprocess.CompletedProcess[str]:
