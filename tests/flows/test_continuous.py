@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.build import ROOT, glyphs, png, write_folder
+from tests.flows.test_cli import here
 
 
 def step(name: str) -> dict[str, Any]:
@@ -89,17 +91,16 @@ def test_actions_and_images_are_pinned_by_digest() -> None:
     assert done.stdout == "all actions and images are pinned by digest\n"
 
 
-def test_the_hook_runs_the_gate(server: dict[str, str], tmp_path: Path) -> None:
+def test_the_hook_runs_the_gate(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert hook["pass_filenames"] is False
     own = glyphs(20, seed=4)
     files = {f"{split}/a/{i}.png": png(own[i]) for split, some in (("train", 12), ("test", 4)) for i in range(some)}
     write_folder(tmp_path / "data", files)
-    command = [*shlex.split(hook["entry"]), "data", "--max-overlap", "0"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | server | {"PATH": path}, capture_output=True, text=True, check=False
-    )
+    command, *words = shlex.split(hook["entry"])
+    assert (Path(sys.executable).parent / command).is_file()
+    monkeypatch.chdir(tmp_path)
+    done = here(*words, "data", "--max-overlap", "0")
     assert done.returncode == 4
     assert "4 of 4 test rows (100.00 %) have a duplicate in train" in done.stderr
 
