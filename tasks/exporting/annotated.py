@@ -1,4 +1,4 @@
-"""Write the annotations of some images of detection sets; they keep the bytes that they have in the source."""
+"""Write the annotations of some images, and tables about them; they keep the bytes that they have in the source."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from tasks.exporting.originals import Originals
 from tasks.sources.annotated import label_file, lists_of, read_list, settings_of
 from tasks.sources.coco import documents
 from tasks.sources.labels import label_tables
+from tasks.sources.members import path_of
 from tasks.storage import Place, at, disk
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
 
@@ -23,9 +24,11 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
     lists = defaultdict[str, list[str]](list)
     kept = defaultdict[tuple[Place, str], dict[str, set[str]]](lambda: defaultdict(set))
     for split, image, name in images:
-        role, _, path = image.split("/", 2)
+        role, *below = image.split("/", 2)
+        path = path_of(*below)
         if role in originals.annotated:
             lists["val" if split == "validation" else split].append(f"./{name}\n")
+        if role in originals.sources and originals.sources[role].in_folder:  # which may have tables without labels
             kept[originals.sources[role].source, name.removesuffix(path)][role].add(path)
     for (source, before), paths in kept.items():
         names = [one.name for one in at(source).walk(originals.links[min(paths)]) if one.kind == "file"]
@@ -38,7 +41,8 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
         for name, text in _texts(source, names, columns, stay):
             disk.make_folder((out / f"{before}{name}").parent)
             disk.write_text(out / f"{before}{name}", text)
-        if settings := settings_of(source, names):
+        settings = settings_of(source, names) if lists else {}
+        if settings:
             facts = {key: value for key, value in settings.items() if key not in {"path", *SPLIT_FOLDERS}}
             disk.write_text(out / "data.yaml", yaml.safe_dump(facts | {key: f"{key}.txt" for key in lists}))
         if settings or any("/" not in name for name in lists_of(names)):
