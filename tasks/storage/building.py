@@ -112,15 +112,6 @@ def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
         os.close(descriptor)
 
 
-def probe(folder: Place) -> None:
-    """Try every operation that storage needs once, with one byte."""
-    place = folder / f".probe.{uuid.uuid4().hex}"
-    try:
-        put(place, lambda part: path_of(part).write_bytes(b"x"))
-    finally:
-        remove(place)
-
-
 def _drop(building: Place) -> None:
     with contextlib.suppress(OSError):
         remove(building)

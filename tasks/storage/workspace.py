@@ -20,7 +20,7 @@ from tasks.storage.leases import lease
 RUN_MANIFEST = "run.json"
 # Besides drafts.
 LEFTOVERS = (
-    "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe.*", ".gone.*", ".review.*", "references/*/.*.part"
+    "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe", ".gone.*", ".review.*", "references/*/.*.part"
 )  # fmt: skip
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # allows a workspace that every user can write
 _held: list[Place] = []
@@ -82,7 +82,9 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
             if alone:
                 disk.forget(leftovers(workspace) + ([workspace / "stages"] if fresh else []), workspace)
             share()
-            building.probe(workspace)  # not earlier: whoever is alone removes the files of dead runs
+            # One byte shows whether storage works; what dead runs left is removed before.
+            building.put(workspace / ".probe", lambda part: disk.write_text(part, "x"))
+            disk.remove(workspace / ".probe")
             sweep(workspace)
         _held.append(workspace)
         held.callback(_held.remove, workspace)

@@ -123,7 +123,7 @@ def torn(workspace: Path) -> int:
 
 def leftovers(workspace: Path) -> list[Path]:
     """Return the remains that a successful run must not leave."""
-    return [path for pattern in ("*.building", ".gone.*", ".probe.*", ".latest.*") for path in workspace.rglob(pattern)]
+    return [path for pattern in ("*.building", ".gone.*", ".probe*", ".latest.*") for path in workspace.rglob(pattern)]
 
 
 def compare(golden: Golden, workspace: Path) -> Counter[str]:
