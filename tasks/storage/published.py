@@ -25,7 +25,7 @@ PARTS = {"stages": 3, "benchmarks": 2, "references": 4, "runs": 2}
 CONTENT = "files"
 TRIES = 20  # at a change that others may make, too
 Files = dict[str, dict[str, Any]]
-_known: dict[Place, Files] = {}
+known_files: dict[Place, Files] = {}  # of published folders: their cached manifests
 
 
 class Published(Store):
@@ -123,11 +123,6 @@ def manifest_of(folder: Place) -> Place:
     return folder / MANIFESTS[folder.name.partition("/")[0]]
 
 
-def remember(folder: Place, files: Files) -> None:
-    """Cache the manifest of a published folder: names, bytes and sha256 of its files."""
-    _known[folder] = files
-
-
 def checked(files: Any, folder: Place) -> Files:
     """Return the files of an untrusted manifest; raises `DataError` for an unusable entry."""
     facts: list[Any] = [*files.values()] if isinstance(files, dict) else [None]
@@ -178,10 +173,10 @@ def _split(place: Place) -> tuple[Place | None, str]:
 
 def _files(folder: Place) -> Files | None:
     """Return the files of a published folder; None if it is not published, or its manifest is damaged."""
-    if folder not in _known:
+    if folder not in known_files:
         found = objects.read(manifest_of(folder))
         record = unsealed(found.data.decode(errors="replace")) if found else None
         if record is None:
             return None
-        remember(folder, checked(record.get("files"), folder))
-    return _known[folder]
+        known_files[folder] = checked(record.get("files"), folder)
+    return known_files[folder]

@@ -15,7 +15,7 @@ from tasks.storage.errors import storage_errors
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import digest_of as digest_of
 from tasks.storage.manifests import is_of, sealed, unsealed
-from tasks.storage.published import Files, checked, content_of, remember
+from tasks.storage.published import Files, checked, content_of, known_files
 
 MANIFEST = "manifest.json"
 DIGESTS = "digests"  # key of digests that a builder computed itself: sha256 (hex) of files by name
@@ -69,7 +69,7 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
     require_leases(folder)
     with storage_errors(folder), scratch.locked(str(folder)):
         there = objects.read(place)
-        if there and (found := _found(folder, there, about)):
+        if found := _found(folder, there, about):
             return found
         with scratch.draft() as draft:
             result, files = _built(build, draft)
@@ -78,22 +78,21 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
             require_leases(folder)
             text = sealed(about | {"result": result, "files": files}).encode()
             if objects.write_if(place, text, there and there.mark):
-                remember(folder, files)
+                known_files[folder] = files
                 for name, fact in files.items():
                     scratch.keep(disk.path_of(draft / name), fact["sha256"])
                 return Stage(folder, result, reused=False)
-    there = objects.read(place)
-    if there and (found := _found(folder, there, about)):
+    if found := _found(folder, objects.read(place), about):
         return found
     raise StorageError(f"{place} was changed while being written; try again.", heals=True)
 
 
-def _found(folder: Place, there: objects.Read, about: dict[str, Any]) -> Stage | None:
-    """Return the stage of a manifest in a bucket, unless it is damaged, has other inputs, or lacks files."""
-    record = unsealed(there.data.decode(errors="replace"))
+def _found(folder: Place, there: objects.Read | None, about: dict[str, Any]) -> Stage | None:
+    """Return the stage of a manifest in a bucket, unless it is missing, damaged, has other inputs, or lacks files."""
+    record = unsealed(there.data.decode(errors="replace")) if there else None
     if record is None or not is_of(record, about) or _missing(files := checked(record.get("files"), folder), folder):
         return None
-    remember(folder, files)
+    known_files[folder] = files
     return Stage(folder, record["result"], reused=True)
 
 

@@ -47,7 +47,7 @@ def build(space: Place, text: str = "as built", size: int = 10) -> Stage:
 def forget(space: Place) -> None:
     """Remove the cache of a workspace from this machine."""
     shutil.rmtree(scratch.folder())
-    published._known.clear()  # as in a process that has just started
+    published.known_files.clear()  # as in a process that has just started
 
 
 def content_of(made: Stage, name: str) -> Place:
