@@ -7,6 +7,7 @@ from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from flows.engine.runners import again_in_one, for_decoding
 from tasks.classes import tasks as decoding
+from tasks.classes.detection import detect
 from tasks.classes.shard import require_images
 from tasks.errors import UsageError
 from tasks.overlap.tasks import take_decisions
@@ -50,7 +51,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
     for difference in differences(archives):
         say(difference)
-    ((reading, why),) = collect("look at a sample", [decoding.detect_kind.submit(archives, spec, place)])
+    ((reading, why),) = collect("look at a sample", [detect.submit(archives, spec, place)])
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))
     parts = [part for archive in archives for part in parts_of(archive, classes, reading)]

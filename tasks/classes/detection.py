@@ -15,6 +15,7 @@ from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
 from tasks.registration.views import INK_ABOVE, VIEWS
 from tasks.sources.members import Members, path_of
+from tasks.stage_task import done, stage_task
 from tasks.storage import Place, tables
 from tasks.vocabulary import Kind, ViewName
 
@@ -23,6 +24,7 @@ BLACK, WHITE = 32, 224
 INK_FROM = 0.20  # median share of saturated pixels; notMNIST has 0.79, MNIST 0.68, Fashion-MNIST 0.10, photographs 0.00
 
 
+@stage_task("look at a sample of the images")
 def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
     """Decide how to read the members of all sources, and return the reason as a sentence.
 
@@ -50,9 +52,9 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     reading = Reading(kind, chosen, VIEWS[chosen].side or spec.side)
     why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {len(shares)}, sizes: {len(sizes)})"
     why = why if shares else "none of the sampled images can be read"
-    if spec.view == "auto":
-        return reading, f"view {chosen}, since {why}; --view sets another"
-    return reading, f"view {chosen} as asked for: {why}"
+    of_user = spec.view != "auto"
+    why = f"view {chosen} as asked for: {why}" if of_user else f"view {chosen}, since {why}; --view sets another"
+    return done((reading, why), why)
 
 
 def saturated_share(gray: Gray) -> float:

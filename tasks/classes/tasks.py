@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.classes.detection import detect
 from tasks.classes.fingerprints import digests_of, write_corrected, write_doubts, write_fingerprints, write_in_full
 from tasks.classes.shard import build_shard
 from tasks.libraries import shaped_by
 from tasks.processes import apart
-from tasks.records import Archive, ClassCounts, Fingerprints, Part, Reading, Shard
-from tasks.records.spec import SourceSpec
+from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.sources.pieces import work_of
-from tasks.stage_task import done, finished, stage_task
+from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, at, stages, tables
 
 VERSION, IDENTICAL_VERSION = 9, 1
@@ -27,13 +25,6 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
     images, size = sum(part.members for part in pending), sum(part.bytes for part in pending)
     stored = STORED_PER_BYTE * size if reading.kind == "glyphs" else STORED_PER_PHOTOGRAPH * images
     return images, round(stored), sum(work_of(part, reading) for part in pending)
-
-
-@stage_task("look at a sample of the images")
-def detect_kind(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
-    """Decide how to read the images of all sources, and why."""
-    reading, why = detect(archives, spec, workspace)
-    return done((reading, why), why)
 
 
 @stage_task("load {part}")

@@ -72,7 +72,7 @@ def run(spec: RunSpec) -> None:
         fetched = [record_of(fetch.fn(role, name, {}, space)) for role, name in spec.sources.items()]
         archives = [record_of(index.fn(source, space))[0] for source in fetched]
         classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
-        reading, _ = detect(archives, spec, space)
+        reading, _ = record_of(detect.fn(archives, spec, space))
         spec = spec.settled(reading.view, reading.side, len(classes))
         parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
         shards, prints = zip(*(record_of(load_part.fn(part, reading, space)) for part in parts), strict=True)
