@@ -16,7 +16,6 @@ from tasks.arrays import Floats, Mask, RowNumbers
 Interval = tuple[float, float, float]  # estimate, low, high
 CONFIDENCE = 0.95
 OUTWEIGHS, STANDS_OUT = 0.2, 3  # a large group: share of the sum of squared weights, and multiple of the median weight
-VARIANCES = ("of_rows", "of_both", "least")  # of a part
 DRAWS = 4000  # of the unobserved answers of large groups
 
 
@@ -33,6 +32,7 @@ class _Groups:
         self.large = (self.weights > STANDS_OUT * np.median(self.weights)) & (squares > OUTWEIGHS * squares.sum())
         self.others = ~self.large[self.of_row]
         self.of_other = np.unique(self.of_row[self.others], return_inverse=True)[1]
+        self.freedom = max(1, int(self.of_other.max()))  # number of other groups - 1
 
     def means(self, values: Floats) -> Floats:
         """Mean of the values of each group."""
@@ -69,7 +69,7 @@ def accuracy(right: Floats, groups: RowNumbers, confidence: float = CONFIDENCE) 
     mean, tail = float(others.mean()), (1 - confidence) / 2
     if variance > 0:
         effective = min(mean * (1 - mean) / variance, len(others))
-    effective *= (ndtri(tail) / stdtrit(_freedom(grouped.of_other), tail)) ** 2
+    effective *= (ndtri(tail) / stdtrit(grouped.freedom, tail)) ** 2
     shape = mean * effective + 0.5, (1 - mean) * effective + 0.5
     if not grouped.large.any():
         low, high = betaincinv(*shape, [tail, 1 - tail])
@@ -117,7 +117,7 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
         max(variance, alike / effective**2),
         _variance_of_both(seen, of_row),
         alike / effective**2,
-        _freedom(of_row),
+        grouped.freedom,
         grouped.weights[grouped.large],
         math.sqrt(together) * (answered - answered.mean()),
     )
@@ -140,7 +140,7 @@ def contrast(
     pairs = list(zip(parts, factors, strict=True))
     per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
     trainings = len(per_training)
-    rows, both, least = (sum(f**2 * getattr(part, name) for part, f in pairs) for name in VARIANCES)
+    rows, both, least = (sum(f**2 * getattr(part, n) for part, f in pairs) for n in ("of_rows", "of_both", "least"))
     times = 1 / trainings + share_used / (2 - share_used)
     between = times * float(per_training.var(ddof=1)) if trainings > 1 else 0.0
     of_rows = max(0.0, rows - times * trainings * both)
@@ -201,7 +201,3 @@ def _variance_of_both(seen: Floats, groups: RowNumbers) -> float:
     leverage = np.minimum(np.bincount(groups) / rows, 0.5)
     squares = ((sums - sums.mean(axis=0)) ** 2).sum(axis=0) / (1 - leverage)
     return float(squares.sum()) / (trainings * (trainings - 1))
-
-
-def _freedom(groups: RowNumbers) -> int:
-    return max(1, int(groups.max()))  # number of groups - 1
