@@ -1,6 +1,5 @@
 """Findings -> the run directory and its report, artifacts in Prefect, and gates."""
 
-import base64
 import os
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from flows.engine.progress import collect
 from tasks.addresses import is_url
 from tasks.errors import DataError
 from tasks.presenting.changes import problem_table, problems_of, what_changed
+from tasks.presenting.gallery import uri_of
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
 from tasks.presenting.words import title_of
@@ -102,7 +102,7 @@ def show(report: Report, about: str) -> None:
             artifacts.create_table_artifact(rows, key=named(kind), description=description)
     for name in PICTURES:
         if at(picture := run / "figures" / f"{name}.png").exists():
-            url = "data:image/png;base64," + base64.b64encode(at(picture).read_bytes()).decode()
+            url = uri_of(at(picture).read_bytes())
             artifacts.create_image_artifact(url, key=named(name), description=title_of(name))
 
 

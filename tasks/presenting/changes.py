@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 from pyarrow.csv import ParseOptions, read_csv
-from rich.console import Console
 
 from tasks.presenting.numbers import NOTHING, Numbers, text_of
-from tasks.presenting.terminal import table_of
 from tasks.presenting.words import answer
 from tasks.records import REASONS, Report
 from tasks.records.rows import Gate, form_of
@@ -57,14 +55,6 @@ def what_changed(before: Report | None, after: Report) -> str:
     else:
         parts.append(f"Nothing changed since {before.run.name}.")
     return "\n\n".join(parts) + "\n\n"
-
-
-def print_changes(found: Sequence[Change], console: Console) -> None:
-    """Print what changed between two runs, or that nothing did."""
-    if found:
-        console.print(table_of("", [dict(zip(COLUMNS, change, strict=True)) for change in found]))
-    else:
-        console.print("Nothing changed: both runs have the same results.")
 
 
 def cell(text: str) -> str:

@@ -85,15 +85,11 @@ def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
         samples = pa.concat_tables([tables.read(workspace / shard.samples) for shard in shards])
         shown = pc.unique(samples["class_name"])[:CLASSES_SHOWN]
         samples = samples.filter(pc.is_in(samples["class_name"], shown))
-        class_names = samples["class_name"].to_pylist()
+        class_names, grays = samples["class_name"].to_pylist(), samples["gray"].to_pylist()
+        squares = [Image.frombytes("L", (math.isqrt(len(gray)),) * 2, gray) for gray in grays]
         sheets[f"files-{role}"] = _by_class(list(map(_small, samples["file"].to_pylist())), class_names)
-        sheets[f"normalized-{role}"] = _by_class(list(map(_square, samples["gray"].to_pylist())), class_names)
+        sheets[f"normalized-{role}"] = _by_class(squares, class_names)
     return sheets
-
-
-def _square(data: bytes) -> Image.Image:
-    side = math.isqrt(len(data))
-    return Image.frombytes("L", (side, side), data)
 
 
 def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Image.Image:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.words import facts, headline
+from tasks.presenting.words import facts, sentences
 from tasks.records import Report
 from tasks.records.rows import PairOverlap
 from tasks.vocabulary import SPLITS, Comparison
@@ -164,7 +164,7 @@ def tables_of(
 
 def to_markdown(numbers: Numbers) -> str:
     """Return the summary as Markdown."""
-    parts = [f"## {headline(numbers)}"]
+    parts = [f"## {' '.join(sentences(numbers, 'headline'))}"]
     for title, rows in tables_of(numbers):
         lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]
         parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))

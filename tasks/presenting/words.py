@@ -50,11 +50,6 @@ def answer(numbers: Numbers) -> str:
     return " ".join([*sentences(numbers, "headline"), *sentences(numbers, "effect")])
 
 
-def headline(numbers: Numbers) -> str:
-    """Return the answer in a few sentences; doubts about it come first."""
-    return " ".join(sentences(numbers, "headline"))
-
-
 def facts(numbers: Numbers) -> list[str]:
     """Return all other results, one sentence each."""
     return [sentence for macro in ("why", "findings", "verdicts") for sentence in sentences(numbers, macro)]

@@ -13,7 +13,7 @@ import pytest
 from flows.pipeline import audit, dedupe
 from tasks.errors import GateError, UndecidedError
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import headline
+from tasks.presenting.words import answer
 from tasks.records import Report
 from tasks.records.inputs import REMEDIES
 from tasks.records.rows import IgnoredKind, SplitRows
@@ -46,7 +46,7 @@ def test_a_gate_that_can_not_tell_fails_with_a_code_of_its_own_and_names_the_way
     assert leak.either == 0
     assert leak.undecided == report.verdict.unconfirmed > 20
     assert (gate.value, gate.most, gate.passed) == (0, leak.undecided / 30, False)
-    assert f"{leak.undecided} more ({100 * leak.undecided / 30:.1f} %) are undecided" in headline(Numbers(report))
+    assert f"{leak.undecided} more ({100 * leak.undecided / 30:.1f} %) are undecided" in answer(Numbers(report))
     assert (report.run / "unconfirmed.parquet").is_file()
     assert audit(root=str(frames), workspace=tmp_path, undecided="pass", **LIMIT).gates[-1].passed
     with pytest.raises(GateError, match="have a duplicate in train"):
@@ -70,7 +70,7 @@ def test_duplicates_inside_a_set_that_nobody_can_tell_fail_alike(
         dedupe(str(frames / "train"), max_duplicates=0.05, workspace=tmp_path)
     (inside,) = (of for of in caught.value.report.duplicates if of.rows)
     assert inside.undecided > 20
-    assert "more are undecided" in headline(Numbers(caught.value.report))
+    assert "more are undecided" in answer(Numbers(caught.value.report))
 
 
 def splits_of(folder: Path, **rows: list[int]) -> str:
@@ -83,7 +83,7 @@ def test_without_a_test_split_headline_and_gate_speak_of_validation(prefect_serv
     root = splits_of(tmp_path / "data", train=list(range(30)), val=list(range(24, 40)))
     with pytest.raises(GateError, match=r"6 of 16 validation rows \(37\.50 %\) have a duplicate in train") as caught:
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
-    said = headline(Numbers(caught.value.report))
+    said = answer(Numbers(caught.value.report))
     assert "37.5 % of the 16 validation images have an identical image in train" in said
     assert "The sanitized validation set has 10 images." in said
     with pytest.raises(GateError, match="10 validation rows are left"):
@@ -94,7 +94,7 @@ def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: 
     root = splits_of(tmp_path / "data", train=list(range(20)), val=list(range(20, 40)), test=list(range(20, 40)))
     with pytest.raises(GateError, match=r"20 of 20 test rows \(100\.00 %\) have a duplicate in validation") as caught:
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
-    assert "20 have a duplicate in validation." in headline(Numbers(caught.value.report))
+    assert "20 have a duplicate in validation." in answer(Numbers(caught.value.report))
 
 
 def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited: Report) -> None:
@@ -107,7 +107,7 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
     with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no rows"):
         enforce_gates(replace(empty, gates=(gate,)))
-    assert "their overlap with train is unknown" in headline(Numbers(empty))
+    assert "their overlap with train is unknown" in answer(Numbers(empty))
 
 
 def splits_with(folder: Path, files: dict[str, bytes]) -> str:
@@ -167,9 +167,9 @@ def test_a_gate_that_fails_prints_reasons_and_what_to_type(
 
 
 def test_the_answer_comes_before_the_files_of_other_kinds(audited: Report) -> None:
-    said = headline(Numbers(replace(audited, ignored=(IgnoredKind(".txt", 890),))))
-    answer = headline(Numbers(replace(audited, ignored=())))
-    assert said.startswith(f"{answer} 890 of ")
+    said = answer(Numbers(replace(audited, ignored=(IgnoredKind(".txt", 890),))))
+    before = answer(Numbers(replace(audited, ignored=())))
+    assert said.startswith(f"{before} 890 of ")
     assert said.endswith("(890 .txt).")
 
 

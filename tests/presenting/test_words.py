@@ -5,13 +5,13 @@ import pytest
 
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
-from tasks.presenting.words import facts, headline, sentences
+from tasks.presenting.words import answer, facts, sentences
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
 
 
 def test_the_answer_stands_in_the_headline(run: Report) -> None:
-    leak, said = run.pair("test", "train"), headline(Numbers(run))
+    leak, said = run.pair("test", "train"), answer(Numbers(run))
     assert f"{100 * leak.exact / 120:.1f} % of the 120 test images have an identical image in train" in said
     assert "The sanitized test set has 80 images." in said
 
@@ -23,7 +23,7 @@ def test_what_there_is_none_of_does_not_come_first(run: Report) -> None:
         (0, 0, "None of the 120 test images has an identical image in train or a near-duplicate (near by definition: "),
     ):
         pairs = tuple(replace(leak, exact=exact, near=near) if pair is leak else pair for pair in run.overlap)
-        assert headline(Numbers(replace(run, overlap=pairs))).startswith(said)
+        assert answer(Numbers(replace(run, overlap=pairs))).startswith(said)
 
 
 def test_what_else_was_found_is_said(run: Report) -> None:
@@ -39,7 +39,7 @@ def test_what_else_was_found_is_said(run: Report) -> None:
 def test_markdown_has_the_same_numbers(run: Report) -> None:
     numbers = Numbers(run)
     text = to_markdown(numbers)
-    assert headline(numbers) in text
+    assert f"## {' '.join(sentences(numbers, 'headline'))}\n" in text
     assert all(f"- {sentence}" in text for sentence in facts(numbers))
     assert text.count("\n| ") == 6 * 2 + 3 + 6 + 3 + 6 + 4 + 4
 
