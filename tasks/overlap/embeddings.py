@@ -32,7 +32,7 @@ def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
     """
     try:
         if place.last.endswith(".npy"):
-            ids = pa.array(at(place.beside(f"{place.last[:-4]}.txt")).read_text().splitlines(), pa.string())
+            ids = pa.array(at(place.parent / f"{place.last[:-4]}.txt").read_text().splitlines(), pa.string())
             read = np.lib.format.open_memmap(at(place).local(), mode="r")
         else:
             table = foreign.open_parquet(place).read(["id", "vector"]).combine_chunks()

@@ -131,4 +131,4 @@ def _labels_of(images: Place) -> NDArray[np.uint8] | None:
 
 
 def _beside(images: Place) -> Place:
-    return images.beside(images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1"))
+    return images.parent / images.last.replace("images-idx3", "labels-idx1").replace("images-idx4", "labels-idx1")

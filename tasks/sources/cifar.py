@@ -23,7 +23,7 @@ def open_cifar(place: Place) -> Rows | None:
     folder = at(place).is_folder()
     if not folder and not BATCH.match(place.last):
         return None
-    if not any(at(place / name if folder else place.beside(name)).is_file() for name in NAMES):
+    if not any(at(place / name if folder else place.parent / name).is_file() for name in NAMES):
         return None
     if not folder:
         return of_arrays([(None, *_read(place))], place)
@@ -62,10 +62,10 @@ def _array(value: Any) -> NDArray[np.uint8] | None:
 
 def _named(labels: list[int], batch: Place) -> list[str]:
     for name, key in NAMES.items():
-        if at(batch.beside(name)).is_file():
-            names = _load(batch.beside(name)).get(key)
+        if at(batch.parent / name).is_file():
+            names = _load(batch.parent / name).get(key)
             if isinstance(names, list) and all(label in range(len(names)) for label in set(labels)):
-                own = {label: _text(names[label], batch.beside(name)) for label in set(labels)}
+                own = {label: _text(names[label], batch.parent / name) for label in set(labels)}
                 return [own[label] for label in labels]
     return [str(label) for label in labels]
 

@@ -30,7 +30,7 @@ def locked(place: Place) -> Iterator[None]:
 
 def put(target: Place, write: Callable[[Place], object]) -> None:
     """Let `write` write a temporary file, sync it and rename it: readers see the new file or the previous one."""
-    part = target.beside(f".{target.last}.{uuid.uuid4().hex}.part")
+    part = target.parent / f".{target.last}.{uuid.uuid4().hex}.part"
     path = path_of(part)
     with storage_errors(target):
         try:
@@ -51,7 +51,7 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
     """
     if not exclusive and path_of(folder).exists():
         raise UsageError(f"{folder} already exists; choose another folder.")
-    building = folder.beside(f".{folder.last}.{BUILDING}")
+    building = folder.parent / f".{folder.last}.{BUILDING}"
     make_folder(folder.parent)
     remove(building)
     with _starting:
@@ -93,7 +93,7 @@ def sweep(folder: Place, patience: float = 0) -> None:
 
 def lock_of(place: Place) -> Place:
     """Return the lock file of a built folder."""
-    return place.beside(f".{place.last}.lock")
+    return place.parent / f".{place.last}.lock"
 
 
 @contextlib.contextmanager

@@ -71,10 +71,6 @@ class Place:
             return replace(self, root=os.path.dirname(self.root))
         return replace(self, name=self.name.rpartition("/")[0])
 
-    def beside(self, last: str) -> "Place":
-        """Return another place in the same folder."""
-        return self.parent / last
-
     def __str__(self) -> str:
         """Return the path or address, for people."""
         return f"{self.root.rstrip('/')}/{self.name}" if self.name else self.root

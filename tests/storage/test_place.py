@@ -16,7 +16,7 @@ def test_names_join_below_a_root() -> None:
     assert run == WORKSPACE / "runs/one"
     assert (run.root, run.name, run.last) == ("/data/workspace", "runs/one", "one")
     assert str(run) == "/data/workspace/runs/one"
-    assert (run.parent, run.beside("two")) == (WORKSPACE / "runs", WORKSPACE / "runs/two")
+    assert (run.parent, run.parent / "two") == (WORKSPACE / "runs", WORKSPACE / "runs/two")
 
 
 @pytest.mark.parametrize("name", ["..", "../other", "runs/../../other", "runs/..", "/", "/etc/passwd"])

@@ -90,7 +90,7 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_leftovers_of_a_dead_build_are_swept(tmp_path: Path) -> None:
     place = stages.stage_folder(Place.of(tmp_path), "classes", {})
-    leftover = Path(str(place.beside(f".{place.last}.building")))
+    leftover = Path(str(place.parent / f".{place.last}.building"))
     leftover.mkdir(parents=True)
     (leftover / "half").write_bytes(b"half")
     folder = path_of(stage(tmp_path, {}))
