@@ -24,7 +24,6 @@ from prefect.settings import get_current_settings, temporary_settings
 from prefect.states import Cancelled, Crashed
 
 from flows.engine.interrupt import cancelled, end, is_of_a_run
-from flows.engine.progress import say
 from flows.engine.temporary import stays
 from tasks.errors import ProcessLostError
 from tasks.processes import end_processes
@@ -125,11 +124,8 @@ def lost_cluster() -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "distributed" or type(error).__name__ not in LOSSES:
             raise
-        try:
-            with get_client(sync_client=True) as client:
-                close_tasks([UUID(str(flow_run.id))], Crashed(message=LOST), client)
-        except HTTPError as why:  # the server is busy, but the run continues
-            say(f"Lost tasks still show as running: {why}")
+        with suppress(HTTPError), get_client(sync_client=True) as client:  # a busy server shows them as running
+            close_tasks([UUID(str(flow_run.id))], Crashed(message=LOST), client)
         raise ProcessLostError(LOST) from error
 
 
