@@ -2,13 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, cast
 
 from cyclopts import Group, Parameter
 from pydantic import Field
-from pydantic.fields import FieldInfo
 
-from flows.engine.parameters import Command, parameters_of
+from flows.engine.parameters import Command, descriptions_in, parameters_of
 from tasks.records.spec import Spec
 
 POSITIONAL = ("root", "source", "run")  # typed without --
@@ -60,6 +59,5 @@ def with_help(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _described(hint: Any) -> Any:
     """Return a type with its description, and with the word that stands for a value in the help."""
-    said = [part.description for part in get_args(hint) if isinstance(part, FieldInfo) and part.description]
     word = next((word for kind, word in WORDS.items() if kind in str(hint)), None)
-    return Annotated[hint, Parameter(metavar=word), *(Parameter(help=one) for one in said)]
+    return Annotated[hint, Parameter(metavar=word), *(Parameter(help=one) for one in descriptions_in(hint))]

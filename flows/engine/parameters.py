@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, ParamSpec, TypeVar, cast, get_args
 
@@ -60,7 +60,7 @@ def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Ca
         parameters = [one.replace(annotation=Annotated[one.annotation, Typed()]) for one in parameters_of(kind)]
         returned = inspect.signature(function).return_annotation
         called.__signature__ = inspect.Signature(parameters, return_annotation=returned)  # type: ignore[attr-defined]
-        lines = [f"    {parameter.name}: {_description_of(parameter)}" for parameter in parameters]
+        lines = [f"    {one.name}: {next(descriptions_in(one.annotation))}" for one in parameters]
         called.__doc__ = "\n".join([f"{command.sentence}\n\nArgs:", *lines])
         return called
 
@@ -74,6 +74,6 @@ def parameters_of(kind: type[Spec]) -> list[inspect.Parameter]:
     return [found[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
 
 
-def _description_of(parameter: inspect.Parameter) -> str:
-    found = (part.description for part in get_args(parameter.annotation) if isinstance(part, FieldInfo))
-    return next(filter(None, found))
+def descriptions_in(hint: Any) -> Iterator[str]:
+    """Yield the descriptions in a type."""
+    yield from (part.description for part in get_args(hint) if isinstance(part, FieldInfo) and part.description)
