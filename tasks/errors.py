@@ -46,10 +46,6 @@ class StoppedError(CleanSplitError):
     """A run that somebody cancelled on Prefect's server."""
 
 
-class LateError(CleanSplitError):
-    """A task that exceeded its time limit."""
-
-
 class GateError(CleanSplitError):
     """A limit of the user was exceeded; the error carries the report, which has been written."""
 

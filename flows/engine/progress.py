@@ -14,7 +14,7 @@ from prefect.task_engine import TaskRunTimeoutError
 from tqdm import tqdm
 
 from flows.engine.interrupt import cancelled, stopping
-from tasks.errors import LateError, StoppedError
+from tasks.errors import CleanSplitError, StoppedError
 from tasks.stage_task import LIMIT_SECONDS
 from tasks.storage.started import steps_done
 
@@ -73,7 +73,7 @@ def collect(
     try:
         results = [future.result() for future in futures]
     except TaskRunTimeoutError as error:
-        raise LateError(
+        raise CleanSplitError(
             f"{stage}: a task took longer than {LIMIT_SECONDS:g} seconds, the limit that CLEANSPLIT_TASK_SECONDS sets; "
             "set it higher and run the same command again to resume."
         ) from error
