@@ -194,10 +194,7 @@ def _correlation(values: Floats, groups: RowNumbers, total: float) -> float:
 def _variance_of_both(seen: Floats, groups: RowNumbers) -> float:
     """Return the variance of the mean from the interaction of rows and trainings; 0 with one training."""
     trainings, rows = seen.shape
-    if trainings == 1:
-        return 0.0
-    centred = seen - seen.mean(axis=1)[:, None]
-    sums = np.stack([np.bincount(groups, row) for row in centred]) / rows
+    sums = np.stack([np.bincount(groups, row) for row in seen - seen.mean(axis=1)[:, None]]) / rows
     leverage = np.minimum(np.bincount(groups) / rows, 0.5)
     squares = ((sums - sums.mean(axis=0)) ** 2).sum(axis=0) / (1 - leverage)
-    return float(squares.sum()) / (trainings * (trainings - 1))
+    return float(squares.sum()) / max(1, trainings * (trainings - 1))
