@@ -114,7 +114,3 @@ def evaluate(spec: specs.EvaluateSpec) -> Report:
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())
     with timed() as seconds, in_use(changed.place):
         return publish(train_on(changed, found), seconds)
-
-
-if __name__ == "__main__":
-    cleansplit()

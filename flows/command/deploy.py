@@ -115,16 +115,12 @@ def put_automation(entry: dict[str, Any], actions: Sequence[dict[str, Any]] = ()
     wanted = AutomationCore.model_validate(entry | ({"actions": actions} if actions else {}))
     with get_client(sync_client=True) as client:
         there = client.read_automations_by_name(wanted.name)
-        if len(there) == 1 and _content(there[0]) == _content(wanted):
+        how: dict[str, Any] = {"include": set(AutomationCore.model_fields), "exclude": {"trigger": {"id"}}}
+        if len(there) == 1 and there[0].model_dump(**how) == wanted.model_dump(**how):  # but for the server's ids
             return
         for automation in there:
             client.delete_automation(automation.id)
         client.create_automation(wanted)
-
-
-def _content(automation: AutomationCore) -> dict[str, Any]:
-    """Return the content of an automation, without the ids from the server."""
-    return automation.model_dump(include=set(AutomationCore.model_fields), exclude={"trigger": {"id"}})
 
 
 def _message_to(url: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def start() -> "Temporary | None":
     with _one_at_a_time:
         if stays(os.environ.get(ADDRESS)):
             return None
-        if not _servers or _servers[-1].has_ended():
+        if not _servers or _servers[-1].process.poll() is not None:  # it was stopped or died
             _servers.append(Temporary())
             atexit.register(_servers[-1].stop)  # after Prefect's last reports
         return _servers[-1]
@@ -77,7 +77,7 @@ class Temporary:
             command = [sys.executable, "-P", str(PROGRAM), str(number)]
             own: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": self._log, "pass_fds": [number]}
             # A new session shields it from the terminal's Ctrl-C.
-            self._process = subprocess.Popen(command, env=role, start_new_session=True, **own)
+            self.process = subprocess.Popen(command, env=role, start_new_session=True, **own)
         self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
 
     @contextlib.contextmanager
@@ -117,7 +117,7 @@ class Temporary:
             ) from error
         except (OSError, HTTPException) as error:
             raise ServerError(
-                f"Prefect's temporary server ended with code {self._process.wait()}: {self._last_words()}. "
+                f"Prefect's temporary server ended with code {self.process.wait()}: {self._last_words()}. "
                 f"Start a server and name it in {ADDRESS}."
             ) from error
         finally:
@@ -125,13 +125,9 @@ class Temporary:
 
     def _end_with_server(self) -> None:
         """End the process of a command when the server has died: Prefect would try to reach it for minutes."""
-        self._process.wait()
+        self.process.wait()
         if not self._stopped and is_of_a_run():
             end("Prefect's temporary server ended unexpectedly", ServerError.exit_code)
-
-    def has_ended(self) -> bool:
-        """Return whether the server was stopped or has died."""
-        return self._process.poll() is not None
 
     def _last_words(self) -> str:
         self._log.seek(0)
@@ -141,4 +137,4 @@ class Temporary:
     def stop(self) -> None:
         """End the server by closing its input, and wait until it has stored everything."""
         self._stopped = True
-        self._process.communicate()
+        self.process.communicate()

@@ -94,9 +94,8 @@ def problem_table(problems: Sequence[Problem]) -> str:
         return ""
     count = "" if len(problems) <= SHOWN else f" The first {SHOWN} of {len(problems):,}:"
     rows = [f"| {cell(problem.path)} | {cell(problem.sentence)} |" for problem in problems[:SHOWN]]
-    return "\n".join(
-        [f"### Files that need attention{count}", "", "| file | problem |", "| --- | --- |", *rows, "", ""]
-    )
+    head = f"### Files that need attention{count}\n\n| file | problem |\n| --- | --- |\n"
+    return head + "\n".join(rows) + "\n\n"
 
 
 def annotations(problems: Sequence[Problem]) -> Iterator[str]:

@@ -86,12 +86,6 @@ def build_page(
     return page + "\n"
 
 
-def benchmarks_page(reports: Sequence[Report], removals: int) -> str:
-    """Return the page of several benchmarks of one train set; `removals` counts its images with a duplicate there."""
-    rows = summary.benchmark_rows(reports)
-    return render("benchmarks.html.jinja", reports=reports, rows=rows, removals=removals)
-
-
 def render(template: str, **given: Any) -> str:
     """Return a page without a script."""
     style = _asset("page.css")

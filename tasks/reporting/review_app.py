@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 
 from tasks.reporting.review_pairs import Answer, Pair
-from tasks.reporting.review_pictures import Pictures
+from tasks.reporting.review_pictures import Glyphs, Photographs
 from tasks.storage import Place, at
 from tasks.storage.decisions import NAME, add_decisions, read_decisions
 
@@ -51,7 +51,7 @@ class Review:
 
     title: str
     pairs: list[Pair]
-    pictures: Pictures
+    pictures: Glyphs | Photographs
     workspace: Place
     view: str
     then: str

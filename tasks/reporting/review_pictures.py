@@ -21,8 +21,6 @@ TYPES = {  # formats that browsers show
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
     "AVIF": "image/avif",
 }  # fmt: skip
-
-
 Shown = tuple[bytes, str]  # an image and its media type
 
 
@@ -69,6 +67,3 @@ class Photographs:
     def laid(self, one: str, two: str) -> list[float] | None:
         """Return the map that aligns the second image with the first; see `tasks.registration.warp`."""
         return map_over(*(self.copies[name].read() for name in (one, two)))
-
-
-Pictures = Glyphs | Photographs

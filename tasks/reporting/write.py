@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from tasks.presenting.figures import write_figures
 from tasks.presenting.gallery import THUMBNAILS, shown_ids
 from tasks.presenting.numbers import Numbers
-from tasks.presenting.page import benchmarks_page, build_page
-from tasks.presenting.summary import to_markdown
+from tasks.presenting.page import build_page, render
+from tasks.presenting.summary import benchmark_rows, to_markdown
 from tasks.records import Findings, Report, between
 from tasks.records.card import card_header
 from tasks.records.conservation import conserve
@@ -46,7 +46,8 @@ def write_benchmarks(reports: Sequence[Report], workspace: Place, target: Place)
     """
     removals = pa.concat_tables(_removals(report, workspace) for report in reports).sort_by("id")
     tables.write(removals, target / "train_removals.parquet")
-    disk.write_text(target / PAGE, benchmarks_page(reports, len(removals["id"].unique())))
+    about = {"reports": reports, "rows": benchmark_rows(reports), "removals": len(removals["id"].unique())}
+    disk.write_text(target / PAGE, render("benchmarks.html.jinja", **about))
 
 
 def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:

@@ -2,7 +2,8 @@
 
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -124,11 +125,6 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
         yield file
 
 
-def foreign(place: Place) -> AbstractContextManager[None]:
-    """Turn errors of reading a source into one that names the file."""
-    return _named_when_damaged(place, "is unreadable Parquet ({why}); fetch it again.")
-
-
 @contextmanager
 def _named_when_damaged(
     place: Place, says: str = "is damaged or gone; run the same command again to rebuild it."
@@ -142,3 +138,6 @@ def _named_when_damaged(
             raise
         why = str(error).partition("\n")[0]
         raise DataError(f"{place} {says.format(why=why)}") from error
+
+
+foreign = partial(_named_when_damaged, says="is unreadable Parquet ({why}); fetch it again.")  # for files of sources
