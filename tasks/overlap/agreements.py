@@ -1,6 +1,7 @@
 """Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
-Small copies rule out most pairs early. Pairs with little texture are ruled out, too.
+Small copies rule out most pairs early. Pairs with little texture are ruled out, too. If plain borders differ clearly,
+what is inside them is aligned as well, and the higher agreement counts.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
+from tasks.registration.bars import are_framed, seen_through, windows
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import LOWEST
 from tasks.registration.warp import quartered
@@ -36,7 +38,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     def decide(start: int) -> Floats:
         part = np.arange(start, min(start + AT_ONCE, len(first)))
         one, two = (copies.take(part).read() for copies in (first, second))
-        return _decided(one[:, :, ::-1] if mirrored else one, two)
+        return _with_insides(one[:, :, ::-1] if mirrored else one, two)
 
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
@@ -57,6 +59,16 @@ def similarity_of(one: Images, two: Images) -> Floats:
         (a, b), each = (first.patterns, second.patterns), np.arange(len(some))
         near = similarity(a.counts, b.counts, shared_bits(a.words, b.words, each, each), a.length)
         found[some] = np.where((a.counts > 0) & (b.counts > 0), near, 0.0)
+    return found
+
+
+def _with_insides(first: Gray, second: Gray) -> Floats:
+    """Return the highest agreement of whole copies, and of one inside its bars with the other one."""
+    found, window, other = _decided(first, second), windows(first), windows(second)
+    for side, some in enumerate(np.flatnonzero(are_framed(each)) for each in (window, other)):
+        one, two = first[some], second[some]
+        one, two = (one, seen_through(two, other[some])) if side else (seen_through(one, window[some]), two)
+        found[some] = np.maximum(found[some], _decided(one, two))
     return found
 
 

@@ -13,6 +13,7 @@ from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.joined import is_first
 from tasks.overlap.agreements import agreements
 from tasks.overlap.components import MOST, hanging, homes
+from tasks.overlap.framed import framed, inside_bars
 from tasks.overlap.images import Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
@@ -46,10 +47,13 @@ def candidate_pairs(
     pairs = NO_PAIRS
     with blas_threads(1):
         forms = _forms(one, mirrored)
+        others = None if mirrored else framed(two)
         for some in slices(len(one), len(one) if bands else max(FEWEST, len(two) // SHARE)):
             part = slice(some.start, some.stop)
             asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
             found, recall = propose(*asking, bands, seed, sample=sample)
+            if others:
+                found = found.beside(inside_bars(asking[0][0], others, asking[2], bands, seed))
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
             pairs = together([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
@@ -67,16 +71,19 @@ def with_more(join: Join, pairs: Pairs, line: Floats) -> Pairs:
     (one, two), within = join.both[::-1] if join.searched else join.both, join.within
     pairs, count, going_on = pairs.seen_from(join.searched), CANDIDATES, np.ones(len(one), np.bool_)
     components, home, inside = _homes(pairs, one, two, line, within)
-    while len(asking := np.flatnonzero((inside >= MOST) & going_on)):
+    others = framed(two) if (inside >= MOST).any() else None
+    while others and len(asking := np.flatnonzero((inside >= MOST) & going_on)):
         groups, bands = (home[asking], components[1]), affordable(join.bands, len(asking) * len(two))
         with blas_threads(1):
-            found, _ = propose(_forms(one.take(asking)), two.patterns, groups, bands, join.seed, count)
+            forms = _forms(one.take(asking))
+            found, _ = propose(forms, two.patterns, groups, bands, join.seed, count)
+            found = found.beside(inside_bars(forms[0], others, groups, bands, join.seed, count))
             new = in_order(_once(found, asking, home), within)
             new = measured(new.where(~new.are_in(pairs)), one, two, within)
         pairs, count = in_order(together([pairs, new]), within), 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
-        going_on[asking] = 2 * joined.sum(axis=1) >= joined.shape[1]
+        going_on[asking] = (2 * joined.reshape(len(asking), 2, -1).sum(axis=2) >= joined.shape[1] // 2).any(axis=1)
     return in_order(pairs.seen_from(join.searched), within)
 
 

@@ -6,7 +6,7 @@ finds no pattern. The comparison is exact: a pattern must exceed the similarity 
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import pairwise
 
@@ -45,6 +45,10 @@ class Nearest:
         """Return the state before a search."""
         shape = rows, count
         return cls(np.full(shape, NOTHING), np.full(shape, -1.0), np.full(shape, NOTHING))
+
+    def beside(self, other: "Nearest") -> "Nearest":
+        """Return all these and all others of the same rows; an image may be among both."""
+        return Nearest(*(np.hstack([getattr(side, each.name) for side in (self, other)]) for each in fields(self)))
 
     def joined(self, at: RowNumbers, row: RowNumbers, similarity: Floats, form: RowNumbers) -> "Nearest":
         """Return the best of these and of the patterns found for the rows `at`."""

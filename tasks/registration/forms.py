@@ -1,6 +1,6 @@
 """The forms in which photographs are searched for, since a cropped or shifted copy has other bits than its original.
 
-A form is a gray copy seen through a window: without its plain border, shifted along both diagonals by three
+A form is a gray copy seen through a window: inside the bars around it, shifted along both diagonals by three
 sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates from -1 to
 1; pixels beyond the edge repeat it.
 """
@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Floats, Gray
 from tasks.kernel import SIDES, compiled
+from tasks.registration.bars import are_framed, windows
 from tasks.registration.views import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
 MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]
 ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
 FORMS = 2 + len(MOVED) + len(ZOOMED)  # original, trimmed, moved, zoomed
-PLAIN_WITHIN = 16  # gray levels: largest deviation of a border's pixels from the median of the outermost line
-MOST_TRIMMED = 24  # pixels per side
 
 
 def other_forms(copies: Gray) -> list[Bits]:
@@ -25,14 +24,17 @@ def other_forms(copies: Gray) -> list[Bits]:
 
     The trimmed form has no bits if there is nothing to trim.
     """
-    scale, shift = _trim(copies)
     gray = copies.astype(np.float32)  # once for all windows
-    bordered = (scale != 1).any(axis=1)
-    trimmed = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
-    if bordered.any():
-        trimmed[bordered] = comparable_bits(_seen(gray[bordered], scale[bordered], shift[bordered]))
     fixed = [_seen(gray, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
-    return [trimmed, *map(comparable_bits, fixed)]
+    return [trimmed_form(copies), *map(comparable_bits, fixed)]
+
+
+def trimmed_form(copies: Gray) -> Bits:
+    """Return the bits, uint8 (n, 98), of framed copies inside their bars, and none of others."""
+    bits, window = np.zeros((len(copies), -(-BITS // 8)), np.uint8), windows(copies)
+    if (some := are_framed(window)).any():
+        bits[some] = comparable_bits(_seen(copies[some].astype(np.float32), window[some, :2], window[some, 2:]))
+    return bits
 
 
 def mirrored_form(copies: Gray) -> Bits:
@@ -65,21 +67,3 @@ def _weights(scale: Floats, shift: Floats, side: int) -> NDArray[np.float32]:
     folded[:, :, 0] += weight[:, :, places < 0].sum(axis=2)
     folded[:, :, -1] += weight[:, :, places >= side].sum(axis=2)
     return (folded / folded.sum(axis=2, keepdims=True)).astype(np.float32)
-
-
-def _trim(copies: Gray) -> tuple[Floats, Floats]:
-    """Return scale and shift of the window inside a plain border, (n, 2) each: x and y."""
-    ends = [_border(copies.transpose(0, 2, 1)), _border(copies)]
-    low, high = (np.stack([end[k] for end in ends], axis=1) for k in (0, 1))
-    side = copies.shape[1]
-    return (side - low - high) / side, (low - high) / side
-
-
-def _border(copies: Gray) -> tuple[Floats, Floats]:
-    """Return how many lines at the top and at the bottom are as plain as the outermost."""
-    ends = []
-    for lines in (copies, copies[:, ::-1]):
-        plain = np.median(lines[:, 0], axis=1).astype(np.int16)[:, None, None]
-        same = (np.abs(lines[:, :MOST_TRIMMED].astype(np.int16) - plain) <= PLAIN_WITHIN).all(axis=2)
-        ends.append(np.where(same.all(axis=1), MOST_TRIMMED, same.argmin(axis=1)).astype(np.float64))
-    return ends[0], ends[1]

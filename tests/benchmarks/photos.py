@@ -18,7 +18,7 @@ os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.pipeline import audit
@@ -74,6 +74,16 @@ def letterboxed(image: Image.Image) -> Image.Image:
     return canvas.resize(image.size, Image.Resampling.BICUBIC)
 
 
+def barred(image: Image.Image) -> Image.Image:
+    """Put gray bars above and below, as a wide picture has them in a square; 9/16 of the height remain."""
+    return ImageOps.expand(image, (0, round(image.height * 7 / 18)), (114, 114, 114))
+
+
+def framed(image: Image.Image) -> Image.Image:
+    """Put a white frame around a picture, a quarter of its shorter side."""
+    return ImageOps.expand(image, min(image.size) // 4, "white")
+
+
 def blurred(share: float) -> Change:
     """Blur a picture by a share of its shorter side."""
     return lambda image: image.filter(ImageFilter.GaussianBlur(min(image.size) * share))
@@ -121,7 +131,8 @@ CHANGES: dict[str, Change] = {
     "rotated by 1 degree": turned(1), "rotated by 3 degrees": turned(3),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "blurred by 1/64 of the side": blurred(1 / 64), "blurred by 1/32 of the side": blurred(1 / 32),
-    "letterboxed by 1/8": letterboxed, "watermark": watermarked, "logo": logo,
+    "letterboxed by 1/8": letterboxed, "bars, 9/16 of the height left": barred, "white frame": framed,
+    "watermark": watermarked, "logo": logo,
     "caption": covered(0, 7 / 8, 1, 1, "black", "a caption"), "label on a corner": covered(0, 0, 1 / 5, 1 / 5, "white"),
     "cut-out": covered(1 / 3, 1 / 3, 7 / 12, 7 / 12, "gray"),
 }  # fmt: skip

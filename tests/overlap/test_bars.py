@@ -1,0 +1,99 @@
+"""Images in bars and frames are compared with what is inside them, in either split and however many there are."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from tasks.overlap.agreements import agreements
+from tasks.overlap.join import Join
+from tasks.overlap.pairs import Pairs
+from tasks.overlap.pictures import with_more
+from tasks.overlap.search import Found, write_join
+from tasks.registration.bars import are_framed, windows
+from tasks.registration.views import LOWEST, VIEWS
+from tasks.storage.copies import COPY_SIDE, Copies
+from tasks.storage.place import Place
+from tests.build import scene
+from tests.overlap.engine import picture_split
+
+Change = Callable[[Image.Image], Image.Image]
+FRAMES: dict[str, Change] = {
+    "in a square": lambda picture: ImageOps.expand(picture.resize((320, 180)), (0, 70), (114, 114, 114)),
+    "in a white frame": lambda picture: ImageOps.expand(picture, 80, "white"),
+    "between black bars": lambda picture: ImageOps.expand(picture, (0, 50)),
+    "uneven": lambda picture: ImageOps.expand(picture, (90, 10, 20, 60), (200, 30, 30)),
+}
+SCENES = [scene(320, 320, seed) for seed in range(24)]
+
+
+def gray(pictures: list[Image.Image]) -> np.ndarray:
+    small = [each.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR) for each in pictures]
+    return np.stack([np.asarray(each) for each in small])
+
+
+def matches(folder: Path, train: list[Image.Image], test: list[Image.Image]) -> Pairs:
+    sides = picture_split(folder, "train", train), picture_split(folder, "test", test)
+    place = Place.of(folder)
+    join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, seed=1, searched=1)
+    found = Found.read(place, write_join(join, (), place)).pairs
+    pairs = with_more(join, found, np.full(len(test), LOWEST))
+    return pairs.where(pairs.similarity >= LOWEST)
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+@pytest.mark.parametrize("framed_split", ["train", "test"])
+def test_a_framed_copy_is_found_in_either_split(frame: Change, framed_split: str, tmp_path: Path) -> None:
+    framed = [frame(each) for each in SCENES[:12]]
+    new = SCENES[12:18]
+    sides = ([*framed, *new], SCENES[:12]) if framed_split == "train" else ([*SCENES[:12], *new], framed)
+    found = matches(tmp_path, *sides)
+    assert {(i, i) for i in range(12)} <= {*zip(found.first.tolist(), found.second.tolist(), strict=True)}
+    assert (found.first == found.second).all(), "no other image is a duplicate"
+
+
+def test_all_framed_copies_of_an_image_are_found_however_many(tmp_path: Path) -> None:
+    frames = [ImageOps.expand(SCENES[0], (0, 30 + 2 * number), (number,) * 3) for number in range(30)]
+    found = matches(tmp_path, [*frames, *SCENES[12:20]], [SCENES[0], *SCENES[20:]])
+    assert found.first.tolist() == list(range(30))
+    assert found.second.tolist() == [0] * 30
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_most_bars_are_measured_to_a_pixel(frame: Change) -> None:
+    found = windows(gray([frame(each) for each in SCENES]))
+    ideal = np.median(found, axis=0)
+    mask = np.asarray(frame(Image.new("RGB", (320, 320), (1, 2, 3))))
+    rows, columns = (np.flatnonzero((mask == (1, 2, 3)).all(axis=2).any(axis=axis)) for axis in (1, 0))
+    ends = [
+        (line[0] / size, 1 - (line[-1] + 1) / size) for line, size in ((columns, mask.shape[1]), (rows, mask.shape[0]))
+    ]
+    wanted = [1 - low - high for low, high in ends] + [low - high for low, high in ends]
+    np.testing.assert_allclose(ideal, wanted, atol=2.1 / COPY_SIDE)
+    assert are_framed(found).mean() > 0.9
+
+
+@pytest.mark.parametrize("size", [60, 90, 110])
+def test_an_object_keeps_its_place_in_its_background(size: int) -> None:
+    picture = Image.new("RGB", (320, 320), "white")
+    ImageDraw.Draw(picture).ellipse((160 - size, 150 - size, 160 + size, 150 + size), "navy")
+    assert not are_framed(windows(gray([picture]))).any()
+
+
+def test_images_without_bars_are_not_framed() -> None:
+    assert not are_framed(windows(gray(SCENES))).any()
+    plain = np.stack([np.full((COPY_SIDE, COPY_SIDE), level, np.uint8) for level in (0, 130, 255)])
+    assert not are_framed(windows(plain)).any()
+    assert windows(plain[:0]).shape == (0, 4)
+
+
+def test_the_frame_of_both_images_is_part_of_them(tmp_path: Path) -> None:
+    """Two pictures in frames are compared as they are: only a frame that one of them lacks is left out."""
+    framed = gray([FRAMES["in a white frame"](each) for each in SCENES[:8]])
+    (tmp_path / "copies").write_bytes(framed.tobytes())
+    copies = Copies([Place.of(tmp_path / "copies")], np.zeros(8, np.int64), np.arange(8))
+    same, other = agreements(copies, copies), agreements(copies, copies.take(np.arange(8) ^ 1))
+    assert same.min() > 0.99
+    assert other.max() < LOWEST
