@@ -2,7 +2,7 @@
 PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE  # each of the many processes would compile our modules anew
 BIN = .venv/bin
-TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 3 ))  # many tests wait for a server or a worker
+TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))  # many tests wait for a server or a worker
 ALONE = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1  # tests run side by side; what tasks use, they say themselves
 PIP = $(BIN)/python -m pip install --quiet --require-hashes
 LOCKED = --universal --python-version 3.11 --generate-hashes --no-annotate --no-header

@@ -361,7 +361,9 @@ def test_another_overlap_than_the_last_time_is_an_event(
     until(lambda: len(events_of(about)) == 1, 30)
     (event,) = events_of(about)
     assert event["payload"]["now"]["test in train"] > event["payload"]["before"]["test in train"]
-    gates = events(f"cleansplit.sources.{about}", "cleansplit.gate.passed")
+    passed = (f"cleansplit.sources.{about}", "cleansplit.gate.passed")
+    until(lambda: len(events(*passed)) == 3, 30)
+    gates = events(*passed)
     assert [event["payload"]["gate"] for event in gates] == ["max_quarantine"] * 3, "of each new result"
     assert all(0 < event["payload"]["value"] <= event["payload"]["limit"] == 0.1 for event in gates)
     told = (f"cleansplit.sources.{about}", "cleansplit.gate.failed")
