@@ -18,7 +18,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from flows.engine.interrupt import end, is_of_a_run
+from flows.engine.interrupt import end, is_of_a_run, stopping
 from tasks.errors import ServerError
 
 ADDRESS, PASSWORD = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
@@ -126,7 +126,7 @@ class Temporary:
     def _end_with_server(self) -> None:
         """End the process of a command when the server has died: Prefect would try to reach it for minutes."""
         self.process.wait()
-        if not self._stopped and is_of_a_run():
+        if not self._stopped and not stopping.is_set() and is_of_a_run():
             end("Prefect's temporary server ended unexpectedly", ServerError.exit_code)
 
     def _last_words(self) -> str:
