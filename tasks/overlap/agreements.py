@@ -1,7 +1,7 @@
 """Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
-Small copies rule out most pairs early. Pairs with little texture are ruled out, too. If plain borders differ clearly,
-what is inside them is aligned as well, and the higher agreement counts.
+Small copies rule out most pairs early. Pairs with little texture are ruled out, too. If one has bars
+around it, what is inside them is aligned as well, and the higher agreement counts.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -65,10 +65,9 @@ def similarity_of(one: Images, two: Images) -> Floats:
 def _with_insides(first: Gray, second: Gray) -> Floats:
     """Return the highest agreement of whole copies, and of one inside its bars with the other one."""
     found, window, other = _decided(first, second), windows(first), windows(second)
-    for side, some in enumerate(np.flatnonzero(are_framed(each)) for each in (window, other)):
-        one, two = first[some], second[some]
-        one, two = (one, seen_through(two, other[some])) if side else (seen_through(one, window[some]), two)
-        found[some] = np.maximum(found[some], _decided(one, two))
+    a, b = (np.flatnonzero(are_framed(each)) for each in (window, other))
+    found[a] = np.maximum(found[a], _decided(seen_through(first[a], window[a]), second[a]))
+    found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], other[b])))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The forms in which photographs are searched for, since a cropped or shifted copy has other bits than its original.
+"""The forms in which photographs are searched for: a cropped or shifted copy has other bits than its original.
 
 A form is a gray copy seen through a window: inside the bars around it, shifted along both diagonals by three
 sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates from -1 to
