@@ -9,8 +9,7 @@ from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
 from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
-from tasks.records import Batch, Evaluation, Findings, Trained, Training
-from tasks.records.results import RandomDraw
+from tasks.records import Batch, Evaluation, Findings, Measured, Trained, Training
 from tasks.records.spec import TrainedSpec
 
 
@@ -20,7 +19,7 @@ def train_on(spec: TrainedSpec, found: Findings) -> Findings:
     For grouped splits, models are also trained on random splits, on the largest number of rows that both have.
     """
     runner, random = runners.side_by_side(spec), found.random
-    trained = compare_accuracy(runner, spec, found)
+    trained = compare_accuracy(runner, spec, Measured(found.splits, found.overlaps, found.sanitized))
     if random is not None:
         sizes = [score.train_rows for score in trained.scores if score.train_rows <= random.splits.train.rows]
         random = replace(random, trained=compare_accuracy(runner, spec, random, once_on=max(sizes, default=0)))
@@ -28,30 +27,29 @@ def train_on(spec: TrainedSpec, found: Findings) -> Findings:
 
 
 @subflow("compare accuracy")
-def compare_accuracy(spec: TrainedSpec, measured: Findings | RandomDraw, once_on: int | None = None) -> Trained:
+def compare_accuracy(spec: TrainedSpec, measured: Measured, once_on: int | None = None) -> Trained:
     """Train every model at every size on both arms, or once on `once_on` rows of train; score, and compare the arms."""
     if not spec.models:
         return Trained()
-    splits, overlaps, sanitized = measured.splits, measured.overlaps, measured.sanitized
-    (compared,) = collect("group test rows", [find_compared.submit(splits, overlaps, spec.place)])
+    (compared,) = collect("group test rows", [find_compared.submit(measured, spec.place)])
     if once_on is None:
-        for note in notes_on(spec.sizes, compared.usable, splits.train.rows):
+        for note in notes_on(spec.sizes, compared.usable, measured.splits.train.rows):
             say(note)
-        plans = plan(spec, compared.usable, splits.train.rows)
+        plans = plan(spec, compared.usable, measured.splits.train.rows)
     else:
         plans = [Training(model, once_on, spec.seed, "with_twins") for model in spec.models if once_on]
     if not plans:
         return Trained()
     if not spec.on_dask:  # whose workers have their own limits
         check_memory(plans, spec.side**2, runners.memory_of_machine())
-    planned, about = batches(plans), (splits, overlaps, sanitized, compared)
+    planned = batches(plans)
     trained: dict[Batch, list[Evaluation]] = {}
     with warnings.catch_warnings():  # here, since filters apply to all threads
         warnings.filterwarnings("ignore", "Stochastic Optimizer: Maximum iterations")  # the limit is intended
         for some in side_by_side(planned):
-            futures = [train_and_score.submit(spec, *about, batch, spec.place) for batch in some]
+            futures = [train_and_score.submit(spec, measured, compared, batch, spec.place) for batch in some]
             work = [len(batch.trainings) for batch in some]
             trained |= dict(zip(some, collect("train and score", futures, work, "trainings"), strict=True))
     evaluations = [evaluation for batch in planned for evaluation in trained[batch]]
-    comparing = [measure_effects.submit(spec, splits, sanitized, compared, evaluations, spec.place)]
+    comparing = [measure_effects.submit(spec, measured, compared, evaluations, spec.place)]
     return cast(Trained, collect("compare", comparing)[0])

@@ -8,8 +8,7 @@ from flows.engine.runners import side_by_side
 from flows.sanitize import compare, measure_and_sanitize, rule
 from tasks.overlap.judging import group_duplicates
 from tasks.overlap.tasks import look_up
-from tasks.records import Findings, LoadedSources, Overlap, Ruling, SplitDuplicates, SplitPair, Splits
-from tasks.records.results import RandomDraw
+from tasks.records import Findings, LoadedSources, Measured, Overlap, Ruling, SplitDuplicates, SplitPair, Splits
 from tasks.records.spec import TrainedSpec
 from tasks.splits.tasks import draw_grouped, take_whole
 
@@ -35,7 +34,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
     for note in found.splits.notes:
         say(note)
     random = measure_and_sanitize(runner, spec, draw(between, at_random=True), loaded, within=False)
-    return replace(found, random=RandomDraw(random.splits, random.overlaps, random.sanitized))
+    return replace(found, random=Measured(random.splits, random.overlaps, random.sanitized))
 
 
 def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling]:

@@ -6,7 +6,7 @@ Splits are compared with each other and with themselves, one task per pair, or f
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import cast
+from typing import Any, cast
 
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
@@ -49,9 +49,10 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     duplicates = collect("group duplicates", grouping) if spec.joins_within else []
     sanitizing = [remove_overlap.submit(spec, splits, overlaps, place, *duplicates)]
     counted = tuple(prints[name].within for name in SPLITS)
-    within_each = counted, tuple(duplicates or collect("group duplicates", grouping))
+    grouped = tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
-    found = Findings(spec, *loaded, splits, overlaps, *within_each, sanitized, ruling.verdict)
+    about: dict[str, Any] = vars(loaded) | {"spec": spec, "within": counted, "duplicates": grouped}
+    found = Findings(**about, splits=splits, overlaps=overlaps, sanitized=sanitized, verdict=ruling.verdict)
     if isinstance(spec, AuditSpec) and spec.group_by:
         sharing = [find_shared_groups.submit(spec.group_by, splits, overlaps, loaded, place)]
         found = replace(found, shared=collect("find shared groups", sharing)[0])

@@ -14,7 +14,7 @@ from tasks.arrays import Floats, Labels, Mask, RowNumbers
 from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
 from tasks.evaluation.neighbours import NEAREST
 from tasks.evaluation.scored import read_groups, subsets
-from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Mistake, Sanitized
+from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Measured, Mistake
 from tasks.records.spec import TrainedSpec
 from tasks.storage import Place, tables
 from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
@@ -61,17 +61,13 @@ class Answered:
 
 
 def measure(
-    spec: TrainedSpec,
-    classes: Sequence[str],
-    sanitized: Sanitized,
-    compared: Compared,
-    evaluations: Sequence[Evaluation],
-    workspace: Place,
+    spec: TrainedSpec, measured: Measured, compared: Compared, evaluations: Sequence[Evaluation], workspace: Place
 ) -> dict[str, Any]:
     """Return effects, conclusions, confusions and mistakes as JSON values for `FOUND`."""
+    classes, removed = measured.splits.classes, tables.read(workspace / measured.sanitized.removed)
     first = tables.read(workspace / evaluations[0].predictions("test"))
     ids, labels = first["id"].combine_chunks(), first["label"].to_numpy()
-    kept = dict(subsets(ids, labels, tables.read(workspace / sanitized.removed), spec.seed))["near"]
+    kept = dict(subsets(ids, labels, removed, spec.seed))["near"]
     test = ScoredRows(labels, *read_groups(workspace / compared.groups("test")), kept)
     found = list(answered(evaluations, compared.usable, workspace))
     effects = tuple(effect for one in found for effect in compare(one, test))

@@ -14,7 +14,7 @@ from tasks.evaluation.plan import threads_of
 from tasks.evaluation.scored import SCORED, prepare, read_groups, score_split
 from tasks.evaluation.training import Trainer
 from tasks.libraries import shaped_by
-from tasks.records import Batch, Compared, Evaluation, Overlap, Sanitized, Score, Splits, Trained, Training, between
+from tasks.records import Batch, Compared, Evaluation, Measured, Sanitized, Score, Trained, Training, between
 from tasks.records.spec import TrainedSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages, tables
@@ -25,8 +25,9 @@ SCORES = TypeAdapter(list[list[Score]])  # one list per training
 
 
 @stage_task("group test rows and check what can be compared")
-def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place) -> Compared:
+def find_compared(measured: Measured, workspace: Place) -> Compared:
     """Group test rows that show the same, and find the rows of train that both arms can use."""
+    splits, overlaps = measured.splits, measured.overlaps
     inputs = {
         "version": 2,
         "splits": [splits[name].sha256 for name in SCORED],
@@ -40,21 +41,15 @@ def find_compared(splits: Splits, overlaps: Sequence[Overlap], workspace: Place)
 
 @stage_task("train {batch}")
 def train_and_score(
-    spec: TrainedSpec,
-    splits: Splits,
-    overlaps: Sequence[Overlap],
-    sanitized: Sanitized,
-    compared: Compared,
-    batch: Batch,
-    workspace: Place,
+    spec: TrainedSpec, measured: Measured, compared: Compared, batch: Batch, workspace: Place
 ) -> list[Evaluation]:
     """Train one model, once or repeatedly, and score each training on raw, sanitized and control rows."""
-    trainer = Trainer(splits, between(overlaps, "train", "test"), batch, spec.seed, workspace)
+    trainer = Trainer(measured.splits, between(measured.overlaps, "train", "test"), batch, spec.seed, workspace)
     built = []
     for training in batch.trainings:
         inputs = {
             "version": 5,
-            "splits": [splits[name].sha256 for name in ("train", *SCORED)],
+            "splits": [measured.splits[name].sha256 for name in ("train", *SCORED)],
             "model": training.model,
             "seed": training.seed,
             "rows": trainer.digest(training),
@@ -62,10 +57,12 @@ def train_and_score(
         } | shaped_by("training")
         built.append(stages.stage(workspace, "models", inputs, partial(trainer.write_answers, training)))
         advance(int(not built[-1].reused))
-    asked = batch, built, sanitized, compared, spec.seed, workspace
+    sanitized = measured.sanitized
     models = [(training, stage.folder.name) for training, stage in zip(batch.trainings, built, strict=True)]
     about = {"version": 1} | _about(models, sanitized, compared, spec)
-    scored = stages.stage(workspace, "scores", about, lambda _: _scores(*asked))
+    scored = stages.stage(
+        workspace, "scores", about, lambda _: _scores(batch, built, sanitized, compared, spec.seed, workspace)
+    )
     scores = SCORES.validate_python(scored.result["scores"])
     evaluations = [Evaluation(*model, tuple(of_model)) for model, of_model in zip(models, scores, strict=True)]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
@@ -75,17 +72,12 @@ def train_and_score(
 
 @stage_task("compare models with and without the duplicates of test rows")
 def measure_effects(
-    spec: TrainedSpec,
-    splits: Splits,
-    sanitized: Sanitized,
-    compared: Compared,
-    evaluations: Sequence[Evaluation],
-    workspace: Place,
+    spec: TrainedSpec, measured: Measured, compared: Compared, evaluations: Sequence[Evaluation], workspace: Place
 ) -> Trained:
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
-    asked = spec, splits.classes, sanitized, compared, evaluations, workspace
+    asked = spec, measured, compared, evaluations, workspace
     models = [(evaluation.training, evaluation.folder) for evaluation in evaluations]
-    about = {"version": 6} | _about(models, sanitized, compared, spec)
+    about = {"version": 6} | _about(models, measured.sanitized, compared, spec)
     stage = stages.stage(workspace, "effects", about, lambda _: measure(*asked))
     found = FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)

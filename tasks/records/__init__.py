@@ -7,6 +7,16 @@ from tasks.records.effects import Claim, Conclusion, Confusion, Drawing, Effect,
 from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
 from tasks.records.overlaps import Decided, Joined, Overlap, Prints, Ruling, SplitDuplicates, SplitPair, Tile, between
 from tasks.records.report import Report
-from tasks.records.results import Batch, Benchmarks, Compared, Evaluation, Findings, LoadedSources, Trained, Training
+from tasks.records.results import (
+    Batch,
+    Benchmarks,
+    Compared,
+    Evaluation,
+    Findings,
+    LoadedSources,
+    Measured,
+    Trained,
+    Training,
+)
 from tasks.records.rows import MeasuredRecall
 from tasks.records.splits import Drawn, InGroups, Sanitized, SharedGroups, Split, Splits

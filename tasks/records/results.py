@@ -91,7 +91,8 @@ class Trained:
         return [name for name in shared if name] + [evaluation.folder for evaluation in self.evaluations]
 
 
-class LoadedSources(NamedTuple):
+@dataclass(frozen=True)
+class LoadedSources:
     """Sources as shards, how they were read, and decisions of people about their images."""
 
     reading: Reading
@@ -102,8 +103,8 @@ class LoadedSources(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RandomDraw:
-    """Leaks and claimed accuracies of a random draw with the sizes of the grouped splits."""
+class Measured:
+    """Splits with their overlaps, the sanitized splits, and the models trained on them."""
 
     splits: Splits
     overlaps: tuple[Overlap, ...]
@@ -111,25 +112,16 @@ class RandomDraw:
     trained: Trained = Trained()
 
 
-@dataclass(frozen=True)
-class Findings:
+@dataclass(frozen=True, kw_only=True)
+class Findings(Measured, LoadedSources):
     """The results of all stages of a run."""
 
     spec: AnySpec
-    reading: Reading
-    archives: tuple[Archive, ...]
-    shards: tuple[Shard, ...]
-    fingerprints: tuple[Fingerprints, ...]
-    decided: Decided | None
-    splits: Splits
-    overlaps: tuple[Overlap, ...]
     within: tuple[WithinSplit, ...]
     duplicates: tuple[SplitDuplicates, ...]
-    sanitized: Sanitized
     verdict: Verdict
     shared: SharedGroups | None = None
-    trained: Trained = Trained()
-    random: RandomDraw | None = None
+    random: Measured | None = None  # a random draw with the sizes of the grouped splits
 
     @property
     def photographs(self) -> list[str]:

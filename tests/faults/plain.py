@@ -27,7 +27,7 @@ from tasks.evaluation.plan import batches, plan
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
 from tasks.overlap.tasks import find_overlap, look_up
-from tasks.records import Findings, SplitPair
+from tasks.records import Findings, Measured, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.tasks import publish_report
 from tasks.sources.layout import check_classes
@@ -89,16 +89,15 @@ def run(spec: RunSpec) -> None:
         groups = [record_of(group_duplicates.fn(spec, one, ruling, None, space)) for one in alone]
         within = tuple(looked_up[name].within for name in SPLITS)
         sanitized = record_of(remove_overlap.fn(spec, splits, overlaps, space))
-        compared = record_of(find_compared.fn(splits, overlaps, space))
+        measured = Measured(splits, tuple(overlaps), sanitized)
+        compared = record_of(find_compared.fn(measured, space))
         planned = batches(plan(spec, compared.usable, splits.train.rows))
-        done = [
-            record_of(train_and_score.fn(spec, splits, overlaps, sanitized, compared, one, space)) for one in planned
-        ]
+        done = [record_of(train_and_score.fn(spec, measured, compared, one, space)) for one in planned]
         evaluations = [evaluation for batch in done for evaluation in batch]
-        trained = record_of(measure_effects.fn(spec, splits, sanitized, compared, evaluations, space))
+        trained = record_of(measure_effects.fn(spec, measured, compared, evaluations, space))
         found = Findings(
-            spec, reading, tuple(archives), tuple(shards), prints, None, splits, tuple(overlaps), within,
-            tuple(groups), sanitized, ruling.verdict, trained=trained
+            reading, tuple(archives), tuple(shards), prints, None, splits, tuple(overlaps), sanitized, trained,
+            spec=spec, within=within, duplicates=tuple(groups), verdict=ruling.verdict
         )  # fmt: skip
         record_of(publish_report.fn(found, {}, space))
 
