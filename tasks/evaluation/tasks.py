@@ -57,12 +57,10 @@ def train_and_score(
         } | shaped_by("training")
         built.append(stages.stage(workspace, "models", inputs, partial(trainer.write_answers, training)))
         advance(int(not built[-1].reused))
-    sanitized = measured.sanitized
     models = [(training, stage.folder.name) for training, stage in zip(batch.trainings, built, strict=True)]
-    about = {"version": 1} | _about(models, sanitized, compared, spec)
-    scored = stages.stage(
-        workspace, "scores", about, lambda _: _scores(batch, built, sanitized, compared, spec.seed, workspace)
-    )
+    asked = batch, built, measured.sanitized, compared, spec.seed, workspace
+    about = {"version": 1} | _about(models, measured.sanitized, compared, spec)
+    scored = stages.stage(workspace, "scores", about, lambda _: _scores(*asked))
     scores = SCORES.validate_python(scored.result["scores"])
     evaluations = [Evaluation(*model, tuple(of_model)) for model, of_model in zip(models, scores, strict=True)]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]

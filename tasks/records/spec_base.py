@@ -91,10 +91,8 @@ class WorkSpec(Spec):
             raise UsageError(f"cluster {self.cluster} is for tasks on Dask, not for runner {self.runner}; remove one.")
         for name in ("workers", "memory"):
             if self.scheduler and (asked := getattr(self, name)):
-                raise UsageError(
-                    f"{name} {asked:g} is for tasks on this machine, but they run on the cluster at {self.scheduler}, "
-                    f"whose workers have their own limits; remove {name}."
-                )
+                where = f"for tasks on this machine, not on the cluster at {self.scheduler}"
+                raise UsageError(f"{name} {asked:g} is {where}; remove {name}.")
 
     @property
     def scheduler(self) -> str | None:

@@ -137,9 +137,7 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
         if not is_extended:
             return
         if size > MAX_EXTENDED_HEADER:
-            raise DataError(
-                f"{called} has an extended header of {size:,} bytes at byte {position:,}; it is not an image set."
-            )
+            raise DataError(f"{called} has an extended header of {size:,} bytes; it is not an image set.")
         if block[156] in b"xgX" and not _are_records(read_at(file, position + BLOCK, size)):
             raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
         position += BLOCK + -(-size // BLOCK) * BLOCK
@@ -176,9 +174,7 @@ def _number(field: bytes) -> int | None:
 def _check_end(called: str, file: BinaryIO, position: int) -> None:
     size = file.seek(0, io.SEEK_END)
     if size - position < 2 * BLOCK:  # also if the last member extends past the end
-        raise DataError(
-            f"{called} is truncated: it ends at byte {size:,} without the two blocks that close a tar; fetch it again."
-        )
+        raise DataError(f"{called} is truncated: it ends at byte {size:,} without the end of a tar; fetch it again.")
     file.seek(position)
     at = position
     while chunk := file.read(CHUNK):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import CleanSplitError, DataError
 from tasks.sources.numbered import Part, Rows, of_arrays, own_file, split_in
-from tasks.sources.packed import MAX_RATIO, RATIO_MATTERS_FROM, is_bomb, packing_of
+from tasks.sources.packed import MAX_RATIO, RATIO_MATTERS_FROM, packing_of, refuse_bomb
 from tasks.storage import Place, at
 
 LABELS = {"y", "label", "labels", "target", "targets", "classes"}
@@ -52,9 +52,9 @@ def open_arrays(place: Place) -> Rows | None:
 def _arrays_of(place: Place) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(at(place).local()) as archive:
         members = archive.infolist()
-        unpacked = sum(info.file_size for info in members)
-        if len(members) > MAX_ARRAYS or is_bomb(unpacked, at(place).size()):
-            raise DataError(f"{place} has {len(members):,} arrays of {unpacked:,} bytes, too many; check its origin.")
+        if len(members) > MAX_ARRAYS:
+            raise DataError(f"{place} has {len(members):,} arrays, too many; check where it comes from.")
+        refuse_bomb(place, sum(info.file_size for info in members), at(place).size())
         return {info.filename.removesuffix(".npy"): _array(archive, info, place) for info in members}
 
 
@@ -91,7 +91,8 @@ def open_idx(place: Place) -> Rows | None:
     parts: list[Part] = []
     for file in files:
         split = "test" if file.last.lower().startswith(TEST) else split_in(file.last)
-        parts.append((split if folder else None, read_idx(file), _labels_of(file)))
+        labels = read_idx(beside).ravel() if (beside := _beside(file)) != file and at(beside).exists() else None
+        parts.append((split if folder else None, read_idx(file), labels))
     return of_arrays(parts, place, [name for file in files for name in (file.last, _beside(file).last)])
 
 
@@ -123,11 +124,6 @@ def _images_in(folder: Place) -> list[str]:
 
 def _holds_images(name: str) -> bool:
     return "-idx3" in name or "-idx4" in name
-
-
-def _labels_of(images: Place) -> NDArray[np.uint8] | None:
-    beside = _beside(images)
-    return None if beside == images or not at(beside).exists() else read_idx(beside).ravel()
 
 
 def _beside(images: Place) -> Place:

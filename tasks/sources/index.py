@@ -5,6 +5,7 @@ The index has one row per member, sorted by class and member: ``class_name`` (nu
 ``outcome`` (quarantined or ignored) with its ``reason``; and ``group``, if the source has groups.
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -84,15 +85,11 @@ def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
     """Return the class of a folder, the prefix of its members' names in the index, and whether it is metadata."""
     metadata = is_metadata(folder)
     if metadata or not is_below(folder, root) or (folder == root and not flat):
-        return "", _ended(folder), metadata
+        return "", posixpath.join(folder, ""), metadata
     if flat:
-        return UNLABELLED, _ended(folder[len(root) :].lstrip("/")), False
+        return UNLABELLED, posixpath.join(folder[len(root) :].lstrip("/"), ""), False
     class_name, _, rest = folder[len(root) :].lstrip("/").partition("/")
-    return class_name, _ended(rest), False
-
-
-def _ended(folder: str) -> str:
-    return folder + "/" if folder else ""
+    return class_name, posixpath.join(rest, ""), False
 
 
 def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
@@ -100,7 +97,7 @@ def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
     table, at = listing.table, pa.array(listing.folder)
     names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
     before = pa.array([before for _, before, _ in placed], pa.string()).take(at)
-    whole = pa.array([_ended(folder) for folder in listing.folders], pa.string()).take(at)
+    whole = pa.array([posixpath.join(folder, "") for folder in listing.folders], pa.string()).take(at)
     class_names = pc.if_else(beside, "", pa.array([name for name, _, _ in placed], pa.string()).take(at))
     metadata = pa.array([is_left for _, _, is_left in placed], pa.bool_()).take(at)
     lengths = pc.utf8_length(names).to_numpy()

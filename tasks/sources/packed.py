@@ -29,9 +29,11 @@ def packing_of(place: Place) -> str | None:
     return next((name for name, own in STARTS.items() if start.startswith(own)), None)
 
 
-def is_bomb(unpacked: int, packed: int) -> bool:
-    """Return whether the unpacked size is too large for images, absolutely or relative to the packed size."""
-    return unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed)
+def refuse_bomb(place: Place, unpacked: int, packed: int) -> None:
+    """Raise `DataError` if the unpacked size is too large for images, absolutely or relative to the packed size."""
+    if unpacked > MAX_BYTES or (unpacked > RATIO_MATTERS_FROM and unpacked > MAX_RATIO * packed):
+        sizes = f"{unpacked:,} bytes or more from {packed:,}"
+        raise DataError(f"{place} unpacks to {sizes}, too many for images; check where it comes from.")
 
 
 def decompress(source: Place, target: Place, packing: str) -> str:
@@ -44,11 +46,7 @@ def decompress(source: Place, target: Place, packing: str) -> str:
         with at(source).reading() as packed, OPENED[packing](packed) as stream, disk.writing(target) as out:
             while chunk := stream.read(CHUNK):
                 written += len(chunk)
-                if is_bomb(written, compressed):
-                    raise DataError(
-                        f"{source} unpacks to more than {written:,} bytes from {compressed:,}, "
-                        "too many for an archive of images; check where it comes from."
-                    )
+                refuse_bomb(source, written, compressed)
                 out.write(chunk)
                 digest.update(chunk)
     except EOFError as error:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tasks.columns import USUAL, Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, row_name, split_in, split_of
-from tasks.sources.packed import is_bomb
+from tasks.sources.packed import refuse_bomb
 from tasks.storage import Place, at, foreign, tables
 
 PARQUET = b"PAR1"  # start of a file
@@ -122,8 +122,7 @@ def _groups_of(place: Place, split: str | None) -> Groups:
     """Open a Parquet file; raises `DataError` when it is damaged, or larger than its footer or size may say."""
     file = foreign.open_parquet(place)
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-    if is_bomb(unpacked := sum(group.total_byte_size for group in groups), at(place).size()):
-        raise DataError(f"{place} unpacks to {unpacked:,} bytes, too many for images; check where it comes from.")
+    refuse_bomb(place, sum(group.total_byte_size for group in groups), at(place).size())
 
     def read(group: int, column: str) -> Iterator[pa.Array]:
         with tables.foreign(place):

@@ -13,7 +13,7 @@ from typing import Any
 
 from tasks.errors import DataError
 from tasks.sources.archive import MAX_MEMBER_BYTES, MAX_MEMBERS, Entry, file_entry
-from tasks.sources.packed import is_bomb
+from tasks.sources.packed import refuse_bomb
 from tasks.storage import Place, at
 
 ZIP_STARTS = b"PK\3\4", b"PK\5\6"  # of an archive with members, and of an empty one
@@ -46,12 +46,7 @@ def read_entries(place: Place) -> Iterator[Entry]:
             members = archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise DataError(f"{place} is not a readable zip archive ({error}); fetch it again.") from error
-        total, packed = sum(member.file_size for member in members), at(place).size()
-        if is_bomb(total, packed):
-            raise DataError(
-                f"{place} unpacks to {total:,} bytes from {packed:,}, too many for an archive of images; check where "
-                "it comes from."
-            )
+        refuse_bomb(place, sum(member.file_size for member in members), at(place).size())
         if len(members) > MAX_MEMBERS:
             raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
         for member in members:

@@ -115,10 +115,7 @@ def probe(workspace: Place) -> None:
     kept = kept and not write_if(place, b"3", '"of no version"')
     delete([place])
     if not kept:
-        raise StorageError(
-            f"the store of {workspace} ignores conditions on writing (If-None-Match, If-Match), so runs could "
-            "overwrite each other; choose another store."
-        )
+        raise StorageError(f"the store of {workspace} ignores conditions on writing (If-Match); choose another store.")
 
 
 def _key(place: Place) -> str:

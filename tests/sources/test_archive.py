@@ -64,7 +64,7 @@ def test_damaged_gzip_is_refused(tmp_path: Path, damage: str) -> None:
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(80 << 20)))
-    with pytest.raises(DataError, match="unpacks to more than"):
+    with pytest.raises(DataError, match=r"unpacks to .* bytes or more from"):
         decompress(tmp_path / "bomb.gz", tmp_path / "a.tar")
 
 
