@@ -49,8 +49,8 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     indexed = collect("index members", [index.submit(source, place) for source in sources])
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
-    for difference in differences(archives):
-        say(difference)
+    for note in (*dict.fromkeys(note for archive in archives for note in archive.notes), *differences(archives)):
+        say(note)
     ((reading, why),) = collect("look at a sample", [detect.submit(archives, spec, place)])
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))

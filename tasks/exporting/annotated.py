@@ -58,4 +58,5 @@ def _texts(
         if "/" in name:
             yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image)
     for document in chain(documents(source, names), label_tables(source, names, columns)):
-        yield document.name, document.only(stay[document.split])
+        if not stay[document.split].isdisjoint(document.paths.values()):
+            yield document.name, document.only(stay[document.split])

@@ -110,6 +110,7 @@ class Archive:
     pieces: tuple[Piece, ...]  # in the order of the index, which starts with the members outside class folders
     outside: dict[str, int]  # number of members outside class folders, by outcome: quarantined, ignored
     links: str | None = None
+    notes: tuple[str, ...] = ()  # about its files, for the user
 
     @property
     def members(self) -> dict[str, int]:

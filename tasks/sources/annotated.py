@@ -4,13 +4,13 @@ The class of an image is the set of its labels, such as ``{cat, dog}``; an image
 and an image without annotations is unlabelled.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import chain
 from pathlib import PurePosixPath
 from posixpath import splitext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from xml.etree import ElementTree
 
 import yaml
@@ -20,7 +20,7 @@ from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
 from tasks.sources.labels import label_tables
-from tasks.sources.layout import split_of_folder
+from tasks.sources.layout import some, split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
 from tasks.vocabulary import SPLIT_FOLDERS, SplitName
@@ -34,6 +34,17 @@ class Annotated(NamedTuple):
 
     labels: dict[tuple[SplitName | None, str], set[str] | None]
     files: set[str]
+    notes: tuple[str, ...] = ()
+
+    def with_labels(self) -> Self:
+        """Return the only split that has labels, with a note about the others; all splits if several have labels."""
+        splits = {split for (split, _), labels in self.labels.items() if labels is not None}
+        others = Counter(str(split) for split, _ in self.labels if split not in splits)
+        if len(splits) > 1 or not others:
+            return self
+        left = some([f"{split} ({count:,})" for split, count in others.items()])
+        note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares them with the others"
+        return self._replace(labels={of: own for of, own in self.labels.items() if of[0] in splits}, notes=(note,))
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield the images as if in folders of splits and classes, and all other files with the kind ``beside``."""
@@ -57,9 +68,10 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     held, parents = set(names), {images for images, _, _ in FOLDERS}
     images = [path for path in names if parents & {*path.split("/")} and path.lower().endswith((*IMAGE_ENDINGS,))]
     files = {path: file for path in images if (file := label_file(path, held))}
-    labels, about = _of_files(root, names, images, files) if files else _of_documents(root, names, columns)
-    has_labels = any(own is not None for own in labels.values())
-    return Annotated({of: own for of, own in labels.items() if of[0]} or labels, about) if has_labels else None
+    found = _of_files(root, names, images, files) if files else _of_documents(root, names, columns)
+    of_splits = {of: labels for of, labels in found.labels.items() if of[0]}
+    has_labels = any(labels is not None for labels in found.labels.values())
+    return found._replace(labels=of_splits or found.labels) if has_labels else None
 
 
 def _of_files(root: Place, names: Collection[str], images: Collection[str], files: Mapping[str, str]) -> Annotated:

@@ -5,7 +5,7 @@ import json
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from yaml import YAMLError
 
 from tasks.errors import DataError
-from tasks.sources.layout import split_of_folder
+from tasks.formats import IMAGE_ENDINGS
+from tasks.sources.layout import is_below, split_of_folder
 from tasks.sources.numbered import split_in
 from tasks.storage import Place, at
 from tasks.vocabulary import SplitName
@@ -49,17 +50,15 @@ class Document(NamedTuple):
 
 def documents(root: Place, names: Collection[str]) -> Iterator[Document]:
     """Yield the JSON files of COCO that have an image of the folder, given its files; raises `DataError` for damage."""
-    held, by_end = set(names), defaultdict[str, list[str]](list)
-    for name in (name for name in names if name.lower().endswith(".json")):
+    listed = [name for name in names if name.lower().endswith(".json")]
+    held = by_stem(names if listed else ())
+    for name in listed:
         split = split_in(posixpath.basename(name)) or split_of_folder(name)
         with readable(root / name, MAX_LIST) as data:
             text = data.decode() if FORM.search(data) else "{}"
             images, labels = _facts(text)
-            for path in names if images and not by_end else ():
-                for end in ends(path):
-                    by_end[end].append(path)
-            paths = {called: _path_of(called, split, by_end) for called in dict.fromkeys(images.values())}
-        if not held.isdisjoint(paths.values()):
+            paths = {called: path_named(called, split, held) for called in dict.fromkeys(images.values())}
+        if not {*names}.isdisjoint(paths.values()):
             yield Document(name, split, text, {image: paths[called] for image, called in images.items()}, labels)
 
 
@@ -80,14 +79,36 @@ def _facts(text: str) -> tuple[dict[Any, str], dict[Any, set[str] | None]]:
     return images, {image: {str(categories.get(one, one)) for one in found.get(image, ())} for image in images}
 
 
-def _path_of(called: str, split: SplitName | None, by_end: Mapping[str, list[str]]) -> str:
-    """Return the path that ends with a name, of several the one of the split, or a path that the name ends with."""
+def by_stem(paths: Iterable[str]) -> Mapping[str, list[str]]:
+    """Return the paths of images by their whole path, and by their name without its folders and extension."""
+    found = defaultdict[str, list[str]](list)
+    for path in paths:
+        for key in {path, _stem(path)}:
+            found[key].append(path)
+    return found
+
+
+def path_named(called: str, split: SplitName | None, held: Mapping[str, list[str]], folder: str | None = None) -> str:
+    """Return the path that ends with a name, of several the one of the split, or a path that the name ends with.
+
+    The names in a table are below its `folder`, where they are no images of another split.
+    """
     first, *others = ends(called)
-    found = by_end.get(first) or [end for end in others if end in by_end.get(end, ())][:1]
-    own = [path for path in found if split_of_folder(path) == split] or found
+    whole = posixpath.normpath(posixpath.join(folder or "", first))
+    if folder is not None and whole in held.get(whole, ()):
+        return whole
+    near = [path for path in held.get(_stem(first), ()) if f"/{first}" in f"/{path}" and is_below(path, folder or "")]
+    near = near or [end for end in others if end in held.get(end, ())][:1]
+    own = [path for path in near if split_of_folder(path) == split]
+    own = own or [path for path in near if folder is None or split_of_folder(path) is None]
     if len(own) > 1:
         raise ValueError(f"{called} is the name of {own[0]} and {own[1]}")
-    return own[0] if own else called
+    return own[0] if own else whole
+
+
+def _stem(path: str) -> str:
+    stem, ending = posixpath.splitext(posixpath.basename(path))
+    return stem if ending.lower() in IMAGE_ENDINGS else stem + ending
 
 
 def ends(name: str) -> Iterator[str]:

@@ -38,6 +38,7 @@ class Opened(NamedTuple):
     root: str | None = None  # the folder of its class folders, if known
     files: bool = False  # whether its members are files of class folders
     annotated: bool = False  # whether its members are files of a folder, and their classes sets of labels
+    notes: tuple[str, ...] = ()  # for the user
 
 
 @contextmanager
@@ -68,9 +69,10 @@ def open_source(source: Source, workspace: Place) -> Opened:
         if at(place).is_folder():
             walked = [*at(place).walk(source.links)]
             if found := read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns):
+                found = found.with_labels() if source.role == "source" else found
                 splits = {split or "" for split, _ in found.labels}
-                root = splits.pop() if len(splits) == 1 else ""
-                return _listed(source, found.entries(read_folder(place, walked)), root=root, annotated=True)
+                root, about = splits.pop() if len(splits) == 1 else "", {"annotated": True, "notes": found.notes}
+                return _listed(source, found.entries(read_folder(place, walked)), root=root, **about)
             if source.columns:
                 raise UsageError(f"{place} has no table with these columns; correct or remove --columns.")
             if (source.role == "root") != bool(split_folders(set(at(place).folders()))):

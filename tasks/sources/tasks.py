@@ -93,6 +93,7 @@ def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) 
         pieces=pieces,
         outside=part["outside"],
         links=source.links,
+        notes=opened.notes,
     )
 
 

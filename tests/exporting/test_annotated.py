@@ -168,15 +168,18 @@ def test_captions_keep_the_rows_of_the_images_that_stay(tmp_path: Path, folder: 
 
 
 def test_new_splits_of_a_table_are_read_again_with_its_labels(tmp_path: Path) -> None:
-    files = {name: data for name, data in kaggle(range(20)).items() if not name.startswith("test")}
-    source = write_folder(tmp_path / "set", files)
+    source = write_folder(tmp_path / "set", kaggle(range(20)))
     found = split(source=str(source), models=("1nn",), workspace=tmp_path / "w")
     out = linked(found, tmp_path / "out")
-    given = {name.rpartition("/")[2]: name.split("/")[1] for name in members(source, "source")}
+    images = [name for name, kind in members(source, "source").items() if kind == "file"]
+    given = {name.rpartition("/")[2]: name.split("/")[1] for name in images}
     parts = [name.split("/") for name in members(out)]
     assert {file: label for _, label, *_, file in parts} == given
     assert Counter(split for split, *_ in parts) == {name: found.rows[name] for name in ("train", "validation", "test")}
-    assert all(split == folder for split, _, folder, *_ in parts)
+    assert all([split, folder] == [split, split] and path[0] == "train_images" for split, _, folder, *path in parts)
+    rows = {row["Id"] for table in out.glob("*/*.csv") for row in csv.DictReader(table.open(newline=""))}
+    assert rows == {*map(str, range(20))}
+    assert {table.name for table in out.glob("*/*.csv")} == {"train.csv"}
 
 
 def of_coco(out: Path) -> dict[str, int]:

@@ -6,11 +6,12 @@ import pytest
 
 from tasks.errors import DataError, UsageError
 from tasks.records import Source
+from tasks.sources.found import splits_of
 from tasks.sources.opening import open_source
 from tasks.storage.place import Place
 from tests.build import write_folder
 from tests.sources.detection_sets import picture
-from tests.sources.test_annotated import members
+from tests.sources.test_annotated import members, opened
 
 IMAGES = {f"{folder}/{n}.jpg": picture(n) for folder in ("train", "test") for n in range(3)}
 LABELS = b"id,label\n0,cat\n1,dog\n2,cat\n"
@@ -65,6 +66,20 @@ def test_tables_of_splits_divide_a_folder_of_images(tmp_path: Path) -> None:
         "train/{a}/pictures/0.jpg", "train/{b}/pictures/1.jpg", "test/{a}/pictures/2.jpg"
     }  # fmt: skip
     assert found["pictures/3.jpg"] == "beside"
+
+
+def test_images_of_test_without_labels_are_left_out_of_one_set(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "set", IMAGES | {"train.csv": LABELS, "test.csv": b"id\n0\n", "test/7.jpg": b"x"})
+    found = opened(path, "source")
+    kinds = {entry.name: entry.kind for entry in found.members().entries()}
+    assert images(kinds) == {"train/{cat}/train/0.jpg", "train/{dog}/train/1.jpg", "train/{cat}/train/2.jpg"}
+    assert {name for name, kind in kinds.items() if kind == "beside"} == {f"test/{n}.jpg" for n in (0, 1, 2, 7)}
+    assert found.notes == (
+        "the images of test (1) have no labels and are left out; `cleansplit audit` compares them with the others",
+    )
+    (path / "test.csv").write_bytes(LABELS)
+    with pytest.raises(UsageError, match="which are splits, not classes; run `cleansplit audit set`"):
+        splits_of(Source("source", "set", str(path), None, 0, {}), opened(path, "source").members())
 
 
 def test_masks_and_files_of_a_system_beside_the_images_change_no_label(tmp_path: Path) -> None:
