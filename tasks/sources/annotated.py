@@ -19,7 +19,7 @@ from tasks.columns import Columns
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
-from tasks.sources.labels import label_tables
+from tasks.sources.labels import Table, label_tables
 from tasks.sources.layout import some, split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
@@ -43,7 +43,7 @@ class Annotated(NamedTuple):
         if len(splits) > 1 or not others:
             return self
         left = some([f"{split} ({count:,})" for split, count in others.items()])
-        note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares them with the others"
+        note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares them."
         return self._replace(labels={of: own for of, own in self.labels.items() if of[0] in splits}, notes=(note,))
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -60,8 +60,8 @@ class Annotated(NamedTuple):
             yield held[name]._replace(kind="beside")
 
 
-def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Annotated | None:
-    """Return the labels of a detection set, given the files of its folder; None for a folder without labels in files.
+def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Annotated:
+    """Return the labels of a detection set, given the files of its folder; none for a folder without labels in files.
 
     A list or the name of a JSON file has the split of an image, or else its folder. Raises `DataError` for damage.
     """
@@ -71,7 +71,7 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     found = _of_files(root, names, images, files) if files else _of_documents(root, names, columns)
     of_splits = {of: labels for of, labels in found.labels.items() if of[0]}
     has_labels = any(labels is not None for labels in found.labels.values())
-    return found._replace(labels=of_splits or found.labels) if has_labels else None
+    return Annotated(of_splits or found.labels, found.files) if has_labels else Annotated({}, set(), found.notes)
 
 
 def _of_files(root: Place, names: Collection[str], images: Collection[str], files: Mapping[str, str]) -> Annotated:
@@ -89,9 +89,10 @@ def _of_files(root: Place, names: Collection[str], images: Collection[str], file
 
 
 def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Annotated:
-    found = Annotated({}, set())
+    found, notes = Annotated({}, set()), list[str]()
     for document in chain(documents(root, names), label_tables(root, names, columns)):
-        found.files.add(document.name)
+        found.files.update([document.name] if document.paths else [])
+        notes += [document.note] if isinstance(document, Table) else []
         for image, path in document.paths.items():
             key = document.split or split_of_folder(path), path
             before, labels = found.labels.get(key), document.labels[image]
@@ -100,7 +101,7 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
     for path in names if splits and None not in splits else ():
         if (split := split_of_folder(path)) not in {None, *splits} and path.lower().endswith((*IMAGE_ENDINGS,)):
             found.labels[split, path] = None  # such as all of test2017
-    return found
+    return found._replace(notes=tuple(notes))
 
 
 def label_file(path: str, held: Collection[str]) -> str | None:

@@ -83,7 +83,7 @@ def by_stem(paths: Iterable[str]) -> Mapping[str, list[str]]:
     """Return the paths of images by their whole path, and by their name without its folders and extension."""
     found = defaultdict[str, list[str]](list)
     for path in paths:
-        for key in {path, _stem(path)}:
+        for key in {path, stem_of(path)}:
             found[key].append(path)
     return found
 
@@ -91,22 +91,24 @@ def by_stem(paths: Iterable[str]) -> Mapping[str, list[str]]:
 def path_named(called: str, split: SplitName | None, held: Mapping[str, list[str]], folder: str | None = None) -> str:
     """Return the path that ends with a name, of several the one of the split, or a path that the name ends with.
 
-    The names in a table are below its `folder`, where they are no images of another split.
+    A table names images below its `folder`, and none of another split.
     """
     first, *others = ends(called)
     whole = posixpath.normpath(posixpath.join(folder or "", first))
     if folder is not None and whole in held.get(whole, ()):
         return whole
-    near = [path for path in held.get(_stem(first), ()) if f"/{first}" in f"/{path}" and is_below(path, folder or "")]
-    near = near or [end for end in others if end in held.get(end, ())][:1]
+    near = [path for path in held.get(stem_of(first), ()) if f"/{first}" in f"/{path}" and is_below(path, folder or "")]
+    if folder is None and not near:
+        near = [end for end in others if end in held.get(end, ())][:1]
     own = [path for path in near if split_of_folder(path) == split]
-    own = own or [path for path in near if folder is None or split_of_folder(path) is None]
+    own = own or [path for path in near if None in (folder, split, split_of_folder(path))]
     if len(own) > 1:
         raise ValueError(f"{called} is the name of {own[0]} and {own[1]}")
     return own[0] if own else whole
 
 
-def _stem(path: str) -> str:
+def stem_of(path: str) -> str:
+    """Return the last name in a path, without the extension of an image."""
     stem, ending = posixpath.splitext(posixpath.basename(path))
     return stem if ending.lower() in IMAGE_ENDINGS else stem + ending
 
@@ -131,12 +133,12 @@ def _entries(text: str) -> Iterator[tuple[str, Any, slice]]:
 
 
 @contextmanager
-def readable(place: Place, most: int) -> Iterator[bytes]:
-    """Yield a file of annotations; raises `DataError` if it is damaged or has more than `most` bytes."""
+def readable(place: Place, most: int, what: str = "file of annotations") -> Iterator[bytes]:
+    """Yield a file about images; raises `DataError` if it is damaged or has more than `most` bytes."""
     try:
         if at(place).size() > most:
             raise ValueError(f"more than {most >> 10:,} KiB")
         yield at(place).read_bytes()
     except (ValueError, LookupError, TypeError, RecursionError, SyntaxError, YAMLError, csv.Error) as error:
         why = " ".join(f"{'no ' if isinstance(error, KeyError) else ''}{error}".split())
-        raise DataError(f"{place} is not a readable file of annotations ({why}); correct or remove it.") from error
+        raise DataError(f"{place} is not a readable {what} ({why}); correct or remove it.") from error

@@ -7,7 +7,7 @@ source describes it.
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from shlex import quote
 
 from tasks.errors import DataError, UsageError
@@ -26,18 +26,18 @@ TABLES = rf"({'|'.join(map(re.escape, (*ENDINGS, '.npy', '.npz')))})$"
 BATCHES = r"(^|/)(data_batch_\d+$|[^/]*-images-idx3-ubyte)"  # of CIFAR and MNIST
 
 
-def splits_of(source: Source, listing: Listing) -> dict[SplitName, str]:
+def splits_of(source: Source, listing: Listing, notes: Sequence[str] = ()) -> dict[SplitName, str]:
     """Return the folder of each split in a root; an empty dict for a source of another role.
 
     Raises `UsageError` when a root holds no splits, or another source holds them: as classes, they would be compared
     with themselves. Raises `DataError` when another source holds no images. Both name what the source holds, and the
-    command that reads it.
+    command that reads it, and repeat the `notes` about its files.
     """
     is_root, folders = source.role == "root", listing.with_images
     found = split_folders(folders)
     if bool(found) == is_root and folders:
         return found
-    raise (UsageError if is_root or found else DataError)(_described(Held(source, listing)))
+    raise (UsageError if is_root or found else DataError)(" ".join([_described(Held(source, listing)), *notes]))
 
 
 def _described(held: Held) -> str:

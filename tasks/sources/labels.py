@@ -1,21 +1,34 @@
 """Tables with labels of images: Hugging Face's ``metadata.csv``, and Kaggle's ``train.csv`` with ids for names."""
 
 import posixpath
+import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from tasks.columns import Columns, find
+from tasks.errors import UsageError
 from tasks.formats import IMAGE_ENDINGS
-from tasks.sources.coco import MAX_LIST, Document, by_stem, path_named, readable
+from tasks.sources.coco import MAX_LIST, Document, by_stem, path_named, readable, stem_of
 from tasks.sources.layout import is_metadata, split_of_folder
 from tasks.sources.manifest import JSON_LINES, rows_in
 from tasks.sources.numbered import split_in
-from tasks.storage import Place
+from tasks.storage import Place, at
 
 IDS = "image_id", "id"  # columns of names without an extension
+BETWEEN, LOOK = r"[\s,;\"/]+", 1 << 20  # characters between names in any table; bytes to search
 
 
 class Table(Document):
-    """A table, whose ids are the numbers of its rows."""
+    """A table, whose ids are the numbers of its rows; a note for its text, and no ids, if it is not read."""
+
+    @property
+    def note(self) -> str:
+        """A sentence for the user, if no image has a label."""
+        if not self.paths:
+            return self.text
+        is_above = self.split is None and any(map(split_of_folder, self.paths.values()))
+        left = "; sets that are written lack this table" if is_above else ""
+        return f"{self.name} names images without labels; `--columns label=NAME` names the column of labels{left}."
 
     def only(self, stay: Collection[str]) -> str:
         """Return the text with the rows of the images that stay, by path; they and the header keep their bytes."""
@@ -26,8 +39,8 @@ class Table(Document):
 def label_tables(root: Place, names: Collection[str], columns: Columns) -> Iterator[Table]:
     """Yield the tables that name an image of the folder, given its files; raises `DataError` for damage.
 
-    ``metadata`` tables count anywhere. Tables named after a split count if no split has two folders of images, which
-    may be classes.
+    ``metadata`` tables count anywhere. If no split has two folders of images, which may be classes, tables named after
+    a split count, and others that name images are not read.
     """
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv", *JSON_LINES))]
     named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else ()
@@ -35,26 +48,43 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     folders = {posixpath.dirname(path) for path in images}
     flat = len(folders) == len({split_of_folder(f"{folder}/") for folder in folders})
     held = by_stem(images)
+    known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
     for name in tables:
-        stem = posixpath.basename(name).lower().partition(".")[0]
+        stem, why = (
+            posixpath.basename(name).lower().partition(".")[0],
+            "rename it to metadata.csv if it has their labels",
+        )
         if stem == "metadata" or (flat and split_in(stem)):
-            with readable(root / name, MAX_LIST) as data:
-                table = _table(name, data.decode(), held, columns)
+            table, why = _table(root / name, name, held, columns), "correct their paths, which start from its folder"
             if not images.keys().isdisjoint(table.paths.values()):
                 yield table
+                continue
+        if flat and known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
+            yield Table(name, None, f"{name} names images, but is not read; {why}.", {}, {})
 
 
-def _table(name: str, text: str, held: Mapping[str, list[str]], columns: Columns) -> Table:
-    table = Table(name, split_of_folder(name) or split_in(posixpath.basename(name)), text, {}, {})
-    shape, of_path, of_label = None, "", ""
-    for number, (row, _) in enumerate(rows_in(name, text)):
-        if row.keys() != shape:
-            shape, ids = row.keys(), (column for column in row if column.lower() in IDS)
-            of_path = columns.get("path") or find("path", row, {}, name) or next(ids, "")
-            of_label = columns.get("label") or find("label", row, {}, name) or ""
-        path, label = row.get(of_path), row.get(of_label)
-        if path not in (None, ""):
-            table.paths[number] = path_named(str(path), table.split, held, posixpath.dirname(name))
-            labels = label if isinstance(label, list) else [label]
-            table.labels[number] = None if label in (None, "") else {str(one) for one in labels}
+def _table(place: Place, name: str, held: Mapping[str, list[str]], columns: Columns) -> Table:
+    with readable(place, MAX_LIST) as data:
+        table = Table(name, split_of_folder(name) or split_in(posixpath.basename(name)), data.decode(), {}, {})
+        shape, of_path, of_label = None, "", ""
+        for number, (row, _) in enumerate(rows_in(name, table.text)):
+            if row.keys() != shape or not of_path:
+                shape, of_label = row.keys(), columns.get("label") or find("label", row, {}, name) or ""
+                of_path = columns.get("path") or find("path", row, {}, name) or _naming(row, held, of_label, name)
+            path, label = row.get(of_path), row.get(of_label)
+            if path not in (None, ""):
+                table.paths[number] = path_named(str(path), table.split, held, posixpath.dirname(name))
+                labels = label if isinstance(label, list) else [label]
+                table.labels[number] = None if label in (None, "") else {str(one) for one in labels}
     return table
+
+
+def _naming(row: Mapping[str, Any], held: Mapping[str, list[str]], of_label: str, name: str) -> str:
+    """Return the column of a row that has the name of an image, or an id, or nothing."""
+    texts = {column: value for column, value in row.items() if isinstance(value, str) and not value.isdecimal()}
+    found = [column for column, value in texts.items() if column != of_label and held.get(stem_of(value))]
+    ids = [column for column in found or row if column.lower() in IDS]
+    if of_label and len(found) > 1 and not ids:
+        some = f"{found[0]} and {found[1]}"
+        raise UsageError(f"{name} names images in its columns {some}; add `--columns path={found[0]}` or another.")
+    return (ids or found or [""])[0]

@@ -18,6 +18,7 @@ import pyarrow as pa
 from tasks.columns import Columns, find
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
+from tasks.sources.coco import readable
 from tasks.sources.numbered import Rows, row_name, split_of
 from tasks.storage import Place, at, tables
 from tasks.storage.foreign import ROWS, check, open_parquet, refuse_lists, refuse_long
@@ -80,18 +81,13 @@ def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
     if name.endswith(PARQUET):
         yield from _rows_of_table(place, columns)
         return
-    if at(place).size() > MAX_BYTES:
-        raise DataError(f"{place} has more than {MAX_BYTES >> 30} GiB; split it.")
-    try:
-        text = at(place).read_text()
+    with readable(place, MAX_BYTES, "manifest") as data:
         if name.endswith(LIST):
-            for line in filter(None, map(str.strip, text.splitlines())):
+            for line in filter(None, map(str.strip, data.decode().splitlines())):
                 path, label = found.groups() if (found := LINE.fullmatch(line)) else (line, None)
                 yield {"path": path, "label": label}
         else:
-            yield from (row for row, _ in rows_in(name, text) if row)
-    except (csv.Error, ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{place} is not a readable manifest ({error}).") from error
+            yield from (row for row, _ in rows_in(name, data.decode()) if row)
 
 
 def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -100,12 +96,14 @@ def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
     if name.lower().endswith(JSON_LINES):
         yield from ((dict(json.loads(line)) if line.strip() else {}, line) for line in lines)
         return
-    reader = csv.reader(lines, delimiter="\t" if name.lower().endswith(".tsv") else ",", strict=True)
+    names = re.sub('"[^"]*"', "", next(filter(str.strip, lines), ""))
+    delimiter = max("\t,;" if name.lower().endswith(".tsv") else ",;\t", key=names.count)
+    reader = csv.reader((line.removeprefix("\ufeff") for line in lines), delimiter=delimiter, strict=True)  # of Excel
     header, start = list[str](), 0
     for cells in reader:
         row = zip_longest(header, cells[: len(header)]) if cells else ()
         yield dict(row), "".join(lines[start : reader.line_num])
-        header = header or [cell.removeprefix("\ufeff") for cell in cells]  # of Excel
+        header = header or cells
         start = reader.line_num
 
 

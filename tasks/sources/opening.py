@@ -68,17 +68,19 @@ def open_source(source: Source, workspace: Place) -> Opened:
             return _listed(source, chain(_read_rows(rows), beside), root=root)
         if at(place).is_folder():
             walked = [*at(place).walk(source.links)]
-            if found := read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns):
+            found = read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns)
+            if found.labels:
                 found = found.with_labels() if source.role == "source" else found
                 splits = {split or "" for split, _ in found.labels}
                 root, about = splits.pop() if len(splits) == 1 else "", {"annotated": True, "notes": found.notes}
                 return _listed(source, found.entries(read_folder(place, walked)), root=root, **about)
             if source.columns:
-                raise UsageError(f"{place} has no table with these columns; correct or remove --columns.")
+                said = f"{place} has no table with these columns; correct or remove --columns."
+                raise UsageError(" ".join([said, *found.notes]))
             if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
                 named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
-                splits_of(source, list_members(named, source.name))  # raises before any file is read
-            return _listed(source, read_folder(place, walked), files=True)
+                splits_of(source, list_members(named, source.name), found.notes)  # raises before any file is read
+            return _listed(source, read_folder(place, walked), files=True, notes=found.notes)
         files = at(place).expanded()
         packings = [packed.packing_of(file) for file in files]
     location = source.location

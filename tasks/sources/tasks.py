@@ -66,7 +66,7 @@ def index(source: Source, workspace: Place) -> list[Archive]:
 def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
     members = opened.members()
     held: dict[Any, tuple[str | None, Listing]] = {None: (opened.root, members)}
-    if splits := splits_of(source, members):
+    if splits := splits_of(source, members, opened.notes):
         held = {**indexing.by_split(members, splits)}
     parts = []
     for role, (root, own) in held.items():

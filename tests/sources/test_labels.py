@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pandas
 import pytest
 
 from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.sources.found import splits_of
+from tasks.sources.labels import label_tables
 from tasks.sources.opening import open_source
 from tasks.storage.place import Place
 from tests.build import write_folder
@@ -74,9 +76,7 @@ def test_images_of_test_without_labels_are_left_out_of_one_set(tmp_path: Path) -
     kinds = {entry.name: entry.kind for entry in found.members().entries()}
     assert images(kinds) == {"train/{cat}/train/0.jpg", "train/{dog}/train/1.jpg", "train/{cat}/train/2.jpg"}
     assert {name for name, kind in kinds.items() if kind == "beside"} == {f"test/{n}.jpg" for n in (0, 1, 2, 7)}
-    assert found.notes == (
-        "the images of test (1) have no labels and are left out; `cleansplit audit` compares them with the others",
-    )
+    assert found.notes == ("the images of test (1) have no labels and are left out; `cleansplit audit` compares them.",)
     (path / "test.csv").write_bytes(LABELS)
     with pytest.raises(UsageError, match="which are splits, not classes; run `cleansplit audit set`"):
         splits_of(Source("source", "set", str(path), None, 0, {}), opened(path, "source").members())
@@ -89,6 +89,75 @@ def test_masks_and_files_of_a_system_beside_the_images_change_no_label(tmp_path:
         "train/{cat}/train/0.jpg", "train/{dog}/train/1.jpg", "train/{cat}/train/2.jpg"
     }  # fmt: skip
     assert {path for path, kind in found.items() if kind == "beside"} == beside.keys()
+
+
+ROWS = '"file_name"{0}"label"{0}"note"\r\n"0.jpg"{0}"a, b; c"{0}"x\ty\nz"\r\n1.jpg{0}dog{0}\r\n'
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["metadata.csv", "train.tsv", "list.csv"])
+def test_a_table_has_commas_semicolons_or_tabs(tmp_path: Path, name: str, delimiter: str) -> None:
+    folder = write_folder(tmp_path / "set", {f"{n}.jpg": picture(n) for n in range(3)})
+    (folder / name).write_text("\ufeff" + ROWS.format(delimiter), newline="")
+    if name == "list.csv":
+        assert {*members(folder / name, "source")} == {"a, b; c/0.jpg", "dog/1.jpg"}
+        return
+    before = "train/" if name == "train.tsv" else ""
+    assert images(members(folder, "source")) == {f"{before}{{a, b; c}}/0.jpg", f"{before}{{dog}}/1.jpg"}
+    (table,) = label_tables(Place.of(folder), [path.name for path in folder.iterdir()], {})
+    (tmp_path / "kept.csv").write_text(table.only({"0.jpg"}), newline="")
+    kept = pandas.read_csv(tmp_path / "kept.csv", sep=delimiter, encoding="utf-8-sig")
+    assert kept.to_dict("records") == [{"file_name": "0.jpg", "label": "a, b; c", "note": "x\ty\nz"}]
+
+
+def test_the_column_of_paths_may_have_any_name(tmp_path: Path) -> None:
+    rows = b"n,image_file_name,label\n1,gone.jpg,cat\n0,0.jpg,cat\n2,1.jpg,dog\n"
+    assert images(set_of(tmp_path, {"train/metadata.csv": rows})) > {
+        "train/{cat}/train/0.jpg",
+        "train/{dog}/train/1.jpg",
+    }
+    two = b"a_file_name,b_file_name,label\n0.jpg,1.jpg,cat\n"
+    with pytest.raises(UsageError, match=r"train/metadata.csv names images in its columns a_file_name and b_file_name"):
+        set_of(tmp_path, {"train/metadata.csv": two})
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "said"),
+    [
+        ("train.csv", b"id_code,grade\nx0,1\n", "train.csv names images without labels; `--columns label=NAME` names"),
+        (
+            "metadata.csv",
+            b"file_name,text\ntrain/x0.jpg,a cat\n",
+            "names the column of labels; sets that are written lack",
+        ),
+        (
+            "labels.csv",
+            b"file;label\nx0.jpg;cat\n",
+            "labels.csv names images, but is not read; rename it to metadata.csv",
+        ),
+        (
+            "metadata.csv",
+            b"path,label\n/mnt/x0.jpg,cat\n",
+            "metadata.csv names images, but is not read; correct their paths",
+        ),
+        ("counts.csv", b"n\n0\n1\n", None),
+    ],
+)
+def test_a_table_that_gives_named_images_no_label_is_noted(
+    tmp_path: Path, name: str, rows: bytes, said: str | None
+) -> None:
+    files = {f"{folder}/x{n}.jpg": picture(n) for folder in ("train", "test") for n in range(2)}
+    found = opened(write_folder(tmp_path / "set", files | {name: rows}))
+    assert (len(found.notes), found.annotated) == (said is not None, False)
+    assert said is None or said in found.notes[0]
+    with pytest.raises(UsageError) as refused:
+        splits_of(Source("source", "set", "set", None, 0, {}), found.members(), found.notes)
+    assert said is None or said in str(refused.value)
+
+
+def test_an_id_at_the_top_is_an_image_of_any_split(tmp_path: Path) -> None:
+    found = set_of(tmp_path, {"metadata.csv": b"id,label\n7,cat\n9,dog\n", "train/7.jpg": b"x", "test/9.jpg": b"y"})
+    assert images(found) == {"train/{cat}/train/7.jpg", "test/{dog}/test/9.jpg"}
 
 
 def test_an_id_of_another_split_only_is_missing(tmp_path: Path) -> None:
