@@ -55,13 +55,9 @@ class AuditSpec(OverlapSpec):
         if self.max_shared_groups is not None and not self.group_by:
             raise UsageError("max_shared_groups needs --group-by, which names the groups.")
         given = self.sources
-        if self.root and self.dataset:
-            raise UsageError("give either a root or --dataset.")
-        if "root" in given:
-            if len(given) > 1:
-                raise UsageError("give either a root that holds all splits, or --train and --test.")
-        elif "train" not in given or "test" not in given:
-            raise UsageError("an audit needs a root that holds all splits, or --dataset, or --train and --test.")
+        complete = [{"root"}, {"train", "test"}, {"train", "validation", "test"}]
+        if given.keys() not in complete or (self.root and self.dataset):
+            raise UsageError("give either a root that holds all splits, or --dataset, or --train and --test.")
         check_different({**given, **{f"test {number}": name for number, name in enumerate(self.tests[1:], 2)}})
 
 

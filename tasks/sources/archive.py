@@ -136,10 +136,11 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
             raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
         if not is_extended:
             return
-        if size > MAX_EXTENDED_HEADER:
-            raise DataError(f"{called} has an extended header of {size:,} bytes; it is not an image set.")
-        if block[156] in b"xgX" and not _are_records(read_at(file, position + BLOCK, size)):
-            raise DataError(f"{called} has a bad extended header at byte {position:,}; fetch it again.")
+        has_records = block[156] in b"xgX"
+        if size > MAX_EXTENDED_HEADER or (has_records and not _are_records(read_at(file, position + BLOCK, size))):
+            raise DataError(
+                f"{called} has a bad extended header of {size:,} bytes at byte {position:,}; fetch it again."
+            )
         position += BLOCK + -(-size // BLOCK) * BLOCK
     raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
 

@@ -142,8 +142,7 @@ def _settled(rows: pa.Table) -> pa.Table:
             row["outcome"] = "ignored" if equal else "quarantined"
             row["reason"] = "duplicate_identical" if equal else "duplicate_member"
     for name in ("outcome", "reason"):
-        values = pc.replace_with_mask(
-            rows[name].combine_chunks(), several, pa.array([r[name] for r in few], pa.string())
-        )
+        changed = pa.array([row[name] for row in few], pa.string())
+        values = pc.replace_with_mask(rows[name].combine_chunks(), several, changed)
         rows = rows.set_column(rows.column_names.index(name), name, values)
     return rows

@@ -7,8 +7,9 @@ Each split has a table with the origin of its rows, so that fingerprints are fou
 is the number of a row over all shards, ``rank`` its position in the order of ids.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -24,7 +25,7 @@ from tasks.records.spec import PrepareSpec
 from tasks.records.splits import RAW
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids
-from tasks.storage.images import Images, file_starts, of_table, write_split
+from tasks.storage.images import Images, of_table, per_file, write_split
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, Role, SplitName
 
@@ -158,22 +159,17 @@ def write_splits(
         labels = pc.index_in(table["class_name"], value_set=names).cast(pa.int64())
         return table.set_column(table.column_names.index("label"), "label", labels)
 
-    starts = {name: file_starts(len(drawn[name])) for name in SPLITS}
-    files = [(name, start) for name in SPLITS for start in starts[name]]
-    piece = deal_out(
-        labelled,
-        [shard.rows for shard in shards],
-        [drawn[name][start : start + starts[name].step] for name, start in files],
-        target / DEALT,
-    )
+    files = [(name, rows) for name in SPLITS for rows in per_file(drawn[name])]
+    piece = deal_out(labelled, [shard.rows for shard in shards], [rows for _, rows in files], target / DEALT)
     conserve("draw splits", sum(map(len, drawn.values())), len(np.unique(np.concatenate([*drawn.values()]))))
 
-    def piece_of(name: SplitName) -> Callable[[int, int], Images]:
-        return lambda start, _stop: of_table(piece(files.index((name, start))))
+    def images_of(number: int) -> Images:
+        return of_table(piece(number))
 
     ids, written = read_ids(workspace / shard.images for shard in shards), dict[str, Any]()
     for name in SPLITS:
-        written[name] = write_split(len(drawn[name]), piece_of(name), name, classes, target / RAW)
+        pieces = [partial(images_of, number) for number, (split, _) in enumerate(files) if split == name]
+        written[name] = write_split(pieces, name, classes, target / RAW)
         conserve(f"draw {name}", len(drawn[name]), written[name]["rows"])
         written[name]["numbers"] = f"{name}-numbers.parquet"
         rows = pa.array(drawn[name], pa.int64())

@@ -4,21 +4,21 @@ With train protected, validation loses rows with a duplicate in train, and test 
 validation. With test protected, train and test are exchanged. The three results are pairwise disjoint.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.arrays import RowNumbers
 from tasks.records import Overlap, Split, SplitDuplicates, Splits, between
 from tasks.records.conservation import conserve
 from tasks.records.removed import REMOVED, is_removed
 from tasks.records.spec import ComparingSpec
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_ids, take_images
-from tasks.storage.images import Images, write_split
+from tasks.storage.images import per_file, write_split
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 SANITIZED = "sanitized"
@@ -49,7 +49,8 @@ def write_sanitized(
         kept = np.flatnonzero(~is_removed(ids, gone, ["exact", "near"]))
         facts["exact_left"][name] = int((~is_removed(ids, gone, ["exact"])).sum())
         facts["near_left"][name] = len(kept)
-        written = write_split(len(kept), _kept_of(files, kept), name, splits.classes, target / SANITIZED)
+        pieces = [partial(take_images, files, rows) for rows in per_file(kept)]
+        written = write_split(pieces, name, splits.classes, target / SANITIZED)
         facts["splits"][name] = written
         conserve(f"sanitize {name}", splits[name].rows, written["rows"], len(gone))
         removed.append(gone)
@@ -72,10 +73,6 @@ def _lost(
         lost.append(removed_rows(twins, name))
         undecided.append(undecided_rows(twins, lost[-1], name))
     return pa.concat_tables(lost), pa.concat_tables(undecided)
-
-
-def _kept_of(files: Sequence[Place], kept: RowNumbers) -> Callable[[int, int], Images]:
-    return lambda start, stop: take_images(files, kept[start:stop])
 
 
 def _lost_inside(duplicates: SplitDuplicates, workspace: Place) -> tuple[pa.Table, pa.Table]:

@@ -87,9 +87,6 @@ def read_decisions(place: Place) -> Decisions:
     Raises `DataError` when it is missing, damaged, not a table of decisions, or contradicts itself.
     """
     table = foreign.read_columns(place, SCHEMA.names, MAX_DECISIONS)
-    wrong = [name for name in NEEDED if name not in table.column_names]
-    if wrong:
-        raise DataError(f"{place} is not a table of decisions: it lacks {wrong[0]}; name a file that review wrote.")
     columns = [table[one.name] if one.name in table.column_names else pa.nulls(len(table), one.type) for one in SCHEMA]
     try:
         table = pa.table(columns, names=SCHEMA.names).cast(SCHEMA)

@@ -129,30 +129,29 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
             writer.write_table(pa.table(arrays, schema=columns))
 
 
-def file_starts(rows: int) -> range:
-    """Return the first row of each file of a split; an empty split has one file."""
-    return range(0, max(rows, 1), MAX_ROWS_PER_FILE)
+Piece = Callable[[], Images]  # reads the rows of a file
 
 
-def write_split(
-    rows: int, piece: Callable[[int, int], Images], name: str, classes: Sequence[str], folder: Place
-) -> dict[str, Any]:
-    """Write ``name-00000-of-0000N.parquet`` with at most 100,000 rows each; an empty split has one empty file.
+def per_file(rows: RowNumbers) -> list[RowNumbers]:
+    """Return the rows of each file of a split, at most 100,000; an empty split has one empty file."""
+    return [rows[start : start + MAX_ROWS_PER_FILE] for start in range(0, max(len(rows), 1), MAX_ROWS_PER_FILE)]
 
-    `piece` returns the rows from one number up to another; several threads call it, once per file. Returns the facts
-    that `tasks.records.Split.of` takes: rows, file names and their sha256.
+
+def write_split(pieces: Sequence[Piece], name: str, classes: Sequence[str], folder: Place) -> dict[str, Any]:
+    """Write the images that each function returns to a file ``name-00000-of-0000N.parquet``; threads call them.
+
+    Returns the facts that `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
     disk.make_folder(folder)
-    starts = file_starts(rows)
-    paths = [folder / f"{name}-{i:05d}-of-{len(starts):05d}.parquet" for i in range(len(starts))]
+    paths = [folder / f"{name}-{i:05d}-of-{len(pieces):05d}.parquet" for i in range(len(pieces))]
 
-    def write(start: int, path: Place) -> int:
-        images = piece(start, min(start + starts.step, rows))
+    def write(piece: Piece, path: Place) -> int:
+        images = piece()
         write_images(images, path, classes)
         return len(images)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        written = sum(pool.map(write, starts, paths))
+        written = sum(pool.map(write, pieces, paths))
     return {"rows": written, "files": [p.last for p in paths], "sha256": [at(p).sha256() for p in paths]}
 
 

@@ -152,8 +152,11 @@ def test_other_files_than_the_published_ones_are_refused(
     ("given", "sentence"),
     [
         ({"dataset": "imagenet"}, "dataset"),
-        ({"root": "x", "dataset": "mnist"}, "give either a root or --dataset"),
-        ({"dataset": "mnist", "train": "x"}, "give either a root that holds all splits, or --train and --test"),
+        ({"root": "x", "dataset": "mnist"}, "give either a root that holds all splits, or --dataset, or --train"),
+        (
+            {"dataset": "mnist", "train": "x"},
+            "give either a root that holds all splits, or --dataset, or --train and --test",
+        ),
     ],
 )
 def test_what_is_no_public_set_is_said(given: dict[str, str], sentence: str) -> None:
