@@ -120,7 +120,7 @@ same: .venv/test      ## open fonts and brain scans in threads, on a cluster, in
 	$(BIN)/python -m tests.benchmarks.cluster --flow audit --given train=$(DATA)/mri_train.tar test=$(DATA)/mri_test.tar
 
 schema: .venv/run     ## docs/report.schema.json, from the types of the report
-	$(BIN)/python -c 'import json; from tasks.records.report import schema; print(json.dumps(schema(), indent=1))' > docs/report.schema.json
+	$(BIN)/python -m tests.schema > docs/report.schema.json
 
 lock: .venv/run       ## resolve the locks anew
 	printf 'setuptools>=77\n' | $(BIN)/uv pip compile pyproject.toml - $(LOCKED) --output-file requirements.lock

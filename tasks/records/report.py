@@ -1,4 +1,4 @@
-"""The report of a run: the content of report.json, and its schema."""
+"""The report of a run: the content of report.json."""
 
 from pathlib import Path  # noqa: TID251  # users open the files of a run themselves
 from typing import Annotated, Any, cast
@@ -154,15 +154,3 @@ class Report:
     def of_json(run: Path, content: dict[str, Any]) -> "Report":
         """Return the report of the folder `run` from the result of `to_json`; raises `ValidationError`."""
         return TypeAdapter(Report).validate_python(content | {"run": run})
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of report.json."""
-    described = TypeAdapter(Report).json_schema(mode="serialization")
-    for name in CHANGES_NO_RESULT:
-        for spec in ("RunSpec", "SplitSpec", "AuditSpec", "DedupeSpec"):
-            described["$defs"][spec]["properties"].pop(name, None)
-            described["$defs"][spec]["additionalProperties"] = False  # only names of fields distinguish specs
-    del described["properties"]["run"]
-    described["required"] = sorted(described["properties"])
-    return described

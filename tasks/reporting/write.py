@@ -79,14 +79,11 @@ def _link_tables(found: Findings, workspace: Place, target: Place) -> None:
     for folder, splits in (("raw", [found.splits[name] for name in SPLITS]), ("sanitized", found.sanitized.splits)):
         for place in (place for split in splits for place in split.places(workspace)):
             at(place).link(target / folder / place.last)
-    linked = [workspace / found.sanitized.removed]
-    if len(tables.read(unconfirmed := workspace / found.sanitized.unconfirmed, ["id"])):
-        linked.append(unconfirmed)
-    for place in linked:
+    linked = [found.sanitized.removed, *(one.table for one in (found.splits.in_groups, found.shared) if one)]
+    if tables.count(workspace / found.sanitized.unconfirmed):
+        linked.append(found.sanitized.unconfirmed)
+    for place in (workspace / name for name in linked):
         at(place).link(target / place.last)
-    for grouped in (found.splits.in_groups, found.shared):
-        if grouped:
-            at(table := workspace / grouped.table).link(target / table.last)
 
 
 def _variants(found: Findings, workspace: Place) -> pa.Table:

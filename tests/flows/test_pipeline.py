@@ -38,9 +38,9 @@ from tasks.errors import DataError, GateError, UsageError
 from tasks.kernel import engine
 from tasks.records import Report
 from tasks.records.parameters import DESCRIPTIONS
-from tasks.records.report import schema
 from tasks.records.spec import RunSpec
 from tests.build import MEASURED, glyphs, members_of, write_tar
+from tests.schema import schema
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

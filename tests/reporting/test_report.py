@@ -11,11 +11,11 @@ import pytest
 
 from tasks.presenting.numbers import FORMS, text_of
 from tasks.records import Report
-from tasks.records.report import schema
 from tasks.records.rows import form_of
 from tasks.records.spec import CHANGES_NO_RESULT, RunSpec
 from tests.browser.keys import measure
 from tests.build import ROOT
+from tests.schema import schema
 
 pytestmark = pytest.mark.whole  # its fixtures are chosen by name
 
