@@ -4,8 +4,9 @@ They hold logical names below the workspace, digests and counts, but no arrays o
 """
 
 from tasks.records.effects import Claim, Conclusion, Confusion, Drawing, Effect, Mistake, Score
-from tasks.records.inputs import REASONS, Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
+from tasks.records.inputs import Archive, ClassCounts, Fingerprints, Part, Piece, Reading, Shard, Source
 from tasks.records.overlaps import Decided, Joined, Overlap, Prints, Ruling, SplitDuplicates, SplitPair, Tile, between
+from tasks.records.reasons import REASONS
 from tasks.records.report import Report
 from tasks.records.results import (
     Batch,

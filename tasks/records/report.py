@@ -8,8 +8,10 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records import rows as row
 from tasks.records.effects import Conclusion, Confusion, Drawing, Effect, Mistake, Score
+from tasks.records.inputs import ClassMembers, IgnoredKind, Input
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
-from tasks.records.verdict import Judged, Verdict
+from tasks.records.splits import ClassRows, RowsLeft
+from tasks.records.verdict import Judged, NearDuplicates, Verdict
 from tasks.registration.views import VIEWS, View
 from tasks.storage import Place
 from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
@@ -43,12 +45,12 @@ class Report:
     run: Path
     spec: AnySpec
     kind: Kind
-    inputs: tuple[row.Input, ...]
+    inputs: tuple[Input, ...]
     classes: tuple[str, ...]
     rows: row.SplitRows
-    balance: tuple[row.ClassRows, ...]
-    conservation: tuple[row.ClassMembers, ...]
-    ignored: tuple[row.IgnoredKind, ...]
+    balance: tuple[ClassRows, ...]
+    conservation: tuple[ClassMembers, ...]
+    ignored: tuple[IgnoredKind, ...]
     overlap: tuple[row.PairOverlap, ...]
     overlap_by_threshold: tuple[row.ThresholdRows, ...]
     within: tuple[row.WithinSplit, ...]
@@ -56,9 +58,9 @@ class Report:
     label_conflicts: row.LabelConflicts
     font_leakage: tuple[row.PairFonts, ...]
     groups: row.Groups
-    near_duplicates: row.NearDuplicates
+    near_duplicates: NearDuplicates
     verdict: Verdict
-    sanitized: row.RowsLeft
+    sanitized: RowsLeft
     scores: tuple[Score, ...]
     effects: tuple[Effect, ...]
     conclusions: tuple[Conclusion, ...]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from tasks.vocabulary import Role, SplitName, Variant
+from tasks.vocabulary import SplitName, Variant
 
 Form = Literal["count", "share", "accuracy", "points", "size", "similarity", "probability", "moment", "limit"]
 
@@ -28,16 +28,6 @@ STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, config=STRICT)
-class Input:
-    """A source."""
-
-    role: Role
-    name: str
-    sha256: Sha256
-    bytes: Count
-
-
-@dataclass(frozen=True, config=STRICT)
 class SplitRows:
     """Rows of each split."""
 
@@ -47,40 +37,6 @@ class SplitRows:
 
     def __getitem__(self, split: SplitName) -> int:
         return getattr(self, split)
-
-
-@dataclass(frozen=True, config=STRICT)
-class ClassRows:
-    """Rows of a class of a split, before and after sanitizing; null where the split kept all its rows."""
-
-    split: SplitName
-    class_name: str
-    raw: Count
-    sanitized: Annotated[int | None, shown("count")]
-
-
-@dataclass(frozen=True, config=STRICT)
-class ClassMembers:
-    """Outcomes of the members of a class of a source; the name is null for members outside class folders."""
-
-    role: Role
-    class_name: str | None
-    members: Count
-    accepted: Count
-    quarantined: Count
-    ignored: Count
-    mislabelled: Count  # accepted, but in another format than the name suggests
-    remarked: Count  # accepted, but decoded with warnings, which remarks.parquet lists
-    mean: Moment  # of the normalized pixels
-    std: Moment
-
-
-@dataclass(frozen=True, config=STRICT)
-class IgnoredKind:
-    """Members that were ignored because of their file extension, which may be empty."""
-
-    ending: str
-    count: Count
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -211,33 +167,6 @@ class MeasuredRecall:
     found_at_threshold: Count
     low: Annotated[float | None, shown("probability", 0, 1)]
     high: Annotated[float | None, shown("probability", 0, 1)]
-
-
-@dataclass(frozen=True, config=STRICT)
-class NearDuplicates:
-    """How near-duplicates were searched; without a threshold, only identical images are duplicates.
-
-    `num_perm`, `bands` and `rows_per_band` are the settings of MinHash, null if it was not used. `contradicted` is
-    whether its measured recall is significantly lower than the stated one.
-    """
-
-    threshold: Annotated[float | None, shown("similarity", 0, 1)]
-    floor: Similarity
-    method: Literal["all pairs", "minhash"]
-    num_perm: int | None
-    bands: int | None
-    rows_per_band: int | None
-    recall_at_floor: Probability
-    recall_measured: MeasuredRecall | None
-    contradicted: bool
-
-
-@dataclass(frozen=True, config=STRICT)
-class RowsLeft:
-    """Rows of each split without exact duplicates, and without exact and near duplicates."""
-
-    exact: SplitRows
-    near: SplitRows
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,12 +1,12 @@
-"""Records of splits, and of their sanitized versions."""
+"""Records of splits and of their sanitized versions, and the rows of a report about their sizes."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic.dataclasses import dataclass
 
 from tasks.records.inputs import InFolder
 from tasks.records.overlaps import Ruling
-from tasks.records.rows import SharedRows
+from tasks.records.rows import STRICT, Count, SharedRows, SplitRows, shown
 from tasks.storage import Place
 from tasks.vocabulary import Role, SplitName
 
@@ -96,3 +96,21 @@ class SharedGroups:
     pairs: tuple[SharedRows, ...]
 
     table = InFolder(SHARED)  # see `tasks.splits.group_names`
+
+
+@dataclass(frozen=True, config=STRICT)
+class ClassRows:
+    """Rows of a class of a split, before and after sanitizing; null where the split kept all its rows."""
+
+    split: SplitName
+    class_name: str
+    raw: Count
+    sanitized: Annotated[int | None, shown("count")]
+
+
+@dataclass(frozen=True, config=STRICT)
+class RowsLeft:
+    """Rows of each split without exact duplicates, and without exact and near duplicates."""
+
+    exact: SplitRows
+    near: SplitRows

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from tasks.records.rows import STRICT, Count, Sha256, Share, Similarity, shown
+from tasks.records.rows import STRICT, Count, MeasuredRecall, Probability, Sha256, Share, Similarity, shown
 
 Why = Literal["asked", "view", "own", "near_identical", "alike", "chance"]
 Crowd = Literal["all", "alone", "crowd"]
@@ -129,3 +129,22 @@ class Verdict:
         if self.reason == "asked":
             return f"{why}: many of the near-duplicates at the given threshold may be different images."
         return f"{why}: similar images are undecided."
+
+
+@dataclass(frozen=True, config=STRICT)
+class NearDuplicates:
+    """How near-duplicates were searched; without a threshold, only identical images are duplicates.
+
+    `num_perm`, `bands` and `rows_per_band` are the settings of MinHash, null if it was not used. `contradicted` is
+    whether its measured recall is significantly lower than the stated one.
+    """
+
+    threshold: Annotated[float | None, shown("similarity", 0, 1)]
+    floor: Similarity
+    method: Literal["all pairs", "minhash"]
+    num_perm: int | None
+    bands: int | None
+    rows_per_band: int | None
+    recall_at_floor: Probability
+    recall_measured: MeasuredRecall | None
+    contradicted: bool

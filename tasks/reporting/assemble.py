@@ -9,6 +9,9 @@ import numpy as np
 
 from tasks.records import Claim, Drawing, Findings, MeasuredRecall, Report, Split, Trained, between
 from tasks.records import rows as row
+from tasks.records.inputs import ClassMembers, Input
+from tasks.records.splits import ClassRows, RowsLeft
+from tasks.records.verdict import NearDuplicates
 from tasks.reporting.counted import conflicts_of, count_pairs, ignored_kinds, judged_pairs
 from tasks.reporting.gates import measure_gates
 from tasks.storage import Place, disk
@@ -26,7 +29,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         run=disk.named(workspace),
         spec=replace(found.spec, threshold=found.verdict.threshold),
         kind=found.reading.kind,
-        inputs=tuple(row.Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
+        inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
         classes=found.splits.classes,
         rows=_split_rows(found, {}),
         balance=tuple(_balance(found, workspace)),
@@ -45,7 +48,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         groups=row.Groups(**left.groups),
         near_duplicates=_near_duplicates(found),
         verdict=found.verdict,
-        sanitized=row.RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
+        sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
         scores=tuple(trained.scores),
         effects=trained.effects,
         conclusions=trained.conclusions,
@@ -65,20 +68,20 @@ def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> row.SplitRows
     return row.SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
 
 
-def _balance(found: Findings, workspace: Place) -> Iterator[row.ClassRows]:
+def _balance(found: Findings, workspace: Place) -> Iterator[ClassRows]:
     kept = {split.name: split for split in found.sanitized.splits}
     classes = found.splits.classes
     for name in (name for name in SPLITS if found.splits[name].rows):
         raw = _rows_per_class(found.splits[name], len(classes), workspace)
         left = _rows_per_class(kept[name], len(classes), workspace) if name in kept else [None] * len(classes)
-        yield from (row.ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True))
+        yield from (ClassRows(name, *rows) for rows in zip(classes, raw, left, strict=True))
 
 
 def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
     return np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist()
 
 
-def _conservation(found: Findings) -> Iterator[row.ClassMembers]:
+def _conservation(found: Findings) -> Iterator[ClassMembers]:
     """Count the outcomes of the members of each class of each source, over all its shards."""
     names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
     for archive in found.archives:
@@ -87,18 +90,18 @@ def _conservation(found: Findings) -> Iterator[row.ClassMembers]:
             of_class = list(several)
             *outcomes, pixels, total, squares = (sum(getattr(one, name) for one in of_class) for name in names)
             moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
-            yield row.ClassMembers(archive.role, class_name, *outcomes, *moments)
+            yield ClassMembers(archive.role, class_name, *outcomes, *moments)
         if members := sum(archive.outside.values()):
             refused = archive.outside["quarantined"], archive.outside["ignored"]
-            yield row.ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
+            yield ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
 
 
-def _near_duplicates(found: Findings) -> row.NearDuplicates:
+def _near_duplicates(found: Findings) -> NearDuplicates:
     joins = found.overlaps
     alone = [join for join in joins if join.method == "minhash"]
     # Equal wherever MinHash was used; it is not used with an empty split.
     bands, rows_per_band = next((join.bands for join in joins if join.bands), (None, None))
-    return row.NearDuplicates(
+    return NearDuplicates(
         threshold=found.verdict.threshold,
         floor=found.spec.floor_percent / 100,
         method="minhash" if alone else "all pairs",

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings
+from tasks.records.inputs import IgnoredKind
 from tasks.records.removed import each_pair_once
-from tasks.records.rows import IgnoredKind, LabelConflicts
+from tasks.records.rows import LabelConflicts
 from tasks.records.verdict import Judged, JudgedBand
 from tasks.storage import Place, tables
 from tasks.storage.decisions import read_decisions

@@ -8,7 +8,7 @@ from shlex import quote
 from tasks.errors import GateError, UndecidedError
 from tasks.presenting.words import folder_for
 from tasks.records import Report
-from tasks.records.inputs import REASONS, REMEDIES
+from tasks.records.reasons import REASONS, REMEDIES
 from tasks.records.references import Arrived
 from tasks.records.rows import Gate, PairOverlap, SharedRows, SplitGroups
 from tasks.records.spec_searching import ArrivalsSpec

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tasks.presenting.terminal import table_of
 from tasks.records import Report
-from tasks.records.rows import Input
+from tasks.records.inputs import Input
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import SplitName

@@ -17,7 +17,7 @@ from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.page import build_page
 from tasks.presenting.words import sentences
 from tasks.records import Report
-from tasks.records.rows import IgnoredKind
+from tasks.records.inputs import IgnoredKind
 from tasks.storage import tables
 from tasks.storage.place import Place
 from tests.browser.keys import measure

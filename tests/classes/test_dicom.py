@@ -17,7 +17,7 @@ from tasks.classes.decoder import Decoded, decode, photograph
 from tasks.classes.dicom import one_frame
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
-from tasks.records.inputs import REASONS, REMEDIES
+from tasks.records.reasons import REASONS, REMEDIES
 from tasks.sources.pages import MAX_PAGES, count_of, page_of
 from tests.build import dicom, saved, scene
 

@@ -13,7 +13,8 @@ from flows.pipeline import audit, dedupe
 from tasks.errors import DataError, GateError, UsageError
 from tasks.overlap.minhash import choose_bands, hash_table
 from tasks.records import Report
-from tasks.records.rows import Gate, Groups, LabelConflicts, PairFonts, RowsLeft, SplitRows
+from tasks.records.rows import Gate, Groups, LabelConflicts, PairFonts, SplitRows
+from tasks.records.splits import RowsLeft
 from tasks.vocabulary import SplitName
 from tests.build import Gray, font_member, glyphs, noise, png, saved, scene, write_folder
 

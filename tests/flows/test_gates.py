@@ -15,8 +15,9 @@ from tasks.errors import GateError, UndecidedError
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import answer
 from tasks.records import Report
-from tasks.records.inputs import REMEDIES
-from tasks.records.rows import IgnoredKind, SplitRows
+from tasks.records.inputs import IgnoredKind
+from tasks.records.reasons import REMEDIES
+from tasks.records.rows import SplitRows
 from tasks.records.spec import AuditSpec
 from tasks.reporting.gates import enforce_gates, measure_gates
 from tests.build import ROOT, glyphs, png, saved, scene, write_folder
