@@ -55,6 +55,9 @@ class _Machine:
             case _:
                 self.stack.append(Named(function.name, arguments))
 
+    def set_state(self, state: Any) -> None:
+        self.stack[-1].state = state
+
 
 OPCODES: dict[str, Callable[[_Machine, Any], object]] = {
     **dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda _, __: None),
@@ -81,7 +84,7 @@ OPCODES: dict[str, Callable[[_Machine, Any], object]] = {
     "GLOBAL": lambda m, name: m.stack.append(Named(tuple(name.split(" ")))),
     "STACK_GLOBAL": lambda m, _: m.stack.append(Named(tuple(m.last(2)))),
     "REDUCE": lambda m, _: m.call(*m.last(2)),
-    "BUILD": lambda m, _: setattr(m.stack[-2], "state", *m.last(1)),
+    "BUILD": lambda m, _: m.set_state(*m.last(1)),
 }
 
 
