@@ -38,9 +38,9 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
         roles = {role for role, members in originals.sources.items() if members.source == source}
         stay = {split: paths[split] if split in roles else every for split in (*SPLITS, None)}
         columns = next(one.columns for one in originals.archives if one.role in paths)
-        for name, text in _texts(source, names, columns, stay):
+        for name, data in _files_of(source, names, columns, stay):
             disk.make_folder((out / f"{before}{name}").parent)
-            disk.write_text(out / f"{before}{name}", text)
+            disk.write_bytes(out / f"{before}{name}", data)
         settings = settings_of(source, names) if lists else {}
         if settings:
             facts = {key: value for key, value in settings.items() if key not in {"path", *SPLIT_FOLDERS}}
@@ -50,13 +50,13 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
                 disk.write_text(out / f"{key}.txt", "".join(lines))
 
 
-def _texts(
+def _files_of(
     source: Place, names: list[str], columns: Columns, stay: Mapping[SplitName | None, set[str]]
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, bytes]]:
     """Yield the lists of VOC, files of COCO and tables with the images that stay, by split, or None for every split."""
     for name, split in lists_of(names).items():
         if "/" in name:
-            yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image)
+            yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image).encode()
     for document in chain(documents(source, names), label_tables(source, names, columns)):
         if not stay[document.split].isdisjoint(document.paths.values()):
             yield document.name, document.only(stay[document.split])

@@ -19,7 +19,7 @@ from tasks.columns import Columns
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
-from tasks.sources.labels import Table, label_tables
+from tasks.sources.labels import label_tables
 from tasks.sources.layout import some, split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
@@ -92,7 +92,7 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
     found, notes = Annotated({}, set()), list[str]()
     for document in chain(documents(root, names), label_tables(root, names, columns)):
         found.files.update([document.name] if document.paths else [])
-        notes += [document.note] if isinstance(document, Table) else []
+        notes += [document.note] if document.note else []
         for image, path in document.paths.items():
             key = document.split or split_of_folder(path), path
             before, labels = found.labels.get(key), document.labels[image]

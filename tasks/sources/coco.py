@@ -32,20 +32,21 @@ class Document(NamedTuple):
 
     name: str
     split: SplitName | None
-    text: str
+    data: bytes
     paths: dict[Any, str]
     labels: dict[Any, set[str] | None]
+    note: str = ""  # for the user, if no image has a label
 
-    def only(self, stay: Collection[str]) -> str:
-        """Return the text with the images that stay, by path, and their annotations; these entries keep their bytes."""
-        pieces, end = list[str](), 0
-        for key, group in groupby(_entries(self.text), itemgetter(0)):
+    def only(self, stay: Collection[str]) -> bytes:
+        """Return the file with the images that stay, by path, and their annotations; these entries keep their bytes."""
+        text, pieces, end = self.data.decode(), list[str](), 0
+        for key, group in groupby(_entries(text), itemgetter(0)):
             if key in IMAGE:
                 found = [(entry[IMAGE[key]], place) for _, entry, place in group]
-                kept = (self.text[place] for image, place in found if self.paths.get(image) in stay)
-                pieces += self.text[end : found[0][1].start], ", ".join(kept)
+                kept = (text[place] for image, place in found if self.paths.get(image) in stay)
+                pieces += text[end : found[0][1].start], ", ".join(kept)
                 end = found[-1][1].stop
-        return "".join([*pieces, self.text[end:]])
+        return "".join([*pieces, text[end:]]).encode()
 
 
 def documents(root: Place, names: Collection[str]) -> Iterator[Document]:
@@ -55,11 +56,10 @@ def documents(root: Place, names: Collection[str]) -> Iterator[Document]:
     for name in listed:
         split = split_in(posixpath.basename(name)) or split_of_folder(name)
         with readable(root / name, MAX_LIST) as data:
-            text = data.decode() if FORM.search(data) else "{}"
-            images, labels = _facts(text)
+            images, labels = _facts(data.decode() if FORM.search(data) else "{}")
             paths = {called: path_named(called, split, held) for called in dict.fromkeys(images.values())}
         if not {*names}.isdisjoint(paths.values()):
-            yield Document(name, split, text, {image: paths[called] for image, called in images.items()}, labels)
+            yield Document(name, split, data, {image: paths[called] for image, called in images.items()}, labels)
 
 
 def _facts(text: str) -> tuple[dict[Any, str], dict[Any, set[str] | None]]:

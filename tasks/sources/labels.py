@@ -5,35 +5,34 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tasks.columns import Columns, find
 from tasks.errors import UsageError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.coco import MAX_LIST, Document, by_stem, path_named, readable, stem_of
 from tasks.sources.layout import is_metadata, split_of_folder
-from tasks.sources.manifest import JSON_LINES, rows_in
+from tasks.sources.manifest import ENDINGS, PARQUET, rows_in, rows_of_table
 from tasks.sources.numbered import split_in
 from tasks.storage import Place, at
 
 IDS = "image_id", "id"  # columns of names without an extension
-BETWEEN, LOOK = r"[\s,;\"/]+", 1 << 20  # characters between names in any table; bytes to search
+BETWEEN, LOOK = r"[\0-\x20,;\"/\ufffd]+", 1 << 20  # characters between names in any table; bytes to search
 
 
 class Table(Document):
-    """A table, whose ids are the numbers of its rows; a note for its text, and no ids, if it is not read."""
+    """A table, whose ids are the numbers of its rows."""
 
-    @property
-    def note(self) -> str:
-        """A sentence for the user, if no image has a label."""
-        if not self.paths:
-            return self.text
-        is_above = self.split is None and any(map(split_of_folder, self.paths.values()))
-        left = "; sets that are written lack this table" if is_above else ""
-        return f"{self.name} names images without labels; `--columns label=NAME` names the column of labels{left}."
-
-    def only(self, stay: Collection[str]) -> str:
-        """Return the text with the rows of the images that stay, by path; they and the header keep their bytes."""
-        rows = enumerate(rows_in(self.name, self.text))
-        return "".join(text for row, (_, text) in rows if row not in self.paths or self.paths[row] in stay)
+    def only(self, stay: Collection[str]) -> bytes:
+        """Return the table with the rows of the images that stay, by path; rows and header of text keep their bytes."""
+        gone = {row for row, path in self.paths.items() if path not in stay}
+        if not self.name.lower().endswith(PARQUET):
+            rows = enumerate(rows_in(self.name, self.data.decode()))
+            return "".join(text for row, (_, text) in rows if row not in gone).encode()
+        table, out = pq.read_table(pa.BufferReader(self.data)), pa.BufferOutputStream()
+        pq.write_table(table.filter(pa.array([row not in gone for row in range(len(table))], pa.bool_())), out)
+        return out.getvalue().to_pybytes()
 
 
 def label_tables(root: Place, names: Collection[str], columns: Columns) -> Iterator[Table]:
@@ -42,7 +41,7 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     ``metadata`` tables count anywhere. If no split has two folders of images, which may be classes, tables named after
     a split count, and others that name images are not read.
     """
-    tables = [name for name in names if name.lower().endswith((".csv", ".tsv", *JSON_LINES))]
+    tables = [name for name in names if name.lower().endswith(ENDINGS)]
     named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else ()
     images = dict.fromkeys(path for path in named if not is_metadata(path))
     folders = {posixpath.dirname(path) for path in images}
@@ -57,17 +56,22 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
         if stem == "metadata" or (flat and split_in(stem)):
             table, why = _table(root / name, name, held, columns), "correct their paths, which start from its folder"
             if not images.keys().isdisjoint(table.paths.values()):
-                yield table
+                is_above = table.split is None and any(map(split_of_folder, table.paths.values()))
+                left = "; sets that are written lack this table" if is_above else ""
+                note = f"{name} names images without labels; `--columns label=NAME` names the column of labels{left}."
+                yield table._replace(note=note)
                 continue
         if flat and known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
-            yield Table(name, None, f"{name} names images, but is not read; {why}.", {}, {})
+            yield Table(name, None, b"", {}, {}, f"{name} names images, but is not read; {why}.")
 
 
 def _table(place: Place, name: str, held: Mapping[str, list[str]], columns: Columns) -> Table:
     with readable(place, MAX_LIST) as data:
-        table = Table(name, split_of_folder(name) or split_in(posixpath.basename(name)), data.decode(), {}, {})
+        table = Table(name, split_of_folder(name) or split_in(posixpath.basename(name)), data, {}, {})
         shape, of_path, of_label = None, "", ""
-        for number, (row, _) in enumerate(rows_in(name, table.text)):
+        is_text = not name.lower().endswith(PARQUET)
+        rows = (row for row, _ in rows_in(name, data.decode())) if is_text else rows_of_table(place, {})
+        for number, row in enumerate(rows):
             if row.keys() != shape or not of_path:
                 shape, of_label = row.keys(), columns.get("label") or find("label", row, {}, name) or ""
                 of_path = columns.get("path") or find("path", row, {}, name) or _naming(row, held, of_label, name)

@@ -79,7 +79,7 @@ def _leads_out(path: str) -> bool:
 def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
     name = place.last.lower()
     if name.endswith(PARQUET):
-        yield from _rows_of_table(place, columns)
+        yield from rows_of_table(place, columns)
         return
     with readable(place, MAX_BYTES, "manifest") as data:
         if name.endswith(LIST):
@@ -107,7 +107,7 @@ def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
         start = reader.line_num
 
 
-def _rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
+def rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
     """Yield rows without lists and structs: a few bytes of Parquet can encode any number of values."""
     file = open_parquet(place)
     schema = file.schema_arrow

@@ -1,5 +1,6 @@
 """Tables give images their labels: metadata of Hugging Face by paths, tables of Kaggle by ids without extensions."""
 
+import io
 from pathlib import Path
 
 import pandas
@@ -105,9 +106,35 @@ def test_a_table_has_commas_semicolons_or_tabs(tmp_path: Path, name: str, delimi
     before = "train/" if name == "train.tsv" else ""
     assert images(members(folder, "source")) == {f"{before}{{a, b; c}}/0.jpg", f"{before}{{dog}}/1.jpg"}
     (table,) = label_tables(Place.of(folder), [path.name for path in folder.iterdir()], {})
-    (tmp_path / "kept.csv").write_text(table.only({"0.jpg"}), newline="")
+    (tmp_path / "kept.csv").write_bytes(table.only({"0.jpg"}))
     kept = pandas.read_csv(tmp_path / "kept.csv", sep=delimiter, encoding="utf-8-sig")
     assert kept.to_dict("records") == [{"file_name": "0.jpg", "label": "a, b; c", "note": "x\ty\nz"}]
+
+
+def test_parquet_is_a_table_of_labels(tmp_path: Path) -> None:
+    rows = {"file_name": ["0.jpg", "2.jpg", "1.jpg", "7.jpg"], "label": [3, None, 4, 5]}
+    own = pandas.DataFrame(rows | {"objects": [{"bbox": [n]} for n in range(4)], "text": ["a" * 5000, "é", None, ""]})
+    folder = write_folder(tmp_path / "set", IMAGES)
+    own["label"] = own["label"].astype("Int64")
+    own.to_parquet(folder / "train/metadata.parquet")
+    own[["text", "label"]].assign(image_file_name=["test/2.jpg", "test/1.jpg", "", None]).to_parquet(
+        folder / "a.parquet"
+    )
+    own[["text"]].assign(file_name=["2.jpg"] * 4, label=["b"] * 4).to_parquet(folder / "test/Metadata.parquet")
+    found = members(folder)
+    assert images(found) == {
+        "train/{3}/train/0.jpg",
+        "train/(none)/train/2.jpg",
+        "train/{4}/train/1.jpg",
+        "test/{b}/test/2.jpg",
+    }
+    assert {name for name, kind in found.items() if kind == "missing"} == {"train/{5}/train/7.jpg"}
+    (table,) = label_tables(Place.of(folder), ["train/metadata.parquet", *IMAGES], {})
+    kept = pandas.read_parquet(io.BytesIO(table.only({"train/2.jpg", "train/1.jpg"})))
+    pandas.testing.assert_frame_equal(kept, own.iloc[1:3].reset_index(drop=True))
+    own.assign(label=[["a"], ["b"], [], None]).to_parquet(folder / "train/metadata.parquet")
+    with pytest.raises(DataError, match=r"the column label of .*train/metadata.parquet is list<.*; name another"):
+        members(folder)
 
 
 def test_the_column_of_paths_may_have_any_name(tmp_path: Path) -> None:
