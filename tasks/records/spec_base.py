@@ -1,15 +1,13 @@
 """The common parameters of all flows, and of flows that do heavy work, and what is said of a refused value."""
 
 import os  # noqa: TID251  # the environment, no file
-from collections.abc import Callable, Iterator
-from dataclasses import astuple, fields
-from inspect import get_annotations, isclass
-from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
-from pydantic.fields import FieldInfo
 
 from tasks.errors import UsageError
 from tasks.records import parameters as p
@@ -17,9 +15,9 @@ from tasks.storage.place import Place, refuse_other_encodings
 from tasks.storage.workspace import workspace_at
 from tasks.vocabulary import Runner
 
-ONE = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-MANY = {bool: "true or false", int: "whole numbers", float: "numbers", str: "texts"}
-LIMITS = {"Ge": "at least {}", "Gt": "above {}", "Le": "at most {}", "Lt": "below {}"}  # names of annotated_types
+ONE = {"boolean": "true or false", "integer": "a whole number", "number": "a number", "string": "a text"}
+MANY = {"integer": "whole numbers", "number": "numbers", "string": "texts"}
+LIMITS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,38 +112,26 @@ class WorkSpec(Spec):
 def sentence(name: str, annotation: Any, refused: ValidationError) -> str:
     """Return a sentence about an invalid value of a parameter and the accepted ones.
 
-    >>> from pydantic import Field, TypeAdapter
-    >>> sizes = tuple[Annotated[int, Field(gt=0)] | Literal["all"], ...]
     >>> try:
-    ...     TypeAdapter(sizes).validate_python("some")
+    ...     TypeAdapter(tuple[p.Size, ...]).validate_python("some")
     ... except ValidationError as error:
-    ...     sentence("sizes", sizes, error)
+    ...     sentence("sizes", tuple[p.Size, ...], error)
     'sizes: give whole numbers above 0, or all.'
     """
     first = refused.errors()[0]
     if first["type"] == "value_error":
         return f"{name}: {first['ctx']['error']}"
-    return f"{name}: give {accepted(annotation)}."
+    return f"{name}: give {accepted(TypeAdapter(annotation).json_schema())}."
 
 
-def accepted(annotation: Any, words: dict[Any, str] = ONE) -> str:
-    """Describe the values that a type accepts."""
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        said = " and ".join(_limits(inner[1:]))
-        return accepted(inner[0], words) + (f" {said}" if said.startswith("above") else f" of {said}" if said else "")
-    if origin in (Union, UnionType):
-        return ", or ".join(accepted(one, words) for one in inner if one is not NoneType)
-    if origin is Literal:
-        return " or ".join(filter(None, [", ".join(inner[:-1]), inner[-1]]))
-    if origin is tuple:
-        return accepted(inner[0], MANY)
-    return words.get(annotation, "a path" if isclass(annotation) else "something else")
-
-
-def _limits(metadata: tuple[Any, ...]) -> Iterator[str]:
-    """Yield the limits in the metadata of a type, in words."""
-    for part in metadata:
-        for one in part.metadata if isinstance(part, FieldInfo) else [part]:
-            if type(one).__name__ in LIMITS:
-                yield LIMITS[type(one).__name__].format(*astuple(one))
+def accepted(schema: dict[str, Any], words: Mapping[str, str] = ONE) -> str:
+    """Describe the values that a JSON schema accepts."""
+    if "anyOf" in schema:
+        return ", or ".join(accepted(one, words) for one in schema["anyOf"] if one != {"type": "null"})
+    if "items" in schema:
+        return accepted(schema["items"], MANY)
+    if names := schema.get("enum", [schema["const"]] if "const" in schema else []):
+        return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    word = "a path" if schema.get("format") == "path" else words.get(schema["type"], "something else")
+    said = " and ".join(f"{text} {schema[limit]:g}" for limit, text in LIMITS.items() if limit in schema)
+    return word + (f" {said}" if said.startswith("above") else f" of {said}" if said else "")
