@@ -36,6 +36,11 @@ class Annotated(NamedTuple):
     files: set[str]
     notes: tuple[str, ...] = ()
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether any image has labels."""
+        return any(labels is not None for labels in self.labels.values())
+
     def with_labels(self) -> Self:
         """Return the only split that has labels, with a note about the others; all splits if several have labels."""
         splits = {split for (split, _), labels in self.labels.items() if labels is not None}
@@ -66,12 +71,15 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     A list or the name of a JSON file has the split of an image, or else its folder. Raises `DataError` for damage.
     """
     held, parents = set(names), {images for images, _, _ in FOLDERS}
-    images = [path for path in names if parents & {*path.split("/")} and path.lower().endswith((*IMAGE_ENDINGS,))]
+    beside = any(name.endswith(".xml") for name in names)
+    every = [path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))]
+    images = [path for path in every if parents & {*path.split("/")}] or (every if beside else [])
     files = {path: file for path in images if (file := label_file(path, held))}
-    found = _of_files(root, names, images, files) if files else _of_documents(root, names, columns)
+    found = _of_files(root, names, images, files) if files else Annotated({}, set())
+    if not found.has_labels:
+        found = _of_documents(root, names, columns)
     of_splits = {of: labels for of, labels in found.labels.items() if of[0]}
-    has_labels = any(labels is not None for labels in found.labels.values())
-    return Annotated(of_splits or found.labels, found.files) if has_labels else Annotated({}, set(), found.notes)
+    return Annotated(of_splits or found.labels, found.files) if found.has_labels else Annotated({}, set(), found.notes)
 
 
 def _of_files(root: Place, names: Collection[str], images: Collection[str], files: Mapping[str, str]) -> Annotated:
@@ -105,13 +113,13 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
 
 
 def label_file(path: str, held: Collection[str]) -> str | None:
-    """Return the label file of an image, such as ``labels/train/1.txt`` for ``images/train/1.jpg``, if it is `held`."""
+    """Return the held label file of an image: ``labels/1.txt`` for ``images/1.jpg``, or an XML file beside it."""
     for images, labels, ending in FOLDERS:
         before, found, below = f"/{path}".rpartition(f"/{images}/")
         name = f"{before}/{labels}/{splitext(below)[0]}{ending}"[1:]
         if found and name in held:
             return name
-    return None
+    return beside if (beside := f"{splitext(path)[0]}.xml") in held else None
 
 
 def settings_of(root: Place, names: Iterable[str]) -> dict[str, Any]:
@@ -148,7 +156,7 @@ def read_list(root: Place, name: str, images: Collection[str]) -> Iterator[tuple
             yield line, next((known[path] for path in paths if path in known), None)
 
 
-def _labels_in(place: Place, classes: Mapping[int, Any]) -> set[str]:
+def _labels_in(place: Place, classes: Mapping[int, Any]) -> set[str] | None:
     with readable(place, MAX_BYTES) as data:
         text = data.decode()
         if place.name.endswith(".txt"):
@@ -156,5 +164,6 @@ def _labels_in(place: Place, classes: Mapping[int, Any]) -> set[str]:
             return {str(classes.get(number, number)) for number in numbers}
         if "<!DOCTYPE" in text:
             raise ValueError("it has a document type")  # whose entities can unpack without end
-        objects = ElementTree.fromstring(text).iterfind("object")  # noqa: S314  # see above
-        return {(each.findtext("name") or "").strip() for each in objects}
+        found = ElementTree.fromstring(text)  # noqa: S314  # see above
+        names = {(each.findtext("name") or "").strip() for each in found.iterfind("object")}
+        return names if found.tag == "annotation" else None  # other files about an image

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.errors import DataError
 from tasks.records import Source
+from tasks.sources.annotated import label_file
 from tasks.sources.opening import Opened, open_source
 from tasks.storage.place import Place
 from tests.build import write_folder
@@ -100,6 +101,42 @@ def test_each_year_of_voc_has_its_own_lists(tmp_path: Path) -> None:
         "file",
         "beside",
     )
+
+
+def test_files_of_voc_may_be_beside_their_images(tmp_path: Path) -> None:
+    files = {f"{split}/{name}.jpg": picture(seed) for split in SPLITS for name, seed, _ in SPLITS[split]}
+    labels = {
+        f"{split}/{name}.xml": voc()[f"Annotations/{name}.xml"] for split in SPLITS for name, _, c in SPLITS[split] if c
+    }
+    found = members(
+        write_folder(tmp_path / "set", files | labels | {"val/orphan.xml": b"<annotation/>", "notes.xml": b"<x/>"})
+    )
+    assert {f"train/{LABELS[name]}/train/{name}.jpg" for name in ("t00", "t01", "t02", "t11")} < found.keys()
+    assert found["train/(none)/train/t03.jpg"] == "file"  # without a file
+    assert "validation/{traffic light}/val/other.jpg" in found
+    assert {name for name, kind in found.items() if kind == "beside"} == {"val/orphan.xml", "notes.xml"}
+    assert label_file("val/other.jpg", labels) == "val/other.xml"
+
+
+def test_other_xml_beside_images_gives_no_labels(tmp_path: Path) -> None:
+    files = {
+        f"{split}/cat/{n}.{end}": data
+        for split in ("train", "test")
+        for n in range(2)
+        for end, data in (("jpg", picture(n)), ("xml", b"<x><object><name>y</name></object></x>"))
+    }
+    assert {*members(write_folder(tmp_path / "set", files)).values()} == {"file"}
+    (tmp_path / "set/metadata.csv").write_text("file_name,label\ntrain/cat/0.jpg,a\ntest/cat/1.jpg,b\n")
+    found = members(tmp_path / "set")
+    assert {name for name, kind in found.items() if kind == "file"} == {
+        "train/{a}/train/cat/0.jpg",
+        "test/{b}/test/cat/1.jpg",
+    }
+    (tmp_path / "set/test/cat/0.xml").write_text("<annotation><object>")
+    with pytest.raises(
+        DataError, match=r"test/cat/0.xml is not a readable file of annotations \(no element found.*correct"
+    ):
+        members(tmp_path / "set")
 
 
 def test_images_of_several_coco_files_have_the_labels_of_all(tmp_path: Path) -> None:
