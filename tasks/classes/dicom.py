@@ -39,10 +39,11 @@ def load_dicom(data: bytes) -> tuple[Image.Image, Deep, str | None, str | None]:
         raise UnreadableError("not_image", "DICOM without integer pixels")
     if header.Rows * header.Columns > MAX_PIXELS:
         raise UnreadableError("too_many_pixels", f"{header.Columns}x{header.Rows}")
-    frame = _frame_in(data)  # a frame of one bit may begin inside a byte
-    if int(header.get("NumberOfFrames") or 1) > 1 and (frame is None or header.BitsAllocated == 1):
-        raise UnreadableError("several_images", f"{header.NumberOfFrames} frames")
-    syntax, colours = header.file_meta.TransferSyntaxUID, header.PhotometricInterpretation
+    frame, syntax, colours = _frame_in(data), header.file_meta.TransferSyntaxUID, header.PhotometricInterpretation
+    if int(header.get("NumberOfFrames") or 1) > 1 and frame is None:
+        raise UnreadableError("several_images", f"{header.NumberOfFrames} frames in {syntax.name}")
+    if frame is not None and header.BitsAllocated == 1:  # pydicom may read a byte too few
+        return load_dicom(one_frame(data))
     if not get_decoder(syntax).is_available:
         raise UnreadableError("dicom_compression", syntax.name)
     pixels = pixel_array(header, index=frame)
@@ -53,7 +54,7 @@ def load_dicom(data: bytes) -> tuple[Image.Image, Deep, str | None, str | None]:
     deep = pixels.astype(np.uint16)
     if colours == "MONOCHROME1":
         deep = np.uint16(2**header.BitsStored - 1) - deep
-    deep = deep if pixels.itemsize == 2 else deep * np.uint16(257)
+    deep = deep if pixels.itemsize == 2 else deep * np.uint16(257 if header.BitsAllocated == 8 else 65535)
     patient, series = (str(header.get(name) or "").strip() or None for name in IDS)
     return Image.fromarray(_shown(pixels, header) if colours in GRAY else rounded(deep)), deep, patient, series
 
@@ -64,12 +65,18 @@ def one_frame(data: bytes) -> bytes:
         return data
     from pydicom import dcmread
     from pydicom.encaps import encapsulate, get_frame
+    from pydicom.pixels import pack_bits
 
     header, out = dcmread(io.BytesIO(bytes(128) + data[128:])), io.BytesIO()
     count, pixels = int(header.get("NumberOfFrames") or 1), header.PixelData
     if header.file_meta.TransferSyntaxUID.is_compressed:
         known: Any = tuple(header.pop(name).value for name in OFFSETS if name in header) or None
         alone = encapsulate([get_frame(pixels, frame, extended_offsets=known, number_of_frames=count)])
+    elif header.BitsAllocated == 1:  # a frame may begin inside a byte
+        size = header.Rows * header.Columns
+        start, end = frame * size, (frame + 1) * size
+        bits = np.unpackbits(np.frombuffer(pixels[start // 8 : -(-end // 8)], np.uint8), bitorder="little")
+        alone = pack_bits(bits[start % 8 :][:size])
     else:
         size = len(pixels) // count
         alone = pixels[frame * size : (frame + 1) * size] + bytes(size % 2)

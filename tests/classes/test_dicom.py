@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.pixels import pack_bits
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from tasks.classes.decoder import Decoded, decode, photograph
 from tasks.classes.dicom import one_frame
@@ -214,12 +215,32 @@ def cine(frames: list[np.ndarray], compress: dict[str, Any] | None = None, **ele
     return buffer.getvalue()
 
 
+def in_syntax(data: bytes, syntax: UID) -> bytes:
+    """Return an uncompressed file in another syntax."""
+    header, own, buffer = dcmread(io.BytesIO(data)), Dataset(), io.BytesIO()
+    wide = syntax == ExplicitVRBigEndian and header.BitsAllocated == 16
+    pixels = np.frombuffer(header.PixelData, np.uint16).byteswap().tobytes() if wide else header.PixelData
+    own.update(header)
+    own.add_new("PixelData", "OW" if header.BitsAllocated == 16 else "OB", pixels)
+    own.file_meta = header.file_meta
+    own.file_meta.TransferSyntaxUID = syntax
+    own.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def bilevel(bits: np.ndarray) -> Image.Image:
+    return Image.fromarray(bits * 255).convert("1")
+
+
 def shades(*shape: int, kind: type = np.uint8) -> list[np.ndarray]:
     """Return three different frames."""
     return [(np.arange(np.prod(shape)).reshape(shape) * 7 + number * 40).astype(kind) for number in range(3)]
 
 
+BITS = [np.random.default_rng(number).integers(0, 2, (5, 7), np.uint8) for number in range(3)]
+OF_BITS = {"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}
 CINES = {
+    "bits": dicom(BITS[0], NumberOfFrames=3, PixelData=pack_bits(np.array(BITS).ravel()), **OF_BITS),
     "odd": cine(shades(5, 7)),
     "signed": cine(shades(8, 6, kind=np.int16), RescaleSlope=2, RescaleIntercept=-100),
     "colour": cine(shades(5, 7, 3)),
@@ -273,8 +294,18 @@ def test_frames_that_are_not_there_are_refused_one_by_one() -> None:
     data = changed(CINES["odd"], NumberOfFrames=MAX_PAGES)
     assert count_of(data) == MAX_PAGES
     assert {refused(page_of(data, f"x#{number}.dcm"))[0] for number in (1, 4, MAX_PAGES)} == {"undecodable"}
-    bits = changed(CINES["odd"], BitsAllocated=1, BitsStored=1, HighBit=0)
-    assert refused(page_of(bits, "x#2.dcm")) == ("several_images", "3 frames")
+    bits = changed(CINES["bits"], NumberOfFrames=9)
+    assert {refused(page_of(bits, f"x#{number}.dcm"))[0] for number in (4, 9)} == {"undecodable"}
+
+
+@pytest.mark.parametrize("syntax", [DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_deflated_and_big_endian_files_are_read_without_frames(syntax: UID) -> None:
+    assert read(in_syntax(dicom(DEEP), syntax)).digest == read(dicom(DEEP)).digest
+    bits = dicom(BITS[1], PixelData=pack_bits(BITS[1].ravel()), **OF_BITS)
+    assert read(in_syntax(bits, syntax)).digest == read(bits).digest == read(saved(bilevel(BITS[1]), "PNG")).digest
+    several = in_syntax(CINES["signed"], syntax)
+    assert count_of(several) == 0
+    assert refused(several) == ("several_images", f"3 frames in {syntax.name}")
 
 
 def test_a_file_whose_preamble_is_like_ours_stays_an_image() -> None:
