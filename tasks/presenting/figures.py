@@ -118,10 +118,8 @@ def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:
     files = found.splits.test.places(workspace)
     mistakes = [mistake for mistake in report.mistakes if mistake.model == report.mistakes[0].model]
     rows = pc.index_in(pa.array([mistake.id for mistake in mistakes]), value_set=read_ids(files)).to_numpy()
-    ascending, back = np.unique(rows, return_inverse=True)
-    chosen = take_images(files, ascending).take(back)
     words = [f"{m.class_name} but {m.predicted} {m.confidence:.2f}" for m in mistakes]
-    return sheet(_shown(found, chosen, workspace), words, 10)
+    return sheet(_shown(found, take_images(files, rows), workspace), words, 10)
 
 
 def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Image]:

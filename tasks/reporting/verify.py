@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.arrays import Gray, RowNumbers
+from tasks.arrays import RowNumbers
 from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
 from tasks.reporting.read import read_report
@@ -114,12 +114,8 @@ def _twins(raw: dict[SplitName, list[Place]], ids: dict[SplitName, pa.Array], re
         exact = np.flatnonzero(pc.equal(pairs["reason"], "exact").to_numpy())
         for start in range(0, len(exact), AT_ONCE):
             part = exact[start : start + AT_ONCE]
-            one, two = _gray(raw[split], here.to_numpy()[part]), _gray(raw[other], there.to_numpy()[part])
-            if not np.array_equal(one, two):
+            ends = (raw[split], here), (raw[other], there)
+            one, two = (take_images(files, rows.to_numpy()[part]) for files, rows in ends)
+            if not np.array_equal(one.gray, two.gray):
                 yield f"removed.parquet lists rows of {split} as exact duplicates of rows in {other} with other pixels."
                 break
-
-
-def _gray(files: Sequence[Place], rows: RowNumbers) -> Gray:
-    wanted, back = np.unique(rows, return_inverse=True)
-    return take_images(files, wanted.astype(np.int64)).gray[back]

@@ -32,16 +32,18 @@ def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
 
 
 def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
-    """Read some rows of all files, their numbers ascending, int64 (n,), holding only a few row groups in memory."""
+    """Read rows of all files by their numbers, int64 (n,), in this order, holding only a few row groups in memory."""
     first, parts = 0, list[Images]()
+    ascending, back = np.unique(rows, return_inverse=True)
     for path in files:
         with tables.opened(path) as file:  # a group at a time: float32 takes four times the memory
             _side_of(file, path)
             end = first + file.metadata.num_rows
-            here = rows[np.searchsorted(rows, first) : np.searchsorted(rows, end)] - first
+            here = ascending[np.searchsorted(ascending, first) : np.searchsorted(ascending, end)] - first
             parts += map(of_table, tables.taken(file, here))
             first = end
-    return concatenate(parts)
+    images = concatenate(parts)
+    return images if np.array_equal(ascending, rows) else images.take(back)
 
 
 def shape_of(files: Sequence[Place]) -> tuple[int, int]:
