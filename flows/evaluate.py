@@ -33,8 +33,7 @@ def compare_accuracy(spec: TrainedSpec, measured: Measured, once_on: int | None 
         return Trained()
     (compared,) = collect("group test rows", [find_compared.submit(measured, spec.place)])
     if once_on is None:
-        for note in notes_on(spec.sizes, compared.usable, measured.splits.train.rows):
-            say(note)
+        say(*notes_on(spec.sizes, compared.usable, measured.splits.train.rows))
         plans = plan(spec, compared.usable, measured.splits.train.rows)
     else:
         plans = [Training(model, once_on, spec.seed, "with_twins") for model in spec.models if once_on]

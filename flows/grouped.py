@@ -31,8 +31,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
         if not shared:
             break
         between += shared
-    for note in found.splits.notes:
-        say(note)
+    say(*found.splits.notes)
     random = measure_and_sanitize(runner, spec, draw(between, at_random=True), loaded, within=False)
     return replace(found, random=Measured(random.splits, random.overlaps, random.sanitized))
 

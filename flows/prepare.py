@@ -32,8 +32,7 @@ def prepare_splits(spec: AnyPrepareSpec) -> tuple[AnyPrepareSpec, LoadedSources,
         raise UsageError("prepare cannot draw grouped splits, which depend on the duplicates found; use run or split.")
     spec, loaded = load_sources(spec)
     (splits,) = collect("draw splits", [draw_splits.submit(spec, loaded.shards, spec.place)])
-    for note in splits.notes:
-        say(note)
+    say(*splits.notes)
     return spec, loaded, splits
 
 
@@ -49,8 +48,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     indexed = collect("index members", [index.submit(source, place) for source in sources])
     archives = [archive for found in indexed for archive in found]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
-    for note in (*dict.fromkeys(note for archive in archives for note in archive.notes), *differences(archives)):
-        say(note)
+    say(*dict.fromkeys(note for archive in archives for note in archive.notes), *differences(archives))
     ((reading, why),) = collect("look at a sample", [detect.submit(archives, spec, place)])
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))

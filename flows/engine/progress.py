@@ -46,11 +46,12 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
         variable.reset(token)
 
 
-def say(sentence: str) -> None:
-    """Print an unrequested but useful sentence for the user."""
-    if _visible.get() and not stopping.is_set():
-        print(sentence, file=sys.stderr)
-    get_run_logger().info(sentence)
+def say(*sentences: str) -> None:
+    """Print unrequested but useful sentences for the user."""
+    for sentence in sentences:
+        if _visible.get() and not stopping.is_set():
+            print(sentence, file=sys.stderr)
+        get_run_logger().info(sentence)
 
 
 def collect(
