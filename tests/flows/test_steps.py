@@ -13,7 +13,7 @@ from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
-from tests.build import MEASURED, TINY
+from tests.build import MEASURED, TINY, glyphs, png, write_tar
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -107,3 +107,17 @@ def test_sources_may_move_between_runs(prefect_server: None, photographs: dict[s
     next((tmp_path / "there" / "test").rglob("*.bmp")).unlink()
     with pytest.raises(DataError, match=r"\.bmp is missing; restore it"):
         export_run(folder, "folder", Place.of(tmp_path / "again"), found.classes, read_findings(folder))
+
+
+def test_a_run_of_several_compressed_archives_is_sanitized_again(tmp_path: Path) -> None:
+    own = iter(glyphs(24, seed=7))
+    for name in ("train-0", "train-1", "test-0", "test-1"):
+        write_tar(
+            tmp_path / f"{name}.tar.gz", {f"{letter}/{name}-{n}.png": png(next(own)) for letter in "ab" for n in "012"}
+        )
+    given = {split: str(tmp_path / f"{split}-*.tar.gz") for split in ("train", "test")}
+    audited = audit(**given, workspace=tmp_path / "w")
+    assert sanitize(run=audited.run.name, workspace=tmp_path / "w").rows == audited.rows
+    shutil.rmtree(tmp_path / "w" / "stages" / "unpacked")
+    with pytest.raises(DataError, match=r"archive-\*\.tar, which is missing"):
+        sanitize(run=audited.run.name, workspace=tmp_path / "w")
