@@ -56,7 +56,9 @@ class Originals:
         self.archives = archives
         self.facts = [workspace / name for name in photographs]
         self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
-        sets = {a.location for a in archives if any(name.startswith(SET) for name in a.members)}
+        folders = [a.location for a in archives if self.sources[a.role].in_folder]
+        sets = {place for place in folders if folders.count(place) > 1}  # of several splits
+        sets |= {a.location for a in archives if any(name.startswith(SET) for name in a.members)}
         self.links: dict[str, str | None] = {a.role: a.links for a in archives}  # where links may lead
         self.annotated = {a.role for a in archives if a.location in sets}  # roles of detection sets
         parts = []

@@ -20,7 +20,7 @@ from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
 from tasks.sources.labels import label_tables
-from tasks.sources.layout import some, split_of_folder
+from tasks.sources.layout import are_flat, is_metadata, some, split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
 from tasks.vocabulary import SPLIT_FOLDERS, SplitName
@@ -35,6 +35,7 @@ class Annotated(NamedTuple):
     labels: dict[tuple[SplitName | None, str], set[str] | None]
     files: set[str]
     notes: tuple[str, ...] = ()
+    is_whole: bool = False  # whether files without labels, above the folders of splits, name all images
 
     @property
     def has_labels(self) -> bool:
@@ -45,7 +46,7 @@ class Annotated(NamedTuple):
         """Return the only split that has labels, with a note about the others; all splits if several have labels."""
         splits = {split for (split, _), labels in self.labels.items() if labels is not None}
         others = Counter(str(split) for split, _ in self.labels if split not in splits)
-        if len(splits) > 1 or not others:
+        if len(splits) != 1 or not others:
             return self
         left = some([f"{split} ({count:,})" for split, count in others.items()])
         note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares them."
@@ -79,7 +80,8 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     if not found.has_labels:
         found = _of_documents(root, names, columns)
     of_splits = {of: labels for of, labels in found.labels.items() if of[0]}
-    return Annotated(of_splits or found.labels, found.files) if found.has_labels else Annotated({}, set(), found.notes)
+    notes = () if found.has_labels else found.notes
+    return Annotated(of_splits or found.labels if found.has_labels or found.is_whole else {}, found.files, notes)
 
 
 def _of_files(root: Place, names: Collection[str], images: Collection[str], files: Mapping[str, str]) -> Annotated:
@@ -97,10 +99,12 @@ def _of_files(root: Place, names: Collection[str], images: Collection[str], file
 
 
 def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Annotated:
-    found, notes = Annotated({}, set()), list[str]()
+    found, notes, above = Annotated({}, set()), list[str](), list[str]()
     for document in chain(documents(root, names), label_tables(root, names, columns)):
         found.files.update([document.name] if document.paths else [])
         notes += [document.note] if document.note else []
+        if not split_of_folder(document.name) and any(map(split_of_folder, document.paths.values())):
+            above.append(document.name)
         for image, path in document.paths.items():
             key = document.split or split_of_folder(path), path
             before, labels = found.labels.get(key), document.labels[image]
@@ -109,7 +113,11 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
     for path in names if splits and None not in splits else ():
         if (split := split_of_folder(path)) not in {None, *splits} and path.lower().endswith((*IMAGE_ENDINGS,)):
             found.labels[split, path] = None  # such as all of test2017
-    return found._replace(notes=tuple(notes))
+    images = [path for path in names if above and path.lower().endswith((*IMAGE_ENDINGS,)) and not is_metadata(path)]
+    is_whole = bool(above) and are_flat(images) and {path for _, path in found.labels}.issuperset(images)
+    if above and not is_whole:
+        notes.append(f"{some(above)} is not written with these images, since it is above the folders of splits.")
+    return found._replace(notes=tuple(notes), is_whole=is_whole)
 
 
 def label_file(path: str, held: Collection[str]) -> str | None:

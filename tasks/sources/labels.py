@@ -12,7 +12,7 @@ from tasks.columns import Columns, find
 from tasks.errors import UsageError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.coco import MAX_LIST, Document, by_stem, path_named, readable, stem_of
-from tasks.sources.layout import is_metadata, split_of_folder
+from tasks.sources.layout import are_flat, is_metadata, split_of_folder
 from tasks.sources.manifest import ENDINGS, PARQUET, rows_in, rows_of_table
 from tasks.sources.numbered import split_in
 from tasks.storage import Place, at
@@ -44,8 +44,7 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     tables = [name for name in names if name.lower().endswith(ENDINGS)]
     named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else ()
     images = dict.fromkeys(path for path in named if not is_metadata(path))
-    folders = {posixpath.dirname(path) for path in images}
-    flat = len(folders) == len({split_of_folder(f"{folder}/") for folder in folders})
+    flat = are_flat(images)
     held = by_stem(images)
     known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
     for name in tables:
@@ -56,9 +55,7 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
         if stem == "metadata" or (flat and split_in(stem)):
             table, why = _table(root / name, name, held, columns), "correct their paths, which start from its folder"
             if not images.keys().isdisjoint(table.paths.values()):
-                is_above = table.split is None and any(map(split_of_folder, table.paths.values()))
-                left = "; sets that are written lack this table" if is_above else ""
-                note = f"{name} names images without labels; `--columns label=NAME` names the column of labels{left}."
+                note = f"{name} names images without labels; `--columns label=NAME` names the column of labels."
                 yield table._replace(note=note)
                 continue
         if flat and known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:

@@ -3,7 +3,7 @@
 import posixpath
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from shlex import quote
 from typing import get_args
 
@@ -46,6 +46,12 @@ def split_of_folder(path: str) -> SplitName | None:
     """Return the split that a folder of a path is named after, such as train for ``images/train2017/1.jpg``, if any."""
     folders = (part.lower().removesuffix("_images").rstrip("0123456789") for part in path.split("/")[:-1])
     return next((SPLIT_FOLDERS[part] for part in folders if part in SPLIT_FOLDERS), None)
+
+
+def are_flat(images: Iterable[str]) -> bool:
+    """Return whether no split has two folders of images, which may be classes."""
+    folders = {posixpath.dirname(path) for path in images}
+    return len(folders) == len({split_of_folder(f"{folder}/") for folder in folders})
 
 
 def is_below(folder: str, root: str) -> bool:

@@ -152,18 +152,21 @@ def test_a_table_of_ids_keeps_the_rows_of_the_images_that_stay(tmp_path: Path) -
     assert found["train.csv"] == files["train.csv"].replace(b'0,"a ""dog""","of\r\n0"\r\n', b"")
 
 
-@pytest.mark.parametrize("folder", ["", "cat/"])
-def test_captions_keep_the_rows_of_the_images_that_stay(tmp_path: Path, folder: str) -> None:
+@pytest.mark.parametrize(("folder", "top"), [("", False), ("cat/", False), ("", True)])
+def test_captions_keep_the_rows_of_the_images_that_stay(tmp_path: Path, folder: str, top: bool) -> None:
     files = {
         f"{split}/{folder}{n}.jpg": picture(n + 3 * (split == "test")) for split in ("train", "test") for n in range(5)
     }
     rows = [f'{folder}{n}.jpg,"a, ""{n}""\n"\r\n' for n in range(5)]
-    files |= {f"{split}/metadata.csv": "".join(["file_name,text\r\n", *rows]).encode() for split in ("train", "test")}
+    tables = {f"{split}/metadata.csv": "".join(["file_name,text\r\n", *rows]).encode() for split in ("train", "test")}
+    both = [f"{split}/{row}" for split in ("test", "train") for row in rows]
+    files |= {"metadata.csv": "".join(["file_name,text\r\n", *both]).encode()} if top else tables
     report = audit(root=str(write_folder(tmp_path / "set", files)), workspace=tmp_path / "w")
     assert report.pair("test", "train").exact == 2
     found = files_below(linked(report, tmp_path / "out"))
-    assert found.pop("test/metadata.csv").decode() == "".join(["file_name,text\r\n", *rows[2:]])
-    gone = {"test/metadata.csv", f"test/{folder}0.jpg", f"test/{folder}1.jpg"}
+    name = "metadata.csv" if top else "test/metadata.csv"
+    assert found.pop(name).decode() == "".join(["file_name,text\r\n", *(both if top else rows)[2:]])
+    gone = {name, f"test/{folder}0.jpg", f"test/{folder}1.jpg"}
     assert found == {name: data for name, data in files.items() if name not in gone}
 
 

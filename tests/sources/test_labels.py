@@ -155,7 +155,7 @@ def test_the_column_of_paths_may_have_any_name(tmp_path: Path) -> None:
         (
             "metadata.csv",
             b"file_name,text\ntrain/x0.jpg,a cat\n",
-            "names the column of labels; sets that are written lack",
+            "names the column of labels.\nmetadata.csv is not written with these images",
         ),
         (
             "labels.csv",
@@ -175,11 +175,21 @@ def test_a_table_that_gives_named_images_no_label_is_noted(
 ) -> None:
     files = {f"{folder}/x{n}.jpg": picture(n) for folder in ("train", "test") for n in range(2)}
     found = opened(write_folder(tmp_path / "set", files | {name: rows}))
-    assert (len(found.notes), found.annotated) == (said is not None, False)
-    assert said is None or said in found.notes[0]
+    assert (bool(found.notes), found.annotated) == (said is not None, False)
+    assert said is None or said in "\n".join(found.notes)
     with pytest.raises(UsageError) as refused:
         splits_of(Source("source", "set", "set", None, 0, {}), found.members(), found.notes)
-    assert said is None or said in str(refused.value)
+    assert all(note in str(refused.value) for note in found.notes)
+
+
+def test_a_table_of_captions_above_the_splits_is_read_if_it_names_all_images(tmp_path: Path) -> None:
+    rows = "".join(["file_name;text\n", *(f"{name};a cat\n" for name in IMAGES)])
+    found = opened(write_folder(tmp_path / "set", IMAGES | {"metadata.csv": rows.encode()}))
+    assert {entry.name for entry in found.members().entries()} == {
+        f"{name.partition('/')[0]}/(none)/{name}" for name in IMAGES
+    }
+    assert found.annotated
+    assert not opened(write_folder(tmp_path / "set", {"train/cat/5.jpg": picture(5)})).annotated, "not named"
 
 
 def test_an_id_at_the_top_is_an_image_of_any_split(tmp_path: Path) -> None:
