@@ -30,8 +30,8 @@ class DrawSpec(SourceSpec):
 
     @property
     def in_groups(self) -> bool:
-        """Whether groups are not divided between splits."""
-        return True
+        """Whether groups are not divided between splits: always, unless there is another recipe."""
+        return getattr(self, "recipe", "grouped") == "grouped"
 
     def check(self) -> None:
         """Refuse groups without grouped splits, and an invalid regular expression."""
@@ -50,11 +50,6 @@ class PrepareSpec(DrawSpec):
     small: SourceName | None = None
     dataset: str = "fonts"
     recipe: Recipe = "cleansplit"
-
-    @property
-    def in_groups(self) -> bool:
-        """Whether groups are not divided between splits."""
-        return self.recipe == "grouped"
 
     @property
     def sources(self) -> dict[Role, str]:
