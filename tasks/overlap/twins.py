@@ -98,8 +98,8 @@ class Direction:
         """Return the rows that have a duplicate of another class, each with the best one."""
         row = np.flatnonzero(self.other["exact"] | self.other["near"])
         other, (first, second) = self.other[row], self.others.examples()
-        same = self.others.label[first[other["image"]]] == self.rows.label[row]
-        twin = np.where(same, second[other["image"]], first[other["image"]])
+        one, two = first[other["image"]], second[other["image"]]
+        twin = np.where(self.others.label[one] == self.rows.label[row], two, one)
         return Matched(row, twin, other["exact"], other["judged"], other["similarity"])
 
     def write(self, target: Place) -> None:
@@ -141,11 +141,12 @@ def variants(direction: Direction, mirrored: Pairs, line: Floats) -> tuple[pa.Ta
     seen[found.first], image[found.first] = found.similarity, found.second
     seen, image = seen[rows.image], image[rows.image]
     plain = np.where(best["image"] == NOTHING, 0.0, best["similarity"])
-    at = np.flatnonzero((seen > plain) & ~best["exact"] & (image != NOTHING))
+    inexact = ~best["exact"] & (image != NOTHING)
+    at = np.flatnonzero((seen > plain) & inexact)
     twins = direction.others.named(direction.others.examples()[0][image[at]])
     percents = whole_percent(seen[at]), whole_percent(np.maximum(plain[at], 0))
     columns = [*rows.named(at), pa.array(["mirrored"] * len(at), pa.string()), *twins, seen[at], *percents]
-    anew = (seen >= line[rows.image]) & ~best["exact"] & ~best["near"] & (image != NOTHING)
+    anew = (seen >= line[rows.image]) & inexact & ~best["near"]
     return pa.table(columns, schema=VARIANTS), int(anew.sum())
 
 

@@ -78,9 +78,9 @@ def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Ma
     for kind in verdict.kinds:
         if kind.threshold is not None:
             line[_is_of(kind.kind, matches["beyond"])] = kind.threshold
-    undecided = line == NEVER
+    undecided, free = line == NEVER, ~matches["chained"]
     if verdict.near_identical is not None:
-        line[~matches["chained"]] = np.minimum(line[~matches["chained"]], verdict.near_identical)
+        line[free] = np.minimum(line[free], verdict.near_identical)
     return line, undecided
 
 
@@ -118,8 +118,7 @@ def _judge_kinds(
 
 def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
     """Return the kinds of images to judge separately, or a single one if either is rare."""
-    crowded = int((rows >= CROWDED).sum() + (train >= CROWDED).sum())
-    count = len(rows) + len(train)
+    crowded, count = int((rows >= CROWDED).sum() + (train >= CROWDED).sum()), len(rows) + len(train)
     return ("all",) if are_few(min(crowded, count - crowded), count) else ("alone", "crowd")
 
 
@@ -153,11 +152,12 @@ def _bands(left: Matches, train: Floats, random: Floats, precision: dict[int, fl
     bands = []
     for low, high in pairwise(edges):
         inside = _between(left["best"], low, high)
-        rows, other_class = int(left["rows"][inside].sum()), int(left["rows"][inside & left["other_class"]].sum())
+        counts, other_class = left["rows"][inside], left["other_class"][inside]
+        rows, of_other = int(counts.sum()), int(counts[other_class].sum())
         share = rows / int(left["rows"].sum()) if len(left) else None
         between = [_between(values, low, high) for values in (train, random)]
         shares = [float(one.mean()) if len(one) else None for one in between]
-        bands.append(Band(low / 100, high / 100, rows, other_class, precision[low], share, *shares))
+        bands.append(Band(low / 100, high / 100, rows, of_other, precision[low], share, *shares))
     return tuple(bands)
 
 
