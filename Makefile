@@ -133,17 +133,17 @@ lock: .venv/run       ## resolve the locks anew
 clean:
 	rm -rf .venv
 
+UV = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
+OURS = --no-deps --no-build-isolation --editable .
 # Of what a lock names; uv does it on all cores, and pip where uv can't: for an index that only pip's settings name.
-define install
-$(PIP) -r requirements-uv.lock && $(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --require-hashes \
-  -r $(1) || $(PIP) -r $(1)
-endef
+install = $(UV) --require-hashes -r $(1) || $(PIP) -r $(1)
 
 .venv/run: requirements.lock requirements-uv.lock pyproject.toml setup.py tasks/kernel.c tasks/kernel_avx2.c
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cleansplit needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
+	-$(PIP) -r requirements-uv.lock
 	$(call install,requirements.lock)
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(UV) $(OURS) || $(BIN)/python -m pip install --quiet $(OURS)
 	touch $@
 
 .venv/test: requirements-dev.lock .venv/run
