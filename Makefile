@@ -104,7 +104,8 @@ sbom: .venv/run       ## what is installed, with licences, as CycloneDX: sbom.js
 
 faults: .venv/test .venv-moto  ## kills, full disks, rotten files, bad servers: every fault, and the run after it
 	$(BIN)/python -m tests.faults
-	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/cluster/faults_of_stores.py tests/operations/faults_of_installation.py
+	$(BIN)/pytest tests/cluster/faults_of_runs.py tests/cluster/faults_of_stores.py tests/operations/faults_of_installation.py \
+	  tests/kernel/faults_of_processors.py
 	$(BIN)/python -m tests.operations.outage
 	$(BIN)/python -m tests.operations.outage --away 60 --cancel
 	$(BIN)/python -m tests.operations.outage --away 360

@@ -34,7 +34,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Account:
 
 
 def test_damaged_archives_lose_nothing_in_silence() -> None:
-    ended = run_child("tests.faults.archives", "--child", "1", "--count", "150", seconds=120)
+    ended = run_child("tests.faults.archives", "--child", "1", "--count", "50", seconds=120)
     assert not ended.crashed, ended.errors
     assert not ended.hung, ended.errors
     assert isinstance(ended.answer, dict)
@@ -153,8 +153,9 @@ def test_hostile_tars_end_with_an_outcome_under_limits(shared: Path) -> None:
 
 
 def test_hostile_rows_of_every_form_are_refused_under_limits() -> None:
-    found = dict(outcomes("tests.faults.rows", list(rows.CASES)))
-    assert found.keys() == rows.CASES.keys()
+    few = list(rows.CASES)[::2]  # `make hostile` takes all
+    found = dict(outcomes("tests.faults.rows", few))
+    assert list(found) == few
     assert not {name: outcome for name, outcome in found.items() if not outcome.startswith("refused")}
 
 

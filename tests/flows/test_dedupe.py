@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.pipeline import audit, dedupe
+from flows.publish import key_of
 from tasks.errors import GateError
 from tasks.records import Report
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
@@ -51,7 +54,7 @@ def test_every_planted_duplicate_is_listed_and_one_of_each_label_stays(report: R
     assert {row["reason"] for row in rows} == {"exact", "near", None}
 
 
-def test_it_is_said_in_the_report(report: Report) -> None:
+def test_it_is_said_in_the_report_and_in_prefect(report: Report) -> None:
     text = (report.run / "README.md").read_text()
     said = "3 of the 44 images are duplicates of one that stays: 1 are identical to it, 2 are near-duplicates ("
     assert f"{said}similarity 0.95" in text
@@ -61,6 +64,9 @@ def test_it_is_said_in_the_report(report: Report) -> None:
     page = (report.run / "report.html").read_text()
     assert "3 of the 44 images are duplicates." in re.sub("<[^>]*>", "", page)
     assert "The splits" not in page
+    key = f"cleansplit-{key_of([*report.spec.sources.values()])}-groups"
+    with get_client(sync_client=True) as client:
+        assert client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
 
 
 def test_a_gate_limits_duplicates(report: Report, tmp_path: Path) -> None:

@@ -173,11 +173,9 @@ def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path
     assert (tmp_path / "page.html").read_bytes() == (run.run / "report.html").read_bytes()
 
 
-def test_compare_shows_settings_rows_and_accuracy_that_changed(
-    space: Path, sources: dict[str, Any], prefect_server: None
-) -> None:
-    given = ("run", "--large", sources["large"], "--small", sources["small"], "--workspace", str(space), *TINY)
-    first, second = (Path(here(*given, *more).stdout.strip()) for more in ((), ("--threshold", "1.0")))
+def test_compare_shows_settings_rows_and_overlap_that_changed(run: Report, space: Path, prefect_server: None) -> None:
+    first = space / "runs" / run.run.name
+    second = Path(here("sanitize", run.run.name, "--threshold", "1.0", "--workspace", str(space)).stdout.strip())
     done = here("compare", first.name, second.name, "--workspace", str(space))
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]

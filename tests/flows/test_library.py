@@ -20,8 +20,10 @@ from PIL import Image
 import cleansplit
 from flows.pipeline import audit
 from tasks.errors import GateError, UsageError
+from tasks.records.spec import SplitSpec
 from tests.browser.example import NOTEBOOK, executed
 from tests.build import ROOT, glyphs, noise, png, write_folder
+from tests.sources.listed import as_typed
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -103,13 +105,12 @@ def test_errors_are_the_sentences_of_the_command(audited: cleansplit.Result, dat
     assert failed.value.report.pair("test", "train").either == 2
 
 
-def test_parameters_are_those_of_the_command(data: Path, tmp_path: Path) -> None:
+def test_parameters_are_those_of_the_command() -> None:
     parameters = inspect.signature(cleansplit.run).parameters
     assert {"large", "small", "models", "threshold", "decisions", "workspace"} <= set(parameters)
     assert "Seed of every random choice." in str(inspect.getdoc(cleansplit.run))
-    source = str(data / "train")
-    found = cleansplit.split(source=source, models=("softmax",), sizes=(10, "all"), trainings=1, workspace=tmp_path)
-    assert {score.train_rows for score in found.report.scores} >= {10}
+    given = SplitSpec.of(source="a", models=("softmax", "1nn"), sizes=(10, "all"), trainings=1, workspace="w")
+    assert as_typed(["split", *given.arguments()]) == given
 
 
 def test_a_script_sees_one_line_and_prints_what_it_says_itself(example: subprocess.CompletedProcess[bytes]) -> None:

@@ -22,7 +22,7 @@ from tasks.reporting.read import read_findings
 from tasks.reporting.verify import verify_run
 from tasks.storage.place import Place
 from tasks.vocabulary import Format
-from tests.build import saved, scene, write_folder, write_tar
+from tests.build import glyphs, png, saved, scene, write_folder, write_tar
 from tests.flows.test_cli import here
 from tests.hostile_jpegs import hostile
 
@@ -195,8 +195,9 @@ def test_the_same_bytes_with_threads_and_processes(
         assert (other.run / file).read_bytes() == (audited.run / file).read_bytes(), file
 
 
-def test_a_view_that_was_asked_for_is_taken(sources: dict[str, Any], prefect_server: None, tmp_path: Path) -> None:
-    given = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.5}
+def test_a_view_that_was_asked_for_is_taken(prefect_server: None, tmp_path: Path) -> None:
+    own = {f"{'ab'[number % 2]}/{number}.png": png(image) for number, image in enumerate(glyphs(20, seed=1))}
+    given: dict[str, Any] = {role: str(write_folder(tmp_path / role, own)) for role in ("train", "test")}
     photo = audit(**given, workspace=tmp_path / "photo", view="photo")
     assert (photo.spec.view, photo.near_duplicates.floor, photo.spec.side) == ("photo", 0.86, 16)
     ink = audit(**given, workspace=tmp_path / "ink", view="ink")

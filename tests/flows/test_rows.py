@@ -188,7 +188,7 @@ def test_rows_of_every_form_hold_what_files_hold(form: str, of_files: Counter[An
     assert {outcome for _, _, outcome in members} == {"accepted"}
 
 
-@pytest.mark.parametrize("form", ["npz", "parquet with names", "csv"])
+@pytest.mark.parametrize("form", ["parquet with names", "csv"])
 def test_whole_runs_on_rows_give_what_files_give(expected: tuple[object, ...], form: str, tmp_path: Path) -> None:
     report = audit(root=str(FORMS[form](tmp_path / "data", images())), workspace=tmp_path / "w")
     assert content(report) == expected

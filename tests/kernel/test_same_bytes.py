@@ -1,4 +1,4 @@
-"""Whole runs give the same files for five core types of OpenBLAS, and with AVX2 masked."""
+"""Whole runs give the same files for two core types of OpenBLAS, and with AVX2 masked."""
 
 import hashlib
 import os
@@ -27,6 +27,7 @@ MASKED = {
     "OPENBLAS_CORETYPE": "Nehalem",
 }
 REFERENCE, *OTHERS = ({"OPENBLAS_CORETYPE": name} for name in ("Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX"))
+FEW = [other for other in OTHERS if other["OPENBLAS_CORETYPE"] == "Haswell"]  # `make faults` takes all
 Digests = dict[str, str]
 
 
@@ -70,7 +71,7 @@ def reference(
     return found
 
 
-@pytest.mark.parametrize("other", OTHERS, ids=lambda other: other["OPENBLAS_CORETYPE"])
+@pytest.mark.parametrize("other", FEW, ids=lambda other: other["OPENBLAS_CORETYPE"])
 def test_files_are_the_same_whatever_processor_openblas_is_told_of(
     other: dict[str, str],
     reference: Digests,

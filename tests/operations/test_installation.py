@@ -47,6 +47,7 @@ from pydantic import SecretStr
 from flows.command.deploy import CORES_A_RUN, deploy
 from flows.command.server import POOL
 from flows.command.undeploy import undeploy
+from flows.pipeline import cleansplit
 from flows.publish import key_of
 from tasks.errors import ServerError, UsageError
 from tests.build import glyphs, png, write_folder
@@ -176,10 +177,6 @@ def test_a_run_its_steps_and_its_artifacts(installation: dict[str, str], sources
     scores = json.loads((space / "latest" / "report.json").read_text())["scores"]
     assert {score["model"] for score in scores} == {"1nn"}
 
-    alone = start("cleansplit-dedupe/dedupe", workspace=space, source=sources["large"], max_quarantine=0.1)
-    assert ended(alone).is_completed(), ended(alone).message
-    assert (space / "latest" / "remove.txt").exists()
-    assert f"cleansplit-{key_of([sources['large']])}-groups" in artifacts_of(alone)
     given = {"source": sources["large"], "max_quarantine": 0.1, "models": ["1nn"], "sizes": ["all"]}
     drawn = start("cleansplit-split/split", workspace=space, **given, trainings=1)
     assert ended(drawn).is_completed(), ended(drawn).message
@@ -417,19 +414,22 @@ def carried(installation: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     bare = tmp_path_factory.mktemp("bare") / "cleansplit.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", str(ROOT), str(bare)], check=True)
     with chat() as (address, told):
-        image = ("--infrastructure", "kubernetes", "--image", "cleansplit:0.2")
-        of_image = deployed_by("--pool", "kubernetes", *image, "--notify", address, **installation)
-        of_repository = deployed_by("--git", bare.as_uri(), **installation)
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in installation.items():
+                environment.setenv(name, value)
+            deploy(pool="kubernetes", infrastructure="kubernetes", image="cleansplit:0.2")
+        of_image = of_deployment()
+        done = installed("deploy", "--git", bare.as_uri(), "--notify", address, **installation)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+        of_repository = of_deployment()
         with get_client(sync_client=True) as client:
             client.delete_work_pool("kubernetes")
         yield Carried(of_image, of_repository, bare.as_uri(), told)
 
 
-def deployed_by(*arguments: str, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Deploy, and return where a deployment's code comes from and the variables of its jobs; Prefect checks them."""
-    done = installed("deploy", *arguments, **environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
+def of_deployment() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return where a deployment's code comes from and the variables of its jobs, which Prefect has checked."""
     with get_client(sync_client=True) as client:
         deployed = client.read_deployment_by_name("cleansplit-audit/audit")
     return (deployed.pull_steps or [{}])[0], deployed.job_variables
@@ -457,8 +457,8 @@ def failed(carried: Carried, sources: dict[str, Any], tmp_path_factory: pytest.T
 
 
 def test_a_failure_is_the_sentence_of_the_command(failed: UUID, sources: dict[str, Any], tmp_path: Path) -> None:
-    beyond = start("cleansplit/on-demand", workspace=tmp_path, **sources, threshold=1.5)
-    assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
+    beyond: Any = cleansplit(workspace=tmp_path, **sources, threshold=1.5, return_state=True)
+    assert beyond.message == "threshold: give a number of at least 0 and at most 1."
     sentence = 'test /a"b.tar does not exist; name an archive, a folder, a URL, notmnist or fonts.'
     assert ended(failed).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(failed, ERROR)) == 2, 15)  # by the task, and by the run
