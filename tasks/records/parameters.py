@@ -22,8 +22,7 @@ DESCRIPTIONS = {
     "folder with one subfolder per class, an http(s) URL, secret:NAME for a Secret block of Prefect that holds the "
     "URL, notmnist, fonts, or fonts:FOLDER.",
     "small": "Source of test, of the same kinds. Give both sources or neither.",
-    "ReproduceSpec.large": "The archive notMNIST_large, or a URL of it. If both are unset, the archives are "
-    "downloaded.",
+    "ReproduceSpec.large": "The archive notMNIST_large, or a URL of it. If both are unset, they are downloaded.",
     "ReproduceSpec.small": "The archive notMNIST_small, or a URL of it.",
     "dataset": "Both sources by one name, if they are unset: fonts, fonts:FOLDER, or notmnist.",
     "AuditSpec.dataset": "A public data set by name, which is downloaded and verified, instead of a root.",
@@ -34,16 +33,14 @@ DESCRIPTIONS = {
     ".zip) or an http(s) URL of one, with one subfolder per class or without any.",
     "AuditSpec.test": "Source of the test split, of the same kinds. Repeat --test to audit several benchmarks.",
     "AuditSpec.validation": "Source of the validation split; optional.",
-    "source": "A folder or archive of images, with one subfolder per class or without any; or any other form of "
-    "docs/data.md.",
+    "source": "A folder or archive of images, with or without a subfolder per class; or another form of docs/data.md.",
     "against": "Reference to compare the batch with; give the option once for each reference.",
     "accept": "Add the new images to the first reference, and list all others in quarantine.parquet.",
     "whole": "Add all images to the first reference without comparing them; it is made if it does not exist.",
     "columns": "Names of columns, for tables as sources: path=NAME or image=NAME, and label=NAME, split=NAME, "
     "group=NAME. If unset, usual names are tried.",
     "follow_links": "Follow symbolic links that lead out of a folder of images, too, to files below this folder.",
-    "train": "Rows of train, a multiple of the number of classes. If unset, all that the data allow, up to 20,000 per "
-    "class.",
+    "train": "Rows of train, a multiple of the number of classes. If unset, all there are, up to 20,000 per class.",
     "validation": "Rows of validation; may be 0.",
     "test": "Rows of test.",
     "recipe": "How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
@@ -58,8 +55,7 @@ DESCRIPTIONS = {
     "side": "Width and height of a glyph in pixels; photographs may have any size.",
     "min_per_class": "Minimum members per class. If unset, 1; for notmnist 45,000 in large, 1,800 in small.",
     # What counts as a duplicate, and what happens to it.
-    "view": "How images are compared: ink for glyphs, photo for photographs; auto inspects a sample and reports "
-    "its choice.",
+    "view": "How images are compared: ink for glyphs, photo for photographs; auto inspects a sample and says which.",
     "also": "Transformed photographs to search for as well, with their own count: mirrored.",
     "threshold": "Lowest similarity at which a row is removed, a whole percent. If unset, 0.95 for ink; for photo a "
     "threshold that the images determine.",
@@ -76,8 +72,7 @@ DESCRIPTIONS = {
     "max_quarantine": "Gate: largest share of a class that may be unreadable.",
     "max_ignored": "Gate: largest share of members that may be ignored because of their file extension.",
     "min_rows": "Gate: minimum number of test rows after sanitizing.",
-    "max_duplicates": "Gate: largest share of images that may be duplicates. Above it the run fails, after its report "
-    "is written.",
+    "max_duplicates": "Gate: largest share of images that may be duplicates. Above it the run fails after its report.",
     "decisions": "Table of people's decisions about pairs of images, as written by cleansplit review: pairs judged "
     "different are not duplicates, pairs judged the same are. If unset, a command takes the decisions of the "
     "workspace, and a deployment takes none; true takes them, false refuses them.",

@@ -117,10 +117,8 @@ def _sentence(gate: Gate, report: Report) -> str:
         count = sum(kind.count for kind in report.ignored)
         return f"{count:,} files ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}; {accept}"
     if gate.name == "recall":
-        return (
-            f"The search found at most {gate.value:.4f} of the near-duplicates, and not the stated {gate.limit:.4f}; "
-            "`--exhaustive` compares all pairs."
-        )
+        recall = f"at most {gate.value:.4f} of the near-duplicates, not {gate.limit:.4f}"
+        return f"The search found {recall}; `--exhaustive` compares all pairs."
     left = f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by {flag}"
     if report.spec.protect == "train" and report.rows[report.scored] >= gate.limit:
         return f"{left}; `--protect test` removes rows of train instead."

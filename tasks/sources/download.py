@@ -87,10 +87,8 @@ def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Pla
         status = error.response.status_code if error.response is not None else 0
         kind = SourceUnavailableError if status in MAY_HEAL else DataError
         raise kind(f"{public_name(url)} answered with status {status}; check the address or try again later.") from None
-    except (requests.RequestException, HTTPError) as error:
-        raise SourceUnavailableError(
-            f"{public_name(url)} could not be fetched completely ({type(error).__name__})."
-        ) from None
+    except (requests.RequestException, HTTPError):
+        raise SourceUnavailableError(f"{public_name(url)} could not be fetched completely; try again later.") from None
     except ValueError as error:
         raise DataError(f"{public_name(url)} is not the published file: its sha256 differs.") from error
 
