@@ -49,7 +49,7 @@ class Annotated(NamedTuple):
         if len(splits) != 1 or not others:
             return self
         left = some([f"{split} ({count:,})" for split, count in others.items()])
-        note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares them."
+        note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares all splits."
         return self._replace(labels={of: own for of, own in self.labels.items() if of[0] in splits}, notes=(note,))
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:

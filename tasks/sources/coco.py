@@ -104,6 +104,8 @@ def path_named(called: str, split: SplitName | None, held: Mapping[str, list[str
     own = own or [path for path in near if None in (folder, split, split_of_folder(path))]
     if len(own) > 1:
         raise ValueError(f"{called} is the name of {own[0]} and {own[1]}")
+    if not own and whole.startswith("../"):
+        raise ValueError(f"{called} leads out of the folder")
     return own[0] if own else whole
 
 

@@ -43,18 +43,15 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     """
     tables = [name for name in names if name.lower().endswith(ENDINGS)]
     named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else ()
-    images = dict.fromkeys(path for path in named if not is_metadata(path))
-    flat = are_flat(images)
-    held = by_stem(images)
+    images = {path for path in named if not is_metadata(path)}
+    flat, held = are_flat(images), by_stem(sorted(images))
     known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
     for name in tables:
-        stem, why = (
-            posixpath.basename(name).lower().partition(".")[0],
-            "rename it to metadata.csv if it has their labels",
-        )
+        stem = posixpath.basename(name).lower().partition(".")[0]
+        why = "rename it to metadata.csv if it has their labels"
         if stem == "metadata" or (flat and split_in(stem)):
             table, why = _table(root / name, name, held, columns), "correct their paths, which start from its folder"
-            if not images.keys().isdisjoint(table.paths.values()):
+            if not images.isdisjoint(table.paths.values()):
                 note = f"{name} names images without labels; `--columns label=NAME` names the column of labels."
                 yield table._replace(note=note)
                 continue
