@@ -15,7 +15,7 @@ from tasks.sources.coco import MAX_LIST, Document, by_stem, path_named, readable
 from tasks.sources.layout import are_flat, is_metadata, split_of_folder
 from tasks.sources.manifest import ENDINGS, PARQUET, rows_in, rows_of_table
 from tasks.sources.numbered import split_in
-from tasks.storage import Place, at
+from tasks.storage import Place, at, tables
 
 IDS = "image_id", "id"  # columns of names without an extension
 BETWEEN, LOOK = r"[\0-\x20,;\"/\ufffd]+", 1 << 20  # characters between names in any table; bytes to search
@@ -30,7 +30,8 @@ class Table(Document):
         if not self.name.lower().endswith(PARQUET):
             rows = enumerate(rows_in(self.name, self.data.decode()))
             return "".join(text for row, (_, text) in rows if row not in gone).encode()
-        table, out = pq.read_table(pa.BufferReader(self.data)), pa.BufferOutputStream()
+        with tables.foreign(Place(self.name)):
+            table, out = pq.read_table(pa.BufferReader(self.data)), pa.BufferOutputStream()
         pq.write_table(table.filter(pa.array([row not in gone for row in range(len(table))], pa.bool_())), out)
         return out.getvalue().to_pybytes()
 
@@ -41,12 +42,12 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     ``metadata`` tables count anywhere. If no split has two folders of images, which may be classes, tables named after
     a split count, and others that name images are not read.
     """
-    tables = [name for name in names if name.lower().endswith(ENDINGS)]
-    named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if tables else ()
+    listed = [name for name in names if name.lower().endswith(ENDINGS)]
+    named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if listed else ()
     images = {path for path in named if not is_metadata(path)}
     flat, held = are_flat(images), by_stem(sorted(images))
     known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
-    for name in tables:
+    for name in listed:
         stem = posixpath.basename(name).lower().partition(".")[0]
         why = "rename it to metadata.csv if it has their labels"
         if stem == "metadata" or (flat and split_in(stem)):

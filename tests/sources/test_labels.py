@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pandas
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.errors import DataError, UsageError
@@ -134,6 +135,13 @@ def test_parquet_is_a_table_of_labels(tmp_path: Path) -> None:
     (table,) = label_tables(Place.of(folder), ["train/metadata.parquet", *IMAGES], {})
     kept = pandas.read_parquet(io.BytesIO(table.only({"train/2.jpg", "train/1.jpg"})))
     pandas.testing.assert_frame_equal(kept, own.iloc[1:3].reset_index(drop=True))
+    data = bytearray((folder / "train/metadata.parquet").read_bytes())
+    page = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(2).data_page_offset  # of the boxes
+    data[page : page + 9] = b"x" * 9
+    (folder / "train/metadata.parquet").write_bytes(data)
+    (table,) = label_tables(Place.of(folder), ["train/metadata.parquet", *IMAGES], {})
+    with pytest.raises(DataError, match=r"^train/metadata.parquet is unreadable Parquet"):
+        table.only({"train/2.jpg"})
     own.assign(label=[["a"], ["b"], [], None]).to_parquet(folder / "train/metadata.parquet")
     with pytest.raises(DataError, match=r"the column label of .*train/metadata.parquet is list<.*; name another"):
         members(folder)
