@@ -40,7 +40,7 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     """Yield the tables that name an image of the folder, given its files; raises `DataError` for damage.
 
     ``metadata`` tables count anywhere. If no split has two folders of images, which may be classes, tables named after
-    a split count, and others that name images are not read.
+    a split count, too. Others that name images have only a note.
     """
     listed = [name for name in names if name.lower().endswith(ENDINGS)]
     named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if listed else ()
@@ -56,7 +56,7 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
                 note = f"{name} names images without labels; `--columns label=NAME` names the column of labels."
                 yield table._replace(note=note)
                 continue
-        if flat and known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
+        if known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
             yield Table(name, None, b"", {}, {}, f"{name} names images, but is not read; {why}.")
 
 

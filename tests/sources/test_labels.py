@@ -223,6 +223,10 @@ def test_class_folders_keep_their_classes_beside_a_table(tmp_path: Path) -> None
     own = {f"train/{name}/{n}.jpg": picture(n) for name in ("cat", "dog") for n in range(5, 8)}
     found = members(write_folder(tmp_path / "set", own | {"test/cat/1.jpg": picture(3), "train.csv": LABELS}))
     assert images(found) == {*own, "test/cat/1.jpg", "train.csv"}
+    (tmp_path / "set/train.csv").write_text("scan,grade\n5.jpg,3\n")
+    assert opened(tmp_path / "set").notes == (
+        "train.csv names images, but is not read; rename it to metadata.csv if it has their labels.",
+    )
 
 
 def test_columns_of_other_names_are_given(tmp_path: Path) -> None:
