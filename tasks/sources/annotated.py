@@ -99,10 +99,10 @@ def _of_files(root: Place, names: Collection[str], images: Collection[str], file
 
 
 def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Annotated:
-    found, notes, above = Annotated({}, set()), list[str](), list[str]()
+    found, without, above = Annotated({}, set()), defaultdict[str, list[str]](list), list[str]()
     for document in chain(documents(root, names), label_tables(root, names, columns)):
         found.files.update([document.name] if document.paths else [])
-        notes += [document.note] if document.note else []
+        without[document.note].append(document.name)
         if not split_of_folder(document.name) and any(map(split_of_folder, document.paths.values())):
             above.append(document.name)
         for image, path in document.paths.items():
@@ -115,13 +115,14 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
             found.labels[split, path] = None  # such as all of test2017
     images = [path for path in names if above and path.lower().endswith((*IMAGE_ENDINGS,)) and not is_metadata(path)]
     is_whole = bool(above) and are_flat(images) and {path for _, path in found.labels}.issuperset(images)
+    notes = [f"Images are named but not labelled by {some(sorted(own))}; {why}." for why, own in without.items() if why]
     if above and not is_whole:
-        notes.append(f"{some(above)} is not written with these images, since it is above the folders of splits.")
+        notes.append(f"Not written with these images: {some(above)}, above the folders of splits.")
     return found._replace(notes=tuple(notes), is_whole=is_whole)
 
 
 def label_file(path: str, held: Collection[str]) -> str | None:
-    """Return the held label file of an image: ``labels/1.txt`` for ``images/1.jpg``, or an XML file beside it."""
+    """Return the held label file of an image: ``labels/1.txt`` for ``images/1.jpg``, or ``1.xml`` in its folder."""
     for images, labels, ending in FOLDERS:
         before, found, below = f"/{path}".rpartition(f"/{images}/")
         name = f"{before}/{labels}/{splitext(below)[0]}{ending}"[1:]

@@ -35,7 +35,7 @@ class Document(NamedTuple):
     data: bytes
     paths: dict[Any, str]
     labels: dict[Any, set[str] | None]
-    note: str = ""  # for the user, if no image has a label
+    note: str = ""  # advice if no image has a label
 
     def only(self, stay: Collection[str]) -> bytes:
         """Return the file with the images that stay, by path, and their annotations; these entries keep their bytes."""

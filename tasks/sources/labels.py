@@ -49,15 +49,14 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
     for name in listed:
         stem = posixpath.basename(name).lower().partition(".")[0]
-        why = "rename it to metadata.csv if it has their labels"
+        why = "a table with labels is named metadata.csv"
         if stem == "metadata" or (flat and split_in(stem)):
-            table, why = _table(root / name, name, held, columns), "correct their paths, which start from its folder"
+            table, why = _table(root / name, name, held, columns), "paths in a table start from its folder"
             if not images.isdisjoint(table.paths.values()):
-                note = f"{name} names images without labels; `--columns label=NAME` names the column of labels."
-                yield table._replace(note=note)
+                yield table._replace(note="`--columns label=NAME` names the column of labels")
                 continue
         if known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
-            yield Table(name, None, b"", {}, {}, f"{name} names images, but is not read; {why}.")
+            yield Table(name, None, b"", {}, {}, why)
 
 
 def _table(place: Place, name: str, held: Mapping[str, list[str]], columns: Columns) -> Table:

@@ -161,21 +161,25 @@ def test_the_column_of_paths_may_have_any_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "rows", "said"),
     [
-        ("train.csv", b"id_code,grade\nx0,1\n", "train.csv names images without labels; `--columns label=NAME` names"),
+        (
+            "train.csv",
+            b"id_code,grade\nx0,1\n",
+            "Images are named but not labelled by train.csv; `--columns label=NAME` names",
+        ),
         (
             "metadata.csv",
             b"file_name,text\ntrain/x0.jpg,a cat\n",
-            "names the column of labels.\nmetadata.csv is not written with these images",
+            "names the column of labels.\nNot written with these images: metadata.csv",
         ),
         (
             "labels.csv",
             b"file;label\nx0.jpg;cat\n",
-            "labels.csv names images, but is not read; rename it to metadata.csv",
+            "not labelled by labels.csv; a table with labels is named metadata.csv.",
         ),
         (
             "metadata.csv",
             b"path,label\n/mnt/x0.jpg,cat\n",
-            "metadata.csv names images, but is not read; correct their paths",
+            "not labelled by metadata.csv; paths in a table start from its folder.",
         ),
         ("counts.csv", b"n\n0\n1\n", None),
     ],
@@ -224,8 +228,9 @@ def test_class_folders_keep_their_classes_beside_a_table(tmp_path: Path) -> None
     found = members(write_folder(tmp_path / "set", own | {"test/cat/1.jpg": picture(3), "train.csv": LABELS}))
     assert images(found) == {*own, "test/cat/1.jpg", "train.csv"}
     (tmp_path / "set/train.csv").write_text("scan,grade\n5.jpg,3\n")
+    (tmp_path / "set/test/list.csv").write_text("1.jpg")
     assert opened(tmp_path / "set").notes == (
-        "train.csv names images, but is not read; rename it to metadata.csv if it has their labels.",
+        "Images are named but not labelled by test/list.csv, train.csv; a table with labels is named metadata.csv.",
     )
 
 
