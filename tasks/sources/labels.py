@@ -49,13 +49,14 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
     for name in listed:
         stem = posixpath.basename(name).lower().partition(".")[0]
-        why = "a table with labels is named metadata.csv"
+        keys, why = known, "a table with labels is named metadata.csv"
         if stem == "metadata" or (flat and split_in(stem)):
-            table, why = _table(root / name, name, held, columns), "paths in a table start from its folder"
+            table, keys = _table(root / name, name, held, columns), known | held.keys()
+            why = "`--columns path=NAME label=NAME` names its columns; paths start from its folder"
             if not images.isdisjoint(table.paths.values()):
                 yield table._replace(note="`--columns label=NAME` names the column of labels")
                 continue
-        if known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
+        if keys & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
             yield Table(name, None, b"", {}, {}, why)
 
 
