@@ -23,6 +23,7 @@ from tests.build import (
     MEASURED,
     ROOT,
     SHARED,
+    built_wheel,
     glyphs,
     members_of,
     noise,
@@ -134,6 +135,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder for Prefect, for servers of a test's own."""
     return home_with_database(tmp_path / "prefect", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel of the project, with the compiled kernel if there is a compiler."""
+    return next(once("wheel", tmp_path_factory, lambda folder: built_wheel(folder, {})).glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
