@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from PIL import Image
+
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # as the command does
 
 from flows.engine import temporary
 from flows.engine.importing import without_garbage

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
-from flows.pipeline import audit, dedupe
 from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
@@ -22,6 +21,7 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tests.build import ROOT, glyphs, members_of, png, write_folder, write_tar
 from tests.flows.test_cli import here, refused
+from tests.plain import audit, dedupe
 
 GOES = {"10/0.bmp", "10/1.JPG", "10/mislabelled.jpg", "猫 1/0.bmp", "猫 1/1.JPG"}
 
