@@ -58,13 +58,13 @@ def compare(one: str, other: str, *, workspace: p.Workspace = None) -> None:
     """
     from rich.console import Console
 
-    from tasks.presenting.changes import COLUMNS, changes
+    from tasks.presenting.changes import changes
     from tasks.presenting.terminal import table_of
     from tasks.reporting.read import read_report
 
     first, second = (read_report(find_run(run, workspace_at(workspace))) for run in (one, other))
-    rows = [dict(zip(COLUMNS, change, strict=True)) for change in changes(first, second)]
-    Console().print(table_of("", rows) if rows else "Nothing changed: both runs have the same results.")
+    found = changes(first, second)
+    Console().print(table_of("", found) if found else "Nothing changed: both runs have the same results.")
 
 
 def export(

@@ -20,7 +20,7 @@ from tasks.records.card import card_header
 from tasks.storage import Place, at, building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
-from tasks.storage.stages import damaged_files, read_manifest, stage
+from tasks.storage.stages import damaged_files, stage
 from tasks.storage.workspace import RUN_MANIFEST, in_use
 from tasks.vocabulary import SPLITS, Format, SplitName
 
@@ -72,8 +72,7 @@ def pull_run(run: Place, out: Place) -> None:
         with suppress(FileNotFoundError):  # the check below finds a file that is missing
             for name in at(run).files_below():
                 at(run / name).copy(draft / name)
-        manifest = read_manifest(draft / RUN_MANIFEST)
-        if manifest is None or damaged_files(draft, manifest["files"]):
+        if damaged_files(draft, RUN_MANIFEST):
             raise DataError(f"{run} is damaged; run its command again to rebuild it.")
 
 
@@ -106,10 +105,7 @@ def _write_sets(
 
 def require_whole(run: Place) -> None:
     """Raise `DataError` if a file of the run has changed, because exports take names and content from these files."""
-    manifest = read_manifest(run / RUN_MANIFEST)
-    if manifest is None:
-        raise DataError(f"{run} is not an intact run: its {RUN_MANIFEST} is missing or was changed.")
-    if wrong := damaged_files(run, manifest["files"]):
+    if wrong := damaged_files(run, RUN_MANIFEST):
         raise DataError(f"{run}: {wrong[0]} Run its command again to rebuild it.")
 
 

@@ -2,15 +2,15 @@
 
 import html
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow.compute as pc
 from pyarrow.csv import ParseOptions, read_csv
 
-from tasks.presenting.numbers import NOTHING, Numbers, text_of
+from tasks.presenting.numbers import NOTHING, Numbers
 from tasks.presenting.words import answer
 from tasks.records import REASONS, Report
-from tasks.records.rows import Gate, form_of
+from tasks.records.rows import Gate
 from tasks.storage import Place, tables
 from tasks.vocabulary import SPLITS, UNLABELLED
 
@@ -26,31 +26,23 @@ SENTENCES = {  # for each action and its reason in actions.csv
 }
 
 
-class Change(NamedTuple):
-    """A value that differs between two runs, or that one of them lacks, as text."""
-
-    group: str
-    name: str
-    one: str
-    other: str
-
-
-def changes(one: Report, other: Report) -> list[Change]:
-    """Return the differences between two runs, settings first."""
+def changes(one: Report, other: Report) -> list[dict[str, str]]:
+    """Return the values that differ between two runs, settings first, in rows with `COLUMNS`."""
     before, after = (dict(_values(report)) for report in (one, other))
     keys = sorted(dict.fromkeys([*before, *after]), key=lambda key: GROUPS.index(key[0]))
-    found = [Change(*key, before.get(key, NOTHING), after.get(key, NOTHING)) for key in keys]
-    return [change for change in found if change.one != change.other]
+    values = ((*key, before.get(key, NOTHING), after.get(key, NOTHING)) for key in keys)
+    return [dict(zip(COLUMNS, row, strict=True)) for row in values if row[2] != row[3]]
 
 
 def what_changed(before: Report | None, after: Report) -> str:
     """Return the answer of a run, its gates, and what changed since an earlier run of the same sources, as Markdown."""
-    parts = [f"## cleansplit: {cell(', '.join(entry.name for entry in after.inputs))}", cell(answer(Numbers(after)))]
-    parts += ["\n".join(map(_gate, after.gates))] if after.gates else []
+    numbers = Numbers(after)
+    parts = [f"## cleansplit: {cell(', '.join(entry.name for entry in after.inputs))}", cell(answer(numbers))]
+    parts += ["\n".join(_gate(gate, numbers) for gate in after.gates)] if after.gates else []
     if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
         parts.append("No earlier run of these sources was found to compare with.")
     elif found := changes(before, after):
-        lines = [("", "what", "before", "now"), ("---", "---", "--:", "--:"), *found]
+        lines = [("", "what", "before", "now"), ("---", "---", "--:", "--:"), *(row.values() for row in found)]
         parts += [f"Since {before.run.name}:", "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)]
     else:
         parts.append(f"Nothing changed since {before.run.name}.")
@@ -106,8 +98,8 @@ def annotations(problems: Sequence[Problem]) -> Iterator[str]:
             yield f"::{level} file={path},title=cleansplit::{_escaped(problem.sentence)}"
 
 
-def _gate(gate: Gate) -> str:
-    value, limit = (text_of(getattr(gate, name), form_of(gate, name)) for name in ("value", "limit"))
+def _gate(gate: Gate, numbers: Numbers) -> str:
+    value, limit = numbers(gate, "value"), numbers(gate, "limit")
     if gate.name.startswith("max_"):  # a share
         value, limit = "not measured" if gate.value is None else f"{100 * gate.value:.2f} %", f"{100 * gate.limit:g} %"
     return f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, value {value}, limit {limit}"
@@ -119,23 +111,21 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("settings", name), NOTHING if value is None else text
     for entry in report.inputs:
         yield ("settings", f"sha256 of {entry.role}"), entry.sha256
+    numbers = Numbers(report)
     for kind, rows in (("raw", report.rows), ("sanitized", report.sanitized.near)):
-        yield from ((("rows", f"{name}, {kind}"), text_of(rows[name], "count")) for name in SPLITS)
-    quarantined = sum(row.quarantined for row in report.conservation)
-    yield ("rows", "quarantined members"), text_of(quarantined, "count")
-    for group, name, row, column in _found(report):
-        yield (group, name), text_of(getattr(row, column), form_of(row, column))
-
-
-def _found(report: Report) -> Iterator[tuple[str, str, Any, str]]:
+        yield from ((("rows", f"{name}, {kind}"), numbers(rows, name)) for name in SPLITS)
+    yield ("rows", "quarantined members"), numbers.total("conservation", "quarantined")
     for pair in report.overlap:
-        yield from (("overlap", f"{pair.rows_of} in {pair.found_in}, {kind}", pair, kind) for kind in ("exact", "near"))
+        about = f"{pair.rows_of} in {pair.found_in}"
+        yield from ((("overlap", f"{about}, {kind}"), numbers(pair, kind)) for kind in ("exact", "near"))
     for of in report.duplicates:
-        yield from (("duplicates", f"inside {of.split}, {kind}", of, kind) for kind in ("groups", "exact", "near"))
+        kinds = ("groups", "exact", "near")
+        yield from ((("duplicates", f"inside {of.split}, {kind}"), numbers(of, kind)) for kind in kinds)
     for where in ("test_raw", "test_near"):
         for score in report.raw_scores(where):
             if score.seed == report.spec.settings().get("seed"):
-                yield "accuracy", f"{score.model} on {score.train_rows:,} rows, {where}, %", score, "accuracy"
+                name = f"{score.model} on {score.train_rows:,} rows, {where}, %"
+                yield ("accuracy", name), numbers(score, "accuracy")
 
 
 def _escaped(text: str) -> str:

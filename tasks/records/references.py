@@ -18,7 +18,7 @@ from tasks.records.overlaps import Overlap, Prints, Ruling
 from tasks.storage import disk
 from tasks.storage.manifests import sealed, unsealed
 from tasks.storage.place import Place
-from tasks.storage.stages import MANIFEST, damaged_files, read_manifest
+from tasks.storage.stages import damaged_files
 from tasks.storage.stores import at
 
 FOLDER = "references"
@@ -107,10 +107,8 @@ def require_intact(workspace: Place, reference: Reference) -> None:
     """Raise `DataError` if a file of a reference is damaged or missing."""
     of_ruling = [reference.ruling.baseline.folder] if reference.ruling else []
     for folder in (workspace / name for name in [*(one.prints.folder for one in reference.live), *of_ruling]):
-        record = read_manifest(folder / MANIFEST)
-        if record is None or (wrong := damaged_files(folder, record["files"])):
-            what = wrong[0] if record else f"{MANIFEST} is damaged or missing."
-            raise DataError(f"{folder} is damaged: {what} Restore a backup, or drop the segment and add it again.")
+        if wrong := damaged_files(folder):
+            raise DataError(f"{folder} is damaged: {wrong[0]} Restore a backup, or drop the segment and add it again.")
 
 
 def commit(workspace: Place, before: Reference, after: Reference) -> bool:

@@ -22,10 +22,9 @@ AT_ONCE = 50_000  # rows, or pairs of rows, with pixels in memory
 
 def verify_run(run: Place) -> list[str]:
     """Return a sentence for each problem of a run: with its files, its report, or its tables."""
-    manifest = read_manifest(run / RUN_MANIFEST)
+    manifest, wrong = read_manifest(run / RUN_MANIFEST), damaged_files(run, RUN_MANIFEST)
     if manifest is None:
-        return [f"{RUN_MANIFEST} is missing or was changed, so the run cannot be verified."]
-    wrong = damaged_files(run, manifest["files"])
+        return wrong
     more = set(at(run).files_below()) - {RUN_MANIFEST, *manifest["files"]}
     wrong += [f"{name} is not part of the run." for name in sorted(more)]
     try:

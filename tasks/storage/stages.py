@@ -52,7 +52,7 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str = 
         return _publish_in_bucket(folder, about, build, manifest)
     with storage_errors(folder), building.locked(folder):
         record = read_manifest(folder / manifest)
-        if record and is_of(record, about) and not damaged_files(folder, record["files"]):
+        if record and is_of(record, about) and not damaged_files(folder, manifest):
             return Stage(folder, record["result"], reused=True)
         with building.draft(folder, exclusive=True) as draft:
             result, files = _built(build, draft)
@@ -146,10 +146,12 @@ def stages_of(names: Iterable[str]) -> list[str]:
     return sorted({"/".join(parts[1:3]) for parts in below})
 
 
-def damaged_files(folder: Place, listed: dict[str, dict[str, Any]]) -> list[str]:
-    """Return one sentence for each listed file that is missing or has the wrong size or sha256."""
+def damaged_files(folder: Place, manifest: str = MANIFEST) -> list[str]:
+    """Return one sentence for a damaged manifest, or for each of its files that is missing or was changed."""
+    if (record := read_manifest(folder / manifest)) is None:
+        return [f"{manifest} is missing or was changed."]
     wrong = []
-    for name, fact in listed.items():
+    for name, fact in record["files"].items():
         file = at(folder / name)
         if not file.is_file():
             wrong.append(f"{name} is missing.")

@@ -101,7 +101,7 @@ def test_a_pickle_is_written_in_bounded_memory(tmp_path: Path) -> None:
 def test_what_is_there_is_not_overwritten_and_what_is_no_run_is_named(run: Report, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already exists"):
         export(run, "npz", tmp_path)
-    with pytest.raises(DataError, match=r"is not an intact run: its run\.json is missing or was changed"):
+    with pytest.raises(DataError, match=r"run\.json is missing or was changed\. Run its command again"):
         export_run(Place.of(tmp_path), "npz", Place.of(tmp_path / "out"), run.classes)
     assert not list(tmp_path.iterdir())
 
