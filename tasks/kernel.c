@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 3; }
+int32_t NAME(kernel_version)(void) { return 4; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -714,30 +714,75 @@ int64_t NAME(close_pairs)(const uint64_t *first, const int64_t *first_counts, co
     return found;
 }
 
+/* Insert a pattern into the best ones of a row, sorted by similarity and then by number, unless it is too far behind. */
+PART void keep(int64_t other, double found, int64_t most, int64_t *row, double *similarity) {
+    int64_t place = most - 1, known = 0;
+    if (found < similarity[place] || (found == similarity[place] && other > row[place])) return;
+    while (known < most && row[known] != other) known++;
+    if (known < most && similarity[known] >= found) return; /* in another form */
+    if (known < most) place = known;
+    for (; place && (similarity[place - 1] < found || (similarity[place - 1] == found && row[place - 1] > other)); place--)
+        row[place] = row[place - 1], similarity[place] = similarity[place - 1];
+    row[place] = other, similarity[place] = found;
+}
+
 /* Find the most similar patterns of each row, in the best of its forms, as `tasks.overlap.proposals.nearest` says. */
 void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int64_t *form_groups, int64_t rows,
                    int64_t each, const uint64_t *others, const int64_t *counts, const int64_t *groups, int64_t patterns,
-                   int64_t words, int64_t most, double floor, int64_t *row, double *similarity, int64_t *form) {
-    for (int64_t own = 0; own < rows; own++, row += most, similarity += most, form += most, forms += each * words) {
+                   int64_t words, int64_t most, int64_t *row, double *similarity) {
+    for (int64_t own = 0; own < rows; own++, row += most, similarity += most, forms += each * words)
         for (int64_t at = 0; at < patterns; at++) {
-            if (groups[at] == form_groups[own]) continue;
-            double best = similarity[0] < floor ? similarity[0] : floor;
-            double last = similarity[most - 1], least = last > best ? last : best;
-            int64_t in_form = -1;
-            for (int64_t number = 0; number < each; number++) {
+            double best = -1, last = similarity[most - 1];
+            for (int64_t number = 0; number < each && groups[at] != form_groups[own]; number++) {
                 int64_t a = form_counts[own * each + number], b = counts[at];
                 if (!a) continue;
                 int64_t both = shared_bits(forms + number * words, others + at * words, words);
-                if (both * (1 + least) < least * (a + b) - 1e-6) continue; /* sooner than to divide */
+                if (both * (1 + last) < last * (a + b) - 1e-6) continue; /* sooner than to divide */
                 double found = (double)both / (double)(a + b - both);
-                if (found > least || (found == least && in_form < 0 && found > last))
-                    least = found, in_form = number;
+                if (found > best) best = found;
             }
-            if (in_form < 0) continue;
-            int64_t place = most - 1;
-            for (; place && similarity[place - 1] < least; place--)
-                row[place] = row[place - 1], similarity[place] = similarity[place - 1], form[place] = form[place - 1];
-            row[place] = at, similarity[place] = least, form[place] = in_form;
+            if (best >= 0) keep(at, best, most, row, similarity);
         }
+}
+
+/* Sign patterns under each permutation by the hash of the first set bit in the order of its visits, by ascending hash,
+   as `tasks.overlap.minhash.signatures` says. */
+void NAME(signatures)(const uint8_t *bits, int64_t count, int64_t width, const int32_t *visits, const uint32_t *hashes,
+                      int64_t permutations, int64_t length, uint32_t *signs) {
+    for (int64_t row = 0; row < count; row++, bits += width)
+        for (int64_t at = 0; at < permutations; at++) {
+            const int32_t *own = visits + at * length;
+            int64_t next = 0;
+            while (next < length && !(bits[own[next] >> 3] >> (7 - (own[next] & 7)) & 1)) next++;
+            signs[at * count + row] = next < length ? hashes[at * length + next] : UINT32_MAX;
+        }
+}
+
+/* Compare rows with the patterns that have the same key, and keep the best of each row; both are sorted by their keys.
+   Return the number of keys whose comparisons would be too many, and write these keys; see
+   tasks/overlap/candidates.py. */
+int64_t NAME(meet)(const uint64_t *keys, const int64_t *rows, int64_t count, const uint64_t *other_keys,
+                   const int64_t *other_rows, int64_t others, const uint64_t *forms, const int64_t *form_counts,
+                   const int64_t *form_groups, const uint64_t *patterns, const int64_t *counts, const int64_t *groups,
+                   int64_t words, const int64_t *need, int64_t heavy, int64_t most, int64_t *row, double *similarity,
+                   uint64_t *crowded) {
+    int64_t left = 0, from = 0, end, to;
+    for (int64_t at = 0; at < count; at = end, from = to) {
+        for (end = at; end < count && keys[end] == keys[at];) end++;
+        while (from < others && other_keys[from] < keys[at]) from++;
+        for (to = from; to < others && other_keys[to] == keys[at];) to++;
+        if ((end - at) * (to - from) > heavy * (end - at + to - from)) {
+            crowded[left++] = keys[at];
+            continue;
+        }
+        for (int64_t i = at; i < end; i++)
+            for (int64_t j = from; j < to; j++) {
+                int64_t one = rows[i], other = other_rows[j], both, total = form_counts[one] + counts[other];
+                if (form_groups[one] == groups[other]) continue;
+                both = shared_bits(forms + one * words, patterns + other * words, words);
+                if (both < need[total]) continue;
+                keep(other, (double)both / (double)(total - both), most, row + one * most, similarity + one * most);
+            }
     }
+    return left;
 }

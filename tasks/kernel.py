@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 3  # of the functions and their results; libraries of other versions are ignored
+VERSION = 4  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -22,7 +22,7 @@ def _array(kind: Any) -> Any:
 
 
 FLOATS, BYTES, DOUBLES, LONGS = map(_array, (np.float32, np.uint8, np.float64, np.int64))
-WORDS, SHORTS, NUMBER = _array(np.uint64), _array(np.int32), ctypes.c_int64
+WORDS, HASHES, SHORTS, NUMBER = *map(_array, (np.uint64, np.uint32, np.int32)), ctypes.c_int64
 ARGUMENTS = {
     "quarter": (BYTES, NUMBER, FLOATS),
     "register_coarsely": (FLOATS, FLOATS, NUMBER, SHORTS, FLOATS, NUMBER, NUMBER, FLOATS),
@@ -33,10 +33,11 @@ ARGUMENTS = {
     "equally_sharp": (FLOATS, FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, FLOATS, FLOATS),
     "seen": (FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, BYTES),
     "close_pairs": (*(WORDS, LONGS, BYTES, NUMBER) * 2, NUMBER, *[LONGS] * 4),
-    "nearest": (
-        *(WORDS, LONGS, LONGS, NUMBER, NUMBER),
-        *(WORDS, LONGS, LONGS, NUMBER, NUMBER),
-        *(NUMBER, ctypes.c_double, LONGS, DOUBLES, LONGS),
+    "nearest": (*(WORDS, LONGS, LONGS, NUMBER, NUMBER) * 2, NUMBER, LONGS, DOUBLES),
+    "signatures": (BYTES, NUMBER, NUMBER, SHORTS, HASHES, NUMBER, NUMBER, HASHES),
+    "meet": (
+        *(*(WORDS, LONGS, NUMBER) * 2, *(WORDS, LONGS, LONGS) * 2),
+        *(NUMBER, LONGS, NUMBER, NUMBER, LONGS, DOUBLES, WORDS),
     ),
 }
 Functions = SimpleNamespace

@@ -70,8 +70,7 @@ class Guard:
                 return _photograph_in(answer)
             if (ended := self.close()) in OF_THE_FILE:
                 raise UnreadableError("too_costly", f"its decoder was ended by {OF_THE_FILE[ended]}")
-        said = "its decoder was killed or lacked memory; run the same command again."
-        raise ProcessLostError(f"{name} was not decoded: {said}")
+        raise ProcessLostError(f"{name} was not decoded: its decoder was killed or lacked memory; run it again.")
 
     def _answer(self, asked: tuple[bytes, bool, int]) -> bytes:
         """Ask the process; return an empty answer if it ended or did not answer in time."""

@@ -18,6 +18,7 @@ from tasks.records import Reading
 from tasks.storage import Place, disk, tables
 from tasks.storage.started import advance
 
+STEPS = 16  # images between two steps of the progress bar
 BATCH = 1024  # rows to write at once: a few MB of thumbnails
 SCHEMA = pa.schema(
     {
@@ -52,8 +53,9 @@ def read_photographs(
     remarked: list[int] = []
     batch: list[dict[str, object]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
-        for row, data in members:
-            advance(1)
+        for number, (row, data) in enumerate(members, 1):
+            if number % STEPS == 0:
+                advance(STEPS)
             try:
                 image = guard.read(data, reading.side, name=ids[row])
             except UnreadableError as error:
@@ -69,6 +71,7 @@ def read_photographs(
             if len(batch) == BATCH:
                 _write(batch, writer)
         _write(batch, writer)
+        advance(len(ids) % STEPS)
     accepted = np.flatnonzero(decoded)
     return accepted, gray[accepted], failures, mislabelled, remarked
 

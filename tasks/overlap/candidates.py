@@ -17,7 +17,7 @@ from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, Words, least_shared, verified
 
 AT_ONCE = 250_000  # patterns of each set with keys in memory: 100 MB for 96 bands
-BLOCK = 32_768  # patterns to sign at a time
+BLOCK = 8_192  # patterns to sign at a time
 HEAVY = 128  # limit of comparisons per row of a bucket; beyond it only neighbours are compared, see `_neighbours`
 NEIGHBOURS = 32
 MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplication loses no bit of a key
@@ -92,14 +92,20 @@ class Sorted(NamedTuple):
     places: RowNumbers
 
 
-def met(first: Sorted, second: Sorted, need: Counts) -> Iterator[Shared]:
-    """Yield the near-duplicate pairs with equal keys in the band that sorts both sides.
+def met(first: Sorted, second: Sorted, need: Counts, crowds: Words | None = None) -> Iterator[Shared]:
+    """Yield the near-duplicate pairs with equal keys in the band that sorts both sides, or only with keys of `crowds`.
 
     `need` is the result of `tasks.overlap.patterns.least_shared`.
     """
-    for i, j in _meetings(first, second):
+    for i, j in _meetings(first, second) if crowds is None else _in_crowds(first, second, crowds):
         rows = first.signed.rows[i], second.signed.rows[j]
         yield verified(first.signed.patterns, second.signed.patterns, *rows, need)
+
+
+def _in_crowds(first: Sorted, second: Sorted, keys: Words) -> Iterator[tuple[RowNumbers, RowNumbers]]:
+    for key in keys:
+        i, j = (side.places[slice(*np.searchsorted(side.keys, [key, key + 1]))] for side in (first, second))
+        yield from _neighbours(first.signed, second.signed, i, j, first.band)
 
 
 def _meetings(first: Sorted, second: Sorted) -> Iterator[tuple[RowNumbers, RowNumbers]]:
@@ -108,9 +114,7 @@ def _meetings(first: Sorted, second: Sorted) -> Iterator[tuple[RowNumbers, RowNu
     size = end - begin
     own = np.searchsorted(first.keys, first.keys, "right") - np.searchsorted(first.keys, first.keys)
     heavy = own * size > HEAVY * (own + size)  # comparing all would take quadratic time
-    for key in np.unique(first.keys[heavy]):
-        i, j = (side.places[slice(*np.searchsorted(side.keys, [key, key + 1]))] for side in (first, second))
-        yield from _neighbours(first.signed, second.signed, i, j, first.band)
+    yield from _in_crowds(first, second, np.unique(first.keys[heavy]))
     meet = np.flatnonzero((size > 0) & ~heavy)
     chunk = np.cumsum(size[meet]) // CHUNK  # keeps the pairs of a row together
     for some in np.split(meet, np.flatnonzero(np.diff(chunk)) + 1):

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from tasks.kernel import Functions, compiled
+from tasks.kernel import compiled
 from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared, verified
 
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, if all pairs are near-duplicates
@@ -71,20 +71,17 @@ def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[sl
 
 
 def _pairs_of_tile(one: Patterns, two: Patterns, rows: slice, columns: slice, need: Counts) -> Shared:
-    kernel, sides = compiled(), (one[rows], two[columns])
-    found = _by_kernel(kernel, *sides, need) if kernel else _by_numpy(*sides, need)
+    found = _close(one[rows], two[columns], need)
     return found._replace(first=found.first + rows.start, second=found.second + columns.start)
 
 
-def _by_kernel(kernel: Functions, block: Patterns, others: Patterns, need: Counts) -> Shared:
-    allowed = np.arange(len(need)) - 2 * need  # differing bits, by a + b
-    found = [np.empty(len(block) * len(others), np.int64) for _ in Shared._fields]
-    sides = [part for side in (block, others) for part in (side.words, side.counts, side.eighths, len(side))]
-    count = kernel.close_pairs(*sides, block.words.shape[1], allowed, *found)
-    return Shared._make(part[:count].copy() for part in found)
-
-
-def _by_numpy(block: Patterns, others: Patterns, need: Counts) -> Shared:
+def _close(block: Patterns, others: Patterns, need: Counts) -> Shared:
+    if kernel := compiled():
+        allowed = np.arange(len(need)) - 2 * need  # differing bits, by a + b
+        found = [np.empty(len(block) * len(others), np.int64) for _ in Shared._fields]
+        sides = [part for side in (block, others) for part in (side.words, side.counts, side.eighths, len(side))]
+        count = kernel.close_pairs(*sides, block.words.shape[1], allowed, *found)
+        return Shared._make(part[:count].copy() for part in found)
     low, high = (end(block.counts) + end(others.counts) for end in (np.min, np.max))
     allowed = (np.arange(len(need)) - 2 * need)[low : high + 1].max()
     parts = []

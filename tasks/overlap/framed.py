@@ -1,6 +1,7 @@
 """Candidates inside bars: an image in a frame has other bits than the same one without."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from tasks.overlap.images import Images
 from tasks.overlap.minhash import Bands
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, THREADS, Groups, Nearest, propose
+from tasks.overlap.proposals import CANDIDATES, NOTHING, THREADS, Groups, Nearest, propose
 from tasks.registration.forms import trimmed_form
 from tasks.registration.views import BITS
 from tasks.threads import of_task
@@ -36,6 +37,4 @@ def inside_bars(
     """Return the candidates of images among framed ones, inside the bars; see `propose`."""
     rows, patterns = others
     found, _ = propose([images], patterns, (groups[0], groups[1][rows]), bands, seed, count)
-    if len(rows):
-        found.row[:] = np.where(found.row >= 0, rows[found.row], found.row)
-    return found
+    return replace(found, row=np.append(rows, NOTHING)[found.row])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Mask, RowNumbers
 from tasks.errors import UsageError
+from tasks.kernel import compiled
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.records.rows import MeasuredRecall
@@ -77,6 +78,14 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
 
 
+@lru_cache
+def _visits(length: int, num_perm: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+    """Return the positions by ascending hash under each permutation, and these hashes, (num_perm, length) each."""
+    table = hash_table(length, num_perm, seed)
+    order = np.argsort(table, axis=1, kind="stable")
+    return order.astype(np.int32), np.take_along_axis(table, order, axis=1)
+
+
 def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return the MinHash signatures, uint32 (num_perm, n), of packed bit patterns, uint8 (n, ceil(length / 8)).
 
@@ -91,15 +100,17 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
     True
     """
     result = np.empty((num_perm, len(bits)), np.uint32)
-    table = hash_table(length, num_perm, seed)
-    visited = np.argsort(table, axis=1, kind="stable")[:, :VISITS]
+    visits, hashes = _visits(length, num_perm, seed)
+    if kernel := compiled():
+        kernel.signatures(bits, *bits.shape, visits, hashes, num_perm, length, result)
+        return result
     for start in range(0, len(bits), CHUNK):
         flat = np.unpackbits(bits[start : start + CHUNK], axis=1, count=length).view(np.bool_)
-        for signed, hashes, positions in zip(result[:, start : start + CHUNK], table, visited, strict=True):
-            is_set = flat[:, positions]
-            signed[:] = hashes[positions[is_set.argmax(axis=1)]]
+        for signed, positions, ascending in zip(result[:, start : start + CHUNK], visits, hashes, strict=True):
+            is_set = flat[:, positions[:VISITS]]
+            signed[:] = ascending[is_set.argmax(axis=1)]
             late = np.flatnonzero(~is_set.any(axis=1))
-            signed[late] = np.where(flat[late], hashes, EMPTY).min(axis=1)
+            signed[late] = np.where(flat[late][:, positions], ascending, EMPTY).min(axis=1)
     return result
 
 

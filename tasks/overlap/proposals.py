@@ -6,27 +6,24 @@ finds no pattern. The comparison is exact: a pattern must exceed the similarity 
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from functools import partial
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
 
 from tasks.arrays import Floats, RowNumbers
 from tasks.joined import is_first
-from tasks.kernel import Functions, compiled
-from tasks.overlap.candidates import AT_ONCE, Signed, met
+from tasks.kernel import compiled
+from tasks.overlap.candidates import AT_ONCE, HEAVY, Signed, Sorted, met
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.minhash import Bands, RecallCounts, sampled
-from tasks.overlap.patterns import Patterns, all_shared, least_shared, whole_percent
+from tasks.overlap.patterns import Counts, Patterns, Words, all_shared, least_shared, whole_percent
 from tasks.registration.forms import FORMS
 from tasks.threads import of_task
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
 JOINED = 4  # multiple of all candidates: pairs of MinHash to merge at a time
-FIRST_TILES = (64, 256)  # ends of tiles for numpy that are small, since nothing limits their candidates yet
-ROWS, TILE = 128, 1024  # rows to search for at a time, in all forms; patterns for numpy to compare at a time
+ROWS, TILE = 128, 256  # rows to search for at a time, in all forms; patterns for numpy to compare at a time
 THREADS = 2
 NOTHING = -1
 Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
@@ -38,31 +35,28 @@ class Nearest:
 
     row: RowNumbers  # numbers of the patterns
     similarity: Floats  # Jaccard similarity of set bits in the best form
-    form: RowNumbers  # number of that form
 
     @classmethod
     def nothing(cls, rows: int, count: int) -> "Nearest":
         """Return the state before a search."""
-        shape = rows, count
-        return cls(np.full(shape, NOTHING), np.full(shape, -1.0), np.full(shape, NOTHING))
+        return cls(np.full((rows, count), NOTHING), np.full((rows, count), -1.0))
 
     def beside(self, other: "Nearest") -> "Nearest":
         """Return all these and all others of the same rows; an image may be among both."""
-        return Nearest(*(np.hstack([getattr(side, each.name) for side in (self, other)]) for each in fields(self)))
+        return Nearest(np.hstack([self.row, other.row]), np.hstack([self.similarity, other.similarity]))
 
-    def joined(self, at: RowNumbers, row: RowNumbers, similarity: Floats, form: RowNumbers) -> "Nearest":
+    def joined(self, at: RowNumbers, row: RowNumbers, similarity: Floats) -> "Nearest":
         """Return the best of these and of the patterns found for the rows `at`."""
         known = np.nonzero(self.row != NOTHING)
         at, row = np.append(known[0], at), np.append(self.row[known], row)
-        similarity, form = np.append(self.similarity[known], similarity), np.append(self.form[known], form)
-        order = np.lexsort((form, -similarity, row, at))
+        similarity = np.append(self.similarity[known], similarity)
+        order = np.lexsort((-similarity, row, at))
         order = order[is_first(at[order], row[order])]  # keeps the best form of each pattern
         order = order[np.lexsort((row[order], -similarity[order], at[order]))]
         place = np.arange(len(order)) - np.searchsorted(at[order], at[order])
         order, place = order[place < self.row.shape[1]], place[place < self.row.shape[1]]
         best = Nearest.nothing(*self.row.shape)
-        for values, found in ((best.row, row), (best.similarity, similarity), (best.form, form)):
-            values[at[order], place] = found[order]
+        best.row[at[order], place], best.similarity[at[order], place] = row[order], similarity[order]
         return best
 
 
@@ -107,21 +101,39 @@ def by_minhash(
 ) -> Nearest:
     """Return the best candidates that MinHash finds by set bits; see `propose`."""
     percent = round(100 * FLOOR)
-    need, best = least_shared(percent, others.length), Nearest.nothing(len(groups[0]), count)
-    signed = [Signed.of(form, percent, bands, seed) for form in forms]
-    waiting = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
+    need = np.maximum(least_shared(percent, others.length), 1)  # patterns without set bits share nothing
+    signed, best = [Signed.of(form, percent, bands, seed) for form in forms], Nearest.nothing(len(groups[0]), count)
+    waiting = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for start in range(0, len(others), AT_ONCE):
         part = Signed.of(others[start : start + AT_ONCE], percent, bands, seed)
-        for in_band in map(part.sorted_by, range(bands.bands)):
-            for number, form in enumerate(signed):
-                for pairs in met(form.sorted_by(in_band.band), in_band, need):
-                    row, pattern = pairs.first, pairs.second + start
-                    similarity = pairs.shared / (forms[number].counts[row] + others.counts[pattern] - pairs.shared)
-                    good = (groups[1][pattern] != groups[0][row]) & (similarity >= best.similarity[row, -1])
-                    waiting.append((row[good], pattern[good], similarity[good], np.full(good.sum(), number)))
-                    if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
-                        best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), waiting[:1]
+        for in_band, form in (
+            (in_band, form) for in_band in map(part.sorted_by, range(bands.bands)) for form in signed
+        ):
+            own = form.sorted_by(in_band.band)
+            for pairs in met(own, in_band, need, _meet(own, in_band, start, others, groups, need, best)):
+                row, pattern = pairs.first, pairs.second + start
+                similarity = pairs.shared / (form.patterns.counts[row] + others.counts[pattern] - pairs.shared)
+                good = (groups[1][pattern] != groups[0][row]) & (similarity >= best.similarity[row, -1])
+                waiting.append((row[good], pattern[good], similarity[good]))
+                if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
+                    best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), waiting[:1]
     return best.joined(*map(np.concatenate, zip(*waiting, strict=True)))
+
+
+def _meet(
+    own: Sorted, there: Sorted, start: int, others: Patterns, groups: Groups, need: Counts, best: Nearest
+) -> Words | None:
+    """Keep the best patterns with the keys of rows, if there is a kernel; return the keys that too many share."""
+    if not (kernel := compiled()):
+        return None
+    forms, crowds = own.signed.patterns, np.empty(len(own.keys), np.uint64)
+    rows, patterns = own.signed.rows[own.places], there.signed.rows[there.places] + start
+    left = kernel.meet(
+        *(own.keys, rows, len(rows), there.keys, patterns, len(patterns)),
+        *(forms.words, forms.counts, groups[0], others.words, others.counts, groups[1]),
+        *(others.words.shape[1], need, HEAVY, best.row.shape[1], best.row, best.similarity, crowds),
+    )
+    return crowds[:left]
 
 
 def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
@@ -136,47 +148,34 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     """
     if not len(others) or not len(forms[0]):
         return Nearest.nothing(len(forms[0]), count)
-    blocks = [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)]
-    kernel = compiled()
-    search = partial(_by_kernel, kernel) if kernel else _by_numpy
     with ThreadPoolExecutor(of_task(THREADS)) as pool:
         found = pool.map(
-            lambda rows: search([form[rows] for form in forms], others, count, floor, (groups[0][rows], groups[1])),
-            blocks,
+            lambda rows: _nearest([form[rows] for form in forms], others, count, (groups[0][rows], groups[1])),
+            [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)],
         )
         parts = list(found)
-    row, similarity, form = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity", "form")
-    )
+    row, similarity = (np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity"))
     below = similarity < floor
     below[:, 0] = False
-    row[below], similarity[below], form[below] = NOTHING, -1.0, NOTHING
-    return Nearest(row, similarity, form)
+    row[below], similarity[below] = NOTHING, -1.0
+    return Nearest(row, similarity)
 
 
-def _by_kernel(
-    kernel: Functions, forms: list[Patterns], others: Patterns, count: int, floor: float, groups: Groups
-) -> Nearest:
-    best = Nearest.nothing(len(groups[0]), count)
-    words, counts = (np.stack([getattr(form, name) for form in forms], axis=1) for name in ("words", "counts"))
-    rows = words, counts, groups[0], len(words), len(forms)
-    patterns = others.words, others.counts, groups[1], len(others), others.words.shape[1]
-    kernel.nearest(*rows, *patterns, count, floor, best.row, best.similarity, best.form)
-    return best
-
-
-def _by_numpy(forms: list[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
-    best = Nearest.nothing(len(groups[0]), count)
-    row, form = (part.ravel() for part in np.meshgrid(np.arange(len(groups[0])), np.arange(len(forms))))
+def _nearest(forms: list[Patterns], others: Patterns, count: int, groups: Groups) -> Nearest:
+    best, (n, width) = Nearest.nothing(len(groups[0]), count), others.words.shape
+    if kernel := compiled():
+        words, counts = (np.stack([getattr(form, name) for form in forms], axis=1) for name in ("words", "counts"))
+        sides = words, counts, groups[0], len(words), len(forms), others.words, others.counts, groups[1], n, width
+        kernel.nearest(*sides, count, best.row, best.similarity)
+        return best
+    row = np.tile(np.arange(len(groups[0])), len(forms))
     words, counts = (np.concatenate([getattr(form, name) for form in forms]) for name in ("words", "counts"))
-    edges = np.minimum([0, *FIRST_TILES, *range(TILE, len(others), TILE), len(others)], len(others))
-    for start, end in pairwise(np.unique(edges).tolist()):
-        tile = others[start:end]
-        least = np.maximum(best.similarity[:, -1], np.minimum(best.similarity[:, 0], floor))[row]
+    for start in range(0, n, TILE):
+        tile = others[start : start + TILE]
         shared = all_shared(words, tile.words)
         similarity = shared / np.maximum(counts[:, None] + tile.counts - shared, 1)
-        good = (similarity >= least[:, None]) & (counts > 0)[:, None]
-        good &= groups[1][start:end] != groups[0][row][:, None]
+        good = (similarity >= best.similarity[row, -1:]) & (counts > 0)[:, None]
+        good &= groups[1][start : start + TILE] != groups[0][row][:, None]
         i, j = np.divmod(np.flatnonzero(good), len(tile))  # nonzero takes up to six times as long
-        best = best.joined(row[i], j + start, similarity[i, j], form[i])
+        best = best.joined(row[i], j + start, similarity[i, j])
     return best

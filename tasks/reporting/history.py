@@ -28,13 +28,14 @@ def remember(workspace: Place, report: Report) -> None:
 
     def with_run(part: Place) -> None:
         try:
-            known = read_history(workspace)
+            known, damaged = read_history(workspace), False
         except DataError:
-            tables.write(_rebuilt(workspace), part)  # with this run, which is published
-            return
+            known, damaged = _rebuilt(workspace), True
         if report.run.name not in known["run"].to_pylist():
             row = pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)
             tables.write(pa.concat_tables([known, row]), part)
+        elif damaged:
+            tables.write(known, part)
 
     at(workspace / NAME).revise(with_run)
 

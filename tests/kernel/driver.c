@@ -5,7 +5,7 @@
 
 #include "../../tasks/kernel.c"
 
-enum { PAIRS = 3, SCALES = 3, SHIFTS = 5, SMOOTHINGS = 4, WORDS = 13, ROWS = 20, COLUMNS = 40, FORMS = 3, MOST = 4 };
+enum { PAIRS = 3, SCALES = 3, SHIFTS = 5, SMOOTHINGS = 4, WORDS = 13, ROWS = 20, COLUMNS = 40, FORMS = 3, MOST = 4, SIGNS = 5 };
 
 static uint64_t state;
 
@@ -123,7 +123,7 @@ static void compare_patterns(void) {
     static uint64_t rows[ROWS * FORMS * WORDS], others[COLUMNS * WORDS];
     int64_t counts[ROWS * FORMS], other_counts[COLUMNS], groups[ROWS], other_groups[COLUMNS];
     int64_t allowed[2 * 64 * WORDS + 1];
-    int64_t i[ROWS * COLUMNS], j[ROWS * COLUMNS], shared[ROWS * COLUMNS], row[ROWS * MOST], form[ROWS * MOST];
+    int64_t i[ROWS * COLUMNS], j[ROWS * COLUMNS], shared[ROWS * COLUMNS], row[ROWS * MOST];
     double similarity[ROWS * MOST];
     draw_patterns(rows, counts, ROWS), draw_patterns(others, other_counts, COLUMNS);
     for (int total = 0; total <= 2 * 64 * WORDS; total++) allowed[total] = total / (int)(2 + drawn() % 2) - 9;
@@ -134,10 +134,21 @@ static void compare_patterns(void) {
     draw_patterns(rows, counts, ROWS * FORMS);
     for (int at = 0; at < ROWS; at++) groups[at] = drawn() % 9;
     for (int at = 0; at < COLUMNS; at++) other_groups[at] = drawn() % 9;
-    for (int at = 0; at < ROWS * MOST; at++) row[at] = form[at] = -1, similarity[at] = -1;
-    nearest(rows, counts, groups, ROWS, FORMS, others, other_counts, other_groups, COLUMNS, WORDS, MOST, 0.3, row,
-            similarity, form);
+    for (int at = 0; at < ROWS * MOST; at++) row[at] = -1, similarity[at] = -1;
+    nearest(rows, counts, groups, ROWS, FORMS, others, other_counts, other_groups, COLUMNS, WORDS, MOST, row, similarity);
     print_digest("nearest", row, sizeof row), print_digest("and similarity", similarity, sizeof similarity);
+    static uint32_t hashes[SIGNS * 64 * WORDS], signs[SIGNS * COLUMNS];
+    static int32_t visits[SIGNS * 64 * WORDS];
+    for (int at = 0; at < SIGNS * 64 * WORDS; at++) /* a permutation each: an odd step */
+        hashes[at] = (uint32_t)at, visits[at] = at * (2 * (at / (64 * WORDS)) + 1) % (64 * WORDS);
+    signatures((const uint8_t *)others, COLUMNS, 8 * WORDS, visits, hashes, SIGNS, 64 * WORDS, signs);
+    print_digest("signatures", signs, sizeof signs);
+    uint64_t keys[ROWS], other_keys[COLUMNS], crowded[ROWS];
+    for (int at = 0; at < ROWS; at++) keys[at] = at / 3, i[at] = (at * 7) % ROWS;
+    for (int at = 0; at < COLUMNS; at++) other_keys[at] = at / 5, j[at] = (at * 7) % COLUMNS;
+    int64_t left = meet(keys, i, ROWS, other_keys, j, COLUMNS, rows, counts, groups, others, other_counts,
+                        other_groups, WORDS, allowed, drawn() % 3, MOST, row, similarity, crowded);
+    print_digest("crowded", crowded, left * sizeof *crowded), print_digest("met", row, sizeof row);
 }
 
 int main(int count, char **given) {

@@ -17,10 +17,12 @@ from scipy.ndimage import gaussian_filter
 from tasks import kernel as module
 from tasks.arrays import Pixels
 from tasks.kernel import Functions
+from tasks.overlap import candidates, proposals
 from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
 from tasks.overlap.complete import complete_pairs, cost_of_a_pair
+from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import nearest
+from tasks.overlap.proposals import Nearest, by_minhash, nearest
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register, register_coarsely, register_finely
 from tasks.registration.forms import mirrored_form, other_forms
@@ -167,9 +169,27 @@ def test_patterns_that_are_found_are_the_same(kernel: Functions, seed: int, leng
 
     assert by(kernel, pairs) == by(None, pairs)
     groups = rng.integers(0, 9, len(one)), rng.integers(0, 9, len(two))
-    found = [by(of, nearest, [one, two[:40]], two, 7, percent / 200, groups) for of in (kernel, None)]
-    for name in ("row", "similarity", "form"):
-        np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
+    assert_equal(*(by(of, nearest, [one, two[:40]], two, 7, percent / 200, groups) for of in (kernel, None)))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32 - 1), length=st.sampled_from([8, 64, 200, 784]), heavy=st.sampled_from([1, 4, 128]))
+def test_minhash_finds_the_same(kernel: Functions, seed: int, length: int, heavy: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, two = patterns(rng, 40, length), patterns(rng, 90, length)
+    np.testing.assert_array_equal(*(by(of, signatures, two.bits, length, 24, seed) for of in (kernel, None)))
+    groups = rng.integers(0, 9, len(one)), rng.integers(0, 9, len(two))
+    with pytest.MonkeyPatch.context() as patch:
+        for module_of in (candidates, proposals):
+            patch.setattr(module_of, "HEAVY", heavy)
+            patch.setattr(module_of, "AT_ONCE", 50)
+        asked = [one, two[:40]], two, groups, Bands(8, 3), seed, 7
+        assert_equal(*(by(of, by_minhash, *asked) for of in (kernel, None)))
+
+
+def assert_equal(found: Nearest, truth: Nearest) -> None:
+    np.testing.assert_array_equal(found.row, truth.row)
+    np.testing.assert_array_equal(found.similarity, truth.similarity)
 
 
 def test_a_comparison_without_the_kernel_is_expected_to_take_longer(kernel: Functions) -> None:
