@@ -20,7 +20,7 @@ from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
 from tasks.threads import of_task
 
-AT_ONCE = 256  # pairs registered at a time: with fewer, threads mostly wait for the interpreter
+AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened for few copies each
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
 MEASURED_AT_ONCE = 1 << 18  # pairs measured at a time
 THREADS = 2
