@@ -3,7 +3,10 @@
 import base64
 import io
 import os
+import shutil
 import struct
+import subprocess
+import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,6 +56,19 @@ def once(name: str, factory: pytest.TempPathFactory, build: Callable[[Path], obj
             build(unfinished)
             unfinished.rename(made)
     return made
+
+
+def built_wheel(folder: Path, environment: Mapping[str, str]) -> Path:
+    """Return the wheel of the tracked files: what is there beside them was built here."""
+    source = folder / "source"
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in listed.stdout.split():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    subprocess.run([*command, "."], cwd=source, env=os.environ | environment, check=True)
+    (found,) = folder.glob("*.whl")
+    return found
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

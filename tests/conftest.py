@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from PIL import Image
+
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # as the command does
 
 from flows.engine import temporary
 from flows.engine.importing import without_garbage
@@ -23,6 +26,7 @@ from tests.build import (
     MEASURED,
     ROOT,
     SHARED,
+    built_wheel,
     glyphs,
     members_of,
     noise,
@@ -134,6 +138,12 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder for Prefect, for servers of a test's own."""
     return home_with_database(tmp_path / "prefect", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel of the project, with the compiled kernel if there is a compiler."""
+    return next(once("wheel", tmp_path_factory, lambda folder: built_wheel(folder, {})).glob("*.whl"))
 
 
 @pytest.fixture(scope="session")

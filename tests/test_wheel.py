@@ -1,6 +1,5 @@
 """The wheel contains everything that a run needs, the kernel if there is a compiler, and nothing of the tests."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,40 +10,10 @@ from pathlib import Path
 import pytest
 
 from tasks.kernel import ARGUMENTS, VERSION
-from tests.build import ROOT
+from tests.build import ROOT, built_wheel
 
 NO_COMPILER = {"CC": "/nowhere/cc"}
 COMPARED_BY = "from tasks.kernel import engine, functions; print(functions and len(vars(functions)), engine())"
-
-
-def built(folder: Path, environment: dict[str, str]) -> Path:
-    """Return the wheel of the tracked files: what is there beside them was built here."""
-    source = folder / "source"
-    for name in subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, source / name)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(folder),
-        ".",
-    ]
-    subprocess.run(command, cwd=source, env=os.environ | environment, check=True)
-    (found,) = folder.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("wheel"), {})
 
 
 def printed(wheel: Path, folder: Path, program: str) -> str:
@@ -76,4 +45,4 @@ def test_it_is_for_every_python_of_a_platform_and_brings_the_kernel(wheel: Path,
 
 
 def test_without_a_compiler_it_is_built_all_the_same_and_numpy_compares(tmp_path: Path) -> None:
-    assert printed(built(tmp_path, NO_COMPILER), tmp_path, COMPARED_BY) == "None numpy"
+    assert printed(built_wheel(tmp_path, NO_COMPILER), tmp_path, COMPARED_BY) == "None numpy"

@@ -70,7 +70,8 @@ class Guard:
                 return _photograph_in(answer)
             if (ended := self.close()) in OF_THE_FILE:
                 raise UnreadableError("too_costly", f"its decoder was ended by {OF_THE_FILE[ended]}")
-        raise ProcessLostError(f"{name} was not decoded: its decoder was killed or lacked memory; run it again.")
+        said = "its decoder was killed or lacked memory; run the same command again."
+        raise ProcessLostError(f"{name} was not decoded: {said}")
 
     def _answer(self, asked: tuple[bytes, bool, int]) -> bytes:
         """Ask the process; return an empty answer if it ended or did not answer in time."""

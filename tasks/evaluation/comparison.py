@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from tasks.arrays import Floats, Labels, Mask, RowNumbers
 from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
 from tasks.evaluation.neighbours import NEAREST
-from tasks.evaluation.scored import read_groups, subsets
+from tasks.evaluation.scored import read_groups
 from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Measured, Mistake
-from tasks.records.spec import TrainedSpec
+from tasks.records.removed import is_removed
 from tasks.storage import Place, tables
 from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 
@@ -61,14 +61,13 @@ class Answered:
 
 
 def measure(
-    spec: TrainedSpec, measured: Measured, compared: Compared, evaluations: Sequence[Evaluation], workspace: Place
+    measured: Measured, compared: Compared, evaluations: Sequence[Evaluation], workspace: Place
 ) -> dict[str, Any]:
     """Return effects, conclusions, confusions and mistakes as JSON values for `FOUND`."""
     classes, removed = measured.splits.classes, tables.read(workspace / measured.sanitized.removed)
     first = tables.read(workspace / evaluations[0].predictions("test"))
-    ids, labels = first["id"].combine_chunks(), first["label"].to_numpy()
-    kept = dict(subsets(ids, labels, removed, spec.seed))["near"]
-    test = ScoredRows(labels, *read_groups(workspace / compared.groups("test")), kept)
+    kept = ~is_removed(first["id"].combine_chunks(), removed, ("exact", "near"))
+    test = ScoredRows(first["label"].to_numpy(), *read_groups(workspace / compared.groups("test")), kept)
     found = list(answered(evaluations, compared.usable, workspace))
     effects = tuple(effect for one in found for effect in compare(one, test))
     confusions, mistakes = [], []

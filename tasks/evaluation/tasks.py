@@ -73,7 +73,7 @@ def measure_effects(
     spec: TrainedSpec, measured: Measured, compared: Compared, evaluations: Sequence[Evaluation], workspace: Place
 ) -> Trained:
     """Compare raw with sanitized rows, and the arms on the unchanged test set, with intervals."""
-    asked = spec, measured, compared, evaluations, workspace
+    asked = measured, compared, evaluations, workspace
     models = [(evaluation.training, evaluation.folder) for evaluation in evaluations]
     about = {"version": 6} | _about(models, measured.sanitized, compared, spec)
     stage = stages.stage(workspace, "effects", about, lambda _: measure(*asked))

@@ -21,10 +21,10 @@ from tasks.vocabulary import UNLABELLED
 
 ENVIRONMENT = ENVIRONMENTS[True]
 PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled at import, while a command waits for Prefect
-MOST = {"members": 100, "refused": 300}  # rows of tables that are shown
+MOST = {"members": 100, "refused": 300, "qualifications": 3}  # rows of tables, and sentences, that are shown
 SAVED = 500_000  # bytes of a list in the page
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
-QUALIFICATIONS = 3  # of the answer, at most
+SAID = ("outcome", "in_short", "qualifications", "next_steps", "verdicts", "why", "findings")
 KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"} | {
     "subject": "same subject, cosine"
 }
@@ -61,12 +61,7 @@ def build_page(
         policy=_policy(style, script),
         report=report,
         numbers=numbers,
-        **{name: _marked(" ".join(sentences(numbers, name))) for name in ("outcome", "in_short")},
-        steps=[*map(_marked, sentences(numbers, "next_steps"))],
-        qualifications=[*map(_marked, sentences(numbers, "qualifications")[:QUALIFICATIONS])],
-        facts=map(_marked, sentences(numbers, "findings")),
-        threshold=map(_marked, sentences(numbers, "why")),
-        verdicts=[*map(_marked, sentences(numbers, "verdicts"))],
+        said={macro: [*map(_marked, sentences(numbers, macro))] for macro in SAID},
         tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
         reasons=REASONS,
         unlabelled=UNLABELLED,

@@ -28,14 +28,13 @@ def remember(workspace: Place, report: Report) -> None:
 
     def with_run(part: Place) -> None:
         try:
-            known, damaged = read_history(workspace), False
+            known = read_history(workspace)
         except DataError:
-            known, damaged = _rebuilt(workspace), True
+            tables.write(_rebuilt(workspace), part)  # with this run, which is published
+            return
         if report.run.name not in known["run"].to_pylist():
             row = pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)
             tables.write(pa.concat_tables([known, row]), part)
-        elif damaged:
-            tables.write(known, part)
 
     at(workspace / NAME).revise(with_run)
 

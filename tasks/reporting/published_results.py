@@ -13,7 +13,6 @@ from rich.console import Console
 
 from tasks.presenting.terminal import table_of
 from tasks.records import Report
-from tasks.records.inputs import Input
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import SplitName
@@ -81,11 +80,10 @@ def figures(report: Report) -> list[Figure]:
 
 
 def _files(report: Report) -> Iterator[Figure]:
-    sources: dict[str, Input] = {entry.role: entry for entry in report.inputs}
-    for role, (size, sha256, count, readable) in ARCHIVES.items():
-        source = sources.get(role)
-        yield Figure(f"bytes of the {role} archive", size, source and source.bytes)
-        yield Figure(f"sha256 of the {role} archive", sha256, source and source.sha256)
+    for source in report.inputs:
+        role, (size, sha256, count, readable) = source.role, ARCHIVES[source.role]
+        yield Figure(f"bytes of the {role} archive", size, source.bytes)
+        yield Figure(f"sha256 of the {role} archive", sha256, source.sha256)
         yield Figure(f"members of {role}", count, members(report, role, "members"))
         yield Figure(f"readable images of {role}", readable, members(report, role, "accepted"))
         for letter, rows in zip("ABCDEFGHIJ", READABLE[role], strict=True):
@@ -125,9 +123,6 @@ def _overlap(report: Report) -> Iterator[Figure]:
     yield Figure("validation rows without a duplicate in train", 8_933, left.validation)
     yield Figure("test rows without a duplicate in train", 8_676, without)
     yield Figure("test rows without a duplicate in train or validation", 8_639, left.test)
-    # The pickles of `export` work in Python 2 and 3, and are larger than those of Python 2.
-    yield Figure("bytes of notMNIST.pickle", 690_800_441, None)
-    yield Figure("bytes of the sanitized pickle", 683_292_701, None)
 
 
 def _scores(report: Report) -> Iterator[Figure]:

@@ -36,17 +36,12 @@ def prepare(run: Place) -> Review:
     return review
 
 
-@contextmanager
-def listening(port: int) -> Iterator[socket.socket]:
+def listening(port: int) -> socket.socket:
     """Listen on a port of this machine only, 0 for any free port; raises `UsageError` if it is taken."""
-    with socket.socket() as open_socket:
-        open_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            open_socket.bind((HOST, port))
-            open_socket.listen()  # an early request waits until the server runs
-        except (OSError, OverflowError) as error:
-            raise UsageError(f"port {port} of {HOST} can't be listened on ({error}); choose another --port.") from error
-        yield open_socket
+    try:
+        return socket.create_server((HOST, port))  # an early request waits until the server runs
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"port {port} can't be listened on: {error}; choose another --port.") from error
 
 
 @contextmanager

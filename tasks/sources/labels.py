@@ -44,18 +44,19 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     """
     listed = [name for name in names if name.lower().endswith(ENDINGS)]
     named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if listed else ()
-    images = {path for path in named if not is_metadata(path)}
-    flat, held = are_flat(images), by_stem(sorted(images))
-    known = {key for path in images for key in (posixpath.basename(path), stem_of(path)) if not key.isdecimal()}
+    images = [path for path in named if not is_metadata(path)]
+    flat, held = are_flat(images), by_stem(images)
     for name in listed:
-        stem = posixpath.basename(name).lower().partition(".")[0]
-        why = "a table with labels is named metadata.csv"
+        stem, is_read = posixpath.basename(name).lower().partition(".")[0], False
         if stem == "metadata" or (flat and split_in(stem)):
-            table, why = _table(root / name, name, held, columns), "paths in a table start from its folder"
-            if not images.isdisjoint(table.paths.values()):
+            table, is_read = _table(root / name, name, held, columns), True
+            if any(path in held.get(path, ()) for path in table.paths.values()):
                 yield table._replace(note="`--columns label=NAME` names the column of labels")
                 continue
-        if known & {*re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))}:
+        words = re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))
+        if any(held.get(stem_of(word)) for word in words if is_read or not word.isdecimal()):
+            of_columns = "`--columns path=NAME label=NAME` names its columns; paths start from its folder"
+            why = of_columns if is_read else "a table with labels is named metadata.csv"
             yield Table(name, None, b"", {}, {}, why)
 
 

@@ -36,7 +36,7 @@ from tasks.storage.copies import COPY_SIDE
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName, ViewName
 from tests.cluster.dask import Cluster
-from tests.sources.listed import record_of
+from tests.plain import record_of
 
 GLYPH, DISTINCT = 28 * 28, 5_000  # bits; gray copies that are made, each used several times
 KNOWN = 100  # one of so many images of the batch is known

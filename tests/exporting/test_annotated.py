@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.pipeline import audit, dedupe, split
 from tasks.errors import DataError, UsageError
 from tasks.exporting.apply import gone, kept, link
 from tasks.exporting.export import export_run
@@ -19,6 +18,7 @@ from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
 from tests.build import write_folder
 from tests.flows.test_actions import actions_of, files_below
+from tests.plain import audit, dedupe, split
 from tests.sources.detection_sets import LAYOUTS, SPLITS, Image, picture, written
 from tests.sources.test_annotated import members
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run, files_of
 from tasks.exporting.formats import Column, write_pickle
@@ -22,6 +21,7 @@ from tasks.storage.place import Place
 from tasks.storage.workspace import find_run
 from tasks.vocabulary import Format, SplitName
 from tests.flows.test_cli import here
+from tests.plain import audit
 
 SPLITS: dict[str, SplitName] = {"train": "train", "valid": "validation", "test": "test"}
 

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 import cleansplit
-from flows.pipeline import dedupe
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.records import Report
@@ -19,6 +18,7 @@ from tasks.reporting.verify import verify_run
 from tasks.storage.place import Place
 from tasks.vocabulary import Format
 from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.plain import dedupe
 
 SETS = ("raw", "sanitized")
 

@@ -21,7 +21,7 @@ from tasks.storage.workspace import in_use, workspace_at
 from tests.build import GLYPHS
 from tests.faults import crash, plain
 from tests.faults.oracle import Golden, Tally, leftovers
-from tests.sources.listed import record_of
+from tests.plain import record_of
 
 
 def prints_of(sources: dict[str, str], workspace: Path | str) -> list[Prints]:

@@ -20,24 +20,13 @@ from typing import Any
 
 from prefect.logging import disable_run_logger
 
-from tasks.classes.detection import detect
-from tasks.classes.tasks import load_part
 from tasks.errors import CleanSplitError
-from tasks.evaluation.plan import batches, plan
-from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
-from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
-from tasks.overlap.tasks import find_overlap, look_up
-from tasks.records import Findings, Measured, SplitPair
 from tasks.records.spec import RunSpec
 from tasks.reporting.tasks import publish_report
-from tasks.sources.layout import check_classes
-from tasks.sources.pieces import parts_of
-from tasks.sources.tasks import fetch, index
-from tasks.splits.tasks import draw_splits, remove_overlap
+from tasks.splits.tasks import draw_splits
 from tasks.storage.workspace import in_use
-from tasks.vocabulary import PAIRS, SPLITS
 from tests.build import Gray, glyphs, members_of, noise, png, write_tar
-from tests.sources.listed import record_of
+from tests.plain import load, measure, record_of, train
 
 CRASHED = 137
 
@@ -67,39 +56,10 @@ def small_spec(sources: dict[str, str], workspace: Path) -> RunSpec:
 
 def run(spec: RunSpec) -> None:
     """Do a run as the flows do, one task after another."""
-    space = spec.place
-    with disable_run_logger(), in_use(space):
-        fetched = [record_of(fetch.fn(role, name, {}, space)) for role, name in spec.sources.items()]
-        archives = [record_of(index.fn(source, space))[0] for source in fetched]
-        classes = check_classes(archives, spec.classes, spec.minimum, alike=True)
-        reading, _ = record_of(detect.fn(archives, spec, space))
-        spec = spec.settled(reading.view, reading.side, len(classes))
-        parts = [part for archive in archives for part in parts_of(archive, classes, reading)]
-        shards, prints = zip(*(record_of(load_part.fn(part, reading, space)) for part in parts), strict=True)
-        splits = record_of(draw_splits.fn(spec, shards, space))
-        looked_up = {name: record_of(look_up.fn(splits[name], prints, space)) for name in SPLITS}
-        between = [SplitPair(looked_up[first], looked_up[second]) for first, second in PAIRS]
-        inside = [SplitPair(looked_up[name], looked_up[name]) for name in SPLITS if splits[name].rows]
-        joined, alone = (
-            [record_of(find_overlap.fn(spec, pair, (), space)) for pair in pairs] for pairs in (between, inside)
-        )
-        baseline = record_of(find_baseline.fn(spec, joined, space))
-        ruling = record_of(judge_twins.fn(spec, joined, baseline, space))
-        overlaps = [record_of(settle_overlap.fn(spec, one, ruling, None, space)) for one in joined]
-        groups = [record_of(group_duplicates.fn(spec, one, ruling, None, space)) for one in alone]
-        within = tuple(looked_up[name].within for name in SPLITS)
-        sanitized = record_of(remove_overlap.fn(spec, splits, overlaps, space))
-        measured = Measured(splits, tuple(overlaps), sanitized)
-        compared = record_of(find_compared.fn(measured, space))
-        planned = batches(plan(spec, compared.usable, splits.train.rows))
-        done = [record_of(train_and_score.fn(spec, measured, compared, one, space)) for one in planned]
-        evaluations = [evaluation for batch in done for evaluation in batch]
-        trained = record_of(measure_effects.fn(spec, measured, compared, evaluations, space))
-        found = Findings(
-            reading, tuple(archives), tuple(shards), prints, None, splits, tuple(overlaps), sanitized, trained,
-            spec=spec, within=within, duplicates=tuple(groups), verdict=ruling.verdict
-        )  # fmt: skip
-        record_of(publish_report.fn(found, {}, space))
+    with disable_run_logger(), in_use(spec.place):
+        spec, loaded = load(spec)
+        found = measure(spec, record_of(draw_splits.fn(spec, loaded.shards, spec.place)), loaded)
+        record_of(publish_report.fn(train(spec, found), {}, spec.place))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
 
-from flows.pipeline import audit, dedupe
 from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
@@ -22,6 +21,7 @@ from tasks.storage import tables
 from tasks.storage.place import Place
 from tests.build import ROOT, glyphs, members_of, png, write_folder, write_tar
 from tests.flows.test_cli import here, refused
+from tests.plain import audit, dedupe
 
 GOES = {"10/0.bmp", "10/1.JPG", "10/mislabelled.jpg", "猫 1/0.bmp", "猫 1/1.JPG"}
 
@@ -35,18 +35,35 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def pictures(photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
+def audited_in(folder: Path, photographs: dict[str, Any]) -> Report:
     """Audit our own folders, by relative names, with a class root below the source."""
     for role in ("train", "test"):
-        shutil.copytree(photographs[role], tmp_path / role)
+        shutil.copytree(photographs[role], folder / role)
+    with pytest.MonkeyPatch.context() as current:
+        current.chdir(folder)
+        return audit(train="train", test="test", workspace="w", max_quarantine=0.5, threshold=0.9)
+
+
+@pytest.fixture(scope="module")
+def made(prefect_server: None, photographs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Return an audit whose files no test changes."""
+    return audited_in(tmp_path_factory.mktemp("pictures"), photographs)
+
+
+@pytest.fixture
+def pictures(
+    prefect_server: None, photographs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Report:
+    """Return an audit of the current folder."""
     monkeypatch.chdir(tmp_path)
-    return audit(train="train", test="test", workspace=tmp_path / "w", max_quarantine=0.5, threshold=0.9)
+    return audited_in(tmp_path, photographs)
 
 
-@pytest.mark.usefixtures("prefect_server")
-def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(pictures: Report) -> None:
-    rows = actions_of(pictures.run)
+def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(
+    made: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made.run.parents[2])
+    rows = actions_of(made.run)
     goes = [row for row in rows if row["action"] == "remove"]
     again = [row for row in rows if row["why"] == "conflict" and row["path"] in {gone["path"] for gone in goes}]
     assert {row["path"].removeprefix("test/data/test/") for row in again} == {"10/mislabelled.jpg", "猫 1/0.bmp"}
@@ -54,18 +71,17 @@ def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(p
     assert len(again) == 2, "of no other image are there two rows"
     once = [row for row in rows if row not in again]
     assert {name: sum(row["split"] == name for row in once) for name in ("train", "validation", "test")} == {
-        name: pictures.rows[name] for name in ("train", "validation", "test")
+        name: made.rows[name] for name in ("train", "validation", "test")
     }
     assert all(Path(row["path"]).is_file() for row in rows)
     assert all(Path(row["twin"]).is_file() for row in rows if row["action"] != "keep")
     assert {row["path"].removeprefix("test/data/test/") for row in goes} == GOES
-    assert (pictures.run / "remove" / "test.txt").read_text().splitlines() == sorted(row["path"] for row in goes)
-    assert [path.name for path in (pictures.run / "remove").iterdir()] == ["test.txt"]
+    assert (made.run / "remove" / "test.txt").read_text().splitlines() == sorted(row["path"] for row in goes)
+    assert [path.name for path in (made.run / "remove").iterdir()] == ["test.txt"]
     assert {row["why"] for row in goes} == {"exact", "near"}
     assert all(0.9 < float(row["similarity"]) <= 1 for row in goes)
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report, tmp_path: Path) -> None:
     run, before = ("apply", str(pictures.run)), files_below(tmp_path / "test")
     told = here(*run, "--move", "gone")
@@ -110,7 +126,6 @@ def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) 
     assert len(files_below(tmp_path / "clean")) == 20
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> None:
     run = ("apply", str(pictures.run), "--execute", "--move")
     assert "is inside the source test" in refused(here(*run, "test/data/test/gone"), 2)
@@ -135,15 +150,14 @@ def test_nothing_is_moved_out_of_an_archive_but_its_clean_tree_can_be_written(ru
     assert counts == {"train": run.rows.train} | {n: run.sanitized.near[n] for n in ("validation", "test")}
 
 
-@pytest.mark.usefixtures("prefect_server")
-def test_every_set_loads_whatever_splits_there_are(pictures: Report, tmp_path: Path) -> None:
+def test_every_set_loads_whatever_splits_there_are(made: Report, tmp_path: Path) -> None:
     import datasets
 
-    raw = {name: pictures.rows[name] for name in ("train", "test")}
-    wanted = {"raw": raw, "sanitized": raw | {"test": pictures.sanitized.near.test}}
-    run = Place.of(pictures.run)
-    export_run(run, "parquet", Place.of(tmp_path / "out"), pictures.classes, read_findings(run))
-    for folder in (pictures.run, tmp_path / "out"):
+    raw = {name: made.rows[name] for name in ("train", "test")}
+    wanted = {"raw": raw, "sanitized": raw | {"test": made.sanitized.near.test}}
+    run = Place.of(made.run)
+    export_run(run, "parquet", Place.of(tmp_path / "out"), made.classes, read_findings(run))
+    for folder in (made.run, tmp_path / "out"):
         for config, rows in wanted.items():
             loaded = datasets.load_dataset(str(folder), config, cache_dir=str(tmp_path / "cache"))
             assert {name: len(split) for name, split in loaded.items()} == rows

@@ -15,13 +15,13 @@ from PIL import Image
 
 from flows.arrivals import arrivals
 from flows.command.references import drop, verify
-from flows.pipeline import audit, dedupe
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records.references import Reference, commit, read_reference
 from tasks.storage.cleaning import clean
 from tasks.storage.place import Place
 from tests.benchmarks.brute_force import compare_all
 from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.plain import audit, dedupe
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 NIGHTS, A_NIGHT, PERCENT = 4, 150, 95

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from flows import pipeline
 from flows.engine.progress import visible
-from flows.pipeline import audit, dedupe
 from tasks.errors import DataError, GateError, UsageError
 from tasks.overlap.minhash import choose_bands, hash_table
 from tasks.records import Report
@@ -17,6 +17,7 @@ from tasks.records.rows import Gate, Groups, LabelConflicts, PairFonts, SplitRow
 from tasks.records.splits import RowsLeft
 from tasks.vocabulary import SplitName
 from tests.build import Gray, font_member, glyphs, noise, png, saved, scene, write_folder
+from tests.plain import audit
 
 OWN = glyphs(60, seed=77)
 
@@ -143,9 +144,12 @@ def test_protecting_test_turns_it_round(planted: dict[str, Any], report: Report)
     assert sorted(path.name.split("-")[0] for path in (turned.run / "sanitized").iterdir()) == ["train", "validation"]
 
 
-def test_a_gate_that_does_not_hold_fails_the_run_after_its_report(planted: dict[str, Any], report: Report) -> None:
+def test_a_gate_that_does_not_hold_fails_the_run_after_its_report(
+    prefect_server: None, planted: dict[str, Any], report: Report
+) -> None:
     workspace = report.run.parents[1]
-    state = audit(**planted, classes=2, exhaustive=True, max_overlap=0.01, workspace=workspace, return_state=True)
+    given = planted | {"classes": 2, "exhaustive": True, "max_overlap": 0.01, "workspace": workspace}
+    state: Any = pipeline.audit(**given, return_state=True)
     assert state.is_failed()
     said = "5 of 11 test rows (45.45 %) have a duplicate in train, more than the 1 % allowed by --max-overlap; "
     assert str(state.message).startswith(said)
@@ -282,7 +286,7 @@ def test_where_no_sampled_image_can_be_read_that_is_said(
 ) -> None:
     bad = {f"{name}/{n}.jpg": saved(scene(60, 50, seed=n), "JPEG")[:300] for n, name in enumerate("aabb")}
     with visible(), pytest.raises(DataError, match="no image of source can be read"):
-        dedupe(str(write_folder(tmp_path / "bad", bad)), workspace=tmp_path / "w")
+        pipeline.dedupe(str(write_folder(tmp_path / "bad", bad)), workspace=tmp_path / "w")
     assert "view photo, since none of the sampled images can be read; --view" in capsys.readouterr().err
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, dedupe
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
 from tasks.storage.decisions import add_decisions
@@ -16,6 +15,7 @@ from tests.build import glyphs, noise, png, write_folder
 from tests.flows.test_actions import actions_of, files_below
 from tests.flows.test_cli import here
 from tests.flows.test_decisions import digests_of
+from tests.plain import audit, dedupe
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 OWN = glyphs(60, seed=25)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, dedupe, sanitize
+from flows.pipeline import sanitize
 from tasks.errors import DataError, GateError
 from tasks.records import Report
 from tasks.reporting.read import read_findings, read_report
@@ -19,6 +19,7 @@ from tasks.storage.decisions import add_decisions, read_decisions
 from tasks.storage.place import Place
 from tests.build import glyphs, noise, png, saved, scene, write_folder
 from tests.flows.test_cli import here, refused
+from tests.plain import audit, dedupe
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, split
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records.rows import SharedRows
 from tasks.records.spec import AuditSpec
 from tests.build import dicom, scene, write_folder
+from tests.plain import audit, split
 
 
 def scan(seed: int) -> np.ndarray:

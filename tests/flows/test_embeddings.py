@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.overlap.embeddings import read_embeddings
 from tasks.presenting.numbers import Numbers
@@ -19,6 +18,7 @@ from tasks.records import Report
 from tasks.reporting.read import PAGE
 from tasks.storage.place import Place
 from tests.build import glyphs, png, saved, scene, write_folder
+from tests.plain import audit
 
 TRAIN, TEST = 90, 20
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.vocabulary import UNLABELLED
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
+from tests.plain import audit
 from tests.sources.listed import Listed, listed
 
 Members = Mapping[str, bytes]

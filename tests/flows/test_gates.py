@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from flows.pipeline import audit, dedupe
 from tasks.errors import GateError, UndecidedError
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.words import answer
@@ -23,6 +22,7 @@ from tasks.reporting.gates import enforce_gates, measure_gates
 from tests.build import ROOT, glyphs, png, saved, scene, write_folder
 from tests.flows.test_cli import here
 from tests.overlap.test_copies import film, noisy
+from tests.plain import audit, dedupe
 from tests.sources.detection_sets import Image, yolo
 
 LIMIT: dict[str, Any] = {"max_overlap": 0.01, "max_quarantine": 1}

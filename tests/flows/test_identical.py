@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flows.pipeline import audit
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
 from tests.build import saved, scene, write_folder
+from tests.plain import audit
 
 GIVEN: dict[str, Any] = {"view": "photo", "workers": 2}
 

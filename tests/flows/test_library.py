@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 import cleansplit
-from flows.pipeline import audit
 from tasks.errors import GateError, UsageError
 from tasks.records.spec import SplitSpec
 from tests.browser.example import NOTEBOOK, executed
 from tests.build import ROOT, glyphs, noise, png, write_folder
+from tests.plain import audit
 from tests.sources.listed import as_typed
 
 

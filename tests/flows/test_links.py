@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from flows.command import deciding, keeping
-from flows.pipeline import audit, cleansplit, dedupe
+from flows.pipeline import cleansplit
 from tasks.errors import StorageError, UsageError
 from tasks.storage import disk
 from tasks.storage.building import draft, sweep
 from tasks.storage.place import Place
 from tests.build import glyphs, png, write_folder
 from tests.flows.test_cli import here, refused
+from tests.plain import audit, dedupe
 from tests.storage.test_workspace import add_run
 
 OUTSIDE = (

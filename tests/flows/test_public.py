@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records.spec import AuditSpec
 from tasks.sources.published import PUBLIC_SETS
@@ -27,6 +26,7 @@ from tasks.storage.workspace import DOWNLOADS
 from tasks.vocabulary import PublicName
 from tests.build import glyphs, saved, scene
 from tests.flows.test_rows import cifar_batches, idx
+from tests.plain import audit
 
 
 @pytest.fixture

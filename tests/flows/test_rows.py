@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from flows.pipeline import audit
 from tasks.errors import UsageError
 from tasks.records import Report
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
+from tests.plain import audit
 from tests.sources.listed import listed
 
 Images = dict[str, list[tuple[str, np.ndarray]]]  # per split, class and pixels

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from flows.pipeline import audit
 from tasks.classes.camera import taken
 from tasks.errors import DataError, GateError, UndecidedError, UsageError
 from tasks.presenting.numbers import Numbers
@@ -19,6 +18,7 @@ from tasks.records.rows import SharedRows
 from tasks.records.spec import AuditSpec
 from tasks.reporting.gates import enforce_gates, measure_gates
 from tests.build import saved, scene, write_folder
+from tests.plain import audit
 from tests.real import read_members
 
 TRACK = "^(?:[^/]*/)?([0-9]+)_"

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.keeping import clean
-from flows.pipeline import cleansplit, evaluate, prepare, sanitize, split
+from flows.pipeline import cleansplit, evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
 from tasks.presenting.numbers import Numbers
@@ -24,6 +24,7 @@ from tasks.splits.tasks import draw_grouped
 from tasks.storage.place import Place
 from tasks.vocabulary import SPLITS
 from tests.build import font_member, glyphs, noise, png, write_folder, write_tar
+from tests.plain import split
 
 TINY: dict[str, Any] = {"models": ("softmax", "1nn"), "sizes": ("all",), "trainings": 1, "workers": 2}
 QUICK: dict[str, Any] = TINY | {"models": ("1nn",)}

@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageSequence
 
-from flows.pipeline import audit, dedupe, split
 from tasks.classes.decoder import decode
 from tests.build import saved, scene, write_folder
 from tests.classes.test_dicom import cine
 from tests.flows.test_cli import here, refused
+from tests.plain import audit, dedupe, split
 
 
 def stack(*seeds: int) -> bytes:

@@ -7,12 +7,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, cleansplit, evaluate, prepare, sanitize
+from flows.pipeline import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
+from tests import plain
 from tests.build import MEASURED, TINY, glyphs, png, write_tar
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -30,7 +31,7 @@ def test_sanitizing_again_gives_what_a_run_with_that_threshold_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
     again = sanitize(run=run.run.name, workspace=workspace, threshold=0.99, protect="test")
-    whole = cleansplit(**sources, workspace=workspace, threshold=0.99, protect="test", **TINY)
+    whole = plain.run(**sources, workspace=workspace, threshold=0.99, protect="test", **TINY)
     assert again.run.name != whole.run.name
     assert again.scores == ()
     assert again.spec.settings()["models"] == ()
@@ -50,7 +51,7 @@ def test_evaluating_again_gives_what_a_run_with_those_models_gives(
     run: Report, workspace: Path, sources: dict[str, Any]
 ) -> None:
     again = evaluate(run=run.run.name, workspace=workspace, models=("sgd",), sizes=(100,))
-    whole = cleansplit(**sources, workspace=workspace, **MEASURED | {"models": ("sgd",), "sizes": (100,)})
+    whole = plain.run(**sources, workspace=workspace, **MEASURED | {"models": ("sgd",), "sizes": (100,)})
     assert again.run == whole.run
     assert {score.model for score in again.scores} == {"sgd"}
 
@@ -60,7 +61,7 @@ def test_prepared_splits_are_found_by_a_run(workspace: Path, sources: dict[str, 
         shutil.rmtree(workspace / gone)
     folder = prepare(**sources, workspace=workspace)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    report = cleansplit(**sources, workspace=workspace, **TINY)
+    report = plain.run(**sources, workspace=workspace, **TINY)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert all((report.run / "raw" / path.name).samefile(path) for path in before)
 
@@ -86,7 +87,7 @@ def test_audits_of_folders_named_by_numbers_stay_audits(
     monkeypatch.chdir(tmp_path)
     for name, source in (("2019", sources["large"]), ("2020", sources["small"])):
         shutil.copyfile(source, tmp_path / name)
-    audited = audit(train="2019", test="2020", workspace=tmp_path / "w", max_quarantine=0.1)
+    audited = plain.audit(train="2019", test="2020", workspace=tmp_path / "w", max_quarantine=0.1)
     with pytest.raises(UsageError, match=f"{audited.run.name} is an audit"):
         evaluate(run=audited.run.name, workspace=tmp_path / "w")
 
@@ -96,7 +97,7 @@ def test_sources_may_move_between_runs(prefect_server: None, photographs: dict[s
         copies: dict[str, Any] = {
             name: str(shutil.copytree(source, tmp_path / place / name)) for name, source in photographs.items()
         }
-        found = audit(**copies, workspace=tmp_path / "w", max_quarantine=0.5)
+        found = plain.audit(**copies, workspace=tmp_path / "w", max_quarantine=0.5)
         shards = {path.name for path in (tmp_path / "w" / "stages" / "classes").glob("[!.]*")}
         if place == "here":
             shutil.rmtree(tmp_path / "here")
@@ -116,7 +117,7 @@ def test_a_run_of_several_compressed_archives_is_sanitized_again(tmp_path: Path)
             tmp_path / f"{name}.tar.gz", {f"{letter}/{name}-{n}.png": png(next(own)) for letter in "ab" for n in "012"}
         )
     given = {split: str(tmp_path / f"{split}-*.tar.gz") for split in ("train", "test")}
-    audited = audit(**given, workspace=tmp_path / "w")
+    audited = plain.audit(**given, workspace=tmp_path / "w")
     assert sanitize(run=audited.run.name, workspace=tmp_path / "w").rows == audited.rows
     shutil.rmtree(tmp_path / "w" / "stages" / "unpacked")
     with pytest.raises(DataError, match=r"archive-\*\.tar, which is missing"):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.pipeline import dedupe
 from tasks.storage.place import Place
 from tasks.storage.stages import amend, read_manifest
 from tests.build import glyphs, png, write_folder
 from tests.flows.test_actions import files_below
 from tests.flows.test_cli import here, refused
+from tests.plain import dedupe
 
 FILES = {f"{name}/{i:02d}.png": png(image) for name in "ab" for i, image in enumerate(glyphs(12, seed=ord(name)))}
 FILES |= {"a/again.png": FILES["a/00.png"], "b/again.png": FILES["b/00.png"]}

@@ -9,24 +9,15 @@ from prefect.logging import disable_run_logger
 
 from flows.command.commands import app
 from flows.table import COMMANDS
-from tasks.classes.detection import detect
 from tasks.classes.tasks import load_part
-from tasks.records.spec import PrepareSpec, SourceSpec
-from tasks.sources.layout import check_classes
 from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
-from tasks.storage import Place, tables
+from tasks.storage import tables
 from tasks.storage.workspace import in_use, workspace_at
 from tests.build import GLYPHS
+from tests.plain import load, record_of
 
 Listed = tuple[Counter[tuple[str, int, str]], Counter[tuple[str, str, str]]]
-
-
-def record_of(state: Any) -> Any:
-    """Return the record that a task ended with; raise its error."""
-    if isinstance(state.data, Exception):
-        raise state.data
-    return state.data
 
 
 def listed(given: Mapping[str, str], folder: Path, **columns: str) -> Listed:
@@ -60,16 +51,10 @@ def as_typed(words: Sequence[str]) -> Any:
 
 def read_as_typed(words: Sequence[str], folder: Path) -> dict[str, Counter[bytes]]:
     """Return the digests of the images of each source of a command, read as its flow reads them."""
-    spec: SourceSpec = as_typed([*words, "--workspace", str(folder)])
-    found, space = dict[str, Counter[bytes]](), spec.place
-    links = spec.follow_links and str(Place.of(spec.follow_links))
-    with disable_run_logger(), in_use(space):
-        given = spec.sources.items()
-        sources = [record_of(fetch.fn(role, name, spec.columns_by_use, space, links)) for role, name in given]
-        archives = [archive for source in sources for archive in record_of(index.fn(source, space))]
-        classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
-        reading, _ = record_of(detect.fn(archives, spec, space))
-        for part in [part for archive in archives for part in parts_of(archive, classes, reading)]:
-            _, prints = record_of(load_part.fn(part, reading, space))
-            found.setdefault(part.role, Counter()).update(tables.read(space / prints.table)["md5"].to_pylist())
+    spec = as_typed([*words, "--workspace", str(folder)])
+    with disable_run_logger(), in_use(spec.place):
+        spec, loaded = load(spec)
+    found = dict[str, Counter[bytes]]()
+    for prints in loaded.fingerprints:
+        found.setdefault(prints.role, Counter()).update(tables.read(spec.place / prints.table)["md5"].to_pylist())
     return found

@@ -179,15 +179,20 @@ def test_the_column_of_paths_may_have_any_name(tmp_path: Path) -> None:
         (
             "metadata.csv",
             b"path,label\n/mnt/x0.jpg,cat\n",
-            "not labelled by metadata.csv; paths in a table start from its folder.",
+            "metadata.csv; `--columns path=NAME label=NAME` names its columns; paths start from",
         ),
-        ("counts.csv", b"n\n0\n1\n", None),
+        (
+            "train.csv",
+            b"code,grade\n7,1\n",
+            "train.csv; `--columns path=NAME label=NAME` names its columns; paths start",
+        ),
+        ("counts.csv", b"n\n7\n1\n", None),
     ],
 )
 def test_a_table_that_gives_named_images_no_label_is_noted(
     tmp_path: Path, name: str, rows: bytes, said: str | None
 ) -> None:
-    files = {f"{folder}/x{n}.jpg": picture(n) for folder in ("train", "test") for n in range(2)}
+    files = {f"{folder}/{n}.jpg": picture(3) for folder in ("train", "test") for n in ("x0", "x1", "7")}
     found = opened(write_folder(tmp_path / "set", files | {name: rows}))
     assert (bool(found.notes), found.annotated) == (said is not None, False)
     assert said is None or said in "\n".join(found.notes)
