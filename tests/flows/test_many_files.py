@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
 from tasks.storage.image_files import read_images
 from tasks.storage.place import Place
+from tests import plain
 from tests.build import MEASURED
 
 
 @pytest.fixture(scope="module")
-def many(prefect_server: None, sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
+def many(sources: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Run the pipeline with at most 150 rows a file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tasks.storage.images.MAX_ROWS_PER_FILE", 150)
-        return cleansplit(**sources, workspace=tmp_path_factory.mktemp("many"), **MEASURED)
+        return plain.run(**sources, workspace=tmp_path_factory.mktemp("many"), **MEASURED)
 
 
 def places(run: Path, name: str) -> list[Place]:
