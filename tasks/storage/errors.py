@@ -1,28 +1,20 @@
 """One sentence for each storage error of the operating system, and whether a retry may help."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tasks.errors import StorageError
 from tasks.storage.place import Place
 
-TROUBLE: dict[int, tuple[str, bool]] = {  # errno -> sentence, and whether a retry may succeed
-    errno.ENOSPC: ("no space is left on the device", False),
-    errno.EDQUOT: ("the disk quota is used up", False),
-    errno.EFBIG: ("a file would pass the size limit", False),
-    errno.EROFS: ("the file system is read-only", False),
-    errno.EACCES: ("permission is denied", False),
-    errno.EPERM: ("permission is denied", False),
-    errno.ELOOP: ("a symbolic link is where a file should be", False),
-    errno.ENAMETOOLONG: ("a name is too long for the file system", False),
-    errno.ENOTDIR: ("a file is where a folder should be", False),
-    errno.EEXIST: ("a file is where a folder should be", False),
-    errno.ENOTEMPTY: ("a folder that is not empty is in the way", False),
-    errno.EIO: ("the device reports an input/output error", True),
-    errno.ESTALE: ("the network share lost track of the file", True),
-    errno.ETIMEDOUT: ("the device or network share did not answer in time", True),
-    errno.EAGAIN: ("the device or network share is busy", True),
+HEALS = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN}  # a retry may succeed
+TROUBLE = HEALS | {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY,
+}  # fmt: skip
+CLEARER = dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file is where a folder should be") | {
+    errno.ELOOP: "a symbolic link is where a file should be"
 }
 
 
@@ -35,8 +27,8 @@ def storage_errors(place: Place) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in TROUBLE:
+        if error.errno is None or error.errno not in TROUBLE:
             raise
-        sentence, heals = TROUBLE[error.errno]
-        where = error.filename or place
-        raise StorageError(f"cannot use {where}: {sentence}; fix that or choose another --workspace.", heals) from error
+        where, why = error.filename or place, CLEARER.get(error.errno, os.strerror(error.errno).lower())
+        heals = error.errno in HEALS
+        raise StorageError(f"cannot use {where}: {why}; fix that or choose another --workspace.", heals) from error

@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Literal
 
@@ -23,8 +23,8 @@ _renewed: dict[Place, float] = {}  # wall time of the last renewal: this clock g
 
 
 @contextlib.contextmanager
-def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
-    """Use a workspace during the block; yield whether runs use it; raises `StorageError` while it is being cleaned."""
+def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[tuple[bool, Callable[[], None]]]:
+    """Use a workspace in the block; yield like `building.held`. Raises `StorageError` while it is being cleaned."""
     own, ended = workspace / "leases" / f"{who}-{uuid.uuid4().hex}", threading.Event()
     _renew(own)
     renewing = threading.Thread(target=_keep, args=(own, ended), daemon=True)
@@ -35,7 +35,7 @@ def lease(workspace: Place, who: Literal["run", "cleaning"]) -> Iterator[bool]:
         others = {name.partition("-")[0] for name, at in leases.items() if now - at < VALID + SLACK}
         if "cleaning" in others:
             raise StorageError(f"{workspace} is being cleaned; try again in a few minutes.", heals=True)
-        yield "run" in others
+        yield "run" not in others, lambda: None  # a lease is shared already
     finally:
         ended.set()
         renewing.join()

@@ -151,14 +151,13 @@ def _needed(workspace: Place) -> set[str]:
     """Return the digests that manifests name; raises `StorageError` for an unreadable manifest."""
     found: set[str] = set()
     for kind, manifest in MANIFESTS.items():
-        for name in (each.name for each in objects.below(workspace / kind)):
-            if name.rpartition("/")[2] != manifest:
-                continue
-            there = objects.read(workspace / kind / name)
+        named = (workspace / kind / each.name for each in objects.below(workspace / kind))
+        for place in (place for place in named if place.last == manifest):
+            there = objects.read(place)
             record = unsealed(there.data.decode(errors="replace")) if there else None
             if record is None:
-                raise StorageError(f"{workspace / kind / name} is damaged; delete it, and run clean again.")
-            found |= {fact["sha256"] for fact in checked(record.get("files"), workspace / kind / name).values()}
+                raise StorageError(f"{place} is damaged; delete it, and run clean again.")
+            found |= {fact["sha256"] for fact in checked(record.get("files"), place).values()}
     return found
 
 

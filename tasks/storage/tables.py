@@ -61,10 +61,7 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
 
 def read_rows(place: Place, first: int, count: int) -> pa.Table:
     """Read consecutive rows of a table and only their row groups; raises what `read` raises."""
-    with opened(place) as file:
-        starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
-        groups = np.flatnonzero((starts[1:] > first) & (starts[:-1] < first + count)).tolist()
-        return file.read_row_groups(groups).slice(first - int(starts[groups[0]]) if groups else 0, count)
+    return take_rows(place, np.arange(first, first + count))
 
 
 def take_rows(place: Place, rows: RowNumbers, columns: Sequence[str] | None = None) -> pa.Table:

@@ -94,16 +94,11 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
 @contextlib.contextmanager
 def used_alone(workspace: Place, refused: UsageError) -> Iterator[None]:
     """Exclude runs from a workspace while the block changes it; raises `refused` when one is using it."""
-    if workspace.published:
-        with lease(workspace, "cleaning") as is_used:
-            if is_used:
-                raise refused
-            yield
-    else:
-        with building.held(workspace / ".in-use") as (alone, _):
-            if not alone:
-                raise refused
-            yield
+    entered = lease(workspace, "cleaning") if workspace.published else building.held(workspace / ".in-use")
+    with entered as (alone, _):
+        if not alone:
+            raise refused
+        yield
 
 
 def _refuse_others(workspace: Place) -> None:

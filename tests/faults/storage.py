@@ -48,7 +48,7 @@ def full_disk(golden: Golden, scratch: Path, count: int = 30) -> Tally:
         with _tmpfs(scratch / "disk", size) as disk:
             workspace = disk / "w"
             ended = plain.in_child(partial(golden.run, workspace), scratch)
-            full = ended.code == 0 or "no space is left on the device" in ended.said
+            full = ended.code == 0 or "no space left on the device" in ended.said
             problems = Counter(torn=torn(workspace), unexplained=int(not (full and explained(ended, [*STORAGE, 0]))))
             subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
             problems += judge(golden, workspace, ended, [*STORAGE, 0], scratch)
