@@ -148,17 +148,16 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         whose, what = f"{worst.rows_of} rows", f"{shared} {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
     limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
+    decide = f"`cleansplit review {run}` decides them, and "
+    then = f"`cleansplit apply {run} --link {quote(folder_for(report))}` shows the set without them"
     if isinstance(worst, SharedRows):
-        if _is_open(gate):
-            return f"{said}; {worst.undecided:,} more may, which is {limit}; `--undecided pass` accepts them."
-        return f"{said}, {limit}; `cleansplit split` with the same --group-by divides no group."
-    if judged := report.judged:
+        decide, then = "", "`cleansplit split` with the same --group-by divides no group"
+    elif judged := report.judged:
         said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
     if _is_open(gate):
-        said += f", and {worst.undecided:,} more are undecided: that may be {limit}"
-        return f"{said}; `cleansplit review {run}` decides them, and `--undecided pass` accepts them."
-    out = quote(folder_for(report))
-    return f"{said}, {limit}; `cleansplit apply {run} --link {out}` shows the set without them."
+        undecided = f"{worst.undecided:,} more are undecided: that may be {limit}"
+        return f"{said}, and {undecided}; {decide}`--undecided pass` accepts them."
+    return f"{said}, {limit}; {then}."
 
 
 def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:
