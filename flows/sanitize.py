@@ -90,7 +90,12 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
     in_process = spec.compared_by.on_pixels and searched > FEW
     cut = [tiles_of(spec, pair, in_process) for pair in pairs]
     tiles = [(pair, *tile) for pair, slices in zip(pairs, cut, strict=True) for tile in enumerate(slices)]
-    found = iter(_compared(spec, tiles) if tiles else ())
+    compared: list[Tile] = []
+    if tiles:
+        images = max(len(some) for _, _, tile in tiles for some in tile)
+        workers = for_tiles(images, spec) if spec.compared_by.on_pixels else Workers(side_by_side(spec))
+        compared = again_in_one(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)
+    found = iter(compared)
     joining = [
         find_overlap.submit(spec, pair, list(islice(found, len(slices))), spec.place)
         for pair, slices in zip(pairs, cut, strict=True)
@@ -101,9 +106,3 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
 def _images(spec: ComparingSpec, pair: SplitPair) -> int:
     both = pair.first.images, pair.second.images
     return both[_searched(spec, pair)] if all(both) else 0
-
-
-def _compared(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
-    images = max(len(some) for _, _, tile in tiles for some in tile)
-    workers = for_tiles(images, spec) if spec.compared_by.on_pixels else Workers(side_by_side(spec))
-    return again_in_one(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)

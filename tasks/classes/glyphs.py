@@ -3,12 +3,13 @@
 import binascii
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from PIL import Image
 
-from tasks.arrays import Gray, Mask, RowNumbers
+from tasks.arrays import Gray, RowNumbers
 from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.storage.images import as_rows
 
@@ -39,24 +40,19 @@ def read_glyphs(
     """
     gray, decoded = np.empty((count, side, side), np.uint8), np.zeros(count, np.bool_)
     failures: dict[int, UnreadableError] = {}
-    batch: dict[int, bytes] = {}
-    for row, data in members:
-        try:
-            batch[row] = filtered_rows(data, side)
-        except UnreadableError as error:
-            failures[row] = error
-        if len(batch) == BATCH:
-            _decode_batch(batch, gray, decoded)
-    _decode_batch(batch, gray, decoded)
+
+    def intact() -> Iterator[tuple[int, bytes]]:
+        for row, data in members:
+            try:
+                yield row, filtered_rows(data, side)
+            except UnreadableError as error:
+                failures[row] = error
+
+    found = intact()
+    while batch := dict(islice(found, BATCH)):
+        gray[[*batch]], decoded[[*batch]] = decode([*batch.values()], side), True
     accepted = np.flatnonzero(decoded)
     return accepted, gray if decoded.all() else gray[accepted], failures
-
-
-def _decode_batch(batch: dict[int, bytes], gray: Gray, decoded: Mask) -> None:
-    if batch:
-        rows = list(batch)
-        gray[rows], decoded[rows] = decode(list(batch.values()), gray.shape[1]), True
-        batch.clear()
 
 
 def sums(gray: Gray) -> tuple[int, int]:

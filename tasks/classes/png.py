@@ -62,8 +62,7 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
 
     With a `side`, only 8-bit gray glyphs of this side pass; without it a PNG may have any size and mode.
     """
-    seen: set[bytes] = set()
-    position, parts, header, before = len(SIGNATURE), [], b"", b""
+    position, parts, header, before = len(SIGNATURE), list[bytes](), b"", b""
     for _ in range(MAX_CHUNKS):
         if before == b"IEND":
             break
@@ -76,12 +75,10 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
         if isal_zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
             raise UnreadableError("png_crc", f"chunk {kind!r}")
         body = data[position + 8 : end - 4]
-        _check_chunk(kind, before, seen, body, side)
-        if kind == b"IHDR":
-            header = body
+        _check_chunk(kind, before, bool(parts), body, side)
+        header = header or body  # IHDR is first
         if kind == b"IDAT":
             parts.append(body)
-        seen.add(kind)
         position, before = end, kind
     if before != b"IEND":
         raise UnreadableError("png_chunk", f"more than {MAX_CHUNKS:,} chunks")
@@ -90,7 +87,7 @@ def walk_chunks(data: bytes, side: int | None = None) -> tuple[bytes, bytes]:
     return header, b"".join(parts)
 
 
-def _check_chunk(kind: bytes, before: bytes, seen: set[bytes], body: bytes, side: int | None) -> None:
+def _check_chunk(kind: bytes, before: bytes, has_data: bool, body: bytes, side: int | None) -> None:
     if (kind == b"IHDR") != (not before):
         raise UnreadableError("png_chunk", f"{kind!r} out of place")
     if kind == b"IHDR":
@@ -99,7 +96,7 @@ def _check_chunk(kind: bytes, before: bytes, seen: set[bytes], body: bytes, side
         raise UnreadableError("animated")
     elif kind == b"tRNS" and side is not None:
         raise UnreadableError("unsupported_mode", "transparency")
-    elif kind == b"IDAT" and b"IDAT" in seen and before != b"IDAT":
+    elif kind == b"IDAT" and has_data and before != b"IDAT":
         raise UnreadableError("png_chunk", "IDAT chunks are not consecutive")
     elif not kind[0] & 0x20 and kind not in CRITICAL:  # a capital letter marks chunks that a decoder must understand
         raise UnreadableError("png_chunk", f"unknown critical chunk {kind!r}")

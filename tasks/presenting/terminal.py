@@ -38,13 +38,12 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
         f"undecided   {numbers(worst, 'undecided')}",
         f"left        {numbers(report.sanitized.near, loses)} of {numbers(report.rows, loses)} {left}images{both}",
         *doubts,
-        f"report      {page}",
-        f"next        {then}",
     ]
     if report.judged is not None:
-        lines.insert(-2, f"decisions   {numbers(report.judged, 'applied')} in {place} apply to these images")
+        lines.append(f"decisions   {numbers(report.judged, 'applied')} in {place} apply to these images")
     elif at(place).exists():
-        lines.insert(-2, f"decisions   none in {place} was used")
+        lines.append(f"decisions   none in {place} was used")
+    lines += [f"report      {page}", f"next        {then}"]
     console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
     for line in lines:
         console.print(line, **AS_IS)

@@ -80,10 +80,10 @@ def sizes_per_class(spec: PrepareSpec, ranges: Sequence[ClassRange]) -> tuple[Si
     if train is None:
         train = min(DEFAULT_PER_CLASS["train"], large.rows - validation)
     if test > small.rows or test < 1:
-        raise UsageError(_too_many("test", test, small, small.rows, classes))
+        raise UsageError(_too_many("test", test, small, classes))
     if train + validation > large.rows or train < 1:
         what = "train" if asked["validation"] is None else "train and validation together"
-        raise UsageError(_too_many(what, train + validation, large, large.rows, classes))
+        raise UsageError(_too_many(what, train + validation, large, classes))
     sizes: Sizes = {"train": train, "validation": validation, "test": test}
     chosen = {name: count for name, count in sizes.items() if asked[name] is None}
     return sizes, [f"{name} {n * classes:,} rows, chosen from the data; --{name} sets it" for name, n in chosen.items()]
@@ -137,10 +137,10 @@ def _cut(one: ClassRange, order: RowNumbers, sizes: Sizes, parts: dict[SplitName
         parts["train"].append(train)
 
 
-def _too_many(what: str, asked: int, smallest: ClassRange, possible: int, classes: int) -> str:
+def _too_many(what: str, asked: int, smallest: ClassRange, classes: int) -> str:
     return (
-        f"{what} can have at most {possible * classes:,} rows, not {asked * classes:,}: "
-        f"class {smallest.class_name} of {smallest.role} has {possible:,} images."
+        f"{what} can have at most {smallest.rows * classes:,} rows, not {asked * classes:,}: "
+        f"class {smallest.class_name} of {smallest.role} has {smallest.rows:,} images."
     )
 
 
