@@ -152,8 +152,8 @@ def _usage(error: CycloptsError) -> str:
     if isinstance(error.__cause__, ValidationError) and (given := error.argument):
         return sentence(given.name.lstrip("-").replace("-", "_"), given.field_info.hint, error.__cause__)
     if isinstance(error, UnusedCliTokensError):
-        unused = " ".join(error.unused_tokens or ())
-        return f"{unused} is one path too many; give each with its option, as in `cleansplit audit --train A --test B`."
+        unused, command = (" ".join(words or ()) for words in (error.unused_tokens, error.command_chain))
+        return f"{unused} is one path too many; give each with its option, which `cleansplit {command} --help` lists."
     return str(error)
 
 

@@ -290,7 +290,7 @@ def _names(environment: Path, home: str) -> bool:
         (("rum",), "Unknown command"),
         (
             ("audit", "a", "a b"),
-            "a b is one path too many; give each with its option, as in `cleansplit audit --train A",
+            "a b is one path too many; give each with its option, which `cleansplit audit --help` lists.",
         ),
         (("verify", "a", "b"), "b is one path too many; give each with its option"),
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder, a URL"),
