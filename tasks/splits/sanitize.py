@@ -39,11 +39,10 @@ def write_sanitized(
     Returns fields of `tasks.records.Sanitized`, and the facts of each written split.
     """
     facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
-    removed, unconfirmed = [], []
     lost = {name: _lost(splits[name], overlaps, others, workspace) for name, others in LOSES_TO[spec.protect].items()}
     if inside:
         lost["train"] = _lost_inside(inside, workspace)
-    for name, (gone, undecided) in lost.items():
+    for name, (gone, _) in lost.items():
         files = splits[name].places(workspace)
         ids = read_ids(files)
         kept = np.flatnonzero(~is_removed(ids, gone, ["exact", "near"]))
@@ -53,12 +52,10 @@ def write_sanitized(
         written = write_split(pieces, name, splits.classes, target / SANITIZED)
         facts["splits"][name] = written
         conserve(f"sanitize {name}", splits[name].rows, written["rows"], len(gone))
-        removed.append(gone)
-        unconfirmed.append(undecided)
-    facts["groups"] = star_groups(pa.concat_tables(removed))
-    for file, rows in (("removed", removed), ("unconfirmed", unconfirmed)):
-        table = pa.concat_tables(rows).rename_columns({"jaccard": spec.compared_by.column})
-        tables.write(table, target / f"{file}.parquet")
+    removed, unconfirmed = map(pa.concat_tables, zip(*lost.values(), strict=True))
+    facts["groups"] = star_groups(removed)
+    for file, table in (("removed", removed), ("unconfirmed", unconfirmed)):
+        tables.write(table.rename_columns({"jaccard": spec.compared_by.column}), target / f"{file}.parquet")
     return facts | {"sha256": at(target / "removed.parquet").sha256()}
 
 

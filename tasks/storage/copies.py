@@ -47,15 +47,12 @@ class Copies:
 
 
 def _read(file: Place, places: RowNumbers) -> Gray:
-    damaged = DataError(f"{file} is damaged or gone; run the same command again to rebuild it.")
     pieces: list[bytes] = []
     try:
         with storage_errors(file), at(file).reading() as opened:
             for place in places.tolist():
                 opened.seek(place * COPY_SIDE**2)
                 pieces.append(opened.read(COPY_SIDE**2))
-    except FileNotFoundError as error:
-        raise damaged from error
-    if any(len(piece) != COPY_SIDE**2 for piece in pieces):
-        raise damaged
-    return np.frombuffer(b"".join(pieces), np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
+        return np.frombuffer(b"".join(pieces), np.uint8).reshape(len(places), COPY_SIDE, COPY_SIDE)
+    except (FileNotFoundError, ValueError) as error:  # it is gone, or cut
+        raise DataError(f"{file} is damaged or gone; run the same command again to rebuild it.") from error
