@@ -22,7 +22,6 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.sorting import FlowRunSort, LogSort, TaskRunSort
 
 from flows import keeping
-from flows.pipeline import audit
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.reporting.published_results import figures
@@ -30,6 +29,7 @@ from tasks.storage.place import Place
 from tasks.storage.workspace import point_latest
 from tests.faults.web import SECRET, serving
 from tests.flows.test_cli import TINY, here, refused
+from tests.plain import audit
 
 PAGE = 200  # of an answer of the server
 T = TypeVar("T")

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from flows.pipeline import cleansplit
 from tasks.records import Report
 from tasks.records.rows import PairFonts
 from tasks.reporting.published_results import Figure, accuracy, members, moment
@@ -14,6 +13,7 @@ from tasks.storage.image_files import read_images
 from tasks.storage.images import normalize
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName
+from tests.plain import run
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_on(shared: Path, workspace: Path, **more: Any) -> Report:
     sources: dict[str, Any] = {role: str(shared / "data" / f"openfonts_{role}.tar.gz") for role in ("large", "small")}
     sizes: dict[str, Any] = {"train": 36_000, "validation": 0, "test": 6_000}
-    return cleansplit(**sources, **sizes, workspace=workspace, models=("softmax",), sizes=(50,), **more)
+    return run(**sources, **sizes, workspace=workspace, models=("softmax",), sizes=(50,), **more)
 
 
 @pytest.fixture(scope="module")
-def found(prefect_server: None, shared: Path, workspace: Path) -> Report:
+def found(shared: Path, workspace: Path) -> Report:
     return run_on(shared, workspace)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit, cleansplit
+from flows.pipeline import audit
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.overlap.minhash import choose_bands
@@ -25,6 +25,8 @@ from tasks.vocabulary import Format
 from tests.build import glyphs, png, saved, scene, write_folder, write_tar
 from tests.flows.test_cli import here
 from tests.hostile_jpegs import hostile
+from tests.plain import audit as plain_audit
+from tests.plain import run as plain_run
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -32,13 +34,13 @@ QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "workers": 2}
 
 
 @pytest.fixture(scope="module")
-def cifar(prefect_server: None, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def cifar(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Run on the sample of CIFAR-10: all of its train against all of its test."""
     data = shared / "data"
     given: dict[str, Any] = {"large": str(data / "cifar_train.tar.gz"), "small": str(data / "cifar_test.tar.gz")}
     sizes: dict[str, Any] = {"train": 3000, "validation": 0, "test": 600}
     space = tmp_path_factory.mktemp("cifar")
-    return cleansplit(**given, **sizes, **QUICK, workspace=space, also=("mirrored",))
+    return plain_run(**given, **sizes, **QUICK, workspace=space, also=("mirrored",))
 
 
 def test_the_published_twins_are_found_and_none_has_another_class(cifar: Report, shared: Path) -> None:
@@ -195,12 +197,12 @@ def test_the_same_bytes_with_threads_and_processes(
         assert (other.run / file).read_bytes() == (audited.run / file).read_bytes(), file
 
 
-def test_a_view_that_was_asked_for_is_taken(prefect_server: None, tmp_path: Path) -> None:
+def test_a_view_that_was_asked_for_is_taken(tmp_path: Path) -> None:
     own = {f"{'ab'[number % 2]}/{number}.png": png(image) for number, image in enumerate(glyphs(20, seed=1))}
     given: dict[str, Any] = {role: str(write_folder(tmp_path / role, own)) for role in ("train", "test")}
-    photo = audit(**given, workspace=tmp_path / "photo", view="photo")
+    photo = plain_audit(**given, workspace=tmp_path / "photo", view="photo")
     assert (photo.spec.view, photo.near_duplicates.floor, photo.spec.side) == ("photo", 0.86, 16)
-    ink = audit(**given, workspace=tmp_path / "ink", view="ink")
+    ink = plain_audit(**given, workspace=tmp_path / "ink", view="ink")
     assert (ink.spec.view, ink.spec.threshold) == ("ink", 0.95)
     with pytest.raises(UsageError, match="view"):
-        audit(**given, workspace=tmp_path / "w", view="colour")
+        plain_audit(**given, workspace=tmp_path / "w", view="colour")
