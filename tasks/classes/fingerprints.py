@@ -126,8 +126,7 @@ def write_corrected(shards: Sequence[Shard], in_full: Iterable[str], workspace: 
 def digests_of(shard: Shard, found: str, workspace: Place) -> dict[str, bytes]:
     """Return the corrected digests of the photographs of a shard by id, from a table that `write_corrected` wrote."""
     ids = tables.read(workspace / shard.photographs, ["id"])["id"].combine_chunks()
-    own = tables.read(workspace / found)
-    own = own.filter(pc.is_in(own["id"], value_set=ids))
+    own = tables.read(workspace / found, filters=pc.field("id").isin(ids))
     return dict(zip(own["id"].to_pylist(), own["md5"].to_pylist(), strict=True))
 
 

@@ -46,7 +46,8 @@ def learning_curves(report: Report) -> Figure:
             axes.plot(sizes, mean, style, color=colour, label=label, marker=".", linewidth=1.5)
             if arm == "with_twins" and where in ("test_raw", "test_near"):
                 axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
-    return _with_legend(figure, panels)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
 
 
 def effects(report: Report) -> Figure:
@@ -67,8 +68,9 @@ def effects(report: Report) -> Figure:
             axes.errorbar(sizes, points, errors, fmt=marker, label=COMPARISONS[comparison], **how)
     spread = [abs(value) for one in report.effects for value in (one.low, one.high) if value is not None]
     top = 1.2 * max([*spread, LINEAR_TO])
-    next(iter(panels.values())).set_ylim(-top, top)
-    return _with_legend(figure, panels)
+    axes.set_ylim(-top, top)  # of all panels
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+    return figure
 
 
 def confusion(report: Report) -> Figure:
@@ -133,12 +135,6 @@ def _panels(report: Report, label: str) -> tuple[Figure, dict[ModelName, Axes]]:
     panels[0].set_ylabel(label)
     figure.supxlabel("training rows", fontsize=10)
     return figure, dict(zip(models, panels, strict=True))
-
-
-def _with_legend(figure: Figure, panels: dict[ModelName, Axes]) -> Figure:
-    first = next(iter(panels.values()))
-    figure.legend(*first.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-    return figure
 
 
 def _rotation(names: Sequence[str]) -> int:

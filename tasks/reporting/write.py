@@ -124,8 +124,7 @@ def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> st
 
 def _removals(report: Report, workspace: Place) -> pa.Table:
     overlap = between(read_findings(run_at(report.run)).overlaps, "train", "test")
-    found = tables.read(workspace / overlap.table("train"))
-    found = found.filter(pc.or_(found["exact"], found["near"]))
+    found = tables.read(workspace / overlap.table("train"), filters=pc.field("exact") | pc.field("near"))
     columns = {"id": found["id"], "benchmark": pa.repeat(report.spec.settings()["test"], len(found))}
     columns |= {"benchmark_id": found["twin_id"], "reason": pc.if_else(found["exact"], "exact", "near")}
     return pa.table(columns | {"similarity": found["jaccard"]})

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -72,12 +73,8 @@ def keep(path: Path, sha256: str) -> None:
 def draft() -> Iterator[Place]:
     """Let the block build a folder, which is removed at its end."""
     _make_room()
-    building = folder() / "building" / uuid.uuid4().hex
-    building.mkdir()
-    try:
-        yield Place(str(building))
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder() / "building", ignore_cleanup_errors=True) as building:
+        yield Place(building)
 
 
 @contextlib.contextmanager
