@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import cleansplit
-from flows.pipeline import audit
 from tests.build import glyphs, png, write_folder
 from tests.database import NAME
 from tests.flows.test_cli import TINY
+from tests.plain import audit
 
 COMMAND = str(Path(sys.executable).with_name("cleansplit"))
 MODULES = (
@@ -90,16 +90,18 @@ class Started:
 
 
 def test_a_run_without_a_server_is_that_of_a_clean_folder(
-    folder: Path, home: Path, tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+    folder: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Among what processes of its own do, too."""
+    """The call in Python starts the command, and that processes of its own."""
     with monkeypatch.context() as current:
         current.chdir(folder)
         clean = audit(root="data", workspace=tmp_path / "w")
     plant(folder, tmp_path / "canary")
     own = {"PREFECT_HOME": os.path.relpath(home, folder), "PREFECT_API_URL": ""}
-    arguments = ("audit", "data", "--workspace", "w", "--runner", "processes")
-    found = Path(Started(folder, tmp_path / "canary", own)(*arguments))
+    call = "cleansplit.audit(root='data', workspace='w', runner='processes')"
+    library = (sys.executable, "-P", "-c")
+    start = Started(folder, tmp_path / "canary", own)
+    found = Path(start(f"import cleansplit; print({call}.folder)", program=library))
     assert found.parent == folder / "w" / "runs"
     assert digests(found) == digests(clean.run)
     with contextlib.closing(sqlite3.connect(home / NAME)) as database:
@@ -134,9 +136,6 @@ def test_every_other_command_works_there(folder: Path, tmp_path: Path, server: d
     there = {path.name for path in folder.iterdir()}
     assert there >= {"page.html", f"{last.name}.html", "kept", "out", "pulled", "w"}
     start("review", "--no-browser", code=128 + signal.SIGTERM)
-    library = (sys.executable, "-P", "-c")
-    program = "import cleansplit; print(cleansplit.audit(root='data', workspace='w', max_overlap=1).folder)"
-    assert Path(start(program, program=library)).parent == folder / "w" / "runs"
 
 
 def test_importing_it_reads_no_settings() -> None:
