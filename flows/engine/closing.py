@@ -30,7 +30,7 @@ from tasks.processes import end_processes
 
 HEARTBEAT = 30  # seconds between two heartbeats, and between two looks at a run's state
 NEWEST = 100  # crashed runs to inspect; earlier runs inspected older ones
-AT_ONCE = 8  # runs to delete in parallel
+AT_ONCE = 8  # runs to delete, or tasks to close, in parallel
 TAG = "cleansplit"  # of our runs, for people who filter; anybody may use it, so nothing is decided by it
 LOSSES = {"KilledWorker", "NoWorkerError", "CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
@@ -65,17 +65,19 @@ def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) 
     """Move the unfinished tasks of some flow runs to a final state."""
     of_runs = FlowRunFilter.model_validate({"id": {"any_": runs}})
     unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}})
-    for task in client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):
-        client.set_task_run_state(task.id, state, force=True)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while tasks := client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):  # 200 at a time
+            list(pool.map(lambda task: client.set_task_run_state(task.id, state, force=True), tasks))
 
 
 def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
-    """Move the tasks of some flow runs, and all their subflows with their tasks, to a final state."""
-    while runs:
-        close_tasks(runs, state, client)
-        runs = [child.id for child in _subflows(runs, client, state={"type": {"any_": UNFINISHED}})]
-        for number in runs:
+    """Move all subflows of some flow runs to a final state, then the tasks of all, for which time may not suffice."""
+    every, below = [*runs], runs
+    while below := [child.id for child in _subflows(below, client, state={"type": {"any_": UNFINISHED}})]:
+        every += below
+        for number in below:
             client.set_flow_run_state(number, state, force=True)
+    close_tasks(every, state, client)
 
 
 def remove_runs(names: Collection[str], client: SyncPrefectClient, **those: Any) -> list[FlowRun]:

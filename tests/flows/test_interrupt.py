@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
+from prefect.states import Cancelled, Pending, Running
 
+from flows.engine.closing import close_unfinished
 from tests.flows.test_cli import TINY, here, of_its_own
 
+PAGE = 200  # task runs that the server gives at a time
 BUILDING = "stages/*/.*.building"  # folders that a run has begun to write
 
 
@@ -73,3 +77,30 @@ def test_ctrl_c_and_the_death_of_the_temporary_server_leave_one_sentence(
     assert process.wait(10) == {"terminal": 130, "server": 1}[whose]
     assert said[-1] == f"cleansplit: {reason}; run the same command again to resume."
     assert not [line for line in said if "Traceback" in line or "Error" in line]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_all_below_a_stopped_run_is_closed_however_many_tasks_it_has() -> None:
+    @flow
+    def outer() -> None: ...
+
+    @flow
+    def inner() -> None: ...
+
+    @task
+    def step() -> None: ...
+
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(outer, state=Running())
+        tasks = [
+            client.create_task_run(step, run.id, str(number), state=(Pending, Running)[number % 2]())
+            for number in range(PAGE + 1)
+        ]
+        below = client.create_flow_run(inner, parent_task_run_id=tasks[-1].id, state=Running())
+        last = client.create_task_run(step, below.id, "0", state=Running())
+        close_unfinished(run.id, Cancelled())
+        for closed in (run, below):
+            state = client.read_flow_run(closed.id).state
+            assert state
+            assert state.is_cancelled()
+        assert {client.read_task_run(each.id).state_name for each in (*tasks, last)} == {"Cancelled"}

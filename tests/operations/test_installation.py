@@ -47,7 +47,6 @@ from pydantic import SecretStr
 from flows.command.deploy import CORES_A_RUN, deploy
 from flows.command.server import POOL
 from flows.command.undeploy import undeploy
-from flows.pipeline import cleansplit
 from flows.publish import key_of
 from tasks.errors import ServerError, UsageError
 from tests.build import glyphs, png, write_folder
@@ -81,15 +80,6 @@ def foreign_run(seconds: float, folder: Path, installation: dict[str, str]) -> s
     file = folder / "theirs.py"
     file.write_text(FOREIGN)
     return subprocess.Popen([sys.executable, str(file), str(seconds)], env=os.environ | installation)
-
-
-def run_here(name: str, **parameters: object) -> None:
-    """Run a deployment as a worker's process does, from its entrypoint and with the server's defaults, in this one."""
-    with get_client(sync_client=True) as client:
-        deployed = client.read_deployment_by_name(name)
-    flow: Any = load_flow_from_entrypoint(str(ROOT / str(deployed.entrypoint)), use_placeholder_flow=False)
-    state = flow(**deployed.parameters | json.loads(json.dumps(parameters, default=str)), return_state=True)
-    assert state.is_completed(), state.message
 
 
 def runs_named(name: str) -> list[Any]:
@@ -175,17 +165,20 @@ def test_a_run_its_steps_and_its_artifacts(installation: dict[str, str], sources
     assert len(said) == len(set(said)), "each message once"
     raw = (space / "latest").resolve()
 
-    run_here("cleansplit-sanitize/sanitize", workspace=space, threshold=0.99)
+    again = start("cleansplit-sanitize/sanitize", workspace=space, threshold=0.99)
+    assert ended(again).is_completed(), ended(again).message
     sanitized = json.loads((space / "latest" / "report.json").read_text())
     assert sanitized["spec"]["threshold"] == 0.99
     assert sanitized["scores"] == []
 
-    run_here("cleansplit-evaluate/evaluate", workspace=space, run=raw.name, models=["1nn"], sizes=["all"])
+    last = start("cleansplit-evaluate/evaluate", workspace=space, run=raw.name, models=["1nn"], sizes=["all"])
+    assert ended(last).is_completed(), ended(last).message
     scores = json.loads((space / "latest" / "report.json").read_text())["scores"]
     assert {score["model"] for score in scores} == {"1nn"}
 
     given = {"source": sources["large"], "max_quarantine": 0.1, "models": ["1nn"], "sizes": ["all"]}
-    run_here("cleansplit-split/split", workspace=space, **given, trainings=1)
+    drawn = start("cleansplit-split/split", workspace=space, **given, trainings=1)
+    assert ended(drawn).is_completed(), ended(drawn).message
     assert (space / "latest" / "groups.parquet").exists()
 
 
@@ -463,8 +456,8 @@ def failed(carried: Carried, sources: dict[str, Any], tmp_path_factory: pytest.T
 
 
 def test_a_failure_is_the_sentence_of_the_command(failed: UUID, sources: dict[str, Any], tmp_path: Path) -> None:
-    beyond: Any = cleansplit(workspace=tmp_path, **sources, threshold=1.5, return_state=True)
-    assert beyond.message == "threshold: give a number of at least 0 and at most 1."
+    beyond = start("cleansplit/on-demand", workspace=tmp_path, **sources, threshold=1.5)
+    assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
     sentence = 'test /a"b.tar does not exist; name an archive, a folder, a URL, notmnist or fonts.'
     assert ended(failed).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(failed, ERROR)) == 2, 15)  # by the task, and by the run
