@@ -71,7 +71,7 @@ def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) 
 
 
 def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
-    """Move all subflows of some flow runs to a final state, then the tasks of all, for which time may not suffice."""
+    """Move the subflows of some flow runs, and then all their tasks, to a final state; a process may end meanwhile."""
     every, below = [*runs], runs
     while below := [child.id for child in _subflows(below, client, state={"type": {"any_": UNFINISHED}})]:
         every += below

@@ -106,17 +106,16 @@ def by_minhash(
     waiting = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for start in range(0, len(others), AT_ONCE):
         part = Signed.of(others[start : start + AT_ONCE], percent, bands, seed)
-        for in_band, form in (
-            (in_band, form) for in_band in map(part.sorted_by, range(bands.bands)) for form in signed
-        ):
-            own = form.sorted_by(in_band.band)
-            for pairs in met(own, in_band, need, _meet(own, in_band, start, others, groups, need, best)):
-                row, pattern = pairs.first, pairs.second + start
-                similarity = pairs.shared / (form.patterns.counts[row] + others.counts[pattern] - pairs.shared)
-                good = (groups[1][pattern] != groups[0][row]) & (similarity >= best.similarity[row, -1])
-                waiting.append((row[good], pattern[good], similarity[good]))
-                if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
-                    best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), waiting[:1]
+        for in_band in map(part.sorted_by, range(bands.bands)):
+            for form in signed:
+                own = form.sorted_by(in_band.band)
+                for pairs in met(own, in_band, need, _meet(own, in_band, start, others, groups, need, best)):
+                    row, pattern = pairs.first, pairs.second + start
+                    similarity = pairs.shared / (form.patterns.counts[row] + others.counts[pattern] - pairs.shared)
+                    good = (groups[1][pattern] != groups[0][row]) & (similarity >= best.similarity[row, -1])
+                    waiting.append((row[good], pattern[good], similarity[good]))
+                    if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
+                        best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), waiting[:1]
     return best.joined(*map(np.concatenate, zip(*waiting, strict=True)))
 
 
