@@ -22,6 +22,7 @@ def main() -> None:
         temporary.start()  # meanwhile this process imports and reads the command
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")  # such as events that wait for a dead server
     with without_garbage():
         from flows.command.commands import execute
 

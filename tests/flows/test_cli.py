@@ -406,6 +406,14 @@ def test_the_version_is_that_of_the_project() -> None:
     assert here("--version").stdout.strip() == project["version"]
 
 
+def test_prefects_own_reports_stay_off_the_console(home: Path) -> None:
+    code = "import logging; from flows.command.cli import main; main(); import prefect.main; "
+    code += "logging.getLogger('prefect._internal.concurrency').error('Events wait.')"
+    command = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(command, env=of_its_own(home), capture_output=True, text=True, check=True)
+    assert not done.stderr
+
+
 def test_help_describes_every_parameter() -> None:
     done = here("run", "--help")
     assert done.returncode == 0
