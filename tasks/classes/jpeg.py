@@ -136,6 +136,7 @@ def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) 
         if WRONG_PIXELS.search(remark) and not HARMLESS_AT_THE_END.search(remark):
             reason = "cut_jpeg" if "remature end" in remark else "bad_jpeg"
             raise UnreadableError(reason, remark) from error
+        image.load()  # raises an error if there are no pixels; simplejpeg would return uninitialized memory
         pixels = frame.pixels(data, scale, strict=False)
     loaded = Image.fromarray(pixels[..., 0] if frame.mode == "L" else pixels)
     loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # for the orientation

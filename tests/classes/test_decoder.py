@@ -197,6 +197,15 @@ def test_a_cut_jpeg_that_somebody_closed_again_is_found(options: dict[str, objec
         assert refusal.value.reason == "cut_jpeg"
 
 
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_jpeg_that_libjpeg_gives_up_after_a_warning_is_refused(reduced: bool) -> None:
+    data = bytearray(saved(scene(517, 389), "JPEG"))
+    scan = data.index(b"\xff\xda")
+    data[scan + 6], data[scan + 11] = 0x33, 1  # Huffman tables that are not there, after an odd parameter
+    with pytest.raises(UnreadableError, match="undecodable"):
+        decode(bytes(data), reduced=reduced)
+
+
 def test_a_whole_jpeg_whose_end_is_gray_is_accepted() -> None:
     image = scene(64, 48)
     image.paste((128, 128, 128), (32, 0, 64, 48))
