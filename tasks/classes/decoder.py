@@ -17,6 +17,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import md5
 from typing import NamedTuple
 
@@ -29,7 +31,7 @@ from tasks.classes.camera import taken
 from tasks.classes.deep import lower_bytes, parts_of, rounded
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
-from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
+from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_bare, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
@@ -43,10 +45,11 @@ class CostlyError(Exception):
     """A file that only a process with limits may decode."""
 
 
-class Decoded(NamedTuple):
-    """A decoded image, mode L or RGB, and the size of the image in the file, upright."""
+@dataclass(frozen=True)
+class Decoded:
+    """The pixels of an image, gray or RGB, and the size of the image in the file, upright."""
 
-    image: Image.Image
+    pixels: Gray  # uint8 (height, width) or (height, width, 3)
     width: int
     height: int
     coded: bytes | None = None  # for a JPEG decoded at a reduced scale, the digest of everything that its pixels need
@@ -56,15 +59,20 @@ class Decoded(NamedTuple):
     patient: str | None = None
     series: str | None = None
 
+    @cached_property
+    def image(self) -> Image.Image:
+        """The image, without any comment, place or profile, which must not be published with a thumbnail."""
+        return Image.fromarray(self.pixels)
+
     @property
     def digest(self) -> bytes:
         """MD5 of mode, size and pixels at full depth: equal for the same image in any file."""
-        return self.digest_of(*([self.image.tobytes()] if self.deep is None else parts_of(self.deep)))
+        return self.digest_of(*([self.pixels.tobytes()] if self.deep is None else parts_of(self.deep)))
 
     @property
     def constant(self) -> bool:
         """Whether all pixels are equal, at full depth."""
-        pixels = np.asarray(self.image) if self.deep is None else self.deep
+        pixels = self.pixels if self.deep is None else self.deep
         return bool((pixels == pixels[0, 0]).all())
 
     def digest_of(self, *parts: bytes) -> bytes:
@@ -74,13 +82,13 @@ class Decoded(NamedTuple):
 
     def thumbnail(self) -> bytes:
         """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
-        factor = min(1.0, THUMBNAIL_SIDE / max(self.image.size))
-        width, height = (max(1, round(factor * side)) for side in self.image.size)
-        # With this gap, Pillow reduces the image by an integer factor before it resizes.
-        small = self.image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
-        space, sampling = ("RGB", "444") if small.mode == "RGB" else ("GRAY", "Gray")
-        pixels = np.asarray(small).reshape(height, width, -1)
-        return simplejpeg.encode_jpeg(pixels, THUMBNAIL_QUALITY, space, sampling, fastdct=False)
+        pixels, factor = self.pixels, THUMBNAIL_SIDE / max(self.image.size)
+        if factor < 1:
+            width, height = (max(1, round(factor * side)) for side in self.image.size)
+            # With this gap, Pillow reduces the image by an integer factor before it resizes.
+            pixels = np.asarray(self.image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0))
+        space, sampling = ("RGB", "444") if pixels.ndim == 3 else ("GRAY", "Gray")
+        return simplejpeg.encode_jpeg(np.atleast_3d(pixels), THUMBNAIL_QUALITY, space, sampling, fastdct=False)
 
 
 class Photograph(NamedTuple):
@@ -100,38 +108,9 @@ class Photograph(NamedTuple):
     digest: bytes
     coded: bytes | None
     thumbnail: bytes
-    gray: Gray  # uint8 (side, side)
-    copy: Gray  # uint8 (64, 64)
+    gray: bytes  # side x side gray values
+    copy: bytes  # 64 x 64 gray values
     remark: str
-
-
-def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Photograph:
-    """Decode a file to its entry in a shard; parameters and errors are those of `decode`."""
-    with refusing():
-        found = decode(data, reduced, cheap)
-        plain = found.image.convert("L")
-        gray, copy = (np.asarray(plain.resize((n, n), Image.Resampling.BILINEAR)) for n in (side, COPY_SIDE))
-        constant = bool(gray.min() == gray.max()) and found.constant
-        if constant and found.coded:
-            constant = decode(data, False, cheap).constant
-        thumbnail = found.thumbnail()
-        digest = found.digest_of(b"reduced", copy.tobytes(), thumbnail) if found.coded else found.digest
-        about = found.image.mode, found.width, found.height, constant, found.taken, found.patient, found.series
-        return Photograph(*about, digest, found.coded, thumbnail, gray, copy, found.remark)
-
-
-def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
-    """Decode a file; raises `UnreadableError`.
-
-    With `reduced`, JPEGs are decoded at the smallest scale of 1/1 to 1/8 that leaves each side `REDUCED_SIDE` pixels.
-    With `cheap`, raises `CostlyError` for a file that may take more time and memory than its size suggests.
-    """
-    with refusing(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        form = checked_format(data)
-        if cheap and form not in CHEAP:
-            raise CostlyError
-        return _decode(data, form, reduced, cheap)
 
 
 @contextmanager
@@ -148,10 +127,42 @@ def refusing() -> Iterator[None]:
         raise UnreadableError("undecodable", told) from error
 
 
-def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
+@refusing()
+def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Photograph:
+    """Decode a file to its entry in a shard; parameters and errors are those of `decode`."""
+    found = decode(data, reduced, cheap)
+    plain = found.image.convert("L")
+    gray, copy = (plain.resize((n, n), Image.Resampling.BILINEAR).tobytes() for n in (side, COPY_SIDE))
+    constant = gray.count(gray[:1]) == len(gray) and found.constant
+    if constant and found.coded:
+        constant = decode(data, False, cheap).constant
+    thumbnail = found.thumbnail()
+    digest = found.digest_of(b"reduced", copy, thumbnail) if found.coded else found.digest
+    about = found.image.mode, found.width, found.height, constant, found.taken, found.patient, found.series
+    return Photograph(*about, digest, found.coded, thumbnail, gray, copy, found.remark)
+
+
+@refusing()
+def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
+    """Decode a file; raises `UnreadableError`.
+
+    With `reduced`, JPEGs are decoded at the smallest scale of 1/1 to 1/8 that leaves each side `REDUCED_SIDE` pixels.
+    With `cheap`, raises `CostlyError` for a file that may take more time and memory than its size suggests.
+    """
+    form = checked_format(data)
+    if cheap and form not in CHEAP:
+        raise CostlyError
+    if form == "JPEG" and (found := load_bare(data, reduced)):
+        return Decoded(*found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _by_pillow(data, form, reduced, cheap)
+
+
+def _by_pillow(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
     if form == "DICOM":
         image, deep, patient, series = load_dicom(data)
-        return Decoded(image, *image.size, None, None, zeros_at_end(data, form), deep, patient, series)
+        return Decoded(np.asarray(image), *image.size, None, None, zeros_at_end(data, form), deep, patient, series)
     parts = list(segments(data)) if form == "JPEG" else []
     frame = frame_of(data, parts)
     if form == "JPEG" and cheap and not frame:
@@ -178,9 +189,7 @@ def _decode(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         stored = np.asarray(upright).astype(np.uint16) if upright.mode.startswith("I;16") else None
         if low and "transparency" not in upright.info:
             stored = np.asarray(upright).astype(np.uint16) << 8 | np.asarray(low)
-        plain = _converted(upright)
-        plain.info = {}  # comments, places and profiles must not be published with a thumbnail
-        return Decoded(plain, width, height, coded, camera, remark, stored)
+        return Decoded(np.asarray(_converted(upright)), width, height, coded, camera, remark, stored)
 
 
 def _converted(image: Image.Image) -> Image.Image:
@@ -192,7 +201,7 @@ def _converted(image: Image.Image) -> Image.Image:
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
         return flat.convert("L" if gray else "RGB")
     if image.mode in ("L", "RGB"):
-        return image.copy() if image.readonly else image
+        return image
     if image.mode == "1":
         return image.convert("L")
     if image.mode in ("P", "CMYK", "YCbCr"):

@@ -43,7 +43,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
             with suppress(UnreadableError):
                 filtered_rows(data, spec.side)
                 small_pngs += 1
-            shares.append(saturated_share(image.gray))
+            shares.append(saturated_share(np.frombuffer(image.gray, np.uint8)))
             sizes.add((image.width, image.height))
     share = float(np.median(shares or [0.0]))
     is_ink = share >= INK_FROM and len(sizes) <= 1

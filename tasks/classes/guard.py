@@ -12,11 +12,8 @@ import os  # noqa: TID251  # the environment of a process
 import signal
 import subprocess
 import sys
-from math import isqrt
 from multiprocessing import Pipe
 from typing import Any
-
-import numpy as np
 
 import tasks
 from tasks.classes.decoder import CostlyError, Photograph, photograph
@@ -101,10 +98,8 @@ def _photograph_in(answer: bytes) -> Photograph:
     if len(told) == len(("reason", "detail")):
         raise UnreadableError(*told)
     *about, digest, coded, thumbnail, gray, copy, remark = told
-    made = bytes.fromhex(digest), coded and bytes.fromhex(coded), bytes.fromhex(thumbnail)
-    copies = (np.frombuffer(bytes.fromhex(pixels), np.uint8) for pixels in (gray, copy))
-    squares = (pixels.reshape(isqrt(len(pixels)), -1) for pixels in copies)
-    return Photograph._make([*about, *made, *squares, remark])
+    made = (field and bytes.fromhex(field) for field in (digest, coded, thumbnail, gray, copy))
+    return Photograph._make([*about, *made, remark])
 
 
 def guarded(seconds: int = SECONDS, patience: float = PATIENCE) -> contextlib.closing[Guard]:

@@ -53,8 +53,8 @@ def _answer(read: Photograph | UnreadableError, printed: str) -> bytes:
     """Return an answer of plain JSON fields, which the guard can parse safely."""
     if isinstance(read, UnreadableError):
         return json.dumps([read.reason, read.detail]).encode()
-    *facts, gray, copy, remark = read
-    return json.dumps([*facts, gray.tobytes(), copy.tobytes(), remark or printed], default=bytes.hex).encode()
+    *facts, remark = read
+    return json.dumps([*facts, remark or printed], default=bytes.hex).encode()
 
 
 def _has_memory() -> bool:

@@ -5,6 +5,7 @@ the same order, larger gray copies for deciding duplicates; see `tasks.storage.c
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from tasks.storage import Place, disk, tables
 from tasks.storage.started import advance
 
 STEPS = 16  # images between two steps of the progress bar
-BATCH = 1024  # rows to write at once: a few MB of thumbnails
+BATCH = 1024  # rows to write at once: a few MB of thumbnails and copies
 SCHEMA = pa.schema(
     {
         "id": pa.string(),
@@ -51,7 +52,7 @@ def read_photographs(
     failures: dict[int, UnreadableError] = {}
     mislabelled: list[int] = []
     remarked: list[int] = []
-    batch: list[dict[str, object]] = []
+    batch: list[dict[str, Any]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for number, (row, data) in enumerate(members, 1):
             if number % STEPS == 0:
@@ -61,22 +62,22 @@ def read_photographs(
             except UnreadableError as error:
                 failures[row] = error
                 continue
-            decoded[row], gray[row] = True, image.gray
+            decoded[row], gray[row] = True, np.frombuffer(image.gray, np.uint8).reshape(gray.shape[1:])
             if is_mislabelled(data, ids[row]):
                 mislabelled.append(row)
             if image.remark:
                 remarked.append(row)
-            larger.write(image.copy.tobytes())
             batch.append(image._asdict() | {"id": ids[row], "md5": image.digest, "bytes": len(data)})
             if len(batch) == BATCH:
-                _write(batch, writer)
-        _write(batch, writer)
+                _write(batch, writer, larger)
+        _write(batch, writer, larger)
         advance(len(ids) % STEPS)
     accepted = np.flatnonzero(decoded)
     return accepted, gray[accepted], failures, mislabelled, remarked
 
 
-def _write(batch: list[dict[str, object]], writer: pq.ParquetWriter) -> None:
+def _write(batch: list[dict[str, Any]], writer: pq.ParquetWriter, copies: BinaryIO) -> None:
     if batch:
         writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
+        copies.write(b"".join(row["copy"] for row in batch))
         batch.clear()

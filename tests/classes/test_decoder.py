@@ -244,7 +244,8 @@ def test_the_view_is_that_of_its_definition() -> None:
         big = 16 * d * d * d.size > (d * d).sum()
         expected = np.packbits(np.concatenate([big & (d > 0), big & (d < 0)]))
         found = photograph(saved(scene(50, 40, seed=seed), "PNG"), reduced=False, side=16)
-        assert np.array_equal(photo.photo_bits(found.gray[None])[0], expected)
+        gray = np.frombuffer(found.gray, np.uint8).reshape(1, 16, 16)
+        assert np.array_equal(photo.photo_bits(gray)[0], expected)
 
 
 def test_photographs_without_much_in_them_are_compared_exactly_only() -> None:

@@ -135,7 +135,7 @@ def test_colours_become_rgb() -> None:
 def test_a_scan_with_one_stored_value_is_constant_and_one_beyond_its_window_is_not() -> None:
     assert photograph(dicom(np.full((30, 40), 900, np.uint16)), reduced=False, side=16).constant
     dark = photograph(dicom(DEEP, WindowCenter=60000, WindowWidth=10), reduced=False, side=16)
-    assert not dark.gray.any()
+    assert not any(dark.gray)
     assert not dark.constant
 
 
