@@ -29,8 +29,7 @@ class Source:
     role: Role
     name: str
     location: str  # below the workspace, or the user's own path; see `tasks.storage.place.Place.locate`
-    sha256: str | None  # of an archive; the digest of a folder is computed from its index
-    bytes: int
+    bytes: int | None  # of an archive; None for a folder
     columns: dict[str, str]  # use of a column of a table -> its name
     links: str | None = None  # folder of files that links in a source may lead to
 

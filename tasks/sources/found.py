@@ -46,7 +46,7 @@ class Held:
         self.root = common_root(set(self.images))
         below = {folder[len(self.root) :].strip("/").partition("/")[0] for folder in self.images}
         self.children = sorted(posixpath.join(self.root, name) for name in below)
-        is_folder, last = source.sha256 is None, posixpath.basename(source.name)
+        is_folder, last = source.bytes is None, posixpath.basename(source.name)
         self.folder = source.name.rstrip("/") if is_folder else f"{last.partition('.')[0]}-unpacked"
         self.reads = {"root": AUDIT, "source": DEDUPE}.get(source.role, f"--{source.role}")
 
@@ -93,7 +93,7 @@ def _described(held: Held) -> str:
     what, command = next(filter(None, (layout(held) for layout in LAYOUTS)))
     if source.columns:
         command += f" --columns {' '.join(quote(f'{use}={name}') for use, name in source.columns.items())}"
-    if source.sha256 is not None and held.folder in command:  # of an archive, a part is named
+    if source.bytes is not None and held.folder in command:  # of an archive, a part is named
         what += f"; unpack it into {quote(held.folder)}"
     if command.startswith("--"):
         return f"{source.name} {what}; give `{command}`."
@@ -108,7 +108,7 @@ def _splits(held: Held) -> Layout:
 
 
 def _links(held: Held) -> Layout:
-    links = [path for kind, path in held.others if kind == "link" and held.source.sha256 is None]
+    links = [path for kind, path in held.others if kind == "link" and held.source.bytes is None]
     if not links or (held.images and not any(map(split_in, links))):
         return None
     targets = [str(disk.resolved(Place(held.source.location) / path).parent) for path in links]
@@ -118,7 +118,7 @@ def _links(held: Held) -> Layout:
 
 def _batches(held: Held) -> Layout:
     folders = {posixpath.dirname(path) for path in held.called(BATCHES)}
-    if len(folders) != 1 or (held.source.sha256 is None and "" in folders):
+    if len(folders) != 1 or (held.source.bytes is None and "" in folders):
         return None
     return "holds files of CIFAR or MNIST, which are read from their folder", f"{AUDIT} {held.path(folders.pop())}"
 

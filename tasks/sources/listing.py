@@ -103,8 +103,11 @@ def _batch(entries: list[Entry], numbers: dict[str, int], source: str) -> pa.Rec
     return pa.record_batch(arrays, SCHEMA)
 
 
-def together(listings: Iterable[tuple[str, int, Listing]], source: str) -> Listing:
-    """Concatenate listings as a single source, each with the folder above its members, and the start of its offsets."""
+Placed = tuple[str, int, Listing]  # the folder above the members, the start of their offsets, and the members
+
+
+def together(listings: Iterable[Placed], source: str) -> Listing:
+    """Concatenate listings as a single source."""
     numbers: dict[str, int] = {}
     tables = []
     for below, start, listing in listings:

@@ -4,12 +4,12 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from tasks.errors import DataError, UsageError
+from tasks.errors import UsageError
 from tasks.formats import ENDING_OF, format_of
 from tasks.records import Source
 from tasks.sources import archive, packed, zips
@@ -17,7 +17,7 @@ from tasks.sources.annotated import read_annotated
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, file_entry
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
-from tasks.sources.listing import Listing, list_members, together
+from tasks.sources.listing import Listing, Placed, list_members, together
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
@@ -39,15 +39,6 @@ class Opened(NamedTuple):
     files: bool = False  # whether its members are files of class folders
     annotated: bool = False  # whether its members are files of a folder, and their classes sets of labels
     notes: tuple[str, ...] = ()  # for the user
-
-
-@contextmanager
-def enough_memory(source: Source) -> Iterator[None]:
-    """Call a source bad data where reading it takes more memory than there is."""
-    try:
-        yield
-    except MemoryError as error:
-        raise DataError(f"{source.name} takes more memory than there is; check where it comes from.") from error
 
 
 def open_source(source: Source, workspace: Place) -> Opened:
@@ -81,13 +72,29 @@ def open_source(source: Source, workspace: Place) -> Opened:
                 named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
                 splits_of(source, list_members(named, source.name), found.notes)  # raises before any file is read
             return _listed(source, read_folder(place, walked), files=True, notes=found.notes)
-        files = at(place).expanded()
-        packings = [packed.packing_of(file) for file in files]
-    location = source.location
-    if any(packings):
-        location = _unpack(source, files, packings, workspace)
-        files = at(workspace.locate(location)).expanded()
-    return Opened(location, partial(_members, source, files), str(source.sha256))
+        return _read_ahead(source, at(place).expanded(), workspace)
+
+
+def _read_ahead(source: Source, files: Sequence[Place], workspace: Place) -> Opened:
+    """Open archives: list their members while they are hashed, and the rest when it is needed: seldom the 2nd time."""
+    location, packings = source.location, [packed.packing_of(file) for file in files]
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(_sha256, files)
+        if any(packings):
+            location = _unpack(digest.result(), files, packings, workspace)
+            files = at(workspace.locate(location)).expanded()
+        listing, ahead = _members(source, files, digest.done), list[Placed]()
+        for found in listing:
+            ahead += found
+            if digest.done():
+                break
+    members = cache(lambda: together(chain(ahead, *listing), source.name))
+    return Opened(location, members, digest.result())
+
+
+def _sha256(files: Sequence[Place]) -> str:
+    digests = [at(file).sha256() for file in files]
+    return digests[0] if len(files) == 1 else stages.digest_of([[file.last for file in files], digests])
 
 
 def read_folder(root: Place, known: Iterable[Listed] = ()) -> Iterator[Entry]:
@@ -148,26 +155,33 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
             yield file_entry(name, number, data, group)
 
 
-def _members(source: Source, files: Sequence[Place]) -> Listing:
-    """List the members of archives like one long archive; see `tasks.sources.members`."""
-    found: list[tuple[str, int, Listing]] = []
+def _members(source: Source, files: Sequence[Place], hashed: Callable[[], bool]) -> Iterator[list[Placed]]:
+    """List the members of archives like one long archive, for `together`; pause when the archives are hashed."""
     start, several = 0, len(files) > 1
     for file in files:
         called = file.last if several else source.name
         prefix = f"{file.last.partition('.')[0]}-" if several else ""
         with at(file).reading() as opened:
             entries = zips.read_entries(file) if zips.is_zip(file) else archive.read_entries(opened, called)
-            listing = list_members(entries, called)
+            ahead = list_members(_until(hashed, entries), called)
+            yield []
+            listing = together([("", 0, ahead), ("", 0, list_members(entries, called))], called)
         if listing.named(FACTS).any():
             with opened_archive(file) as read:
                 listing = list_members(named_by_class(list(listing.entries()), read, prefix), called)
         split = split_in(file.last) if several and source.role == "root" else None
-        found.append((f"{split}/" if split else "", start, listing))
+        yield [(f"{split}/" if split else "", start, listing)]
         start += at(file).size()
-    return together(found, source.name)
 
 
-def _unpack(source: Source, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
+def _until(hashed: Callable[[], bool], entries: Iterator[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        yield entry
+        if hashed():
+            return
+
+
+def _unpack(sha256: str, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:
     """Unpack the compressed archives into a stage, with links to the others; return their location there."""
 
     def build(target: Place) -> dict[str, Any]:
@@ -180,5 +194,5 @@ def _unpack(source: Source, files: Sequence[Place], packings: Sequence[str | Non
                 digests[plain.last] = packed.decompress(file, plain, packing)
         return {stages.DIGESTS: digests}
 
-    stage = stages.stage(workspace, "unpacked", {"version": UNPACKED, "sha256": source.sha256}, build)
+    stage = stages.stage(workspace, "unpacked", {"version": UNPACKED, "sha256": sha256}, build)
     return f"{stage.folder.name}/archive-{'00000' if len(files) == 1 else '*'}.tar"

@@ -1,5 +1,7 @@
 """Prefect tasks of the sources stage: bring a source to this machine, then index it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -14,7 +16,7 @@ from tasks.sources import index as indexing
 from tasks.sources.found import splits_of
 from tasks.sources.layout import check_source
 from tasks.sources.listing import Listing
-from tasks.sources.opening import Opened, enough_memory, open_source
+from tasks.sources.opening import Opened, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, secret, stage_task
 from tasks.storage import Place, at, disk, stages
@@ -37,12 +39,9 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place, li
         name, place = _find(role, source, workspace)
         location = place.name if place.root == workspace.root and place.name else str(disk.resolved(place))
         if at(place).is_folder():
-            return done(Source(role, name, location, None, 0, columns, links), f"{role} {name}: a folder")
-        files = at(place).expanded()
-        digests, size = [at(file).sha256() for file in files], sum(at(file).size() for file in files)
-        sha256 = digests[0] if len(files) == 1 else stages.digest_of([[f.last for f in files], digests])
-        source_here = Source(role, name, location, sha256, size, columns)
-        return done(source_here, f"{role} {name}: {size:,} bytes, sha256 {sha256}")
+            return done(Source(role, name, location, None, columns, links), f"{role} {name}: a folder")
+        size = sum(at(file).size() for file in at(place).expanded())
+        return done(Source(role, name, location, size, columns), f"{role} {name}: {size:,} bytes")
 
 
 @stage_task("index {source.role}")
@@ -63,6 +62,15 @@ def index(source: Source, workspace: Place) -> list[Archive]:
     return finished(archives, stage, f"{source.role} {source.name}: {count:,} members in {classes} classes")
 
 
+@contextmanager
+def enough_memory(source: Source) -> Iterator[None]:
+    """Call a source bad data where reading it takes more memory than there is."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(f"{source.name} takes more memory than there is; check where it comes from.") from error
+
+
 def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
     members = opened.members()
     held: dict[Any, tuple[str | None, Listing]] = {None: (opened.root, members)}
@@ -79,7 +87,7 @@ def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
 
 def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) -> Archive:
     pieces, inside = tuple(Piece(**piece) for piece in part["pieces"]), part["root"]
-    size = stage.result["bytes"] if source.sha256 is None else source.bytes
+    size = stage.result["bytes"] if source.bytes is None else source.bytes
     if opened.files and (sets := [piece.class_name for piece in pieces if piece.class_name.startswith(SET)]):
         raise DataError(f"{source.name} has the class folder {sets[0]}, named like a set of labels; rename it.")
     return Archive(

@@ -119,13 +119,12 @@ class Store(Protocol):
     def link(self, target: Place) -> None:
         """Make `target` a hard link to the file, or a copy where hard links are not supported."""
         disk.make_folder(target.parent)
-        source = self.local()
         try:
-            os.link(source, disk.path_of(target))
+            os.link(self.local(), disk.path_of(target))
         except OSError as error:
             if error.errno not in disk.NO_LINK:
                 raise
-            shutil.copyfile(source, disk.path_of(target))
+            self.copy(target)
 
     def copy(self, target: Place) -> None:
         """Copy the file."""

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from tasks.errors import CleanSplitError
 from tasks.records import Source
 from tasks.sources.layout import check_source
-from tasks.sources.opening import enough_memory, open_source
+from tasks.sources.opening import open_source
+from tasks.sources.tasks import enough_memory
 from tasks.storage.decisions import read_decisions
 from tasks.storage.place import Place
 from tests.build import glyphs, png
@@ -388,7 +389,7 @@ def judge(name: str) -> str:
     """Write the source of a case and read it as a run does; return what became of it."""
     with tempfile.TemporaryDirectory() as folder:
         path = CASES[name](Path(folder))
-        source = Source("large", str(path), str(path), None, 0, {})
+        source = Source("large", str(path), str(path), None, {})
         try:
             if path.name == "decisions.parquet":
                 with limited():

@@ -216,7 +216,7 @@ def test_splits_under_other_names_are_refused_before_an_image_is_read(tmp_path: 
         (path := tmp_path / split / f"{number}.png").parent.mkdir()
         with path.open("wb") as file:
             file.truncate(60 << 20)
-    source = Source("root", str(tmp_path), str(tmp_path), None, 0, {})
+    source = Source("root", str(tmp_path), str(tmp_path), None, {})
     before = _bytes_read()
     with pytest.raises(UsageError, match=r"holds 2 images in train2017 \(1\), val2017 \(1\); run"):
         open_source(source, Place.of(tmp_path / "w"))

@@ -15,7 +15,7 @@ from tests.sources.detection_sets import LABELS, LAYOUTS, SPLITS, coco, picture,
 
 
 def opened(path: Path, role: str = "root") -> Opened:
-    source = Source(role, path.name, str(path), None, 0, {})  # type: ignore[arg-type]  # some role
+    source = Source(role, path.name, str(path), None, {})  # type: ignore[arg-type]  # some role
     return open_source(source, Place.of(path.parent / "w"))
 
 

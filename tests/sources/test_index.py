@@ -17,7 +17,7 @@ from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED, Role
 from tests.build import read_entries, write_folder, write_tar
 
-ROOT = Source("root", "s", "s", None, 0, {})
+ROOT = Source("root", "s", "s", None, {})
 
 
 def entry(name: str, data: bytes = b"x", kind: str = "file", offset: int = 0) -> Entry:

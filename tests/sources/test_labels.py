@@ -83,7 +83,7 @@ def test_images_of_test_without_labels_are_left_out_of_one_set(tmp_path: Path) -
     )
     (path / "test.csv").write_bytes(LABELS)
     with pytest.raises(UsageError, match="which are splits, not classes; run `cleansplit audit set`"):
-        splits_of(Source("source", "set", str(path), None, 0, {}), opened(path, "source").members())
+        splits_of(Source("source", "set", str(path), None, {}), opened(path, "source").members())
 
 
 def test_masks_and_files_of_a_system_beside_the_images_change_no_label(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_table_that_gives_named_images_no_label_is_noted(
     assert (bool(found.notes), found.annotated) == (said is not None, False)
     assert said is None or said in "\n".join(found.notes)
     with pytest.raises(UsageError) as refused:
-        splits_of(Source("source", "set", "set", None, 0, {}), found.members(), found.notes)
+        splits_of(Source("source", "set", "set", None, {}), found.members(), found.notes)
     assert all(note in str(refused.value) for note in found.notes)
 
 
@@ -241,11 +241,11 @@ def test_class_folders_keep_their_classes_beside_a_table(tmp_path: Path) -> None
 
 def test_columns_of_other_names_are_given(tmp_path: Path) -> None:
     path = write_folder(tmp_path / "set", IMAGES | {"train.csv": b"image,Id\n0.jpg,w_1\n1,w_2\n"})
-    source = Source("root", "set", str(path), None, 0, {"label": "Id"})
+    source = Source("root", "set", str(path), None, {"label": "Id"})
     found = {entry.name for entry in open_source(source, Place.of(tmp_path / "w")).members().entries()}
     assert {"train/{w_1}/train/0.jpg", "train/{w_2}/train/1.jpg"} < found
     with pytest.raises(UsageError, match="set has no table with these columns; correct or remove --columns"):
-        open_source(Source("root", "set", str(path), None, 0, {"label": "id"}), Place.of(tmp_path / "w"))
+        open_source(Source("root", "set", str(path), None, {"label": "id"}), Place.of(tmp_path / "w"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import contextlib
 import gzip
+import hashlib
 import io
+import itertools
 import os
 import time
 import zipfile
@@ -15,16 +17,18 @@ import pytest
 from tasks.errors import DataError
 from tasks.records import Source
 from tasks.sources import archive
-from tasks.sources.archive import Entry
-from tasks.sources.opening import open_source
+from tasks.sources.archive import Entry, content_digest
+from tasks.sources.listing import together
+from tasks.sources.opening import _members, open_source
 from tasks.storage.place import Place
+from tasks.storage.stages import digest_of
 from tests.build import write_tar
 
 MEMBERS = {f"root/A/{number}.png": bytes([number]) * (number * 371) for number in range(60)}
 
 
 def source(path: Path) -> Source:
-    return Source("large", path.name, str(path), path.name, path.stat().st_size if path.is_file() else 0, {})
+    return Source("large", path.name, str(path), 0, {})
 
 
 def members(path: Path, workspace: Path) -> tuple[str, list[tuple[str, int]]]:
@@ -60,6 +64,45 @@ def test_several_archives_lie_one_behind_the_other(tmp_path: Path) -> None:
     assert location.endswith("archive-*.tar")
     assert [name for name, _ in found] == names
     assert (location, found) == members(tmp_path / "*.tar*", tmp_path / "w")
+
+
+@pytest.fixture
+def archives(tmp_path: Path) -> list[Place]:
+    """Write a tar, a zip, a shard with labels in files of their own, and a tar without members."""
+    names = list(MEMBERS)
+    with zipfile.ZipFile(tmp_path / "2.tar", "w") as zipped:
+        for name in names[20:40]:
+            zipped.writestr(name, MEMBERS[name])
+    write_tar(tmp_path / "1.tar", {name: MEMBERS[name] for name in names[:20]})
+    write_tar(tmp_path / "3.tar", {f"{number}.{form}": b"cat" for number in range(9) for form in ("cls", "jpg")})
+    write_tar(tmp_path / "4.tar", {})
+    return [Place.of(tmp_path / f"{number}.tar") for number in range(1, 5)]
+
+
+@pytest.mark.parametrize("asked_before", [0, 1, 19, 20, 39, 40, 50, 1000])
+def test_a_listing_does_not_depend_on_when_the_archives_are_hashed(archives: list[Place], asked_before: int) -> None:
+    pattern = Path(str(archives[0])).with_name("*.tar")
+    asked = itertools.count()
+    steps = _members(source(pattern), archives, lambda: next(asked) >= asked_before)
+    found = together(itertools.chain.from_iterable(steps), "s")
+    entries = [entry for entry in found.entries() if entry.kind == "file"]
+    labelled = [f"cat/3-{number}.jpg" for number in range(9)]
+    assert [entry.name for entry in entries] == [*list(MEMBERS)[:40], *labelled]
+    contents = [*list(MEMBERS.values())[:40], *[b"cat"] * 9]
+    assert [entry.digest for entry in entries] == list(map(content_digest, contents))
+    whole = open_source(source(pattern), Place.of(pattern.parent / "w"))
+    for _ in range(2):  # the listing is kept
+        assert list(whole.members().entries()) == list(found.entries())
+    hashes = [hashlib.sha256(Path(str(place)).read_bytes()).hexdigest() for place in archives]
+    assert whole.digest == digest_of([[place.last for place in archives], hashes])
+
+
+def test_listing_pauses_when_the_archives_are_hashed(archives: list[Place]) -> None:
+    asked = itertools.count()  # once after each member
+    steps = _members(source(Path(str(archives[0]))), archives[:1], lambda: next(asked) >= 0)
+    assert next(steps) == []
+    assert next(asked) == 1
+    assert [len(listing) for ((_, _, listing),) in steps] == [20]
 
 
 def open_files() -> Iterator[str]:

@@ -78,7 +78,7 @@ FORMS: dict[str, Callable[[Path], Path]] = {
 
 def read(path: Path, folder: Path) -> dict[str, bytes]:
     """Return the digests of the images of a source by name."""
-    source = Source("source", path.name, str(path), None if path.is_dir() else "0", 0, {})
+    source = Source("source", path.name, str(path), None if path.is_dir() else 0, {})
     opened, target = open_source(source, Place.of(folder)), Place.of(folder) / "index.parquet"
     write_index(opened.members(), target, opened.root)
     rows = tables.read(target)
@@ -145,7 +145,7 @@ def test_a_file_that_is_not_named_like_an_image_and_one_named_like_a_page_stay(t
     folder = write_folder(
         tmp_path / "data", {"a/scan.svs": STACK, "a/stack.tif": STACK, "a/stack#2.tif": MEMBERS["a/b.png"]}
     )
-    source = Source("source", "data", str(folder), None, 0, {})
+    source = Source("source", "data", str(folder), None, {})
     write_index(open_source(source, Place.of(tmp_path)).members(), Place.of(tmp_path) / "index.parquet")
     rows = [(row["member"], row["reason"]) for row in tables.read(Place.of(tmp_path) / "index.parquet").to_pylist()]
     both = ("stack#2.tif", "duplicate_member")
@@ -161,7 +161,7 @@ def test_a_file_that_is_not_named_like_an_image_and_one_named_like_a_page_stay(t
 def test_an_image_with_a_label_file_and_a_file_beside_a_set_stay_whole(tmp_path: Path) -> None:
     names = {"images/x.tif": STACK, "labels/x.txt": b"0 .5 .5 .1 .1", "images/y.png": MEMBERS["a/b.png"]}
     folder = write_folder(tmp_path / "data", names | {"labels/y.txt": b"", "more/z.tif": STACK})
-    source = Source("source", "data", str(folder), None, 0, {})
+    source = Source("source", "data", str(folder), None, {})
     entries = open_source(source, Place.of(tmp_path)).members().entries()
     assert [(entry.name.rpartition("/")[2], entry.kind) for entry in entries] == [
         ("x.tif", "file"),
