@@ -23,7 +23,7 @@ def format_of(data: bytes) -> str | None:
     >>> format_of(b"GIF89a"), format_of(b"<html>")
     ('GIF', None)
     """
-    if data[128:132] == b"DICM":  # after bytes that may start another format, such as TIFF
+    if is_dicom(data):
         return "DICOM"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
@@ -33,3 +33,8 @@ def format_of(data: bytes) -> str | None:
     if NETPBM.match(data):
         return "PPM"
     return next((name for name, start in STARTS.items() if data.startswith(start)), None)
+
+
+def is_dicom(data: bytes) -> bool:
+    """Return whether a file is DICOM, whose first bytes may start another format, such as TIFF."""
+    return data[128:132] == b"DICM"

@@ -6,6 +6,7 @@ measured before `tarfile` sees them, and the last member must be followed by two
 
 import io
 import tarfile
+import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
@@ -115,7 +116,9 @@ def _plain_file(block: bytes) -> tuple[str, int] | None:
     """Return name and size from the header of a file, if it is as usual; `tarfile` takes three times as long."""
     if len(block) < BLOCK or block[156:157] != tarfile.REGTYPE or (block[100:124] + block[136:148]).strip(NUMERALS):
         return None
-    size, total = _number(block[124:136]), sum(block) - sum(block[148:156]) + sum(BLANK)
+    halves = block[:148] + BLANK + block[156:256], block[256:]
+    total = sum(zlib.adler32(half) & 0xFFFF for half in halves) - 2  # the fastest sum of up to 256 bytes
+    size = _number(block[124:136])
     if size is None or not 0 <= size < LARGEST or _number(block[148:156]) != total or block[329:345].strip(NUMERALS):
         return None
     name, prefix = (block[part].partition(b"\0")[0].decode("utf-8", "surrogateescape") for part in (NAME, PREFIX))
