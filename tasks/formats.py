@@ -13,6 +13,7 @@ STARTS: dict[str, bytes | tuple[bytes, ...]] = {
     "PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8",
     "TIFF": (b"II*\0", b"MM\0*"), "JPEG2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
 }  # fmt: skip
+DICM = b"DICM"  # at byte 128 of DICOM, after bytes that may start another format, such as TIFF
 HEIC = re.compile(rb"hei[cmsx]|hev[cmsx]|mif1")  # brands that AVIF files do not have
 NETPBM = re.compile(rb"P[1-6]\s")
 
@@ -23,7 +24,7 @@ def format_of(data: bytes) -> str | None:
     >>> format_of(b"GIF89a"), format_of(b"<html>")
     ('GIF', None)
     """
-    if is_dicom(data):
+    if data.startswith(DICM, 128):
         return "DICOM"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
@@ -33,8 +34,3 @@ def format_of(data: bytes) -> str | None:
     if NETPBM.match(data):
         return "PPM"
     return next((name for name, start in STARTS.items() if data.startswith(start)), None)
-
-
-def is_dicom(data: bytes) -> bool:
-    """Return whether a file is DICOM, whose first bytes may start another format, such as TIFF."""
-    return data[128:132] == b"DICM"

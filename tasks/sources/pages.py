@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from tasks.formats import format_of, is_dicom
+from tasks.formats import DICM, format_of
 
 MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, which each have the bytes of the file
 PAGE = re.compile(r"#(\d+)(\.\w+)$")  # in the name of a page
@@ -38,7 +38,7 @@ def page_of(data: bytes, name: str) -> bytes:
     number = int(found[1]) if found else 0
     if not 0 < number <= count_of(data):  # a whole file may have such a name, too
         return data
-    if is_dicom(data):
+    if data.startswith(DICM, 128):
         return (b"frame %d" % number).ljust(128, b"\0") + data[128:]
     link, end = pages_of(data)[number - 1]
     return data[:4] + link + data[8:end] + bytes(4) + data[end + 4 :]
@@ -46,7 +46,7 @@ def page_of(data: bytes, name: str) -> bytes:
 
 def count_of(data: bytes) -> int:
     """Return the number of pages or frames of a file of several; 0 for others, and for more than are read."""
-    if not is_dicom(data):
+    if not data.startswith(DICM, 128):
         return len(pages_of(data))
     found = FRAMES.search(data, 0, data.find(PIXELS))  # without pydicom, which strangers' files may keep busy
     count = int(found[1]) if found else 0
