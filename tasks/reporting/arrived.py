@@ -1,28 +1,35 @@
-"""The Prefect task that decides about the rows of a batch and writes its folder.
+"""The Prefect task that decides about the rows of a batch and writes its folder with its tables and its page.
 
 A row is new if neither the references nor the earlier new rows of the batch have a duplicate of it, or anything that
 may be one.
 """
 
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.presenting.arrived import Row, build_arrived
+from tasks.presenting.gallery import Row, encoded, uri_of
+from tasks.presenting.page import render
 from tasks.records import Prints, Shard, SplitDuplicates
-from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference
+from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Result
 from tasks.reporting.read import PAGE, REPORT
 from tasks.stage_task import finished, stage_task
 from tasks.storage import disk, stages, tables
+from tasks.storage.copies import Copies
+from tasks.storage.image_files import gray_of, thumbnails
 from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED
 
 VERSION = 1
+SHOWN = 60  # images of each result on the page
+KINDS: tuple[Result, ...] = ("conflicting", "undecided", "duplicate", "known")  # in the order of the page
 SCHEMA = pa.schema(
     {"id": pa.string(), "class_name": pa.string(), "result": pa.string(), "exact": pa.bool_()}
     | {"similarity": pa.float64()}
@@ -88,3 +95,43 @@ def _with_result(row: Row, other: Row) -> Row:
     differ = other["result"] in ("known", "duplicate") and classes[0] != classes[1] and UNLABELLED not in classes
     result = "conflicting" if differ else other["result"]
     return other | row | {"result": result, "similarity": other.get("jaccard")}
+
+
+def build_arrived(
+    arrived: Arrived, rows: Sequence[Row], references: Sequence[Reference], shards: Sequence[Shard], workspace: Place
+) -> str:
+    """Return the page of a batch, with the first images of each result but new, and their duplicates."""
+    shown = [row for kind in KINDS for row in [row for row in rows if row["result"] == kind][:SHOWN]]
+    wanted: dict[str | None, set[str]] = {None: {row["id"] for row in shown}}
+    for row in shown:
+        wanted.setdefault(row["segment"], set()).add(row["twin_id"])
+    parts = {part.id: part.prints for reference in references for part in reference.live}
+    uris: dict[str | None, dict[str, str]] = {
+        part: _of_segment(parts[part], ids, workspace) for part, ids in wanted.items() if part
+    }
+    uris[None] = _of_batch(shards, wanted[None], bool(references[0].live[0].prints.copies), workspace)
+    pictures = [row | {"uri": uris[None][row["id"]], "other": uris[row["segment"]][row["twin_id"]]} for row in shown]
+    about = {"reference": references[0], "results": get_args(Result), "unlabelled": UNLABELLED}
+    return render("arrived.html.jinja", arrived=arrived, pictures=pictures, **about)
+
+
+def _of_batch(shards: Sequence[Shard], ids: Iterable[str], photographs: bool, workspace: Place) -> dict[str, str]:
+    """Return images of a batch as URIs, by id."""
+    if photographs:
+        found = thumbnails([workspace / shard.photographs for shard in shards], ids)
+        return {name: uri_of(data, "jpeg") for name, data in found.items()}
+    images = gray_of([workspace / shard.images for shard in shards], ids)
+    return {name: encoded(gray, "png") for name, gray in images.items()}
+
+
+def _of_segment(prints: Prints, ids: Iterable[str], workspace: Place) -> dict[str, str]:
+    """Return images of a segment as URIs, by id: the gray copies of photographs, and the ink of glyphs."""
+    rows = tables.read(workspace / prints.table, filters=pc.field("id").isin(list(ids)))
+    if prints.copies:
+        files = [workspace / file for file in prints.copies]
+        gray = Copies(files, rows["file"].to_numpy(), rows["copy"].to_numpy()).read()
+    else:
+        side = math.isqrt(prints.length)
+        bits = np.unpackbits(tables.bytes_of(rows["bits"]), axis=1, count=prints.length)
+        gray = 255 * bits.reshape(-1, side, side)
+    return {name: encoded(one, "png") for name, one in zip(rows["id"].to_pylist(), gray, strict=True)}
