@@ -1,7 +1,7 @@
 """The report of a run: the content of report.json."""
 
 from pathlib import Path  # noqa: TID251  # users open the files of a run themselves
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -156,3 +156,10 @@ class Report:
     def of_json(run: Path, content: dict[str, Any]) -> "Report":
         """Return the report of the folder `run` from the result of `to_json`; raises `ValidationError`."""
         return TypeAdapter(Report).validate_python(content | {"run": run})
+
+
+class Benchmarks(NamedTuple):
+    """The audits of one train set against several test sets."""
+
+    reports: tuple[Report, ...]
+    where: str  # folder of their page and of the list of train images to remove

@@ -1,7 +1,7 @@
 """Records of trained models, and of all findings of a run."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.effects import Conclusion, Confusion, Effect, Mistake, Score
 from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
 from tasks.records.overlaps import Decided, Overlap, SplitDuplicates
-from tasks.records.report import AnySpec, Report
+from tasks.records.report import AnySpec
 from tasks.records.rows import WithinSplit
 from tasks.records.splits import Sanitized, SharedGroups, Splits
 from tasks.records.verdict import Verdict
@@ -149,10 +149,3 @@ class Findings(Measured, LoadedSources):
     def of_json(content: dict[str, Any]) -> "Findings":
         """Return the records from the result of `to_json`; raises `ValidationError`."""
         return TypeAdapter(Findings).validate_python(content)
-
-
-class Benchmarks(NamedTuple):
-    """The audits of one train set against several test sets."""
-
-    reports: tuple[Report, ...]
-    where: str  # folder of their page and of the list of train images to remove
