@@ -12,11 +12,10 @@ from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
-from tasks.exporting.formats import ARRAYS, Files, columns_of, write_encoded
+from tasks.exporting.formats import ARRAYS, Files, card_header, columns_of, write_encoded
 from tasks.exporting.names import check_names
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
-from tasks.records.card import card_header
 from tasks.storage import Place, at, building, disk, tables
 from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids

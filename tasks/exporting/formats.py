@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from tasks.arrays import AnyArray
 from tasks.classes.decoder import decode
@@ -157,3 +158,16 @@ def schema(classes: Sequence[str], more: Sequence[str]) -> pa.Schema:
     features |= {name: {"dtype": "int64", "_type": "Value"} for name in more}
     columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64(), **dict.fromkeys(more, pa.int64())})
     return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def card_header(folders: Mapping[str, Mapping[SplitName, str]]) -> list[str]:
+    """Return the lines of the header; `folders` has for each configuration the folder of each split with rows.
+
+    >>> card_header({"raw": {"test": "raw"}})
+    ['---', 'configs:', '- config_name: raw', '  data_files:', '  - split: test', '    path: raw/test-*.parquet', '---']
+    """
+    configs = [
+        {"config_name": config, "data_files": [{"split": s, "path": f"{f}/{s}-*.parquet"} for s, f in of_split.items()]}
+        for config, of_split in folders.items()
+    ]
+    return ["---", *yaml.safe_dump({"configs": configs}, sort_keys=False).splitlines(), "---"]

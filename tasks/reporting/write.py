@@ -8,13 +8,13 @@ from html import escape
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.exporting.formats import card_header
 from tasks.presenting.figures import write_figures
 from tasks.presenting.gallery import THUMBNAILS, shown_ids
 from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import build_page, render
 from tasks.presenting.summary import benchmark_rows, to_markdown
 from tasks.records import Findings, Report, between
-from tasks.records.card import card_header
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import SAME_SUBJECT
 from tasks.reporting.actions import add_lines, write_actions, write_duplicates, write_table
