@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from tasks.presenting.summary import COMPARISONS
 from tasks.records import Report
-from tasks.vocabulary import SPLITS, ModelName
+from tasks.records.verdict import PRECISION
+from tasks.vocabulary import SPLITS, ModelName, SplitName
 
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#767676"
 LINES = {  # label, colour and style of each arm and set of rows
@@ -20,6 +21,11 @@ LINES = {  # label, colour and style of each arm and set of rows
     ("with_twins", "test_removed"): ("removed rows", ORANGE, "-"),
     ("with_twins", "test_random"): ("random rows removed", GRAY, "-"),
     ("without_twins", "test_raw"): ("trained without duplicates", GREEN, "--"),
+}
+COLOURS: dict[tuple[SplitName, SplitName], str] = {  # of a split, and of the other whose rows are counted
+    ("train", "test"): BLUE,
+    ("train", "validation"): ORANGE,
+    ("validation", "test"): GREEN,
 }
 STYLES = ((GRAY, "s"), (ORANGE, "D"), (GREEN, "^"), (BLUE, "o"))  # of the comparisons
 LINEAR_TO = 1  # points; larger have a logarithmic scale, or small sizes would dwarf all others
@@ -41,8 +47,7 @@ def learning_curves(report: Report) -> Figure:
                 if (one.model, one.arm, one.evaluated_on) == (model, arm, where) and one.accuracy is not None:
                     found[one.train_rows].append(np.array([one.accuracy, one.low, one.high], float))
             sizes = sorted(found)
-            means = np.array([np.mean(found[size], axis=0) for size in sizes]).reshape(-1, 3)
-            mean, low, high = 100 * means.T
+            mean, low, high = 100 * np.array([np.mean(found[size], axis=0) for size in sizes]).reshape(-1, 3).T
             axes.plot(sizes, mean, style, color=colour, label=label, marker=".", linewidth=1.5)
             if arm == "with_twins" and where in ("test_raw", "test_near"):
                 axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -115,6 +120,47 @@ def balance(report: Report) -> Figure:
         axes.yaxis.set_major_formatter(THOUSANDS)
     figure.supylabel("rows", fontsize=10)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def thresholds(report: Report) -> Figure:
+    """Draw the share of rows with a duplicate against the similarity threshold."""
+    figure = figure_of(7, 3.4)
+    axes = figure.subplots()
+    for (found_in, rows_of), colour in COLOURS.items():
+        total = report.rows[rows_of]
+        if total and report.rows[found_in]:
+            entries = report.curve(rows_of, found_in)
+            shares = [100 * entry.rows / total for entry in entries]
+            axes.plot([entry.jaccard for entry in entries], shares, color=colour, label=f"{rows_of} in {found_in}")
+    if report.near_duplicates.threshold is not None:
+        axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="similarity threshold (dotted: threshold of this run)", ylabel="rows with a duplicate, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def precision(report: Report) -> Figure:
+    """Draw the predicted precision of matches and the number of rows with a match against similarity."""
+    figure = figure_of(7, 3.4)
+    axes = figure.subplots()
+    curve = report.verdict.curve
+    known = [(point.similarity, point.precision) for point in curve if point.precision is not None]
+    axes.plot(*zip(*known or [(curve[0].similarity, 0.0)], strict=True), color=BLUE, label="predicted precision")
+    if report.view.on_pixels:
+        axes.axhline(PRECISION, color="black", linewidth=0.8, linestyle="--", label="required")
+    axes.set(ylim=(-0.02, 1.02), xlabel="similarity of the best match", ylabel="predicted precision")
+    rows = axes.twinx()
+    rows.plot([p.similarity for p in curve], [p.rows for p in curve], color=ORANGE, label="rows with a match")
+    rows.set(ylabel="rows with a match, not identical", ylim=(0, None))
+    rows.yaxis.set_major_locator(MaxNLocator(integer=True))
+    rows.yaxis.set_major_formatter(THOUSANDS)
+    if report.verdict.threshold is not None:
+        axes.axvline(report.verdict.threshold, color="black", linewidth=0.8, linestyle=":", label="lowest threshold")
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from tasks.presenting import charts, curves
+from tasks.presenting import charts
 from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.storage import Place, disk, tables
@@ -36,9 +36,9 @@ def write_figures(found: Findings, report: Report, workspace: Place, folder: Pla
     if report.rows != report.sanitized.near:
         drawn["balance"] = charts.balance(report)
     if any(entry.rows for entry in report.overlap_by_threshold):
-        drawn["thresholds"] = curves.thresholds(report)
+        drawn["thresholds"] = charts.thresholds(report)
     if report.view.on_pixels and any(point.rows for point in report.verdict.curve):
-        drawn["precision"] = curves.precision(report)
+        drawn["precision"] = charts.precision(report)
     if len({score.train_rows for score in report.scores}) > 1:
         drawn["learning-curves"] = charts.learning_curves(report)
     if any(effect.points is not None for effect in report.effects):
