@@ -359,24 +359,25 @@ void NAME(register_finely)(const float *first, const float *second, int64_t pair
 
 /* Smooth an image with a symmetric filter, whose half has its middle first; beyond the edge, the edge repeats. */
 PART void smooth(const float *image, int side, const float *half, int reach, float *smoothed) {
-    float padded[MARGIN + SIDE + MARGIN];
+    enum { PARTS = SIDE / LANES };
+    float padded[MARGIN + SIDE + MARGIN], *line = padded + MARGIN;
+    int parts = side / LANES;
     for (int row = 0; row < side; row++) {
-        float *line = padded + MARGIN;
-        for (int column = 0; column < side; column += LANES) {
-            vec sum = load(image + row * side + column) * half[0];
-            for (int off = 1; off <= reach; off++) {
-                int above = row < off ? 0 : row - off, below = row + off < side ? row + off : side - 1;
-                sum += (load(image + above * side + column) + load(image + below * side + column)) * half[off];
-            }
-            store(line + column, sum);
+        vec sums[PARTS];
+        for (int part = 0; part < parts; part++) sums[part] = load(image + row * side + part * LANES) * half[0];
+        for (int off = 1; off <= reach; off++) {
+            const float *above = image + (row < off ? 0 : row - off) * side;
+            const float *below = image + (row + off < side ? row + off : side - 1) * side;
+            for (int part = 0; part < parts; part++)
+                sums[part] += (load(above + part * LANES) + load(below + part * LANES)) * half[off];
         }
+        for (int part = 0; part < parts; part++) store(line + part * LANES, sums[part]);
         for (int off = 1; off <= reach; off++) line[-off] = line[0], line[side - 1 + off] = line[side - 1];
-        for (int column = 0; column < side; column += LANES) {
-            vec sum = load(line + column) * half[0];
-            for (int off = 1; off <= reach; off++)
-                sum += (load(line + column - off) + load(line + column + off)) * half[off];
-            store(smoothed + row * side + column, sum);
-        }
+        for (int part = 0; part < parts; part++) sums[part] = load(line + part * LANES) * half[0];
+        for (int off = 1; off <= reach; off++)
+            for (int part = 0; part < parts; part++)
+                sums[part] += (load(line + part * LANES - off) + load(line + part * LANES + off)) * half[off];
+        for (int part = 0; part < parts; part++) store(smoothed + row * side + part * LANES, sums[part]);
     }
 }
 
@@ -455,10 +456,11 @@ enum { WINDOW = 9, STRIDE = 2, WINDOWS = SIDE / STRIDE };
 PART void add_windows(const float *image, int columns, float *turned) {
     for (int window = 0; window < WINDOWS; window++) {
         int low = STRIDE * window - WINDOW / 2, high = STRIDE * window + WINDOW / 2;
-        float sums[SIDE] = {0};
-        for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++)
-            for (int column = 0; column < columns; column++) sums[column] += image[row * columns + column];
-        for (int column = 0; column < columns; column++) turned[column * WINDOWS + window] = sums[column];
+        for (int column = 0; column < columns; column += LANES) {
+            vec sum = all(0);
+            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++) sum += load(image + row * columns + column);
+            for (int lane = 0; lane < LANES; lane++) turned[(column + lane) * WINDOWS + window] = sum[lane];
+        }
     }
 }
 
@@ -746,16 +748,31 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int6
 }
 
 /* Sign patterns under each permutation by the hash of the first set bit in the order of its visits, by ascending hash,
-   as `tasks.overlap.minhash.signatures` says. */
+   as `tasks.overlap.minhash.signatures` says. A visit is made for 64 patterns at a time, whose bits at one position are
+   one word. */
 void NAME(signatures)(const uint8_t *bits, int64_t count, int64_t width, const int32_t *visits, const uint32_t *hashes,
                       int64_t permutations, int64_t length, uint32_t *signs) {
-    for (int64_t row = 0; row < count; row++, bits += width)
-        for (int64_t at = 0; at < permutations; at++) {
-            const int32_t *own = visits + at * length;
-            int64_t next = 0;
-            while (next < length && !(bits[own[next] >> 3] >> (7 - (own[next] & 7)) & 1)) next++;
-            signs[at * count + row] = next < length ? hashes[at * length + next] : UINT32_MAX;
+    enum { TOGETHER = 64 };
+    for (int64_t start = 0; start < count; start += TOGETHER, bits += TOGETHER * width) {
+        int64_t some = count - start < TOGETHER ? count - start : TOGETHER;
+        uint64_t at_position[length];
+        memset(at_position, 0, sizeof at_position);
+        for (int64_t row = 0; row < some; row++)
+            for (int64_t at = 0; at < length; at++)
+                at_position[at] |= (uint64_t)(bits[row * width + (at >> 3)] >> (7 - (at & 7)) & 1) << row;
+        for (int64_t number = 0; number < permutations; number++) {
+            const int32_t *own = visits + number * length;
+            uint32_t *to = signs + number * count + start;
+            uint64_t left = ~(uint64_t)0 >> (TOGETHER - some);
+            for (int64_t next = 0; left && next < length; next++) {
+                uint64_t signed_here = left & at_position[own[next]];
+                left ^= signed_here;
+                for (; signed_here; signed_here &= signed_here - 1)
+                    to[__builtin_ctzll(signed_here)] = hashes[number * length + next];
+            }
+            for (; left; left &= left - 1) to[__builtin_ctzll(left)] = UINT32_MAX;
         }
+    }
 }
 
 /* Compare rows with the patterns that have the same key, and keep the best of each row; both are sorted by their keys.
