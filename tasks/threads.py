@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from threadpoolctl import threadpool_limits
 
+THREADS = 2  # of a task
 M_ARENA_MAX = -8  # from malloc.h
 _alone = threading.Event()
 _changed = threading.Condition()
@@ -25,9 +26,9 @@ def compute_alone() -> None:
     _alone.set()
 
 
-def of_task(wanted: int) -> int:
-    """Return how many of the `wanted` threads a task may start for work outside the interpreter."""
-    return 1 if _alone.is_set() else wanted
+def several_threads() -> ThreadPoolExecutor:
+    """Return a pool of threads for work outside the interpreter."""
+    return ThreadPoolExecutor(1 if _alone.is_set() else THREADS)
 
 
 @contextmanager

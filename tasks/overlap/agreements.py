@@ -4,8 +4,6 @@ Small copies rule out most pairs early. Pairs with little texture are ruled out,
 around it, what is inside them is aligned as well, and the higher agreement counts.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from tasks.arrays import Floats, Gray, Pixels
@@ -18,12 +16,11 @@ from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import LOWEST
 from tasks.registration.warp import quartered
 from tasks.storage.copies import Copies
-from tasks.threads import of_task
+from tasks.threads import several_threads
 
 AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened for few copies each
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
 MEASURED_AT_ONCE = 1 << 18  # pairs measured at a time
-THREADS = 2
 GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
 TEXTURED = 0.4  # share of a pair that needs texture to make its agreement meaningful
 REFUSED = -1.0
@@ -40,7 +37,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
         one, two = (copies.take(part).read() for copies in (first, second))
         return _with_insides(one[:, :, ::-1] if mirrored else one, two)
 
-    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+    with several_threads() as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
     return np.concatenate([np.empty(0), *parts])
 

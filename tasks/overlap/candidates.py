@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tasks.arrays import RowNumbers
 from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, Words, least_shared, verified
+from tasks.threads import several_threads
 
 AT_ONCE = 250_000  # patterns of each set with keys in memory: 100 MB for 96 bands
 BLOCK = 8_192  # patterns to sign at a time
@@ -64,7 +65,8 @@ class Signed:
         counts = patterns.length - patterns.counts if unset else patterns.counts
         rows = np.flatnonzero((100 + percent) * counts <= 100 * patterns.length)
         keys = np.empty((bands.bands, len(rows)), np.uint32)
-        for start in range(0, len(rows), BLOCK):
+
+        def sign(start: int) -> None:
             part = slice(start, start + BLOCK)
             bits = patterns.bits[rows[part]]
             signs = signatures(~bits if unset else bits, patterns.length, bands.bands * bands.rows, seed)
@@ -74,6 +76,9 @@ class Signed:
                 mixed *= MIX
                 mixed ^= mixed >> HALF
             keys[:, part] = mixed >> HALF
+
+        with several_threads() as pool:
+            list(pool.map(sign, range(0, len(rows), BLOCK)))
         return cls(patterns, rows, keys)
 
     def sorted_by(self, band: int) -> "Sorted":

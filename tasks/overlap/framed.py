@@ -1,6 +1,5 @@
 """Candidates inside bars: an image in a frame has other bits than the same one without."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +9,10 @@ from tasks.overlap.images import Images
 from tasks.overlap.minhash import Bands
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, NOTHING, THREADS, Groups, Nearest, propose
+from tasks.overlap.proposals import CANDIDATES, NOTHING, Groups, Nearest, propose
 from tasks.registration.forms import trimmed_form
 from tasks.registration.views import BITS
-from tasks.threads import of_task
+from tasks.threads import several_threads
 
 AT_ONCE = 1024  # images read at a time, in each thread
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
@@ -25,7 +24,7 @@ def framed(images: Images) -> Framed:
     def made(some: range) -> Bits:
         return trimmed_form(images.gray.take(slice(some.start, some.stop)).read())
 
-    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+    with several_threads() as pool:
         bits = np.concatenate(list(pool.map(made, slices(len(images), AT_ONCE))))
     rows = np.flatnonzero(bits.any(axis=1))
     return rows, Patterns.of(bits[rows], BITS)

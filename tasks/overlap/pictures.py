@@ -5,8 +5,6 @@ known yet. So further candidates outside that component are requested, as long a
 number of copies is therefore unlimited, and a component compares itself with each image at most once per round.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from tasks.arrays import Bits, Floats, Mask, RowNumbers
@@ -20,12 +18,12 @@ from tasks.overlap.minhash import Bands, RecallCounts
 from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, THREADS, Nearest, affordable, propose
+from tasks.overlap.proposals import CANDIDATES, Nearest, affordable, propose
 from tasks.registration.forms import mirrored_form, other_forms
 from tasks.registration.views import BITS
 from tasks.storage.copies import Copies
 from tasks.storage.started import advance
-from tasks.threads import blas_threads, of_task
+from tasks.threads import blas_threads, several_threads
 
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, for which setup pays
 FORMS_AT_ONCE = 128  # images whose forms are computed at a time, in each thread
@@ -134,7 +132,7 @@ def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
         copies = images.gray.take(np.arange(start, min(start + FORMS_AT_ONCE, len(images)))).read()
         return [mirrored_form(copies)] if mirrored else other_forms(copies)
 
-    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+    with several_threads() as pool:
         parts = list(pool.map(made, range(0, max(1, len(images)), FORMS_AT_ONCE)))
     forms = [Patterns.of(np.concatenate(form), BITS) for form in zip(*parts, strict=True)]
     return forms if mirrored else [images.patterns, *forms]

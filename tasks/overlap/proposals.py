@@ -5,7 +5,6 @@ finds no pattern. The comparison is exact: a pattern must exceed the similarity 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +17,12 @@ from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.minhash import Bands, RecallCounts, sampled
 from tasks.overlap.patterns import Counts, Patterns, Words, all_shared, least_shared, whole_percent
 from tasks.registration.forms import FORMS
-from tasks.threads import of_task
+from tasks.threads import several_threads
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
 JOINED = 4  # multiple of all candidates: pairs of MinHash to merge at a time
 ROWS, TILE = 128, 256  # rows to search for at a time, in all forms; patterns for numpy to compare at a time
-THREADS = 2
 NOTHING = -1
 Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
 
@@ -125,14 +123,25 @@ def _meet(
     """Keep the best patterns with the keys of rows, if there is a kernel; return the keys that too many share."""
     if not (kernel := compiled()):
         return None
-    forms, crowds = own.signed.patterns, np.empty(len(own.keys), np.uint64)
+    if not len(own.keys):
+        return own.keys
+    forms, middle = own.signed.patterns, own.keys[len(own.keys) // 2]
     rows, patterns = own.signed.rows[own.places], there.signed.rows[there.places] + start
-    left = kernel.meet(
-        *(own.keys, rows, len(rows), there.keys, patterns, len(patterns)),
-        *(forms.words, forms.counts, groups[0], others.words, others.counts, groups[1]),
-        *(others.words.shape[1], need, HEAVY, best.row.shape[1], best.row, best.similarity, crowds),
-    )
-    return crowds[:left]
+
+    def meet(mine: slice, theirs: slice) -> Words:
+        crowds = np.empty(len(own.keys[mine]), np.uint64)
+        left = kernel.meet(
+            *(own.keys[mine], rows[mine], len(crowds), there.keys[theirs], patterns[theirs], len(patterns[theirs])),
+            *(forms.words, forms.counts, groups[0], others.words, others.counts, groups[1]),
+            *(others.words.shape[1], need, HEAVY, best.row.shape[1], best.row, best.similarity, crowds),
+        )
+        return crowds[:left]
+
+    # A row has one key, and no key is in both halves, so the threads keep patterns of different rows.
+    mine, theirs = (int(np.searchsorted(side.keys, middle)) for side in (own, there))
+    with several_threads() as pool:
+        halves = pool.map(meet, [slice(mine), slice(mine, None)], [slice(theirs), slice(theirs, None)])
+        return np.concatenate(list(halves))
 
 
 def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
@@ -147,7 +156,7 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
     """
     if not len(others) or not len(forms[0]):
         return Nearest.nothing(len(forms[0]), count)
-    with ThreadPoolExecutor(of_task(THREADS)) as pool:
+    with several_threads() as pool:
         found = pool.map(
             lambda rows: _nearest([form[rows] for form in forms], others, count, (groups[0][rows], groups[1])),
             [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)],

@@ -58,7 +58,7 @@ def test_pairs_are_decided_alike_in_other_batches_and_by_any_number_of_threads(
     with blas_threads(1):  # as `find_picture_twins` has it
         found = agreements(*pairs)
         for threads in (1, 5):
-            monkeypatch.setattr(module, "THREADS", threads)
+            monkeypatch.setattr("tasks.threads.THREADS", threads)
             assert (agreements(*pairs) == found).all()
     monkeypatch.setattr(module, "AT_ONCE", 7)
     np.testing.assert_allclose(agreements(*pairs), found, atol=2e-4)

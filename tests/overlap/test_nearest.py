@@ -110,7 +110,8 @@ def test_many_tiles_and_any_number_of_threads_change_nothing(threads: int, monke
     truth = brute_force(forms, others, 3, 0.5, same)
     assert (truth.similarity[:, 0] > brute_force(forms[:1], others, 3, 0.5, same).similarity[:, 0]).mean() > 0.5
     assert (truth.row[:, 1] >= 0).any()
-    for name, value in (("TILE", 64), ("ROWS", 16), ("THREADS", threads)):
+    monkeypatch.setattr("tasks.threads.THREADS", threads)
+    for name, value in (("TILE", 64), ("ROWS", 16)):
         monkeypatch.setattr(module, name, value)
     assert_equal(
         nearest([patterns(form) for form in forms], patterns(others), 3, 0.5, own_of(same, len(others))), truth

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.overlap import agreements, proposals, search
 from tasks.overlap import join as joining
+from tasks.overlap import proposals, search
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import Pairs
@@ -101,8 +101,7 @@ def test_a_mirrored_copy_is_found_in_a_mirror_alone(found: Found) -> None:
 def test_the_number_of_threads_changes_nothing(
     threads: int, splits: Splits, found: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agreements, "THREADS", threads)
-    monkeypatch.setattr(proposals, "THREADS", threads)
+    monkeypatch.setattr("tasks.threads.THREADS", threads)
     assert_equal(found_by(join_of(splits)), found)
 
 
