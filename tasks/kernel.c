@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 4; }
+int32_t NAME(kernel_version)(void) { return 5; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -221,6 +221,8 @@ PART void solve(double a[8][8], double x[8]) {
     }
 }
 
+#define NEGLIGIBLE 1e-3f
+
 PART void refine(const slopes *first, const float *second, int side, int steps, float map[6]) {
     static const double identity[6] = {1, 0, 0, 0, 1, 0}, limit[6] = {0.35, 0.25, 0.5, 0.25, 0.35, 0.5};
     float values[PIXELS], inside[PIXELS];
@@ -230,17 +232,20 @@ PART void refine(const slopes *first, const float *second, int side, int steps, 
         sum_step(first, values, inside, side, a, p);
         for (int i = 0; i < 8; i++) a[i][i] = a[i][i] * 1.001 + 0.01;
         solve(a, p);
-        double determinant = (1 + p[0]) * (1 + p[4]) - p[1] * p[3], good = 1;
+        double determinant = (1 + p[0]) * (1 + p[4]) - p[1] * p[3], good = 1, moved = 0;
         for (int row = 0; row < 6; row += 3) {
             after[row] = (map[row] * (1 + p[4]) - map[row + 1] * p[3]) / determinant;
             after[row + 1] = (map[row + 1] * (1 + p[0]) - map[row] * p[1]) / determinant;
             after[row + 2] = map[row + 2] - (after[row] * p[2] + after[row + 1] * p[5]);
         }
         for (int i = 0; i < 6; i++) good *= fabs(after[i] - identity[i]) <= limit[i]; /* what is not finite is not */
-        float next[6];
-        for (int i = 0; i < 6; i++) next[i] = (float)after[i];
-        if (!good || !memcmp(next, map, sizeof next)) return; /* the same step would follow */
-        memcpy(map, next, sizeof next);
+        if (!good) return; /* the same step would follow */
+        for (int i = 0; i < 6; i++) {
+            float before = map[i];
+            map[i] = (float)after[i];
+            if (fabsf(map[i] - before) > moved) moved = fabsf(map[i] - before);
+        }
+        if (moved < NEGLIGIBLE) return;
     }
 }
 

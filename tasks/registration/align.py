@@ -19,6 +19,7 @@ from tasks.registration.warp import IDENTITY, contiguous, halved, line, warped
 SIDE, SMALL = 64, 16  # of the copies to register, and of those for the first maps
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
 LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # limits of a map's differences from the identity
+NEGLIGIBLE = 1e-3  # change of a map's numbers: some hundredths of a pixel on a side of 64
 PARAMETERS, TARGET = 8, 6  # of the fit; index of the gain, whose slope is the first image itself
 SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)  # in coordinates, so up to an eighth of the side
 SCALES = (0.87, 1.0, 1.15)
@@ -116,23 +117,29 @@ def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
 
 
 def refined(first: Pixels, second: Pixels, maps: Pixels, steps: int) -> Pixels:
-    """Return maps after some steps; steps beyond the allowed distortion are skipped."""
-    slopes = _slopes(first)
-    target, weighted = slopes[:, TARGET], np.empty_like(slopes)
+    """Return maps after some steps, at most until a step is negligible or leads beyond the allowed distortion."""
+    slopes, maps, going = _slopes(first), maps.astype(np.float32), np.arange(len(maps))
     for _ in range(steps):
-        b, inside = warped(second, maps)
-        weight = inside.astype(np.float32)
-        error = _standardized(b, weight)
-        error -= target
-        weight /= 1 + 4 * error * error
-        np.multiply(slopes, weight[:, None], out=weighted)
-        hessian = np.matmul(weighted, slopes.transpose(0, 2, 1))
-        diagonal = np.arange(PARAMETERS)
-        hessian[:, diagonal, diagonal] *= np.float32(1 + 1e-3)
-        hessian[:, diagonal, diagonal] += np.float32(1e-2)
-        step = np.linalg.solve(hessian, np.matmul(weighted, error[:, :, None]))[:, :, 0].astype(np.float32)
-        maps = _allowed(_undone(maps, step), maps)
+        after = _stepped(slopes[going], second[going], maps[going])
+        moved = np.abs(after - maps[going]).max(axis=(1, 2), initial=0)
+        maps[going] = after
+        going = going[moved >= NEGLIGIBLE]
     return maps
+
+
+def _stepped(slopes: Pixels, second: Pixels, maps: Pixels) -> Pixels:
+    b, inside = warped(second, maps)
+    weight = inside.astype(np.float32)
+    error = _standardized(b, weight)
+    error -= slopes[:, TARGET]
+    weight /= 1 + 4 * error * error
+    weighted = slopes * weight[:, None]
+    hessian = np.matmul(weighted, slopes.transpose(0, 2, 1))
+    diagonal = np.arange(PARAMETERS)
+    hessian[:, diagonal, diagonal] *= np.float32(1 + 1e-3)
+    hessian[:, diagonal, diagonal] += np.float32(1e-2)
+    step = np.linalg.solve(hessian, np.matmul(weighted, error[:, :, None]))[:, :, 0].astype(np.float32)
+    return _allowed(_undone(maps, step), maps)
 
 
 @cache
