@@ -68,7 +68,7 @@ class Signed:
 
         def sign(start: int) -> None:
             part = slice(start, start + BLOCK)
-            bits = patterns.bits[rows[part]]
+            bits = patterns.words[rows[part]].view(np.uint8)
             signs = signatures(~bits if unset else bits, patterns.length, bands.bands * bands.rows, seed)
             mixed = np.zeros((bands.bands, len(bits)), np.uint64)
             for row in range(bands.rows):

@@ -40,7 +40,8 @@ class Images:
         numbers, digests, labels = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "digests", "labels")
         )
-        patterns = Patterns.of(np.concatenate([part.patterns.bits for part in parts]), parts[0].patterns.length)
+        words = np.concatenate([part.patterns.words for part in parts])
+        patterns = Patterns.of(words.view(np.uint8), parts[0].patterns.length)
         copies = [part.copies for part in parts if part.copies is not None]
         return cls(numbers, digests, patterns, labels, Copies.concatenated(copies) if copies else None)
 

@@ -100,7 +100,7 @@ class Shared(NamedTuple):
 
 @dataclass(frozen=True)
 class Patterns:
-    """Bit patterns: packed bytes, the same as words padded with unset bits, set bits of each, and bits per pattern.
+    """Bit patterns: packed bytes as words, padded with unset bits, set bits of each, and bits per pattern.
 
     `eighths`, uint8 (n, 8), are the set bits of eight parts of each pattern, at most 255. Two patterns differ in at
     least as many bits as these counts differ.
@@ -109,7 +109,6 @@ class Patterns:
     [9, 0]
     """
 
-    bits: Bits
     words: Words
     counts: Counts
     eighths: Bits
@@ -119,7 +118,7 @@ class Patterns:
         return len(self.counts)
 
     def __getitem__(self, rows: slice | RowNumbers | Mask) -> "Patterns":
-        return Patterns(self.bits[rows], self.words[rows], self.counts[rows], self.eighths[rows], self.length)
+        return Patterns(self.words[rows], self.counts[rows], self.eighths[rows], self.length)
 
     @classmethod
     def of(cls, bits: Bits, length: int) -> "Patterns":
@@ -128,7 +127,7 @@ class Patterns:
         ones, eighths = np.bitwise_count(words), np.zeros((len(words), EIGHTHS), np.uint16)
         for number, column in enumerate(ones.T):
             eighths[:, EIGHTHS * number // words.shape[1]] += column
-        return cls(bits, words, ones.sum(axis=1, dtype=np.int64), np.minimum(eighths, 255).astype(np.uint8), length)
+        return cls(words, ones.sum(axis=1, dtype=np.int64), np.minimum(eighths, 255).astype(np.uint8), length)
 
 
 def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Shared:

@@ -6,6 +6,7 @@ finds no pattern. The comparison is exact: a pattern must exceed the similarity 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -104,9 +105,10 @@ def by_minhash(
     waiting = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     for start in range(0, len(others), AT_ONCE):
         part = Signed.of(others[start : start + AT_ONCE], percent, bands, seed)
-        for in_band in map(part.sorted_by, range(bands.bands)):
-            for form in signed:
-                own = form.sorted_by(in_band.band)
+        for band in range(bands.bands):
+            with several_threads() as pool:
+                in_band, *own_forms = pool.map(Signed.sorted_by, [part, *signed], repeat(band))
+            for form, own in zip(signed, own_forms, strict=True):
                 for pairs in met(own, in_band, need, _meet(own, in_band, start, others, groups, need, best)):
                     row, pattern = pairs.first, pairs.second + start
                     similarity = pairs.shared / (form.patterns.counts[row] + others.counts[pattern] - pairs.shared)

@@ -177,7 +177,9 @@ def test_patterns_that_are_found_are_the_same(kernel: Functions, seed: int, leng
 def test_minhash_finds_the_same(kernel: Functions, seed: int, length: int, heavy: int) -> None:
     rng = np.random.default_rng(seed)
     one, two = patterns(rng, 40, length), patterns(rng, 90, length)
-    np.testing.assert_array_equal(*(by(of, signatures, two.bits, length, 24, seed) for of in (kernel, None)))
+    np.testing.assert_array_equal(
+        *(by(of, signatures, two.words.view(np.uint8), length, 24, seed) for of in (kernel, None))
+    )
     groups = rng.integers(0, 9, len(one)), rng.integers(0, 9, len(two))
     with pytest.MonkeyPatch.context() as patch:
         for module_of in (candidates, proposals):
