@@ -15,10 +15,8 @@ The EXIF orientation is applied.
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import md5
 from typing import NamedTuple
 
@@ -31,7 +29,7 @@ from tasks.classes.camera import taken
 from tasks.classes.deep import lower_bytes, parts_of, rounded
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
-from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_bare, load_jpeg, segments
+from tasks.classes.jpeg import SOS, Segment, coded_digest, frame_of, load_bare, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
@@ -45,11 +43,11 @@ class CostlyError(Exception):
     """A file that only a process with limits may decode."""
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """The pixels of an image, gray or RGB, and the size of the image in the file, upright."""
+class Decoded(NamedTuple):
+    """A decoded image, mode L or RGB, and the size of the image in the file, upright."""
 
-    pixels: Gray  # uint8 (height, width) or (height, width, 3)
+    image: Image.Image
+    pixels: Gray  # uint8 (height, width[, 3])
     width: int
     height: int
     coded: bytes | None = None  # for a JPEG decoded at a reduced scale, the digest of everything that its pixels need
@@ -58,11 +56,6 @@ class Decoded:
     deep: Deep | None = None  # pixels of 16 bits, which decide identity
     patient: str | None = None
     series: str | None = None
-
-    @cached_property
-    def image(self) -> Image.Image:
-        """The image, without any comment, place or profile, which must not be published with a thumbnail."""
-        return Image.fromarray(self.pixels)
 
     @property
     def digest(self) -> bytes:
@@ -152,18 +145,19 @@ def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
     form = checked_format(data)
     if cheap and form not in CHEAP:
         raise CostlyError
-    if form == "JPEG" and (found := load_bare(data, reduced)):
+    parts = list(segments(data)) if form == "JPEG" else []
+    if found := load_bare(data, parts, reduced):
         return Decoded(*found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _by_pillow(data, form, reduced, cheap)
+        return _by_pillow(data, form, parts, reduced, cheap)
 
 
-def _by_pillow(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
+def _by_pillow(data: bytes, form: str, parts: Sequence[Segment], reduced: bool, cheap: bool) -> Decoded:
     if form == "DICOM":
         image, deep, patient, series = load_dicom(data)
-        return Decoded(np.asarray(image), *image.size, None, None, zeros_at_end(data, form), deep, patient, series)
-    parts = list(segments(data)) if form == "JPEG" else []
+        remark = zeros_at_end(data, form)
+        return Decoded(image, np.asarray(image), *image.size, None, None, remark, deep, patient, series)
     frame = frame_of(data, parts)
     if form == "JPEG" and cheap and not frame:
         raise CostlyError
@@ -189,7 +183,9 @@ def _by_pillow(data: bytes, form: str, reduced: bool, cheap: bool) -> Decoded:
         stored = np.asarray(upright).astype(np.uint16) if upright.mode.startswith("I;16") else None
         if low and "transparency" not in upright.info:
             stored = np.asarray(upright).astype(np.uint16) << 8 | np.asarray(low)
-        return Decoded(np.asarray(_converted(upright)), width, height, coded, camera, remark, stored)
+        plain = _converted(upright)
+        plain.info = {}  # comments, places and profiles must not be published with a thumbnail
+        return Decoded(plain, np.asarray(plain), width, height, coded, camera, remark, stored)
 
 
 def _converted(image: Image.Image) -> Image.Image:
@@ -201,7 +197,7 @@ def _converted(image: Image.Image) -> Image.Image:
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
         return flat.convert("L" if gray else "RGB")
     if image.mode in ("L", "RGB"):
-        return image
+        return image.copy() if image.readonly else image
     if image.mode == "1":
         return image.convert("L")
     if image.mode in ("P", "CMYK", "YCbCr"):

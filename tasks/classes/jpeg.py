@@ -5,7 +5,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import simplejpeg
 from PIL import Image
@@ -95,14 +95,14 @@ class Frame(NamedTuple):
         return next((scale for scale in SCALES if min(self.width, self.height) >= scale * REDUCED_SIDE), 1)
 
     def pixels(self, data: bytes, scale: int, strict: bool = True) -> Gray:
-        """Decode like Pillow, uint8 (height, width, 1 or 3); if strict, raises `ValueError` for a mere warning."""
+        """Decode like Pillow, uint8 (height, width[, 3]); if strict, raises `ValueError` for a mere warning."""
         width, height = (-(-side // scale) for side in self[1:])
         space = SPACES[self.mode]
         least = {"min_width": width, "min_height": height} if scale > 1 else {}
         pixels: Gray = simplejpeg.decode_jpeg(data, space, strict=strict, **least)
         if pixels.shape[:2] != (height, width):
             raise UnreadableError("bad_jpeg", "its size differs from the one in its frame")
-        return pixels
+        return pixels if self.mode == "RGB" else pixels[..., 0]
 
 
 def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
@@ -121,17 +121,16 @@ def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
     return Frame("L" if components == 1 else "RGB", width, height)
 
 
-def load_bare(data: bytes, reduced: bool) -> tuple[Gray, int, int, bytes | None] | None:
-    """Decode a cheap, intact JPEG without EXIF data; return pixels, width, height, and a digest if it was reduced.
+def load_bare(data: bytes, parts: Sequence[Segment], reduced: bool) -> tuple[Any, ...] | None:
+    """Decode a cheap, intact JPEG without EXIF data; return the first fields of `tasks.classes.decoder.Decoded`.
 
     Returns None for other files. Pillow parses them, which takes longer than a small image, and may refuse them.
     """
-    parts = list(segments(data))
     frame, kinds = frame_of(data, parts), [kind for kind, _, _ in parts[1:]]
-    has_gaps = sum(stop - start for _, start, stop in parts) < parts[-1].stop - 2
-    if not frame or has_gaps or not data.startswith(JFIF) or not BARE.issuperset(kinds):
+    if not frame or not data.startswith(JFIF) or not BARE.issuperset(kinds):
         return None
-    if not is_cheap("JPEG", data, frame.width * frame.height, kinds.count(SOS)):
+    has_gaps = sum(stop - start for _, start, stop in parts) < parts[-1].stop - 2
+    if has_gaps or not is_cheap("JPEG", data, frame.width * frame.height, kinds.count(SOS)):
         return None
     scale = frame.scale if reduced else 1
     try:
@@ -139,7 +138,7 @@ def load_bare(data: bytes, reduced: bool) -> tuple[Gray, int, int, bytes | None]
     except (ValueError, UnreadableError):
         return None
     coded = coded_digest(data, parts, None) if scale > 1 else None
-    return pixels if frame.mode == "RGB" else pixels[..., 0], frame.width, frame.height, coded
+    return Image.fromarray(pixels), pixels, frame.width, frame.height, coded
 
 
 def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) -> tuple[Image.Image, str]:
@@ -162,7 +161,7 @@ def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) 
             raise UnreadableError(reason, remark) from error
         image.load()  # raises an error if there are no pixels; simplejpeg would return uninitialized memory
         pixels = frame.pixels(data, scale, strict=False)
-    loaded = Image.fromarray(pixels[..., 0] if frame.mode == "L" else pixels)
+    loaded = Image.fromarray(pixels)
     loaded.info = {name: value for name, value in image.info.items() if name == "exif"}  # for the orientation
     return loaded, remark
 
