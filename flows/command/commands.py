@@ -18,10 +18,9 @@ from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 from pydantic import ValidationError, validate_call
 from rich.console import Console
 
-from flows.command import references
 from flows.command.deciding import apply, review
 from flows.command.doctor import doctor
-from flows.command.keeping import clean, compare, export, pull, report, verify
+from flows.command.keeping import clean, compare, drop, export, list_segments, pull, report, verify, verify_reference
 from flows.command.options import VERBOSE, options_of, with_help
 from flows.engine import temporary
 from flows.engine.importing import without_garbage
@@ -77,8 +76,8 @@ reference = App(
     help="Keep known images, which later batches are compared with.",
     help_epilogue=f"Example: {EXAMPLES['reference']}",
 )
-for part in (add, references.show, references.verify, references.drop):
-    reference.command(validate_call(with_help(part)), name="list" if part == references.show else part.__name__)
+for part in (add, list_segments, verify_reference, drop):
+    reference.command(validate_call(with_help(part)), name=part.__name__.partition("_")[0])
 app.command(reference)
 
 for direct in (review, report, compare, verify, export, apply, pull, clean, doctor):  # without a flow and a server

@@ -1,10 +1,12 @@
-"""The commands of `cleansplit` for published runs: no flow, no server; imports as in `commands`."""
+"""The commands of `cleansplit` for published runs and references: no flow, no server; imports as in `commands`."""
 
 import sys
+from dataclasses import replace
 from pathlib import PurePath
 
-from tasks.errors import DataError
+from tasks.errors import DataError, StorageError, UsageError
 from tasks.records import parameters as p
+from tasks.reporting.read import read_findings, read_report
 from tasks.storage import Place, at, building, disk
 from tasks.storage.cleaning import clean as remove_old
 from tasks.storage.workspace import find_run, workspace_at
@@ -32,7 +34,6 @@ def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace:
 
     from tasks.presenting.page import build_page
     from tasks.reporting.history import read_history
-    from tasks.reporting.read import read_report
 
     folder = find_run(run, workspace_at(workspace))
     target = out or PurePath(f"{folder.last}.html")
@@ -60,7 +61,6 @@ def compare(one: str, other: str, *, workspace: p.Workspace = None) -> None:
 
     from tasks.presenting.changes import changes
     from tasks.presenting.terminal import table_of
-    from tasks.reporting.read import read_report
 
     first, second = (read_report(find_run(run, workspace_at(workspace))) for run in (one, other))
     found = changes(first, second)
@@ -89,7 +89,6 @@ def export(
         Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
     """
     from tasks.exporting.export import export_run
-    from tasks.reporting.read import read_findings, read_report
 
     folder = find_run(run, workspace_at(workspace))
     target, report = out or PurePath(f"{folder.last}-{format}"), read_report(folder)
@@ -127,3 +126,35 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
         print(f"{name} is not a complete run, so it stays", file=sys.stderr)
     said = f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB"
     print(said, file=sys.stderr)
+
+
+def list_segments(name: p.Named, *, workspace: p.Workspace = None) -> None:
+    """List the segments of a reference: what became of each batch, and why segments were dropped."""
+    from tasks.records.references import read_reference
+
+    for one in read_reference(workspace_at(workspace), name).segments:
+        dropped = f"; dropped: {one.dropped}" if one.dropped else ""
+        print(f"{one.id}  {one.added}  {one.prints.rows:,} images from {one.arrived.in_short}{dropped}")
+
+
+def verify_reference(name: p.Named, *, workspace: p.Workspace = None) -> None:
+    """Verify every file of a reference."""
+    from tasks.records.references import read_reference, require_intact
+
+    space = workspace_at(workspace)
+    require_intact(space, read_reference(space, name))
+    print(f"{name} is intact.", file=sys.stderr)
+
+
+def drop(name: p.Named, segment: str, *, reason: str, workspace: p.Workspace = None) -> None:
+    """Drop a segment, given the start of its id: it stays in the list, and no later batch is compared with it."""
+    from tasks.records.references import commit, read_reference
+
+    space = workspace_at(workspace)
+    before = read_reference(space, name)
+    found = [one for one in before.live if one.id.startswith(segment)]
+    if len(found) != 1:
+        raise UsageError(f"{len(found)} segments start with {segment!r}; `cleansplit reference list {name}` shows all.")
+    kept = tuple(replace(one, dropped=reason) if one == found[0] else one for one in before.segments)
+    if not commit(space, before, replace(before, segments=kept)):
+        raise StorageError(f"another command changed {name}; try again.", heals=True)

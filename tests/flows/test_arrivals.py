@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from flows.arrivals import arrivals
-from flows.command.references import drop, verify
+from flows.command.keeping import drop, verify_reference
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records.references import Reference, commit, read_reference
 from tasks.storage.cleaning import clean
@@ -246,10 +246,10 @@ def test_a_damaged_segment_is_named_and_can_be_replaced(small: dict[str, Any], t
     with pytest.raises(DataError, match=f"{segment.id} is damaged: prints.parquet has .* bytes instead of"):
         arrivals(source=batch, **small)
     with pytest.raises(DataError, match="is damaged"):
-        verify("known", workspace=small["workspace"])
+        verify_reference("known", workspace=small["workspace"])
     drop("known", segment.id, reason="damaged", workspace=small["workspace"])
     add("known", str(tmp_path / "base"), workspace=small["workspace"])
-    verify("known", workspace=small["workspace"])
+    verify_reference("known", workspace=small["workspace"])
     assert by_result(results(arrivals(source=batch, **small))) == {"known": ["a/01.png"], "new": ["a/50.png"]}
 
 
