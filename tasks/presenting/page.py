@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from tasks.presenting import summary
 from tasks.presenting.gallery import build_gallery, uri_of
 from tasks.presenting.numbers import Numbers, text_of
-from tasks.presenting.words import ALTERNATIVES, ENVIRONMENTS, answer, sentences, title_of
+from tasks.presenting.words import ENVIRONMENTS, answer, sentences, title_of
 from tasks.records import REASONS, Report
 from tasks.storage import Place, at, tables
 from tasks.storage.workspace import run_at
@@ -25,9 +25,6 @@ MOST = {"members": 100, "refused": 300, "qualifications": 3}  # rows of tables, 
 SAVED = 500_000  # bytes of a list in the page
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 SAID = ("outcome", "in_short", "qualifications", "next_steps", "verdicts", "why", "findings")
-KINDS = {"conflict": "different labels", "near": "near-duplicate", "undecided": "undecided", "exact": "identical"} | {
-    "subject": "same subject, cosine"
-}
 TABLES = {  # of the page
     "splits": summary.split_rows,
     "overlap": summary.overlap_rows,
@@ -68,10 +65,8 @@ def build_page(
         text_of=text_of,
         pictures=pictures,
         every=every,
-        kinds=KINDS,
         lists=_saved_lists(run),
         figures=_figures(run),
-        alternatives=ALTERNATIVES,
         title_of=title_of,
         members=members,
         quarantined=tables.read(run / "quarantine.parquet").to_pylist(),

@@ -35,14 +35,6 @@ TITLES = {
     "confusion": "Answers to raw test rows",
     "mistakes": "The most confident mistakes: class but answer, and how sure",
 }
-ALTERNATIVES = {  # for screen readers; the tables have the numbers
-    "thresholds": "Share of rows with a duplicate in another split, which falls as the threshold rises.",
-    "precision": "Predicted precision of matches, which rises with the threshold, and the number of rows with a match.",
-    "balance": "Rows of each class in each split, before and after sanitizing.",
-    "learning-curves": "Accuracy by training size for each model, on raw, sanitized, removed and control rows.",
-    "effects": "Differences of accuracy with their intervals, by model and training size.",
-    "confusion": "Counts of answers to test rows by class, for each model.",
-}
 
 
 def answer(numbers: Numbers) -> str:
