@@ -13,8 +13,7 @@ from pyarrow.csv import ConvertOptions, read_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
-from tasks.exporting.export import files_of, require_whole
-from tasks.exporting.names import check_names
+from tasks.exporting.export import check_names, files_of, require_whole
 from tasks.exporting.originals import Originals
 from tasks.storage import Place, at, building, disk, tables
 from tasks.storage.errors import storage_errors

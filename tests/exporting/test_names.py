@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.errors import DataError
-from tasks.exporting.names import check_names
+from tasks.exporting.export import check_names
 
 ODD = ["B\\x/a\\b.png", "\\c.png", "D/..dots.png"]
 GOOD = [
