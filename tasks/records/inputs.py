@@ -44,20 +44,15 @@ class Piece:
     bytes: int
 
 
-@dataclass(frozen=True)
-class Archive:
+@dataclass(frozen=True, kw_only=True)
+class Archive(Source):
     """An indexed source: `location` holds the bytes of the members, `index` their offsets."""
 
-    role: Role
-    name: str
-    location: str
     index: str
     sha256: str
     bytes: int
-    columns: dict[str, str]
     pieces: tuple[Piece, ...]  # in the order of the index, which starts with the members outside class folders
     outside: dict[str, int]  # number of members outside class folders, by outcome: quarantined, ignored
-    links: str | None = None
     notes: tuple[str, ...] = ()  # about its files, for the user
 
     @property

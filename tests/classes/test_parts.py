@@ -23,7 +23,10 @@ def rows(members: dict[str, int], size: int = 300, digest: bytes | None = None) 
 
 def source(members: dict[str, int], size: int = 300) -> Archive:
     pieces = tuple(pieces_of(rows(members, size)))
-    return Archive("train", "train", "", "", "", 0, {}, pieces, {"quarantined": 2, "ignored": 1})
+    return Archive(
+        "train", "train", "", bytes=0, columns={},
+        index="", sha256="", pieces=pieces, outside={"quarantined": 2, "ignored": 1},
+    )  # fmt: skip
 
 
 def parts(archive: Archive, reading: Reading = GLYPHS) -> list[Part]:

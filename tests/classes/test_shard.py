@@ -37,7 +37,10 @@ def load(source: Path, tmp_path: Path, entries: Iterable[Entry]) -> tuple[Shard,
     target = tmp_path / "out"
     target.mkdir()
     pieces, outside, _ = write_index(list_members(entries, "s"), Place.of(tmp_path / "index.parquet"))
-    archive = Archive("large", "s", str(source), "index.parquet", "", 0, {}, tuple(pieces), outside)
+    archive = Archive(
+        "large", "s", str(source), bytes=0, columns={},
+        index="index.parquet", sha256="", pieces=tuple(pieces), outside=outside,
+    )  # fmt: skip
     (part, *_) = parts_of(archive, ["A", "B"], GLYPHS)
     built = build_shard(part, GLYPHS, Place.of(tmp_path), Place.of(target))
     return Shard("large", "out", tuple(ClassCounts(**one) for one in built["classes"]), built["sha256"]), target
@@ -120,7 +123,10 @@ def test_a_shard_of_several_classes_counts_each_of_them(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", members | {"c07/broken.png": b"", "c08/notes.txt": b"x"})
     index = Place.of(tmp_path / "index.parquet")
     pieces, outside, _ = write_index(list_members(read_entries(Place.of(path)), "s"), index)
-    archive = Archive("train", "s", str(path), "index.parquet", "", 0, {}, tuple(pieces), outside)
+    archive = Archive(
+        "train", "s", str(path), bytes=0, columns={},
+        index="index.parquet", sha256="", pieces=tuple(pieces), outside=outside,
+    )  # fmt: skip
     (part,) = parts_of(archive, names, GLYPHS)
     built = build_shard(part, GLYPHS, Place.of(tmp_path), Place.of(tmp_path))
     counts = [ClassCounts(**one) for one in built["classes"]]

@@ -39,7 +39,10 @@ def load(source: Path, scratch: Path, reading: Reading = GLYPHS) -> Account:
     pieces, outside, below = write_index(list_members(entries, source.name), target / "index.parquet")
     if source.is_dir():
         root = Place.of(source / below)
-    archive = Archive("large", source.name, str(root), "index.parquet", "", 0, {}, tuple(pieces), outside)
+    archive = Archive(
+        "large", source.name, str(root), bytes=0, columns={},
+        index="index.parquet", sha256="", pieces=tuple(pieces), outside=outside,
+    )  # fmt: skip
     table = pq.read_table(scratch / "index.parquet")
     accepted: dict[str, bytes] = {}
     settled = refused_members(table, {}, "large").to_pylist()
