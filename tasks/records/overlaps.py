@@ -153,7 +153,6 @@ class Overlap:
     subjects: SameSubject | None = None  # with embeddings
 
     same_subject = InFolder(SAME_SUBJECT)  # close pairs that pixels do not confirm, with embeddings
-
     variants_table = InFolder("variants.parquet")  # rows of `second` with a near-duplicate as a variant, if searched
 
     def table(self, rows_of: SplitName) -> str:

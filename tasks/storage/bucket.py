@@ -6,14 +6,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tasks.storage import disk, objects
 from tasks.storage.place import Place
 from tasks.storage.store import Store
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 FIRST, LARGEST = 64 << 10, 8 << 20  # bytes of a range: after a jump, and when reading sequentially
 
@@ -80,7 +77,7 @@ class _Ranges(io.RawIOBase):
         self.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.at, io.SEEK_END: self.size}[whence]
         return self.at
 
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         into = memoryview(buffer).cast("B")
         self.length = min(2 * self.length, LARGEST) if self.at == self.next else FIRST
         count = max(0, min(len(into), self.length, self.size - self.at))

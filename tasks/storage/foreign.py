@@ -56,11 +56,10 @@ def read_columns(place: Place, names: Sequence[str], most: int) -> pa.Table:
     file = open_parquet(place)
     if file.metadata.num_rows > most:
         raise DataError(f"{place} has {file.metadata.num_rows:,} rows; at most {most:,} are read.")
-    schema = file.schema_arrow
-    held, batches = [name for name in schema.names if name in names], list[pa.RecordBatch]()
-    refuse_lists([schema.field(name) for name in held], place)
+    held, batches = [field for field in file.schema_arrow if field.name in names], list[pa.RecordBatch]()
+    refuse_lists(held, place)
     with tables.foreign(place):
-        for batch in file.iter_batches(ROWS, columns=held):
+        for batch in file.iter_batches(ROWS, columns=[field.name for field in held]):
             refuse_long(batch.columns, place)
             batches.append(batch)
-    return pa.Table.from_batches(batches, pa.schema([schema.field(name) for name in held]))
+    return pa.Table.from_batches(batches, pa.schema(held))
