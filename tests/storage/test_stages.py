@@ -123,6 +123,38 @@ def test_only_storage_trouble_that_may_pass_heals(tmp_path: Path, number: int, h
     assert caught.value.heals is heals
 
 
+def test_every_file_and_folder_of_a_stage_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = set[int](), os.fsync
+
+    def noting(opened: int) -> None:
+        sync(opened)
+        synced.add(os.fstat(opened).st_ino)
+
+    def deep(target: Place) -> dict[str, Any]:
+        disk.make_folder(target / "below")
+        for number in range(40):
+            disk.write_bytes(target / "below" / str(number), b"content")
+        return {}
+
+    monkeypatch.setattr(os, "fsync", noting)
+    folder = path_of(stage(tmp_path, {}, deep))
+    paths = [folder.parent, folder, *folder.rglob("*")]
+    assert len(paths) == 44
+    assert {path.stat().st_ino for path in paths} <= synced
+
+
+def test_a_file_that_cannot_be_synced_is_storage_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(opened: int) -> None:
+        if os.fstat(opened).st_size == len(b"content"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StorageError, match="input/output error") as caught:
+        stage(tmp_path, {})
+    assert caught.value.heals
+    assert not [path for path in (tmp_path / "stages" / "classes").iterdir() if path.suffix != ".lock"]
+
+
 def test_a_workspace_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="a file is where a folder should be"):
