@@ -16,7 +16,6 @@ from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import check_names, files_of, require_whole
 from tasks.exporting.originals import Originals
 from tasks.storage import Place, at, building, disk, tables
-from tasks.storage.errors import storage_errors
 from tasks.storage.image_files import read_ids
 from tasks.vocabulary import SPLITS, SplitName
 
@@ -71,7 +70,7 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
     Raises `UsageError` when `out` exists, `DataError` when an image has changed.
     """
     names = {step.id: step.name for step in steps}
-    with storage_errors(out), building.draft(out, exclusive=False) as draft:
+    with disk.storage_errors(out), building.draft(out, exclusive=False) as draft:
         for original in originals.of(pa.array(list(names), pa.string())):
             original.put(draft / names[original.id], linked=True)
         images = ((step.split, step.id, step.name) for step in steps if step.split)
@@ -86,7 +85,7 @@ def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
     """
     left = [step for step in steps if not at(out / step.name).exists() or (step.source and at(step.source).exists())]
     names = {step.id: step.name for step in left}
-    with storage_errors(out):
+    with disk.storage_errors(out):
         for original in originals.of(pa.array(list(names), pa.string())):
             target = out / names[original.id]
             if original.place is None:

@@ -15,7 +15,6 @@ from tasks.reporting.review_app import Review, application
 from tasks.reporting.review_pairs import pairs_of
 from tasks.reporting.review_pictures import Glyphs, Photographs
 from tasks.storage import Place, at, disk, scratch
-from tasks.storage.errors import storage_errors
 
 HOST = "127.0.0.1"
 
@@ -49,7 +48,7 @@ def shortcut(address: str, workspace: Place) -> Iterator[str]:
     """Yield the URL of a private file that leads a browser to an address, which no list of processes shows then."""
     folder = Place(str(scratch.folder())) if workspace.in_bucket else workspace
     page = folder / f".review.{secrets.token_hex(8)}.html"
-    with storage_errors(page):
+    with disk.storage_errors(page):
         disk.write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
     try:
         yield at(page).local().as_uri()

@@ -22,7 +22,7 @@ from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import Place, at, stages
-from tasks.storage.errors import storage_errors
+from tasks.storage.disk import storage_errors
 from tasks.storage.store import Listed
 from tasks.vocabulary import SPLITS
 

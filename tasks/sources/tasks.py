@@ -20,7 +20,6 @@ from tasks.sources.opening import Opened, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, secret, stage_task
 from tasks.storage import Place, at, disk, stages
-from tasks.storage.errors import storage_errors
 from tasks.storage.stages import Stage
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
@@ -32,7 +31,7 @@ INDEX = "index.parquet"
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
 def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place, links: str | None = None) -> Any:
     """Render fonts, download an archive, or use a local source; `links` in it may lead to files below that folder."""
-    with storage_errors(workspace):
+    with disk.storage_errors(workspace):
         check_source(role, source)
         if links and not at(Place.of(links)).is_folder():
             raise UsageError(f"--follow-links {links} is not a folder; name the one that the links lead to.")

@@ -12,8 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tasks.errors import UsageError
-from tasks.storage.disk import make_folder, path_of, remove, rename
-from tasks.storage.errors import storage_errors
+from tasks.storage.disk import make_folder, path_of, remove, rename, storage_errors
 from tasks.storage.place import Place
 
 BUILDING = "building"  # suffix of the hidden neighbour

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tasks.errors import UsageError
 from tasks.storage import Place, at, building, disk, published
-from tasks.storage.errors import storage_errors
 from tasks.storage.stages import read_manifest, stages_of
 from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, refuse_links, sweep, used_alone
 
@@ -31,7 +30,7 @@ def clean(workspace: Place, keep: int) -> Cleanup:
     if not kept.is_folder() and not at(workspace / "references").is_folder():
         raise UsageError(f"{workspace} holds no runs; name another --workspace.")
     in_use = UsageError(f"a run is using {workspace}; clean it after that run has ended.")
-    with storage_errors(workspace), used_alone(workspace, in_use):
+    with disk.storage_errors(workspace), used_alone(workspace, in_use):
         folders = [workspace / "runs" / name for name in (kept.names() if kept.is_folder() else ())]
         manifests = {folder: read_manifest(folder / RUN_MANIFEST) for folder in folders}
         runs = {folder: facts["result"] for folder, facts in manifests.items() if facts and "stages" in facts["result"]}

@@ -8,7 +8,7 @@ import numpy as np
 from tasks.arrays import Gray, Mask, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import Place, at
-from tasks.storage.errors import storage_errors
+from tasks.storage.disk import storage_errors
 
 COPY_SIDE = 64
 

@@ -1,4 +1,4 @@
-"""Write, move and remove files of this machine; `tasks.storage.stores` reads files of any store."""
+"""Change files of this machine, and explain its errors; `tasks.storage.stores` reads files of any store."""
 
 import contextlib
 import errno
@@ -12,11 +12,34 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tasks.errors import DataError, StorageError, UsageError
-from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
 NO_LINK = errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP  # errors where a file can be copied instead
 SPACE_MATTERS_FROM = 64 << 20  # bytes; a full disk stops smaller work as early as this check could
+HEALS = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN}  # a retry may succeed
+TROUBLE = HEALS | {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY,
+}  # fmt: skip
+CLEARER = dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file is where a folder should be") | {
+    errno.ELOOP: "a symbolic link is where a file should be"
+}
+
+
+@contextlib.contextmanager
+def storage_errors(place: Place) -> Iterator[None]:
+    """Turn a storage error of the operating system into a `StorageError` of one sentence.
+
+    It names the file of the original error, or else `place`.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.errno not in TROUBLE:
+            raise
+        where, why = error.filename or place, CLEARER.get(error.errno, os.strerror(error.errno).lower())
+        heals = error.errno in HEALS
+        raise StorageError(f"cannot use {where}: {why}; fix that or choose another --workspace.", heals) from error
 
 
 def path_of(place: Place) -> Path:

@@ -11,7 +11,6 @@ from typing import Any
 
 from tasks.errors import StorageError
 from tasks.storage import Place, at, building, disk, objects, scratch
-from tasks.storage.errors import storage_errors
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import digest_of as digest_of
 from tasks.storage.manifests import is_of, sealed, unsealed
@@ -50,7 +49,7 @@ def publish(folder: Place, about: dict[str, Any], build: Build, manifest: str = 
     """Find an intact `folder`, or build and publish it; see `stage`."""
     if folder.published:
         return _publish_in_bucket(folder, about, build, manifest)
-    with storage_errors(folder), building.locked(folder):
+    with disk.storage_errors(folder), building.locked(folder):
         record = read_manifest(folder / manifest)
         if record and is_of(record, about) and not damaged_files(folder, manifest):
             return Stage(folder, record["result"], reused=True)
@@ -67,7 +66,7 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
     """
     place = folder / manifest
     require_leases(folder)
-    with storage_errors(folder), scratch.locked(str(folder)):
+    with disk.storage_errors(folder), scratch.locked(str(folder)):
         there = objects.read(place)
         if found := _found(folder, there, about):
             return found

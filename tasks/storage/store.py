@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from tasks.storage import building, disk
-from tasks.storage.errors import storage_errors
 from tasks.storage.place import Place
 
 
@@ -133,13 +132,13 @@ class Store(Protocol):
 
     def revise(self, write: Callable[[Place], object]) -> None:
         """Let `write` read the file and write its replacement, or nothing, while holding the lock."""
-        with storage_errors(self.place), building.locked(self.place):
+        with disk.storage_errors(self.place), building.locked(self.place):
             building.put(self.place, write)
 
     def point(self, target: str) -> None:
         """Make this name a symbolic link to another name in its folder, atomically."""
         path = self.local()
-        with storage_errors(self.place):
+        with disk.storage_errors(self.place):
             fresh = path.with_name(f".{path.name}.{os.getpid()}")
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(target)

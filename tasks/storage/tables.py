@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from tasks.arrays import Bits, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import Place, at, disk
-from tasks.storage.errors import storage_errors
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
@@ -128,7 +127,7 @@ def _named_when_damaged(
 ) -> Iterator[None]:
     """Turn an error of reading into a `DataError` that names the file; the next run rebuilds the stage."""
     try:
-        with storage_errors(place):
+        with disk.storage_errors(place):
             yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):

@@ -14,7 +14,6 @@ from pathlib import PurePath
 
 from tasks.errors import DataError, StorageError, UsageError
 from tasks.storage import Place, at, building, disk, objects, published, scratch
-from tasks.storage.errors import storage_errors
 from tasks.storage.leases import lease
 
 RUN_MANIFEST = "run.json"
@@ -72,7 +71,7 @@ def in_use(workspace: Place, fresh: bool = False) -> Iterator[None]:
             yield
         return
     with contextlib.ExitStack() as held:
-        with storage_errors(workspace):
+        with disk.storage_errors(workspace):
             disk.make_folder(workspace)
             _refuse_others(workspace)
             refuse_links(workspace)
@@ -115,7 +114,7 @@ def refuse_links(workspace: Place) -> None:
     if workspace.in_bucket:
         return
     latest = workspace / "latest"
-    with storage_errors(workspace):
+    with disk.storage_errors(workspace):
         parts = (DOWNLOADS, "stages", "references", "references/*", *BUILT_IN)
         kept = [place for part in parts for place in at(workspace).matching(part)]
         links = [folder / name for folder in (workspace, *kept) for name in disk.links_in(folder)]

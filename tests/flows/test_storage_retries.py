@@ -8,7 +8,7 @@ from prefect import flow
 
 from tasks.errors import StorageError
 from tasks.stage_task import stage_task
-from tasks.storage.errors import storage_errors
+from tasks.storage.disk import storage_errors
 from tasks.storage.place import Place
 
 
