@@ -26,10 +26,9 @@ from flows.table import AUDIT, DEDUPE, RUN, SPLIT
 from tasks import errors
 from tasks.addresses import reveal
 from tasks.exporting.export import SETS, set_with_images
-from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import as_html
 from tasks.presenting.terminal import as_text
-from tasks.presenting.words import answer
+from tasks.presenting.words import Numbers, answer
 from tasks.records import Report
 from tasks.records.spec import Spec
 from tasks.reporting.read import read_findings, read_report

@@ -14,9 +14,8 @@ from tasks.addresses import is_url
 from tasks.errors import DataError
 from tasks.presenting.changes import problem_table, problems_of, what_changed
 from tasks.presenting.gallery import uri_of
-from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
-from tasks.presenting.words import title_of
+from tasks.presenting.words import Numbers, title_of
 from tasks.records import Findings, Report
 from tasks.records.naming import name_of
 from tasks.records.spec import SourceSpec

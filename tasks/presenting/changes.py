@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, ParseOptions, read_csv
 
-from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.words import answer
+from tasks.presenting.words import NOTHING, Numbers, answer
 from tasks.records import REASONS, Report
 from tasks.records.rows import Gate
 from tasks.storage import Place, tables

@@ -12,8 +12,7 @@ from markupsafe import Markup, escape
 
 from tasks.presenting import summary
 from tasks.presenting.gallery import build_gallery, uri_of
-from tasks.presenting.numbers import Numbers, text_of
-from tasks.presenting.words import ENVIRONMENTS, answer, sentences, title_of
+from tasks.presenting.words import ENVIRONMENTS, Numbers, answer, sentences, text_of, title_of
 from tasks.records import REASONS, Report
 from tasks.storage import Place, at, tables
 from tasks.storage.workspace import run_at

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.words import facts, sentences
+from tasks.presenting.words import NOTHING, Numbers, facts, sentences
 from tasks.records import Report
 from tasks.records.rows import PairOverlap
 from tasks.vocabulary import SPLITS, Comparison

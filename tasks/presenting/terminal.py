@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.presenting import summary
-from tasks.presenting.numbers import NOTHING, Numbers
-from tasks.presenting.words import answer, facts, folder_for, sentences
+from tasks.presenting.words import NOTHING, Numbers, answer, facts, folder_for, sentences
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
 from tasks.storage import at

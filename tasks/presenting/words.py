@@ -1,16 +1,37 @@
-"""The results of a run, in the sentences of words.jinja, and the titles of its figures."""
+"""The results of a run as people read them: in numbers, in the sentences of words.jinja, and in titles of figures.
+
+Each number has its place in report.json, so that all reports agree. A place is a path like ``overlap.3.exact``; ``*``
+sums over a list, and two places joined by `` / ``, `` + `` or `` - `` stand for the number computed from both.
+"""
 
 import posixpath
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from shlex import quote
+from typing import Any, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from tasks.presenting.numbers import Numbers
 from tasks.records import Conclusion, Report
+from tasks.records.rows import Form, form_of
 from tasks.storage import Place, at
 from tasks.vocabulary import UNLABELLED
 
+TOO_SMALL = 0.005  # points that two digits would round to 0
+NOTHING = "-"
+FORMS: dict[Form, Callable[[Any], str]] = {
+    "count": lambda value: f"{value:,}",
+    "share": lambda value: f"{100 * value:.1f} %",
+    "accuracy": lambda value: f"{100 * value:.1f}",
+    "points": lambda value: _points(value),
+    "size": lambda value: f"{value:.1f}",
+    "similarity": lambda value: f"{value:.3f}".removesuffix("0"),
+    "probability": lambda value: f"{value:.4f}",
+    "moment": lambda value: f"{value:.4f}",
+    "limit": lambda value: f"{value:,}" if isinstance(value, int) else f"{value:.4f}",
+}
 ENVIRONMENTS = {  # for text and HTML
     html: Environment(
         loader=PackageLoader("tasks.presenting", "."),
@@ -35,6 +56,73 @@ TITLES = {
     "confusion": "Answers to raw test rows",
     "mistakes": "The most confident mistakes: class but answer, and how sure",
 }
+
+
+def text_of(value: Any, form: Form) -> str:
+    """Return a number in one of the forms, or a dash for a missing number.
+
+    >>> text_of(0.125, "share"), text_of(1234, "count"), text_of(None, "points")
+    ('12.5 %', '1,234', '-')
+    >>> [text_of(value, "points") for value in (1.26, -0.04, 0.001, 0)]
+    ['+1.26', '-0.04', '+<0.01', '0']
+    """
+    return NOTHING if value is None else FORMS[form](value)
+
+
+def _points(value: float) -> str:
+    """Return points with their sign, distinguishing small values from 0."""
+    if 0 < abs(value) < TOO_SMALL:
+        return f"{'-' if value < 0 else '+'}<0.01"
+    return f"{value:+.2f}" if value else "0"
+
+
+class Numbers:
+    """The numbers of one report: plain text, or `html` with the place in report.json and the exact value of each."""
+
+    def __init__(self, report: Report, html: bool = False) -> None:
+        self.report, self.html = report, html
+        self._places = {id(row): place for row, place in _rows_of(report)}
+
+    def __call__(self, row: Any, name: str, form: Form | None = None) -> str:
+        """Return a number of a row of the report, in the form of its type or in another."""
+        return self._write(self._place(row, name), form or form_of(row, name), getattr(row, name))
+
+    def share(self, row: Any, part: str, whole: str = "rows") -> str:
+        """Return one number of a row as a share of another, in percent."""
+        total = getattr(row, whole)
+        value = getattr(row, part) / total if total else None
+        return self._write(f"{self._place(row, part)} / {self._place(row, whole)}", "share", value)
+
+    def joined(self, one: Any, name: str, sign: Literal["+", "-"], other: Any, other_name: str) -> str:
+        """Return the sum or the difference of two counts."""
+        value = getattr(one, name) + (1 if sign == "+" else -1) * getattr(other, other_name)
+        return self._write(f"{self._place(one, name)} {sign} {self._place(other, other_name)}", "count", value)
+
+    def total(self, table: str, name: str) -> str:
+        """Return the sum of a count over all rows of a table of the report."""
+        value = sum(getattr(row, name) for row in getattr(self.report, table))
+        return self._write(f"{table}.*.{name}", "count", value)
+
+    def _write(self, place: str, form: Form, value: Any) -> str:
+        text = text_of(value, form)
+        if not self.html:
+            return text
+        html = Markup('<data data-key="{}" data-form="{}" value="{}">{}</data>')
+        return html.format(place, form, "" if value is None else repr(value), text)
+
+    def _place(self, row: Any, name: str) -> str:
+        return f"{self._places[id(row)]}.{name}"
+
+
+def _rows_of(record: Any, place: str = "") -> Iterator[tuple[Any, str]]:
+    for field in fields(record):
+        value, where = getattr(record, field.name), f"{place}{field.name}"
+        several = isinstance(value, tuple)
+        for number, entry in enumerate(value if several else (value,)):
+            if is_dataclass(entry):
+                found = f"{where}.{number}" if several else where
+                yield entry, found
+                yield from _rows_of(entry, f"{found}.")
 
 
 def answer(numbers: Numbers) -> str:

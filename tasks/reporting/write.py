@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from tasks.exporting.formats import card_header
 from tasks.presenting.figures import write_figures
 from tasks.presenting.gallery import THUMBNAILS, shown_ids
-from tasks.presenting.numbers import Numbers
 from tasks.presenting.page import build_page, render
 from tasks.presenting.summary import benchmark_rows, to_markdown
+from tasks.presenting.words import Numbers
 from tasks.records import Findings, Report, between
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import SAME_SUBJECT

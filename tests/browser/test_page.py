@@ -13,9 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
 
 from flows.pipeline import audit
-from tasks.presenting.numbers import Numbers, text_of
 from tasks.presenting.page import build_page
-from tasks.presenting.words import sentences
+from tasks.presenting.words import Numbers, sentences, text_of
 from tasks.records import Report
 from tasks.records.inputs import IgnoredKind
 from tasks.storage import tables

@@ -12,8 +12,7 @@ from PIL import Image
 
 from tasks.errors import DataError, UsageError
 from tasks.overlap.embeddings import read_embeddings
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import sentences
+from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
 from tasks.reporting.read import PAGE
 from tasks.storage.place import Place

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import GateError, UndecidedError
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import answer
+from tasks.presenting.words import Numbers, answer
 from tasks.records import Report
 from tasks.records.inputs import IgnoredKind
 from tasks.records.reasons import REMEDIES

@@ -14,8 +14,7 @@ from tasks.exporting.export import export_run
 from tasks.overlap.minhash import choose_bands
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash, nearest
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import answer
+from tasks.presenting.words import Numbers, answer
 from tasks.records import Report
 from tasks.registration.views import BITS, VIEWS
 from tasks.reporting.read import read_findings

@@ -11,8 +11,7 @@ from PIL.ExifTags import IFD, Base
 
 from tasks.classes.camera import taken
 from tasks.errors import DataError, GateError, UndecidedError, UsageError
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import sentences
+from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
 from tasks.records.rows import SharedRows
 from tasks.records.spec import AuditSpec

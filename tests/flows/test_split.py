@@ -16,8 +16,7 @@ from flows.keeping import clean
 from flows.pipeline import cleansplit, evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import sentences
+from tasks.presenting.words import Numbers, sentences
 from tasks.records import LoadedSources, Report, between
 from tasks.reporting.read import read_findings
 from tasks.splits.tasks import draw_grouped

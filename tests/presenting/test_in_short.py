@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.presenting.numbers import Numbers
-from tasks.presenting.words import sentences
+from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
 from tasks.records.rows import PairOverlap
 from tasks.vocabulary import SplitName

@@ -10,9 +10,8 @@ import pytest
 from rich.console import Console
 
 from tasks.exporting.apply import refuse_inside
-from tasks.presenting.numbers import Numbers
 from tasks.presenting.terminal import next_step, print_summary, print_tables
-from tasks.presenting.words import sentences
+from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
 from tasks.records.rows import LabelConflicts
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, RunSpec, SanitizeSpec, Spec

@@ -3,9 +3,8 @@ from typing import get_args
 
 import pytest
 
-from tasks.presenting.numbers import Numbers
 from tasks.presenting.summary import to_markdown
-from tasks.presenting.words import answer, facts, sentences
+from tasks.presenting.words import Numbers, answer, facts, sentences
 from tasks.records import Report
 from tasks.vocabulary import Unmeasured
 

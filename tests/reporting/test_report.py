@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tasks.presenting.numbers import FORMS, text_of
+from tasks.presenting.words import FORMS, text_of
 from tasks.records import Report
 from tasks.records.rows import form_of
 from tasks.records.spec import CHANGES_NO_RESULT, RunSpec
