@@ -75,7 +75,7 @@ def test_work_that_is_done_apart_needs_no_prefect() -> None:
 
 
 def test_one_package_touches_the_file_system() -> None:
-    """Beside `disk`, `started` asks for the current folder; `errors`, `place` and `workspace` for what the system says.
+    """Beside `disk`, `started` asks for the current folder; `place` and `workspace` for what the system says.
 
     In a bucket's room, `scratch` is a folder of this machine, and `objects` asks for the environment.
     """

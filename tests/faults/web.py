@@ -11,7 +11,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tasks.sources import transfer
+from tasks.sources import download
 from tasks.sources.packed import packing_of
 from tasks.storage.place import Place
 from tests.faults import plain
@@ -145,7 +145,7 @@ def serving(content: bytes) -> Iterator[tuple[str, type[Handler]]]:
 def misbehaving(golden: Golden, scratch: Path, names: tuple[str, ...] = tuple(FAULTS)) -> Tally:
     """Fetch the large archive from a server with each fault; then from one without."""
     tally, content = Tally("downloads"), Path(golden.sources["large"]).read_bytes()
-    transfer.TIMEOUT_SECONDS, before = PATIENCE, transfer.TIMEOUT_SECONDS  # type: ignore[assignment]
+    download.TIMEOUT_SECONDS, before = PATIENCE, download.TIMEOUT_SECONDS  # type: ignore[assignment]
     try:
         for name in names:
             with serving(content) as (url, here):
@@ -164,5 +164,5 @@ def misbehaving(golden: Golden, scratch: Path, names: tuple[str, ...] = tuple(FA
                 )
                 tally.count(name, +problems)
     finally:
-        transfer.TIMEOUT_SECONDS = before
+        download.TIMEOUT_SECONDS = before
     return tally

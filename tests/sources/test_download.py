@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
 from tasks.errors import DataError, SourceUnavailableError
-from tasks.sources import download, transfer
+from tasks.sources import download
 from tasks.sources.download import PublishedFile
 from tasks.sources.published import NOTMNIST_FILES
 from tasks.sources.tasks import fetch
@@ -250,8 +250,8 @@ def test_what_a_server_sends_has_limits(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(transfer, "LARGEST", 20 << 20)
-    monkeypatch.setattr(transfer, "PATIENCE_SECONDS", 1 if body is drop_by_drop else 60)
+    monkeypatch.setattr(download, "LARGEST", 20 << 20)
+    monkeypatch.setattr(download, "PATIENCE_SECONDS", 1 if body is drop_by_drop else 60)
     with answering(body) as url, pytest.raises(error, match=said) as raised:
         fetched(url, tmp_path)
     assert "hushhush" not in str(raised.value)
@@ -295,7 +295,7 @@ DRIPS = {
 
 @pytest.mark.parametrize("name", DRIPS)
 def test_a_server_that_drips_anywhere_is_left(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(transfer, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(download, "PATIENCE_SECONDS", 1)
     begin = time.monotonic()
     with raw(*DRIPS[name], pause=0.2, repeat=90) as (url, _), pytest.raises(SourceUnavailableError, match="less than"):
         download.download_published(PublishedFile("a.tar.gz", "0" * 64, (f"{url}/",)), Place.of(tmp_path))
@@ -306,7 +306,7 @@ def test_a_server_that_drips_anywhere_is_left(name: str, monkeypatch: pytest.Mon
 
 
 def test_a_transfer_takes_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(transfer, "LONGEST_SECONDS", 1)
+    monkeypatch.setattr(download, "LONGEST_SECONDS", 1)
     file = PublishedFile("a.tar.gz", "0" * 64, ())
     with (
         raw(OK + b"\r\n", CONTENT, pause=0.1, repeat=90) as (url, _),
@@ -318,7 +318,7 @@ def test_a_transfer_takes_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_the_body_of_a_redirect_is_not_read(method: str, site: Site) -> None:
     head = f"HTTP/1.1 302 Found\r\nLocation: {site.url}a.tar.gz\r\nContent-Length: 99999999999\r\n\r\n".encode()
-    with raw(head, bytes(1 << 20), repeat=200) as (url, sent), transfer.answered(method, url) as answer:
+    with raw(head, bytes(1 << 20), repeat=200) as (url, sent), download.answered(method, url) as answer:
         assert answer.raw.read() == (CONTENT if method == "GET" else b"")
         assert sent[0] < 50 << 20
 
@@ -331,7 +331,7 @@ def test_a_redirect_to_another_scheme_is_refused(location: str, tmp_path: Path) 
 
 
 def test_a_redirect_keeps_user_info_on_its_host_and_nowhere_else() -> None:
-    leads = transfer._redirected
+    leads = download._redirected
     assert leads("https://me:x@a.example/1", "/2") == "https://me:x@a.example/2"
     assert leads("https://me:x@a.example/1", "https://a.example/2?t=1") == "https://me:x@a.example/2?t=1"
     assert leads("https://me:x@a.example/1", "https://b.example/2") == "https://b.example/2"
