@@ -125,6 +125,6 @@ class Trainer:
 def _answers(predict: Callable[[Pixels], Answers], images: Images) -> Answers:
     """Return the answers of a model, converting a limited number of images to pixels at a time."""
     starts = range(0, max(len(images), 1), AT_ONCE)
-    parts = (normalize(as_rows(images[start : start + AT_ONCE].gray)) for start in starts)
+    parts = (normalize(as_rows(images.gray[start : start + AT_ONCE])) for start in starts)
     labels, confidences = zip(*map(predict, parts), strict=True)
     return np.concatenate(labels), np.concatenate(confidences)

@@ -33,9 +33,6 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: slice) -> "Images":
-        return Images(self.ids[rows], self.class_names[rows], self.labels[rows], self.gray[rows])
-
     def take(self, rows: RowNumbers) -> "Images":
         """Return some rows, in the order of their numbers in `rows`."""
         at = pa.array(rows)
@@ -123,9 +120,10 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
     encoded = ["id", "class_name", "label"] if classes is None else True
     with tables.writer(target, columns, use_dictionary=encoded) as writer:
         for start in range(0, len(images), ROW_GROUP):
-            part = images[start : start + ROW_GROUP]
-            pixels = tables.binary(as_rows(part.gray)) if classes is None else _to_pixels(part.gray)
-            arrays = [part.ids, part.class_names, pa.array(part.labels), pixels]
+            part = slice(start, start + ROW_GROUP)
+            gray = images.gray[part]
+            pixels = tables.binary(as_rows(gray)) if classes is None else _to_pixels(gray)
+            arrays = [images.ids[part], images.class_names[part], pa.array(images.labels[part]), pixels]
             writer.write_table(pa.table(arrays, schema=columns))
 
 
