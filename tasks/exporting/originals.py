@@ -16,7 +16,7 @@ from tasks.records import Archive
 from tasks.sources.members import Members, path_of
 from tasks.sources.pages import PAGE
 from tasks.storage import Place, at, disk, tables
-from tasks.storage.image_files import iterate_images, read_ids
+from tasks.storage.image_files import images_in, iterate_images, read_ids
 from tasks.storage.images import as_file
 from tasks.vocabulary import SET, UNLABELLED
 
@@ -63,11 +63,8 @@ class Originals:
         self.annotated = {a.role for a in archives if a.location in sets}  # roles of detection sets
         parts = []
         for archive in archives:
-            is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
-            index = tables.read(workspace / archive.index, filters=is_image)
-            ids = pc.binary_join_element_wise(archive.role, index["class_name"], index["member"], "/")
-            role = pa.array([archive.role] * len(index), pa.string())
-            parts.append(index.append_column("id", ids).append_column("role", role))
+            index = images_in(workspace / archive.index, archive.role)
+            parts.append(index.append_column("role", pa.array([archive.role] * len(index), pa.string())))
         self.index = pa.concat_tables(parts) if parts else None
 
     @cached_property

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.errors import DataError
-from tasks.records import Archive, LoadedSources, Overlap, Splits, between
+from tasks.records import LoadedSources, Overlap, Splits, between
 from tasks.storage import Place, tables
-from tasks.storage.image_files import paths_of, read_ids
+from tasks.storage.image_files import images_in, paths_of, read_ids
 from tasks.vocabulary import DICOM_GROUPS, EVALUATED, LOSES_TO, SPLITS
 
 NOTHING = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
@@ -34,7 +34,7 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
     columns = DICOM_GROUPS | {"exif": "taken"}
     named: dict[str, Iterable[pa.Table]] = {  # ids, and the names of their groups
         "font": (tables.read(workspace / of.table, ["id", "font"]) for of in loaded.fingerprints),
-        "group": (_of_index(archive, workspace) for archive in loaded.archives),
+        "group": (images_in(workspace / of.index, of.role).select(["id", "group"]) for of in loaded.archives),
     }
     if by in columns:
         named[by] = (tables.read(workspace / name, ["id", columns[by]]) for name in photographs)
@@ -48,13 +48,6 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
     if names.null_count == len(names):
         raise DataError(f"--group-by {by}: no {MISSING.get(by, 'path of an image matches')}.")
     return names
-
-
-def _of_index(archive: Archive, workspace: Place) -> pa.Table:
-    is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
-    index = tables.read(workspace / archive.index, ["class_name", "member", "group", "outcome"], filters=is_image)
-    ids = pc.binary_join_element_wise(archive.role, index["class_name"], index["member"], "/")
-    return pa.table({"id": ids, "group": index["group"]})
 
 
 def write_shared(

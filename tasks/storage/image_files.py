@@ -65,6 +65,13 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
     return pa.concat_tables([tables.read(path, ["id"]) for path in files])["id"].combine_chunks()
 
 
+def images_in(index: Place, role: str) -> pa.Table:
+    """Return the rows of the index of a source that are images, each with its ``id``, which starts with the role."""
+    is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
+    rows = tables.read(index, filters=is_image)
+    return rows.append_column("id", pc.binary_join_element_wise(role, rows["class_name"], rows["member"], "/"))
+
+
 def paths_of(ids: pa.Array) -> pa.Array:
     """Return the paths of images from their ids, which start with the role and the class.
 
