@@ -4,7 +4,8 @@ All pairs are compared if this should take at most ten minutes of one core; othe
 finds no pattern. The comparison is exact: a pattern must exceed the similarity of the candidates so far.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -103,24 +104,40 @@ def by_minhash(
     need = np.maximum(least_shared(percent, others.length), 1)  # patterns without set bits share nothing
     signed, best = [Signed.of(form, percent, bands, seed) for form in forms], Nearest.nothing(len(groups[0]), count)
     waiting = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
-    for start in range(0, len(others), AT_ONCE):
-        part = Signed.of(others[start : start + AT_ONCE], percent, bands, seed)
-        for band in range(bands.bands):
-            with several_threads() as pool:
-                in_band, *own_forms = pool.map(Signed.sorted_by, [part, *signed], repeat(band))
-            for form, own in zip(signed, own_forms, strict=True):
-                for pairs in met(own, in_band, need, _meet(own, in_band, start, others, groups, need, best)):
-                    row, pattern = pairs.first, pairs.second + start
-                    similarity = pairs.shared / (form.patterns.counts[row] + others.counts[pattern] - pairs.shared)
-                    good = (groups[1][pattern] != groups[0][row]) & (similarity >= best.similarity[row, -1])
-                    waiting.append((row[good], pattern[good], similarity[good]))
-                    if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
-                        best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), waiting[:1]
+    with several_threads() as pool:
+        for start, own, there in _by_band(signed, others, percent, bands, seed, pool):
+            crowds = _meet(own, there, start, others, groups, need, best, pool)
+            for pairs in met(own, there, need, crowds):
+                row, pattern, both = pairs.first, pairs.second + start, pairs.shared
+                similarity = both / (own.signed.patterns.counts[row] + others.counts[pattern] - both)
+                good = (groups[1][pattern] != groups[0][row]) & (similarity >= best.similarity[row, -1])
+                waiting.append((row[good], pattern[good], similarity[good]))
+                if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
+                    best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), waiting[:1]
     return best.joined(*map(np.concatenate, zip(*waiting, strict=True)))
 
 
+def _by_band(
+    signed: list[Signed], others: Patterns, percent: int, bands: Bands, seed: int, pool: Executor
+) -> Iterator[tuple[int, Sorted, Sorted]]:
+    """Yield each form of the rows and patterns from a number on, both sorted by a band."""
+    for start in range(0, len(others), AT_ONCE):
+        part = Signed.of(others[start : start + AT_ONCE], percent, bands, seed)
+        for band in range(bands.bands):
+            there, *forms = pool.map(Signed.sorted_by, [part, *signed], repeat(band))
+            for own in forms:
+                yield start, own, there
+
+
 def _meet(
-    own: Sorted, there: Sorted, start: int, others: Patterns, groups: Groups, need: Counts, best: Nearest
+    own: Sorted,
+    there: Sorted,
+    start: int,
+    others: Patterns,
+    groups: Groups,
+    need: Counts,
+    best: Nearest,
+    pool: Executor,
 ) -> Words | None:
     """Keep the best patterns with the keys of rows, if there is a kernel; return the keys that too many share."""
     if not (kernel := compiled()):
@@ -128,12 +145,12 @@ def _meet(
     if not len(own.keys):
         return own.keys
     forms, middle = own.signed.patterns, own.keys[len(own.keys) // 2]
-    rows, patterns = own.signed.rows[own.places], there.signed.rows[there.places] + start
+    patterns = there.rows + start
 
     def meet(mine: slice, theirs: slice) -> Words:
         crowds = np.empty(len(own.keys[mine]), np.uint64)
         left = kernel.meet(
-            *(own.keys[mine], rows[mine], len(crowds), there.keys[theirs], patterns[theirs], len(patterns[theirs])),
+            *(own.keys[mine], own.rows[mine], len(crowds), there.keys[theirs], patterns[theirs], len(patterns[theirs])),
             *(forms.words, forms.counts, groups[0], others.words, others.counts, groups[1]),
             *(others.words.shape[1], need, HEAVY, best.row.shape[1], best.row, best.similarity, crowds),
         )
@@ -141,9 +158,8 @@ def _meet(
 
     # A row has one key, and no key is in both halves, so the threads keep patterns of different rows.
     mine, theirs = (int(np.searchsorted(side.keys, middle)) for side in (own, there))
-    with several_threads() as pool:
-        halves = pool.map(meet, [slice(mine), slice(mine, None)], [slice(theirs), slice(theirs, None)])
-        return np.concatenate(list(halves))
+    halves = pool.map(meet, [slice(mine), slice(mine, None)], [slice(theirs), slice(theirs, None)])
+    return np.concatenate(list(halves))
 
 
 def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
