@@ -65,8 +65,11 @@ def read_images(prints: Prints, workspace: Place, some: range | None = None) -> 
     if prints.copies:
         files = [workspace / file for file in prints.copies]
         copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
-    numbers, patterns = np.arange(some.start, some.stop), Patterns.of(tables.bytes_of(table["bits"]), prints.length)
-    return Images(numbers, tables.bytes_of(table["md5"]), patterns, table["label"].to_numpy(), copies)
+    patterns = Patterns.of(tables.bytes_of(table["bits"]), prints.length)
+    digests, labels = tables.bytes_of(table["md5"]), table["label"].to_numpy()
+    del table
+    tables.release_memory()
+    return Images(np.arange(some.start, some.stop), digests, patterns, labels, copies)
 
 
 def same_images(first: Bits, second: Bits) -> tuple[RowNumbers, RowNumbers]:

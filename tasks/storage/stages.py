@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import StorageError
-from tasks.storage import Place, at, building, disk, objects, scratch
+from tasks.storage import Place, at, building, disk, objects, scratch, tables
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import digest_of as digest_of
 from tasks.storage.manifests import is_of, sealed, unsealed
@@ -103,6 +103,7 @@ def _missing(files: Files, workspace: Place) -> list[str]:
 
 def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
     result = build(draft) or {}
+    tables.release_memory()
     known = result.pop(DIGESTS, {})
     files = {
         name: {"bytes": at(draft / name).size(), "sha256": known.get(name) or at(draft / name).sha256()}

@@ -101,6 +101,11 @@ def bytes_of(column: pa.ChunkedArray) -> Bits:
     return np.frombuffer(array.buffers()[1], np.uint8)[start : start + len(array) * width].reshape(-1, width)
 
 
+def release_memory() -> None:
+    """Return the memory of tables that are no longer used; otherwise Arrow keeps hundreds of megabytes."""
+    pa.default_memory_pool().release_unused()
+
+
 def harmless(table: pa.Table) -> pa.Table:
     """Return a table for a CSV file: an apostrophe precedes text that spreadsheets would run as a formula."""
     for number, column in enumerate(table.schema):
