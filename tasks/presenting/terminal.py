@@ -26,18 +26,10 @@ SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # mo
 
 def print_summary(report: Report, page: str, then: str, console: Console) -> None:
     """Print the answer, its numbers and qualifications, the path of the page, and the next command."""
-    numbers, worst, place = Numbers(report), report.worst, run_at(report.run).parent.parent / NAME
+    numbers, place = Numbers(report), run_at(report.run).parent.parent / NAME
     effect = sentences(numbers, "effect")
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
-    loses = report.loses
-    which, left = ("" if report.alone else f"{split} " for split in (getattr(worst, "rows_of", loses), loses))
-    both = ", without a duplicate in train or validation" if loses == "test" and report.rows.validation else ""
-    lines = [
-        f"duplicates  {numbers.joined(worst, 'exact', '+', worst, 'near')} of {numbers(worst, 'rows')} {which}images",
-        f"undecided   {numbers(worst, 'undecided')}",
-        f"left        {numbers(report.sanitized.near, loses)} of {numbers(report.rows, loses)} {left}images{both}",
-        *doubts,
-    ]
+    lines = [*sentences(numbers, "counts"), *doubts]
     if report.judged is not None:
         lines.append(f"decisions   {numbers(report.judged, 'applied')} in {place} apply to these images")
     elif at(place).exists():

@@ -136,7 +136,7 @@ def facts(numbers: Numbers) -> list[str]:
 
 
 def sentences(numbers: Numbers, macro: str) -> list[str]:
-    """Return the sentences of a macro of words.jinja: headline, effect, in_short, qualifications, ...."""
+    """Return the sentences of a macro of words.jinja: headline, effect, in_short, counts, ...."""
     report, untold = numbers.report, defaultdict[tuple[str, int], list[Conclusion]](list)
     for one in report.conclusions:
         if one.reason is not None:
