@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import StorageError
-from tasks.storage import Place, at, building, disk, objects, scratch, tables
+from tasks.storage import Place, at, building, disk, objects, scratch
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import digest_of as digest_of
 from tasks.storage.manifests import is_of, sealed, unsealed
@@ -102,6 +102,8 @@ def _missing(files: Files, workspace: Place) -> list[str]:
 
 
 def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
+    from tasks.storage import tables  # imports Arrow, and commands start without it
+
     result = build(draft) or {}
     tables.release_memory()
     known = result.pop(DIGESTS, {})
