@@ -1,8 +1,9 @@
 """Read and write Parquet tables: zstd, with page checksums that are verified."""
 
+import ctypes
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -102,8 +103,10 @@ def bytes_of(column: pa.ChunkedArray) -> Bits:
 
 
 def release_memory() -> None:
-    """Return the memory of tables that are no longer used; otherwise Arrow keeps hundreds of megabytes."""
+    """Return the memory of tables that are no longer used; Arrow and glibc keep hundreds of megabytes."""
     pa.default_memory_pool().release_unused()
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def harmless(table: pa.Table) -> pa.Table:
