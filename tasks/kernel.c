@@ -221,7 +221,7 @@ PART void solve(double a[8][8], double x[8]) {
     }
 }
 
-#define NEGLIGIBLE 1e-3f
+#define NEGLIGIBLE 1e-3f /* change of a map in a step, after which no step is needed */
 
 PART void refine(const slopes *first, const float *second, int side, int steps, float map[6]) {
     static const double identity[6] = {1, 0, 0, 0, 1, 0}, limit[6] = {0.35, 0.25, 0.5, 0.25, 0.35, 0.5};

@@ -76,7 +76,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
 
 
 def _read_ahead(source: Source, files: Sequence[Place], workspace: Place) -> Opened:
-    """Open archives: list their members while they are hashed, and the rest when it is needed: seldom the 2nd time."""
+    """Open archives: list their members while they are hashed, and the rest only for a new index."""
     location, packings = source.location, [packed.packing_of(file) for file in files]
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(_sha256, files)
