@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 5; }
+int32_t NAME(kernel_version)(void) { return 6; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -657,7 +657,7 @@ void NAME(seen)(const float *images, int64_t count, const float *down, const flo
         }
 }
 
-/* ---- bit patterns: tasks/overlap/complete.py and proposals.py ---- */
+/* ---- bit patterns: tasks/overlap/complete.py, nearest.py and candidates.py ---- */
 
 PART int64_t shared_bits(const uint64_t *one, const uint64_t *two, int64_t words) {
     int64_t shared = 0;
@@ -733,22 +733,36 @@ PART void keep(int64_t other, double found, int64_t most, int64_t *row, double *
     row[place] = other, similarity[place] = found;
 }
 
-/* Find the most similar patterns of each row, in the best of its forms, as `tasks.overlap.proposals.nearest` says. */
-void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const int64_t *form_groups, int64_t rows,
-                   int64_t each, const uint64_t *others, const int64_t *counts, const int64_t *groups, int64_t patterns,
-                   int64_t words, int64_t most, int64_t *row, double *similarity) {
-    for (int64_t own = 0; own < rows; own++, row += most, similarity += most, forms += each * words)
-        for (int64_t at = 0; at < patterns; at++) {
-            double best = -1, last = similarity[most - 1];
-            for (int64_t number = 0; number < each && groups[at] != form_groups[own]; number++) {
-                int64_t a = form_counts[own * each + number], b = counts[at];
-                if (!a) continue;
-                int64_t both = shared_bits(forms + number * words, others + at * words, words);
-                if (both * (1 + last) < last * (a + b) - 1e-6) continue; /* sooner than to divide */
-                double found = (double)both / (double)(a + b - both);
-                if (found > best) best = found;
+/* Return how many bits at most separate a pattern with `a` set bits from one of at least some similarity, rounded up. */
+PART uint64_t most_apart(int64_t a, double similarity) {
+    return similarity > 0 ? (uint64_t)((double)a * (1 - similarity) / similarity + 1e-6) : 8 * UINT8_MAX;
+}
+
+/* Find the most similar patterns of each row, in the best of its forms, as `tasks.overlap.nearest.nearest` says. */
+void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const uint8_t *form_eighths,
+                   const int64_t *form_groups, int64_t rows, int64_t each, const uint64_t *others, const int64_t *counts,
+                   const uint8_t *eighths, const int64_t *groups, int64_t patterns, int64_t words, int64_t most,
+                   int64_t *row, double *similarity) {
+    for (int64_t own = 0; own < rows; own++, row += most, similarity += most)
+        for (int64_t start = 0, some; start < patterns; start += some) {
+            double best[AHEAD] = {-1, -1, -1, -1, -1, -1, -1, -1}, last = similarity[most - 1];
+            some = patterns - start < AHEAD ? patterns - start : AHEAD;
+            for (int64_t form = own * each; form < (own + 1) * each; form++) {
+                uint64_t may[AHEAD] = {1, 1, 1, 1, 1, 1, 1, 1}, apart = most_apart(form_counts[form], last);
+                int are_next = some == AHEAD;
+                if (!form_counts[form]) continue;
+                if (are_next && !may_be_close(form_eighths + EIGHTHS * form, eighths + EIGHTHS * start, apart, may)) continue;
+                for (int64_t place = 0, at = start; place < some; place++, at++) {
+                    if (!may[place] || groups[at] == form_groups[own]) continue;
+                    int64_t both = shared_bits(forms + form * words, others + at * words, words);
+                    int64_t total = form_counts[form] + counts[at];
+                    if ((double)both * (1 + last) < last * (double)total - 1e-6) continue; /* sooner than to divide */
+                    double found = (double)both / (double)(total - both);
+                    if (found > best[place]) best[place] = found;
+                }
             }
-            if (best >= 0) keep(at, best, most, row, similarity);
+            for (int64_t place = 0; place < some; place++)
+                if (best[place] >= 0) keep(start + place, best[place], most, row, similarity);
         }
 }
 
@@ -780,31 +794,66 @@ void NAME(signatures)(const uint8_t *bits, int64_t count, int64_t width, const i
     }
 }
 
-/* Compare rows with the patterns that have the same key, and keep the best of each row; both are sorted by their keys.
-   Return the number of keys whose comparisons would be too many, and write these keys; see
-   tasks/overlap/candidates.py. */
-int64_t NAME(meet)(const uint64_t *keys, const int64_t *rows, int64_t count, const uint64_t *other_keys,
-                   const int64_t *other_rows, int64_t others, const uint64_t *forms, const int64_t *form_counts,
-                   const int64_t *form_groups, const uint64_t *patterns, const int64_t *counts, const int64_t *groups,
-                   int64_t words, const int64_t *need, int64_t heavy, int64_t most, int64_t *row, double *similarity,
+/* Write keys in ascending order, each with its place in the lower half: a radix sort, stable, by 11 bits at a time. There
+   is room for all in `between`. */
+void NAME(sort_keys)(const uint32_t *keys, int64_t count, uint64_t *sorted, uint64_t *between) {
+    enum { DIGITS = 3, BITS = 11, VALUES = 1 << BITS };
+    int32_t next[DIGITS][VALUES] = {{0}};
+    for (int64_t at = 0; at < count; at++)
+        for (int digit = 0; digit < DIGITS; digit++) next[digit][keys[at] >> digit * BITS & (VALUES - 1)]++;
+    for (int digit = 0; digit < DIGITS; digit++)
+        for (int32_t value = 0, sum = 0, own; value < VALUES; value++, sum += own)
+            own = next[digit][value], next[digit][value] = sum;
+    for (int64_t at = 0; at < count; at++)
+        sorted[next[0][keys[at] & (VALUES - 1)]++] = (uint64_t)keys[at] << 32 | (uint64_t)at;
+    for (int digit = 1; digit < DIGITS; digit++) {
+        const uint64_t *from = digit == 1 ? sorted : between;
+        uint64_t *to = digit == 1 ? between : sorted;
+        for (int64_t at = 0; at < count; at++) to[next[digit][from[at] >> (32 + digit * BITS) & (VALUES - 1)]++] = from[at];
+    }
+}
+
+/* Compare forms of rows with the patterns that have the same key, and keep the best of each row. Both sides are keys in
+   ascending order, each with a place in its lower half; the forms of a row have the numbers from the row times `each` on.
+   Return the number of keys whose comparisons would be too many, and write these keys; see tasks/overlap/candidates.py. */
+int64_t NAME(meet)(const uint64_t *keys, int64_t count, const int64_t *form_of, const uint64_t *forms,
+                   const int64_t *form_counts, const uint8_t *form_eighths, const int64_t *form_groups, int64_t each,
+                   const uint64_t *other_keys, int64_t others, const int64_t *pattern_of, const uint64_t *patterns,
+                   const int64_t *counts, const uint8_t *eighths, const int64_t *groups, int64_t start, int64_t words,
+                   const int64_t *need, int64_t heavy, int64_t most, int64_t *row, double *similarity,
                    uint64_t *crowded) {
     int64_t left = 0, from = 0, end, to;
     for (int64_t at = 0; at < count; at = end, from = to) {
-        for (end = at; end < count && keys[end] == keys[at];) end++;
-        while (from < others && other_keys[from] < keys[at]) from++;
-        for (to = from; to < others && other_keys[to] == keys[at];) to++;
+        uint64_t key = keys[at] >> 32;
+        for (end = at; end < count && keys[end] >> 32 == key;) end++;
+        while (from < others && other_keys[from] >> 32 < key) from++;
+        for (to = from; to < others && other_keys[to] >> 32 == key;) to++;
         if ((end - at) * (to - from) > heavy * (end - at + to - from)) {
-            crowded[left++] = keys[at];
+            crowded[left++] = key;
             continue;
         }
-        for (int64_t i = at; i < end; i++)
-            for (int64_t j = from; j < to; j++) {
-                int64_t one = rows[i], other = other_rows[j], both, total = form_counts[one] + counts[other];
-                if (form_groups[one] == groups[other]) continue;
-                both = shared_bits(forms + one * words, patterns + other * words, words);
-                if (both < need[total]) continue;
-                keep(other, (double)both / (double)(total - both), most, row + one * most, similarity + one * most);
+        for (int64_t i = at; i < end; i++) {
+            int64_t form = form_of[(uint32_t)keys[i]], own = form / each, some;
+            for (int64_t next = from; next < to; next += some) {
+                uint64_t may[AHEAD], around[AHEAD] = {0};
+                uint64_t apart = most_apart(form_counts[form], similarity[own * most + most - 1]);
+                int64_t other[AHEAD];
+                some = to - next < AHEAD ? to - next : AHEAD;
+                for (int64_t place = 0; place < some; place++) {
+                    other[place] = pattern_of[(uint32_t)other_keys[next + place]];
+                    memcpy(around + place, eighths + EIGHTHS * other[place], EIGHTHS);
+                }
+                if (!may_be_close(form_eighths + EIGHTHS * form, (const uint8_t *)around, apart, may)) continue;
+                for (int64_t place = 0; place < some; place++) {
+                    int64_t number = other[place], total = form_counts[form] + counts[number];
+                    if (!may[place] || form_groups[own] == groups[number]) continue;
+                    int64_t both = shared_bits(forms + form * words, patterns + number * words, words);
+                    if (both < need[total]) continue;
+                    double found = (double)both / (double)(total - both);
+                    keep(start + number, found, most, row + own * most, similarity + own * most);
+                }
             }
+        }
     }
     return left;
 }

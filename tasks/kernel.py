@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 5  # of the functions and their results; libraries of other versions are ignored
+VERSION = 6  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -33,10 +33,11 @@ ARGUMENTS = {
     "equally_sharp": (FLOATS, FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, FLOATS, FLOATS),
     "seen": (FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, BYTES),
     "close_pairs": (*(WORDS, LONGS, BYTES, NUMBER) * 2, NUMBER, *[LONGS] * 4),
-    "nearest": (*(WORDS, LONGS, LONGS, NUMBER, NUMBER) * 2, NUMBER, LONGS, DOUBLES),
+    "nearest": (*(WORDS, LONGS, BYTES, LONGS, NUMBER, NUMBER) * 2, NUMBER, LONGS, DOUBLES),
     "signatures": (BYTES, NUMBER, NUMBER, SHORTS, HASHES, NUMBER, NUMBER, HASHES),
+    "sort_keys": (HASHES, NUMBER, WORDS, WORDS),
     "meet": (
-        *(*(WORDS, LONGS, NUMBER) * 2, *(WORDS, LONGS, LONGS) * 2),
+        *(WORDS, NUMBER, LONGS, WORDS, LONGS, BYTES, LONGS, NUMBER) * 2,
         *(NUMBER, LONGS, NUMBER, NUMBER, LONGS, DOUBLES, WORDS),
     ),
 }

@@ -7,9 +7,10 @@ import numpy as np
 from tasks.arrays import Bits, RowNumbers
 from tasks.overlap.images import Images
 from tasks.overlap.minhash import Bands
+from tasks.overlap.nearest import NOTHING, Groups, Nearest
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, NOTHING, Groups, Nearest, propose
+from tasks.overlap.proposals import CANDIDATES, propose
 from tasks.registration.forms import trimmed_form
 from tasks.registration.views import BITS
 from tasks.threads import several_threads

@@ -40,8 +40,7 @@ class Images:
         numbers, digests, labels = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "digests", "labels")
         )
-        words = np.concatenate([part.patterns.words for part in parts])
-        patterns = Patterns.of(words.view(np.uint8), parts[0].patterns.length)
+        patterns = Patterns.joined([part.patterns for part in parts])
         copies = [part.copies for part in parts if part.copies is not None]
         return cls(numbers, digests, patterns, labels, Copies.concatenated(copies) if copies else None)
 

@@ -12,6 +12,7 @@ and both conditions, solved for i, require a minimum that depends only on a + b:
 So a table of 2 N + 1 integers decides every pair exactly, from one population count.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -121,6 +122,12 @@ class Patterns:
         return Patterns(self.words[rows], self.counts[rows], self.eighths[rows], self.length)
 
     @classmethod
+    def joined(cls, parts: Sequence["Patterns"]) -> "Patterns":
+        """Return the patterns of several sets."""
+        words, counts = (np.concatenate([getattr(part, name) for part in parts]) for name in ("words", "counts"))
+        return cls(words, counts, np.concatenate([part.eighths for part in parts]), parts[0].length)
+
+    @classmethod
     def of(cls, bits: Bits, length: int) -> "Patterns":
         """Wrap packed bits, uint8 (n, ceil(length / 8))."""
         words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
@@ -128,6 +135,12 @@ class Patterns:
         for number, column in enumerate(ones.T):
             eighths[:, EIGHTHS * number // words.shape[1]] += column
         return cls(words, ones.sum(axis=1, dtype=np.int64), np.minimum(eighths, 255).astype(np.uint8), length)
+
+
+def by_row(forms: Sequence[Patterns]) -> Patterns:
+    """Return all forms of the first row, then of the second, and so on; every form has all rows."""
+    numbers = np.arange(len(forms) * len(forms[0])).reshape(len(forms), len(forms[0]))
+    return Patterns.joined(forms)[numbers.T.ravel()]
 
 
 def verified(first: Patterns, second: Patterns, i: RowNumbers, j: RowNumbers, need: Counts) -> Shared:

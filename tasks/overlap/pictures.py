@@ -15,10 +15,11 @@ from tasks.overlap.framed import framed, inside_bars
 from tasks.overlap.images import Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
+from tasks.overlap.nearest import Nearest
 from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, Nearest, affordable, propose
+from tasks.overlap.proposals import CANDIDATES, affordable, propose
 from tasks.registration.forms import mirrored_form, other_forms
 from tasks.registration.views import BITS
 from tasks.storage.copies import Copies

@@ -16,8 +16,8 @@ import numpy as np
 from tasks import kernel
 from tasks.arrays import Bits
 from tasks.overlap.complete import complete_pairs
+from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import nearest
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.sharpness import equally_sharp

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from tasks.overlap import agreements as deciding
+from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import CANDIDATES, nearest
+from tasks.overlap.proposals import CANDIDATES
 from tasks.registration.views import BITS, LOWEST, SIDE, comparable_bits
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.threads import blas_threads, compute_alone

@@ -12,8 +12,9 @@ from flows.pipeline import audit
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.overlap.minhash import choose_bands
+from tasks.overlap.nearest import nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash, nearest
+from tasks.overlap.proposals import CANDIDATES, FLOOR, by_minhash
 from tasks.presenting.words import Numbers, answer
 from tasks.records import Report
 from tasks.registration.views import BITS, VIEWS

@@ -119,7 +119,7 @@ static void count_eighths(const uint64_t *words, int count, uint8_t *eighths) {
 }
 
 static void compare_patterns(void) {
-    static uint8_t eighths[ROWS * EIGHTHS], other_eighths[COLUMNS * EIGHTHS];
+    static uint8_t eighths[ROWS * FORMS * EIGHTHS], other_eighths[COLUMNS * EIGHTHS];
     static uint64_t rows[ROWS * FORMS * WORDS], others[COLUMNS * WORDS];
     int64_t counts[ROWS * FORMS], other_counts[COLUMNS], groups[ROWS], other_groups[COLUMNS];
     int64_t allowed[2 * 64 * WORDS + 1];
@@ -131,11 +131,12 @@ static void compare_patterns(void) {
     int64_t pairs = close_pairs(rows, counts, eighths, ROWS, others, other_counts, other_eighths, COLUMNS, WORDS,
                                 allowed, i, j, shared);
     print_digest("close pairs", i, pairs * sizeof *i), print_digest("and bits", shared, pairs * sizeof *shared);
-    draw_patterns(rows, counts, ROWS * FORMS);
+    draw_patterns(rows, counts, ROWS * FORMS), count_eighths(rows, ROWS * FORMS, eighths);
     for (int at = 0; at < ROWS; at++) groups[at] = drawn() % 9;
     for (int at = 0; at < COLUMNS; at++) other_groups[at] = drawn() % 9;
     for (int at = 0; at < ROWS * MOST; at++) row[at] = -1, similarity[at] = -1;
-    nearest(rows, counts, groups, ROWS, FORMS, others, other_counts, other_groups, COLUMNS, WORDS, MOST, row, similarity);
+    nearest(rows, counts, eighths, groups, ROWS, FORMS, others, other_counts, other_eighths, other_groups, COLUMNS, WORDS,
+            MOST, row, similarity);
     print_digest("nearest", row, sizeof row), print_digest("and similarity", similarity, sizeof similarity);
     static uint32_t hashes[SIGNS * 64 * WORDS], signs[SIGNS * COLUMNS];
     static int32_t visits[SIGNS * 64 * WORDS];
@@ -143,11 +144,15 @@ static void compare_patterns(void) {
         hashes[at] = (uint32_t)at, visits[at] = at * (2 * (at / (64 * WORDS)) + 1) % (64 * WORDS);
     signatures((const uint8_t *)others, COLUMNS, 8 * WORDS, visits, hashes, SIGNS, 64 * WORDS, signs);
     print_digest("signatures", signs, sizeof signs);
-    uint64_t keys[ROWS], other_keys[COLUMNS], crowded[ROWS];
-    for (int at = 0; at < ROWS; at++) keys[at] = at / 3, i[at] = (at * 7) % ROWS;
-    for (int at = 0; at < COLUMNS; at++) other_keys[at] = at / 5, j[at] = (at * 7) % COLUMNS;
-    int64_t left = meet(keys, i, ROWS, other_keys, j, COLUMNS, rows, counts, groups, others, other_counts,
-                        other_groups, WORDS, allowed, drawn() % 3, MOST, row, similarity, crowded);
+    uint32_t plain[COLUMNS];
+    uint64_t keys[ROWS * FORMS], other_keys[COLUMNS], between[COLUMNS], crowded[COLUMNS];
+    for (int at = 0; at < ROWS * FORMS; at++) keys[at] = (uint64_t)(at / 3) << 32 | at, i[at] = (at * 7) % (ROWS * FORMS);
+    for (int at = 0; at < COLUMNS; at++) plain[at] = drawn() % 8, j[at] = (at * 7) % COLUMNS;
+    sort_keys(plain, COLUMNS, other_keys, between);
+    print_digest("sorted", other_keys, sizeof other_keys);
+    int64_t left = meet(keys, ROWS * FORMS, i, rows, counts, eighths, groups, FORMS, other_keys, COLUMNS, j, others,
+                        other_counts, other_eighths, other_groups, 1, WORDS, allowed, drawn() % 3, MOST, row, similarity,
+                        crowded);
     print_digest("crowded", crowded, left * sizeof *crowded), print_digest("met", row, sizeof row);
 }
 

@@ -21,8 +21,9 @@ from tasks.overlap import candidates, proposals
 from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
 from tasks.overlap.complete import complete_pairs, cost_of_a_pair
 from tasks.overlap.minhash import Bands, signatures
+from tasks.overlap.nearest import Nearest, nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import Nearest, by_minhash, nearest
+from tasks.overlap.proposals import by_minhash
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register, register_coarsely, register_finely
 from tasks.registration.forms import mirrored_form, other_forms
@@ -184,7 +185,8 @@ def test_minhash_finds_the_same(kernel: Functions, seed: int, length: int, heavy
     with pytest.MonkeyPatch.context() as patch:
         for module_of in (candidates, proposals):
             patch.setattr(module_of, "HEAVY", heavy)
-            patch.setattr(module_of, "AT_ONCE", 50)
+        patch.setattr(proposals, "SIGNED", 15)
+        patch.setattr(proposals, "AT_ONCE", 50)
         asked = [one, two[:40]], two, groups, Bands(8, 3), seed, 7
         assert_equal(*(by(of, by_minhash, *asked) for of in (kernel, None)))
 

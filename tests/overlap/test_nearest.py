@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.arrays import Floats, Mask, RowNumbers
-from tasks.overlap import proposals as module
+from tasks.overlap import nearest as module
+from tasks.overlap.nearest import Nearest, nearest
 from tasks.overlap.patterns import Patterns
-from tasks.overlap.proposals import Nearest, nearest
 from tasks.threads import blas_threads
 
 pytestmark = pytest.mark.usefixtures("each_engine")
