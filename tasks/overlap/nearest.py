@@ -3,7 +3,7 @@
 An empty form finds no pattern. The comparison is exact: a pattern must exceed the similarity of the best ones so far.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,11 @@ class Nearest:
     def nothing(cls, rows: int, count: int) -> "Nearest":
         """Return the state before a search."""
         return cls(np.full((rows, count), NOTHING), np.full((rows, count), -1.0))
+
+    @classmethod
+    def together(cls, parts: Iterable["Nearest"]) -> "Nearest":
+        """Return those of the rows of several sets, one set after the other."""
+        return cls(*map(np.concatenate, zip(*((part.row, part.similarity) for part in parts), strict=True)))
 
     def beside(self, other: "Nearest") -> "Nearest":
         """Return all these and all others of the same rows; an image may be among both."""
@@ -67,12 +72,11 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
             lambda rows: _nearest([form[rows] for form in forms], others, count, (groups[0][rows], groups[1])),
             [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)],
         )
-        parts = list(found)
-    row, similarity = (np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "similarity"))
-    below = similarity < floor
+        best = Nearest.together(found)
+    below = best.similarity < floor
     below[:, 0] = False
-    row[below], similarity[below] = NOTHING, -1.0
-    return Nearest(row, similarity)
+    best.row[below], best.similarity[below] = NOTHING, -1.0
+    return best
 
 
 def _nearest(forms: list[Patterns], others: Patterns, count: int, groups: Groups) -> Nearest:

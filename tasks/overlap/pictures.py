@@ -27,6 +27,7 @@ from tasks.storage.started import advance
 from tasks.threads import blas_threads, several_threads
 
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, for which setup pays
+SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 270 MB
 FORMS_AT_ONCE = 128  # images whose forms are computed at a time, in each thread
 
 
@@ -74,9 +75,11 @@ def with_more(join: Join, pairs: Pairs, line: Floats) -> Pairs:
     while others and len(asking := np.flatnonzero((inside >= MOST) & going_on)):
         groups, bands = (home[asking], components[1]), affordable(join.bands, len(asking) * len(two))
         with blas_threads(1):
-            forms = _forms(one.take(asking))
-            found, _ = propose(forms, two.patterns, groups, bands, join.seed, count)
-            found = found.beside(inside_bars(forms[0], others, groups, bands, join.seed, count))
+            found = Nearest.together(
+                propose(_forms(one.take(some)), two.patterns, (home[some], groups[1]), bands, join.seed, count)[0]
+                for some in np.split(asking, range(SEARCHED, len(asking), SEARCHED))
+            )
+            found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, join.seed, count))
             new = in_order(_once(found, asking, home), within)
             new = measured(new.where(~new.are_in(pairs)), one, two, within)
         pairs, count = in_order(together([pairs, new]), within), 2 * count

@@ -75,7 +75,7 @@ def by_minhash(
             there = list(pool.map(Signed.of(others[part], percent, bands, seed).sorted_by, range(bands.bands)))
             apart = [(groups[0][some], groups[1][part]) for some in rows]
             best = list(pool.map(_with_met, best, signed, repeat(there), apart, repeat(start)))
-    return Nearest(*(np.concatenate([getattr(some, name) for some in best]) for name in ("row", "similarity")))
+    return Nearest.together(best)
 
 
 def _with_met(best: Nearest, signed: Signed, others: Sequence[Sorted], groups: Groups, start: int) -> Nearest:
