@@ -33,7 +33,8 @@ def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:
     """
     own, theirs = components
     sizes = np.bincount(own if own is theirs else np.append(own, theirs), minlength=1)
-    pairs, counts = np.unique(np.stack([seen.first, theirs[seen.second]]), axis=1, return_counts=True)
+    keys, counts = np.unique(seen.first * len(sizes) + theirs[seen.second], return_counts=True)
+    pairs = np.divmod(keys, len(sizes))
     many = (counts >= MOST) & (sizes[own[pairs[0]]] == 1)
     found = own.copy()
     found[pairs[0][many]] = pairs[1][many]
