@@ -83,8 +83,8 @@ def collect(
         record[stage] = round(record.get(stage, 0) + seconds, 3)
     if show and futures and not stopping.is_set():  # the last sentence is that of the interruption
         reused = sum(future.state.name == "Reused" for future in futures)
-        note = f", {reused} reused" if reused else ""
-        print(f"{stage:<20} {len(futures):>3} tasks{note}, {seconds:.1f} s", file=sys.stderr)
+        tasks, note = "task" if len(futures) == 1 else TASKS, f", {reused} reused" if reused else ""
+        print(f"{stage:<20} {len(futures):>3} {tasks}{note}, {seconds:.1f} s", file=sys.stderr)
     return results
 
 

@@ -108,8 +108,8 @@ def balance(report: Report) -> Figure:
     for axes, split in zip(figure.subplots(1, len(splits), squeeze=False)[0], splits, strict=True):
         entries = [entry for entry in report.balance if entry.split == split]
         counts = {"raw": [entry.raw for entry in entries]}
-        if all(entry.sanitized is not None for entry in entries):
-            counts["sanitized"] = [entry.sanitized or 0 for entry in entries]
+        if any(entry.sanitized is not None for entry in report.balance):  # a split without them kept all its rows
+            counts["sanitized"] = [entry.raw if entry.sanitized is None else entry.sanitized for entry in entries]
         places, names = np.arange(len(entries)), [shortened(entry.class_name, CLASS_NAME) for entry in entries]
         for (label, rows), colour, width in zip(counts.items(), ("#B0B0B0", BLUE), (0.8, 0.5), strict=False):
             axes.bar(places, rows, width=width, color=colour, label=label)

@@ -223,7 +223,8 @@ async function decide(answer, ahead = 1) {
   const before = answerOf(pair);
   if (!(await send(number, answer))) return;
   undoable.push([number, before]);
-  by("status").textContent = `${named(pair)}: ${pair.sides[0].path}`;
+  const side = pair.sides[String(answer).endsWith("second") ? 1 : 0];
+  by("status").textContent = `${named(pair)}: ${side.path}`;
   next(number, ahead);
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.build import saved, scene
 
 STAGES = ("load classes", "find overlap", "publish report")
-LINE = re.compile(r"^(\w+ \w+) +(\d+) tasks, ([\d.]+) s$", re.MULTILINE)
+LINE = re.compile(r"^(\w+ \w+) +(\d+) tasks?, ([\d.]+) s$", re.MULTILINE)
 
 
 def write(folder: Path, classes: int) -> None:

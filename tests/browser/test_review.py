@@ -160,6 +160,7 @@ def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
         page.keyboard.press("ArrowLeft")
         press(page, "s2")  # of identical images there is no other question than the label
         assert page.inner_text("#done") == "1 of 3 decided"
+        assert page.inner_text("#status") == "second label wrong: b/same.png"
         press(page, "1")
         assert page.inner_text("#status") == "first label wrong: a/05.png"
         press(page, "u")

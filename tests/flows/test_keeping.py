@@ -88,7 +88,7 @@ def test_clean_prints_the_runs_that_it_removed(
     assert [str(path) for path in (space / "runs").glob("[!.]*")] == [new]
     again = here(*arguments, "--seed", "1")
     assert again.stdout.strip() == new
-    assert "draw splits            1 tasks, 1 reused" in again.stderr, "stages of the newest run were kept"
+    assert "draw splits            1 task, 1 reused" in again.stderr, "stages of the newest run were kept"
     assert "20 tasks, 20 reused" in again.stderr
     anew = here(*arguments, "--seed", "1", "--fresh")
     assert anew.returncode == 0, anew.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from tasks.presenting import charts
@@ -61,6 +62,16 @@ def test_class_names_of_any_kind_and_missing_numbers_can_be_drawn(run: Report, d
     strange = replace(run, classes=names, scores=(*run.scores, *empty), balance=balance)
     draw(strange).savefig(tmp_path / "a.png")  # type: ignore[operator]
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_a_split_that_kept_all_rows_has_as_many_sanitized_as_raw_ones(run: Report) -> None:
+    train = [replace(entry, sanitized=None) for entry in run.balance if entry.split == "train"]
+    test = [entry for entry in run.balance if entry.split == "test"]
+    panels = charts.balance(replace(run, balance=(*train, *test))).axes
+    for axes, entries in zip(panels, (train, test), strict=True):
+        left = [entry.raw if entry.sanitized is None else entry.sanitized for entry in entries]
+        drawn = [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
+        assert drawn == [*(entry.raw for entry in entries), *left], axes.get_title()
 
 
 @pytest.mark.parametrize("draw", [charts.learning_curves, charts.effects])
