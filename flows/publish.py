@@ -15,7 +15,7 @@ from tasks.errors import DataError
 from tasks.presenting.changes import problem_table, problems_of, what_changed
 from tasks.presenting.gallery import uri_of
 from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
-from tasks.presenting.words import Numbers, title_of
+from tasks.presenting.words import Numbers, sentences, title_of
 from tasks.records import Findings, Report
 from tasks.records.naming import name_of
 from tasks.records.spec import SourceSpec
@@ -65,8 +65,7 @@ def key_of(sources: Sequence[str]) -> str:
 
 def assets_of(spec: SourceSpec, about: str) -> dict[str, Any]:
     """Return the outputs and inputs of a run's splits, for the lineage in Prefect."""
-    names = map(str, spec.sources.values())
-    addresses = (name if is_url(name) else f"source://{name.lstrip('/')}" for name in names)
+    addresses = (name if is_url(name) else f"source://{name.lstrip('/')}" for name in map(str, spec.sources.values()))
     made_from = [REFUSED.sub("-", address)[:LONGEST] for address in addresses]  # characters that Prefect allows
     return {"assets": [f"{TAG}://{about}/{kind}" for kind in ("raw", "sanitized")], "asset_deps": made_from}
 
@@ -82,7 +81,8 @@ def show(report: Report, about: str) -> None:
         return f"{TAG}-{about}-{kind}"
 
     summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
-    shown, described = cast(Any, artifacts.Artifact.get(named("summary"))), f"Run {run.last}"
+    shown = cast(Any, artifacts.Artifact.get(named("summary")))
+    described = " ".join([*sentences(numbers, "in_short"), f"Run {run.last}."])
     artifacts.create_markdown_artifact(summary, key=named("summary"), description=described)
     if base := os.environ.get(REPORTS_URL):
         link = f"{base.rstrip('/')}/{run.last}/{PAGE}"

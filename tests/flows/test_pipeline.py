@@ -404,6 +404,9 @@ def test_prefect_shows_tables_charts_and_the_summary_under_a_key_of_the_sources(
     assert set(shown) >= {f"cleansplit-{about}-{kind}" for kind in kinds}
     assert f"cleansplit-{about}-report" not in shown, "a page that only the worker's machine has can't be linked"
     assert str(run.run) in str(shown[f"cleansplit-{about}-summary"].data)
+    described = str(shown[f"cleansplit-{about}-summary"].description)
+    assert described.startswith(f"{run.pair('test', 'train').either} of the {run.rows.test} test images (")
+    assert described.endswith(f" have a duplicate in train. Run {run.run.name}.")
 
 
 def test_a_link_leads_to_where_runs_are_served(
