@@ -148,15 +148,12 @@ PART void sum_step(const slopes *of, const float *values, const float *inside, i
     vec scale = all(1 / ((float)sqrt(total(squares) / weight) + 0.5f));
 
     /* Products of the slopes to the right and down: right right, right down, down down. */
-    moments slope[3], with_value[2], with_one[2], with_error[2];
+    moments slope[3] = {}, with_value[2] = {}, with_one[2] = {}, with_error[2] = {};
     vec value_value = all(0), value_one = all(0), one_one = all(0), value_error = all(0), one_error = all(0);
-    memset(slope, 0, sizeof slope), memset(with_value, 0, sizeof with_value);
-    memset(with_one, 0, sizeof with_one), memset(with_error, 0, sizeof with_error);
     float line[SIDE];
     for (int column = 0; column < side; column++) line[column] = coordinate(column, side);
     for (int row = 0; row < side; row++) {
-        vec s[3][3], v[2][2], o[2][2], e[2][2]; /* sums of this row, times 1, x and x x */
-        memset(s, 0, sizeof s), memset(v, 0, sizeof v), memset(o, 0, sizeof o), memset(e, 0, sizeof e);
+        vec s[3][3] = {}, v[2][2] = {}, o[2][2] = {}, e[2][2] = {}; /* sums of this row, times 1, x and x x */
         for (int column = 0; column < side; column += LANES) {
             int at = row * side + column;
             vec x = load(line + column), value = load(of->values + at);
@@ -222,9 +219,10 @@ PART void solve(double a[8][8], double x[8]) {
 }
 
 #define NEGLIGIBLE 1e-3f /* change of a map in a step, after which no step is needed */
+static const float identity[6] = {1, 0, 0, 0, 1, 0};
 
 PART void refine(const slopes *first, const float *second, int side, int steps, float map[6]) {
-    static const double identity[6] = {1, 0, 0, 0, 1, 0}, limit[6] = {0.35, 0.25, 0.5, 0.25, 0.35, 0.5};
+    static const double limit[6] = {0.35, 0.25, 0.5, 0.25, 0.35, 0.5};
     float values[PIXELS], inside[PIXELS];
     for (int step = 0; step < steps; step++) {
         double a[8][8], p[8], after[6];
@@ -330,7 +328,6 @@ PART int best_start(const float *a, const float *b, const int32_t *under, int sc
 void NAME(register_coarsely)(const float *first, const float *second, int64_t pairs, const int32_t *under,
                              const float *starts, int64_t scales, int64_t shifts, float *maps) {
     enum { STEPS = 6 };
-    static const float identity[6] = {1, 0, 0, 0, 1, 0};
     float a[SMALL * SMALL], b[SMALL * SMALL], other[6];
     slopes of;
     for (const float *before = 0; pairs--; before = first, first += SMALL * SMALL, second += SMALL * SMALL, maps += 6) {
@@ -434,7 +431,6 @@ void NAME(agreement)(const float *first, const float *second, const uint8_t *ins
         memcpy(one + MARGIN, first, pixels * sizeof *one), memcpy(two + MARGIN, second, pixels * sizeof *two);
         well_inside(inside, side, weight);
         vec count = all(0), squares_a = all(0), squares_b = all(0), right_a, down_a, a, right_b, down_b, b;
-        a = b = all(0);
         for (int at = side; at < pixels - side; at += LANES) {
             vec w = load(weight + at);
             gradients(one + MARGIN, side, at, &right_a, &down_a, &a);
@@ -534,8 +530,7 @@ PART void transform(const float *image, const float *cosines, float *turned) {
             store(folded[0] + row * SIDE + column, one + two), store(folded[1] + row * SIDE + column, one - two);
         }
     for (int number = 0; number < SIDE; number++) {
-        vec sum[SIDE / LANES];
-        memset(sum, 0, sizeof sum);
+        vec sum[SIDE / LANES] = {};
         for (int row = 0; row < HALF; row++)
             for (int part = 0; part < SIDE / LANES; part++)
                 sum[part] += load(folded[number % 2] + row * SIDE + part * LANES) * cosines[number * SIDE + row];
@@ -639,8 +634,7 @@ void NAME(seen)(const float *images, int64_t count, const float *down, const flo
                 uint8_t *small) {
     for (; count--; images += PIXELS, down += step, across += step)
         for (int row = 0; row < SMALL; row++) {
-            vec line[SIDE / LANES];
-            memset(line, 0, sizeof line);
+            vec line[SIDE / LANES] = {};
             for (int at = 0; at < SIDE; at++) {
                 float weight = down[row * SIDE + at];
                 if (weight == 0) continue; /* most are */
@@ -745,7 +739,7 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const uint
                    int64_t *row, double *similarity) {
     for (int64_t own = 0; own < rows; own++, row += most, similarity += most)
         for (int64_t start = 0, some; start < patterns; start += some) {
-            double best[AHEAD] = {-1, -1, -1, -1, -1, -1, -1, -1}, last = similarity[most - 1];
+            double last = similarity[most - 1];
             some = patterns - start < AHEAD ? patterns - start : AHEAD;
             for (int64_t form = own * each; form < (own + 1) * each; form++) {
                 uint64_t may[AHEAD] = {1, 1, 1, 1, 1, 1, 1, 1}, apart = most_apart(form_counts[form], last);
@@ -757,12 +751,9 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const uint
                     int64_t both = shared_bits(forms + form * words, others + at * words, words);
                     int64_t total = form_counts[form] + counts[at];
                     if ((double)both * (1 + last) < last * (double)total - 1e-6) continue; /* sooner than to divide */
-                    double found = (double)both / (double)(total - both);
-                    if (found > best[place]) best[place] = found;
+                    keep(at, (double)both / (double)(total - both), most, row, similarity);
                 }
             }
-            for (int64_t place = 0; place < some; place++)
-                if (best[place] >= 0) keep(start + place, best[place], most, row, similarity);
         }
 }
 
