@@ -1,8 +1,8 @@
 """Find all near-duplicate pairs between two sets of bit patterns.
 
 Patterns with a and b set bits that share at least i of them (`tasks.overlap.patterns`) differ in at most a + b - 2 i.
-Bit counts rule out most pairs, which differ in at least |a - b| bits, and the bit counts of eight parts of each pattern
-rule out most of the others. The bits of the rest are compared in integers, tile by tile.
+Bit counts rule out most pairs, which differ in at least |a - b| bits. In the kernel, the bit counts of eight parts of
+each pattern rule out most of the others. The bits of the rest are compared in integers, tile by tile.
 """
 
 from collections import deque
@@ -11,8 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from tasks.arrays import RowNumbers
 from tasks.kernel import compiled
-from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared, verified
+from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared
 
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, if all pairs are near-duplicates
 STRIP = 64  # rows of a tile for numpy to compare at a time
@@ -36,18 +37,20 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
     one = first[orders[0]]
     two = one if first is second else second[orders[1]]
-    need, waiting = least_shared(percent, first.length), deque[Future[Shared]]()
+    need, waiting = least_shared(percent, first.length), deque[tuple[RowNumbers, RowNumbers, Future[Shared]]]()
 
     def ended(most: int) -> Iterator[Shared]:
         """Yield the pairs of the first unfinished tiles, until at most `most` tiles remain."""
         while len(waiting) > most:
-            pairs = waiting.popleft().result()
+            numbers, others, tile = waiting.popleft()
+            pairs = tile.result()
             if len(pairs.first):
-                yield pairs._replace(first=orders[0][pairs.first], second=orders[1][pairs.second])
+                yield pairs._replace(first=numbers[pairs.first], second=others[pairs.second])
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for tile in _tiles(one, two, percent):
-            waiting.append(pool.submit(_pairs_of_tile, one, two, *tile, need))
+        for rows, columns in _tiles(one, two, percent):
+            searching = pool.submit(_close, one[rows], two[columns], need)
+            waiting.append((orders[0][rows], orders[1][columns], searching))
             yield from ended(2 * THREADS)
         yield from ended(0)
 
@@ -70,11 +73,6 @@ def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[sl
             yield slice(start, start + ROWS), slice(other, min(other + COLUMNS, end))
 
 
-def _pairs_of_tile(one: Patterns, two: Patterns, rows: slice, columns: slice, need: Counts) -> Shared:
-    found = _close(one[rows], two[columns], need)
-    return found._replace(first=found.first + rows.start, second=found.second + columns.start)
-
-
 def _close(block: Patterns, others: Patterns, need: Counts) -> Shared:
     if kernel := compiled():
         allowed = np.arange(len(need)) - 2 * need  # differing bits, by a + b
@@ -82,14 +80,10 @@ def _close(block: Patterns, others: Patterns, need: Counts) -> Shared:
         sides = [part for side in (block, others) for part in (side.words, side.counts, side.eighths, len(side))]
         count = kernel.close_pairs(*sides, block.words.shape[1], allowed, *found)
         return Shared._make(part[:count].copy() for part in found)
-    low, high = (end(block.counts) + end(others.counts) for end in (np.min, np.max))
-    allowed = (np.arange(len(need)) - 2 * need)[low : high + 1].max()
     parts = []
     for start in range(0, len(block), STRIP):
         strip = block[start : start + STRIP]
-        least = np.zeros((len(strip), len(others)), np.uint16)  # differing bits
-        for one, other in zip(strip.eighths.T, others.eighths.T, strict=True):
-            least += np.maximum(one[:, None], other) - np.minimum(one[:, None], other)
-        i, j = np.divmod(np.flatnonzero(least <= allowed), len(others))
-        parts.append(verified(block, others, i + start, j, need))
+        shared = all_shared(strip.words, others.words)
+        i, j = np.divmod(np.flatnonzero(shared >= need[strip.counts[:, None] + others.counts]), len(others))
+        parts.append(Shared(i + start, j, shared[i, j].astype(np.int64)))
     return Shared._make(map(np.concatenate, zip(*parts, strict=True)))
