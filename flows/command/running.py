@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from rich.console import Console
@@ -29,7 +28,7 @@ def show(flow: Callable[..., Any], spec: Spec, verbose: bool = False) -> None:
     if isinstance(spec, ReproduceSpec):
         _show_reproduced(flow, spec)
         return
-    given = {field.name: getattr(spec, field.name) for field in fields(spec)}  # URLs print without their secrets
+    given = dict(vars(spec))  # URLs print without their secrets
     if given.get("decisions", False) is None:  # by default, a command uses those of the workspace
         given["decisions"] = True
     try:

@@ -1,6 +1,5 @@
 """The parameters of flows on existing splits, on runs, and on workspaces."""
 
-from dataclasses import fields
 from pathlib import PurePath
 from typing import Any, Self
 
@@ -83,8 +82,8 @@ class SanitizeSpec(WorkSpec):
 
     def changes(self) -> dict[str, Any]:
         """Return the parameters whose values differ from the run's."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in given.items() if name not in ("run", "workspace") and value is not None}
+        given = vars(self).items()
+        return {name: value for name, value in given if name not in ("run", "workspace") and value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any, ClassVar, Literal, Self, cast, get_args
 
@@ -73,7 +73,7 @@ class SourceSpec(WorkSpec):
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters that can change a result, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in CHANGES_NO_RESULT}
+        return {name: value for name, value in vars(self).items() if name not in CHANGES_NO_RESULT}
 
 
 @dataclass(frozen=True, kw_only=True)
