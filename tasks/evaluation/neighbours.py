@@ -55,10 +55,8 @@ def nearest(train: Gray, sets: Sequence[RowNumbers], queries: Gray) -> list[RowN
 def _inside(distances: NDArray[Any], best: RowNumbers, inside: Mask) -> RowNumbers:
     """Return the nearest row of a block that is `inside`, for every query, given the nearest of all rows."""
     found = best.copy()
-    wrong = np.flatnonzero(~inside[best])
-    if len(wrong):
-        columns = np.flatnonzero(inside)
-        found[wrong] = columns[distances[np.ix_(wrong, columns)].argmin(axis=1)]
+    wrong, columns = np.flatnonzero(~inside[best]), np.flatnonzero(inside)
+    found[wrong] = columns[distances[np.ix_(wrong, columns)].argmin(axis=1)]
     return found
 
 

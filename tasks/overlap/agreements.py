@@ -85,6 +85,5 @@ def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
     laid = overlay(first, second, register_finely(first, second, maps))
     found = agreement(laid).astype(np.float64)
     high = np.flatnonzero(found >= LOWEST)
-    if len(high):
-        found[high[textured(Overlaid._make(part[high] for part in laid)) < TEXTURED]] = REFUSED
+    found[high[textured(Overlaid._make(part[high] for part in laid)) < TEXTURED]] = REFUSED
     return found

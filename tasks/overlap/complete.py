@@ -32,8 +32,6 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
     >>> [pairs.first.tolist() for pairs in complete_pairs(ones, ones, 90)]
     [[0, 1, 2]]
     """
-    if not len(first) or not len(second):
-        return
     orders = [np.argsort(patterns.counts, kind="stable") for patterns in (first, second)]
     one = first[orders[0]]
     two = one if first is second else second[orders[1]]
@@ -44,8 +42,7 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
         while len(waiting) > most:
             numbers, others, tile = waiting.popleft()
             pairs = tile.result()
-            if len(pairs.first):
-                yield pairs._replace(first=numbers[pairs.first], second=others[pairs.second])
+            yield pairs._replace(first=numbers[pairs.first], second=others[pairs.second])
 
     with ThreadPoolExecutor(THREADS) as pool:
         for rows, columns in _tiles(one, two, percent):

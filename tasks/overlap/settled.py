@@ -72,8 +72,6 @@ def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:
 def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     """Search glyphs that a decision separates again, without the judged pairs: not all of their pairs were kept."""
     told, images = _told_apart(join.both, decisions), join.both
-    if not any(side.any() for side in told):
-        return pairs
     if join.within:  # only a forest is kept, so any pair of a component may replace a pair judged different
         component, _ = hanging(pairs, *images, within=True)
         told = (np.isin(component, component[told[0]]),) * 2

@@ -128,9 +128,7 @@ def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
 
 def _settled(rows: pa.Table) -> pa.Table:
     """Among sorted members with the same name, keep the first if all are equal, and none if they differ."""
-    again = np.zeros(max(len(rows) - 1, 0), np.bool_)
-    if len(again):
-        again = np.logical_and(*(pc.equal(rows[name][1:], rows[name][:-1]).to_numpy() for name in ORDER[:2]))
+    again = np.logical_and(*(pc.equal(rows[name][1:], rows[name][:-1]).to_numpy() for name in ORDER[:2]))
     several = np.append(again, False) | np.append(False, again)
     if not several.any():
         return rows

@@ -75,8 +75,6 @@ class Decisions:
     def judged(self, one: Bits, other: Bits, *, same: bool) -> Mask:
         """Return which pairs of digests, uint8 (n, 16) each, people judged to show the same, or different images."""
         judged = [key for (a, b), verdict in self.by_pair.items() if verdict == same for key in (a + b, b + a)]
-        if not judged or not len(one):
-            return np.zeros(len(one), np.bool_)
         keys = np.ascontiguousarray(np.hstack([one, other])).view(f"V{2 * DIGEST}").ravel()
         return np.isin(keys, np.array(judged, keys.dtype))
 
