@@ -1,9 +1,13 @@
 """The strategy for photographs: bits propose candidates, and aligned gray copies decide.
 
+An image in a frame has other bits than the same one without, so bits inside bars propose candidates, too.
+
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
 known yet. So further candidates outside that component are requested, as long as at least half of them join it. The
 number of copies is therefore unlimited, and a component compares itself with each image at most once per round.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,16 +15,15 @@ from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.joined import is_first
 from tasks.overlap.agreements import agreements
 from tasks.overlap.components import MOST, hanging, homes
-from tasks.overlap.framed import framed, inside_bars
 from tasks.overlap.images import Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
-from tasks.overlap.nearest import Nearest
+from tasks.overlap.nearest import NOTHING, Groups, Nearest
 from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
-from tasks.registration.forms import mirrored_form, other_forms
+from tasks.registration.forms import mirrored_form, other_forms, trimmed_form
 from tasks.registration.views import BITS
 from tasks.storage.copies import Copies
 from tasks.storage.started import advance
@@ -28,7 +31,8 @@ from tasks.threads import blas_threads, several_threads
 
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, for which setup pays
 SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 270 MB
-FORMS_AT_ONCE = 128  # images whose forms are computed at a time, in each thread
+FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
+Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
 
 
 def candidate_pairs(
@@ -140,3 +144,24 @@ def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
         parts = list(pool.map(made, range(0, max(1, len(images)), FORMS_AT_ONCE)))
     forms = [Patterns.of(np.concatenate(form), BITS) for form in zip(*parts, strict=True)]
     return forms if mirrored else [images.patterns, *forms]
+
+
+def framed(images: Images) -> Framed:
+    """Return the framed images."""
+
+    def made(some: range) -> Bits:
+        return trimmed_form(images.gray.take(slice(some.start, some.stop)).read())
+
+    with several_threads() as pool:
+        bits = np.concatenate(list(pool.map(made, slices(len(images), TRIMMED_AT_ONCE))))
+    rows = np.flatnonzero(bits.any(axis=1))
+    return rows, Patterns.of(bits[rows], BITS)
+
+
+def inside_bars(
+    images: Patterns, others: Framed, groups: Groups, bands: Bands | None, seed: int, count: int = CANDIDATES
+) -> Nearest:
+    """Return the candidates of images among framed ones, inside the bars; see `propose`."""
+    rows, patterns = others
+    found, _ = propose([images], patterns, (groups[0], groups[1][rows]), bands, seed, count)
+    return replace(found, row=np.append(rows, NOTHING)[found.row])
