@@ -1,8 +1,8 @@
 """Find all near-duplicate pairs between two sets of bit patterns.
 
 Patterns with a and b set bits that share at least i of them (`tasks.overlap.patterns`) differ in at most a + b - 2 i.
-Bit counts rule out most pairs, which differ in at least |a - b| bits. In the kernel, the bit counts of eight parts of
-each pattern rule out most of the others. The bits of the rest are compared in integers, tile by tile.
+Bit counts rule out most pairs, which differ in at least |a - b| bits. The kernel also rules out most of the others, by
+the bit counts of eight parts of each pattern. The bits of the rest are compared in integers, tile by tile.
 """
 
 from collections import deque
