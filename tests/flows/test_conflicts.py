@@ -71,7 +71,7 @@ def test_of_duplicates_with_different_labels_dedupe_removes_neither(alone: Repor
 
 def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
     said = "20 pairs of duplicates have different labels, so one label of each is probably wrong; "
-    said += f"`cleansplit review {alone.run.name}` shows them. 1 of the 61 images are duplicates of one that stays"
+    said += f"`cleansplit review {alone.run.name}` shows them. 1 of the 61 images is a duplicate of one that stays"
     assert f"## {said}" in (alone.run / "README.md").read_text()
     page = (alone.run / "report.html").read_text()
     assert f"<code><bdi>cleansplit review {alone.run.name}</bdi></code>" in page
@@ -173,7 +173,7 @@ def test_images_without_labels_have_no_conflicts(tmp_path: Path) -> None:
     assert found.label_conflicts.pairs == found.pair("test", "train").cross_class == 0
     text = (found.run / "README.md").read_text()
     assert "30 test images have no label, so their label conflicts are unknown." in text
-    assert "test images have a duplicate of another class in train" not in text
+    assert "a duplicate of another class in train" not in text
     row = next(line for line in text.splitlines() if line.startswith("| test | train |"))
     assert row.endswith("| - |"), "not 0: it is not known"
     gallery = (found.run / "report.html").read_text().partition('class="gallery"')[2].partition("</ul>")[0]

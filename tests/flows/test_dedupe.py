@@ -56,7 +56,7 @@ def test_every_planted_duplicate_is_listed_and_one_of_each_label_stays(report: R
 
 def test_it_is_said_in_the_report_and_in_prefect(report: Report) -> None:
     text = (report.run / "README.md").read_text()
-    said = "3 of the 44 images are duplicates of one that stays: 1 are identical to it, 2 are near-duplicates ("
+    said = "3 of the 44 images are duplicates of one that stays: 1 is identical to it, 2 are near-duplicates ("
     assert f"{said}similarity 0.95" in text
     assert "7 images are in 3 groups of duplicates; the largest has 3." in text
     assert "1 contains several labels, and one image of each label stays." in text
