@@ -805,7 +805,7 @@ void NAME(sort_keys)(const uint32_t *keys, int64_t count, uint64_t *sorted, uint
 }
 
 /* Compare forms of rows with the patterns that have the same key, and keep the best of each row. Both sides are keys in
-   ascending order, each with a place in its lower half; the forms of a row have the numbers from the row times `each` on.
+   ascending order, each with a place in its lower half; a form with the number k is one of the row k / `each`.
    Return the number of keys whose comparisons would be too many, and write these keys; see tasks/overlap/candidates.py. */
 int64_t NAME(meet)(const uint64_t *keys, int64_t count, const int64_t *form_of, const uint64_t *forms,
                    const int64_t *form_counts, const uint8_t *form_eighths, const int64_t *form_groups, int64_t each,
@@ -824,21 +824,19 @@ int64_t NAME(meet)(const uint64_t *keys, int64_t count, const int64_t *form_of, 
             continue;
         }
         for (int64_t i = at; i < end; i++) {
-            int64_t form = form_of[(uint32_t)keys[i]], own = form / each, some;
+            int64_t form = (uint32_t)keys[i], own = form_of[form] / each, some;
             for (int64_t next = from; next < to; next += some) {
                 uint64_t may[AHEAD], around[AHEAD] = {0};
                 uint64_t apart = most_apart(form_counts[form], similarity[own * most + most - 1]);
-                int64_t other[AHEAD];
                 some = to - next < AHEAD ? to - next : AHEAD;
-                for (int64_t place = 0; place < some; place++) {
-                    other[place] = pattern_of[(uint32_t)other_keys[next + place]];
-                    memcpy(around + place, eighths + EIGHTHS * other[place], EIGHTHS);
-                }
+                for (int64_t place = 0; place < some; place++)
+                    memcpy(around + place, eighths + EIGHTHS * (uint32_t)other_keys[next + place], EIGHTHS);
                 if (!may_be_close(form_eighths + EIGHTHS * form, (const uint8_t *)around, apart, may)) continue;
                 for (int64_t place = 0; place < some; place++) {
-                    int64_t number = other[place], total = form_counts[form] + counts[number];
+                    int64_t other = (uint32_t)other_keys[next + place], number = pattern_of[other];
                     if (!may[place] || form_groups[own] == groups[number]) continue;
-                    int64_t both = shared_bits(forms + form * words, patterns + number * words, words);
+                    int64_t both = shared_bits(forms + form * words, patterns + other * words, words);
+                    int64_t total = form_counts[form] + counts[other];
                     if (both < need[total]) continue;
                     double found = (double)both / (double)(total - both);
                     keep(start + number, found, most, row + own * most, similarity + own * most);

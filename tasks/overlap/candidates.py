@@ -51,10 +51,14 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
 
 @dataclass(frozen=True)
 class Signed:
-    """Patterns, their rows that were signed by set or by unset bits, int64 (n,), and the keys, uint32 (bands, n)."""
+    """Patterns that were signed by set or by unset bits, and their keys, uint32 (bands, n).
 
+    They are sorted by their first key, so that patterns to compare are near each other in memory.
+    """
+
+    counts: Counts  # set bits of all patterns, signed or not
+    rows: RowNumbers  # numbers of the signed ones among all, int64 (n,)
     patterns: Patterns
-    rows: RowNumbers
     keys: NDArray[np.uint32]
 
     @classmethod
@@ -80,10 +84,11 @@ class Signed:
 
         with several_threads() as pool:
             list(pool.map(sign, range(0, len(rows), BLOCK)))
-        return cls(patterns, rows, keys)
+        order = np.argsort(keys[0], kind="stable")
+        return cls(patterns.counts, rows[order], patterns[rows[order]], keys.take(order, axis=1))
 
     def sorted_by(self, band: int) -> "Sorted":
-        """Return the rows sorted by their keys in a band, then by number."""
+        """Return the signed patterns sorted by their keys in a band."""
         if kernel := compiled():  # in a third of numpy's time
             words = np.empty(len(self.rows), np.uint64)
             kernel.sort_keys(self.keys[band], len(words), words, np.empty_like(words))
@@ -94,7 +99,7 @@ class Signed:
 
 
 class Sorted(NamedTuple):
-    """Signed patterns sorted by a band: keys with positions in `signed.rows` in their lower halves, uint64 (n,)."""
+    """Signed patterns sorted by a band: keys with positions in `signed` in their lower halves, uint64 (n,)."""
 
     signed: Signed
     band: int
@@ -107,7 +112,7 @@ class Sorted(NamedTuple):
 
     @property
     def places(self) -> RowNumbers:
-        """The positions in `signed.rows`, int64 (n,)."""
+        """The positions in `signed`, int64 (n,)."""
         return self.words.astype(np.uint32).astype(np.int64)
 
 
@@ -117,8 +122,8 @@ def met(first: Sorted, second: Sorted, need: Counts, crowds: Words | None = None
     `need` is the result of `tasks.overlap.patterns.least_shared`.
     """
     for i, j in _meetings(first, second) if crowds is None else _in_crowds(first, second, crowds):
-        rows = first.signed.rows[i], second.signed.rows[j]
-        yield verified(first.signed.patterns, second.signed.patterns, *rows, need)
+        i, j, shared = verified(first.signed.patterns, second.signed.patterns, i, j, need)
+        yield Shared(first.signed.rows[i], second.signed.rows[j], shared)
 
 
 def _in_crowds(first: Sorted, second: Sorted, keys: Words) -> Iterator[tuple[RowNumbers, RowNumbers]]:

@@ -22,7 +22,7 @@ from tasks.threads import several_threads
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
 JOINED = 4  # multiple of all candidates: pairs of MinHash to merge at a time
-SIGNED, AT_ONCE = 8192, 100_000  # rows of a thread, and patterns with sorted keys in memory: 115 MB for 96 bands
+SIGNED, AT_ONCE = 8192, 75_000  # rows of a thread, and patterns with sorted keys in memory: 90 MB for 96 bands
 
 
 def cost_of(pairs: int) -> float:
@@ -84,9 +84,9 @@ def _with_met(best: Nearest, signed: Signed, others: Sequence[Sorted], groups: G
     The rows are signed in all forms, the patterns sorted by each band.
     """
     need = np.maximum(least_shared(round(100 * FLOOR), signed.patterns.length), 1)  # empty patterns share nothing
-    each, waiting = len(signed.patterns) // max(1, len(best.row)), list[tuple[RowNumbers, RowNumbers, Floats]]()
+    each, waiting = len(signed.counts) // max(1, len(best.row)), list[tuple[RowNumbers, RowNumbers, Floats]]()
     for there in others:
-        own, (a, b) = signed.sorted_by(there.band), (signed.patterns.counts, there.signed.patterns.counts)
+        own, (a, b) = signed.sorted_by(there.band), (signed.counts, there.signed.counts)
         for pairs in met(own, there, need, _meet(best, own, there, groups, start, need)):
             row, similarity = pairs.first // each, pairs.shared / (a[pairs.first] + b[pairs.second] - pairs.shared)
             good = (groups[1][pairs.second] != groups[0][row]) & (similarity >= best.similarity[row, -1])
@@ -100,7 +100,7 @@ def _meet(best: Nearest, own: Sorted, there: Sorted, groups: Groups, start: int,
     """Keep the best patterns with a key of a row, if there is a kernel; return the keys that too many share."""
     if not (kernel := compiled()):
         return None
-    crowds, each = np.empty(len(own.words), np.uint64), len(own.signed.patterns) // max(1, len(best.row))
+    crowds, each = np.empty(len(own.words), np.uint64), len(own.signed.counts) // max(1, len(best.row))
     first, second = (
         (side.words, len(side.words), side.signed.rows, of.words, of.counts, of.eighths, group)
         for side, of, group in zip((own, there), (own.signed.patterns, there.signed.patterns), groups, strict=True)
