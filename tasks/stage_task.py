@@ -8,7 +8,7 @@ import functools
 import logging
 import os  # noqa: TID251  # the environment, no file
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import task
 from prefect.assets import materialize
@@ -31,13 +31,6 @@ FAILED = "Finished in state Failed"  # of a flow, which Prefect logs as informat
 USELESS = ("Timeout of", "Finished in state Reused", "Beginning subflow run")
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Found(Protocol):
-    """A stage that was built or reused."""
-
-    @property
-    def reused(self) -> bool: ...  # noqa: D102
 
 
 def _is_useful(entry: logging.LogRecord) -> bool:
@@ -121,6 +114,6 @@ def done(record: T, message: str, name: str = "Completed") -> Any:
     return Completed(name=name, message=message, data=record)
 
 
-def finished(record: T, stage: Found, message: str) -> Any:
+def finished(record: T, reused: bool, message: str) -> Any:
     """End a task that wrote or reused a stage; a reused one shows as Reused."""
-    return done(record, f"{message} (reused)", "Reused") if stage.reused else done(record, message)
+    return done(record, f"{message} (reused)", "Reused") if reused else done(record, message)

@@ -37,7 +37,7 @@ def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fi
     prints, printed = _fingerprinted(shard, reading, workspace)
     quarantined, ignored = (sum(getattr(one, name) for one in classes) for name in ("quarantined", "ignored"))
     counts = f"{shard.rows:,} images, {quarantined:,} quarantined, {ignored:,} ignored"
-    return finished((shard, prints), printed if stage.reused else stage, f"{part}: {counts}")
+    return finished((shard, prints), stage.reused and printed.reused, f"{part}: {counts}")
 
 
 @stage_task("fingerprint {part} again")
@@ -45,7 +45,7 @@ def fingerprint_again(part: Part, shard: Shard, reading: Reading, workspace: Pla
     """Compute the fingerprints of a shard of photographs again, with `corrected` MD5s."""
     right = digests_of(shard, corrected, workspace)
     prints, stage = _fingerprinted(shard, reading, workspace, right)
-    return finished(prints, stage, f"{part}: {len(right):,} of {shard.rows:,} MD5s corrected")
+    return finished(prints, stage.reused, f"{part}: {len(right):,} of {shard.rows:,} MD5s corrected")
 
 
 def _fingerprinted(
@@ -78,7 +78,7 @@ def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[in
     stage = stages.stage(workspace, "doubts", inputs, lambda to: write_doubts(shards, workspace, to / DOUBTS))
     counts = stage.result["counts"]
     message = f"{sum(counts):,} photographs are to be decoded in full"
-    return finished((f"{stage.folder.name}/{DOUBTS}", counts), stage, message)
+    return finished((f"{stage.folder.name}/{DOUBTS}", counts), stage.reused, message)
 
 
 @stage_task("decode in full of {part}")
@@ -89,7 +89,7 @@ def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, works
     inputs = {"version": IDENTICAL_VERSION, "members": part.digest, "ids": stages.digest_of(ids.to_pylist())}
     inputs |= shaped_by("photographs")
     stage = stages.stage(workspace, "in-full", inputs, lambda to: apart(write_in_full, *asked, to / IN_FULL))
-    return finished(f"{stage.folder.name}/{IN_FULL}", stage, f"{part}: {len(ids):,} photographs in full")
+    return finished(f"{stage.folder.name}/{IN_FULL}", stage.reused, f"{part}: {len(ids):,} photographs in full")
 
 
 @stage_task("find identical photographs")
@@ -99,4 +99,4 @@ def correct_digests(shards: Sequence[Shard], in_full: Sequence[str], workspace: 
     inputs = {"version": IDENTICAL_VERSION, "shards": [shard.folder for shard in shards], "in_full": list(in_full)}
     stage = stages.stage(workspace, "corrected", inputs, lambda to: write_corrected(*asked, to / CORRECTED))
     rows = stage.result["rows"]
-    return finished(f"{stage.folder.name}/{CORRECTED}" if rows else None, stage, f"{rows:,} corrected")
+    return finished(f"{stage.folder.name}/{CORRECTED}" if rows else None, stage.reused, f"{rows:,} corrected")

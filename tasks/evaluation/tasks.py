@@ -1,7 +1,6 @@
 """Prefect tasks of the evaluation stage: check what can be compared, train batches, and compare the arms."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -36,7 +35,7 @@ def find_compared(measured: Measured, workspace: Place) -> Compared:
     }
     stage = stages.stage(workspace, "compared", inputs, lambda target: prepare(splits, overlaps, workspace, target))
     record = Compared(stage.folder.name, stage.result["usable"], stage.result["reason"])
-    return finished(record, stage, f"{record.usable:,} of {splits.train.rows:,} rows of train for both arms")
+    return finished(record, stage.reused, f"{record.usable:,} of {splits.train.rows:,} rows of train for both arms")
 
 
 @stage_task("train {batch}")
@@ -65,7 +64,7 @@ def train_and_score(
     evaluations = [Evaluation(*model, tuple(of_model)) for model, of_model in zip(models, scores, strict=True)]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
     reused = all(stage.reused for stage in (*built, scored))
-    return finished(evaluations, replace(scored, reused=reused), f"{batch}: accuracy {np.mean(raw):.4f} on raw test")
+    return finished(evaluations, reused, f"{batch}: accuracy {np.mean(raw):.4f} on raw test")
 
 
 @stage_task("compare models with and without the duplicates of test rows")
@@ -79,7 +78,7 @@ def measure_effects(
     stage = stages.stage(workspace, "effects", about, lambda _: measure(*asked))
     found = FOUND.validate_python(stage.result["found"])
     record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
-    return finished(record, stage, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
+    return finished(record, stage.reused, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
 
 
 def _scores(

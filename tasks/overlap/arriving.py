@@ -52,7 +52,7 @@ def take_reference(reference: Reference, workspace: Place) -> Prints:
     stage = stages.stage(workspace, "references", {"version": VERSION, "parts": [part.folder for part in parts]}, build)
     every: Any = {name: sum((getattr(part, name) for part in parts), ()) for name in ("sha256", "of", "copies")}
     prints = replace(parts[0], folder=stage.folder.name, **every, **stage.result)
-    return finished(prints, stage, f"{reference.rows:,} rows")
+    return finished(prints, stage.reused, f"{reference.rows:,} rows")
 
 
 @stage_task("keep the verdict on {reference.name}")
@@ -67,7 +67,7 @@ def keep_verdict(reference: Reference, ruling: Ruling, workspace: Place) -> Refe
     stage = stages.publish(folder, {"ruling": ruling.sha256}, build)
     kept = replace(ruling, baseline=replace(ruling.baseline, folder=folder.name))
     changed = replace(reference, ruling=kept, version=reference.version + 1, judged=reference.rows)
-    return finished(changed, stage, f"verdict {changed.version}")
+    return finished(changed, stage.reused, f"verdict {changed.version}")
 
 
 @stage_task("look for chains with {reference.name}")
@@ -87,7 +87,7 @@ def with_chains(spec: ArrivalsSpec, reference: Reference, joined: Sequence[Joine
     stage = stages.stage(workspace, "chains", inputs, build)
     baseline = replace(ruling.baseline, folder=stage.folder.name)
     message = f"{stage.result['chained']:,} images in chains"
-    return finished(replace(ruling, baseline=baseline, sha256=stages.digest_of(inputs)), stage, message)
+    return finished(replace(ruling, baseline=baseline, sha256=stages.digest_of(inputs)), stage.reused, message)
 
 
 @stage_task("take the rows that no reference has")
@@ -102,7 +102,7 @@ def take_unknown(batch: Prints, found: Found, workspace: Place) -> Prints:
 
     inputs = {"version": VERSION, "batch": batch.folder, "found": [overlap.sha256 for *_, overlap in found]}
     stage = stages.stage(workspace, "unknown", inputs, build)
-    return finished(_prints(batch, stage), stage, f"{stage.result['rows']:,} of {batch.rows:,} rows")
+    return finished(_prints(batch, stage), stage.reused, f"{stage.result['rows']:,} of {batch.rows:,} rows")
 
 
 @stage_task("keep images in {reference.name}")
@@ -116,7 +116,7 @@ def keep_segment(reference: Reference, batch: Prints, key: str, arrived: Arrived
     folder = workspace / reference.folder / "segments" / name
     stage = stages.publish(folder, {"name": name}, lambda target: write_segment(batch, rows, workspace, target))
     segments = (*reference.segments, Segment(name, key, _prints(batch, stage), now, arrived))
-    return finished(replace(reference, segments=segments), stage, f"{len(rows):,} rows")
+    return finished(replace(reference, segments=segments), stage.reused, f"{len(rows):,} rows")
 
 
 def write_segment(batch: Prints, rows: RowNumbers, workspace: Place, target: Place) -> dict[str, Any]:

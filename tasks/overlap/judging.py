@@ -43,8 +43,8 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
         return {"rows": len(found), "chained": len(chained)}
 
     stage = stages.stage(workspace, "baseline", inputs, build)
-    rows = stage.result["rows"]
-    return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage, f"{rows:,} matches without a leak")
+    message = f"{stage.result['rows']:,} matches without a leak"
+    return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage.reused, message)
 
 
 @stage_task("judge the twins")
@@ -72,7 +72,7 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)
     why = f"duplicates from {verdict.threshold} on" if verdict.threshold else "identical images only"
-    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage, f"{why}: {verdict.reason}")
+    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage.reused, f"{why}: {verdict.reason}")
 
 
 @stage_task("settle {joined.pair}")
@@ -107,7 +107,7 @@ def settle_overlap(
         subjects=SameSubject(*between, stage.result["subjects"], **close) if close else None,
     )
     said = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions)
-    return finished(overlap, stage, "; ".join(said))
+    return finished(overlap, stage.reused, "; ".join(said))
 
 
 @stage_task("group the duplicates within {joined.pair.first.split}")
@@ -128,7 +128,7 @@ def group_duplicates(
     counts = SplitGroups(prints.split, prints.rows, joined.method, **stage.result)
     goes = counts.exact + counts.near
     message = f"{prints.split}: {counts.groups:,} groups of {counts.grouped:,} images; {goes:,} of these go"
-    return finished(SplitDuplicates(counts, stage.folder.name), stage, message)
+    return finished(SplitDuplicates(counts, stage.folder.name), stage.reused, message)
 
 
 def _settled_by(joined: Joined, ruling: Ruling, decided: Decided | None) -> dict[str, Any]:

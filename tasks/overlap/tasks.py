@@ -39,7 +39,7 @@ def look_up(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: Place
         copies=tuple(each.copies for each in own if each.copies),
         **stage.result,
     )
-    return finished(prints, stage, f"{split.name}: {split.rows:,} fingerprints of {prints.images:,} images")
+    return finished(prints, stage.reused, f"{split.name}: {split.rows:,} fingerprints of {prints.images:,} images")
 
 
 @stage_task("take embeddings of {prints.split}")
@@ -50,7 +50,7 @@ def take_embeddings(prints: Prints, file: str, workspace: Place) -> Prints:
     inputs = {"version": LOOKED_UP, "embeddings": given, "split": prints.sha256, "fingerprints": prints.of}
     stage = stages.stage(workspace, "vectors", inputs, lambda to: write_vectors(prints, ids, vectors, workspace, to))
     said = f"{prints.split}: {stage.result['known']:,} of {prints.rows:,} rows have an embedding"
-    return finished(replace(prints, vectors=f"{stage.folder.name}/{VECTORS}"), stage, said)
+    return finished(replace(prints, vectors=f"{stage.folder.name}/{VECTORS}"), stage.reused, said)
 
 
 @stage_task("take decisions")
@@ -72,7 +72,7 @@ def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: P
     stage, same = stages.stage(workspace, "decisions", inputs, build), int(pc.sum(found.table["same"]).as_py() or 0)
     digest = stages.digest_of([pairs, labels, staying])
     decided = Decided(stage.folder.name, digest, len(given), same, len(found) - same)
-    return finished(decided, stage, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
+    return finished(decided, stage.reused, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
 
 
 def tiles_of(spec: ComparingSpec, pair: SplitPair, in_process: bool) -> list[Slices]:
@@ -90,7 +90,7 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     stage = stages.stage(workspace, "tiles", inputs, lambda to: apart(search_tile, join, *slices).write(to))
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
     found = Tile(stage.folder.name, stage.result, computed_by())
-    return finished(found, stage, f"tile {number}: images {one} with {two} of {pair}")
+    return finished(found, stage.reused, f"tile {number}: images {one} with {two} of {pair}")
 
 
 @stage_task("find overlap of {pair}")
@@ -108,7 +108,7 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None
     joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result, computed_by())
-    return finished(joined, stage, f"{pair}: {joined.method or 'not compared, which takes long'}")
+    return finished(joined, stage.reused, f"{pair}: {joined.method or 'not compared, which takes long'}")
 
 
 def _is_left_out(spec: ComparingSpec, join: Join) -> bool:

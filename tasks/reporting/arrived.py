@@ -66,7 +66,7 @@ def decide(
 
     stage = stages.publish(space / about.folder, {"version": VERSION}, build)
     arrived = Arrived(**stage.result)
-    return finished(arrived, stage, arrived.in_short)
+    return finished(arrived, stage.reused, arrived.in_short)
 
 
 def known_rows(found: Found, workspace: Place) -> dict[str, Row]:

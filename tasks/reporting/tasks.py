@@ -51,7 +51,7 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
         stages.amend(folder / RUN_MANIFEST, "findings", found.to_json())  # its sources may have moved
     point_latest(folder)
     remember(workspace, report)
-    return finished(report, stage, f"run {folder.last}")
+    return finished(report, stage.reused, f"run {folder.last}")
 
 
 @stage_task("publish the benchmarks")
@@ -63,4 +63,4 @@ def publish_benchmarks(reports: Sequence[Report], workspace: Place) -> Benchmark
     sources = [source for report in reports for source in report.spec.sources.values()]
     folder = workspace / "benchmarks" / f"{name_of(sources)}-{stages.digest_of(about)[:10]}"
     stage = stages.publish(folder, about, lambda target: write_benchmarks(reports, workspace, target))
-    return finished(Benchmarks(tuple(reports), str(folder)), stage, f"benchmarks {folder.last}")
+    return finished(Benchmarks(tuple(reports), str(folder)), stage.reused, f"benchmarks {folder.last}")

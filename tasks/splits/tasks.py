@@ -123,7 +123,7 @@ def _finished(shards: Sequence[Shard], stage: Stage, mixed: bool = False, **more
         drawn_from = tuple(role for role in ours if role in roles)
         splits[name] = Drawn.of(name, stage.folder / RAW, facts, numbers=numbers, drawn_from=drawn_from)
     record = Splits(_classes(shards), splits["train"], splits["validation"], splits["test"], **more)
-    return finished(record, stage, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
+    return finished(record, stage.reused, ", ".join(f"{name} {record[name].rows:,}" for name in SPLITS) + " rows")
 
 
 def _classes(shards: Sequence[Shard]) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def remove_overlap(
     kept = tuple(Split.of(name, stage.folder / SANITIZED, written[name]) for name in SPLITS if name in written)
     record = Sanitized(folder=stage.folder.name, **stage.result | {"splits": kept})
     lost = (f"{split.name} keeps {split.rows:,} of {splits[split.name].rows:,} rows" for split in kept)
-    return finished(record, stage, ", ".join(lost))
+    return finished(record, stage.reused, ", ".join(lost))
 
 
 @stage_task("find shared groups")
@@ -164,4 +164,4 @@ def find_shared_groups(
     stage = stages.stage(workspace, "shared", inputs, lambda to: {"pairs": write_shared(*asked, to / SHARED)})
     pairs = tuple(SharedRows(**one) for one in stage.result["pairs"])
     said = (f"{one.shared:,} of {one.rows:,} {one.rows_of} rows share a group with {one.found_in}" for one in pairs)
-    return finished(SharedGroups(stage.folder.name, pairs), stage, "; ".join(said))
+    return finished(SharedGroups(stage.folder.name, pairs), stage.reused, "; ".join(said))
