@@ -21,7 +21,10 @@ SECONDS_FOR_SCHEDULER, SECONDS_FOR_WORKERS = 15, 60
 
 def on_cluster(spec: WorkSpec) -> TaskRunner[PrefectFuture[Any]]:
     """Return a runner on the chosen cluster; raises `ServerError` if it does not answer, or has no workers."""
-    (address, own), problem = _cluster_of(spec), "does not answer"
+    address, own, problem = spec.scheduler, dict[str, Any](), "does not answer"
+    if not address:
+        cluster = _started(at_once(spec), spec.memory)
+        address, own = cluster.scheduler_address, {"security": cluster.security}
     try:
         with cast(Any, Client)(address, timeout=SECONDS_FOR_SCHEDULER, set_as_default=False, **own) as client:
             problem = "has no workers"
@@ -41,14 +44,6 @@ def _refuse_other_versions(client: Any) -> None:
         if found != own:
             has = f"has cleansplit {found}" if found and isinstance(found, str) else "lacks cleansplit"
             raise UsageError(f"{where} of the Dask cluster {has}, and this machine has {own}; install the same there.")
-
-
-def _cluster_of(spec: WorkSpec) -> tuple[str, dict[str, Any]]:
-    """Return the address of a cluster and, for a cluster of this process, its certificate."""
-    if spec.scheduler:
-        return spec.scheduler, {}
-    cluster = _started(at_once(spec), spec.memory)
-    return cluster.scheduler_address, {"security": cluster.security}
 
 
 @cache

@@ -54,8 +54,8 @@ def started() -> Iterator[Any]:
 
 
 def test_a_stranger_reaches_nothing_of_a_cluster_that_a_command_starts(started: Any) -> None:
-    address, own = cluster._cluster_of(SanitizeSpec.of(runner="dask", workers=1))
-    with cast(Any, Client)(address, set_as_default=False, **own) as client:
+    address = started.scheduler_address
+    with cast(Any, Client)(address, set_as_default=False, security=started.security) as client:
         info = client.scheduler_info()
         assert client.submit(sum, [1, 2]).result() == 3
     addresses = [address, *info["workers"], *(worker["nanny"] for worker in info["workers"].values())]
