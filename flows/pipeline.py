@@ -11,10 +11,9 @@ from flows.engine.declare import our_flow
 from flows.engine.progress import collect, say, timed
 from flows.engine.runners import side_by_side
 from flows.evaluate import train_on
-from flows.grouped import draw_in_groups
 from flows.prepare import decisions_of, load_sources, prepare_splits
 from flows.publish import publish
-from flows.sanitize import measure_and_sanitize
+from flows.sanitize import draw_in_groups, measure_and_sanitize
 from flows.table import AUDIT, DEDUPE, EVALUATE, PREPARE, RUN, SANITIZE, SPLIT
 from tasks.errors import GateError, UndecidedError, UsageError
 from tasks.records import Benchmarks, LoadedSources, Report

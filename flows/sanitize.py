@@ -1,6 +1,7 @@
 """Raw splits -> overlap of every pair of splits, and duplicates inside each -> sanitized splits.
 
 Splits are compared with each other and with themselves, one task per pair, or for large ones one task per tile first.
+Grouped splits are drawn here, too: from all sources as one set, and again where their overlap shows further duplicates.
 """
 
 from collections.abc import Sequence
@@ -16,15 +17,52 @@ from tasks.overlap.baseline import PICTURES
 from tasks.overlap.join import Slices
 from tasks.overlap.judging import find_baseline, group_duplicates, judge_twins, settle_overlap
 from tasks.overlap.tasks import compare_tile, find_overlap, look_up, take_embeddings, tiles_of
-from tasks.records import Findings, Joined, LoadedSources, Ruling, SplitPair, Splits, Tile
+from tasks.records import Findings, Joined, LoadedSources, Measured, Ruling, SplitDuplicates, SplitPair, Splits
+from tasks.records.overlaps import Overlap, Tile
 from tasks.records.report import AnySpec
-from tasks.records.spec import AuditSpec, ComparingSpec
-from tasks.splits.tasks import find_shared_groups, remove_overlap
+from tasks.records.spec import AuditSpec, ComparingSpec, TrainedSpec
+from tasks.splits.tasks import draw_grouped, find_shared_groups, remove_overlap, take_whole
 from tasks.vocabulary import PAIRS, SPLITS
 
-Tiles = list[tuple[SplitPair, int, Slices]]  # with their numbers in their pair
+ROUNDS = 5  # of drawing: duplicates found only between splits join their groups, and splits are drawn again
 FEW = 5_000  # photographs that threads search in less time than processes need to start
 SLOWER = "numpy compares the images, several times more slowly: install cleansplit with a C compiler to use the kernel."
+
+
+def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
+    """Draw splits that share no group, measure them and random ones of the same sizes, inside the calling flow."""
+    twins, ruling = group_all(spec, loaded)
+
+    def draw(between: tuple[Overlap, ...], at_random: bool = False) -> Splits:
+        drawing = [draw_grouped.submit(spec, loaded, twins, between, ruling, at_random, spec.place)]
+        return cast(Splits, collect("draw splits", drawing)[0])
+
+    runner = side_by_side(spec)
+    between: tuple[Overlap, ...] = ()
+    for _ in range(ROUNDS):
+        found: Findings = measure_and_sanitize(runner, spec, draw(between), loaded)
+        shared = tuple(one for one in found.overlaps if any(of.either for of in one.directions))
+        if not shared:
+            break
+        between += shared
+    say(*found.splits.notes)
+    random = measure_and_sanitize(runner, spec, draw(between, at_random=True), loaded, within=False)
+    return replace(found, random=Measured(random.splits, random.overlaps, random.sanitized))
+
+
+def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling]:
+    """Rule on duplicates in all sources as one set; find them, and similar images if these must stay together."""
+    alone, place = spec.of_one_set(), spec.place
+    (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
+    (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, place)])
+    joined = compare(alone, [SplitPair(prints, prints)])
+    ruling = joining = rule(alone, joined)
+    if spec.group_alike:
+        asked = replace(ruling.verdict, threshold=alone.floor_percent / 100, reason="asked")
+        joining = replace(ruling, verdict=asked)
+    grouping = [group_duplicates.submit(alone, joined[0], joining, loaded.decided, place)]
+    (twins,) = collect("group duplicates", grouping)
+    return twins, ruling
 
 
 @subflow("sanitize splits")
@@ -72,8 +110,8 @@ def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
 
 
 @subflow("compare tiles")
-def compare_tiles(spec: ComparingSpec, tiles: Tiles) -> list[Tile]:
-    """Compare slices of splits with slices of others or of their own, one task each."""
+def compare_tiles(spec: ComparingSpec, tiles: list[tuple[SplitPair, int, Slices]]) -> list[Tile]:
+    """Compare slices of splits, numbered in their pair, with slices of others or of their own, one task each."""
     comparing = (compare_tile.submit(spec, pair, number, slices, spec.place) for pair, number, slices in tiles)
     work = [len(slices[_searched(spec, pair)]) for pair, _, slices in tiles]
     return collect("compare tiles", comparing, work, "images")
