@@ -1,17 +1,33 @@
-"""Components of images connected by duplicates, and the similarity of each image's look-alikes beyond its copies."""
+"""Components of images connected by duplicates, and the best match and the look-alikes of each image, for a verdict."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tasks.arrays import Floats, RowNumbers
+from tasks.arrays import Bits, Floats, RowNumbers
 from tasks.joined import groups_of, is_first
-from tasks.overlap.images import Images, same_images
+from tasks.overlap.images import SEVERAL, UNKNOWN, Images, same_images
+from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.proposals import CANDIDATES
+from tasks.overlap.threshold import NEAR_IDENTICAL, fisher
 from tasks.registration.views import LOWEST
+from tasks.storage import tables
 
 MOST = CANDIDATES // 2  # candidates in one component from which the component may contain more
 FIFTH = 4  # index of the candidate that represents look-alikes
 GAP = 1.0  # units of z between the copies of an image and its other candidates
+MATCH = np.dtype(
+    [
+        ("best", "f8"),  # similarity of the best match that is not identical, 0 without one
+        ("beyond", "f8"),  # agreement of look-alikes, see `look_alikes_of`
+        ("chained", "?"),  # near-identity proves nothing
+        ("identical", "?"),  # the other split has the same image
+        ("other_class", "?"),  # the best match has another class
+        ("rows", "i8"),  # number of rows with the image
+        ("label", "i8"),
+    ]
+)
+Matches = NDArray[np.void]  # of dtype `MATCH`
 
 
 def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
@@ -76,6 +92,21 @@ def beyond_copies(candidates: Floats) -> Floats:
     return reached
 
 
-def fisher(agreement: Floats) -> Floats:
-    """Return Fisher's transform z = artanh(G) of agreements."""
-    return np.arctanh(np.clip(agreement, -0.999, 0.9999))
+def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:
+    """Return the matches of the searched images of a join; `chained` are digests, uint8 (n, 16)."""
+    here, seen = join.searched, pairs.seen_from(join.searched, join.within)
+    images, others = join.both[here], join.both[1 - here]
+    found = np.zeros(len(images), MATCH)
+    np.maximum.at(found["best"], seen.first, seen.similarity)
+    if join.view.on_pixels:
+        components = hanging(pairs.where(pairs.similarity >= NEAR_IDENTICAL), *join.both, join.within)
+        found["beyond"] = look_alikes_of(seen, (components[here], components[1 - here]))
+    found["chained"] = images.are_among(chained)
+    found["identical"] = not join.within and images.are_among(others.digests)
+    own, other = images.labels[seen.first], others.labels[seen.second]
+    differ = (own != UNKNOWN) & (other != UNKNOWN) & ((own != other) | (own == SEVERAL))
+    best = seen.similarity == found["best"][seen.first]  # among equals, one of another class decides
+    found["other_class"][seen.first[differ & best]] = True
+    of_row = tables.read(join.workspace / join.sides[here].of_row)["image"].to_numpy()
+    found["rows"], found["label"] = np.bincount(of_row, minlength=len(images)), images.labels
+    return found

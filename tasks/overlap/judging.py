@@ -10,9 +10,9 @@ from pydantic import TypeAdapter
 
 from tasks.libraries import shaped_by
 from tasks.overlap.baseline import measure_baseline
+from tasks.overlap.components import matches_of
 from tasks.overlap.groups import write_groups
 from tasks.overlap.join import VERSION, join_of
-from tasks.overlap.matches import matches_of
 from tasks.overlap.minhash import RecallCounts, measured_recall
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.search import PAIRS

@@ -7,10 +7,9 @@ import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Floats, Mask
 from tasks.overlap.agreements import similarity_of
-from tasks.overlap.components import hanging
+from tasks.overlap.components import hanging, matches_of
 from tasks.overlap.images import NOTHING, Images
 from tasks.overlap.join import Join
-from tasks.overlap.matches import matches_of
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
 from tasks.overlap.pictures import are_duplicates, with_more
 from tasks.overlap.search import PAIRS, near_pairs

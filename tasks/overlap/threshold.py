@@ -19,7 +19,6 @@ import numpy as np
 from scipy.special import betainc
 
 from tasks.arrays import Floats
-from tasks.overlap.components import fisher
 from tasks.records.verdict import PRECISION
 from tasks.registration.views import LOWEST
 
@@ -86,6 +85,11 @@ def is_common(alike: int, pairs: int) -> bool:
     (False, False, True)
     """
     return bool(alike and betainc(alike, pairs - alike + 1, 0.01) < 0.025)
+
+
+def fisher(agreement: Floats) -> Floats:
+    """Return Fisher's transform z = artanh(G) of agreements."""
+    return np.arctanh(np.clip(agreement, -0.999, 0.9999))
 
 
 def _extrapolated(count: Floats, rate: Floats, distance: Floats) -> Floats:

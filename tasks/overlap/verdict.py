@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.arrays import Floats, Mask
+from tasks.overlap.components import Matches
 from tasks.overlap.images import SEVERAL
-from tasks.overlap.matches import Matches
 from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, near_identical, own_percent
 from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.registration.views import LOWEST, View

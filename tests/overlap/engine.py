@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.overlap.baseline import measure_baseline
+from tasks.overlap.components import matches_of
 from tasks.overlap.groups import Grouped, between_kept, group_rows
 from tasks.overlap.join import Join
-from tasks.overlap.matches import matches_of
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.prints import write_images

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.overlap.baseline import BASELINE
-from tasks.overlap.matches import MATCH, Matches
+from tasks.overlap.components import MATCH, Matches
 from tasks.overlap.verdict import judge, lines_of
 from tasks.records.verdict import Verdict
 from tasks.registration.views import VIEWS
