@@ -6,6 +6,7 @@ const AHEAD = 2; // pairs whose pictures are fetched before they are asked for
 const FILTERS = ["state", "kind", "split", "class", "least", "most", "sort"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let pairs = [];
+let alone = false; // whether the run has one set; between splits, the image that stays of two in one split changes no removal
 let shown = []; // numbers of the pairs that the filters let through
 let at = 0; // place of the current one among them
 let undoable = []; // [number, what was decided before]
@@ -22,17 +23,18 @@ const answerOf = (pair) => {
 const KINDS = { near: "near-duplicate", exact: "identical", conflict: "different labels", inside: "inside a split", judged: "decided before" };
 const NAMES = { true: "same", false: "different", null: "", first: "first label wrong", second: "second label wrong", "keep first": "first stays", "keep second": "second stays" };
 const named = (pair) => NAMES[answerOf(pair)];
+const within = (pair) => pair.sides[0].split === pair.sides[1].split;
 const askable = (pair) => pair.decidable || pair.conflicting;
 const decided = (pair) => answerOf(pair) !== null;
 const colour = (pair) => (answerOf(pair) === true || pair.stays !== null ? "same" : "different"); // green, or red
 // What becomes of an image of a pair, by the run and by the decision about the pair.
 function fate(pair, side) {
-  const undecided = pair.kinds.includes("undecided"), other = pair.sides.some((each) => each.goes) ? "goes" : "extra copy";
+  const { goes, digest } = pair.sides[side], other = alone && pair.sides.some((each) => each.goes) ? "goes" : "extra copy";
   if (pair.same === false) return "stays";
-  if (pair.stays !== null) return pair.sides[side].digest === pair.stays ? "stays" : other;
-  if (undecided) return pair.same ? "same: the next run chooses" : "stays, undecided";
-  if (pair.sides[side].goes) return "goes";
-  return pair.swappable && side === 0 ? other : "stays";
+  if (pair.stays !== null && (alone || !goes)) return digest === pair.stays ? "stays" : other;
+  if (pair.kinds.includes("undecided")) return pair.same ? "same: the next run chooses" : "stays, undecided";
+  if (goes) return "goes";
+  return side === 0 && !pair.conflicting && within(pair) ? "extra copy" : "stays";
 }
 
 function text(element, ...parts) {
@@ -283,6 +285,7 @@ by("filters").addEventListener("submit", (event) => event.preventDefault());
 
 fetch("pairs").then((answer) => answer.json()).then((told) => {
   pairs = told;
+  alone = pairs.every(within);
   fill(by("split"), pairs.flatMap((pair) => pair.sides.map((side) => side.split)));
   fill(by("class"), pairs.flatMap((pair) => pair.sides.map((side) => side.class)));
   if (!pairs.some((pair) => !decided(pair) && askable(pair))) by("state").value = "all";

@@ -233,10 +233,12 @@ def test_photographs_are_shown_as_they_are_and_laid_over_each_other(
     cut = pictures[3].crop((20, 15, 380, 290))
     test = {"a/cut.jpg": saved(cut, "JPEG"), "a/tiff.tiff": saved(pictures[4].resize((300, 225)), "TIFF")}
     test |= {f"a/new{i}.jpg": saved(scene(400, 300, seed=90 + i), "JPEG") for i in range(12)}
+    train["a/z05.jpg"], test["a/zcut.jpg"] = train["a/05.jpg"], saved(cut, "JPEG", quality=60)
     given: dict[str, Any] = {r: str(write_folder(tmp_path / r, f)) for r, f in (("train", train), ("test", test))}
     found = audit(**given, workspace=tmp_path / "w")
     with served(found.run) as address, opened(browser, address) as (page, troubles):
         page.select_option("#sort", "path")
+        page.click("#rows li")
         wait_for(page, "document.getElementById('overlay').style.visibility === 'visible'")
         assert page.inner_text("#name-one .path") == "a/cut.jpg"
         assert page.evaluate("document.getElementById('one').naturalWidth") == cut.width
@@ -247,6 +249,14 @@ def test_photographs_are_shown_as_they_are_and_laid_over_each_other(
         assert page.get_attribute("#blink", "aria-pressed") == "true"
         press(page, "d")
         wait_for(page, "document.getElementById('one').naturalWidth === 96")  # browsers show no TIFF
+        page.select_option("#kind", "inside")
+        page.select_option("#state", "all")
+        fates = []
+        for key in ("ArrowLeft", "ArrowRight", "k"):
+            page.keyboard.press(key)
+            page.evaluate("working")
+            fates.append([page.inner_text(f"#name-{side}").split("\n")[0] for side in ("one", "two")])
+        assert fates == [["extra copy train, a", "stays train, a"], *[["goes test, a", "goes test, a"]] * 2]
         assert not troubles
     for path in (tmp_path / "train").rglob("*.jpg"):
         path.unlink()
