@@ -30,7 +30,6 @@ REMOVED_SHOWN = 200
 PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
 REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # address at which a web server shows the workspace's folder of runs
 REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the key of an asset
-CHANGED = "cleansplit.overlap.changed"
 
 
 def publish(found: Findings, seconds: dict[str, float]) -> Report:
@@ -110,7 +109,7 @@ def tell_of_change(report: Report, about: str, workspace: Place) -> None:
     before = _last(report, workspace)
     if before is not None and _overlap(before) != _overlap(report):
         payload = {"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name}
-        emit_event(CHANGED, _resource(about), payload=payload)
+        emit_event("cleansplit.overlap.changed", _resource(about), payload=payload)
 
 
 def tell_of_gates(report: Report, about: str, again: bool) -> None:

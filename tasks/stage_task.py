@@ -23,9 +23,7 @@ from tasks.errors import CleanSplitError, StoppedError, UsageError
 # A task that exceeds the limit fails at its next step in Python; calls into libraries are not interrupted. Prefect
 # needs the limit at declaration, that is, at import.
 LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
-UNNAMED = "cleansplit://run"
 STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # variable that names a Secret block with settings of object stores
-LOGGERS_OF_RUNS = ("prefect.flow_runs", "prefect.engine", "prefect.task_runs")
 FAILED = "Finished in state Failed"  # of a flow, which Prefect logs as information
 # A thread cannot be interrupted; the state of a reused stage has the same message; a subflow has its own page.
 USELESS = ("Timeout of", "Finished in state Reused", "Beginning subflow run")
@@ -41,7 +39,7 @@ def _is_useful(entry: logging.LogRecord) -> bool:
     return not expected and not str(entry.msg).startswith(USELESS)
 
 
-for name in LOGGERS_OF_RUNS:
+for name in ("prefect.flow_runs", "prefect.engine", "prefect.task_runs"):
     logging.getLogger(name).addFilter(_is_useful)
 
 
@@ -68,7 +66,7 @@ def stage_task(name: str, assets: bool = False, **options: Any) -> Callable[[Cal
         "retry_condition_fn": _may_heal,
         **options,
     }
-    declared = materialize(UNNAMED, by="cleansplit", **how) if assets else task(**how)
+    declared = materialize("cleansplit://run", by="cleansplit", **how) if assets else task(**how)
     return lambda function: declared(in_one_sentence(function))
 
 

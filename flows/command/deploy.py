@@ -21,7 +21,6 @@ from tasks.errors import UsageError
 DEPLOYMENTS, AUTOMATIONS = ROOT / "prefect.yaml", ROOT / "automations.yaml"
 CORES_A_RUN = 4  # a run uses all cores, but on a large machine a second one finds idle cores
 HOOK = "cleansplit-notifications"  # the block with the address for notifications
-IN_IMAGE = "/app"  # the folder of the code in the Dockerfile's image
 Infrastructure = Literal["process", "docker", "kubernetes"]
 
 
@@ -102,8 +101,8 @@ def with_code(
     if git:
         clone = {"repository": git} | ({"branch": branch} if branch else {})
         described["pull"] = [{"prefect.deployments.steps.git_clone": clone}]
-    elif image:
-        described["pull"] = [{"prefect.deployments.steps.set_working_directory": {"directory": IN_IMAGE}}]
+    elif image:  # of the Dockerfile
+        described["pull"] = [{"prefect.deployments.steps.set_working_directory": {"directory": "/app"}}]
     for one in described["deployments"]:
         variables = one["work_pool"]["job_variables"] | ({"image": image} if image else {})
         one["work_pool"] = {"name": pool, "job_variables": variables}

@@ -18,7 +18,6 @@ from tasks.sources.pages import FRAME
 from tasks.vocabulary import DICOM_GROUPS
 
 GRAY = {"MONOCHROME1": [255, 0], "MONOCHROME2": [0, 255]}  # shades of the lowest and the highest value
-IDS = [name.partition(":")[2] for name in DICOM_GROUPS]
 OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")  # of compressed frames
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
 
@@ -55,7 +54,7 @@ def load_dicom(data: bytes) -> tuple[Image.Image, Deep, str | None, str | None]:
     if colours == "MONOCHROME1":
         deep = np.uint16(2**header.BitsStored - 1) - deep
     deep = deep if pixels.itemsize == 2 else deep * np.uint16(257 if header.BitsAllocated == 8 else 65535)
-    patient, series = (str(header.get(name) or "").strip() or None for name in IDS)
+    patient, series = (str(header.get(name.partition(":")[2]) or "").strip() or None for name in DICOM_GROUPS)
     return Image.fromarray(_shown(pixels, header) if colours in GRAY else rounded(deep)), deep, patient, series
 
 

@@ -22,7 +22,6 @@ from tasks.storage.images import as_file
 PARTS = {"conflict": 3, "near": 6, "undecided": 2, "exact": 1}  # of the pairs, in this order
 SUBJECTS = 24  # pairs of one subject
 PAIRS = {"glyphs": 600, "photographs": 150}  # of a page: about 2 MB
-QUALITY = 85  # of a JPEG
 THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
 ENDS = (("id", "twin_id"), ("split", "twin_split"), ("class_name", "twin_class_name"))  # columns of the two images
 AT_A_TIME = 16  # pairs: numpy takes as long for one
@@ -128,7 +127,7 @@ def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report)
     column, on_pixels = report.view.column, report.view.on_pixels
     moving = [row for row in pairs if on_pixels and row.get("reason", "exact") != "exact"]
     moved = laid_over(*([images[row[end]].pixels for row in moving] for end in ENDS[0]))
-    over = {row["place"]: encoded(pixels, "jpeg", quality=QUALITY) for row, pixels in zip(moving, moved, strict=True)}
+    over = {row["place"]: encoded(pixels, "jpeg", quality=85) for row, pixels in zip(moving, moved, strict=True)}
     return [
         row
         | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[measured]}

@@ -22,7 +22,6 @@ COMPARISONS: dict[Comparison, str] = {
     "effect_of_twins": "effect of the duplicates",
 }
 DIFFERENCES = "Differences of accuracy in points, each with 95 % intervals, not corrected for multiple comparisons"
-CLAIMS = "Accuracy in percent by how splits are drawn, with 95 % intervals: one training each"
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
 BAND = {  # columns of the best matches of searched rows, and of matches without a leak
     "rows": "rows", "share": "share", "other class": "other_class", "precision": "precision",
@@ -154,7 +153,7 @@ def tables_of(
         ("Groups of duplicates" if alone else "Groups of duplicates inside each split", group_rows(numbers)),
         ("Best matches that are not identical, by similarity", band_rows(numbers)),
         ("Pairs that people looked at, by similarity", judged_rows(numbers)),
-        (CLAIMS, claim_rows(numbers)),
+        ("Accuracy in percent by how splits are drawn, with 95 % intervals: one training each", claim_rows(numbers)),
         ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, subsets)),
         (DIFFERENCES, effect_rows(numbers, comparisons)),
     ]

@@ -18,7 +18,6 @@ from tasks.storage import Place, tables
 from tasks.storage.decisions import read_decisions
 
 CONFLICTS = "label_conflicts.parquet"
-OF_ANOTHER_KIND = ("not_image_name", "not_png_name")  # reasons
 
 
 def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
@@ -93,6 +92,6 @@ def refused_members(found: Findings, workspace: Place) -> pa.Table:
 def ignored_kinds(found: Findings, workspace: Place) -> tuple[IgnoredKind, ...]:
     """Count members that are ignored because of their file extension, by extension, most frequent first."""
     refused = refused_members(found, workspace)
-    ignored = refused.filter(pc.is_in(refused["reason"], pa.array(OF_ANOTHER_KIND)))
+    ignored = refused.filter(pc.is_in(refused["reason"], pa.array(["not_image_name", "not_png_name"])))
     endings = Counter(PurePosixPath(name.lower()).suffix or "none" for name in ignored["member"].to_pylist())
     return tuple(IgnoredKind(*pair) for pair in sorted(endings.items(), key=lambda pair: (-pair[1], pair[0])))

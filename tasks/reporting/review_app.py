@@ -38,7 +38,6 @@ ANSWERS = {  # the bodies of requests
     b'"first"': Answer(True, right=1), b'"second"': Answer(True, right=0),  # whose label is wrong
     b'"keep first"': Answer(True, stays=0), b'"keep second"': Answer(True, stays=1),
 }  # fmt: skip
-LENGTHS = {str(len(answer)) for answer in ANSWERS}
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def _reason(request: Request, token: str) -> str | None:
         return None if request.method in ("GET", "HEAD") else "no such method"
     if request.headers.get("origin") != f"http://{request.headers['host']}":
         return "another origin"
-    return None if request.headers.get("content-length") in LENGTHS else "no answer"
+    return None if request.headers.get("content-length") in {str(len(answer)) for answer in ANSWERS} else "no answer"
 
 
 def _pair(review: Review, request: Request) -> Pair:

@@ -3,11 +3,10 @@
 import re
 from typing import Literal
 
-from tasks.formats import DICM, format_of
+from tasks.formats import DICM, STARTS, format_of
 
 MAX_PAGES, MAX_BYTES = 1000, 4 << 30  # of a file, and of all its pages, which each have the bytes of the file
 PAGE = re.compile(r"#(\d+)(\.\w+)$")  # in the name of a page
-TIFF = (b"II*\0", b"MM\0*")  # asked first: most files are something else
 FRAME = re.compile(rb"frame (\d{1,4})\0")  # in the preamble of a DICOM file, which is free for any use
 FRAMES, PIXELS = re.compile(rb"\x28\0\x08\0(?:IS.\0|.\0\0\0) *(\d{1,9})", re.DOTALL), b"\xe0\x7f\x10\0"  # elements
 SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask of another one, and its bits
@@ -15,7 +14,7 @@ SUBFILE, PART = 254, 1 | 4  # the tag of a page that is a smaller copy or a mask
 
 def pages_of(data: bytes) -> list[tuple[bytes, int]]:
     """Return the link to each page of a TIFF of several, and the place of its link to the next; nothing for others."""
-    if data[:4] not in TIFF:
+    if not data.startswith(STARTS["TIFF"]):  # asked first: most files are something else
         return []
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
     found: list[tuple[bytes, int]] = []

@@ -14,7 +14,6 @@ from tasks.storage.image_files import images_in, paths_of, read_ids
 from tasks.vocabulary import DICOM_GROUPS, EVALUATED, LOSES_TO, SPLITS
 
 NOTHING = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
-PAIRS = [(name, earlier) for name in EVALUATED for earlier in LOSES_TO["train"][name]]
 MISSING = {  # why no image has a group
     "font": "name of an image gives a font",
     "group": "image has a group; --columns group=NAME names its column",
@@ -62,7 +61,7 @@ def write_shared(
     every = pa.concat_arrays([*ids.values()])
     names = names_of_groups(every, by, loaded, workspace)
     counts, parts = [], []
-    for one, other in PAIRS:
+    for one, other in [(name, earlier) for name in EVALUATED for earlier in LOSES_TO["train"][name]]:
         own, others = (names.take(pc.index_in(ids[split], value_set=every)) for split in (one, other))
         shares = pc.is_in(own, value_set=others.drop_null().unique())
         twins = tables.read(workspace / between(overlaps, one, other).table(one), ["exact", "near"])

@@ -33,7 +33,6 @@ SCHEMA = pa.schema(
     }
 )
 MAX_DECISIONS = 1_000_000
-NEEDED = ("first", "second", "same")
 ANSWERS = ("same", "right_label", "stays")  # on which two rows about one pair must agree
 Key = tuple[bytes, bytes]
 Row = dict[str, Any]  # a decision, keyed by the names of `SCHEMA`
@@ -90,7 +89,7 @@ def read_decisions(place: Place) -> Decisions:
         table = pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
     except pa.ArrowException as error:
         raise DataError(f"{place} is not a table of decisions: {str(error).partition(chr(10))[0]}.") from error
-    if any(table[name].null_count for name in NEEDED):
+    if any(table[name].null_count for name in ("first", "second", "same")):
         raise DataError(f"{place} has decisions without digests or answer; name a file that review wrote.")
     found: dict[Key, Row] = {}
     for number, row in enumerate(map(_in_order, table.to_pylist()), 1):
