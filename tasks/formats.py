@@ -15,7 +15,6 @@ STARTS: dict[str, bytes | tuple[bytes, ...]] = {
 }  # fmt: skip
 DICM = b"DICM"  # at byte 128 of DICOM, after bytes that may start another format, such as TIFF
 HEIC = re.compile(rb"hei[cmsx]|hev[cmsx]|mif1")  # brands that AVIF files do not have
-NETPBM = re.compile(rb"P[1-6]\s")
 
 
 def format_of(data: bytes) -> str | None:
@@ -31,6 +30,6 @@ def format_of(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         brands = data[8:64]
         return "AVIF" if b"avif" in brands or b"avis" in brands else "HEIF" if HEIC.search(brands) else None
-    if NETPBM.match(data):
+    if re.match(rb"P[1-6]\s", data):
         return "PPM"
     return next((name for name, start in STARTS.items() if data.startswith(start)), None)

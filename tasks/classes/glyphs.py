@@ -14,7 +14,6 @@ from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.storage.images import as_rows
 
 BATCH = 4096  # images to decode at once
-COUNTER = re.compile(r"_\d+$")
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -75,7 +74,7 @@ def font_of(member: str) -> str | None:
     >>> font_of("RnJlaWdodERpc3BCb29rSXRhbGljLnR0Zg==.png"), font_of("RGVqYVZ1LnR0Zg==_3.png"), font_of("0645.png")
     ('FreightDispBookItalic.ttf', 'DejaVu.ttf', None)
     """
-    stem = COUNTER.sub("", member.removesuffix(".png"))
+    stem = re.sub(r"_\d+$", "", member.removesuffix(".png"))
     try:
         font = binascii.a2b_base64(stem.encode("ascii").translate(URL_SAFE), strict_mode=True).decode()
     except ValueError:  # not base64, not ASCII, or not UTF-8

@@ -26,7 +26,6 @@ BARE = KNOWN - {*range(0xE0, 0xF0)}  # after it, without EXIF data
 DIGEST_BYTES = 16
 REDUCED_SIDE = 128  # minimum side in pixels of a reduced JPEG; copies and thumbnails are smaller
 SCALES = (8, 4, 2)  # the fastest scales
-SPACES = {"L": "GRAY", "RGB": "RGB"}  # Pillow's mode -> simplejpeg's name
 PROBE = bytes(range(1, 65))  # data for a decoder that may still expect some
 HARMLESS_AT_THE_END = re.compile(r"extraneous bytes before marker 0xd9")
 WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in warnings of libjpeg
@@ -97,7 +96,7 @@ class Frame(NamedTuple):
     def pixels(self, data: bytes, scale: int, strict: bool = True) -> Gray:
         """Decode like Pillow, uint8 (height, width[, 3]); if strict, raises `ValueError` for a mere warning."""
         width, height = (-(-side // scale) for side in self[1:])
-        space = SPACES[self.mode]
+        space = "GRAY" if self.mode == "L" else "RGB"
         least = {"min_width": width, "min_height": height} if scale > 1 else {}
         pixels: Gray = simplejpeg.decode_jpeg(data, space, strict=strict, **least)
         if pixels.shape[:2] != (height, width):

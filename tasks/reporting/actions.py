@@ -13,7 +13,6 @@ from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids
 from tasks.vocabulary import SPLITS
 
-ACTIONS, REMOVE = "actions.csv", "remove"
 TEXTS = ("path", "split", "class", "action", "why", "twin")
 COLUMNS = pa.schema({n: pa.string() for n in TEXTS} | {"similarity": pa.float64(), "new_class": pa.string()})
 AT_ONCE = 100_000  # rows
@@ -27,15 +26,15 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     """
     first, second = _actions(found, workspace, target)
     gone = first.filter(pc.equal(first["action"], "remove"))["id"].combine_chunks()
-    with tables.writing(target / ACTIONS) as out, CSVWriter(out, COLUMNS) as writer:
+    with tables.writing(target / "actions.csv") as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             for rows in _rows_of(found.splits[name], found.archives, first, second, workspace):
                 writer.write_table(tables.harmless(rows))
             ids = read_ids(found.splits[name].places(workspace))
             lost = ids.filter(pc.is_in(ids, value_set=gone))
             if len(lost) and not report.alone:
-                disk.make_folder(target / REMOVE)
-                add_lines(target / REMOVE / f"{name}.txt", _files(ids, lost, found, workspace)["remove"])
+                disk.make_folder(target / "remove")
+                add_lines(target / "remove" / f"{name}.txt", _files(ids, lost, found, workspace)["remove"])
 
 
 def write_duplicates(found: Findings, report: Report, workspace: Place, target: Place) -> None:

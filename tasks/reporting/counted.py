@@ -17,8 +17,6 @@ from tasks.records.verdict import Judged, JudgedBand
 from tasks.storage import Place, tables
 from tasks.storage.decisions import read_decisions
 
-CONFLICTS = "label_conflicts.parquet"
-
 
 def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
     """Return the images with a duplicate of another label, each with its best such duplicate.

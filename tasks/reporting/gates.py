@@ -18,7 +18,6 @@ from tasks.vocabulary import SET, Role
 
 OF_ROWS = ("max_duplicates", "max_overlap", "max_shared_groups")
 LABELLED = "(labelled)"  # all classes of a source that are sets of labels
-REASONS_NAMED = 3  # most frequent reasons to name
 Counted = PairOverlap | SplitGroups | SharedRows
 
 
@@ -133,7 +132,7 @@ def _reasons(role: Role, name: str, report: Report) -> str:
     refused = tables.read(run_at(report.run) / "quarantine.parquet", ["reason"], filters=own)["reason"].to_pylist()
     return ", ".join(
         f"{REASONS[reason]} ({count:,}{f'; {REMEDIES[reason]}' if reason in REMEDIES else ''})"
-        for reason, count in Counter(refused).most_common(REASONS_NAMED)
+        for reason, count in Counter(refused).most_common(3)
     )
 
 

@@ -18,7 +18,7 @@ from tasks.records import Findings, Report, between
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import SAME_SUBJECT
 from tasks.reporting.actions import add_lines, write_actions, write_duplicates, write_table
-from tasks.reporting.counted import CONFLICTS, conflicts_of, refused_members
+from tasks.reporting.counted import conflicts_of, refused_members
 from tasks.reporting.read import PAGE, REPORT, read_findings
 from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import paths_of, read_ids, thumbnails
@@ -53,7 +53,7 @@ def write_benchmarks(reports: Sequence[Report], workspace: Place, target: Place)
 def _write_tables(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     _link_tables(found, workspace, target)
     write_duplicates(found, report, workspace, target)
-    write_table(conflicts_of(found, workspace), report, target / CONFLICTS)
+    write_table(conflicts_of(found, workspace), report, target / "label_conflicts.parquet")
     refused = refused_members(found, workspace)
     for row in report.conservation:
         conserve(f"{row.role} {row.class_name}", row.members, row.accepted, row.quarantined, row.ignored)

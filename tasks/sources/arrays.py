@@ -22,7 +22,6 @@ from tasks.storage import Place, at
 LABELS = {"y", "label", "labels", "target", "targets", "classes"}
 MAX_BYTES, MAX_ARRAYS = 16 << 30, 64  # of one array, and in one file
 IDX = b"\0\0\x08"  # start of an IDX file of bytes; the number of dimensions follows
-TEST = "t10k"  # MNIST's name of test
 
 
 def open_arrays(place: Place) -> Rows | None:
@@ -90,7 +89,7 @@ def open_idx(place: Place) -> Rows | None:
         return None
     parts: list[Part] = []
     for file in files:
-        split = "test" if file.last.lower().startswith(TEST) else split_in(file.last)
+        split = "test" if file.last.lower().startswith("t10k") else split_in(file.last)  # in MNIST
         labels = read_idx(beside).ravel() if (beside := _beside(file)) != file and at(beside).exists() else None
         parts.append((split if folder else None, read_idx(file), labels))
     return of_arrays(parts, place, [name for file in files for name in (file.last, _beside(file).last)])

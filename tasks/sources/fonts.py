@@ -28,7 +28,6 @@ SHARED = 30  # styles that both archives have; near-duplicates arise by themselv
 WEIGHTS = (0.0, 0.06)  # stroke, as a share of the size
 SLANTS = (-0.15, 0.30)  # horizontal shift per unit of height
 SIZES = (16, 64)  # pixels per em; small ones come out coarse
-SUFFIXES = {".ttf", ".otf", ".ttc", ".pfb"}
 UNREADABLE: dict[Role, dict[str, bytes]] = {  # as in the real archives: empty files, and one that is not an image
     "large": {"A": b"<html>this is no image</html>", "B": b"", "D": b""},
     "small": {"A": b"", "F": b""},
@@ -51,7 +50,7 @@ def find_fonts(folder: Place | None = None) -> list[Place]:
 
     folder = folder or Place.of(matplotlib.get_data_path()) / "fonts/ttf"
     names = at(folder).files_below() if at(folder).is_folder() else []
-    files = [folder / name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    files = [folder / name for name in names if PurePosixPath(name).suffix.lower() in {".ttf", ".otf", ".ttc", ".pfb"}]
     fonts = [font for font in files if _draws_letters(font)]
     if not fonts:
         raise DataError(f"{folder} has no font with the letters A to J; name a folder with .ttf or .otf files.")

@@ -25,7 +25,6 @@ from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 
 VERSION, INDEXED = 7, 11
-INDEX = "index.parquet"
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
@@ -77,7 +76,7 @@ def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
         held = {**indexing.by_split(members, splits)}
     parts = []
     for role, (root, own) in held.items():
-        name = f"{role}.parquet" if role else INDEX
+        name = f"{role}.parquet" if role else "index.parquet"
         pieces, outside, found = indexing.write_index(own, target / name, root)
         cut = [asdict(piece) for piece in pieces]
         parts.append({"role": role, "root": found, "index": name, "pieces": cut, "outside": outside})

@@ -24,7 +24,6 @@ PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpa
 MAX_PACKED = 64 << 20  # bytes of a member with such a compression, and of its window
 NO_SIZE = b"\xff" * 8  # in the header of a file of LZMA
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
-ENCRYPTED = 1  # flag of a member
 
 
 def is_zip(place: Place) -> bool:
@@ -60,7 +59,7 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
         kind = "link"
     elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         kind = "special"
-    elif member.flag_bits & ENCRYPTED:
+    elif member.flag_bits & 1:
         kind = "encrypted"
     if kind != "file":
         return Entry(member.filename, kind, 0, 0, b"")

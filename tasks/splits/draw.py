@@ -31,7 +31,6 @@ from tasks.vocabulary import SPLITS, Role, SplitName
 
 DEFAULT_PER_CLASS = {"train": 20_000, "validation": 1_000, "test": 1_000}
 VALIDATION_SHARE = 21  # as in the course: 1,000 of 21,000 rows per class of `large` are validation
-COURSE_SEED = 133
 DEALT = "dealt"  # folder of rows on their way from shards to splits
 Sizes = dict[SplitName, int]  # rows per class
 
@@ -103,7 +102,7 @@ def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitNam
 
 def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) -> dict[SplitName, RowNumbers]:
     """Draw the rows of each split as the course does; see `draw`. `ids` are the ids of the rows of all shards."""
-    random = np.random.RandomState(COURSE_SEED)  # legacy, on purpose
+    random = np.random.RandomState(133)  # legacy, on purpose, with the seed of the course
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in sorted(ranges, key=lambda one: one.role):  # all of large first
         without_case = pc.array_sort_indices(pc.utf8_lower(ids.slice(one.first, one.rows)))
