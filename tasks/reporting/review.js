@@ -6,7 +6,7 @@ const AHEAD = 2; // pairs whose pictures are fetched before they are asked for
 const FILTERS = ["state", "kind", "split", "class", "least", "most", "sort"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let pairs = [];
-let alone = false; // whether the run has one set; between splits, the image that stays of two in one split changes no removal
+const alone = document.body.classList.contains("alone"); // one set; between splits, the image that stays in one split changes no removal
 let shown = []; // numbers of the pairs that the filters let through
 let at = 0; // place of the current one among them
 let undoable = []; // [number, what was decided before]
@@ -120,13 +120,13 @@ function show() {
   const predicted = pair.predicted === null ? "" : `, predicted precision ${pair.predicted.toFixed(2)}`;
   const conflict = one.class === two.class ? null : element("strong", ` ${one.class} against ${two.class}`, "conflict");
   const answer = decided(pair) ? element("strong", ` decided: ${named(pair)}`, colour(pair)) : null;
-  text(by("about"), `${pair.kinds.map((kind) => KINDS[kind] ?? kind).join(", ")}, similarity ${pair.similarity.toFixed(4)}${predicted}.`, conflict, answer);
+  text(by("about"), `${pair.kinds.filter((kind) => !alone || kind !== "inside").map((kind) => KINDS[kind] ?? kind).join(", ")}, similarity ${pair.similarity.toFixed(4)}${predicted}.`, conflict, answer);
   [["one", one], ["two", two]].forEach(([id, side], number) => {
     by(id).src = address(current(), number);
-    by(id).alt = `${side.class} in ${side.split}`;
+    by(id).alt = alone ? side.class : `${side.class} in ${side.split}`;
     const will = fate(pair, number);
     const of = element("bdi", side.class, conflict ? "conflict" : "");
-    text(by(`name-${id}`), element("strong", will, will.startsWith("stays") ? "same" : "different"), ` ${side.split}, `, of, " ", element("bdi", side.path, "path"));
+    text(by(`name-${id}`), element("strong", will, will.startsWith("stays") ? "same" : "different"), alone ? " " : ` ${side.split}, `, of, " ", element("bdi", side.path, "path"));
   });
   gather(pair);
   by("swap").hidden = !pair.swappable;
@@ -285,7 +285,6 @@ by("filters").addEventListener("submit", (event) => event.preventDefault());
 
 fetch("pairs").then((answer) => answer.json()).then((told) => {
   pairs = told;
-  alone = pairs.every(within);
   fill(by("split"), pairs.flatMap((pair) => pair.sides.map((side) => side.split)));
   fill(by("class"), pairs.flatMap((pair) => pair.sides.map((side) => side.class)));
   if (!pairs.some((pair) => !decided(pair) && askable(pair))) by("state").value = "all";

@@ -45,7 +45,7 @@ class Review:
     """The pairs of a run, their images, and where decisions about them are kept.
 
     `title` is the name of the run; decisions.parquet of the `workspace` is read and written; `view` is how similarity
-    was measured; `then` is the command that uses the decisions.
+    was measured; `then` is the command that uses the decisions; `alone` is whether the images are one set.
     """
 
     title: str
@@ -54,6 +54,7 @@ class Review:
     workspace: Place
     view: str
     then: str
+    alone: bool
 
     def told(self) -> list[dict[str, Any]]:
         """Return the pairs as the page gets them, each with its decision, in whichever run that was made."""
@@ -88,7 +89,7 @@ def application(review: Review, token: str) -> Starlette:
     pages = Environment(loader=PackageLoader("tasks.reporting", "."), autoescape=True, undefined=StrictUndefined)
 
     def page(_request: Request) -> Response:
-        return HTMLResponse(pages.get_template("review.html.jinja").render(title=review.title, then=review.then))
+        return HTMLResponse(pages.get_template("review.html.jinja").render(review=review))
 
     def asset(request: Request) -> Response:
         name, loader = request.url.path.rpartition("/")[2], cast(PackageLoader, pages.loader)

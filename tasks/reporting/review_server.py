@@ -30,7 +30,7 @@ def prepare(run: Place) -> Review:
     pictures = Glyphs(run, ids) if report.kind == "glyphs" else Photographs(found, workspace, ids)
     again = ["dedupe", str(report.spec.source)] if isinstance(report.spec, DedupeSpec) else ["sanitize", run.last]
     then = shlex.join(["cleansplit", *again, "--workspace", str(workspace)])
-    review = Review(run.last, pairs, pictures, workspace, report.view.name, then)
+    review = Review(run.last, pairs, pictures, workspace, report.view.name, then, report.alone)
     review.told()  # unreadable decisions are refused before more are made
     return review
 
