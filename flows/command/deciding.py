@@ -88,13 +88,13 @@ def apply(
     steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
         print(f"images that stay where they are (see actions.csv): {', '.join(left)}", file=sys.stderr)
+    done = "moved" if move else "linked" if all(step.source for step in steps) else "linked or copied"
     if not execute:
         lines = [f"{step.source or step.id} -> {target / step.name}\n" for step in steps]
         listed = folder.parent.parent / f"{folder.last}-{'move' if move else 'link'}.txt"
         building.put(listed, lambda part: disk.write_text(part, "".join(lines)))
         counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
         shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
-        done = "moved" if move else "linked"
         print(f"{len(steps):,} files would be {done} to {out}; the largest folders are", file=sys.stderr)
         print(f"{''.join(shown)}Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
@@ -104,5 +104,5 @@ def apply(
         print(f"moved {moved:,} files; {len(steps) - moved:,} had been moved before", file=sys.stderr)
     else:
         applying.link(steps, originals, out)
-        print(f"linked {len(steps):,} files", file=sys.stderr)
+        print(f"{done} {len(steps):,} files", file=sys.stderr)
     print(target)

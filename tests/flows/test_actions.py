@@ -91,8 +91,10 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
     listed = Path(told.stdout.strip()).read_text().splitlines()
     assert {line.rpartition(" -> ")[2].removeprefix("gone/test/") for line in listed} == GOES
     assert not (tmp_path / "gone").exists()
-    assert here(*run, "--link", "clean", "--execute").returncode == 0
+    done = here(*run, "--link", "clean", "--execute")
+    assert done.returncode == 0, done.stderr
     linked = files_below(tmp_path / "clean")
+    assert done.stderr.splitlines()[-1] == f"linked {len(linked):,} files"
     assert len(linked) == pictures.rows.train + pictures.sanitized.near.test
     assert (tmp_path / "clean/test/10/3.webp").samefile(tmp_path / "test/data/test/10/3.webp")
     assert "already exists" in refused(here(*run, "--link", "clean", "--execute"), 2)
@@ -145,7 +147,9 @@ def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> 
 @pytest.mark.usefixtures("prefect_server")
 def test_nothing_is_moved_out_of_an_archive_but_its_clean_tree_can_be_written(run: Report, tmp_path: Path) -> None:
     assert "nothing can be moved out of" in refused(here("apply", str(run.run), "--move", str(tmp_path / "gone")), 2)
-    assert here("apply", str(run.run), "--link", str(tmp_path / "clean"), "--execute").returncode == 0
+    done = here("apply", str(run.run), "--link", str(tmp_path / "clean"), "--execute")
+    assert done.returncode == 0, done.stderr
+    assert f"linked or copied {len(files_below(tmp_path / 'clean')):,} files" in done.stderr
     counts = {name: len(files_below(tmp_path / "clean" / name)) for name in ("train", "validation", "test")}
     assert counts == {"train": run.rows.train} | {n: run.sanitized.near[n] for n in ("validation", "test")}
 
