@@ -11,7 +11,7 @@ from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
-from tasks.registration.bars import are_framed, seen_through, windows
+from tasks.registration.forms import are_framed, seen_through, windows
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import LOWEST
 from tasks.registration.warp import quartered

@@ -2,21 +2,26 @@
 
 A form is a gray copy seen through a window: inside the bars around it, shifted along both diagonals by three
 sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates from -1 to
-1; pixels beyond the edge repeat it.
+1, of x and of y; pixels beyond the edge repeat it. Bars, such as those of a letterbox, are plain and end at a straight
+line.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Floats, Gray
+from tasks.arrays import Bits, Floats, Gray, Mask, RowNumbers
 from tasks.kernel import SIDES, compiled
-from tasks.registration.bars import are_framed, windows
+from tasks.registration.agreement import overlay
 from tasks.registration.views import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
 MOVED = [(1.0, (x * MOVE, y * MOVE)) for x in (-1, 1) for y in (-1, 1)]
 ZOOMED = [(1 - ZOOM, (0.0, 0.0)), (1 + ZOOM, (0.0, 0.0))]
 FORMS = 2 + len(MOVED) + len(ZOOMED)  # original, trimmed, moved, zoomed
+PLAIN_WITHIN = 16  # gray levels: largest deviation from the middle of the outermost line
+WIDEST = 24  # pixels of a bar on a side of 64
+SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
+FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
 
 
 def other_forms(copies: Gray) -> list[Bits]:
@@ -43,6 +48,38 @@ def mirrored_form(copies: Gray) -> Bits:
     return comparable_bits(_seen(gray, np.ones((1, 2)), np.zeros((1, 2))))
 
 
+def windows(copies: Gray) -> Floats:
+    """Return the window inside the bars around each copy, uint8 (n, 64, 64), as float64 (n, 4): scales, then shifts."""
+    side, turned = copies.shape[1], copies.transpose(0, 2, 1)
+    edges = turned, turned[:, ::-1], copies, copies[:, ::-1]  # lines from the left, the right, the top, the bottom
+    level, ends = (np.stack(columns, axis=1) for columns in zip(*map(_plain_lines, edges), strict=True))
+    bars, place = np.zeros_like(ends), np.arange(side)
+    for number, lines in enumerate(edges):
+        some = np.flatnonzero(ends[:, number])
+        first, last = (ends[some, end, None] for end in ((2, 3) if number < 2 else (0, 1)))  # bars at both its ends
+        within = (place >= first) & (place < side - last)
+        inside = lines[some, ends[some, number] + 1].astype(np.int16)  # the line before may be half bar
+        differs = (np.abs(inside - level[some, number, None]) > PLAIN_WITHIN) & within
+        reach = side - differs.argmax(axis=1) - differs[:, ::-1].argmax(axis=1)
+        straight = (differs.sum(axis=1) >= SHARE * within.sum(axis=1)) & (reach >= REACH * within.sum(axis=1))
+        bars[some[straight], number] = ends[some[straight], number]
+    left, right, top, bottom = bars.T
+    return np.stack([side - left - right, side - top - bottom, left - right, top - bottom], axis=1) / side
+
+
+def are_framed(window: Floats) -> Mask:
+    """Return which windows, float64 (n, 4), leave out so much that forms and registration do not allow for it."""
+    return np.any(window[:, :2] <= FRAMED, axis=1)
+
+
+def seen_through(copies: Gray, window: Floats) -> Gray:
+    """Return copies seen through windows, float64 (n, 4), in full size."""
+    maps = np.zeros((len(copies), 2, 3), np.float32)
+    maps[:, [0, 1], [0, 1]], maps[:, :, 2] = window[:, :2], window[:, 2:]
+    gray = copies.astype(np.float32)
+    return np.rint(overlay(gray, gray, maps, smooth=False).second).astype(np.uint8)
+
+
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
     """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or a common one: x and y."""
     across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
@@ -67,3 +104,14 @@ def _weights(scale: Floats, shift: Floats, side: int) -> NDArray[np.float32]:
     folded[:, :, 0] += weight[:, :, places < 0].sum(axis=2)
     folded[:, :, -1] += weight[:, :, places >= side].sum(axis=2)
     return (folded / folded.sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+def _plain_lines(lines: Gray) -> tuple[RowNumbers, RowNumbers]:
+    """Return the gray level of the first line of each copy, and how many lines are as plain, at most `WIDEST`."""
+    level, count = np.zeros((2, len(lines)), np.int64)
+    some = np.flatnonzero(np.ptp(lines[:, 0], axis=1) <= 2 * PLAIN_WITHIN)  # few, in most sets
+    darkest, brightest = (end(lines[some, :WIDEST], axis=2).astype(np.int64) for end in (np.min, np.max))
+    level[some] = middle = (darkest[:, 0] + brightest[:, 0]) // 2
+    other = (darkest < middle[:, None] - PLAIN_WITHIN) | (brightest > middle[:, None] + PLAIN_WITHIN)
+    count[some] = np.where(other.any(axis=1), other.argmax(axis=1), WIDEST)
+    return level, count

@@ -12,7 +12,7 @@ from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.pictures import with_more
 from tasks.overlap.search import Found, write_join
-from tasks.registration.bars import are_framed, windows
+from tasks.registration.forms import are_framed, windows
 from tasks.registration.views import LOWEST, VIEWS
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
