@@ -106,14 +106,12 @@ def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[Callable[
     how: dict[str, Any] = {"unit": f" {unit}", "smoothing": 0, "leave": False, "disable": not visible}
     with tqdm(total=total, desc=f"{stage:<20}", **how) as bar:
         thread = threading.Thread(target=follow, daemon=True)
-        if visible:
-            thread.start()
+        thread.start()
         try:
             yield ended
         finally:
             closing.set()
-            if visible:
-                thread.join()
+            thread.join()
 
 
 def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[int]:

@@ -9,7 +9,6 @@ is the number of a row over all shards, ``rank`` its position in the order of id
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -25,7 +24,7 @@ from tasks.records.spec import PrepareSpec
 from tasks.records.splits import RAW
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids
-from tasks.storage.images import Images, of_table, per_file, write_split
+from tasks.storage.images import of_table, per_file, write_split
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import SPLITS, Role, SplitName
 
@@ -162,12 +161,9 @@ def write_splits(
     piece = deal_out(labelled, [shard.rows for shard in shards], [rows for _, rows in files], target / DEALT)
     conserve("draw splits", sum(map(len, drawn.values())), len(np.unique(np.concatenate([*drawn.values()]))))
 
-    def images_of(number: int) -> Images:
-        return of_table(piece(number))
-
     ids, written = read_ids(workspace / shard.images for shard in shards), dict[str, Any]()
     for name in SPLITS:
-        pieces = [partial(images_of, number) for number, (split, _) in enumerate(files) if split == name]
+        pieces = [lambda n=n: of_table(piece(n)) for n, (split, _) in enumerate(files) if split == name]
         written[name] = write_split(pieces, name, classes, target / RAW)
         conserve(f"draw {name}", len(drawn[name]), written[name]["rows"])
         written[name]["numbers"] = f"{name}-numbers.parquet"
