@@ -6,7 +6,7 @@ Random pairs are drawn between components, because copies would make random pair
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -104,16 +104,11 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
     sample, rest = np.sort(order[:count]), np.sort(order[count:])
     one, best, beyond = train.take(sample), np.zeros(len(train)), np.zeros(len(train))
     bands = affordable(join.bands, count * len(rest))
-
-    def found() -> Iterator[Pairs]:
-        for some in slices(len(rest), AMONG):
-            two = train.take(rest[some.start : some.stop])
-            if join.view.on_pixels:
-                yield candidate_pairs(one, two, bands, join.seed, within=True)[0]
-            else:
-                yield near_pairs(join, one, two, "all pairs")
-
-    pairs = together(list(found()) if count else [])
+    parts = (train.take(rest[some.start : some.stop]) for some in slices(len(rest), AMONG) if count)
+    if join.view.on_pixels:
+        pairs = together([candidate_pairs(one, two, bands, join.seed, within=True)[0] for two in parts])
+    else:
+        pairs = together([near_pairs(join, one, two, "all pairs") for two in parts])
     seen = pairs.seen_from(0, within=True)
     np.maximum.at(best, seen.first, seen.similarity)
     if join.view.on_pixels:

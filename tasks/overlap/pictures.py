@@ -148,12 +148,9 @@ def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
 
 def framed(images: Images) -> Framed:
     """Return the framed images."""
-
-    def made(some: range) -> Bits:
-        return trimmed_form(images.gray.take(slice(some.start, some.stop)).read())
-
+    parts = [images.gray.take(slice(some.start, some.stop)) for some in slices(len(images), TRIMMED_AT_ONCE)]
     with several_threads() as pool:
-        bits = np.concatenate(list(pool.map(made, slices(len(images), TRIMMED_AT_ONCE))))
+        bits = np.concatenate(list(pool.map(lambda copies: trimmed_form(copies.read()), parts)))
     rows = np.flatnonzero(bits.any(axis=1))
     return rows, Patterns.of(bits[rows], BITS)
 
